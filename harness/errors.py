@@ -1,0 +1,32 @@
+"""What the harness says when its input is wrong.
+
+Every mistake that a user can make ends as one `UserError`: one clear sentence with the place and the
+mend. The command line prints it and exits with `EXIT_USAGE`; nothing else in the house prints errors.
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of every command."""
+
+    PASS = 0
+    UNMET = 1
+    USAGE = 2
+    INCONCLUSIVE = 3
+    NOT_COMPARABLE = 4
+    BASELINE_MISSING = 5
+
+
+class UserError(Exception):
+    """Bad input or a missing piece: says where it is and how to mend it.
+
+    `place` is a file, a `file:line` or an option; it is put before the message.
+    """
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, message: str, *, place: str | None = None) -> None:
+        self.message = message
+        self.place = place
+        super().__init__(f"{place}: {message}" if place else message)

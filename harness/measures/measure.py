@@ -1,0 +1,67 @@
+"""What a measure is: a model becomes samples, and samples become measurements.
+
+The two halves are apart on purpose. `collect` runs in a worker process beside the model and returns
+evidence (one row per document, iteration or launch). `summarise` is pure arithmetic on those rows: it
+runs in the parent, needs no torch, and can be repeated on a stored run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.models.contract import LanguageModel, ModelIdentity
+from harness.results.record import Measurement, Metric
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Sample = dict[str, Any]
+"""One row of evidence; values are numbers, strings or lists of them (it is stored as Parquet)."""
+
+
+class Settings(BaseModel):
+    """Base of a measure's settings: frozen, unknown keys refused, one line of meaning per field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Peaks(BaseModel):
+    """What this machine can do at most, measured (results/peaks.py), for one thread count."""
+
+    model_config = ConfigDict(frozen=True)
+
+    flops: dict[str, float]
+    """FLOP/s of a large GEMM by compute type: fp32, bf16."""
+    bandwidth: float
+    """Bytes/s of a STREAM-like triad."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What `summarise` may know beside the samples."""
+
+    identity: ModelIdentity
+    peaks: Peaks | None = None
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure: what it is called, what it asks for, and its two halves."""
+
+    name: str
+    version: int
+    about: str
+    settings: type[Settings]
+    metrics: tuple[Metric, ...]
+    isolated: bool
+    """True: runs alone, each launch in a fresh process (speed, memory). False: may share a loaded model."""
+    needs_peaks: bool
+    collect: Callable[[Callable[[], LanguageModel], Any], list[Sample]]
+    """(load, settings) -> samples. `load` opens the model, or hands over the one that is open already."""
+    summarise: Callable[[pd.DataFrame, Any, Facts], list[Measurement]]
+    texts: Callable[[Any], tuple[str, ...]] = lambda settings: ()
+    """The texts that the settings name: fetched before the cell runs; their digests enter the cell's key."""

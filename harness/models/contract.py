@@ -1,0 +1,132 @@
+"""What can be measured: the `LanguageModel` contract, the only thing that measures and scoring know.
+
+Adapters (`reference.py`, `transformers.py`) implement it. Importing this file imports no torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Precision = Literal["fp32", "bf16", "fp16", "int8", "int4"]
+"""fp32, bf16, fp16: weights and activations in that type. int8: weights per output channel, symmetric.
+int4: weights in groups of 32, asymmetric. The integer precisions keep bf16 activations."""
+
+PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16", "fp16", "int8", "int4")
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a model comes from and how to open it: everything a worker process needs."""
+
+    name: str
+    """The model's name in the suite."""
+    kind: Literal["reference", "transformers"]
+    path: str
+    """A checkpoint folder, or a hub id for transformers."""
+    digest: str
+    """Hash of what determines the weights."""
+    precision: Precision = "fp32"
+    device: str = "cpu"
+    revision: str | None = None
+    trust_remote_code: bool = False
+
+
+class ModelIdentity(BaseModel):
+    """What a loaded model is, counted once and kept with its records."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    kind: str
+    digest: str
+    tokenizer_digest: str
+    precision: str
+    device: str
+    parameters: int
+    """All parameters, tied ones once, embeddings included."""
+    parameters_non_embedding: int
+    """Without token and position embeddings (and without the head where it is tied or not)."""
+    parameters_matmul: int
+    """Parameters that take part in a matrix product for every token: the head counts even when it is
+    tied, the embedding look-up does not."""
+    weight_bytes: int
+    """Bytes of all stored weights, quantisation scales included."""
+    weight_bytes_read: int
+    """Bytes of weights that one decode step reads: `weight_bytes` less embeddings that are only looked up."""
+    vocabulary: int
+    context: int
+    layers: int
+    width: int
+    """Width of the attention's queries over all heads (for attention FLOPs)."""
+    kv_bytes_per_token: int
+    """Bytes of keys and values that one token of one sequence adds to the cache, over all layers."""
+
+
+class Tokenizer(Protocol):
+    """Text to token ids and back."""
+
+    @property
+    def size(self) -> int:
+        """Number of token ids."""
+
+    @property
+    def digest(self) -> str:
+        """Hash of the tokenizer's definition."""
+
+    @property
+    def bos_id(self) -> int | None:
+        """The token that starts a document, if the model was trained with one."""
+
+    @property
+    def adds_bos(self) -> bool:
+        """Whether encoding a document for this model puts `bos_id` first by default."""
+
+    @property
+    def eos_id(self) -> int | None:
+        """The token that ends a document."""
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of `text`, without any special token added."""
+
+    def decode(self, ids: list[int]) -> str:
+        """The text of `ids`."""
+
+    def token_bytes(self, ids: list[int]) -> list[int]:
+        """How many bytes of UTF-8 text each token stands for (special tokens: 0)."""
+
+
+class LanguageModel(Protocol):
+    """A causal language model that gives logits."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What it is."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Its tokenizer."""
+
+    def new_cache(self, batch: int, length: int) -> Any:
+        """An empty KV cache for `batch` sequences of up to `length` tokens; opaque to the caller."""
+
+    def forward(
+        self,
+        tokens: Tensor,
+        cache: Any = None,
+        positions: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        logits_at: Tensor | None = None,
+    ) -> Tensor:
+        """Logits of the next token.
+
+        tokens: (batch, time) int64. cache: from `new_cache`, extended in place; the tokens follow what it
+        holds. positions: (batch, time). attention_mask: (batch, cached + time), 1 where a token is real.
+        logits_at: (k,) indexes into time; None means every position.
+        Returns logits: (batch, k or time, vocabulary) in the model's compute type.
+        """

@@ -1,0 +1,124 @@
+"""The record: one number with its identity, and the cell result that carries the records of one cell.
+
+Declared once, here. Parquet files, DataFrames and every printer are derived from these models.
+"""
+
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = 1
+
+Scalar = str | int | float | bool | None
+
+
+class Status(StrEnum):
+    """How a cell ended."""
+
+    OK = "ok"
+    FAILED = "failed"
+    OUT_OF_MEMORY = "oom"
+    SKIPPED = "skipped"
+
+
+class Direction(StrEnum):
+    """Which way a metric is better."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
+    NONE = "none"
+
+
+class Metric(BaseModel):
+    """The declaration of one metric. Unit and direction belong here, never to the name."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    version: int = 1
+    unit: str
+    direction: Direction
+    definition: str
+    """One or two sentences with the formula, and its source where it has one."""
+
+    @property
+    def id(self) -> str:
+        """Name with version, such as `tpot@1`: numbers of different versions are not comparable."""
+        return f"{self.name}@{self.version}"
+
+
+class Measurement(BaseModel):
+    """One value of one metric as a measure gives it, before it is tied to a cell."""
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
+
+    metric: Metric
+    value: float
+    low: float | None = None
+    """Lower end of the interval; None where the value is exact (a count of bytes)."""
+    high: float | None = None
+    interval: str = "exact"
+    """How the interval was made, such as `t over documents (ratio estimator)`, or `exact`."""
+    n: int = 1
+    n_unit: str = "values"
+    """What n counts: documents, iterations, launches."""
+
+
+class Record(BaseModel):
+    """One number with its identity: one tidy row."""
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
+
+    schema_version: int = SCHEMA_VERSION
+    key: str
+    """The key of the cell: a hash of everything that determines the result."""
+    model: str
+    """The model's name in the suite."""
+    measure: str
+    axes: dict[str, Scalar] = Field(default_factory=dict)
+    """The point of the matrix: precision, device, seed, threads …"""
+    settings: dict[str, Scalar] = Field(default_factory=dict)
+    """The measure's settings at this point."""
+    metric: str | None = None
+    """Name without version; None in the one record of a cell that did not end well."""
+    metric_id: str | None = None
+    value: float | None = None
+    unit: str | None = None
+    direction: Direction = Direction.NONE
+    low: float | None = None
+    high: float | None = None
+    confidence: float = 0.95
+    interval: str | None = None
+    n: int | None = None
+    n_unit: str | None = None
+    status: Status = Status.OK
+    reason: str | None = None
+    parameters: int | None = None
+    """Parameters of the model, embeddings included."""
+    parameters_non_embedding: int | None = None
+    model_digest: str | None = None
+    fingerprint_class: str | None = None
+
+
+class CellResult(BaseModel):
+    """One line of a run folder's `cells.jsonl`: a cell that ended, with its records."""
+
+    model_config = ConfigDict(ser_json_inf_nan="constants")
+
+    schema_version: int = SCHEMA_VERSION
+    key: str
+    model: str
+    measure: str
+    axes: dict[str, Scalar]
+    settings: dict[str, Scalar]
+    status: Status
+    reason: str | None = None
+    records: list[Record]
+    conditions: dict[str, Any] = Field(default_factory=dict)
+    """What the machine was doing: load average, involuntary context switches, threads, per launch."""
+    seconds: float = 0.0
+    """Wall time of the cell, start of the process included."""
+    source: Literal["measured", "cache"] = "measured"
+    samples: str | None = None
+    """The file of samples (per-document or per-iteration evidence), relative to the run folder."""
