@@ -1,0 +1,57 @@
+"""What comes out of records: findings of analyses, and outcomes of expectations."""
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.results.record import Scalar
+
+
+class Finding(BaseModel):
+    """One number (or sentence) that an analysis drew from the records of many cells."""
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
+
+    analysis: str
+    """Name of the analysis, such as `scaling_law`."""
+    name: str
+    """What it is, such as `exponent`."""
+    value: float | None = None
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    interval: str | None = None
+    """How the interval was made, and what it leaves out."""
+    n: int | None = None
+    subject: dict[str, Scalar] = Field(default_factory=dict)
+    """What it is about: model, precision …"""
+    note: str = ""
+    """A sentence for the reader: a warning, or why there is no value."""
+    data: dict[str, Any] = Field(default_factory=dict)
+    """Points and curve for a chart."""
+
+
+class Outcome(StrEnum):
+    """How an expectation came out."""
+
+    MET = "met"
+    UNMET = "unmet"
+    UNDECIDED = "undecided"
+
+
+class ExpectationOutcome(BaseModel):
+    """One expectation at one cell: the bound, the value with its interval, and the outcome."""
+
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
+
+    expectation: str
+    """The expectation as a sentence: `perplexity (int8) / perplexity (fp32) at most 1.01`."""
+    subject: dict[str, Scalar]
+    outcome: Outcome
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    interval: str | None = None
+    bound: str = ""
+    reason: str = ""
