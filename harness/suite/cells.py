@@ -1,0 +1,93 @@
+"""The matrix multiplied out: a suite becomes cells, in the order in which it is written."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.errors import UserError
+from harness.measures.measure import Settings
+from harness.measures.registry import MEASURES
+from harness.results.record import Record, Scalar
+from harness.suite.schema import SWEEPABLE, Matrix, Suite
+
+DEFAULT_AXES: dict[str, list[Any]] = {"precision": ["fp32"], "device": ["auto"]}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model at one point of the matrix, under one measure: the unit that runs, fails, is cached and resumed."""
+
+    model: str
+    measure: str
+    axes: dict[str, Scalar] = field(default_factory=dict)
+    settings: dict[str, Scalar] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """How a person names it: `smollm2 int8 inference batch=8`."""
+        defaults = MEASURES[self.measure].settings.model_fields
+        axes = [str(value) if name == "precision" else f"{name}={value}" for name, value in self.axes.items()]
+        changed = [
+            f"{name}={value}"
+            for name, value in self.settings.items()
+            if name not in ("text",) and value != defaults[name].default
+        ]
+        return " ".join([self.model, *axes, self.measure, *changed])
+
+    def typed_settings(self) -> Settings:
+        """The settings as the measure's own class."""
+        return MEASURES[self.measure].settings.model_validate(self.settings)
+
+
+def cells(suite: Suite) -> list[Cell]:
+    """All cells of a suite, each once. Raises UserError for a setting that the measure refuses."""
+    found: dict[str, Cell] = {}
+    for entry in suite.measures:
+        names = entry.models or list(suite.models)  # type: ignore[attr-defined]
+        for name in names:
+            axes = _axes(suite.matrix, suite.models[name].matrix, entry.matrix)  # type: ignore[attr-defined]
+            if suite.models[name].train is None:
+                axes.pop("seed", None)
+            for point in _product(axes):
+                for settings in _settings(entry.measure, entry.settings):  # type: ignore[attr-defined]
+                    cell = Cell(name, entry.measure, point, settings)  # type: ignore[attr-defined]
+                    found.setdefault(repr(cell), cell)
+    return list(found.values())
+
+
+def _axes(*matrices: Matrix) -> dict[str, list[Any]]:
+    axes = dict(DEFAULT_AXES)
+    for matrix in matrices:
+        axes.update(matrix.axes())
+    return axes
+
+
+def _product(axes: dict[str, list[Any]]) -> list[dict[str, Scalar]]:
+    return [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
+
+
+def _settings(measure: str, swept: Any) -> list[dict[str, Scalar]]:
+    """Every combination of the swept settings, validated by the measure's own class."""
+    own = set(Record.model_fields) | {"precision", "device", "seed", "threads"}
+    values = {name: getattr(swept, name) for name in SWEEPABLE[measure].model_fields}
+    clash = own & set(values)
+    assert not clash, f"settings of {measure} share a name with an axis or a record field: {clash}"
+    lists = {name: value if isinstance(value, list) else [value] for name, value in values.items()}
+    points = []
+    for point in _product(lists):
+        try:
+            points.append(MEASURES[measure].settings.model_validate(point).model_dump(mode="json"))
+        except ValueError as error:
+            raise UserError(f"{measure}: {_sentence(error)}", place="measures") from None
+    return points
+
+
+def _sentence(error: ValueError) -> str:
+    errors = getattr(error, "errors", None)
+    if errors is None:
+        return str(error)
+    first = errors()[0]
+    key = ".".join(map(str, first["loc"]))
+    return f"{key + ': ' if key else ''}{first['msg'].removeprefix('Value error, ')}"

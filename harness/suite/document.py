@@ -1,0 +1,98 @@
+"""YAML that remembers where every key stood, so that an error can name file, line and key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.errors import UserError
+
+KeyPath = tuple[str | int, ...]
+
+
+@dataclass
+class Document:
+    """Plain data, and for every path into it the `file:line` where it was written."""
+
+    data: Any
+    places: dict[KeyPath, str] = field(default_factory=dict)
+
+    def place(self, path: KeyPath) -> str:
+        """`file:line` of the nearest enclosing thing that was written down."""
+        for length in range(len(path), -1, -1):
+            if path[:length] in self.places:
+                return self.places[path[:length]]
+        return "suite"
+
+
+def read_document(path: Path) -> Document:
+    """Read one YAML file. Raises UserError for a missing, unreadable or malformed file and for a key written twice."""
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise UserError("no such file", place=str(path)) from None
+    except IsADirectoryError:
+        raise UserError("this is a folder; name a suite file in it", place=str(path)) from None
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise UserError("this line is not UTF-8; save the file as UTF-8", place=f"{path}:{line}") from None
+    except OSError as error:
+        raise UserError(f"can't be read ({error.strerror})", place=str(path)) from None
+    return parse_document(text, str(path))
+
+
+def parse_document(text: str, name: str) -> Document:
+    """Parse YAML text; `name` stands for the file in every place."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        problem = " ".join(part for part in (error.problem, error.context) if part)
+        raise UserError(f"not valid YAML: {problem}", place=f"{name}:{line}") from None
+    except yaml.YAMLError as error:
+        raise UserError(f"not valid YAML: {' '.join(str(error).split())}", place=name) from None
+    if root is None:
+        raise UserError("the file is empty; a suite needs at least `name`, `models` and `measures`", place=name)
+    document = Document(None)
+    try:
+        document.data = _construct(root, (), name, document.places)
+    except RecursionError:
+        raise UserError("an anchor refers to itself, or the nesting is too deep", place=name) from None
+    return document
+
+
+def _construct(node: yaml.Node, path: KeyPath, name: str, places: dict[KeyPath, str]) -> Any:
+    places.setdefault(path, f"{name}:{node.start_mark.line + 1}")
+    if isinstance(node, yaml.MappingNode):
+        mapping: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = _scalar(key_node)
+            here = f"{name}:{key_node.start_mark.line + 1}"
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                raise UserError("YAML merge keys (<<) are not read; use `include`", place=here)
+            if not isinstance(key, str | int | float | bool):
+                raise UserError("a key must be a word", place=here)
+            key = key if isinstance(key, str) else str(key_node.value)
+            if key in mapping:
+                raise UserError(f"the key '{key}' is written twice; keep one", place=here)
+            places[(*path, key)] = here
+            mapping[key] = _construct(value_node, (*path, key), name, places)
+        return mapping
+    if isinstance(node, yaml.SequenceNode):
+        return [_construct(item, (*path, index), name, places) for index, item in enumerate(node.value)]
+    return _scalar(node)
+
+
+def _scalar(node: yaml.Node) -> Any:
+    constructor = yaml.SafeLoader("")
+    try:
+        return constructor.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+    except (yaml.YAMLError, ValueError) as error:
+        line = node.start_mark.line + 1
+        raise UserError(f"this value can't be read: {' '.join(str(error).split())}", place=f"line {line}") from None
+    finally:
+        constructor.dispose()  # type: ignore[no-untyped-call]

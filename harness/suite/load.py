@@ -1,0 +1,108 @@
+"""From a suite's name or path to a validated `Suite`, with every mistake as one located sentence."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from harness.errors import UserError
+from harness.suite.document import Document, KeyPath, parse_document, read_document
+from harness.suite.include import with_includes
+from harness.suite.schema import Suite
+from harness.suite.shipped import shipped_suites
+from harness.suite.spelling import nearest
+
+
+def load_suite(name: str) -> Suite:
+    """A suite by path, or by the name of one that ships. Raises UserError for every mistake in it."""
+    path = find_suite(name)
+    return _validate(with_includes(read_document(path), path.parent, (path.resolve(),)))
+
+
+def parse_suite(text: str, name: str = "suite") -> Suite:
+    """A suite from YAML text (no includes): a run's manifest keeps the suite like this."""
+    return _validate(parse_document(text, name))
+
+
+def suite_text(suite: Suite) -> str:
+    """The suite as YAML, includes merged and defaults left out: parses to the same suite."""
+    return yaml.safe_dump(suite.model_dump(mode="json", exclude_unset=True), sort_keys=False, width=110)
+
+
+def find_suite(name: str) -> Path:
+    """The file of a suite given by path or by shipped name."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = shipped_suites()
+    plain = name.removeprefix("suites/").removesuffix(".yaml")
+    if plain in shipped:
+        return shipped[plain]
+    if path.is_dir():
+        raise UserError("this is a folder; name a suite file in it", place=name)
+    raise UserError(
+        f"no such suite file, and no suite of that name ships{nearest(plain, shipped)} (shipped: {', '.join(shipped)})",
+        place=name,
+    )
+
+
+def _validate(document: Document) -> Suite:
+    if not isinstance(document.data, dict):
+        raise UserError("a suite is a mapping that starts with `name:`", place=document.place(()))
+    try:
+        return Suite.model_validate(document.data)
+    except ValidationError as error:
+        sentences = sorted({_sentence(document, detail) for detail in _most_telling(document, error)})
+        raise UserError("\n".join(sentences)) from None
+
+
+def _most_telling(document: Document, error: ValidationError) -> list[ErrorDetails]:
+    """One error per place: of a union's branches (one value or a list) the first that is not merely "not a list"."""
+    kept: dict[KeyPath, ErrorDetails] = {}
+    for detail in error.errors():
+        path = _written(document, detail)
+        if path not in kept or kept[path]["type"] == "list_type":
+            kept[path] = detail
+    return list(kept.values())
+
+
+def _written(document: Document, detail: ErrorDetails) -> KeyPath:
+    """The error's path as the user wrote it: pydantic's names of union branches are not in the document."""
+    path: KeyPath = ()
+    for part in detail["loc"]:
+        if (*path, part) in document.places:
+            path = (*path, part)
+    if detail["type"] == "missing":
+        path = (*path, detail["loc"][-1])
+    context = detail.get("ctx") or {}
+    if "key" in context and (*path, context["key"]) in document.places:
+        path = (*path, context["key"])
+    return path
+
+
+def _sentence(document: Document, detail: ErrorDetails) -> str:
+    path = _written(document, detail)
+    key = ".".join(str(part) for part in path)
+    return f"{document.place(path)}: {key + ': ' if key else ''}{_what(detail, detail.get('ctx') or {})}"
+
+
+def _what(detail: ErrorDetails, context: dict[str, object]) -> str:
+    given = detail["input"]
+    match detail["type"]:
+        case "missing":
+            return "this key is required and missing"
+        case "literal_error":
+            allowed = re.findall(r"'([^']*)'", str(context["expected"]))
+            return f"'{given}' is not allowed{nearest(str(given), allowed)}; allowed: {', '.join(allowed)}"
+        case "unknown_key" | "no_model" | "kind" | "train" | "revision" | "one_measure" | "one_analysis":
+            return detail["msg"]
+        case "string_pattern_mismatch":
+            return f"'{given}' may have only letters, digits, dots, dashes and underscores"
+        case _:
+            message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+            shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) or given is None else ""
+            return message[:1].lower() + message[1:] + shown

@@ -1,0 +1,250 @@
+"""What a suite may say. The editor schema (`harness schema suite`) is made from these models.
+
+A suite's matrix is the product of its axes. A model or a measure may narrow or widen an axis for itself with its
+own `matrix`. A list under a measure's setting is an axis too: `batch: [1, 8]` makes two cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
+from pydantic_core import PydanticCustomError
+
+from harness.analysis.registry import ANALYSES
+from harness.gate.expectation import Expectation
+from harness.measures.registry import MEASURES
+from harness.models.contract import Precision
+from harness.suite.spelling import nearest
+
+
+def _refuse_unknown(allowed: Callable[[], list[str]], what: str) -> Callable[[Any], Any]:
+    """A check that runs before pydantic's own, so that an unknown key is answered with the nearest spelling."""
+
+    def check(data: Any) -> Any:
+        if isinstance(data, dict):
+            for key in data:
+                if key == "trust_remote_code":
+                    raise PydanticCustomError(
+                        "unknown_key",
+                        "a suite can't turn on trust_remote_code; if you have read the model's code, "
+                        "use `harness run --trust-remote-code`",
+                        {"key": key},
+                    )
+                if key not in allowed():
+                    raise PydanticCustomError(
+                        "unknown_key",
+                        "unknown {what} '{key}'{hint}; allowed: {allowed}",
+                        {
+                            "what": what,
+                            "key": key,
+                            "hint": nearest(str(key), allowed()),
+                            "allowed": ", ".join(allowed()),
+                        },
+                    )
+        return data
+
+    return check
+
+
+class Strict(BaseModel):
+    """Base of every part of a suite: unknown keys are refused with the nearest spelling."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, data: Any) -> Any:
+        return _refuse_unknown(lambda: list(cls.model_fields), "key")(data)
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list) else [value]
+
+
+def _not_empty_not_twice(values: list[Any]) -> list[Any]:
+    if not values:
+        raise PydanticCustomError("empty_axis", "an axis needs at least one value")
+    if len(values) != len(set(values)):
+        raise PydanticCustomError("value_twice", "a value stands twice on this axis; keep one")
+    return values
+
+
+class Matrix(Strict):
+    """The axes. Each takes one value or a list."""
+
+    precision: Annotated[list[Precision], BeforeValidator(_as_list)] | None = None
+    """fp32, bf16, fp16, int8, int4."""
+    device: Annotated[list[Literal["auto", "cpu", "cuda"]], BeforeValidator(_as_list)] | None = None
+    """auto takes the GPU where there is one."""
+    seed: Annotated[list[Annotated[int, Field(ge=0)]], BeforeValidator(_as_list)] | None = None
+    """Seed of the training of a reference model: each seed is a model of its own."""
+    threads: Annotated[list[Annotated[int, Field(ge=1)]], BeforeValidator(_as_list)] | None = None
+    """Threads of the worker process; left out, as many as there are cores."""
+
+    @model_validator(mode="after")
+    def _values(self) -> Matrix:
+        for values in (self.precision, self.device, self.seed, self.threads):
+            if values is not None:
+                _not_empty_not_twice(values)
+        return self
+
+    def axes(self) -> dict[str, list[Any]]:
+        """The axes that are given, in order."""
+        return {name: values for name in type(self).model_fields if (values := getattr(self, name)) is not None}
+
+
+class Train(Strict):
+    """How a reference model is trained before it is measured. Trained once, then cached by what determines it."""
+
+    corpus: str = "microworld"
+    """A text with a train and a validation split (`microworld`, `asset:shakespeare`), or a file or folder
+    (its last twentieth is held out for validation)."""
+    tokens: int = Field(gt=0)
+    """Training budget in tokens."""
+    vocabulary: int = Field(default=1024, ge=257)
+    """Size of the byte-level BPE that is trained on the corpus."""
+    context: int = Field(default=256, ge=8)
+    """Context length in tokens."""
+    batch: int | None = Field(default=None, gt=0)
+    """Sequences per step; left out, the default for the size."""
+    learning_rate: float | None = Field(default=None, gt=0)
+    """Peak learning rate; left out, the default for the size."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of initialisation and data order; the `seed` axis replaces it."""
+
+
+class ModelEntry(Strict):
+    """One model: `reference` (a preset to train, or a checkpoint folder) or `transformers`."""
+
+    reference: str | None = None
+    """A preset of reference_impl (`harness list models`) together with `train`, or a checkpoint folder."""
+    transformers: str | None = None
+    """What transformers loads: `asset:NAME`, a folder, or a hub id."""
+    revision: str | None = None
+    """Revision of a hub model."""
+    train: Train | None = None
+    matrix: Matrix = Matrix()
+    """Axes that differ for this model alone."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> ModelEntry:
+        if (self.reference is None) == (self.transformers is None):
+            raise PydanticCustomError("kind", "a model is either `reference: ...` or `transformers: ...`")
+        if self.transformers is not None and self.train is not None:
+            raise PydanticCustomError("train", "only a reference model can be trained; remove `train`")
+        if self.reference is not None and self.revision is not None:
+            raise PydanticCustomError("revision", "only a hub model has a `revision`")
+        return self
+
+
+def sweepable(settings: type[BaseModel]) -> type[BaseModel]:
+    """The settings class with `T | list[T]` for every field: in a suite, a list is an axis."""
+    fields: dict[str, Any] = {}
+    for name, info in settings.model_fields.items():
+        one: Any = info.annotation
+        if info.metadata:
+            one = Annotated[(one, *info.metadata)]
+        default = ... if info.is_required() else info.get_default(call_default_factory=True)
+        fields[name] = (one | list[one], Field(default, description=info.description))
+    return create_model(f"{settings.__name__}InSuite", __base__=Strict, **fields)
+
+
+SWEEPABLE = {name: sweepable(measure.settings) for name, measure in MEASURES.items()}
+
+
+class _MeasureEntry(Strict):
+    """One measure with its settings, and where it applies."""
+
+    models: list[str] | None = Field(default=None, min_length=1)
+    """The models it applies to; left out, all."""
+    matrix: Matrix = Matrix()
+    """Axes that differ for this measure alone."""
+
+    @model_validator(mode="after")
+    def _one_measure(self) -> _MeasureEntry:
+        given = [name for name in MEASURES if name in self.model_fields_set]
+        if len(given) != 1:
+            raise PydanticCustomError(
+                "one_measure",
+                "an entry names exactly one measure: one of {measures}",
+                {"measures": ", ".join(MEASURES)},
+            )
+        return self
+
+    @property
+    def measure(self) -> str:
+        """Name of the measure."""
+        return next(name for name in MEASURES if name in self.model_fields_set)
+
+    @property
+    def settings(self) -> BaseModel:
+        """Its settings, lists where they are swept."""
+        return getattr(self, self.measure) or SWEEPABLE[self.measure]()
+
+
+class _AnalysisEntry(Strict):
+    """One analysis with its settings."""
+
+    @model_validator(mode="after")
+    def _one_analysis(self) -> _AnalysisEntry:
+        if len(self.model_fields_set) != 1:
+            raise PydanticCustomError(
+                "one_analysis",
+                "an entry names exactly one analysis: one of {analyses}",
+                {"analyses": ", ".join(ANALYSES)},
+            )
+        return self
+
+    @property
+    def analysis(self) -> str:
+        """Name of the analysis."""
+        return next(iter(self.model_fields_set))
+
+    @property
+    def settings(self) -> BaseModel:
+        """Its settings."""
+        return getattr(self, self.analysis) or ANALYSES[self.analysis].settings()
+
+
+def _entry(base: type[BaseModel], name: str, parts: dict[str, tuple[type[BaseModel], str]]) -> Any:
+    fields: dict[str, Any] = {
+        part: (kind | None, Field(None, description=about)) for part, (kind, about) in parts.items()
+    }
+    return create_model(name, __base__=base, **fields)
+
+
+MeasureEntry = _entry(
+    _MeasureEntry, "MeasureEntry", {name: (SWEEPABLE[name], measure.about) for name, measure in MEASURES.items()}
+)
+AnalysisEntry = _entry(
+    _AnalysisEntry, "AnalysisEntry", {name: (item.settings, item.about) for name, item in ANALYSES.items()}
+)
+
+
+class Suite(Strict):
+    """A suite: which models, over which axes, which measures, which analyses, what is expected."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """Letters, digits, dots, dashes and underscores: it names the run folder."""
+    about: str = ""
+    include: list[str] | str | None = Field(default=None, exclude=True)
+    """Suite files to build on, relative to this one; this file wins."""
+    models: dict[str, ModelEntry] = Field(min_length=1)
+    matrix: Matrix = Matrix()
+    measures: list[MeasureEntry] = Field(min_length=1)  # type: ignore[valid-type]
+    analyse: list[AnalysisEntry] = []  # type: ignore[valid-type]
+    expect: list[Expectation] = []
+
+    @model_validator(mode="after")
+    def _models_exist(self) -> Suite:
+        for entry in self.measures:
+            for name in entry.models or []:  # type: ignore[attr-defined]
+                if name not in self.models:
+                    raise PydanticCustomError(
+                        "no_model",
+                        "a measure names the model '{key}', which the suite does not have{hint}; it has: {allowed}",
+                        {"key": name, "hint": nearest(name, list(self.models)), "allowed": ", ".join(self.models)},
+                    )
+        return self
