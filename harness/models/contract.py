@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.errors import UserError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -18,6 +20,15 @@ Precision = Literal["fp32", "bf16", "fp16", "int8", "int4"]
 int4: weights in groups of 32, asymmetric. The integer precisions keep bf16 activations."""
 
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16", "fp16", "int8", "int4")
+
+
+def compute_type(precision: str) -> str:
+    """The type that a matrix product runs in at this precision: the key of `Peaks.flops`."""
+    return "bf16" if precision in ("int8", "int4") else precision
+
+
+class Unsupported(UserError):
+    """This model cannot serve this measure with these settings: the cell is skipped, with this reason."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,8 @@ class ModelIdentity(BaseModel):
     parameters_matmul: int
     """Parameters that take part in a matrix product for every token: the head counts even when it is
     tied, the embedding look-up does not."""
+    parameters_head: int
+    """Those of `parameters_matmul` that are the head: they work only at the positions whose logits are asked for."""
     weight_bytes: int
     """Bytes of all stored weights, quantisation scales included."""
     weight_bytes_read: int
