@@ -1,0 +1,66 @@
+"""Keys and values of the tokens a model has already read, so that each token is read once.
+
+One buffer is allocated for the longest sequence and written in place: no growth, no copying, and its
+size in bytes is known before the first token.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from reference_impl.model.config import GPTConfig
+
+
+class KVCache:
+    """Keys and values of up to `length` tokens of `batch` sequences, for every layer of one model.
+
+    A forward pass calls `append` once per layer and `advance` once at its end; `cache.length` is the number of
+    tokens held (padding included). Only for inference: it is written in place, outside of autograd.
+    """
+
+    def __init__(
+        self,
+        config: GPTConfig,
+        batch: int,
+        length: int,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        if length > config.context:
+            raise ValueError(
+                f"a cache of {length} tokens is longer than the model's context of {config.context}: "
+                f"ask for at most {config.context}."
+            )
+        shape = (config.layers, batch, config.heads, length, config.head_width)
+        self.keys = torch.zeros(shape, dtype=dtype, device=device)
+        self.values = torch.zeros(shape, dtype=dtype, device=device)
+        self.length = 0
+
+    @property
+    def capacity(self) -> int:
+        """Tokens per sequence that it has room for."""
+        return self.keys.size(3)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the whole buffer, filled or not."""
+        return self.keys.nbytes + self.values.nbytes
+
+    def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Write one layer's new tokens after those held; give back that layer's keys and values so far.
+
+        keys, values: (batch, heads, time, head width). Returns views (batch, heads, length + time, head width).
+        """
+        end = self.length + keys.size(2)
+        if end > self.capacity:
+            raise ValueError(
+                f"the cache has room for {self.capacity} tokens and would have to hold {end}: allocate a longer one."
+            )
+        self.keys[layer, :, :, self.length : end] = keys
+        self.values[layer, :, :, self.length : end] = values
+        return self.keys[layer, :, :, :end], self.values[layer, :, :, :end]
+
+    def advance(self, time: int) -> None:
+        """Count `time` more tokens as held, once every layer has appended them."""
+        self.length += time

@@ -1,0 +1,233 @@
+"""A GPT-2-shaped language model, whole: embeddings, blocks, head, initialisation and loss.
+
+Learned positions, LayerNorm before each sub-layer, multi-head causal attention, a GELU feed-forward
+layer and a head that shares the token embedding (Radford et al. 2019, "Language Models are Unsupervised
+Multitask Learners"; `transformers`' GPT2LMHeadModel computes the same, see `huggingface.py`).
+
+The model knows nothing of devices, parallel layouts, training or sampling: those are applied from
+outside. Two things can be put in from outside because they are worth it:
+
+* `attention`: how queries, keys and values become an output. `fused_attention` is fast,
+  `explicit_attention` is the same in three obvious lines and is what the fast one is tested against.
+* `cache`: keys and values of earlier tokens (`reference_impl.inference.kv_cache.KVCache`).
+
+    model = GPT(GPTConfig(vocabulary=1024, context=256, layers=4, heads=4, width=128))
+    logits = model(tokens)                                # (batch, time) -> (batch, time, vocabulary)
+    next_token_loss(logits[:, :-1], tokens[:, 1:]).backward()
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 (torch's own name for it)
+
+from reference_impl.model.config import GPTConfig
+
+if TYPE_CHECKING:
+    from reference_impl.inference.kv_cache import KVCache
+
+Attention = Callable[[Tensor, Tensor, Tensor, Tensor | None, float], Tensor]
+"""(queries, keys, values, visible, dropout) -> output.
+
+queries, output: (batch, heads, time, head width). keys, values: (batch, heads, cached + time, head width).
+visible: bool, broadcastable to (batch, heads, time, cached + time), True where a query may look; None
+means causal, with the queries standing at the end of the keys.
+"""
+
+
+def explicit_attention(queries: Tensor, keys: Tensor, values: Tensor, visible: Tensor | None, dropout: float) -> Tensor:
+    """softmax(Q K^T / sqrt(head width)) V, written out (Vaswani et al. 2017, equation 1). The oracle."""
+    if visible is None:
+        time, total = queries.size(-2), keys.size(-2)
+        visible = torch.ones(time, total, dtype=torch.bool, device=queries.device).tril(total - time)
+    scores = queries @ keys.transpose(-2, -1) / math.sqrt(queries.size(-1))
+    pattern = scores.float().masked_fill(~visible, -math.inf).softmax(-1).to(values.dtype)
+    return F.dropout(pattern, dropout, training=dropout > 0) @ values
+
+
+def fused_attention(queries: Tensor, keys: Tensor, values: Tensor, visible: Tensor | None, dropout: float) -> Tensor:
+    """The same through PyTorch's fused kernels, which never store the whole pattern.
+
+    torch's `is_causal` puts the queries at the start of the keys, so it's right only without a cache.
+    """
+    time, total = queries.size(-2), keys.size(-2)
+    if visible is None and 1 < time < total:
+        visible = torch.ones(time, total, dtype=torch.bool, device=queries.device).tril(total - time)
+    return F.scaled_dot_product_attention(
+        queries,
+        keys,
+        values,
+        attn_mask=visible,
+        dropout_p=dropout,
+        is_causal=visible is None and time == total,
+    )
+
+
+class SelfAttention(nn.Module):
+    """Multi-head causal self-attention."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.head_width = config.head_width
+        self.dropout = config.dropout
+        # Rows of qkv go head by head (heads, 3, head width), so that a contiguous share of the rows is
+        # whole heads: column-parallel layouts can then cut it without knowing what it is.
+        self.qkv = nn.Linear(config.width, 3 * config.width)
+        self.out = nn.Linear(config.width, config.width)
+
+    def forward(
+        self, x: Tensor, attend: Attention, visible: Tensor | None, cache: KVCache | None, layer: int
+    ) -> Tensor:
+        """x: (batch, time, width) -> (batch, time, width)."""
+        batch, time, _ = x.shape
+        qkv = self.qkv(x).view(batch, time, -1, 3, self.head_width)
+        queries, keys, values = qkv.permute(3, 0, 2, 1, 4)  # each (batch, heads, time, head width)
+        if cache is not None:
+            keys, values = cache.append(layer, keys, values)
+        mixed = attend(queries, keys, values, visible, self.dropout if self.training else 0.0)
+        return self.out(mixed.transpose(1, 2).reshape(batch, time, -1))  # type: ignore[no-any-return]
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with GPT-2's tanh approximation of GELU (Hendrycks & Gimpel 2016) between."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.up = nn.Linear(config.width, config.ffn_width)
+        self.down = nn.Linear(config.ffn_width, config.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (batch, time, width) -> (batch, time, width)."""
+        return self.down(F.gelu(self.up(x), approximate="tanh"))  # type: ignore[no-any-return]
+
+
+class Block(nn.Module):
+    """One layer: attention and feed-forward, each on a normalised copy of the residual stream."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(config.width, eps=config.layer_norm_epsilon)
+        self.attention = SelfAttention(config)
+        self.ffn_norm = nn.LayerNorm(config.width, eps=config.layer_norm_epsilon)
+        self.ffn = FeedForward(config)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(
+        self, x: Tensor, attend: Attention, visible: Tensor | None, cache: KVCache | None, layer: int
+    ) -> Tensor:
+        """x: (batch, time, width) -> (batch, time, width)."""
+        x = x + self.dropout(self.attention(self.attention_norm(x), attend, visible, cache, layer))
+        return x + self.dropout(self.ffn(self.ffn_norm(x)))  # type: ignore[no-any-return]
+
+
+class GPT(nn.Module):
+    """Token ids in, logits of the next token out."""
+
+    def __init__(self, config: GPTConfig, attention: Attention = fused_attention) -> None:
+        super().__init__()
+        self.config = config
+        self.attend = attention
+        self.token_embedding = nn.Embedding(config.vocabulary, config.width)
+        self.position_embedding = nn.Embedding(config.context, config.width)
+        self.dropout = nn.Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.final_norm = nn.LayerNorm(config.width, eps=config.layer_norm_epsilon)
+        self.head = nn.Linear(config.width, config.vocabulary, bias=False)
+        if config.tie_head:
+            self.head.weight = self.token_embedding.weight
+        self.initialize()
+
+    @torch.no_grad()
+    def initialize(self) -> None:
+        """Draw every parameter anew from torch's global generator.
+
+        Weights N(0, 0.02), biases 0, LayerNorms the identity; projections into the residual stream are
+        scaled by 1/sqrt(2 layers), so that its variance doesn't grow with depth (Radford et al. 2019, 2.3).
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+            if isinstance(module, nn.LayerNorm):
+                module.reset_parameters()
+        residual_std = 0.02 / math.sqrt(2 * self.config.layers)
+        for module in self.modules():
+            if isinstance(module, Block):
+                nn.init.normal_(module.attention.out.weight, std=residual_std)
+                nn.init.normal_(module.ffn.down.weight, std=residual_std)
+
+    def forward(
+        self,
+        tokens: Tensor,
+        cache: KVCache | None = None,
+        positions: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        logits_at: Tensor | None = None,
+    ) -> Tensor:
+        """Logits of the next token.
+
+        tokens: (batch, time) int64. cache: extended in place; the tokens follow what it holds.
+        attention_mask: (batch, cached + time), 1 where a token is real; rows are padded on the left.
+        positions: (batch, time); by default they follow the cache, or count the real tokens of the mask.
+        logits_at: (k,) indexes into time at which the head is applied; None means every position.
+        Returns logits: (batch, k or time, vocabulary) in the weights' type. At padding they mean nothing.
+        Raises ValueError when the sequence is longer than the context.
+        """
+        time = tokens.size(1)
+        cached = 0 if cache is None else cache.length
+        if cached + time > self.config.context:
+            held = f" after {cached} cached ones" if cached else ""
+            raise ValueError(
+                f"{time} tokens{held} don't fit the model's context of {self.config.context}: "
+                "shorten the sequence or slide a window over it."
+            )
+        if positions is None:
+            positions = default_positions(cached, time, attention_mask, tokens.device)
+        visible = None if attention_mask is None else visible_keys(attention_mask, time)
+
+        x = self.dropout(self.token_embedding(tokens) + self.position_embedding(positions))
+        for layer, block in enumerate(self.blocks):
+            x = block(x, self.attend, visible, cache, layer)
+        if cache is not None:
+            cache.advance(time)
+        if logits_at is not None:
+            x = x[:, logits_at]
+        return self.head(self.final_norm(x))  # type: ignore[no-any-return]
+
+
+def default_positions(cached: int, time: int, attention_mask: Tensor | None, device: torch.device) -> Tensor:
+    """Positions of the last `time` tokens: (1, time), or (batch, time) where a mask tells rows apart.
+
+    With padding on the left a row's first real token is at position 0; padding itself is given 0 too.
+    """
+    if attention_mask is None:
+        return torch.arange(cached, cached + time, device=device).unsqueeze(0)
+    return (attention_mask.long().cumsum(-1) - 1).clamp(min=0)[:, -time:]
+
+
+def visible_keys(attention_mask: Tensor, time: int) -> Tensor:
+    """Which keys each of the last `time` queries may look at: (batch, 1, time, cached + time) bool.
+
+    Causal, and only real tokens; a padding query sees itself, because a softmax over nothing is NaN and
+    would leak into real rows through the next layer's values (0 times NaN).
+    """
+    total = attention_mask.size(-1)
+    ones = torch.ones(time, total, dtype=torch.bool, device=attention_mask.device)
+    causal = ones.tril(total - time)
+    itself = causal & ~ones.tril(total - time - 1)
+    return ((causal & attention_mask.bool()[:, None, :]) | itself)[:, None]
+
+
+def next_token_loss(logits: Tensor, targets: Tensor, ignore_index: int = -100) -> Tensor:
+    """Mean cross-entropy in nats over the targets that aren't `ignore_index`, computed in fp32.
+
+    logits: (..., vocabulary). targets: (...) int64, the token that each position should predict.
+    The mean over no target at all is NaN.
+    """
+    return F.cross_entropy(logits.float().flatten(0, -2), targets.flatten(), ignore_index=ignore_index)
