@@ -1,0 +1,115 @@
+"""What a cheaper precision costs and brings: every metric as a ratio to the same cell at the precision it replaces.
+
+One finding per metric and cell. Quality is paired by document; speed and memory are ratios of two values that were
+measured apart, one after the other. A cell that failed is a finding without a value that says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from harness.analysis.analysis import Analysis, AnalysisSettings
+from harness.analysis.ratio import ratio
+from harness.analysis.selection import (
+    Point,
+    coordinates,
+    counterpart,
+    points,
+    same,
+    selects,
+    varying,
+    why_nothing,
+)
+from harness.results.finding import Finding
+from harness.results.record import CellResult, Record, Scalar, Status
+from harness.results.run import Run
+
+METRICS = ("weight_bytes", "perplexity", "ttft", "prefill_rate", "decode_rate", "peak_memory")
+
+
+class QuantizationCostSettings(AnalysisSettings):
+    """What is compared with what."""
+
+    against: dict[str, Scalar] = Field(default={"precision": "fp32"}, min_length=1)
+    """The axes to replace, with the values that are the base, such as `{precision: fp32}`."""
+    where: dict[str, Scalar | list[Scalar]] = Field(default={})
+    """Which cells; left out, all."""
+    metrics: list[str] = Field(default=list(METRICS), min_length=1)
+    """Which metrics."""
+
+
+def run(run: Run, settings: QuantizationCostSettings) -> list[Finding]:
+    """A ratio per metric and cell that is not the base itself, in the order of the run's cells."""
+    chosen = [cell for cell in run.cells if selects(settings.where, cell)]
+    if not any(selects(dict(settings.against), cell) for cell in chosen):
+        why = why_nothing(dict(settings.against), chosen or run.cells)
+        return [Finding(analysis="quantization_cost", name="base", note=f"nothing to compare with: {why}")]
+    findings: list[Finding] = []
+    for metric in settings.metrics:
+        having = points(run, metric)
+        shown = set(settings.against) | {"model"} | set(varying([point.cell for point in having]))
+        measures = {point.cell.measure for point in having}
+        for cell in chosen:
+            at = coordinates(cell)
+            # without a value on the replaced axis, or at the base itself, there is nothing to compare
+            if cell.measure not in measures or not _is_alternative(at, settings.against):
+                continue
+            subject = {name: value for name, value in at.items() if name in shown and name != "measure"}
+            findings.extend(_cost(run, cell, metric, having, settings.against, subject))
+    return findings
+
+
+def _is_alternative(at: dict[str, Scalar], against: dict[str, Scalar]) -> bool:
+    return all(name in at for name in against) and any(not same(at[name], value) for name, value in against.items())
+
+
+def _cost(
+    run: Run,
+    cell: CellResult,
+    metric: str,
+    having: list[Point],
+    against: dict[str, Scalar],
+    subject: dict[str, Scalar],
+) -> Iterator[Finding]:
+    base = counterpart(coordinates(cell), against, having)
+    point = next((Point(run, cell, record) for record in _records(cell, metric)), None)
+    name = f"{metric}_ratio"
+    if point is None or base is None:
+        missing = "the cell" if point is None else "the base"
+        why = cell.reason if point is None and cell.status is not Status.OK else f"{missing} has no {metric}"
+        yield Finding(analysis="quantization_cost", name=name, unit="ratio", subject=subject, note=why or "")
+        return
+    result = ratio(point, base)
+    yield Finding(
+        analysis="quantization_cost",
+        name=name,
+        value=result.value if result else None,
+        unit="ratio",
+        low=result.low if result else None,
+        high=result.high if result else None,
+        interval=result.method if result else None,
+        n=result.n if result else None,
+        subject=subject,
+        note="" if result else "a ratio needs two positive values",
+        data={
+            "metric": metric,
+            "unit": point.record.unit,
+            "direction": str(point.record.direction),
+            "value": point.record.value,
+            "base": base.record.value,
+        },
+    )
+
+
+def _records(cell: CellResult, metric: str) -> list[Record]:
+    return [record for record in cell.records if metric in (record.metric, record.metric_id)]
+
+
+QUANTIZATION_COST = Analysis(
+    name="quantization_cost",
+    about="Weights, perplexity, speed and peak memory of each precision as ratios to a base precision",
+    settings=QuantizationCostSettings,
+    run=run,
+)

@@ -1,0 +1,109 @@
+"""The ratio of two records, with the best interval that their evidence supports.
+
+Quality over the same documents is paired by document, from the samples. Everything else is combined from the two
+records' own intervals, which assumes that the two were measured independently and that the machine did not change
+between them: true of two texts, only hoped for of two timings.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from harness.analysis.selection import Point
+from harness.results.record import Record
+from harness.statistics.ratios import (
+    Estimate,
+    Ratio,
+    independent_ratio,
+    paired_ratio_of_exponentials,
+    paired_ratio_of_means,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+WEIGHT_OF = {"perplexity": "tokens", "loss": "tokens", "bits_per_byte": "bytes"}
+"""Metrics that are a mean of `nll` over the samples' documents (or its exponential), and the mean's denominator."""
+
+
+@dataclass(frozen=True)
+class PerDocument:
+    """The evidence of a quality metric: summed negative log-likelihood and weight of each document."""
+
+    documents: tuple[str, ...]
+    sums: NDArray[np.float64]
+    """(documents,) in nats."""
+    weights: NDArray[np.float64]
+    """(documents,) tokens or bytes: what the mean is taken over."""
+    tokens: NDArray[np.float64]
+    """(documents,) scored tokens: the same for every model with the same tokenizer."""
+    bytes: NDArray[np.float64]
+    """(documents,) bytes of text: the same for every model on the same text."""
+
+    def same_text(self, other: PerDocument) -> bool:
+        """Whether the two were measured on the same documents, byte counts included."""
+        return self.documents == other.documents and bool((self.bytes == other.bytes).all())
+
+    def same_tokens(self, other: PerDocument) -> bool:
+        """Whether the two also count the same tokens in every document."""
+        return self.same_text(other) and bool((self.tokens == other.tokens).all())
+
+
+def per_document(point: Point) -> PerDocument | None:
+    """The per-document evidence of a record; None where its metric or its measure has none."""
+    weight = WEIGHT_OF.get(point.record.metric or "")
+    if weight is None or point.cell.samples is None:
+        return None
+    samples: pd.DataFrame = point.run.samples(point.cell)
+    if not {"document", "nll", "tokens", "bytes"} <= set(samples.columns):
+        return None
+    # a document may lie there in several rows: the document is the cluster
+    rows = samples.groupby("document", sort=True)[["nll", "tokens", "bytes"]].sum().astype(float)
+    column = {name: rows[name].to_numpy() for name in rows.columns}
+    return PerDocument(tuple(map(str, rows.index)), column["nll"], column[weight], column["tokens"], column["bytes"])
+
+
+def estimate(record: Record) -> Estimate | None:
+    """The record's value with its interval; None where the interval is not known (an exact value has one)."""
+    if record.value is None or not math.isfinite(record.value):
+        return None
+    if record.low is None or record.high is None:
+        return Estimate(record.value, record.value, record.value) if record.interval == "exact" else None
+    if math.isnan(record.low) or math.isnan(record.high):
+        return None
+    return Estimate(record.value, record.low, record.high)
+
+
+def ratio(numerator: Point, denominator: Point) -> Ratio | None:
+    """numerator / denominator; None where it does not exist (a value missing, zero, or not positive)."""
+    above, below = numerator.record.value, denominator.record.value
+    if above is None or below is None or not above > 0 or not below > 0:
+        return None
+    if math.isinf(above) or math.isinf(below):
+        return None
+    paired = _paired(numerator, denominator)
+    if paired is not None:
+        return paired
+    tops, bottoms = estimate(numerator.record), estimate(denominator.record)
+    if tops is None or bottoms is None:
+        which = numerator.record if tops is None else denominator.record
+        return Ratio(above / below, None, None, f"none: {which.model} has no interval ({which.interval})")
+    if tops.low == tops.high and bottoms.low == bottoms.high:
+        return Ratio(above / below, above / below, above / below, "exact")
+    result = independent_ratio(tops, bottoms)
+    # what the parts' own intervals leave out (variance between launches), the ratio's leaves out too
+    return replace(result, method=f"{result.method}: {numerator.record.interval}")
+
+
+def _paired(numerator: Point, denominator: Point) -> Ratio | None:
+    if numerator.record.metric != denominator.record.metric:
+        return None
+    above, below = per_document(numerator), per_document(denominator)
+    if above is None or below is None or not above.same_text(below) or len(above.documents) < 2:
+        return None
+    compare = paired_ratio_of_exponentials if numerator.record.metric == "perplexity" else paired_ratio_of_means
+    return compare((above.sums, above.weights), (below.sums, below.weights), numerator.record.confidence)

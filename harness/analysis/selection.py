@@ -1,0 +1,104 @@
+"""Which records a suite's words mean: `where`, `against`, and the nearest spelling when they mean none.
+
+A cell's coordinates are its model, its measure, its axes and its settings, in one name space as in
+`results.run.records_frame`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.results.record import CellResult, Record, Scalar, Status
+from harness.results.run import Run
+
+Where = Mapping[str, Scalar | list[Scalar]]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One record where it lies: its run, its cell and the record."""
+
+    run: Run
+    cell: CellResult
+    record: Record
+
+    @property
+    def coordinates(self) -> dict[str, Scalar]:
+        """Model, measure, axes and settings."""
+        return coordinates(self.cell)
+
+
+def coordinates(cell: CellResult) -> dict[str, Scalar]:
+    """Model, measure, axes and settings of a cell."""
+    return {"model": cell.model, "measure": cell.measure, **cell.settings, **cell.axes}
+
+
+def points(run: Run, metric: str) -> list[Point]:
+    """Every record of a metric (`perplexity` or `perplexity@1`) that has a value."""
+    return [
+        Point(run, cell, record)
+        for cell in run.cells
+        if cell.status is Status.OK
+        for record in cell.records
+        if metric in (record.metric, record.metric_id) and record.value is not None
+    ]
+
+
+def same(a: Scalar, b: Scalar) -> bool:
+    """Equality of two values on an axis: 8 is 8.0, but True is not 1."""
+    return isinstance(a, bool) == isinstance(b, bool) and a == b
+
+
+def selects(where: Where, cell: CellResult) -> bool:
+    """Whether a cell has, for every key of `where`, the value (or one of the values) that stands there."""
+    at = coordinates(cell)
+    return all(
+        key in at and any(same(at[key], value) for value in (wanted if isinstance(wanted, list) else [wanted]))
+        for key, wanted in where.items()
+    )
+
+
+def counterpart(at: Mapping[str, Scalar], against: Mapping[str, Scalar], among: Iterable[Point]) -> Point | None:
+    """The point at the same coordinates but for those that `against` replaces."""
+    wanted = dict(at) | dict(against)
+    for point in among:
+        there = point.coordinates
+        if there.keys() == wanted.keys() and all(same(there[key], wanted[key]) for key in wanted):
+            return point
+    return None
+
+
+def varying(cells: Sequence[CellResult]) -> list[str]:
+    """Names of the coordinates that differ between the cells, in order, the model first."""
+    rows = [coordinates(cell) for cell in cells]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return [
+        name
+        for name in names
+        if any((name in row) != (name in rows[0]) or not same(row.get(name), rows[0].get(name)) for row in rows)
+    ]
+
+
+def why_nothing(where: Where, cells: Sequence[CellResult]) -> str:
+    """Why `where` selects none of the cells, with the nearest spelling of what exists."""
+    if not cells:
+        return "the run has no cells"
+    rows = [coordinates(cell) for cell in cells]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    for key, wanted in where.items():
+        if key not in names:
+            return f"no cell has '{key}'{nearest(key, names)}; there are: {', '.join(names)}"
+        there = list(dict.fromkeys(str(row[key]) for row in rows if key in row))
+        values = wanted if isinstance(wanted, list) else [wanted]
+        missing = [value for value in values if not any(same(row[key], value) for row in rows if key in row)]
+        if len(missing) == len(values):
+            return f"no cell has {key} = {missing[0]}{nearest(str(missing[0]), there)}; there are: {', '.join(there)}"
+    return "no cell has " + " and ".join(f"{key} = {value}" for key, value in where.items()) + " at once"
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str:
+    """` (did you mean 'x'?)`, or nothing where no allowed word is near."""
+    close = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.5)
+    return f" (did you mean '{close[0]}'?)" if close and close[0] != word else ""

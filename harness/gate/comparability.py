@@ -1,0 +1,85 @@
+"""Whether two records may be compared at all: a type check before any arithmetic.
+
+Speed and memory depend on the machine and its software, so they need the same fingerprint class. Quality depends on
+the text and the tokenizer, never on the machine. A metric whose definition changed (another version) is another
+metric. The evidence per document decides whether the text and the tokenizer are the same: it cannot be out of date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.analysis.ratio import per_document
+from harness.analysis.selection import Point
+from harness.results.record import Record
+
+PER_TOKEN = ("perplexity", "loss", "tokens_scored")
+"""Quality metrics that mean something else under another tokenizer; bits per byte does not."""
+
+
+def why_not_comparable(base: Point, head: Point) -> str | None:
+    """The reason why two records of the same name may not be compared; None where they may."""
+    a, b = base.record, head.record
+    if a.metric_id != b.metric_id:
+        return f"the metric's definition changed: {a.metric_id} and {b.metric_id}"
+    if a.unit != b.unit:
+        return f"the units differ: {a.unit} and {b.unit}"
+    if _depends_on_machine(a) and a.fingerprint_class != b.fingerprint_class:
+        return "the machines differ: " + difference(base.run.manifest.fingerprint, head.run.manifest.fingerprint)
+    return _why_other_text(base, head)
+
+
+def _depends_on_machine(record: Record) -> bool:
+    """Measured in isolation (speed, memory), and not a count that is the same everywhere."""
+    from harness.measures.registry import MEASURES
+
+    measure = MEASURES.get(record.measure)
+    return measure is not None and measure.isolated and record.interval != "exact"
+
+
+def _why_other_text(base: Point, head: Point) -> str | None:
+    if base.run.folder == head.run.folder and base.cell.key == head.cell.key:
+        return None
+    texts = [_named(point, "texts", str(point.cell.settings.get("text"))) for point in (base, head)]
+    if None not in texts and texts[0] != texts[1]:
+        return f"the text {base.cell.settings.get('text')} has other bytes"
+    a, b = per_document(base), per_document(head)
+    if a is not None and b is not None and not a.same_text(b):
+        return "the texts differ (documents or their byte counts)"
+    if base.record.metric not in PER_TOKEN:
+        return None
+    tokenizers = [_tokenizer(point) for point in (base, head)]
+    if (None not in tokenizers and tokenizers[0] != tokenizers[1]) or (
+        a is not None and b is not None and not a.same_tokens(b)
+    ):
+        return f"the tokenizers differ: {base.record.metric} is per token; compare bits_per_byte"
+    return None
+
+
+def _named(point: Point, table: str, name: str) -> Any:
+    return (point.run.manifest.model_extra or {}).get(table, {}).get(name)
+
+
+def _tokenizer(point: Point) -> Any:
+    return point.run.manifest.models.get(point.cell.model, {}).get("tokenizer_digest")
+
+
+def difference(base: Mapping[str, Any], head: Mapping[str, Any]) -> str:
+    """What differs between two fingerprints: `cpu_model: A and B; threads: 2 and 4`."""
+    flat_base, flat_head = dict(_flat(base)), dict(_flat(head))
+    keys = [key for key in dict.fromkeys([*flat_base, *flat_head]) if flat_base.get(key) != flat_head.get(key)]
+    if not keys:
+        return "their fingerprint classes differ"
+    shown = [f"{key}: {flat_base.get(key)} and {flat_head.get(key)}" for key in keys[:4]]
+    return "; ".join(shown) + (f"; and {len(keys) - 4} more" if len(keys) > 4 else "")
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for key, item in value.items():
+        if isinstance(item, Mapping):
+            rows.extend(_flat(item, f"{prefix}{key}."))
+        else:
+            rows.append((f"{prefix}{key}", item))
+    return rows

@@ -1,0 +1,144 @@
+"""Two runs side by side: every record of either, with the ratio of head to base and its interval.
+
+No verdict: `change` is the sign of the ratio's interval in the direction that the metric calls better, nothing
+more. With many rows some signs are wrong by chance, and two runs made one after the other differ in speed by what
+the machine was doing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from harness.analysis.ratio import ratio
+from harness.analysis.selection import Point, coordinates
+from harness.gate.comparability import why_not_comparable
+from harness.results.record import CellResult, Direction, Record, Status
+from harness.results.run import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (
+    "metric",
+    "unit",
+    "direction",
+    "base",
+    "base_low",
+    "base_high",
+    "head",
+    "head_low",
+    "head_high",
+    "ratio",
+    "ratio_low",
+    "ratio_high",
+    "interval",
+    "change",
+    "comparable",
+    "reason",
+    "metric_id",
+)
+
+
+def compare(base: Run, head: Run) -> pd.DataFrame:
+    """One row per cell and metric that either run has, in the base's order, then what only the head has.
+
+    Columns: model, measure, then every axis and setting, then `COLUMNS`. `ratio` is head / base: paired by document
+    where both have samples of the same documents, else from the two independent intervals. `change` is better,
+    worse, `same?` (the interval holds 1), `same` (equal exactly), or empty where nothing can be said.
+    `comparable` is False with a `reason` where the two may not be compared or one of them is missing.
+    """
+    import pandas as pd
+
+    heads = {_identity(cell): cell for cell in head.cells}
+    bases = {_identity(cell): cell for cell in base.cells}
+    rows: list[dict[str, Any]] = []
+    names: dict[str, None] = {"model": None, "measure": None}
+    for identity in dict.fromkeys([*bases, *heads]):
+        a, b = bases.get(identity), heads.get(identity)
+        cell = a or b
+        assert cell is not None
+        at: dict[str, Any] = dict(coordinates(cell))
+        names |= dict.fromkeys(at)
+        rows.extend(at | row for row in _rows(base, a, head, b))
+    return pd.DataFrame(rows, columns=[*names, *COLUMNS])
+
+
+def _identity(cell: CellResult) -> str:
+    """The cell without what was measured in it: not its key, which holds the model's digest."""
+    return repr(sorted((name, repr(value)) for name, value in coordinates(cell).items()))
+
+
+def _rows(base: Run, a: CellResult | None, head: Run, b: CellResult | None) -> Iterator[dict[str, Any]]:
+    left, right = _by_metric(a), _by_metric(b)
+    for metric in dict.fromkeys([*left, *right]) or [None]:
+        mine, theirs = left.get(metric or ""), right.get(metric or "")
+        row: dict[str, Any] = _described(theirs or mine) | _values("base", mine) | _values("head", theirs)
+        row |= {"ratio": None, "ratio_low": None, "ratio_high": None, "interval": None, "change": ""}
+        reason = _why_missing("base", a, mine) or _why_missing("head", b, theirs)
+        if reason is None and a and b and mine and theirs:
+            pair = Point(base, a, mine), Point(head, b, theirs)
+            reason = why_not_comparable(*pair)
+            if reason is None:
+                row |= _ratio(*pair)
+        yield row | {"comparable": reason is None, "reason": reason or ""}
+
+
+def _by_metric(cell: CellResult | None) -> dict[str, Record]:
+    if cell is None:
+        return {}
+    return {record.metric: record for record in cell.records if record.metric and record.value is not None}
+
+
+def _described(record: Record | None) -> dict[str, Any]:
+    if record is None:
+        return {"metric": None, "unit": None, "direction": None, "metric_id": None}
+    return {
+        "metric": record.metric,
+        "unit": record.unit,
+        "direction": str(record.direction),
+        "metric_id": record.metric_id,
+    }
+
+
+def _values(side: str, record: Record | None) -> dict[str, Any]:
+    if record is None:
+        return {side: None, f"{side}_low": None, f"{side}_high": None}
+    return {side: record.value, f"{side}_low": record.low, f"{side}_high": record.high}
+
+
+def _why_missing(side: str, cell: CellResult | None, record: Record | None) -> str | None:
+    if record is not None:
+        return None
+    if cell is None:
+        return f"only the {'head' if side == 'base' else 'base'} has this cell"
+    if cell.status is not Status.OK:
+        return f"{cell.status} in the {side}: {cell.reason or 'no reason given'}"
+    return f"the {side} has no such metric"
+
+
+def _ratio(base: Point, head: Point) -> dict[str, Any]:
+    a, b = base.record, head.record
+    equal = a.value == b.value and (a.low, a.high) == (b.low, b.high)
+    result = ratio(head, base)
+    if result is None:
+        change = "same" if equal else ""
+        return {"change": change, "interval": "none: a ratio needs two positive values"}
+    return {
+        "ratio": result.value,
+        "ratio_low": result.low,
+        "ratio_high": result.high,
+        "interval": result.method,
+        "change": _change(result.low, result.high, b.direction),
+    }
+
+
+def _change(low: float | None, high: float | None, direction: Direction) -> str:
+    """The sign of the interval in the metric's direction."""
+    if low == high == 1:
+        return "same"
+    if low is None or high is None or direction is Direction.NONE:
+        return ""
+    if low <= 1 <= high:
+        return "same?"
+    return "better" if (low > 1) == (direction is Direction.HIGHER) else "worse"

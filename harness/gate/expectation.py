@@ -1,0 +1,206 @@
+"""Expectations of a suite: a bound on a metric, or on its ratio to another cell, judged with its interval.
+
+Met: the whole interval keeps the bound. Unmet: the whole interval breaks it. Undecided: the interval straddles it,
+or there is nothing to judge (no such cell, a cell that failed, no interval). An expectation that matches nothing is
+undecided and says what there is: silence would look like success.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from harness.analysis.ratio import estimate, ratio
+from harness.analysis.selection import (
+    Point,
+    coordinates,
+    counterpart,
+    nearest,
+    points,
+    same,
+    selects,
+    varying,
+    why_nothing,
+)
+from harness.gate.comparability import why_not_comparable
+from harness.results.finding import ExpectationOutcome, Outcome
+from harness.results.record import CellResult, Scalar, Status
+from harness.results.run import Run
+
+
+class Expectation(BaseModel):
+    """A bound that a suite declares: `{metric: perplexity, where: {precision: int8}, at_most: 20}`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metric: str
+    """Name of a metric, such as `perplexity` (or with its version, `perplexity@1`)."""
+    where: dict[str, Scalar | list[Scalar]] = Field(default={})
+    """Which cells: model, axes and settings with the value, or a list of values. Left out: every cell."""
+    against: dict[str, Scalar] | None = Field(default=None, min_length=1)
+    """The bound holds for the ratio to the same cell with these replaced, such as `{precision: fp32}`."""
+    at_most: float | None = None
+    """Upper bound, in the metric's unit or as a ratio."""
+    at_least: float | None = None
+    """Lower bound."""
+    measure: str | None = None
+    """The measure, where several emit the metric."""
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Expectation:
+        if self.at_most is None and self.at_least is None:
+            raise PydanticCustomError("no_bound", "an expectation needs `at_most` or `at_least`")
+        if self.at_most is not None and self.at_least is not None and self.at_most < self.at_least:
+            raise PydanticCustomError("bounds", "`at_most` is less than `at_least`: nothing can be both")
+        return self
+
+    @property
+    def bound(self) -> str:
+        """`at least 1.2`, `at most 1.01`, or both."""
+        parts = [
+            f"{word} {value:g}"
+            for word, value in (("at least", self.at_least), ("at most", self.at_most))
+            if value is not None
+        ]
+        return " and ".join(parts)
+
+    @property
+    def sentence(self) -> str:
+        """`perplexity (precision int8) / perplexity (precision fp32) at most 1.01`."""
+        subject = f"{self.metric}{_in_brackets(self.where)}"
+        if self.against is not None:
+            subject += f" / {self.metric}{_in_brackets(self.against)}"
+        return f"{subject} {self.bound}"
+
+
+def evaluate(expectations: Sequence[Expectation], run: Run) -> list[ExpectationOutcome]:
+    """One outcome per expectation and cell that it selects; at least one per expectation."""
+    return [outcome for expectation in expectations for outcome in _outcomes(expectation, run)]
+
+
+def _outcomes(expectation: Expectation, run: Run) -> list[ExpectationOutcome]:
+    where = dict(expectation.where)
+    if expectation.measure is not None:
+        where["measure"] = expectation.measure
+    having = points(run, expectation.metric)
+    measures = {point.cell.measure for point in having} or {
+        cell.measure for cell in run.cells if cell.status is not Status.OK
+    }
+    chosen = [cell for cell in run.cells if cell.measure in measures and selects(where, cell)]
+    if expectation.against is not None:
+        others = [cell for cell in chosen if not selects(dict(expectation.against), cell)]
+        if chosen and not others:
+            return [_undecided(expectation, {}, "it would compare a cell with itself; say which in `where`")]
+        chosen = others
+    if not chosen:
+        return [_undecided(expectation, {}, _why_no_cell(expectation, where, having, run))]
+    shown = {"model", *where, *(expectation.against or {}), *varying(chosen)} - {"measure"}
+    return [
+        _judge(expectation, cell, having, {name: v for name, v in coordinates(cell).items() if name in shown})
+        for cell in chosen
+    ]
+
+
+def _why_no_cell(
+    expectation: Expectation, where: dict[str, Scalar | list[Scalar]], having: list[Point], run: Run
+) -> str:
+    metrics = list(dict.fromkeys(record.metric for cell in run.cells for record in cell.records if record.metric))
+    if not having:
+        there = f"; there are: {', '.join(metrics)}" if metrics else ""
+        return f"the run has no value of '{expectation.metric}'{nearest(expectation.metric, metrics)}{there}"
+    return why_nothing(where, [point.cell for point in having])
+
+
+def _judge(
+    expectation: Expectation, cell: CellResult, having: list[Point], subject: dict[str, Scalar]
+) -> ExpectationOutcome:
+    mine = [point for point in having if point.cell is cell]
+    if not mine:
+        return _undecided(expectation, subject, _why_no_value(expectation.metric, cell))
+    point = mine[0]
+    if expectation.against is None:
+        value, found = point.record.value, estimate(point.record)
+        low, high = (found.low, found.high) if found else (None, None)
+        method = point.record.interval
+    else:
+        base = counterpart(coordinates(cell), expectation.against, having)
+        if base is None:
+            return _undecided(expectation, subject, _why_no_base(expectation, cell, point.run))
+        reason = why_not_comparable(base, point)
+        if reason is not None:
+            return _undecided(expectation, subject, f"not comparable: {reason}")
+        result = ratio(point, base)
+        if result is None:
+            return _undecided(expectation, subject, "a ratio needs two positive values")
+        value, low, high, method = result.value, result.low, result.high, result.method
+    outcome, reason = _against_bounds(low, high, expectation)
+    return ExpectationOutcome(
+        expectation=expectation.sentence,
+        subject=subject,
+        outcome=outcome,
+        value=value,
+        low=low,
+        high=high,
+        interval=method,
+        bound=expectation.bound,
+        reason=reason,
+    )
+
+
+def _against_bounds(low: float | None, high: float | None, expectation: Expectation) -> tuple[Outcome, str]:
+    if low is None or high is None:
+        return Outcome.UNDECIDED, "the value has no interval; measure more documents or launches"
+    least = expectation.at_least if expectation.at_least is not None else float("-inf")
+    most = expectation.at_most if expectation.at_most is not None else float("inf")
+    if low >= least and high <= most:
+        return Outcome.MET, ""
+    if high < least or low > most:
+        return Outcome.UNMET, ""
+    return Outcome.UNDECIDED, "the interval straddles the bound; measure more documents or launches"
+
+
+def _why_no_value(metric: str, cell: CellResult) -> str:
+    if cell.status is Status.OK:
+        return f"the cell has no {metric}"
+    return f"the cell {_ENDED[cell.status]}" + (f": {cell.reason}" if cell.reason else "")
+
+
+_ENDED: dict[Status, Literal["ended well", "failed", "ran out of memory", "was skipped"]] = {
+    Status.OK: "ended well",
+    Status.FAILED: "failed",
+    Status.OUT_OF_MEMORY: "ran out of memory",
+    Status.SKIPPED: "was skipped",
+}
+
+
+def _why_no_base(expectation: Expectation, cell: CellResult, run: Run) -> str:
+    against = expectation.against or {}
+    wanted = coordinates(cell) | against
+    for other in run.cells:
+        there = coordinates(other)
+        if there.keys() == wanted.keys() and all(same(there[name], wanted[name]) for name in wanted):
+            return f"the cell to compare with: {_why_no_value(expectation.metric, other)}"
+    alike = [other for other in run.cells if other.measure == cell.measure]
+    if any(selects(dict(against), other) for other in alike):
+        return f"no cell has{_in_brackets(against)} with the other axes and settings the same"
+    return "no cell to compare with: " + why_nothing(dict(against), alike)
+
+
+def _undecided(expectation: Expectation, subject: dict[str, Scalar], reason: str) -> ExpectationOutcome:
+    return ExpectationOutcome(
+        expectation=expectation.sentence,
+        subject=subject,
+        outcome=Outcome.UNDECIDED,
+        bound=expectation.bound,
+        reason=reason,
+    )
+
+
+def _in_brackets(where: dict[str, Scalar | list[Scalar]] | dict[str, Scalar]) -> str:
+    parts = [
+        f"{key} {' or '.join(map(str, value)) if isinstance(value, list) else value}" for key, value in where.items()
+    ]
+    return f" ({', '.join(parts)})" if parts else ""
