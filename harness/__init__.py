@@ -1,1 +1,34 @@
-"""TODO"""
+"""Benchmark and evaluation harness for GPT language models.
+
+Everything that the command line does is a function here:
+
+    import harness
+    run = harness.run("suites/quickstart.yaml")
+    run.records                      # a pandas DataFrame
+    harness.compare("results/runs/A", "results/runs/B")
+
+Names are imported when they are first used, so that importing this package is quick.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.api import compare, open_run, plan, report, run
+    from harness.results.run import Run
+
+__version__ = "0.1.0"
+__all__ = ["Run", "compare", "open_run", "plan", "report", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Run":
+        from harness.results.run import Run
+
+        return Run
+    if name in __all__:
+        from harness import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'harness' has no attribute '{name}'")

@@ -1,0 +1,40 @@
+"""The Python face: what the command line does, as functions that return runs and DataFrames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.execution.estimate import plan_frame
+from harness.execution.plan import make_plan
+from harness.execution.run import report_again, run
+from harness.results.find import find_run
+from harness.results.run import Run
+from harness.suite.load import load_suite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["compare", "open_run", "plan", "report", "run"]
+
+
+def open_run(name: str | Path, out: str | Path = "results/runs") -> Run:
+    """A run by folder, by its name below `out`, or `latest`. Raises UserError where there is none."""
+    return find_run(str(name), Path(out))
+
+
+def plan(suite: str) -> pd.DataFrame:
+    """The cells of a suite: what is cached, and estimates of time and memory. Nothing is run."""
+    return plan_frame(make_plan(load_suite(suite)))
+
+
+def report(name: str | Path, out: str | Path = "results/runs") -> Run:
+    """Analyse and report a run again from its cells."""
+    return report_again(open_run(name, out))
+
+
+def compare(base: str | Path, head: str | Path, out: str | Path = "results/runs") -> pd.DataFrame:
+    """Two runs side by side, with the ratio and its interval for every metric that both have."""
+    from harness.gate.compare import compare as compare_runs
+
+    return compare_runs(open_run(base, out), open_run(head, out))

@@ -1,0 +1,68 @@
+"""The `harness` command: its sub-commands, and the one place where errors are printed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+import typer
+
+import harness
+from harness.cli import assets, compare, doctor, listing, plan, report, run, schema, show
+from harness.errors import ExitCode, UserError
+
+INTERRUPTED = 130
+"""What a shell calls a program that Ctrl-C ended."""
+
+app = typer.Typer(
+    name="harness",
+    help="Measure GPT language models: quality, speed and memory in one declarative suite.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run")(run.run)
+app.command("plan")(plan.plan)
+app.command("list")(listing.list_)
+app.command("show")(show.show)
+app.command("report")(report.report)
+app.command("compare")(compare.compare)
+app.command("schema")(schema.schema)
+app.command("doctor")(doctor.doctor)
+app.add_typer(assets.app, name="assets")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"harness {harness.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Measure GPT language models: quality, speed and memory in one declarative suite."""
+
+
+def main() -> None:
+    """Entry point of the `harness` command: runs it and exits with its code."""
+    try:
+        app(standalone_mode=True)
+    except UserError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # `harness show latest | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(ExitCode.PASS)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            raise
+        typer.echo(f"error: {error.filename or 'a file'}: {os.strerror(error.errno)}", err=True)
+        sys.exit(ExitCode.USAGE)

@@ -1,0 +1,50 @@
+"""`harness assets`: models and data sets that suites name, and how they come into the cache."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Models and data sets that suites name: list them, fetch one into the cache.", rich_markup_mode=None
+)
+
+
+@app.callback(invoke_without_command=True)
+def assets(context: typer.Context) -> None:
+    """List the assets: what they are, their licence and size, and whether they are in the cache."""
+    if context.invoked_subcommand is None:
+        from rich.console import Console
+
+        from harness.report.listing import assets as assets_table
+
+        Console().print(assets_table())
+
+
+@app.command("get")
+def get(names: Annotated[list[str], typer.Argument(help="Names of assets.")]) -> None:
+    """Fetch assets into the cache, verified."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    from harness import assets
+
+    console = Console()
+    for name in names:
+        with Progress(
+            TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=console, transient=True
+        ) as progress:
+            task = progress.add_task(name, total=None)
+            path = assets.get(name, lambda done, total, t=task: progress.update(t, completed=done, total=total))  # type: ignore[misc]
+        console.print(f"{name}: {path}", highlight=False, soft_wrap=True)
+
+
+@app.command("verify")
+def verify(names: Annotated[list[str], typer.Argument(help="Names of assets.")]) -> None:
+    """Check every byte of assets in the cache against their hashes."""
+    from harness import assets
+
+    for name in names:
+        assets.verify(name)
+        typer.echo(f"{name}: as declared")

@@ -1,0 +1,31 @@
+"""`harness compare BASE HEAD`: two runs side by side."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harness.cli.options import RUNS, Out
+
+
+def compare(
+    base: Annotated[str, typer.Argument(help="The run to compare with.")],
+    head: Annotated[str, typer.Argument(help="The run that is compared.")],
+    out: Out = RUNS,
+) -> None:
+    """Print two runs side by side: every metric that both have, with the ratio and its interval.
+
+    Exit code 4 where nothing in them is comparable.
+    """
+    from rich.console import Console
+
+    from harness.errors import ExitCode
+    from harness.gate.compare import compare as compare_runs
+    from harness.report.comparison import print_comparison
+    from harness.results.find import find_run
+
+    frame = compare_runs(find_run(base, out), find_run(head, out))
+    print_comparison(frame, Console())
+    if frame.empty or not frame["comparable"].any():
+        raise typer.Exit(ExitCode.NOT_COMPARABLE)

@@ -1,0 +1,100 @@
+"""`harness list [suites|measures|models|corpora]`: the words that a suite may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+class What(StrEnum):
+    """What can be listed."""
+
+    SUITES = "suites"
+    MEASURES = "measures"
+    MODELS = "models"
+    CORPORA = "corpora"
+
+
+def list_(
+    what: Annotated[list[What] | None, typer.Argument(help="What to list; left out, everything.")] = None,
+) -> None:
+    """List the suites that ship, the measures with their metrics, the models and the corpora."""
+    from rich.console import Console
+
+    console = Console()
+    tables: dict[What, Callable[[], list[Table]]] = {
+        What.SUITES: _suites,
+        What.MEASURES: _measures,
+        What.MODELS: _models,
+        What.CORPORA: _corpora,
+    }
+    for item in what or list(What):
+        for table in tables[item]():
+            console.print(table)
+
+
+def _table(title: str, *columns: str) -> Table:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", pad_edge=False, show_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _suites() -> list[Table]:
+    import yaml
+
+    from harness.suite.shipped import shipped_suites
+
+    table = _table("Suites that ship (harness run NAME)", "name", "what it measures")
+    for name, path in shipped_suites().items():
+        table.add_row(name, str((yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("about", "")))
+    return [table]
+
+
+def _measures() -> list[Table]:
+    from harness.measures.registry import MEASURES
+
+    tables = []
+    for measure in MEASURES.values():
+        table = _table(f"Measure {measure.name}: {measure.about}", "", "name", "meaning")
+        for name, info in measure.settings.model_fields.items():
+            default = "required" if info.is_required() else f"default {info.default}"
+            table.add_row("setting", name, f"{info.description or ''} ({default})")
+        for metric in measure.metrics:
+            table.add_row("metric", metric.name, f"[{metric.unit}, {metric.direction} is better] {metric.definition}")
+        tables.append(table)
+    return tables
+
+
+def _models() -> list[Table]:
+    from harness import assets
+    from harness.models.presets import preset_rows
+
+    presets = _table(
+        "Presets of the reference GPT (reference: NAME with train: ...; counted at vocabulary 1024, context 256)",
+        "name", "parameters", "layers", "heads", "width",
+    )  # fmt: skip
+    for name, parameters, layers, heads, width in preset_rows():
+        presets.add_row(name, f"{parameters:,}", str(layers), str(heads), str(width))
+    real = _table("Real models (transformers: asset:NAME, a folder, or a hub id)", "name", "what it is", "in the cache")
+    for status in assets.status():
+        if status.asset.kind == "model":
+            real.add_row(f"asset:{status.asset.name}", status.asset.about, "yes" if status.present else "no")
+    return [presets, real]
+
+
+def _corpora() -> list[Table]:
+    from harness import corpora
+
+    table = _table("Corpora (text: NAME)", "name", "what it is")
+    for corpus in corpora.corpora():
+        table.add_row(corpus.spec, corpus.about)
+    return [table]

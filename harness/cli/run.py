@@ -1,0 +1,49 @@
+"""`harness run SUITE`: measure, and say where the report lies."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harness.cli.options import RUNS, Out
+
+
+def run(
+    suite: Annotated[
+        str, typer.Argument(help="A suite file, a shipped suite's name, or (with --resume) a run folder.")
+    ],
+    out: Out = RUNS,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the last unfinished run of this suite.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Measure again what is known from earlier runs.")] = False,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run Python code that comes with a hub model. Read it first.")
+    ] = False,
+) -> None:
+    """Run a suite: measure every cell, print the tables, write the report.
+
+    Exit code 0: all expectations met; 1: one is unmet; 2: bad input or a cell failed; 3: one is undecided.
+    """
+    import signal
+
+    from rich.console import Console
+
+    from harness.cli.progress import RunProgress
+    from harness.execution.run import exit_code
+    from harness.execution.run import run as run_suite
+    from harness.report.tables import print_run
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` leaves a resumable run, as Ctrl-C does
+    console = Console()
+    progress = RunProgress(console)
+    try:
+        with progress:
+            result = run_suite(
+                suite, out=out, resume=resume, fresh=fresh, trust_remote_code=trust_remote_code, on_event=progress
+            )
+    except KeyboardInterrupt:
+        if progress.folder:
+            typer.echo(f"interrupted; go on with: harness run --resume {progress.folder}", err=True)
+        raise
+    print_run(result, console)
+    raise typer.Exit(exit_code(result))

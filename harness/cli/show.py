@@ -1,0 +1,29 @@
+"""`harness show [RUN]`: the tables of a run that is there, or the runs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harness.cli.options import RUNS, Out
+
+
+def show(
+    run: Annotated[
+        str | None, typer.Argument(help="A run folder, a name (or part of it), `latest`; none: list the runs.")
+    ] = None,
+    out: Out = RUNS,
+) -> None:
+    """Print the tables of a run; without a name, the runs that are here."""
+    from rich.console import Console
+
+    from harness.report.tables import print_run, print_runs
+    from harness.results.find import find_run, run_folders
+    from harness.results.run import Run
+
+    console = Console()
+    if run is None:
+        print_runs([Run(folder) for folder in run_folders(out)], console)
+    else:
+        print_run(find_run(run, out), console)

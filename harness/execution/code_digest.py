@@ -1,0 +1,32 @@
+"""A hash of the code that determines results: with other code, a cached result is not the same result."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import harness
+import reference_impl
+
+MEASURING = (
+    "harness/models",
+    "harness/scoring",
+    "harness/measures",
+    "reference_impl/model",
+    "reference_impl/inference",
+)
+"""What determines a measured number, given a model."""
+TRAINING = ("reference_impl/model", "reference_impl/text", "reference_impl/training")
+"""What determines a trained model, given its settings."""
+
+
+@cache
+def code_digest(packages: tuple[str, ...]) -> str:
+    """sha256 over the source files of `packages` (paths below the folder that holds harness and reference_impl)."""
+    roots = {"harness": Path(harness.__file__).parent, "reference_impl": Path(reference_impl.__file__).parent}
+    digest = hashlib.sha256()
+    for package in packages:
+        top, _, rest = package.partition("/")
+        for path in sorted((roots[top] / rest).rglob("*.py")):
+            digest.update(path.relative_to(roots[top]).as_posix().encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,80 @@
+"""`harness doctor`: what this machine is, what it can do, what is missing and how to install it."""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.cache import cache_folder
+from harness.execution.events import OnEvent, unheard
+from harness.execution.plan import default_threads
+from harness.execution.prepare import NotPrepared, prepare_peaks
+from harness.execution.worker import preload
+from harness.measures.measure import Peaks
+from harness.results.fingerprint import Fingerprint, fingerprint
+from harness.results.peaks import cached_peaks
+
+
+@dataclass(frozen=True)
+class Part:
+    """A library that something needs."""
+
+    module: str
+    needed_for: str
+    install: str
+
+
+PARTS = (
+    Part("torch", "every model", "pip install torch"),
+    Part("transformers", "models from a folder or the hub", "pip install transformers"),
+    Part("bitsandbytes", "LLM.int8, NF4 and FP4 checkpoints", "pip install bitsandbytes"),
+    Part("accelerate", "launching and loading big models", "pip install accelerate"),
+    Part("gguf", "the SmolLM2 asset", "pip install gguf"),
+    Part("altair", "charts in reports", "pip install altair vl-convert-python"),
+    Part("datasets", "texts from the hub (hub:NAME)", "pip install 'gpt-harness[hub]'"),
+    Part("pytest_benchmark", "the benchmarks of a checkout", "pip install 'gpt-harness[test]'"),
+)
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What the doctor found."""
+
+    fingerprint: Fingerprint
+    threads: int
+    peaks: Peaks | None
+    peaks_problem: str | None
+    cache: Path
+    missing: tuple[Part, ...]
+    busy: str | None
+    """A warning where other processes keep the cores busy."""
+
+
+def examine(*, measure: bool = True, on_event: OnEvent = unheard) -> Examination:
+    """Examine this machine; with `measure`, measure its peaks where they are not known (a few seconds)."""
+    machine = fingerprint()
+    threads = default_threads()
+    peaks, problem = cached_peaks(machine.class_id, threads), None
+    if peaks is None and measure:
+        preload(["torch"])
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                peaks = prepare_peaks(machine, threads, Path(folder, "worker.log"), on_event)
+            except NotPrepared as error:
+                problem = str(error)
+    missing = tuple(part for part in PARTS if importlib.util.find_spec(part.module) is None)
+    return Examination(machine, threads, peaks, problem, cache_folder(), missing, _busy(threads))
+
+
+def _busy(threads: int) -> str | None:
+    from harness.results.fingerprint import conditions
+
+    load = conditions().get("load_average")
+    if isinstance(load, int | float) and load > 0.5 * threads:
+        return (
+            f"the load average is {load:.1f} on {threads} cores: other processes run, "
+            "and speeds measured now will be too low"
+        )
+    return None

@@ -1,0 +1,127 @@
+"""What a plan would take: rough estimates of time and memory per cell, from counts and this machine's peaks.
+
+An estimate is arithmetic, not a measurement: half of the measured (or, before `harness doctor`, assumed) peaks, plus
+the start of the process. A cell that was measured before shows what it took then.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness import assets, corpora
+from harness.execution.cell_cache import CellCache
+from harness.execution.plan import Plan, PlannedCell, default_threads
+from harness.measures.measure import Peaks
+from harness.models.size import ModelSize, folder_size, preset_size
+from harness.results.peaks import cached_peaks
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ASSUMED = Peaks(flops={"fp32": 50e9, "bf16": 50e9}, bandwidth=10e9)
+"""What a small machine does, where nothing has been measured yet."""
+EFFICIENCY = 0.4
+"""Share of the peaks that real cells reach."""
+START = {"reference": 3.0, "transformers": 7.0}
+"""Seconds from starting a process to its first operation."""
+LIBRARIES = 350e6
+"""Bytes that torch takes before it does anything."""
+BYTES_PER_WEIGHT = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "int8": 1.05, "int4": 0.65}
+
+
+def plan_frame(plan: Plan) -> pd.DataFrame:
+    """One row per cell: model, axes, measure, settings, cached, seconds, bytes of memory, and where the figures are from.
+
+    A row with measure `train` or `fetch` stands for each model that has to be trained or fetched first.
+    """
+    import pandas as pd
+
+    peaks = cached_peaks(plan.fingerprint.class_id, default_threads()) or ASSUMED
+    rows = []
+    prepared = set()
+    for item in plan.cells:
+        if not item.resolved.ready and item.source.digest not in prepared:
+            prepared.add(item.source.digest)
+            rows.append(_preparation_row(item, peaks))
+        rows.append(_row(item, peaks))
+    return pd.DataFrame(rows)
+
+
+def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
+    known = CellCache().load(item.key) if item.cached else None
+    size = size_of(item)
+    seconds = known.seconds if known is not None else _seconds(item, size, peaks)
+    memory = None if size is None else LIBRARIES + size.parameters * BYTES_PER_WEIGHT[item.source.precision] * 1.25
+    return {
+        "model": item.cell.model,
+        **item.cell.axes,
+        "measure": item.cell.measure,
+        "cell": item.cell.title,
+        "cached": item.cached,
+        "seconds": seconds,
+        "memory_bytes": memory,
+        "estimate": "measured before" if known is not None else "estimated" if seconds is not None else "unknown",
+    }
+
+
+def _preparation_row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
+    training = item.resolved.training
+    size = size_of(item)
+    row: dict[str, object] = {"model": item.cell.model, "cached": False, "estimate": "estimated"}
+    if training is None:
+        asset = item.resolved.asset
+        return row | {"measure": "fetch", "cell": f"{item.cell.model} fetch asset {asset}", "estimate": "unknown"}
+    assert size is not None
+    seconds = 6.0 * size.matmul * training.tokens / (EFFICIENCY * peaks.flops["fp32"])
+    memory = LIBRARIES + 16.0 * size.parameters + 4e8
+    return row | {
+        "measure": "train",
+        "cell": f"{item.cell.model} train {training.preset} on {training.corpus}, {training.tokens:,} tokens",
+        "seconds": seconds + START["reference"],
+        "memory_bytes": memory,
+    }
+
+
+def size_of(item: PlannedCell) -> ModelSize | None:
+    """Parameters of a cell's model, without loading it; None where they are not known (a hub model, say)."""
+    training = item.resolved.training
+    if training is not None:
+        return preset_size(training.preset, training.vocabulary, training.context)
+    if item.resolved.asset is not None and not item.resolved.ready:
+        parameters = assets.asset(item.resolved.asset).parameters
+        return None if parameters is None else ModelSize(parameters, parameters)
+    return folder_size(item.source.path)
+
+
+def _seconds(item: PlannedCell, size: ModelSize | None, peaks: Peaks) -> float | None:
+    if size is None:
+        return None
+    start = START[item.source.kind] if item.isolated else 0.5
+    rate = EFFICIENCY * peaks.flops.get("bf16" if item.source.precision in ("bf16", "fp16") else "fp32", 50e9)
+    read = size.parameters * BYTES_PER_WEIGHT[item.source.precision] / (EFFICIENCY * peaks.bandwidth)
+    settings = item.cell.settings
+    flops_per_token = 2.0 * size.matmul
+
+    def number(name: str, default: float) -> float:
+        value = settings.get(name)
+        return float(value) if isinstance(value, int | float) else default
+
+    if item.cell.measure == "inference":
+        repeats = number("warmup", 1) + number("iterations", 5)
+        prefill = number("prompt", 128) * number("batch", 1) * flops_per_token / rate
+        decode = number("generate", 32) * max(read, number("batch", 1) * flops_per_token / rate, 5e-4)
+        return number("launches", 1) * (start + repeats * (prefill + decode))
+    if item.cell.measure == "memory":
+        return start + number("context", 512) * number("batch", 1) * flops_per_token / rate
+    if item.cell.measure == "perplexity":
+        return start + 2.0 * _bytes_of_text(item) / 4.0 * flops_per_token / rate
+    return None
+
+
+def _bytes_of_text(item: PlannedCell) -> float:
+    settings = item.cell.settings
+    documents, cut = settings.get("documents"), settings.get("document_bytes")
+    if isinstance(documents, int) and isinstance(cut, int):
+        return float(documents * cut)
+    size = corpora.size_hint(str(settings.get("text")))
+    return float(size if size is not None else 300_000)

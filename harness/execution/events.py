@@ -1,0 +1,57 @@
+"""What a run tells while it goes: plain events, so that a terminal, a notebook or a log can show them its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harness.results.record import CellResult
+from harness.suite.cells import Cell
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The run is about to start: how much there is to do."""
+
+    folder: str
+    cells: int
+    done: int
+    """Cells that this run folder has already (a resumed run)."""
+    cached: int
+    """Cells whose results are known from earlier runs."""
+
+
+@dataclass(frozen=True)
+class Preparing:
+    """Something that cells need is being fetched, trained or measured."""
+
+    what: str
+    done: float
+    """Between 0 and 1; 1 when it is ready."""
+    text: str = ""
+    """What the last number was."""
+
+
+@dataclass(frozen=True)
+class CellStarted:
+    """A cell (or one launch of it) has begun."""
+
+    cell: Cell
+    launch: int
+    launches: int
+
+
+@dataclass(frozen=True)
+class CellEnded:
+    """A cell has ended, one way or another."""
+
+    cell: Cell
+    result: CellResult
+
+
+Event = Planned | Preparing | CellStarted | CellEnded
+OnEvent = Callable[[Event], None]
+
+
+def unheard(event: Event) -> None:
+    """Nobody listens."""

@@ -1,0 +1,260 @@
+"""Cells to records: prepares what they need, runs them in workers, and hands over each result as it comes.
+
+Quality cells run first, model by model, in one worker that keeps the model open. Then speed and memory cells, each
+alone on the machine, each launch in a fresh process. Whatever happens to a cell, the rest goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.execution.cell_cache import CellCache
+from harness.execution.events import CellStarted, OnEvent
+from harness.execution.plan import PlannedCell
+from harness.execution.prepare import NotPrepared, prepare_model, prepare_peaks, prepare_text
+from harness.execution.requests import Collect, Collected, Refused
+from harness.execution.worker import Worker, WorkerDied, preload
+from harness.measures.measure import Facts, Peaks
+from harness.measures.registry import MEASURES
+from harness.results.fingerprint import Fingerprint
+from harness.results.record import CellResult, Measurement, Record, Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Done:
+    """A cell's result with its samples, ready for the journal."""
+
+    item: PlannedCell
+    result: CellResult
+    samples: pd.DataFrame | Path | None
+
+
+class Execution:
+    """One run's execution: what has been prepared, and the worker that quality cells share."""
+
+    def __init__(self, machine: Fingerprint, log: Path, on_event: OnEvent) -> None:
+        self._machine = machine
+        self._log = log
+        self._on_event = on_event
+        self._prepared: dict[str, str | None] = {}
+        """What was prepared, and the reason where it failed."""
+        self.models: dict[str, dict[str, Any]] = {}
+        """Summaries of the models, for the manifest."""
+        self.peaks: dict[int, Peaks] = {}
+        self._cache = CellCache()
+
+    def run(self, items: list[PlannedCell], *, fresh: bool) -> Iterator[Done]:
+        """Run the cells in the best order. With `fresh`, known results are measured again."""
+        known = [] if fresh else [item for item in items if item.cached]
+        unknown = [item for item in items if item not in known]
+        for item in known:
+            done = self._from_cache(item)
+            if done is None:
+                unknown.append(item)
+            else:
+                yield done
+        if not unknown:
+            return
+        modules = ["torch", "harness.execution.serve", "harness.models.open"]
+        if any(item.source.kind == "transformers" for item in unknown):
+            modules.append("harness.models.transformers")
+        preload(modules)
+        yield from self._shared([item for item in unknown if not item.isolated])
+        for item in unknown:
+            if item.isolated:
+                yield self._isolated(item)
+
+    def _shared(self, items: list[PlannedCell]) -> Iterator[Done]:
+        by_worker: dict[int, list[PlannedCell]] = {}
+        for item in items:
+            by_worker.setdefault(item.threads, []).append(item)
+        for threads, group in by_worker.items():
+            sources = list(dict.fromkeys(item.source for item in group))
+            group = sorted(group, key=lambda item: sources.index(item.source))
+            worker: Worker | None = None
+            try:
+                for item in group:
+                    reason = self._why_not(item)
+                    if reason is not None:
+                        yield self._done(item, Refused(Status.FAILED, reason), 0.0, [])
+                        continue
+                    if worker is None:
+                        worker = Worker(threads, self._log)
+                    self._on_event(CellStarted(item.cell, 1, 1))
+                    began = time.monotonic()
+                    answer = _ask(worker, item)
+                    if isinstance(answer, WorkerDied):
+                        worker.__exit__(None)
+                        worker = None
+                        answer = Refused(Status.FAILED, str(answer))
+                    yield self._done(item, answer, time.monotonic() - began, [])
+            finally:
+                if worker is not None:
+                    worker.__exit__(None)
+
+    def _isolated(self, item: PlannedCell) -> Done:
+        reason = self._why_not(item)
+        if reason is not None:
+            return self._done(item, Refused(Status.FAILED, reason), 0.0, [])
+        began = time.monotonic()
+        launches = int(getattr(item.cell.typed_settings(), "launches", 1))
+        collected: list[Collected] = []
+        for launch in range(1, launches + 1):
+            self._on_event(CellStarted(item.cell, launch, launches))
+            with Worker(item.threads, self._log) as worker:
+                answer = _ask(worker, item)
+            if isinstance(answer, WorkerDied):
+                answer = Refused(Status.FAILED, str(answer))
+            if isinstance(answer, Refused):
+                return self._done(item, answer, time.monotonic() - began, collected)
+            collected.append(answer)
+        return self._done(item, collected[-1], time.monotonic() - began, collected[:-1])
+
+    def _why_not(self, item: PlannedCell) -> str | None:
+        """Prepare what a cell needs; the reason why it can't run, if it can't."""
+        measure = MEASURES[item.cell.measure]
+        needs = [f"model {item.source.digest}"]
+        needs += [f"text {text}" for text in measure.texts(item.cell.typed_settings())]
+        needs += [f"peaks {item.threads}"] if measure.needs_peaks else []
+        for need in needs:
+            if need not in self._prepared:
+                self._prepared[need] = self._prepare(need, item)
+            if self._prepared[need] is not None:
+                return self._prepared[need]
+        return None
+
+    def _prepare(self, need: str, item: PlannedCell) -> str | None:
+        kind, _, what = need.partition(" ")
+        try:
+            if kind == "text":
+                prepare_text(what, self._on_event)
+            elif kind == "peaks":
+                self.peaks[item.threads] = prepare_peaks(self._machine, item.threads, self._log, self._on_event)
+            else:
+                summary = (
+                    {} if item.resolved.ready else prepare_model(item.resolved, item.threads, self._log, self._on_event)
+                )
+                self.models[item.cell.model] = summary
+        except NotPrepared as error:
+            return str(error)
+        return None
+
+    def _done(self, item: PlannedCell, answer: Collected | Refused, seconds: float, earlier: list[Collected]) -> Done:
+        """The result of a cell from its last answer and the launches before it."""
+        if isinstance(answer, Refused):
+            if answer.trace:
+                self._write_trace(item, answer)
+            result = self._result(item, answer.status, answer.reason, [], {}, seconds)
+            return Done(item, result, None)
+        import pandas as pd
+
+        launches = [*earlier, answer]
+        frames = []
+        for number, collected in enumerate(launches, start=1):
+            frame = pd.DataFrame(collected.samples)
+            frame["launch"] = number
+            frames.append(frame)
+        samples = pd.concat(frames, ignore_index=True)
+        measure = MEASURES[item.cell.measure]
+        facts = Facts(identity=answer.identity, peaks=self.peaks.get(item.threads))
+        try:
+            measurements = measure.summarise(samples, item.cell.typed_settings(), facts)
+        except (ValueError, ArithmeticError, KeyError) as error:
+            reason = f"the samples could not be summarised: {type(error).__name__}: {error}"
+            return Done(item, self._result(item, Status.FAILED, reason, [], {}, seconds), samples)
+        records = [self._record(item, measurement, facts) for measurement in measurements]
+        conditions = {"launches": [collected.conditions for collected in launches]}
+        result = self._result(item, Status.OK, None, records, conditions, seconds)
+        self._cache.store(result, samples)
+        return Done(item, result, samples)
+
+    def _result(
+        self,
+        item: PlannedCell,
+        status: Status,
+        reason: str | None,
+        records: list[Record],
+        conditions: dict[str, Any],
+        seconds: float,
+    ) -> CellResult:
+        cell = item.cell
+        if not records:
+            records = [
+                Record(
+                    key=item.key,
+                    model=cell.model,
+                    measure=cell.measure,
+                    axes=cell.axes,
+                    settings=cell.settings,
+                    status=status,
+                    reason=reason,
+                    model_digest=item.source.digest,
+                    fingerprint_class=self._machine.class_id,
+                )
+            ]
+        return CellResult(
+            key=item.key,
+            model=cell.model,
+            measure=cell.measure,
+            axes=cell.axes,
+            settings=cell.settings,
+            status=status,
+            reason=reason,
+            records=records,
+            conditions=conditions | {"threads": item.threads},
+            seconds=seconds,
+        )
+
+    def _record(self, item: PlannedCell, measurement: Measurement, facts: Facts) -> Record:
+        metric = measurement.metric
+        return Record(
+            key=item.key,
+            model=item.cell.model,
+            measure=item.cell.measure,
+            axes=item.cell.axes,
+            settings=item.cell.settings,
+            metric=metric.name,
+            metric_id=metric.id,
+            value=measurement.value,
+            unit=metric.unit,
+            direction=metric.direction,
+            low=measurement.low,
+            high=measurement.high,
+            interval=measurement.interval,
+            n=measurement.n,
+            n_unit=measurement.n_unit,
+            parameters=facts.identity.parameters,
+            parameters_non_embedding=facts.identity.parameters_non_embedding,
+            model_digest=item.source.digest,
+            fingerprint_class=self._machine.class_id,
+        )
+
+    def _from_cache(self, item: PlannedCell) -> Done | None:
+        """A known result under this suite's names: the key does not hold what the suite calls the model."""
+        result = self._cache.load(item.key)
+        if result is None:
+            return None
+        own = {"model": item.cell.model, "axes": item.cell.axes}
+        records = [record.model_copy(update=own) for record in result.records]
+        result = result.model_copy(update={**own, "records": records, "source": "cache", "samples": None})
+        return Done(item, result, self._cache.samples(item.key))
+
+    def _write_trace(self, item: PlannedCell, answer: Refused) -> None:
+        with self._log.open("a", encoding="utf-8") as log:
+            log.write(f"--- {item.cell.title} [{item.key}]\n{answer.trace}\n")
+
+
+def _ask(worker: Worker, item: PlannedCell) -> Collected | Refused | WorkerDied:
+    try:
+        answer = worker.ask(Collect(item.cell.measure, item.cell.settings, item.source))
+    except WorkerDied as died:
+        return died
+    assert isinstance(answer, Collected | Refused)
+    return answer

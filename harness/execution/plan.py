@@ -1,0 +1,122 @@
+"""The plan of a run: every cell with its key, and whether its result is known already. Nothing is run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from harness import corpora
+from harness.errors import UserError
+from harness.execution.cell_cache import CellCache
+from harness.execution.code_digest import MEASURING, code_digest
+from harness.execution.resolve import Resolved, hash_of, resolve_all
+from harness.measures.registry import MEASURES
+from harness.models.contract import ModelSource
+from harness.results.fingerprint import Fingerprint, fingerprint
+from harness.results.record import Scalar
+from harness.suite.cells import Cell, cells
+from harness.suite.schema import Suite
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell, resolved: which model at which precision on which device, with how many threads, and its key."""
+
+    cell: Cell
+    key: str
+    resolved: Resolved
+    source: ModelSource
+    threads: int
+    cached: bool
+
+    @property
+    def isolated(self) -> bool:
+        """Whether it runs alone, each launch in a fresh process."""
+        return MEASURES[self.cell.measure].isolated
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All cells of a suite on this machine."""
+
+    suite: Suite
+    cells: list[PlannedCell]
+    fingerprint: Fingerprint
+
+    @property
+    def texts(self) -> list[str]:
+        """Every text that a cell or a training reads."""
+        named = [text for item in self.cells for text in MEASURES[item.cell.measure].texts(item.cell.typed_settings())]
+        return list(dict.fromkeys(named))
+
+
+def make_plan(suite: Suite, *, trust_remote_code: bool = False) -> Plan:
+    """Resolve every model and text of a suite and compute every cell's key. Raises UserError for what can't be."""
+    machine = fingerprint()
+    all_cells = [_with_device(cell, machine) for cell in cells(suite)]
+    resolved = resolve_all(suite.models, all_cells, trust_remote_code)
+    cache = CellCache()
+    text_digests: dict[str, str] = {}
+    planned = []
+    for cell in all_cells:
+        model = resolved[(cell.model, cell.axes.get("seed"))]
+        threads = int(cell.axes.get("threads") or default_threads())
+        source = replace(
+            model.source,
+            precision=cell.axes["precision"],  # type: ignore[arg-type]
+            device=str(cell.axes["device"]),
+        )
+        key = cell_key(cell, source, threads, machine, text_digests)
+        planned.append(PlannedCell(cell, key, model, source, threads, cache.has(key)))
+    return Plan(suite, planned, machine)
+
+
+def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint, text_digests: dict[str, str]) -> str:
+    """Hash of what determines a cell's result: same key, same result.
+
+    The model's digest (for a trained one: what determines it), the settings, the digests of the texts, the measure's
+    version and the code; where the cell measures speed or memory also the machine's class and the threads.
+    """
+    measure = MEASURES[cell.measure]
+    for text in measure.texts(cell.typed_settings()):
+        if text not in text_digests:
+            text_digests[text] = corpora.digest(text)
+    determined_by = {
+        "measure": f"{measure.name}@{measure.version}",
+        "settings": cell.settings,
+        "texts": {text: text_digests[text] for text in measure.texts(cell.typed_settings())},
+        "model": source.digest,
+        "precision": source.precision,
+        "device": source.device,
+        "code": code_digest(MEASURING),
+        "torch": machine.versions.get("torch"),
+        "transformers": machine.versions.get("transformers") if source.kind == "transformers" else None,
+    }
+    if measure.isolated:
+        determined_by |= {"machine": machine.class_id, "threads": threads}
+    return hash_of(determined_by)[:32]
+
+
+def default_threads() -> int:
+    """As many as the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def _with_device(cell: Cell, machine: Fingerprint) -> Cell:
+    axes: Mapping[str, Scalar] = cell.axes
+    threads = axes.get("threads")
+    if isinstance(threads, int) and threads > default_threads():
+        raise UserError(
+            f"threads: {threads} is more than the {default_threads()} cores that this process may use; lower it",
+            place="matrix.threads",
+        )
+    device = axes["device"]
+    if device == "cuda" and not machine.gpus:
+        raise UserError(
+            "device: cuda asks for an NVIDIA GPU and none is visible here; use `device: auto`, or run where there is one",
+            place="matrix.device",
+        )
+    if device == "auto":
+        device = "cuda" if machine.gpus else "cpu"
+    return replace(cell, axes={**axes, "device": device})

@@ -1,0 +1,83 @@
+"""Fetch, train and calibrate what cells need, once, before they run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness import assets, corpora
+from harness.errors import UserError
+from harness.execution.events import OnEvent, Preparing
+from harness.execution.requests import MeasurePeaks, PeaksMeasured, Refused, Trained, TrainModel
+from harness.execution.resolve import Resolved
+from harness.execution.worker import Worker, WorkerDied
+from harness.measures.measure import Peaks
+from harness.results.fingerprint import Fingerprint
+from harness.results.peaks import cached_peaks, store_peaks
+
+
+class NotPrepared(Exception):
+    """Something that cells need can't be had: its cells fail with this reason, and the rest goes on."""
+
+
+def prepare_text(text: str, on_event: OnEvent) -> None:
+    """Bring a text into reach. Raises NotPrepared."""
+    what = f"text {text}"
+    try:
+        corpora.ensure(text, lambda done, total: on_event(Preparing(what, _share(done, total))))
+    except UserError as error:
+        raise NotPrepared(str(error)) from None
+    on_event(Preparing(what, 1.0))
+
+
+def prepare_model(resolved: Resolved, threads: int, log: Path, on_event: OnEvent) -> dict[str, object]:
+    """Fetch or train a model; returns its summary for the manifest. Raises NotPrepared."""
+    name = resolved.source.name
+    if resolved.asset is not None:
+        what = f"{name}: asset {resolved.asset}"
+        try:
+            assets.get(resolved.asset, lambda done, total: on_event(Preparing(what, _share(done, total))))
+        except UserError as error:
+            raise NotPrepared(str(error)) from None
+        on_event(Preparing(what, 1.0))
+        return {"asset": resolved.asset}
+    if resolved.training is None:
+        return {}
+    prepare_text(resolved.training.corpus, on_event)
+    what = f"{name}: train {resolved.training.preset} on {resolved.training.corpus}"
+    with Worker(threads, log) as worker:
+        try:
+            answer = worker.ask(
+                TrainModel(resolved.training, resolved.source.path),
+                lambda step: on_event(Preparing(what, min(step.done, 0.999), step.text)),
+            )
+        except WorkerDied as error:
+            raise NotPrepared(f"the training of {name} did not end: {error}") from None
+    if isinstance(answer, Refused):
+        raise NotPrepared(f"the training of {name} failed: {answer.reason}")
+    assert isinstance(answer, Trained)
+    on_event(Preparing(what, 1.0, str(answer.summary.get("text", ""))))
+    return answer.summary
+
+
+def prepare_peaks(machine: Fingerprint, threads: int, log: Path, on_event: OnEvent) -> Peaks:
+    """This machine's peaks for a thread count, measured when they are not known yet. Raises NotPrepared."""
+    known = cached_peaks(machine.class_id, threads)
+    if known is not None:
+        return known
+    what = f"peaks of this machine ({threads} threads)"
+    on_event(Preparing(what, 0.0))
+    with Worker(threads, log) as worker:
+        try:
+            answer = worker.ask(MeasurePeaks())
+        except WorkerDied as error:
+            raise NotPrepared(f"the peaks could not be measured: {error}") from None
+    if isinstance(answer, Refused):
+        raise NotPrepared(f"the peaks could not be measured: {answer.reason}")
+    assert isinstance(answer, PeaksMeasured)
+    store_peaks(machine.class_id, threads, answer.peaks)
+    on_event(Preparing(what, 1.0))
+    return answer.peaks
+
+
+def _share(done: float, total: float) -> float:
+    return min(done / total, 0.999) if total else 0.0

@@ -1,0 +1,81 @@
+"""What the parent asks of a worker process, and what comes back. Plain picklable data; importing this needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.measures.measure import Peaks, Sample
+from harness.models.contract import ModelIdentity, ModelSource
+from harness.models.training import Training
+from harness.results.record import Scalar, Status
+
+
+@dataclass(frozen=True)
+class Collect:
+    """Collect the samples of one launch of one cell."""
+
+    measure: str
+    settings: dict[str, Scalar]
+    source: ModelSource
+
+
+@dataclass(frozen=True)
+class TrainModel:
+    """Train a reference model and save its checkpoint in `folder`."""
+
+    training: Training
+    folder: str
+
+
+@dataclass(frozen=True)
+class MeasurePeaks:
+    """Measure what this machine can do at most with the worker's threads."""
+
+
+Request = Collect | TrainModel | MeasurePeaks
+
+
+@dataclass(frozen=True)
+class Step:
+    """News from a request that is under way."""
+
+    done: float
+    """Between 0 and 1."""
+    text: str
+    """What the last number was."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """The samples of one launch."""
+
+    samples: list[Sample]
+    identity: ModelIdentity
+    conditions: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A training that ended: its summary."""
+
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class PeaksMeasured:
+    """The peaks."""
+
+    peaks: Peaks
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The request ended in an error: what a person should read, and the trace for the log."""
+
+    status: Status
+    reason: str
+    trace: str = field(default="", repr=False)
+
+
+Answer = Collected | Trained | PeaksMeasured | Refused

@@ -1,0 +1,120 @@
+"""A suite's model entries resolved: where the weights lie or will lie, and the digest of what determines them.
+
+Nothing heavy happens here: `harness plan` resolves a suite without fetching, training or loading anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import assets, corpora
+from harness.cache import cache_folder
+from harness.errors import UserError
+from harness.execution.code_digest import TRAINING, code_digest
+from harness.models.contract import ModelSource
+from harness.models.digest import folder_digest
+from harness.models.presets import check_preset
+from harness.models.training import Training
+from harness.results.record import Scalar
+from harness.suite.cells import Cell
+from harness.suite.schema import ModelEntry
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """One model of a suite (at one training seed): where it is, what determines it, and what it still needs."""
+
+    source: ModelSource
+    """Opens it; precision and device are set per cell."""
+    asset: str | None = None
+    """The asset it comes from."""
+    training: Training | None = None
+    """How it is trained."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it can be opened now, with nothing to fetch and nothing to train."""
+        if self.asset is not None:
+            return assets.is_present(self.asset)
+        return self.training is None or Path(self.source.path, "checkpoint.json").is_file()
+
+
+def resolve(name: str, entry: ModelEntry, seed: int | None, trust_remote_code: bool) -> Resolved:
+    """Resolve one entry. Raises UserError where a folder, an asset or a preset does not exist."""
+    if entry.transformers is not None:
+        return _transformers(name, entry, trust_remote_code)
+    assert entry.reference is not None
+    if entry.train is not None:
+        return _trained(name, entry, seed)
+    folder = Path(entry.reference).expanduser()
+    if not folder.is_dir():
+        raise UserError(
+            f"no checkpoint folder '{entry.reference}'; to train a preset of that name, give it `train: ...`",
+            place=f"models.{name}.reference",
+        )
+    return Resolved(ModelSource(name, "reference", str(folder), folder_digest(folder)))
+
+
+def _transformers(name: str, entry: ModelEntry, trust_remote_code: bool) -> Resolved:
+    where = entry.transformers or ""
+    if where.startswith("asset:"):
+        asset = assets.model_asset(where.removeprefix("asset:"), place=f"models.{name}.transformers")
+        source = ModelSource(name, "transformers", str(assets.folder(asset)), assets.digest(asset))
+        return Resolved(source, asset=asset)
+    folder = Path(where).expanduser()
+    if folder.is_dir():
+        source = ModelSource(
+            name, "transformers", str(folder), folder_digest(folder), trust_remote_code=trust_remote_code
+        )
+        return Resolved(source)
+    if where.startswith((".", "/", "~")) or where.count("/") > 1:
+        raise UserError(f"no model folder '{where}'", place=f"models.{name}.transformers")
+    digest = hashlib.sha256(f"hub:{where}@{entry.revision or 'main'}".encode()).hexdigest()
+    source = ModelSource(
+        name, "transformers", where, digest, revision=entry.revision, trust_remote_code=trust_remote_code
+    )
+    return Resolved(source)
+
+
+def _trained(name: str, entry: ModelEntry, seed: int | None) -> Resolved:
+    assert entry.reference is not None and entry.train is not None
+    check_preset(entry.reference, place=f"models.{name}.reference")
+    train = entry.train
+    training = Training(
+        preset=entry.reference,
+        corpus=train.corpus,
+        tokens=train.tokens,
+        vocabulary=train.vocabulary,
+        context=train.context,
+        batch=train.batch,
+        learning_rate=train.learning_rate,
+        seed=train.seed if seed is None else seed,
+    )
+    determined_by = asdict(training) | {
+        "corpus_digest": corpora.training_digest(train.corpus),
+        "code": code_digest(TRAINING),
+    }
+    digest = hash_of(determined_by)
+    folder = cache_folder("models") / f"{entry.reference}-{digest[:24]}"
+    return Resolved(ModelSource(name, "reference", str(folder), digest), training=training)
+
+
+def resolve_all(
+    models: Mapping[str, ModelEntry], cells: list[Cell], trust_remote_code: bool = False
+) -> dict[tuple[str, Scalar], Resolved]:
+    """Every (model, seed) that the cells ask for, in their order."""
+    wanted = dict.fromkeys((cell.model, cell.axes.get("seed")) for cell in cells)
+    return {
+        (name, seed): resolve(name, models[name], seed if isinstance(seed, int) else None, trust_remote_code)
+        for name, seed in wanted
+    }
+
+
+def hash_of(value: Any) -> str:
+    """sha256 of a value's canonical JSON."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,211 @@
+"""One run from start to end: plan, execute, analyse, judge, report. `harness.run` is this function."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.analysis.registry import ANALYSES
+from harness.errors import ExitCode, UserError
+from harness.execution.events import CellEnded, OnEvent, Planned, unheard
+from harness.execution.execute import Execution
+from harness.execution.plan import Plan, make_plan
+from harness.execution.resolve import hash_of
+from harness.gate.expectation import evaluate
+from harness.report.html import write_html
+from harness.report.markdown import write_markdown
+from harness.results.finding import Finding, Outcome
+from harness.results.journal import Journal
+from harness.results.record import Status
+from harness.results.run import MANIFEST, Manifest, Run
+from harness.suite.load import load_suite, parse_suite, suite_text
+from harness.suite.schema import Suite
+
+RUNS = Path("results/runs")
+"""Where runs go, below the working folder."""
+
+
+def run(
+    suite: str,
+    *,
+    out: Path | str = RUNS,
+    resume: bool = False,
+    fresh: bool = False,
+    trust_remote_code: bool = False,
+    on_event: OnEvent = unheard,
+) -> Run:
+    """Run a suite (a path, a shipped suite's name, or with `resume` a run folder) and return the run.
+
+    resume: go on with the last unfinished run of this suite below `out`, or with the run folder that is named; cells
+    that ended well are kept, failed ones are tried again. fresh: measure cells again whose results are known from
+    earlier runs. Raises UserError for bad input; a cell that fails is a record, not an error.
+    """
+    with disk_full_is_told(out):
+        return _run(suite, Path(out), resume, fresh, trust_remote_code, on_event)
+
+
+def report_again(run: Run) -> Run:
+    """Analyse, judge and report a run folder again from its cells; nothing is measured."""
+    with disk_full_is_told(run.folder):
+        suite = parse_suite(run.manifest.suite_text, str(run.folder / MANIFEST))
+        return _conclude(Journal(run.folder), suite)
+
+
+def exit_code(run: Run) -> ExitCode:
+    """0 pass; 1 an expectation is unmet; 2 a cell failed, or the run did not finish; 3 an expectation is undecided."""
+    outcomes = {item.outcome for item in run.expectations}
+    if Outcome.UNMET in outcomes:
+        return ExitCode.UNMET
+    if any(cell.status in (Status.FAILED, Status.OUT_OF_MEMORY) for cell in run.cells):
+        return ExitCode.USAGE
+    if run.manifest.status != "finished":
+        return ExitCode.USAGE
+    return ExitCode.INCONCLUSIVE if Outcome.UNDECIDED in outcomes else ExitCode.PASS
+
+
+def _run(name: str, out: Path, resume: bool, fresh: bool, trust_remote_code: bool, on_event: OnEvent) -> Run:
+    began = time.monotonic()
+    folder = Path(name) if resume and (Path(name) / MANIFEST).is_file() else None
+    suite = parse_suite(Run(folder).manifest.suite_text, str(folder / MANIFEST)) if folder else load_suite(name)
+    plan = make_plan(suite, trust_remote_code=trust_remote_code)
+    if resume:
+        folder = folder or _last_unfinished(out, suite)
+        journal = Journal(folder)
+        manifest = Run(folder).manifest
+        _same_machine(manifest, plan)
+    else:
+        manifest = _manifest(name, suite, plan)
+        journal = _new_folder(out, manifest)
+    kept = {cell.key for cell in Run(journal.folder).cells if cell.status in (Status.OK, Status.SKIPPED)}
+    items = [item for item in plan.cells if item.key not in kept]
+    known = 0 if fresh else sum(item.cached for item in items)
+    on_event(Planned(str(journal.folder), len(plan.cells), len(plan.cells) - len(items), known))
+    execution = Execution(plan.fingerprint, journal.folder / "worker.log", on_event)
+    journal.write_manifest(manifest.model_copy(update={"status": "running", "cells": [c.key for c in plan.cells]}))
+    ended = "interrupted"
+    try:
+        for done in execution.run(items, fresh=fresh):
+            result = journal.append(done.result, done.samples)
+            on_event(CellEnded(done.item.cell, result))
+        ended = "finished"
+    finally:
+        changes = {
+            "status": ended,
+            "ended": _now(),
+            "seconds": (manifest.seconds or 0.0) + time.monotonic() - began,
+            "models": manifest.models | execution.models,
+            "peaks": manifest.peaks | {str(threads): peaks.model_dump() for threads, peaks in execution.peaks.items()},
+            "cells": [item.key for item in plan.cells],
+        }
+        journal.write_manifest(manifest.model_copy(update=changes))
+    return _conclude(journal, suite)
+
+
+def _conclude(journal: Journal, suite: Suite) -> Run:
+    """Records, findings, outcomes and reports from the cells that are there."""
+    journal.write_records()
+    run = Run(journal.folder)
+    findings: list[Finding] = []
+    for entry in suite.analyse:
+        analysis = ANALYSES[entry.analysis]  # type: ignore[attr-defined]
+        findings += analysis.run(run, entry.settings)  # type: ignore[attr-defined]
+    journal.write_findings(findings, evaluate(suite.expect, run))
+    run = Run(journal.folder)
+    write_markdown(run)
+    write_html(run)
+    return run
+
+
+def _manifest(name: str, suite: Suite, plan: Plan) -> Manifest:
+    text = suite_text(suite)
+    started = datetime.now(UTC)
+    return Manifest(
+        run=f"{started:%Y%m%d-%H%M%S}-{suite.name}",
+        suite=suite.name,
+        about=suite.about,
+        suite_hash=hash_of(text),
+        suite_text=text,
+        suite_source=name,
+        started=_now(),
+        command=["harness", *sys.argv[1:]] if Path(sys.argv[0]).name == "harness" else [],
+        git=_git_state(),
+        fingerprint=plan.fingerprint.model_dump(mode="json"),
+        fingerprint_class=plan.fingerprint.class_id,
+    )
+
+
+def _new_folder(out: Path, manifest: Manifest) -> Journal:
+    for number in range(1, 1000):
+        name = manifest.run if number == 1 else f"{manifest.run}-{number}"
+        try:
+            return Journal.start(out / name, manifest.model_copy(update={"run": name}))
+        except FileExistsError:
+            if not (out / name).is_dir() or not out.is_dir():
+                raise UserError(
+                    "a file stands where the run folder should go; move it or use --out", place=str(out)
+                ) from None
+        except NotADirectoryError:
+            raise UserError("this is a file, not a folder; choose another --out", place=str(out)) from None
+        except PermissionError:
+            raise UserError("this folder can't be written to; choose another with --out", place=str(out)) from None
+    raise UserError("no free name for a new run folder", place=str(out))
+
+
+def _last_unfinished(out: Path, suite: Suite) -> Path:
+    text_hash = hash_of(suite_text(suite))
+    for path in sorted(out.glob(f"*/{MANIFEST}"), reverse=True):
+        manifest = Run(path.parent).manifest
+        if manifest.suite != suite.name or manifest.status == "finished":
+            continue
+        if manifest.suite_hash == text_hash:
+            return path.parent
+        raise UserError(
+            f"the suite has changed since this run began; run it anew, or resume as it was: harness run --resume {path.parent}",
+            place=str(path.parent),
+        )
+    raise UserError(f"no unfinished run of the suite '{suite.name}' here to resume; leave out --resume", place=str(out))
+
+
+def _same_machine(manifest: Manifest, plan: Plan) -> None:
+    if manifest.fingerprint_class != plan.fingerprint.class_id:
+        raise UserError(
+            "this run began on another machine or with other versions; speeds would not belong together: run it anew",
+            place=manifest.run,
+        )
+
+
+def _git_state() -> dict[str, object]:
+    """Commit and cleanliness of the working folder, or nothing outside of a checkout."""
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True)
+        status = subprocess.run(
+            ["git", "status", "--porcelain"], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    return {"commit": commit.stdout.strip(), "dirty": bool(status.stdout.strip())}
+
+
+class disk_full_is_told:  # noqa: N801 - reads as a sentence where it is used
+    """A full disk (or quota) becomes one sentence; everything flushed before it is kept."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            place = str(error.filename or self._folder)
+            raise UserError(
+                "the disk is full; free some space and go on with `--resume` (cells that ended are kept)", place=place
+            ) from None
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,150 @@
+"""The worker process: answers requests one at a time until its parent is gone.
+
+Speed and memory cells get a process of their own; quality cells that share a model share one, which keeps the last
+model open.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import Unsupported, UserError
+from harness.execution.requests import (
+    Answer,
+    Collect,
+    Collected,
+    MeasurePeaks,
+    PeaksMeasured,
+    Refused,
+    Request,
+    Step,
+    Trained,
+    TrainModel,
+)
+from harness.results.record import Status
+
+if TYPE_CHECKING:
+    from harness.models.contract import LanguageModel, ModelSource
+
+
+def serve(connection: Connection, threads: int, log: str) -> None:
+    """Main of a worker. Library chatter goes to `log`, so that it can't spoil the parent's display."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    _chatter_to(log)
+    pin_threads(threads)
+    opened = OpenedModel()
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            request: Request = connection.recv()
+            connection.send(answer(request, opened, threads, connection.send))
+
+
+def answer(request: Request, opened: OpenedModel, threads: int, send: Callable[[Step], None]) -> Answer:
+    """Do what is asked; whatever goes wrong comes back as `Refused` with one sentence."""
+    try:
+        match request:
+            case Collect():
+                return _collect(request, opened)
+            case TrainModel():
+                return _train(request, send)
+            case MeasurePeaks():
+                from harness.results.peaks import measure_peaks
+
+                return PeaksMeasured(measure_peaks(threads))
+    except BaseException as error:
+        return refusal(error)
+
+
+class OpenedModel:
+    """The model that is open; the next one replaces it, so that two are never in memory."""
+
+    def __init__(self) -> None:
+        self._source: ModelSource | None = None
+        self._model: LanguageModel | None = None
+
+    def open(self, source: ModelSource) -> LanguageModel:
+        """The model of `source`, opened now or already."""
+        if self._model is None or source != self._source:
+            from harness.models.open import open_model
+
+            self._model = None
+            self._model = open_model(source)
+            self._source = source
+        return self._model
+
+
+def pin_threads(threads: int) -> None:
+    """Give torch exactly `threads` threads, and the process as many of the cores that it may use."""
+    import torch
+
+    torch.set_num_threads(threads)
+    if hasattr(os, "sched_setaffinity"):
+        allowed = sorted(os.sched_getaffinity(0))
+        if threads < len(allowed):
+            os.sched_setaffinity(0, allowed[:threads])
+
+
+def refusal(error: BaseException) -> Refused:
+    """An exception as one sentence with a status."""
+    trace = "".join(traceback.format_exception(error))
+    if isinstance(error, Unsupported):
+        return Refused(Status.SKIPPED, str(error), trace)
+    if isinstance(error, UserError):
+        return Refused(Status.FAILED, str(error), trace)
+    lines = str(error).strip().splitlines()
+    first = lines[0] if lines else type(error).__name__
+    if isinstance(error, MemoryError) or any(sign in str(error) for sign in _MEMORY_SIGNS):
+        return Refused(Status.OUT_OF_MEMORY, f"out of memory: {first}", trace)
+    return Refused(Status.FAILED, f"{type(error).__name__}: {first}", trace)
+
+
+_MEMORY_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "Cannot allocate memory")
+"""What torch and the system say when memory ends: torch raises plain RuntimeError on the CPU."""
+
+
+def _collect(request: Collect, opened: OpenedModel) -> Collected:
+    from harness.measures.registry import MEASURES
+    from harness.results.fingerprint import conditions
+
+    measure = MEASURES[request.measure]
+    settings = measure.settings.model_validate(request.settings)
+    before = conditions()
+    samples = measure.collect(lambda: opened.open(request.source), settings)
+    after = conditions()
+    import torch
+
+    found = {"before": before, "after": after, "threads": torch.get_num_threads(), "pid": os.getpid()}
+    return Collected(samples, opened.open(request.source).identity, found)
+
+
+def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:
+    from harness.models.training import train
+
+    return Trained(train(request.training, Path(request.folder), lambda done, text: send(Step(done, text))))
+
+
+def _chatter_to(log: str) -> None:
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+
+
+def _die_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

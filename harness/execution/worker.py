@@ -1,0 +1,95 @@
+"""The parent's handle on a worker process.
+
+Workers are forked from a server that has imported torch and nothing more (Python's `forkserver` start method), so
+that every cell gets a process that has run no operation yet, without paying for the imports each time. Where there is
+no forkserver, each is spawned.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+import sys
+import types
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from harness.execution.requests import Answer, Request, Step
+from harness.execution.serve import serve
+
+
+class WorkerDied(Exception):
+    """The worker process ended in the middle of a request."""
+
+    def __init__(self, exit_code: int | None) -> None:
+        self.exit_code = exit_code
+        super().__init__(_how_it_died(exit_code))
+
+
+class Worker:
+    """A worker process with pinned threads, as a context manager."""
+
+    def __init__(self, threads: int, log: Path) -> None:
+        context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=serve, args=(theirs, threads, str(log)), daemon=True)
+        with _no_main_module():
+            self._process.start()
+        theirs.close()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id."""
+        return self._process.pid
+
+    def ask(self, request: Request, on_step: Callable[[Step], None] | None = None) -> Answer:
+        """Send a request and wait for its answer. Raises WorkerDied."""
+        try:
+            self._connection.send(request)
+            while isinstance(message := self._connection.recv(), Step):
+                if on_step is not None:
+                    on_step(message)
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            self._process.join(timeout=10)
+            raise WorkerDied(self._process.exitcode) from None
+        answer: Answer = message
+        return answer
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._connection.close()
+        self._process.kill()
+        self._process.join()
+
+
+def preload(modules: list[str]) -> None:
+    """Name the modules that the fork server imports, before the first worker starts."""
+    if sys.platform == "linux":
+        multiprocessing.get_context("forkserver").set_forkserver_preload(modules)
+
+
+@contextlib.contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Keep multiprocessing from importing the caller's script again in the worker.
+
+    A worker needs nothing of it, and a script or notebook that calls `harness.run` without an
+    `if __name__ == "__main__"` would run itself a second time.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def _how_it_died(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
+        name: Any = signal.Signals(-exit_code).name
+        hint = " (killed by hand, or by the system because memory ran out)" if exit_code == -signal.SIGKILL else ""
+        return f"the worker process was ended by {name}{hint}"
+    return f"the worker process ended by itself with exit code {exit_code}; worker.log in the run folder has the rest"
