@@ -38,6 +38,8 @@ class Peaks(BaseModel):
     """FLOP/s of a large GEMM by compute type: fp32, bf16."""
     bandwidth: float
     """Bytes/s of a STREAM-like triad."""
+    device: str = "cpu"
+    """The kind of device that these are the peaks of: cpu or cuda."""
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.errors import UserError
-
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -25,10 +23,6 @@ PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16", "fp16", "int8", "int4")
 def compute_type(precision: str) -> str:
     """The type that a matrix product runs in at this precision: the key of `Peaks.flops`."""
     return "bf16" if precision in ("int8", "int4") else precision
-
-
-class Unsupported(UserError):
-    """This model cannot serve this measure with these settings: the cell is skipped, with this reason."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,226 @@
+"""`inference`: how fast a model reads a prompt and writes an answer.
+
+Prefill and decode are timed apart, on token ids (no tokenizer, no sampling, no server), by the same calls that any user of
+the model would make. The evidence is one row per iteration; the unit of the interval is the launch (a fresh
+process) as soon as there are three, because iterations of one process share their luck.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import os
+import resource
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
+
+from harness.errors import Unsupported
+from harness.measures.measure import Facts, Measure, Sample, Settings
+from harness.measures.useful_work import decode_bytes, prefill_flops
+from harness.models.contract import LanguageModel, compute_type
+from harness.results.record import Direction, Measurement, Metric
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+    from harness.statistics.intervals import Interval
+
+
+class InferenceSettings(Settings):
+    """Settings of `inference`."""
+
+    prompt: int = Field(default=128, ge=1)
+    """Tokens of each prompt."""
+    generate: int = Field(default=64, ge=2)
+    """Tokens to generate for each prompt, no fewer and no more; 2 at least, for there to be a decode step."""
+    batch: int = Field(default=1, ge=1)
+    """Prompts at once."""
+    iterations: int = Field(default=10, ge=1)
+    """Timed generations per launch."""
+    warmup: int = Field(default=2, ge=0)
+    """Generations before them that are not timed."""
+    launches: int = Field(default=1, ge=1)
+    """Fresh processes. Three or more give an interval that holds from one launch to the next."""
+    prompt_seed: int = 0
+    """Of the prompt: token ids drawn uniformly from the vocabulary, the same in every iteration and launch."""
+
+
+TTFT = Metric(
+    name="ttft",
+    unit="ms",
+    direction=Direction.LOWER,
+    definition="Time to first token: prefill with logits at the last token, and an argmax; no "
+    "queue, tokenizer or transport is in it (a server's TTFT counts from the request in).",
+)
+TPOT = Metric(
+    name="tpot",
+    unit="ms",
+    direction=Direction.LOWER,
+    definition="Time per output token after the first: (E2E - TTFT)/(n_out - 1) per generation (vLLM "
+    "benchmark_serving; MLPerf loadgen). guidellm's TPOT, E2E/n_out, is another quantity.",
+)
+PREFILL_RATE = Metric(
+    name="prefill_rate",
+    unit="tokens/s",
+    direction=Direction.HIGHER,
+    definition="Prompt tokens of the whole batch over TTFT.",
+)
+DECODE_RATE = Metric(
+    name="decode_rate",
+    unit="tokens/s",
+    direction=Direction.HIGHER,
+    definition="Tokens of the whole batch per second of decoding: batch/TPOT.",
+)
+MFU = Metric(
+    name="mfu",
+    unit="fraction",
+    direction=Direction.HIGHER,
+    definition="Model FLOPs utilisation of the prefill: useful FLOPs (2 per matrix-product parameter and token, causal "
+    "attention, head at the last token) over TTFT, over the measured GEMM peak of the compute type "
+    "(after Chowdhery et al. 2022, appendix B).",
+)
+MBU = Metric(
+    name="mbu",
+    unit="fraction",
+    direction=Direction.HIGHER,
+    definition="Memory-bandwidth utilisation of decoding: weight bytes read plus key and value bytes read per step, over "
+    "TPOT, over the measured triad bandwidth.",
+)
+
+
+def collect(load: Callable[[], LanguageModel], settings: InferenceSettings) -> list[Sample]:
+    """One launch: warm up, then time. One row per iteration."""
+    return timed_iterations(load(), settings, time.perf_counter_ns)
+
+
+def timed_iterations(model: LanguageModel, settings: InferenceSettings, clock: Callable[[], int]) -> list[Sample]:
+    """The rows of `collect`, by any clock that counts nanoseconds."""
+    from harness.measures.timeline import generate_timed
+
+    needed = settings.prompt + settings.generate
+    if needed > model.identity.context:
+        raise Unsupported(
+            f"prompt + generate = {needed} tokens do not fit in this model's context of {model.identity.context}"
+        )
+    prompt = _prompt(model, settings)
+    for _ in range(settings.warmup):
+        generate_timed(model, prompt, settings.generate, clock)
+    rows: list[Sample] = []
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        for iteration in range(settings.iterations):
+            load_average, switches, cpu = os.getloadavg()[0], _involuntary_switches(), time.process_time_ns()
+            timeline, tokens = generate_timed(model, prompt, settings.generate, clock)
+            rows.append(
+                {
+                    "iteration": iteration,
+                    "ttft_s": timeline.ttft,
+                    "step_s": timeline.steps,
+                    "cpu_s": (time.process_time_ns() - cpu) / 1e9,
+                    "load_average": load_average,
+                    "involuntary_switches": _involuntary_switches() - switches,
+                    "output_digest": _digest(tokens),
+                }
+            )
+    finally:
+        gc.enable()
+        gc.unfreeze()
+    return rows
+
+
+def summarise(samples: pd.DataFrame, settings: InferenceSettings, facts: Facts) -> list[Measurement]:
+    """Measurements from the rows of all launches (their column `launch` says which; absent means one)."""
+    launches = samples["launch"] if "launch" in samples else samples["iteration"] * 0
+    ttft, how, unit = _centre(samples["ttft_s"], launches)
+    tpot, _, _ = _centre(samples["step_s"].map(lambda steps: sum(steps) / len(steps)), launches)
+
+    def direct(metric: Metric, seconds: Interval, factor: float) -> Measurement:
+        return _measurement(metric, seconds.value * factor, seconds.low, seconds.high, factor, seconds.n)
+
+    def inverse(metric: Metric, seconds: Interval, amount: float) -> Measurement:
+        low = None if seconds.high is None else 1 / seconds.high
+        high = None if seconds.low is None else 1 / seconds.low
+        return _measurement(metric, amount / seconds.value, low, high, amount, seconds.n)
+
+    def _measurement(
+        metric: Metric, value: float, low: float | None, high: float | None, factor: float, n: int
+    ) -> Measurement:
+        return Measurement(
+            metric=metric,
+            value=value,
+            low=None if low is None else low * factor,
+            high=None if high is None else high * factor,
+            interval=how if low is not None else f"none: too few {unit}",
+            n=n,
+            n_unit=unit,
+        )
+
+    found = [
+        direct(TTFT, ttft, 1e3),
+        direct(TPOT, tpot, 1e3),
+        inverse(PREFILL_RATE, ttft, settings.batch * settings.prompt),
+        inverse(DECODE_RATE, tpot, settings.batch),
+    ]
+    peaks = facts.peaks
+    if peaks is None or peaks.device != facts.identity.device.partition(":")[0]:
+        return found
+    peak = peaks.flops.get(compute_type(facts.identity.precision))
+    if peak:
+        flops = prefill_flops(facts.identity, settings.batch, settings.prompt)
+        found.append(inverse(MFU, ttft, flops / peak))
+    if peaks.bandwidth > 0:
+        read = decode_bytes(facts.identity, settings.batch, settings.prompt, settings.generate)
+        found.append(inverse(MBU, tpot, read / peaks.bandwidth))
+    return found
+
+
+ENOUGH_LAUNCHES = 3
+"""From this many launches on, the launch is the unit of the interval."""
+
+
+def _centre(seconds: pd.Series[float], launches: pd.Series[int]) -> tuple[Interval, str, str]:
+    """The typical duration with its interval, how that was made, and what its n counts."""
+    from harness.statistics.intervals import geometric_mean, median
+
+    per_launch = seconds.groupby(launches).median()
+    if len(per_launch) >= ENOUGH_LAUNCHES:
+        return geometric_mean(per_launch), "t over logs of the medians of launches", "launches"
+    how = "order statistics of iterations (lacks the variance between launches)"
+    return median(seconds), how, "iterations"
+
+
+def _prompt(model: LanguageModel, settings: InferenceSettings) -> Tensor:
+    """(batch, prompt) token ids, uniform over the vocabulary."""
+    import torch
+
+    generator = torch.Generator().manual_seed(settings.prompt_seed)
+    shape = (settings.batch, settings.prompt)
+    return torch.randint(model.identity.vocabulary, shape, generator=generator).to(model.identity.device)
+
+
+def _digest(tokens: Tensor) -> str:
+    """What was generated, as 16 hex digits: equal where two runs are bitwise alike in their choices."""
+    return hashlib.sha256(str(tokens.tolist()).encode()).hexdigest()[:16]
+
+
+def _involuntary_switches() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+
+
+INFERENCE = Measure(
+    name="inference",
+    version=1,
+    about="Speed of prefill and decode: TTFT, TPOT, tokens/s, MFU and MBU, on random token ids.",
+    settings=InferenceSettings,
+    metrics=(TTFT, TPOT, PREFILL_RATE, DECODE_RATE, MFU, MBU),
+    isolated=True,
+    needs_peaks=True,
+    collect=collect,
+    summarise=summarise,
+)

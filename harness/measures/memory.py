@@ -1,0 +1,185 @@
+"""`memory`: what it takes to hold a model and to fill its context, in a fresh process.
+
+Weights and KV cache are counted exactly. The peaks are measured, above a baseline that is taken after the libraries
+are imported and warm, so that they are the model's own and not torch's.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from harness.errors import Unsupported
+from harness.measures.measure import Facts, Measure, Sample, Settings
+from harness.models.contract import LanguageModel
+from harness.results.record import Direction, Measurement, Metric
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.measures.memory_meter import MemoryMeter
+
+DECODE_STEPS = 4
+"""How many of the context's tokens come one by one, after a prefill of the others."""
+
+
+class MemorySettings(Settings):
+    """Settings of `memory`."""
+
+    context: int = Field(default=512, ge=DECODE_STEPS + 1)
+    """Tokens of each sequence that the KV cache holds in the end."""
+    batch: int = Field(default=1, ge=1)
+    """Sequences at once."""
+
+
+def _bytes(name: str, definition: str) -> Metric:
+    return Metric(name=name, unit="bytes", direction=Direction.LOWER, definition=definition)
+
+
+WEIGHT_BYTES = _bytes(
+    "weight_bytes", "Bytes of all stored weights, quantisation scales included, tied ones once. Exact."
+)
+KV_CACHE_BYTES = _bytes(
+    "kv_cache_bytes",
+    "Bytes of keys and values of `context` tokens of `batch` sequences, over all layers and key-value heads. Exact.",
+)
+LOAD_PEAK = _bytes(
+    "load_peak",
+    "Most memory held while the model is loaded, above the baseline of the process with its libraries imported and "
+    "warm. On the CPU resident memory by the kernel's high-water mark, pages mapped from weight files included; on a "
+    "GPU torch's allocator.",
+)
+PEAK_MEMORY = _bytes(
+    "peak_memory",
+    "Most memory held from loading to the last token, above the same baseline: weights, KV cache, activations and "
+    "allocator overhead, for a prefill of the context less 4 tokens with logits at the last, then 4 decode steps.",
+)
+WORKING_MEMORY = _bytes(
+    "working_memory",
+    "Most memory held during prefill and decoding, above what the loaded model holds, less the KV cache: activations, "
+    "logits, allocator overhead. Where it is near nothing, it is within the kernel's counting error.",
+)
+
+
+def collect(load: Callable[[], LanguageModel], settings: MemorySettings) -> list[Sample]:
+    """One launch, one row. Must run in a process that has not opened the model yet."""
+    import torch
+
+    from harness.measures.memory_meter import memory_meter, return_free_memory
+
+    _import_adapters()
+    _warm_up()
+    host = memory_meter("cpu")
+    gc.collect()
+    return_free_memory()
+    host.reset()
+    baseline = host.held()
+    model = load()
+    identity = model.identity
+    if settings.context > identity.context:
+        raise Unsupported(f"{settings.context} tokens do not fit in this model's context of {identity.context}")
+    on_host = identity.device.startswith("cpu")
+    meter: MemoryMeter = host if on_host else memory_meter(identity.device)
+    if not on_host:
+        baseline = 0
+    load_peak = meter.peak() - baseline
+    gc.collect()
+    return_free_memory()
+    meter.reset()
+    loaded = meter.held() - baseline
+    with torch.inference_mode():
+        _fill_context(model, settings)
+    return [
+        {
+            "meter": meter.name,
+            "baseline_bytes": baseline,
+            "load_peak_bytes": load_peak,
+            "loaded_bytes": loaded,
+            "run_peak_bytes": meter.peak() - baseline,
+            "weight_bytes": identity.weight_bytes,
+            "kv_cache_bytes": identity.kv_bytes_per_token * settings.context * settings.batch,
+        }
+    ]
+
+
+def summarise(samples: pd.DataFrame, settings: MemorySettings, facts: Facts) -> list[Measurement]:
+    """Measurements from the rows: exact counts, and the median over launches of each peak."""
+    peak = samples[["load_peak_bytes", "run_peak_bytes"]].max(axis=1)
+    working = samples["run_peak_bytes"] - samples["loaded_bytes"] - samples["kv_cache_bytes"]
+    return [
+        Measurement(metric=WEIGHT_BYTES, value=float(samples["weight_bytes"].iloc[0])),
+        Measurement(metric=KV_CACHE_BYTES, value=float(samples["kv_cache_bytes"].iloc[0])),
+        _over_launches(LOAD_PEAK, samples["load_peak_bytes"]),
+        _over_launches(PEAK_MEMORY, peak),
+        _over_launches(WORKING_MEMORY, working),
+    ]
+
+
+def _over_launches(metric: Metric, values: pd.Series[float]) -> Measurement:
+    """The median over launches; its range is all that so few launches can say."""
+    several = len(values) > 1
+    return Measurement(
+        metric=metric,
+        value=float(values.median()),
+        low=float(values.min()) if several else None,
+        high=float(values.max()) if several else None,
+        interval="range of launches" if several else "none: one launch",
+        n=len(values),
+        n_unit="launches",
+    )
+
+
+def _fill_context(model: LanguageModel, settings: MemorySettings) -> None:
+    """Prefill, then a few decode steps, until the cache holds `context` tokens per sequence."""
+    import torch
+
+    device = model.identity.device
+    prefill = settings.context - DECODE_STEPS
+    generator = torch.Generator().manual_seed(0)
+    prompt = torch.randint(model.identity.vocabulary, (settings.batch, prefill), generator=generator).to(device)
+    cache = model.new_cache(settings.batch, settings.context)
+    logits = model.forward(prompt, cache=cache, logits_at=torch.tensor([prefill - 1], device=device))
+    for _ in range(DECODE_STEPS):
+        logits = model.forward(logits[:, -1].argmax(dim=-1, keepdim=True), cache=cache)
+
+
+def _import_adapters() -> None:
+    """Import what opening the model would import, unless the process has prepared for its kind of model already."""
+    from harness.models.open import KINDS, is_prepared, prepare
+
+    if not any(is_prepared(kind) for kind in KINDS):
+        for kind in KINDS:
+            prepare(kind)
+
+
+def _warm_up() -> None:
+    """Run each kind of kernel once: fault in the libraries, start the thread pool, fill the allocator's caches."""
+    import torch
+
+    assert "torch" in sys.modules
+    with torch.inference_mode():
+        for dtype in (torch.float32, torch.bfloat16):
+            x = torch.zeros(2, 64, 128, dtype=dtype)
+            x = torch.nn.functional.linear(x, torch.zeros(128, 128, dtype=dtype), torch.zeros(128, dtype=dtype))
+            x = torch.nn.functional.layer_norm(torch.nn.functional.gelu(x), (128,))
+            heads = x.view(2, 64, 4, 32).transpose(1, 2)
+            heads = torch.nn.functional.scaled_dot_product_attention(heads, heads, heads, is_causal=True)
+            heads.softmax(dim=-1).argmax(dim=-1)
+            torch.nn.functional.embedding(torch.zeros(2, 64, dtype=torch.int64), x[0])
+
+
+MEMORY = Measure(
+    name="memory",
+    version=1,
+    about="Memory of a fresh process: weights, KV cache, and the peaks of loading and of filling the context.",
+    settings=MemorySettings,
+    metrics=(WEIGHT_BYTES, KV_CACHE_BYTES, LOAD_PEAK, PEAK_MEMORY, WORKING_MEMORY),
+    isolated=True,
+    needs_peaks=False,
+    collect=collect,
+    summarise=summarise,
+)

@@ -1,0 +1,190 @@
+"""`perplexity`: how well a model predicts a text, per token and per byte.
+
+Long documents are read through sliding windows (Hugging Face's strided loop). Documents are the unit of the interval: the
+tokens of one document share its subject and its author, and counting them as independent makes intervals far
+too narrow. Perplexities of models with different tokenizers can't be compared; bits per byte can.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import Field
+
+from harness.errors import Unsupported
+from harness.measures.measure import Facts, Measure, Sample, Settings
+from harness.models.contract import LanguageModel, Tokenizer
+from harness.results.record import Direction, Measurement, Metric
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.statistics.intervals import Interval
+
+
+class PerplexitySettings(Settings):
+    """Settings of `perplexity`."""
+
+    text: str
+    """The text: `microworld/test`, `asset:shakespeare/test`, or a file or folder."""
+    window: int | None = Field(default=None, ge=2)
+    """Tokens that the model sees at once; left out, its whole context."""
+    stride: int | None = Field(default=None, ge=1)
+    """Tokens between the starts of two windows, at most window - 1; left out, half the window."""
+    bos: Literal["auto", "add", "none"] = "auto"
+    """Whether a BOS token comes before each document: as the model's tokenizer does by itself, always, or never.
+    Without one the first token of a document has no prediction and is not scored."""
+    documents: int | None = Field(default=None, ge=1)
+    """How many documents, evenly spaced over the text; left out, all."""
+    document_bytes: int | None = Field(default=None, ge=1)
+    """Cut each document after so many bytes of UTF-8 (between two characters), so that models with different
+    tokenizers see the same text; left out, whole."""
+
+
+PERPLEXITY_METRIC = Metric(
+    name="perplexity",
+    unit="per token",
+    direction=Direction.LOWER,
+    definition="exp of the mean negative log-likelihood per scored token of this model's tokenizer: exp(ΣNLL/Σtokens) over "
+    "all documents. The first token of a document counts only where a BOS comes before it.",
+)
+LOSS = Metric(
+    name="loss",
+    unit="nats/token",
+    direction=Direction.LOWER,
+    definition="Mean negative log-likelihood per scored token, natural logarithm: ΣNLL/Σtokens over all documents.",
+)
+BITS_PER_BYTE = Metric(
+    name="bits_per_byte",
+    unit="bits/byte",
+    direction=Direction.LOWER,
+    definition="ΣNLL/(ln 2 · Σbytes), bytes of the raw UTF-8 text that the scored tokens stand for.",
+)
+TOKENS_SCORED = Metric(
+    name="tokens_scored", unit="tokens", direction=Direction.NONE, definition="Tokens whose likelihood was taken."
+)
+
+
+def collect(load: Callable[[], LanguageModel], settings: PerplexitySettings) -> list[Sample]:
+    """One row per document; an empty document gives a row that scores nothing."""
+    from harness.scoring.loglikelihood import token_nlls
+    from harness.scoring.windows import sliding_windows
+
+    model = load()
+    window, stride = _window_and_stride(settings, model.identity.context)
+    texts = chosen_documents(_read(settings.text), settings.documents)
+    if settings.document_bytes is not None:
+        texts = [(index, cut(text, settings.document_bytes)) for index, text in texts]
+    bos = _bos(model.tokenizer, settings.bos)
+    documents = [bos + model.tokenizer.encode(text) for _, text in texts]
+    rows: list[Sample] = []
+    for (index, text), ids, nll in zip(texts, documents, token_nlls(model, documents, window, stride), strict=True):
+        if np.isnan(nll).any():
+            raise FloatingPointError(f"the model's logits are not numbers (NaN) in document {index} of {settings.text}")
+        spans = sliding_windows(len(ids), window, stride)
+        unscored = 0 if bos or not ids else model.tokenizer.token_bytes(ids[:1])[0]
+        rows.append(
+            {
+                "document": index,
+                "nll": float(nll.sum()),
+                "tokens": len(nll),
+                "bytes": max(len(text.encode()) - unscored, 0) if len(nll) else 0,
+                "window_nll": [float(nll[s.first - 1 : s.end - 1].sum()) for s in spans],
+                "window_tokens": [s.end - s.first for s in spans],
+                "ids_digest": hashlib.sha256(np.asarray(ids, dtype=np.int64).tobytes()).hexdigest()[:16],
+            }
+        )
+    return rows
+
+
+def summarise(samples: pd.DataFrame, settings: PerplexitySettings, facts: Facts) -> list[Measurement]:
+    """Measurements from the rows. Documents that scored nothing count for nothing."""
+    from harness.statistics.intervals import ratio_of_sums
+
+    scored = samples[samples["tokens"] > 0]
+    if scored.empty:
+        raise ValueError(f"no document of {settings.text} has a token to score")
+    loss = ratio_of_sums(scored["nll"], scored["tokens"])
+    bits = ratio_of_sums(scored["nll"] / math.log(2), scored["bytes"])
+    how, unit = "t over documents (ratio estimator)", "documents"
+    if len(scored) == 1:
+        only = scored.iloc[0]
+        loss = ratio_of_sums(only["window_nll"], only["window_tokens"])
+        bits = _scaled(loss, only["tokens"] / only["bytes"] / math.log(2))
+        how, unit = "t over the windows of the one document (takes them as independent)", "windows"
+    if loss.low is None:
+        how = "none: one window of one document"
+
+    def measurement(metric: Metric, value: float, low: float | None, high: float | None) -> Measurement:
+        return Measurement(metric=metric, value=value, low=low, high=high, interval=how, n=loss.n, n_unit=unit)
+
+    exp = [None if end is None else _exp(end) for end in (loss.low, loss.high)]
+    return [
+        measurement(PERPLEXITY_METRIC, _exp(loss.value), *exp),
+        measurement(LOSS, *loss[:3]),
+        measurement(BITS_PER_BYTE, *bits[:3]),
+        Measurement(metric=TOKENS_SCORED, value=float(scored["tokens"].sum()), n=len(scored), n_unit="documents"),
+    ]
+
+
+def chosen_documents(texts: list[str], count: int | None) -> list[tuple[int, str]]:
+    """(index, document) of `count` documents at i · len(texts) // count, i = 0 … count - 1; all where there are fewer."""
+    if count is None or count >= len(texts):
+        return list(enumerate(texts))
+    return [(i * len(texts) // count, texts[i * len(texts) // count]) for i in range(count)]
+
+
+def cut(text: str, size: int) -> str:
+    """The longest beginning of `text` that has at most `size` bytes in UTF-8 and ends between two characters."""
+    return text.encode()[:size].decode(errors="ignore")
+
+
+def _window_and_stride(settings: PerplexitySettings, context: int) -> tuple[int, int]:
+    window = context if settings.window is None else settings.window
+    if window > context:
+        raise Unsupported(f"a window of {window} tokens does not fit in this model's context of {context}")
+    stride = max(window // 2, 1) if settings.stride is None else settings.stride
+    return window, stride
+
+
+def _bos(tokenizer: Tokenizer, rule: Literal["auto", "add", "none"]) -> list[int]:
+    """The ids that come before each document: one or none."""
+    if rule == "none" or (rule == "auto" and not tokenizer.adds_bos):
+        return []
+    if tokenizer.bos_id is None:
+        raise Unsupported("this model's tokenizer has no BOS token: use `bos: none` or `bos: auto`")
+    return [tokenizer.bos_id]
+
+
+def _scaled(interval: Interval, factor: float) -> Interval:
+    low, high = (None if end is None else end * factor for end in (interval.low, interval.high))
+    return interval._replace(value=interval.value * factor, low=low, high=high)
+
+
+def _exp(x: float) -> float:
+    """exp, infinite where it overflows."""
+    return float(np.exp(np.float64(x))) if x < 700 else math.inf
+
+
+def _read(text: str) -> list[str]:
+    from harness.corpora import documents
+
+    return list(documents(text))
+
+
+PERPLEXITY = Measure(
+    name="perplexity",
+    version=1,
+    about="How well the model predicts a text: perplexity, loss and bits per byte.",
+    settings=PerplexitySettings,
+    metrics=(PERPLEXITY_METRIC, LOSS, BITS_PER_BYTE, TOKENS_SCORED),
+    isolated=False,
+    needs_peaks=False,
+    collect=collect,
+    summarise=summarise,
+    texts=lambda settings: (settings.text,),
+)

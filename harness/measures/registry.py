@@ -1,0 +1,20 @@
+"""Every measure by its name in a suite, and every metric by its name in a record. Imports no torch."""
+
+from harness.errors import UserError
+from harness.measures.inference import INFERENCE
+from harness.measures.measure import Measure
+from harness.measures.memory import MEMORY
+from harness.measures.perplexity import PERPLEXITY
+from harness.results.record import Metric
+
+MEASURES: dict[str, Measure] = {measure.name: measure for measure in (PERPLEXITY, INFERENCE, MEMORY)}
+
+
+def metric(name: str) -> Metric:
+    """The metric of this name (`tpot`) or id (`tpot@1`), whichever measure declares it. Raises UserError if none does."""
+    for measure in MEASURES.values():
+        for declared in measure.metrics:
+            if name in (declared.name, declared.id):
+                return declared
+    known = ", ".join(sorted(declared.name for measure in MEASURES.values() for declared in measure.metrics))
+    raise UserError(f"no metric is called '{name}'; there are {known}")

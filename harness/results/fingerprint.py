@@ -1,0 +1,257 @@
+"""What the machine and the software are, and the class in which speeds may be compared.
+
+The fingerprint is read from the system, never from torch: the parent process does not import it. What changes by
+itself (load, stolen time) is no part of it: `conditions` reads that, at the start and the end of each launch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import platform
+import re
+import resource
+import shutil
+import subprocess
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+PACKAGES = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "safetensors",
+    "accelerate",
+    "bitsandbytes",
+    "numpy",
+    "scipy",
+    "pandas",
+    "gpt-harness",
+)
+"""Packages whose versions are recorded."""
+
+CLASS_PACKAGES = ("torch", "transformers", "bitsandbytes")
+"""Packages whose versions decide a speed."""
+
+ENVIRONMENT = (
+    "OMP_NUM_THREADS",
+    "OMP_PROC_BIND",
+    "OMP_PLACES",
+    "OMP_WAIT_POLICY",
+    "GOMP_CPU_AFFINITY",
+    "KMP_AFFINITY",
+    "KMP_BLOCKTIME",
+    "MKL_NUM_THREADS",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "OPENBLAS_CORETYPE",
+    "ATEN_CPU_CAPABILITY",
+    "ONEDNN_MAX_CPU_ISA",
+    "GLIBC_TUNABLES",
+    "MALLOC_ARENA_MAX",
+    "MALLOC_CONF",
+    "LD_PRELOAD",
+    "CUDA_VISIBLE_DEVICES",
+    "NVIDIA_TF32_OVERRIDE",
+    "PYTORCH_ALLOC_CONF",
+    "PYTORCH_CUDA_ALLOC_CONF",
+)
+"""Environment variables that change speed or memory; those that are set are recorded."""
+
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
+"""Not in the class: workers pin their threads, and the number is an axis of its own."""
+
+
+class Gpu(BaseModel):
+    """One accelerator, as its driver describes it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    memory_mib: int
+    driver: str
+    power_limit_w: float | None = None
+    ecc: str | None = None
+
+
+class Fingerprint(BaseModel):
+    """A machine with its software. What a system does not tell is empty, never guessed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cpu_model: str
+    cpu_capability: str
+    """The widest vector instructions that matter here, such as `avx512_bf16` or `avx2`."""
+    native_bf16: bool
+    """Whether the CPU has instructions for bf16 products."""
+    microcode: str
+    cores: int
+    """Logical CPUs of the machine."""
+    cores_allowed: int
+    """Logical CPUs that this process may use (affinity)."""
+    cpu_quota: float | None
+    """CPUs' worth of time that the container's limit allows (cgroup v2 `cpu.max`); None without a limit."""
+    governor: str
+    memory_bytes: int
+    memory_limit_bytes: int | None
+    """The container's memory limit (cgroup v2 `memory.max`); None without one."""
+    numa_nodes: int
+    virtual: bool
+    """Whether a hypervisor is below."""
+    gpus: tuple[Gpu, ...]
+    system: str
+    kernel: str
+    libc: str
+    python: str
+    python_compiler: str
+    packages: dict[str, str]
+    environment: dict[str, str]
+
+    @property
+    def class_id(self) -> str:
+        """Hash of what makes speeds comparable: 12 hex digits. Precision, device and threads are axes, not class."""
+        variables = {k: v for k, v in self.environment.items() if k not in _THREAD_VARIABLES}
+        parts = (
+            self.cpu_model,
+            self.cpu_capability,
+            self.cores,
+            self.cores_allowed,
+            self.cpu_quota,
+            round(self.memory_bytes / 2**30),
+            [(gpu.name, gpu.memory_mib, gpu.driver) for gpu in self.gpus],
+            self.system,
+            self.libc,
+            ".".join(self.python.split(".")[:2]),
+            sorted((name, self.packages.get(name, "")) for name in CLASS_PACKAGES),
+            sorted(variables.items()),
+        )
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+
+@cache
+def fingerprint() -> Fingerprint:
+    """The fingerprint of this machine and this Python. Takes milliseconds (with an NVIDIA driver, a second)."""
+    cpu = _cpuinfo()
+    flags = set(cpu.get("flags", cpu.get("Features", "")).split())
+    capability, native_bf16 = cpu_capability(flags)
+    return Fingerprint(
+        cpu_model=cpu.get("model name") or platform.processor() or platform.machine(),
+        cpu_capability=capability,
+        native_bf16=native_bf16,
+        microcode=cpu.get("microcode", ""),
+        cores=os.cpu_count() or 1,
+        cores_allowed=_cores_allowed(),
+        cpu_quota=_cpu_quota(),
+        governor=_text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        memory_limit_bytes=_memory_limit(),
+        numa_nodes=len(list(Path("/sys/devices/system/node").glob("node[0-9]*"))) or 1,
+        virtual="hypervisor" in flags,
+        gpus=_gpus(),
+        system=f"{platform.system()}-{platform.machine()}",
+        kernel=platform.release(),
+        libc="-".join(platform.libc_ver()),
+        python=platform.python_version(),
+        python_compiler=platform.python_compiler(),
+        packages=_versions(),
+        environment={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
+    )
+
+
+def conditions() -> dict[str, Any]:
+    """What the machine is doing now: take it before and after, and compare.
+
+    load_average (1 minute), runnable (threads that run or wait for a core, this one included), steal_s (seconds since boot
+    that the hypervisor gave to others), involuntary_switches (of this process since it began: times that another
+    thread took its core). A key is missing where the system does not tell.
+    """
+    found: dict[str, Any] = {
+        "involuntary_switches": resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw,
+    }
+    with contextlib.suppress(OSError):
+        found["load_average"] = round(os.getloadavg()[0], 2)
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        found["runnable"] = int(Path("/proc/loadavg").read_text().split()[3].split("/")[0])
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        total = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+        found["steal_s"] = int(total[8]) / os.sysconf("SC_CLK_TCK")
+    return found
+
+
+_CAPABILITIES = ("amx_bf16", "avx512_bf16", "avx512_vnni", "avx512f", "avx2", "avx", "sve2", "sve", "asimd")
+
+
+def cpu_capability(flags: set[str]) -> tuple[str, bool]:
+    """The widest of the known instruction sets in `flags` (names of /proc/cpuinfo), and whether it multiplies bf16."""
+    names = {"amx_bf16": "amx_bf16", "avx512_bf16": "avx512_bf16", "bf16": "bf16", "svebf16": "svebf16"}
+    native = any(name in flags for name in names)
+    return next((name for name in _CAPABILITIES if name in flags), "unknown"), native
+
+
+def _cpuinfo() -> dict[str, str]:
+    """The first processor's entries of /proc/cpuinfo; nothing where there is none."""
+    first = _text("/proc/cpuinfo").split("\n\n")[0]
+    return {k.strip(): v.strip() for k, _, v in (line.partition(":") for line in first.splitlines()) if v}
+
+
+def _cores_allowed() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _cpu_quota() -> float | None:
+    quota, _, period = _text("/sys/fs/cgroup/cpu.max").partition(" ")
+    return int(quota) / int(period) if quota.isdigit() and period.isdigit() else None
+
+
+def _memory_limit() -> int | None:
+    limit = _text("/sys/fs/cgroup/memory.max")
+    return int(limit) if limit.isdigit() else None
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def _gpus() -> tuple[Gpu, ...]:
+    """NVIDIA GPUs by `nvidia-smi`; none where there is no such program or it fails."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return ()
+    query = "--query-gpu=name,memory.total,driver_version,power.limit,ecc.mode.current"
+    try:
+        done = subprocess.run(
+            [program, query, "--format=csv,noheader,nounits"], capture_output=True, text=True, timeout=20, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ()
+    return parse_gpus(done.stdout)
+
+
+def parse_gpus(table: str) -> tuple[Gpu, ...]:
+    """GPUs from nvidia-smi's rows: name, MiB of memory, driver, power limit in W, ECC mode. Odd rows are left out."""
+    found = []
+    for line in table.splitlines():
+        parts = [part.strip() for part in line.split(",")]
+        if len(parts) == 5 and parts[1].isdigit():
+            watts = float(parts[3]) if re.fullmatch(r"[\d.]+", parts[3]) else None
+            found.append(
+                Gpu(name=parts[0], memory_mib=int(parts[1]), driver=parts[2], power_limit_w=watts, ecc=parts[4])
+            )
+    return tuple(found)
+
+
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""
