@@ -1,1 +1,1 @@
-"""TODO"""
+"""What can be measured: the `LanguageModel` contract, one adapter per kind of model, and how to open one."""

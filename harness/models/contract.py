@@ -133,7 +133,8 @@ class LanguageModel(Protocol):
         """Logits of the next token.
 
         tokens: (batch, time) int64. cache: from `new_cache`, extended in place; the tokens follow what it
-        holds. positions: (batch, time). attention_mask: (batch, cached + time), 1 where a token is real.
+        holds. positions: (batch, time); by default they follow the cache, or count the real tokens of the mask, so
+        that left padding shifts nothing. attention_mask: (batch, cached + time), 1 where a token is real.
         logits_at: (k,) indexes into time; None means every position.
         Returns logits: (batch, k or time, vocabulary) in the model's compute type.
         """

@@ -1,0 +1,105 @@
+"""Adapter: a checkpoint of the reference GPT as a `LanguageModel`.
+
+Imports all it needs at the top, and runs no operation then: workers are forked from a process that has imported it.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from harness.errors import UserError
+from harness.models.contract import ModelIdentity, ModelSource
+from harness.models.counting import count_parameters, read_bytes, stored_bytes
+from reference_impl.inference.kv_cache import KVCache
+from reference_impl.model.gpt import GPT
+from reference_impl.text.tokenizer import ByteBPE
+from reference_impl.training.checkpoint import load_checkpoint
+
+DTYPES = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+    "int8": torch.bfloat16,
+    "int4": torch.bfloat16,
+}
+"""The type of activations and of the weights that are not quantised."""
+
+
+class ReferenceModel:
+    """A reference GPT with its tokenizer."""
+
+    def __init__(self, model: GPT, tokenizer: ByteBPE, identity: ModelIdentity) -> None:
+        self._model = model
+        self._tokenizer = tokenizer
+        self._identity = identity
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """What it is."""
+        return self._identity
+
+    @property
+    def tokenizer(self) -> ByteBPE:
+        """Its tokenizer."""
+        return self._tokenizer
+
+    def new_cache(self, batch: int, length: int) -> KVCache:
+        """An empty cache, allocated whole. ValueError if it is longer than the context."""
+        dtype = DTYPES[self._identity.precision]
+        return KVCache(self._model.config, batch, length, dtype=dtype, device=self._identity.device)
+
+    @torch.inference_mode()
+    def forward(
+        self,
+        tokens: Tensor,
+        cache: KVCache | None = None,
+        positions: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        logits_at: Tensor | None = None,
+    ) -> Tensor:
+        """Logits of the next token: see `LanguageModel.forward`."""
+        logits: Tensor = self._model(tokens, cache, positions, attention_mask, logits_at)
+        return logits
+
+
+def open_source(source: ModelSource) -> ReferenceModel:
+    """Load a checkpoint folder. Raises UserError where it is missing or damaged."""
+    try:
+        checkpoint = load_checkpoint(source.path)
+    except (ValueError, OSError) as error:
+        raise UserError(str(error)) from error
+    return as_language_model(checkpoint.model, checkpoint.tokenizer, source)
+
+
+def as_language_model(model: GPT, tokenizer: ByteBPE, source: ModelSource) -> ReferenceModel:
+    """A GPT that is in memory already; it is cast and quantised in place as `source` says."""
+    config = model.config
+    counts = count_parameters(model, model.head)
+    dtype = DTYPES[source.precision]
+    model.to(dtype).eval()
+    if source.precision in ("int8", "int4"):
+        from reference_impl.inference.quantization import quantize_
+
+        quantize_(model, source.precision)
+    model.to(source.device)
+    identity = ModelIdentity(
+        name=source.name,
+        kind=source.kind,
+        digest=source.digest,
+        tokenizer_digest=tokenizer.digest,
+        precision=source.precision,
+        device=source.device,
+        parameters=counts.total,
+        parameters_non_embedding=counts.non_embedding,
+        parameters_matmul=counts.matmul,
+        parameters_head=counts.head,
+        weight_bytes=stored_bytes(model),
+        weight_bytes_read=read_bytes(model, model.head),
+        vocabulary=config.vocabulary,
+        context=config.context,
+        layers=config.layers,
+        width=config.width,
+        kv_bytes_per_token=2 * config.layers * config.width * dtype.itemsize,
+    )
+    return ReferenceModel(model, tokenizer, identity)
