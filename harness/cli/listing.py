@@ -76,7 +76,7 @@ def _measures() -> list[Table]:
 
 def _models() -> list[Table]:
     from harness import assets
-    from harness.models.presets import preset_rows
+    from harness.models.size import preset_rows
 
     presets = _table(
         "Presets of the reference GPT (reference: NAME with train: ...; counted at vocabulary 1024, context 256)",

@@ -30,7 +30,7 @@ BYTES_PER_WEIGHT = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "int8": 1.05, "int4":
 
 
 def plan_frame(plan: Plan) -> pd.DataFrame:
-    """One row per cell: model, axes, measure, settings, cached, seconds, bytes of memory, and where the figures are from.
+    """One row per cell: model, axes, measure, cached, seconds, bytes of memory, and where the figures are from.
 
     A row with measure `train` or `fetch` stands for each model that has to be trained or fetched first.
     """

@@ -20,6 +20,8 @@ from harness.execution.requests import Collect, Collected, Refused
 from harness.execution.worker import Worker, WorkerDied, preload
 from harness.measures.measure import Facts, Peaks
 from harness.measures.registry import MEASURES
+from harness.models.open import KINDS
+from harness.models.training import trained_summary
 from harness.results.fingerprint import Fingerprint
 from harness.results.record import CellResult, Measurement, Record, Status
 
@@ -62,10 +64,8 @@ class Execution:
                 yield done
         if not unknown:
             return
-        modules = ["torch", "harness.execution.serve", "harness.models.open"]
-        if any(item.source.kind == "transformers" for item in unknown):
-            modules.append("harness.models.transformers")
-        preload(modules)
+        modules = [KINDS[kind] for kind in dict.fromkeys(item.source.kind for item in unknown)]
+        preload(["harness.execution.serve", *modules])
         yield from self._shared([item for item in unknown if not item.isolated])
         for item in unknown:
             if item.isolated:
@@ -138,13 +138,17 @@ class Execution:
             elif kind == "peaks":
                 self.peaks[item.threads] = prepare_peaks(self._machine, item.threads, self._log, self._on_event)
             else:
-                summary = (
-                    {} if item.resolved.ready else prepare_model(item.resolved, item.threads, self._log, self._on_event)
-                )
-                self.models[item.cell.model] = summary
+                self.models[item.cell.model] = self._prepare_model(item)
         except NotPrepared as error:
             return str(error)
         return None
+
+    def _prepare_model(self, item: PlannedCell) -> dict[str, Any]:
+        model = item.resolved
+        summary = {} if model.ready else prepare_model(model, item.threads, self._log, self._on_event)
+        if model.training is not None and not summary:
+            summary = trained_summary(Path(model.source.path))
+        return {"kind": model.source.kind, "path": model.source.path, "digest": model.source.digest} | summary
 
     def _done(self, item: PlannedCell, answer: Collected | Refused, seconds: float, earlier: list[Collected]) -> Done:
         """The result of a cell from its last answer and the launches before it."""

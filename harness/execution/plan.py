@@ -114,7 +114,7 @@ def _with_device(cell: Cell, machine: Fingerprint) -> Cell:
     device = axes["device"]
     if device == "cuda" and not machine.gpus:
         raise UserError(
-            "device: cuda asks for an NVIDIA GPU and none is visible here; use `device: auto`, or run where there is one",
+            "device: cuda asks for an NVIDIA GPU and none is visible here; use `device: auto`, or a machine with one",
             place="matrix.device",
         )
     if device == "auto":

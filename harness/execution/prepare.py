@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness import assets, corpora
+from harness.corpora.training import training_texts
 from harness.errors import UserError
 from harness.execution.events import OnEvent, Preparing
 from harness.execution.requests import MeasurePeaks, PeaksMeasured, Refused, Trained, TrainModel
@@ -42,7 +43,8 @@ def prepare_model(resolved: Resolved, threads: int, log: Path, on_event: OnEvent
         return {"asset": resolved.asset}
     if resolved.training is None:
         return {}
-    prepare_text(resolved.training.corpus, on_event)
+    for text in training_texts(resolved.training.corpus):
+        prepare_text(text, on_event)
     what = f"{name}: train {resolved.training.preset} on {resolved.training.corpus}"
     with Worker(threads, log) as worker:
         try:

@@ -1,4 +1,4 @@
-"""What the parent asks of a worker process, and what comes back. Plain picklable data; importing this needs no torch."""
+"""What the parent asks of a worker process, and what comes back: plain picklable data. Imports no torch."""
 
 from __future__ import annotations
 

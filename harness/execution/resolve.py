@@ -12,13 +12,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import assets, corpora
+from harness import assets
 from harness.cache import cache_folder
+from harness.corpora.training import training_digest
 from harness.errors import UserError
 from harness.execution.code_digest import TRAINING, code_digest
 from harness.models.contract import ModelSource
 from harness.models.digest import folder_digest
-from harness.models.presets import check_preset
+from harness.models.size import check_preset
 from harness.models.training import Training
 from harness.results.record import Scalar
 from harness.suite.cells import Cell
@@ -96,7 +97,7 @@ def _trained(name: str, entry: ModelEntry, seed: int | None) -> Resolved:
         seed=train.seed if seed is None else seed,
     )
     determined_by = asdict(training) | {
-        "corpus_digest": corpora.training_digest(train.corpus),
+        "corpus_digest": training_digest(train.corpus),
         "code": code_digest(TRAINING),
     }
     digest = hash_of(determined_by)

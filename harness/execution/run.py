@@ -164,7 +164,8 @@ def _last_unfinished(out: Path, suite: Suite) -> Path:
         if manifest.suite_hash == text_hash:
             return path.parent
         raise UserError(
-            f"the suite has changed since this run began; run it anew, or resume as it was: harness run --resume {path.parent}",
+            "the suite has changed since this run began; run it anew, or resume it as it was: "
+            f"harness run --resume {path.parent}",
             place=str(path.parent),
         )
     raise UserError(f"no unfinished run of the suite '{suite.name}' here to resume; leave out --resume", place=str(out))

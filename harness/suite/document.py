@@ -90,9 +90,9 @@ def _construct(node: yaml.Node, path: KeyPath, name: str, places: dict[KeyPath, 
 def _scalar(node: yaml.Node) -> Any:
     constructor = yaml.SafeLoader("")
     try:
-        return constructor.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+        return constructor.construct_object(node, deep=True)
     except (yaml.YAMLError, ValueError) as error:
         line = node.start_mark.line + 1
         raise UserError(f"this value can't be read: {' '.join(str(error).split())}", place=f"line {line}") from None
     finally:
-        constructor.dispose()  # type: ignore[no-untyped-call]
+        constructor.dispose()

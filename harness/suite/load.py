@@ -9,7 +9,9 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from harness.analysis.registry import ANALYSES
 from harness.errors import UserError
+from harness.gate.expectation import Expectation
 from harness.suite.document import Document, KeyPath, parse_document, read_document
 from harness.suite.include import with_includes
 from harness.suite.schema import Suite
@@ -56,18 +58,25 @@ def _validate(document: Document) -> Suite:
     try:
         return Suite.model_validate(document.data)
     except ValidationError as error:
-        sentences = sorted({_sentence(document, detail) for detail in _most_telling(document, error)})
-        raise UserError("\n".join(sentences)) from None
+        told = _most_telling(document, error)
+        written = [_sentence(document, path, detail) for path, detail in told.items()]
+        raise UserError("\n".join(dict.fromkeys(sorted(written, key=_line)))) from None
 
 
-def _most_telling(document: Document, error: ValidationError) -> list[ErrorDetails]:
-    """One error per place: of a union's branches (one value or a list) the first that is not merely "not a list"."""
-    kept: dict[KeyPath, ErrorDetails] = {}
+def _most_telling(document: Document, error: ValidationError) -> dict[KeyPath, ErrorDetails]:
+    """One error per place. Of a union's branches (one value or a list) the one that went deepest knows best."""
+    told: dict[KeyPath, ErrorDetails] = {}
     for detail in error.errors():
         path = _written(document, detail)
-        if path not in kept or kept[path]["type"] == "list_type":
-            kept[path] = detail
-    return list(kept.values())
+        if path not in told or told[path]["type"] == "list_type" or detail["type"] == "too_short":
+            told[path] = detail
+    deepest = {path[:length] for path in told for length in range(len(path)) if path[0] == "measures" and length > 3}
+    return {path: detail for path, detail in told.items() if path not in deepest}
+
+
+def _line(sentence: str) -> tuple[str, int]:
+    found = re.match(r"(.*?):(\d+): ", sentence)
+    return (found[1], int(found[2])) if found else (sentence, 0)
 
 
 def _written(document: Document, detail: ErrorDetails) -> KeyPath:
@@ -79,15 +88,27 @@ def _written(document: Document, detail: ErrorDetails) -> KeyPath:
     if detail["type"] == "missing":
         path = (*path, detail["loc"][-1])
     context = detail.get("ctx") or {}
+    if "path" in context:
+        return tuple(context["path"])
     if "key" in context and (*path, context["key"]) in document.places:
         path = (*path, context["key"])
     return path
 
 
-def _sentence(document: Document, detail: ErrorDetails) -> str:
-    path = _written(document, detail)
+def _sentence(document: Document, path: KeyPath, detail: ErrorDetails) -> str:
     key = ".".join(str(part) for part in path)
-    return f"{document.place(path)}: {key + ': ' if key else ''}{_what(detail, detail.get('ctx') or {})}"
+    what = _unknown_key(path) if detail["type"] == "extra_forbidden" else _what(detail, detail.get("ctx") or {})
+    return f"{document.place(path)}: {key + ': ' if key else ''}{what}"
+
+
+def _unknown_key(path: KeyPath) -> str:
+    """Expectations and analyses are declared below the suite language and refuse unknown keys in pydantic's words."""
+    allowed: list[str] = []
+    if path[0] == "expect":
+        allowed = list(Expectation.model_fields)
+    elif path[0] == "analyse":
+        allowed = list(ANALYSES[str(path[2])].settings.model_fields)
+    return f"unknown key '{path[-1]}'{nearest(str(path[-1]), allowed)}; allowed: {', '.join(allowed)}"
 
 
 def _what(detail: ErrorDetails, context: dict[str, object]) -> str:

@@ -147,7 +147,8 @@ def sweepable(settings: type[BaseModel]) -> type[BaseModel]:
         if info.metadata:
             one = Annotated[(one, *info.metadata)]
         default = ... if info.is_required() else info.get_default(call_default_factory=True)
-        fields[name] = (one | list[one], Field(default, description=info.description))
+        several = Annotated[list[one], Field(min_length=1)]
+        fields[name] = (one | several, Field(default, description=info.description))
     return create_model(f"{settings.__name__}InSuite", __base__=Strict, **fields)
 
 
@@ -239,12 +240,17 @@ class Suite(Strict):
 
     @model_validator(mode="after")
     def _models_exist(self) -> Suite:
-        for entry in self.measures:
-            for name in entry.models or []:  # type: ignore[attr-defined]
+        for number, entry in enumerate(self.measures):
+            for position, name in enumerate(entry.models or []):  # type: ignore[attr-defined]
                 if name not in self.models:
                     raise PydanticCustomError(
                         "no_model",
-                        "a measure names the model '{key}', which the suite does not have{hint}; it has: {allowed}",
-                        {"key": name, "hint": nearest(name, list(self.models)), "allowed": ", ".join(self.models)},
+                        "the suite has no model '{name}'{hint}; it has: {allowed}",
+                        {
+                            "name": name,
+                            "path": ("measures", number, "models", position),
+                            "hint": nearest(name, self.models),
+                            "allowed": ", ".join(self.models),
+                        },
                     )
         return self

@@ -1,0 +1,61 @@
+"""How many parameters a model has, without loading it: for plans and listings. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import UserError
+
+
+@dataclass(frozen=True)
+class ModelSize:
+    """Parameters in all, and those that take part in matrix products (the head counts, look-ups don't)."""
+
+    parameters: int
+    matmul: int
+
+
+def preset_size(name: str, vocabulary: int, context: int) -> ModelSize:
+    """The size of a preset of the reference GPT."""
+    from reference_impl.model.counting import matmul_parameters, parameters
+    from reference_impl.model.presets import preset
+
+    config = preset(name, vocabulary=vocabulary, context=context)
+    return ModelSize(parameters(config), matmul_parameters(config))
+
+
+def preset_rows(vocabulary: int = 1024, context: int = 256) -> list[tuple[str, int, int, int, int]]:
+    """(name, parameters, layers, heads, width) of every preset at a vocabulary and context."""
+    from reference_impl.model.counting import parameters
+    from reference_impl.model.presets import PRESETS, preset
+
+    configs = {name: preset(name, vocabulary=vocabulary, context=context) for name in PRESETS}
+    return [(name, parameters(c), c.layers, c.heads, c.width) for name, c in configs.items()]
+
+
+def check_preset(name: str, *, place: str) -> None:
+    """UserError with the nearest spelling where there is no preset of that name."""
+    from reference_impl.model.presets import preset
+
+    try:
+        preset(name, vocabulary=1024, context=256)
+    except ValueError as error:
+        raise UserError(str(error), place=place) from None
+
+
+def folder_size(folder: str) -> ModelSize | None:
+    """Parameters of a model folder from the headers of its safetensors files; None where there are none."""
+    shapes: dict[str, list[int]] = {}
+    try:
+        for path in sorted(Path(folder).glob("*.safetensors")):
+            with path.open("rb") as file:
+                header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
+            shapes |= {name: tensor["shape"] for name, tensor in header.items() if name != "__metadata__"}
+    except (OSError, ValueError, struct.error, KeyError, MemoryError, OverflowError):
+        return None  # a plan is no place to find a corrupted file; opening the model is
+    total = sum(math.prod(shape) for shape in shapes.values())
+    return ModelSize(total, total) if total else None

@@ -1,0 +1,116 @@
+"""A run folder is whole after every cell, whatever happens between two of them."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.errors import UserError
+from harness.results.find import find_run
+from harness.results.journal import Journal
+from harness.results.record import CellResult, Direction, Record, Status
+from harness.results.run import CELLS, Manifest, Run
+
+
+def manifest(name: str = "20260101-000000-s") -> Manifest:
+    return Manifest(
+        run=name, suite="s", suite_hash="h", suite_text="name: s", suite_source="s.yaml", started="2026-01-01T00:00:00"
+    )
+
+
+def cell(key: str, value: float = 1.0) -> CellResult:
+    record = Record(
+        key=key, model="m", measure="perplexity", axes={"precision": "fp32"}, settings={"window": 8}, metric="loss",
+        metric_id="loss@1", value=value, unit="nats/token", direction=Direction.LOWER,
+    )  # fmt: skip
+    return CellResult(
+        key=key, model="m", measure="perplexity", axes=record.axes, settings=record.settings, status=Status.OK,
+        records=[record],
+    )  # fmt: skip
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal.start(tmp_path / "20260101-000000-s", manifest())
+
+
+def test_what_was_appended_is_read_back(journal: Journal) -> None:
+    samples = pd.DataFrame({"document": [0, 1], "nll": [1.5, 2.5]})
+    journal.append(cell("a"), samples)
+    journal.append(cell("b", float("inf")), None)
+    run = Run(journal.folder)
+    assert [item.key for item in run.cells] == ["a", "b"]
+    pd.testing.assert_frame_equal(run.samples(run.cells[0]), samples)
+    assert run.records["value"].tolist() == [1.0, float("inf")]
+    assert run.records["window"].tolist() == [8, 8]
+    assert run.samples(run.cells[1]).empty
+
+
+def test_a_line_torn_by_a_kill_is_dropped_and_the_next_line_is_whole(journal: Journal) -> None:
+    journal.append(cell("a"), None)
+    with (journal.folder / CELLS).open("ab") as file:
+        file.write(b'{"schema_version": 1, "key": "b", "mod')
+    assert [item.key for item in Run(journal.folder).cells] == ["a"]
+    journal.append(cell("c"), None)
+    assert [item.key for item in Run(journal.folder).cells] == ["a", "c"]
+
+
+def test_a_cell_measured_again_replaces_its_first_line(journal: Journal) -> None:
+    journal.append(cell("a", 1.0), None)
+    journal.append(cell("a", 2.0), None)
+    assert [item.records[0].value for item in Run(journal.folder).cells] == [2.0]
+
+
+def test_a_corrupted_line_in_the_middle_is_named(journal: Journal) -> None:
+    journal.append(cell("a"), None)
+    with (journal.folder / CELLS).open("ab") as file:
+        file.write(b"not json\n")
+    journal.append(cell("b"), None)
+    with pytest.raises(UserError, match=r"cells\.jsonl:2: this line is not a cell result"):
+        _ = Run(journal.folder).cells
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"run": 3}', b"\xff\xfe", b"[]"])
+def test_a_corrupted_manifest_is_one_sentence(journal: Journal, content: bytes) -> None:
+    (journal.folder / "manifest.json").write_bytes(content)
+    with pytest.raises(UserError, match="the manifest is corrupted"):
+        _ = Run(journal.folder).manifest
+
+
+def test_corrupted_samples_and_findings_are_one_sentence(journal: Journal) -> None:
+    result = journal.append(cell("a"), pd.DataFrame({"x": [1]}))
+    (journal.folder / str(result.samples)).write_bytes(b"PAR1 no")
+    with pytest.raises(UserError, match="the samples can't be read"):
+        Run(journal.folder).samples(result)
+    (journal.folder / "findings.json").write_text("[{")
+    with pytest.raises(UserError, match="not valid JSON"):
+        _ = Run(journal.folder).findings
+
+
+def test_records_are_written_as_parquet_with_axes_and_settings_as_columns(journal: Journal) -> None:
+    journal.append(cell("a"), None)
+    journal.write_records()
+    frame = pd.read_parquet(journal.folder / "records.parquet")
+    assert frame.loc[0, ["model", "precision", "window", "metric"]].tolist() == ["m", "fp32", 8, "loss"]
+
+
+def test_runs_are_found_by_folder_name_part_or_latest(tmp_path: Path) -> None:
+    for name in ("20260101-000000-s", "20260102-000000-s"):
+        Journal.start(tmp_path / name, manifest(name))
+    assert find_run("latest", tmp_path).name == "20260102-000000-s"
+    assert find_run("0101", tmp_path).name == "20260101-000000-s"
+    assert find_run(str(tmp_path / "20260101-000000-s"), tmp_path).name == "20260101-000000-s"
+    with pytest.raises(UserError, match="fits 2 runs"):
+        find_run("-s", tmp_path)
+    with pytest.raises(UserError, match="no run 'nothing'; runs here: 20260101-000000-s"):
+        find_run("nothing", tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="not a run folder"):
+        find_run(str(tmp_path / "empty"), tmp_path)
+
+
+def test_a_manifest_keeps_what_a_later_version_added(journal: Journal) -> None:
+    path = journal.folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"something_new": [1]}))
+    assert Run(journal.folder).manifest.model_dump()["something_new"] == [1]
