@@ -1,0 +1,66 @@
+"""Tiny random models in folders of their own, for what needs a real model but no good one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+TEXT = [
+    "The cat sat on the mat, and the dog sat on the cat.",
+    "Ünïcödé: «naïve café», 東京, 🙂.",
+    "def add(a, b):\n    return a + b\n",
+]
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A byte-level BPE of 320 tokens."""
+    from reference_impl.text.tokenizer import ByteBPE
+
+    file = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
+    ByteBPE.train(TEXT * 20, 320).save(file)
+    return file
+
+
+def _save(folder: Path, model: object, tokenizer_file: Path) -> Path:
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_file=str(tokenizer_file), bos_token="<|endoftext|>", eos_token="<|endoftext|>"
+    )
+    model.save_pretrained(folder)  # type: ignore[attr-defined]
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def llama_folder(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer_file: Path) -> Path:
+    """A Llama with grouped-query attention (4 heads over 2), a tied head, context 64."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=320,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=64,
+        tie_word_embeddings=True,
+        initializer_range=0.3,
+    )
+    return _save(tmp_path_factory.mktemp("models") / "llama", LlamaForCausalLM(config), tiny_tokenizer_file)
+
+
+@pytest.fixture(scope="session")
+def gpt2_folder(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer_file: Path) -> Path:
+    """A GPT-2 with 2 layers of width 32, context 48."""
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(1)
+    config = GPT2Config(vocab_size=320, n_embd=32, n_layer=2, n_head=4, n_positions=48, initializer_range=0.3)
+    return _save(tmp_path_factory.mktemp("models") / "gpt2", GPT2LMHeadModel(config), tiny_tokenizer_file)
