@@ -13,17 +13,18 @@ from pydantic import Field
 from harness.analysis.analysis import Analysis, AnalysisSettings
 from harness.analysis.ratio import ratio
 from harness.analysis.selection import (
+    ENDED,
     Point,
     coordinates,
     counterpart,
     points,
     same,
     selects,
-    varying,
+    varying_within_models,
     why_nothing,
 )
 from harness.results.finding import Finding
-from harness.results.record import CellResult, Record, Scalar, Status
+from harness.results.record import CellResult, Scalar, Status
 from harness.results.run import Run
 
 METRICS = ("weight_bytes", "perplexity", "ttft", "prefill_rate", "decode_rate", "peak_memory")
@@ -49,7 +50,7 @@ def run(run: Run, settings: QuantizationCostSettings) -> list[Finding]:
     findings: list[Finding] = []
     for metric in settings.metrics:
         having = points(run, metric)
-        shown = set(settings.against) | {"model"} | set(varying([point.cell for point in having]))
+        shown = set(settings.against) | {"model"} | set(varying_within_models([point.cell for point in having]))
         measures = {point.cell.measure for point in having}
         for cell in chosen:
             at = coordinates(cell)
@@ -74,12 +75,11 @@ def _cost(
     subject: dict[str, Scalar],
 ) -> Iterator[Finding]:
     base = counterpart(coordinates(cell), against, having)
-    point = next((Point(run, cell, record) for record in _records(cell, metric)), None)
+    point = next((point for point in having if point.cell is cell), None)
     name = f"{metric}_ratio"
     if point is None or base is None:
-        missing = "the cell" if point is None else "the base"
-        why = cell.reason if point is None and cell.status is not Status.OK else f"{missing} has no {metric}"
-        yield Finding(analysis="quantization_cost", name=name, unit="ratio", subject=subject, note=why or "")
+        why = _ended(cell, metric) if point is None else _why_no_base(run, cell, metric, against)
+        yield Finding(analysis="quantization_cost", name=name, unit="ratio", subject=subject, note=why)
         return
     result = ratio(point, base)
     yield Finding(
@@ -103,8 +103,16 @@ def _cost(
     )
 
 
-def _records(cell: CellResult, metric: str) -> list[Record]:
-    return [record for record in cell.records if metric in (record.metric, record.metric_id)]
+def _why_no_base(run: Run, cell: CellResult, metric: str, against: dict[str, Scalar]) -> str:
+    wanted = coordinates(cell) | against
+    base = next((other for other in run.cells if coordinates(other) == wanted), None)
+    return f"nothing to compare with: the base {_ended(base, metric)}" if base else "nothing to compare with"
+
+
+def _ended(cell: CellResult, metric: str) -> str:
+    if cell.status is Status.OK:
+        return f"has no {metric}"
+    return f"{ENDED[cell.status]}: {cell.reason or 'no reason given'}"
 
 
 QUANTIZATION_COST = Analysis(

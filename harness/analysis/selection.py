@@ -13,6 +13,14 @@ from dataclasses import dataclass
 from harness.results.record import CellResult, Record, Scalar, Status
 from harness.results.run import Run
 
+ENDED = {
+    Status.OK: "ended well",
+    Status.FAILED: "failed",
+    Status.OUT_OF_MEMORY: "ran out of memory",
+    Status.SKIPPED: "was skipped",
+}
+"""How a cell ended, as the verb of a sentence."""
+
 Where = Mapping[str, Scalar | list[Scalar]]
 
 
@@ -79,6 +87,12 @@ def varying(cells: Sequence[CellResult]) -> list[str]:
         for name in names
         if any((name in row) != (name in rows[0]) or not same(row.get(name), rows[0].get(name)) for row in rows)
     ]
+
+
+def varying_within_models(cells: Sequence[CellResult]) -> list[str]:
+    """Names of the coordinates that differ between cells of the same model: what tells them apart beside it."""
+    models = dict.fromkeys(cell.model for cell in cells)
+    return list(dict.fromkeys(name for m in models for name in varying([c for c in cells if c.model == m])))
 
 
 def why_nothing(where: Where, cells: Sequence[CellResult]) -> str:

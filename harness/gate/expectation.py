@@ -8,13 +8,13 @@ undecided and says what there is: silence would look like success.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from harness.analysis.ratio import estimate, ratio
 from harness.analysis.selection import (
+    ENDED,
     Point,
     coordinates,
     counterpart,
@@ -22,7 +22,7 @@ from harness.analysis.selection import (
     points,
     same,
     selects,
-    varying,
+    varying_within_models,
     why_nothing,
 )
 from harness.gate.comparability import why_not_comparable
@@ -61,7 +61,7 @@ class Expectation(BaseModel):
     def bound(self) -> str:
         """`at least 1.2`, `at most 1.01`, or both."""
         parts = [
-            f"{word} {value:g}"
+            f"{word} {value:,.10g}"
             for word, value in (("at least", self.at_least), ("at most", self.at_most))
             if value is not None
         ]
@@ -97,7 +97,7 @@ def _outcomes(expectation: Expectation, run: Run) -> list[ExpectationOutcome]:
         chosen = others
     if not chosen:
         return [_undecided(expectation, {}, _why_no_cell(expectation, where, having, run))]
-    shown = {"model", *where, *(expectation.against or {}), *varying(chosen)} - {"measure"}
+    shown = {"model", *where, *(expectation.against or {}), *varying_within_models(chosen)} - {"measure"}
     return [
         _judge(expectation, cell, having, {name: v for name, v in coordinates(cell).items() if name in shown})
         for cell in chosen
@@ -136,7 +136,7 @@ def _judge(
         if result is None:
             return _undecided(expectation, subject, "a ratio needs two positive values")
         value, low, high, method = result.value, result.low, result.high, result.method
-    outcome, reason = _against_bounds(low, high, expectation)
+    outcome, reason = _against_bounds(low, high, method, expectation)
     return ExpectationOutcome(
         expectation=expectation.sentence,
         subject=subject,
@@ -150,9 +150,11 @@ def _judge(
     )
 
 
-def _against_bounds(low: float | None, high: float | None, expectation: Expectation) -> tuple[Outcome, str]:
+def _against_bounds(
+    low: float | None, high: float | None, method: str | None, expectation: Expectation
+) -> tuple[Outcome, str]:
     if low is None or high is None:
-        return Outcome.UNDECIDED, "the value has no interval; measure more documents or launches"
+        return Outcome.UNDECIDED, f"the value has no interval ({method}); measure more documents or launches"
     least = expectation.at_least if expectation.at_least is not None else float("-inf")
     most = expectation.at_most if expectation.at_most is not None else float("inf")
     if low >= least and high <= most:
@@ -165,15 +167,7 @@ def _against_bounds(low: float | None, high: float | None, expectation: Expectat
 def _why_no_value(metric: str, cell: CellResult) -> str:
     if cell.status is Status.OK:
         return f"the cell has no {metric}"
-    return f"the cell {_ENDED[cell.status]}" + (f": {cell.reason}" if cell.reason else "")
-
-
-_ENDED: dict[Status, Literal["ended well", "failed", "ran out of memory", "was skipped"]] = {
-    Status.OK: "ended well",
-    Status.FAILED: "failed",
-    Status.OUT_OF_MEMORY: "ran out of memory",
-    Status.SKIPPED: "was skipped",
-}
+    return f"the cell {ENDED[cell.status]}" + (f": {cell.reason}" if cell.reason else "")
 
 
 def _why_no_base(expectation: Expectation, cell: CellResult, run: Run) -> str:

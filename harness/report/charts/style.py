@@ -1,0 +1,42 @@
+"""What the charts share: colours, and the ends of an interval."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.analysis.selection import Point
+from harness.report.number import with_interval
+
+COLOURS = ("#3f83c8", "#e2803a", "#43a071", "#b9609f", "#c7a12b", "#d1556b", "#35a7b5", "#8a7fd0")
+"""Apart in hue and lightness, readable on white and on black."""
+
+Values = list[dict[str, Any]]
+
+
+def palette(names: list[str]) -> list[str]:
+    """A colour for each name, in order; they come again after eight."""
+    return [COLOURS[number % len(COLOURS)] for number in range(len(names))]
+
+
+def ends(name: str, value: float, low: float | None, high: float | None, factor: float = 1.0) -> dict[str, float]:
+    """Value and ends; the value itself where there is no interval, so that a rule of no length is drawn."""
+    low, high = (value if end is None else end for end in (low, high))
+    return {name: value * factor, f"{name}_low": low * factor, f"{name}_high": high * factor}
+
+
+def ends_of(name: str, point: Point, factor: float = 1.0) -> dict[str, float]:
+    """The same for a record."""
+    record = point.record
+    return ends(name, record.value or 0.0, record.low, record.high, factor)
+
+
+def told(point: Point) -> str:
+    """The record's number for a tooltip."""
+    record = point.record
+    return with_interval(record.value, record.low, record.high, record.unit)
+
+
+def conditions(point: Point) -> str:
+    """How a speed or a memory was measured: `batch 1, prompt 128`."""
+    shown = ("batch", "prompt", "generate", "context")
+    return ", ".join(f"{name} {point.cell.settings[name]}" for name in shown if name in point.cell.settings)

@@ -1,0 +1,108 @@
+"""Where and how a run was made: the machine, the software, the state it was in, and what to distrust because of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harness.measures.registry import MEASURES
+from harness.report.number import duration, plain, with_interval
+from harness.results.run import Run
+
+BUSY = 0.5
+"""Load average per core, before a launch, above which speeds are likely too low."""
+
+
+def summary(run: Run) -> str:
+    """One line: processor, cores, memory, versions, how long it took and how it ended."""
+    manifest = run.manifest
+    machine = manifest.fingerprint
+    parts = [_first(machine, "cpu_model", "cpu"), _cores(machine), _memory(machine)]
+    parts += [str(gpu.get("name", gpu) if isinstance(gpu, dict) else gpu) for gpu in machine.get("gpus", [])]
+    versions = machine.get("versions", machine)
+    if isinstance(versions, Mapping):
+        parts += [f"{name} {versions[name]}" for name in ("python", "torch", "transformers") if versions.get(name)]
+    if manifest.seconds is not None:
+        parts.append(f"{manifest.status} after {duration(manifest.seconds)}")
+    else:
+        parts.append(manifest.status)
+    return ", ".join(part for part in parts if part)
+
+
+def warnings(run: Run) -> list[str]:
+    """What a reader must know before believing the numbers."""
+    found = []
+    manifest = run.manifest
+    ended = {cell.key for cell in run.cells}
+    left = sum(key not in ended for key in manifest.cells)
+    if manifest.status != "finished":
+        missing = f", {left} of {len(manifest.cells)} cells are missing" if left else ""
+        found.append(f"the run is {manifest.status}{missing}; `harness run --resume {run.folder}` goes on")
+    loads = list(_loads(run))
+    busy = [load for load, threads in loads if load > BUSY * threads]
+    if busy:
+        found.append(
+            f"the machine was busy: load average up to {max(busy):.1f} before {len(busy)} of {len(loads)} speed and "
+            "memory launches, so speeds may be too low"
+        )
+    if manifest.git.get("dirty"):
+        found.append("the working folder had uncommitted changes")
+    return found
+
+
+def peaks(run: Run) -> list[str]:
+    """The machine's measured peaks, by thread count."""
+    lines = []
+    for threads, peak in run.manifest.peaks.items():
+        if not isinstance(peak, dict):
+            continue
+        parts = [f"{kind} {value / 1e9:,.0f} GFLOP/s" for kind, value in (peak.get("flops") or {}).items()]
+        if peak.get("bandwidth"):
+            parts.append(f"memory {peak['bandwidth'] / 1e9:,.1f} GB/s")
+        lines.append(f"{threads} threads: " + ", ".join(parts))
+    return lines
+
+
+def machine(run: Run) -> list[tuple[str, str]]:
+    """Every field of the fingerprint, flat."""
+    return list(_flat(run.manifest.fingerprint))
+
+
+def _loads(run: Run) -> Iterator[tuple[float, int]]:
+    """Load average before each launch of an isolated cell that was measured in this run, and its threads."""
+    for cell in run.cells:
+        measure = MEASURES.get(cell.measure)
+        if cell.source != "measured" or measure is None or not measure.isolated:
+            continue
+        for launch in cell.conditions.get("launches", []):
+            load = launch.get("load_average") if isinstance(launch, dict) else None
+            load = load[0] if isinstance(load, list) and load else load
+            if isinstance(load, int | float):
+                yield float(load), int(cell.conditions.get("threads") or 1)
+
+
+def _first(machine: Mapping[str, Any], *names: str) -> str:
+    return next((str(machine[name]) for name in names if machine.get(name)), "")
+
+
+def _cores(machine: Mapping[str, Any]) -> str:
+    cores = _first(machine, "cores", "cpu_cores", "cores_usable")
+    return f"{cores} cores" if cores else ""
+
+
+def _memory(machine: Mapping[str, Any]) -> str:
+    size = machine.get("memory_bytes") or machine.get("memory")
+    return with_interval(float(size), None, None, "bytes") if isinstance(size, int | float) else ""
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, item in value.items():
+        name = f"{prefix}{key}"
+        if isinstance(item, Mapping):
+            yield from _flat(item, f"{name}.")
+        elif isinstance(item, list):
+            yield name, ", ".join(map(str, item)) or "none"
+        elif isinstance(item, float):
+            yield name, plain(item)
+        else:
+            yield name, str(item)

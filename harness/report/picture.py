@@ -1,0 +1,36 @@
+"""A chart as a picture file, for a README: PNG or SVG by the file's ending, without a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+from harness.report.charts.registry import CHARTS
+from harness.results.run import Run
+
+LIGHT: dict[str, Any] = {
+    "background": "white",
+    "font": "DejaVu Sans, Helvetica, Arial, sans-serif",
+    "view": {"stroke": None},
+    "axis": {"gridColor": "#e6e8eb", "domainColor": "#9aa1a9", "tickColor": "#9aa1a9"},
+}
+
+
+def chart_png(run: Run, name: str, path: Path, scale: float = 2.0) -> Path:
+    """Draw the chart `name` (a key of `charts.CHARTS`) into `path`, a .png or .svg file. Raises UserError."""
+    import vl_convert
+
+    if name not in CHARTS:
+        raise UserError(f"no chart is called '{name}'; there are {', '.join(CHARTS)}")
+    chart = CHARTS[name][0](run)
+    if chart is None:
+        raise UserError(f"the run has nothing to show in the chart '{name}'", place=str(run.folder))
+    spec = chart.to_dict()
+    if path.suffix == ".png":
+        path.write_bytes(vl_convert.vegalite_to_png(spec, scale=scale, config=LIGHT))
+    elif path.suffix == ".svg":
+        path.write_text(vl_convert.vegalite_to_svg(spec, config=LIGHT), encoding="utf-8")
+    else:
+        raise UserError("a picture is a .png or an .svg file", place=str(path))
+    return path

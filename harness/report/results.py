@@ -1,0 +1,94 @@
+"""The results of a run as tables: one per measure, a row per cell, a column per metric with its interval.
+
+What all rows share (device, threads, the text) goes into the caption; what differs becomes a column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.analysis.selection import ENDED, coordinates, varying
+from harness.report.number import NOTHING, Scale, Shown, scale, shown
+from harness.report.table import Column, Row, Table
+from harness.results.record import CellResult, Record, Scalar, Status
+from harness.results.run import Run
+
+SHORT = {Status.FAILED: "failed", Status.OUT_OF_MEMORY: "out of memory", Status.SKIPPED: "skipped"}
+
+
+def result_tables(run: Run) -> list[Table]:
+    """One table per measure, in the order of the suite's plan."""
+    cells = in_plan_order(run)
+    measures = list(dict.fromkeys(cell.measure for cell in cells))
+    return [_table(measure, [cell for cell in cells if cell.measure == measure]) for measure in measures]
+
+
+def in_plan_order(run: Run) -> list[CellResult]:
+    """The cells in the order in which the suite plans them, whatever order they were measured in."""
+    place = {key: number for number, key in enumerate(run.manifest.cells)}
+    return sorted(run.cells, key=lambda cell: place.get(cell.key, len(place)))
+
+
+def label(name: str, value: Scalar) -> str:
+    """A setting as words: `batch 8`, `bos yes`."""
+    return f"{name.replace('_', ' ')} {text(value)}"
+
+
+def text(value: Scalar) -> str:
+    """A value of an axis or a setting."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return NOTHING if value is None else f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)
+
+
+def _table(measure: str, cells: Sequence[CellResult]) -> Table:
+    names = [name for name in varying(cells) if name != "model"]
+    axes = [name for name in names if name in cells[0].axes]
+    names = ["model", *axes, *(name for name in names if name not in axes)]
+    metrics = list(dict.fromkeys(record.metric for cell in cells for record in cell.records if record.metric))
+    of = {metric: [r for cell in cells for r in cell.records if r.metric == metric] for metric in metrics}
+    scales = {metric: scale([record.value for record in of[metric]], of[metric][0].unit) for metric in metrics}
+    columns = [Column(name.replace("_", " ")) for name in names]
+    columns += [Column(metric.replace("_", " "), scales[metric].unit, numeric=True) for metric in metrics]
+    rows = tuple(_row(cell, names, metrics, scales) for cell in cells)
+    return Table(measure, tuple(columns), rows, _caption(cells, names), _notes(cells, names))
+
+
+def _row(cell: CellResult, names: list[str], metrics: list[str], scales: dict[str, Scale]) -> Row:
+    at = coordinates(cell)
+    lead = [text(at.get(name)) for name in names]
+    if cell.status is not Status.OK:
+        numbers = [Shown(SHORT[cell.status] if number == 0 else NOTHING) for number in range(len(metrics))]
+    else:
+        by_metric: dict[str | None, Record] = {record.metric: record for record in cell.records}
+        numbers = [_number(by_metric.get(metric), scales[metric]) for metric in metrics]
+    state = "" if cell.status is Status.OK else "skipped" if cell.status is Status.SKIPPED else "failed"
+    return Row((*lead, *numbers), cell.model, state)
+
+
+def _number(record: Record | None, scale: Scale) -> Shown:
+    return Shown(NOTHING) if record is None else shown(record.value, record.low, record.high, scale)
+
+
+def _caption(cells: Sequence[CellResult], names: Sequence[str]) -> str:
+    shared = {name: value for name, value in coordinates(cells[0]).items() if name not in (*names, "measure")}
+    return ", ".join(label(name, value) for name, value in shared.items() if value is not None)
+
+
+def _notes(cells: Sequence[CellResult], names: Sequence[str]) -> tuple[str, ...]:
+    """How the intervals were made, then why cells have no numbers."""
+    records = [record for cell in cells for record in cell.records if record.metric]
+    intervals: dict[str, dict[str, None]] = {}
+    for record in records:
+        if record.value is None or record.interval in (None, "exact"):
+            continue
+        how = f"{record.interval}, {record.n} {record.n_unit}" if record.low is not None else record.interval
+        intervals.setdefault(how or "", {})[(record.metric or "").replace("_", " ")] = None
+    lines = [f"interval of {', '.join(metrics)}: {how}" for how, metrics in intervals.items()]
+    ended = [
+        f"{' '.join(text(coordinates(cell).get(name)) for name in names)} {ENDED[cell.status]}: "
+        f"{cell.reason or 'no reason given'}"
+        for cell in cells
+        if cell.status is not Status.OK
+    ]
+    return (*lines[:6], *ended)
