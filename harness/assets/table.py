@@ -85,6 +85,8 @@ class Asset:
     """`gguf`: its one part is a GGUF file that becomes a transformers folder."""
     converted_size: int = 0
     """Bytes after the conversion."""
+    parameters: int | None = None
+    """Of a model: all parameters, tied ones once."""
     checked: bool = True
     """Whether we have fetched and compared this entry. False: its sha256 is what others publish, not yet seen here."""
 
@@ -117,6 +119,7 @@ _ENTRIES = (
         ),
         conversion="gguf",
         converted_size=541_614_405,
+        parameters=134_515_008,
     ),
     Asset(
         name="shakespeare",
