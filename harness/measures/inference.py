@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from harness.errors import Unsupported
-from harness.measures.measure import Facts, Measure, Sample, Settings
+from harness.measures.measure import Facts, Measure, Peaks, Sample, Settings
 from harness.measures.useful_work import decode_bytes, prefill_flops
-from harness.models.contract import LanguageModel, compute_type
+from harness.models.contract import LanguageModel
 from harness.results.record import Direction, Measurement, Metric
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ MFU = Metric(
     unit="fraction",
     direction=Direction.HIGHER,
     definition="Model FLOPs utilisation of the prefill: useful FLOPs (2 per matrix-product parameter and token, causal "
-    "attention, head at the last token) over TTFT, over the measured GEMM peak of the compute type "
-    "(after Chowdhery et al. 2022, appendix B).",
+    "attention, head at the last token) over TTFT, over the measured GEMM peak of the type (for integer weights, "
+    "which are widened to compute, of the fastest type). After Chowdhery et al. 2022, appendix B.",
 )
 MBU = Metric(
     name="mbu",
@@ -170,14 +170,24 @@ def summarise(samples: pd.DataFrame, settings: InferenceSettings, facts: Facts) 
     peaks = facts.peaks
     if peaks is None or peaks.device != facts.identity.device.partition(":")[0]:
         return found
-    peak = peaks.flops.get(compute_type(facts.identity.precision))
-    if peak:
+    peak = gemm_peak(peaks, facts.identity.precision)
+    if peak is not None:
         flops = prefill_flops(facts.identity, settings.batch, settings.prompt)
         found.append(inverse(MFU, ttft, flops / peak))
     if peaks.bandwidth > 0:
         read = decode_bytes(facts.identity, settings.batch, settings.prompt, settings.generate)
         found.append(inverse(MBU, tpot, read / peaks.bandwidth))
     return found
+
+
+def gemm_peak(peaks: Peaks, precision: str) -> float | None:
+    """The measured FLOP/s that a precision can hope for; None where its type was not measured.
+
+    Integer weights are widened to whatever type the machine multiplies fastest: their peak is the highest.
+    """
+    if precision in ("int8", "int4"):
+        return max(peaks.flops.values(), default=None)
+    return peaks.flops.get(precision)
 
 
 ENOUGH_LAUNCHES = 3

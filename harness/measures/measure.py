@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 
 from harness.models.contract import LanguageModel, ModelIdentity
+from harness.results.peaks import Peaks as Peaks
 from harness.results.record import Measurement, Metric
 
 if TYPE_CHECKING:
@@ -27,19 +28,6 @@ class Settings(BaseModel):
     """Base of a measure's settings: frozen, unknown keys refused, one line of meaning per field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Peaks(BaseModel):
-    """What this machine can do at most, measured (results/peaks.py), for one thread count."""
-
-    model_config = ConfigDict(frozen=True)
-
-    flops: dict[str, float]
-    """FLOP/s of a large GEMM by compute type: fp32, bf16."""
-    bandwidth: float
-    """Bytes/s of a STREAM-like triad."""
-    device: str = "cpu"
-    """The kind of device that these are the peaks of: cpu or cuda."""
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,6 @@ int4: weights in groups of 32, asymmetric. The integer precisions keep bf16 acti
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16", "fp16", "int8", "int4")
 
 
-def compute_type(precision: str) -> str:
-    """The type that a matrix product runs in at this precision: the key of `Peaks.flops`."""
-    return "bf16" if precision in ("int8", "int4") else precision
-
-
 @dataclass(frozen=True)
 class ModelSource:
     """Where a model comes from and how to open it: everything a worker process needs."""

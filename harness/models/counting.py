@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from reference_impl.inference.weight_bytes import weight_bytes, weight_bytes_read
+
 
 @dataclass(frozen=True)
 class ParameterCounts:
@@ -50,22 +52,20 @@ def count_parameters(model: nn.Module, head: nn.Module | None, active_experts: f
 
 
 def stored_bytes(model: nn.Module) -> int:
-    """Bytes of all weights, quantised ones and their scales included, each once; rotary tables and such are none."""
-    return sum(tensor.nbytes for tensor in _stored(model).values())
+    """Bytes of all weights, quantised ones and their scales included, each once. Rotary tables and such are none."""
+    return weight_bytes(model) - _unsaved_bytes(model)
 
 
-def read_bytes(model: nn.Module, head: nn.Module | None) -> int:
+def read_bytes(model: nn.Module) -> int:
     """Bytes of weights that one decode step reads: all but the embeddings that no head shares."""
-    looked_up = _distinct(
-        t for m in model.modules() if isinstance(m, nn.Embedding) for t in m.parameters(recurse=False)
-    )
-    headed = {} if head is None else _distinct([*head.parameters(), *head.buffers()])
-    return sum(t.nbytes for key, t in _stored(model).items() if key not in looked_up or key in headed)
+    return weight_bytes_read(model) - _unsaved_bytes(model)
 
 
-def _stored(model: nn.Module) -> dict[tuple[int, ...], Tensor]:
-    """Parameters and persistent buffers: what a state dict saves."""
-    return _distinct(tensor for tensor in model.state_dict(keep_vars=True).values() if isinstance(tensor, Tensor))
+def _unsaved_bytes(model: nn.Module) -> int:
+    """Bytes of the buffers that a state dict leaves out, because they follow from the configuration."""
+    saved = _distinct(t for t in model.state_dict(keep_vars=True).values() if isinstance(t, Tensor))
+    buffers = _distinct(model.buffers())
+    return sum(buffer.nbytes for key, buffer in buffers.items() if key not in saved)
 
 
 def _distinct(tensors: Iterable[Tensor]) -> dict[tuple[int, ...], Tensor]:

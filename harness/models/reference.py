@@ -12,6 +12,8 @@ from harness.errors import UserError
 from harness.models.contract import ModelIdentity, ModelSource
 from harness.models.counting import count_parameters, read_bytes, stored_bytes
 from reference_impl.inference.kv_cache import KVCache
+from reference_impl.inference.quantization import quantize_
+from reference_impl.model.counting import kv_bytes_per_token
 from reference_impl.model.gpt import GPT
 from reference_impl.text.tokenizer import ByteBPE
 from reference_impl.training.checkpoint import load_checkpoint
@@ -77,12 +79,11 @@ def as_language_model(model: GPT, tokenizer: ByteBPE, source: ModelSource) -> Re
     config = model.config
     counts = count_parameters(model, model.head)
     dtype = DTYPES[source.precision]
-    model.to(dtype).eval()
-    if source.precision in ("int8", "int4"):
-        from reference_impl.inference.quantization import quantize_
-
-        quantize_(model, source.precision)
-    model.to(source.device)
+    if source.precision == "int8" or source.precision == "int4":
+        quantize_(model, source.precision)  # from fp32: a rounding to bf16 first would be a second one
+    else:
+        model.to(dtype)
+    model.to(source.device).eval()
     identity = ModelIdentity(
         name=source.name,
         kind=source.kind,
@@ -95,11 +96,11 @@ def as_language_model(model: GPT, tokenizer: ByteBPE, source: ModelSource) -> Re
         parameters_matmul=counts.matmul,
         parameters_head=counts.head,
         weight_bytes=stored_bytes(model),
-        weight_bytes_read=read_bytes(model, model.head),
+        weight_bytes_read=read_bytes(model),
         vocabulary=config.vocabulary,
         context=config.context,
         layers=config.layers,
         width=config.width,
-        kv_bytes_per_token=2 * config.layers * config.width * dtype.itemsize,
+        kv_bytes_per_token=kv_bytes_per_token(config, dtype.itemsize),
     )
     return ReferenceModel(model, tokenizer, identity)

@@ -20,18 +20,20 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
 from transformers.models.llama import modeling_llama  # noqa: F401 (what most models share is imported with it)
 
 from harness.errors import UserError
-from harness.models.contract import ModelIdentity, ModelSource
+from harness.models.contract import ModelIdentity, ModelSource, Precision
 from harness.models.counting import count_parameters, read_bytes, stored_bytes
 from harness.models.transformers_tokenizer import TransformersTokenizer
+from reference_impl.inference.quantization import quantize_
 
-DTYPES = {
+DTYPES: dict[Precision, Any] = {
     "fp32": torch.float32,
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
-    "int8": torch.bfloat16,
-    "int4": torch.bfloat16,
+    "int8": "auto",
+    "int4": "auto",
 }
-"""What the weights are loaded as; the integer precisions quantise afterwards, layer by layer, in place."""
+"""What the weights are loaded as. The integer precisions take the file's own type and quantise it layer by layer, in
+place: rounding to bf16 first would be a second rounding, widening to fp32 a second copy."""
 
 
 class TransformersModel:
@@ -91,12 +93,9 @@ def open_source(source: ModelSource) -> TransformersModel:
     tokenizer = TransformersTokenizer(_load_tokenizer(source))
     head = model.get_output_embeddings()
     counts = count_parameters(model, head, _active_experts(model.config))
-    if source.precision in ("int8", "int4"):
-        from reference_impl.inference.quantization import quantize_
-
+    if source.precision == "int8" or source.precision == "int4":
         quantize_(model, source.precision)
     model.eval()
-    head = model.get_output_embeddings()
     config = model.config.get_text_config()
     heads = config.num_attention_heads
     identity = ModelIdentity(
@@ -111,7 +110,7 @@ def open_source(source: ModelSource) -> TransformersModel:
         parameters_matmul=counts.matmul,
         parameters_head=counts.head,
         weight_bytes=stored_bytes(model),
-        weight_bytes_read=read_bytes(model, head),
+        weight_bytes_read=read_bytes(model),
         vocabulary=config.vocab_size,
         context=_context(config),
         layers=config.num_hidden_layers,

@@ -15,13 +15,26 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.cache import cache_folder
-from harness.measures.measure import Peaks
 
 if TYPE_CHECKING:
     import torch
+
+
+class Peaks(BaseModel):
+    """What this machine can do at most, measured for one thread count."""
+
+    model_config = ConfigDict(frozen=True)
+
+    flops: dict[str, float]
+    """FLOP/s of a large GEMM by compute type: fp32, bf16."""
+    bandwidth: float
+    """Bytes/s of a STREAM-like triad."""
+    device: str = "cpu"
+    """The kind of device that these are the peaks of: cpu or cuda."""
+
 
 SECONDS = 0.8
 """Time that each of the three peaks may take, set-up aside."""
