@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from harness.gate.compare import COLUMNS
 from harness.report.number import Shown, scale, shown
 from harness.report.results import label, text
 from harness.report.table import Column, Row, Table
@@ -13,29 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-FIXED = frozenset(
-    [
-        "model",
-        "measure",
-        "metric",
-        "unit",
-        "direction",
-        "base",
-        "base_low",
-        "base_high",
-        "head",
-        "head_low",
-        "head_high",
-        "ratio",
-        "ratio_low",
-        "ratio_high",
-        "interval",
-        "change",
-        "comparable",
-        "reason",
-        "metric_id",
-    ]
-)
+IDENTITY = ("model", "measure")
 
 
 def print_comparison(frame: pd.DataFrame, console: Console) -> None:
@@ -52,9 +31,8 @@ def comparison_tables(frame: pd.DataFrame) -> list[Table]:
 
 
 def _table(measure: str, frame: pd.DataFrame) -> Table:
-    known = frame.astype(object).where(frame.notna(), None)
-    rows: list[dict[str, Any]] = known.to_dict("records")
-    names = [str(name) for name in frame.columns if name not in FIXED]
+    rows = [{str(name): _scalar(value) for name, value in row.items()} for row in frame.to_dict("records")]
+    names = [str(name) for name in frame.columns if name not in (*IDENTITY, *COLUMNS)]
     differing = [name for name in names if len({repr(row[name]) for row in rows}) > 1]
     shared = [label(name, rows[0][name]) for name in names if name not in differing and rows[0][name] is not None]
     columns = (
@@ -84,6 +62,13 @@ def _row(row: dict[str, Any], differing: list[str]) -> Row:
         change, ratio = "not comparable", Shown("")
     state = change if change in ("better", "worse") else "" if row["comparable"] else "skipped"
     return Row((*at, metric, *values, ratio, change), group=repr(at), state=state)
+
+
+def _scalar(value: Any) -> Any:
+    """What pandas made of a setting: NaN is no value, and a whole float was an integer beside a missing one."""
+    if not isinstance(value, float):
+        return value
+    return None if value != value else int(value) if value.is_integer() else value
 
 
 def _few(items: list[str]) -> str:

@@ -17,11 +17,14 @@ def summary(run: Run) -> str:
     """One line: processor, cores, memory, versions, how long it took and how it ended."""
     manifest = run.manifest
     machine = manifest.fingerprint
-    parts = [_first(machine, "cpu_model", "cpu"), _cores(machine), _memory(machine)]
-    parts += [str(gpu.get("name", gpu) if isinstance(gpu, dict) else gpu) for gpu in machine.get("gpus", [])]
-    versions = machine.get("versions", machine)
-    if isinstance(versions, Mapping):
-        parts += [f"{name} {versions[name]}" for name in ("python", "torch", "transformers") if versions.get(name)]
+    parts = [machine.get("cpu_model", "")]
+    if "cores_allowed" in machine:
+        parts.append(f"{machine['cores_allowed']} cores")
+    if "memory_bytes" in machine:
+        parts.append(with_interval(machine["memory_bytes"], None, None, "bytes"))
+    parts += [gpu["name"] for gpu in machine.get("gpus", [])]
+    versions = {"python": machine.get("python")} | machine.get("packages", {})
+    parts += [f"{name} {versions[name]}" for name in ("python", "torch", "transformers") if versions.get(name)]
     if manifest.seconds is not None:
         parts.append(f"{manifest.status} after {duration(manifest.seconds)}")
     else:
@@ -75,24 +78,9 @@ def _loads(run: Run) -> Iterator[tuple[float, int]]:
         if cell.source != "measured" or measure is None or not measure.isolated:
             continue
         for launch in cell.conditions.get("launches", []):
-            load = launch.get("load_average") if isinstance(launch, dict) else None
-            load = load[0] if isinstance(load, list) and load else load
+            load = launch.get("before", {}).get("load_average")
             if isinstance(load, int | float):
                 yield float(load), int(cell.conditions.get("threads") or 1)
-
-
-def _first(machine: Mapping[str, Any], *names: str) -> str:
-    return next((str(machine[name]) for name in names if machine.get(name)), "")
-
-
-def _cores(machine: Mapping[str, Any]) -> str:
-    cores = _first(machine, "cores", "cpu_cores", "cores_usable")
-    return f"{cores} cores" if cores else ""
-
-
-def _memory(machine: Mapping[str, Any]) -> str:
-    size = machine.get("memory_bytes") or machine.get("memory")
-    return with_interval(float(size), None, None, "bytes") if isinstance(size, int | float) else ""
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -101,7 +89,8 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str
         if isinstance(item, Mapping):
             yield from _flat(item, f"{name}.")
         elif isinstance(item, list):
-            yield name, ", ".join(map(str, item)) or "none"
+            for number, part in enumerate(item):
+                yield from _flat({str(number): part}, f"{name}.")
         elif isinstance(item, float):
             yield name, plain(item)
         else:

@@ -158,6 +158,7 @@ def cell_result(
     status: Status = Status.OK,
     reason: str | None = None,
     fingerprint_class: str = "f" * 8,
+    load: float = 0.3,
 ) -> CellResult:
     """A cell with its records; its samples are written to the folder."""
     key = f"{abs(hash((model, measure, str(axes), str(settings)))):016x}"
@@ -206,18 +207,23 @@ def cell_result(
         records=records,
         samples=where,
         seconds=3.2,
-        conditions={"load_average": [1.9, 1.4, 1.1], "involuntary_context_switches": 41, "threads": 2},
+        conditions={
+            "launches": [{"before": {"load_average": load}, "after": {"load_average": 1.9}, "threads": 2}],
+            "threads": 2,
+        },
     )
 
 
 FINGERPRINT = {
     "cpu_model": "Example CPU @ 2.80GHz",
-    "cores": 2,
+    "cores": 4,
+    "cores_allowed": 2,
     "memory_bytes": 8 * 2**30,
-    "python": "3.11.9",
-    "torch": "2.13.0",
-    "threads": 2,
+    "gpus": [],
     "kernel": "6.1",
+    "python": "3.11.9",
+    "packages": {"torch": "2.13.0", "transformers": "5.23.0"},
+    "environment": {"OMP_NUM_THREADS": "2"},
 }
 
 SUITE_TEXT = """name: quickstart

@@ -29,6 +29,7 @@ def scaling_law(run: Run) -> alt.HConcatChart | None:
 
 def _panel(law: Finding) -> alt.LayerChart:
     import altair as alt
+    import pandas as pd
 
     data = law.data
     curve = [row | ends("value", row["value"], row["low"], row["high"]) for row in data["curve"]]
@@ -39,7 +40,7 @@ def _panel(law: Finding) -> alt.LayerChart:
     y.scale = alt.Scale(type="log", nice=False)
 
     def on(rows: Values) -> alt.Chart:
-        return alt.Chart(alt.Data(values=rows)).encode(x=x, y=y)
+        return alt.Chart(pd.DataFrame(rows)).encode(x=x, y=y)
 
     blue, orange = COLOURS[:2]
     points = on(_points(law))

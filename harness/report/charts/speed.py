@@ -17,24 +17,39 @@ ABOUT = "Prefill and decode rates with their intervals, longer is better. Every 
 RATES = {"prefill_rate": "prefill, tokens/s", "decode_rate": "decode, tokens/s"}
 
 
-def speed(run: Run) -> alt.VConcatChart | None:
+def speed(run: Run) -> alt.FacetChart | None:
     """A row of two panels per model; None where the run has no speeds."""
     import altair as alt
+    import pandas as pd
 
     rows = _values(run)
     if not rows:
         return None
-    batches = list(dict.fromkeys(row["batch"] for row in rows))
-    colour = alt.Color("batch:N", title="batch", sort=batches, scale=alt.Scale(domain=batches, range=palette(batches)))
-    lines = []
-    for number, model in enumerate(dict.fromkeys(row["model"] for row in rows)):
-        mine = [row for row in rows if row["model"] == model]
-        panels = [
-            _panel([row for row in mine if row["rate"] == rate], model, colour, title=rate if number == 0 else None)
-            for rate in RATES.values()
-        ]
-        lines.append(alt.hconcat(*panels, spacing=30))
-    return alt.vconcat(*lines, spacing=8)
+    models, precisions, batches = (list(dict.fromkeys(row[n] for row in rows)) for n in ("model", "precision", "batch"))
+    base = alt.Chart().encode(
+        y=alt.Y("precision:N", title=None, sort=precisions, axis=alt.Axis(domain=False, ticks=False)),
+        yOffset=alt.YOffset("batch:N", sort=batches),
+    )
+    bars = base.mark_bar(opacity=0.85).encode(
+        x=alt.X("speed:Q", title=None, axis=alt.Axis(tickCount=4, format="~s")),
+        color=alt.Color(
+            "batch:N", title="batch", sort=batches, scale=alt.Scale(domain=batches, range=palette(batches))
+        ),
+        tooltip=[alt.Tooltip(f"{field}:N") for field in ("model", "precision", "told", "conditions")],
+    )
+    ends = base.mark_rule(strokeWidth=1.5).encode(x="speed_low:Q", x2="speed_high:Q")
+    return (
+        alt.layer(bars, ends, data=pd.DataFrame(rows))
+        .properties(width=330, height=max(36, 11 * len(precisions) * len(batches)))
+        .facet(
+            row=alt.Row("model:N", sort=models, title=None, header=alt.Header(labelFontWeight="bold")),
+            column=alt.Column(
+                "rate:N", sort=list(RATES.values()), title=None, header=alt.Header(labelFontWeight="bold")
+            ),
+            spacing={"row": 14, "column": 30},
+        )
+        .resolve_scale(x="independent")
+    )
 
 
 def _values(run: Run) -> Values:
@@ -51,22 +66,3 @@ def _values(run: Run) -> Values:
         for metric, rate in RATES.items()
         for point in points(run, metric)
     ]
-
-
-def _panel(rows: Values, model: str, colour: alt.Color, title: str | None) -> alt.LayerChart:
-    import altair as alt
-
-    precisions = list(dict.fromkeys(row["precision"] for row in rows))
-    batches = list(dict.fromkeys(row["batch"] for row in rows))
-    base = alt.Chart(alt.Data(values=rows)).encode(
-        y=alt.Y("precision:N", title=model, sort=precisions, axis=alt.Axis(domain=False, ticks=False)),
-        yOffset=alt.YOffset("batch:N", sort=batches),
-    )
-    bars = base.mark_bar(opacity=0.85).encode(
-        x=alt.X("speed:Q", title=None, axis=alt.Axis(tickCount=4, format="~s")),
-        color=colour,
-        tooltip=[alt.Tooltip(f"{field}:N") for field in ("model", "precision", "told", "conditions")],
-    )
-    ends = base.mark_rule(strokeWidth=1.5).encode(x="speed_low:Q", x2="speed_high:Q")
-    drawn = alt.layer(bars, ends).properties(width=330, height=max(36, 11 * len(precisions) * len(batches)))
-    return drawn.properties(title=title) if title else drawn

@@ -31,7 +31,12 @@ def tradeoff(run: Run) -> alt.HConcatChart | None:
         return None
     texts = list(dict.fromkeys(row["text"] for row in rows))
     models = list(dict.fromkeys(row["model"] for row in rows))
-    colour = alt.Color("model:N", title="model", scale=alt.Scale(domain=models, range=palette(models)))
+    colour = alt.Color(
+        "model:N",
+        title="model",
+        scale=alt.Scale(domain=models, range=palette(models)),
+        legend=alt.Legend(symbolType="circle", symbolOpacity=1),
+    )
     # one scale of areas for all panels, so that they can be compared across them
     size = alt.Size(
         "memory:Q",
@@ -62,7 +67,7 @@ def tradeoff_values(run: Run) -> Values:
                 "text": text(quality.cell.settings.get("text")),
                 "model": quality.cell.model,
                 "precision": text(quality.cell.axes.get("precision")),
-                "place": len(rows),
+                "place": sum(row["model"] == quality.cell.model for row in rows),
                 **ends_of("quality", quality),
                 **ends_of("speed", speed),
                 "memory": (memory.record.value or 0.0) * readable.factor,
@@ -77,12 +82,13 @@ def tradeoff_values(run: Run) -> Values:
 
 def _panel(rows: Values, colour: alt.Color, size: alt.Size) -> alt.LayerChart:
     import altair as alt
+    import pandas as pd
 
     roomy = {"zero": False, "nice": False, "padding": 34}
     x = alt.X("speed:Q", title="decode, tokens/s  (faster →)", scale=alt.Scale(type="log", nice=False, padding=34))
     x.axis = alt.Axis(format="~s", tickCount=6)
     y = alt.Y("quality:Q", title="bits per byte, reversed  (better →)", scale=alt.Scale(reverse=True, **roomy))
-    base = alt.Chart(alt.Data(values=rows)).encode(x=x, y=y)
+    base = alt.Chart(pd.DataFrame(rows)).encode(x=x, y=y)
     coloured = base.encode(color=colour)
     return alt.layer(
         coloured.mark_line(opacity=0.4, strokeWidth=1.5).encode(order="place:Q"),
@@ -98,7 +104,9 @@ def _panel(rows: Values, colour: alt.Color, size: alt.Size) -> alt.LayerChart:
                 alt.Tooltip("memory_told:N", title="memory"),
             ],
         ),
-        base.mark_text(dy=-16, fontSize=10).encode(text="precision:N"),
+        # neighbours along a line are labelled above and below in turn, for they may be close
+        base.transform_filter("datum.place % 2 == 0").mark_text(dy=-20, fontSize=10).encode(text="precision:N"),
+        base.transform_filter("datum.place % 2 == 1").mark_text(dy=20, fontSize=10).encode(text="precision:N"),
     )
 
 
