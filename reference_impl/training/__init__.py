@@ -1,1 +1,7 @@
-"""TODO"""
+"""Training a GPT on a stream of tokens, as pure pieces that a short loop puts together.
+
+`settings.py` says how, `batches.py` which tokens come at which step, `schedule.py` how fast,
+`accumulation.py` makes gradients, `optimizer.py` applies them, `validation.py` measures,
+`loop.py` is the loop and `checkpoint.py` keeps what came of it.
+`python -m reference_impl.training --help` trains from the shell.
+"""

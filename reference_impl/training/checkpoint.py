@@ -1,0 +1,222 @@
+"""A checkpoint is a folder that proves itself: weights, shape, tokenizer, how it was trained, and their hashes.
+
+    model.safetensors   weights (a tied head is stored once)
+    config.json         GPTConfig
+    tokenizer.json      ByteBPE, in the `tokenizers` library's format
+    training.json       TrainingResult with settings and loss curve; absent if the model was not trained here
+    checkpoint.json     format, version, and SHA-256 and size of each of the files above
+
+No pickle. The folder appears under its name when it is whole, or not at all. Unknown files in
+`checkpoint.json` are checked and otherwise left alone, which leaves room for an optimizer's state.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_model, save_model
+
+from reference_impl.model.config import GPTConfig
+from reference_impl.model.gpt import GPT
+from reference_impl.text.tokenizer import ByteBPE
+from reference_impl.training.loop import TrainingResult
+
+FORMAT = "gpt-checkpoint"
+VERSION = 1
+
+MODEL, CONFIG, TOKENIZER, TRAINING, MANIFEST = (
+    "model.safetensors",
+    "config.json",
+    "tokenizer.json",
+    "training.json",
+    "checkpoint.json",
+)
+
+_CONFIG = TypeAdapter(GPTConfig)
+_TRAINING = TypeAdapter(TrainingResult)
+
+
+class CorruptCheckpoint(ValueError):
+    """A checkpoint that can't be used: names the file, what is wrong and the mend."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        self.path = path
+        self.message = message
+        super().__init__(f"{path}: {message}; copy the checkpoint again or train it anew")
+
+
+class FileEntry(BaseModel):
+    """One file of a checkpoint."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sha256: str
+    bytes: int
+
+
+class Manifest(BaseModel):
+    """`checkpoint.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["gpt-checkpoint"] = "gpt-checkpoint"
+    version: int = VERSION
+    files: dict[str, FileEntry]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded checkpoint."""
+
+    model: GPT
+    """On the CPU, in fp32 and evaluation mode."""
+    tokenizer: ByteBPE
+    config: GPTConfig
+    training: TrainingResult | None
+    digest: str
+    """SHA-256 over the hashes of weights, shape and tokenizer: the same for the same model, however trained."""
+
+
+def save_checkpoint(
+    folder: str | os.PathLike[str], model: GPT, tokenizer: ByteBPE, training: TrainingResult | None = None
+) -> None:
+    """Writes `folder` whole or not at all; a checkpoint that is there already is replaced.
+
+    Raises FileExistsError if `folder` is something else than a checkpoint, ValueError if the tokenizer has
+    ids that the model hasn't, and OSError if the disk is full.
+    """
+    folder = Path(folder)
+    if tokenizer.size > model.config.vocabulary:
+        raise ValueError(
+            f"a tokenizer of {tokenizer.size} tokens doesn't fit a vocabulary of {model.config.vocabulary}."
+        )
+    if folder.exists() and not (folder / MANIFEST).is_file() and not _is_empty_folder(folder):
+        raise FileExistsError(f"{folder}: there is something else than a checkpoint here; give another folder.")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Hidden siblings: on the same file system, so that a rename puts them in place.
+    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
+    try:
+        new = scratch / "new"
+        new.mkdir()
+        save_model(model, str(new / MODEL))
+        (new / CONFIG).write_bytes(_CONFIG.dump_json(model.config, indent=2))
+        tokenizer.save(new / TOKENIZER)
+        if training is not None:
+            (new / TRAINING).write_bytes(_TRAINING.dump_json(training, indent=2))
+        files = {path.name: _entry(path) for path in sorted(new.iterdir())}
+        (new / MANIFEST).write_text(Manifest(files=files).model_dump_json(indent=2))
+        for path in [*new.iterdir(), new]:
+            _to_disk(path)
+        if folder.exists():
+            folder.replace(scratch / "old")
+        new.replace(folder)
+        _to_disk(folder.parent)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def load_checkpoint(folder: str | os.PathLike[str]) -> Checkpoint:
+    """Reads a checkpoint after checking every file against its hash.
+
+    Raises CorruptCheckpoint where something is missing, cut off, changed, or of another version.
+    """
+    folder = Path(folder)
+    manifest = _manifest(folder)
+    for name, entry in manifest.files.items():
+        _verify(folder / name, entry)
+    for name in (MODEL, CONFIG, TOKENIZER):
+        if name not in manifest.files:
+            raise CorruptCheckpoint(folder / MANIFEST, f"it doesn't list {name}")
+    try:
+        config = _CONFIG.validate_json((folder / CONFIG).read_bytes())
+    except ValueError as error:
+        raise CorruptCheckpoint(folder / CONFIG, f"not a GPTConfig ({_short(error)})") from error
+    try:
+        tokenizer = ByteBPE.load(folder / TOKENIZER)
+    except ValueError as error:
+        raise CorruptCheckpoint(folder / TOKENIZER, "not a tokenizer") from error
+    with torch.random.fork_rng(devices=[]):  # making a model draws weights, which are overwritten at once
+        model = GPT(config).eval()
+    try:
+        load_model(model, str(folder / MODEL))
+    except (RuntimeError, SafetensorError) as error:
+        raise CorruptCheckpoint(folder / MODEL, f"its weights don't fit {CONFIG} ({_short(error)})") from error
+    training = None
+    if TRAINING in manifest.files:
+        try:
+            training = _TRAINING.validate_json((folder / TRAINING).read_bytes())
+        except ValueError as error:
+            raise CorruptCheckpoint(folder / TRAINING, f"not a training result ({_short(error)})") from error
+    return Checkpoint(model, tokenizer, config, training, _digest(manifest))
+
+
+def checkpoint_digest(folder: str | os.PathLike[str]) -> str:
+    """`Checkpoint.digest` from the manifest alone: nothing is loaded or verified."""
+    return _digest(_manifest(Path(folder)))
+
+
+def _manifest(folder: Path) -> Manifest:
+    if not folder.is_dir():
+        raise CorruptCheckpoint(folder, "there is no such folder")
+    path = folder / MANIFEST
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise CorruptCheckpoint(path, "missing, so this is no checkpoint") from error
+    except ValidationError as error:
+        raise CorruptCheckpoint(path, f"not a checkpoint's manifest ({_short(error)})") from error
+    if manifest.version != VERSION:
+        raise CorruptCheckpoint(path, f"a checkpoint of version {manifest.version}; this program reads {VERSION}")
+    if outside := [name for name in manifest.files if Path(name).name != name]:
+        raise CorruptCheckpoint(path, f"it lists {outside[0]!r}, which is not a file of its folder")
+    return manifest
+
+
+def _verify(path: Path, entry: FileEntry) -> None:
+    try:
+        found = _entry(path)
+    except FileNotFoundError as error:
+        raise CorruptCheckpoint(path, "missing") from error
+    if found.bytes != entry.bytes:
+        raise CorruptCheckpoint(path, f"it has {found.bytes} bytes and should have {entry.bytes}")
+    if found.sha256 != entry.sha256:
+        raise CorruptCheckpoint(path, "changed since it was written: its SHA-256 is another")
+
+
+def _entry(path: Path) -> FileEntry:
+    with path.open("rb") as file:
+        return FileEntry(sha256=hashlib.file_digest(file, "sha256").hexdigest(), bytes=path.stat().st_size)
+
+
+def _digest(manifest: Manifest) -> str:
+    hashes = [manifest.files[name].sha256 for name in (MODEL, CONFIG, TOKENIZER) if name in manifest.files]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_empty_folder(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
+
+
+def _short(error: Exception) -> str:
+    """The first informative line of a library's message."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
+    return str(error).strip().splitlines()[0]
