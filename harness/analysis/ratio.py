@@ -30,27 +30,44 @@ WEIGHT_OF = {"perplexity": "tokens", "loss": "tokens", "bits_per_byte": "bytes"}
 """Metrics that are a mean of `nll` over the samples' documents (or its exponential), and the mean's denominator."""
 
 
+FIRST_TOKEN = 64
+"""Bytes by which a document's scored text may differ between tokenizers: the first token has no prediction without a
+BOS token, and its bytes do not count."""
+
+
 @dataclass(frozen=True)
 class PerDocument:
-    """The evidence of a quality metric: summed negative log-likelihood and weight of each document."""
+    """The evidence of a quality metric, one entry per document that scored anything."""
 
     documents: tuple[str, ...]
     sums: NDArray[np.float64]
-    """(documents,) in nats."""
+    """(documents,) summed negative log-likelihood in nats."""
     weights: NDArray[np.float64]
     """(documents,) tokens or bytes: what the mean is taken over."""
     tokens: NDArray[np.float64]
-    """(documents,) scored tokens: the same for every model with the same tokenizer."""
+    """(documents,) scored tokens."""
     bytes: NDArray[np.float64]
-    """(documents,) bytes of text: the same for every model on the same text."""
-
-    def same_text(self, other: PerDocument) -> bool:
-        """Whether the two were measured on the same documents, byte counts included."""
-        return self.documents == other.documents and bool((self.bytes == other.bytes).all())
+    """(documents,) bytes of text that the scored tokens stand for."""
+    ids: tuple[str, ...] | None
+    """(documents,) digests of the token ids, where the measure keeps them."""
 
     def same_tokens(self, other: PerDocument) -> bool:
-        """Whether the two also count the same tokens in every document."""
-        return self.same_text(other) and bool((self.tokens == other.tokens).all())
+        """Whether both read the same tokens: the same text under the same tokenizer."""
+        if self.documents != other.documents:
+            return False
+        if self.ids is not None and other.ids is not None:
+            return self.ids == other.ids
+        return bool((self.tokens == other.tokens).all() and (self.bytes == other.bytes).all())
+
+    def same_text(self, other: PerDocument) -> bool:
+        """Whether both read the same text, under whatever tokenizer."""
+        if self.documents != other.documents:
+            return False
+        if self.same_tokens(other):
+            return True
+        if self.ids is not None and other.ids is not None and any(map(str.__eq__, self.ids, other.ids)):
+            return False  # another tokenizer changes every document; another text, those that were edited
+        return bool((abs(self.bytes - other.bytes) <= FIRST_TOKEN).all())
 
 
 def per_document(point: Point) -> PerDocument | None:
@@ -61,10 +78,16 @@ def per_document(point: Point) -> PerDocument | None:
     samples: pd.DataFrame = point.run.samples(point.cell)
     if not {"document", "nll", "tokens", "bytes"} <= set(samples.columns):
         return None
-    # a document may lie there in several rows: the document is the cluster
-    rows = samples.groupby("document", sort=True)[["nll", "tokens", "bytes"]].sum().astype(float)
-    column = {name: rows[name].to_numpy() for name in rows.columns}
-    return PerDocument(tuple(map(str, rows.index)), column["nll"], column[weight], column["tokens"], column["bytes"])
+    scored = samples[samples["tokens"] > 0].sort_values("document")
+    column = {name: scored[name].to_numpy(dtype=float) for name in ("nll", "tokens", "bytes")}
+    return PerDocument(
+        tuple(map(str, scored["document"])),
+        column["nll"],
+        column[weight],
+        column["tokens"],
+        column["bytes"],
+        tuple(map(str, scored["ids_digest"])) if "ids_digest" in scored else None,
+    )
 
 
 def estimate(record: Record) -> Estimate | None:

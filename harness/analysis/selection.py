@@ -39,8 +39,21 @@ class Point:
 
 
 def coordinates(cell: CellResult) -> dict[str, Scalar]:
-    """Model, measure, axes and settings of a cell."""
-    return {"model": cell.model, "measure": cell.measure, **cell.settings, **cell.axes}
+    """Model, axes, measure and settings of a cell, in this order."""
+    return {"model": cell.model, **cell.axes, "measure": cell.measure, **cell.settings}
+
+
+SPEAKS_FOR_ITSELF = ("model", "precision", "device", "text")
+"""Coordinates whose values need no name before them: `nano`, `int8`."""
+
+
+def describe(at: Mapping[str, Scalar | list[Scalar]]) -> str:
+    """`smollm2, int8, batch 8`; alternatives are joined by `or`."""
+    words = []
+    for name, value in at.items():
+        values = " or ".join(map(str, value)) if isinstance(value, list) else str(value)
+        words.append(values if name in SPEAKS_FOR_ITSELF else f"{name.replace('_', ' ')} {values}")
+    return ", ".join(words)
 
 
 def points(run: Run, metric: str) -> list[Point]:

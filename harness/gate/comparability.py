@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.analysis.ratio import per_document
+from harness.analysis.ratio import WEIGHT_OF, per_document
 from harness.analysis.selection import Point
 from harness.results.record import Record
 
-PER_TOKEN = ("perplexity", "loss", "tokens_scored")
+PER_TOKEN = ("perplexity", "loss")
 """Quality metrics that mean something else under another tokenizer; bits per byte does not."""
 
 
@@ -39,30 +39,17 @@ def _depends_on_machine(record: Record) -> bool:
 
 
 def _why_other_text(base: Point, head: Point) -> str | None:
-    if base.run.folder == head.run.folder and base.cell.key == head.cell.key:
+    if base.record.metric not in WEIGHT_OF or base.cell.key == head.cell.key:
         return None
-    texts = [_named(point, "texts", str(point.cell.settings.get("text"))) for point in (base, head)]
-    if None not in texts and texts[0] != texts[1]:
-        return f"the text {base.cell.settings.get('text')} has other bytes"
     a, b = per_document(base), per_document(head)
-    if a is not None and b is not None and not a.same_text(b):
-        return "the texts differ (documents or their byte counts)"
-    if base.record.metric not in PER_TOKEN:
-        return None
-    tokenizers = [_tokenizer(point) for point in (base, head)]
-    if (None not in tokenizers and tokenizers[0] != tokenizers[1]) or (
-        a is not None and b is not None and not a.same_tokens(b)
-    ):
-        return f"the tokenizers differ: {base.record.metric} is per token; compare bits_per_byte"
+    if a is None or b is None:
+        # within one run a text's name stands for its bytes
+        return None if base.run.folder == head.run.folder else "no samples that tell whether the texts are the same"
+    if not a.same_text(b):
+        return "the texts differ"
+    if base.record.metric in PER_TOKEN and not a.same_tokens(b):
+        return f"the tokenizers differ and {base.record.metric} is per token; compare bits_per_byte"
     return None
-
-
-def _named(point: Point, table: str, name: str) -> Any:
-    return (point.run.manifest.model_extra or {}).get(table, {}).get(name)
-
-
-def _tokenizer(point: Point) -> Any:
-    return point.run.manifest.models.get(point.cell.model, {}).get("tokenizer_digest")
 
 
 def difference(base: Mapping[str, Any], head: Mapping[str, Any]) -> str:

@@ -16,8 +16,10 @@ from harness.analysis.ratio import estimate, ratio
 from harness.analysis.selection import (
     ENDED,
     Point,
+    Where,
     coordinates,
     counterpart,
+    describe,
     nearest,
     points,
     same,
@@ -34,7 +36,7 @@ from harness.results.run import Run
 class Expectation(BaseModel):
     """A bound that a suite declares: `{metric: perplexity, where: {precision: int8}, at_most: 20}`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     metric: str
     """Name of a metric, such as `perplexity` (or with its version, `perplexity@1`)."""
@@ -69,7 +71,7 @@ class Expectation(BaseModel):
 
     @property
     def sentence(self) -> str:
-        """`perplexity (precision int8) / perplexity (precision fp32) at most 1.01`."""
+        """`perplexity (int8) / perplexity (fp32) at most 1.01`."""
         subject = f"{self.metric}{_in_brackets(self.where)}"
         if self.against is not None:
             subject += f" / {self.metric}{_in_brackets(self.against)}"
@@ -86,17 +88,19 @@ def _outcomes(expectation: Expectation, run: Run) -> list[ExpectationOutcome]:
     if expectation.measure is not None:
         where["measure"] = expectation.measure
     having = points(run, expectation.metric)
-    measures = {point.cell.measure for point in having} or {
-        cell.measure for cell in run.cells if cell.status is not Status.OK
-    }
-    chosen = [cell for cell in run.cells if cell.measure in measures and selects(where, cell)]
+    measures = _measures_of(expectation.metric)
+    if not measures:
+        return [_undecided(expectation, {}, _no_such_metric(expectation.metric))]
+    able = [cell for cell in run.cells if cell.measure in measures]
+    chosen = [cell for cell in able if selects(where, cell)]
     if expectation.against is not None:
         others = [cell for cell in chosen if not selects(dict(expectation.against), cell)]
         if chosen and not others:
             return [_undecided(expectation, {}, "it would compare a cell with itself; say which in `where`")]
         chosen = others
     if not chosen:
-        return [_undecided(expectation, {}, _why_no_cell(expectation, where, having, run))]
+        why = why_nothing(where, able) if able else f"the run has no cell that measures {expectation.metric}"
+        return [_undecided(expectation, {}, why)]
     shown = {"model", *where, *(expectation.against or {}), *varying_within_models(chosen)} - {"measure"}
     return [
         _judge(expectation, cell, having, {name: v for name, v in coordinates(cell).items() if name in shown})
@@ -104,14 +108,18 @@ def _outcomes(expectation: Expectation, run: Run) -> list[ExpectationOutcome]:
     ]
 
 
-def _why_no_cell(
-    expectation: Expectation, where: dict[str, Scalar | list[Scalar]], having: list[Point], run: Run
-) -> str:
-    metrics = list(dict.fromkeys(record.metric for cell in run.cells for record in cell.records if record.metric))
-    if not having:
-        there = f"; there are: {', '.join(metrics)}" if metrics else ""
-        return f"the run has no value of '{expectation.metric}'{nearest(expectation.metric, metrics)}{there}"
-    return why_nothing(where, [point.cell for point in having])
+def _measures_of(metric: str) -> set[str]:
+    """The measures that emit a metric, whether or not a cell of theirs ended well."""
+    from harness.measures.registry import MEASURES
+
+    return {name for name, measure in MEASURES.items() for item in measure.metrics if metric in (item.name, item.id)}
+
+
+def _no_such_metric(metric: str) -> str:
+    from harness.measures.registry import MEASURES
+
+    known = [item.name for measure in MEASURES.values() for item in measure.metrics]
+    return f"no measure has a metric '{metric}'{nearest(metric, known)}; there are: {', '.join(known)}"
 
 
 def _judge(
@@ -154,14 +162,14 @@ def _against_bounds(
     low: float | None, high: float | None, method: str | None, expectation: Expectation
 ) -> tuple[Outcome, str]:
     if low is None or high is None:
-        return Outcome.UNDECIDED, f"the value has no interval ({method}); measure more documents or launches"
+        return Outcome.UNDECIDED, f"the value has no interval ({method}); measure more"
     least = expectation.at_least if expectation.at_least is not None else float("-inf")
     most = expectation.at_most if expectation.at_most is not None else float("inf")
     if low >= least and high <= most:
         return Outcome.MET, ""
     if high < least or low > most:
         return Outcome.UNMET, ""
-    return Outcome.UNDECIDED, "the interval straddles the bound; measure more documents or launches"
+    return Outcome.UNDECIDED, "the interval straddles the bound; measure more"
 
 
 def _why_no_value(metric: str, cell: CellResult) -> str:
@@ -193,8 +201,5 @@ def _undecided(expectation: Expectation, subject: dict[str, Scalar], reason: str
     )
 
 
-def _in_brackets(where: dict[str, Scalar | list[Scalar]] | dict[str, Scalar]) -> str:
-    parts = [
-        f"{key} {' or '.join(map(str, value)) if isinstance(value, list) else value}" for key, value in where.items()
-    ]
-    return f" ({', '.join(parts)})" if parts else ""
+def _in_brackets(where: Where) -> str:
+    return f" ({describe(where)})" if where else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.analysis.selection import describe
 from harness.report.number import Shown, shown, with_interval
 from harness.report.results import label, text
 from harness.report.table import Column, Row, Table
@@ -66,8 +67,9 @@ def _pivot(title: str, findings: Sequence[Finding]) -> Table:
     missing: dict[str, list[str]] = {}
     for item in findings:
         if item.value is None:
-            where = " ".join(text(value) for value in item.subject.values())
-            missing.setdefault(f"{where}: {item.note}", []).append(item.name.removesuffix(RATIO).replace("_", " "))
+            missing.setdefault(f"{describe(item.subject)}: {item.note}", []).append(
+                item.name.removesuffix(RATIO).replace("_", " ")
+            )
     return Table(
         title,
         tuple(columns),

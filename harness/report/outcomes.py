@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.analysis.selection import describe
 from harness.report.number import Shown, with_interval
-from harness.report.results import label, text
 from harness.report.table import Column, Row, Table
 from harness.results.finding import ExpectationOutcome, Outcome
 
@@ -29,9 +29,9 @@ def expectation_table(outcomes: Sequence[ExpectationOutcome]) -> Table:
 
 def _where(item: ExpectationOutcome, among: Sequence[ExpectationOutcome]) -> str:
     """The model, and what tells this cell from the expectation's others."""
-    words = [
-        text(value) if name == "model" else label(name, value)
+    differs = {
+        name: value
         for name, value in item.subject.items()
         if name == "model" or any(other.subject.get(name) != value for other in among)
-    ]
-    return ", ".join(words)
+    }
+    return describe(differs)

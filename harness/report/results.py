@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.analysis.selection import ENDED, coordinates, varying
+from harness.analysis.selection import ENDED, coordinates, describe, varying
 from harness.report.number import NOTHING, Scale, Shown, scale, shown
 from harness.report.table import Column, Row, Table
 from harness.results.record import CellResult, Record, Scalar, Status
@@ -86,7 +86,7 @@ def _notes(cells: Sequence[CellResult], names: Sequence[str]) -> tuple[str, ...]
         intervals.setdefault(how or "", {})[(record.metric or "").replace("_", " ")] = None
     lines = [f"interval of {', '.join(metrics)}: {how}" for how, metrics in intervals.items()]
     ended = [
-        f"{' '.join(text(coordinates(cell).get(name)) for name in names)} {ENDED[cell.status]}: "
+        f"{describe({name: coordinates(cell).get(name) for name in names})} {ENDED[cell.status]}: "
         f"{cell.reason or 'no reason given'}"
         for cell in cells
         if cell.status is not Status.OK
