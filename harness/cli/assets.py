@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from harness.report.table import Table
 
 app = typer.Typer(
     help="Models and data sets that suites name: list them, fetch one into the cache.", rich_markup_mode=None
@@ -17,9 +20,32 @@ def assets(context: typer.Context) -> None:
     if context.invoked_subcommand is None:
         from rich.console import Console
 
-        from harness.report.listing import assets as assets_table
+        from harness.report.tables import print_table
 
-        Console().print(assets_table())
+        print_table(assets_table(), Console())
+
+
+def assets_table() -> Table:
+    """The declared assets as a table."""
+    from harness import assets
+    from harness.report.number import with_interval
+    from harness.report.table import Column, Row, Table
+
+    columns = (Column("name"), Column("kind"), Column("size", numeric=True), Column("licence"), Column("here"))
+    rows = tuple(
+        Row(
+            (
+                status.asset.name,
+                status.asset.kind,
+                with_interval(status.asset.download_size, None, None, "bytes"),
+                status.asset.licence,
+                "yes" if status.present else "no",
+                f"{status.asset.about} ({status.asset.address})",
+            )
+        )
+        for status in assets.status()
+    )
+    return Table("Assets", (*columns, Column("what and where from")), rows, "harness assets get NAME")
 
 
 @app.command("get")

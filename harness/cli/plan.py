@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.report.table import Table
 
 
 def plan(suite: Annotated[str, typer.Argument(help="A suite file or a shipped suite's name.")]) -> None:
@@ -13,7 +18,37 @@ def plan(suite: Annotated[str, typer.Argument(help="A suite file or a shipped su
 
     from harness.execution.estimate import plan_frame
     from harness.execution.plan import make_plan
-    from harness.report.plan import print_plan
+    from harness.report.tables import print_table
     from harness.suite.load import load_suite
 
-    print_plan(plan_frame(make_plan(load_suite(suite))), Console())
+    print_table(plan_table(plan_frame(make_plan(load_suite(suite)))), Console())
+
+
+def plan_table(frame: pd.DataFrame) -> Table:
+    """The plan as a table, with totals."""
+    from harness.report.number import duration, with_interval
+    from harness.report.table import Column, Row, Table
+
+    def number(value: object) -> float | None:
+        return float(value) if isinstance(value, int | float) and value == value else None
+
+    rows = [
+        Row(
+            (
+                str(row["cell"]),
+                "known" if row["cached"] else str(row["estimate"]),
+                duration(number(row["seconds"])),
+                with_interval(number(row["memory_bytes"]), None, None, "bytes"),
+            ),
+            group=str(row["model"]),
+            state="skipped" if row["cached"] else "",
+        )
+        for row in frame.to_dict("records")
+    ]
+    new = frame[~frame["cached"]]
+    unknown = int(new["seconds"].isna().sum())
+    cells = int((~frame["measure"].isin(["train", "fetch"])).sum())
+    total = f"{cells} cells, {int(frame['cached'].sum())} known; about {duration(float(new['seconds'].sum()))} to run"
+    notes = (total + (f", and {unknown} steps whose time is not known" if unknown else ""),)
+    columns = (Column("cell"), Column("result"), Column("time", numeric=True), Column("memory", numeric=True))
+    return Table("Plan", columns, tuple(rows), "estimates from counts and this machine's peaks", notes)

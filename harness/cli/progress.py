@@ -46,7 +46,7 @@ class RunProgress:
                 self._task = self._cells.add_task("cells", total=event.cells, completed=event.done, now="")
                 already = f", {event.done} done before" if event.done else ""
                 cached = f", {event.cached} known from earlier runs" if event.cached else ""
-                self._console.print(f"{event.cells} cells{already}{cached} -> {event.folder}", highlight=False)
+                self._say(f"{event.cells} cells{already}{cached} -> {event.folder}")
             case Preparing():
                 self._preparing(event)
             case CellStarted():
@@ -58,18 +58,19 @@ class RunProgress:
                     self._cells.update(self._task, completed=self._ended)
                 if event.result.source == "measured":
                     left = f"[{self._ended:>{len(str(self._total))}}/{self._total}]"
-                    self._console.print(
-                        f"{left} {event.cell.title}  {last_number(event.result)}", highlight=False, markup=False
-                    )
+                    self._say(f"{left} {event.cell.title}  {last_number(event.result)}")
 
     def _preparing(self, event: Preparing) -> None:
         text = f"{event.what}  {event.done:.0%}  {event.text}" if event.done < 1 else ""
         self._now(text)
         if event.done >= 1 and event.text:
-            self._console.print(f"ready: {event.what}  {event.text}", highlight=False, markup=False)
-        elif self._live is None and event.done >= self._last_said.get(event.what, -1.0) + 0.25:
+            self._say(f"ready: {event.what}  {event.text}")
+        elif text and self._live is None and event.done >= self._last_said.get(event.what, -1.0) + 0.25:
             self._last_said[event.what] = event.done
-            self._console.print(text, highlight=False, markup=False)
+            self._say(text)
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def _now(self, text: str) -> None:
         if self._task is not None:

@@ -12,9 +12,8 @@ from harness.execution.events import OnEvent, unheard
 from harness.execution.plan import default_threads
 from harness.execution.prepare import NotPrepared, prepare_peaks
 from harness.execution.worker import preload
-from harness.measures.measure import Peaks
 from harness.results.fingerprint import Fingerprint, fingerprint
-from harness.results.peaks import cached_peaks
+from harness.results.peaks import Peaks, cached_peaks
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,13 @@ def examine(*, measure: bool = True, on_event: OnEvent = unheard) -> Examination
     """Examine this machine; with `measure`, measure its peaks where they are not known (a few seconds)."""
     machine = fingerprint()
     threads = default_threads()
-    peaks, problem = cached_peaks(machine.class_id, threads), None
+    device = "cuda" if machine.gpus else "cpu"
+    peaks, problem = cached_peaks(machine.class_id, threads, device), None
     if peaks is None and measure:
         preload(["torch"])
         with tempfile.TemporaryDirectory() as folder:
             try:
-                peaks = prepare_peaks(machine, threads, Path(folder, "worker.log"), on_event)
+                peaks = prepare_peaks(machine, device, threads, Path(folder, "worker.log"), on_event)
             except NotPrepared as error:
                 problem = str(error)
     missing = tuple(part for part in PARTS if importlib.util.find_spec(part.module) is None)

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from harness import assets, corpora
 from harness.execution.cell_cache import CellCache
 from harness.execution.plan import Plan, PlannedCell, default_threads
-from harness.measures.measure import Peaks
 from harness.models.size import ModelSize, folder_size, preset_size
-from harness.results.peaks import cached_peaks
+from harness.results.peaks import Peaks, cached_peaks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,7 +35,7 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
     """
     import pandas as pd
 
-    peaks = cached_peaks(plan.fingerprint.class_id, default_threads()) or ASSUMED
+    peaks = cached_peaks(plan.fingerprint.class_id, default_threads(), "cpu") or ASSUMED
     rows = []
     prepared = set()
     for item in plan.cells:

@@ -18,11 +18,12 @@ from harness.execution.plan import PlannedCell
 from harness.execution.prepare import NotPrepared, prepare_model, prepare_peaks, prepare_text
 from harness.execution.requests import Collect, Collected, Refused
 from harness.execution.worker import Worker, WorkerDied, preload
-from harness.measures.measure import Facts, Peaks
+from harness.measures.measure import Facts
 from harness.measures.registry import MEASURES
 from harness.models.open import KINDS
 from harness.models.training import trained_summary
 from harness.results.fingerprint import Fingerprint
+from harness.results.peaks import Peaks
 from harness.results.record import CellResult, Measurement, Record, Status
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ class Execution:
         """What was prepared, and the reason where it failed."""
         self.models: dict[str, dict[str, Any]] = {}
         """Summaries of the models, for the manifest."""
-        self.peaks: dict[int, Peaks] = {}
+        self.peaks: dict[str, Peaks] = {}
+        """By device and threads, such as `cpu 2`."""
         self._cache = CellCache()
 
     def run(self, items: list[PlannedCell], *, fresh: bool) -> Iterator[Done]:
@@ -122,7 +124,7 @@ class Execution:
         measure = MEASURES[item.cell.measure]
         needs = [f"model {item.source.digest}"]
         needs += [f"text {text}" for text in measure.texts(item.cell.typed_settings())]
-        needs += [f"peaks {item.threads}"] if measure.needs_peaks else []
+        needs += [f"peaks {item.source.device} {item.threads}"] if measure.needs_peaks else []
         for need in needs:
             if need not in self._prepared:
                 self._prepared[need] = self._prepare(need, item)
@@ -136,7 +138,8 @@ class Execution:
             if kind == "text":
                 prepare_text(what, self._on_event)
             elif kind == "peaks":
-                self.peaks[item.threads] = prepare_peaks(self._machine, item.threads, self._log, self._on_event)
+                device, threads = item.source.device, item.threads
+                self.peaks[what] = prepare_peaks(self._machine, device, threads, self._log, self._on_event)
             else:
                 self.models[item.cell.model] = self._prepare_model(item)
         except NotPrepared as error:
@@ -167,7 +170,7 @@ class Execution:
             frames.append(frame)
         samples = pd.concat(frames, ignore_index=True)
         measure = MEASURES[item.cell.measure]
-        facts = Facts(identity=answer.identity, peaks=self.peaks.get(item.threads))
+        facts = Facts(identity=answer.identity, peaks=self.peaks.get(f"{item.source.device} {item.threads}"))
         try:
             measurements = measure.summarise(samples, item.cell.typed_settings(), facts)
         except (ValueError, ArithmeticError, KeyError) as error:

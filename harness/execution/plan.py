@@ -82,7 +82,7 @@ def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint
     for text in measure.texts(cell.typed_settings()):
         if text not in text_digests:
             text_digests[text] = corpora.digest(text)
-    determined_by = {
+    determined_by: dict[str, object] = {
         "measure": f"{measure.name}@{measure.version}",
         "settings": cell.settings,
         "texts": {text: text_digests[text] for text in measure.texts(cell.typed_settings())},
@@ -90,8 +90,8 @@ def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint
         "precision": source.precision,
         "device": source.device,
         "code": code_digest(MEASURING),
-        "torch": machine.versions.get("torch"),
-        "transformers": machine.versions.get("transformers") if source.kind == "transformers" else None,
+        "torch": machine.packages.get("torch"),
+        "transformers": machine.packages.get("transformers") if source.kind == "transformers" else None,
     }
     if measure.isolated:
         determined_by |= {"machine": machine.class_id, "threads": threads}

@@ -11,9 +11,8 @@ from harness.execution.events import OnEvent, Preparing
 from harness.execution.requests import MeasurePeaks, PeaksMeasured, Refused, Trained, TrainModel
 from harness.execution.resolve import Resolved
 from harness.execution.worker import Worker, WorkerDied
-from harness.measures.measure import Peaks
 from harness.results.fingerprint import Fingerprint
-from harness.results.peaks import cached_peaks, store_peaks
+from harness.results.peaks import Peaks, cached_peaks, store_peaks
 
 
 class NotPrepared(Exception):
@@ -61,16 +60,16 @@ def prepare_model(resolved: Resolved, threads: int, log: Path, on_event: OnEvent
     return answer.summary
 
 
-def prepare_peaks(machine: Fingerprint, threads: int, log: Path, on_event: OnEvent) -> Peaks:
+def prepare_peaks(machine: Fingerprint, device: str, threads: int, log: Path, on_event: OnEvent) -> Peaks:
     """This machine's peaks for a thread count, measured when they are not known yet. Raises NotPrepared."""
-    known = cached_peaks(machine.class_id, threads)
+    known = cached_peaks(machine.class_id, threads, device)
     if known is not None:
         return known
-    what = f"peaks of this machine ({threads} threads)"
+    what = f"peaks of this machine ({device}, {threads} threads)"
     on_event(Preparing(what, 0.0))
     with Worker(threads, log) as worker:
         try:
-            answer = worker.ask(MeasurePeaks())
+            answer = worker.ask(MeasurePeaks(device))
         except WorkerDied as error:
             raise NotPrepared(f"the peaks could not be measured: {error}") from None
     if isinstance(answer, Refused):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.measures.measure import Peaks, Sample
+from harness.measures.measure import Sample
 from harness.models.contract import ModelIdentity, ModelSource
 from harness.models.training import Training
+from harness.results.peaks import Peaks
 from harness.results.record import Scalar, Status
 
 
@@ -30,7 +31,9 @@ class TrainModel:
 
 @dataclass(frozen=True)
 class MeasurePeaks:
-    """Measure what this machine can do at most with the worker's threads."""
+    """Measure what a device can do at most with the worker's threads."""
+
+    device: str
 
 
 Request = Collect | TrainModel | MeasurePeaks

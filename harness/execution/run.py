@@ -76,7 +76,7 @@ def _run(name: str, out: Path, resume: bool, fresh: bool, trust_remote_code: boo
         folder = folder or _last_unfinished(out, suite)
         journal = Journal(folder)
         manifest = Run(folder).manifest
-        _same_machine(manifest, plan)
+        _same_cells(manifest, plan)
     else:
         manifest = _manifest(name, suite, plan)
         journal = _new_folder(out, manifest)
@@ -85,7 +85,7 @@ def _run(name: str, out: Path, resume: bool, fresh: bool, trust_remote_code: boo
     known = 0 if fresh else sum(item.cached for item in items)
     on_event(Planned(str(journal.folder), len(plan.cells), len(plan.cells) - len(items), known))
     execution = Execution(plan.fingerprint, journal.folder / "worker.log", on_event)
-    journal.write_manifest(manifest.model_copy(update={"status": "running", "cells": [c.key for c in plan.cells]}))
+    journal.write_manifest(manifest.model_copy(update={"status": "running"}))
     ended = "interrupted"
     try:
         for done in execution.run(items, fresh=fresh):
@@ -98,8 +98,7 @@ def _run(name: str, out: Path, resume: bool, fresh: bool, trust_remote_code: boo
             "ended": _now(),
             "seconds": (manifest.seconds or 0.0) + time.monotonic() - began,
             "models": manifest.models | execution.models,
-            "peaks": manifest.peaks | {str(threads): peaks.model_dump() for threads, peaks in execution.peaks.items()},
-            "cells": [item.key for item in plan.cells],
+            "peaks": manifest.peaks | {where: peaks.model_dump() for where, peaks in execution.peaks.items()},
         }
         journal.write_manifest(manifest.model_copy(update=changes))
     return _conclude(journal, suite)
@@ -135,6 +134,7 @@ def _manifest(name: str, suite: Suite, plan: Plan) -> Manifest:
         git=_git_state(),
         fingerprint=plan.fingerprint.model_dump(mode="json"),
         fingerprint_class=plan.fingerprint.class_id,
+        cells=[item.key for item in plan.cells],
     )
 
 
@@ -171,12 +171,16 @@ def _last_unfinished(out: Path, suite: Suite) -> Path:
     raise UserError(f"no unfinished run of the suite '{suite.name}' here to resume; leave out --resume", place=str(out))
 
 
-def _same_machine(manifest: Manifest, plan: Plan) -> None:
+def _same_cells(manifest: Manifest, plan: Plan) -> None:
+    """A run holds cells of one machine, one state of the code and one set of models, or its numbers don't belong
+    together."""
     if manifest.fingerprint_class != plan.fingerprint.class_id:
-        raise UserError(
-            "this run began on another machine or with other versions; speeds would not belong together: run it anew",
-            place=manifest.run,
-        )
+        what = "on another machine, or with other versions of its libraries"
+    elif manifest.cells != [item.key for item in plan.cells]:
+        what = "with other code, or its models or texts have changed"
+    else:
+        return
+    raise UserError(f"this run began {what}: run the suite anew (what is still the same is known)", place=manifest.run)
 
 
 def _git_state() -> dict[str, object]:

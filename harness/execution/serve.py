@@ -61,7 +61,7 @@ def answer(request: Request, opened: OpenedModel, threads: int, send: Callable[[
             case MeasurePeaks():
                 from harness.results.peaks import measure_peaks
 
-                return PeaksMeasured(measure_peaks(threads))
+                return PeaksMeasured(measure_peaks(threads, request.device))
     except BaseException as error:
         return refusal(error)
 

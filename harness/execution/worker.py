@@ -13,6 +13,7 @@ import signal
 import sys
 import types
 from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,9 @@ class Worker:
     """A worker process with pinned threads, as a context manager."""
 
     def __init__(self, threads: int, log: Path) -> None:
-        context = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+        context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, threads, str(log)), daemon=True)
+        self._process: BaseProcess = context.Process(target=serve, args=(theirs, threads, str(log)), daemon=True)
         with _no_main_module():
             self._process.start()
         theirs.close()

@@ -27,7 +27,7 @@ Sample = dict[str, Any]
 class Settings(BaseModel):
     """Base of a measure's settings: frozen, unknown keys refused, one line of meaning per field."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True)

@@ -21,20 +21,20 @@ class ModelSize:
 
 def preset_size(name: str, vocabulary: int, context: int) -> ModelSize:
     """The size of a preset of the reference GPT."""
-    from reference_impl.model.counting import matmul_parameters, parameters
+    from reference_impl.model.counting import count_parameters
     from reference_impl.model.presets import preset
 
-    config = preset(name, vocabulary=vocabulary, context=context)
-    return ModelSize(parameters(config), matmul_parameters(config))
+    count = count_parameters(preset(name, vocabulary=vocabulary, context=context))
+    return ModelSize(count.total, count.matmul)
 
 
 def preset_rows(vocabulary: int = 1024, context: int = 256) -> list[tuple[str, int, int, int, int]]:
     """(name, parameters, layers, heads, width) of every preset at a vocabulary and context."""
-    from reference_impl.model.counting import parameters
+    from reference_impl.model.counting import count_parameters
     from reference_impl.model.presets import PRESETS, preset
 
     configs = {name: preset(name, vocabulary=vocabulary, context=context) for name in PRESETS}
-    return [(name, parameters(c), c.layers, c.heads, c.width) for name, c in configs.items()]
+    return [(name, count_parameters(c).total, c.layers, c.heads, c.width) for name, c in configs.items()]
 
 
 def check_preset(name: str, *, place: str) -> None:

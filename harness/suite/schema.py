@@ -51,7 +51,7 @@ def _refuse_unknown(allowed: Callable[[], list[str]], what: str) -> Callable[[An
 class Strict(BaseModel):
     """Base of every part of a suite: unknown keys are refused with the nearest spelling."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.results.run import Run
+
 TEXT = [
     "The cat sat on the mat, and the dog sat on the cat.",
     "Ünïcödé: «naïve café», 東京, 🙂.",
@@ -64,3 +66,57 @@ def gpt2_folder(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer_file: P
     torch.manual_seed(1)
     config = GPT2Config(vocab_size=320, n_embd=32, n_layer=2, n_head=4, n_positions=48, initializer_range=0.3)
     return _save(tmp_path_factory.mktemp("models") / "gpt2", GPT2LMHeadModel(config), tiny_tokenizer_file)
+
+
+WORDS = ["the", "cat", "sat", "on", "a", "mat", "and", "the", "dog", "ran", "to", "the", "red", "barn", "while", "a", "bird", "sang", "in", "the", "old", "tree", "by", "the", "river"]
+
+
+@pytest.fixture(scope="session")
+def test_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder that whole runs share within a test session."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty short documents as jsonl: the same bytes every time."""
+    path = tmp_path_factory.mktemp("text") / "story.jsonl"
+    lines = []
+    for number in range(60):
+        picked = [WORDS[(number * 7 + k * (number % 5 + 1)) % len(WORDS)] for k in range(40)]
+        lines.append('{"text": "' + " ".join(picked) + '."}')
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_suite(story: Path) -> str:
+    """One tiny reference model, three measures, two precisions: six cells, trained and measured in seconds."""
+    return f"""
+name: tiny
+about: A suite for tests.
+models:
+  tiny: {{reference: nano, train: {{corpus: {story}, tokens: 4000, vocabulary: 300, context: 64, batch: 4}}}}
+matrix: {{precision: [fp32, int8], device: cpu, threads: 1}}
+measures:
+  - perplexity: {{text: {story}, documents: 20}}
+  - inference: {{prompt: 8, generate: 4, iterations: 3, warmup: 1}}
+  - memory: {{context: 32}}
+analyse:
+  - quantization_cost: {{}}
+expect:
+  - {{metric: perplexity, where: {{precision: int8}}, against: {{precision: fp32}}, at_most: 1.2}}
+  - {{metric: perplexity, where: {{precision: fp32}}, at_most: 300}}
+"""
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory, tiny_suite: str, test_cache: Path) -> Run:
+    """A run of `tiny_suite` that went well; its suite is `tiny.yaml` beside the folder of runs."""
+    import harness
+
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "tiny.yaml").write_text(tiny_suite)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HARNESS_CACHE", str(test_cache))
+        return harness.run(str(folder / "tiny.yaml"), out=folder / "runs")

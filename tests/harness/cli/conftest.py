@@ -1,0 +1,10 @@
+"""Runs of these tests share a cache of their own; the user's is neither read nor written."""
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, test_cache: Path) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(test_cache))

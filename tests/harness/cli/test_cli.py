@@ -1,0 +1,134 @@
+"""The command line as a user meets it: exit codes, one sentence per mistake, and quick help."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.cli.app import main
+from harness.results.run import Run
+
+HEAVY = ("torch", "transformers", "pandas", "pyarrow", "altair", "scipy", "pydantic", "numpy")
+
+
+def harness(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """(exit code, standard output, standard error) of a command."""
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as ended:
+        patch.setattr(sys, "argv", ["harness", *arguments])
+        patch.setenv("COLUMNS", "200")
+        main()
+    output = capsys.readouterr()
+    return int(ended.value.code or 0), output.out, output.err
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; sys.argv = ['harness', '--help']\n"
+        "from harness.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.strip().endswith("[]")
+    for command in ("run", "plan", "list", "show", "report", "compare", "schema", "doctor", "assets"):
+        assert command in output
+
+
+@pytest.fixture
+def run_folder(finished_run: Run) -> Path:
+    return finished_run.folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("run", "nowhere.yaml"), "no such suite file"),
+        (("run", "quickstat"), "did you mean 'quickstart'?"),
+        (("plan", "nowhere.yaml"), "no such suite file"),
+        (("show", "nothing"), "no run 'nothing'"),
+        (("show", "latest", "--out", "nowhere"), "there is no run here yet"),
+        (("report", "latest", "--out", "nowhere"), "there is no run here yet"),
+        (("compare", "a", "b"), "no run 'a'"),
+        (("run", "quickstart", "--resume", "--out", "nowhere"), "no unfinished run"),
+        (("assets", "get", "smollm"), "smollm2-135m-instruct"),
+        (("run",), "Missing argument"),
+        (("list", "modles"), "models"),
+        (("no-such-command",), "No such command"),
+        (("run", "quickstart", "--no-such-option"), "No such option"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], sentence: str
+) -> None:
+    code, _, errors = harness(capsys, *arguments)
+    assert code == 2
+    assert sentence in errors
+    assert "Traceback" not in errors
+
+
+def test_the_schema_of_suites_describes_every_measure(capsys: pytest.CaptureFixture[str]) -> None:
+    code, output, _ = harness(capsys, "schema", "suite")
+    schema = json.loads(output)
+    assert code == 0
+    assert {"perplexity", "inference", "memory"} <= set(schema["$defs"]["MeasureEntry"]["properties"])
+    settings = schema["$defs"]["InferenceSettingsInSuite"]["properties"]["batch"]
+    assert [option["type"] for option in settings["anyOf"]] == ["integer", "array"]
+
+
+def test_list_explains_the_words_of_a_suite(capsys: pytest.CaptureFixture[str]) -> None:
+    code, output, _ = harness(capsys, "list")
+    assert code == 0
+    for word in (
+        "quickstart",
+        "perplexity",
+        "bits_per_byte",
+        "mbu",
+        "nano",
+        "smollm2-135m-instruct",
+        "microworld/test",
+    ):
+        assert word in output
+
+
+def test_plan_prints_cells_and_runs_nothing(
+    capsys: pytest.CaptureFixture[str], tiny_suite: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "other.yaml"
+    path.write_text(tiny_suite.replace("tokens: 4000", "tokens: 4001"))
+    code, output, _ = harness(capsys, "plan", str(path))
+    assert code == 0
+    assert "6 cells, 0 known" in output
+    assert "train nano" in output
+
+
+def test_plan_knows_what_is_cached(capsys: pytest.CaptureFixture[str], run_folder: Path) -> None:
+    _, output, _ = harness(capsys, "plan", str(run_folder.parent.parent / "tiny.yaml"))
+    assert "6 cells, 6 known" in output
+
+
+def test_show_report_and_compare_a_run(capsys: pytest.CaptureFixture[str], run_folder: Path) -> None:
+    out = str(run_folder.parent)
+    code, output, _ = harness(capsys, "show", "--out", out)
+    assert (code, run_folder.name in output) == (0, True)
+    code, output, _ = harness(capsys, "show", "latest", "--out", out)
+    assert (code, "perplexity" in output, "met" in output) == (0, True, True)
+    code, output, _ = harness(capsys, "report", "latest", "--out", out)
+    assert (code, "report.html" in output.replace("\n", "")) == (0, True)
+    code, output, _ = harness(capsys, "compare", "latest", "latest", "--out", out)
+    assert (code, "bits_per_byte" in output) == (0, True)
+
+
+def test_a_corrupted_run_folder_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], run_folder: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    copy = tmp_path / "broken"
+    shutil.copytree(run_folder, copy)
+    (copy / "manifest.json").write_text("{")
+    code, _, errors = harness(capsys, "show", str(copy))
+    assert (code, "the manifest is corrupted" in errors, "Traceback" in errors) == (2, True, False)
+    assert Run(run_folder).manifest.status == "finished"

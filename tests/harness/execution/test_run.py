@@ -1,0 +1,240 @@
+"""One run from YAML to report, and what happens to it when cells, workers, runs and disks fail. Nothing is simulated
+but the full disk."""
+
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+import harness
+from harness.errors import ExitCode, UserError
+from harness.execution.events import CellEnded, CellStarted, Event, Preparing
+from harness.execution.run import exit_code
+from harness.results.journal import Journal
+from harness.results.record import Status
+from harness.results.run import Run
+
+
+@pytest.fixture
+def suite(tmp_path: Path, tiny_suite: str) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(tiny_suite)
+    return path
+
+
+def test_a_suite_becomes_records_findings_outcomes_and_reports(finished_run: Run) -> None:
+    assert finished_run.manifest.status == "finished"
+    assert [cell.status for cell in finished_run.cells] == [Status.OK] * 6
+    frame = finished_run.records
+    for metric in ("perplexity", "bits_per_byte", "ttft", "tpot", "mfu", "mbu", "weight_bytes", "peak_memory"):
+        values = frame.loc[frame["metric"] == metric, "value"]
+        assert len(values) == 2, metric
+        assert (values > 0).all(), metric
+    by_precision = frame[frame["metric"] == "weight_bytes"].set_index("precision")["value"]
+    assert by_precision["int8"] < 0.5 * by_precision["fp32"]
+    assert (
+        frame.loc[frame["metric"] == "perplexity", "low"] < frame.loc[frame["metric"] == "perplexity", "value"]
+    ).all()
+    assert {item.outcome for item in finished_run.expectations} == {"met"}
+    assert finished_run.findings
+    for name in ("report.html", "summary.md", "records.parquet"):
+        assert (finished_run.folder / name).stat().st_size > 0
+    assert exit_code(finished_run) is ExitCode.PASS
+    summary = finished_run.manifest.models["tiny"]
+    assert summary["tokens"] >= 4000
+    assert summary["validation_loss"] > 0
+
+
+def test_every_number_can_be_made_again_from_its_samples(finished_run: Run) -> None:
+    cell = next(cell for cell in finished_run.cells if cell.measure == "perplexity")
+    samples = finished_run.samples(cell)
+    loss = next(record for record in cell.records if record.metric == "loss")
+    assert loss.value == pytest.approx(samples["nll"].sum() / samples["tokens"].sum())
+    assert loss.n == len(samples) == 20
+
+
+def test_a_second_run_measures_nothing_and_says_the_same(finished_run: Run, suite: Path, tmp_path: Path) -> None:
+    events: list[Event] = []
+    again = harness.run(str(suite), out=tmp_path / "runs", on_event=events.append)
+    assert not [event for event in events if isinstance(event, CellStarted | Preparing)]
+    assert {cell.source for cell in again.cells} == {"cache"}
+    assert again.records["value"].tolist() == finished_run.records["value"].tolist()
+    assert not again.samples(again.cells[0]).empty
+
+
+def test_fresh_measures_again_and_quality_is_bitwise_the_same(finished_run: Run, suite: Path, tmp_path: Path) -> None:
+    suite.write_text(suite.read_text().split("  - inference")[0])
+    again = harness.run(str(suite), out=tmp_path / "runs", fresh=True)
+    assert {cell.source for cell in again.cells} == {"measured"}
+    quality = finished_run.records[finished_run.records["measure"] == "perplexity"]
+    assert again.records["value"].tolist() == quality["value"].tolist()
+
+
+def test_an_unmet_expectation_is_exit_code_1_and_an_undecided_one_3(
+    finished_run: Run, suite: Path, tmp_path: Path
+) -> None:
+    text = suite.read_text()
+    suite.write_text(text.replace("at_most: 300", "at_most: 1.5"))
+    assert exit_code(harness.run(str(suite), out=tmp_path / "runs")) is ExitCode.UNMET
+    suite.write_text(text.replace("metric: perplexity, where: {precision: fp32}", "metric: no_such_metric"))
+    assert exit_code(harness.run(str(suite), out=tmp_path / "runs")) is ExitCode.INCONCLUSIVE
+
+
+def test_a_model_that_can_t_be_opened_fails_its_cells_and_the_rest_goes_on(
+    finished_run: Run, suite: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(finished_run.manifest.models["tiny"]["path"], broken)
+    weights = bytearray((broken / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (broken / "model.safetensors").write_bytes(weights)
+    suite.write_text(suite.read_text().replace("models:\n", f"models:\n  broken: {{reference: {broken}}}\n"))
+    run = harness.run(str(suite), out=tmp_path / "runs")
+    by_model = {cell.model: cell.status for cell in run.cells}
+    assert by_model == {"tiny": Status.OK, "broken": Status.FAILED}
+    reasons = {cell.reason for cell in run.cells if cell.model == "broken"}
+    assert all("model.safetensors" in str(reason) for reason in reasons)
+    assert run.records.loc[run.records["model"] == "broken", "status"].unique().tolist() == ["failed"]
+    assert exit_code(run) is ExitCode.USAGE
+
+
+def test_a_cell_that_does_not_fit_the_model_is_skipped_with_its_reason(
+    finished_run: Run, suite: Path, tmp_path: Path
+) -> None:
+    suite.write_text(suite.read_text().replace("{context: 32}", "{context: 4096}"))
+    run = harness.run(str(suite), out=tmp_path / "runs")
+    skipped = [cell for cell in run.cells if cell.status is Status.SKIPPED]
+    assert {cell.measure for cell in skipped} == {"memory"}
+    assert "4096" in str(skipped[0].reason)
+    assert exit_code(run) is ExitCode.PASS
+
+
+def workers() -> list[psutil.Process]:
+    """The worker processes of this process: children of its fork server."""
+    return [grandchild for child in psutil.Process().children() for grandchild in child.children()]
+
+
+def kill_the_worker(within: float = 20.0) -> None:
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        if found := workers():
+            found[0].kill()
+            return
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("measure", ["perplexity", "inference", "memory"])
+def test_kill_9_in_a_cell_loses_that_cell_alone(finished_run: Run, suite: Path, tmp_path: Path, measure: str) -> None:
+    victims = iter([measure])
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, CellStarted) and event.cell.measure == measure and next(victims, None):
+            threading.Thread(target=kill_the_worker).start()
+
+    run = harness.run(str(suite), out=tmp_path / "runs", fresh=True, on_event=on_event)
+    failed = [cell for cell in run.cells if cell.status is not Status.OK]
+    assert [(cell.measure, cell.status) for cell in failed] == [(measure, Status.FAILED)]
+    assert "SIGKILL" in str(failed[0].reason)
+    assert len(run.cells) == 6
+    resumed_events: list[Event] = []
+    manifest = run.folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"status": "finished"', '"status": "interrupted"'))
+    resumed = harness.run(str(run.folder), resume=True, fresh=True, on_event=resumed_events.append)
+    assert [event.cell.measure for event in resumed_events if isinstance(event, CellEnded)] == [measure]
+    assert {cell.status for cell in resumed.cells} == {Status.OK}
+    assert exit_code(resumed) is ExitCode.PASS
+
+
+def start(suite: Path, out: Path, *options: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "harness", "run", str(suite), "--out", str(out), *options]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_cells(out: Path, count: int, within: float = 60.0) -> Path:
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        for path in out.glob("*/cells.jsonl"):
+            if path.read_bytes().count(b"\n") >= count:
+                return path
+        time.sleep(0.02)
+    raise AssertionError("no cell ended in time")
+
+
+@pytest.mark.parametrize("kill", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_ended_goes_on_where_it_was(
+    finished_run: Run, suite: Path, tmp_path: Path, kill: signal.Signals
+) -> None:
+    out = tmp_path / "runs"
+    process = start(suite, out, "--fresh")
+    cells = wait_for_cells(out, 2)
+    process.send_signal(kill)
+    _, errors = process.communicate(timeout=30)
+    before = cells.read_bytes()
+    done = before.count(b"\n")
+    assert 2 <= done < 6
+    if kill is not signal.SIGKILL:
+        assert process.returncode == 130
+        assert f"harness run --resume {cells.parent}" in errors
+        assert "Traceback" not in errors
+        assert Run(cells.parent).manifest.status == "interrupted"
+    resumed = start(suite, out, "--fresh", "--resume")
+    output, errors = resumed.communicate(timeout=120)
+    assert resumed.returncode == 0, output + errors
+    assert cells.read_bytes().startswith(before)
+    assert cells.read_bytes().count(b"\n") == 6
+    assert Run(cells.parent).manifest.status == "finished"
+    assert f"{done} done before" in output
+
+
+def test_a_full_disk_is_one_sentence_and_what_was_measured_is_kept(
+    finished_run: Run, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, appended = Journal.append, []
+
+    def full_after_two(journal: Journal, result, samples):  # type: ignore[no-untyped-def]
+        if len(appended) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(journal.folder / "cells.jsonl"))
+        appended.append(result)
+        return append(journal, result, samples)
+
+    monkeypatch.setattr(Journal, "append", full_after_two)
+    with pytest.raises(UserError, match=r"the disk is full; free some space and go on with `--resume`"):
+        harness.run(str(suite), out=tmp_path / "runs")
+    monkeypatch.undo()
+    run = harness.run(str(suite), out=tmp_path / "runs", resume=True)
+    assert len(run.cells) == 6
+    assert run.manifest.status == "finished"
+
+
+def test_resume_refuses_what_it_can_t_go_on_with(finished_run: Run, suite: Path, tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    with pytest.raises(UserError, match="no unfinished run of the suite 'tiny'"):
+        harness.run(str(suite), out=out, resume=True)
+    run = harness.run(str(suite), out=out)
+    manifest = run.folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"finished"', '"interrupted"'))
+    suite.write_text(suite.read_text().replace("iterations: 3", "iterations: 4"))
+    with pytest.raises(UserError, match="the suite has changed since this run began"):
+        harness.run(str(suite), out=out, resume=True)
+
+
+def test_a_report_is_made_again_from_the_cells(finished_run: Run, tmp_path: Path) -> None:
+    copy = tmp_path / finished_run.name
+    shutil.copytree(finished_run.folder, copy)
+    for name in ("report.html", "summary.md", "records.parquet", "findings.json", "expectations.json"):
+        (copy / name).unlink()
+    again = harness.report(str(copy))
+    assert again.expectations == finished_run.expectations
+    assert (copy / "summary.md").read_text() == (finished_run.folder / "summary.md").read_text().replace(
+        str(finished_run.folder), str(copy)
+    )
+    assert (copy / "report.html").exists()

@@ -1,0 +1,103 @@
+"""A worker answers, dies alone, and never outlives its parent. Really killed, not simulated."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.errors import Unsupported, UserError
+from harness.execution.requests import Collect, Refused
+from harness.execution.serve import refusal
+from harness.execution.worker import Worker, WorkerDied
+from harness.models.contract import ModelSource
+from harness.results.record import Status
+
+NO_MODEL = Collect("perplexity", {"text": "x"}, ModelSource("m", "reference", "/nowhere", "d"))
+
+
+def gone(pid: int, within: float = 10.0) -> bool:
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_what_goes_wrong_in_a_worker_comes_back_as_one_sentence_and_the_worker_lives(tmp_path: Path) -> None:
+    with Worker(1, tmp_path / "log") as worker:
+        for _ in range(2):
+            answer = worker.ask(NO_MODEL)
+            assert isinstance(answer, Refused)
+            assert answer.status is Status.FAILED
+            assert "/nowhere" in answer.reason
+            assert "\n" not in answer.reason
+
+
+def test_a_killed_worker_is_noticed_and_named(tmp_path: Path) -> None:
+    with Worker(1, tmp_path / "log") as worker:
+        assert worker.pid is not None
+        os.kill(worker.pid, signal.SIGKILL)
+        with pytest.raises(WorkerDied, match="SIGKILL"):
+            worker.ask(NO_MODEL)
+
+
+def test_a_worker_is_gone_when_its_block_ends(tmp_path: Path) -> None:
+    with Worker(1, tmp_path / "log") as worker:
+        pid = worker.pid
+    assert pid is not None
+    assert gone(pid)
+
+
+SCRIPT = textwrap.dedent(
+    """
+    import sys, time
+    from pathlib import Path
+    from harness.execution.worker import Worker
+
+    print("main module runs", flush=True)
+    with Worker(1, Path(sys.argv[1])) as worker:
+        print(worker.pid, flush=True)
+        time.sleep(60)
+    """
+)
+
+
+def test_a_worker_dies_with_a_parent_that_is_killed_and_does_not_run_its_script_again(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    parent = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path / "log")], stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert parent.stdout is not None
+    assert parent.stdout.readline().strip() == "main module runs"
+    pid = int(parent.stdout.readline())  # a script that ran twice would have said so here
+    assert psutil.pid_exists(pid)
+    parent.kill()
+    parent.wait()
+    assert gone(pid)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason"),
+    [
+        (Unsupported("too long"), Status.SKIPPED, "too long"),
+        (UserError("no file", place="x.txt"), Status.FAILED, "x.txt: no file"),
+        (MemoryError(), Status.OUT_OF_MEMORY, "out of memory: MemoryError"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 9"), Status.OUT_OF_MEMORY, "out of"),
+        (RuntimeError("CUDA out of memory. Tried"), Status.OUT_OF_MEMORY, "out of memory: CUDA"),
+        (ZeroDivisionError("division by zero\nmore"), Status.FAILED, "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_errors_become_a_status_and_a_sentence(error: Exception, status: Status, reason: str) -> None:
+    refused = refusal(error)
+    assert refused.status is status
+    assert refused.reason.startswith(reason)
+    assert "\n" not in refused.reason
