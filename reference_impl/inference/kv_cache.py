@@ -6,10 +6,15 @@ size in bytes is known before the first token.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from reference_impl.model.config import GPTConfig
+
+if TYPE_CHECKING:
+    from reference_impl.model.gpt import GPT
 
 
 class KVCache:
@@ -36,6 +41,12 @@ class KVCache:
         self.keys = torch.zeros(shape, dtype=dtype, device=device)
         self.values = torch.zeros(shape, dtype=dtype, device=device)
         self.length = 0
+
+    @classmethod
+    def for_model(cls, model: GPT, batch: int, length: int) -> KVCache:
+        """An empty cache of the type that the model computes in, on its device."""
+        norm = model.final_norm.weight  # stays floating point when the weights around it are quantised
+        return cls(model.config, batch, length, norm.dtype, norm.device)
 
     @property
     def capacity(self) -> int:

@@ -1,0 +1,137 @@
+"""How long linear layers take at each precision, by the number of rows of activations.
+
+This is where the kernel choices of `reference_impl/inference` come from: up to how many rows the integer kernel is
+faster than dequantising and multiplying densely, in which floating type to multiply densely, and what the
+scalar path costs that fp32 activations would fall onto.
+
+    python benchmarks/quantized_linear.py [--layers 60] [--inputs 576] [--outputs 1536] [--rows 1 4 8 16 ...]
+
+All layers' weights are distinct, so that they come from memory and not from the cache: one layer timed again
+and again is cache-hot and misleads (bf16 then looks slower than fp32 with one row). The ways are interleaved, in an
+order that is shuffled each round, and compared by the median over rounds of the ratio to fp32 in the same round;
+so a slow spell of a shared machine falls on all of them. One thread. The last line is one JSON object; load averages
+are in it.
+"""
+
+import argparse
+import json
+import os
+import platform
+import random
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from reference_impl.inference import int4, int8
+from reference_impl.inference.blocked_matmul import dense_type
+
+
+class Ways:
+    """The same layers at each precision, and every way to multiply with them."""
+
+    def __init__(self, layers: int, outputs: int, inputs: int) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self.fp32 = [torch.randn(outputs, inputs, generator=generator) / inputs**0.5 for _ in range(layers)]
+        self.bf16 = [w.bfloat16() for w in self.fp32]
+        self.int8 = [int8.Int8Weight(w) for w in self.fp32]
+        self.int4 = [int4.Int4Weight(w) for w in self.fp32]
+
+    def ways(self, x: Tensor) -> dict[str, Callable[[], None]]:
+        """One pass over all layers, by name. x: (rows, inputs) fp32."""
+        bf16 = x.bfloat16()
+
+        def each(layers: list, product: Callable) -> Callable[[], None]:
+            def run() -> None:
+                for layer in layers:
+                    product(layer)
+
+            return run
+
+        def forced(module: object, rows: int, product: Callable) -> Callable:
+            def run(weight: object) -> None:
+                kept, module.PACKED_OP_ROWS = module.PACKED_OP_ROWS, rows
+                product(weight)
+                module.PACKED_OP_ROWS = kept
+
+            return run
+
+        def multiply(weight: int8.Int8Weight | int4.Int4Weight) -> Tensor:
+            return weight.matmul(bf16)
+
+        always, never = 1 << 62, 0
+        ways = {
+            "fp32": each(self.fp32, lambda w: F.linear(x, w)),
+            "bf16": each(self.bf16, lambda w: F.linear(bf16, w)),
+            "int8 kernel": each(self.int8, forced(int8, always, multiply)),
+            "int8 dense": each(self.int8, forced(int8, never, multiply)),
+            "int4 kernel": each(self.int4, forced(int4, always, multiply)),
+            "int4 dense": each(self.int4, forced(int4, never, multiply)),
+        }
+        if len(x) == 1:  # the cliff: shown once, it's too slow for more
+            ways["int8 kernel, fp32 x"] = each(
+                self.int8, lambda w: torch.ops.aten._weight_int8pack_mm(x, w.values, w.scale.float())
+            )
+        return ways
+
+
+def measure(ways: dict[str, Callable[[], None]], rounds: int, order: random.Random) -> dict[str, list[float]]:
+    """Seconds of each way in each round, after one untimed round."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for timed in range(rounds + 1):
+        for name in order.sample(list(ways), len(ways)):
+            start = time.perf_counter()
+            ways[name]()
+            if timed:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def main() -> None:
+    """Print the table, then one JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--layers", type=int, default=60)
+    parser.add_argument("--outputs", type=int, default=1536)
+    parser.add_argument("--inputs", type=int, default=576)
+    parser.add_argument("--rows", type=int, nargs="+", default=[1, 4, 8, 16, 64, 128, 256])
+    parser.add_argument("--rounds", type=int, default=5)
+    settings = parser.parse_args()
+
+    torch.set_num_threads(1)
+    order = random.Random(0)
+    layers = Ways(settings.layers, settings.outputs, settings.inputs)
+    result = {
+        "settings": vars(settings),
+        "cpu": platform.processor() or platform.machine(),
+        "capability": torch.backends.cpu.get_cpu_capability(),
+        "dense_type": str(dense_type("cpu")),
+        "torch": torch.__version__,
+        "load_before": os.getloadavg(),
+        "rows": {},
+    }
+    print(f"{settings.layers} layers of {settings.inputs} -> {settings.outputs}, one thread, {result['capability']};")
+    print("median ms over rounds (median over rounds of the ratio to fp32)")
+    with torch.inference_mode():
+        for rows in settings.rows:
+            x = torch.randn(rows, settings.inputs, generator=torch.Generator().manual_seed(rows))
+            seconds = measure(layers.ways(x), settings.rounds, order)
+            table = {}
+            for name, values in seconds.items():
+                ratios = [value / fp32 for value, fp32 in zip(values, seconds["fp32"], strict=True)]
+                table[name] = {
+                    "ms": 1e3 * statistics.median(values),
+                    "min_ms": 1e3 * min(values),
+                    "of_fp32": statistics.median(ratios),
+                }
+            result["rows"][rows] = table
+            cells = [f"{name} {cell['ms']:.1f} ({cell['of_fp32']:.2f})" for name, cell in table.items()]
+            print(f"{rows:>4} rows: " + "  ".join(cells), flush=True)
+    result["load_after"] = os.getloadavg()
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Weights as 8-bit integers with one scale per output channel, activations in bf16 (weight-only, symmetric).
+
+Half the bytes of bf16 for an error of about half a percent: the plain choice for decoding, which is bound by the bytes
+read. `quantize_int8` and `dequantize_int8` are the whole definition; the kernels are tested against them.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from reference_impl.inference.blocked_matmul import blocked_matmul, dense_type, row_blocks
+
+PACKED_OP_ROWS = 8
+"""Up to as many rows of activations the integer kernel is used, beyond it the dense matrix product.
+
+On a CPU with AVX2 the two meet between 8 and 16 rows (benchmarks/quantized_linear.py)."""
+
+INPUTS_MULTIPLE = 32
+"""Rows are padded with zeros to a multiple of this: the CPU kernel reads whole vectors and has no tail (with 33
+inputs it reads past the end and crashes)."""
+
+
+def quantize_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Round each row to -127..127 in units of its own scale.
+
+    weight: (out, in) float. Returns values: (out, in) int8 and scale: (out,) bf16. The scale is rounded to bf16
+    before the values are chosen, so that its rounding adds no error.
+    """
+    weight = weight.float()
+    scale = (weight.abs().amax(dim=1) / 127).to(torch.bfloat16)
+    scale = scale.clamp(min=torch.finfo(torch.bfloat16).tiny)  # a row of zeros
+    values = (weight / scale.float()[:, None]).round().clamp(-127, 127).to(torch.int8)
+    return values, scale
+
+
+def dequantize_int8(values: Tensor, scale: Tensor) -> Tensor:
+    """What the integers stand for: (out, in) fp32."""
+    return values.float() * scale.float()[:, None]
+
+
+class Int8Weight(nn.Module):
+    """A weight (out, in) as integers; may be shared by a head and an embedding."""
+
+    values: Tensor
+    scale: Tensor
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.out_features, self.in_features = weight.shape
+        padded = -(-self.in_features // INPUTS_MULTIPLE) * INPUTS_MULTIPLE
+        values = torch.zeros(self.out_features, padded, dtype=torch.int8, device=weight.device)
+        scale = torch.empty(self.out_features, dtype=torch.bfloat16, device=weight.device)
+        for start, stop in row_blocks(self.out_features, self.in_features):
+            values[start:stop, : self.in_features], scale[start:stop] = quantize_int8(weight[start:stop])
+        self.register_buffer("values", values)
+        self.register_buffer("scale", scale)
+
+    def rows(self, indices: Tensor) -> Tensor:
+        """Dequantised rows, as an embedding looks them up. indices: (...) -> (..., in) bf16."""
+        return self.values[indices, : self.in_features] * self.scale[indices].unsqueeze(-1)
+
+    def matmul(self, x: Tensor) -> Tensor:
+        """x times the weight's transpose. x: (rows, in) bf16 -> (rows, out) bf16."""
+        if self.values.size(1) != self.in_features:
+            x = F.pad(x, (0, self.values.size(1) - self.in_features))
+        if x.device.type == "cpu" and x.size(0) <= PACKED_OP_ROWS:
+            return torch.ops.aten._weight_int8pack_mm(x, self.values, self.scale)  # type: ignore[no-any-return]
+        dense = dense_type(x.device.type)
+        # Integers up to 127 are exact in bf16, and the scale is applied to the product.
+        y = blocked_matmul(x.to(dense), self.out_features, lambda start, stop: self.values[start:stop].to(dense).t())
+        return y.mul_(self.scale.to(dense)).to(torch.bfloat16)
