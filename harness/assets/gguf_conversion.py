@@ -63,6 +63,8 @@ def convert(gguf_file: Path, folder: Path) -> None:
     write_tokenizer(metadata, folder, place=str(gguf_file))
     weights = _weights(reader.tensors, config["num_attention_heads"], config["num_key_value_heads"], gguf_file)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    # safetensors makes a file that only its owner may read; a cache may be shared.
+    (folder / "model.safetensors").chmod((folder / "config.json").stat().st_mode & 0o777)
 
 
 def unpermute(weight: Array, heads: int) -> Array:

@@ -54,7 +54,7 @@ def _receive(
     size: int,
     on_progress: OnProgress,
 ) -> None:
-    while piece := response.read(_PIECE):
+    while piece := response.read1(_PIECE):
         write(piece)
         have += len(piece)
         on_progress(min(have, size), size)

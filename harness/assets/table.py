@@ -193,6 +193,42 @@ _ENTRIES = (
             ),
         ),
     ),
+    Asset(
+        name="gpt2",
+        kind="model",
+        about="GPT-2 small as OpenAI published it: 124,439,808 parameters, context 1,024, fp32.",
+        licence="MIT",
+        address=Hub("openai-community/gpt2", "607a30d783dfa663caf39e06633721c8d4cfcd7e"),
+        archive=None,
+        parts=(
+            Part("config.json", 665, "0daed7749b4f02b8f76240d5444551d7b08712dab4d0adb8239c56ba823bb7b4"),
+            Part("merges.txt", 456_318, "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5"),
+            Part("model.safetensors", 548_105_171, "248dfc3911869ec493c76e65bf2fcf7f615828b0254c12b473182f0f81d3a707"),
+            Part("tokenizer.json", 1_355_256, "8414cab924d8b9b33013f0d221c5862f365ee9be39c5c2bfae8a5a9e970478a6"),
+            Part("tokenizer_config.json", 26, "5e04eb606e3a1583530a42e36c2a6b6615c86f34fe77e44d9ddeb43ff940931f"),
+            Part("vocab.json", 1_042_301, "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783"),
+        ),
+        parameters=124_439_808,
+        checked=False,
+    ),
+    Asset(
+        name="smollm2-135m",
+        kind="model",
+        about="SmolLM2-135M: the base model of smollm2-135m-instruct, 134,515,008 parameters, context 8,192, bf16.",
+        licence="Apache-2.0",
+        address=Hub("HuggingFaceTB/SmolLM2-135M", "93efa2f097d58c2a74874c7e644dbc9b0cee75a2"),
+        archive=None,
+        parts=(
+            Part("config.json", 704, "1d556eab73b69c7f11f64c557a2f9c6f440bd4c6b89bb2584a6b498c92603843"),
+            Part("generation_config.json", 111, "2056c988e990b0d13670f63f2f3b87b3b6d07edaf7a3416998ba27dab2d8a059"),
+            Part("model.safetensors", 269_060_552, "80521b40281d6ce74e35c9282c22539e75aa0ac8578892b2a59955ef78d55da1"),
+            Part("special_tokens_map.json", 831, "e786b595b9a23148bf1630df78d9037a048ea671e48bfd3549a1e3c233742bb3"),
+            Part("tokenizer.json", 2_104_556, "9ca9acddb6525a194ec8ac7a87f24fbba7232a9a15ffa1af0c1224fcd888e47c"),
+            Part("tokenizer_config.json", 3_658, "4bb9af56a342753d39374f4016a16574cab299fe088e896f425ce3c433f61424"),
+        ),
+        parameters=134_515_008,
+        checked=False,
+    ),
 )
 
 ASSETS: dict[str, Asset] = {asset.name: asset for asset in _ENTRIES}

@@ -34,7 +34,8 @@ class Local:
         try:
             return list(read_documents(self.path, self.field))
         except TextError as error:
-            raise UserError(error.message, place=error.place) from error
+            mend = f" (in a suite, FIELD is written behind the path: {self.path.name}#FIELD)"
+            raise UserError(error.message + (mend if "field" in error.message else ""), place=error.place) from error
         except OSError as error:
             raise UserError(f"can't be read: {error.strerror or error}", place=str(self.path)) from error
 
