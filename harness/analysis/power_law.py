@@ -1,7 +1,8 @@
-"""The power law L = A * N ** -exponent: its fit, and two ways to say how far it may be off.
+"""The power law L = A * N ** -exponent: its fit, and how far it may be off.
 
 Pure arithmetic on arrays. With per-document evidence the documents are drawn again, the same ones for every size;
-without it, the values' own intervals are carried through the fit as if the sizes were independent.
+without it, the values' own intervals are carried through the fit as if the sizes were independent. The scatter
+around the line is a second opinion that knows of everything, but from few sizes.
 """
 
 from __future__ import annotations
@@ -68,6 +69,26 @@ def residuals(law: PowerLaw, sizes: Floats, values: Floats) -> Floats:
 
     misfits: Floats = np.log(values) - (law.log_scale - law.exponent * np.log(sizes))
     return misfits
+
+
+def by_scatter(sizes: Floats, values: Floats, confidence: float = 0.95) -> Range:
+    """Interval of the exponent by ordinary least squares: t with sizes - 2 degrees of freedom on the residuals.
+
+    What moves the points off the line, seed-to-seed variance and misfit included, is in it, as far as so few sizes
+    can show. Two sizes have no residual.
+    """
+    import numpy as np
+    from scipy.special import stdtrit
+
+    freedom = len(sizes) - 2
+    if freedom < 1:
+        return None, None
+    exponent, log_scale = map(float, least_squares(sizes, values))
+    logs = np.log(sizes)
+    misfits = residuals(PowerLaw(exponent, log_scale), sizes, values)
+    error = math.sqrt((misfits**2).sum() / freedom / ((logs - logs.mean()) ** 2).sum())
+    half = float(stdtrit(freedom, 0.5 + confidence / 2)) * error
+    return exponent - half, exponent + half
 
 
 def from_draws(sizes: Floats, values: Floats, draws: Floats, at: Floats) -> Uncertainty:

@@ -2,7 +2,8 @@
 
 The interval of the exponent is the uncertainty from the finite test text alone. It does not hold what another
 training seed would change, nor that a power law without a floor is the wrong shape over a wide range (Hoffmann et
-al. 2022, arXiv 2203.15556, add an irreducible term): the residual says when the sizes don't lie on one line.
+al. 2022, arXiv 2203.15556, add an irreducible term). The residual says when the sizes don't lie on one line, and
+the interval by scatter is wide then.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from harness.analysis.analysis import Analysis, AnalysisSettings
 from harness.analysis.power_law import (
     PowerLaw,
     Uncertainty,
+    by_scatter,
     from_draws,
     from_intervals,
     least_squares,
@@ -130,6 +132,7 @@ def _law(ladder: Sequence[Point], settings: ScalingLawSettings) -> list[Finding]
         "n": first.n,
     }
     ahead_low, ahead_high = uncertainty.curve[-1]
+    scatter_low, scatter_high = by_scatter(sizes, values)
     return [
         Finding(
             name="exponent",
@@ -139,6 +142,15 @@ def _law(ladder: Sequence[Point], settings: ScalingLawSettings) -> list[Finding]
             interval=uncertainty.method,
             note=_warning(uncertainty),
             data=_chart(ladder, settings, law, at, uncertainty),
+            **common,
+        ),
+        Finding(
+            name="exponent_by_scatter",
+            value=law.exponent,
+            low=scatter_low,
+            high=scatter_high,
+            interval=f"t on the scatter of {len(ladder)} sizes around the law: holds seeds and misfit as far as they show",
+            note="the same exponent with a more careful interval",
             **common,
         ),
         Finding(
@@ -197,7 +209,7 @@ def _warning(uncertainty: Uncertainty) -> str:
         return ""
     return (
         "the sizes do not lie on one power law: the residuals are larger than the choice of documents explains, "
-        "so the true uncertainty is larger than the interval"
+        "so take the interval by scatter"
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.gate.compare import COLUMNS
 from harness.report.number import Shown, scale, shown
 from harness.report.results import label, text
 from harness.report.table import Column, Row, Table
@@ -13,8 +12,6 @@ from harness.report.tables import print_table
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
-
-IDENTITY = ("model", "measure")
 
 
 def print_comparison(frame: pd.DataFrame, console: Console) -> None:
@@ -32,10 +29,12 @@ def comparison_tables(frame: pd.DataFrame) -> list[Table]:
 
 def _table(measure: str, frame: pd.DataFrame) -> Table:
     rows = [{str(name): _scalar(value) for name, value in row.items()} for row in frame.to_dict("records")]
-    names = [str(name) for name in frame.columns if name not in (*IDENTITY, *COLUMNS)]
+    # model, measure, axes and settings come before the metric
+    columns = list(map(str, frame.columns))
+    names = [name for name in columns[: columns.index("metric")] if name not in ("model", "measure")]
     differing = [name for name in names if len({repr(row[name]) for row in rows}) > 1]
     shared = [label(name, rows[0][name]) for name in names if name not in differing and rows[0][name] is not None]
-    columns = (
+    shown_columns = (
         *map(Column, ("model", *differing, "metric")),
         *(Column(name, numeric=True) for name in ("base", "head", "head / base")),
         Column("change"),
@@ -47,7 +46,9 @@ def _table(measure: str, frame: pd.DataFrame) -> Table:
             reasons.setdefault(row["reason"], []).append(where)
     notes = [f"{reason}: {_few(list(dict.fromkeys(where)))}" for reason, where in reasons.items()]
     hows = dict.fromkeys(f"interval: {row['interval']}" for row in rows if row["interval"] not in (None, "exact"))
-    return Table(measure, columns, tuple(_row(row, differing) for row in rows), ", ".join(shared), (*hows, *notes))
+    return Table(
+        measure, shown_columns, tuple(_row(row, differing) for row in rows), ", ".join(shared), (*hows, *notes)
+    )
 
 
 def _row(row: dict[str, Any], differing: list[str]) -> Row:
