@@ -1,7 +1,7 @@
 """`inference`: how fast a model reads a prompt and writes an answer.
 
-Prefill and decode are timed apart, on token ids (no tokenizer, no sampling, no server), by the same calls that any user of
-the model would make. The evidence is one row per iteration; the unit of the interval is the launch (a fresh
+Prefill and decode are timed apart, on token ids (no tokenizer, no sampling, no server), by the same calls that any
+user of the model would make. The evidence is one row per iteration; the unit of the interval is the launch (a fresh
 process) as soon as there are three, because iterations of one process share their luck.
 """
 
@@ -13,7 +13,7 @@ import os
 import resource
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -87,8 +87,8 @@ MBU = Metric(
     name="mbu",
     unit="fraction",
     direction=Direction.HIGHER,
-    definition="Memory-bandwidth utilisation of decoding: weight bytes read plus key and value bytes read per step, over "
-    "TPOT, over the measured triad bandwidth.",
+    definition="Memory-bandwidth utilisation of decoding: weight bytes read plus key and value bytes read per step, "
+    "over TPOT, over the measured triad bandwidth.",
 )
 
 

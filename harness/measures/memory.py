@@ -7,7 +7,6 @@ are imported and warm, so that they are the model's own and not torch's.
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -71,7 +70,6 @@ def collect(load: Callable[[], LanguageModel], settings: MemorySettings) -> list
 
     from harness.measures.memory_meter import memory_meter, return_free_memory
 
-    _import_adapters()
     _warm_up()
     host = memory_meter("cpu")
     gc.collect()
@@ -147,29 +145,26 @@ def _fill_context(model: LanguageModel, settings: MemorySettings) -> None:
         logits = model.forward(logits[:, -1].argmax(dim=-1, keepdim=True), cache=cache)
 
 
-def _import_adapters() -> None:
-    """Import what opening the model would import, unless the process has prepared for its kind of model already."""
-    from harness.models.open import KINDS, is_prepared, prepare
-
-    if not any(is_prepared(kind) for kind in KINDS):
-        for kind in KINDS:
-            prepare(kind)
-
-
 def _warm_up() -> None:
-    """Run each kind of kernel once: fault in the libraries, start the thread pool, fill the allocator's caches."""
+    """Import, fault in and start whatever comes with the first model of a process and is no part of it.
+
+    Opens and runs a throwaway model of each kind that the process has prepared for (all, if none), in fp32, and each
+    kind of kernel in bf16.
+    """
     import torch
 
-    assert "torch" in sys.modules
+    from harness.models.open import KINDS, is_prepared, rehearse
+
+    kinds = [kind for kind in KINDS if is_prepared(kind)] or list(KINDS)
     with torch.inference_mode():
-        for dtype in (torch.float32, torch.bfloat16):
-            x = torch.zeros(2, 64, 128, dtype=dtype)
-            x = torch.nn.functional.linear(x, torch.zeros(128, 128, dtype=dtype), torch.zeros(128, dtype=dtype))
-            x = torch.nn.functional.layer_norm(torch.nn.functional.gelu(x), (128,))
-            heads = x.view(2, 64, 4, 32).transpose(1, 2)
-            heads = torch.nn.functional.scaled_dot_product_attention(heads, heads, heads, is_causal=True)
-            heads.softmax(dim=-1).argmax(dim=-1)
-            torch.nn.functional.embedding(torch.zeros(2, 64, dtype=torch.int64), x[0])
+        for kind in kinds:
+            _fill_context(rehearse(kind), MemorySettings(context=32, batch=1))
+        x = torch.zeros(2, 64, 128, dtype=torch.bfloat16)
+        x = torch.nn.functional.linear(x, torch.zeros(128, 128, dtype=x.dtype), torch.zeros(128, dtype=x.dtype))
+        x = torch.nn.functional.layer_norm(torch.nn.functional.gelu(x), (128,))
+        heads = x.view(2, 64, 4, 32).transpose(1, 2)
+        heads = torch.nn.functional.scaled_dot_product_attention(heads, heads, heads, is_causal=True)
+        heads.softmax(dim=-1).argmax(dim=-1)
 
 
 MEMORY = Measure(

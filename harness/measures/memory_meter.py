@@ -1,8 +1,8 @@
 """The high-water mark of memory, kept by the kernel or by the GPU allocator: no sampling, so no peak is missed.
 
-On Linux that is VmHWM in /proc/self/status, after a reset through /proc/self/clear_refs. `ru_maxrss`, which everyone uses,
-is wrong for a child process: it survives fork and exec, so that a small worker inherits the peak of the parent
-that started it. It is the fallback where there is no /proc.
+On Linux that is VmHWM in /proc/self/status, after a reset through /proc/self/clear_refs. `ru_maxrss`, which everyone
+uses, is wrong for a child process: it survives fork and exec, so that a small worker inherits the peak of the
+parent that started it. It is the fallback where there is no /proc.
 """
 
 from __future__ import annotations

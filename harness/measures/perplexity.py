@@ -1,7 +1,7 @@
 """`perplexity`: how well a model predicts a text, per token and per byte.
 
-Long documents are read through sliding windows (Hugging Face's strided loop). Documents are the unit of the interval: the
-tokens of one document share its subject and its author, and counting them as independent makes intervals far
+Long documents are read through sliding windows (Hugging Face's strided loop). Documents are the unit of the interval:
+the tokens of one document share its subject and its author, and counting them as independent makes intervals far
 too narrow. Perplexities of models with different tokenizers can't be compared; bits per byte can.
 """
 
@@ -49,8 +49,8 @@ PERPLEXITY_METRIC = Metric(
     name="perplexity",
     unit="per token",
     direction=Direction.LOWER,
-    definition="exp of the mean negative log-likelihood per scored token of this model's tokenizer: exp(ΣNLL/Σtokens) over "
-    "all documents. The first token of a document counts only where a BOS comes before it.",
+    definition="exp of the mean negative log-likelihood per scored token of this model's tokenizer: exp(ΣNLL/Σtokens) "
+    "over all documents. The first token of a document counts only where a BOS comes before it.",
 )
 LOSS = Metric(
     name="loss",
@@ -132,7 +132,7 @@ def summarise(samples: pd.DataFrame, settings: PerplexitySettings, facts: Facts)
 
 
 def chosen_documents(texts: list[str], count: int | None) -> list[tuple[int, str]]:
-    """(index, document) of `count` documents at i · len(texts) // count, i = 0 … count - 1; all where there are fewer."""
+    """(index, document) of `count` documents at i · len(texts) // count, i = 0 … count - 1; all if there are fewer."""
     if count is None or count >= len(texts):
         return list(enumerate(texts))
     return [(i * len(texts) // count, texts[i * len(texts) // count]) for i in range(count)]

@@ -11,7 +11,7 @@ MEASURES: dict[str, Measure] = {measure.name: measure for measure in (PERPLEXITY
 
 
 def metric(name: str) -> Metric:
-    """The metric of this name (`tpot`) or id (`tpot@1`), whichever measure declares it. Raises UserError if none does."""
+    """The metric of this name (`tpot`) or id (`tpot@1`), of whichever measure. Raises UserError if there is none."""
     for measure in MEASURES.values():
         for declared in measure.metrics:
             if name in (declared.name, declared.id):

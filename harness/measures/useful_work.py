@@ -23,7 +23,7 @@ def prefill_flops(identity: ModelIdentity, batch: int, prompt: int) -> float:
 def decode_bytes(identity: ModelIdentity, batch: int, prompt: int, generate: int) -> float:
     """Bytes that one decode step must read, averaged over the `generate` - 1 steps after the first token.
 
-    All weights that take part once for the whole batch (`weight_bytes_read`), and for each sequence the keys and
-    values of every token so far: step j = 1 … generate - 1 attends to prompt + j tokens, on average prompt + generate/2.
+    All weights that take part once for the whole batch (`weight_bytes_read`), and for each sequence the keys and values
+    of every token so far: step j = 1 … generate - 1 attends to prompt + j tokens, prompt + generate/2 on average.
     """
     return identity.weight_bytes_read + batch * identity.kv_bytes_per_token * (prompt + generate / 2)

@@ -20,13 +20,17 @@ int4: weights in groups of 32, asymmetric. The integer precisions keep bf16 acti
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16", "fp16", "int8", "int4")
 
 
+Kind = Literal["reference", "transformers"]
+"""Which adapter opens a model."""
+
+
 @dataclass(frozen=True)
 class ModelSource:
     """Where a model comes from and how to open it: everything a worker process needs."""
 
     name: str
     """The model's name in the suite."""
-    kind: Literal["reference", "transformers"]
+    kind: Kind
     path: str
     """A checkpoint folder, or a hub id for transformers."""
     digest: str

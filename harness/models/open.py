@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import importlib
 import sys
+import tempfile
 
-from harness.models.contract import LanguageModel, ModelSource
+from harness.models.contract import Kind, LanguageModel, ModelSource
 
-KINDS = {"reference": "harness.models.reference", "transformers": "harness.models.transformers"}
+KINDS: dict[Kind, str] = {"reference": "harness.models.reference", "transformers": "harness.models.transformers"}
 """The module of each kind's adapter. It imports all that opening such a model needs, and runs nothing."""
 
 
-def prepare(kind: str) -> None:
+def prepare(kind: Kind) -> None:
     """Import a kind's adapter with its libraries: seconds, and hundreds of megabytes that are not the model's."""
     importlib.import_module(KINDS[kind])
 
 
-def is_prepared(kind: str) -> bool:
+def is_prepared(kind: Kind) -> bool:
     """Whether the kind's adapter is imported in this process."""
     return KINDS[kind] in sys.modules
+
+
+def rehearse(kind: Kind) -> LanguageModel:
+    """Save and open a throwaway model of a few thousand parameters: faults in the code and threads of opening one.
+
+    The first opening in a process costs some 12 MB that no later one does; a measure of memory wants them spent before.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        importlib.import_module(KINDS[kind]).save_throwaway(folder)
+        return open_model(ModelSource("throwaway", kind, folder, "throwaway"))
 
 
 def open_model(source: ModelSource) -> LanguageModel:

@@ -13,10 +13,11 @@ from harness.models.contract import ModelIdentity, ModelSource
 from harness.models.counting import count_parameters, read_bytes, stored_bytes
 from reference_impl.inference.kv_cache import KVCache
 from reference_impl.inference.quantization import quantize_
+from reference_impl.model.config import GPTConfig
 from reference_impl.model.counting import kv_bytes_per_token
 from reference_impl.model.gpt import GPT
-from reference_impl.text.tokenizer import ByteBPE
-from reference_impl.training.checkpoint import load_checkpoint
+from reference_impl.text.tokenizer import SMALLEST_VOCABULARY, ByteBPE
+from reference_impl.training.checkpoint import load_checkpoint, save_checkpoint
 
 DTYPES = {
     "fp32": torch.float32,
@@ -72,6 +73,14 @@ def open_source(source: ModelSource) -> ReferenceModel:
     except (ValueError, OSError) as error:
         raise UserError(str(error)) from error
     return as_language_model(checkpoint.model, checkpoint.tokenizer, source)
+
+
+def save_throwaway(folder: str) -> None:
+    """Save a GPT of a few thousand parameters with its tokenizer, to be opened once and forgotten."""
+    config = GPTConfig(vocabulary=SMALLEST_VOCABULARY, context=64, layers=1, heads=2, width=16)
+    with torch.random.fork_rng(devices=[]):
+        model = GPT(config)
+    save_checkpoint(folder, model, ByteBPE.train(["throwaway"], SMALLEST_VOCABULARY))
 
 
 def as_language_model(model: GPT, tokenizer: ByteBPE, source: ModelSource) -> ReferenceModel:

@@ -1,7 +1,7 @@
 """Adapter: any causal language model that Hugging Face `transformers` loads, from a folder or from the hub.
 
-The weights are read straight into the type that is asked for, so that there is never a second copy. Right after loading the
-model is probed with a few tokens: an encoder that can be loaded as a language model, but looks at later
+The weights are read straight into the type that is asked for, so that there is never a second copy. Right after
+loading the model is probed with a few tokens: an encoder that can be loaded as a language model, but looks at later
 tokens, is refused, and the bytes of its KV cache are counted instead of assumed.
 
 Imports all it needs at the top, and runs no operation then: workers are forked from a process that has imported it.
@@ -16,14 +16,21 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache
-from transformers.models.llama import modeling_llama  # noqa: F401 (what most models share is imported with it)
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    DynamicCache,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 from harness.errors import UserError
 from harness.models.contract import ModelIdentity, ModelSource, Precision
 from harness.models.counting import count_parameters, read_bytes, stored_bytes
 from harness.models.transformers_tokenizer import TransformersTokenizer
 from reference_impl.inference.quantization import quantize_
+from reference_impl.text.tokenizer import ByteBPE
 
 DTYPES: dict[Precision, Any] = {
     "fp32": torch.float32,
@@ -120,6 +127,23 @@ def open_source(source: ModelSource) -> TransformersModel:
     opened = TransformersModel(model, tokenizer, identity)
     bytes_per_token = _probe(opened, source)
     return TransformersModel(model, tokenizer, identity.model_copy(update={"kv_bytes_per_token": bytes_per_token}))
+
+
+def save_throwaway(folder: str) -> None:
+    """Save a Llama of a few thousand parameters with its tokenizer, to be opened once and forgotten."""
+    config = LlamaConfig(
+        vocab_size=257,
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        max_position_embeddings=64,
+    )
+    with torch.random.fork_rng(devices=[]):
+        LlamaForCausalLM(config).save_pretrained(folder)
+    definition = Path(folder, "definition.json")
+    ByteBPE.train(["throwaway"], 257).save(definition)
+    PreTrainedTokenizerFast(tokenizer_file=str(definition)).save_pretrained(folder)
 
 
 def _load_model(source: ModelSource) -> Any:

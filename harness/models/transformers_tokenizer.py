@@ -63,8 +63,8 @@ class TransformersTokenizer:
     def token_bytes(self, ids: list[int]) -> list[int]:
         """Bytes of UTF-8 text of each token; 0 for special ones.
 
-        Exact for byte-level tokenizers. Where the tokenizer itself changes the text (SentencePiece puts a space before the
-        first word) the sum differs from the text's bytes by that.
+        Exact for byte-level tokenizers. Where the tokenizer itself changes the text (SentencePiece puts a space before
+        the first word) the sum differs from the text's bytes by that.
         """
         return [self._bytes_of_token[i] for i in ids]
 

@@ -165,8 +165,8 @@ def fingerprint() -> Fingerprint:
 def conditions() -> dict[str, Any]:
     """What the machine is doing now: take it before and after, and compare.
 
-    load_average (1 minute), runnable (threads that run or wait for a core, this one included), steal_s (seconds since boot
-    that the hypervisor gave to others), involuntary_switches (of this process since it began: times that another
+    load_average (1 minute), runnable (threads that run or wait for a core, this one included), steal_s (seconds since
+    boot that the hypervisor gave to others), involuntary_switches (of this process since it began: times that another
     thread took its core). A key is missing where the system does not tell.
     """
     found: dict[str, Any] = {

@@ -1,8 +1,8 @@
 """What this machine can do at most: the denominators of MFU and MBU, measured and not read from a data sheet.
 
-FLOP/s come from a large square matrix product, bytes/s from a STREAM-like triad over arrays that no cache holds. Measured
-once per fingerprint class and thread count, kept in the cache folder. A type that the hardware does not have natively
-has a low peak, and that is what is reported: it is the machine's peak for that type.
+FLOP/s come from a large square matrix product, bytes/s from a STREAM-like triad over arrays that no cache holds.
+Measured once per fingerprint class, device and thread count, kept in the cache folder. A type that the hardware does
+not have natively has a low peak, and that is what is reported: it is the machine's peak for that type.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ CACHES_PER_ARRAY = 4
 """A triad's array holds so many last-level caches: STREAM's own rule (McCalpin, stream.c)."""
 
 
-def measure_peaks(threads: int, device: str = "cpu") -> Peaks:
+def measure_peaks(threads: int, device: str) -> Peaks:
     """Measure for some seconds. Run it in a worker: it imports torch and sets its thread count.
 
     The best of several repetitions counts: neighbours can only slow a machine down.
@@ -60,24 +60,24 @@ def measure_peaks(threads: int, device: str = "cpu") -> Peaks:
         return Peaks(flops=flops, bandwidth=_triad_bandwidth(device), device=device.partition(":")[0])
 
 
-def cached_peaks(class_id: str, threads: int) -> Peaks | None:
-    """Peaks measured before for this class and thread count; None if there are none (or the file is broken)."""
+def cached_peaks(class_id: str, threads: int, device: str) -> Peaks | None:
+    """Peaks measured before for this class, thread count and device; None if there are none (or the file is broken)."""
     try:
-        return Peaks.model_validate_json(_file(class_id, threads).read_bytes())
+        return Peaks.model_validate_json(_file(class_id, threads, device).read_bytes())
     except (OSError, ValidationError):
         return None
 
 
 def store_peaks(class_id: str, threads: int, peaks: Peaks) -> None:
     """Keep peaks for this class and thread count. A peak seen before and not reached now stays: it was possible."""
-    known = cached_peaks(class_id, threads)
-    if known is not None and known.device == peaks.device:
+    known = cached_peaks(class_id, threads, peaks.device)
+    if known is not None:
         flops = {
             name: max(known.flops.get(name, 0.0), peaks.flops.get(name, 0.0))
             for name in known.flops.keys() | peaks.flops.keys()
         }
         peaks = Peaks(flops=flops, bandwidth=max(known.bandwidth, peaks.bandwidth), device=peaks.device)
-    file = _file(class_id, threads)
+    file = _file(class_id, threads, peaks.device)
     temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
         temporary.write_text(peaks.model_dump_json(indent=2))
@@ -86,14 +86,14 @@ def store_peaks(class_id: str, threads: int, peaks: Peaks) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _file(class_id: str, threads: int) -> Path:
-    return cache_folder("peaks") / f"{class_id}-{threads}.json"
+def _file(class_id: str, threads: int, device: str) -> Path:
+    return cache_folder("peaks") / f"{class_id}-{device.partition(':')[0]}-{threads}.json"
 
 
 def _gemm_flops(dtype: torch.dtype, device: str) -> float:
     """FLOP/s of the best of some products of square matrices, 2n³ each, laid out as in a linear layer (x · Wᵀ).
 
-    n doubles as long as the next product fits well into the time. Without native bf16 the layout alone is a factor of ten.
+    n doubles as long as the next product fits well into the time. (Without native bf16 the layout is a factor of ten.)
     """
     import torch
 
@@ -134,7 +134,7 @@ def _fastest(call: Callable[[], object], device: str, repeats: int) -> float:
     """Seconds of the fastest of `repeats` calls after one that warms up, each waited for."""
     import torch
 
-    wait = torch.cuda.synchronize if device.startswith("cuda") else lambda: None
+    wait: Callable[[], object] = torch.cuda.synchronize if device.startswith("cuda") else lambda: None
     best = float("inf")
     for attempt in range(repeats + 1):
         start = time.perf_counter_ns()

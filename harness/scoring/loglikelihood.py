@@ -93,7 +93,7 @@ def _negative_log_softmax(logits: Tensor, targets: Tensor) -> Tensor:
 
     rows = max(1, LOGITS_PER_SOFTMAX // logits.shape[-1])
     parts = [
-        torch.nn.functional.cross_entropy(some.float(), target, reduction="none")
-        for some, target in zip(logits.split(rows), targets.split(rows), strict=True)
+        torch.nn.functional.cross_entropy(logits[i : i + rows].float(), targets[i : i + rows], reduction="none")
+        for i in range(0, len(targets), rows)
     ]
     return torch.cat(parts)

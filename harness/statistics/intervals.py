@@ -68,8 +68,8 @@ def geometric_mean(values: ArrayLike, confidence: float = 0.95) -> Interval:
 def median(values: ArrayLike, confidence: float = 0.95) -> Interval:
     """Sample median with its distribution-free order-statistic interval.
 
-    The interval (x_(k), x_(n+1-k)), with the largest k for which P(Binomial(n, 1/2) < k) ≤ (1 - confidence)/2, covers the
-    median at least `confidence` of the time whatever the distribution (David & Nagaraja, Order Statistics, 3rd
+    The interval (x_(k), x_(n+1-k)), with the largest k for which P(Binomial(n, 1/2) < k) ≤ (1 - confidence)/2, covers
+    the median at least `confidence` of the time whatever the distribution (David & Nagaraja, Order Statistics, 3rd
     ed., section 7.1). At 95 % it needs n ≥ 6; fewer values give no interval. ValueError if there are none.
     """
     from scipy.stats import binom

@@ -45,7 +45,9 @@ def test_addmm_keeps_its_factors() -> None:
     ("rows", "dtype", "active"),
     [(FEW_ROWS - 1, torch.bfloat16, True), (64, torch.float32, True), (64, torch.bfloat16, False)],
 )
-def test_everything_else_is_left_alone(rows: int, dtype: torch.dtype, active: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_else_is_left_alone(
+    rows: int, dtype: torch.dtype, active: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def unexpected(*args: object, **kwargs: object) -> None:
         raise AssertionError("upcast where it should not be")
 

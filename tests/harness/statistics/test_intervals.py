@@ -99,7 +99,7 @@ def test_geometric_mean_refuses_what_has_no_logarithm() -> None:
 
 @pytest.mark.parametrize(("n", "k"), [(6, 1), (8, 1), (9, 2), (10, 2), (12, 3), (15, 4), (20, 6), (30, 10)])
 def test_median_ranks_are_the_published_ones(n: int, k: int) -> None:
-    """Ranks of the 95 % interval, Conover, Practical Nonparametric Statistics, 3rd ed., table A3 (binomial, p = 1/2)."""
+    """Ranks of the 95 % interval: Conover, Practical Nonparametric Statistics, 3rd ed., table A3 (p = 1/2)."""
     found = median(np.arange(1, n + 1))
     assert (found.low, found.high) == (k, n + 1 - k)
 

@@ -1,0 +1,120 @@
+"""Memory of a model: exact counts, and peaks that a known allocation must move by what it is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from harness.errors import Unsupported
+from harness.measures.measure import Facts
+from harness.measures.memory import MEMORY, MemorySettings, collect, summarise
+from harness.models.contract import ModelSource
+from harness.models.open import open_model
+from harness.results.record import Measurement
+
+MB = 2**20
+
+WORKER = """
+import json, sys
+import torch
+from harness.measures.memory import MemorySettings, collect
+from harness.models.contract import ModelSource
+from harness.models.open import open_model, prepare
+prepare("transformers")
+folder, load_extra, run_extra = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+
+class Heavy:
+    # holds and frees known buffers while it loads and while it runs
+    def __init__(self):
+        self.model = open_model(ModelSource("m", "transformers", folder, "d"))
+        torch.ones(load_extra, dtype=torch.uint8)
+        self.identity, self.new_cache = self.model.identity, self.model.new_cache
+    def forward(self, *args, **kwargs):
+        torch.ones(run_extra, dtype=torch.uint8)
+        return self.model.forward(*args, **kwargs)
+
+print(json.dumps(collect(Heavy, MemorySettings(context=48, batch=3))))
+"""
+
+
+def launch(folder: Path, load_extra: int, run_extra: int) -> dict[str, Any]:
+    arguments = [sys.executable, "-c", WORKER, str(folder), str(load_extra), str(run_extra)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    [row] = json.loads(done.stdout)
+    found: dict[str, Any] = row
+    return found
+
+
+@pytest.fixture(scope="module")
+def facts(llama_folder: Path) -> Facts:
+    return Facts(open_model(ModelSource("m", "transformers", str(llama_folder), "d")).identity)
+
+
+def by_name(rows: list[dict[str, Any]], facts: Facts) -> dict[str, Measurement]:
+    return {m.metric.name: m for m in summarise(pd.DataFrame(rows), MemorySettings(context=48, batch=3), facts)}
+
+
+def test_known_allocations_are_seen_where_they_happen(llama_folder: Path, facts: Facts) -> None:
+    """A tiny model takes nearly nothing above the baseline; 200 MB that come and go move the right peak by 200 MB."""
+    row = launch(llama_folder, load_extra=200 * MB, run_extra=80 * MB)
+    if row["meter"] != "VmHWM":
+        pytest.skip(f"this system has only {row['meter']}")
+    found = {name: m.value for name, m in by_name([row], facts).items()}
+    assert found["load_peak"] == pytest.approx(200 * MB, abs=8 * MB)
+    assert found["working_memory"] == pytest.approx(80 * MB, abs=8 * MB)
+    assert found["peak_memory"] == found["load_peak"]
+    assert row["loaded_bytes"] < 8 * MB, "what loading freed is not held"
+
+
+def test_exact_counts(llama_folder: Path, facts: Facts) -> None:
+    [row] = collect(
+        lambda: open_model(ModelSource("m", "transformers", str(llama_folder), "d")),
+        MemorySettings(context=48, batch=3),
+    )
+    found = by_name([row], facts)
+    assert found["weight_bytes"].value == facts.identity.weight_bytes
+    # 2 layers, keys and values, 2 heads of 8, fp32
+    assert found["kv_cache_bytes"].value == 2 * 2 * 2 * 8 * 4 * 48 * 3
+    assert found["kv_cache_bytes"].interval == "exact"
+    assert set(found) == {metric.name for metric in MEMORY.metrics}
+    assert all(metric.definition and metric.unit == "bytes" for metric in MEMORY.metrics)
+
+
+def test_the_cache_ends_up_holding_the_context(llama_folder: Path) -> None:
+    model = open_model(ModelSource("m", "transformers", str(llama_folder), "d"))
+    caches: list[Any] = []
+
+    class Spy:
+        identity, forward = model.identity, staticmethod(model.forward)
+
+        def new_cache(self, batch: int, length: int) -> Any:
+            caches.append(model.new_cache(batch, length))
+            return caches[-1]
+
+    collect(lambda: Spy(), MemorySettings(context=64, batch=2))  # type: ignore[arg-type, return-value]
+    assert caches[0].get_seq_length() == 64
+    assert caches[0].layers[0].keys.shape[0] == 2
+
+
+def test_a_context_that_does_not_fit_is_unsupported(llama_folder: Path) -> None:
+    with pytest.raises(Unsupported, match="65 tokens do not fit in this model's context of 64"):
+        collect(
+            lambda: open_model(ModelSource("m", "transformers", str(llama_folder), "d")), MemorySettings(context=65)
+        )
+
+
+def test_several_launches_give_their_median_and_range(facts: Facts) -> None:
+    rows = [
+        {"load_peak_bytes": load, "run_peak_bytes": 50, "loaded_bytes": 20, "weight_bytes": 7, "kv_cache_bytes": 5}
+        for load in (90, 100, 40)
+    ]
+    found = by_name(rows, facts)
+    peak = found["peak_memory"]
+    assert (peak.value, peak.low, peak.high, peak.n) == (90, 50, 100, 3)
+    assert found["working_memory"].value == 25

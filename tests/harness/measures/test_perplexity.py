@@ -1,0 +1,204 @@
+"""Perplexity from documents to measurements: against transformers' own loss, by hand, and where it must refuse."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.errors import Unsupported
+from harness.measures import perplexity
+from harness.measures.measure import Facts
+from harness.measures.perplexity import (
+    PERPLEXITY,
+    PerplexitySettings,
+    chosen_documents,
+    collect,
+    cut,
+    summarise,
+)
+from harness.models.contract import LanguageModel, ModelSource
+from harness.models.open import open_model
+from harness.results.record import Measurement
+
+DOCUMENTS = [
+    "The cat sat on the mat, and the dog sat on the cat. " * 6,
+    "",
+    "Ünïcödé: «naïve café», 東京, 🙂.",
+    "a",
+    "def add(a, b):\n    return a + b\n",
+]
+
+
+@pytest.fixture(scope="module")
+def model(llama_folder: Path) -> LanguageModel:
+    return open_model(ModelSource("m", "transformers", str(llama_folder), "d"))
+
+
+@pytest.fixture(autouse=True)
+def text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(perplexity, "_read", lambda spec: DOCUMENTS)
+
+
+def settings(**given: Any) -> PerplexitySettings:
+    return PerplexitySettings(text="fixture", **given)
+
+
+def by_name(rows: list[dict[str, Any]], chosen: PerplexitySettings, model: LanguageModel) -> dict[str, Measurement]:
+    return {m.metric.name: m for m in summarise(pd.DataFrame(rows), chosen, Facts(model.identity))}
+
+
+def test_same_as_transformers_on_whole_documents(model: LanguageModel, llama_folder: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    theirs = AutoModelForCausalLM.from_pretrained(llama_folder, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(llama_folder)
+    nll, tokens = 0.0, 0
+    for document in DOCUMENTS:
+        ids = tokenizer(document[:50], return_tensors="pt").input_ids.long()
+        if ids.shape[1] > 1:
+            with torch.no_grad():
+                nll += float(theirs(ids, labels=ids).loss) * (ids.shape[1] - 1)
+            tokens += ids.shape[1] - 1
+    chosen = settings(document_bytes=50)
+    found = by_name(collect(lambda: model, chosen), chosen, model)
+    assert found["tokens_scored"].value == tokens
+    assert found["perplexity"].value == pytest.approx(math.exp(nll / tokens), rel=1e-5)
+    assert found["loss"].value == pytest.approx(nll / tokens, rel=1e-5)
+
+
+@pytest.mark.parametrize("bos", ["auto", "add"])
+def test_bytes_are_those_of_the_scored_text(model: LanguageModel, bos: Any) -> None:
+    chosen = settings(window=16, bos=bos)
+    rows = collect(lambda: model, chosen)
+    for row, document in zip(rows, DOCUMENTS, strict=True):
+        ids = model.tokenizer.encode(document)
+        first = 0 if bos == "add" or not ids else model.tokenizer.token_bytes(ids[:1])[0]
+        scored = len(ids) - (bos == "auto" and bool(ids))
+        assert row["tokens"] == scored
+        assert row["bytes"] == (len(document.encode()) - first if scored else 0)
+    bits = sum(row["nll"] for row in rows) / math.log(2) / sum(row["bytes"] for row in rows)
+    assert by_name(rows, chosen, model)["bits_per_byte"].value == pytest.approx(bits)
+
+
+def test_known_bad_characters_are_not_bytes(model: LanguageModel) -> None:
+    """Counting characters would flatter text beyond ASCII."""
+    row = collect(lambda: model, settings(bos="add"))[2]
+    assert row["bytes"] == len(DOCUMENTS[2].encode()) > len(DOCUMENTS[2])
+
+
+def test_an_empty_document_scores_nothing_and_harms_nothing(model: LanguageModel) -> None:
+    chosen = settings()
+    rows = collect(lambda: model, chosen)
+    assert (rows[1]["tokens"], rows[1]["nll"], rows[1]["bytes"]) == (0, 0.0, 0)
+    found = by_name(rows, chosen, model)["loss"]
+    assert found == by_name([rows[0], *rows[2:]], chosen, model)["loss"]
+    assert (found.n, found.n_unit) == (3, "documents"), "the empty and the one-token document are no clusters"
+
+
+def test_text_that_is_all_empty_is_an_error(model: LanguageModel) -> None:
+    rows = [row for row in collect(lambda: model, settings()) if row["tokens"] == 0]
+    with pytest.raises(ValueError, match="no document of fixture has a token to score"):
+        summarise(pd.DataFrame(rows), settings(), Facts(model.identity))
+
+
+def test_interval_by_hand(model: LanguageModel) -> None:
+    # as in tests of ratio_of_sums: R = 2, half-width 4.302653 · sqrt(3)/6
+    rows = pd.DataFrame({"nll": [2.0, 3.0, 7.0], "tokens": [1, 2, 3], "bytes": [4, 8, 12]})
+    found = {m.metric.name: m for m in summarise(rows, settings(), Facts(model.identity))}
+    half = 4.302653 * math.sqrt(3) / 6
+    assert found["loss"].high == pytest.approx(2 + half)
+    assert found["perplexity"].value == pytest.approx(math.exp(2))
+    assert found["perplexity"].low == pytest.approx(math.exp(2 - half))
+    assert found["bits_per_byte"].high == pytest.approx((2 + half) / 4 / math.log(2))
+    assert found["perplexity"].interval == "t over documents (ratio estimator)"
+
+
+def test_one_document_falls_back_to_its_windows_and_says_so(model: LanguageModel) -> None:
+    chosen = settings(window=16, stride=8, documents=1)
+    found = by_name(collect(lambda: model, chosen), chosen, model)
+    loss, bits = found["loss"], found["bits_per_byte"]
+    assert loss.n_unit == "windows"
+    assert loss.n > 3
+    assert "takes them as independent" in loss.interval
+    assert loss.low is not None and bits.low is not None
+    assert bits.low / bits.value == pytest.approx(loss.low / loss.value)
+
+
+def test_one_window_of_one_document_has_no_interval(model: LanguageModel) -> None:
+    chosen = settings(documents=1, document_bytes=40)
+    found = by_name(collect(lambda: model, chosen), chosen, model)["perplexity"]
+    assert (found.low, found.high) == (None, None)
+    assert found.interval.startswith("none")
+
+
+def test_more_context_is_what_the_stride_buys(model: LanguageModel) -> None:
+    """Both score each token once; only the context differs."""
+    wide, narrow = (by_name(collect(lambda: model, s), s, model) for s in (settings(), settings(window=4, stride=3)))
+    assert wide["tokens_scored"] == narrow["tokens_scored"]
+    assert wide["loss"].value != narrow["loss"].value
+
+
+def test_defaults_are_the_context_and_half_of_it(model: LanguageModel) -> None:
+    assert perplexity._window_and_stride(settings(), 64) == (64, 32)
+    assert perplexity._window_and_stride(settings(window=3), 64) == (3, 1)
+
+
+def test_what_does_not_fit_is_unsupported(model: LanguageModel) -> None:
+    with pytest.raises(Unsupported, match="window of 65 tokens"):
+        collect(lambda: model, settings(window=65))
+    with pytest.raises(ValueError, match="stride 16 must lie between 1 and window - 1 = 15"):
+        collect(lambda: model, settings(window=16, stride=16))
+
+
+def test_not_a_number_is_an_error_not_a_perplexity(model: LanguageModel) -> None:
+    class Broken:
+        identity, tokenizer = model.identity, model.tokenizer
+
+        def forward(self, tokens: Any, **kwargs: Any) -> Any:
+            return model.forward(tokens, **kwargs) * math.nan
+
+    with pytest.raises(FloatingPointError, match="document 0 of fixture"):
+        collect(lambda: Broken(), settings())  # type: ignore[arg-type, return-value]
+
+
+def test_a_hopeless_model_has_infinite_perplexity_not_a_crash(model: LanguageModel) -> None:
+    rows = pd.DataFrame({"nll": [9e3, 8e3], "tokens": [1, 1], "bytes": [1, 1]})
+    assert summarise(rows, settings(), Facts(model.identity))[0].value == math.inf
+
+
+@pytest.mark.parametrize(
+    ("texts", "count", "indexes"), [(10, 5, [0, 2, 4, 6, 8]), (7, 3, [0, 2, 4]), (3, 9, [0, 1, 2])]
+)
+def test_documents_are_evenly_spaced(texts: int, count: int, indexes: list[int]) -> None:
+    assert [i for i, _ in chosen_documents([str(i) for i in range(texts)], count)] == indexes
+
+
+@given(st.text(), st.integers(1, 40))
+def test_cut_is_the_longest_beginning_that_fits(text: str, size: int) -> None:
+    found = cut(text, size)
+    assert text.startswith(found)
+    assert len(found.encode()) <= size
+    assert found == text or len(text[: len(found) + 1].encode()) > size
+
+
+def test_samples_survive_parquet(model: LanguageModel, tmp_path: Path) -> None:
+    chosen = settings(window=16, documents=1)
+    rows = pd.DataFrame(collect(lambda: model, chosen))
+    rows.to_parquet(tmp_path / "samples.parquet")
+    again = pd.read_parquet(tmp_path / "samples.parquet")
+    assert summarise(again, chosen, Facts(model.identity)) == summarise(rows, chosen, Facts(model.identity))
+
+
+def test_the_measure_declares_what_it_gives(model: LanguageModel) -> None:
+    chosen = settings()
+    assert set(by_name(collect(lambda: model, chosen), chosen, model)) == {m.name for m in PERPLEXITY.metrics}
+    assert PERPLEXITY.texts(chosen) == ("fixture",)
+    assert np.isfinite([row["nll"] for row in collect(lambda: model, chosen)]).all()

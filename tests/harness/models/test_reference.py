@@ -1,0 +1,86 @@
+"""The reference adapter: the same model as in reference_impl, counted the same by both ways of counting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from harness.errors import UserError
+from harness.models.contract import PRECISIONS, ModelSource, Precision
+from harness.models.open import KINDS, is_prepared, open_model, prepare, rehearse
+from harness.models.reference import as_language_model
+from reference_impl.model.config import GPTConfig
+from reference_impl.model.counting import count_parameters
+from reference_impl.model.gpt import GPT
+from reference_impl.text.tokenizer import ByteBPE
+from reference_impl.training.checkpoint import save_checkpoint
+
+CONFIG = GPTConfig(vocabulary=330, context=40, layers=2, heads=4, width=32)
+TOKENS = torch.tensor([[5, 17, 301, 44, 8, 99, 23, 150], [7, 7, 12, 250, 3, 60, 61, 62]])
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer_file: Path) -> Path:
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
+    model = GPT(CONFIG)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    save_checkpoint(folder, model, ByteBPE.load(tiny_tokenizer_file))
+    return folder
+
+
+def source(folder: Path, precision: Precision = "fp32") -> ModelSource:
+    return ModelSource("m", "reference", str(folder), "digest", precision=precision)
+
+
+@pytest.mark.parametrize("tie_head", [True, False])
+def test_counted_from_modules_and_from_the_config(tie_head: bool, tiny_tokenizer_file: Path) -> None:
+    config = GPTConfig(vocabulary=330, context=40, layers=2, heads=4, width=32, tie_head=tie_head)
+    identity = as_language_model(GPT(config), ByteBPE.load(tiny_tokenizer_file), source(Path("x"))).identity
+    expected = count_parameters(config)
+    assert identity.parameters == expected.total
+    assert identity.parameters_non_embedding == expected.non_embedding
+    assert identity.parameters_matmul == expected.matmul
+    assert identity.parameters_head == expected.head
+    assert identity.weight_bytes == 4 * expected.total
+    looked_up = 40 * 32 + (0 if tie_head else 330 * 32)
+    assert identity.weight_bytes_read == 4 * (expected.total - looked_up)
+    assert identity.kv_bytes_per_token == 2 * 2 * 32 * 4
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_every_precision(checkpoint: Path, precision: Precision) -> None:
+    full, model = open_model(source(checkpoint)), open_model(source(checkpoint, precision))
+    logits, expected = model.forward(TOKENS).float(), full.forward(TOKENS)
+    error = (logits - expected).std() / expected.std()
+    assert error <= {"fp32": 0, "bf16": 0.03, "fp16": 0.01, "int8": 0.06, "int4": 0.4}[precision]
+    cache = model.new_cache(2, 8)
+    model.forward(TOKENS[:, :6], cache=cache)
+    last = model.forward(TOKENS[:, 6:], cache=cache, logits_at=torch.tensor([1]))[:, 0].float()
+    tolerance = 1e-5 if precision == "fp32" else 0.05
+    torch.testing.assert_close(last, logits[:, -1], atol=tolerance, rtol=tolerance)
+    assert cache.bytes == model.identity.kv_bytes_per_token * 8 * 2
+
+
+def test_damage_is_a_user_error(checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such folder"):
+        open_model(source(tmp_path / "nothing"))
+    import shutil
+
+    folder = Path(shutil.copytree(checkpoint, tmp_path / "copy"))
+    (folder / "model.safetensors").write_bytes(b"")
+    with pytest.raises(UserError, match=r"model\.safetensors.*should have"):
+        open_model(source(folder))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_throwaway_model_opens(kind: str) -> None:
+    prepare(kind)  # type: ignore[arg-type]
+    assert is_prepared(kind)  # type: ignore[arg-type]
+    state = torch.get_rng_state()
+    model = rehearse(kind)  # type: ignore[arg-type]
+    assert model.identity.vocabulary == model.tokenizer.size == 257
+    assert torch.equal(torch.get_rng_state(), state), "it draws nothing from the caller's generator"
