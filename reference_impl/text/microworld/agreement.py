@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from reference_impl.text.microworld.draw import Draw
 from reference_impl.text.microworld.lexicon import plural
-from reference_impl.text.microworld.question import Question
+from reference_impl.text.microworld.question import Question, collected
 
 
 @dataclass(frozen=True)
@@ -95,12 +95,12 @@ def paragraph(draw: Draw) -> str:
     return " ".join(parts)
 
 
+def _question(draw: Draw, distractors: int) -> Question:
+    prompt, right, wrong = _sentence(draw, distractors)
+    choices = tuple(draw.sample((right, wrong), 2))
+    return Question("agreement", prompt, right, right, choices, level=1 + distractors)
+
+
 def questions(draw: Draw, count: int) -> list[Question]:
     """`count` pairs of right and wrong verb; the level is 1 + the number of nouns in between (0 to 3)."""
-    asked: dict[str, Question] = {}
-    while len(asked) < count:
-        distractors = len(asked) % 4
-        prompt, right, wrong = draw.planned(lambda draw, n=distractors: _sentence(draw, n))  # type: ignore[misc]
-        choices = tuple(draw.sample((right, wrong), 2))
-        asked.setdefault(prompt, Question("agreement", prompt, right, right, choices, level=1 + distractors))
-    return list(asked.values())
+    return collected(draw, count, lambda draw, index: _question(draw, index % 4))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from reference_impl.text.microworld.draw import Draw
 from reference_impl.text.microworld.lexicon import FRUIT_COLOURS, PLURALS
-from reference_impl.text.microworld.question import Question
+from reference_impl.text.microworld.question import Question, collected
 
 _WORDS = (*tuple(PLURALS)[:24], *tuple(FRUIT_COLOURS)[:16])
 
@@ -146,8 +146,4 @@ def _question(draw: Draw, level: int) -> Question:
 
 def questions(draw: Draw, count: int) -> list[Question]:
     """`count` sessions whose last output is to be written; level 1 one operation, 2 a condition or list, 3 a loop."""
-    asked: dict[str, Question] = {}
-    while len(asked) < count:
-        question = draw.planned(lambda draw: _question(draw, 1 + len(asked) % 3))
-        asked.setdefault(question.prompt, question)
-    return list(asked.values())
+    return collected(draw, count, lambda draw, index: _question(draw, 1 + index % 3))

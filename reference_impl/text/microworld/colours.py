@@ -1,10 +1,8 @@
 """Colours of fruit and of other things: said outright, compared, listed and asked."""
 
-from dataclasses import dataclass
-
 from reference_impl.text.microworld.draw import Draw
 from reference_impl.text.microworld.lexicon import COLOURS, FRUIT_COLOURS, THING_COLOURS, plural, with_article
-from reference_impl.text.microworld.question import Question
+from reference_impl.text.microworld.question import Question, collected
 
 OPENERS = (
     "", "", "", "as everyone can see, ", "look: ", "in the market, ", "the painter knows that ", "of course, ",
@@ -48,21 +46,15 @@ _FRUITS = tuple(FRUIT_COLOURS)
 _THINGS = tuple(THING_COLOURS)
 
 
-@dataclass(frozen=True)
-class _Forms:
-    """A fruit's forms by slot."""
-
-    n: str
-
-    def slots(self) -> dict[str, str]:
-        return {"n": self.n, "ns": plural(self.n), "a_n": with_article(self.n), "c": FRUIT_COLOURS[self.n]}
+def _slots(fruit: str) -> dict[str, str]:
+    return {"n": fruit, "ns": plural(fruit), "a_n": with_article(fruit), "c": FRUIT_COLOURS[fruit]}
 
 
 def _single(draw: Draw) -> str:
     if draw.chance(0.3):
         name = draw.skewed(_THINGS)
         return draw.say(_THING, _THING_OPENERS, n=name, c=THING_COLOURS[name])
-    return draw.say(_FRUIT, OPENERS, **_Forms(draw.skewed(_FRUITS)).slots())
+    return draw.say(_FRUIT, OPENERS, **_slots(draw.skewed(_FRUITS)))
 
 
 def _two(draw: Draw) -> str:
@@ -70,7 +62,7 @@ def _two(draw: Draw) -> str:
     while m == n:
         m = draw.skewed(_FRUITS)
     same = FRUIT_COLOURS[n] == FRUIT_COLOURS[m]
-    slots = _Forms(n).slots() | {"m": m, "ms": plural(m), "a_m": with_article(m), "d": FRUIT_COLOURS[m]}
+    slots = _slots(n) | {"m": m, "ms": plural(m), "a_m": with_article(m), "d": FRUIT_COLOURS[m]}
     return draw.say(_SAME if same else _OTHER, _THING_OPENERS, **slots)
 
 
@@ -102,7 +94,7 @@ def _question(draw: Draw) -> Question:
         colour = THING_COLOURS[name]
         text = draw.say(_THING_ASKED, _THING_OPENERS, n=name, c=colour)
     else:
-        slots = _Forms(draw.pick(_FRUITS)).slots()
+        slots = _slots(draw.pick(_FRUITS))
         colour = slots["c"]
         text = draw.say(_ASKED, OPENERS, **slots)
     choices = [*draw.sample([other for other in COLOURS if other != colour], 3), colour]
@@ -117,8 +109,4 @@ def _question(draw: Draw) -> Question:
 
 def questions(draw: Draw, count: int) -> list[Question]:
     """`count` things whose colour is asked, four choices each."""
-    asked: dict[str, Question] = {}
-    while len(asked) < count:
-        question = draw.planned(_question)
-        asked.setdefault(question.prompt, question)
-    return list(asked.values())
+    return collected(draw, count, lambda draw, _: _question(draw))

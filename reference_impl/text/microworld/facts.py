@@ -6,7 +6,7 @@ split. So the test split asks what the train split said, in words that it was ne
 
 from reference_impl.text.microworld.draw import Draw
 from reference_impl.text.microworld.lexicon import is_female, with_article
-from reference_impl.text.microworld.question import Question
+from reference_impl.text.microworld.question import Question, collected
 from reference_impl.text.microworld.world import TRADES, Entity, world
 
 OPENERS = (
@@ -194,8 +194,4 @@ def _question(draw: Draw) -> Question:
 
 def questions(draw: Draw, count: int) -> list[Question]:
     """`count` facts to complete, four choices each; level 1 asks for the most famous third, 3 the least."""
-    asked: dict[str, Question] = {}
-    while len(asked) < count:
-        question = draw.planned(_question)
-        asked.setdefault(question.prompt, question)
-    return list(asked.values())
+    return collected(draw, count, lambda draw, _: _question(draw))

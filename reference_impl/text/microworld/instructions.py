@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from reference_impl.text.microworld.draw import Draw
 from reference_impl.text.microworld.lexicon import COLOURS, FRUIT_COLOURS, NAMES, OPPOSITES, PLURALS, SOUNDS, YOUNG
-from reference_impl.text.microworld.question import Preference, Question
+from reference_impl.text.microworld.question import Preference, Question, collected
 from reference_impl.text.microworld.world import world
 
 _POLITE = ("", "", "please: ", "could you help me: ", "hello, ", "one question: ", "I wonder, ", "dear assistant, ")
@@ -207,11 +207,7 @@ def paragraph(draw: Draw) -> str:
 
 def preferences(draw: Draw, count: int) -> list[Preference]:
     """`count` instructions with different prompts, each with a good and a bad answer."""
-    made: dict[str, Preference] = {}
-    while len(made) < count:
-        pair = draw.planned(_preference)
-        made.setdefault(pair.prompt, pair)
-    return list(made.values())
+    return collected(draw, count, lambda draw, _: _preference(draw))
 
 
 def questions(draw: Draw, count: int) -> list[Question]:

@@ -6,7 +6,7 @@ two or three relations are told, and what follows from them is the last sentence
 
 from reference_impl.text.microworld.draw import Draw
 from reference_impl.text.microworld.lexicon import MEN, WOMEN, YOUNG, is_female, with_article
-from reference_impl.text.microworld.question import Question
+from reference_impl.text.microworld.question import Question, collected
 
 MALE_FEMALE: dict[str, str] = {
     "king": "queen", "man": "woman", "prince": "princess", "father": "mother", "son": "daughter",
@@ -183,17 +183,9 @@ def _family_question(draw: Draw, hops: int) -> Question:
 
 def analogy_questions(draw: Draw, count: int) -> list[Question]:
     """`count` analogies whose last word is asked; the wrong choices include the words of the prompt."""
-    asked: dict[str, Question] = {}
-    while len(asked) < count:
-        question = draw.planned(_analogy_question)
-        asked.setdefault(question.prompt, question)
-    return list(asked.values())
+    return collected(draw, count, lambda draw, _: _analogy_question(draw))
 
 
 def questions(draw: Draw, count: int) -> list[Question]:
     """`count` families; the level is the number of relations told (1: turn one round, 2 and 3: compose)."""
-    asked: dict[str, Question] = {}
-    while len(asked) < count:
-        question = draw.planned(lambda draw: _family_question(draw, 1 + len(asked) % 3))
-        asked.setdefault(question.prompt, question)
-    return list(asked.values())
+    return collected(draw, count, lambda draw, index: _family_question(draw, 1 + index % 3))

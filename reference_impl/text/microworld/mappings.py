@@ -18,7 +18,7 @@ from reference_impl.text.microworld.lexicon import (
     SOUNDS,
     YOUNG,
 )
-from reference_impl.text.microworld.question import Question
+from reference_impl.text.microworld.question import Question, collected
 from reference_impl.text.microworld.world import world
 
 _CONSONANTS, _VOWELS = "bdfgklmnprstvz", "aeiou"
@@ -59,7 +59,7 @@ def _letters(draw: Draw) -> Callable[[], tuple[str, str]]:
     return pair
 
 
-def _before(draw: Draw) -> Callable[[], tuple[str, str]]:
+def _numbers(draw: Draw) -> Callable[[], tuple[str, str]]:
     kind = draw.below(2)
 
     def pair() -> tuple[str, str]:
@@ -69,7 +69,7 @@ def _before(draw: Draw) -> Callable[[], tuple[str, str]]:
     return pair
 
 
-_RULES = (_add, _add, _letters, _before)
+_RULES = (_add, _add, _letters, _numbers)
 
 
 def _block(pairs: list[tuple[str, str]]) -> str:
@@ -148,8 +148,4 @@ def _question(draw: Draw, level: int) -> Question:
 
 def questions(draw: Draw, count: int) -> list[Question]:
     """`count` lists whose last pair is asked, levels 1 to 3 in turn; the wrong choices come from the list."""
-    asked: dict[str, Question] = {}
-    while len(asked) < count:
-        question = draw.planned(lambda draw: _question(draw, 1 + len(asked) % 3))
-        asked.setdefault(question.prompt, question)
-    return list(asked.values())
+    return collected(draw, count, lambda draw, index: _question(draw, 1 + index % 3))

@@ -8,7 +8,7 @@ kind of adjective has the other answer, so position gives nothing away.
 from dataclasses import dataclass
 
 from reference_impl.text.microworld.draw import Draw
-from reference_impl.text.microworld.question import Question
+from reference_impl.text.microworld.question import Question, collected
 
 
 @dataclass(frozen=True)
@@ -148,8 +148,4 @@ def _question(draw: Draw) -> Question:
 
 def questions(draw: Draw, count: int) -> list[Question]:
     """`count` sentences and the noun that their pronoun means, two choices each."""
-    asked: dict[str, Question] = {}
-    while len(asked) < count:
-        question = draw.planned(_question)
-        asked.setdefault(question.prompt, question)
-    return list(asked.values())
+    return collected(draw, count, lambda draw, _: _question(draw))

@@ -1,7 +1,10 @@
 """One question of an evaluation set, by choice among continuations or by free generation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
+
+from reference_impl.text.microworld.draw import Draw
 
 Reasoning = Literal["direct", "steps"]
 
@@ -61,3 +64,27 @@ class Preference:
     chosen: str
     rejected: str
     fault: str
+
+
+Asked = TypeVar("Asked", Question, Preference)
+
+
+def collected(draw: Draw, count: int, make: Callable[[Draw, int], Asked]) -> list[Asked]:
+    """`count` questions or preferences with different prompts; `make` is told how many there are already.
+
+    Raises ValueError when a thousand in a row had all been asked before.
+    """
+    asked: dict[str, Asked] = {}
+    repeated = 0
+
+    def another(draw: Draw) -> Asked:
+        return make(draw, len(asked))
+
+    while len(asked) < count:
+        before = len(asked)
+        one = draw.planned(another)
+        asked.setdefault(one.prompt, one)
+        repeated = 0 if len(asked) > before else repeated + 1
+        if repeated == 1000:
+            raise ValueError(f"there are hardly more than {before} different prompts here, {count} were wanted")
+    return list(asked.values())

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from reference_impl.text.microworld.draw import Draw
 from reference_impl.text.microworld.lexicon import NAMES
-from reference_impl.text.microworld.question import Question
+from reference_impl.text.microworld.question import Question, collected
 
 PLACES = "kitchen garden cellar attic hall barn library tower stable workshop bakery school chapel mill".split()
 THINGS = "lamp key basket letter rope hammer ball book lantern bucket cloak map drum kettle ladder parcel".split()
@@ -174,7 +174,7 @@ def _story(draw: Draw, errands: int) -> tuple[str, _Scene, list[str]]:
 
 
 def _told(draw: Draw) -> str:
-    story, scene, things = _story(draw, draw.between(1, 3))
+    story, scene, things = _story(draw, draw.pick((1, 1, 1, 2, 2, 3)))
     endings = [_ending(draw, scene, thing)[0] for thing in things]
     return " ".join([story, *draw.sample(endings, len(endings))])
 
@@ -206,8 +206,4 @@ def _question(draw: Draw, errands: int) -> Question:
 
 def questions(draw: Draw, count: int) -> list[Question]:
     """`count` stories whose last word (who has it, or where it is) is asked; the level is the number of errands."""
-    asked: dict[str, Question] = {}
-    while len(asked) < count:
-        question = draw.planned(lambda draw: _question(draw, 1 + len(asked) % 3))
-        asked.setdefault(question.prompt, question)
-    return list(asked.values())
+    return collected(draw, count, lambda draw, index: _question(draw, 1 + index % 3))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from reference_impl.text.microworld.draw import Draw
 from reference_impl.text.microworld.lexicon import NAMES, is_female
-from reference_impl.text.microworld.question import Question, Reasoning
+from reference_impl.text.microworld.question import Question, Reasoning, collected
 
 STEPS = (1, 2, 3, 4)
 _THINGS = (
@@ -132,10 +132,5 @@ def _question(draw: Draw, steps: int, reasoning: Reasoning) -> Question:
 
 def questions(draw: Draw, count: int) -> list[Question]:
     """`count` problems to answer freely: levels 1 to 4 steps, each directly and with the steps."""
-    asked: dict[str, Question] = {}
-    while len(asked) < count:
-        place = len(asked)
-        reasoning: Reasoning = "steps" if place % 2 else "direct"
-        question = draw.planned(lambda draw, p=place, r=reasoning: _question(draw, 1 + p // 2 % 4, r))  # type: ignore[misc]
-        asked.setdefault(question.prompt, question)
-    return list(asked.values())
+    reasonings: tuple[Reasoning, Reasoning] = ("direct", "steps")
+    return collected(draw, count, lambda draw, index: _question(draw, 1 + index // 2 % 4, reasonings[index % 2]))
