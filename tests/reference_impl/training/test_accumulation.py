@@ -63,7 +63,7 @@ def split(batch: Batch, parts: int) -> list[Batch]:
     return list(zip(batch[0].chunk(parts), batch[1].chunk(parts), strict=True))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(st.integers(0, 8), min_size=4, max_size=4).filter(any), st.sampled_from([1, 2, 4]))
 def test_micro_batches_give_the_gradient_of_the_whole(valid: list[int], parts: int) -> None:
     batches = split(a_batch(valid), parts)

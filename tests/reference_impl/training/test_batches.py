@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference_impl.training.batches import IGNORED, training_batch, validation_batches
@@ -26,6 +26,7 @@ def test_a_batch_depends_on_seed_and_step_alone() -> None:
     assert not torch.equal(forwards[0], other)
 
 
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 5), st.integers(1, 7), st.integers(2, 40))
 def test_an_epoch_sees_no_token_twice_and_nearly_every_one(seed: int, batch: int, sequence: int) -> None:
     windows = (len(TOKENS) - sequence) // sequence
@@ -55,6 +56,7 @@ def test_too_short_a_stream_is_refused() -> None:
         training_batch(TOKENS[:16], 0, batch=1, sequence=16, seed=0)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.integers(2, 300), st.integers(1, 5), st.integers(1, 40))
 def test_validation_predicts_every_token_but_the_first_once_and_in_order(
     length: int, batch: int, sequence: int

@@ -65,7 +65,7 @@ def test_the_result_says_what_was_done(trained) -> None:
 
 def test_a_long_run_reports_about_a_hundred_times() -> None:
     reports: list[Progress] = []
-    settings = replace(SETTINGS, tokens=250 * 16, batch=1)
+    settings = replace(SETTINGS, tokens=130 * 4, batch=1, sequence=4)
     train(a_model(), COUNTING, COUNTING[:40], settings, reports.append)
     assert 100 <= len(reports) <= 104
     assert [report.step for report in reports] == sorted({report.step for report in reports})
