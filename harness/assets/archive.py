@@ -22,6 +22,7 @@ def extract(archive: Path, parts: tuple[Part, ...], folder: Path) -> None:
 
     Raises UserError for a broken archive, and where a part is missing or is not what its sha256 says.
     """
+    written: dict[Part, dict[str, Path]] = {part: {} for part in parts}
     try:
         with _members(archive) as members:
             for path, stream in members:
@@ -30,17 +31,15 @@ def extract(archive: Path, parts: tuple[Part, ...], folder: Path) -> None:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     with target.open("wb") as file:
                         shutil.copyfileobj(stream, file, 1 << 20)
+                    written[part][path] = target
     except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
         raise UserError(f"not a whole archive ({error})", place=str(archive)) from error
-    for part in parts:
-        check(part, folder, place=str(archive))
+    for part, files in written.items():
+        check(part, files, place=str(archive))
 
 
-def check(part: Part, folder: Path, place: str) -> None:
-    """Compare a part's files under `folder` with its size and sha256. Raises UserError."""
-    root = _root(part.pattern)
-    files = {(root / path.relative_to(folder)).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
-    files = {name: path for name, path in files.items() if fnmatchcase(name, part.pattern)}
+def check(part: Part, files: dict[str, Path], place: str) -> None:
+    """Compare a part's files (by their path inside the archive) with its size and sha256. Raises UserError."""
     if not files:
         raise UserError(f"there is no '{part.pattern}' in it", place=place)
     size = sum(path.stat().st_size for path in files.values())

@@ -33,6 +33,6 @@ def download(address: Hub, parts: tuple[Part, ...], folder: Path, on_progress: O
             )
         except OSError as error:  # what huggingface_hub raises for a missing file and for no connection alike
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-            raise UserError(f"the hub did not give '{part.pattern}': {reason}", place=str(address)) from error
+            raise UserError(f"the hub did not give '{part.pattern}': {reason}") from error
         done += part.size
     on_progress(size, size)

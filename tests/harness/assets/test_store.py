@@ -390,3 +390,46 @@ def test_warm_is_quick(fake: Asset) -> None:
     for _ in range(20):
         assets.get("fake")
     assert (time.perf_counter() - start) / 20 < 0.05
+
+
+# ---- the table and the archives
+
+
+def test_the_table_is_complete() -> None:
+    for name, asset in ASSETS.items():
+        assert asset.name == name and asset.about and asset.licence
+        sums = [part.sha256 for part in asset.parts] + ([asset.archive.sha256] if asset.archive else [])
+        assert all(len(digest) == 64 and int(digest, 16) >= 0 for digest in sums)
+        assert all(part.size > 0 for part in asset.parts) and asset.download_size > 0 and asset.installed_size > 0
+        assert (asset.archive is None) == isinstance(asset.address, Hub)
+        assert (asset.parameters is not None) == (asset.kind == "model")
+        if isinstance(asset.address, Hub):
+            assert len(asset.address.commit) == 40 and not any("*" in part.pattern for part in asset.parts)
+
+
+def test_parts_of_several_folders(tmp_path: Path) -> None:
+    path = fakes.wheel(tmp_path)
+    whole = fakes.poem(pattern="fake_asset/*/*")
+    (tmp_path / "poem.txt").write_bytes(fakes.TEXT)
+    files = {"fake_asset/data/poem.txt": tmp_path / "poem.txt"}
+    part = Part(whole.pattern, whole.size, archive.part_digest(whole.pattern, files))
+    archive.extract(path, (part,), tmp_path / "out")
+    assert (tmp_path / "out" / "data" / "poem.txt").read_bytes() == fakes.TEXT
+    with pytest.raises(UserError, match=r"no 'absent\.txt'"):
+        archive.extract(path, (fakes.poem(pattern="absent.txt"),), tmp_path / "out")
+
+
+def test_a_path_that_leads_out_is_refused(tmp_path: Path) -> None:
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "evil.whl", "w") as file:
+        file.writestr("data/../../evil.txt", "x")
+    with pytest.raises(UserError, match="leads out"):
+        archive.extract(tmp_path / "evil.whl", (Part("data/*", 1, "0" * 64),), tmp_path / "out")
+    assert not (tmp_path.parent / "evil.txt").exists() and not (tmp_path / "evil.txt").exists()
+
+
+def test_a_broken_archive(tmp_path: Path) -> None:
+    (tmp_path / "broken.whl").write_bytes(b"PK not really")
+    with pytest.raises(UserError, match="not a whole archive"):
+        archive.extract(tmp_path / "broken.whl", (fakes.poem(),), tmp_path / "out")
