@@ -1,6 +1,6 @@
 """Weights as 8-bit integers with one scale per output channel, activations in bf16 (weight-only, symmetric).
 
-Half the bytes of bf16 for an error of about half a percent: the plain choice for decoding, which is bound by the bytes
+Half the bytes of bf16 for an error under one percent: the plain choice for decoding, which is bound by the bytes
 read. `quantize_int8` and `dequantize_int8` are the whole definition; the kernels are tested against them.
 """
 

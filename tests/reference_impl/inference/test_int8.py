@@ -81,9 +81,9 @@ def test_rows_are_the_dequantised_weights() -> None:
     torch.testing.assert_close(rows.float(), dequantize_int8(*quantize_int8(weight))[indices], rtol=2**-8, atol=0)
 
 
-def test_the_error_is_about_half_a_percent() -> None:
+def test_the_error_is_under_one_percent() -> None:
     weight, x = normal(256, 512), normal(16, 512, seed=1).bfloat16()
-    assert 0.002 < relative_error(Int8Weight(weight).matmul(x), x.float() @ weight.t()) < 0.015
+    assert 0.002 < relative_error(Int8Weight(weight).matmul(x), x.float() @ weight.t()) < 0.01
 
 
 def test_a_scale_of_the_wrong_channel_would_be_seen() -> None:
