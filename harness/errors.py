@@ -30,3 +30,7 @@ class UserError(Exception):
         self.message = message
         self.place = place
         super().__init__(f"{place}: {message}" if place else message)
+
+
+class Unsupported(Exception):
+    """A measure can't serve this model at this point of the matrix: becomes a `skipped` record with this reason."""

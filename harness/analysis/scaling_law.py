@@ -149,7 +149,7 @@ def _law(ladder: Sequence[Point], settings: ScalingLawSettings) -> list[Finding]
             value=law.exponent,
             low=scatter_low,
             high=scatter_high,
-            interval=f"t on the scatter of {len(ladder)} sizes around the law: holds seeds and misfit as far as they show",
+            interval=f"t on the scatter of {len(ladder)} sizes around the law; holds seeds and misfit as they show",
             note="the same exponent with a more careful interval",
             **common,
         ),

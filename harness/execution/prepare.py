@@ -15,6 +15,11 @@ from harness.results.fingerprint import Fingerprint
 from harness.results.peaks import Peaks, cached_peaks, store_peaks
 
 
+QUIET = 1.25
+"""Load average per core up to which a machine counts as quiet when its peaks are measured: a training that has just
+ended here still shows in it."""
+
+
 class NotPrepared(Exception):
     """Something that cells need can't be had: its cells fail with this reason, and the rest goes on."""
 
@@ -61,9 +66,12 @@ def prepare_model(resolved: Resolved, threads: int, log: Path, on_event: OnEvent
 
 
 def prepare_peaks(machine: Fingerprint, device: str, threads: int, log: Path, on_event: OnEvent) -> Peaks:
-    """This machine's peaks for a thread count, measured when they are not known yet. Raises NotPrepared."""
+    """This machine's peaks for a thread count. Raises NotPrepared.
+
+    Measured when they are not known yet, or when other programs kept the cores busy the last time.
+    """
     known = cached_peaks(machine.class_id, threads, device)
-    if known is not None:
+    if known is not None and known.load_average <= QUIET * machine.cores_allowed:
         return known
     what = f"peaks of this machine ({device}, {threads} threads)"
     on_event(Preparing(what, 0.0))
@@ -77,7 +85,7 @@ def prepare_peaks(machine: Fingerprint, device: str, threads: int, log: Path, on
     assert isinstance(answer, PeaksMeasured)
     store_peaks(machine.class_id, threads, answer.peaks)
     on_event(Preparing(what, 1.0))
-    return answer.peaks
+    return cached_peaks(machine.class_id, threads, device) or answer.peaks
 
 
 def _share(done: float, total: float) -> float:

@@ -107,6 +107,8 @@ def count(value: float | None) -> str:
     if value is None:
         return NOTHING
     size, label = next((pair for pair in _COUNTS if abs(value) >= pair[0]), (1.0, ""))
+    if not math.isfinite(value):
+        return plain(value)
     if not label:
         return f"{value:,.0f}"
     return f"{_fixed(value / size, max(0, 3 - _magnitude(value / size)))} {label}"

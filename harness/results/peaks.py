@@ -34,6 +34,8 @@ class Peaks(BaseModel):
     """Bytes/s of a STREAM-like triad."""
     device: str = "cpu"
     """The kind of device that these are the peaks of: cpu or cuda."""
+    load_average: float = 0.0
+    """Of the machine before they were measured: peaks of a busy machine are too low, and are measured again."""
 
 
 SECONDS = 0.8
@@ -54,10 +56,12 @@ def measure_peaks(threads: int, device: str) -> Peaks:
     import torch
 
     torch.set_num_threads(threads)
+    load = os.getloadavg()[0]
     with torch.inference_mode():
         types = {"fp32": torch.float32, "bf16": torch.bfloat16}
         flops = {name: _gemm_flops(dtype, device) for name, dtype in types.items()}
-        return Peaks(flops=flops, bandwidth=_triad_bandwidth(device), device=device.partition(":")[0])
+        bandwidth = _triad_bandwidth(device)
+    return Peaks(flops=flops, bandwidth=bandwidth, device=device.partition(":")[0], load_average=load)
 
 
 def cached_peaks(class_id: str, threads: int, device: str) -> Peaks | None:
@@ -76,7 +80,12 @@ def store_peaks(class_id: str, threads: int, peaks: Peaks) -> None:
             name: max(known.flops.get(name, 0.0), peaks.flops.get(name, 0.0))
             for name in known.flops.keys() | peaks.flops.keys()
         }
-        peaks = Peaks(flops=flops, bandwidth=max(known.bandwidth, peaks.bandwidth), device=peaks.device)
+        peaks = Peaks(
+            flops=flops,
+            bandwidth=max(known.bandwidth, peaks.bandwidth),
+            device=peaks.device,
+            load_average=min(known.load_average, peaks.load_average),
+        )
     file = _file(class_id, threads, peaks.device)
     temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:

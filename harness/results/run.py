@@ -175,14 +175,10 @@ def records_frame(records: list[Record]) -> pd.DataFrame:
         row = record.model_dump(mode="python", exclude={"axes", "settings"})
         row["status"], row["direction"] = str(record.status), str(record.direction)
         extra = record.axes | record.settings
-        rows.append(
-            row | {(f"setting_{name}" if name in own else name): value for name, value in extra.items()}
-        )
+        rows.append(row | {(f"setting_{name}" if name in own else name): value for name, value in extra.items()})
     frame = pd.DataFrame(rows)
     if frame.empty:
-        return pd.DataFrame(
-            columns=[name for name in Record.model_fields if name not in ("axes", "settings")]
-        )
+        return pd.DataFrame(columns=[name for name in Record.model_fields if name not in ("axes", "settings")])
     axes = list(dict.fromkeys(name for record in records for name in record.axes))
     settings = list(dict.fromkeys(name for record in records for name in record.settings))
     settings = [f"setting_{name}" if name in own else name for name in settings if name not in axes]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -27,3 +28,11 @@ def full_run(builders: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> 
     """4 models x 4 precisions x perplexity, inference and memory, with findings and outcomes. Read only."""
     run: Run = builders.full_run(tmp_path_factory.mktemp("runs") / "quickstart-1")
     return run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_cache(test_cache: Path) -> Iterator[None]:
+    """The charts' code is kept in a cache of the test session, not in the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HARNESS_CACHE", str(test_cache))
+        yield

@@ -1,0 +1,158 @@
+"""The HTML report: self-contained, escaped, small; and the charts in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from harness.errors import UserError
+from harness.report.charts.registry import CHARTS
+from harness.report.charts.tradeoff import tradeoff_values
+from harness.report.html import html, write_html
+from harness.report.picture import chart_png
+from harness.results.record import Status
+from harness.results.run import Run
+
+NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)> & \"quotes\" 'too' <!--"
+
+
+class Page(HTMLParser):
+    """Elements, attributes and the text of scripts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        inside = self.tags[-1][0] if self.tags else ""
+        (self.scripts if inside == "script" else self.words).append(data)
+
+
+@pytest.fixture(scope="module")
+def text(full_run: Run) -> str:
+    return html(full_run)
+
+
+def test_it_loads_nothing_from_anywhere(text: str) -> None:
+    page = Page(text)
+    for tag, attributes in page.tags:
+        assert tag not in ("link", "iframe", "object", "embed", "img"), tag
+        assert "src" not in attributes
+        assert not (attributes.get("href") or "#").startswith("http")
+    (policy,) = [a["content"] for t, a in page.tags if t == "meta" and a.get("http-equiv")]
+    assert policy is not None and policy.startswith("default-src 'none'")
+    assert not re.search(r"@import|url\(", text[: text.index("</style>")])
+
+
+def test_it_is_small(text: str) -> None:
+    assert len(text.encode()) < 2_000_000
+
+
+def test_it_tells_how_to_make_it_again_and_what_it_means(text: str) -> None:
+    words = " ".join(Page(text).words)
+    for piece in (
+        "harness run suites/quickstart.yaml",
+        "models:",
+        "0123456789abcdef",
+        "decode_rate@1",
+        "Measured peaks",
+        "Example CPU",
+        "out of memory",
+        "11 met, 4 unmet, 3 undecided",
+    ):
+        assert piece in words
+
+
+def test_every_chart_is_there(text: str) -> None:
+    page = Page(text)
+    (specs,) = [json.loads(script) for script in page.scripts if script.startswith('{"tradeoff"')]
+    assert set(specs) == set(CHARTS)
+    ids = [attributes.get("id") for _, attributes in page.tags]
+    assert all(f"chart-{name}" in ids for name in CHARTS)
+    assert len(ids) - ids.count(None) == len({item for item in ids if item}), "ids are unique"
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_charts_are_valid(full_run: Run, name: str) -> None:
+    """Altair checks the description against Vega-Lite's schema; the report itself does not spend the time."""
+    spec: dict[str, Any] = CHARTS[name][0](full_run).to_dict()
+    assert "vega-lite" in spec["$schema"]
+
+
+def test_nothing_in_a_run_is_code(builders: ModuleType, tmp_path: Path) -> None:
+    samples = builders.quality_samples("nano", "fp32")
+    cells = [
+        builders.cell_result(
+            tmp_path, "nano", "perplexity", {"precision": "fp32"}, {"text": NASTY},
+            builders.quality_measurements(samples), samples=samples,
+        ),
+        builders.cell_result(
+            tmp_path, "nano", "inference", {"precision": "fp32"}, {"batch": 1},
+            builders.speed_measurements("nano", "fp32", 1),
+        ),
+        builders.cell_result(
+            tmp_path, "nano", "memory", {"precision": "fp32"}, {"context": 8},
+            builders.memory_measurements("nano", "fp32"),
+        ),
+        builders.cell_result(
+            tmp_path, "mini", "memory", {"precision": NASTY}, {"context": 8}, [], status=Status.FAILED, reason=NASTY
+        ),
+    ]  # fmt: skip
+    run = builders.write_run(
+        tmp_path, cells=cells, suite=NASTY, about=NASTY, suite_text=NASTY, command=["harness", NASTY],
+        fingerprint={"cpu_model": NASTY, NASTY: NASTY}, models={NASTY: {"source": NASTY}}, git={"commit": NASTY},
+    )  # fmt: skip
+    page = Page(html(run))
+    assert [tag for tag, _ in page.tags].count("script") == 3, "specs, the charts' code, and the call"
+    assert "img" not in [tag for tag, _ in page.tags]
+    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+    assert any(NASTY in words for words in page.words) or NASTY in "".join(page.words)
+    specs = json.loads(page.scripts[0])
+    assert NASTY in json.dumps(specs, ensure_ascii=False).replace('\\"', '"')
+
+
+def test_a_run_without_anything_still_has_a_page(builders: ModuleType, tmp_path: Path) -> None:
+    text = html(builders.write_run(tmp_path, cells=[], command=[], git={}, peaks={}, status="interrupted"))
+    assert "the run is interrupted" in text and "vegaEmbed" not in text
+    assert len(text) < 20_000
+
+
+def test_tradeoff_takes_the_smallest_batch(full_run: Run) -> None:
+    rows = tradeoff_values(full_run)
+    assert len(rows) == 16
+    assert all("batch 1," in row["speed_told"] for row in rows)
+    assert {row["text"] for row in rows} == {"microworld/test", "asset:shakespeare/test"}
+
+
+def test_charts_of_a_run_without_data_are_none(builders: ModuleType, tmp_path: Path) -> None:
+    run = builders.write_run(tmp_path, cells=[])
+    assert all(draw(run) is None for draw, _ in CHARTS.values())
+    with pytest.raises(UserError, match="nothing to show"):
+        chart_png(run, "tradeoff", tmp_path / "x.png")
+
+
+def test_pictures(full_run: Run, tmp_path: Path) -> None:
+    assert chart_png(full_run, "tradeoff", tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    svg = chart_png(full_run, "tradeoff", tmp_path / "a.svg").read_text()
+    assert svg.startswith("<svg") and "smollm2" in svg
+    with pytest.raises(UserError, match=r"no chart is called 'tradeof'; there are tradeoff"):
+        chart_png(full_run, "tradeof", tmp_path / "a.png")
+    with pytest.raises(UserError, match=r"a \.png or an \.svg"):
+        chart_png(full_run, "tradeoff", tmp_path / "a.gif")
+
+
+def test_a_real_run(finished_run: Run) -> None:
+    page = Page(write_html(finished_run).read_text())
+    assert "quantization cost" in " ".join(page.words)

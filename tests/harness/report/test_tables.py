@@ -1,0 +1,203 @@
+"""The tables of a run: what they hold, and the three printers."""
+
+from __future__ import annotations
+
+import io
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from harness.gate.compare import compare
+from harness.report.comparison import print_comparison
+from harness.report.environment import summary, warnings
+from harness.report.findings import finding_tables
+from harness.report.markdown import markdown, write_markdown
+from harness.report.outcomes import expectation_table
+from harness.report.results import result_tables
+from harness.report.table import Table
+from harness.report.tables import print_places, print_run, print_runs
+from harness.results.record import Status
+from harness.results.run import Run
+
+
+def terminal(function: Any, *arguments: Any, width: int = 130) -> str:
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    function(*arguments, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def cell(table: Table, column: str, *lead: str) -> str:
+    names = [item.name for item in table.columns]
+    (row,) = [row for row in table.rows if tuple(map(str, row.cells[: len(lead)])) == lead]
+    return str(row.cells[names.index(column)])
+
+
+def test_one_table_per_measure(full_run: Run) -> None:
+    quality, speed, memory = result_tables(full_run)
+    assert [quality.title, speed.title, memory.title] == ["perplexity", "inference", "memory"]
+    assert [column.header for column in speed.columns] == [
+        "model", "precision", "batch", "ttft (ms)", "tpot (ms)", "prefill rate (tokens/s)",
+        "decode rate (tokens/s)", "mfu (%)", "mbu (%)",
+    ]  # fmt: skip
+    assert quality.caption == "device cpu, threads 2, window 256, stride 128, bos no"
+    assert len(speed.rows) == 4 * 4 * 2
+
+
+def test_a_cell_shows_value_and_interval(full_run: Run) -> None:
+    quality, _, memory = result_tables(full_run)
+    frame = full_run.records.query("model == 'micro' and precision == 'int8' and metric == 'perplexity'").iloc[0]
+    shown = cell(quality, "perplexity", "micro", "int8")
+    assert shown == f"{frame.value:.2f} [{frame.low:.2f}, {frame.high:.2f}]"
+    assert cell(memory, "weight bytes", "smollm2", "fp32") == "513.1"
+
+
+def test_cells_that_failed_stay_and_say_why(full_run: Run) -> None:
+    speed = result_tables(full_run)[1]
+    assert cell(speed, "ttft", "mini", "int4", "8") == "failed"
+    assert cell(speed, "ttft", "smollm2", "fp32", "8") == "out of memory"
+    assert "mini, int4, batch 8 failed: RuntimeError: no int4 kernel for <batch 8> & more" in speed.notes
+    assert "smollm2, fp32, batch 8 ran out of memory: the process was killed at 6.2 GiB" in speed.notes
+
+
+def test_a_measure_of_which_every_cell_failed(builders: ModuleType, tmp_path: Path) -> None:
+    cells = [
+        builders.cell_result(
+            tmp_path, "nano", "memory", {"precision": p}, {"context": 8}, [], status=Status.SKIPPED, reason="too [long]"
+        )
+        for p in ("fp32", "int8")
+    ]
+    run = builders.write_run(tmp_path, cells=cells)
+    text = terminal(print_run, run)
+    assert text.count("skipped: too [long]") == 2
+    assert "too \\[long\\]" in markdown(run)
+
+
+def test_rows_follow_the_plan_not_the_clock(builders: ModuleType, full_run: Run, tmp_path: Path) -> None:
+    cells = builders.full_cells(tmp_path)
+    keys = [item.key for item in cells]
+    turned = builders.write_run(tmp_path, cells=cells[::-1])
+    planned = turned.manifest.model_copy(update={"cells": keys})
+    (tmp_path / "manifest.json").write_text(planned.model_dump_json())
+    assert result_tables(Run(tmp_path))[0].rows == result_tables(full_run)[0].rows
+
+
+def test_findings(full_run: Run) -> None:
+    law, cost = finding_tables(full_run.findings)
+    assert law.title == "scaling law" and cost.title == "quantization cost"
+    assert "0.12" in cell(law, "value", "exponent")
+    assert cell(cost, "perplexity", "nano", "int4", "1").startswith("1.082")
+    # perplexity knows no batch: it stands once, on the first row
+    assert cell(cost, "perplexity", "nano", "int4", "8") == ""
+    assert cell(cost, "decode rate", "smollm2", "int8", "8") == "–"
+    assert any("the base ran out of memory" in note for note in cost.notes)
+
+
+def test_expectations(full_run: Run) -> None:
+    table = expectation_table(full_run.expectations)
+    assert table.caption == "11 met, 4 unmet, 3 undecided"
+    assert {row.state for row in table.rows} == {"met", "unmet", "undecided"}
+    assert table.rows[0].cells[0] == "perplexity (int8) / perplexity (fp32) at most 1.01"
+    assert [row.cells[0] for row in table.rows[1:4]] == ["", "", ""]
+
+
+def test_terminal(full_run: Run) -> None:
+    text = terminal(print_run, full_run)
+    for word in ("quickstart", "decode rate", "±", "out of memory", "scaling law", "unmet", "Example CPU", "2 cores"):
+        assert word in text
+    assert max(map(len, text.splitlines())) <= 130
+
+
+def test_nothing_in_a_run_is_markup(builders: ModuleType, tmp_path: Path) -> None:
+    nasty = "[bold]x[/nope] :smile: [link=http://a]"
+    cells = [
+        builders.cell_result(
+            tmp_path, "nano", "memory", {"precision": "fp32"}, {"context": 8}, [], status=Status.FAILED, reason=nasty
+        )
+    ]
+    run = builders.write_run(tmp_path, cells=cells, about=nasty)
+    assert terminal(print_run, run).count(nasty) == 2
+
+
+def test_narrow_terminals_break_between_numbers_only(full_run: Run) -> None:
+    text = terminal(print_run, full_run, width=60)
+    assert max(map(len, text.splitlines())) <= 60
+
+
+def test_terminal_is_quick(full_run: Run) -> None:
+    """Under 0.3 s of CPU on a small machine; the test allows a busy one."""
+    terminal(print_run, full_run)
+    began = time.process_time()
+    terminal(print_run, full_run)
+    assert time.process_time() - began < 0.6
+
+
+def test_warnings(builders: ModuleType, full_run: Run, tmp_path: Path) -> None:
+    assert warnings(full_run) == []
+    cells = [
+        builders.cell_result(tmp_path, "nano", "inference", {"precision": "fp32"}, {"batch": 1}, [], load=load)
+        for load in (0.2, 3.5)
+    ]
+    cells[1] = cells[1].model_copy(update={"key": "other"})
+    run = builders.write_run(
+        tmp_path,
+        cells=cells,
+        status="interrupted",
+        git={"commit": "x", "dirty": True},
+    )
+    manifest = run.manifest.model_copy(update={"cells": [*run.manifest.cells, "missing"]})
+    (tmp_path / "manifest.json").write_text(manifest.model_dump_json())
+    said = warnings(Run(tmp_path))
+    assert said[0].startswith("the run is interrupted, 1 of 3 cells are missing; `harness run --resume ")
+    assert said[1].startswith("the machine was busy: load average up to 3.5 before 1 of 2")
+    assert said[2] == "the working folder had uncommitted changes"
+
+
+def test_summary(full_run: Run) -> None:
+    assert summary(full_run) == (
+        "Example CPU @ 2.80GHz, 2 cores, 8 GiB, python 3.11.9, torch 2.13.0, transformers 5.23.0, "
+        "finished after 4 min 11 s"
+    )
+
+
+def test_markdown(full_run: Run) -> None:
+    text = markdown(full_run)
+    lines = text.splitlines()
+    header = next(line for line in lines if line.startswith("| model | precision | batch | ttft"))
+    rows = lines[lines.index(header) + 2 : lines.index(header) + 34]
+    assert all(row.count(" | ") == header.count(" | ") for row in rows)
+    assert "&lt;batch 8> & more" in text.replace("\\", "") and "<batch" not in text
+    assert "Made by `harness run suites/quickstart.yaml`." in text
+    assert write_markdown(full_run).read_text() == text
+
+
+def test_places_and_list(full_run: Run, tmp_path: Path) -> None:
+    write_markdown(full_run)
+    assert str(full_run.folder / "summary.md") in terminal(print_places, full_run, width=40)
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "manifest.json").write_text("{")
+    text = terminal(print_runs, [full_run, Run(broken)])
+    assert "64 of 64" in text and "4 min 11 s" in text and "corrupted" in text
+    assert "no runs here yet" in terminal(print_runs, [])
+
+
+def test_comparison(builders: ModuleType, full_run: Run, tmp_path: Path) -> None:
+    cells = builders.full_cells(tmp_path, slower=1.2, fingerprint_class="other")
+    other = builders.write_run(tmp_path, cells=cells, fingerprint={"cpu_model": "Other"}, fingerprint_class="other")
+    text = terminal(print_comparison, compare(full_run, other))
+    assert "not comparable" in text and "the machines differ: cpu_model" in text and "more cells" in text
+    assert "same" in text
+    nothing = builders.write_run(tmp_path / "empty", cells=[])
+    assert "neither run has a cell" in terminal(print_comparison, compare(nothing, nothing))
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_a_real_run_prints(finished_run: Run, width: int) -> None:
+    """What the measures really emit, at any width."""
+    text = terminal(print_run, finished_run, width=width)
+    assert "tiny" in text and "perplexity" in text
