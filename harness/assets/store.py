@@ -21,7 +21,7 @@ from harness.assets import archive, manifest
 from harness.assets.table import ASSETS, Asset, Hub, PyPI, Url
 from harness.cache import cache_folder
 from harness.errors import UserError
-from harness.suite.spelling import nearest
+from harness.spelling import nearest
 
 OnProgress = Callable[[int, int], None]
 """Hears (bytes downloaded, bytes in all)."""

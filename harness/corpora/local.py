@@ -14,7 +14,7 @@ from pathlib import Path
 from harness.cache import cache_folder
 from harness.corpora.source import OnProgress
 from harness.errors import UserError
-from harness.suite.spelling import nearest
+from harness.spelling import nearest
 
 DATA_VARIABLE = "HARNESS_DATA"
 

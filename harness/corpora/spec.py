@@ -21,7 +21,7 @@ from harness.corpora import local, microworld, shakespeare
 from harness.corpora.hub import HubText
 from harness.corpora.source import Source
 from harness.errors import UserError
-from harness.suite.spelling import nearest
+from harness.spelling import nearest
 
 DECLARED: dict[str, Source] = {
     **{f"microworld/{split}": microworld.Microworld(split) for split in microworld.SPLITS},

@@ -14,7 +14,6 @@ from harness.execution.worker import Worker, WorkerDied
 from harness.results.fingerprint import Fingerprint
 from harness.results.peaks import Peaks, cached_peaks, store_peaks
 
-
 QUIET = 1.25
 """Load average per core up to which a machine counts as quiet when its peaks are measured: a training that has just
 ended here still shows in it."""

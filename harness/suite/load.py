@@ -12,11 +12,11 @@ from pydantic_core import ErrorDetails
 from harness.analysis.registry import ANALYSES
 from harness.errors import UserError
 from harness.gate.expectation import Expectation
+from harness.spelling import nearest
 from harness.suite.document import Document, KeyPath, parse_document, read_document
 from harness.suite.include import with_includes
 from harness.suite.schema import Suite
 from harness.suite.shipped import shipped_suites
-from harness.suite.spelling import nearest
 
 
 def load_suite(name: str) -> Suite:

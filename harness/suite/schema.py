@@ -16,7 +16,7 @@ from harness.analysis.registry import ANALYSES
 from harness.gate.expectation import Expectation
 from harness.measures.registry import MEASURES
 from harness.models.contract import Precision
-from harness.suite.spelling import nearest
+from harness.spelling import nearest
 
 
 def _refuse_unknown(allowed: Callable[[], list[str]], what: str) -> Callable[[Any], Any]:

@@ -2,12 +2,10 @@
 
 from pathlib import Path
 
-import harness
-
 
 def suites_folder() -> Path:
     """Where the shipped suites lie."""
-    package = Path(harness.__file__).parent
+    package = Path(__file__).parents[1]
     installed = package / "shipped_suites"
     return installed if installed.is_dir() else package.parent / "suites"
 

@@ -107,7 +107,8 @@ def test_included_files_are_merged_and_errors_name_the_right_file(tmp_path) -> N
     (tmp_path / "base.yaml").write_text(GOOD)
     main = tmp_path / "main.yaml"
     main.write_text(
-        "include: base.yaml\nname: main\nmodels:\n  more: {reference: nano, train: {tokens: 5}}\nmeasures:\n  - memory: {}\n"
+        "include: base.yaml\nname: main\nmodels:\n  more: {reference: nano, train: {tokens: 5}}\n"
+        "measures:\n  - memory: {}\n"
     )
     suite = load_suite(str(main))
     assert suite.name == "main"
