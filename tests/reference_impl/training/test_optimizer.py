@@ -119,4 +119,5 @@ def test_the_default_learning_rate_is_gpt3s() -> None:
     }
     for parameters, rate in table.items():
         assert default_learning_rate(int(parameters)) == pytest.approx(rate, rel=0.45)
-    assert default_learning_rate(1) == 1e-2
+    assert default_learning_rate(960_000) == pytest.approx(1.5e-3, rel=0.1)
+    assert default_learning_rate(1) == 4e-3
