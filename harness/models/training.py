@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from reference_impl.text.packing import Tokens
     from reference_impl.text.tokenizer import ByteBPE
 
+TOKENIZER_BYTES = 2_000_000
+"""The tokenizer is trained on so much of the corpus, from its beginning: more text does not make shorter streams."""
 VALIDATIONS = 2
 """Full passes over the validation text: half-way and at the end."""
 
@@ -94,7 +96,7 @@ def _encoded(training: Training) -> tuple[ByteBPE, Tokens, Tokens, int]:
     facts = folder / "facts.json"
     if not facts.exists():
         train_documents, validation_documents = training_documents(training.corpus)
-        made = ByteBPE.train(train_documents, training.vocabulary)
+        made = ByteBPE.train(_beginning(train_documents, TOKENIZER_BYTES), training.vocabulary)
         made.save(folder / "tokenizer.json")
         for name, documents in (("train", train_documents), ("validation", validation_documents)):
             stream = packed(made, documents)
@@ -105,3 +107,14 @@ def _encoded(training: Training) -> tuple[ByteBPE, Tokens, Tokens, int]:
     train_tokens = open_shard(folder / "train.bin", tokenizer.digest)
     validation_tokens = open_shard(folder / "validation.bin", tokenizer.digest)
     return tokenizer, train_tokens, validation_tokens, int(json.loads(facts.read_text())["validation_bytes"])
+
+
+def _beginning(documents: list[str], size: int) -> list[str]:
+    """The first documents, up to `size` bytes of UTF-8 and one document more."""
+    taken: list[str] = []
+    for document in documents:
+        if size <= 0:
+            break
+        taken.append(document)
+        size -= len(document.encode())
+    return taken
