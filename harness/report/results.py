@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.analysis.selection import ENDED, coordinates, describe, varying
+from harness.analysis.selection import ENDED, coordinates, describe, varying, varying_within_models
 from harness.report.number import NOTHING, Scale, Shown, scale, shown
 from harness.report.table import Column, Row, Table
 from harness.results.record import CellResult, Record, Scalar, Status
@@ -42,16 +42,19 @@ def text(value: Scalar) -> str:
 
 
 def _table(measure: str, cells: Sequence[CellResult]) -> Table:
-    names = [name for name in varying(cells) if name != "model"]
-    axes = [name for name in names if name in cells[0].axes]
-    names = ["model", *axes, *(name for name in names if name not in axes)]
+    differing = [name for name in varying(cells) if name != "model"]
+    # a setting that only differs from model to model tells no two cells of one apart: it is told below the table,
+    # but for the text, without which qualities can't be read
+    columned = {*varying_within_models(cells), "text"}
+    names = ["model", *(name for name in differing if name in columned)]
+    told = [name for name in differing if name not in columned]
     metrics = list(dict.fromkeys(record.metric for cell in cells for record in cell.records if record.metric))
     of = {metric: [r for cell in cells for r in cell.records if r.metric == metric] for metric in metrics}
     scales = {metric: scale([record.value for record in of[metric]], of[metric][0].unit) for metric in metrics}
     columns = [Column(name.replace("_", " ")) for name in names]
     columns += [Column(metric.replace("_", " "), scales[metric].unit, numeric=True) for metric in metrics]
     rows = tuple(_row(cell, names, metrics, scales) for cell in cells)
-    return Table(measure, tuple(columns), rows, _caption(cells, names), _notes(cells, names))
+    return Table(measure, tuple(columns), rows, _caption(cells, differing), _notes(cells, names, told))
 
 
 def _row(cell: CellResult, names: list[str], metrics: list[str], scales: dict[str, Scale]) -> Row:
@@ -70,13 +73,21 @@ def _number(record: Record | None, scale: Scale) -> Shown:
     return Shown(NOTHING) if record is None else shown(record.value, record.low, record.high, scale)
 
 
-def _caption(cells: Sequence[CellResult], names: Sequence[str]) -> str:
-    shared = {name: value for name, value in coordinates(cells[0]).items() if name not in (*names, "measure")}
+def _caption(cells: Sequence[CellResult], differing: Sequence[str]) -> str:
+    """What all cells share."""
+    own = (*differing, "model", "measure")
+    shared = {name: value for name, value in coordinates(cells[0]).items() if name not in own}
     return ", ".join(label(name, value) for name, value in shared.items() if value is not None)
 
 
-def _notes(cells: Sequence[CellResult], names: Sequence[str]) -> tuple[str, ...]:
-    """How the intervals were made, then why cells have no numbers."""
+def _notes(cells: Sequence[CellResult], names: Sequence[str], told: Sequence[str]) -> tuple[str, ...]:
+    """How models were measured differently, how the intervals were made, and why cells have no numbers."""
+    settings: dict[str, dict[str, None]] = {}
+    for cell in cells if told else ():
+        at = coordinates(cell)
+        how = ", ".join(label(name, at[name]) for name in told if at.get(name) is not None)
+        settings.setdefault(how, {})[cell.model] = None
+    differently = [f"{', '.join(models)}: {how}" for how, models in settings.items() if how]
     records = [record for cell in cells for record in cell.records if record.metric]
     intervals: dict[str, dict[str, None]] = {}
     for record in records:
@@ -84,11 +95,16 @@ def _notes(cells: Sequence[CellResult], names: Sequence[str]) -> tuple[str, ...]
             continue
         how = f"{record.interval}, {record.n} {record.n_unit}" if record.low is not None else record.interval
         intervals.setdefault(how or "", {})[(record.metric or "").replace("_", " ")] = None
-    lines = [f"interval of {', '.join(metrics)}: {how}" for how, metrics in intervals.items()]
+    lines = [
+        f"no interval of {', '.join(metrics)}: {how.removeprefix('none: ')}"
+        if how.startswith("none")
+        else f"interval of {', '.join(metrics)}: {how}"
+        for how, metrics in intervals.items()
+    ]
     ended = [
         f"{describe({name: coordinates(cell).get(name) for name in names})} {ENDED[cell.status]}: "
         f"{cell.reason or 'no reason given'}"
         for cell in cells
         if cell.status is not Status.OK
     ]
-    return (*lines[:6], *ended)
+    return (*differently, *lines[:6], *ended)

@@ -98,6 +98,8 @@ def print_table(table: Table, console: Console) -> None:
     from rich.text import Text
 
     console.print()
+    # not as the rich table's own title, which would be folded to the table's width
+    console.print(Text.assemble((table.title, "bold"), "  ", (table.caption, "dim")))
     console.print(rich_table(table))
     for note in table.notes:
         console.print(Padding(Text(note, style="dim"), (0, 0, 0, 2)))
@@ -109,8 +111,7 @@ def rich_table(table: Table) -> RichTable:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    title = Text.assemble((table.title, "bold"), "  ", (table.caption, "dim"))
-    drawn = RichTable(title=title, title_justify="left", title_style="", box=box.SIMPLE_HEAD, pad_edge=False)
+    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in table.columns:
         header = Text.assemble(column.name, ("\n" + column.unit if column.unit else "", "dim"))
         drawn.add_column(header, justify="right" if column.numeric else "left", overflow="fold")

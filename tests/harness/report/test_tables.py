@@ -48,6 +48,21 @@ def test_one_table_per_measure(full_run: Run) -> None:
     assert len(speed.rows) == 4 * 4 * 2
 
 
+def test_settings_of_a_model_alone_are_told_below(builders: ModuleType, tmp_path: Path) -> None:
+    cells = [
+        builders.cell_result(
+            tmp_path, model, "inference", {"precision": p}, {"batch": 1, "iterations": iterations},
+            builders.speed_measurements(model, p, 1),
+        )
+        for model, iterations in (("nano", 10), ("micro", 10), ("smollm2", 3))
+        for p in ("fp32", "int8")
+    ]  # fmt: skip
+    (table,) = result_tables(builders.write_run(tmp_path, cells=cells))
+    assert [column.name for column in table.columns[:3]] == ["model", "precision", "ttft"]
+    assert table.notes[:2] == ("nano, micro: iterations 10", "smollm2: iterations 3")
+    assert table.caption == "batch 1"
+
+
 def test_a_cell_shows_value_and_interval(full_run: Run) -> None:
     quality, _, memory = result_tables(full_run)
     frame = full_run.records.query("model == 'micro' and precision == 'int8' and metric == 'perplexity'").iloc[0]
