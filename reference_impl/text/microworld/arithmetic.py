@@ -17,6 +17,11 @@ _STEPS = "Q: What is {a} + {b}, step by step?\nA: {w}; so {a} + {b} = {c}."
 _SHARES = (1, 2, 2, 2, 3, 3, 4)
 
 
+def owns_sum(draw: Draw, a: int, b: int) -> bool:
+    """Whether the problem a + b, in either order, belongs to the split."""
+    return draw.owns(f"{min(a, b)} + {max(a, b)}")
+
+
 def working(a: int, b: int) -> str:
     """The columns from the right: `7 + 5 = 12, write 2, carry 1; 4 + 8 + 1 = 13, write 13`."""
     columns = []
@@ -38,7 +43,7 @@ def _problem(draw: Draw, digits: int) -> tuple[int, int]:
     low, high = (0 if digits == 1 else 10 ** (digits - 1)), 10**digits - 1
     while True:
         a, b = draw.between(low, high), draw.between(low, high)
-        if draw.owns(f"{min(a, b)} + {max(a, b)}"):
+        if owns_sum(draw, a, b):
             return a, b
 
 
@@ -58,7 +63,7 @@ def questions(draw: Draw, count: int) -> list[Question]:
 
     There are only 55 sums of two digits, so level 1 has fewer: those that the split owns, in both orders.
     """
-    ones = [(a, b) for a in range(10) for b in range(10) if draw.owns(f"{min(a, b)} + {max(a, b)}")]
+    ones = [(a, b) for a in range(10) for b in range(10) if owns_sum(draw, a, b)]
     ones = ones[: count // 8]
     problems = [(1, pair) for pair in ones]
     wanted = (count // 2 - len(ones)) // 3

@@ -11,11 +11,11 @@ from reference_impl.text.microworld.draw import Draw
 from reference_impl.text.microworld.lexicon import FRUIT_COLOURS, PLURALS
 from reference_impl.text.microworld.question import Question, collected
 
-_WORDS = (*tuple(PLURALS)[:24], *tuple(FRUIT_COLOURS)[:16])
+WORDS = (*tuple(PLURALS)[:24], *tuple(FRUIT_COLOURS)[:16])
 
 
 @dataclass(frozen=True)
-class _Function:
+class Function:
     """A function's name, its body, what it computes, and how to draw an argument."""
 
     level: int
@@ -26,91 +26,91 @@ class _Function:
     """`int`, `word` or `list`."""
 
 
-def _arithmetic(k: int) -> tuple[_Function, ...]:
+def _arithmetic(k: int) -> tuple[Function, ...]:
     return (
-        _Function(1, f"add_{k}", (f"return x + {k}",), lambda x: x + k, "int"),
-        _Function(1, f"subtract_{k}", (f"return x - {k}",), lambda x: x - k, "int"),
-        _Function(1, f"times_{k}", (f"return x * {k}",), lambda x: x * k, "int"),
-        _Function(2, f"at_least_{k}", (f"if x < {k}:", f"    return {k}", "return x"), lambda x: max(x, k), "int"),
-        _Function(2, f"at_most_{k}", (f"if x > {k}:", f"    return {k}", "return x"), lambda x: min(x, k), "int"),
-        _Function(2, f"is_above_{k}", (f"return x > {k}",), lambda x: x > k, "int"),
-        _Function(
+        Function(1, f"add_{k}", (f"return x + {k}",), lambda x: x + k, "int"),
+        Function(1, f"subtract_{k}", (f"return x - {k}",), lambda x: x - k, "int"),
+        Function(1, f"times_{k}", (f"return x * {k}",), lambda x: x * k, "int"),
+        Function(2, f"at_least_{k}", (f"if x < {k}:", f"    return {k}", "return x"), lambda x: max(x, k), "int"),
+        Function(2, f"at_most_{k}", (f"if x > {k}:", f"    return {k}", "return x"), lambda x: min(x, k), "int"),
+        Function(2, f"is_above_{k}", (f"return x > {k}",), lambda x: x > k, "int"),
+        Function(
             3,
             f"sum_plus_{k}",
             (f"total = {k}", "for n in x:", "    total += n", "return total"),
             lambda x: sum(x) + k,
             "list",
         ),
-        _Function(
+        Function(
             3,
             f"count_above_{k}",
             ("count = 0", "for n in x:", f"    if n > {k}:", "        count += 1", "return count"),
             lambda x: sum(n > k for n in x),
             "list",
         ),
-        _Function(3, f"add_{k}_to_all", (f"return [n + {k} for n in x]",), lambda x: [n + k for n in x], "list"),
+        Function(3, f"add_{k}_to_all", (f"return [n + {k} for n in x]",), lambda x: [n + k for n in x], "list"),
     )
 
 
 _PLAIN = (
-    _Function(1, "double", ("return x + x",), lambda x: x + x, "int"),
-    _Function(1, "first_letter", ("return x[0]",), lambda x: x[0], "word"),
-    _Function(1, "last_letter", ("return x[-1]",), lambda x: x[-1], "word"),
-    _Function(1, "length", ("return len(x)",), len, "word"),
-    _Function(1, "upper_case", ("return x.upper()",), lambda x: x.upper(), "word"),
-    _Function(1, "twice", ("return x + x",), lambda x: x + x, "word"),
-    _Function(1, "many", ("return x + 's'",), lambda x: x + "s", "word"),
-    _Function(2, "first_of", ("return x[0]",), lambda x: x[0], "list"),
-    _Function(2, "last_of", ("return x[-1]",), lambda x: x[-1], "list"),
-    _Function(2, "largest", ("return max(x)",), max, "list"),
-    _Function(2, "smallest", ("return min(x)",), min, "list"),
-    _Function(2, "in_order", ("return sorted(x)",), sorted, "list"),
-    _Function(2, "turned_round", ("return x[::-1]",), lambda x: x[::-1], "list"),
-    _Function(2, "is_even", ("return x % 2 == 0",), lambda x: x % 2 == 0, "int"),
-    _Function(
+    Function(1, "double", ("return x + x",), lambda x: x + x, "int"),
+    Function(1, "first_letter", ("return x[0]",), lambda x: x[0], "word"),
+    Function(1, "last_letter", ("return x[-1]",), lambda x: x[-1], "word"),
+    Function(1, "length", ("return len(x)",), len, "word"),
+    Function(1, "upper_case", ("return x.upper()",), lambda x: x.upper(), "word"),
+    Function(1, "twice", ("return x + x",), lambda x: x + x, "word"),
+    Function(1, "many", ("return x + 's'",), lambda x: x + "s", "word"),
+    Function(2, "first_of", ("return x[0]",), lambda x: x[0], "list"),
+    Function(2, "last_of", ("return x[-1]",), lambda x: x[-1], "list"),
+    Function(2, "largest", ("return max(x)",), max, "list"),
+    Function(2, "smallest", ("return min(x)",), min, "list"),
+    Function(2, "in_order", ("return sorted(x)",), sorted, "list"),
+    Function(2, "turned_round", ("return x[::-1]",), lambda x: x[::-1], "list"),
+    Function(2, "is_even", ("return x % 2 == 0",), lambda x: x % 2 == 0, "int"),
+    Function(
         2, "size", ("if x > 9:", "    return 'big'", "return 'small'"), lambda x: "big" if x > 9 else "small", "int"
     ),
-    _Function(3, "total", ("total = 0", "for n in x:", "    total += n", "return total"), sum, "list"),
-    _Function(3, "evens", ("return [n for n in x if n % 2 == 0]",), lambda x: [n for n in x if n % 2 == 0], "list"),
-    _Function(
+    Function(3, "total", ("total = 0", "for n in x:", "    total += n", "return total"), sum, "list"),
+    Function(3, "evens", ("return [n for n in x if n % 2 == 0]",), lambda x: [n for n in x if n % 2 == 0], "list"),
+    Function(
         3,
         "sum_up_to",
         ("total = 0", "for n in range(x + 1):", "    total += n", "return total"),
         lambda x: x * (x + 1) // 2,
         "int",
     ),
-    _Function(3, "backwards", ("return x[::-1]",), lambda x: x[::-1], "word"),
-    _Function(
+    Function(3, "backwards", ("return x[::-1]",), lambda x: x[::-1], "word"),
+    Function(
         3, "count_vowels", ("return sum(c in 'aeiou' for c in x)",), lambda x: sum(c in "aeiou" for c in x), "word"
     ),
 )
 FUNCTIONS = _PLAIN + tuple(function for k in range(2, 10) for function in _arithmetic(k))
 
 
-def source(function: _Function) -> str:
+def source(function: Function) -> str:
     """The function as typed into the interactive interpreter."""
     return "\n".join([f">>> def {function.name}(x):", *(f"...     {line}" for line in function.body)])
 
 
-def _argument(draw: Draw, function: _Function) -> object:
+def _argument(draw: Draw, function: Function) -> object:
     if function.argument == "int":
         return draw.between(1, 20)
     if function.argument == "word":
-        return draw.pick(_WORDS)
+        return draw.pick(WORDS)
     return [draw.between(1, 12) for _ in range(draw.between(2, 4))]
 
 
-def _call(draw: Draw, function: _Function) -> tuple[str, str]:
+def _call(draw: Draw, function: Function) -> tuple[str, str]:
     """A call and its output as the interpreter shows them."""
     argument = _argument(draw, function)
     return f">>> {function.name}({argument!r})", repr(function.compute(argument))
 
 
-def _function(draw: Draw) -> _Function:
+def _function(draw: Draw) -> Function:
     return draw.pick(_PLAIN if draw.chance(0.45) else FUNCTIONS)
 
 
-def _session(draw: Draw, function: _Function, calls: int) -> tuple[str, str]:
+def _session(draw: Draw, function: Function, calls: int) -> tuple[str, str]:
     """A session without its last output, and that output."""
     lines = [source(function)]
     seen: dict[str, str] = {}

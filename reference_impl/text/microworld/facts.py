@@ -154,12 +154,12 @@ def _article(draw: Draw) -> str:
 def _survey(draw: Draw) -> str:
     """A paragraph that tells the same thing of several subjects."""
     kind = draw.pick(_KINDS)
-    relation = draw.pick(tuple(draw.skewed(world().entities[kind]).facts))
-    drawn = (draw.skewed(world().entities[kind]) for _ in range(5))
+    first = draw.skewed(world().entities[kind])
+    relation = draw.pick(tuple(first.facts))
+    drawn = (first, *(draw.skewed(world().entities[kind]) for _ in range(4)))
     entities = list({entity.name: entity for entity in drawn if relation in entity.facts}.values())
     parts = [state(draw, entity, relation) for entity in entities]
     if relation == "region" and len(parts) > 1:
-        first = entities[0]
         near = [one for one in world().entities[kind] if one.facts["region"] == first.facts["region"] and one != first]
         parts.append(draw.say(_SAME_REGION, OPENERS, a=first.name, b=draw.pick(near).name, o=first.facts["region"]))
     return " ".join(parts)

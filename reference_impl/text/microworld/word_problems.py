@@ -1,14 +1,15 @@
 """Word problems of one to four steps, answered at once or with the steps written out (chain of thought).
 
 Somebody has some things; things come and go; how many are there in the end? Numbers stay below 100, so that what
-is hard is to keep the count through the story, not the sums.
+is hard is to keep the count through the story, not the sums. A sum in the working belongs to the split, too.
 """
 
 # ruff: noqa: SIM905 (word lists read best as words)
 
 from dataclasses import dataclass
 
-from reference_impl.text.microworld.draw import Draw
+from reference_impl.text.microworld.arithmetic import owns_sum
+from reference_impl.text.microworld.draw import Draw, UnsayableError
 from reference_impl.text.microworld.lexicon import NAMES, is_female
 from reference_impl.text.microworld.question import Question, Reasoning, collected
 
@@ -73,7 +74,9 @@ def _step(draw: Draw, count: int, slots: dict[str, str]) -> tuple[str, str, int]
     if roll < 0.2 and count % 2 == 0:
         return draw.say(_HALVE, **slots), f"{count} / 2 = {count // 2}", count // 2
     if (roll < 0.6 and count <= 80) or count < 4:
-        n = draw.between(2, 12)
+        n = next((n for n in draw.sample(range(2, 13), 11) if owns_sum(draw, count, n)), None)
+        if n is None:
+            raise UnsayableError
         return draw.say(_GAIN, n=n, **slots), f"{count} + {n} = {count + n}", count + n
     n = draw.between(2, min(count - 1, 12))
     return draw.say(_LOSS, n=n, **slots), f"{count} - {n} = {count - n}", count - n

@@ -14,3 +14,9 @@ def corpus() -> dict[str, list[str]]:
 @pytest.fixture(scope="session")
 def test_sets() -> dict[str, list[Question]]:
     return microworld.evaluation_sets("test")
+
+
+@pytest.fixture(scope="session")
+def told(corpus: dict[str, list[str]]) -> dict[str, frozenset[str]]:
+    """The sentences of each split."""
+    return {split: frozenset(s for d in texts for s in microworld.sentences(d)) for split, texts in corpus.items()}

@@ -10,11 +10,11 @@ import pytest
 from reference_impl.text import microworld
 
 DIGESTS = {
-    "train": "c34e4e3b8f5faac98344df50cf20f0b892194508f12af6c6db7415f1c554d03d",
-    "validation": "edb2244660316bbe808a69891f2b744fad3c8b04be8a60aadc5a25d3a0abff43",
-    "test": "6b6eba2c05586643115222b5c3bff6b1b533d04c43f9ab61886797a360e0aaf1",
+    "train": "c9dda705870af33afe5ba03746a904736bcfc448d0e39863c5bc07d4d9ff8888",
+    "validation": "afa98d19670b7b66f1f3690303010ceaf1b6765a30e0dbd8a396d8e9787602a8",
+    "test": "27a1e7d2e391c697f3a7c5d571f91d537987f5113084a3e9580659a9abbe07c5",
 }
-QUESTIONS = "88af556945cb786034d64511544d8b19505b2c9400bd6c83a69d3562d3dc2512"
+QUESTIONS = "e1c0e0ed359acd179dac377b95fa1dac800109b2ece1691d8650d897924aae62"
 
 
 @pytest.mark.parametrize("split", microworld.SPLITS)
