@@ -27,7 +27,7 @@ HEADER_BYTES = 4096
 VERSION = 1
 
 
-class CorruptShard(ValueError):  # noqa: N818 (says what the file is)
+class CorruptShard(ValueError):
     """A shard that can't be used: names the file, what is wrong and the mend."""
 
     def __init__(self, path: Path, message: str) -> None:

@@ -18,7 +18,7 @@ def default_learning_rate(parameters: int) -> float:
     6e-4 at 125M parameters. Above, it falls with the cube root of size: within 45 % of each of GPT-3's eight
     sizes (Brown et al. 2020, table 2.1). Below, it rises with the fifth root, at most to 4e-3: through the best
     of the rates tried at 0.34M and 0.96M parameters on microworld (2e-3 and 1.5e-3, in factors of two, 0.2M to
-    0.25M tokens, batch 4 of 256); those budgets are short and the optimum is flat to a factor of about 1.5.
+    0.25M tokens, batch 4 of 256); those budgets are short, with one seed each.
     """
     exponent = 1 / 3 if parameters > 125e6 else 1 / 5
     return min(4e-3, 6e-4 * math.pow(125e6 / parameters, exponent))
