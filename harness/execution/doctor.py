@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.cache import cache_folder
 from harness.execution.events import OnEvent, unheard
 from harness.execution.plan import default_threads
-from harness.execution.prepare import NotPrepared, prepare_peaks
+from harness.execution.prepare import QUIET, NotPrepared, prepare_peaks
 from harness.execution.worker import preload
-from harness.results.fingerprint import Fingerprint, fingerprint
+from harness.results.fingerprint import Fingerprint, conditions, fingerprint, others_share
 from harness.results.peaks import Peaks, cached_peaks
 
 
@@ -65,16 +67,14 @@ def examine(*, measure: bool = True, on_event: OnEvent = unheard) -> Examination
             except NotPrepared as error:
                 problem = str(error)
     missing = tuple(part for part in PARTS if importlib.util.find_spec(part.module) is None)
-    return Examination(machine, threads, peaks, problem, cache_folder(), missing, _busy(threads))
+    return Examination(machine, threads, peaks, problem, cache_folder(), missing, _busy())
 
 
-def _busy(threads: int) -> str | None:
-    from harness.results.fingerprint import conditions
-
-    load = conditions().get("load_average")
-    if isinstance(load, int | float) and load > 0.5 * threads:
-        return (
-            f"the load average is {load:.1f} on {threads} cores: other processes run, "
-            "and speeds measured now will be too low"
-        )
-    return None
+def _busy() -> str | None:
+    """Look at the machine for half a second of doing nothing."""
+    before = conditions()
+    time.sleep(0.5)
+    share = others_share(before, conditions(), os.cpu_count() or 1)
+    if share is None or share <= QUIET:
+        return None
+    return f"other programs take {share:.0%} of the cores: speeds measured now will be too low"

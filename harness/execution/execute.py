@@ -67,6 +67,8 @@ class Execution:
         if not unknown:
             return
         modules = [KINDS[kind] for kind in dict.fromkeys(item.source.kind for item in unknown)]
+        if any(item.resolved.training is not None and not item.resolved.ready for item in unknown):
+            modules.append("torch._dynamo")  # what the first optimizer of a process would import, for seconds
         preload(["harness.execution.serve", *modules])
         yield from self._shared([item for item in unknown if not item.isolated])
         for item in unknown:

@@ -14,9 +14,8 @@ from harness.execution.worker import Worker, WorkerDied
 from harness.results.fingerprint import Fingerprint
 from harness.results.peaks import Peaks, cached_peaks, store_peaks
 
-QUIET = 1.25
-"""Load average per core up to which a machine counts as quiet when its peaks are measured: a training that has just
-ended here still shows in it."""
+QUIET = 0.1
+"""Part of the cores' time that others may take while peaks are measured; else they are measured again next time."""
 
 
 class NotPrepared(Exception):
@@ -70,7 +69,7 @@ def prepare_peaks(machine: Fingerprint, device: str, threads: int, log: Path, on
     Measured when they are not known yet, or when other programs kept the cores busy the last time.
     """
     known = cached_peaks(machine.class_id, threads, device)
-    if known is not None and known.load_average <= QUIET * machine.cores_allowed:
+    if known is not None and (known.others_share or 0.0) <= QUIET:
         return known
     what = f"peaks of this machine ({device}, {threads} threads)"
     on_event(Preparing(what, 0.0))

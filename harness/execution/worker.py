@@ -20,6 +20,9 @@ from typing import Any
 from harness.execution.requests import Answer, Request, Step
 from harness.execution.serve import serve
 
+GRACE = 2.0
+"""Seconds that a worker gets to end by itself, so that it can clean up what its libraries opened."""
+
 
 class WorkerDied(Exception):
     """The worker process ended in the middle of a request."""
@@ -62,9 +65,11 @@ class Worker:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._connection.close()
-        self._process.kill()
-        self._process.join()
+        self._connection.close()  # a worker that waits for a request ends by itself
+        self._process.join(timeout=GRACE)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
 
 
 def preload(modules: list[str]) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 from harness.measures.registry import MEASURES
 from harness.report.number import duration, plain, with_interval
+from harness.results.fingerprint import others_share
 from harness.results.run import Run
 
-BUSY = 0.5
-"""Load average per core, before a launch, above which speeds are likely too low."""
+BUSY = 0.1
+"""Part of the cores' time that went to others during a launch, above which speeds are likely too low."""
 
 
 def summary(run: Run) -> str:
@@ -41,12 +42,12 @@ def warnings(run: Run) -> list[str]:
     if manifest.status != "finished":
         missing = f", {left} of {len(manifest.cells)} cells are missing" if left else ""
         found.append(f"the run is {manifest.status}{missing}; `harness run --resume {run.folder}` goes on")
-    loads = list(_loads(run))
-    busy = [load for load, threads in loads if load > BUSY * threads]
+    shares = list(_others(run))
+    busy = [share for share in shares if share > BUSY]
     if busy:
         found.append(
-            f"the machine was busy: load average up to {max(busy):.1f} before {len(busy)} of {len(loads)} speed and "
-            "memory launches, so speeds may be too low"
+            f"the machine was busy: other programs took up to {max(busy):.0%} of its cores in {len(busy)} of "
+            f"{len(shares)} speed and memory launches, so speeds may be too low"
         )
     if manifest.git.get("dirty"):
         found.append("the working folder had uncommitted changes")
@@ -54,15 +55,15 @@ def warnings(run: Run) -> list[str]:
 
 
 def peaks(run: Run) -> list[str]:
-    """The machine's measured peaks, by thread count."""
+    """The machine's measured peaks, by device and thread count."""
     lines = []
-    for threads, peak in run.manifest.peaks.items():
+    for where, peak in run.manifest.peaks.items():
         if not isinstance(peak, dict):
             continue
         parts = [f"{kind} {value / 1e9:,.0f} GFLOP/s" for kind, value in (peak.get("flops") or {}).items()]
         if peak.get("bandwidth"):
             parts.append(f"memory {peak['bandwidth'] / 1e9:,.1f} GB/s")
-        lines.append(f"{threads} threads: " + ", ".join(parts))
+        lines.append(f"{where} threads: " + ", ".join(parts))
     return lines
 
 
@@ -71,16 +72,17 @@ def machine(run: Run) -> list[tuple[str, str]]:
     return list(_flat(run.manifest.fingerprint))
 
 
-def _loads(run: Run) -> Iterator[tuple[float, int]]:
-    """Load average before each launch of an isolated cell that was measured in this run, and its threads."""
+def _others(run: Run) -> Iterator[float]:
+    """Part of the cores' time that went to others, per launch of an isolated cell that was measured in this run."""
+    cores = run.manifest.fingerprint.get("cores") or 1
     for cell in run.cells:
         measure = MEASURES.get(cell.measure)
         if cell.source != "measured" or measure is None or not measure.isolated:
             continue
         for launch in cell.conditions.get("launches", []):
-            load = launch.get("before", {}).get("load_average")
-            if isinstance(load, int | float):
-                yield float(load), int(cell.conditions.get("threads") or 1)
+            share = others_share(launch.get("before", {}), launch.get("after", {}), cores)
+            if share is not None:
+                yield share
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

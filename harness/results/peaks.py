@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.cache import cache_folder
+from harness.results.fingerprint import conditions, others_share
 
 if TYPE_CHECKING:
     import torch
@@ -34,8 +35,8 @@ class Peaks(BaseModel):
     """Bytes/s of a STREAM-like triad."""
     device: str = "cpu"
     """The kind of device that these are the peaks of: cpu or cuda."""
-    load_average: float = 0.0
-    """Of the machine before they were measured: peaks of a busy machine are too low, and are measured again."""
+    others_share: float | None = None
+    """Part of the cores' time that other programs took meanwhile: peaks of a busy machine are too low."""
 
 
 SECONDS = 0.8
@@ -56,12 +57,13 @@ def measure_peaks(threads: int, device: str) -> Peaks:
     import torch
 
     torch.set_num_threads(threads)
-    load = os.getloadavg()[0]
+    before = conditions()
     with torch.inference_mode():
         types = {"fp32": torch.float32, "bf16": torch.bfloat16}
         flops = {name: _gemm_flops(dtype, device) for name, dtype in types.items()}
         bandwidth = _triad_bandwidth(device)
-    return Peaks(flops=flops, bandwidth=bandwidth, device=device.partition(":")[0], load_average=load)
+    others = others_share(before, conditions(), os.cpu_count() or 1)
+    return Peaks(flops=flops, bandwidth=bandwidth, device=device.partition(":")[0], others_share=others)
 
 
 def cached_peaks(class_id: str, threads: int, device: str) -> Peaks | None:
@@ -84,7 +86,7 @@ def store_peaks(class_id: str, threads: int, peaks: Peaks) -> None:
             flops=flops,
             bandwidth=max(known.bandwidth, peaks.bandwidth),
             device=peaks.device,
-            load_average=min(known.load_average, peaks.load_average),
+            others_share=min((known, peaks), key=lambda item: item.others_share or 0.0).others_share,
         )
     file = _file(class_id, threads, peaks.device)
     temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")

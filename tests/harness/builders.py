@@ -158,7 +158,7 @@ def cell_result(
     status: Status = Status.OK,
     reason: str | None = None,
     fingerprint_class: str = "f" * 8,
-    load: float = 0.3,
+    others: float = 0.02,
 ) -> CellResult:
     """A cell with its records; its samples are written to the folder."""
     key = f"{abs(hash((model, measure, str(axes), str(settings)))):016x}"
@@ -208,7 +208,13 @@ def cell_result(
         samples=where,
         seconds=3.2,
         conditions={
-            "launches": [{"before": {"load_average": load}, "after": {"load_average": 1.9}, "threads": 2}],
+            "launches": [
+                {
+                    "before": {"clock_s": 0.0, "own_s": 0.0, "busy_s": 0.0, "steal_s": 0.0},
+                    "after": {"clock_s": 10.0, "own_s": 5.0, "busy_s": 5.0 + 40.0 * others, "steal_s": 0.0},
+                    "threads": 2,
+                }
+            ],
             "threads": 2,
         },
     )

@@ -154,8 +154,8 @@ def test_terminal_is_quick(full_run: Run) -> None:
 def test_warnings(builders: ModuleType, full_run: Run, tmp_path: Path) -> None:
     assert warnings(full_run) == []
     cells = [
-        builders.cell_result(tmp_path, "nano", "inference", {"precision": "fp32"}, {"batch": 1}, [], load=load)
-        for load in (0.2, 3.5)
+        builders.cell_result(tmp_path, "nano", "inference", {"precision": "fp32"}, {"batch": 1}, [], others=others)
+        for others in (0.02, 0.35)
     ]
     cells[1] = cells[1].model_copy(update={"key": "other"})
     run = builders.write_run(
@@ -168,7 +168,7 @@ def test_warnings(builders: ModuleType, full_run: Run, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text(manifest.model_dump_json())
     said = warnings(Run(tmp_path))
     assert said[0].startswith("the run is interrupted, 1 of 3 cells are missing; `harness run --resume ")
-    assert said[1].startswith("the machine was busy: load average up to 3.5 before 1 of 2")
+    assert said[1].startswith("the machine was busy: other programs took up to 35% of its cores in 1 of 2")
     assert said[2] == "the working folder had uncommitted changes"
 
 

@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from harness.results import fingerprint as module
-from harness.results.fingerprint import Fingerprint, Gpu, conditions, cpu_capability, fingerprint, parse_gpus
+from harness.results.fingerprint import (
+    Fingerprint,
+    Gpu,
+    conditions,
+    cpu_capability,
+    fingerprint,
+    others_share,
+    parse_gpus,
+)
 
 
 def test_it_knows_this_machine() -> None:
@@ -134,8 +142,17 @@ def test_a_broken_nvidia_smi_is_no_gpu(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_conditions_tell_of_the_present() -> None:
     before = conditions()
-    assert {"involuntary_switches", "load_average", "runnable", "steal_s"} <= before.keys() or sys.platform != "linux"
+    told = {"involuntary_switches", "load_average", "runnable", "steal_s", "busy_s", "own_s", "clock_s"}
+    assert told <= before.keys() or sys.platform != "linux"
     assert conditions()["involuntary_switches"] >= before["involuntary_switches"]
+
+
+def test_what_others_took_is_all_but_this_process() -> None:
+    before = {"clock_s": 100.0, "own_s": 1.0, "busy_s": 50.0, "steal_s": 3.0}
+    after = {"clock_s": 110.0, "own_s": 9.0, "busy_s": 60.0, "steal_s": 4.0}
+    assert others_share(before, after, cores=2) == pytest.approx((10 - 8 + 1) / 20)
+    assert others_share(before, after | {"own_s": 99.0}, cores=2) == 0.0
+    assert others_share({}, after, cores=2) is None
 
 
 def test_a_system_that_tells_nothing_is_described_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
