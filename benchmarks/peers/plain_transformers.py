@@ -2,7 +2,7 @@
 
     python benchmarks/peers/plain_transformers.py [MODEL_FOLDER] [TEXT_FILE]
 
-Perplexity: the strided loop of transformers' documentation (one window at a time, its own loss) against our `perplexity`
+Perplexity: the strided loop of transformers' documentation (one window at a time, its own loss) against the measure
 measure, fp32, same window and stride. Speed: plain `model(...)` calls in a loop, written as a user would, against the
 `inference` measure's timing, in turn in this process; medians and the ratio. Without arguments: SmolLM2-135M-Instruct
 from the assets, and one scene of its Shakespeare test plays. The last line is one JSON object.

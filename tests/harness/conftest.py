@@ -68,33 +68,10 @@ def gpt2_folder(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer_file: P
     return _save(tmp_path_factory.mktemp("models") / "gpt2", GPT2LMHeadModel(config), tiny_tokenizer_file)
 
 
-WORDS = [
-    "the",
-    "cat",
-    "sat",
-    "on",
-    "a",
-    "mat",
-    "and",
-    "the",
-    "dog",
-    "ran",
-    "to",
-    "the",
-    "red",
-    "barn",
-    "while",
-    "a",
-    "bird",
-    "sang",
-    "in",
-    "the",
-    "old",
-    "tree",
-    "by",
-    "the",
-    "river",
-]
+WORDS = (
+    *("the", "cat", "sat", "on", "a", "mat", "and", "the", "dog", "ran", "to", "the", "red", "barn", "while", "a"),
+    *("bird", "sang", "in", "the", "old", "tree", "by", "the", "river"),
+)
 
 
 @pytest.fixture(scope="session")
