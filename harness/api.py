@@ -15,7 +15,7 @@ from harness.suite.load import load_suite
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["compare", "open_run", "plan", "report", "run"]
+__all__ = ["compare", "make_report", "open_run", "plan", "run"]
 
 
 def open_run(name: str | Path, out: str | Path = "results/runs") -> Run:
@@ -28,7 +28,7 @@ def plan(suite: str) -> pd.DataFrame:
     return plan_frame(make_plan(load_suite(suite)))
 
 
-def report(name: str | Path, out: str | Path = "results/runs") -> Run:
+def make_report(name: str | Path, out: str | Path = "results/runs") -> Run:
     """Analyse and report a run again from its cells."""
     return report_again(open_run(name, out))
 

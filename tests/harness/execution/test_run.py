@@ -232,7 +232,7 @@ def test_a_report_is_made_again_from_the_cells(finished_run: Run, tmp_path: Path
     shutil.copytree(finished_run.folder, copy)
     for name in ("report.html", "summary.md", "records.parquet", "findings.json", "expectations.json"):
         (copy / name).unlink()
-    again = harness.report(str(copy))
+    again = harness.make_report(str(copy))
     assert again.expectations == finished_run.expectations
     assert (copy / "summary.md").read_text() == (finished_run.folder / "summary.md").read_text().replace(
         str(finished_run.folder), str(copy)
