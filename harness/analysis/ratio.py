@@ -30,11 +30,6 @@ WEIGHT_OF = {"perplexity": "tokens", "loss": "tokens", "bits_per_byte": "bytes"}
 """Metrics that are a mean of `nll` over the samples' documents (or its exponential), and the mean's denominator."""
 
 
-FIRST_TOKEN = 64
-"""Bytes by which a document's scored text may differ between tokenizers: the first token has no prediction without a
-BOS token, and its bytes do not count."""
-
-
 @dataclass(frozen=True)
 class PerDocument:
     """The evidence of a quality metric, one entry per document that scored anything."""
@@ -48,12 +43,14 @@ class PerDocument:
     """(documents,) scored tokens."""
     bytes: NDArray[np.float64]
     """(documents,) bytes of text that the scored tokens stand for."""
+    texts: tuple[str, ...]
+    """(documents,) digests of the text that was read, after cutting."""
     ids: tuple[str, ...] | None
     """(documents,) digests of the token ids, where the measure keeps them."""
 
     def same_tokens(self, other: PerDocument) -> bool:
         """Whether both read the same tokens: the same text under the same tokenizer."""
-        if self.documents != other.documents:
+        if not self.same_text(other):
             return False
         if self.ids is not None and other.ids is not None:
             return self.ids == other.ids
@@ -61,13 +58,7 @@ class PerDocument:
 
     def same_text(self, other: PerDocument) -> bool:
         """Whether both read the same text, under whatever tokenizer."""
-        if self.documents != other.documents:
-            return False
-        if self.same_tokens(other):
-            return True
-        if self.ids is not None and other.ids is not None and any(map(str.__eq__, self.ids, other.ids)):
-            return False  # another tokenizer changes every document; another text, those that were edited
-        return bool((abs(self.bytes - other.bytes) <= FIRST_TOKEN).all())
+        return self.documents == other.documents and self.texts == other.texts
 
 
 def per_document(point: Point) -> PerDocument | None:
@@ -76,7 +67,7 @@ def per_document(point: Point) -> PerDocument | None:
     if weight is None or point.cell.samples is None:
         return None
     samples: pd.DataFrame = point.run.samples(point.cell)
-    if not {"document", "nll", "tokens", "bytes"} <= set(samples.columns):
+    if not {"document", "nll", "tokens", "bytes", "text_digest"} <= set(samples.columns):
         return None
     scored = samples[samples["tokens"] > 0].sort_values("document")
     column = {name: scored[name].to_numpy(dtype=float) for name in ("nll", "tokens", "bytes")}
@@ -86,6 +77,7 @@ def per_document(point: Point) -> PerDocument | None:
         column[weight],
         column["tokens"],
         column["bytes"],
+        tuple(map(str, scored["text_digest"])),
         tuple(map(str, scored["ids_digest"])) if "ids_digest" in scored else None,
     )
 

@@ -95,6 +95,7 @@ def collect(load: Callable[[], LanguageModel], settings: PerplexitySettings) -> 
                 "bytes": max(len(text.encode()) - unscored, 0) if len(nll) else 0,
                 "window_nll": [float(nll[s.first - 1 : s.end - 1].sum()) for s in spans],
                 "window_tokens": [s.end - s.first for s in spans],
+                "text_digest": hashlib.sha256(text.encode()).hexdigest()[:16],
                 "ids_digest": hashlib.sha256(np.asarray(ids, dtype=np.int64).tobytes()).hexdigest()[:16],
             }
         )

@@ -62,8 +62,15 @@ def quality_samples(
     loss = 9.4 * SIZES[model] ** -exponent * (1.8 if model == "smollm2" else 1.0)
     noise = 1 + 0.004 * own.standard_normal(documents)
     nll = tokens * loss * hardness * NLL_FACTOR[precision] * noise * math.exp(shift)
+    names = [f"doc{i:03d}" for i in range(documents)]
     return pd.DataFrame(
-        {"document": [f"doc{i:03d}" for i in range(documents)], "nll": nll, "tokens": tokens, "bytes": sizes}
+        {
+            "document": names,
+            "nll": nll,
+            "tokens": tokens,
+            "bytes": sizes,
+            "text_digest": [f"{TEXTS[model]} {name}" for name in names],
+        }
     )
 
 

@@ -34,7 +34,9 @@ def ladder(builders: ModuleType, folder: Path, losses: dict[str, float], noise: 
         tokens = np.arange(100, 140)
         nll = tokens * loss * (1 + noise * rng.standard_normal(len(tokens)))
         frame = pd.DataFrame(
-            {"document": range(len(tokens)), "nll": nll, "tokens": tokens, "bytes": 4 * tokens} | columns.get(model, {})
+            {"document": range(len(tokens)), "nll": nll, "tokens": tokens, "bytes": 4 * tokens}
+            | {"text_digest": [f"text {i}" for i in range(len(tokens))]}
+            | columns.get(model, {})
         )
         cells.append(
             builders.cell_result(

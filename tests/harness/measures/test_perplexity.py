@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,15 @@ def test_an_empty_document_scores_nothing_and_harms_nothing(model: LanguageModel
     found = by_name(rows, chosen, model)["loss"]
     assert found == by_name([rows[0], *rows[2:]], chosen, model)["loss"]
     assert (found.n, found.n_unit) == (3, "documents"), "the empty and the one-token document are no clusters"
+
+
+def test_the_text_as_it_was_cut_is_known_by_its_digest(model: LanguageModel) -> None:
+    whole, cut = (
+        [row["text_digest"] for row in collect(lambda: model, s)] for s in (settings(), settings(document_bytes=9))
+    )
+    short = [hashlib.sha256(document.encode()[:9].decode(errors="ignore").encode()) for document in DOCUMENTS]
+    assert cut == [digest.hexdigest()[:16] for digest in short]
+    assert whole != cut and whole[1] == cut[1], "an empty document stays what it is"
 
 
 def test_text_that_is_all_empty_is_an_error(model: LanguageModel) -> None:
