@@ -109,7 +109,7 @@ def _file_digest(file: Path) -> str:
         *noted_as, digest = json.loads(note.read_text(encoding="utf-8"))
         if noted_as == known_as:
             return str(digest)
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
         pass
     with file.open("rb") as content:
         digest = hashlib.file_digest(content, "sha256").hexdigest()

@@ -10,11 +10,21 @@ MEASURING = (
     "harness/models",
     "harness/scoring",
     "harness/measures",
+    "harness/statistics",
+    "harness/corpora",
     "reference_impl/model",
     "reference_impl/inference",
+    "reference_impl/text",
+    "reference_impl/training/checkpoint.py",
 )
-"""What determines a measured number, given a model."""
-TRAINING = ("reference_impl/model", "reference_impl/text", "reference_impl/training")
+"""What determines a measured number with its interval, given a model."""
+TRAINING = (
+    "harness/models/training.py",
+    "harness/corpora/training.py",
+    "reference_impl/model",
+    "reference_impl/text",
+    "reference_impl/training",
+)
 """What determines a trained model, given its settings."""
 
 
@@ -25,7 +35,8 @@ def code_digest(packages: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     for package in packages:
         top, _, rest = package.partition("/")
-        for path in sorted((roots[top] / rest).rglob("*.py")):
+        named = roots[top] / rest
+        for path in [named] if named.is_file() else sorted(named.rglob("*.py")):
             digest.update(path.relative_to(roots[top]).as_posix().encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]

@@ -6,6 +6,7 @@ alone on the machine, each launch in a fresh process. Whatever happens to a cell
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from harness.measures.registry import MEASURES
 from harness.models.open import KINDS
 from harness.models.training import trained_summary
 from harness.results.fingerprint import Fingerprint
-from harness.results.peaks import Peaks
+from harness.results.peaks import Peaks, cached_peaks
 from harness.results.record import CellResult, Measurement, Record, Status
 
 if TYPE_CHECKING:
@@ -56,6 +57,12 @@ class Execution:
 
     def run(self, items: list[PlannedCell], *, fresh: bool) -> Iterator[Done]:
         """Run the cells in the best order. With `fresh`, known results are measured again."""
+        for item in items:
+            if item.resolved.ready:
+                self.models[item.cell.model] = self._summary(item)
+            peaks = cached_peaks(self._machine.class_id, item.threads, item.source.device)
+            if peaks is not None and MEASURES[item.cell.measure].needs_peaks:
+                self.peaks[f"{item.source.device} {item.threads}"] = peaks
         known = [] if fresh else [item for item in items if item.cached]
         unknown = [item for item in items if item not in known]
         for item in known:
@@ -70,8 +77,18 @@ class Execution:
         if any(item.resolved.training is not None and not item.resolved.ready for item in unknown):
             modules.append("torch._dynamo")  # what the first optimizer of a process would import, for seconds
         preload(["harness.execution.serve", *modules])
-        yield from self._shared([item for item in unknown if not item.isolated])
-        for item in unknown:
+        once = list({item.key: item for item in reversed(unknown)}.values())[::-1]
+        twins = [item for item in unknown if item not in once]  # the same result under another name
+        measured: dict[str, Done] = {}
+        for done in self._measured(once):
+            measured[done.item.key] = done
+            yield done
+        for item in twins:
+            yield self._under_own_names(item, measured[item.key])
+
+    def _measured(self, items: list[PlannedCell]) -> Iterator[Done]:
+        yield from self._shared([item for item in items if not item.isolated])
+        for item in items:
             if item.isolated:
                 yield self._isolated(item)
 
@@ -146,20 +163,28 @@ class Execution:
                 self.models[item.cell.model] = self._prepare_model(item)
         except NotPrepared as error:
             return str(error)
+        except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            return f"{need} could not be prepared: {error}"
         return None
 
     def _prepare_model(self, item: PlannedCell) -> dict[str, Any]:
-        model = item.resolved
-        summary = {} if model.ready else prepare_model(model, item.threads, self._log, self._on_event)
-        if model.training is not None and not summary:
-            summary = trained_summary(Path(model.source.path))
-        return {"kind": model.source.kind, "path": model.source.path, "digest": model.source.digest} | summary
+        if not item.resolved.ready:
+            prepare_model(item.resolved, item.threads, self._log, self._on_event)
+        return self._summary(item)
+
+    @staticmethod
+    def _summary(item: PlannedCell) -> dict[str, Any]:
+        source = item.resolved.source
+        trained = {} if item.resolved.training is None else trained_summary(Path(source.path))
+        return {"kind": source.kind, "path": source.path, "digest": source.digest} | trained
 
     def _done(self, item: PlannedCell, answer: Collected | Refused, seconds: float, earlier: list[Collected]) -> Done:
         """The result of a cell from its last answer and the launches before it."""
         if isinstance(answer, Refused):
             if answer.trace:
-                self._write_trace(item, answer)
+                self._write_log(f"{item.cell.title} [{item.key}]\n{answer.trace}")
             result = self._result(item, answer.status, answer.reason, [], {}, seconds)
             return Done(item, result, None)
         import pandas as pd
@@ -181,7 +206,10 @@ class Execution:
         records = [self._record(item, measurement, facts) for measurement in measurements]
         conditions = {"launches": [collected.conditions for collected in launches]}
         result = self._result(item, Status.OK, None, records, conditions, seconds)
-        self._cache.store(result, samples)
+        try:
+            self._cache.store(result, samples)
+        except OSError as error:  # a full or read-only cache costs a measurement next time, not this result
+            self._write_log(f"{item.cell.title} could not be kept for later runs: {error}")
         return Done(item, result, samples)
 
     def _result(
@@ -246,18 +274,23 @@ class Execution:
         )
 
     def _from_cache(self, item: PlannedCell) -> Done | None:
-        """A known result under this suite's names: the key does not hold what the suite calls the model."""
+        """A known result, if it can be read."""
         result = self._cache.load(item.key)
         if result is None:
             return None
-        own = {"model": item.cell.model, "axes": item.cell.axes}
-        records = [record.model_copy(update=own) for record in result.records]
-        result = result.model_copy(update={**own, "records": records, "source": "cache", "samples": None})
-        return Done(item, result, self._cache.samples(item.key))
+        result = result.model_copy(update={"source": "cache"})
+        return self._under_own_names(item, Done(item, result, self._cache.samples(item.key)))
 
-    def _write_trace(self, item: PlannedCell, answer: Refused) -> None:
+    @staticmethod
+    def _under_own_names(item: PlannedCell, done: Done) -> Done:
+        """A result under this suite's names: the key does not hold what the suite calls the model."""
+        own = {"model": item.cell.model, "axes": item.cell.axes}
+        records = [record.model_copy(update=own) for record in done.result.records]
+        return Done(item, done.result.model_copy(update={**own, "records": records, "samples": None}), done.samples)
+
+    def _write_log(self, text: str) -> None:
         with self._log.open("a", encoding="utf-8") as log:
-            log.write(f"--- {item.cell.title} [{item.key}]\n{answer.trace}\n")
+            log.write(f"--- {text}\n")
 
 
 def _ask(worker: Worker, item: PlannedCell) -> Collected | Refused | WorkerDied:

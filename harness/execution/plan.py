@@ -31,6 +31,11 @@ class PlannedCell:
     cached: bool
 
     @property
+    def identity(self) -> str:
+        """Which cell of the run this is: see `CellResult.identity`."""
+        return f"{self.key} {self.cell.model} {sorted(self.cell.axes.items())}"
+
+    @property
     def isolated(self) -> bool:
         """Whether it runs alone, each launch in a fresh process."""
         return MEASURES[self.cell.measure].isolated
@@ -54,7 +59,8 @@ class Plan:
 def make_plan(suite: Suite, *, trust_remote_code: bool = False) -> Plan:
     """Resolve every model and text of a suite and compute every cell's key. Raises UserError for what can't be."""
     machine = fingerprint()
-    all_cells = [_with_device(cell, machine) for cell in cells(suite)]
+    on_devices = [_with_device(cell, machine) for cell in cells(suite)]
+    all_cells = list({repr(cell): cell for cell in on_devices}.values())  # `device: [auto, cpu]` may be one device
     resolved = resolve_all(suite.models, all_cells, trust_remote_code)
     cache = CellCache()
     text_digests: dict[str, str] = {}
@@ -91,6 +97,7 @@ def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint
         "device": source.device,
         "code": code_digest(MEASURING),
         "torch": machine.packages.get("torch"),
+        "tokenizers": machine.packages.get("tokenizers"),
         "transformers": machine.packages.get("transformers") if source.kind == "transformers" else None,
     }
     if measure.isolated:

@@ -32,8 +32,8 @@ def prepare_text(text: str, on_event: OnEvent) -> None:
     on_event(Preparing(what, 1.0))
 
 
-def prepare_model(resolved: Resolved, threads: int, log: Path, on_event: OnEvent) -> dict[str, object]:
-    """Fetch or train a model; returns its summary for the manifest. Raises NotPrepared."""
+def prepare_model(resolved: Resolved, threads: int, log: Path, on_event: OnEvent) -> None:
+    """Fetch or train a model. Raises NotPrepared."""
     name = resolved.source.name
     if resolved.asset is not None:
         what = f"{name}: asset {resolved.asset}"
@@ -42,9 +42,8 @@ def prepare_model(resolved: Resolved, threads: int, log: Path, on_event: OnEvent
         except UserError as error:
             raise NotPrepared(str(error)) from None
         on_event(Preparing(what, 1.0))
-        return {"asset": resolved.asset}
     if resolved.training is None:
-        return {}
+        return
     for text in training_texts(resolved.training.corpus):
         prepare_text(text, on_event)
     what = f"{name}: train {resolved.training.preset} on {resolved.training.corpus}"
@@ -60,7 +59,6 @@ def prepare_model(resolved: Resolved, threads: int, log: Path, on_event: OnEvent
         raise NotPrepared(f"the training of {name} failed: {answer.reason}")
     assert isinstance(answer, Trained)
     on_event(Preparing(what, 1.0, str(answer.summary.get("text", ""))))
-    return answer.summary
 
 
 def prepare_peaks(machine: Fingerprint, device: str, threads: int, log: Path, on_event: OnEvent) -> Peaks:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from harness.corpora.training import training_digest
 from harness.errors import UserError
 from harness.execution.code_digest import TRAINING, code_digest
 from harness.models.contract import ModelSource
-from harness.models.digest import folder_digest
+from harness.models.digest import folder_digest, is_whole
 from harness.models.size import check_preset
 from harness.models.training import Training
 from harness.results.record import Scalar
@@ -42,7 +43,7 @@ class Resolved:
         """Whether it can be opened now, with nothing to fetch and nothing to train."""
         if self.asset is not None:
             return assets.is_present(self.asset)
-        return self.training is None or Path(self.source.path, "checkpoint.json").is_file()
+        return self.training is None or is_whole(Path(self.source.path))
 
 
 def resolve(name: str, entry: ModelEntry, seed: int | None, trust_remote_code: bool) -> Resolved:
@@ -75,11 +76,22 @@ def _transformers(name: str, entry: ModelEntry, trust_remote_code: bool) -> Reso
         return Resolved(source)
     if where.startswith((".", "/", "~")) or where.count("/") > 1:
         raise UserError(f"no model folder '{where}'", place=f"models.{name}.transformers")
-    digest = hashlib.sha256(f"hub:{where}@{entry.revision or 'main'}".encode()).hexdigest()
+    digest = hashlib.sha256(f"hub:{where}@{_hub_commit(where, entry.revision or 'main')}".encode()).hexdigest()
     source = ModelSource(
         name, "transformers", where, digest, revision=entry.revision, trust_remote_code=trust_remote_code
     )
     return Resolved(source)
+
+
+def _hub_commit(repository: str, revision: str) -> str:
+    """The commit that a branch stands for in the hub's local cache; the revision itself where it is not there yet."""
+    home = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"
+    folder = Path(os.environ.get("HF_HUB_CACHE") or Path(home, "hub"))
+    reference = folder / f"models--{repository.replace('/', '--')}" / "refs" / revision
+    try:
+        return reference.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return revision
 
 
 def _trained(name: str, entry: ModelEntry, seed: int | None) -> Resolved:

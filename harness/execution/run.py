@@ -27,6 +27,8 @@ from harness.suite.schema import Suite
 
 RUNS = Path("results/runs")
 """Where runs go, below the working folder."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""A full disk, a used-up quota."""
 
 
 def run(
@@ -80,8 +82,8 @@ def _run(name: str, out: Path, resume: bool, fresh: bool, trust_remote_code: boo
     else:
         manifest = _manifest(name, suite, plan)
         journal = _new_folder(out, manifest)
-    kept = {cell.key for cell in Run(journal.folder).cells if cell.status in (Status.OK, Status.SKIPPED)}
-    items = [item for item in plan.cells if item.key not in kept]
+    kept = {cell.identity for cell in Run(journal.folder).cells if cell.status in (Status.OK, Status.SKIPPED)}
+    items = [item for item in plan.cells if item.identity not in kept]
     known = 0 if fresh else sum(item.cached for item in items)
     on_event(Planned(str(journal.folder), len(plan.cells), len(plan.cells) - len(items), known))
     execution = Execution(plan.fingerprint, journal.folder / "worker.log", on_event)
@@ -150,15 +152,20 @@ def _new_folder(out: Path, manifest: Manifest) -> Journal:
                 ) from None
         except NotADirectoryError:
             raise UserError("this is a file, not a folder; choose another --out", place=str(out)) from None
-        except PermissionError:
-            raise UserError("this folder can't be written to; choose another with --out", place=str(out)) from None
+        except OSError as error:
+            if error.errno in FULL:
+                raise
+            raise UserError(f"can't be written to ({error.strerror}); choose another --out", place=str(out)) from None
     raise UserError("no free name for a new run folder", place=str(out))
 
 
 def _last_unfinished(out: Path, suite: Suite) -> Path:
     text_hash = hash_of(suite_text(suite))
     for path in sorted(out.glob(f"*/{MANIFEST}"), reverse=True):
-        manifest = Run(path.parent).manifest
+        try:
+            manifest = Run(path.parent).manifest
+        except UserError:
+            continue  # a damaged run is not the one to go on with, and must not stand in the way of another
         if manifest.suite != suite.name or manifest.status == "finished":
             continue
         if manifest.suite_hash == text_hash:
@@ -205,7 +212,7 @@ class disk_full_is_told:  # noqa: N801 - reads as a sentence where it is used
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if isinstance(error, OSError) and error.errno in FULL:
             place = str(error.filename or self._folder)
             raise UserError(
                 "the disk is full; free some space and go on with `--resume` (cells that ended are kept)", place=place

@@ -100,12 +100,12 @@ def refusal(error: BaseException) -> Refused:
     trace = "".join(traceback.format_exception(error))
     if isinstance(error, Unsupported):
         return Refused(Status.SKIPPED, str(error), trace)
-    if isinstance(error, UserError):
-        return Refused(Status.FAILED, str(error), trace)
     lines = str(error).strip().splitlines()
     first = lines[0] if lines else type(error).__name__
     if isinstance(error, MemoryError) or any(sign in str(error) for sign in _MEMORY_SIGNS):
         return Refused(Status.OUT_OF_MEMORY, f"out of memory: {first}", trace)
+    if isinstance(error, UserError):
+        return Refused(Status.FAILED, str(error), trace)
     return Refused(Status.FAILED, f"{type(error).__name__}: {first}", trace)
 
 

@@ -44,3 +44,13 @@ def file_sha256(path: Path) -> str:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     memory.write_text(json.dumps({"state": state, "sha256": found}))
     return found
+
+
+def is_whole(checkpoint: Path) -> bool:
+    """Whether a checkpoint's files are there and as long as its `checkpoint.json` says (their hashes are compared when
+    it is opened): a trained model that was cut off is trained again."""
+    try:
+        files = json.loads((checkpoint / "checkpoint.json").read_bytes())["files"]
+        return all((checkpoint / name).stat().st_size == entry["bytes"] for name, entry in files.items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False

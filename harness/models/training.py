@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cache import cache_folder
+from harness.models.digest import file_sha256
 
 if TYPE_CHECKING:
     from reference_impl.text.packing import Tokens
@@ -71,7 +72,13 @@ def trained_summary(folder: Path) -> dict[str, Any]:
     path = folder / "training.json"
     if not path.is_file():
         return {}
-    told = json.loads(path.read_bytes())
+    try:
+        return _summary(json.loads(path.read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}  # it says nothing that can be read; the weights are checked when they are opened
+
+
+def _summary(told: dict[str, Any]) -> dict[str, Any]:
     kept = ("parameters", "tokens", "epochs", "seconds", "validation_loss", "bits_per_byte", "skipped_steps")
     summary = {name: told[name] for name in kept if told.get(name) is not None}
     bits = f", {told['bits_per_byte']:.3f} bits/byte" if told.get("bits_per_byte") is not None else ""
@@ -84,29 +91,43 @@ def trained_summary(folder: Path) -> dict[str, Any]:
 
 def _encoded(training: Training) -> tuple[ByteBPE, Tokens, Tokens, int]:
     """Tokenizer, train tokens, validation tokens and the bytes of the validation text: cached by what makes them."""
-    from harness.corpora.training import training_digest, training_documents
-    from reference_impl.text import tokenizer as tokenizer_code
-    from reference_impl.text.packing import packed
-    from reference_impl.text.shards import open_shard, write_shard
-    from reference_impl.text.tokenizer import ByteBPE
+    from harness.corpora.training import training_digest
+    from reference_impl.text import packing, tokenizer
 
-    code = hashlib.sha256(Path(tokenizer_code.__file__).read_bytes()).hexdigest()
+    code = "".join(file_sha256(Path(str(name))) for name in (__file__, packing.__file__, tokenizer.__file__))
     made_of = f"{training_digest(training.corpus)} {training.vocabulary} {code}"
     folder = cache_folder("tokens", hashlib.sha256(made_of.encode()).hexdigest()[:24])
-    facts = folder / "facts.json"
-    if not facts.exists():
-        train_documents, validation_documents = training_documents(training.corpus)
-        made = ByteBPE.train(_beginning(train_documents, TOKENIZER_BYTES), training.vocabulary)
-        made.save(folder / "tokenizer.json")
-        for name, documents in (("train", train_documents), ("validation", validation_documents)):
-            stream = packed(made, documents)
-            write_shard(folder / f"{name}.bin", stream, vocabulary=made.size, tokenizer_digest=made.digest)
-        size = sum(len(document.encode()) for document in validation_documents)
-        facts.write_text(json.dumps({"validation_bytes": size}))  # last: with it the folder is whole
+    try:
+        return _read_encoded(folder)
+    except (OSError, ValueError, KeyError, TypeError):  # not there yet, or damaged: make it (again)
+        _write_encoded(training, folder)
+        return _read_encoded(folder)
+
+
+def _read_encoded(folder: Path) -> tuple[ByteBPE, Tokens, Tokens, int]:
+    from reference_impl.text.shards import open_shard
+    from reference_impl.text.tokenizer import ByteBPE
+
+    validation_bytes = int(json.loads((folder / "facts.json").read_bytes())["validation_bytes"])
     tokenizer = ByteBPE.load(folder / "tokenizer.json")
     train_tokens = open_shard(folder / "train.bin", tokenizer.digest)
-    validation_tokens = open_shard(folder / "validation.bin", tokenizer.digest)
-    return tokenizer, train_tokens, validation_tokens, int(json.loads(facts.read_text())["validation_bytes"])
+    return tokenizer, train_tokens, open_shard(folder / "validation.bin", tokenizer.digest), validation_bytes
+
+
+def _write_encoded(training: Training, folder: Path) -> None:
+    from harness.corpora.training import training_documents
+    from reference_impl.text.packing import packed
+    from reference_impl.text.shards import write_shard
+    from reference_impl.text.tokenizer import ByteBPE
+
+    train_documents, validation_documents = training_documents(training.corpus)
+    made = ByteBPE.train(_beginning(train_documents, TOKENIZER_BYTES), training.vocabulary)
+    made.save(folder / "tokenizer.json")
+    for name, documents in (("train", train_documents), ("validation", validation_documents)):
+        stream = packed(made, documents)
+        write_shard(folder / f"{name}.bin", stream, vocabulary=made.size, tokenizer_digest=made.digest)
+    size = sum(len(document.encode()) for document in validation_documents)
+    (folder / "facts.json").write_text(json.dumps({"validation_bytes": size}))  # last: with it the folder is whole
 
 
 def _beginning(documents: list[str], size: int) -> list[str]:

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveFloat, ValidationError
 
 from harness.cache import cache_folder
 from harness.results.fingerprint import conditions, others_share
@@ -29,9 +29,9 @@ class Peaks(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    flops: dict[str, float]
+    flops: dict[str, PositiveFloat]
     """FLOP/s of a large GEMM by compute type: fp32, bf16."""
-    bandwidth: float
+    bandwidth: PositiveFloat
     """Bytes/s of a STREAM-like triad."""
     device: str = "cpu"
     """The kind of device that these are the peaks of: cpu or cuda."""

@@ -122,3 +122,9 @@ class CellResult(BaseModel):
     source: Literal["measured", "cache"] = "measured"
     samples: str | None = None
     """The file of samples (per-document or per-iteration evidence), relative to the run folder."""
+
+    @property
+    def identity(self) -> str:
+        """Which cell of its run this is. The key says what determines the result, and two cells may share it: two
+        names for one model, or a quality cell at two thread counts."""
+        return f"{self.key} {self.model} {sorted(self.axes.items())}"

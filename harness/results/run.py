@@ -9,13 +9,12 @@ findings.json, expectations.json, summary.md, report.html
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from harness.errors import UserError
 from harness.results.finding import ExpectationOutcome, Finding
@@ -23,6 +22,8 @@ from harness.results.record import SCHEMA_VERSION, CellResult, Record
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Read = TypeVar("Read", bound=BaseModel)
 
 MANIFEST = "manifest.json"
 CELLS = "cells.jsonl"
@@ -114,7 +115,7 @@ class Run:
                     f"`harness run --resume {self.folder}` measures that cell again",
                     place=f"{path}:{number}",
                 ) from None
-            ended[result.key] = result
+            ended[result.identity] = result
         return list(ended.values())
 
     @cached_property
@@ -140,25 +141,24 @@ class Run:
     @cached_property
     def findings(self) -> list[Finding]:
         """Findings of the suite's analyses."""
-        return [Finding.model_validate(item) for item in self._json(FINDINGS)]
+        return self._list(FINDINGS, Finding)
 
     @cached_property
     def expectations(self) -> list[ExpectationOutcome]:
         """Outcomes of the suite's expectations."""
-        return [ExpectationOutcome.model_validate(item) for item in self._json(EXPECTATIONS)]
+        return self._list(EXPECTATIONS, ExpectationOutcome)
 
-    def _json(self, name: str) -> list[Any]:
+    def _list(self, name: str, kind: type[Read]) -> list[Read]:
         path = self.folder / name
         if not path.exists():
             return []
         try:
-            items = json.loads(path.read_bytes())
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+            return TypeAdapter(list[kind]).validate_json(path.read_bytes())  # type: ignore[valid-type]
+        except ValidationError as error:
             raise UserError(
-                f"not valid JSON ({_first_line(error)}); `harness report {self.folder}` writes it again",
+                f"not what belongs here ({_first_line(error)}); `harness report {self.folder}` writes it again",
                 place=str(path),
             ) from None
-        return list(items)
 
 
 def records_frame(records: list[Record]) -> pd.DataFrame:

@@ -98,7 +98,7 @@ class Matrix(Strict):
 class Train(Strict):
     """How a reference model is trained before it is measured. Trained once, then cached by what determines it."""
 
-    corpus: str = "microworld"
+    corpus: str = Field(default="microworld", min_length=1)
     """A text with a train and a validation split (`microworld`, `asset:shakespeare`), or a file or folder
     (its last twentieth is held out for validation)."""
     tokens: int = Field(gt=0)
@@ -227,7 +227,7 @@ AnalysisEntry = _entry(
 class Suite(Strict):
     """A suite: which models, over which axes, which measures, which analyses, what is expected."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
     """Letters, digits, dots, dashes and underscores: it names the run folder."""
     about: str = ""
     include: list[str] | str | None = Field(default=None, exclude=True)

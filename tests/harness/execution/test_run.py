@@ -117,6 +117,44 @@ def test_a_cell_that_does_not_fit_the_model_is_skipped_with_its_reason(
     assert exit_code(run) is ExitCode.PASS
 
 
+def test_two_names_for_one_result_are_two_cells_measured_once(finished_run: Run, suite: Path, tmp_path: Path) -> None:
+    checkpoint = finished_run.manifest.models["tiny"]["path"]
+    text = suite.read_text().split("  - inference")[0].replace("threads: 1", "threads: [1, 2]")
+    suite.write_text(
+        text.replace("models:\n", f"models:\n  a: {{reference: {checkpoint}}}\n  b: {{reference: {checkpoint}}}\n")
+    )
+    events: list[Event] = []
+    run = harness.run(str(suite), out=tmp_path / "runs", fresh=True, on_event=events.append)
+    assert len(run.cells) == 3 * 2 * 2
+    assert {(cell.model, cell.axes["threads"]) for cell in run.cells} == {
+        (model, threads) for model in ("a", "b", "tiny") for threads in (1, 2)
+    }
+    started = [event for event in events if isinstance(event, CellStarted)]
+    assert len(started) == 2 * 2  # two digests (the checkpoint's, and that of what trained `tiny`) at two precisions
+
+
+def test_a_full_cache_loses_no_result(
+    finished_run: Run, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("harness.execution.cell_cache.CellCache.store", full)
+    suite.write_text(suite.read_text().split("  - inference")[0])
+    run = harness.run(str(suite), out=tmp_path / "runs", fresh=True)
+    assert [cell.status for cell in run.cells] == [Status.OK] * 2
+    assert "could not be kept" in (run.folder / "worker.log").read_text()
+
+
+def test_a_cut_off_trained_model_is_trained_again(finished_run: Run, suite: Path, tmp_path: Path) -> None:
+    weights = Path(finished_run.manifest.models["tiny"]["path"], "model.safetensors")
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:100])
+    run = harness.run(str(suite), out=tmp_path / "runs", fresh=True)
+    assert {cell.status for cell in run.cells} == {Status.OK}
+    assert weights.read_bytes() == whole
+
+
 def workers() -> list[psutil.Process]:
     """The worker processes of this process: children of its fork server."""
     return [grandchild for child in psutil.Process().children() for grandchild in child.children()]
