@@ -78,6 +78,8 @@ def shown(value: float | None, low: float | None, high: float | None, scale: Sca
     scaled = value * scale.factor
     if low is None or high is None or low == high or not math.isfinite(high - low):
         return Shown(plain(scaled))
+    if not math.isfinite(scaled):
+        return Shown(plain(scaled))
     decimals = _decimals(scaled, (high - low) * scale.factor / 2)
     ends = ", ".join(_fixed(end * scale.factor, decimals) for end in (low, high))
     spread = f"±{_percent(max(high - value, value - low) / abs(value))}" if value else ""
@@ -94,7 +96,7 @@ def plain(value: float | None) -> str:
     if value is None:
         return NOTHING
     if not math.isfinite(value):
-        return "∞" if value == math.inf else "-∞" if value == -math.inf else "NaN"
+        return "∞" if value == math.inf else "-∞" if value == -math.inf else NOTHING
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}"
     if abs(value) < 1e-4 or abs(value) >= 1e9:
@@ -133,7 +135,7 @@ def _decimals(value: float, half_width: float) -> int:
 
 
 def _magnitude(value: float) -> int:
-    return math.floor(math.log10(abs(value))) if value else 0
+    return math.floor(math.log10(abs(value))) if value and math.isfinite(value) else 0
 
 
 def _fixed(value: float, decimals: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from harness.report.charts.style import COLOURS, Values, ends
@@ -32,7 +33,11 @@ def _panel(law: Finding) -> alt.LayerChart:
     import pandas as pd
 
     data = law.data
-    curve = [row | ends("value", row["value"], row["low"], row["high"]) for row in data["curve"]]
+    curve: Values = [
+        {"size": row["size"]} | ends("value", row["value"], row["low"], row["high"])
+        for row in data["curve"]
+        if math.isfinite(row["value"])
+    ]
     known = max(point["size"] for point in data["points"])
     x = alt.X("size:Q", title=str(data["over"]).replace("_", " "), axis=alt.Axis(format="~s", tickCount=5))
     x.scale = alt.Scale(type="log", nice=False)

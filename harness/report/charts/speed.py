@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.selection import points
-from harness.report.charts.style import Values, conditions, ends_of, palette, told
+from harness.report.charts.style import Values, conditions, drawable, ends_of, palette, told
 from harness.report.results import text
 from harness.results.run import Run
 
@@ -64,5 +63,5 @@ def _values(run: Run) -> Values:
             "conditions": conditions(point),
         }
         for metric, rate in RATES.items()
-        for point in points(run, metric)
+        for point in drawable(run, metric)
     ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from harness.analysis.selection import Point
+from harness.analysis.selection import Point, points
 from harness.report.number import with_interval
+from harness.results.run import Run
 
 COLOURS = ("#3f83c8", "#e2803a", "#43a071", "#b9609f", "#c7a12b", "#d1556b", "#35a7b5", "#8a7fd0")
 """Apart in hue and lightness, readable on white and on black."""
@@ -18,9 +20,14 @@ def palette(names: list[str]) -> list[str]:
     return [COLOURS[number % len(COLOURS)] for number in range(len(names))]
 
 
+def drawable(run: Run, metric: str) -> list[Point]:
+    """The points of a metric that have a place on an axis: the infinite and the undefined have none."""
+    return [point for point in points(run, metric) if math.isfinite(point.record.value or 0.0)]
+
+
 def ends(name: str, value: float, low: float | None, high: float | None, factor: float = 1.0) -> dict[str, float]:
-    """Value and ends; the value itself where there is no interval, so that a rule of no length is drawn."""
-    low, high = (value if end is None else end for end in (low, high))
+    """Value and ends; the value itself where an end is missing or infinite, so that a rule of no length is drawn."""
+    low, high = (value if end is None or not math.isfinite(end) else end for end in (low, high))
     return {name: value * factor, f"{name}_low": low * factor, f"{name}_high": high * factor}
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.analysis.selection import Point, points
-from harness.report.charts.style import Values, conditions, ends_of, palette, told
+from harness.analysis.selection import Point
+from harness.report.charts.style import Values, conditions, drawable, ends_of, palette, told
 from harness.report.number import scale
 from harness.report.results import text
 from harness.results.run import Run
@@ -55,10 +55,10 @@ def tradeoff(run: Run) -> alt.HConcatChart | None:
 
 def tradeoff_values(run: Run) -> Values:
     """One row per model and axes that has bits per byte, a decode rate and a memory."""
-    speeds, memories = points(run, "decode_rate"), points(run, "peak_memory") or points(run, "weight_bytes")
+    speeds, memories = drawable(run, "decode_rate"), drawable(run, "peak_memory") or drawable(run, "weight_bytes")
     readable = scale([point.record.value for point in memories], "bytes")
     rows: Values = []
-    for quality in points(run, "bits_per_byte"):
+    for quality in drawable(run, "bits_per_byte"):
         speed, memory = _beside(quality, speeds), _beside(quality, memories)
         if speed is None or memory is None or not (speed.record.value or 0) > 0:
             continue

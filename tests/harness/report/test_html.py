@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,13 +12,17 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from harness.analysis.registry import ANALYSES
 from harness.errors import UserError
 from harness.report.charts.registry import CHARTS
 from harness.report.charts.tradeoff import tradeoff_values
 from harness.report.html import html, write_html
+from harness.report.markdown import markdown
 from harness.report.picture import chart_png
-from harness.results.record import Status
+from harness.report.tables import print_run
+from harness.results.record import Record, Status
 from harness.results.run import Run
 
 NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)> & \"quotes\" 'too' <!--"
@@ -127,6 +133,33 @@ def test_a_run_without_anything_still_has_a_page(builders: ModuleType, tmp_path:
     text = html(builders.write_run(tmp_path, cells=[], command=[], git={}, peaks={}, status="interrupted"))
     assert "the run is interrupted" in text and "vegaEmbed" not in text
     assert len(text) < 20_000
+
+
+def test_infinite_values_are_told_and_not_drawn(builders: ModuleType, tmp_path: Path) -> None:
+    """A model that a precision has broken: its perplexity overflows. No report may break on it."""
+
+    def broken(record: Record) -> Record:
+        value = math.nan if record.metric == "loss" else math.inf
+        return record.model_copy(update={"value": value, "low": 2.0, "high": math.inf})
+
+    cells = [
+        cell.model_copy(update={"records": list(map(broken, cell.records))})
+        if (cell.model, cell.axes["precision"]) == ("nano", "int4")
+        else cell
+        for cell in builders.full_cells(tmp_path)
+    ]
+    run = builders.write_run(tmp_path, cells=cells)
+    cost = ANALYSES["quantization_cost"]
+    run = builders.write_run(tmp_path, cells=cells, findings=cost.run(run, cost.settings()))
+    page = Page(html(run))
+    (specs,) = [script for script in page.scripts if script.startswith('{"tradeoff"')]
+    assert "Infinity" not in specs and "NaN" not in specs and "∞" not in specs
+    assert len(tradeoff_values(run)) == 15
+    assert any("∞" in words for words in page.words)
+    assert "∞" in markdown(run)
+    console = Console(width=200, record=True, file=io.StringIO())
+    print_run(run, console)
+    assert "∞" in console.export_text()
 
 
 def test_tradeoff_takes_the_smallest_batch(full_run: Run) -> None:
