@@ -33,6 +33,8 @@ class MemorySettings(Settings):
     """Tokens of each sequence that the KV cache holds in the end."""
     batch: int = Field(default=1, ge=1)
     """Sequences at once."""
+    launches: int = Field(default=1, ge=1)
+    """Fresh processes. Three or more give an interval."""
 
 
 def _bytes(name: str, definition: str) -> Metric:
@@ -106,7 +108,7 @@ def collect(load: Callable[[], LanguageModel], settings: MemorySettings) -> list
 
 
 def summarise(samples: pd.DataFrame, settings: MemorySettings, facts: Facts) -> list[Measurement]:
-    """Measurements from the rows: exact counts, and the median over launches of each peak."""
+    """Measurements from the rows: exact counts, and the centre over launches of each peak."""
     working = samples["run_peak_bytes"] - samples["loaded_bytes"] - samples["kv_cache_bytes"]
     return [
         Measurement(metric=WEIGHT_BYTES, value=float(samples["weight_bytes"].iloc[0])),
@@ -117,18 +119,28 @@ def summarise(samples: pd.DataFrame, settings: MemorySettings, facts: Facts) -> 
     ]
 
 
+ENOUGH_LAUNCHES = 3
+"""From this many launches on, the launch is the unit of an interval."""
+
+
 def _over_launches(metric: Metric, values: pd.Series[float]) -> Measurement:
-    """The median over launches; its range is all that so few launches can say."""
-    several = len(values) > 1
-    return Measurement(
-        metric=metric,
-        value=float(values.median()),
-        low=float(values.min()) if several else None,
-        high=float(values.max()) if several else None,
-        interval="range of launches" if several else "none: one launch",
-        n=len(values),
-        n_unit="launches",
-    )
+    """Geometric mean with Student's t on the logarithms of the launches; the median where that does not exist.
+
+    Two launches have no interval: their range covers the true median half of the time. Working memory is a difference,
+    and has no logarithm where the kernel's counting error makes it 0 or less.
+    """
+    from harness.statistics.intervals import geometric_mean
+
+    if len(values) >= ENOUGH_LAUNCHES and (values > 0).all():
+        value, low, high, n = geometric_mean(values)
+        how = "t over logs of launches"
+        return Measurement(metric=metric, value=value, low=low, high=high, interval=how, n=n, n_unit="launches")
+    if len(values) >= ENOUGH_LAUNCHES:
+        how = "none: not above 0 in every launch (median of launches)"
+    else:
+        how = "none: one launch" if len(values) == 1 else f"none: {len(values)} launches, 3 give one"
+    value = float(values.median())
+    return Measurement(metric=metric, value=value, interval=how, n=len(values), n_unit="launches")
 
 
 def _fill_context(model: LanguageModel, settings: MemorySettings) -> None:

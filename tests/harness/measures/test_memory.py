@@ -109,13 +109,35 @@ def test_a_context_that_does_not_fit_is_unsupported(llama_folder: Path) -> None:
         )
 
 
-def test_several_launches_give_their_median_and_range(facts: Facts) -> None:
+def several(facts: Facts, *run_peaks: int) -> dict[str, Measurement]:
     rows = [
-        {"load_peak_bytes": 70, "run_peak_bytes": load, "loaded_bytes": 20, "weight_bytes": 7, "kv_cache_bytes": 5}
-        for load in (90, 100, 40)
+        {"load_peak_bytes": 70, "run_peak_bytes": peak, "loaded_bytes": 20, "weight_bytes": 7, "kv_cache_bytes": 5}
+        for peak in run_peaks
     ]
-    found = by_name(rows, facts)
+    return by_name(rows, facts)
+
+
+def test_three_launches_give_an_interval(facts: Facts) -> None:
+    # logs of 50, 100, 200: mean log 100, standard error ln 2 / sqrt 3, t of 2 degrees 4.302653
+    found = several(facts, 100, 200, 50)
     peak = found["peak_memory"]
-    assert (peak.value, peak.low, peak.high, peak.n) == (90, 40, 100, 3)
-    assert found["load_peak"].value == 70
-    assert found["working_memory"].value == 90 - 20 - 5
+    factor = 2 ** (4.302653 / 3**0.5)
+    assert (peak.value, peak.low, peak.high) == pytest.approx((100, 100 / factor, 100 * factor))
+    assert (peak.interval, peak.n, peak.n_unit) == ("t over logs of launches", 3, "launches")
+    assert found["load_peak"].value == found["load_peak"].low == found["load_peak"].high == pytest.approx(70)
+    assert found["working_memory"].interval == "t over logs of launches"
+
+
+def test_known_bad_a_range_of_launches_is_no_interval(facts: Facts) -> None:
+    two = several(facts, 90, 100)["peak_memory"]
+    assert (two.value, two.low, two.high) == (95, None, None)
+    assert two.interval == "none: 2 launches, 3 give one"
+    assert several(facts, 90)["peak_memory"].interval == "none: one launch"
+
+
+def test_working_memory_of_nothing_has_no_interval(facts: Facts) -> None:
+    found = several(facts, 24, 25, 28)
+    working = found["working_memory"]
+    assert (working.value, working.low, working.high, working.n) == (0, None, None, 3)
+    assert working.interval == "none: not above 0 in every launch (median of launches)"
+    assert found["peak_memory"].low is not None
