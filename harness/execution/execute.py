@@ -7,6 +7,7 @@ alone on the machine, each launch in a fresh process. Whatever happens to a cell
 from __future__ import annotations
 
 import errno
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -114,7 +115,7 @@ class Execution:
                     if isinstance(answer, WorkerDied):
                         worker.__exit__(None)
                         worker = None
-                        answer = Refused(Status.FAILED, str(answer))
+                        answer = _died(answer)
                     yield self._done(item, answer, time.monotonic() - began, [])
             finally:
                 if worker is not None:
@@ -132,7 +133,7 @@ class Execution:
             with Worker(item.threads, self._log) as worker:
                 answer = _ask(worker, item)
             if isinstance(answer, WorkerDied):
-                answer = Refused(Status.FAILED, str(answer))
+                answer = _died(answer)
             if isinstance(answer, Refused):
                 return self._done(item, answer, time.monotonic() - began, collected)
             collected.append(answer)
@@ -293,10 +294,27 @@ class Execution:
             log.write(f"--- {text}\n")
 
 
+def _oom_kills() -> int:
+    """How many processes the kernel has ended because memory ran out; 0 where it does not tell."""
+    try:
+        lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
+
+
 def _ask(worker: Worker, item: PlannedCell) -> Collected | Refused | WorkerDied:
+    kills = _oom_kills()
     try:
         answer = worker.ask(Collect(item.cell.measure, item.cell.settings, item.source))
     except WorkerDied as died:
+        died.out_of_memory = died.exit_code == -signal.SIGKILL and _oom_kills() > kills
         return died
     assert isinstance(answer, Collected | Refused)
     return answer
+
+
+def _died(died: WorkerDied) -> Refused:
+    if died.out_of_memory:
+        return Refused(Status.OUT_OF_MEMORY, "out of memory: the system ended the worker process")
+    return Refused(Status.FAILED, str(died))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -82,6 +84,13 @@ def _run(name: str, out: Path, resume: bool, fresh: bool, trust_remote_code: boo
     else:
         manifest = _manifest(name, suite, plan)
         journal = _new_folder(out, manifest)
+    with _alone(journal.folder):
+        _measure(journal, manifest, plan, fresh, on_event, began)
+        return _conclude(journal, suite)
+
+
+def _measure(journal: Journal, manifest: Manifest, plan: Plan, fresh: bool, on_event: OnEvent, began: float) -> None:
+    """Run what the folder does not hold yet, one line per cell that ends, and say in the manifest how it went."""
     kept = {cell.identity for cell in Run(journal.folder).cells if cell.status in (Status.OK, Status.SKIPPED)}
     items = [item for item in plan.cells if item.identity not in kept]
     known = 0 if fresh else sum(item.cached for item in items)
@@ -103,7 +112,18 @@ def _run(name: str, out: Path, resume: bool, fresh: bool, trust_remote_code: boo
             "peaks": manifest.peaks | {where: peaks.model_dump() for where, peaks in execution.peaks.items()},
         }
         journal.write_manifest(manifest.model_copy(update=changes))
-    return _conclude(journal, suite)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold a run folder for this process: two that append to one would mix their lines."""
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise UserError("another process is running this run; wait for it", place=str(folder)) from None
 
 
 def _conclude(journal: Journal, suite: Suite) -> Run:

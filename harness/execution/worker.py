@@ -29,6 +29,8 @@ class WorkerDied(Exception):
 
     def __init__(self, exit_code: int | None) -> None:
         self.exit_code = exit_code
+        self.out_of_memory = False
+        """Whether the kernel's out-of-memory killer ended it."""
         super().__init__(_how_it_died(exit_code))
 
 

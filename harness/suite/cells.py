@@ -44,14 +44,14 @@ class Cell:
 def cells(suite: Suite) -> list[Cell]:
     """All cells of a suite, each once. Raises UserError for a setting that the measure refuses."""
     found: dict[str, Cell] = {}
-    for entry in suite.measures:
+    for number, entry in enumerate(suite.measures):
         names = entry.models or list(suite.models)  # type: ignore[attr-defined]
         for name in names:
             axes = _axes(suite.matrix, suite.models[name].matrix, entry.matrix)  # type: ignore[attr-defined]
             if suite.models[name].train is None:
                 axes.pop("seed", None)
             for point in _product(axes):
-                for settings in _settings(entry.measure, entry.settings):  # type: ignore[attr-defined]
+                for settings in _settings(number, entry.measure, entry.settings):  # type: ignore[attr-defined]
                     cell = Cell(name, entry.measure, point, settings)  # type: ignore[attr-defined]
                     found.setdefault(repr(cell), cell)
     return list(found.values())
@@ -68,7 +68,7 @@ def _product(axes: dict[str, list[Any]]) -> list[dict[str, Scalar]]:
     return [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
 
 
-def _settings(measure: str, swept: Any) -> list[dict[str, Scalar]]:
+def _settings(number: int, measure: str, swept: Any) -> list[dict[str, Scalar]]:
     """Every combination of the swept settings, validated by the measure's own class."""
     own = set(Record.model_fields) | {"precision", "device", "seed", "threads"}
     values = {name: getattr(swept, name) for name in SWEEPABLE[measure].model_fields}
@@ -80,7 +80,7 @@ def _settings(measure: str, swept: Any) -> list[dict[str, Scalar]]:
         try:
             points.append(MEASURES[measure].settings.model_validate(point).model_dump(mode="json"))
         except ValueError as error:
-            raise UserError(f"{measure}: {_sentence(error)}", place="measures") from None
+            raise UserError(_sentence(error), place=f"measures.{number}.{measure}") from None
     return points
 
 

@@ -239,6 +239,24 @@ class Suite(Strict):
     expect: list[Expectation] = []
 
     @model_validator(mode="after")
+    def _metrics_exist(self) -> Suite:
+        known = [metric.name for measure in MEASURES.values() for metric in measure.metrics]
+        for number, expectation in enumerate(self.expect):
+            name = expectation.metric.partition("@")[0]
+            if name not in known:
+                raise PydanticCustomError(
+                    "no_metric",
+                    "no measure emits the metric '{name}'{hint}; there are: {allowed}",
+                    {
+                        "name": name,
+                        "path": ("expect", number, "metric"),
+                        "hint": nearest(name, known),
+                        "allowed": ", ".join(known),
+                    },
+                )
+        return self
+
+    @model_validator(mode="after")
     def _models_exist(self) -> Suite:
         for number, entry in enumerate(self.measures):
             for position, name in enumerate(entry.models or []):  # type: ignore[attr-defined]

@@ -51,6 +51,7 @@ def problem(text: str) -> str:
         (("name: good", "name: good\nmatrix: {precision: [int8, int8]}"), "a value stands twice"),
         (("name: good", "name: good\nmatrix: {precision: []}"), "an axis needs at least one value"),
         (("name: good", "name: good\nexpect: [{metric: loss, atmost: 1}]"), "did you mean 'at_most'?"),
+        (("name: good", "name: good\nexpect: [{metric: perplexty, at_most: 1}]"), "did you mean 'perplexity'?"),
         (("name: good", "name: good\nexpect: [{metric: loss}]"), "an expectation needs `at_most` or `at_least`"),
         (("name: good", "name: good\nanalyse: [{scaling_law: {ovr: parameters}}]"), "did you mean 'over'?"),
         (("name: good", "name: good\nname: twice"), "bad.yaml:3: the key 'name' is written twice"),
