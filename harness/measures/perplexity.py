@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.errors import Unsupported
 from harness.measures.measure import Facts, Measure, Sample, Settings
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class PerplexitySettings(Settings):
     """Settings of `perplexity`."""
 
-    text: str
+    text: str = Field(min_length=1)
     """The text: `microworld/test`, `asset:shakespeare/test`, or a file or folder."""
     window: int | None = Field(default=None, ge=2)
     """Tokens that the model sees at once; left out, its whole context."""
@@ -43,6 +43,15 @@ class PerplexitySettings(Settings):
     document_bytes: int | None = Field(default=None, ge=1)
     """Cut each document after so many bytes of UTF-8 (between two characters), so that models with different
     tokenizers see the same text; left out, whole."""
+
+    @model_validator(mode="after")
+    def _overlap(self) -> Self:
+        if self.window is not None and self.stride is not None and self.stride >= self.window:
+            raise ValueError(
+                f"a stride of {self.stride} needs a window of more than {self.stride} tokens, not {self.window}: the "
+                f"first token of each window would have no context; give a stride of at most {self.window - 1}"
+            )
+        return self
 
 
 PERPLEXITY_METRIC = Metric(

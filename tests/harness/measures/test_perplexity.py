@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from harness.errors import Unsupported
 from harness.measures import perplexity
@@ -164,8 +165,20 @@ def test_defaults_are_the_context_and_half_of_it(model: LanguageModel) -> None:
 def test_what_does_not_fit_is_unsupported(model: LanguageModel) -> None:
     with pytest.raises(Unsupported, match="window of 65 tokens"):
         collect(lambda: model, settings(window=65))
-    with pytest.raises(ValueError, match="stride 16 must lie between 1 and window - 1 = 15"):
-        collect(lambda: model, settings(window=16, stride=16))
+    with pytest.raises(ValueError, match="stride 64 must lie between 1 and window - 1 = 63"):
+        collect(lambda: model, settings(stride=64))
+
+
+@pytest.mark.parametrize("stride", [16, 17])
+def test_known_bad_a_stride_that_skips_tokens_is_refused_with_the_suite(stride: int) -> None:
+    with pytest.raises(ValidationError, match=f"a stride of {stride} needs a window of more than .* at most 15"):
+        settings(window=16, stride=stride)
+    assert settings(window=16, stride=15).stride == 15
+
+
+def test_a_text_has_a_name() -> None:
+    with pytest.raises(ValidationError, match="at least 1 character"):
+        PerplexitySettings(text="")
 
 
 def test_not_a_number_is_an_error_not_a_perplexity(model: LanguageModel) -> None:
