@@ -179,6 +179,14 @@ def _parquet(file: Path, field: str) -> Iterator[str]:
 def _text(place: str, field: str, value: object, *, present: list[str]) -> str:
     """`value` if it is text; else says which field is missing or wrong, and what there is."""
     if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:  # JSON can spell half of a surrogate pair, which is no character
+            raise TextError(
+                place,
+                f"the field {field!r} holds half of a surrogate pair (\\u{ord(value[error.start]):04x}), which UTF-8 "
+                "can't hold; take it out, or write the whole character",
+            ) from error
         return value
     if value is None and field not in present and present:
         raise TextError(place, f"there is no field {field!r}, only {', '.join(present)}; name one of them as `field`")

@@ -95,6 +95,11 @@ def test_reading_is_lazy(tmp_path) -> None:
         next(documents)
 
 
+def test_a_whole_surrogate_pair_is_a_character(tmp_path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "\\ud83d\\ude00"}\n')
+    assert list(read_documents(tmp_path / "a.jsonl")) == ["😀"]
+
+
 BROKEN = {
     "utf8.txt": (b"good\nbad \xe9 line\n", r"utf8\.txt:2: byte 5 of the line \(0xe9\) is not UTF-8.*iconv"),
     "utf8.jsonl": (b'{"text": "a"}\n{"text": "\xff"}\n', r"utf8\.jsonl:2: .*not UTF-8"),
@@ -103,6 +108,7 @@ BROKEN = {
     "field.jsonl": (b'{"body": "a", "id": 1}\n', r"field\.jsonl:1: there is no field 'text', only body, id"),
     "null.jsonl": (b'{"text": null}\n', r"null\.jsonl:1: the field 'text' holds nothing"),
     "number.jsonl": (b'{"text": 3}\n', r"number\.jsonl:1: the field 'text' holds int"),
+    "half.jsonl": (b'{"text": "a"}\n{"text": "b\\ud800"}\n', r"half\.jsonl:2: .*half of a surrogate pair \(\\ud800\)"),
     "field.csv": (b"id,body\n1,a\n", r"field\.csv:1: there is no field 'text', only id, body"),
     "row.csv": (b"id,text\n1,a\n2,b,c\n", r"row\.csv:3: 3 columns where the header has 2"),
     "quote.csv": (b'id,text\n1,"a\n', r"quote\.csv:2: not CSV"),
