@@ -73,11 +73,14 @@ def machine(run: Run) -> list[tuple[str, str]]:
 
 
 def _others(run: Run) -> Iterator[float]:
-    """Part of the cores' time that went to others, per launch of an isolated cell that was measured in this run."""
+    """Part of the cores' time that went to others, per launch of an isolated cell.
+
+    Of cached cells too: their numbers are those of that time, and so are the conditions that come with them.
+    """
     cores = run.manifest.fingerprint.get("cores") or 1
     for cell in run.cells:
         measure = MEASURES.get(cell.measure)
-        if cell.source != "measured" or measure is None or not measure.isolated:
+        if measure is None or not measure.isolated:
             continue
         for launch in cell.conditions.get("launches", []):
             share = others_share(launch.get("before", {}), launch.get("after", {}), cores)

@@ -172,6 +172,16 @@ def test_warnings(builders: ModuleType, full_run: Run, tmp_path: Path) -> None:
     assert said[2] == "the working folder had uncommitted changes"
 
 
+def test_numbers_from_the_cache_bring_their_warning(builders: ModuleType, tmp_path: Path) -> None:
+    """The numbers are the same as on the busy machine, so the doubt is too."""
+    cell = builders.cell_result(tmp_path, "nano", "inference", {}, {"batch": 1}, [], others=0.35)
+    said = [
+        warnings(builders.write_run(tmp_path, cells=[cell.model_copy(update={"source": source})]))
+        for source in ("measured", "cache")
+    ]
+    assert said[0] == said[1] and "took up to 35% of its cores in 1 of 1" in said[0][0]
+
+
 def test_summary(full_run: Run) -> None:
     assert summary(full_run) == (
         "Example CPU @ 2.80GHz, 2 cores, 8 GiB, python 3.11.9, torch 2.13.0, transformers 5.23.0, "
