@@ -76,7 +76,8 @@ def shown(value: float | None, low: float | None, high: float | None, scale: Sca
     if value is None:
         return Shown(NOTHING)
     scaled = value * scale.factor
-    if low is None or high is None or low == high or not math.isfinite(high - low):
+    # launches that agree to the byte give ends that differ by rounding alone
+    if low is None or high is None or math.isclose(low, high, rel_tol=1e-12) or not math.isfinite(high - low):
         return Shown(plain(scaled))
     if not math.isfinite(scaled):
         return Shown(plain(scaled))

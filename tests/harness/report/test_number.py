@@ -29,6 +29,7 @@ from harness.report.number import count, duration, plain, scale, shown, with_int
         (math.inf, None, None, None, "∞"),
         (math.nan, None, None, None, "–"),
         (math.inf, 2.0, math.inf, None, "∞"),
+        (274432.0, 274432.0 * (1 - 6e-15), 274432.0 * (1 + 6e-15), None, "274,432"),
         (math.inf, 1.0, 2.0, None, "∞"),
         (math.nan, 1.0, 2.0, None, "–"),
         (2.0, 1.0, math.inf, None, "2"),
