@@ -1,8 +1,10 @@
-"""Tiny random models in folders of their own, for what needs a real model but no good one."""
+"""Tiny random models in folders of their own, synthetic runs, and a small suite that really runs."""
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -123,3 +125,21 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory, tiny_suite: str, test
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HARNESS_CACHE", str(test_cache))
         return harness.run(str(folder / "tiny.yaml"), out=folder / "runs")
+
+
+@pytest.fixture(scope="session")
+def builders() -> ModuleType:
+    """`tests/harness/builders.py`: tests are not a package, so it is loaded by its path."""
+    path = Path(__file__).parent / "builders.py"
+    spec = importlib.util.spec_from_file_location("run_builders", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def full_run(builders: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """4 models x 4 precisions x perplexity, inference and memory, with findings and outcomes. Read only."""
+    run: Run = builders.full_run(tmp_path_factory.mktemp("runs") / "quickstart-1")
+    return run
