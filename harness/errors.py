@@ -4,6 +4,7 @@ Every mistake that a user can make ends as one `UserError`: one clear sentence w
 mend. The command line prints it and exits with `EXIT_USAGE`; nothing else in the house prints errors.
 """
 
+import errno
 from enum import IntEnum
 
 
@@ -34,3 +35,8 @@ class UserError(Exception):
 
 class Unsupported(Exception):
     """A measure can't serve this model at this point of the matrix: becomes a `skipped` record with this reason."""
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Whether an error says that the disk is full, or a quota used up."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harness.assets.archive import file_digest
+from harness.whole_file import write_whole
 
 _NAME = "manifest.json"
 
@@ -81,9 +81,7 @@ def forget(folder: Path) -> None:
 
 def _save(folder: Path, asset_digest: str, entries: list[Entry]) -> None:
     text = json.dumps({"asset": asset_digest, "files": [asdict(entry) for entry in entries]}, indent=1)
-    temporary = folder / f".{_NAME}.{os.getpid()}"
-    temporary.write_text(text + "\n", encoding="utf-8")
-    temporary.replace(folder / _NAME)
+    write_whole(folder / _NAME, text + "\n")
 
 
 def _load(folder: Path, asset_digest: str) -> list[Entry] | None:

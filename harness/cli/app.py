@@ -10,7 +10,7 @@ import typer
 
 import harness
 from harness.cli import assets, compare, doctor, listing, plan, report, run, schema, show
-from harness.errors import ExitCode, UserError
+from harness.errors import ExitCode, UserError, disk_is_full
 
 INTERRUPTED = 130
 """What a shell calls a program that Ctrl-C ended."""
@@ -62,7 +62,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.PASS)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if not disk_is_full(error) and error.errno not in (errno.EACCES, errno.EROFS):
             raise
-        typer.echo(f"error: {error.filename or 'a file'}: {os.strerror(error.errno)}", err=True)
+        typer.echo(f"error: {error.filename or 'a file'}: {error.strerror}", err=True)
         sys.exit(ExitCode.USAGE)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from harness.cache import cache_folder
 from harness.corpora.source import OnProgress
 from harness.errors import UserError
+from harness.whole_file import write_whole
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,7 @@ class HubText:
         documents = [text for row in self._rows() if (text := self._text(row))]
         if not documents:
             raise UserError(f"no row has text in '{self.field}'", place=self._place())
-        temporary = file.with_name(f".{file.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(documents, ensure_ascii=False, indent=0), encoding="utf-8")
-        temporary.replace(file)
+        write_whole(file, json.dumps(documents, ensure_ascii=False, indent=0))
 
     def size(self) -> int | None:
         """Known once it is in the cache."""

@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.cache import cache_folder
 from harness.corpora.source import OnProgress
 from harness.errors import UserError
+from harness.file_digest import file_sha256
 from harness.spelling import nearest
 
 DATA_VARIABLE = "HARNESS_DATA"
@@ -44,7 +43,7 @@ class Local:
         digest = hashlib.sha256(self.field.encode())
         for file in self._files():
             name = file.relative_to(self.path).as_posix() if self.path.is_dir() else file.suffix
-            digest.update(f"\n{name} {_file_digest(file)}".encode())
+            digest.update(f"\n{name} {file_sha256(file)}".encode())
         return digest.hexdigest()
 
     def ensure(self, on_progress: OnProgress) -> None:
@@ -98,22 +97,3 @@ def data_path(name: str, spec: str) -> Path:
             place=f"text {spec}",
         )
     return path
-
-
-def _file_digest(file: Path) -> str:
-    """sha256 of a file; remembered by its path, size and time of modification, so that big files are read once."""
-    stat = file.stat()
-    known_as = [str(file.resolve()), stat.st_size, stat.st_mtime_ns]
-    note = cache_folder("corpora", "digests") / f"{hashlib.sha256(str(known_as[0]).encode()).hexdigest()[:32]}.json"
-    try:
-        *noted_as, digest = json.loads(note.read_text(encoding="utf-8"))
-        if noted_as == known_as:
-            return str(digest)
-    except (OSError, ValueError, TypeError):
-        pass
-    with file.open("rb") as content:
-        digest = hashlib.file_digest(content, "sha256").hexdigest()
-    temporary = note.with_name(f"{note.name}.{os.getpid()}")
-    temporary.write_text(json.dumps([*known_as, digest]), encoding="utf-8")
-    temporary.replace(note)
-    return digest

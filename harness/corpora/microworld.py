@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from harness.cache import cache_folder
 from harness.corpora.source import OnProgress
+from harness.whole_file import write_whole
 
 SPLITS = ("train", "validation", "test")
 _PACKAGE = "reference_impl.text.microworld"
@@ -62,8 +62,9 @@ class Microworld:
 
         documents = list(microworld.documents(self.split))
         content = json.dumps(documents, ensure_ascii=False, indent=0).encode()
-        _write(self._file(), content)
-        _write(self._digest_file(), hashlib.sha256(content).hexdigest().encode())  # last: with it the text is whole
+        write_whole(self._file(), content)
+        # last: with the digest the text is whole
+        write_whole(self._digest_file(), hashlib.sha256(content).hexdigest())
         return documents
 
     def _file(self) -> Path:
@@ -82,10 +83,3 @@ def _code() -> str:
     for file in sorted(Path(spec.submodule_search_locations[0]).glob("*.py")):
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
-
-
-def _write(file: Path, content: bytes) -> None:
-    """At once or not at all."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(file)

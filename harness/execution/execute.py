@@ -6,7 +6,6 @@ alone on the machine, each launch in a fresh process. Whatever happens to a cell
 
 from __future__ import annotations
 
-import errno
 import signal
 import time
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import disk_is_full
 from harness.execution.cell_cache import CellCache
 from harness.execution.events import CellStarted, OnEvent
 from harness.execution.plan import PlannedCell
@@ -165,7 +165,7 @@ class Execution:
         except NotPrepared as error:
             return str(error)
         except (OSError, ValueError) as error:
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if disk_is_full(error):
                 raise
             return f"{need} could not be prepared: {error}"
         return None

@@ -49,12 +49,6 @@ class Plan:
     cells: list[PlannedCell]
     fingerprint: Fingerprint
 
-    @property
-    def texts(self) -> list[str]:
-        """Every text that a cell or a training reads."""
-        named = [text for item in self.cells for text in MEASURES[item.cell.measure].texts(item.cell.typed_settings())]
-        return list(dict.fromkeys(named))
-
 
 def make_plan(suite: Suite, *, trust_remote_code: bool = False) -> Plan:
     """Resolve every model and text of a suite and compute every cell's key. Raises UserError for what can't be."""

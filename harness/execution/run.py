@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.analysis.registry import ANALYSES
-from harness.errors import ExitCode, UserError
+from harness.errors import ExitCode, UserError, disk_is_full
 from harness.execution.events import CellEnded, OnEvent, Planned, unheard
 from harness.execution.execute import Execution
 from harness.execution.plan import Plan, make_plan
@@ -29,8 +28,6 @@ from harness.suite.schema import Suite
 
 RUNS = Path("results/runs")
 """Where runs go, below the working folder."""
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""A full disk, a used-up quota."""
 
 
 def run(
@@ -173,7 +170,7 @@ def _new_folder(out: Path, manifest: Manifest) -> Journal:
         except NotADirectoryError:
             raise UserError("this is a file, not a folder; choose another --out", place=str(out)) from None
         except OSError as error:
-            if error.errno in FULL:
+            if disk_is_full(error):
                 raise
             raise UserError(f"can't be written to ({error.strerror}); choose another --out", place=str(out)) from None
     raise UserError("no free name for a new run folder", place=str(out))
@@ -232,7 +229,7 @@ class disk_full_is_told:  # noqa: N801 - reads as a sentence where it is used
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError) and error.errno in FULL:
+        if isinstance(error, OSError) and disk_is_full(error):
             place = str(error.filename or self._folder)
             raise UserError(
                 "the disk is full; free some space and go on with `--resume` (cells that ended are kept)", place=place

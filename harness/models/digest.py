@@ -6,8 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from harness.cache import cache_folder
 from harness.errors import UserError
+from harness.file_digest import file_sha256
 
 WHAT_COUNTS = ("*.safetensors", "*.bin", "*.json", "*.model", "*.txt", "*.jinja", "*.py")
 """Files that determine what a model computes; a README does not."""
@@ -25,25 +25,6 @@ def folder_digest(folder: Path) -> str:
     for path in files:
         digest.update(path.name.encode() + b"\0" + file_sha256(path).encode())
     return digest.hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """sha256 of a file, hashed again only when its size or time of change is another."""
-    path = path.resolve()
-    stat = path.stat()
-    known_as = hashlib.sha256(str(path).encode()).hexdigest()
-    memory = cache_folder("digests") / f"{known_as}.json"
-    state = [str(path), stat.st_size, stat.st_mtime_ns]
-    try:
-        remembered = json.loads(memory.read_bytes())
-        if remembered["state"] == state:
-            return str(remembered["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # not remembered, or not readable: hash it
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    memory.write_text(json.dumps({"state": state, "sha256": found}))
-    return found
 
 
 def is_whole(checkpoint: Path) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cache import cache_folder
-from harness.models.digest import file_sha256
+from harness.file_digest import file_sha256
 
 if TYPE_CHECKING:
     from reference_impl.text.packing import Tokens

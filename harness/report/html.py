@@ -18,8 +18,8 @@ from harness.report.environment import machine, peaks, summary, warnings
 from harness.report.findings import finding_tables
 from harness.report.outcomes import expectation_table
 from harness.report.results import result_tables
-from harness.results.journal import write_whole
 from harness.results.run import Run
+from harness.whole_file import write_whole
 
 if TYPE_CHECKING:
     from jinja2 import Template

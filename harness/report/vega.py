@@ -6,11 +6,8 @@ cache by vl-convert's version.
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
-
 from harness.cache import cache_folder
+from harness.whole_file import write_whole
 
 
 def vega_bundle() -> str:
@@ -26,11 +23,5 @@ def vega_bundle() -> str:
         # None asks for the default snippet; the stubs do not say so
         text: str = vl_convert.javascript_bundle(None)  # type: ignore[arg-type]
         text = text.replace("</script", "<\\/script")
-        _keep(path, text)
+        write_whole(path, text)
         return text
-
-
-def _keep(path: Path, text: str) -> None:
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, encoding="utf-8", delete=False) as file:
-        file.write(text)
-    os.replace(file.name, path)

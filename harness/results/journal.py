@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from harness.results.finding import ExpectationOutcome, Finding
 from harness.results.record import CellResult
 from harness.results.run import CELLS, EXPECTATIONS, FINDINGS, MANIFEST, RECORDS, Manifest, Run
+from harness.whole_file import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,16 +80,6 @@ class Journal:
             if file.read(1) != b"\n":
                 file.seek(0)
                 file.truncate(file.read().rfind(b"\n") + 1)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old one or the new one, never half of it."""
-    building = path.with_name(f".{path.name}.building")
-    try:
-        building.write_text(text, encoding="utf-8")
-        os.replace(building, path)
-    finally:
-        building.unlink(missing_ok=True)
 
 
 def _json_list(items: Iterable[BaseModel]) -> str:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, PositiveFloat, ValidationError
 
 from harness.cache import cache_folder
 from harness.results.fingerprint import conditions, others_share
+from harness.whole_file import write_whole
 
 if TYPE_CHECKING:
     import torch
@@ -88,13 +89,7 @@ def store_peaks(class_id: str, threads: int, peaks: Peaks) -> None:
             device=peaks.device,
             others_share=min((known, peaks), key=lambda item: item.others_share or 0.0).others_share,
         )
-    file = _file(class_id, threads, peaks.device)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(peaks.model_dump_json(indent=2))
-        temporary.replace(file)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(_file(class_id, threads, peaks.device), peaks.model_dump_json(indent=2))
 
 
 def _file(class_id: str, threads: int, device: str) -> Path:

@@ -103,7 +103,7 @@ def test_the_digest_follows_the_bytes(own_cache: Path) -> None:
     assert corpora.digest(str(path)) != before
     path.write_text("some text")
     assert corpora.digest(str(path)) == before
-    for note in (own_cache / "cache" / "corpora" / "digests").iterdir():
+    for note in (own_cache / "cache" / "digests").iterdir():
         note.write_text("[broken")
     assert corpora.digest(str(path)) == before
     copy = own_cache / "b.txt"
