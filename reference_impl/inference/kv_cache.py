@@ -37,7 +37,7 @@ class KVCache:
                 f"a cache of {length} tokens is longer than the model's context of {config.context}: "
                 f"ask for at most {config.context}."
             )
-        shape = (config.layers, batch, config.heads, length, config.head_width)
+        shape = (config.layers, batch, config.kv_heads, length, config.head_width)
         self.keys = torch.zeros(shape, dtype=dtype, device=device)
         self.values = torch.zeros(shape, dtype=dtype, device=device)
         self.length = 0
@@ -45,8 +45,7 @@ class KVCache:
     @classmethod
     def for_model(cls, model: GPT, batch: int, length: int) -> KVCache:
         """An empty cache of the type that the model computes in, on its device."""
-        norm = model.final_norm.weight  # stays floating point when the weights around it are quantised
-        return cls(model.config, batch, length, norm.dtype, norm.device)
+        return cls(model.config, batch, length, model.dtype, model.device)
 
     @property
     def capacity(self) -> int:
@@ -61,7 +60,7 @@ class KVCache:
     def append(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Write one layer's new tokens after those held; give back that layer's keys and values so far.
 
-        keys, values: (batch, heads, time, head width). Returns views (batch, heads, length + time, head width).
+        keys, values: (batch, kv heads, time, head width). Returns views (batch, kv heads, length + time, head width).
         """
         end = self.length + keys.size(2)
         if end > self.capacity:

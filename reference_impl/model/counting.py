@@ -25,14 +25,14 @@ class ParameterCount:
 
 def count_parameters(config: GPTConfig) -> ParameterCount:
     """Parameters of the model that `GPT(config)` would build."""
-    width, ffn = config.width, config.ffn_width
-    block_weights = 4 * width * width + 2 * width * ffn  # qkv and out; up and down
-    block_biases = 4 * width + ffn + width
-    block_norms = 2 * 2 * width
-    final_norm = 2 * width
-    non_embedding = config.layers * (block_weights + block_biases + block_norms) + final_norm
+    width, ffn, qkv = config.width, config.ffn_width, config.width + 2 * config.kv_width
+    ups = 2 if config.ffn == "swiglu" else 1  # gate and up
+    block_weights = width * qkv + width * width + (ups + 1) * width * ffn  # qkv and out; up and down
+    block_biases = qkv + width + ups * ffn + width if config.bias else 0
+    norm = {"layer": 2 * width if config.bias else width, "rms": width, "none": 0}[config.norm]
+    non_embedding = config.layers * (block_weights + block_biases + 2 * norm) + norm
     head = config.vocabulary * width
-    embeddings = config.vocabulary * width + config.context * width
+    embeddings = config.vocabulary * width + (config.context * width if config.positions == "learned" else 0)
     return ParameterCount(
         total=non_embedding + embeddings + (0 if config.tie_head else head),
         non_embedding=non_embedding,
@@ -85,4 +85,4 @@ def six_nd(parameters: int, tokens: int) -> float:
 
 def kv_bytes_per_token(config: GPTConfig, bytes_per_element: int) -> int:
     """Bytes of keys and values that one token of one sequence adds to the cache, over all layers."""
-    return 2 * config.layers * config.width * bytes_per_element
+    return 2 * config.layers * config.kv_width * bytes_per_element

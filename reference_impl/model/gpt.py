@@ -1,8 +1,9 @@
-"""A GPT-2-shaped language model, whole: embeddings, blocks, head, initialisation and loss.
+"""A decoder-only transformer, whole: embeddings, blocks, head, initialisation and loss.
 
-Learned positions, LayerNorm before each sub-layer, multi-head causal attention, a GELU feed-forward
+By default a GPT-2: learned positions, LayerNorm before each sub-layer, multi-head causal attention, a GELU feed-forward
 layer and a head that shares the token embedding (Radford et al. 2019, "Language Models are Unsupervised
-Multitask Learners"; `transformers`' GPT2LMHeadModel computes the same, see `huggingface.py`).
+Multitask Learners"). With rotary positions, RMSNorm, SwiGLU and grouped keys and values it is a Llama (Touvron et al.
+2023). `transformers` computes the same as either: see `huggingface.py` and `huggingface_llama.py`.
 
 The model knows nothing of devices, parallel layouts, training or sampling: those are applied from
 outside. Two things can be put in from outside because they are worth it:
@@ -18,6 +19,7 @@ outside. Two things can be put in from outside because they are worth it:
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 Attention = Callable[[Tensor, Tensor, Tensor, Tensor | None, float], Tensor]
 """(queries, keys, values, visible, dropout) -> output.
 
-queries, output: (batch, heads, time, head width). keys, values: (batch, heads, cached + time, head width).
+queries, output: (batch, heads, time, head width). keys, values: (batch, kv heads, cached + time, head width).
 visible: bool, broadcastable to (batch, heads, time, cached + time), True where a query may look; None
 means causal, with the queries standing at the end of the keys.
 """
@@ -45,6 +47,8 @@ def explicit_attention(queries: Tensor, keys: Tensor, values: Tensor, visible: T
     if visible is None:
         time, total = queries.size(-2), keys.size(-2)
         visible = torch.ones(time, total, dtype=torch.bool, device=queries.device).tril(total - time)
+    group = queries.size(1) // keys.size(1)
+    keys, values = keys.repeat_interleave(group, dim=1), values.repeat_interleave(group, dim=1)
     scores = queries @ keys.transpose(-2, -1) / math.sqrt(queries.size(-1))
     pattern = scores.float().masked_fill(~visible, -math.inf).softmax(-1).to(values.dtype)
     return F.dropout(pattern, dropout, training=dropout > 0) @ values
@@ -65,30 +69,63 @@ def fused_attention(queries: Tensor, keys: Tensor, values: Tensor, visible: Tens
         attn_mask=visible,
         dropout_p=dropout,
         is_causal=visible is None and time == total,
+        enable_gqa=queries.size(1) != keys.size(1),
     )
 
 
+Rotation = tuple[Tensor, Tensor]
+"""Cosines and sines, each (batch or 1, 1, time, head width), fp32."""
+
+
+def rotation(positions: Tensor, head_width: int, base: float) -> Rotation:
+    """By how much rotary positions turn each pair of elements. positions: (batch or 1, time).
+
+    Element i turns together with element i + head width / 2, by position * base^(-2 i / head width): Su et al. 2021,
+    equation 15, with the pairing that Llama's weights in `transformers`' order expect.
+    """
+    exponents = torch.arange(0, head_width, 2, device=positions.device, dtype=torch.float32) / head_width
+    angles = positions[:, None, :, None].float() * base**-exponents
+    return torch.cat((angles, angles), -1).cos(), torch.cat((angles, angles), -1).sin()
+
+
+def rotate(x: Tensor, turn: Rotation) -> Tensor:
+    """x: (batch, heads, time, head width), turned by `turn`, in its own type."""
+    cos, sin = turn
+    low, high = x.float().chunk(2, dim=-1)
+    return (x * cos + torch.cat((-high, low), -1) * sin).to(x.dtype)
+
+
 class SelfAttention(nn.Module):
-    """Multi-head causal self-attention."""
+    """Causal self-attention with several heads, which may share keys and values."""
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         self.head_width = config.head_width
+        self.sharing = config.heads // config.kv_heads
         self.dropout = config.dropout
-        # Rows of qkv go head by head (heads, 3, head width), so that a contiguous share of the rows is
-        # whole heads: column-parallel layouts can then cut it without knowing what it is.
-        self.qkv = nn.Linear(config.width, 3 * config.width)
-        self.out = nn.Linear(config.width, config.width)
+        # Rows of qkv go group by group: the queries that share a key, that key, its value. A contiguous share
+        # of the rows is then whole groups: column-parallel layouts can cut it without knowing what it is.
+        self.qkv = nn.Linear(config.width, config.width + 2 * config.kv_width, bias=config.bias)
+        self.out = nn.Linear(config.width, config.width, bias=config.bias)
 
     def forward(
-        self, x: Tensor, attend: Attention, visible: Tensor | None, cache: KVCache | None, layer: int
+        self,
+        x: Tensor,
+        attend: Attention,
+        visible: Tensor | None,
+        turn: Rotation | None,
+        cache: KVCache | None,
+        layer: int,
     ) -> Tensor:
         """x: (batch, time, width) -> (batch, time, width)."""
         batch, time, _ = x.shape
-        qkv = self.qkv(x).view(batch, time, -1, 3, self.head_width)
-        queries, keys, values = qkv.permute(3, 0, 2, 1, 4)  # each (batch, heads, time, head width)
+        groups = self.qkv(x).view(batch, time, -1, self.sharing + 2, self.head_width)
+        queries, keys, values = groups.split((self.sharing, 1, 1), dim=3)
+        queries, keys, values = (part.flatten(2, 3).transpose(1, 2) for part in (queries, keys, values))
+        if turn is not None:
+            queries, keys = rotate(queries, turn), rotate(keys, turn)
         if cache is not None:
-            keys, values = cache.append(layer, keys, values)
+            keys, values = (held.to(queries.dtype) for held in cache.append(layer, keys, values))
         mixed = attend(queries, keys, values, visible, self.dropout if self.training else 0.0)
         return self.out(mixed.transpose(1, 2).reshape(batch, time, -1))  # type: ignore[no-any-return]
 
@@ -98,12 +135,37 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
-        self.up = nn.Linear(config.width, config.ffn_width)
-        self.down = nn.Linear(config.ffn_width, config.width)
+        self.up = nn.Linear(config.width, config.ffn_width, bias=config.bias)
+        self.down = nn.Linear(config.ffn_width, config.width, bias=config.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (batch, time, width) -> (batch, time, width)."""
         return self.down(F.gelu(self.up(x), approximate="tanh"))  # type: ignore[no-any-return]
+
+
+class GatedFeedForward(nn.Module):
+    """SwiGLU (Shazeer 2020, equation 6): a SiLU of one projection gates another."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.gate = nn.Linear(config.width, config.ffn_width, bias=config.bias)
+        self.up = nn.Linear(config.width, config.ffn_width, bias=config.bias)
+        self.down = nn.Linear(config.ffn_width, config.width, bias=config.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x: (batch, time, width) -> (batch, time, width)."""
+        return self.down(F.silu(self.gate(x)) * self.up(x))  # type: ignore[no-any-return]
+
+
+def make_norm(config: GPTConfig) -> nn.Module:
+    """The norm that `config` names, over the residual stream."""
+    match config.norm:
+        case "layer":
+            return nn.LayerNorm(config.width, eps=config.norm_epsilon, bias=config.bias)
+        case "rms":
+            return nn.RMSNorm(config.width, eps=config.norm_epsilon)
+        case "none":
+            return nn.Identity()
 
 
 class Block(nn.Module):
@@ -111,17 +173,23 @@ class Block(nn.Module):
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
-        self.attention_norm = nn.LayerNorm(config.width, eps=config.layer_norm_epsilon)
+        self.attention_norm = make_norm(config)
         self.attention = SelfAttention(config)
-        self.ffn_norm = nn.LayerNorm(config.width, eps=config.layer_norm_epsilon)
-        self.ffn = FeedForward(config)
+        self.ffn_norm = make_norm(config)
+        self.ffn = GatedFeedForward(config) if config.ffn == "swiglu" else FeedForward(config)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(
-        self, x: Tensor, attend: Attention, visible: Tensor | None, cache: KVCache | None, layer: int
+        self,
+        x: Tensor,
+        attend: Attention,
+        visible: Tensor | None,
+        turn: Rotation | None,
+        cache: KVCache | None,
+        layer: int,
     ) -> Tensor:
         """x: (batch, time, width) -> (batch, time, width)."""
-        x = x + self.dropout(self.attention(self.attention_norm(x), attend, visible, cache, layer))
+        x = x + self.dropout(self.attention(self.attention_norm(x), attend, visible, turn, cache, layer))
         return x + self.dropout(self.ffn(self.ffn_norm(x)))  # type: ignore[no-any-return]
 
 
@@ -133,10 +201,11 @@ class GPT(nn.Module):
         self.config = config
         self.attend = attention
         self.token_embedding = nn.Embedding(config.vocabulary, config.width)
-        self.position_embedding = nn.Embedding(config.context, config.width)
+        learned = config.positions == "learned"
+        self.position_embedding = nn.Embedding(config.context, config.width) if learned else None
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
-        self.final_norm = nn.LayerNorm(config.width, eps=config.layer_norm_epsilon)
+        self.final_norm = make_norm(config)
         self.head = nn.Linear(config.width, config.vocabulary, bias=False)
         if config.tie_head:
             self.head.weight = self.token_embedding.weight
@@ -146,7 +215,7 @@ class GPT(nn.Module):
     def initialize(self) -> None:
         """Draw every parameter anew from torch's global generator.
 
-        Weights N(0, 0.02), biases 0, LayerNorms the identity; projections into the residual stream are
+        Weights N(0, 0.02), biases 0, norms the identity; projections into the residual stream are
         scaled by 1/sqrt(2 layers), so that its variance doesn't grow with depth (Radford et al. 2019, 2.3).
         """
         for module in self.modules():
@@ -154,13 +223,25 @@ class GPT(nn.Module):
                 nn.init.normal_(module.weight, std=0.02)
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
-            if isinstance(module, nn.LayerNorm):
+            if isinstance(module, nn.LayerNorm | nn.RMSNorm):
                 module.reset_parameters()
+        if not self.config.residual_scaling:
+            return
         residual_std = 0.02 / math.sqrt(2 * self.config.layers)
         for module in self.modules():
             if isinstance(module, Block):
                 nn.init.normal_(module.attention.out.weight, std=residual_std)
                 nn.init.normal_(module.ffn.down.weight, std=residual_std)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the activations. Norms keep it when the weights between them are stored as something else."""
+        return next((parameter.dtype for parameter in self.blocks.parameters()), torch.float32)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(itertools.chain(self.parameters(), self.buffers())).device
 
     def forward(
         self,
@@ -191,9 +272,15 @@ class GPT(nn.Module):
             positions = default_positions(cached, time, attention_mask, tokens.device)
         visible = None if attention_mask is None else visible_keys(attention_mask, time)
 
-        x = self.dropout(self.token_embedding(tokens) + self.position_embedding(positions))
+        x = self.token_embedding(tokens)
+        turn = None
+        if self.position_embedding is None:
+            turn = rotation(positions, self.config.head_width, self.config.rotary_base)
+        else:
+            x = x + self.position_embedding(positions)
+        x = self.dropout(x)
         for layer, block in enumerate(self.blocks):
-            x = block(x, self.attend, visible, cache, layer)
+            x = block(x, self.attend, visible, turn, cache, layer)
         if cache is not None:
             cache.advance(time)
         if logits_at is not None:

@@ -15,7 +15,7 @@ from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -38,19 +38,28 @@ LINEARS = (
 
 def state_from_huggingface(state: Mapping[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
     """Tensors by our names, from tensors (weights or gradients) by `transformers`' names."""
-    ours = {mine: state[theirs] for mine, theirs in OUTSIDE_BLOCKS if theirs in state}
+    ours = dict(tensors_from_huggingface(state.__getitem__, config))
+    if config.tie_head and "lm_head.weight" in state:
+        ours["head.weight"] = state["lm_head.weight"]
+    return ours
+
+
+def tensors_from_huggingface(read: Callable[[str], Tensor], config: GPTConfig) -> Iterator[tuple[str, Tensor]]:
+    """The same one by one; `read` gives the tensor of a name of `transformers`', so nothing need be held at once."""
+    for mine, theirs in OUTSIDE_BLOCKS:
+        if mine != "head.weight" or not config.tie_head:
+            yield mine, read(theirs)
     for layer in range(config.layers):
         for mine, theirs in NORMS:
             for part in ("weight", "bias"):
-                ours[f"blocks.{layer}.{mine}.{part}"] = state[f"transformer.h.{layer}.{theirs}.{part}"]
+                yield f"blocks.{layer}.{mine}.{part}", read(f"transformer.h.{layer}.{theirs}.{part}")
         for mine, theirs in LINEARS:
-            weight = state[f"transformer.h.{layer}.{theirs}.weight"].t()
-            bias = state[f"transformer.h.{layer}.{theirs}.bias"]
+            weight = read(f"transformer.h.{layer}.{theirs}.weight").t()
+            bias = read(f"transformer.h.{layer}.{theirs}.bias")
             if mine == "attention.qkv":
                 weight, bias = (_swap_outer_rows(x, 3, config.heads) for x in (weight, bias))
-            ours[f"blocks.{layer}.{mine}.weight"] = weight
-            ours[f"blocks.{layer}.{mine}.bias"] = bias
-    return ours
+            yield f"blocks.{layer}.{mine}.weight", weight
+            yield f"blocks.{layer}.{mine}.bias", bias
 
 
 def state_to_huggingface(state: Mapping[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
@@ -87,7 +96,6 @@ def config_from_huggingface(config: GPT2Config) -> GPTConfig:
             config.activation_function not in ("gelu_new", "gelu_pytorch_tanh"),
             f"activation_function is {config.activation_function!r}; this model has GPT-2's own, 'gelu_new'.",
         ),
-        (ffn % width, f"n_inner {ffn} is no multiple of n_embd {width}."),
         (len(dropouts) > 1, "resid_pdrop, embd_pdrop and attn_pdrop differ; this model has one dropout."),
         (not config.scale_attn_weights, "scale_attn_weights is off; this model always scales attention."),
         (
@@ -104,15 +112,26 @@ def config_from_huggingface(config: GPT2Config) -> GPTConfig:
         layers=config.n_layer,
         heads=config.n_head,
         width=width,
-        ffn_multiple=ffn // width,
+        ffn_width=ffn,
         dropout=config.resid_pdrop,
-        layer_norm_epsilon=config.layer_norm_epsilon,
+        norm_epsilon=config.layer_norm_epsilon,
         tie_head=config.tie_word_embeddings,
     )
 
 
 def config_to_huggingface(config: GPTConfig) -> GPT2Config:
-    """The `transformers` config of our config. It has no special tokens: our ids have no fixed meaning."""
+    """The `transformers` config of our config. It has no special tokens: our ids have no fixed meaning.
+
+    Raises ValueError for a shape that isn't GPT-2's.
+    """
+    if (config.positions, config.norm, config.ffn, config.bias, config.kv_heads) != (
+        *("learned", "layer", "gelu", True),
+        config.heads,
+    ):
+        raise ValueError(
+            "only a GPT-2 shape (learned positions, LayerNorm, GELU, biases, as many kv_heads as heads) "
+            f"can become a transformers GPT-2, not {config}."
+        )
     from transformers import GPT2Config
 
     return GPT2Config(
@@ -126,7 +145,7 @@ def config_to_huggingface(config: GPTConfig) -> GPT2Config:
         resid_pdrop=config.dropout,
         embd_pdrop=config.dropout,
         attn_pdrop=config.dropout,
-        layer_norm_epsilon=config.layer_norm_epsilon,
+        layer_norm_epsilon=config.norm_epsilon,
         tie_word_embeddings=config.tie_head,
         bos_token_id=None,
         eos_token_id=None,

@@ -20,11 +20,14 @@ from reference_impl.model.gpt import GPT, explicit_attention, next_token_loss
 from reference_impl.model.presets import GPT2_VOCABULARY, PRESETS, preset
 
 configs = st.builds(
-    lambda vocabulary, context, layers, heads, head_width, ffn_multiple, tie_head: GPTConfig(
-        vocabulary, context, layers, heads, heads * head_width, ffn_multiple, tie_head=tie_head
+    lambda sharing, kv_heads, half, **rest: GPTConfig(
+        heads=sharing * kv_heads, kv_heads=kv_heads, width=sharing * kv_heads * 2 * half, **rest
     ),
-    st.integers(1, 50), st.integers(1, 20), st.integers(1, 3), st.integers(1, 3), st.integers(1, 5), st.integers(1, 5),
-    st.booleans(),
+    sharing=st.integers(1, 3), kv_heads=st.integers(1, 2), half=st.integers(1, 3), ffn_width=st.integers(1, 50),
+    vocabulary=st.integers(1, 50), context=st.integers(1, 20), layers=st.integers(1, 3), tie_head=st.booleans(),
+    bias=st.booleans(), positions=st.sampled_from(["learned", "rotary"]),
+    norm=st.sampled_from(["layer", "rms", "none"]),
+    ffn=st.sampled_from(["gelu", "swiglu"]),
 )  # fmt: skip
 
 

@@ -185,7 +185,10 @@ def test_bf16_is_a_plain_cast() -> None:
         ({"layers": 0}, "layers must be a whole number of at least 1"),
         ({"context": 2.5}, "context must be a whole number"),
         ({"dropout": 1.0}, "dropout must be at least 0 and below 1"),
-        ({"layer_norm_epsilon": 0.0}, "layer_norm_epsilon must be above 0"),
+        ({"norm_epsilon": 0.0}, "norm_epsilon must be above 0"),
+        ({"kv_heads": 3}, "2 heads can't share 3 kv_heads"),
+        ({"norm": "batch"}, "norm must be one of layer, rms, none, not 'batch'"),
+        ({"positions": "rotary", "heads": 4}, "a head is 1 wide: make it even"),
     ],
 )
 def test_impossible_configs_are_refused(wrong: dict[str, float], sentence: str) -> None:
