@@ -47,8 +47,8 @@ def train(training: Training, folder: Path, on_step: Callable[[float, str], None
     from reference_impl.model.gpt import GPT
     from reference_impl.model.presets import preset
     from reference_impl.training.checkpoint import save_checkpoint
-    from reference_impl.training.loop import Progress
     from reference_impl.training.loop import train as train_gpt
+    from reference_impl.training.result import Progress
     from reference_impl.training.settings import TrainingSettings
 
     on_step(0.0, "reading the corpus")

@@ -24,7 +24,8 @@ from reference_impl.text.files import read_documents
 from reference_impl.text.packing import pack
 from reference_impl.text.tokenizer import ByteBPE
 from reference_impl.training.checkpoint import save_checkpoint
-from reference_impl.training.loop import Progress, train
+from reference_impl.training.loop import train
+from reference_impl.training.result import Progress
 from reference_impl.training.settings import TrainingSettings
 
 HELD_OUT = 0.1

@@ -7,7 +7,8 @@
     checkpoint.json     format, version, and SHA-256 and size of each of the files above
 
 No pickle. The folder appears under its name when it is whole, or not at all. Unknown files in
-`checkpoint.json` are checked and otherwise left alone, which leaves room for an optimizer's state.
+`checkpoint.json` are checked and otherwise left alone. The state of a run that is still going is another
+file (`state.py`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from safetensors.torch import load_model, save_model
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
 from reference_impl.text.tokenizer import ByteBPE
-from reference_impl.training.loop import TrainingResult
+from reference_impl.training.result import TrainingResult
 
 FORMAT = "gpt-checkpoint"
 VERSION = 1

@@ -10,7 +10,8 @@ import torch
 
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT, next_token_loss
-from reference_impl.training.loop import DivergenceError, Progress, TrainingResult, train
+from reference_impl.training.loop import DivergenceError, train
+from reference_impl.training.result import Progress, TrainingResult
 from reference_impl.training.settings import TrainingSettings
 from reference_impl.training.validation import validate
 
