@@ -74,3 +74,20 @@ class KVCache:
     def advance(self, time: int) -> None:
         """Count `time` more tokens as held, once every layer has appended them."""
         self.length += time
+
+    def truncate(self, length: int) -> None:
+        """Forget all but the first `length` tokens, in no time: what follows them is written over.
+
+        Raises ValueError if there are fewer.
+        """
+        if not 0 <= length <= self.length:
+            raise ValueError(f"a cache that holds {self.length} tokens can't be cut back to {length}.")
+        self.length = length
+
+    def select(self, rows: Tensor) -> None:
+        """Go on with these sequences, in this order; one may be given several times. Copies the cache.
+
+        rows: (n,) int64 indexes into the batch.
+        """
+        self.keys = self.keys.index_select(1, rows)
+        self.values = self.values.index_select(1, rows)

@@ -106,3 +106,25 @@ def test_too_much_is_refused_and_changes_nothing() -> None:
     gpt(tokens(1, 24), cache=full)
     with pytest.raises(ValueError, match="1 tokens after 24 cached ones don't fit"):
         gpt(tokens(1, 1), cache=full)
+
+
+def test_truncate_forgets_and_goes_on_as_if_it_never_was() -> None:
+    gpt, text, other = model(), tokens(2, 10), tokens(2, 4, seed=9)
+    cache = KVCache.for_model(gpt, 2, 12)
+    gpt(torch.cat([text[:, :6], other], dim=1), cache=cache)
+    cache.truncate(6)
+    assert cache.length == 6
+    torch.testing.assert_close(gpt(text[:, 6:], cache=cache), gpt(text)[:, 6:], rtol=0, atol=1e-5)
+    for wrong in (11, -1):
+        with pytest.raises(ValueError, match=f"holds 10 tokens can't be cut back to {wrong}"):
+            cache.truncate(wrong)
+
+
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=5))
+@settings(max_examples=10, deadline=None)
+def test_select_takes_rows_in_any_order_and_number(rows: list[int]) -> None:
+    gpt, text = model(), tokens(3, 8)
+    cache, index = KVCache.for_model(gpt, 3, 8), torch.tensor(rows)
+    gpt(text[:, :5], cache=cache)
+    cache.select(index)
+    torch.testing.assert_close(gpt(text[index, 5:], cache=cache), gpt(text[index])[:, 5:], rtol=0, atol=1e-5)

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
 
-from reference_impl.inference.generation import generate
 from reference_impl.inference.kv_cache import KVCache
 from reference_impl.inference.quantization import Scheme, quantize_
 from reference_impl.inference.quantized_modules import QuantizedEmbedding, QuantizedLinear
@@ -81,7 +80,6 @@ def test_cache_and_generation_work_on_quantised_models(trained: GPT, scheme: Sch
     pieces = torch.cat([gpt(piece, cache=cache) for piece in prompts.split([15, 1, 1, 3], dim=1)], dim=1).float()
     whole = gpt(prompts).float()
     assert (pieces - whole).norm() / whole.norm() < 0.02
-    assert torch.equal(generate(gpt, prompts, 5)[:, 0], whole[:, -1].argmax(-1))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
