@@ -1,13 +1,18 @@
 """Every measure by its name in a suite, and every metric by its name in a record. Imports no torch."""
 
 from harness.errors import UserError
+from harness.measures.diversity import DIVERSITY
+from harness.measures.fidelity import FIDELITY
 from harness.measures.inference import INFERENCE
+from harness.measures.kv_cache import KV_CACHE
 from harness.measures.measure import Measure
 from harness.measures.memory import MEMORY
 from harness.measures.perplexity import PERPLEXITY
 from harness.results.record import Metric
 
-MEASURES: dict[str, Measure] = {measure.name: measure for measure in (PERPLEXITY, INFERENCE, MEMORY)}
+MEASURES: dict[str, Measure] = {
+    measure.name: measure for measure in (PERPLEXITY, FIDELITY, INFERENCE, MEMORY, DIVERSITY, KV_CACHE)
+}
 
 
 def metric(name: str) -> Metric:

@@ -88,6 +88,21 @@ def median(values: ArrayLike, confidence: float = 0.95) -> Interval:
     return Interval(centre, float(x[k - 1]), float(x[n - k]), n)
 
 
+def jackknife(value: float, without: ArrayLike, confidence: float = 0.95) -> Interval:
+    """A statistic of all units, with the interval that leaving out one unit at a time gives.
+
+    Variance (n - 1)/n · Σ(θ_i - mean θ)² (Efron & Tibshirani 1993, equation 11.5) and Student's t with n - 1 degrees of
+    freedom. For smooth statistics that are no mean over the units.
+    value: of all units. without: (n,), entry i of all but unit i. One unit has no interval.
+    """
+    x = _vector(without)
+    n = len(x)
+    if n < 2:
+        return Interval(value, None, None, n)
+    half = _t_quantile(confidence, n - 1) * float(np.sqrt((n - 1) / n * np.sum((x - x.mean()) ** 2)))
+    return Interval(value, value - half, value + half, n)
+
+
 def _vector(values: ArrayLike) -> NDArray[np.float64]:
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1:

@@ -1,11 +1,11 @@
 """Speculative decoding: a small model drafts a few tokens, the large one checks them all in one pass.
 
-Decoding is bound by reading the weights, so the large model reads k + 1 tokens in about the time of one. A drafted token
-x is kept with probability min(1, p(x) / q(x)), where p and q are the probabilities that the large and the small model
-would draw it with, filters included. The first that is refused is replaced by a draw from max(0, p - q), normalised;
-if none is refused the large model's own next token comes on top. What comes out is distributed exactly as if the large
-model had been sampled alone, and with temperature 0 it is its greedy continuation (Leviathan et al. 2023, algorithm 1 and
-appendix A.1; Chen et al. 2023, algorithm 2).
+Decoding is bound by reading the weights, so the large model reads k + 1 tokens in about the time of one. A drafted
+token x is kept with probability min(1, p(x) / q(x)), where p and q are the probabilities that the large and the small
+model would draw it with, filters included. The first that is refused is replaced by a draw from max(0, p - q),
+normalised; if none is refused the large model's own next token comes on top. What comes out is distributed exactly as
+if the large model had been sampled alone, and with temperature 0 it is its greedy continuation (Leviathan et al. 2023,
+algorithm 1 and appendix A.1; Chen et al. 2023, algorithm 2).
 
 One request at a time: several rows would accept different numbers of tokens, and with many rows decoding is no longer
 bound by the weights that speculation saves.

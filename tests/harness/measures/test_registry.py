@@ -38,6 +38,8 @@ def test_every_setting_has_a_default_or_is_asked_for() -> None:
         "perplexity": ["text"],
         "inference": [],
         "memory": [],
+        "diversity": ["text"],
+        "kv_cache": [],
     }
     with pytest.raises(ValueError, match="iteration"):
         MEASURES["inference"].settings.model_validate({"iteration": 3})

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.statistics.intervals import geometric_mean, median, ratio_of_sums
+from harness.statistics.intervals import geometric_mean, jackknife, median, ratio_of_sums
 
 
 def test_ratio_by_hand() -> None:
@@ -123,3 +123,16 @@ def test_median_covers_whatever_the_distribution() -> None:
             assert found.low is not None and found.high is not None
             hits += found.low <= truth <= found.high
         assert hits / 1000 >= 0.945
+
+
+def test_jackknife_of_a_mean_is_students_t() -> None:
+    """Leaving one out of a mean gives back the usual error of the mean, exactly."""
+    from scipy.stats import t as student
+
+    x = np.random.default_rng(0).normal(3, 2, 12)
+    found = jackknife(float(x.mean()), (x.sum() - x) / 11)
+    half = float(student.ppf(0.975, 11) * x.std(ddof=1) / np.sqrt(12))
+    assert found.value == pytest.approx(x.mean())
+    assert found.high == pytest.approx(x.mean() + half)
+    assert found.low == pytest.approx(x.mean() - half)
+    assert jackknife(1.0, [1.0]) == (1.0, None, None, 1)

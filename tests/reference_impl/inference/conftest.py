@@ -30,7 +30,7 @@ class Plain:
 
 
 def random_model(seed: int = 0, sharpness: float = 8.0, **shape: Any) -> Plain:
-    """Weights times `sharpness`, so that it prefers some tokens clearly; an untied head, or it would repeat its input."""
+    """Weights times `sharpness`, so that it has preferences; an untied head, or it would repeat its input."""
     config = GPTConfig(
         **({"vocabulary": 61, "context": 32, "layers": 2, "heads": 2, "width": 16, "tie_head": False} | shape)
     )

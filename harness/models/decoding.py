@@ -1,0 +1,208 @@
+"""Generation with any `LanguageModel`: the reference's decoding, driven through the contract.
+
+One sampler, one beam search, one stop rule for every kind of model, so that two models decoded under the same settings
+differ by their logits alone. `transformers`' growing cache is given the two operations that decoding needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from harness.errors import Unsupported, UserError
+from reference_impl.inference.generation import generate, steps
+from reference_impl.inference.request import Completion, Continuation, Request, check_requests
+from reference_impl.inference.sampling import Sampling
+from reference_impl.inference.speculative import Speculated, speculate
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from harness.models.contract import LanguageModel
+
+ROWS = 16
+"""Prompts that `continue_prompts` decodes at once."""
+
+
+@dataclass(frozen=True)
+class Dimensions:
+    """What decoding checks its input against."""
+
+    vocabulary: int
+    context: int
+
+
+class Decodable:
+    """A `LanguageModel` as decoding sees it."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self._model = model
+        self.config = Dimensions(model.identity.vocabulary, model.identity.context)
+
+    def new_cache(self, batch: int, length: int) -> Any:
+        """An empty cache that can be cut and reordered."""
+        cache = self._model.new_cache(batch, length)
+        return GrowingCache(cache) if hasattr(cache, "crop") else cache
+
+    def __call__(
+        self,
+        tokens: Tensor,
+        cache: Any = None,
+        positions: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        logits_at: Tensor | None = None,
+    ) -> Tensor:
+        """Logits of the next token: see `LanguageModel.forward`."""
+        held = cache.grown if isinstance(cache, GrowingCache) else cache
+        return self._model.forward(tokens, held, positions, attention_mask, logits_at)
+
+
+class GrowingCache:
+    """A `transformers` DynamicCache with the operations of `reference_impl`'s cache."""
+
+    def __init__(self, grown: Any) -> None:
+        self.grown = grown
+
+    @property
+    def length(self) -> int:
+        """Tokens held per sequence."""
+        return int(self.grown.get_seq_length())
+
+    def truncate(self, length: int) -> None:
+        """Forget all but the first `length` tokens. Raises Unsupported for a cache that has dropped some itself."""
+        extra = self.length - length
+        if extra > 0:
+            if any(getattr(layer, "is_sliding", False) for layer in self.grown.layers):
+                raise Unsupported("a sliding-window cache can't be cut back: the tokens before are gone")
+            self.grown.crop(-extra)
+
+    def select(self, rows: Tensor) -> None:
+        """Go on with these sequences, in this order."""
+        self.grown.batch_select_indices(rows)
+
+
+def drawable_ids(model: LanguageModel) -> int:
+    """Ids that may be drawn: those that the tokenizer knows, where the model's vocabulary is padded beyond them."""
+    return min(model.tokenizer.size, model.identity.vocabulary)
+
+
+def complete(model: LanguageModel, requests: Sequence[Request]) -> list[Completion]:
+    """The completion of each request, with its text.
+
+    An empty prompt is legal where the tokenizer has a BOS token: it stands for that. Raises UserError for a request
+    that can't be served.
+    """
+    try:
+        return generate(
+            Decodable(model),
+            [replace(request, prompt=started(model, request.prompt)) for request in requests],
+            decode=model.tokenizer.decode,
+            vocabulary=drawable_ids(model),
+            device=model.identity.device,
+        )
+    except ValueError as error:
+        raise UserError(str(error), place=model.identity.name) from error
+
+
+def complete_speculatively(
+    model: LanguageModel, draft: LanguageModel, request: Request, lookahead: int = 4
+) -> Speculated:
+    """The same for one request, with a smaller model that drafts. Raises UserError where their tokenizers differ."""
+    if model.identity.tokenizer_digest != draft.identity.tokenizer_digest:
+        raise UserError(
+            f"the draft {draft.identity.name} has another tokenizer than {model.identity.name}: its tokens would mean "
+            "other text; take a draft of the same family",
+            place=model.identity.name,
+        )
+    try:
+        return speculate(
+            Decodable(model),
+            Decodable(draft),
+            replace(request, prompt=started(model, request.prompt)),
+            lookahead=lookahead,
+            decode=model.tokenizer.decode,
+            vocabulary=min(drawable_ids(model), drawable_ids(draft)),
+            device=model.identity.device,
+        )
+    except ValueError as error:
+        raise UserError(str(error), place=model.identity.name) from error
+
+
+def started(model: LanguageModel, prompt: Sequence[int]) -> Sequence[int]:
+    """The prompt, or the BOS token where it is empty. Raises UserError if there is none."""
+    if len(prompt) > 0:
+        return prompt
+    if model.tokenizer.bos_id is None:
+        raise UserError(
+            "the prompt is empty and the tokenizer has no BOS token to begin with: give at least one token",
+            place=model.identity.name,
+        )
+    return [model.tokenizer.bos_id]
+
+
+@dataclass(frozen=True)
+class Continued:
+    """A continuation with what the model thought at each of its tokens."""
+
+    tokens: tuple[int, ...]
+    """Without the token that ended it."""
+    ended: bool
+    """Whether the model ended it (EOS) before it was as long as asked for."""
+    log_probs: tuple[float, ...]
+    """Of each drawn token under the model itself, EOS included, in nats."""
+    entropies: tuple[float, ...]
+    """Of the model's own distribution of each drawn token, in nats."""
+    drawn_entropies: tuple[float, ...]
+    """Of the distribution that it was drawn from: after temperature and filters."""
+
+
+def continue_prompts(
+    model: LanguageModel,
+    prompts: Sequence[Sequence[int]],
+    max_new: int,
+    *,
+    temperature: float,
+    top_k: int | None,
+    top_p: float,
+    min_p: float,
+    repetition_penalty: float,
+    seeds: Sequence[int],
+    stop_at_end: bool,
+) -> list[Continued]:
+    """A continuation of each prompt by these decoding settings (`Sampling`), up to `max_new` tokens or EOS.
+
+    seeds: of each prompt's draws. Two equal prompts under one seed are continued alike, so give each its own.
+    """
+    end = model.tokenizer.eos_id if stop_at_end else None
+    stops = frozenset() if end is None else frozenset({end})
+    vocabulary, decodable = drawable_ids(model), Decodable(model)
+    requests = [
+        Request(
+            started(model, prompt),
+            max_new,
+            Sampling(temperature, top_k, top_p, min_p, repetition_penalty, seed),
+            stops,
+        )
+        for prompt, seed in zip(prompts, seeds, strict=True)
+    ]
+    check_requests(requests, decodable.config, vocabulary, decode=None)
+    found: list[Continued] = []
+    for start in range(0, len(requests), ROWS):
+        growing = [Continuation(request, decode=None) for request in requests[start : start + ROWS]]
+        entropies: list[list[float]] = [[] for _ in growing]
+        drawn: list[list[float]] = [[] for _ in growing]
+        for step in steps(decodable, growing, vocabulary, model.identity.device):
+            before = torch.special.entr(step.logits.double().softmax(-1)).sum(-1).tolist()
+            after = torch.special.entr(step.probabilities).sum(-1).tolist()
+            for row, number in enumerate(step.numbers):
+                growing[number].push(step.tokens[row], step.log_probs[row])
+                entropies[number].append(before[row])
+                drawn[number].append(after[row])
+        for continuation, own, filtered in zip(growing, entropies, drawn, strict=True):
+            ended = continuation.finish == "stop_id"
+            tokens = continuation.tokens[:-1] if ended else continuation.tokens
+            found.append(Continued(tuple(tokens), ended, tuple(continuation.log_probs), tuple(own), tuple(filtered)))
+    return found
