@@ -13,6 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -34,7 +35,7 @@ from harness.execution.requests import (
 from harness.results.record import Status
 
 if TYPE_CHECKING:
-    from harness.models.contract import LanguageModel, ModelSource
+    from harness.models.contract import LanguageModel, ModelSource, Precision
 
 
 def serve(connection: Connection, threads: int, log: str) -> None:
@@ -67,7 +68,7 @@ def answer(request: Request, opened: OpenedModel, threads: int, send: Callable[[
 
 
 class OpenedModel:
-    """The model that is open; the next one replaces it, so that two are never in memory."""
+    """The model that is open; the next one replaces it."""
 
     def __init__(self) -> None:
         self._source: ModelSource | None = None
@@ -120,7 +121,14 @@ def _collect(request: Collect, opened: OpenedModel) -> Collected:
     measure = MEASURES[request.measure]
     settings = measure.settings.model_validate(request.settings)
     before = conditions()
-    samples = measure.collect(lambda: opened.open(request.source), settings)
+    beside = OpenedModel()
+
+    def load(precision: Precision | None = None) -> LanguageModel:
+        if precision is None or precision == request.source.precision:
+            return opened.open(request.source)
+        return beside.open(replace(request.source, precision=precision))
+
+    samples = measure.collect(load, settings)
     after = conditions()
     import torch
 

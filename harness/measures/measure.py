@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.models.contract import LanguageModel, ModelIdentity
+from harness.models.contract import LanguageModel, ModelIdentity, Precision
 from harness.results.peaks import Peaks as Peaks
 from harness.results.record import Measurement, Metric
 
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 
 Sample = dict[str, Any]
 """One row of evidence; values are numbers, strings or lists of them (it is stored as Parquet)."""
+
+
+class Load(Protocol):
+    """Opens the models of a cell."""
+
+    def __call__(self, precision: Precision | None = None) -> LanguageModel:
+        """The cell's model, opened now or already; with a precision, the same model at that one, beside it."""
 
 
 class Settings(BaseModel):
@@ -50,8 +57,8 @@ class Measure:
     isolated: bool
     """True: runs alone, each launch in a fresh process (speed, memory). False: may share a loaded model."""
     needs_peaks: bool
-    collect: Callable[[Callable[[], LanguageModel], Any], list[Sample]]
-    """(load, settings) -> samples. `load` opens the model, or hands over the one that is open already."""
+    collect: Callable[[Load, Any], list[Sample]]
+    """(load, settings) -> samples."""
     summarise: Callable[[pd.DataFrame, Any, Facts], list[Measurement]]
     texts: Callable[[Any], tuple[str, ...]] = lambda settings: ()
     """The texts that the settings name: fetched before the cell runs; their digests enter the cell's key."""

@@ -84,11 +84,11 @@ def collect(load: Callable[[], LanguageModel], settings: PerplexitySettings) -> 
     from harness.scoring.windows import sliding_windows
 
     model = load()
-    window, stride = _window_and_stride(settings, model.identity.context)
+    window, stride = window_and_stride(settings, model.identity.context)
     texts = chosen_documents(_read(settings.text), settings.documents)
     if settings.document_bytes is not None:
         texts = [(index, cut(text, settings.document_bytes)) for index, text in texts]
-    bos = _bos(model.tokenizer, settings.bos)
+    bos = bos_ids(model.tokenizer, settings.bos)
     documents = [bos + model.tokenizer.encode(text) for _, text in texts]
     rows: list[Sample] = []
     for (index, text), ids, nll in zip(texts, documents, token_nlls(model, documents, window, stride), strict=True):
@@ -153,7 +153,8 @@ def cut(text: str, size: int) -> str:
     return text.encode()[:size].decode(errors="ignore")
 
 
-def _window_and_stride(settings: PerplexitySettings, context: int) -> tuple[int, int]:
+def window_and_stride(settings: PerplexitySettings, context: int) -> tuple[int, int]:
+    """What the settings say, or their defaults. Raises Unsupported for a window that the context can't hold."""
     window = context if settings.window is None else settings.window
     if window > context:
         raise Unsupported(f"a window of {window} tokens does not fit in this model's context of {context}")
@@ -161,7 +162,7 @@ def _window_and_stride(settings: PerplexitySettings, context: int) -> tuple[int,
     return window, stride
 
 
-def _bos(tokenizer: Tokenizer, rule: Literal["auto", "add", "none"]) -> list[int]:
+def bos_ids(tokenizer: Tokenizer, rule: Literal["auto", "add", "none"]) -> list[int]:
     """The ids that come before each document: one or none."""
     if rule == "none" or (rule == "auto" and not tokenizer.adds_bos):
         return []

@@ -158,8 +158,8 @@ def test_more_context_is_what_the_stride_buys(model: LanguageModel) -> None:
 
 
 def test_defaults_are_the_context_and_half_of_it(model: LanguageModel) -> None:
-    assert perplexity._window_and_stride(settings(), 64) == (64, 32)
-    assert perplexity._window_and_stride(settings(window=3), 64) == (3, 1)
+    assert perplexity.window_and_stride(settings(), 64) == (64, 32)
+    assert perplexity.window_and_stride(settings(window=3), 64) == (3, 1)
 
 
 def test_what_does_not_fit_is_unsupported(model: LanguageModel) -> None:

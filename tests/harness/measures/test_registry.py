@@ -36,6 +36,7 @@ def test_every_setting_has_a_default_or_is_asked_for() -> None:
         name: [f for f, i in m.settings.model_fields.items() if i.is_required()] for name, m in MEASURES.items()
     } == {
         "perplexity": ["text"],
+        "fidelity": ["text"],
         "inference": [],
         "memory": [],
         "diversity": ["text"],
