@@ -29,6 +29,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (torch's own name for it)
 
 from reference_impl.model.config import GPTConfig
+from reference_impl.model.dropout import Dropout
+from reference_impl.model.dropout import dropout as drop
 
 if TYPE_CHECKING:
     from reference_impl.inference.kv_cache import KVCache
@@ -51,14 +53,17 @@ def explicit_attention(queries: Tensor, keys: Tensor, values: Tensor, visible: T
     keys, values = keys.repeat_interleave(group, dim=1), values.repeat_interleave(group, dim=1)
     scores = queries @ keys.transpose(-2, -1) / math.sqrt(queries.size(-1))
     pattern = scores.float().masked_fill(~visible, -math.inf).softmax(-1).to(values.dtype)
-    return F.dropout(pattern, dropout, training=dropout > 0) @ values
+    return drop(pattern, dropout) @ values
 
 
 def fused_attention(queries: Tensor, keys: Tensor, values: Tensor, visible: Tensor | None, dropout: float) -> Tensor:
     """The same through PyTorch's fused kernels, which never store the whole pattern.
 
-    torch's `is_causal` puts the queries at the start of the keys, so it's right only without a cache.
+    torch's `is_causal` puts the queries at the start of the keys, so it's right only without a cache. Its CPU kernels
+    have no dropout: torch would store the whole pattern and draw its slow masks, so then the explicit way is taken.
     """
+    if dropout > 0.0 and queries.device.type == "cpu" and queries.size(1) == keys.size(1):
+        return explicit_attention(queries, keys, values, visible, dropout)
     time, total = queries.size(-2), keys.size(-2)
     if visible is None and 1 < time < total:
         visible = torch.ones(time, total, dtype=torch.bool, device=queries.device).tril(total - time)
@@ -177,7 +182,7 @@ class Block(nn.Module):
         self.attention = SelfAttention(config)
         self.ffn_norm = make_norm(config)
         self.ffn = GatedFeedForward(config) if config.ffn == "swiglu" else FeedForward(config)
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(
         self,
@@ -203,7 +208,7 @@ class GPT(nn.Module):
         self.token_embedding = nn.Embedding(config.vocabulary, config.width)
         learned = config.positions == "learned"
         self.position_embedding = nn.Embedding(config.context, config.width) if learned else None
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.final_norm = make_norm(config)
         self.head = nn.Linear(config.width, config.vocabulary, bias=False)
