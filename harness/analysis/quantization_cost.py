@@ -2,6 +2,10 @@
 
 One finding per metric and cell. Quality is paired by document; speed and memory are ratios of two values that were
 measured apart, one after the other. A cell that failed is a finding without a value that says why.
+
+`quality` is the number behind "keeps 99 %": the base's perplexity over this one's. That is exp(-change in loss), the
+geometric mean over tokens of the probability that this precision gives to what really comes next, in parts of what
+the base gives to it. The metrics of `fidelity` compare with fp32 by themselves: they stand as they are, not as ratios.
 """
 
 from __future__ import annotations
@@ -24,10 +28,19 @@ from harness.analysis.selection import (
     why_nothing,
 )
 from harness.results.finding import Finding
-from harness.results.record import CellResult, Scalar, Status
+from harness.results.record import CellResult, Direction, Scalar, Status
 from harness.results.run import Run
 
-METRICS = ("weight_bytes", "perplexity", "ttft", "prefill_rate", "decode_rate", "peak_memory")
+QUALITY = "quality"
+"""No metric but what is made of one: the base's perplexity over this one's."""
+
+COMPARED_WITH_FP32 = ("loss_change", "kl_mean", "kl_median", "kl_p99", "top1_agreement", "first_divergence")
+"""Metrics that are a comparison with fp32 in themselves."""
+
+METRICS = (
+    *("weight_bytes", "perplexity", QUALITY, "kl_mean", "top1_agreement"),
+    *("ttft", "prefill_rate", "decode_rate", "peak_memory"),
+)
 
 
 class QuantizationCostSettings(AnalysisSettings):
@@ -38,7 +51,7 @@ class QuantizationCostSettings(AnalysisSettings):
     where: dict[str, Scalar | list[Scalar]] = Field(default={})
     """Which cells; left out, all."""
     metrics: list[str] = Field(default=list(METRICS), min_length=1)
-    """Which metrics."""
+    """Which metrics; `quality` is the base's perplexity over the cell's."""
 
 
 def run(run: Run, settings: QuantizationCostSettings) -> list[Finding]:
@@ -49,7 +62,7 @@ def run(run: Run, settings: QuantizationCostSettings) -> list[Finding]:
         return [Finding(analysis="quantization_cost", name="base", note=f"nothing to compare with: {why}")]
     findings: list[Finding] = []
     for metric in settings.metrics:
-        having = points(run, metric)
+        having = points(run, "perplexity" if metric == QUALITY else metric)
         shown = set(settings.against) | {"model"} | set(varying_within_models([point.cell for point in having]))
         measures = {point.cell.measure for point in having}
         for cell in chosen:
@@ -58,12 +71,38 @@ def run(run: Run, settings: QuantizationCostSettings) -> list[Finding]:
             if cell.measure not in measures or not _is_alternative(at, settings.against):
                 continue
             subject = {name: value for name, value in at.items() if name in shown and name != "measure"}
-            findings.extend(_cost(run, cell, metric, having, settings.against, subject))
+            if metric in COMPARED_WITH_FP32:
+                findings.append(_as_measured(cell, metric, having, settings.against, subject))
+            else:
+                findings.extend(_cost(run, cell, metric, having, settings.against, subject))
     return findings
 
 
 def _is_alternative(at: dict[str, Scalar], against: dict[str, Scalar]) -> bool:
     return all(name in at for name in against) and any(not same(at[name], value) for name, value in against.items())
+
+
+def _as_measured(
+    cell: CellResult, metric: str, having: list[Point], against: dict[str, Scalar], subject: dict[str, Scalar]
+) -> Finding:
+    """A value that is a comparison with fp32 already."""
+    point = next((point for point in having if point.cell is cell), None)
+    common = {"analysis": "quantization_cost", "name": metric, "subject": subject}
+    if against != {"precision": "fp32"}:
+        return Finding(**common, note="it compares with fp32, which is not the base here")
+    if point is None:
+        return Finding(**common, note=_ended(cell, metric))
+    record = point.record
+    return Finding(
+        **common,
+        value=record.value,
+        unit=record.unit or "",
+        low=record.low,
+        high=record.high,
+        interval=record.interval,
+        n=record.n,
+        data={"metric": metric, "unit": record.unit, "direction": str(record.direction), "value": record.value},
+    )
 
 
 def _cost(
@@ -81,7 +120,7 @@ def _cost(
         why = _ended(cell, metric) if point is None else _why_no_base(run, cell, metric, against)
         yield Finding(analysis="quantization_cost", name=name, unit="ratio", subject=subject, note=why)
         return
-    result = ratio(point, base)
+    result = ratio(base, point) if metric == QUALITY else ratio(point, base)
     yield Finding(
         analysis="quantization_cost",
         name=name,
@@ -96,7 +135,7 @@ def _cost(
         data={
             "metric": metric,
             "unit": point.record.unit,
-            "direction": str(point.record.direction),
+            "direction": str(Direction.HIGHER if metric == QUALITY else point.record.direction),
             "value": point.record.value,
             "base": base.record.value,
         },
@@ -110,6 +149,7 @@ def _why_no_base(run: Run, cell: CellResult, metric: str, against: dict[str, Sca
 
 
 def _ended(cell: CellResult, metric: str) -> str:
+    metric = "perplexity" if metric == QUALITY else metric
     if cell.status is Status.OK:
         return f"has no {metric}"
     return f"{ENDED[cell.status]}: {cell.reason or 'no reason given'}"
@@ -117,7 +157,7 @@ def _ended(cell: CellResult, metric: str) -> str:
 
 QUANTIZATION_COST = Analysis(
     name="quantization_cost",
-    about="Weights, perplexity, speed and peak memory of each precision as ratios to a base precision",
+    about="Weights, quality, speed and peak memory of each precision as ratios to a base precision",
     settings=QuantizationCostSettings,
     run=run,
 )

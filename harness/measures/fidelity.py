@@ -16,7 +16,7 @@ from pydantic import Field
 from harness.errors import Unsupported
 from harness.measures.measure import Facts, Load, Measure, Sample
 from harness.measures.perplexity import PerplexitySettings, bos_ids, chosen_documents, cut, window_and_stride
-from harness.models.contract import LanguageModel
+from harness.models.contract import LanguageModel, Precision
 from harness.results.record import Direction, Measurement, Metric
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from harness.statistics.intervals import Interval
 
-BASELINE = "fp32"
+BASELINE: Precision = "fp32"
 """The precision that the others are compared with."""
 TOKENS_FOR_P99 = 459
 """So many values a 99th percentile needs (the least n at which an interval for it has two ends at 99 %)."""

@@ -12,7 +12,7 @@ from harness.results.finding import Finding
 from harness.results.record import Scalar
 
 RATIO = "_ratio"
-"""Findings that are ratios to a base are named METRIC_ratio and shown as a pivot."""
+"""Findings that are ratios to a base are named METRIC_ratio; an analysis that has any is shown as a pivot."""
 
 
 def finding_tables(findings: Sequence[Finding]) -> list[Table]:
@@ -21,7 +21,7 @@ def finding_tables(findings: Sequence[Finding]) -> list[Table]:
     for analysis in dict.fromkeys(finding.analysis for finding in findings):
         mine = [finding for finding in findings if finding.analysis == analysis]
         title = analysis.replace("_", " ")
-        tables.append(_pivot(title, mine) if all(item.name.endswith(RATIO) for item in mine) else _list(title, mine))
+        tables.append(_pivot(title, mine) if any(item.name.endswith(RATIO) for item in mine) else _list(title, mine))
     return tables
 
 
@@ -63,7 +63,11 @@ def _pivot(title: str, findings: Sequence[Finding]) -> Table:
     metrics = list(dict.fromkeys(item.name for item in findings))
     rows = _placed(findings, names)
     columns = [Column(name.replace("_", " ")) for name in names]
-    columns += [Column(metric.removesuffix(RATIO).replace("_", " "), "ratio", numeric=True) for metric in metrics]
+    units = {item.name: item.unit for item in findings if item.value is not None}
+    columns += [
+        Column(metric.removesuffix(RATIO).replace("_", " "), units.get(metric, "ratio"), numeric=True)
+        for metric in metrics
+    ]
     missing: dict[str, list[str]] = {}
     for item in findings:
         if item.value is None:
@@ -74,7 +78,9 @@ def _pivot(title: str, findings: Sequence[Finding]) -> Table:
         title,
         tuple(columns),
         tuple(_pivot_row(key, by_metric, names, metrics) for key, by_metric in rows.items()),
-        "each value over the base's, 1 is no change",
+        "each value over the base's, 1 is no change"
+        + ("; quality: the base's perplexity over this one's" if "quality_ratio" in metrics else "")
+        + ("; what has a unit is no ratio" if any(not metric.endswith(RATIO) for metric in metrics) else ""),
         (*_how(findings), *(f"{why} ({', '.join(what)})" for why, what in missing.items())),
     )
 

@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 
 from harness.analysis.registry import ANALYSES
+from harness.measures.fidelity import FIDELITY
+from harness.report.findings import finding_tables
 from harness.results.finding import Finding
+from harness.results.record import Measurement
 from harness.results.run import Run
 
 
@@ -43,6 +46,50 @@ def test_ratios_are_the_quotients_of_the_records(full_run: Run) -> None:
     )
     assert rate.interval is not None and "independent" in rate.interval and "launches" in rate.interval
     assert rate.data["direction"] == "higher"
+
+
+def test_quality_is_the_inverse_of_the_perplexity_ratio(full_run: Run) -> None:
+    findings = analyse(full_run)
+    perplexity = find(findings, "perplexity_ratio", model="micro", precision="int4")
+    quality = find(findings, "quality_ratio", model="micro", precision="int4")
+    assert perplexity.value is not None and perplexity.low is not None and perplexity.high is not None
+    assert quality.value == pytest.approx(1 / perplexity.value) and quality.value < 1
+    assert (quality.low, quality.high) == pytest.approx((1 / perplexity.high, 1 / perplexity.low))
+    assert quality.data["direction"] == "higher"
+
+
+def with_fidelity(builders: ModuleType, folder: Path) -> Run:
+    cells = builders.full_cells(folder)
+    settings = {"text": "t", "prompt": 32, "generate": 32}
+    for precision, divergence in {"fp32": 0.0, "int8": 0.001, "int4": 0.06}.items():
+        declared = {metric.name: metric for metric in FIDELITY.metrics}
+        kl = Measurement(metric=declared["kl_mean"], value=divergence, low=0.9 * divergence, high=1.1 * divergence)
+        top1 = Measurement(metric=declared["top1_agreement"], value=1 - divergence, low=0.9, high=1.0, n=12)
+        axes = {"precision": precision, "device": "cpu", "threads": 2}
+        cells.append(builders.cell_result(folder, "micro", "fidelity", axes, settings, [kl, top1]))
+    run: Run = builders.write_run(folder, cells=cells)
+    return run
+
+
+def test_fidelity_stands_beside_the_ratios_as_it_is(builders: ModuleType, tmp_path: Path) -> None:
+    findings = analyse(with_fidelity(builders, tmp_path))
+    kl = find(findings, "kl_mean", model="micro", precision="int4")
+    assert (kl.value, kl.unit, kl.low, kl.high) == pytest.approx((0.06, "nats/token", 0.054, 0.066))
+    assert not [item for item in findings if item.name == "kl_mean" and item.subject["precision"] == "fp32"]
+    (other,) = [
+        item
+        for item in analyse(with_fidelity(builders, tmp_path), against={"precision": "int8"})
+        if item.name == "kl_mean" and item.subject["precision"] == "int4"
+    ]
+    assert other.value is None and "compares with fp32" in other.note
+
+
+def test_one_table_has_it_all(builders: ModuleType, tmp_path: Path) -> None:
+    (table,) = finding_tables(analyse(with_fidelity(builders, tmp_path), where={"model": "micro"}))
+    heads = [(column.name, column.unit) for column in table.columns]
+    assert heads[:3] == [("model", ""), ("precision", ""), ("batch", "")]
+    assert ("quality", "ratio") in heads and ("kl mean", "nats/token") in heads
+    assert "quality: the base's perplexity over this one's" in table.caption
 
 
 def test_exact_counts_have_exact_ratios(full_run: Run) -> None:
