@@ -1,32 +1,32 @@
-"""Weights as 4-bit integers in groups of 32 inputs, activations in bf16 (weight-only, asymmetric).
+"""Weights as 4-bit integers in groups of 32 inputs (weight-only, asymmetric).
 
 Each group of 32 neighbouring inputs of one output has its own scale and zero point, so a weight takes
 4 + 32/32 = 5 bits. `quantize_int4` and `dequantize_int4` are the whole definition; kernels are tested against them.
 
-torch's CPU kernel wants the integers packed in an order of its own that depends on the processor (AVX2 or AVX-512),
-so packed weights are made where they are used and are no format for a file.
+In memory and in files a group is 16 bytes: byte i holds element i in its low bits and element i + 16 in its high ones.
+torch's own CPU kernel wants another order that depends on the processor, and is used only where the compiled kernel
+can't be had, with a copy that is packed for it.
 """
 
 from __future__ import annotations
-
-from functools import cache
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from reference_impl.inference.blocked_matmul import blocked_matmul, dense_type, row_blocks
+from reference_impl.inference.native.build import native_library
+from reference_impl.inference.native.matrix import Matrix, matrix
+from reference_impl.inference.weight_format import dense_matmul, kernel_matmul, row_blocks
 
 GROUP = 32
 """Neighbouring inputs that share a scale and a zero point."""
 
 OUTPUTS_MULTIPLE = 16
-"""Outputs are padded with zeros to a multiple of this: what the packing takes."""
+"""What torch's packing takes; outputs are padded with zeros for it."""
 
 PACKED_OP_ROWS = 64
-"""Up to as many rows of activations the integer kernel is used, beyond it the dense matrix product.
-
-On a CPU with AVX2 the two meet at about 64 rows; at 256 dense takes half the time (benchmarks/quantized_linear.py)."""
+"""Without the compiled kernel: up to as many rows of activations torch's integer kernel is used, beyond it the dense
+product. On a CPU with AVX2 the two meet at about 64 rows (benchmarks/quantized_linear.py)."""
 
 
 def quantize_int4(weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -51,88 +51,85 @@ def dequantize_int4(codes: Tensor, scale: Tensor, zero: Tensor) -> Tensor:
     return weight.flatten(1)
 
 
-def pack(codes: Tensor) -> Tensor:
-    """Two codes a byte, in the order that this machine's CPU kernel reads. (out, in) int32 -> (out, in / 2) uint8."""
-    packed: Tensor = torch.ops.aten._convert_weight_to_int4pack_for_cpu(codes.cpu(), 1)
-    return packed.to(codes.device)
+def join(codes: Tensor) -> Tensor:
+    """Two codes a byte. codes: (out, in) 0..15, `in` a multiple of 32. Returns (out, in / 2) uint8."""
+    halves = codes.to(torch.uint8).unflatten(1, (-1, 2, GROUP // 2))  # type: ignore[no-untyped-call]
+    joined: Tensor = halves[:, :, 0] | (halves[:, :, 1] << 4)
+    return joined.flatten(1).contiguous()
 
 
-def unpack(packed: Tensor, block: int) -> Tensor:
-    """The codes, transposed: (out, in / 2) -> (in, out) uint8.
-
-    In each block of outputs, for one input after the other, a byte holds an output of the block's first half
-    (low bits) and the one half a block further (high bits). Outputs that don't fill a block go in pairs.
-    """
-    outputs, inputs = packed.size(0), 2 * packed.size(1)
-    full = outputs // block * block
-    halves = packed[:full].reshape(-1, inputs, block // 2)
-    codes = torch.empty(inputs, outputs, dtype=torch.uint8, device=packed.device)
-    blocks = codes[:, :full].view(inputs, -1, 2, block // 2)
-    blocks[:, :, 0] = (halves & 15).transpose(0, 1)
-    blocks[:, :, 1] = (halves >> 4).transpose(0, 1)
-    pairs = packed[full:].reshape(inputs, -1)
-    codes[:, full::2], codes[:, full + 1 :: 2] = pairs & 15, pairs >> 4
-    return codes
-
-
-@cache
-def packing_block() -> int | None:
-    """How many outputs a block of this machine's packing has; None if it packs in an unknown order.
-
-    torch doesn't say, so every order that is known is tried on a sample.
-    """
-    sample = torch.randint(0, 16, (2 * 64 + 16, GROUP), dtype=torch.int32, generator=torch.Generator().manual_seed(0))
-    for block in (64, 32):
-        if torch.equal(unpack(pack(sample), block).t().int(), sample):
-            return block
-    return None
+def split(joined: Tensor) -> Tensor:
+    """The codes: (out, in / 2) uint8 -> (out, in) uint8."""
+    groups = joined.unflatten(1, (-1, 1, GROUP // 2))  # type: ignore[no-untyped-call]
+    return torch.cat((groups & 15, groups >> 4), dim=2).flatten(1)
 
 
 class Int4Weight(nn.Module):
-    """A weight (out, in) as packed codes; may be shared by several layers.
+    """A weight (out, in) as joined codes; may be shared by several layers."""
 
-    Raises ValueError when it is made for a GPU beside a CPU whose packing is unknown.
-    """
-
-    packed: Tensor
-    scale_and_zero: Tensor
+    codes: Tensor
+    scale: Tensor
+    zero: Tensor
 
     def __init__(self, weight: Tensor) -> None:
         super().__init__()
-        self.out_features, self.in_features = weight.shape
-        if weight.device.type != "cpu" and packing_block() is None:
-            raise ValueError(
-                "int4 weights on a GPU need a CPU whose int4 packing is known (AVX2 or AVX-512): use int8 here."
-            )
-        packed, scale_and_zero = [], []
-        for start, stop in row_blocks(self.out_features, self.in_features):
+        parts = []
+        for start, stop in row_blocks(*weight.shape):
             # Inputs are padded with copies of the last, which leave its group's range as it is.
-            rows = F.pad(weight[None, start:stop].float(), (0, -self.in_features % GROUP), mode="replicate")[0]
-            rows = F.pad(rows, (0, 0, 0, -len(rows) % OUTPUTS_MULTIPLE))
+            rows = F.pad(weight[None, start:stop].float(), (0, -weight.size(1) % GROUP), mode="replicate")[0]
             codes, scale, zero = quantize_int4(rows)
-            packed.append(pack(codes))
-            scale_and_zero.append(torch.stack((scale.t(), zero.t()), dim=-1))
-        self.register_buffer("packed", torch.cat(packed))
-        self.register_buffer("scale_and_zero", torch.cat(scale_and_zero, dim=1))  # (groups, out, 2)
+            parts.append((join(codes), scale, zero))
+        self._hold(weight.size(1), *(torch.cat(part) for part in zip(*parts, strict=True)))
+
+    @classmethod
+    def from_codes(cls, codes: Tensor, scale: Tensor, zero: Tensor, in_features: int) -> Int4Weight:
+        """From what `quantize_int4` gives, or another way to choose codes. in_features: without padding."""
+        made = cls.__new__(cls)
+        nn.Module.__init__(made)
+        made._hold(in_features, join(codes), scale.to(torch.bfloat16), zero.to(torch.bfloat16))
+        return made
+
+    def _hold(self, in_features: int, codes: Tensor, scale: Tensor, zero: Tensor) -> None:
+        self.out_features, self.in_features = codes.size(0), in_features
+        self.register_buffer("codes", codes)
+        self.register_buffer("scale", scale.contiguous())
+        self.register_buffer("zero", zero.contiguous())
+        self._packed: tuple[Tensor, Tensor] | None = None
+
+    def rows(self, indices: Tensor) -> Tensor:
+        """Dequantised rows, as an embedding looks them up. indices: (...) -> (..., in) bf16."""
+        flat = indices.flatten()
+        found = dequantize_int4(split(self.codes[flat]), self.scale[flat], self.zero[flat])
+        return found[:, : self.in_features].to(torch.bfloat16).view(*indices.shape, self.in_features)
+
+    def dense(self, start: int, stop: int) -> Tensor:
+        """Rows start to stop of the weight: (stop - start, in) fp32."""
+        codes = split(self.codes[start:stop])
+        return dequantize_int4(codes, self.scale[start:stop], self.zero[start:stop])[:, : self.in_features]
+
+    def matrix(self, bias: Tensor | None = None) -> Matrix:
+        """The weight as the compiled kernel sees it."""
+        return matrix("int4", self.out_features, self.in_features, self.codes, self.scale, self.zero, bias)
 
     def matmul(self, x: Tensor) -> Tensor:
-        """x times the weight's transpose. x: (rows, in) bf16 -> (rows, out) bf16."""
-        if self.in_features % GROUP:
-            x = F.pad(x, (0, -self.in_features % GROUP))
-        block = packing_block()
-        if x.device.type == "cpu" and (x.size(0) <= PACKED_OP_ROWS or block is None):
-            y: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(x, self.packed, GROUP, self.scale_and_zero)
-        else:
-            assert block is not None
-            dense = dense_type(x.device.type)
-            y = blocked_matmul(
-                x.to(dense), self.packed.size(0), lambda start, stop: self._dense(start, stop, block).to(dense)
-            )
-        return y[:, : self.out_features].to(torch.bfloat16)
+        """x times the weight's transpose. x: (rows, in) -> (rows, out)."""
+        y = kernel_matmul(self, x)
+        if y is not None:
+            return y
+        if x.device.type != "cpu" or x.size(0) > PACKED_OP_ROWS or native_library().library is not None:
+            return dense_matmul(self, x)
+        if self._packed is None:
+            self._packed = pack_for_torch(split(self.codes), self.scale, self.zero)
+        packed, scale_and_zero = self._packed
+        # Any type but bf16 would drop torch's kernel onto a scalar path, 8 to 200 times as slow.
+        padded = F.pad(x.to(torch.bfloat16), (0, -self.in_features % GROUP)).contiguous()
+        y = torch.ops.aten._weight_int4pack_mm_for_cpu(padded, packed, GROUP, scale_and_zero)
+        return y[:, : self.out_features].to(x.dtype)
 
-    def _dense(self, start: int, stop: int, block: int) -> Tensor:
-        """Rows start..stop of the weight, dequantised and transposed: (in, stop - start) fp32."""
-        codes = unpack(self.packed[start:stop], block)
-        scale, zero = self.scale_and_zero[:, None, start:stop].float().unbind(-1)
-        groups = codes.view(-1, GROUP, stop - start).float()
-        return torch.addcmul(zero - 8 * scale, groups, scale).view(codes.shape)
+
+def pack_for_torch(codes: Tensor, scale: Tensor, zero: Tensor) -> tuple[Tensor, Tensor]:
+    """What torch's CPU kernel reads: codes in this processor's order, and scale with zero (groups, out, 2) bf16."""
+    missing = -codes.size(0) % OUTPUTS_MULTIPLE
+    codes, scale, zero = (F.pad(part, (0, 0, 0, missing)) for part in (codes.int(), scale, zero))
+    packed: Tensor = torch.ops.aten._convert_weight_to_int4pack_for_cpu(codes, 1)
+    return packed, torch.stack((scale.t(), zero.t()), dim=-1).contiguous()

@@ -1,4 +1,4 @@
-"""Weights as 8-bit integers with one scale per output channel, activations in bf16 (weight-only, symmetric).
+"""Weights as 8-bit integers with one scale per output channel (weight-only, symmetric).
 
 Half the bytes of bf16 for an error under one percent: the plain choice for decoding, which is bound by the bytes
 read. `quantize_int8` and `dequantize_int8` are the whole definition; the kernels are tested against them.
@@ -10,16 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from reference_impl.inference.blocked_matmul import blocked_matmul, dense_type, row_blocks
+from reference_impl.inference.native.build import native_library
+from reference_impl.inference.native.matrix import Matrix, matrix
+from reference_impl.inference.weight_format import dense_matmul, kernel_matmul, row_blocks
 
 PACKED_OP_ROWS = 8
-"""Up to as many rows of activations the integer kernel is used, beyond it the dense matrix product.
-
-On a CPU with AVX2 the two meet between 8 and 16 rows (benchmarks/quantized_linear.py)."""
+"""Without the compiled kernel: up to as many rows of activations torch's integer kernel is used, beyond it the dense
+product. On a CPU with AVX2 the two meet between 8 and 16 rows (benchmarks/quantized_linear.py)."""
 
 INPUTS_MULTIPLE = 32
-"""Rows are padded with zeros to a multiple of this: the CPU kernel reads whole vectors and has no tail (with 33
-inputs it reads past the end and crashes)."""
+"""Rows are padded with zeros to a multiple of this: the CPU kernels read whole vectors and have no tail (with 33
+inputs torch's reads past the end and crashes)."""
 
 
 def quantize_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,13 +62,22 @@ class Int8Weight(nn.Module):
         """Dequantised rows, as an embedding looks them up. indices: (...) -> (..., in) bf16."""
         return self.values[indices, : self.in_features] * self.scale[indices].unsqueeze(-1)
 
+    def dense(self, start: int, stop: int) -> Tensor:
+        """Rows start to stop of the weight: (stop - start, in) fp32."""
+        return dequantize_int8(self.values[start:stop, : self.in_features], self.scale[start:stop])
+
+    def matrix(self, bias: Tensor | None = None) -> Matrix:
+        """The weight as the compiled kernel sees it."""
+        return matrix("int8", self.out_features, self.in_features, self.values, self.scale, bias=bias)
+
     def matmul(self, x: Tensor) -> Tensor:
-        """x times the weight's transpose. x: (rows, in) bf16 -> (rows, out) bf16."""
-        if self.values.size(1) != self.in_features:
-            x = F.pad(x, (0, self.values.size(1) - self.in_features))
-        if x.device.type == "cpu" and x.size(0) <= PACKED_OP_ROWS:
-            return torch.ops.aten._weight_int8pack_mm(x, self.values, self.scale)  # type: ignore[no-any-return]
-        dense = dense_type(x.device.type)
-        # Integers up to 127 are exact in bf16, and the scale is applied to the product.
-        y = blocked_matmul(x.to(dense), self.out_features, lambda start, stop: self.values[start:stop].to(dense).t())
-        return y.mul_(self.scale.to(dense)).to(torch.bfloat16)
+        """x times the weight's transpose. x: (rows, in) -> (rows, out)."""
+        y = kernel_matmul(self, x)
+        if y is not None:
+            return y
+        if x.device.type != "cpu" or x.size(0) > PACKED_OP_ROWS or native_library().library is not None:
+            return dense_matmul(self, x)
+        # Any type but bf16 would drop torch's kernel onto a scalar path, 8 to 200 times as slow; it also takes
+        # nothing but contiguous rows.
+        padded = F.pad(x.to(torch.bfloat16), (0, self.values.size(1) - self.in_features)).contiguous()
+        return torch.ops.aten._weight_int8pack_mm(padded, self.values, self.scale).to(x.dtype)  # type: ignore[no-any-return]

@@ -1,0 +1,295 @@
+// One decode step of a GPT on a CPU, whole, in one call: one more token of each sequence in, logits out.
+//
+// Decoding reads every weight once for a few rows of activations. Done operation by operation, starting and ending some
+// four hundred operations takes longer than reading the weights. Here the threads start once a step and meet
+// five times a layer; what is small (norms, rounding of activations) every thread does for itself instead of waiting.
+//
+// The model is the one of model/gpt.py, which is the oracle that this is tested against.
+
+#include <atomic>
+#include <omp.h>
+#include <sched.h>
+
+#include "weights.hpp"
+
+enum Norm : int32_t { NO_NORM = 0, LAYER_NORM = 1, RMS_NORM = 2 };
+
+struct Layer {
+    const float *attention_norm, *attention_norm_bias, *ffn_norm, *ffn_norm_bias;
+    Matrix qkv, out, gate, up, down;  // gate without values: GELU
+};
+
+struct Model {
+    int32_t layers, heads, kv_heads, head_width, width, ffn_width, norm, gated;
+    float norm_epsilon;
+    const float *frequencies;  // (head_width / 2): rotary; null: learned positions
+    const Layer *layer;
+    Matrix embedding, positions, head;
+    const float *final_norm, *final_norm_bias;
+};
+
+struct Step {
+    int32_t threads, batch, cache_is_bf16;
+    int64_t capacity, length;    // of the cache: room for, and held before this step
+    const int64_t *tokens;       // (batch)
+    const int64_t *positions;    // (batch)
+    const int64_t *first;        // (batch): where the row's real tokens begin in the cache (left padding before)
+    void *keys, *values;         // (layers, batch, kv heads, capacity, head width)
+    float *logits;               // (batch, vocabulary)
+};
+
+namespace {
+
+// Threads that meet here leave together. Spinning, because the next piece of work is microseconds away; yielding after a
+// while, because the other thread may have lost its core.
+class Meeting {
+    alignas(64) std::atomic<int> arrived{0};
+    alignas(64) std::atomic<int> round{0};
+
+  public:
+    void operator()(int team) {
+        const int now = round.load(std::memory_order_relaxed);
+        if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == team) {
+            arrived.store(0, std::memory_order_relaxed);
+            round.store(now + 1, std::memory_order_release);
+            return;
+        }
+        for (int spins = 0; round.load(std::memory_order_acquire) == now; spins++) {
+#ifdef VECTORS
+            _mm_pause();
+#endif
+            if (spins > 10000) sched_yield();
+        }
+    }
+};
+
+struct Share {
+    int start, stop;
+};
+Share share(int64_t n, int thread, int team, int unit = 1) {
+    const int64_t units = (n + unit - 1) / unit;
+    return {int(std::min(n, units * thread / team * unit)), int(std::min(n, units * (thread + 1) / team * unit))};
+}
+
+void normalise(const Model &m, const float *x, const float *weight, const float *bias, float *to) {
+    const int n = m.width;
+    float mean = 0, squares = 0;
+    if (m.norm == NO_NORM) {
+        std::copy(x, x + n, to);
+        return;
+    }
+    if (m.norm == LAYER_NORM) {
+        for (int i = 0; i < n; i++) mean += x[i];
+        mean /= n;
+    }
+    for (int i = 0; i < n; i++) squares += (x[i] - mean) * (x[i] - mean);
+    const float scale = 1.f / std::sqrt(squares / n + m.norm_epsilon);
+    for (int i = 0; i < n; i++) to[i] = (x[i] - mean) * scale * weight[i];
+    if (bias)
+        for (int i = 0; i < n; i++) to[i] += bias[i];
+}
+
+// exp within 2 units in the last place, written so that the compiler can do eight at once.
+inline float exponential(float x) {
+    x = std::min(88.f, std::max(-87.f, x));
+    const float n = std::nearbyint(x * 1.44269504f);
+    const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.f;
+    return p * std::bit_cast<float>((int32_t(n) + 127) << 23);
+}
+
+void activate(const Model &m, float *up, const float *gate, int n) {
+    if (m.gated)
+        for (int i = 0; i < n; i++) up[i] *= gate[i] / (1.f + exponential(-gate[i]));
+    else  // GELU by tanh; 0.5 (1 + tanh(u)) is 1 / (1 + exp(-2 u))
+        for (int i = 0; i < n; i++)
+            up[i] /= 1.f + exponential(-1.5957691216f * (up[i] + 0.044715f * up[i] * up[i] * up[i]));
+}
+
+void rotate(float *x, const float *cosines, const float *sines, int half) {
+    for (int i = 0; i < half; i++) {
+        const float low = x[i], high = x[i + half];
+        x[i] = low * cosines[i] - high * sines[i];
+        x[i + half] = high * cosines[i] + low * sines[i];
+    }
+}
+
+template <typename T>
+void attend(const float *query, const T *keys, const T *values, int64_t first, int64_t last, int head_width,
+            float *scores, float *to) {
+    const float scale = 1.f / std::sqrt(float(head_width));
+    float largest = -INFINITY;
+    for (int64_t p = first; p <= last; p++) {
+        float sum = 0;
+        for (int i = 0; i < head_width; i++) sum += query[i] * to_float(keys[p * head_width + i]);
+        scores[p - first] = sum * scale;
+        largest = std::max(largest, scores[p - first]);
+    }
+    float total = 0;
+    for (int64_t i = 0; i <= last - first; i++) total += scores[i] = exponential(scores[i] - largest);
+    std::fill(to, to + head_width, 0.f);
+    for (int64_t p = first; p <= last; p++)
+        for (int i = 0; i < head_width; i++) to[i] += scores[p - first] * to_float(values[p * head_width + i]);
+    for (int i = 0; i < head_width; i++) to[i] /= total;
+}
+
+// What all threads share during a step.
+struct Shared {
+    std::vector<float> x, qkv, mixed, up, gate;
+    Meeting meeting;
+};
+
+template <typename T>
+void work(const Model &m, const Step &s, Shared &shared, int thread, int team) {
+    static thread_local Activations a;
+    static thread_local std::vector<float> scores, turns, query;
+    const int hw = m.head_width, half = hw / 2, sharing = m.heads / m.kv_heads, batch = s.batch;
+    const int qkv_width = m.width + 2 * m.kv_heads * hw;
+    scores.resize(s.capacity);
+    turns.resize(size_t(batch) * hw);
+    query.resize(hw);
+    if (m.frequencies)
+        for (int b = 0; b < batch; b++)
+            for (int i = 0; i < half; i++) {
+                const float angle = float(s.positions[b]) * m.frequencies[i];
+                turns[b * hw + i] = std::cos(angle);
+                turns[b * hw + half + i] = std::sin(angle);
+            }
+
+    auto read = [&](const std::vector<float> &from, int width) {
+        a.resize(batch, width);
+        for (int b = 0; b < batch; b++)
+            std::copy(from.data() + size_t(b) * width, from.data() + size_t(b + 1) * width, a.row(b));
+    };
+    auto read_normalised = [&](const float *weight, const float *bias) {
+        a.resize(batch, m.width);
+        for (int b = 0; b < batch; b++) normalise(m, shared.x.data() + size_t(b) * m.width, weight, bias, a.row(b));
+    };
+    // This thread's share of a product; `rounded` says that the activations are integers already.
+    auto product = [&](const Matrix &w, auto store, bool rounded = false) {
+        if (wants_integers(w) && !rounded) a.round_to_integers();
+        const Share mine = share(w.outputs, thread, team, 8);
+        multiply(w, a, mine.start, mine.stop, store);
+        return mine;
+    };
+
+    for (int layer = 0; layer < m.layers; layer++) {
+        const Layer &l = m.layer[layer];
+        const size_t plane = size_t(s.capacity) * hw;
+        T *keys = (T *)s.keys + size_t(layer) * batch * m.kv_heads * plane;
+        T *values = (T *)s.values + size_t(layer) * batch * m.kv_heads * plane;
+
+        read_normalised(l.attention_norm, l.attention_norm_bias);
+        product(l.qkv, [&](int b, int o, float y) { shared.qkv[size_t(b) * qkv_width + o] = y; });
+        shared.meeting(team);
+
+        const Share groups = share(int64_t(batch) * m.kv_heads, thread, team);
+        for (int item = groups.start; item < groups.stop; item++) {
+            float *key = shared.qkv.data() + (size_t(item) * (sharing + 2) + sharing) * hw, *value = key + hw;
+            if (m.frequencies) rotate(key, &turns[item / m.kv_heads * hw], &turns[item / m.kv_heads * hw + half], half);
+            for (int i = 0; i < hw; i++) {
+                from_float(key[i], keys[item * plane + s.length * hw + i]);
+                from_float(value[i], values[item * plane + s.length * hw + i]);
+            }
+        }
+        shared.meeting(team);
+
+        const Share heads = share(int64_t(batch) * m.heads, thread, team);
+        for (int item = heads.start; item < heads.stop; item++) {
+            const int b = item / m.heads, group = item / sharing;  // group counts through the batch
+            const float *source = shared.qkv.data() + (size_t(group) * (sharing + 2) + item % sharing) * hw;
+            std::copy(source, source + hw, query.data());
+            if (m.frequencies) rotate(query.data(), &turns[b * hw], &turns[b * hw + half], half);
+            attend(query.data(), keys + group * plane, values + group * plane, s.first[b], s.length, hw, scores.data(),
+                   shared.mixed.data() + size_t(item) * hw);
+        }
+        shared.meeting(team);
+
+        read(shared.mixed, m.width);
+        auto add = [&](int b, int o, float y) { shared.x[size_t(b) * m.width + o] += y; };
+        product(l.out, add);
+        shared.meeting(team);
+
+        read_normalised(l.ffn_norm, l.ffn_norm_bias);
+        const Share mine =
+            product(l.up, [&](int b, int o, float y) { shared.up[size_t(b) * m.ffn_width + o] = y; });
+        if (m.gated) {
+            const bool rounded = wants_integers(l.up);
+            product(l.gate, [&](int b, int o, float y) { shared.gate[size_t(b) * m.ffn_width + o] = y; }, rounded);
+        }
+        for (int b = 0; b < batch; b++) {
+            const size_t place = size_t(b) * m.ffn_width + mine.start;
+            activate(m, shared.up.data() + place, shared.gate.data() + place, mine.stop - mine.start);
+        }
+        shared.meeting(team);
+
+        read(shared.up, m.ffn_width);
+        product(l.down, add);
+        shared.meeting(team);
+    }
+
+    read_normalised(m.final_norm, m.final_norm_bias);
+    product(m.head, [&](int b, int o, float y) { s.logits[size_t(b) * m.head.outputs + o] = y; });
+}
+
+}  // namespace
+
+extern "C" {
+
+void decode_step(const Model *m, const Step *s) {
+    static thread_local Shared shared;
+    Shared &ours = shared;  // thread_local names mean another object in each thread of the team
+    const size_t batch = s->batch;
+    ours.x.resize(batch * m->width);
+    ours.qkv.resize(batch * (m->width + 2 * m->kv_heads * m->head_width));
+    ours.mixed.resize(batch * m->width);
+    ours.up.resize(batch * m->ffn_width);
+    ours.gate.resize(batch * m->ffn_width);
+    std::vector<float> position(m->width);
+    for (size_t b = 0; b < batch; b++) {
+        float *x = ours.x.data() + b * m->width;
+        widen_row(m->embedding, s->tokens[b], x);
+        if (m->frequencies) continue;
+        widen_row(m->positions, s->positions[b], position.data());
+        for (int i = 0; i < m->width; i++) x[i] += position[i];
+    }
+#pragma omp parallel num_threads(s->threads)
+    {
+        if (s->cache_is_bf16)
+            work<uint16_t>(*m, *s, ours, omp_get_thread_num(), omp_get_num_threads());
+        else
+            work<float>(*m, *s, ours, omp_get_thread_num(), omp_get_num_threads());
+    }
+}
+
+// y = x W^T + bias. x: (rows, inputs), y: (rows, outputs), both fp32.
+void multiply_rows(const Matrix *m, int32_t threads, int32_t rows, const float *x, float *y) {
+#pragma omp parallel num_threads(threads)
+    {
+        static thread_local Activations a;
+        a.resize(rows, m->inputs);
+        for (int row = 0; row < rows; row++)
+            std::copy(x + size_t(row) * m->inputs, x + size_t(row + 1) * m->inputs, a.row(row));
+        if (wants_integers(*m)) a.round_to_integers();
+        const Share mine = share(m->outputs, omp_get_thread_num(), omp_get_num_threads(), 8);
+        multiply(*m, a, mine.start, mine.stop,
+                 [&](int row, int output, float value) { y[size_t(row) * m->outputs + output] = value; });
+    }
+}
+
+// Outputs [start, stop) of a matrix as fp32: (stop - start, inputs).
+void widen(const Matrix *m, int32_t threads, int64_t start, int64_t stop, float *to) {
+#pragma omp parallel num_threads(threads)
+    {
+        const Share mine = share(stop - start, omp_get_thread_num(), omp_get_num_threads());
+        for (int row = mine.start; row < mine.stop; row++) widen_row(*m, start + row, to + size_t(row) * m->inputs);
+    }
+}
+
+}
