@@ -16,6 +16,7 @@ from reference_impl.inference.quantization import quantize_
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.counting import kv_bytes_per_token
 from reference_impl.model.gpt import GPT
+from reference_impl.text.any_tokenizer import Tokenizer
 from reference_impl.text.tokenizer import SMALLEST_VOCABULARY, ByteBPE
 from reference_impl.training.checkpoint import load_checkpoint, save_checkpoint
 
@@ -32,7 +33,7 @@ DTYPES = {
 class ReferenceModel:
     """A reference GPT with its tokenizer."""
 
-    def __init__(self, model: GPT, tokenizer: ByteBPE, identity: ModelIdentity) -> None:
+    def __init__(self, model: GPT, tokenizer: Tokenizer, identity: ModelIdentity) -> None:
         self._model = model
         self._tokenizer = tokenizer
         self._identity = identity
@@ -43,7 +44,7 @@ class ReferenceModel:
         return self._identity
 
     @property
-    def tokenizer(self) -> ByteBPE:
+    def tokenizer(self) -> Tokenizer:
         """Its tokenizer."""
         return self._tokenizer
 
@@ -83,7 +84,7 @@ def save_throwaway(folder: str) -> None:
     save_checkpoint(folder, model, ByteBPE.train(["throwaway"], SMALLEST_VOCABULARY))
 
 
-def as_language_model(model: GPT, tokenizer: ByteBPE, source: ModelSource) -> ReferenceModel:
+def as_language_model(model: GPT, tokenizer: Tokenizer, source: ModelSource) -> ReferenceModel:
     """A GPT that is in memory already; it is cast and quantised in place as `source` says."""
     config = model.config
     counts = count_parameters(model, model.head)

@@ -2,7 +2,7 @@
 
     model.safetensors   weights (a tied head is stored once)
     config.json         GPTConfig
-    tokenizer.json      ByteBPE, in the `tokenizers` library's format
+    tokenizer.json      ByteBPE, in the `tokenizers` library's format, or Characters in its own
     training.json       TrainingResult with settings and loss curve; absent if the model was not trained here
     checkpoint.json     format, version, and SHA-256 and size of each of the files above
 
@@ -28,7 +28,7 @@ from safetensors.torch import load_model, save_model
 
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
-from reference_impl.text.tokenizer import ByteBPE
+from reference_impl.text.any_tokenizer import Tokenizer, load_tokenizer
 from reference_impl.training.result import TrainingResult
 
 FORMAT = "gpt-checkpoint"
@@ -80,7 +80,7 @@ class Checkpoint:
 
     model: GPT
     """On the CPU, in fp32 and evaluation mode."""
-    tokenizer: ByteBPE
+    tokenizer: Tokenizer
     config: GPTConfig
     training: TrainingResult | None
     digest: str
@@ -88,7 +88,7 @@ class Checkpoint:
 
 
 def save_checkpoint(
-    folder: str | os.PathLike[str], model: GPT, tokenizer: ByteBPE, training: TrainingResult | None = None
+    folder: str | os.PathLike[str], model: GPT, tokenizer: Tokenizer, training: TrainingResult | None = None
 ) -> None:
     """Writes `folder` whole or not at all; a checkpoint that is there already is replaced.
 
@@ -142,7 +142,7 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> Checkpoint:
     except ValueError as error:
         raise CorruptCheckpoint(folder / CONFIG, f"not a GPTConfig ({_short(error)})") from error
     try:
-        tokenizer = ByteBPE.load(folder / TOKENIZER)
+        tokenizer = load_tokenizer(folder / TOKENIZER)
     except ValueError as error:
         raise CorruptCheckpoint(folder / TOKENIZER, "not a tokenizer") from error
     with torch.random.fork_rng(devices=[]):  # making a model draws weights, which are overwritten at once
