@@ -1,4 +1,4 @@
-"""Weights in NF4 or FP4, quantised and dequantised by bitsandbytes; activations in bf16.
+"""Weights in NF4 or FP4, quantised and dequantised by bitsandbytes.
 
 `four_bit_float.py` has the definition. A weight takes 4 + 32/64 = 4.5 bits. On a GPU bitsandbytes' fused kernel reads
 the codes; on a CPU its fused kernel wants AVX-512 with bf16 and a layout of its own, so here its dequantisation
@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from reference_impl.inference.blocked_matmul import blocked_matmul, dense_type, row_blocks
 from reference_impl.inference.four_bit_float import BLOCK, Format
+from reference_impl.inference.weight_format import dense_matmul, dense_type, row_blocks
 
 
 def which_kernel(device_type: str = "cpu") -> str:
@@ -60,17 +60,13 @@ class BitsAndBytesWeight(nn.Module):
         dense = self._dense(self.packed[flat], self.scale[flat], torch.bfloat16)
         return dense.view(*indices.shape, self.in_features)
 
+    def dense(self, start: int, stop: int) -> Tensor:
+        """Rows start to stop of the weight: (stop - start, in) fp32."""
+        return self._dense(self.packed[start:stop], self.scale[start:stop], torch.float32)
+
     def matmul(self, x: Tensor) -> Tensor:
-        """x times the weight's transpose. x: (rows, in) bf16 -> (rows, out) bf16."""
-        if x.device.type != "cpu":
-            return self._fused(x)
-        dense = dense_type(x.device.type)
-        y = blocked_matmul(
-            x.to(dense),
-            self.out_features,
-            lambda start, stop: self._dense(self.packed[start:stop], self.scale[start:stop], dense).t(),
-        )
-        return y.to(torch.bfloat16)
+        """x times the weight's transpose. x: (rows, in) -> (rows, out)."""
+        return dense_matmul(self, x) if x.device.type == "cpu" else self._fused(x)
 
     def _fused(self, x: Tensor) -> Tensor:
         _bitsandbytes()  # registers its operations

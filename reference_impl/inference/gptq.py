@@ -110,7 +110,8 @@ def error_feedback(hessian: Tensor, damping: float = DAMPING) -> Tensor:
     typical = diagonal[~silent].mean() if not silent.all() else diagonal.new_ones(())
     hessian = hessian + torch.diag(torch.where(silent, typical, 0.0) + damping * typical)
     inverse = torch.cholesky_inverse(torch.linalg.cholesky(hessian))
-    return torch.linalg.cholesky(inverse, upper=True).float()
+    factor: Tensor = torch.linalg.cholesky(inverse, upper=True)
+    return factor.float()
 
 
 def quantize_columns(weight: Tensor, factor: Tensor) -> Int4Codes:

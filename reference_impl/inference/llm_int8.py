@@ -2,7 +2,7 @@
 
 Each row of activations is rounded in units of its own largest value, so the product is one of integers. From about
 6.7 billion parameters on some inputs are a hundred times as loud as the rest and would leave the rest no
-resolution: columns in which any activation reaches the threshold are multiplied in bf16 instead.
+resolution: columns in which any activation reaches the threshold are multiplied in fp32 instead.
 
 Dettmers, Lewis, Belkada, Zettlemoyer: LLM.int8(), NeurIPS 2022 (arXiv:2208.07339), section 3. The weights are those of
 `int8.py`, and the loud inputs meet these weights, as in bitsandbytes' inference: the integers are all that is kept.
@@ -13,10 +13,10 @@ from __future__ import annotations
 from functools import cache
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from reference_impl.inference.blocked_matmul import row_blocks
 from reference_impl.inference.int8 import Int8Weight
+from reference_impl.inference.weight_format import row_blocks
 
 THRESHOLD = 6.0
 """From this magnitude on an activation is loud (the paper's alpha, section 3.2)."""
@@ -25,20 +25,36 @@ EXACT_TERMS = 1024
 """So many products of two integers up to 127 sum up to less than 2^24, which fp32 holds exactly."""
 
 
-class DynamicInt8Weight(Int8Weight):
-    """An int8 weight that is multiplied with activations rounded to int8; look-ups are as before."""
+class DynamicInt8Weight(nn.Module):
+    """A weight (out, in) as integers that is multiplied with activations rounded to integers.
+
+    No subclass of `Int8Weight`: kernels that leave the activations as they are would take it for one.
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        super().__init__()
+        self.out_features, self.in_features = weight.shape
+        self.stored = Int8Weight(weight)
+
+    def rows(self, indices: Tensor) -> Tensor:
+        """Dequantised rows, as an embedding looks them up. indices: (...) -> (..., in) bf16."""
+        return self.stored.rows(indices)
+
+    def dense(self, start: int, stop: int) -> Tensor:
+        """Rows start to stop of the weight: (stop - start, in) fp32."""
+        return self.stored.dense(start, stop)
 
     def matmul(self, x: Tensor) -> Tensor:
-        """x times the weight's transpose. x: (rows, in) bf16 -> (rows, out) bf16."""
-        x = x.float()
-        loud = x.abs().amax(dim=0) >= THRESHOLD
-        codes, step = quantize_rows(x.masked_fill(loud, 0))
-        values = self.values[:, : self.in_features]
+        """x times the weight's transpose. x: (rows, in) -> (rows, out), in the type of x."""
+        wide = x.float()
+        loud = wide.abs().amax(dim=0) >= THRESHOLD
+        codes, step = quantize_rows(wide.masked_fill(loud, 0))
+        values = self.stored.values[:, : self.in_features]
         y = integer_product(codes, values) * step[:, None]
         columns = loud.nonzero()[:, 0]
         if len(columns):
-            y += x[:, columns] @ values[:, columns].float().t()
-        return y.mul_(self.scale.float()).to(torch.bfloat16)
+            y += wide[:, columns] @ values[:, columns].float().t()
+        return y.mul_(self.stored.scale.float()).to(x.dtype)
 
 
 def quantize_rows(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -55,9 +71,9 @@ def integer_product(a: Tensor, b: Tensor) -> Tensor:
     if has_integer_kernel(a.device.type):
         return _integer_kernel(a, b)
     y = a.new_empty(len(a), len(b), dtype=torch.float32)
-    terms = a.float().split(EXACT_TERMS, dim=1)
+    terms = torch.split(a.float(), EXACT_TERMS, dim=1)
     for start, stop in row_blocks(len(b), b.size(1)):
-        blocks = b[start:stop].split(EXACT_TERMS, dim=1)
+        blocks = torch.split(b[start:stop], EXACT_TERMS, dim=1)
         total = torch.zeros(len(a), stop - start, dtype=torch.float64 if len(terms) > 1 else torch.float32)
         for left, right in zip(terms, blocks, strict=True):
             total = total.to(a.device).add_(left @ right.float().t())
