@@ -47,8 +47,8 @@ def native_library() -> Native:
     compiler = next(filter(None, (os.environ.get("CXX"), shutil.which("g++"), shutil.which("clang++"))), None)
     if compiler is None:
         return Native(None, "no C++ compiler: install g++")
-    path = Path(platformdirs.user_cache_dir("gpt-reference")) / f"decode-{_digest(compiler)}.so"
     try:
+        path = Path(platformdirs.user_cache_dir("gpt-reference")) / f"decode-{_digest(compiler)}.so"
         if not path.is_file():
             _compile(compiler, path)
         library = ctypes.CDLL(str(path))

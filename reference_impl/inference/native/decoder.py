@@ -153,8 +153,8 @@ class NativeDecoder:
 
 
 def readable(model: GPT) -> bool:
-    """Whether the kernel knows every weight of the model, and they are on the CPU."""
-    if model.device.type != "cpu":
+    """Whether the kernel knows every weight and the activation of the model, and they are on the CPU."""
+    if model.device.type != "cpu" or model.config.ffn == "gelu_exact":
         return False
     for module in model.modules():
         if isinstance(module, QuantizedLinear | QuantizedEmbedding):

@@ -5,18 +5,23 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impl.inference import int4
-from reference_impl.inference.int4 import (
-    GROUP,
-    Int4Weight,
-    dequantize_int4,
-    pack,
-    packing_block,
-    quantize_int4,
-    unpack,
-)
+from reference_impl.inference import int4, weight_format
+from reference_impl.inference.int4 import GROUP, Int4Weight, dequantize_int4, join, quantize_int4, split
+from reference_impl.inference.native.build import Native
 
-ROWS = [1, 3, 16, 64, 65, 200]
+ROWS = [1, 2, 3, 7, 16, 17, 64, 65, 200]
+NO_KERNEL = Native(None, "not wanted here")
+
+
+@pytest.fixture(params=["compiled kernel", "torch's kernel"])
+def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways to multiply few rows."""
+    if request.param == "torch's kernel":
+        monkeypatch.setattr("reference_impl.inference.native.matrix.native_library", lambda: NO_KERNEL)
+        monkeypatch.setattr(int4, "native_library", lambda: NO_KERNEL)
+    elif int4.native_library().library is None:
+        pytest.skip(int4.native_library().reason)
+    return request.param
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -57,26 +62,48 @@ def test_no_weight_moves_much_more_than_half_a_step(
     assert steps.max() <= 0.5 + cut + 1e-3
 
 
-@pytest.mark.parametrize("outputs", [16, 32, 48, 64, 112, 144, 256])
-def test_unpack_undoes_pack(outputs: int) -> None:
-    block = packing_block()
-    if block is None:
-        pytest.skip("this CPU packs in an order that isn't known")
-    codes = torch.randint(0, 16, (outputs, 64), dtype=torch.int32, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(unpack(pack(codes), block).t().int(), codes)
+@given(st.integers(1, 9), st.integers(1, 3), st.integers(0, 99))
+def test_split_undoes_join(outputs: int, groups: int, seed: int) -> None:
+    codes = torch.randint(0, 16, (outputs, groups * GROUP), generator=torch.Generator().manual_seed(seed))
+    assert torch.equal(split(join(codes)).long(), codes)
+
+
+def test_join_by_hand() -> None:
+    joined = join(torch.tensor([[*range(16), *range(15, -1, -1)]]))
+    assert joined[0].tolist() == [i + 16 * (15 - i) for i in range(16)]
 
 
 @pytest.mark.parametrize("rows", ROWS)
-@pytest.mark.parametrize(("outputs", "inputs"), [(96, 64), (33, 45), (1, 7), (144, 96)])
-def test_every_number_of_rows_equals_the_oracle(rows: int, outputs: int, inputs: int) -> None:
+@pytest.mark.parametrize(("outputs", "inputs"), [(96, 64), (33, 45), (1, 7), (144, 96), (20, 300)])
+def test_every_number_of_rows_equals_the_oracle(kernel: str, rows: int, outputs: int, inputs: int) -> None:
     weight, x = normal(outputs, inputs), normal(rows, inputs, seed=1).bfloat16()
     y = Int4Weight(weight).matmul(x)
     assert y.dtype == torch.bfloat16 and y.shape == (rows, outputs)
     assert relative_error(y, oracle(x, weight)) < 0.005  # the rounding of the result to bf16
 
 
-def test_a_weight_of_many_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reference_impl.inference.blocked_matmul.BLOCK_ELEMENTS", 1 << 12)
+@pytest.mark.parametrize("rows", [1, 5, 16])
+@pytest.mark.parametrize("size", [1e-10, 1.0, 1e10])
+def test_the_compiled_kernel_rounds_activations_finely(rows: int, size: float) -> None:
+    """To 16 bits with a scale per group: finer than bf16's 8, whatever the size and even beside one huge activation."""
+    if int4.native_library().library is None:
+        pytest.skip(int4.native_library().reason)
+    weight, x = normal(64, 96), normal(rows, 96, seed=1) * size
+    assert relative_error(Int4Weight(weight).matmul(x), oracle(x, weight)) < 5e-5
+    x[:, 40] *= 1000
+    as_bf16 = relative_error(oracle(x.bfloat16(), weight), oracle(x, weight))
+    assert relative_error(Int4Weight(weight).matmul(x), oracle(x, weight)) < as_bf16 / 2
+
+
+def test_not_a_number_stays_one(kernel: str) -> None:
+    x = normal(2, 64, seed=1)
+    x[1, 3] = torch.nan
+    y = Int4Weight(normal(8, 64)).matmul(x)
+    assert y[0].isfinite().all() and y[1].isnan().all()
+
+
+def test_a_weight_of_many_blocks(kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weight_format, "BLOCK_ELEMENTS", 1 << 12)
     weight = normal(300, 40)
     quantised = Int4Weight(weight)
     for rows in (5, 150):
@@ -84,29 +111,35 @@ def test_a_weight_of_many_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
         assert relative_error(quantised.matmul(x), oracle(x, weight)) < 0.005
 
 
-def test_an_unknown_packing_still_multiplies(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(int4, "packing_block", lambda: None)
-    weight, x = normal(96, 64), normal(200, 64, seed=1).bfloat16()
-    assert relative_error(Int4Weight(weight).matmul(x), oracle(x, weight)) < 0.005
+def test_from_codes_is_the_same_weight() -> None:
+    weight, x = normal(48, 64), normal(3, 64, seed=1)
+    made = Int4Weight.from_codes(*quantize_int4(weight), in_features=64)
+    assert torch.equal(made.matmul(x), Int4Weight(weight).matmul(x))
+
+
+def test_rows_are_the_dequantised_weights() -> None:
+    weight, indices = normal(40, 64), torch.tensor([[3, 39], [0, 3]])
+    rows = Int4Weight(weight).rows(indices)
+    torch.testing.assert_close(rows.float(), dequantize_int4(*quantize_int4(weight))[indices], rtol=2**-7, atol=1e-6)
 
 
 def test_five_bits_a_weight() -> None:
-    quantised = Int4Weight(normal(64, 96))
-    assert 8 * (quantised.packed.nbytes + quantised.scale_and_zero.nbytes) == 5 * 64 * 96
+    assert 8 * sum(buffer.nbytes for buffer in Int4Weight(normal(64, 96)).buffers()) == 5 * 64 * 96
 
 
 @pytest.mark.parametrize("rows", [4, 200])
-def test_a_wrong_group_order_would_be_seen(rows: int) -> None:
+def test_a_wrong_group_order_would_be_seen(kernel: str, rows: int) -> None:
     """The known-bad case: the scales and zero points of the groups the other way round."""
     weight, x = normal(96, 128) * torch.linspace(0.5, 2, 128), normal(rows, 128, seed=1).bfloat16()
     wrong = Int4Weight(weight)
-    wrong.scale_and_zero.copy_(wrong.scale_and_zero.flip(0))
+    wrong.scale.copy_(wrong.scale.flip(1))
+    wrong.zero.copy_(wrong.zero.flip(1))
     assert relative_error(wrong.matmul(x), oracle(x, weight)) > 0.05
 
 
 @pytest.mark.parametrize("rows", [4, 200])
-def test_a_wrong_output_order_would_be_seen(rows: int) -> None:
+def test_a_wrong_output_order_would_be_seen(kernel: str, rows: int) -> None:
     weight, x = normal(96, 64), normal(rows, 64, seed=1).bfloat16()
     wrong = Int4Weight(weight)
-    wrong.packed.copy_(pack(quantize_int4(weight)[0].roll(1, 0)))
+    wrong.codes.copy_(join(quantize_int4(weight)[0].roll(1, 0)))
     assert relative_error(wrong.matmul(x), oracle(x, weight)) > 0.05

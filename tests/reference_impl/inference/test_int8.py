@@ -5,11 +5,24 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impl.inference import int8
-from reference_impl.inference.blocked_matmul import dense_type
+from reference_impl.inference import int8, weight_format
 from reference_impl.inference.int8 import Int8Weight, dequantize_int8, quantize_int8
+from reference_impl.inference.native.build import Native
+from reference_impl.inference.weight_format import dense_type
 
-ROWS = [1, 3, 8, 9, 16, 64, 200]
+ROWS = [1, 2, 3, 7, 8, 9, 16, 17, 64, 200]
+NO_KERNEL = Native(None, "not wanted here")
+
+
+@pytest.fixture(params=["compiled kernel", "torch's kernel"])
+def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways to multiply few rows."""
+    if request.param == "torch's kernel":
+        monkeypatch.setattr("reference_impl.inference.native.matrix.native_library", lambda: NO_KERNEL)
+        monkeypatch.setattr(int8, "native_library", lambda: NO_KERNEL)
+    elif int8.native_library().library is None:
+        pytest.skip(int8.native_library().reason)
+    return request.param
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -44,7 +57,7 @@ def test_no_weight_moves_more_than_half_a_step(outputs: int, inputs: int, size: 
 
 @pytest.mark.parametrize("rows", ROWS)
 @pytest.mark.parametrize(("outputs", "inputs"), [(96, 64), (33, 45), (1, 7), (130, 96)])
-def test_every_number_of_rows_equals_the_oracle(rows: int, outputs: int, inputs: int) -> None:
+def test_every_number_of_rows_equals_the_oracle(kernel: str, rows: int, outputs: int, inputs: int) -> None:
     weight, x = normal(outputs, inputs), normal(rows, inputs, seed=1).bfloat16()
     y = Int8Weight(weight).matmul(x)
     assert y.dtype == torch.bfloat16 and y.shape == (rows, outputs)
@@ -52,23 +65,30 @@ def test_every_number_of_rows_equals_the_oracle(rows: int, outputs: int, inputs:
 
 
 def test_a_weight_of_many_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reference_impl.inference.blocked_matmul.BLOCK_ELEMENTS", 1 << 12)
+    monkeypatch.setattr(weight_format, "BLOCK_ELEMENTS", 1 << 12)
     weight, x = normal(300, 40), normal(50, 40, seed=1).bfloat16()
     assert relative_error(Int8Weight(weight).matmul(x), oracle(x, weight)) < 0.005
 
 
-def test_both_kernels_agree(monkeypatch: pytest.MonkeyPatch) -> None:
-    weight, x = Int8Weight(normal(96, 64)), normal(20, 64, seed=1).bfloat16()
-    results = []
-    for rows in (0, 100):
-        monkeypatch.setattr(int8, "PACKED_OP_ROWS", rows)
-        results.append(weight.matmul(x).float())
-    assert relative_error(*results) < 0.005
+def test_torchs_kernel_never_gets_fp32_activations(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would drop it onto a scalar path, 8 to 200 times as slow."""
+    monkeypatch.setattr("reference_impl.inference.native.matrix.native_library", lambda: NO_KERNEL)
+    monkeypatch.setattr(int8, "native_library", lambda: NO_KERNEL)
+    seen = []
+    op = torch.ops.aten._weight_int8pack_mm
+
+    def watched(x: torch.Tensor, values: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        seen.append((x.dtype, x.is_contiguous()))
+        return op(x, values, scale)
+
+    monkeypatch.setattr(torch.ops.aten, "_weight_int8pack_mm", watched)
+    y = Int8Weight(normal(48, 64)).matmul(normal(64, 3, seed=1).t())
+    assert y.dtype == torch.float32 and seen == [(torch.bfloat16, True)]
 
 
 def test_the_other_dense_type(monkeypatch: pytest.MonkeyPatch) -> None:
     other = torch.bfloat16 if dense_type("cpu") == torch.float32 else torch.float32
-    monkeypatch.setattr(int8, "dense_type", lambda device: other)
+    monkeypatch.setattr(weight_format, "dense_type", lambda device: other)
     weight, x = normal(96, 64), normal(64, 64, seed=1).bfloat16()
     assert relative_error(Int8Weight(weight).matmul(x), oracle(x, weight)) < 0.01
 
@@ -86,7 +106,7 @@ def test_the_error_is_under_one_percent() -> None:
     assert 0.002 < relative_error(Int8Weight(weight).matmul(x), x.float() @ weight.t()) < 0.01
 
 
-def test_a_scale_of_the_wrong_channel_would_be_seen() -> None:
+def test_a_scale_of_the_wrong_channel_would_be_seen(kernel: str) -> None:
     """The known-bad case."""
     weight, x = normal(96, 64), normal(4, 64, seed=1).bfloat16()
     wrong = Int8Weight(weight)
