@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from harness import assets, corpora
 from harness.execution.cell_cache import CellCache
 from harness.execution.plan import Plan, PlannedCell, default_threads
+from harness.models.contract import Precision
 from harness.models.size import ModelSize, folder_size, preset_size
 from harness.results.peaks import Peaks, cached_peaks
 
@@ -25,7 +26,10 @@ START = {"reference": 3.0, "transformers": 7.0}
 """Seconds from starting a process to its first operation."""
 LIBRARIES = 350e6
 """Bytes that torch takes before it does anything."""
-BYTES_PER_WEIGHT = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "int8": 1.05, "int4": 0.65}
+BYTES_PER_WEIGHT: dict[Precision, float] = {
+    **{"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "int8": 1.05, "int8-dynamic": 1.05},
+    **{"int4": 0.65, "int4-gptq": 0.65, "nf4": 0.6, "fp4": 0.6},
+}
 
 
 def plan_frame(plan: Plan) -> pd.DataFrame:
@@ -112,8 +116,9 @@ def _seconds(item: PlannedCell, size: ModelSize | None, peaks: Peaks) -> float |
         return number("launches", 1) * (start + repeats * (prefill + decode))
     if item.cell.measure == "memory":
         return start + number("context", 512) * number("batch", 1) * flops_per_token / rate
-    if item.cell.measure == "perplexity":
-        return start + 2.0 * _bytes_of_text(item) / 4.0 * flops_per_token / rate
+    if item.cell.measure in ("perplexity", "fidelity"):
+        models = 2.0 if item.cell.measure == "fidelity" else 1.0
+        return start + models * 2.0 * _bytes_of_text(item) / 4.0 * flops_per_token / rate
     return None
 
 

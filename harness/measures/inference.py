@@ -185,7 +185,7 @@ def gemm_peak(peaks: Peaks, precision: str) -> float | None:
 
     Integer weights are widened to whatever type the machine multiplies fastest: their peak is the highest.
     """
-    if precision in ("int8", "int4"):
+    if precision not in ("fp32", "bf16", "fp16"):
         return max(peaks.flops.values(), default=None)
     return peaks.flops.get(precision)
 

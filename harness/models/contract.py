@@ -6,18 +6,20 @@ Adapters (`reference.py`, `transformers.py`) implement it. Importing this file i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Precision = Literal["fp32", "bf16", "fp16", "int8", "int4"]
-"""fp32, bf16, fp16: weights and activations in that type. int8: weights per output channel, symmetric.
-int4: weights in groups of 32, asymmetric. The integer precisions keep bf16 activations."""
+Precision = Literal["fp32", "bf16", "fp16", "int8", "int8-dynamic", "int4", "int4-gptq", "nf4", "fp4"]
+"""fp32, bf16, fp16: weights and activations in that type. The others are formats of the weights. int8: per output
+channel, symmetric; int8-dynamic: the same, with activations rounded to int8 too but for the loud ones (LLM.int8).
+int4: in groups of 32, asymmetric, rounded to nearest; int4-gptq: the same format, its codes chosen by GPTQ on a fixed
+calibration text. nf4, fp4: 4-bit floats in blocks of 64 (bitsandbytes)."""
 
-PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16", "fp16", "int8", "int4")
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 Kind = Literal["reference", "transformers"]

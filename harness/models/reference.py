@@ -11,8 +11,8 @@ from torch import Tensor
 from harness.errors import UserError
 from harness.models.contract import ModelIdentity, ModelSource
 from harness.models.counting import count_parameters, read_bytes, stored_bytes
+from harness.models.quantised import SCHEMES, quantise
 from reference_impl.inference.kv_cache import KVCache
-from reference_impl.inference.quantization import quantize_
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.counting import kv_bytes_per_token
 from reference_impl.model.gpt import GPT
@@ -20,12 +20,11 @@ from reference_impl.text.any_tokenizer import Tokenizer
 from reference_impl.text.tokenizer import SMALLEST_VOCABULARY, ByteBPE
 from reference_impl.training.checkpoint import load_checkpoint, save_checkpoint
 
-DTYPES = {
+DTYPES: dict[str, torch.dtype] = {
     "fp32": torch.float32,
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
-    "int8": torch.bfloat16,
-    "int4": torch.bfloat16,
+    **dict.fromkeys(SCHEMES, torch.bfloat16),
 }
 """The type of activations and of the weights that are not quantised."""
 
@@ -89,8 +88,10 @@ def as_language_model(model: GPT, tokenizer: Tokenizer, source: ModelSource) -> 
     config = model.config
     counts = count_parameters(model, model.head)
     dtype = DTYPES[source.precision]
-    if source.precision == "int8" or source.precision == "int4":
-        quantize_(model, source.precision)  # from fp32: a rounding to bf16 first would be a second one
+    if source.precision in SCHEMES:
+        quantise(
+            model, source.precision, tokenizer, config.context
+        )  # from fp32: a rounding to bf16 first would be a second one
     else:
         model.to(dtype)
     model.to(source.device).eval()

@@ -28,18 +28,17 @@ from transformers import (
 from harness.errors import UserError
 from harness.models.contract import ModelIdentity, ModelSource, Precision
 from harness.models.counting import count_parameters, read_bytes, stored_bytes
+from harness.models.quantised import SCHEMES, quantise
 from harness.models.transformers_tokenizer import TransformersTokenizer
-from reference_impl.inference.quantization import quantize_
 from reference_impl.text.tokenizer import ByteBPE
 
 DTYPES: dict[Precision, Any] = {
     "fp32": torch.float32,
     "bf16": torch.bfloat16,
     "fp16": torch.float16,
-    "int8": "auto",
-    "int4": "auto",
+    **dict.fromkeys(SCHEMES, "auto"),
 }
-"""What the weights are loaded as. The integer precisions take the file's own type and quantise it layer by layer, in
+"""What the weights are loaded as. The quantised precisions take the file's own type and quantise it layer by layer, in
 place: rounding to bf16 first would be a second rounding, widening to fp32 a second copy."""
 
 
@@ -100,8 +99,8 @@ def open_source(source: ModelSource) -> TransformersModel:
     tokenizer = TransformersTokenizer(_load_tokenizer(source))
     head = model.get_output_embeddings()
     counts = count_parameters(model, head, _active_experts(model.config))
-    if source.precision == "int8" or source.precision == "int4":
-        quantize_(model, source.precision)
+    if source.precision in SCHEMES:
+        quantise(model, source.precision, tokenizer, _context(model.config.get_text_config()))
     model.eval()
     config = model.config.get_text_config()
     heads = config.num_attention_heads

@@ -75,7 +75,7 @@ class Matrix(Strict):
     """The axes. Each takes one value or a list."""
 
     precision: Annotated[list[Precision], BeforeValidator(_as_list)] | None = None
-    """fp32, bf16, fp16, int8, int4."""
+    """fp32, bf16, fp16, int8, int8-dynamic, int4, int4-gptq, nf4, fp4."""
     device: Annotated[list[Literal["auto", "cpu", "cuda"]], BeforeValidator(_as_list)] | None = None
     """auto takes the GPU where there is one."""
     seed: Annotated[list[Annotated[int, Field(ge=0)]], BeforeValidator(_as_list)] | None = None

@@ -2,7 +2,10 @@
 
 Each row of activations is rounded in units of its own largest value, so the product is one of integers. From about
 6.7 billion parameters on some inputs are a hundred times as loud as the rest and would leave the rest no
-resolution: columns in which any activation reaches the threshold are multiplied in fp32 instead.
+resolution: activations that reach the threshold are multiplied in fp32 instead.
+
+Which are loud is decided row by row. Decided for a column of the whole matrix, as the paper does, one token changes
+how another is rounded: a later token reaches back to an earlier one, and a sequence depends on its batch.
 
 Dettmers, Lewis, Belkada, Zettlemoyer: LLM.int8(), NeurIPS 2022 (arXiv:2208.07339), section 3. The weights are those of
 `int8.py`, and the loud inputs meet these weights, as in bitsandbytes' inference: the integers are all that is kept.
@@ -47,13 +50,13 @@ class DynamicInt8Weight(nn.Module):
     def matmul(self, x: Tensor) -> Tensor:
         """x times the weight's transpose. x: (rows, in) -> (rows, out), in the type of x."""
         wide = x.float()
-        loud = wide.abs().amax(dim=0) >= THRESHOLD
+        loud = wide.abs() >= THRESHOLD
         codes, step = quantize_rows(wide.masked_fill(loud, 0))
         values = self.stored.values[:, : self.in_features]
         y = integer_product(codes, values) * step[:, None]
-        columns = loud.nonzero()[:, 0]
+        columns = loud.any(dim=0).nonzero()[:, 0]
         if len(columns):
-            y += wide[:, columns] @ values[:, columns].float().t()
+            y += (wide * loud)[:, columns] @ values[:, columns].float().t()
         return y.mul_(self.stored.scale.float()).to(x.dtype)
 
 

@@ -99,7 +99,7 @@ def test_every_precision_opens_and_counts_the_same_parameters(folder: Path, prec
     logits, expected = model.forward(TOKENS).float(), full.forward(TOKENS)
     assert logits.dtype == torch.float32
     error = (logits - expected).std() / expected.std()
-    assert error < {"bf16": 0.03, "fp16": 0.01, "int8": 0.06, "int4": 0.4}[precision]
+    assert error < {"bf16": 0.03, "fp16": 0.01}.get(precision, 0.08 if "int8" in precision else 0.6)
 
 
 def test_int4_reads_no_embedding_that_the_head_does_not_share(llama_folder: Path) -> None:

@@ -1,0 +1,60 @@
+"""How a loaded model comes to a quantised precision, whatever loaded it, and the text that GPTQ is calibrated on.
+
+The calibration text is fixed, so that a suite needn't name one and a key needn't hold one: windows of microworld's
+training documents, which our own code tells and which no measure tests on. Documents are spaced evenly over the
+corpus, joined, and cut into windows; the same tokenizer always gives the same windows.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from torch import Tensor, nn
+
+from harness import corpora
+from harness.errors import UserError
+from harness.models.contract import Precision, Tokenizer
+from reference_impl.inference.quantization import Scheme, quantize_
+
+CALIBRATION_TEXT = "microworld/train"
+CALIBRATION_WINDOWS = 16
+CALIBRATION_TOKENS = 256
+"""Windows and tokens in each: 4096 tokens in all, or fewer where the context is shorter."""
+
+SCHEMES: dict[Precision, Scheme] = {
+    "int8": "int8",
+    "int8-dynamic": "int8-dynamic",
+    "int4": "int4",
+    "int4-gptq": "int4-gptq",
+    "nf4": "nf4",
+    "fp4": "fp4",
+}
+"""The precisions that are quantisations."""
+
+
+def quantise(model: nn.Module, precision: Precision, tokenizer: Tokenizer, context: int) -> None:
+    """Quantise the weights in place. Raises UserError where that can't be, such as without bitsandbytes."""
+    scheme = SCHEMES[precision]
+    batches: list[Tensor] = []
+    if scheme == "int4-gptq":
+        device = next(model.parameters()).device
+        batches = [window.to(device) for window in calibration_batches(tokenizer, context)]
+    try:
+        quantize_(model, scheme, calibration=batches)
+    except ValueError as error:
+        raise UserError(f"the model can't be opened as {precision}: {error}") from error
+
+
+def calibration_batches(tokenizer: Tokenizer, context: int) -> list[Tensor]:
+    """The windows of calibration text, each (1, time) int64."""
+    length = min(CALIBRATION_TOKENS, context)
+    wanted = CALIBRATION_WINDOWS * length
+    texts = corpora.documents(CALIBRATION_TEXT)
+    start = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
+    # every 61st document, 61 having no factor in common with their number, so that all come before one returns
+    order = (texts[61 * i % len(texts)] for i in itertools.count())
+    stream: list[int] = []
+    while len(stream) < wanted:
+        stream += start + tokenizer.encode(next(order))
+    return [torch.tensor([stream[i : i + length]]) for i in range(0, wanted, length)]
