@@ -136,16 +136,17 @@ class SelfAttention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two linear layers with GPT-2's tanh approximation of GELU (Hendrycks & Gimpel 2016) between."""
+    """Two linear layers with a GELU between, exact or in the tanh approximation (Hendrycks & Gimpel 2016)."""
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
+        self.approximate = "none" if config.ffn == "gelu_exact" else "tanh"
         self.up = nn.Linear(config.width, config.ffn_width, bias=config.bias)
         self.down = nn.Linear(config.ffn_width, config.width, bias=config.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (batch, time, width) -> (batch, time, width)."""
-        return self.down(F.gelu(self.up(x), approximate="tanh"))  # type: ignore[no-any-return]
+        return self.down(F.gelu(self.up(x), approximate=self.approximate))  # type: ignore[no-any-return]
 
 
 class GatedFeedForward(nn.Module):

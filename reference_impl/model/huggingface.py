@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from reference_impl.model.config import GPTConfig
+from reference_impl.model.config import FFN, GPTConfig
 from reference_impl.model.gpt import GPT
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ LINEARS = (
     ("ffn.up", "mlp.c_fc"),
     ("ffn.down", "mlp.c_proj"),
 )
+
+
+GELUS: dict[str, FFN] = {"gelu_new": "gelu", "gelu_pytorch_tanh": "gelu", "gelu": "gelu_exact"}
+"""`transformers`' names of what lies between the feed-forward matrices, and ours."""
 
 
 def state_from_huggingface(state: Mapping[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
@@ -93,8 +97,8 @@ def config_from_huggingface(config: GPT2Config) -> GPTConfig:
     dropouts = {config.resid_pdrop, config.embd_pdrop, config.attn_pdrop}
     for wrong, sentence in (
         (
-            config.activation_function not in ("gelu_new", "gelu_pytorch_tanh"),
-            f"activation_function is {config.activation_function!r}; this model has GPT-2's own, 'gelu_new'.",
+            config.activation_function not in GELUS,
+            f"activation_function is {config.activation_function!r}; this model has {', '.join(GELUS)}.",
         ),
         (len(dropouts) > 1, "resid_pdrop, embd_pdrop and attn_pdrop differ; this model has one dropout."),
         (not config.scale_attn_weights, "scale_attn_weights is off; this model always scales attention."),
@@ -113,6 +117,7 @@ def config_from_huggingface(config: GPT2Config) -> GPTConfig:
         heads=config.n_head,
         width=width,
         ffn_width=ffn,
+        ffn=GELUS[config.activation_function],
         dropout=config.resid_pdrop,
         norm_epsilon=config.layer_norm_epsilon,
         tie_head=config.tie_word_embeddings,
@@ -124,8 +129,9 @@ def config_to_huggingface(config: GPTConfig) -> GPT2Config:
 
     Raises ValueError for a shape that isn't GPT-2's.
     """
-    if (config.positions, config.norm, config.ffn, config.bias, config.kv_heads) != (
-        *("learned", "layer", "gelu", True),
+    gelus = {ours: theirs for theirs, ours in reversed(GELUS.items())}
+    if (config.positions, config.norm, config.ffn in gelus, config.bias, config.kv_heads) != (
+        *("learned", "layer", True, True),
         config.heads,
     ):
         raise ValueError(
@@ -141,7 +147,7 @@ def config_to_huggingface(config: GPTConfig) -> GPT2Config:
         n_head=config.heads,
         n_embd=config.width,
         n_inner=config.ffn_width,
-        activation_function="gelu_new",
+        activation_function=gelus[config.ffn],
         resid_pdrop=config.dropout,
         embd_pdrop=config.dropout,
         attn_pdrop=config.dropout,

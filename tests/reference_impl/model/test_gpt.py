@@ -195,3 +195,10 @@ def test_impossible_configs_are_refused(wrong: dict[str, float], sentence: str) 
     right = {"vocabulary": 10, "context": 8, "layers": 1, "heads": 2, "width": 4}
     with pytest.raises(ValueError, match=sentence):
         GPTConfig(**{**right, **wrong})  # type: ignore[arg-type]
+
+
+def test_exact_and_approximated_gelu_are_close_and_not_the_same() -> None:
+    approximated, exact = model(), model(GPTConfig(**{**vars(TINY), "ffn": "gelu_exact"}))
+    ours, theirs = approximated(tokens(1, 8)), exact(tokens(1, 8))
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=0.05)
+    assert not torch.equal(ours, theirs)

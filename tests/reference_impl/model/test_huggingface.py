@@ -18,6 +18,7 @@ CONFIGS = [
     GPTConfig(vocabulary=97, context=16, layers=2, heads=3, width=24, ffn_width=48),
     GPTConfig(vocabulary=50, context=32, layers=4, heads=4, width=16, norm_epsilon=1e-3),
     GPTConfig(vocabulary=128, context=20, layers=3, heads=2, width=64, tie_head=False),
+    GPTConfig(vocabulary=61, context=24, layers=1, heads=2, width=16, ffn="gelu_exact"),
 ]
 
 
