@@ -26,8 +26,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-WEIGHT_OF = {"perplexity": "tokens", "loss": "tokens", "bits_per_byte": "bytes"}
-"""Metrics that are a mean of `nll` over the samples' documents (or its exponential), and the mean's denominator."""
+WEIGHT_OF = {
+    **{"perplexity": "tokens", "loss": "tokens", "bits_per_byte": "bytes"},
+    **{"kl_mean": "tokens", "top1_agreement": "tokens"},
+}
+"""Metrics that are a mean over the samples' documents (or its exponential), and the mean's denominator."""
+
+SUM_OF = {"kl_mean": "kl_sum", "top1_agreement": "agrees"}
+"""Columns of the mean's numerators, where it is not `nll`."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class PerDocument:
 
     documents: tuple[str, ...]
     sums: NDArray[np.float64]
-    """(documents,) summed negative log-likelihood in nats."""
+    """(documents,) what the mean is of, summed: negative log-likelihood in nats, or a divergence."""
     weights: NDArray[np.float64]
     """(documents,) tokens or bytes: what the mean is taken over."""
     tokens: NDArray[np.float64]
@@ -67,13 +73,14 @@ def per_document(point: Point) -> PerDocument | None:
     if weight is None or point.cell.samples is None:
         return None
     samples: pd.DataFrame = point.run.samples(point.cell)
-    if not {"document", "nll", "tokens", "bytes", "text_digest"} <= set(samples.columns):
+    total = SUM_OF.get(point.record.metric or "", "nll")
+    if not {"document", total, "tokens", "bytes", "text_digest"} <= set(samples.columns):
         return None
     scored = samples[samples["tokens"] > 0].sort_values("document")
-    column = {name: scored[name].to_numpy(dtype=float) for name in ("nll", "tokens", "bytes")}
+    column = {name: scored[name].to_numpy(dtype=float) for name in (total, "tokens", "bytes")}
     return PerDocument(
         tuple(map(str, scored["document"])),
-        column["nll"],
+        column[total],
         column[weight],
         column["tokens"],
         column["bytes"],

@@ -109,9 +109,11 @@ def collect(load: Load, settings: FidelitySettings) -> list[Sample]:
             {
                 "document": index,
                 "tokens": len(one.nll),
+                "bytes": len(text.encode()),
                 "nll": float(one.nll.sum()),
                 "base_nll": float(one.base_nll.sum()),
                 "kl": one.kl.tolist(),
+                "kl_sum": float(one.kl.sum()),
                 "agrees": int(one.agrees.sum()),
                 "greedy_agreed": tokens,
                 "text_digest": hashlib.sha256(text.encode()).hexdigest()[:16],
