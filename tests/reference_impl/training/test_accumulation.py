@@ -1,6 +1,7 @@
 """Micro-batches give the gradient of the whole batch, and the check notices the field's two usual bugs."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,8 @@ from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT, next_token_loss
 from reference_impl.training.accumulation import accumulate_gradients, summed_loss
 from reference_impl.training.batches import IGNORED, Batch
+from reference_impl.training.optimizer import guarded_step, make_optimizer
+from reference_impl.training.settings import TrainingSettings
 
 CONFIG = GPTConfig(vocabulary=17, context=8, layers=1, heads=2, width=16)
 
@@ -74,6 +77,46 @@ def test_micro_batches_give_the_gradient_of_the_whole(valid: list[int], parts: i
     assert float(accumulate_gradients(model, batches)) == pytest.approx(
         float(one_big_batch(a_model(), batches)), rel=1e-5
     )
+
+
+def weights_after_steps(
+    accumulate: Callable[[GPT, list[Batch]], Tensor], batches: list[Batch], **changes: Any
+) -> Tensor:
+    """All weights after three steps along the batch's gradient; an epsilon of 1 keeps Adam from hiding its length."""
+    model = a_model()
+    chosen = TrainingSettings(epsilon=1.0, gradient_clip=1e9, **changes)
+    optimizer = make_optimizer(model, chosen, 0.1)
+    for _ in range(3):
+        accumulate(model, batches)
+        guarded_step(optimizer, 0.1, chosen.gradient_clip)
+    return torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    st.lists(st.integers(0, 8), min_size=4, max_size=4).filter(any),
+    st.sampled_from([2, 4]),
+    st.sampled_from(["adamw", "sgd"]),
+)
+def test_micro_batches_give_the_weights_of_the_whole(valid: list[int], parts: int, optimizer: str) -> None:
+    batches = split(a_batch(valid), parts)
+    torch.testing.assert_close(
+        weights_after_steps(accumulate_gradients, batches, optimizer=optimizer),
+        weights_after_steps(one_big_batch, batches, optimizer=optimizer),
+        rtol=1e-4,
+        atol=1e-6,
+    )
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("bad", [0, 1])
+def test_the_usual_bugs_give_other_weights(bad: int, optimizer: str) -> None:
+    batches = split(a_batch([8, 8, 1, 0]), 2)
+    wrong = weights_after_steps((mean_of_means, never_divided)[bad], batches, optimizer=optimizer)
+    with pytest.raises(AssertionError):
+        torch.testing.assert_close(
+            wrong, weights_after_steps(one_big_batch, batches, optimizer=optimizer), rtol=1e-4, atol=1e-6
+        )
 
 
 @pytest.mark.parametrize(
