@@ -1,7 +1,8 @@
 """Training a GPT on a stream of tokens, as pure pieces that a short loop puts together.
 
 `settings.py` says how, `batches.py` which tokens come at which step, `schedule.py` how fast,
-`accumulation.py` makes gradients, `optimizer.py` applies them, `validation.py` measures,
-`loop.py` is the loop and `checkpoint.py` keeps what came of it.
+`accumulation.py` makes gradients, `optimizer.py` applies them (`adam_oracle.py` says what that is), `validation.py`
+measures, `loop.py` is the loop, `state.py` keeps a run that goes on, `result.py` says and `checkpoint.py` keeps what
+came of it.
 `python -m reference_impl.training --help` trains from the shell.
 """
