@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from harness import corpora
 
-HELD_OUT = 20
-"""One part in so many of a text without splits of its own is held out for validation: the last one."""
+HELD_OUT = 0.05
+"""Part of a text without splits of its own that is held out for validation, where nothing else is said: the end."""
 
 
 def training_texts(corpus: str) -> tuple[str, ...]:
@@ -18,19 +18,24 @@ def training_texts(corpus: str) -> tuple[str, ...]:
     return (corpus,)
 
 
-def training_documents(corpus: str) -> tuple[list[str], list[str]]:
-    """(train, validation) documents. Of a text without splits the last twentieth of its documents is held out, or,
-    where it has fewer than twenty, the last twentieth of its last document's characters."""
+def training_documents(corpus: str, held_out: float = HELD_OUT) -> tuple[list[str], list[str]]:
+    """(train, validation) documents. Of a text without splits the last documents are held out, or, where it has too
+    few of them for one whole, the end of its last document: its train part has floor((1 - held_out) · n) characters."""
     texts = training_texts(corpus)
     if len(texts) == 2:
         return corpora.documents(texts[0]), corpora.documents(texts[1])
     documents = corpora.documents(corpus)
-    held_out = len(documents) // HELD_OUT
-    if held_out:
-        return documents[:-held_out], documents[-held_out:]
+    kept = _kept(len(documents), held_out)
+    if len(documents) * held_out >= 1:
+        return documents[:kept], documents[kept:]
     last = documents[-1]
-    cut = len(last) - max(len(last) // HELD_OUT, 1)
+    cut = _kept(len(last), held_out)
     return [*documents[:-1], last[:cut]], [last[cut:]]
+
+
+def _kept(size: int, held_out: float) -> int:
+    """How many of `size` are not held out: at least one of them is."""
+    return min(int(size * (1 - held_out) + 1e-9), size - 1)  # 0.95 · 60 is 57, whatever its last bit says
 
 
 def training_digest(corpus: str) -> str:

@@ -12,7 +12,7 @@ from harness import assets, corpora
 from harness.execution.cell_cache import CellCache
 from harness.execution.plan import Plan, PlannedCell, default_threads
 from harness.models.contract import Precision
-from harness.models.size import ModelSize, folder_size, preset_size
+from harness.models.size import ModelSize, config_size, folder_size
 from harness.results.peaks import Peaks, cached_peaks
 
 if TYPE_CHECKING:
@@ -75,11 +75,12 @@ def _preparation_row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
         asset = item.resolved.asset
         return row | {"measure": "fetch", "cell": f"{item.cell.model} fetch asset {asset}", "estimate": "unknown"}
     assert size is not None
-    seconds = 6.0 * size.matmul * training.tokens / (EFFICIENCY * peaks.flops["fp32"])
+    tokens = training.settings().tokens
+    seconds = 6.0 * size.matmul * tokens / (EFFICIENCY * peaks.flops["fp32"])
     memory = LIBRARIES + 16.0 * size.parameters + 4e8
     return row | {
         "measure": "train",
-        "cell": f"{item.cell.model} train {training.preset} on {training.corpus}, {training.tokens:,} tokens",
+        "cell": f"{item.cell.model} train {training.preset} on {training.corpus}, {tokens:,} tokens",
         "seconds": seconds + START["reference"],
         "memory_bytes": memory,
     }
@@ -89,7 +90,7 @@ def size_of(item: PlannedCell) -> ModelSize | None:
     """Parameters of a cell's model, without loading it; None where they are not known (a hub model, say)."""
     training = item.resolved.training
     if training is not None:
-        return preset_size(training.preset, training.vocabulary, training.context)
+        return config_size(training.config())
     if item.resolved.asset is not None and not item.resolved.ready:
         parameters = assets.asset(item.resolved.asset).parameters
         return None if parameters is None else ModelSize(parameters, parameters)

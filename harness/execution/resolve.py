@@ -24,7 +24,7 @@ from harness.models.size import check_preset
 from harness.models.training import Training
 from harness.results.record import Scalar
 from harness.suite.cells import Cell
-from harness.suite.schema import ModelEntry
+from harness.suite.schema import RECIPE, ModelEntry
 
 
 @dataclass(frozen=True)
@@ -101,13 +101,15 @@ def _trained(name: str, entry: ModelEntry, seed: int | None) -> Resolved:
     training = Training(
         preset=entry.reference,
         corpus=train.corpus,
-        tokens=train.tokens,
         vocabulary=train.vocabulary,
         context=train.context,
-        batch=train.batch,
-        learning_rate=train.learning_rate,
         seed=train.seed if seed is None else seed,
+        tokenizer=train.tokenizer,
+        held_out=train.held_out,
+        shape=entry.shape.given() | train.given("dropout"),
+        recipe=train.given(*RECIPE),
     )
+    training.check(place=f"models.{name}.train")
     determined_by = asdict(training) | {
         "corpus_digest": training_digest(train.corpus),
         "code": code_digest(TRAINING),

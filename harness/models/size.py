@@ -7,8 +7,12 @@ import math
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.errors import UserError
+
+if TYPE_CHECKING:
+    from reference_impl.model.config import GPTConfig
 
 
 @dataclass(frozen=True)
@@ -19,12 +23,11 @@ class ModelSize:
     matmul: int
 
 
-def preset_size(name: str, vocabulary: int, context: int) -> ModelSize:
-    """The size of a preset of the reference GPT."""
+def config_size(config: GPTConfig) -> ModelSize:
+    """The size of a reference GPT of this shape."""
     from reference_impl.model.counting import count_parameters
-    from reference_impl.model.presets import preset
 
-    count = count_parameters(preset(name, vocabulary=vocabulary, context=context))
+    count = count_parameters(config)
     return ModelSize(count.total, count.matmul)
 
 

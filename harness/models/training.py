@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.cache import cache_folder
+from harness.corpora.training import HELD_OUT
+from harness.errors import UserError
 from harness.file_digest import file_sha256
+from reference_impl.model.config import FFN as FFN
+from reference_impl.model.config import GPTConfig, Positions
+from reference_impl.model.config import Norm as Norm
+from reference_impl.model.presets import preset
+from reference_impl.training.schedule import ScheduleName as ScheduleName
+from reference_impl.training.settings import OptimizerName as OptimizerName
+from reference_impl.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
+    from reference_impl.text.any_tokenizer import Tokenizer
     from reference_impl.text.packing import Tokens
-    from reference_impl.text.tokenizer import ByteBPE
 
 TOKENIZER_BYTES = 2_000_000
 """The tokenizer is trained on so much of the corpus, from its beginning: more text does not make shorter streams."""
 VALIDATIONS = 2
-"""Full passes over the validation text: half-way and at the end."""
+"""Full passes over the validation text, where nothing else is said: half-way and at the end."""
+CHARACTERS = 96
+"""Size that a character tokenizer is taken to have before its text was read: for plans alone."""
+
+TokenizerName = Literal["bpe", "characters"]
+"""bpe: byte-level, trained on the corpus. characters: one token for each character of the corpus."""
+PositionsName = Positions
 
 
 @dataclass(frozen=True)
@@ -28,12 +43,48 @@ class Training:
 
     preset: str
     corpus: str
-    tokens: int
     vocabulary: int
     context: int
-    batch: int | None
-    learning_rate: float | None
     seed: int
+    tokenizer: TokenizerName = "bpe"
+    held_out: float = HELD_OUT
+    """Part of a corpus without splits of its own that is for validation."""
+    shape: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `GPTConfig` that differ from the preset's."""
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `TrainingSettings` that differ from its defaults; `steps` may stand for `tokens`."""
+
+    def config(self, vocabulary: int | None = None) -> GPTConfig:
+        """The shape of the model. Raises ValueError for an unknown preset and a shape that can't be."""
+        if vocabulary is None:
+            vocabulary = CHARACTERS if self.tokenizer == "characters" else self.vocabulary
+        named = preset(self.preset, vocabulary=vocabulary, context=self.context)
+        given: dict[str, Any] = dict(self.shape)
+        if "width" in given:
+            given.setdefault("ffn_width", 0)  # what the preset settled goes with the preset's width
+        if "heads" in given:
+            given.setdefault("kv_heads", 0)
+        return replace(named, **given)
+
+    def settings(self) -> TrainingSettings:
+        """How it is trained. Raises ValueError for what can't be trained with."""
+        given = {"validations": VALIDATIONS, "seed": self.seed, **self.recipe}
+        if (steps := given.pop("steps", None)) is not None:
+            sequence = given.get("sequence") or self.context
+            given["tokens"] = steps * given.get("batch", TrainingSettings.batch) * sequence
+        return TrainingSettings(**given)
+
+    def check(self, *, place: str) -> None:
+        """UserError where the shape or the settings make no sense, or a sequence is longer than the context."""
+        try:
+            self.config()
+            settings = self.settings()
+        except ValueError as error:
+            raise UserError(str(error), place=place) from None
+        if settings.sequence is not None and settings.sequence > self.context:
+            raise UserError(
+                f"sequences of {settings.sequence} tokens don't fit the context of {self.context}", place=place
+            )
 
 
 def train(training: Training, folder: Path, on_step: Callable[[float, str], None]) -> dict[str, Any]:
@@ -45,24 +96,22 @@ def train(training: Training, folder: Path, on_step: Callable[[float, str], None
     import torch
 
     from reference_impl.model.gpt import GPT
-    from reference_impl.model.presets import preset
     from reference_impl.training.checkpoint import save_checkpoint
     from reference_impl.training.loop import train as train_gpt
     from reference_impl.training.result import Progress
-    from reference_impl.training.settings import TrainingSettings
 
     on_step(0.0, "reading the corpus")
-    tokenizer, train_tokens, validation_tokens, validation_bytes = _encoded(training)
-    chosen = {name: value for name in ("batch", "learning_rate") if (value := getattr(training, name)) is not None}
-    settings = TrainingSettings(tokens=training.tokens, seed=training.seed, validations=VALIDATIONS, **chosen)
+    tokenizer, train_tokens, validation_tokens, validation_bytes = encoded(training)
     torch.manual_seed(training.seed)
-    model = GPT(preset(training.preset, vocabulary=tokenizer.size, context=training.context))
+    model = GPT(training.config(tokenizer.size))
 
     def told(progress: Progress) -> None:
         rate = f"{progress.tokens_per_second:,.0f} tokens/s"
         on_step(progress.step / progress.steps, f"loss {progress.loss:.3f} nats/token, {rate}")
 
-    result = train_gpt(model, train_tokens, validation_tokens, settings, told, validation_bytes=validation_bytes)
+    result = train_gpt(
+        model, train_tokens, validation_tokens, training.settings(), told, validation_bytes=validation_bytes
+    )
     save_checkpoint(folder, model, tokenizer, training=result)
     return trained_summary(folder)
 
@@ -89,13 +138,16 @@ def _summary(told: dict[str, Any]) -> dict[str, Any]:
     return summary | {"settings": told["settings"], "text": text}
 
 
-def _encoded(training: Training) -> tuple[ByteBPE, Tokens, Tokens, int]:
+def encoded(training: Training) -> tuple[Tokenizer, Tokens, Tokens, int]:
     """Tokenizer, train tokens, validation tokens and the bytes of the validation text: cached by what makes them."""
     from harness.corpora.training import training_digest
-    from reference_impl.text import packing, tokenizer
+    from reference_impl.text import characters, packing, tokenizer
 
-    code = "".join(file_sha256(Path(str(name))) for name in (__file__, packing.__file__, tokenizer.__file__))
-    made_of = f"{training_digest(training.corpus)} {training.vocabulary} {code}"
+    modules = (packing.__file__, tokenizer.__file__, characters.__file__)
+    code = "".join(file_sha256(Path(str(name))) for name in (__file__, *modules))
+    made_of = (
+        f"{training_digest(training.corpus)} {training.held_out} {training.tokenizer} {training.vocabulary} {code}"
+    )
     folder = cache_folder("tokens", hashlib.sha256(made_of.encode()).hexdigest()[:24])
     try:
         return _read_encoded(folder)
@@ -104,12 +156,12 @@ def _encoded(training: Training) -> tuple[ByteBPE, Tokens, Tokens, int]:
         return _read_encoded(folder)
 
 
-def _read_encoded(folder: Path) -> tuple[ByteBPE, Tokens, Tokens, int]:
+def _read_encoded(folder: Path) -> tuple[Tokenizer, Tokens, Tokens, int]:
+    from reference_impl.text.any_tokenizer import load_tokenizer
     from reference_impl.text.shards import open_shard
-    from reference_impl.text.tokenizer import ByteBPE
 
     validation_bytes = int(json.loads((folder / "facts.json").read_bytes())["validation_bytes"])
-    tokenizer = ByteBPE.load(folder / "tokenizer.json")
+    tokenizer = load_tokenizer(folder / "tokenizer.json")
     train_tokens = open_shard(folder / "train.bin", tokenizer.digest)
     return tokenizer, train_tokens, open_shard(folder / "validation.bin", tokenizer.digest), validation_bytes
 
@@ -118,16 +170,26 @@ def _write_encoded(training: Training, folder: Path) -> None:
     from harness.corpora.training import training_documents
     from reference_impl.text.packing import packed
     from reference_impl.text.shards import write_shard
-    from reference_impl.text.tokenizer import ByteBPE
 
-    train_documents, validation_documents = training_documents(training.corpus)
-    made = ByteBPE.train(_beginning(train_documents, TOKENIZER_BYTES), training.vocabulary)
+    train_documents, validation_documents = training_documents(training.corpus, training.held_out)
+    made = _tokenizer(training, train_documents, validation_documents)
     made.save(folder / "tokenizer.json")
     for name, documents in (("train", train_documents), ("validation", validation_documents)):
         stream = packed(made, documents)
         write_shard(folder / f"{name}.bin", stream, vocabulary=made.size, tokenizer_digest=made.digest)
     size = sum(len(document.encode()) for document in validation_documents)
     (folder / "facts.json").write_text(json.dumps({"validation_bytes": size}))  # last: with it the folder is whole
+
+
+def _tokenizer(training: Training, train_documents: list[str], validation_documents: list[str]) -> Tokenizer:
+    """A BPE of the train part; or the characters of both, for one that only the validation text has would be an error
+    (and the published character-level figures take the alphabet of the whole file)."""
+    from reference_impl.text.characters import Characters
+    from reference_impl.text.tokenizer import ByteBPE
+
+    if training.tokenizer == "characters":
+        return Characters.train([*train_documents, *validation_documents])
+    return ByteBPE.train(_beginning(train_documents, TOKENIZER_BYTES), training.vocabulary)
 
 
 def _beginning(documents: list[str], size: int) -> list[str]:

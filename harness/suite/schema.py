@@ -13,9 +13,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model
 from pydantic_core import PydanticCustomError
 
 from harness.analysis.registry import ANALYSES
+from harness.corpora.training import HELD_OUT
 from harness.gate.expectation import Expectation
 from harness.measures.registry import MEASURES
 from harness.models.contract import Precision
+from harness.models.training import FFN, Norm, OptimizerName, PositionsName, ScheduleName, TokenizerName
 from harness.spelling import nearest
 
 
@@ -58,6 +60,11 @@ class Strict(BaseModel):
     def _known_keys(cls, data: Any) -> Any:
         return _refuse_unknown(lambda: list(cls.model_fields), "key")(data)
 
+    def given(self, *names: str) -> dict[str, Any]:
+        """The fields that are not left out; of all, or of those that are named."""
+        chosen = names or tuple(type(self).model_fields)
+        return {name: value for name in chosen if (value := getattr(self, name)) is not None}
+
 
 def _as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
@@ -99,20 +106,88 @@ class Train(Strict):
     """How a reference model is trained before it is measured. Trained once, then cached by what determines it."""
 
     corpus: str = Field(default="microworld", min_length=1)
-    """A text with a train and a validation split (`microworld`, `asset:shakespeare`), or a file or folder
-    (its last twentieth is held out for validation)."""
-    tokens: int = Field(gt=0)
-    """Training budget in tokens."""
+    """A text with a train and a validation split (`microworld`, `asset:shakespeare`), or a file, a folder or
+    `data:NAME` (of which the end is held out for validation)."""
+    held_out: float = Field(default=HELD_OUT, gt=0, lt=1)
+    """Part of a corpus without splits that is held out for validation."""
+    tokenizer: TokenizerName = "bpe"
+    """bpe: a byte-level BPE trained on the corpus; characters: one token per character."""
     vocabulary: int = Field(default=1024, ge=257)
-    """Size of the byte-level BPE that is trained on the corpus."""
+    """Size of the byte-level BPE; a character tokenizer has as many tokens as the corpus has characters."""
     context: int = Field(default=256, ge=8)
     """Context length in tokens."""
+    tokens: int | None = Field(default=None, gt=0)
+    """Training budget in tokens: give this or `steps`."""
+    steps: int | None = Field(default=None, gt=0)
+    """Training budget in steps of the optimizer, `batch` times `sequence` tokens each."""
     batch: int | None = Field(default=None, gt=0)
-    """Sequences per step; left out, the default for the size."""
+    """Sequences per step; left out, the trainer's default."""
+    sequence: int | None = Field(default=None, ge=2)
+    """Tokens per sequence; left out, the context."""
     learning_rate: float | None = Field(default=None, gt=0)
     """Peak learning rate; left out, the default for the size."""
+    schedule: ScheduleName | None = None
+    """What the learning rate does after its warm-up: constant, linear, cosine or wsd; left out, cosine."""
+    warmup: float | None = Field(default=None, ge=0, le=1)
+    """Part of the steps in which the learning rate rises to its peak; 0 leaves the warm-up out; left out, 0.05."""
+    final: float | None = Field(default=None, ge=0, le=1)
+    """Learning rate at the end as a part of the peak; left out, 0.1."""
+    decay: float | None = Field(default=None, gt=0, le=1)
+    """Part of the steps after the warm-up in which `wsd` falls; left out, 0.2."""
+    optimizer: OptimizerName | None = None
+    """adamw, or sgd: the same without adaptive rates; left out, adamw."""
+    betas: tuple[float, float] | None = None
+    """Adam's: a first one of 0 leaves momentum out (for sgd too); left out, [0.9, 0.95]."""
+    weight_decay: float | None = Field(default=None, ge=0)
+    """Decay of matrices and embeddings; left out, 0.1."""
+    gradient_clip: float | None = Field(default=None, gt=0)
+    """Largest norm of the gradient; left out, 1."""
+    dropout: float | None = Field(default=None, ge=0, lt=1)
+    """Probability of dropping an activation while training; left out, 0."""
+    validations: int | None = Field(default=None, gt=0)
+    """Passes over the validation text, evenly spread, the last one at the end; left out, 2."""
     seed: int = Field(default=0, ge=0)
     """Seed of initialisation and data order; the `seed` axis replaces it."""
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Train:
+        if (self.tokens is None) == (self.steps is None):
+            raise PydanticCustomError("budget", "a training needs `tokens` or `steps`, and only one of them")
+        return self
+
+
+RECIPE = (
+    *("tokens", "steps", "batch", "sequence", "learning_rate", "schedule", "warmup", "final", "decay"),
+    *("optimizer", "betas", "weight_decay", "gradient_clip", "validations"),
+)
+"""Keys of `Train` that are settings of the trainer."""
+
+
+class Shape(Strict):
+    """What a model has other than its preset: sizes, or an idea that is left out."""
+
+    layers: int | None = Field(default=None, ge=1)
+    """Transformer blocks."""
+    heads: int | None = Field(default=None, ge=1)
+    """Attention heads."""
+    width: int | None = Field(default=None, ge=1)
+    """Width of the residual stream; a multiple of `heads`."""
+    ffn_width: int | None = Field(default=None, ge=1)
+    """Width of the feed-forward hidden layer; left out, 4 times the width."""
+    kv_heads: int | None = Field(default=None, ge=1)
+    """Heads of keys and values; left out, as many as `heads`."""
+    positions: PositionsName | None = None
+    """learned or rotary."""
+    norm: Norm | None = None
+    """layer, rms, or none: without any."""
+    ffn: FFN | None = None
+    """gelu, gelu_exact or swiglu."""
+    bias: bool | None = None
+    """Whether linear layers and norms have biases."""
+    residual_scaling: bool | None = None
+    """Whether projections into the residual stream start smaller by 1/sqrt(2 layers)."""
+    tie_head: bool | None = None
+    """Whether the head's weight is the token embedding's."""
 
 
 class ModelEntry(Strict):
@@ -124,7 +199,10 @@ class ModelEntry(Strict):
     """What transformers loads: `asset:NAME`, a folder, or a hub id."""
     revision: str | None = None
     """Revision of a hub model."""
+    shape: Shape = Shape()
+    """What a preset that is trained here has other than its table says."""
     train: Train | None = None
+    """How the preset is trained."""
     matrix: Matrix = Matrix()
     """Axes that differ for this model alone."""
 
@@ -136,6 +214,8 @@ class ModelEntry(Strict):
             raise PydanticCustomError("train", "only a reference model can be trained; remove `train`")
         if self.reference is not None and self.revision is not None:
             raise PydanticCustomError("revision", "only a hub model has a `revision`")
+        if self.train is None and self.shape.given():
+            raise PydanticCustomError("shape", "a `shape` needs `train`: only a model that is trained here has one")
         return self
 
 
