@@ -155,6 +155,8 @@ def summarise(samples: pd.DataFrame, settings: DiversitySettings, facts: Facts) 
 
     def measurement(metric: Metric, interval: Interval, how: str) -> Measurement:
         value, low, high, n = interval
+        if metric.unit == "fraction" and low is not None and high is not None:
+            low, high = max(low, 0.0), min(high, 1.0)
         given = how if low is not None else "none: one document"
         return Measurement(metric=metric, value=value, low=low, high=high, interval=given, n=n, n_unit="documents")
 
