@@ -62,7 +62,7 @@ def test_samples_have_the_exact_distribution_of_plain_sampling(make_model: Any, 
     """Three tokens from a vocabulary of 5: all 125 continuations, their probabilities computed without a cache."""
     target = make_model(seed=2, sharpness=12.0, vocabulary=5, context=8, layers=1, width=8)
     draft = make_model(seed=5, sharpness=12.0, vocabulary=5, context=8, layers=1, width=8)
-    prompt, n = [1, 4], 1200
+    prompt, n = [1, 4], 800
     exact = []
     for tokens in itertools.product(range(5), repeat=3):
         probability, text = 1.0, list(prompt)
