@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 WEIGHT_OF = {
     **{"perplexity": "tokens", "loss": "tokens", "bits_per_byte": "bytes"},
-    **{"kl_mean": "tokens", "top1_agreement": "tokens"},
+    **{"kl_mean": "tokens", "top1_agreement": "tokens", "validation_loss": "tokens"},
 }
 """Metrics that are a mean over the samples' documents (or its exponential), and the mean's denominator."""
 

@@ -20,6 +20,7 @@ MEASURING = (
 """What determines a measured number with its interval, given a model."""
 TRAINING = (
     "harness/models/training.py",
+    "harness/models/training_evidence.py",
     "harness/corpora/training.py",
     "reference_impl/model",
     "reference_impl/text",

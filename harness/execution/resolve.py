@@ -22,6 +22,7 @@ from harness.models.contract import ModelSource
 from harness.models.digest import folder_digest, is_whole
 from harness.models.size import check_preset
 from harness.models.training import Training
+from harness.models.training_evidence import has_evidence
 from harness.results.record import Scalar
 from harness.suite.cells import Cell
 from harness.suite.schema import RECIPE, ModelEntry
@@ -43,7 +44,8 @@ class Resolved:
         """Whether it can be opened now, with nothing to fetch and nothing to train."""
         if self.asset is not None:
             return assets.is_present(self.asset)
-        return self.training is None or is_whole(Path(self.source.path))
+        folder = Path(self.source.path)
+        return self.training is None or (is_whole(folder) and has_evidence(folder))
 
 
 def resolve(name: str, entry: ModelEntry, seed: int | None, trust_remote_code: bool) -> Resolved:

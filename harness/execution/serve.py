@@ -7,6 +7,7 @@ model open.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -85,6 +86,21 @@ class OpenedModel:
         return self._model
 
 
+class Loader:
+    """How a measure gets at its cell's model: see `harness.measures.measure.Load`."""
+
+    def __init__(self, source: ModelSource, opened: OpenedModel) -> None:
+        self.source = source
+        self._opened = opened
+        self._beside = OpenedModel()
+
+    def __call__(self, precision: Precision | None = None) -> LanguageModel:
+        """The model, opened now or already; at another precision, beside it."""
+        if precision is None or precision == self.source.precision:
+            return self._opened.open(self.source)
+        return self._beside.open(replace(self.source, precision=precision))
+
+
 def pin_threads(threads: int) -> None:
     """Give torch exactly `threads` threads, and the process as many of the cores that it may use."""
     import torch
@@ -121,14 +137,7 @@ def _collect(request: Collect, opened: OpenedModel) -> Collected:
     measure = MEASURES[request.measure]
     settings = measure.settings.model_validate(request.settings)
     before = conditions()
-    beside = OpenedModel()
-
-    def load(precision: Precision | None = None) -> LanguageModel:
-        if precision is None or precision == request.source.precision:
-            return opened.open(request.source)
-        return beside.open(replace(request.source, precision=precision))
-
-    samples = measure.collect(load, settings)
+    samples = measure.collect(Loader(request.source, opened), settings)
     after = conditions()
     import torch
 
@@ -137,9 +146,34 @@ def _collect(request: Collect, opened: OpenedModel) -> Collected:
 
 
 def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:
-    from harness.models.training import train
+    import torch
 
-    return Trained(train(request.training, Path(request.folder), lambda done, text: send(Step(done, text))))
+    from harness.measures.memory_meter import memory_meter, return_free_memory
+    from harness.models.training import encoded, train
+    from harness.models.training_evidence import Evidence, keep_evidence
+    from harness.results.fingerprint import conditions, fingerprint
+
+    folder = Path(request.folder)
+    send(Step(0.0, "reading the corpus"))
+    encoded(request.training)  # before the memory is read: what the tokenizer's training takes is not the model's
+    gc.collect()
+    return_free_memory()
+    meter = memory_meter("cpu")
+    meter.reset()
+    baseline, before = meter.held(), conditions()
+    summary = train(request.training, folder, lambda done, text: send(Step(done, text)))
+    evidence = Evidence(
+        training=request.training,
+        worker_class=fingerprint().class_id,
+        threads=torch.get_num_threads(),
+        device="cpu",
+        peak_memory=meter.peak() - baseline,
+        meter=meter.name,
+        before=before,
+        after=conditions(),
+    )
+    keep_evidence(folder, evidence)
+    return Trained(summary)
 
 
 def _chatter_to(log: str) -> None:

@@ -14,7 +14,7 @@ from harness.analysis.ratio import WEIGHT_OF, per_document
 from harness.analysis.selection import Point
 from harness.results.record import Record
 
-PER_TOKEN = ("perplexity", "loss")
+PER_TOKEN = ("perplexity", "loss", "validation_loss")
 """Quality metrics that mean something else under another tokenizer; bits per byte does not."""
 
 

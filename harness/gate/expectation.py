@@ -7,6 +7,7 @@ undecided and says what there is: silence would look like success.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -132,6 +133,8 @@ def _judge(
     if expectation.against is None:
         value, found = point.record.value, estimate(point.record)
         low, high = (found.low, found.high) if found else (None, None)
+        if value == math.inf and point.record.low is not None:  # what was not reached is above what was tried
+            low, high = point.record.low, value
         method = point.record.interval
     else:
         base = counterpart(coordinates(cell), expectation.against, having)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.models.contract import LanguageModel, ModelIdentity, Precision
+from harness.models.contract import LanguageModel, ModelIdentity, ModelSource, Precision
 from harness.results.peaks import Peaks as Peaks
 from harness.results.record import Measurement, Metric
 
@@ -26,6 +26,10 @@ Sample = dict[str, Any]
 
 class Load(Protocol):
     """Opens the models of a cell."""
+
+    @property
+    def source(self) -> ModelSource:
+        """Where the cell's model lies, for what is kept beside its weights."""
 
     def __call__(self, precision: Precision | None = None) -> LanguageModel:
         """The cell's model, opened now or already; with a precision, the same model at that one, beside it."""

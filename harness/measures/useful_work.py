@@ -27,3 +27,13 @@ def decode_bytes(identity: ModelIdentity, batch: int, prompt: int, generate: int
     of every token so far: step j = 1 … generate - 1 attends to prompt + j tokens, prompt + generate/2 on average.
     """
     return identity.weight_bytes_read + batch * identity.kv_bytes_per_token * (prompt + generate / 2)
+
+
+def training_flops_per_token(identity: ModelIdentity, sequence: int) -> float:
+    """Floating-point operations of training on one token of a sequence of `sequence`, logits everywhere.
+
+    The backward pass takes two matrix products for each one of the forward pass (Kaplan et al. 2020, section 2.1); a
+    forward pass takes 2 per parameter of a matrix product, and causal attention to (sequence + 1)/2 tokens on average.
+    Recomputed activations are no useful work.
+    """
+    return 3.0 * (2 * identity.parameters_matmul + 2 * identity.layers * identity.width * (sequence + 1))

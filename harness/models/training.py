@@ -100,7 +100,6 @@ def train(training: Training, folder: Path, on_step: Callable[[float, str], None
     from reference_impl.training.loop import train as train_gpt
     from reference_impl.training.result import Progress
 
-    on_step(0.0, "reading the corpus")
     tokenizer, train_tokens, validation_tokens, validation_bytes = encoded(training)
     torch.manual_seed(training.seed)
     model = GPT(training.config(tokenizer.size))

@@ -41,6 +41,8 @@ def test_every_setting_has_a_default_or_is_asked_for() -> None:
         "memory": [],
         "diversity": ["text"],
         "kv_cache": [],
+        "training": [],
+        "training_speed": [],
     }
     with pytest.raises(ValueError, match="iteration"):
         MEASURES["inference"].settings.model_validate({"iteration": 3})

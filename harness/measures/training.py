@@ -1,0 +1,155 @@
+"""`training`: what came of a model's training. How quickly it came is `training_speed`.
+
+A suite's model is trained once, before it is measured, and kept with its loss curve: this measure reads that, so it
+costs one pass over the validation text. That pass is there because a curve is what the trainer says. The loss that is
+recorded is of the weights that were kept, and where it is not what the trainer reported, the measure fails.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from harness.errors import Unsupported
+from harness.measures.measure import Facts, Load, Measure, Sample, Settings
+from harness.models.contract import ModelSource
+from harness.results.record import Direction, Measurement, Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+    from harness.models.training_evidence import Progress
+
+TOLERANCE = 0.02
+"""Nats per token by which the kept weights may differ from what the trainer reported: bf16 products in training."""
+
+
+class TrainingMeasureSettings(Settings):
+    """Settings of `training`."""
+
+    target_loss: float | None = Field(default=None, gt=0)
+    """Validation loss in nats per token whose tokens are counted (`tokens_to_target`); left out, they are not."""
+
+
+VALIDATION_LOSS = Metric(
+    name="validation_loss",
+    unit="nats/token",
+    direction=Direction.LOWER,
+    definition="Mean negative log-likelihood per token of the validation text under the trained weights, in windows of "
+    "the training's sequence side by side, each read without what stands before it: ΣNLL/Σtokens.",
+)
+BEST_VALIDATION_LOSS = Metric(
+    name="best_validation_loss",
+    unit="nats/token",
+    direction=Direction.LOWER,
+    definition="Lowest of the validation losses that the trainer reported; its interval is as wide as the last one's.",
+)
+TOKENS_TO_TARGET = Metric(
+    name="tokens_to_target",
+    unit="tokens",
+    direction=Direction.LOWER,
+    definition="Tokens trained on until a validation first gave at most `target_loss`; late by up to the distance of "
+    "two validations, never early. Infinite where none did, with all tokens as the lower end.",
+)
+SKIPPED_STEPS = Metric(
+    name="skipped_steps",
+    unit="steps",
+    direction=Direction.LOWER,
+    definition="Steps that were left out because their gradient was not finite.",
+)
+
+
+def collect(load: Load, settings: TrainingMeasureSettings) -> list[Sample]:
+    """One row per report of the trainer (`kind` report), one per part of the validation text (`kind` validation)."""
+    from harness.models.training_evidence import training_evidence, validation_parts
+
+    check_precision(load.source)
+    model = load()
+    evidence, result = training_evidence(Path(load.source.path))
+    assert result.settings.sequence is not None
+    parts = validation_parts(model, evidence.training, result.settings.sequence)
+    loss = sum(part["nll"] for part in parts) / sum(part["tokens"] for part in parts)
+    if not abs(loss - result.validation_loss) <= TOLERANCE:
+        raise ValueError(
+            f"the weights give {loss:.4f} nats/token on the validation text, but their training reported "
+            f"{result.validation_loss:.4f}: they are not the weights that were trained; delete {load.source.path}"
+        )
+    best, skipped = result.best_validation_loss, result.skipped_steps
+    return [
+        *report_rows(result.curve),
+        *({"kind": "validation", "best": best, "skipped_steps": skipped} | part for part in parts),
+    ]
+
+
+def check_precision(source: ModelSource) -> None:
+    """Raises Unsupported at any precision but fp32: a training is the same whatever its weights become later."""
+    if source.precision != "fp32":
+        raise Unsupported("a training is the same at every precision: it is measured at fp32 alone")
+
+
+def report_rows(curve: Sequence[Progress]) -> list[Sample]:
+    """The loss curve: one row per report."""
+    return [
+        {
+            "kind": "report",
+            "step": point.step,
+            "trained_tokens": point.tokens,
+            "seconds": point.seconds,
+            "train_loss": point.loss,
+            "learning_rate": point.learning_rate,
+            "reported_validation_loss": point.validation_loss,
+        }
+        for point in curve
+    ]
+
+
+def summarise(samples: pd.DataFrame, settings: TrainingMeasureSettings, facts: Facts) -> list[Measurement]:
+    """Measurements from the rows."""
+    from harness.statistics.intervals import ratio_of_sums
+
+    parts = samples[samples["kind"] == "validation"]
+    value, low, high, n = ratio_of_sums(parts["nll"], parts["tokens"])
+    how = "t over contiguous parts of the validation text (ratio estimator)" if low is not None else "none: one part"
+    best = float(parts["best"].iloc[0])
+    ends = [None if end is None else end / value * best for end in (low, high)]
+
+    def loss(metric: Metric, value: float, low: float | None, high: float | None) -> Measurement:
+        return Measurement(metric=metric, value=value, low=low, high=high, interval=how, n=n, n_unit="parts")
+
+    found = [
+        loss(VALIDATION_LOSS, value, low, high),
+        loss(BEST_VALIDATION_LOSS, best, *ends),
+        Measurement(metric=SKIPPED_STEPS, value=float(parts["skipped_steps"].iloc[0])),
+    ]
+    if settings.target_loss is not None:
+        found.append(to_target(TOKENS_TO_TARGET, samples, "trained_tokens", settings.target_loss, "exact"))
+    return found
+
+
+def to_target(metric: Metric, samples: pd.DataFrame, column: str, target: float, interval: str) -> Measurement:
+    """What `column` was at the first validation at or below `target`; infinite where there was none."""
+    reports = samples[samples["kind"] == "report"]
+    reached = reports.loc[reports["reported_validation_loss"] <= target, column]
+    if len(reached):
+        return Measurement(metric=metric, value=float(reached.iloc[0]), interval=interval, n_unit="training")
+    lowest, end = float(reports["reported_validation_loss"].min()), float(reports[column].iloc[-1])
+    how = f"not reached: the lowest validation loss is {lowest:.3f} nats/token, not {target:g}"
+    return Measurement(metric=metric, value=math.inf, low=end, high=math.inf, interval=how, n_unit="training")
+
+
+TRAINING = Measure(
+    name="training",
+    version=1,
+    about="What came of a model's training: validation loss with its interval, loss curve, tokens to a target loss.",
+    settings=TrainingMeasureSettings,
+    metrics=(VALIDATION_LOSS, BEST_VALIDATION_LOSS, TOKENS_TO_TARGET, SKIPPED_STEPS),
+    isolated=False,
+    needs_peaks=False,
+    collect=collect,
+    summarise=summarise,
+)

@@ -1,0 +1,120 @@
+"""What is known of a training beside its weights: what was asked for, its curve, and where it ran.
+
+A suite's model is trained once and cached, so a measure of its training reads what was kept then: `training.json`,
+which the trainer writes (settings, loss curve), and `evidence.json`, which says what was asked for, on which machine it
+ran and how much memory it took. The trainer's word for the loss is not taken: `validation_parts` reads the validation
+text with the kept weights again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from harness.errors import Unsupported
+from harness.models.contract import LanguageModel
+from harness.models.training import Training, encoded
+from harness.whole_file import write_whole
+from reference_impl.training.result import Progress as Progress
+from reference_impl.training.result import TrainingResult
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+EVIDENCE = "evidence.json"
+PARTS = 100
+"""Contiguous parts of the validation text, the units of its interval. Neighbouring windows are of one document, so a
+window is no unit."""
+ROWS = 16
+"""Windows that are read at once."""
+
+_RESULT = TypeAdapter(TrainingResult)
+
+
+class Evidence(BaseModel):
+    """`evidence.json`: of one training."""
+
+    model_config = ConfigDict(frozen=True)
+
+    training: Training
+    """What was asked for."""
+    worker_class: str
+    """Fingerprint class of the process that trained, which sees the cores that it was pinned to."""
+    threads: int
+    device: str
+    peak_memory: int
+    """Most memory held while training, in bytes, above what the process held before, its texts encoded by then."""
+    meter: str
+    """How that was read."""
+    before: dict[str, Any]
+    """What the machine was doing (`harness.results.fingerprint.conditions`)."""
+    after: dict[str, Any]
+
+
+def keep_evidence(folder: Path, evidence: Evidence) -> None:
+    """Write it beside the checkpoint."""
+    write_whole(folder / EVIDENCE, evidence.model_dump_json(indent=2))
+
+
+def has_evidence(folder: Path) -> bool:
+    """Whether a checkpoint was trained by a suite, and the program did not end before it could say so."""
+    return (folder / EVIDENCE).is_file()
+
+
+def training_evidence(folder: Path) -> tuple[Evidence, TrainingResult]:
+    """What a checkpoint's folder says of its training. Raises Unsupported where it was not trained by a suite."""
+    try:
+        evidence = Evidence.model_validate_json((folder / EVIDENCE).read_bytes())
+        return evidence, _RESULT.validate_json((folder / "training.json").read_bytes())
+    except FileNotFoundError:
+        raise Unsupported(
+            "this model was not trained by a suite, so nothing is known of its training; give it `train: ...`"
+        ) from None
+    except (ValidationError, OSError) as error:
+        raise ValueError(f"{folder}: what is kept of the training can't be read ({error}); delete the folder") from None
+
+
+def validation_parts(model: LanguageModel, training: Training, sequence: int) -> list[dict[str, Any]]:
+    """The validation text of a training, read with the model as the trainer reads it: windows of `sequence` tokens side
+    by side, each without what stands before it. One row per part: summed NLL in nats, tokens, bytes, digests."""
+    import numpy as np
+
+    tokens = encoded(training)[2]
+    nlls = _token_nlls(model, tokens, sequence)
+    starts = np.arange(0, len(nlls), sequence)
+    rows = []
+    for number, windows in enumerate(np.array_split(starts, min(PARTS, len(starts)))):
+        first, end = int(windows[0]), min(int(windows[-1]) + sequence, len(nlls))
+        ids = [int(token) for token in tokens[first + 1 : end + 1]]
+        rows.append(
+            {
+                "document": number,
+                "nll": float(nlls[first:end].sum()),
+                "tokens": end - first,
+                "bytes": sum(model.tokenizer.token_bytes(ids)),
+                "text_digest": hashlib.sha256(model.tokenizer.decode(ids).encode()).hexdigest()[:16],
+                "ids_digest": hashlib.sha256(np.asarray(ids, dtype=np.int64).tobytes()).hexdigest()[:16],
+            }
+        )
+    return rows
+
+
+def _token_nlls(model: LanguageModel, tokens: NDArray[np.unsignedinteger], sequence: int) -> NDArray[np.float64]:
+    """(time - 1,) negative log-likelihood of every token but the first, in nats."""
+    import numpy as np
+    import torch
+
+    from reference_impl.training.batches import validation_batches
+
+    found = []
+    device = model.identity.device
+    with torch.inference_mode():
+        for inputs, targets in validation_batches(tokens, batch=ROWS, sequence=sequence):
+            logits = model.forward(inputs.to(device)).float().flatten(0, 1)
+            nll = torch.nn.functional.cross_entropy(logits, targets.flatten().to(device), reduction="none")
+            found.append(nll.double().cpu().numpy())
+    return np.concatenate(found)[: len(tokens) - 1]
