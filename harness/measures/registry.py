@@ -1,6 +1,7 @@
 """Every measure by its name in a suite, and every metric by its name in a record. Imports no torch."""
 
 from harness.errors import UserError
+from harness.measures.activations import ACTIVATIONS
 from harness.measures.diversity import DIVERSITY
 from harness.measures.fidelity import FIDELITY
 from harness.measures.inference import INFERENCE
@@ -14,7 +15,7 @@ from harness.results.record import Metric
 
 MEASURES: dict[str, Measure] = {
     measure.name: measure
-    for measure in (PERPLEXITY, FIDELITY, INFERENCE, MEMORY, DIVERSITY, KV_CACHE, TRAINING, TRAINING_SPEED)
+    for measure in (PERPLEXITY, FIDELITY, INFERENCE, MEMORY, DIVERSITY, KV_CACHE, TRAINING, TRAINING_SPEED, ACTIVATIONS)
 }
 
 

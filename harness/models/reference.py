@@ -47,6 +47,11 @@ class ReferenceModel:
         """Its tokenizer."""
         return self._tokenizer
 
+    @property
+    def gpt(self) -> GPT:
+        """The module itself, for measures that look inside."""
+        return self._model
+
     def new_cache(self, batch: int, length: int) -> KVCache:
         """An empty cache, allocated whole. ValueError if it is longer than the context."""
         dtype = DTYPES[self._identity.precision]

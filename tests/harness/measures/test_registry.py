@@ -43,6 +43,7 @@ def test_every_setting_has_a_default_or_is_asked_for() -> None:
         "kv_cache": [],
         "training": [],
         "training_speed": [],
+        "activations": ["text"],
     }
     with pytest.raises(ValueError, match="iteration"):
         MEASURES["inference"].settings.model_validate({"iteration": 3})
