@@ -124,7 +124,7 @@ class Int4Weight(nn.Module):
         # Any type but bf16 would drop torch's kernel onto a scalar path, 8 to 200 times as slow.
         padded = F.pad(x.to(torch.bfloat16), (0, -self.in_features % GROUP)).contiguous()
         y = torch.ops.aten._weight_int4pack_mm_for_cpu(padded, packed, GROUP, scale_and_zero)
-        return y[:, : self.out_features].to(x.dtype)
+        return y[:, : self.out_features].to(x.dtype)  # type: ignore[no-any-return]
 
 
 def pack_for_torch(codes: Tensor, scale: Tensor, zero: Tensor) -> tuple[Tensor, Tensor]:

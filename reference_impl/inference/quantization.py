@@ -101,7 +101,7 @@ def _replace(users: list[Place], scheme: Scheme, activations: torch.dtype, codes
     modules = [getattr(parent, name) for parent, name in users]
     linears = [module for module in modules if is_linear(module)]
     source = weight_of(linears[0] if linears else modules[0])
-    if not bool(source.isfinite().all()):
+    if not source.is_meta and not bool(source.isfinite().all()):
         name = users[0][1]
         raise ValueError(
             f"the weight of {name!r} holds values that aren't finite: it can't be quantised, train it anew."

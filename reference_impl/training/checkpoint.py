@@ -17,6 +17,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -24,7 +25,8 @@ from typing import Literal
 import torch
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_model, save_model
+from safetensors.torch import load_file, save_model
+from torch import nn
 
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
@@ -41,6 +43,9 @@ MODEL, CONFIG, TOKENIZER, TRAINING, MANIFEST = (
     "training.json",
     "checkpoint.json",
 )
+
+TIED = ("token_embedding.weight", "head.weight")
+"""The two names of a tied weight."""
 
 _CONFIG = TypeAdapter(GPTConfig)
 _TRAINING = TypeAdapter(TrainingResult)
@@ -100,6 +105,23 @@ def save_checkpoint(
         raise ValueError(
             f"a tokenizer of {tokenizer.size} tokens doesn't fit a vocabulary of {model.config.vocabulary}."
         )
+
+    def write(new: Path) -> None:
+        save_model(model, str(new / MODEL))
+        write_config(new, model.config)
+        tokenizer.save(new / TOKENIZER)
+        if training is not None:
+            (new / TRAINING).write_bytes(_TRAINING.dump_json(training, indent=2))
+
+    write_folder(folder, write)
+
+
+def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
+    """What `write` puts into a new folder, with its `checkpoint.json`, under the name `folder`: whole or not at all.
+
+    A checkpoint that is there already is replaced. Raises FileExistsError if `folder` is something else, and OSError if
+    the disk is full.
+    """
     if folder.exists() and not (folder / MANIFEST).is_file() and not _is_empty_folder(folder):
         raise FileExistsError(f"{folder}: there is something else than a checkpoint here; give another folder.")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -108,11 +130,7 @@ def save_checkpoint(
     try:
         new = scratch / "new"
         new.mkdir()
-        save_model(model, str(new / MODEL))
-        (new / CONFIG).write_bytes(_CONFIG.dump_json(model.config, indent=2))
-        tokenizer.save(new / TOKENIZER)
-        if training is not None:
-            (new / TRAINING).write_bytes(_TRAINING.dump_json(training, indent=2))
+        write(new)
         files = {path.name: _entry(path) for path in sorted(new.iterdir())}
         (new / MANIFEST).write_text(Manifest(files=files).model_dump_json(indent=2))
         for path in [*new.iterdir(), new]:
@@ -131,26 +149,15 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> Checkpoint:
     Raises CorruptCheckpoint where something is missing, cut off, changed, or of another version.
     """
     folder = Path(folder)
-    manifest = _manifest(folder)
-    for name, entry in manifest.files.items():
-        _verify(folder / name, entry)
-    for name in (MODEL, CONFIG, TOKENIZER):
-        if name not in manifest.files:
-            raise CorruptCheckpoint(folder / MANIFEST, f"it doesn't list {name}")
-    try:
-        config = _CONFIG.validate_json((folder / CONFIG).read_bytes())
-    except ValueError as error:
-        raise CorruptCheckpoint(folder / CONFIG, f"not a GPTConfig ({_short(error)})") from error
+    manifest = verified(folder, MODEL, CONFIG, TOKENIZER)
+    config = read_config(folder)
     try:
         tokenizer = load_tokenizer(folder / TOKENIZER)
     except ValueError as error:
         raise CorruptCheckpoint(folder / TOKENIZER, "not a tokenizer") from error
-    with torch.random.fork_rng(devices=[]):  # making a model draws weights, which are overwritten at once
+    with torch.device("meta"):
         model = GPT(config).eval()
-    try:
-        load_model(model, str(folder / MODEL))
-    except (RuntimeError, SafetensorError) as error:
-        raise CorruptCheckpoint(folder / MODEL, f"its weights don't fit {CONFIG} ({_short(error)})") from error
+    load_weights(model, folder)
     training = None
     if TRAINING in manifest.files:
         try:
@@ -158,6 +165,54 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> Checkpoint:
         except ValueError as error:
             raise CorruptCheckpoint(folder / TRAINING, f"not a training result ({_short(error)})") from error
     return Checkpoint(model, tokenizer, config, training, _digest(manifest))
+
+
+def verified(folder: Path, *needed: str) -> Manifest:
+    """The manifest of a checkpoint whose files are as it says. Raises CorruptCheckpoint, also where one is missing."""
+    manifest = _manifest(folder)
+    for name, entry in manifest.files.items():
+        _verify(folder / name, entry)
+    for name in needed:
+        if name not in manifest.files:
+            raise CorruptCheckpoint(folder / MANIFEST, f"it doesn't list {name}")
+    return manifest
+
+
+def write_config(folder: Path, config: GPTConfig) -> None:
+    """Write the shape."""
+    (folder / CONFIG).write_bytes(_CONFIG.dump_json(config, indent=2))
+
+
+def read_config(folder: Path) -> GPTConfig:
+    """The shape. Raises CorruptCheckpoint."""
+    try:
+        return _CONFIG.validate_json((folder / CONFIG).read_bytes())
+    except ValueError as error:
+        raise CorruptCheckpoint(folder / CONFIG, f"not a GPTConfig ({_short(error)})") from error
+
+
+def load_weights(model: GPT, folder: Path) -> None:
+    """Put the tensors of a checkpoint in the place of a model's, which has none yet (on the meta device).
+
+    The tensors look into the mapped file: there is no second copy. Raises CorruptCheckpoint where they don't fit.
+    """
+    try:
+        tensors = load_file(folder / MODEL)
+        tied = model.config.tie_head and isinstance(model.head, nn.Linear)
+        if tied:  # saved under one of its two names
+            for name, other in (TIED, TIED[::-1]):
+                if name not in tensors and other in tensors:
+                    tensors[name] = tensors[other]
+        _, unexpected = model.load_state_dict(tensors, strict=False, assign=True)
+        if tied:
+            model.head.weight = model.token_embedding.weight
+        lacking = [name for name, tensor in model.state_dict().items() if tensor.is_meta]
+        if lacking or unexpected:
+            raise RuntimeError(
+                f"missing: {', '.join(lacking[:3]) or 'none'}; unknown: {', '.join(unexpected[:3]) or 'none'}"
+            )
+    except (RuntimeError, SafetensorError) as error:
+        raise CorruptCheckpoint(folder / MODEL, f"its weights don't fit {CONFIG} ({_short(error)})") from error
 
 
 def checkpoint_digest(folder: str | os.PathLike[str]) -> str:

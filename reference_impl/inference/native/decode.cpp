@@ -1,4 +1,4 @@
-// One decode step of a GPT on a CPU, whole, in one call: one more token of each sequence in, logits out.
+// One decode step of a GPT on a CPU, whole, in one call: one more token of each sequence, or a few, in; logits out.
 //
 // Decoding reads every weight once for a few rows of activations. Done operation by operation, starting and ending some
 // four hundred operations takes longer than reading the weights. Here the threads start once a step and meet
@@ -29,13 +29,13 @@ struct Model {
 };
 
 struct Step {
-    int32_t threads, batch, cache_is_bf16;
+    int32_t threads, batch, time, cache_is_bf16;
     int64_t capacity, length;    // of the cache: room for, and held before this step
-    const int64_t *tokens;       // (batch)
-    const int64_t *positions;    // (batch)
+    const int64_t *tokens;       // (batch, time)
+    const int64_t *positions;    // (batch, time)
     const int64_t *first;        // (batch): where the row's real tokens begin in the cache (left padding before)
     void *keys, *values;         // (layers, batch, kv heads, capacity, head width)
-    float *logits;               // (batch, vocabulary)
+    float *logits;               // (batch, time, vocabulary)
 };
 
 namespace {
@@ -149,27 +149,28 @@ template <typename T>
 void work(const Model &m, const Step &s, Shared &shared, int thread, int team) {
     static thread_local Activations a;
     static thread_local std::vector<float> scores, turns, query;
-    const int hw = m.head_width, half = hw / 2, sharing = m.heads / m.kv_heads, batch = s.batch;
+    const int hw = m.head_width, half = hw / 2, sharing = m.heads / m.kv_heads;
+    const int rows = s.batch * s.time;  // row b * time + t is token t of sequence b
     const int qkv_width = m.width + 2 * m.kv_heads * hw;
     scores.resize(s.capacity);
-    turns.resize(size_t(batch) * hw);
+    turns.resize(size_t(rows) * hw);
     query.resize(hw);
     if (m.frequencies)
-        for (int b = 0; b < batch; b++)
+        for (int r = 0; r < rows; r++)
             for (int i = 0; i < half; i++) {
-                const float angle = float(s.positions[b]) * m.frequencies[i];
-                turns[b * hw + i] = std::cos(angle);
-                turns[b * hw + half + i] = std::sin(angle);
+                const float angle = float(s.positions[r]) * m.frequencies[i];
+                turns[r * hw + i] = std::cos(angle);
+                turns[r * hw + half + i] = std::sin(angle);
             }
 
     auto read = [&](const std::vector<float> &from, int width) {
-        a.resize(batch, width);
-        for (int b = 0; b < batch; b++)
-            std::copy(from.data() + size_t(b) * width, from.data() + size_t(b + 1) * width, a.row(b));
+        a.resize(rows, width);
+        for (int r = 0; r < rows; r++)
+            std::copy(from.data() + size_t(r) * width, from.data() + size_t(r + 1) * width, a.row(r));
     };
     auto read_normalised = [&](const float *weight, const float *bias) {
-        a.resize(batch, m.width);
-        for (int b = 0; b < batch; b++) normalise(m, shared.x.data() + size_t(b) * m.width, weight, bias, a.row(b));
+        a.resize(rows, m.width);
+        for (int r = 0; r < rows; r++) normalise(m, shared.x.data() + size_t(r) * m.width, weight, bias, a.row(r));
     };
     // This thread's share of a product; `rounded` says that the activations are integers already.
     auto product = [&](const Matrix &w, auto store, bool rounded = false) {
@@ -182,49 +183,53 @@ void work(const Model &m, const Step &s, Shared &shared, int thread, int team) {
     for (int layer = 0; layer < m.layers; layer++) {
         const Layer &l = m.layer[layer];
         const size_t plane = size_t(s.capacity) * hw;
-        T *keys = (T *)s.keys + size_t(layer) * batch * m.kv_heads * plane;
-        T *values = (T *)s.values + size_t(layer) * batch * m.kv_heads * plane;
+        T *keys = (T *)s.keys + size_t(layer) * s.batch * m.kv_heads * plane;
+        T *values = (T *)s.values + size_t(layer) * s.batch * m.kv_heads * plane;
 
         read_normalised(l.attention_norm, l.attention_norm_bias);
-        product(l.qkv, [&](int b, int o, float y) { shared.qkv[size_t(b) * qkv_width + o] = y; });
+        product(l.qkv, [&](int r, int o, float y) { shared.qkv[size_t(r) * qkv_width + o] = y; });
         shared.meeting(team);
 
-        const Share groups = share(int64_t(batch) * m.kv_heads, thread, team);
+        const Share groups = share(int64_t(rows) * m.kv_heads, thread, team);
         for (int item = groups.start; item < groups.stop; item++) {
+            const int r = item / m.kv_heads, b = r / s.time;
+            const size_t place = (size_t(b) * m.kv_heads + item % m.kv_heads) * plane + (s.length + r % s.time) * hw;
             float *key = shared.qkv.data() + (size_t(item) * (sharing + 2) + sharing) * hw, *value = key + hw;
-            if (m.frequencies) rotate(key, &turns[item / m.kv_heads * hw], &turns[item / m.kv_heads * hw + half], half);
+            if (m.frequencies) rotate(key, &turns[r * hw], &turns[r * hw + half], half);
             for (int i = 0; i < hw; i++) {
-                from_float(key[i], keys[item * plane + s.length * hw + i]);
-                from_float(value[i], values[item * plane + s.length * hw + i]);
+                from_float(key[i], keys[place + i]);
+                from_float(value[i], values[place + i]);
             }
         }
         shared.meeting(team);
 
-        const Share heads = share(int64_t(batch) * m.heads, thread, team);
+        const Share heads = share(int64_t(rows) * m.heads, thread, team);
         for (int item = heads.start; item < heads.stop; item++) {
-            const int b = item / m.heads, group = item / sharing;  // group counts through the batch
-            const float *source = shared.qkv.data() + (size_t(group) * (sharing + 2) + item % sharing) * hw;
+            const int r = item / m.heads, b = r / s.time, group = item % m.heads / sharing;
+            const float *source = shared.qkv.data() + size_t(r) * qkv_width +
+                                  size_t(group * (sharing + 2) + item % m.heads % sharing) * hw;
+            const size_t held = (size_t(b) * m.kv_heads + group) * plane;
             std::copy(source, source + hw, query.data());
-            if (m.frequencies) rotate(query.data(), &turns[b * hw], &turns[b * hw + half], half);
-            attend(query.data(), keys + group * plane, values + group * plane, s.first[b], s.length, hw, scores.data(),
+            if (m.frequencies) rotate(query.data(), &turns[r * hw], &turns[r * hw + half], half);
+            attend(query.data(), keys + held, values + held, s.first[b], s.length + r % s.time, hw, scores.data(),
                    shared.mixed.data() + size_t(item) * hw);
         }
         shared.meeting(team);
 
         read(shared.mixed, m.width);
-        auto add = [&](int b, int o, float y) { shared.x[size_t(b) * m.width + o] += y; };
+        auto add = [&](int r, int o, float y) { shared.x[size_t(r) * m.width + o] += y; };
         product(l.out, add);
         shared.meeting(team);
 
         read_normalised(l.ffn_norm, l.ffn_norm_bias);
         const Share mine =
-            product(l.up, [&](int b, int o, float y) { shared.up[size_t(b) * m.ffn_width + o] = y; });
+            product(l.up, [&](int r, int o, float y) { shared.up[size_t(r) * m.ffn_width + o] = y; });
         if (m.gated) {
             const bool rounded = wants_integers(l.up);
-            product(l.gate, [&](int b, int o, float y) { shared.gate[size_t(b) * m.ffn_width + o] = y; }, rounded);
+            product(l.gate, [&](int r, int o, float y) { shared.gate[size_t(r) * m.ffn_width + o] = y; }, rounded);
         }
-        for (int b = 0; b < batch; b++) {
-            const size_t place = size_t(b) * m.ffn_width + mine.start;
+        for (int r = 0; r < rows; r++) {
+            const size_t place = size_t(r) * m.ffn_width + mine.start;
             activate(m, shared.up.data() + place, shared.gate.data() + place, mine.stop - mine.start);
         }
         shared.meeting(team);
@@ -235,7 +240,7 @@ void work(const Model &m, const Step &s, Shared &shared, int thread, int team) {
     }
 
     read_normalised(m.final_norm, m.final_norm_bias);
-    product(m.head, [&](int b, int o, float y) { s.logits[size_t(b) * m.head.outputs + o] = y; });
+    product(m.head, [&](int r, int o, float y) { s.logits[size_t(r) * m.head.outputs + o] = y; });
 }
 
 }  // namespace
@@ -245,18 +250,18 @@ extern "C" {
 void decode_step(const Model *m, const Step *s) {
     static thread_local Shared shared;
     Shared &ours = shared;  // thread_local names mean another object in each thread of the team
-    const size_t batch = s->batch;
-    ours.x.resize(batch * m->width);
-    ours.qkv.resize(batch * (m->width + 2 * m->kv_heads * m->head_width));
-    ours.mixed.resize(batch * m->width);
-    ours.up.resize(batch * m->ffn_width);
-    ours.gate.resize(batch * m->ffn_width);
+    const size_t rows = size_t(s->batch) * s->time;
+    ours.x.resize(rows * m->width);
+    ours.qkv.resize(rows * (m->width + 2 * m->kv_heads * m->head_width));
+    ours.mixed.resize(rows * m->width);
+    ours.up.resize(rows * m->ffn_width);
+    ours.gate.resize(rows * m->ffn_width);
     std::vector<float> position(m->width);
-    for (size_t b = 0; b < batch; b++) {
-        float *x = ours.x.data() + b * m->width;
-        widen_row(m->embedding, s->tokens[b], x);
+    for (size_t r = 0; r < rows; r++) {
+        float *x = ours.x.data() + r * m->width;
+        widen_row(m->embedding, s->tokens[r], x);
         if (m->frequencies) continue;
-        widen_row(m->positions, s->positions[b], position.data());
+        widen_row(m->positions, s->positions[r], position.data());
         for (int i = 0; i < m->width; i++) x[i] += position[i];
     }
 #pragma omp parallel num_threads(s->threads)

@@ -1,9 +1,10 @@
 """Runs the compiled decode step on a GPT whose weights are fp32, bf16, int8 or int4, on the CPU.
 
     decoder = NativeDecoder.of(model)        # None where it can't be had
-    logits = decoder.step(tokens, cache)     # (batch, 1) -> (batch, vocabulary)
+    logits = decoder.step(tokens, cache)     # (batch, time) -> (batch, time, vocabulary)
 
-`GPT.forward` with a cache of one more token is what it computes, and what it is tested against.
+It computes what `GPT.forward` with a cache does, and is tested against it. One token of each sequence is decoding; a few
+are a short prompt, or what a draft of speculative decoding is checked with.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from reference_impl.inference.quantized_modules import QuantizedEmbedding, Quant
 from reference_impl.inference.weight_format import NativeFormat
 from reference_impl.model.gpt import GPT, Block, GatedFeedForward
 
-BATCH = 16
-"""Up to so many sequences a step is one call of the kernel; the dense products of `GPT.forward` win beyond it."""
+ROWS = 16
+"""Up to so many tokens, over all sequences, are one call of the kernel; beyond, dense products win."""
 
 NORMS = {"none": 0, "layer": 1, "rms": 2}
 
@@ -49,7 +50,7 @@ class _Model(ctypes.Structure):
 
 class _Step(ctypes.Structure):
     _fields_ = (
-        *((name, ctypes.c_int32) for name in ("threads", "batch", "cache_is_bf16")),
+        *((name, ctypes.c_int32) for name in ("threads", "batch", "time", "cache_is_bf16")),
         *((name, ctypes.c_int64) for name in ("capacity", "length")),
         *((name, ctypes.c_void_p) for name in ("tokens", "positions", "first", "keys", "values", "logits")),
     )
@@ -128,27 +129,27 @@ class NativeDecoder:
     def step(
         self, tokens: Tensor, cache: KVCache, positions: Tensor | None = None, attention_mask: Tensor | None = None
     ) -> Tensor:
-        """Read one more token of each sequence. The cache is extended in place.
+        """Read a few more tokens of each sequence. The cache is extended in place.
 
-        tokens: (batch, 1) int64. positions: (batch or 1, 1). attention_mask: (batch, cached + 1), padded on the left.
-        Returns logits: (batch, vocabulary) fp32.
+        tokens: (batch, time) int64, real ones. positions: (batch or 1, time). attention_mask: (batch, cached + time),
+        padded on the left. Returns logits: (batch, time, vocabulary) fp32.
         """
-        batch = tokens.size(0)
+        batch, time = tokens.shape
         tokens = tokens.contiguous()
         first = torch.zeros(batch, dtype=torch.int64)
         if attention_mask is not None:
             first = attention_mask.size(1) - attention_mask.long().sum(1)
         if positions is None:
-            positions = (cache.length - first).clamp(min=0)
-        positions = positions.flatten().expand(batch).contiguous()
-        logits = torch.empty(batch, self.config.vocabulary)
+            positions = cache.length - first[:, None] + torch.arange(time)
+        positions = positions.expand(batch, time).contiguous()
+        logits = torch.empty(batch, time, self.config.vocabulary)
         step = _Step(
-            *(torch.get_num_threads(), batch, cache.keys.dtype == torch.bfloat16),
+            *(torch.get_num_threads(), batch, time, cache.keys.dtype == torch.bfloat16),
             *(cache.capacity, cache.length),
             *(t.data_ptr() for t in (tokens, positions, first, cache.keys, cache.values, logits)),
         )
         self._library.decode_step(ctypes.byref(self._model), ctypes.byref(step))
-        cache.advance(1)
+        cache.advance(time)
         return logits
 
 

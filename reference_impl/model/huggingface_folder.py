@@ -1,0 +1,74 @@
+"""A folder in `transformers`' layout (config.json and safetensors), read as ours: GPT-2 and Llama.
+
+Tensors are read one by one, each from a mapping of its own that is gone when the tensor is: what has been read and
+stored in fewer bits no longer counts as this process' memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from reference_impl.model.config import GPTConfig
+from reference_impl.model.huggingface import config_from_huggingface, tensors_from_huggingface
+from reference_impl.model.huggingface_llama import config_from_llama, tensors_from_llama
+
+WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+
+
+@dataclass(frozen=True)
+class HuggingFaceFolder:
+    """A model to be read."""
+
+    path: Path
+    config: GPTConfig
+    read_all: Callable[[Callable[[str], Tensor], GPTConfig], Iterator[tuple[str, Tensor]]]
+
+    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """Our names and tensors, a block after the other. Raises ValueError where one is missing or damaged."""
+        return self.read_all(_reader(self.path), self.config)
+
+
+def open_folder(path: Path) -> HuggingFaceFolder:
+    """Read the shape. Raises ValueError where it is not a GPT-2 or a Llama that our model computes."""
+    from transformers import GPT2Config, LlamaConfig
+
+    try:
+        told = json.loads((path / "config.json").read_bytes())
+        kind = told["model_type"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path / 'config.json'}: no config of transformers; give a folder with one.") from error
+    if kind == "gpt2":
+        return HuggingFaceFolder(path, config_from_huggingface(GPT2Config(**told)), tensors_from_huggingface)
+    if kind == "llama":
+        return HuggingFaceFolder(path, config_from_llama(LlamaConfig(**told)), tensors_from_llama)
+    raise ValueError(f"{path}: the reference GPT reads gpt2 and llama, not {kind!r}; open it with transformers.")
+
+
+def _reader(path: Path) -> Callable[[str], Tensor]:
+    files: dict[str, Path] = {}
+    if (path / INDEX).is_file():
+        files = {name: path / file for name, file in json.loads((path / INDEX).read_bytes())["weight_map"].items()}
+    else:
+        try:
+            with safe_open(path / WEIGHTS, "pt") as opened:
+                files = dict.fromkeys(opened.keys(), path / WEIGHTS)
+        except (OSError, SafetensorError) as error:
+            raise ValueError(f"{path / WEIGHTS}: can't be read ({error}); copy the model again.") from error
+
+    def read(name: str) -> Tensor:
+        known = name if name in files else name.removeprefix("transformer.")  # OpenAI's GPT-2 files lack it
+        if known not in files:
+            raise ValueError(f"{path}: the weight {name} is missing; copy the whole model.")
+        try:
+            with safe_open(files[known], "pt") as opened:
+                return opened.get_tensor(known)  # type: ignore[no-any-return]
+        except (OSError, SafetensorError) as error:
+            raise ValueError(f"{files[known]}: can't be read ({error}); copy the model again.") from error
+
+    return read
