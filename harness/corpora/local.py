@@ -16,6 +16,8 @@ from harness.file_digest import file_sha256
 from harness.spelling import nearest
 
 DATA_VARIABLE = "HARNESS_DATA"
+SHOWN = 40
+"""Names of data sets that an error lists."""
 
 
 @dataclass(frozen=True)
@@ -88,12 +90,16 @@ def data_path(name: str, spec: str) -> Path:
     """The path of `data:NAME`. Raises UserError where HARNESS_DATA isn't set or has no such thing."""
     folder = data_folder()
     if folder is None:
-        raise UserError(f"set {DATA_VARIABLE} to the folder of your data sets to use '{spec}'", place=f"text {spec}")
+        raise UserError(
+            f"set the environment variable {DATA_VARIABLE} to the folder of your data sets, in which '{name}' lies",
+            place=f"text {spec}",
+        )
     path = folder / name
     if not path.exists():
         known = data_names()
+        shown = known if len(known) <= SHOWN else [*known[:SHOWN], "…"]
         raise UserError(
-            f"there is no '{name}' in {folder}{nearest(name, known)} (there are: {', '.join(known) or 'no folders'})",
+            f"there is no '{name}' in {folder}{nearest(name, known)} (there are: {', '.join(shown) or 'no folders'})",
             place=f"text {spec}",
         )
     return path

@@ -47,7 +47,8 @@ BEST_VALIDATION_LOSS = Metric(
     name="best_validation_loss",
     unit="nats/token",
     direction=Direction.LOWER,
-    definition="Lowest of the validation losses that the trainer reported; its interval is as wide as the last one's.",
+    definition="Lowest of the validation losses that the trainer reported. Exact: the loss of this training on this "
+    "text, as published losses are; what other text or another seed would give is in `validation_loss` and `seed`.",
 )
 TOKENS_TO_TARGET = Metric(
     name="tokens_to_target",
@@ -115,15 +116,9 @@ def summarise(samples: pd.DataFrame, settings: TrainingMeasureSettings, facts: F
     parts = samples[samples["kind"] == "validation"]
     value, low, high, n = ratio_of_sums(parts["nll"], parts["tokens"])
     how = "t over contiguous parts of the validation text (ratio estimator)" if low is not None else "none: one part"
-    best = float(parts["best"].iloc[0])
-    ends = [None if end is None else end / value * best for end in (low, high)]
-
-    def loss(metric: Metric, value: float, low: float | None, high: float | None) -> Measurement:
-        return Measurement(metric=metric, value=value, low=low, high=high, interval=how, n=n, n_unit="parts")
-
     found = [
-        loss(VALIDATION_LOSS, value, low, high),
-        loss(BEST_VALIDATION_LOSS, best, *ends),
+        Measurement(metric=VALIDATION_LOSS, value=value, low=low, high=high, interval=how, n=n, n_unit="parts"),
+        Measurement(metric=BEST_VALIDATION_LOSS, value=float(parts["best"].iloc[0]), n_unit="training"),
         Measurement(metric=SKIPPED_STEPS, value=float(parts["skipped_steps"].iloc[0])),
     ]
     if settings.target_loss is not None:
