@@ -8,9 +8,10 @@ README's CPU run (4 layers, 128 wide, block 64, batch 12); `maxi`, its 6 layers 
 12, without dropout and with its config's 0.2.
 
 Both sides see the same tokens at the same step and the same learning rates. They take turns in blocks of steps, in a
-random order, in this process; the figure is the median over blocks of the ratio of the two sides' times. Beside it
-stand the loss that both reached after the same steps, and the time that the matrix products of one step take on their
-own, which nobody's step can be shorter than with these kernels. Writes one JSON file.
+random order, in this process; the figure is the median over blocks of the ratio of the two sides' times. The same of
+CPU time is what to read with one thread on a machine that others use too (with several it counts waiting threads).
+Beside them stand the loss that both reached after the same steps, and the time that the matrix products of one step
+take on their own, which nobody's step can be shorter than with these kernels. Writes one JSON file.
 """
 
 from __future__ import annotations
@@ -136,16 +137,17 @@ def bare_matrix_products(config: GPTConfig) -> Callable[[], None]:
     return products
 
 
-def compare(nanogpt: ModuleType, shape: Shape, tokens: Tokens) -> dict[str, Any]:
+def compare(nanogpt: ModuleType, shape: Shape, tokens: Tokens, blocks: int) -> dict[str, Any]:
     """Both sides in turn; seconds per step, the ratios by block, the losses, the floor."""
     sides: dict[str, Step] = {"ours": our_side(shape.config), "nanogpt": their_side(nanogpt, shape.config)}
     products = bare_matrix_products(shape.config)
     seconds: dict[str, list[float]] = {"ours": [], "nanogpt": [], "floor": []}
+    cpu_seconds: dict[str, list[float]] = {"ours": [], "nanogpt": [], "floor": []}
     losses: dict[str, list[float]] = {"ours": [], "nanogpt": []}
     order = random.Random(0)
-    steps = (shape.blocks + 1) * shape.steps
+    steps = (blocks + 1) * shape.steps
     before = conditions()
-    for block in range(shape.blocks + 1):
+    for block in range(blocks + 1):
         batches = [
             (
                 training_batch(tokens, step, batch=BATCH, sequence=shape.config.context, seed=0),
@@ -154,7 +156,7 @@ def compare(nanogpt: ModuleType, shape: Shape, tokens: Tokens) -> dict[str, Any]
             for step in range(block * shape.steps, (block + 1) * shape.steps)
         ]
         for side in order.sample(list(seconds), 3):
-            began = time.perf_counter()
+            began, cpu_began = time.perf_counter(), time.process_time()
             for batch, rate in batches:
                 if side == "floor":
                     products()
@@ -162,22 +164,35 @@ def compare(nanogpt: ModuleType, shape: Shape, tokens: Tokens) -> dict[str, Any]
                     losses[side].append(sides[side](batch, rate))
             if block:  # the first one warms up
                 seconds[side].append((time.perf_counter() - began) / shape.steps)
-    ratios = [theirs / ours for theirs, ours in zip(seconds["nanogpt"], seconds["ours"], strict=True)]
-    quartiles = statistics.quantiles(ratios, n=4)
+                cpu_seconds[side].append((time.process_time() - cpu_began) / shape.steps)
     last = max(1, steps // 10)
     median = {side: statistics.median(values) for side, values in seconds.items()}
     return {
-        "speed_ratio": statistics.median(ratios),
-        "speed_ratio_quartiles": [quartiles[0], quartiles[2]],
-        "largest_possible_ratio": median["nanogpt"] / median["floor"],
+        "speed_ratio": ratio(seconds),
+        "speed_ratio_quartiles": quartiles(seconds),
+        "cpu_time_ratio": ratio(cpu_seconds),
+        "cpu_time_ratio_quartiles": quartiles(cpu_seconds),
+        "largest_possible_ratio": ratio(seconds, "floor"),
+        "largest_possible_cpu_time_ratio": ratio(cpu_seconds, "floor"),
         **{f"{side}_ms_per_step": 1e3 * value for side, value in median.items()},
         **{f"{side}_tokens_per_second": BATCH * shape.config.context / median[side] for side in ("ours", "nanogpt")},
         **{f"{side}_loss": statistics.fmean(values[-last:]) for side, values in losses.items()},
         "steps": steps,
-        "blocks": shape.blocks,
+        "blocks": blocks,
         "others_share": others_share(before, after := conditions(), fingerprint().cores_allowed),
         "load_average": after.get("load_average"),
     }
+
+
+def ratio(seconds: dict[str, list[float]], side: str = "ours") -> float:
+    """Median over blocks of nanoGPT's time over this side's."""
+    return statistics.median(a / b for a, b in zip(seconds["nanogpt"], seconds[side], strict=True))
+
+
+def quartiles(seconds: dict[str, list[float]]) -> list[float]:
+    """First and third quartile over blocks of nanoGPT's time over ours."""
+    cut = statistics.quantiles([a / b for a, b in zip(seconds["nanogpt"], seconds["ours"], strict=True)], n=4)
+    return [cut[0], cut[2]]
 
 
 def nanogpt_model(checkout: Path) -> ModuleType:
@@ -198,6 +213,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="tinyshakespeare's input.txt")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--shapes", nargs="+", choices=list(SHAPES), default=list(SHAPES))
+    parser.add_argument("--blocks", type=int, default=None, help="blocks per shape; by default 20 and 8")
     parser.add_argument("--out", type=Path, default=Path("results/peers/nanogpt.json"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -209,7 +225,7 @@ def main() -> None:
     for name in options.shapes:
         shape = SHAPES[name]
         shape = replace(shape, config=replace(shape.config, vocabulary=tokenizer.size))
-        found["shapes"][name] = result = compare(nanogpt, shape, tokens)
+        found["shapes"][name] = result = compare(nanogpt, shape, tokens, options.blocks or shape.blocks)
         for key, value in result.items():
             print(f"{name:14} {key:28} {value if isinstance(value, list | None) else f'{value:.6g}'}", flush=True)
         found["fingerprint"] = json.loads(fingerprint().model_dump_json()) | {"class": fingerprint().class_id}
