@@ -22,7 +22,7 @@ def test_importing_it_is_light() -> None:
 def test_metrics_are_found_by_name_and_by_id() -> None:
     assert metric("tpot").unit == "ms"
     assert metric("tpot@1") is metric("tpot")
-    with pytest.raises(UserError, match="no metric is called 'speed'; there are bits_per_byte"):
+    with pytest.raises(UserError, match="no metric is called 'speed'; there are best_validation_loss, bits_per_byte"):
         metric("speed")
 
 
