@@ -18,6 +18,7 @@ MEASURING = (
     "reference_impl/training/checkpoint.py",
 )
 """What determines a measured number with its interval, given a model."""
+SOURCE = (".py", ".cpp", ".hpp")
 TRAINING = (
     "harness/models/training.py",
     "harness/models/training_evidence.py",
@@ -37,7 +38,8 @@ def code_digest(packages: tuple[str, ...]) -> str:
     for package in packages:
         top, _, rest = package.partition("/")
         named = roots[top] / rest
-        for path in [named] if named.is_file() else sorted(named.rglob("*.py")):
+        inside = (path for path in named.rglob("*") if path.suffix in SOURCE)
+        for path in [named] if named.is_file() else sorted(inside):
             digest.update(path.relative_to(roots[top]).as_posix().encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]

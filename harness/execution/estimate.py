@@ -22,7 +22,7 @@ ASSUMED = Peaks(flops={"fp32": 50e9, "bf16": 50e9}, bandwidth=10e9)
 """What a small machine does, where nothing has been measured yet."""
 EFFICIENCY = 0.4
 """Share of the peaks that real cells reach."""
-START = {"reference": 3.0, "transformers": 7.0}
+START = {"reference": 3.0, "converted": 6.0, "transformers": 7.0}
 """Seconds from starting a process to its first operation."""
 LIBRARIES = 350e6
 """Bytes that torch takes before it does anything."""

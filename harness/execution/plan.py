@@ -92,7 +92,7 @@ def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint
         "code": code_digest(MEASURING),
         "torch": machine.packages.get("torch"),
         "tokenizers": machine.packages.get("tokenizers"),
-        "transformers": machine.packages.get("transformers") if source.kind == "transformers" else None,
+        "transformers": machine.packages.get("transformers") if source.kind != "reference" else None,
     }
     if measure.isolated:
         determined_by |= {"machine": machine.class_id, "threads": threads}

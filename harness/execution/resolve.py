@@ -18,7 +18,7 @@ from harness.cache import cache_folder
 from harness.corpora.training import training_digest
 from harness.errors import UserError
 from harness.execution.code_digest import TRAINING, code_digest
-from harness.models.contract import ModelSource
+from harness.models.contract import Kind, ModelSource
 from harness.models.digest import folder_digest, is_whole
 from harness.models.size import check_preset
 from harness.models.training import Training
@@ -55,13 +55,17 @@ def resolve(name: str, entry: ModelEntry, seed: int | None, trust_remote_code: b
     assert entry.reference is not None
     if entry.train is not None:
         return _trained(name, entry, seed)
+    if entry.reference.startswith("asset:"):
+        asset = assets.model_asset(entry.reference.removeprefix("asset:"), place=f"models.{name}.reference")
+        return Resolved(ModelSource(name, "converted", str(assets.folder(asset)), assets.digest(asset)), asset=asset)
     folder = Path(entry.reference).expanduser()
     if not folder.is_dir():
         raise UserError(
             f"no checkpoint folder '{entry.reference}'; to train a preset of that name, give it `train: ...`",
             place=f"models.{name}.reference",
         )
-    return Resolved(ModelSource(name, "reference", str(folder), folder_digest(folder)))
+    kind: Kind = "reference" if (folder / "checkpoint.json").is_file() else "converted"
+    return Resolved(ModelSource(name, kind, str(folder), folder_digest(folder)))
 
 
 def _transformers(name: str, entry: ModelEntry, trust_remote_code: bool) -> Resolved:

@@ -22,8 +22,8 @@ calibration text. nf4, fp4: 4-bit floats in blocks of 64 (bitsandbytes)."""
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
-Kind = Literal["reference", "transformers"]
-"""Which adapter opens a model."""
+Kind = Literal["reference", "converted", "transformers"]
+"""Which adapter opens a model. converted: a `transformers` folder, by the reference GPT."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,11 @@ import tempfile
 
 from harness.models.contract import Kind, LanguageModel, ModelSource
 
-KINDS: dict[Kind, str] = {"reference": "harness.models.reference", "transformers": "harness.models.transformers"}
+KINDS: dict[Kind, str] = {
+    "reference": "harness.models.reference",
+    "converted": "harness.models.converted",
+    "transformers": "harness.models.transformers",
+}
 """The module of each kind's adapter. It imports all that opening such a model needs, and runs nothing."""
 
 

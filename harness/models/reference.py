@@ -1,39 +1,39 @@
-"""Adapter: a checkpoint of the reference GPT as a `LanguageModel`.
+"""Adapter: a checkpoint of the reference GPT as a `LanguageModel`, run by its `Engine`.
 
 Imports all it needs at the top, and runs no operation then: workers are forked from a process that has imported it.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
 from harness.errors import UserError
-from harness.models.contract import ModelIdentity, ModelSource
-from harness.models.counting import count_parameters, read_bytes, stored_bytes
+from harness.models.contract import ModelIdentity, ModelSource, Precision, Tokenizer
+from harness.models.counting import read_bytes, stored_bytes
 from harness.models.quantised import SCHEMES, quantise
+from reference_impl.inference.engine import Engine
 from reference_impl.inference.kv_cache import KVCache
+from reference_impl.inference.quantization import Scheme, quantize_
+from reference_impl.inference.quantized_checkpoint import is_quantized, load_quantized
 from reference_impl.model.config import GPTConfig
-from reference_impl.model.counting import kv_bytes_per_token
+from reference_impl.model.counting import count_parameters, kv_bytes_per_token
 from reference_impl.model.gpt import GPT
-from reference_impl.text.any_tokenizer import Tokenizer
+from reference_impl.text.any_tokenizer import load_tokenizer
 from reference_impl.text.tokenizer import SMALLEST_VOCABULARY, ByteBPE
-from reference_impl.training.checkpoint import load_checkpoint, save_checkpoint
+from reference_impl.training.checkpoint import TOKENIZER, load_checkpoint, save_checkpoint
 
-DTYPES: dict[str, torch.dtype] = {
-    "fp32": torch.float32,
-    "bf16": torch.bfloat16,
-    "fp16": torch.float16,
-    **dict.fromkeys(SCHEMES, torch.bfloat16),
-}
-"""The type of activations and of the weights that are not quantised."""
+DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+"""The precisions that are plain casts. On a CPU bf16 is a format of the weights (`stored_as`)."""
 
 
 class ReferenceModel:
     """A reference GPT with its tokenizer."""
 
-    def __init__(self, model: GPT, tokenizer: Tokenizer, identity: ModelIdentity) -> None:
-        self._model = model
+    def __init__(self, engine: Engine, tokenizer: Tokenizer, identity: ModelIdentity) -> None:
+        self._engine = engine
         self._tokenizer = tokenizer
         self._identity = identity
 
@@ -50,14 +50,12 @@ class ReferenceModel:
     @property
     def gpt(self) -> GPT:
         """The module itself, for measures that look inside."""
-        return self._model
+        return self._engine.model
 
     def new_cache(self, batch: int, length: int) -> KVCache:
         """An empty cache, allocated whole. ValueError if it is longer than the context."""
-        dtype = DTYPES[self._identity.precision]
-        return KVCache(self._model.config, batch, length, dtype=dtype, device=self._identity.device)
+        return self._engine.new_cache(batch, length)
 
-    @torch.inference_mode()
     def forward(
         self,
         tokens: Tensor,
@@ -67,17 +65,35 @@ class ReferenceModel:
         logits_at: Tensor | None = None,
     ) -> Tensor:
         """Logits of the next token: see `LanguageModel.forward`."""
-        logits: Tensor = self._model(tokens, cache, positions, attention_mask, logits_at)
-        return logits
+        return self._engine(tokens, cache, positions, attention_mask, logits_at)
 
 
 def open_source(source: ModelSource) -> ReferenceModel:
-    """Load a checkpoint folder. Raises UserError where it is missing or damaged."""
+    """Load a checkpoint folder. Raises UserError where it is missing or damaged, or of another precision."""
     try:
+        if is_quantized(source.path):
+            loaded = load_quantized(source.path)
+            if source.precision != loaded.scheme:
+                raise UserError(
+                    f"this checkpoint is {loaded.scheme} and can't be opened as {source.precision}: ask for "
+                    f"`precision: {loaded.scheme}`, or give the checkpoint that it was made from",
+                    place=source.path,
+                )
+            return running(loaded.model, quantized_tokenizer(source), source)
         checkpoint = load_checkpoint(source.path)
+        model, tokenizer = checkpoint.model, checkpoint.tokenizer
     except (ValueError, OSError) as error:
         raise UserError(str(error)) from error
-    return as_language_model(checkpoint.model, checkpoint.tokenizer, source)
+    return as_language_model(model, tokenizer, source)
+
+
+def quantized_tokenizer(source: ModelSource) -> Tokenizer:
+    """The tokenizer beside quantised weights: ours, or that of the `transformers` folder that they came from."""
+    if (Path(source.path) / "tokenizer_config.json").is_file():
+        from harness.models.transformers import open_tokenizer
+
+        return open_tokenizer(source)
+    return load_tokenizer(Path(source.path) / TOKENIZER)
 
 
 def save_throwaway(folder: str) -> None:
@@ -88,18 +104,38 @@ def save_throwaway(folder: str) -> None:
     save_checkpoint(folder, model, ByteBPE.train(["throwaway"], SMALLEST_VOCABULARY))
 
 
-def as_language_model(model: GPT, tokenizer: Tokenizer, source: ModelSource) -> ReferenceModel:
-    """A GPT that is in memory already; it is cast and quantised in place as `source` says."""
-    config = model.config
-    counts = count_parameters(model, model.head)
-    dtype = DTYPES[source.precision]
-    if source.precision in SCHEMES:
-        quantise(
-            model, source.precision, tokenizer, config.context
-        )  # from fp32: a rounding to bf16 first would be a second one
+def stored_as(precision: Precision, device: str) -> Scheme | torch.dtype:
+    """How the weights are kept: a quantisation scheme, or the type that everything is cast to.
+
+    bf16 on a CPU is a scheme, because few CPUs compute in it; a GPU takes the plain cast.
+    """
+    if precision == "bf16" and device == "cpu":
+        return "bf16"
+    return DTYPES[precision] if precision in DTYPES else SCHEMES[precision]
+
+
+def store(model: GPT, source: ModelSource, tokenizer: Tokenizer) -> GPT:
+    """The model cast or quantised in place, from fp32: a rounding to bf16 before would be a second one."""
+    stored = stored_as(source.precision, source.device)
+    if isinstance(stored, torch.dtype):
+        return model.to(stored)
+    if stored == "bf16":
+        quantize_(model, stored)
     else:
-        model.to(dtype)
-    model.to(source.device).eval()
+        quantise(model, source.precision, tokenizer, model.config.context)
+    return model
+
+
+def as_language_model(model: GPT, tokenizer: Tokenizer, source: ModelSource) -> ReferenceModel:
+    """A GPT that is in memory already, in fp32; it is cast or quantised in place as `source` says."""
+    return running(store(model, source, tokenizer), tokenizer, source)
+
+
+def running(model: GPT, tokenizer: Tokenizer, source: ModelSource) -> ReferenceModel:
+    """A GPT that is stored as `source` says, ready to run."""
+    engine = Engine(model.to(source.device).eval())
+    config = model.config
+    counts = count_parameters(config)
     identity = ModelIdentity(
         name=source.name,
         kind=source.kind,
@@ -117,6 +153,6 @@ def as_language_model(model: GPT, tokenizer: Tokenizer, source: ModelSource) -> 
         context=config.context,
         layers=config.layers,
         width=config.width,
-        kv_bytes_per_token=kv_bytes_per_token(config, dtype.itemsize),
+        kv_bytes_per_token=kv_bytes_per_token(config, engine.cache_dtype.itemsize),
     )
-    return ReferenceModel(model, tokenizer, identity)
+    return ReferenceModel(engine, tokenizer, identity)

@@ -96,7 +96,7 @@ class TransformersModel:
 def open_source(source: ModelSource) -> TransformersModel:
     """Load the model and its tokenizer. Raises UserError where that fails, with the mend."""
     model = _load_model(source)
-    tokenizer = TransformersTokenizer(_load_tokenizer(source))
+    tokenizer = open_tokenizer(source)
     head = model.get_output_embeddings()
     counts = count_parameters(model, head, _active_experts(model.config))
     if source.precision in SCHEMES:
@@ -173,10 +173,13 @@ def _load_model(source: ModelSource) -> Any:
     return model
 
 
-def _load_tokenizer(source: ModelSource) -> Any:
+def open_tokenizer(source: ModelSource) -> TransformersTokenizer:
+    """The tokenizer of a folder or of a hub id. Raises UserError where it can't be loaded."""
     try:
-        return AutoTokenizer.from_pretrained(
-            source.path, revision=source.revision or "main", trust_remote_code=source.trust_remote_code
+        return TransformersTokenizer(
+            AutoTokenizer.from_pretrained(
+                source.path, revision=source.revision or "main", trust_remote_code=source.trust_remote_code
+            )
         )
     except Exception as error:  # the library raises whatever its parsers raise
         raise UserError(

@@ -194,7 +194,8 @@ class ModelEntry(Strict):
     """One model: `reference` (a preset to train, or a checkpoint folder) or `transformers`."""
 
     reference: str | None = None
-    """A preset of reference_impl (`harness list models`) together with `train`, or a checkpoint folder."""
+    """A preset of reference_impl (`harness list models`) together with `train`, or a folder (a checkpoint, also a
+    quantised one, or a GPT-2 or Llama of transformers, run by the reference's own engine), or `asset:NAME`."""
     transformers: str | None = None
     """What transformers loads: `asset:NAME`, a folder, or a hub id."""
     revision: str | None = None

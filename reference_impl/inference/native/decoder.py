@@ -3,8 +3,8 @@
     decoder = NativeDecoder.of(model)        # None where it can't be had
     logits = decoder.step(tokens, cache)     # (batch, time) -> (batch, time, vocabulary)
 
-It computes what `GPT.forward` with a cache does, and is tested against it. One token of each sequence is decoding; a few
-are a short prompt, or what a draft of speculative decoding is checked with.
+It computes what `GPT.forward` with a cache does, and is tested against it. One token of each sequence is decoding; a
+few are a short prompt, or what a draft of speculative decoding is checked with.
 """
 
 from __future__ import annotations
