@@ -142,6 +142,8 @@ class Train(Strict):
     """Decay of matrices and embeddings; left out, 0.1."""
     gradient_clip: float | None = Field(default=None, gt=0)
     """Largest norm of the gradient; left out, 1."""
+    blow_up: float | None = Field(default=None, gt=1)
+    """A loss so many times that of guessing ends the training as diverged; left out, 3. More lets an ablation go on."""
     dropout: float | None = Field(default=None, ge=0, lt=1)
     """Probability of dropping an activation while training; left out, 0."""
     validations: int | None = Field(default=None, gt=0)
@@ -158,7 +160,7 @@ class Train(Strict):
 
 RECIPE = (
     *("tokens", "steps", "batch", "sequence", "learning_rate", "schedule", "warmup", "final", "decay"),
-    *("optimizer", "betas", "weight_decay", "gradient_clip", "validations"),
+    *("optimizer", "betas", "weight_decay", "gradient_clip", "blow_up", "validations"),
 )
 """Keys of `Train` that are settings of the trainer."""
 

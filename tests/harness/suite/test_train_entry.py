@@ -1,0 +1,146 @@
+"""What a suite may say of a training: defaults stay, everything enters the digest, nonsense is told with its place."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.errors import UserError
+from harness.execution.resolve import Resolved, resolve
+from harness.models.training import Training
+from harness.suite.load import parse_suite
+from harness.suite.schema import RECIPE, ModelEntry, Shape, Train
+from reference_impl.model.config import GPTConfig
+from reference_impl.training.settings import TrainingSettings
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, test_cache: Path) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(test_cache))
+
+
+def resolved(train: dict[str, Any], **entry: Any) -> Resolved:
+    given = {"reference": "nano", "train": {"tokens": 1000} | train} | entry
+    return resolve("m", ModelEntry.model_validate(given), None, trust_remote_code=False)
+
+
+def training(train: dict[str, Any], **entry: Any) -> Training:
+    found = resolved(train, **entry).training
+    assert found is not None
+    return found
+
+
+def test_what_is_left_out_is_the_trainers_default() -> None:
+    plain = training({})
+    assert plain.settings() == TrainingSettings(tokens=1000, validations=2)
+    assert plain.config() == GPTConfig(vocabulary=1024, context=256, layers=2, heads=2, width=48)
+
+
+def test_every_key_reaches_the_trainer() -> None:
+    given = {
+        **{"batch": 3, "sequence": 16, "learning_rate": 0.5, "schedule": "wsd", "warmup": 0.0, "final": 0.2},
+        **{"decay": 0.4, "optimizer": "sgd", "betas": [0.0, 0.5], "weight_decay": 0.0, "gradient_clip": 2.0},
+        **{"validations": 5, "blow_up": 9.0},
+    }
+    assert set(given) | {"tokens", "steps"} == set(RECIPE)
+    settings = training(given).settings()
+    for name, value in given.items():
+        assert getattr(settings, name) == (tuple(value) if isinstance(value, list) else value)
+
+
+def test_every_key_of_the_shape_reaches_the_model() -> None:
+    given = {
+        **{"layers": 3, "heads": 4, "width": 16, "ffn_width": 24, "kv_heads": 2, "positions": "rotary"},
+        **{"norm": "none", "ffn": "swiglu", "bias": False, "residual_scaling": False, "tie_head": False},
+    }
+    assert set(given) == set(Shape.model_fields)
+    config = training({"dropout": 0.25}, shape=given).config()
+    assert {name: getattr(config, name) for name in given} == given
+    assert config.dropout == 0.25
+
+
+def test_a_width_of_its_own_has_the_usual_feed_forward_and_heads() -> None:
+    config = training({}, shape={"width": 24, "heads": 3}).config()
+    assert (config.ffn_width, config.kv_heads) == (96, 3)
+
+
+def test_steps_stand_for_tokens() -> None:
+    entry = {"reference": "nano", "train": {"steps": 7, "batch": 3, "sequence": 16}}
+    found = resolve("m", ModelEntry.model_validate(entry), None, False).training
+    assert found is not None
+    assert found.settings().tokens == 7 * 3 * 16
+    del entry["train"]["sequence"]  # type: ignore[attr-defined]
+    found = resolve("m", ModelEntry.model_validate(entry), None, False).training
+    assert found is not None
+    assert found.settings().tokens == 7 * 3 * 256
+
+
+OTHERS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    *[
+        ({name: value}, {})
+        for name, value in {
+            **{"batch": 3, "sequence": 16, "learning_rate": 0.5, "schedule": "wsd", "warmup": 0.0, "final": 0.2},
+            **{"decay": 0.4, "optimizer": "sgd", "betas": [0.0, 0.95], "weight_decay": 0.0, "gradient_clip": 2.0},
+            **{"validations": 5, "dropout": 0.1, "tokenizer": "characters", "held_out": 0.1, "context": 64, "seed": 1},
+        }.items()
+    ],
+    *[
+        ({}, {"shape": {name: value}})
+        for name, value in {
+            **{"layers": 3, "heads": 4, "width": 96, "ffn_width": 24, "kv_heads": 1, "positions": "rotary"},
+            **{"norm": "none", "ffn": "swiglu", "bias": False, "residual_scaling": False, "tie_head": False},
+        }.items()
+    ],
+]
+
+
+def test_everything_enters_the_digest() -> None:
+    digests = [resolved(train, **entry).source.digest for train, entry in [({}, {}), *OTHERS]]
+    assert len(digests) == len(set(digests))
+    assert resolved({}).source.digest == digests[0]
+
+
+@pytest.mark.parametrize(
+    "train, entry, message",
+    [
+        ({}, {"shape": {"width": 47}}, "models.m.train: width 47 can't be shared by 2 heads"),
+        ({"sequence": 300}, {}, "models.m.train: sequences of 300 tokens don't fit the context of 256"),
+        ({"betas": [1.0, 0.9]}, {}, "models.m.train: betas must be at least 0 and below 1"),
+    ],
+)
+def test_what_can_t_be_trained_is_told_before_anything_runs(
+    train: dict[str, Any], entry: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        resolved(train, **entry)
+
+
+@pytest.mark.parametrize(
+    "model, message",
+    [
+        ("{reference: nano, train: {corpus: x}}", "a training needs `tokens` or `steps`"),
+        ("{reference: nano, train: {tokens: 1, steps: 1}}", "only one of them"),
+        ("{reference: nano, train: {tokens: 1, warmup: 2}}", "models.m.train.warmup"),
+        ("{reference: nano, train: {tokens: 1, schedule: cosin}}", "did you mean 'cosine'"),
+        ("{reference: nano, shape: {norms: none}, train: {tokens: 1}}", "did you mean 'norm'"),
+        ("{reference: some/folder, shape: {norm: none}}", "a `shape` needs `train`"),
+    ],
+)
+def test_mistakes_in_a_suite_are_located(model: str, message: str) -> None:
+    text = f"name: s\nmodels:\n  m: {model}\nmeasures:\n  - memory: {{}}\n"
+    with pytest.raises(UserError) as caught:
+        parse_suite(text, "s.yaml")
+    assert message in str(caught.value)
+    assert "s.yaml:3" in str(caught.value)
+
+
+def test_a_training_is_plain_data() -> None:
+    found = training({"betas": [0.9, 0.99]}, shape={"norm": "none"})
+    assert Training(**asdict(found)) == found
+
+
+def test_defaults_of_the_schema() -> None:
+    assert Train(tokens=1).given(*RECIPE) == {"tokens": 1}
