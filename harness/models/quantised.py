@@ -33,15 +33,17 @@ SCHEMES: dict[Precision, Scheme] = {
 """The precisions that are quantisations."""
 
 
-def quantise(model: nn.Module, precision: Precision, tokenizer: Tokenizer, context: int) -> None:
-    """Quantise the weights in place. Raises UserError where that can't be, such as without bitsandbytes."""
+def quantise(
+    model: nn.Module, precision: Precision, tokenizer: Tokenizer, context: int, activations: torch.dtype | None = None
+) -> None:
+    """Quantise the weights in place; `activations` is the type between the layers, by default the fast one. Raises UserError where that can't be, such as without bitsandbytes."""
     scheme = SCHEMES[precision]
     batches: list[Tensor] = []
     if scheme == "int4-gptq":
         device = next(model.parameters()).device
         batches = [window.to(device) for window in calibration_batches(tokenizer, context)]
     try:
-        quantize_(model, scheme, calibration=batches)
+        quantize_(model, scheme, activations, calibration=batches)
     except ValueError as error:
         raise UserError(f"the model can't be opened as {precision}: {error}") from error
 

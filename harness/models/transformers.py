@@ -100,7 +100,8 @@ def open_source(source: ModelSource) -> TransformersModel:
     head = model.get_output_embeddings()
     counts = count_parameters(model, head, _active_experts(model.config))
     if source.precision in SCHEMES:
-        quantise(model, source.precision, tokenizer, _context(model.config.get_text_config()))
+        # its cache has the type of the activations, so bf16 also where fp32 would be faster
+        quantise(model, source.precision, tokenizer, _context(model.config.get_text_config()), torch.bfloat16)
     model.eval()
     config = model.config.get_text_config()
     heads = config.num_attention_heads

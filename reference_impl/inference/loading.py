@@ -52,7 +52,7 @@ def _place(model: GPT, name: str, tensor: Tensor) -> None:
         raise ValueError(
             f"{name} is {tuple(tensor.shape)} and should be {tuple(expected)}: these weights are of another shape."
         )
-    setattr(module, leaf, nn.Parameter(tensor, requires_grad=False))
+    setattr(module, leaf, nn.Parameter(tensor.contiguous(), requires_grad=False))
 
 
 def _store(module: nn.Module, stored: Scheme | torch.dtype) -> None:
