@@ -57,6 +57,13 @@ TOKENS_TO_TARGET = Metric(
     definition="Tokens trained on until a validation first gave at most `target_loss`; late by up to the distance of "
     "two validations, never early. Infinite where none did, with all tokens as the lower end.",
 )
+HIGHEST_LOSS = Metric(
+    name="highest_loss",
+    unit="nats/token",
+    direction=Direction.LOWER,
+    definition="Highest training loss of any report (the mean over the steps since the one before): far above the first "
+    "one's, which is that of guessing, the training was unstable, whatever came of it.",
+)
 SKIPPED_STEPS = Metric(
     name="skipped_steps",
     unit="steps",
@@ -119,6 +126,7 @@ def summarise(samples: pd.DataFrame, settings: TrainingMeasureSettings, facts: F
     found = [
         Measurement(metric=VALIDATION_LOSS, value=value, low=low, high=high, interval=how, n=n, n_unit="parts"),
         Measurement(metric=BEST_VALIDATION_LOSS, value=float(parts["best"].iloc[0]), n_unit="training"),
+        Measurement(metric=HIGHEST_LOSS, value=float(samples["train_loss"].max()), n_unit="training"),
         Measurement(metric=SKIPPED_STEPS, value=float(parts["skipped_steps"].iloc[0])),
     ]
     if settings.target_loss is not None:
@@ -142,7 +150,7 @@ TRAINING = Measure(
     version=1,
     about="What came of a model's training: validation loss with its interval, loss curve, tokens to a target loss.",
     settings=TrainingMeasureSettings,
-    metrics=(VALIDATION_LOSS, BEST_VALIDATION_LOSS, TOKENS_TO_TARGET, SKIPPED_STEPS),
+    metrics=(VALIDATION_LOSS, BEST_VALIDATION_LOSS, TOKENS_TO_TARGET, HIGHEST_LOSS, SKIPPED_STEPS),
     isolated=False,
     needs_peaks=False,
     collect=collect,

@@ -80,6 +80,7 @@ def test_the_loss_is_that_of_the_trainers_own_validation(folder: Path) -> None:
     assert value.low < value.value < value.high
     assert found["best_validation_loss"].value == checkpoint.training.best_validation_loss
     assert found["skipped_steps"].value == 0
+    assert found["highest_loss"].value == max(point.loss for point in checkpoint.training.curve)
     assert set(found) == {m.name for m in training.TRAINING.metrics} - {"tokens_to_target"}
 
 
