@@ -13,14 +13,15 @@
 #include "weights.hpp"
 
 enum Norm : int32_t { NO_NORM = 0, LAYER_NORM = 1, RMS_NORM = 2 };
+enum Activation : int32_t { GELU_BY_TANH = 0, SWIGLU = 1, GELU = 2 };
 
 struct Layer {
     const float *attention_norm, *attention_norm_bias, *ffn_norm, *ffn_norm_bias;
-    Matrix qkv, out, gate, up, down;  // gate without values: GELU
+    Matrix qkv, out, gate, up, down;  // gate: SwiGLU only
 };
 
 struct Model {
-    int32_t layers, heads, kv_heads, head_width, width, ffn_width, norm, gated;
+    int32_t layers, heads, kv_heads, head_width, width, ffn_width, norm, activation;
     float norm_epsilon;
     const float *frequencies;  // (head_width / 2): rotary; null: learned positions
     const Layer *layer;
@@ -105,9 +106,11 @@ inline float exponential(float x) {
 }
 
 void activate(const Model &m, float *up, const float *gate, int n) {
-    if (m.gated)
+    if (m.activation == SWIGLU)
         for (int i = 0; i < n; i++) up[i] *= gate[i] / (1.f + exponential(-gate[i]));
-    else  // GELU by tanh; 0.5 (1 + tanh(u)) is 1 / (1 + exp(-2 u))
+    else if (m.activation == GELU)
+        for (int i = 0; i < n; i++) up[i] *= 0.5f * (1.f + std::erf(up[i] * 0.70710678f));
+    else  // 0.5 (1 + tanh(u)) is 1 / (1 + exp(-2 u))
         for (int i = 0; i < n; i++)
             up[i] /= 1.f + exponential(-1.5957691216f * (up[i] + 0.044715f * up[i] * up[i] * up[i]));
 }
@@ -224,7 +227,7 @@ void work(const Model &m, const Step &s, Shared &shared, int thread, int team) {
         read_normalised(l.ffn_norm, l.ffn_norm_bias);
         const Share mine =
             product(l.up, [&](int r, int o, float y) { shared.up[size_t(r) * m.ffn_width + o] = y; });
-        if (m.gated) {
+        if (m.activation == SWIGLU) {
             const bool rounded = wants_integers(l.up);
             product(l.gate, [&](int r, int o, float y) { shared.gate[size_t(r) * m.ffn_width + o] = y; }, rounded);
         }

@@ -27,6 +27,7 @@ ROWS = 16
 """Up to so many tokens, over all sequences, are one call of the kernel; beyond, dense products win."""
 
 NORMS = {"none": 0, "layer": 1, "rms": 2}
+ACTIVATIONS = {"gelu": 0, "swiglu": 1, "gelu_exact": 2}
 
 
 class _Layer(ctypes.Structure):
@@ -39,7 +40,7 @@ class _Layer(ctypes.Structure):
 class _Model(ctypes.Structure):
     _fields_ = (
         *((n, ctypes.c_int32) for n in ("layers", "heads", "kv_heads", "head_width")),
-        *((n, ctypes.c_int32) for n in ("width", "ffn_width", "norm", "gated")),
+        *((n, ctypes.c_int32) for n in ("width", "ffn_width", "norm", "activation")),
         ("norm_epsilon", ctypes.c_float),
         ("frequencies", ctypes.c_void_p),
         ("layer", ctypes.POINTER(_Layer)),
@@ -108,7 +109,7 @@ class NativeDecoder:
         learned = model.position_embedding
         self._model = _Model(
             *(config.layers, config.heads, config.kv_heads, config.head_width),
-            *(config.width, config.ffn_width, NORMS[config.norm], config.ffn == "swiglu"),
+            *(config.width, config.ffn_width, NORMS[config.norm], ACTIVATIONS[config.ffn]),
             config.norm_epsilon,
             frequencies,
             self._layers,
@@ -154,18 +155,16 @@ class NativeDecoder:
 
 
 def readable(model: GPT) -> bool:
-    """Whether the kernel knows every weight and the activation of the model, and they are on the CPU."""
-    if model.device.type != "cpu" or model.config.ffn == "gelu_exact":
+    """Whether the kernel knows every weight of the model, and they are on the CPU."""
+    if model.device.type != "cpu":
         return False
     for module in model.modules():
         if isinstance(module, QuantizedLinear | QuantizedEmbedding):
             if not hasattr(module.weight, "matrix"):
                 return False
-        elif isinstance(module, nn.Linear | nn.Embedding) and module.weight.dtype not in (
-            torch.float32,
-            torch.bfloat16,
-        ):
-            return False
+        elif isinstance(module, nn.Linear | nn.Embedding):
+            if module.weight.dtype not in (torch.float32, torch.bfloat16) or not module.weight.is_contiguous():
+                return False
     return True
 
 

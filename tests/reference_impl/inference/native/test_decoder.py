@@ -27,7 +27,7 @@ shapes = st.builds(
     vocabulary=st.integers(2, 70), context=st.just(24), layers=st.integers(1, 3), tie_head=st.booleans(),
     bias=st.booleans(), positions=st.sampled_from(["learned", "rotary"]),
     norm=st.sampled_from(["layer", "rms", "none"]),
-    ffn=st.sampled_from(["gelu", "swiglu"]),
+    ffn=st.sampled_from(["gelu", "gelu_exact", "swiglu"]),
 )  # fmt: skip
 
 
