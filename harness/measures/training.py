@@ -61,8 +61,8 @@ HIGHEST_LOSS = Metric(
     name="highest_loss",
     unit="nats/token",
     direction=Direction.LOWER,
-    definition="Highest training loss of any report (the mean over the steps since the one before): far above the first "
-    "one's, which is that of guessing, the training was unstable, whatever came of it.",
+    definition="Highest training loss of any report (the mean over the steps since the one before): far above the "
+    "first one's, which is that of guessing, the training was unstable, whatever came of it.",
 )
 SKIPPED_STEPS = Metric(
     name="skipped_steps",

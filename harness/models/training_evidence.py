@@ -29,8 +29,8 @@ EVIDENCE = "evidence.json"
 PARTS = 100
 """Contiguous parts of the validation text, the units of its interval. Neighbouring windows are of one document, so a
 window is no unit."""
-ROWS = 16
-"""Windows that are read at once."""
+TOKENS_AT_ONCE = 2048
+"""Tokens that are read at once."""
 
 _RESULT = TypeAdapter(TrainingResult)
 
@@ -113,7 +113,7 @@ def _token_nlls(model: LanguageModel, tokens: NDArray[np.unsignedinteger], seque
     found = []
     device = model.identity.device
     with torch.inference_mode():
-        for inputs, targets in validation_batches(tokens, batch=ROWS, sequence=sequence):
+        for inputs, targets in validation_batches(tokens, batch=max(TOKENS_AT_ONCE // sequence, 1), sequence=sequence):
             logits = model.forward(inputs.to(device)).float().flatten(0, 1)
             nll = torch.nn.functional.cross_entropy(logits, targets.flatten().to(device), reduction="none")
             found.append(nll.double().cpu().numpy())
