@@ -36,7 +36,10 @@ SCHEMES: dict[Precision, Scheme] = {
 def quantise(
     model: nn.Module, precision: Precision, tokenizer: Tokenizer, context: int, activations: torch.dtype | None = None
 ) -> None:
-    """Quantise the weights in place; `activations` is the type between the layers, by default the fast one. Raises UserError where that can't be, such as without bitsandbytes."""
+    """Quantise the weights in place. Raises UserError where that can't be, such as without bitsandbytes.
+
+    activations: the type between the layers; by default the one that the device is fast in.
+    """
     scheme = SCHEMES[precision]
     batches: list[Tensor] = []
     if scheme == "int4-gptq":
