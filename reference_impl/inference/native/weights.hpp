@@ -61,27 +61,55 @@ struct Activations {
     void round_to_integers() {
         for (int row = 0; row < rows; row++) {
             float *scales = scale.data() + size_t(row) * padded_groups, *sums = sum.data() + size_t(row) * padded_groups;
-            for (int group = 0; group < groups; group++) {
-                const float *x = this->row(row) + group * GROUP;
-                int16_t *q = values.data() + (size_t(row) * groups + group) * GROUP;
-                float largest = 0, poison = 0;  // poison: 0, or not a number where an activation isn't finite
-                for (int i = 0; i < GROUP; i++) {
-                    largest = std::max(largest, std::fabs(x[i]));
-                    poison += x[i] * 0.f;
-                }
-                const float inverse = largest > 0 && poison == 0.f ? 32767.f / largest : 0.f;
-                int total = 0;
-                for (int i = 0; i < GROUP; i++) {
-                    const int rounded = inverse > 0 ? int(x[i] * inverse + std::copysign(0.5f, x[i])) : 0;
-                    q[i] = int16_t(rounded);
-                    total += rounded;
-                }
-                scales[group] = largest / 32767.f + poison;
-                sums[group] = scales[group] * float(total);
-            }
+            for (int group = 0; group < groups; group++)
+                round_group(this->row(row) + group * GROUP, values.data() + (size_t(row) * groups + group) * GROUP,
+                            scales[group], sums[group]);
             std::fill(scales + groups, scales + padded_groups, 0.f);
             std::fill(sums + groups, sums + padded_groups, 0.f);
         }
+    }
+
+  private:
+    // Where an activation isn't finite, neither are scale and sum: they carry it into every product.
+    static void round_group(const float *x, int16_t *q, float &scale, float &sum) {
+        float largest = 0, poison = 0;
+#ifdef VECTORS
+        const __m256 magnitude = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff)), nothing = _mm256_setzero_ps();
+        __m256 most = nothing, poisons = nothing, in[4];
+        for (int i = 0; i < 4; i++) {
+            in[i] = _mm256_loadu_ps(x + 8 * i);
+            most = _mm256_max_ps(most, _mm256_and_ps(in[i], magnitude));
+            poisons = _mm256_fmadd_ps(in[i], nothing, poisons);
+        }
+        alignas(32) float lanes[2][8];
+        _mm256_store_ps(lanes[0], most);
+        _mm256_store_ps(lanes[1], poisons);
+        for (int i = 0; i < 8; i++) largest = std::max(largest, lanes[0][i]), poison += lanes[1][i];
+        const float inverse = largest > 0 && poison == 0.f ? 32767.f / largest : 0.f;
+        const __m256 by = _mm256_set1_ps(inverse);
+        __m256i totals = _mm256_setzero_si256();
+        for (int i = 0; i < 4; i += 2) {
+            __m256i low = _mm256_cvtps_epi32(_mm256_mul_ps(in[i], by)), high = _mm256_cvtps_epi32(_mm256_mul_ps(in[i + 1], by));
+            totals = _mm256_add_epi32(totals, _mm256_add_epi32(low, high));
+            __m256i both = _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xd8);
+            if (poison != 0.f || inverse == 0.f) both = totals = _mm256_setzero_si256();
+            _mm256_storeu_si256((__m256i *)(q + 8 * i), both);
+        }
+        alignas(32) int parts[8];
+        _mm256_store_si256((__m256i *)parts, totals);
+        int total = 0;
+        for (int i = 0; i < 8; i++) total += parts[i];
+#else
+        for (int i = 0; i < GROUP; i++) largest = std::max(largest, std::fabs(x[i])), poison += x[i] * 0.f;
+        const float inverse = largest > 0 && poison == 0.f ? 32767.f / largest : 0.f;
+        int total = 0;
+        for (int i = 0; i < GROUP; i++) {
+            q[i] = inverse > 0 ? int16_t(std::nearbyint(x[i] * inverse)) : 0;
+            total += q[i];
+        }
+#endif
+        scale = largest / 32767.f + poison;
+        sum = scale * float(total);
     }
 };
 
@@ -91,164 +119,213 @@ inline float total(__m256 x) {
     half = _mm_add_ps(half, _mm_movehl_ps(half, half));
     return _mm_cvtss_f32(_mm_add_ss(half, _mm_shuffle_ps(half, half, 1)));
 }
+template <int N>
+inline void totals(const __m256 *x, float *out) {
+    if constexpr (N == 4) {
+        const __m256 all = _mm256_hadd_ps(_mm256_hadd_ps(x[0], x[1]), _mm256_hadd_ps(x[2], x[3]));
+        _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1)));
+    } else {
+        for (int i = 0; i < N; i++) out[i] = total(x[i]);
+    }
+}
 inline __m256 eight(const float *x) { return _mm256_loadu_ps(x); }
 inline __m256 eight(const uint16_t *x) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)x)), 16));
 }
-inline __m256 up_to_eight(const uint16_t *x, int n) {  // never reads past the last
-    if (n >= 8) return eight(x);
-    uint16_t padded[8] = {};
-    std::copy(x, x + n, padded);
-    return eight(padded);
-}
-inline __m256i sixteen_products(__m256i weights, const int16_t *x) {
-    return _mm256_madd_epi16(weights, _mm256_loadu_si256((const __m256i *)x));
-}
+inline __m256i sixteen(const int16_t *x) { return _mm256_loadu_si256((const __m256i *)x); }
 #endif
 
-// One output of a floating format, for `ROWS` rows of activations.
-template <int ROWS, typename T>
-inline void dot(const Matrix &m, const T *weights, const Activations &a, int first, float *out) {
+// A tile: OUTPUTS outputs for ROWS rows of activations, out[output * ROWS + row]. Outputs come one after the other, so that
+// weights stream through in their order in memory. With one row two sums take turns: each addition waits for the one before.
+
+template <int OUTPUTS, int ROWS, typename T>
+inline void tile_of_floats(const Matrix &m, int64_t output, const Activations &a, int first, float *out) {
+    const T *weights = (const T *)m.values + output * m.inputs;
     const float *x = a.floats.data() + size_t(first) * a.groups * GROUP;
     const size_t stride = size_t(a.groups) * GROUP;
-    int i = 0;
+    int done = 0;
 #ifdef VECTORS
-    __m256 sums[ROWS][2];
-    for (int row = 0; row < ROWS; row++) sums[row][0] = sums[row][1] = _mm256_setzero_ps();
-    for (; i + 16 <= m.inputs; i += 16) {
-        __m256 low = eight(weights + i), high = eight(weights + i + 8);
+    constexpr int TURNS = 4 / ROWS;
+    __m256 sums[OUTPUTS * ROWS];
+    done = m.inputs / (8 * TURNS) * (8 * TURNS);
+    for (int o = 0; o < OUTPUTS; o++) {
+        const T *w = weights + size_t(o) * m.inputs;
+        __m256 sum[TURNS][ROWS];
+        for (auto &turn : sum)
+            for (auto &one : turn) one = _mm256_setzero_ps();
+        for (int i = 0; i < done; i += 8 * TURNS)
+            for (int turn = 0; turn < TURNS; turn++) {
+                const __m256 wide = eight(w + i + 8 * turn);
+                for (int row = 0; row < ROWS; row++)
+                    sum[turn][row] = _mm256_fmadd_ps(wide, eight(x + row * stride + i + 8 * turn), sum[turn][row]);
+            }
         for (int row = 0; row < ROWS; row++) {
-            sums[row][0] = _mm256_fmadd_ps(low, eight(x + row * stride + i), sums[row][0]);
-            sums[row][1] = _mm256_fmadd_ps(high, eight(x + row * stride + i + 8), sums[row][1]);
+            for (int turn = 1; turn < TURNS; turn++) sum[0][row] = _mm256_add_ps(sum[0][row], sum[turn][row]);
+            sums[o * ROWS + row] = sum[0][row];
         }
     }
-    for (int row = 0; row < ROWS; row++) out[row] = total(_mm256_add_ps(sums[row][0], sums[row][1]));
+    totals<OUTPUTS * ROWS>(sums, out);
 #else
-    for (int row = 0; row < ROWS; row++) out[row] = 0;
+    std::fill(out, out + OUTPUTS * ROWS, 0.f);
 #endif
-    for (; i < m.inputs; i++)
-        for (int row = 0; row < ROWS; row++) out[row] += to_float(weights[i]) * x[row * stride + i];
+    for (int o = 0; o < OUTPUTS; o++)
+        for (int row = 0; row < ROWS; row++)
+            for (int i = done; i < m.inputs; i++)
+                out[o * ROWS + row] += to_float(weights[size_t(o) * m.inputs + i]) * x[row * stride + i];
 }
 
-template <int ROWS>
-inline void dot_int8(const Matrix &m, int64_t output, const Activations &a, int first, float *out) {
-    const int8_t *weights = (const int8_t *)m.values + output * m.groups * GROUP;
-    const int16_t *x = a.values.data() + size_t(first) * a.groups * GROUP;
-    const float *scale = a.scale.data() + size_t(first) * a.padded_groups;
-    const size_t stride = size_t(a.groups) * GROUP;
 #ifdef VECTORS
-    __m256 sums[ROWS][2];
-    for (int row = 0; row < ROWS; row++) sums[row][0] = sums[row][1] = _mm256_setzero_ps();
-#pragma GCC unroll 2
-    for (int group = 0; group < m.groups; group++) {
-        const __m128i *w = (const __m128i *)(weights + group * GROUP);
-        __m256i low = _mm256_cvtepi8_epi16(_mm_loadu_si128(w)), high = _mm256_cvtepi8_epi16(_mm_loadu_si128(w + 1));
-        for (int row = 0; row < ROWS; row++) {
-            const int16_t *q = x + row * stride + group * GROUP;
-            __m256i products = _mm256_add_epi32(sixteen_products(low, q), sixteen_products(high, q + 16));
-            __m256 unit = _mm256_broadcast_ss(scale + row * a.padded_groups + group);
-            sums[row][group & 1] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(products), unit, sums[row][group & 1]);
-        }
-    }
-    for (int row = 0; row < ROWS; row++) out[row] = total(_mm256_add_ps(sums[row][0], sums[row][1]));
-#else
+// One group's 32 weights, as two times sixteen, with the activations of each row: added to its sum of eight.
+template <int ROWS>
+inline void add_group(__m256i low, __m256i high, const int16_t *x, size_t stride, const __m256 *units, __m256 *sums) {
     for (int row = 0; row < ROWS; row++) {
-        out[row] = 0;
-        for (int group = 0; group < m.groups; group++) {
-            int sum = 0;
-            for (int i = group * GROUP; i < (group + 1) * GROUP; i++) sum += weights[i] * x[row * stride + i];
-            out[row] += float(sum) * scale[row * a.padded_groups + group];
-        }
+        const __m256i products = _mm256_add_epi32(_mm256_madd_epi16(low, sixteen(x + row * stride)),
+                                                  _mm256_madd_epi16(high, sixteen(x + row * stride + 16)));
+        sums[row] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(products), units[row], sums[row]);
     }
+}
 #endif
-    for (int row = 0; row < ROWS; row++) out[row] *= to_float(m.scale[output]);
+
+template <int OUTPUTS, int ROWS>
+inline void tile_of_int8(const Matrix &m, int64_t output, const Activations &a, int first, float *out) {
+    const size_t groups = m.groups, stride = groups * GROUP, scales = a.padded_groups;
+    const int8_t *weights = (const int8_t *)m.values + output * stride;
+    const int16_t *x = a.values.data() + size_t(first) * stride;
+    const float *scale = a.scale.data() + size_t(first) * scales;
+#ifdef VECTORS
+    __m256 sums[OUTPUTS * ROWS];
+    for (int o = 0; o < OUTPUTS; o++) {
+        __m256 even[ROWS], odd[ROWS];
+        for (int row = 0; row < ROWS; row++) even[row] = odd[row] = _mm256_setzero_ps();
+        auto add = [&](size_t group, __m256 *to) {
+            const __m128i *w = (const __m128i *)(weights + stride * o + group * GROUP);
+            __m256 units[ROWS];
+            for (int row = 0; row < ROWS; row++) units[row] = _mm256_broadcast_ss(scale + row * scales + group);
+            add_group<ROWS>(_mm256_cvtepi8_epi16(_mm_loadu_si128(w)), _mm256_cvtepi8_epi16(_mm_loadu_si128(w + 1)),
+                            x + group * GROUP, stride, units, to);
+        };
+        size_t group = 0;
+        for (; group + 2 <= groups; group += 2) add(group, even), add(group + 1, odd);
+        if (group < groups) add(group, even);
+        for (int row = 0; row < ROWS; row++) sums[o * ROWS + row] = _mm256_add_ps(even[row], odd[row]);
+    }
+    totals<OUTPUTS * ROWS>(sums, out);
+#else
+    for (int o = 0; o < OUTPUTS; o++)
+        for (int row = 0; row < ROWS; row++) {
+            out[o * ROWS + row] = 0;
+            for (size_t group = 0; group < groups; group++) {
+                int sum = 0;
+                for (size_t i = group * GROUP; i < (group + 1) * GROUP; i++)
+                    sum += weights[stride * o + i] * x[row * stride + i];
+                out[o * ROWS + row] += float(sum) * scale[row * scales + group];
+            }
+        }
+#endif
+    for (int o = 0; o < OUTPUTS; o++)
+        for (int row = 0; row < ROWS; row++) out[o * ROWS + row] *= to_float(m.scale[output + o]);
 }
 
-template <int ROWS>
-inline void dot_int4(const Matrix &m, int64_t output, const Activations &a, int first, float *out) {
+template <int OUTPUTS, int ROWS>
+inline void tile_of_int4(const Matrix &m, int64_t output, const Activations &a, int first, float *out) {
     // The sum over a group of ((c - 8) s + z) x is s (sum of c x) + (z - 8 s) (sum of x).
-    const uint8_t *weights = (const uint8_t *)m.values + output * m.groups * (GROUP / 2);
-    const uint16_t *scale = m.scale + output * m.groups, *zero = m.zero + output * m.groups;
-    const int16_t *x = a.values.data() + size_t(first) * a.groups * GROUP;
-    const size_t stride = size_t(a.groups) * GROUP;
+    const size_t groups = m.groups, stride = groups * GROUP, scales = a.padded_groups;
+    const uint8_t *weights = (const uint8_t *)m.values + output * groups * (GROUP / 2);
+    const uint16_t *scale = m.scale + output * groups, *zero = m.zero + output * groups;
+    const int16_t *x = a.values.data() + size_t(first) * stride;
+    const float *x_scale = a.scale.data() + size_t(first) * scales, *x_sum = a.sum.data() + size_t(first) * scales;
+    float offset[OUTPUTS * ROWS] = {};
 #ifdef VECTORS
     const __m256i nibble = _mm256_set1_epi16(15);
-    __m256 sums[ROWS][2], offsets[ROWS];
-    for (int row = 0; row < ROWS; row++) sums[row][0] = sums[row][1] = offsets[row] = _mm256_setzero_ps();
-    for (int eighth = 0; eighth < m.groups; eighth += 8) {
-        const int n = std::min(8, m.groups - eighth);
-        alignas(32) float units[ROWS][8];
-        __m256 scales = up_to_eight(scale + eighth, n), zeros = up_to_eight(zero + eighth, n);
-        zeros = _mm256_fnmadd_ps(scales, _mm256_set1_ps(8.f), zeros);
-        for (int row = 0; row < ROWS; row++) {
-            const size_t place = size_t(first + row) * a.padded_groups + eighth;
-            _mm256_store_ps(units[row], _mm256_mul_ps(scales, eight(a.scale.data() + place)));
-            offsets[row] = _mm256_fmadd_ps(zeros, eight(a.sum.data() + place), offsets[row]);
+    __m256 sums[OUTPUTS * ROWS];
+    for (int o = 0; o < OUTPUTS; o++) {
+        const uint8_t *w = weights + groups * o * (GROUP / 2);
+        const uint16_t *ss = scale + groups * o, *zs = zero + groups * o;
+        __m256 even[ROWS], odd[ROWS];
+        for (int row = 0; row < ROWS; row++) even[row] = odd[row] = _mm256_setzero_ps();
+        auto add = [&](size_t group, const __m256 *units, __m256 *to) {
+            const __m256i bytes = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(w + group * (GROUP / 2))));
+            add_group<ROWS>(_mm256_and_si256(bytes, nibble), _mm256_srli_epi16(bytes, 4), x + group * GROUP, stride,
+                            units, to);
+        };
+        __m256 units[ROWS];
+        size_t group = 0;
+        for (; group + 8 <= groups; group += 8) {
+            alignas(32) float unit[ROWS][8];
+            const __m256 s = eight(ss + group), z = _mm256_fnmadd_ps(s, _mm256_set1_ps(8.f), eight(zs + group));
+            for (int row = 0; row < ROWS; row++) {
+                _mm256_store_ps(unit[row], _mm256_mul_ps(s, eight(x_scale + row * scales + group)));
+                odd[row] = _mm256_fmadd_ps(z, eight(x_sum + row * scales + group), odd[row]);
+            }
+            for (int i = 0; i < 8; i += 2) {
+                for (int row = 0; row < ROWS; row++) units[row] = _mm256_broadcast_ss(&unit[row][i]);
+                add(group + i, units, even);
+                for (int row = 0; row < ROWS; row++) units[row] = _mm256_broadcast_ss(&unit[row][i + 1]);
+                add(group + i + 1, units, odd);
+            }
         }
-        auto add_group = [&](int i) {
-            const int group = eighth + i;
-            __m256i bytes = _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(weights + group * (GROUP / 2))));
-            __m256i low = _mm256_and_si256(bytes, nibble), high = _mm256_srli_epi16(bytes, 4);
+        for (; group < groups; group++) {
+            const float s = to_float(ss[group]), z = to_float(zs[group]) - 8 * s;
+            for (int row = 0; row < ROWS; row++) {
+                units[row] = _mm256_set1_ps(s * x_scale[row * scales + group]);
+                offset[o * ROWS + row] += z * x_sum[row * scales + group];
+            }
+            add(group, units, even);
+        }
+        for (int row = 0; row < ROWS; row++) sums[o * ROWS + row] = _mm256_add_ps(even[row], odd[row]);
+    }
+    totals<OUTPUTS * ROWS>(sums, out);
+#else
+    std::fill(out, out + OUTPUTS * ROWS, 0.f);
+    for (int o = 0; o < OUTPUTS; o++)
+        for (size_t group = 0; group < groups; group++) {
+            const uint8_t *w = weights + (groups * o + group) * (GROUP / 2);
+            const float s = to_float(scale[groups * o + group]), z = to_float(zero[groups * o + group]) - 8 * s;
             for (int row = 0; row < ROWS; row++) {
                 const int16_t *q = x + row * stride + group * GROUP;
-                __m256i products = _mm256_add_epi32(sixteen_products(low, q), sixteen_products(high, q + 16));
-                __m256 unit = _mm256_broadcast_ss(&units[row][i]);
-                sums[row][i & 1] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(products), unit, sums[row][i & 1]);
+                int sum = 0;
+                for (int i = 0; i < GROUP / 2; i++) sum += (w[i] & 15) * q[i] + (w[i] >> 4) * q[i + GROUP / 2];
+                offset[o * ROWS + row] += z * x_sum[row * scales + group];
+                out[o * ROWS + row] += s * float(sum) * x_scale[row * scales + group];
             }
-        };
-        if (n == 8) {
-#pragma GCC unroll 8
-            for (int i = 0; i < 8; i++) add_group(i);
-        } else {
-            for (int i = 0; i < n; i++) add_group(i);
         }
-    }
-    for (int row = 0; row < ROWS; row++)
-        out[row] = total(_mm256_add_ps(_mm256_add_ps(sums[row][0], sums[row][1]), offsets[row]));
-#else
-    for (int row = 0; row < ROWS; row++) {
-        out[row] = 0;
-        for (int group = 0; group < m.groups; group++) {
-            const uint8_t *w = weights + group * (GROUP / 2);
-            const int16_t *q = x + row * stride + group * GROUP;
-            const size_t place = size_t(first + row) * a.padded_groups + group;
-            int sum = 0;
-            for (int i = 0; i < GROUP / 2; i++) sum += (w[i] & 15) * q[i] + (w[i] >> 4) * q[i + GROUP / 2];
-            float s = to_float(scale[group]), z = to_float(zero[group]);
-            out[row] += s * float(sum) * a.scale[place] + (z - 8 * s) * a.sum[place];
-        }
-    }
 #endif
+    for (int n = 0; n < OUTPUTS * ROWS; n++) out[n] += offset[n];
 }
 
-template <int ROWS>
-__attribute__((noinline)) void dot_any(const Matrix &m, int64_t output, const Activations &a, int first, float *out) {
+template <int OUTPUTS, int ROWS>
+__attribute__((noinline)) void tile(const Matrix &m, int64_t output, const Activations &a, int first, float *out) {
     switch (m.format) {
-        case FLOAT32: dot<ROWS>(m, (const float *)m.values + output * m.inputs, a, first, out); break;
-        case BFLOAT16: dot<ROWS>(m, (const uint16_t *)m.values + output * m.inputs, a, first, out); break;
-        case INT8: dot_int8<ROWS>(m, output, a, first, out); break;
-        case INT4: dot_int4<ROWS>(m, output, a, first, out); break;
+        case FLOAT32: tile_of_floats<OUTPUTS, ROWS, float>(m, output, a, first, out); break;
+        case BFLOAT16: tile_of_floats<OUTPUTS, ROWS, uint16_t>(m, output, a, first, out); break;
+        case INT8: tile_of_int8<OUTPUTS, ROWS>(m, output, a, first, out); break;
+        case INT4: tile_of_int4<OUTPUTS, ROWS>(m, output, a, first, out); break;
     }
 }
 
 // Outputs [start, stop) of all rows: store(row, output, value). The activations must be rounded for integer formats.
 template <typename Store>
 inline void multiply(const Matrix &m, const Activations &a, int start, int stop, Store store) {
-    for (int output = start; output < stop; output++) {
-        const float bias = m.bias ? m.bias[output] : 0.f;
-        float out[4];
+    float out[4];
+    auto put = [&](int output, int row, int outputs, int rows) {
+        for (int o = 0; o < outputs; o++)
+            for (int r = 0; r < rows; r++)
+                store(row + r, output + o, out[o * rows + r] + (m.bias ? m.bias[output + o] : 0.f));
+    };
+    for (int block = start; block < stop; block += 4) {
+        const int end = std::min(block + 4, stop);
         int row = 0;
-        for (; row + 4 <= a.rows; row += 4) {
-            dot_any<4>(m, output, a, row, out);
-            for (int i = 0; i < 4; i++) store(row + i, output, out[i] + bias);
-        }
+        for (; row + 4 <= a.rows; row += 4)
+            for (int output = block; output < end; output++) tile<1, 4>(m, output, a, row, out), put(output, row, 1, 4);
         for (; row + 2 <= a.rows; row += 2) {
-            dot_any<2>(m, output, a, row, out);
-            for (int i = 0; i < 2; i++) store(row + i, output, out[i] + bias);
+            int output = block;
+            for (; output + 2 <= end; output += 2) tile<2, 2>(m, output, a, row, out), put(output, row, 2, 2);
+            for (; output < end; output++) tile<1, 2>(m, output, a, row, out), put(output, row, 1, 2);
         }
         if (row < a.rows) {
-            dot_any<1>(m, output, a, row, out);
-            store(row, output, out[0] + bias);
+            int output = block;
+            if (output + 4 <= end) tile<4, 1>(m, output, a, row, out), put(output, row, 4, 1), output += 4;
+            for (; output < end; output++) tile<1, 1>(m, output, a, row, out), put(output, row, 1, 1);
         }
     }
 }
