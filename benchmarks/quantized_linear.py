@@ -1,8 +1,8 @@
 """How long linear layers take at each precision, by the number of rows of activations.
 
-This is where the kernel choices of `reference_impl/inference` come from: up to how many rows the integer kernel is
-faster than dequantising and multiplying densely, in which floating type to multiply densely, and what the
-scalar path costs that fp32 activations would fall onto.
+This is where the kernel choices of `reference_impl/inference` come from: up to how many rows the compiled kernel, or
+torch's, is faster than widening the weight and multiplying densely, in which floating type to multiply densely, and
+what the scalar path costs that fp32 activations would fall onto in torch's kernel.
 
     python benchmarks/quantized_linear.py [--layers 60] [--inputs 576] [--outputs 1536] [--rows 1 4 8 16 ...]
 
@@ -20,14 +20,21 @@ import platform
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from reference_impl.inference import int4, int8
-from reference_impl.inference.blocked_matmul import dense_type
+from reference_impl.inference.bf16 import Bf16Weight
+from reference_impl.inference.int4 import pack_for_torch, split
+from reference_impl.inference.native.build import native_library
+from reference_impl.inference.native.matrix import native_product
+from reference_impl.inference.weight_format import dense_matmul, dense_type
+
+aten = torch.ops.aten
 
 
 class Ways:
@@ -36,44 +43,35 @@ class Ways:
     def __init__(self, layers: int, outputs: int, inputs: int) -> None:
         generator = torch.Generator().manual_seed(0)
         self.fp32 = [torch.randn(outputs, inputs, generator=generator) / inputs**0.5 for _ in range(layers)]
-        self.bf16 = [w.bfloat16() for w in self.fp32]
+        self.bf16 = [Bf16Weight(w) for w in self.fp32]
         self.int8 = [int8.Int8Weight(w) for w in self.fp32]
         self.int4 = [int4.Int4Weight(w) for w in self.fp32]
 
     def ways(self, x: Tensor) -> dict[str, Callable[[], None]]:
         """One pass over all layers, by name. x: (rows, inputs) fp32."""
         bf16 = x.bfloat16()
+        packed = [pack_for_torch(split(w.codes), w.scale, w.zero) for w in self.int4]
 
-        def each(layers: list, product: Callable) -> Callable[[], None]:
+        def each(layers: Sequence[Any], product: Callable[[Any], Tensor | None]) -> Callable[[], None]:
             def run() -> None:
                 for layer in layers:
                     product(layer)
 
             return run
 
-        def forced(module: object, rows: int, product: Callable) -> Callable:
-            def run(weight: object) -> None:
-                kept, module.PACKED_OP_ROWS = module.PACKED_OP_ROWS, rows
-                product(weight)
-                module.PACKED_OP_ROWS = kept
-
-            return run
-
-        def multiply(weight: int8.Int8Weight | int4.Int4Weight) -> Tensor:
-            return weight.matmul(bf16)
-
-        always, never = 1 << 62, 0
         ways = {
             "fp32": each(self.fp32, lambda w: F.linear(x, w)),
-            "bf16": each(self.bf16, lambda w: F.linear(bf16, w)),
-            "int8 kernel": each(self.int8, forced(int8, always, multiply)),
-            "int8 dense": each(self.int8, forced(int8, never, multiply)),
-            "int4 kernel": each(self.int4, forced(int4, always, multiply)),
-            "int4 dense": each(self.int4, forced(int4, never, multiply)),
+            "torch bf16": each([w.values for w in self.bf16], lambda w: F.linear(bf16, w)),
+            "torch int8": each(self.int8, lambda w: aten._weight_int8pack_mm(bf16, w.values, w.scale)),
+            "torch int4": each(packed, lambda w: aten._weight_int4pack_mm_for_cpu(bf16, w[0], int4.GROUP, w[1])),
         }
+        for name, layers in (("bf16", self.bf16), ("int8", self.int8), ("int4", self.int4)):
+            if native_library().library is not None:
+                ways[f"kernel {name}"] = each(layers, lambda w: native_product(w.matrix(), x))
+            ways[f"dense {name}"] = each(layers, lambda w: dense_matmul(w, x))
         if len(x) == 1:  # the cliff: shown once, it's too slow for more
-            ways["int8 kernel, fp32 x"] = each(
-                self.int8, lambda w: torch.ops.aten._weight_int8pack_mm(x, w.values, w.scale.float())
+            ways["torch int8, fp32 x"] = each(
+                self.int8, lambda w: aten._weight_int8pack_mm(x, w.values, w.scale.float())
             )
         return ways
 

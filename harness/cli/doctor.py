@@ -31,6 +31,7 @@ def doctor(
         print_table(Table("Missing", (Column("library"), Column("needed for"), Column("install with")), rows), console)
     else:
         console.print("\nnothing is missing")
+    console.print(f"compiled decode step: {found.kernel}", soft_wrap=True, highlight=False)
     if found.busy:
         console.print(f"warning: {found.busy}", style="yellow")
 

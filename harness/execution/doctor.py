@@ -49,6 +49,8 @@ class Examination:
     peaks_problem: str | None
     cache: Path
     missing: tuple[Part, ...]
+    kernel: str
+    """Where the compiled decode step of the reference lies, or why there is none and decoding is slower."""
     busy: str | None
     """A warning where other processes keep the cores busy."""
 
@@ -67,7 +69,17 @@ def examine(*, measure: bool = True, on_event: OnEvent = unheard) -> Examination
             except NotPrepared as error:
                 problem = str(error)
     missing = tuple(part for part in PARTS if importlib.util.find_spec(part.module) is None)
-    return Examination(machine, threads, peaks, problem, cache_folder(), missing, _busy())
+    return Examination(machine, threads, peaks, problem, cache_folder(), missing, _kernel(), _busy())
+
+
+def _kernel() -> str:
+    """Compiles it, if that has not been done yet."""
+    from reference_impl.inference.native.build import native_library
+
+    native = native_library()
+    if native.library is None:
+        return f"none ({native.reason}): the reference decodes through torch, several times as slowly"
+    return native.reason
 
 
 def _busy() -> str | None:

@@ -356,12 +356,22 @@ inline void widen_row(const Matrix &m, int64_t row, float *to) {
                 const uint8_t *from = (const uint8_t *)m.values + (row * m.groups + group) * (GROUP / 2);
                 const float scale = to_float(m.scale[row * m.groups + group]);
                 const float zero = to_float(m.zero[row * m.groups + group]);
-                float wide[GROUP];
-                for (int i = 0; i < GROUP / 2; i++) {
-                    wide[i] = float((from[i] & 15) - 8) * scale + zero;
-                    wide[i + GROUP / 2] = float((from[i] >> 4) - 8) * scale + zero;
+                float padded[GROUP], *wide = group * GROUP + GROUP <= m.inputs ? to + group * GROUP : padded;
+#ifdef VECTORS
+                const __m256 by = _mm256_set1_ps(scale), from_zero = _mm256_set1_ps(zero - 8 * scale);
+                for (int i = 0; i < GROUP / 2; i += 8) {
+                    const __m256i bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(from + i)));
+                    const __m256i low = _mm256_and_si256(bytes, _mm256_set1_epi32(15)), high = _mm256_srli_epi32(bytes, 4);
+                    _mm256_storeu_ps(wide + i, _mm256_fmadd_ps(_mm256_cvtepi32_ps(low), by, from_zero));
+                    _mm256_storeu_ps(wide + i + GROUP / 2, _mm256_fmadd_ps(_mm256_cvtepi32_ps(high), by, from_zero));
                 }
-                std::copy(wide, wide + std::min(GROUP, m.inputs - group * GROUP), to + group * GROUP);
+#else
+                for (int i = 0; i < GROUP / 2; i++) {
+                    wide[i] = float(from[i] & 15) * scale + (zero - 8 * scale);
+                    wide[i + GROUP / 2] = float(from[i] >> 4) * scale + (zero - 8 * scale);
+                }
+#endif
+                if (wide == padded) std::copy(padded, padded + m.inputs - group * GROUP, to + group * GROUP);
             }
             break;
     }
