@@ -73,6 +73,11 @@ class Int4Weight(nn.Module):
 
     def __init__(self, weight: Tensor) -> None:
         super().__init__()
+        if weight.is_meta:  # a place for codes that come later
+            shape = (weight.size(0), -(-weight.size(1) // GROUP))
+            codes = weight.new_empty(shape[0], shape[1] * GROUP // 2, dtype=torch.uint8)
+            self._hold(weight.size(1), codes, *(weight.new_empty(shape, dtype=torch.bfloat16) for _ in range(2)))
+            return
         parts = []
         for start, stop in row_blocks(*weight.shape):
             # Inputs are padded with copies of the last, which leave its group's range as it is.

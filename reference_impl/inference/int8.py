@@ -53,7 +53,7 @@ class Int8Weight(nn.Module):
         padded = -(-self.in_features // INPUTS_MULTIPLE) * INPUTS_MULTIPLE
         values = torch.zeros(self.out_features, padded, dtype=torch.int8, device=weight.device)
         scale = torch.empty(self.out_features, dtype=torch.bfloat16, device=weight.device)
-        for start, stop in row_blocks(self.out_features, self.in_features):
+        for start, stop in [] if weight.is_meta else row_blocks(self.out_features, self.in_features):
             values[start:stop, : self.in_features], scale[start:stop] = quantize_int8(weight[start:stop])
         self.register_buffer("values", values)
         self.register_buffer("scale", scale)

@@ -215,7 +215,8 @@ class GPT(nn.Module):
         self.head = nn.Linear(config.width, config.vocabulary, bias=False)
         if config.tie_head:
             self.head.weight = self.token_embedding.weight
-        self.initialize()
+        if not self.token_embedding.weight.is_meta:
+            self.initialize()
 
     @torch.no_grad()
     def initialize(self) -> None:
