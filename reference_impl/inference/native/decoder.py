@@ -160,11 +160,13 @@ def readable(model: GPT) -> bool:
         return False
     for module in model.modules():
         if isinstance(module, QuantizedLinear | QuantizedEmbedding):
-            if not hasattr(module.weight, "matrix"):
-                return False
+            known = hasattr(module.weight, "matrix")
         elif isinstance(module, nn.Linear | nn.Embedding):
-            if module.weight.dtype not in (torch.float32, torch.bfloat16) or not module.weight.is_contiguous():
-                return False
+            known = module.weight.dtype in (torch.float32, torch.bfloat16) and module.weight.is_contiguous()
+        else:
+            known = True
+        if not known:
+            return False
     return True
 
 
