@@ -1,6 +1,6 @@
 """Do we train a GPT as fast as nanoGPT, and as well? Side by side on one machine, in turn, on the same batches.
 
-    python benchmarks/peers/nanogpt.py CHECKOUT --data input.txt [--threads 2] [--shapes cpu maxi] [--out FILE]
+    python benchmarks/peers/nanogpt.py CHECKOUT --data input.txt [--threads 2] [--shapes cpu maxi] [--published SEED]
 
 CHECKOUT is a folder with nanoGPT's `model.py`, which is driven as its `train.py` drives it (its own optimizer, clip and
 loss, fp32, not compiled, as its README says for a CPU). DATA is the tinyshakespeare text. Three shapes: `cpu`, its
@@ -33,14 +33,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from harness.results.fingerprint import conditions, fingerprint, others_share
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
 from reference_impl.text.characters import Characters
 from reference_impl.text.packing import Tokens, pack
-from reference_impl.training.accumulation import accumulate_gradients
-from reference_impl.training.batches import Batch, training_batch
+from reference_impl.training.accumulation import accumulate_gradients, summed_loss
+from reference_impl.training.batches import IGNORED, Batch, training_batch, validation_batches
 from reference_impl.training.optimizer import guarded_step, make_optimizer
 from reference_impl.training.schedule import learning_rate_at
 from reference_impl.training.settings import TrainingSettings
@@ -89,9 +90,8 @@ def our_side(config: GPTConfig) -> Step:
     return step
 
 
-def their_side(nanogpt: ModuleType, config: GPTConfig) -> Step:
-    """nanoGPT's model and optimizer, in the order of its `train.py`."""
-    torch.manual_seed(0)
+def their_side(nanogpt: ModuleType, config: GPTConfig) -> tuple[Step, nn.Module]:
+    """nanoGPT's model and optimizer, in the order of its `train.py`. Its weights follow torch's seed."""
     shape = nanogpt.GPTConfig(
         block_size=config.context,
         vocab_size=config.vocabulary,
@@ -115,7 +115,7 @@ def their_side(nanogpt: ModuleType, config: GPTConfig) -> Step:
         optimizer.zero_grad(set_to_none=True)
         return float(loss.detach())
 
-    return step
+    return step, model
 
 
 def bare_matrix_products(config: GPTConfig) -> Callable[[], None]:
@@ -139,7 +139,8 @@ def bare_matrix_products(config: GPTConfig) -> Callable[[], None]:
 
 def compare(nanogpt: ModuleType, shape: Shape, tokens: Tokens, blocks: int) -> dict[str, Any]:
     """Both sides in turn; seconds per step, the ratios by block, the losses, the floor."""
-    sides: dict[str, Step] = {"ours": our_side(shape.config), "nanogpt": their_side(nanogpt, shape.config)}
+    torch.manual_seed(0)
+    sides: dict[str, Step] = {"ours": our_side(shape.config), "nanogpt": their_side(nanogpt, shape.config)[0]}
     products = bare_matrix_products(shape.config)
     seconds: dict[str, list[float]] = {"ours": [], "nanogpt": [], "floor": []}
     cpu_seconds: dict[str, list[float]] = {"ours": [], "nanogpt": [], "floor": []}
@@ -151,7 +152,7 @@ def compare(nanogpt: ModuleType, shape: Shape, tokens: Tokens, blocks: int) -> d
         batches = [
             (
                 training_batch(tokens, step, batch=BATCH, sequence=shape.config.context, seed=0),
-                learning_rate_at(step, steps, RATE, warmup=0.05, final=0.1),
+                rate_of(step, steps),
             )
             for step in range(block * shape.steps, (block + 1) * shape.steps)
         ]
@@ -184,6 +185,33 @@ def compare(nanogpt: ModuleType, shape: Shape, tokens: Tokens, blocks: int) -> d
     }
 
 
+def their_published_run(nanogpt: ModuleType, train: Tokens, validation: Tokens, seed: int) -> dict[str, Any]:
+    """nanoGPT's README run by nanoGPT: its random batches, 2000 steps; then its loss on all of the validation text.
+
+    Its own figure is a mean over 20 batches drawn at random; ours is this full pass, so this is what to compare with.
+    """
+    torch.manual_seed(seed)
+    step, model = their_side(nanogpt, CPU)
+    stream, steps, context = torch.from_numpy(np.asarray(train, dtype=np.int64)), 2000, CPU.context
+    for number in range(steps):
+        starts = torch.randint(len(stream) - context, (BATCH,))
+        windows = torch.stack([stream[start : start + context + 1] for start in starts])
+        step((windows[:, :-1].contiguous(), windows[:, 1:].contiguous()), rate_of(number, steps))
+    model.eval()
+    nats, targets = 0.0, 0
+    with torch.no_grad():
+        for inputs, wanted in validation_batches(validation, batch=64, sequence=context):
+            logits, _ = model(inputs, wanted)
+            nats += float(summed_loss(logits, wanted))
+            targets += int((wanted != IGNORED).sum())
+    return {"seed": seed, "steps": steps, "validation_loss_full_pass": nats / targets}
+
+
+def rate_of(step: int, steps: int) -> float:
+    """The learning rate of both sides: up for a twentieth of the steps, then a cosine down to a tenth."""
+    return learning_rate_at(step, steps, RATE, warmup=0.05, final=0.1)
+
+
 def ratio(seconds: dict[str, list[float]], side: str = "ours") -> float:
     """Median over blocks of nanoGPT's time over this side's."""
     return statistics.median(a / b for a, b in zip(seconds["nanogpt"], seconds[side], strict=True))
@@ -214,6 +242,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--shapes", nargs="+", choices=list(SHAPES), default=list(SHAPES))
     parser.add_argument("--blocks", type=int, default=None, help="blocks per shape; by default 20 and 8")
+    parser.add_argument(
+        "--published", type=int, nargs="*", default=[], metavar="SEED", help="train its README's run too"
+    )
     parser.add_argument("--out", type=Path, default=Path("results/peers/nanogpt.json"))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -231,6 +262,11 @@ def main() -> None:
         found["fingerprint"] = json.loads(fingerprint().model_dump_json()) | {"class": fingerprint().class_id}
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(found, indent=2) + "\n")  # after each shape: a later one may be stopped
+    validation = pack(tokenizer, [text[int(len(text) * 0.9) :]]).astype(np.int64)
+    for seed in options.published:
+        found.setdefault("published", []).append(their_published_run(nanogpt, tokens, validation, seed))
+        print(found["published"][-1], flush=True)
+        options.out.write_text(json.dumps(found, indent=2) + "\n")
     print(json.dumps(found["shapes"]))
 
 
