@@ -128,7 +128,7 @@ def test_data_folder(own_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.mkdir(parents=True)
     write(folder / "poems.jsonl", ["one"])
     monkeypatch.delenv("HARNESS_DATA", raising=False)
-    with pytest.raises(UserError, match="set HARNESS_DATA"):
+    with pytest.raises(UserError, match="set the environment variable HARNESS_DATA"):
         corpora.documents("data:poems")
     monkeypatch.setenv("HARNESS_DATA", str(own_cache / "data"))
     assert corpora.documents("data:poems") == ["one"]
