@@ -72,6 +72,8 @@ class Training:
         if (steps := given.pop("steps", None)) is not None:
             sequence = given.get("sequence") or self.context
             given["tokens"] = steps * given.get("batch", TrainingSettings.batch) * sequence
+        if "betas" in given:
+            given["betas"] = tuple(given["betas"])  # a list where it was read back from JSON
         return TrainingSettings(**given)
 
     def check(self, *, place: str) -> None:
