@@ -50,38 +50,63 @@ class Engine:
     ) -> Tensor:
         """Logits of the next token: see `GPT.forward`, whose arguments, result and errors these are.
 
-        Raises ValueError also for token ids outside of the vocabulary, where the kernel would read beyond its tables.
+        Raises ValueError also for no tokens at all, for token ids outside of the vocabulary and for positions outside
+        of the context: the kernel would read beyond its tables.
         """
+        if tokens.device.type == "cpu" or tokens.size(-1) > 1:  # not in a GPU's decode steps, which would wait for it
+            _check_ids(tokens, self.config)
         native = self.native
-        if native is None or cache is None or not _is_small_step(tokens, cache, attention_mask):
+        if native is None or cache is None or not _is_small_step(tokens, cache, attention_mask, self.config):
             logits: Tensor = self.model(tokens, cache, positions, attention_mask, logits_at)
             return logits
-        _check(tokens, cache, self.config)
+        _check_places(tokens, cache, positions, self.config)
         step = native.step(tokens, cache, positions, attention_mask)
         return step if logits_at is None else step[:, logits_at]
 
 
-def _is_small_step(tokens: Tensor, cache: KVCache, attention_mask: Tensor | None) -> bool:
-    """Whether these are a few real tokens of sequences that are padded on the left if at all."""
-    if not 0 < tokens.numel() <= ROWS or not cache.keys.is_contiguous():
+def _is_small_step(tokens: Tensor, cache: KVCache, attention_mask: Tensor | None, config: GPTConfig) -> bool:
+    """Whether these are a few real tokens of sequences that are padded on the left if at all, and the cache is theirs.
+
+    What is not goes to `GPT.forward`, which does it or says what is wrong.
+    """
+    if tokens.dim() != 2 or not 0 < tokens.numel() <= ROWS:
         return False
-    if cache.keys.dtype not in (torch.float32, torch.bfloat16) or cache.keys.size(1) != tokens.size(0):
-        return False
+    held = (config.layers, tokens.size(0), config.kv_heads, cache.capacity, config.head_width)
+    for part in (cache.keys, cache.values):
+        if part.shape != held or part.dtype not in (torch.float32, torch.bfloat16) or not part.is_contiguous():
+            return False
     if attention_mask is None:
         return True
+    if attention_mask.shape != (tokens.size(0), cache.length + tokens.size(1)):
+        return False
     padding = attention_mask.size(1) - attention_mask.long().sum(1)
     return bool((attention_mask.long().argmax(1) == padding).all()) and bool(attention_mask[:, -tokens.size(1) :].all())
 
 
-def _check(tokens: Tensor, cache: KVCache, config: GPTConfig) -> None:
+def _check_places(tokens: Tensor, cache: KVCache, positions: Tensor | None, config: GPTConfig) -> None:
     after = cache.length + tokens.size(1)
     if after > cache.capacity:
         raise ValueError(
             f"the cache has room for {cache.capacity} tokens and would have to hold {after}: allocate a longer one."
         )
-    low, high = tokens.aminmax()
-    if low < 0 or high >= config.vocabulary:
+    if positions is not None and config.positions == "learned" and _outside(positions, config.context) is not None:
         raise ValueError(
-            f"token id {int(low if low < 0 else high)} is outside of the model's vocabulary of {config.vocabulary}: "
+            f"position {_outside(positions, config.context)} is outside of the model's context of {config.context}."
+        )
+
+
+def _check_ids(tokens: Tensor, config: GPTConfig) -> None:
+    if tokens.numel() == 0:
+        raise ValueError("there are no tokens to read: give each sequence one at least, the BOS token if nothing else.")
+    wrong = _outside(tokens, config.vocabulary)
+    if wrong is not None:
+        raise ValueError(
+            f"token id {wrong} is outside of the model's vocabulary of {config.vocabulary}: "
             "use the tokenizer that the model was made for."
         )
+
+
+def _outside(indexes: Tensor, size: int) -> int | None:
+    """An index that a table of so many rows hasn't, if there is one."""
+    low, high = (int(end) for end in indexes.aminmax())
+    return low if low < 0 else high if high >= size else None

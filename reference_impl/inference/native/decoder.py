@@ -74,6 +74,7 @@ class _Described:
         """A linear layer or an embedding."""
         bias = self._bias(module.bias) if isinstance(module, nn.Linear | QuantizedLinear) else None
         if isinstance(module, QuantizedLinear | QuantizedEmbedding):
+            self.kept.extend(cast(nn.Module, module.weight).buffers())
             return cast(NativeFormat, module.weight).matrix(bias)
         weight = module.weight
         assert isinstance(weight, Tensor) and weight.is_contiguous()
@@ -132,17 +133,17 @@ class NativeDecoder:
     ) -> Tensor:
         """Read a few more tokens of each sequence. The cache is extended in place.
 
-        tokens: (batch, time) int64, real ones. positions: (batch or 1, time). attention_mask: (batch, cached + time),
-        padded on the left. Returns logits: (batch, time, vocabulary) fp32.
+        tokens: (batch, time) integers, real ones. positions: (batch or 1, time).
+        attention_mask: (batch, cached + time), padded on the left. Returns logits: (batch, time, vocabulary) fp32.
         """
         batch, time = tokens.shape
-        tokens = tokens.contiguous()
+        tokens = tokens.long().contiguous()
         first = torch.zeros(batch, dtype=torch.int64)
         if attention_mask is not None:
             first = attention_mask.size(1) - attention_mask.long().sum(1)
         if positions is None:
             positions = cache.length - first[:, None] + torch.arange(time)
-        positions = positions.expand(batch, time).contiguous()
+        positions = positions.long().expand(batch, time).contiguous()
         logits = torch.empty(batch, time, self.config.vocabulary)
         step = _Step(
             *(torch.get_num_threads(), batch, time, cache.keys.dtype == torch.bfloat16),

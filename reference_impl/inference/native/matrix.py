@@ -10,6 +10,8 @@ from torch import Tensor
 from reference_impl.inference.native.build import native_library
 
 FORMATS = {"fp32": 0, "bf16": 1, "int8": 2, "int4": 3}
+TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "int8": torch.int8, "int4": torch.uint8}
+"""Of the values that each format is kept in."""
 GROUP = 32
 
 
@@ -37,7 +39,16 @@ def matrix(
     zero: Tensor | None = None,
     bias: Tensor | None = None,
 ) -> Matrix:
-    """A matrix of one of `FORMATS`. The tensors are contiguous and on the CPU; a bias is fp32."""
+    """A matrix of one of `FORMATS`. The tensors are contiguous and on the CPU; a bias is fp32.
+
+    Raises ValueError for tensors of another type, whose bytes the kernel would read as something else.
+    """
+    for part, expected in ((values, TYPES[kind]), (scale, torch.bfloat16), (zero, torch.bfloat16)):
+        if part is not None and part.dtype != expected:
+            raise ValueError(
+                f"a weight stored as {kind} was cast, so that a part of it is {part.dtype} and not {expected}: "
+                "cast the model before it is quantised, afterwards only move it to another device."
+            )
     return Matrix(
         FORMATS[kind],
         outputs,

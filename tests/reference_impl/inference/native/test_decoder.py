@@ -132,6 +132,58 @@ def test_unknown_token_ids_are_refused(token: int, sentence: str) -> None:
         engine(torch.tensor([[token]]), engine.new_cache(1, 4))
 
 
+@pytest.mark.parametrize("scheme", ["bf16", "int8", "int4"])
+def test_casting_stored_weights_is_refused(scheme: str) -> None:
+    gpt, tokens = model(GPTConfig(61, 32, 1, 2, 32), scheme), torch.tensor([[1, 2, 3]])
+    expected, engine = gpt(tokens).float(), Engine(gpt)
+    gpt.to(torch.float64)  # what the engine was made of is still there, and right
+    found = engine(tokens, engine.new_cache(1, 4))
+    assert relative_error(found, expected) < TOLERANCE[scheme]
+    gpt.float()  # but nobody reads bytes of fp32 as if they were bf16
+    with pytest.raises(ValueError, match="cast the model before it is quantised"):
+        Engine(gpt)
+    with pytest.raises(ValueError, match="cast the model before it is quantised"):
+        gpt(tokens)
+
+
+def test_no_tokens_are_refused() -> None:
+    engine = Engine(model(GPTConfig(61, 32, 1, 2, 32), "fp32"))
+    with pytest.raises(ValueError, match="there are no tokens to read"):
+        engine(torch.zeros(1, 0, dtype=torch.long), engine.new_cache(1, 4))
+
+
+def test_unknown_token_ids_are_refused_in_prefill_too() -> None:
+    engine = Engine(model(GPTConfig(61, 32, 1, 2, 32), "fp32"))
+    with pytest.raises(ValueError, match="token id 61 is outside of the model's vocabulary of 61"):
+        engine(torch.full((1, ROWS + 1), 61), engine.new_cache(1, 32))
+
+
+def test_positions_outside_of_the_context_are_refused() -> None:
+    engine = Engine(model(GPTConfig(61, 32, 1, 2, 32), "fp32"))
+    for wrong in (32, -1):
+        with pytest.raises(ValueError, match=f"position {wrong} is outside of the model's context of 32"):
+            engine(torch.tensor([[3]]), engine.new_cache(1, 4), positions=torch.tensor([[wrong]]))
+
+
+def test_narrow_integers_are_taken() -> None:
+    gpt, tokens = model(GPTConfig(61, 32, 1, 2, 32), "fp32"), torch.tensor([[1, 2, 3]])
+    engine = Engine(gpt)
+    found = engine(tokens.int(), engine.new_cache(1, 4), positions=torch.tensor([[0, 1, 2]], dtype=torch.int32))
+    assert relative_error(found, gpt(tokens)) < TOLERANCE["fp32"]
+
+
+def test_a_mask_or_cache_of_another_shape_never_reaches_the_kernel() -> None:
+    gpt, tokens = model(GPTConfig(61, 32, 2, 2, 32), "fp32"), torch.tensor([[1, 2, 3], [4, 5, 6]])
+    engine = Engine(gpt)
+    one_row = torch.tensor([[0, 1, 1]])  # for both rows of tokens, as GPT.forward takes it
+    found = engine(tokens, engine.new_cache(2, 4), attention_mask=one_row)
+    torch.testing.assert_close(found, gpt(tokens, attention_mask=one_row))
+    with pytest.raises((ValueError, RuntimeError, IndexError)):
+        engine(tokens, engine.new_cache(2, 4), attention_mask=torch.ones(2, 9))
+    with pytest.raises((ValueError, RuntimeError, IndexError)):
+        engine(tokens, Engine(model(GPTConfig(61, 32, 1, 2, 32), "fp32")).new_cache(2, 4))
+
+
 def test_a_full_cache_is_refused() -> None:
     engine = Engine(model(GPTConfig(61, 32, 1, 2, 32), "int8"))
     cache = engine.new_cache(1, 3)
