@@ -17,6 +17,7 @@ from harness.results.fingerprint import Fingerprint, fingerprint
 from harness.results.record import Scalar
 from harness.suite.cells import Cell, cells
 from harness.suite.schema import Suite
+from reference_impl.inference.native.build import kernel_identity
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint
     """Hash of what determines a cell's result: same key, same result.
 
     The model's digest (for a trained one: what determines it), the settings, the digests of the texts, the measure's
-    version and the code; where the cell measures speed or memory also the machine's class and the threads.
+    version, the code, and on a CPU the compiled kernel; where the cell measures speed or memory also the machine's
+    class and the threads.
     """
     measure = MEASURES[cell.measure]
     for text in measure.texts(cell.typed_settings()):
@@ -90,6 +92,7 @@ def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint
         "precision": source.precision,
         "device": source.device,
         "code": code_digest(MEASURING),
+        "kernel": kernel_identity() if source.device == "cpu" else None,
         "torch": machine.packages.get("torch"),
         "tokenizers": machine.packages.get("tokenizers"),
         "transformers": machine.packages.get("transformers") if source.kind != "reference" else None,

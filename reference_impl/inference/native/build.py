@@ -42,9 +42,9 @@ class Native:
 @cache
 def native_library() -> Native:
     """The kernel, compiled first if this machine has not compiled it yet. Never raises."""
-    if os.environ.get("GPT_NATIVE") == "0":
+    if _switched_off():
         return Native(None, "GPT_NATIVE=0 is set")
-    compiler = next(filter(None, (os.environ.get("CXX"), shutil.which("g++"), shutil.which("clang++"))), None)
+    compiler = _compiler()
     if compiler is None:
         return Native(None, "no C++ compiler: install g++")
     try:
@@ -61,6 +61,26 @@ def native_library() -> Native:
     library.widen.argtypes = (pointer, ctypes.c_int32, ctypes.c_int64, ctypes.c_int64, pointer)
     library.decode_step.restype = library.multiply_rows.restype = library.widen.restype = None
     return Native(library, str(path))
+
+
+def kernel_identity() -> str:
+    """What the kernel is that would be used, without compiling it: a digest, or `none` where there can't be one.
+
+    With another kernel, or none, speeds are others, and answers differ by rounding.
+    """
+    compiler = None if _switched_off() else _compiler()
+    try:
+        return "none" if compiler is None else _digest(compiler)
+    except OSError:
+        return "none"
+
+
+def _switched_off() -> bool:
+    return os.environ.get("GPT_NATIVE") == "0"
+
+
+def _compiler() -> str | None:
+    return next(filter(None, (os.environ.get("CXX"), shutil.which("g++"), shutil.which("clang++"))), None)
 
 
 def _compile(compiler: str, path: Path) -> None:
@@ -80,10 +100,14 @@ def _compile(compiler: str, path: Path) -> None:
 
 def _digest(compiler: str) -> str:
     """What the compiled code depends on: source, flags, compiler, processor."""
-    version = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
-    parts = [*((HERE / name).read_bytes() for name in SOURCES), " ".join(FLAGS).encode(), version.encode()]
+    parts = [*((HERE / name).read_bytes() for name in SOURCES), " ".join(FLAGS).encode(), _version(compiler).encode()]
     parts.append(f"{platform.machine()} {_processor_flags()}".encode())
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:24]
+
+
+@cache
+def _version(compiler: str) -> str:
+    return subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False).stdout
 
 
 def _processor_flags() -> str:

@@ -70,6 +70,16 @@ def test_a_second_run_measures_nothing_and_says_the_same(finished_run: Run, suit
     assert not again.samples(again.cells[0]).empty
 
 
+def test_cells_made_with_another_kernel_are_not_taken_from_the_cache(
+    finished_run: Run, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = harness.plan(str(suite))
+    monkeypatch.setenv("GPT_NATIVE", "1" if os.environ.get("GPT_NATIVE") == "0" else "0")
+    without = harness.plan(str(suite))
+    assert set(plan["estimate"]) == {"measured before"}
+    assert "measured before" not in set(without.loc[without["measure"].isin(("perplexity", "memory")), "estimate"])
+
+
 def test_fresh_measures_again_and_quality_is_bitwise_the_same(finished_run: Run, suite: Path, tmp_path: Path) -> None:
     suite.write_text(suite.read_text().split("  - inference")[0])
     again = harness.run(str(suite), out=tmp_path / "runs", fresh=True)

@@ -47,3 +47,21 @@ def test_a_compiler_that_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 def test_a_compiler_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "/no/such/compiler")
     assert "could not compile it" in build.native_library().reason and works()
+
+
+def test_the_identity_tells_kernels_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("GPT_NATIVE", raising=False)
+    found = set()
+    for version in ("12", "13"):
+        compiler = tmp_path / f"compiler-{version}"
+        compiler.write_text(f"#!/bin/sh\necho {version}\n")
+        compiler.chmod(0o755)
+        monkeypatch.setenv("CXX", str(compiler))
+        found.add(build.kernel_identity())
+    monkeypatch.setattr(build, "FLAGS", (*build.FLAGS, "-ffast-math"))
+    found.add(build.kernel_identity())
+    monkeypatch.setenv("CXX", "/no/such/compiler")
+    assert build.kernel_identity() == "none"
+    monkeypatch.setenv("GPT_NATIVE", "0")
+    assert build.kernel_identity() == "none"
+    assert len(found) == 3 and "none" not in found
