@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from reference_impl.inference.quantization import Scheme, quantize_
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
+from reference_impl.training.checkpoint import all_finite
 
 
 def assemble(
@@ -21,7 +22,8 @@ def assemble(
     """The model of a shape, from (our name, tensor) pairs whose blocks come one after the other.
 
     stored: a scheme, or the type that everything is cast to. Returns it in evaluation mode.
-    Raises ValueError for a tensor of another shape, an unknown name, or a missing tensor, and where `quantize_` does.
+    Raises ValueError for a tensor of another shape, an unknown name, a missing tensor, values that aren't finite, and
+    where `quantize_` does.
     """
     with torch.device("meta"):
         model = GPT(config).eval()
@@ -52,6 +54,8 @@ def _place(model: GPT, name: str, tensor: Tensor) -> None:
         raise ValueError(
             f"{name} is {tuple(tensor.shape)} and should be {tuple(expected)}: these weights are of another shape."
         )
+    if not all_finite(tensor):
+        raise ValueError(f"{name} holds values that aren't finite numbers: fetch or copy the weights again.")
     setattr(module, leaf, nn.Parameter(tensor.contiguous(), requires_grad=False))
 
 

@@ -26,7 +26,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_model
-from torch import nn
+from torch import Tensor, nn
 
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
@@ -194,7 +194,8 @@ def read_config(folder: Path) -> GPTConfig:
 def load_weights(model: GPT, folder: Path) -> None:
     """Put the tensors of a checkpoint in the place of a model's, which has none yet (on the meta device).
 
-    The tensors look into the mapped file: there is no second copy. Raises CorruptCheckpoint where they don't fit.
+    The tensors look into the mapped file: there is no second copy. Raises CorruptCheckpoint where they don't fit, or
+    aren't finite: torch's attention on a CPU hides a NaN, and the model would talk on.
     """
     try:
         tensors = load_file(folder / MODEL)
@@ -203,6 +204,8 @@ def load_weights(model: GPT, folder: Path) -> None:
             for name, other in (TIED, TIED[::-1]):
                 if name not in tensors and other in tensors:
                     tensors[name] = tensors[other]
+        if broken := next((name for name, tensor in tensors.items() if not all_finite(tensor)), None):
+            raise CorruptCheckpoint(folder / MODEL, f"{broken} holds values that aren't finite numbers")
         _, unexpected = model.load_state_dict(tensors, strict=False, assign=True)
         if tied:
             model.head.weight = model.token_embedding.weight
@@ -213,6 +216,11 @@ def load_weights(model: GPT, folder: Path) -> None:
             )
     except (RuntimeError, SafetensorError) as error:
         raise CorruptCheckpoint(folder / MODEL, f"its weights don't fit {CONFIG} ({_short(error)})") from error
+
+
+def all_finite(tensor: Tensor) -> bool:
+    """Whether there is neither NaN nor infinity in it. One pass; a sum tells it without a copy unless it overflows."""
+    return not tensor.is_floating_point() or bool(tensor.sum().isfinite()) or bool(tensor.isfinite().all())
 
 
 def checkpoint_digest(folder: str | os.PathLike[str]) -> str:

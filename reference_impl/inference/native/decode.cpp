@@ -90,9 +90,10 @@ void normalise(const Model &m, const float *x, const float *weight, const float 
         for (int i = 0; i < n; i++) to[i] += bias[i];
 }
 
-// exp within 2 units in the last place, written so that the compiler can do eight at once.
+// exp within 2 units in the last place, written so that the compiler can do eight at once. Not-a-number stays what it is:
+// both comparisons are false for it and give back their first argument.
 inline float exponential(float x) {
-    x = std::min(88.f, std::max(-87.f, x));
+    x = std::min(std::max(x, -87.f), 88.f);
     const float n = std::nearbyint(x * 1.44269504f);
     const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
     float p = 1.9875691500e-4f;

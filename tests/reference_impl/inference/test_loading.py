@@ -94,8 +94,9 @@ def test_tensors_that_do_not_fit_are_refused() -> None:
         assemble(config, [*without("final_norm.bias"), ("final_norm.bias", torch.zeros(3))])
     with pytest.raises(ValueError, match=r"no weight 'blocks\.0\.ffn\.gate\.weight' in a model of this shape"):
         assemble(config, [("blocks.0.ffn.gate.weight", torch.zeros(96, 24))])
-    with pytest.raises(ValueError, match="aren't finite"):
-        assemble(config, [(k, v * torch.nan) for k, v in state.items()], "int8")
+    for stored in ("int8", torch.float32):
+        with pytest.raises(ValueError, match="aren't finite"):
+            assemble(config, [(k, v * torch.nan) for k, v in state.items()], stored)  # type: ignore[arg-type]
 
 
 def test_each_block_is_stored_before_the_next_is_read() -> None:

@@ -169,6 +169,16 @@ def test_weights_of_another_shape_are_refused(folder, tmp_path) -> None:
         load_checkpoint(folder)
 
 
+@pytest.mark.parametrize("poison", [math.nan, math.inf])
+def test_weights_that_are_not_numbers_are_refused(tmp_path, poison: float) -> None:
+    model = a_model()
+    with torch.no_grad():
+        model.blocks[0].attention.qkv.weight[3, 1] = poison
+    save_checkpoint(tmp_path / "broken", model, TOKENIZER)
+    with pytest.raises(CorruptCheckpoint, match=r"blocks\.0\.attention\.qkv\.weight holds values that aren't finite"):
+        load_checkpoint(tmp_path / "broken")
+
+
 def test_a_missing_folder_is_refused(tmp_path) -> None:
     with pytest.raises(CorruptCheckpoint, match="there is no such folder"):
         load_checkpoint(tmp_path / "nowhere")

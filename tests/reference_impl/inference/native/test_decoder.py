@@ -108,6 +108,15 @@ def test_not_a_number_is_not_hidden() -> None:
     assert engine(torch.tensor([[3]]), engine.new_cache(1, 4)).isnan().any()
 
 
+@pytest.mark.parametrize("rows", [slice(0, 16), slice(16, 32)])
+def test_not_a_number_in_queries_or_keys_is_not_hidden(rows: slice) -> None:
+    gpt = model(GPTConfig(61, 32, 1, 2, 32), "fp32")
+    with torch.no_grad():
+        gpt.blocks[0].attention.qkv.weight[rows] = torch.nan
+    engine = Engine(gpt)
+    assert engine(torch.tensor([[3, 4]]), engine.new_cache(1, 4)).isnan().any()
+
+
 def test_what_the_kernel_must_not_do_goes_through_the_model() -> None:
     gpt = model(GPTConfig(61, 32, 1, 2, 32), "fp32")
     engine = Engine(gpt)
