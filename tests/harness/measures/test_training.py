@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from harness.errors import Unsupported
+from harness.errors import UserError
 from harness.execution.requests import Refused, Trained, TrainModel
 from harness.execution.serve import Loader, OpenedModel, answer
 from harness.measures import training, training_speed
@@ -171,7 +172,7 @@ def test_known_bad_weights_that_are_not_numbers(folder: Path, tmp_path: Path) ->
     checkpoint.model.blocks[0].ffn.down.weight.data.fill_(math.nan)  # type: ignore[union-attr, operator]
     save_checkpoint(bad, checkpoint.model, checkpoint.tokenizer, checkpoint.training)
     shutil.copy(folder / EVIDENCE, bad)
-    with pytest.raises(ValueError, match="holds values that aren't finite numbers"):
+    with pytest.raises(UserError, match="holds values that aren't finite numbers"):
         measured(bad)
 
 
