@@ -14,8 +14,7 @@ import pandas as pd
 import pytest
 import torch
 
-from harness.errors import Unsupported
-from harness.errors import UserError
+from harness.errors import Unsupported, UserError
 from harness.execution.requests import Refused, Trained, TrainModel
 from harness.execution.serve import Loader, OpenedModel, answer
 from harness.measures import training, training_speed
