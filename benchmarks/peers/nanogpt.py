@@ -201,7 +201,7 @@ def their_published_run(nanogpt: ModuleType, train: Tokens, validation: Tokens, 
     nats, targets = 0.0, 0
     with torch.no_grad():
         for inputs, wanted in validation_batches(validation, batch=64, sequence=context):
-            logits, _ = model(inputs, wanted)
+            logits, _ = model(inputs, inputs)  # with targets it gives logits at every position
             nats += float(summed_loss(logits, wanted))
             targets += int((wanted != IGNORED).sum())
     return {"seed": seed, "steps": steps, "validation_loss_full_pass": nats / targets}
@@ -240,7 +240,7 @@ def main() -> None:
     parser.add_argument("checkout", type=Path, help="folder of a nanoGPT checkout")
     parser.add_argument("--data", type=Path, required=True, help="tinyshakespeare's input.txt")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--shapes", nargs="+", choices=list(SHAPES), default=list(SHAPES))
+    parser.add_argument("--shapes", nargs="*", choices=list(SHAPES), default=list(SHAPES))
     parser.add_argument("--blocks", type=int, default=None, help="blocks per shape; by default 20 and 8")
     parser.add_argument(
         "--published", type=int, nargs="*", default=[], metavar="SEED", help="train its README's run too"
@@ -253,6 +253,8 @@ def main() -> None:
     tokenizer = Characters.train([text])
     tokens = pack(tokenizer, [text[: int(len(text) * 0.9)]]).astype(np.int64)
     found: dict[str, Any] = {"threads": options.threads, "batch": BATCH, "shapes": {}}
+    if options.out.is_file():  # shapes that are not asked for stay as they were measured
+        found = json.loads(options.out.read_text()) | {"threads": options.threads}
     for name in options.shapes:
         shape = SHAPES[name]
         shape = replace(shape, config=replace(shape.config, vocabulary=tokenizer.size))
