@@ -96,6 +96,7 @@ def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint
         "torch": machine.packages.get("torch"),
         "tokenizers": machine.packages.get("tokenizers"),
         "transformers": machine.packages.get("transformers") if source.kind != "reference" else None,
+        "bitsandbytes": machine.packages.get("bitsandbytes") if source.precision in ("nf4", "fp4") else None,
     }
     if measure.isolated:
         determined_by |= {"machine": machine.class_id, "threads": threads}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
-from harness.errors import Unsupported
+from harness.errors import Unsupported, UserError
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
 from harness.measures.perplexity import bos_ids, chosen_documents
 from harness.results.record import Direction, Measurement, Metric
@@ -90,7 +90,10 @@ def collect(load: Load, settings: ActivationsSettings) -> list[Sample]:
             continue
         seen = activations(gpt, torch.tensor([ids], device=model.identity.device))
         if not math.isfinite(sum(seen.stream)):
-            raise FloatingPointError(f"activations are not finite numbers in document {index} of {settings.text}")
+            raise UserError(
+                f"activations are not finite numbers in document {index} of {settings.text}: "
+                "run it in fp32, or train or fetch it anew"
+            )
         rows.append(
             {
                 "document": index,

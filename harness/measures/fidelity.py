@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field
 
-from harness.errors import Unsupported
+from harness.errors import Unsupported, UserError
 from harness.measures.measure import Facts, Load, Measure, Sample
 from harness.measures.perplexity import PerplexitySettings, bos_ids, chosen_documents, cut, window_and_stride
 from harness.models.contract import LanguageModel, Precision
@@ -104,7 +104,10 @@ def collect(load: Load, settings: FidelitySettings) -> list[Sample]:
     found = divergences(model, baseline, documents, window, stride)
     for (index, text), ids, one, tokens in zip(texts, documents, found, agreed, strict=True):
         if any(np.isnan(values).any() for values in one):
-            raise FloatingPointError(f"the model's logits are not numbers (NaN) in document {index} of {settings.text}")
+            raise UserError(
+                f"the model's logits are not numbers (NaN) in document {index} of {settings.text}: "
+                "run it in fp32, or train or fetch it anew"
+            )
         rows.append(
             {
                 "document": index,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from harness.errors import Unsupported
+from harness.errors import Unsupported, UserError
 from harness.measures.measure import Facts, Measure, Sample, Settings
 from harness.models.contract import LanguageModel
 from harness.results.record import Direction, Measurement, Metric
@@ -160,7 +160,10 @@ def _checked(model: LanguageModel, count: int) -> tuple[Tensor, float]:
         token = torch.tensor([ids[-1:]], device=model.identity.device)
         log_probs = model.forward(token, cache=cache)[0, -1].float().log_softmax(-1)
         if bool(log_probs.isnan().any()):
-            raise FloatingPointError(f"the model's logits are not numbers (NaN) after {len(ids)} tokens")
+            raise UserError(
+                f"the model's logits are not numbers (NaN) after {len(ids)} tokens: "
+                "run it in fp32, or train or fetch it anew"
+            )
         ids.append(int(log_probs.argmax()))
         cached.append(float(log_probs[ids[-1]]))
     plain = -next(iter(token_nlls(model, [ids[:count]], model.identity.context, max(model.identity.context // 2, 1))))

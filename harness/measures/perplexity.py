@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from harness.errors import Unsupported
+from harness.errors import Unsupported, UserError
 from harness.measures.measure import Facts, Measure, Sample, Settings
 from harness.models.contract import LanguageModel, Tokenizer
 from harness.results.record import Direction, Measurement, Metric
@@ -93,7 +93,10 @@ def collect(load: Callable[[], LanguageModel], settings: PerplexitySettings) -> 
     rows: list[Sample] = []
     for (index, text), ids, nll in zip(texts, documents, token_nlls(model, documents, window, stride), strict=True):
         if np.isnan(nll).any():
-            raise FloatingPointError(f"the model's logits are not numbers (NaN) in document {index} of {settings.text}")
+            raise UserError(
+                f"the model's logits are not numbers (NaN) in document {index} of {settings.text}: "
+                "run it in fp32, or train or fetch it anew"
+            )
         spans = sliding_windows(len(ids), window, stride)
         unscored = 0 if bos or not ids else model.tokenizer.token_bytes(ids[:1])[0]
         rows.append(

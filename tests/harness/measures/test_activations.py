@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from harness.errors import Unsupported
+from harness.errors import Unsupported, UserError
 from harness.execution.serve import Loader, OpenedModel
 from harness.measures.activations import ACTIVATIONS, ActivationsSettings, collect, summarise
 from harness.measures.measure import Facts
@@ -104,7 +104,7 @@ def test_scaled_projections_keep_a_deep_stream_from_growing(tiny_tokenizer_file:
 def test_known_bad_activations_that_explode(tmp_path: Path, tiny_tokenizer_file: Path, story: Path) -> None:
     """Without norms and with weights that are too large every layer multiplies the stream, until it is no number."""
     load = saved(tmp_path / "m", tiny_tokenizer_file, replace(CONFIG, norm="none", layers=12), std=20.0)
-    with pytest.raises(FloatingPointError, match="not finite"):
+    with pytest.raises(UserError, match="not finite"):
         measured(load, story)
 
 

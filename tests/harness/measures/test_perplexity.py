@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from harness.errors import Unsupported
+from harness.errors import Unsupported, UserError
 from harness.measures import perplexity
 from harness.measures.measure import Facts
 from harness.measures.perplexity import (
@@ -188,7 +188,7 @@ def test_not_a_number_is_an_error_not_a_perplexity(model: LanguageModel) -> None
         def forward(self, tokens: Any, **kwargs: Any) -> Any:
             return model.forward(tokens, **kwargs) * math.nan
 
-    with pytest.raises(FloatingPointError, match="document 0 of fixture"):
+    with pytest.raises(UserError, match="document 0 of fixture"):
         collect(lambda: Broken(), settings())  # type: ignore[arg-type, return-value]
 
 
