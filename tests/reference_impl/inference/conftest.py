@@ -1,4 +1,4 @@
-"""A small random GPT with opinions, as decoding sees a model."""
+"""A small random GPT with opinions, as decoding sees a model, and the two kernels for few rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from reference_impl.inference import int4, int8
 from reference_impl.inference.kv_cache import KVCache
+from reference_impl.inference.native import build, matrix
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
 
@@ -52,3 +54,15 @@ def make_model() -> Any:
 @pytest.fixture(scope="session")
 def model() -> Plain:
     return random_model()
+
+
+@pytest.fixture(params=["compiled kernel", "torch's kernel"])
+def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways to multiply few rows with integer weights."""
+    native = build.native_library()
+    if request.param == "torch's kernel":
+        for module in (matrix, int4, int8):
+            monkeypatch.setattr(module, "native_library", lambda: build.Native(None, "not wanted here"))
+    elif native.library is None:
+        pytest.skip(native.reason)
+    return request.param

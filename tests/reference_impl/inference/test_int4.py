@@ -7,21 +7,8 @@ from hypothesis import strategies as st
 
 from reference_impl.inference import int4, weight_format
 from reference_impl.inference.int4 import GROUP, Int4Weight, dequantize_int4, join, quantize_int4, split
-from reference_impl.inference.native.build import Native
 
 ROWS = [1, 2, 3, 7, 16, 17, 64, 65, 200]
-NO_KERNEL = Native(None, "not wanted here")
-
-
-@pytest.fixture(params=["compiled kernel", "torch's kernel"])
-def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both ways to multiply few rows."""
-    if request.param == "torch's kernel":
-        monkeypatch.setattr("reference_impl.inference.native.matrix.native_library", lambda: NO_KERNEL)
-        monkeypatch.setattr(int4, "native_library", lambda: NO_KERNEL)
-    elif int4.native_library().library is None:
-        pytest.skip(int4.native_library().reason)
-    return request.param
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:

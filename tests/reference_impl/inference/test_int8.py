@@ -14,17 +14,6 @@ ROWS = [1, 2, 3, 7, 8, 9, 16, 17, 64, 200]
 NO_KERNEL = Native(None, "not wanted here")
 
 
-@pytest.fixture(params=["compiled kernel", "torch's kernel"])
-def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both ways to multiply few rows."""
-    if request.param == "torch's kernel":
-        monkeypatch.setattr("reference_impl.inference.native.matrix.native_library", lambda: NO_KERNEL)
-        monkeypatch.setattr(int8, "native_library", lambda: NO_KERNEL)
-    elif int8.native_library().library is None:
-        pytest.skip(int8.native_library().reason)
-    return request.param
-
-
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
