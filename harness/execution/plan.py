@@ -76,7 +76,7 @@ def make_plan(suite: Suite, *, trust_remote_code: bool = False) -> Plan:
 def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint, text_digests: dict[str, str]) -> str:
     """Hash of what determines a cell's result: same key, same result.
 
-    The model's digest (for a trained one: what determines it) and what opens it, the settings, the texts' digests, the measure's
+    The model's digest (for a trained one: what determines it), what opens it, settings, digests of texts, the measure's
     version, the code, and on a CPU the compiled kernel; where the cell measures speed or memory also the machine's
     class and the threads.
     """
