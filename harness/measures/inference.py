@@ -80,8 +80,8 @@ MFU = Metric(
     unit="fraction",
     direction=Direction.HIGHER,
     definition="Model FLOPs utilisation of the prefill: useful FLOPs (2 per matrix-product parameter and token, causal "
-    "attention, head at the last token) over TTFT, over the measured GEMM peak of the type (for integer weights, "
-    "which are widened to compute, of the fastest type). After Chowdhery et al. 2022, appendix B.",
+    "attention, head at the last token) over TTFT, over the measured GEMM peak of the type (for weights "
+    "that are widened to be multiplied, of the fastest type). After Chowdhery et al. 2022, appendix B.",
 )
 MBU = Metric(
     name="mbu",
@@ -170,7 +170,7 @@ def summarise(samples: pd.DataFrame, settings: InferenceSettings, facts: Facts) 
     peaks = facts.peaks
     if peaks is None or peaks.device != facts.identity.device.partition(":")[0]:
         return found
-    peak = gemm_peak(peaks, facts.identity.precision)
+    peak = gemm_peak(peaks, facts.identity.precision, facts.identity.kind)
     if peak is not None:
         flops = prefill_flops(facts.identity, settings.batch, settings.prompt)
         found.append(inverse(MFU, ttft, flops / peak))
@@ -180,12 +180,14 @@ def summarise(samples: pd.DataFrame, settings: InferenceSettings, facts: Facts) 
     return found
 
 
-def gemm_peak(peaks: Peaks, precision: str) -> float | None:
+def gemm_peak(peaks: Peaks, precision: str, kind: str) -> float | None:
     """The measured FLOP/s that a precision can hope for; None where its type was not measured.
 
-    Integer weights are widened to whatever type the machine multiplies fastest: their peak is the highest.
+    Weights that are widened to be multiplied can take whatever type the machine multiplies fastest: their peak is the
+    highest. That is every format of weights, and on a CPU also bf16 in the reference's engine (kind: of the model).
     """
-    if precision not in ("fp32", "bf16", "fp16"):
+    widened_bf16 = precision == "bf16" and kind != "transformers" and peaks.device == "cpu"
+    if widened_bf16 or precision not in ("fp32", "bf16", "fp16"):
         return max(peaks.flops.values(), default=None)
     return peaks.flops.get(precision)
 

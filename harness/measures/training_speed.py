@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.errors import Unsupported
-from harness.measures.inference import gemm_peak
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
 from harness.measures.training import check_precision, report_rows, to_target
 from harness.measures.useful_work import training_flops_per_token
@@ -114,7 +113,7 @@ def summarise(samples: pd.DataFrame, settings: TrainingSpeedSettings, facts: Fac
     found = [rate(TRAINING_RATE, 1.0)]
     first = samples.iloc[0]
     on_device = facts.peaks is not None and facts.peaks.device == str(first["device"]).partition(":")[0]
-    peak = gemm_peak(facts.peaks, str(first["precision"])) if facts.peaks is not None and on_device else None
+    peak = facts.peaks.flops.get(str(first["precision"])) if facts.peaks is not None and on_device else None
     if peak:
         found.append(rate(TRAINING_MFU, training_flops_per_token(facts.identity, int(first["sequence"])) / peak))
     once = "none: one training"
