@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from reference_impl.inference.native.matrix import Matrix, native_product, native_widen
+from reference_impl.training.precision import cpu_multiplies_bf16
 
 BLOCK_ELEMENTS = 1 << 20
 """Weights that are widened at a time (4 MB in fp32)."""
@@ -51,11 +52,7 @@ def dense_type(device_type: str) -> torch.dtype:
     A CPU without bf16 instructions emulates them: with 512 rows bf16 takes 7 times as long as fp32 under AVX2
     (benchmarks/quantized_linear.py measures it).
     """
-    if device_type != "cpu":
-        return torch.bfloat16
-    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # not public, hence the caution
-    native = any(getattr(torch.cpu, probe, lambda: False)() for probe in probes)
-    return torch.bfloat16 if native else torch.float32
+    return torch.bfloat16 if device_type != "cpu" or cpu_multiplies_bf16() else torch.float32
 
 
 def row_blocks(outputs: int, inputs: int) -> list[tuple[int, int]]:
