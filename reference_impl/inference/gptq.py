@@ -27,6 +27,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from reference_impl.inference.int4 import GROUP, dequantize_int4, quantize_int4
 from reference_impl.inference.linear_layers import is_linear, weight_of
+from reference_impl.training.checkpoint import all_finite
 
 DAMPING = 0.01
 """Part of the Hessian's mean diagonal that is added to its diagonal (the paper's 1 %, section 3.3)."""
@@ -74,7 +75,7 @@ def gptq_codes(
     forward = forward or model
     names = {module: name for name, module in model.named_modules() if is_linear(module)}
     for module, name in names.items():
-        if not weight_of(module).isfinite().all():
+        if not all_finite(weight_of(module)):
             raise ValueError(f"the weights of {name} are not finite (NaN or infinite), so they can't be quantised.")
     found: dict[nn.Module, Int4Codes] = {}
     originals: list[tuple[nn.Module, Tensor]] = []
@@ -84,7 +85,7 @@ def gptq_codes(
             for number, sharing in enumerate(passes, start=1):
                 hessians = _hessians(sharing, batches, forward)
                 for layers, hessian in zip(sharing, hessians, strict=True):
-                    if not hessian.isfinite().all():
+                    if not all_finite(hessian):
                         raise ValueError(f"the inputs of {names[layers[0]]} are not finite on the calibration text.")
                     factor = error_feedback(_padded(hessian), damping)
                     for layer in layers:

@@ -33,6 +33,7 @@ from reference_impl.inference.linear_layers import is_linear, weight_of
 from reference_impl.inference.llm_int8 import DynamicInt8Weight
 from reference_impl.inference.quantized_modules import QuantizedEmbedding, QuantizedLinear
 from reference_impl.inference.weight_format import dense_type
+from reference_impl.training.checkpoint import all_finite
 
 Scheme = Literal["bf16", "int8", "int8-dynamic", "int4", "int4-gptq", "nf4", "fp4"]
 
@@ -101,7 +102,7 @@ def _replace(users: list[Place], scheme: Scheme, activations: torch.dtype, codes
     modules = [getattr(parent, name) for parent, name in users]
     linears = [module for module in modules if is_linear(module)]
     source = weight_of(linears[0] if linears else modules[0])
-    if not source.is_meta and not bool(source.isfinite().all()):
+    if not source.is_meta and not all_finite(source):
         name = users[0][1]
         raise ValueError(
             f"the weight of {name!r} holds values that aren't finite: it can't be quantised, train it anew."
