@@ -1,0 +1,92 @@
+"""What a task asks of a model about one document, and what came back: text, not yet tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+Row = dict[str, Any]
+"""One document: a row of a data set."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How likely is `continuation` after `context`?"""
+
+    context: str
+    continuation: str
+
+
+@dataclass(frozen=True)
+class Rolling:
+    """How likely is the whole text?"""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Continue `context` until one of `until`, or `max_new` tokens."""
+
+    context: str
+    until: tuple[str, ...]
+    max_new: int
+    temperature: float = 0.0
+    """0 is greedy."""
+    top_p: float = 1.0
+    top_k: int | None = None
+    samples: int = 1
+    """Continuations that are wanted, each drawn for itself."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One document as it is asked."""
+
+    task: str
+    document: int
+    """Its place in the evaluation split (after process_docs), whatever the limit."""
+    row: Row
+    requests: tuple[Choice, ...] | tuple[Rolling] | tuple[Generation]
+    """multiple_choice: one Choice per choice, then, where a metric needs it, one per choice without context."""
+    choices: tuple[str, ...] = ()
+    """The choices' texts, without delimiter."""
+    gold: int | tuple[int, ...] | None = None
+    """Index (or indexes, any of which is right) among the choices."""
+    target: str | tuple[str, ...] | None = None
+    """What a generated answer is compared with."""
+    cluster: str | None = None
+    shots: tuple[int, ...] = ()
+    """Places of the worked examples in their split."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A document that could not be asked or judged: it is counted and shown, never dropped."""
+
+    task: str
+    document: int
+    reason: str
+    """One sentence with the file, the key and the mend."""
+
+
+@dataclass(frozen=True)
+class ChoiceAnswer:
+    """Of one `Choice` or `Rolling`."""
+
+    log_prob: float
+    """Sum over the continuation's tokens, in nats."""
+    greedy: bool
+    """Whether every token of it was the likeliest."""
+    tokens: int
+
+
+@dataclass(frozen=True)
+class GenerationAnswer:
+    """Of one `Generation`: its samples' texts, cut before a stop string, not stripped."""
+
+    texts: tuple[str, ...]
+
+
+Answer = tuple[ChoiceAnswer, ...] | GenerationAnswer
+"""In the order of `Asked.requests`."""
