@@ -1,0 +1,1 @@
+"""Python functions that task files name with `!function`."""
