@@ -21,6 +21,7 @@ from harness.analysis.selection import (
     Point,
     coordinates,
     counterpart,
+    of_cell,
     points,
     same,
     selects,
@@ -71,10 +72,12 @@ def run(run: Run, settings: QuantizationCostSettings) -> list[Finding]:
             if cell.measure not in measures or not _is_alternative(at, settings.against):
                 continue
             subject = {name: value for name, value in at.items() if name in shown and name != "measure"}
-            if metric in COMPARED_WITH_FP32:
-                findings.append(_as_measured(cell, metric, having, settings.against, subject))
-            else:
-                findings.extend(_cost(run, cell, metric, having, settings.against, subject))
+            for point in of_cell(cell, having, settings.where) or [None]:
+                part = {} if point is None or point.record.part is None else {"part": point.record.part}
+                if metric in COMPARED_WITH_FP32:
+                    findings.append(_as_measured(cell, metric, point, settings.against, subject | part))
+                else:
+                    findings.extend(_cost(run, cell, metric, point, having, settings.against, subject | part))
     return findings
 
 
@@ -83,10 +86,9 @@ def _is_alternative(at: dict[str, Scalar], against: dict[str, Scalar]) -> bool:
 
 
 def _as_measured(
-    cell: CellResult, metric: str, having: list[Point], against: dict[str, Scalar], subject: dict[str, Scalar]
+    cell: CellResult, metric: str, point: Point | None, against: dict[str, Scalar], subject: dict[str, Scalar]
 ) -> Finding:
     """A value that is a comparison with fp32 already."""
-    point = next((point for point in having if point.cell is cell), None)
     common = {"analysis": "quantization_cost", "name": metric, "subject": subject}
     if against != {"precision": "fp32"}:
         return Finding(**common, note="it compares with fp32, which is not the base here")
@@ -109,12 +111,12 @@ def _cost(
     run: Run,
     cell: CellResult,
     metric: str,
+    point: Point | None,
     having: list[Point],
     against: dict[str, Scalar],
     subject: dict[str, Scalar],
 ) -> Iterator[Finding]:
-    base = counterpart(coordinates(cell), against, having)
-    point = next((point for point in having if point.cell is cell), None)
+    base = None if point is None else counterpart(point.coordinates, against, having)
     name = f"{metric}_ratio"
     if point is None or base is None:
         why = _ended(cell, metric) if point is None else _why_no_base(run, cell, metric, against)

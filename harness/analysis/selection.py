@@ -34,8 +34,9 @@ class Point:
 
     @property
     def coordinates(self) -> dict[str, Scalar]:
-        """Model, measure, axes and settings."""
-        return coordinates(self.cell)
+        """Model, axes, measure and settings, and the part of the cell where its metrics have several."""
+        at = coordinates(self.cell)
+        return at if self.record.part is None else at | {"part": self.record.part}
 
 
 def coordinates(cell: CellResult) -> dict[str, Scalar]:
@@ -76,9 +77,25 @@ def selects(where: Where, cell: CellResult) -> bool:
     """Whether a cell has, for every key of `where`, the value (or one of the values) that stands there."""
     at = coordinates(cell)
     return all(
-        key in at and any(same(at[key], value) for value in (wanted if isinstance(wanted, list) else [wanted]))
+        any(record.part in listed(wanted) for record in cell.records)
+        if key == "part"
+        else key in at and any(same(at[key], value) for value in listed(wanted))
         for key, wanted in where.items()
     )
+
+
+def of_cell(cell: CellResult, having: Iterable[Point], where: Where) -> list[Point]:
+    """The points of a cell that `where` means: those of the part that it names, else what stands for the whole cell,
+    else every part."""
+    mine = [point for point in having if point.cell is cell]
+    if "part" in where:
+        return [point for point in mine if point.record.part in listed(where["part"])]
+    return [point for point in mine if point.record.part is None] or mine
+
+
+def listed(wanted: Scalar | list[Scalar]) -> list[Scalar]:
+    """One value or several, as a list."""
+    return wanted if isinstance(wanted, list) else [wanted]
 
 
 def counterpart(at: Mapping[str, Scalar], against: Mapping[str, Scalar], among: Iterable[Point]) -> Point | None:
@@ -113,12 +130,15 @@ def why_nothing(where: Where, cells: Sequence[CellResult]) -> str:
     if not cells:
         return "the run has no cells"
     rows = [coordinates(cell) for cell in cells]
+    parts = list(dict.fromkeys(record.part for cell in cells for record in cell.records if record.part is not None))
+    if parts:
+        rows = [row | {"part": part} for row in rows for part in parts]
     names = list(dict.fromkeys(name for row in rows for name in row))
     for key, wanted in where.items():
         if key not in names:
             return f"no cell has '{key}'{nearest(key, names)}; there are: {', '.join(names)}"
         there = list(dict.fromkeys(str(row[key]) for row in rows if key in row))
-        values = wanted if isinstance(wanted, list) else [wanted]
+        values = listed(wanted)
         missing = [value for value in values if not any(same(row[key], value) for row in rows if key in row)]
         if len(missing) == len(values):
             return f"no cell has {key} = {missing[0]}{nearest(str(missing[0]), there)}; there are: {', '.join(there)}"

@@ -258,6 +258,7 @@ class Execution:
             measure=item.cell.measure,
             axes=item.cell.axes,
             settings=item.cell.settings,
+            part=measurement.part,
             metric=metric.name,
             metric_id=metric.id,
             value=measurement.value,

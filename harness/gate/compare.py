@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = (
+    "part",
     "metric",
     "unit",
     "direction",
@@ -72,7 +73,7 @@ def _identity(cell: CellResult) -> str:
 def _rows(base: Run, a: CellResult | None, head: Run, b: CellResult | None) -> Iterator[dict[str, Any]]:
     left, right = _by_metric(a), _by_metric(b)
     for metric in dict.fromkeys([*left, *right]) or [None]:
-        mine, theirs = left.get(metric or ""), right.get(metric or "")
+        mine, theirs = (None, None) if metric is None else (left.get(metric), right.get(metric))
         row: dict[str, Any] = _described(theirs or mine) | _values("base", mine) | _values("head", theirs)
         row |= {"ratio": None, "ratio_low": None, "ratio_high": None, "interval": None, "change": ""}
         reason = _why_missing("base", a, mine) or _why_missing("head", b, theirs)
@@ -84,16 +85,19 @@ def _rows(base: Run, a: CellResult | None, head: Run, b: CellResult | None) -> I
         yield row | {"comparable": reason is None, "reason": reason or ""}
 
 
-def _by_metric(cell: CellResult | None) -> dict[str, Record]:
+def _by_metric(cell: CellResult | None) -> dict[tuple[str, str | None], Record]:
     if cell is None:
         return {}
-    return {record.metric: record for record in cell.records if record.metric and record.value is not None}
+    return {
+        (record.metric, record.part): record for record in cell.records if record.metric and record.value is not None
+    }
 
 
 def _described(record: Record | None) -> dict[str, Any]:
     if record is None:
-        return {"metric": None, "unit": None, "direction": None, "metric_id": None}
+        return {"part": None, "metric": None, "unit": None, "direction": None, "metric_id": None}
     return {
+        "part": record.part,
         "metric": record.metric,
         "unit": record.unit,
         "direction": str(record.direction),

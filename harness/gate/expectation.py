@@ -22,6 +22,7 @@ from harness.analysis.selection import (
     counterpart,
     describe,
     nearest,
+    of_cell,
     points,
     same,
     selects,
@@ -103,10 +104,16 @@ def _outcomes(expectation: Expectation, run: Run) -> list[ExpectationOutcome]:
         why = why_nothing(where, able) if able else f"the run has no cell that measures {expectation.metric}"
         return [_undecided(expectation, {}, why)]
     shown = {"model", *where, *(expectation.against or {}), *varying_within_models(chosen)} - {"measure"}
-    return [
-        _judge(expectation, cell, having, {name: v for name, v in coordinates(cell).items() if name in shown})
-        for cell in chosen
-    ]
+    outcomes = []
+    for cell in chosen:
+        subject = {name: value for name, value in coordinates(cell).items() if name in shown}
+        mine = of_cell(cell, having, where)
+        if not mine:
+            outcomes.append(_undecided(expectation, subject, _why_no_value(expectation.metric, cell)))
+        for point in mine:
+            part = {} if point.record.part is None else {"part": point.record.part}
+            outcomes.append(_judge(expectation, point, having, subject | part))
+    return outcomes
 
 
 def _measures_of(metric: str) -> set[str]:
@@ -124,12 +131,8 @@ def _no_such_metric(metric: str) -> str:
 
 
 def _judge(
-    expectation: Expectation, cell: CellResult, having: list[Point], subject: dict[str, Scalar]
+    expectation: Expectation, point: Point, having: list[Point], subject: dict[str, Scalar]
 ) -> ExpectationOutcome:
-    mine = [point for point in having if point.cell is cell]
-    if not mine:
-        return _undecided(expectation, subject, _why_no_value(expectation.metric, cell))
-    point = mine[0]
     if expectation.against is None:
         value, found = point.record.value, estimate(point.record)
         low, high = (found.low, found.high) if found else (None, None)
@@ -137,9 +140,9 @@ def _judge(
             low, high = point.record.low, value
         method = point.record.interval
     else:
-        base = counterpart(coordinates(cell), expectation.against, having)
+        base = counterpart(point.coordinates, expectation.against, having)
         if base is None:
-            return _undecided(expectation, subject, _why_no_base(expectation, cell, point.run))
+            return _undecided(expectation, subject, _why_no_base(expectation, point.cell, point.run))
         reason = why_not_comparable(base, point)
         if reason is not None:
             return _undecided(expectation, subject, f"not comparable: {reason}")

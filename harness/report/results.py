@@ -5,7 +5,7 @@ What all rows share (device, threads, the text) goes into the caption; what diff
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from harness.analysis.selection import ENDED, coordinates, describe, varying, varying_within_models
 from harness.report.number import NOTHING, Scale, Shown, scale, shown
@@ -47,26 +47,32 @@ def _table(measure: str, cells: Sequence[CellResult]) -> Table:
     # but for the text, without which qualities can't be read
     columned = {*varying_within_models(cells), "text"}
     names = ["model", *(name for name in differing if name in columned)]
+    parted = any(record.part is not None for cell in cells for record in cell.records)
     told = [name for name in differing if name not in columned]
     metrics = list(dict.fromkeys(record.metric for cell in cells for record in cell.records if record.metric))
     of = {metric: [r for cell in cells for r in cell.records if r.metric == metric] for metric in metrics}
     scales = {metric: scale([record.value for record in of[metric]], of[metric][0].unit) for metric in metrics}
-    columns = [Column(name.replace("_", " ")) for name in names]
+    columns = [Column(name.replace("_", " ")) for name in (*names, *(["part"] if parted else []))]
     columns += [Column(metric.replace("_", " "), scales[metric].unit, numeric=True) for metric in metrics]
-    rows = tuple(_row(cell, names, metrics, scales) for cell in cells)
+    rows = tuple(row for cell in cells for row in _rows(cell, names, parted, metrics, scales))
     return Table(measure, tuple(columns), rows, _caption(cells, differing), _notes(cells, names, told))
 
 
-def _row(cell: CellResult, names: list[str], metrics: list[str], scales: dict[str, Scale]) -> Row:
+def _rows(
+    cell: CellResult, names: list[str], parted: bool, metrics: list[str], scales: dict[str, Scale]
+) -> Iterator[Row]:
+    """A row for the cell, and one for each of its parts where metrics have several values."""
     at = coordinates(cell)
     lead = [text(at.get(name)) for name in names]
     if cell.status is not Status.OK:
         numbers = [Shown(SHORT[cell.status] if number == 0 else NOTHING) for number in range(len(metrics))]
-    else:
-        by_metric: dict[str | None, Record] = {record.metric: record for record in cell.records}
+        state = "skipped" if cell.status is Status.SKIPPED else "failed"
+        yield Row((*lead, *([NOTHING] if parted else []), *numbers), cell.model, state)
+        return
+    for part in dict.fromkeys(record.part for record in cell.records):
+        by_metric: dict[str | None, Record] = {r.metric: r for r in cell.records if r.part == part}
         numbers = [_number(by_metric.get(metric), scales[metric]) for metric in metrics]
-    state = "" if cell.status is Status.OK else "skipped" if cell.status is Status.SKIPPED else "failed"
-    return Row((*lead, *numbers), cell.model, state)
+        yield Row((*lead, *([text(part)] if parted else []), *numbers), cell.model, "")
 
 
 def _number(record: Record | None, scale: Scale) -> Shown:

@@ -63,6 +63,8 @@ class Measurement(BaseModel):
     n: int = 1
     n_unit: str = "values"
     """What n counts: documents, iterations, launches."""
+    part: str | None = None
+    """Of a cell with several values of one metric, which: a task of a group, a way of extracting answers."""
 
 
 class Record(BaseModel):
@@ -80,6 +82,8 @@ class Record(BaseModel):
     """The point of the matrix: precision, device, seed, threads …"""
     settings: dict[str, Scalar] = Field(default_factory=dict)
     """The measure's settings at this point."""
+    part: str | None = None
+    """Of a cell with several values of one metric, which one this is: see `Measurement.part`."""
     metric: str | None = None
     """Name without version; None in the one record of a cell that did not end well."""
     metric_id: str | None = None

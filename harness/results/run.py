@@ -182,7 +182,7 @@ def records_frame(records: list[Record]) -> pd.DataFrame:
     axes = list(dict.fromkeys(name for record in records for name in record.axes))
     settings = list(dict.fromkeys(name for record in records for name in record.settings))
     settings = [f"setting_{name}" if name in own else name for name in settings if name not in axes]
-    lead = ["model", *axes, "measure", *settings, "metric", "value", "unit", "low", "high", "status"]
+    lead = ["model", *axes, "measure", *settings, "part", "metric", "value", "unit", "low", "high", "status"]
     return frame[lead + [column for column in frame.columns if column not in lead]]
 
 
