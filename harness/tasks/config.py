@@ -43,6 +43,8 @@ class FewshotConfig(_Strict):
     fewshot_indices: list[int] | None = None
     samples: list[dict[str, Any]] | Function | None = None
     """The worked examples themselves."""
+    same: str | None = None
+    """Ours: column or template: only examples are drawn whose value is the document's."""
     doc_to_text: Template | None = None
     doc_to_target: Template | None = None
     doc_to_choice: Template | None = None
