@@ -67,7 +67,7 @@ class MetricConfig(_Strict):
 class FilterStep(_Strict):
     """One step of a filter pipeline."""
 
-    function: str
+    function: str | Function
     options: dict[str, Any] = Field(default_factory=dict)
     """Every other key: its arguments."""
 
@@ -125,7 +125,8 @@ class TaskConfig(_Strict):
     chance: float | None = None
     """Ours: accuracy of guessing, where it isn't 1 / number of choices."""
     reasoning: dict[str, dict[str, Any]] = Field(default_factory=dict)
-    """Ours: keys that differ under a way of reasoning: `direct`, `cot`, and `cot_zero_shot` (cot without examples)."""
+    """Ours: keys that differ under a way of reasoning: `direct`, `cot`, and `cot_zero_shot` (cot without examples).
+    The values are already what this class holds: `config.model_copy(update=config.reasoning["cot"])` is that task."""
 
 
 class GroupConfig(_Strict):

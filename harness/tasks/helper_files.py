@@ -1,0 +1,84 @@
+"""Where the Python files beside task files lie: the modules that `!function` and their own imports name."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+_LM_EVAL = ("lm_eval", "tasks")
+"""The package that lm-eval's own task files are in; copies of its folders still name it."""
+
+
+def module_file(name: str, folder: Path, level: int = 0) -> Path | None:
+    """The file of module `name` as seen from `folder`; None where no file is that module.
+
+    Looked for beside the asking file, then from the folder above that its package names stand for:
+    `lm_eval.tasks.mmlu.utils` is found from any file below `.../lm_eval/tasks/`, and in a copy of that tree.
+    `level`: dots of a relative import.
+    """
+    parts = tuple(part for part in name.split(".") if part)
+    if level:
+        above = folder if level == 1 else folder.parents[level - 2]
+        return _file(above, parts)
+    if beside := _file(folder, parts):
+        return beside
+    parents = [folder, *folder.parents]
+    for parent in parents:
+        for length in range(len(parts) - 1, 0, -1):
+            if parent.parts[-length:] == parts[:length] and (found := _file(parent, parts[length:])):
+                return found
+    if parts[:2] == _LM_EVAL and len(parts) > 3:
+        return next((found for parent in parents if (found := _file(parent, parts[2:]))), None)
+    return None
+
+
+def source_files(file: Path) -> tuple[Path, ...]:
+    """The file and every file beside it that it imports, directly or through another, in order of path."""
+    found: set[Path] = set()
+    waiting = [file]
+    while waiting:
+        one = waiting.pop()
+        if one not in found and one.is_file():
+            found.add(one)
+            waiting += _imported(one)
+    return tuple(sorted(found))
+
+
+def is_library(name: str) -> bool:
+    """Whether a module of this name is Python's own, so that a file beside never takes its place."""
+    return name.partition(".")[0] in sys.stdlib_module_names
+
+
+@lru_cache(maxsize=4096)
+def _imported(file: Path) -> tuple[Path, ...]:
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):  # told where the function is loaded
+        return ()
+    asked = [(name, level) for name, level in _imports(tree) if level or not is_library(name)]
+    return tuple(found for name, level in asked if (found := module_file(name, file.parent, level)))
+
+
+def _imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, 0) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or "", node.level
+            # what is imported may be a module itself
+            yield from (
+                (f"{node.module}.{alias.name}" if node.module else alias.name, node.level) for alias in node.names
+            )
+
+
+def _file(folder: Path, parts: tuple[str, ...]) -> Path | None:
+    if not parts:
+        return None
+    file = folder.joinpath(*parts).with_suffix(".py")
+    if file.is_file():
+        return file
+    package = folder.joinpath(*parts, "__init__.py")
+    return package if package.is_file() else None

@@ -1,0 +1,204 @@
+"""Which names a folder of task files declares, remembered from one time to the next.
+
+lm-eval's own folder has 14,000 files; reading them takes seconds, looking at their times of change a tenth of one.
+What a file says of names (its task, group, tags, includes) is kept in the cache by its size and time of change, and is
+read anew only where these differ. Includes are followed in memory afterwards, so a changed template counts at once.
+Paths are strings here: pathlib would take most of the second that is allowed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from harness.cache import cache_folder
+from harness.errors import UserError
+from harness.tasks import task_file
+from harness.whole_file import write_whole
+
+Kind = Literal["task", "group", "tag", "class"]
+"""class: a task that is a Python class, which is known by name and refused."""
+
+_FORMAT = 1
+_KEYS = ("task", "group", "tag", "class", "include")
+_IGNORED = frozenset({"__pycache__", ".ipynb_checkpoints"})
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One name."""
+
+    kind: Kind
+    file: Path
+    """Where it is declared; of a tag: the first file that carries it."""
+    tasks: tuple[str, ...] = ()
+    """Of a tag: the tasks that carry it, in order of name."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """The names of a folder."""
+
+    root: Path
+    entries: dict[str, Entry]
+    shadowed: dict[str, tuple[Path, ...]]
+    """Further files that declare a name; the first in order of path counts, as in lm-eval."""
+    unreadable: dict[Path, str]
+    """Files that are no YAML, or whose include fails: why."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is remembered of a file."""
+
+    changed: int
+    size: int
+    keys: dict[str, Any]
+    """Those of `_KEYS` that it has; the name of a class and the tasks of a group are left out."""
+    error: str | None = None
+
+
+def read_index(root: Path) -> Index:
+    """The names that the task files below `root` declare. Raises UserError where that's no folder."""
+    root = root.absolute()
+    if not root.is_dir():
+        raise UserError("no such folder; name a folder of task files", place=str(root))
+    memory = cache_folder("task-index") / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:32]}.json"
+    before = _remembered(memory, root)
+    now: dict[str, _Seen] = {}
+    listed = sorted(_yaml_files(str(root)), key=lambda found: found[0])
+    for path, changed, size in listed:
+        now[path] = _seen(str(root), path, changed, size, before)
+    waiting = [path for path, _, _ in listed]
+    while waiting:  # what they include: often files without an ending, which the walk leaves out
+        path = waiting.pop()
+        for included in _included(path, now[path].keys):
+            if included not in now and (found := _stat(str(root), included)):
+                now[included] = _seen(str(root), included, *found, before)
+                waiting.append(included)
+    if now != before:
+        rows = {path: [seen.changed, seen.size, seen.keys, seen.error] for path, seen in now.items()}
+        write_whole(memory, json.dumps({"format": _FORMAT, "root": str(root), "files": rows}, separators=(",", ":")))
+    return _names(root, [path for path, _, _ in listed], now)
+
+
+def _names(root: Path, listed: list[str], seen: dict[str, _Seen]) -> Index:
+    """Who declares what, by lm-eval's rule: files in order of path, the first one that says a name has it."""
+    merged: dict[str, dict[str, Any] | str] = {}
+    kinds: dict[str, Kind] = {}
+    files: dict[str, str] = {}
+    tagged: dict[str, set[str]] = {}
+    shadowed: dict[str, list[str]] = {}
+    unreadable: dict[Path, str] = {}
+    for path in listed:
+        keys = _merged(path, seen, merged, ())
+        if isinstance(keys, str):
+            unreadable[root / path] = keys
+            continue
+        kind = task_file.kind(keys)
+        if kind is None:
+            continue
+        name = keys["group"] if kind == "group" else keys["task"]
+        if name in kinds:
+            shadowed.setdefault(name, []).append(path)
+            continue
+        kinds[name], files[name] = _KINDS[kind], path
+        if kind == "group":
+            continue
+        for tag in task_file.tags(keys):
+            if tag not in kinds:
+                kinds[tag], files[tag] = "tag", path
+            tagged.setdefault(tag, set()).add(name)
+    entries = {
+        name: Entry(kind, root / files[name], tuple(sorted(tagged.get(name, ()))) if kind == "tag" else ())
+        for name, kind in kinds.items()
+    }
+    others = {name: tuple(root / path for path in paths) for name, paths in shadowed.items()}
+    return Index(root, entries, others, unreadable)
+
+
+_KINDS: dict[str, Kind] = {"task": "task", "group": "group", "class": "class"}
+
+
+def _merged(
+    path: str, seen: dict[str, _Seen], done: dict[str, dict[str, Any] | str], chain: tuple[str, ...]
+) -> dict[str, Any] | str:
+    """The remembered keys of a file with its includes underneath, or why that isn't possible."""
+    if path in done:
+        return done[path]
+    if path not in seen:
+        return f"the included file {path} does not exist"
+    if path in chain:
+        return f"`include` goes in a circle: {' -> '.join((*chain, path))}"
+    one = seen[path]
+    if one.error is not None:
+        return one.error
+    whole: dict[str, Any] = {}
+    for included in _included(path, one.keys):
+        under = _merged(included, seen, done, (*chain, path))
+        if isinstance(under, str):
+            return under
+        whole |= under
+    done[path] = whole | {key: value for key, value in one.keys.items() if key != "include"}
+    return done[path]
+
+
+def _included(path: str, keys: dict[str, Any]) -> list[str]:
+    """Paths, relative to the root, of what a file includes."""
+    if "include" not in keys:
+        return []
+    folder = os.path.dirname(path)  # noqa: PTH120
+    return [os.path.normpath(os.path.join(folder, name)) for name in keys["include"]]  # noqa: PTH118
+
+
+def _yaml_files(root: str, below: str = "") -> Iterator[tuple[str, int, int]]:
+    """(path relative to the root, time of change, size) of every .yaml file."""
+    with os.scandir(os.path.join(root, below)) as items:  # noqa: PTH118
+        for item in items:
+            path = f"{below}{item.name}"
+            if item.name.endswith(".yaml"):
+                stat = item.stat()
+                yield path, stat.st_mtime_ns, stat.st_size
+            elif item.is_dir() and item.name not in _IGNORED:
+                yield from _yaml_files(root, f"{path}/")
+
+
+def _stat(root: str, path: str) -> tuple[int, int] | None:
+    try:
+        stat = os.stat(os.path.join(root, path))  # noqa: PTH116, PTH118
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size
+
+
+def _seen(root: str, path: str, changed: int, size: int, before: dict[str, _Seen]) -> _Seen:
+    known = before.get(path)
+    if known is not None and known.changed == changed and known.size == size:
+        return known
+    try:
+        keys = task_file.own_keys(Path(root, path))
+    except UserError as error:
+        return _Seen(changed, size, {}, error.message)
+    kept = {key: keys[key] for key in _KEYS if keys.get(key) is not None}
+    if "class" in kept:
+        kept["class"] = True
+    if isinstance(kept.get("task"), list):
+        kept["task"] = []
+    if isinstance(kept.get("include"), str):
+        kept["include"] = [kept["include"]]
+    return _Seen(changed, size, kept)
+
+
+def _remembered(memory: Path, root: Path) -> dict[str, _Seen]:
+    try:
+        kept = json.loads(memory.read_bytes())
+        if kept["format"] != _FORMAT or kept["root"] != str(root):
+            return {}
+        return {path: _Seen(*row) for path, row in kept["files"].items()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}  # not remembered, or not readable: read the files
