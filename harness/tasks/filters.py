@@ -1,0 +1,280 @@
+"""Filter pipelines: what is made of the texts that a model wrote before they are judged.
+
+A pipeline works on all samples of one document. Most steps change each sample; `take_first`, `take_first_k` and
+`majority_vote` choose among them. The filters are those of lm-evaluation-harness, with its names and arguments, and
+two of ours (`strip`, `prepend`). Every step also says which samples it could extract nothing from, so that a low
+score can be told from an answer that was never found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.errors import UserError
+from harness.spelling import nearest
+from harness.tasks.ask import Row
+from harness.tasks.config import FilterPipeline, FilterStep, Function, Mode, TaskConfig
+from harness.tasks.filter_patterns import choice_letter, entity_spans, first_match, part_of_speech_tags
+
+LoadFunction = Callable[[Function, str], Callable[..., Any]]
+"""(function, key that names it) -> the function, loaded: `Task.function`. Raises UserError where it may not run."""
+
+INVALID = "[invalid]"
+DEFAULT = FilterPipeline(name="none", steps=(FilterStep(function="take_first"),))
+"""Of a task that lists no filters."""
+
+_ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "regex": ("regex_pattern", "group_select", "fallback"),
+    "regex_pos": ("regex_pattern", "group_select", "fallback"),
+    "multi_choice_regex": (
+        "regex_pattern",
+        "group_select",
+        "fallback",
+        "ignore_case",
+        "ignore_punctuation",
+        "regexes_to_ignore",
+    ),
+    "remove_whitespace": (),
+    "strip": ("characters",),
+    "prepend": ("column",),
+    "lowercase": (),
+    "uppercase": (),
+    "map": ("mapping_dict", "default_value"),
+    "format_span": (),
+    "take_first": (),
+    "take_first_k": ("k",),
+    "majority_vote": (),
+    "custom": ("filter_fn",),
+}
+_REQUIRED = {"take_first_k": "k", "custom": "filter_fn", "prepend": "column"}
+_MAY_FAIL = {"regex", "regex_pos", "multi_choice_regex", "map"}
+_DEFAULT_PATTERN = r"#### (\-?[0-9\.\,]+)"
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What a pipeline made of the samples of one document."""
+
+    value: Any
+    """What is judged: one answer, or a list of them where no step chooses one."""
+    failed: float
+    """Share of what is judged that is a fallback: 0 or 1 for one answer."""
+    samples_failed: float
+    """Share of all samples that nothing could be extracted from, whatever was chosen afterwards."""
+    may_fail: bool
+    """Whether a step can fail at all."""
+
+
+@dataclass
+class _State:
+    """The samples on their way. `single`: a step chose one, which is then the only entry of `values`."""
+
+    values: list[Any]
+    failed: list[bool]
+    single: bool = False
+    samples_failed: float = field(default=0.0)
+
+
+def check(config: TaskConfig) -> None:
+    """Raise UserError for a filter or an argument that nobody knows, or a pattern that is none: before a model runs."""
+    for pipeline in config.filter_list or ():
+        for step in pipeline.steps:
+            _check(step, f"{config.file}:filter_list: {pipeline.name}")
+
+
+def apply(
+    pipeline: FilterPipeline,
+    samples: Sequence[Any],
+    *,
+    row: Row,
+    choices: Sequence[str] = (),
+    mode: Mode = "right",
+    function: LoadFunction,
+    place: str,
+) -> Extracted:
+    """Run the samples of one document through a pipeline.
+
+    samples: the texts; for tasks of log-likelihoods, whatever stands for one answer.
+    row, choices: the document, and the texts of its choices, for filters that need them.
+    mode: in `lm-eval`, failed votes count, and a step after `take_first` takes a text for a list of characters.
+    place: the task's file, for errors. Raises UserError.
+    """
+    state = _State(list(samples), [False] * len(samples))
+    for step in pipeline.steps:
+        where = f"{place}:filter_list: {pipeline.name}"
+        _check(step, where)
+        if mode == "lm-eval" and state.single:
+            whole = state.values[0]
+            state.values = list(whole) if isinstance(whole, Iterable) else [whole]
+            state.failed = [False] * len(state.values)
+            state.single = False
+        _step(state, step, row, choices, mode, function, where)
+    failed = sum(state.failed) / len(state.failed) if state.failed else 0.0
+    return Extracted(
+        value=state.values[0] if state.single else state.values,
+        failed=failed,
+        samples_failed=state.samples_failed,
+        may_fail=any(isinstance(step.function, Function) or step.function in _MAY_FAIL for step in pipeline.steps),
+    )
+
+
+def _step(
+    state: _State, step: FilterStep, row: Row, choices: Sequence[str], mode: Mode, function: LoadFunction, where: str
+) -> None:
+    name, options = step.function, step.options
+    if isinstance(name, Function) or name == "custom":
+        _custom(state, step, row, function, where)
+    elif name == "take_first":
+        if not state.values:
+            raise UserError("there is no sample that `take_first` could take", place=where)
+        state.values, state.failed, state.single = state.values[:1], state.failed[:1], True
+    elif name == "take_first_k":
+        k = options["k"]
+        if len(state.values) < k:
+            raise UserError(
+                f"`take_first_k` wants {k} samples, but {len(state.values)} were drawn; set `repeats: {k}`", place=where
+            )
+        state.values, state.failed = state.values[:k], state.failed[:k]
+    elif name == "majority_vote":
+        state.values, state.failed = _majority(state.values, state.failed, mode)
+    else:
+        change = _change(name, options, row, choices, mode, where)
+        outcomes = [change(value) for value in state.values]
+        if name in _MAY_FAIL:
+            state.failed = [failed or before for (_, failed), before in zip(outcomes, state.failed, strict=True)]
+            state.samples_failed = sum(state.failed) / max(len(state.failed), 1)
+        state.values = [value for value, _ in outcomes]
+
+
+def _change(
+    name: str, options: Mapping[str, Any], row: Row, choices: Sequence[str], mode: Mode, where: str
+) -> Callable[[Any], tuple[Any, bool]]:
+    """The step that changes one sample: value -> (new value, whether it is a fallback)."""
+    if name == "regex":
+        pattern = re.compile(options.get("regex_pattern", _DEFAULT_PATTERN))
+        fallback = options.get("fallback", INVALID)
+        select = options.get("group_select", 0)
+        return lambda value: _or_fallback(first_match(pattern, value, select), fallback)
+    if name == "multi_choice_regex":
+        known = _texts_of_choices(row, choices, mode, where)
+        return lambda value: _or_fallback(
+            choice_letter(
+                value,
+                known,
+                re.compile(options.get("regex_pattern", _DEFAULT_PATTERN)),
+                options.get("group_select", 0),
+                bool(options.get("ignore_case", False)),
+                bool(options.get("ignore_punctuation", False)),
+                options.get("regexes_to_ignore") or (),
+            ),
+            options.get("fallback", INVALID),
+        )
+    if name == "regex_pos":
+        fallback = options.get("fallback") or ["invalid"]
+        return lambda value: _or_fallback(part_of_speech_tags(value) or None, fallback)
+    if name == "map":
+        mapping, default = options.get("mapping_dict") or {}, options.get("default_value")
+        return lambda value: (mapping[value], False) if value in mapping else (default, True)
+    if name == "prepend":
+        column = options["column"]
+        if column not in row:
+            raise UserError(
+                f"`prepend` names column `{column}`, which the document lacks{nearest(column, row)}", place=where
+            )
+        return lambda value: (f"{row[column]}{value}", False)
+    texts: dict[str, Callable[[str], str]] = {
+        "remove_whitespace": str.strip,
+        "strip": lambda text: text.strip(options.get("characters")),
+        "lowercase": str.lower,
+        "uppercase": str.upper,
+        "format_span": entity_spans,
+    }
+    change = texts[name]
+    return lambda value: (change(value) if isinstance(value, str) else value, False)
+
+
+def _or_fallback(found: Any, fallback: Any) -> tuple[Any, bool]:
+    return (fallback, True) if found is None else (found, False)
+
+
+def _texts_of_choices(row: Row, choices: Sequence[str], mode: Mode, where: str) -> list[str]:
+    """lm-eval takes the document's column `choices`; right: also the choices as the task declares them."""
+    column = row.get("choices")
+    if mode == "lm-eval" and column is not None:
+        return [str(text) for text in column]
+    if isinstance(column, Sequence) and not isinstance(column, str) and all(isinstance(text, str) for text in column):
+        return list(column)
+    if choices:
+        return list(choices)
+    raise UserError(
+        "`multi_choice_regex` needs the choices: a column `choices` with their texts, or `doc_to_choice`", place=where
+    )
+
+
+def _majority(values: Sequence[Any], failed: Sequence[bool], mode: Mode) -> tuple[list[Any], list[bool]]:
+    """The commonest value; among equals the one that was seen first. What failed has no vote, unless all failed."""
+    voting = list(zip(values, failed, strict=True))
+    if mode == "right" and not all(failed):
+        voting = [(value, lost) for value, lost in voting if not lost]
+    votes = Counter(_hashable(value) for value, _ in voting)
+    (winner, _), *_ = votes.most_common(1)
+    value, lost = next((value, lost) for value, lost in voting if _hashable(value) == winner)
+    return [value], [lost]
+
+
+def _hashable(value: Any) -> Any:
+    return tuple(_hashable(entry) for entry in value) if isinstance(value, list | tuple) else value
+
+
+def _custom(state: _State, step: FilterStep, row: Row, function: LoadFunction, where: str) -> None:
+    """A function, or a class with `apply`, of the task's folder: over the samples of one document.
+
+    lm-eval hands it the samples of all documents at once; what looks at other documents can't be served here.
+    """
+    if isinstance(step.function, Function):
+        options = {
+            key: function(value, "filter_list") if isinstance(value, Function) else value
+            for key, value in step.options.items()
+        }
+        made = function(step.function, "filter_list")(**options)
+        run: Callable[..., Any] = getattr(made, "apply", made)
+    else:
+        named = step.options["filter_fn"]
+        run = function(named, "filter_fn") if isinstance(named, Function) else named
+    given: list[Any] = [state.values[0] if state.single else state.values]
+    results = list(run(given, [row]))
+    if len(results) != 1:
+        raise UserError(f"a filter of the task file made {len(results)} results of one document's samples", place=where)
+    result = results[0]
+    state.single = isinstance(result, str) or not isinstance(result, Iterable)
+    state.values = [result] if state.single else list(result)
+    state.failed = [value == INVALID for value in state.values]
+    state.samples_failed = sum(state.failed) / max(len(state.failed), 1)
+
+
+def _check(step: FilterStep, where: str) -> None:
+    name = step.function
+    if isinstance(name, Function):
+        return
+    if name == "decontaminate":
+        raise UserError("`decontaminate` does nothing in lm-eval either: leave the step out", place=where)
+    if name not in _ARGUMENTS:
+        raise UserError(f"nobody knows a filter `{name}`{nearest(name, _ARGUMENTS)}", place=where)
+    for key in step.options:
+        if key not in _ARGUMENTS[name]:
+            raise UserError(f"filter `{name}` takes no `{key}`{nearest(key, _ARGUMENTS[name])}", place=where)
+    needed = _REQUIRED.get(name)
+    if needed and needed not in step.options:
+        raise UserError(f"filter `{name}` needs `{needed}`", place=where)
+    if name == "map" and not isinstance(step.options.get("mapping_dict") or {}, dict):
+        raise UserError("`mapping_dict` must map what a model says to what is judged", place=where)
+    patterns = [step.options.get("regex_pattern", ""), *(step.options.get("regexes_to_ignore") or ())]
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except (re.error, TypeError) as error:
+            raise UserError(f"`{pattern}` is no regular expression: {error}", place=where) from None
