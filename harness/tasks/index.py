@@ -8,13 +8,14 @@ Paths are strings here: pathlib would take most of the second that is allowed.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from harness.cache import cache_folder
 from harness.errors import UserError
@@ -25,7 +26,7 @@ Kind = Literal["task", "group", "tag", "class"]
 """class: a task that is a Python class, which is known by name and refused."""
 
 _FORMAT = 1
-_KEYS = ("task", "group", "tag", "class", "include")
+_KEYS = ("task", "group", "tag", "class")
 _IGNORED = frozenset({"__pycache__", ".ipynb_checkpoints"})
 
 
@@ -34,7 +35,7 @@ class Entry:
     """One name."""
 
     kind: Kind
-    file: Path
+    file: str
     """Where it is declared; of a tag: the first file that carries it."""
     tasks: tuple[str, ...] = ()
     """Of a tag: the tasks that carry it, in order of name."""
@@ -46,20 +47,20 @@ class Index:
 
     root: Path
     entries: dict[str, Entry]
-    shadowed: dict[str, tuple[Path, ...]]
+    shadowed: dict[str, tuple[str, ...]]
     """Further files that declare a name; the first in order of path counts, as in lm-eval."""
-    unreadable: dict[Path, str]
+    unreadable: dict[str, str]
     """Files that are no YAML, or whose include fails: why."""
 
 
-@dataclass(frozen=True)
-class _Seen:
+class _Seen(NamedTuple):
     """What is remembered of a file."""
 
     changed: int
     size: int
     keys: dict[str, Any]
-    """Those of `_KEYS` that it has; the name of a class and the tasks of a group are left out."""
+    """Those of `_KEYS` that it has (what a class and the tasks of a group are is left out), and `include` as a list of
+    paths relative to the root."""
     error: str | None = None
 
 
@@ -77,13 +78,15 @@ def read_index(root: Path) -> Index:
     waiting = [path for path, _, _ in listed]
     while waiting:  # what they include: often files without an ending, which the walk leaves out
         path = waiting.pop()
-        for included in _included(path, now[path].keys):
+        for included in now[path].keys.get("include", ()):
             if included not in now and (found := _stat(str(root), included)):
                 now[included] = _seen(str(root), included, *found, before)
                 waiting.append(included)
     if now != before:
         rows = {path: [seen.changed, seen.size, seen.keys, seen.error] for path, seen in now.items()}
-        write_whole(memory, json.dumps({"format": _FORMAT, "root": str(root), "files": rows}, separators=(",", ":")))
+        kept = json.dumps({"format": _FORMAT, "root": str(root), "files": rows}, separators=(",", ":"))
+        with contextlib.suppress(OSError):  # a cache that may only be read: the files are read each time
+            write_whole(memory, kept)
     return _names(root, [path for path, _, _ in listed], now)
 
 
@@ -94,11 +97,12 @@ def _names(root: Path, listed: list[str], seen: dict[str, _Seen]) -> Index:
     files: dict[str, str] = {}
     tagged: dict[str, set[str]] = {}
     shadowed: dict[str, list[str]] = {}
-    unreadable: dict[Path, str] = {}
-    for path in listed:
-        keys = _merged(path, seen, merged, ())
+    unreadable: dict[str, str] = {}
+    for relative in listed:
+        path = f"{root}{os.sep}{relative}"
+        keys = _merged(relative, seen, merged, ())
         if isinstance(keys, str):
-            unreadable[root / path] = keys
+            unreadable[path] = keys
             continue
         kind = task_file.kind(keys)
         if kind is None:
@@ -115,10 +119,10 @@ def _names(root: Path, listed: list[str], seen: dict[str, _Seen]) -> Index:
                 kinds[tag], files[tag] = "tag", path
             tagged.setdefault(tag, set()).add(name)
     entries = {
-        name: Entry(kind, root / files[name], tuple(sorted(tagged.get(name, ()))) if kind == "tag" else ())
+        name: Entry(kind, files[name], tuple(sorted(tagged.get(name, ()))) if kind == "tag" else ())
         for name, kind in kinds.items()
     }
-    others = {name: tuple(root / path for path in paths) for name, paths in shadowed.items()}
+    others = {name: tuple(paths) for name, paths in shadowed.items()}
     return Index(root, entries, others, unreadable)
 
 
@@ -139,21 +143,13 @@ def _merged(
     if one.error is not None:
         return one.error
     whole: dict[str, Any] = {}
-    for included in _included(path, one.keys):
+    for included in one.keys.get("include", ()):
         under = _merged(included, seen, done, (*chain, path))
         if isinstance(under, str):
             return under
         whole |= under
-    done[path] = whole | {key: value for key, value in one.keys.items() if key != "include"}
+    done[path] = whole | one.keys if whole else one.keys
     return done[path]
-
-
-def _included(path: str, keys: dict[str, Any]) -> list[str]:
-    """Paths, relative to the root, of what a file includes."""
-    if "include" not in keys:
-        return []
-    folder = os.path.dirname(path)  # noqa: PTH120
-    return [os.path.normpath(os.path.join(folder, name)) for name in keys["include"]]  # noqa: PTH118
 
 
 def _yaml_files(root: str, below: str = "") -> Iterator[tuple[str, int, int]]:
@@ -164,7 +160,7 @@ def _yaml_files(root: str, below: str = "") -> Iterator[tuple[str, int, int]]:
             if item.name.endswith(".yaml"):
                 stat = item.stat()
                 yield path, stat.st_mtime_ns, stat.st_size
-            elif item.is_dir() and item.name not in _IGNORED:
+            elif item.is_dir(follow_symlinks=False) and item.name not in _IGNORED:
                 yield from _yaml_files(root, f"{path}/")
 
 
@@ -182,6 +178,7 @@ def _seen(root: str, path: str, changed: int, size: int, before: dict[str, _Seen
         return known
     try:
         keys = task_file.own_keys(Path(root, path))
+        included = task_file.included(keys, path)
     except UserError as error:
         return _Seen(changed, size, {}, error.message)
     kept = {key: keys[key] for key in _KEYS if keys.get(key) is not None}
@@ -189,8 +186,9 @@ def _seen(root: str, path: str, changed: int, size: int, before: dict[str, _Seen
         kept["class"] = True
     if isinstance(kept.get("task"), list):
         kept["task"] = []
-    if isinstance(kept.get("include"), str):
-        kept["include"] = [kept["include"]]
+    if included:
+        folder = os.path.dirname(path)  # noqa: PTH120
+        kept["include"] = [os.path.normpath(os.path.join(folder, name)) for name in included]  # noqa: PTH118
     return _Seen(changed, size, kept)
 
 

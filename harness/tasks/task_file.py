@@ -55,10 +55,8 @@ def read_task_file(path: Path, chain: tuple[Path, ...] = ()) -> TaskFile:
     """Read a file and what it includes; its own keys win. Raises UserError with the place of what is wrong."""
     path = path.absolute()
     keys = own_keys(path)
-    included = keys.pop("include", None)
-    names = [included] if isinstance(included, str) else included or []
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise UserError("`include` is a file name or a list of them", place=str(path))
+    names = included(keys, str(path))
+    keys.pop("include", None)
     merged: dict[str, Any] = {}
     origins: dict[str, Path] = {}
     for name in names:
@@ -73,6 +71,15 @@ def read_task_file(path: Path, chain: tuple[Path, ...] = ()) -> TaskFile:
         origins |= under.origins
     merged.pop("task_list", None)  # belongs to the file that is included
     return TaskFile(path, merged | keys, origins | dict.fromkeys(keys, path))
+
+
+def included(keys: Mapping[str, Any], place: str) -> list[str]:
+    """The names of the files that `include` names, as they are written. Raises UserError where they are no names."""
+    names = keys.get("include") or []
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise UserError("`include` is a file name or a list of them", place=place)
+    return names
 
 
 def kind(keys: Mapping[str, Any]) -> str | None:
