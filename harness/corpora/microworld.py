@@ -12,11 +12,15 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from harness.cache import cache_folder
 from harness.corpora.source import OnProgress
+from harness.errors import UserError
+from harness.spelling import nearest
 from harness.whole_file import write_whole
 
+NAME = "microworld"
 SPLITS = ("train", "validation", "test")
 _PACKAGE = "reference_impl.text.microworld"
 
@@ -72,6 +76,57 @@ class Microworld:
 
     def _digest_file(self) -> Path:
         return self._file().with_suffix(".sha256")
+
+
+def questions(theme: str, split: str) -> list[dict[str, Any]]:
+    """One evaluation set of the corpus as plain rows, made once and then read from the cache.
+
+    Columns: those of `reference_impl.text.microworld.Question` (prompt, target, answer, choices, level, reasoning
+    (direct or steps), joint, until), and `gold`, the index of the target among the choices; None and no choices where
+    the answer is generated. Raises UserError for an unknown theme or split.
+    """
+    if split not in SPLITS:
+        raise UserError(
+            f"there is no split '{split}'{nearest(split, SPLITS)} (there are: {', '.join(SPLITS)})", place=NAME
+        )
+    sets = _evaluation_sets(split, _code())
+    if theme not in sets:
+        raise UserError(f"there is no theme '{theme}'{nearest(theme, sets)} (there are: {', '.join(sets)})", place=NAME)
+    return [{**row, "choices": list(row["choices"])} for row in sets[theme]]
+
+
+@cache
+def _evaluation_sets(split: str, code: str) -> dict[str, list[dict[str, Any]]]:
+    """Every set of a split by its theme. In the cache beside a hash of itself, so that a torn file is noticed."""
+    file = cache_folder("corpora", f"microworld-{code[:16]}") / f"{split}.questions.json"
+    try:
+        digest, _, kept = file.read_bytes().partition(b"\n")
+        if hashlib.sha256(kept).hexdigest().encode() == digest:
+            return dict(json.loads(kept))
+    except OSError:
+        pass
+    from reference_impl.text.microworld import evaluation_sets
+
+    sets = {
+        theme: [
+            {
+                "prompt": asked.prompt,
+                "target": asked.target,
+                "answer": asked.answer,
+                "choices": list(asked.choices),
+                "level": asked.level,
+                "reasoning": asked.reasoning,
+                "joint": asked.joint,
+                "until": asked.until,
+                "gold": asked.gold if asked.choices else None,
+            }
+            for asked in rows
+        ]
+        for theme, rows in evaluation_sets(split).items()
+    }
+    content = json.dumps(sets, ensure_ascii=False).encode()
+    write_whole(file, hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+    return sets
 
 
 @cache

@@ -1,8 +1,262 @@
-"""The documents of a task: rows of a split of the data set that its file names."""
+"""The documents of a task: rows of a split of the data set that its file names.
+
+Where a `dataset_path` leads, the first of these that fits:
+
+| what | where it lies |
+|---|---|
+| the user's table names it | the file or folder there, `asset:NAME/...`, or `data:NAME/...` under HARNESS_DATA |
+| `microworld` | the embedded corpus' evaluation sets; `dataset_name` is the theme |
+| `asset:NAME/FOLDER` | a fetched asset |
+| `json`, `csv`, `parquet`, `arrow` | the files of `dataset_kwargs.data_files` |
+| a file or folder | relative to the task file, or to the working folder |
+| anything else | the Hugging Face hub, through `datasets` |
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
 
-DataTable = Mapping[str, str | Mapping[str, str]]
-"""`dataset_path` or `dataset_path/dataset_name` -> a file or folder (with {name} and {split} in it), or split -> file."""
+from harness import assets
+from harness.corpora import local, microworld
+from harness.errors import UserError
+from harness.file_digest import file_sha256
+from harness.tasks import data_files
+from harness.tasks.config import TaskConfig
+from harness.tasks.data_hub import HubData
+from harness.tasks.rows import Rows, concatenated
+
+Location = str | Mapping[str, str]
+"""A file or folder, perhaps with {name} (`dataset_name`) and {split} in it, or one for each split."""
+DataTable = Mapping[str, Location]
+"""`dataset_path` or `dataset_path/dataset_name` -> where its documents lie on this machine."""
+
+BUILDERS = ("json", "csv", "parquet", "arrow", "text")
+_ON_HUB = "hf://datasets/"
+_IS_URL = ("hf://", "http://", "https://", "s3://", "gs://")
+
+
+class DataSource(Protocol):
+    """A data set, wherever it lies."""
+
+    def rows(self, split: str) -> Rows:
+        """The rows of a split. Raises UserError; of a missing split with those that there are."""
+
+    def identity(self, split: str) -> Hashable:
+        """Equal for two splits that are the same rows, whatever they are called."""
+
+    def digest(self, split: str) -> str:
+        """Hash of what determines the rows. Fetches nothing."""
+
+    def ensure(self) -> None:
+        """Bring it into reach, so that `rows` works offline. Raises UserError."""
+
+
+def source(config: TaskConfig, table: DataTable) -> DataSource:
+    """Where a task's documents come from. Reads nothing yet. Raises UserError where no such place is known."""
+    path, name, place = config.dataset_path, config.dataset_name, f"{config.file}: dataset_path"
+    if path is None:
+        raise UserError("no `dataset_path`, so there are no documents", place=str(config.file))
+    for key in _table_keys(config):
+        if key in table:
+            return Local(_absolute(table[key]), name, config.dataset_kwargs, config.file, f"data {key}")
+    if path == microworld.NAME:
+        return Microworld(name, place)
+    if path.startswith(("asset:", "data:")):
+        return Local(path, name, config.dataset_kwargs, config.file, place)
+    listed = config.dataset_kwargs.get("data_files")
+    if path in BUILDERS and listed is not None and not any(_is_url(file) for file in _flat(listed)):
+        return Local(".", name, config.dataset_kwargs, config.file, place)
+    if path not in BUILDERS and _is_local(path, config.file):
+        return Local(path, name, config.dataset_kwargs, config.file, place)
+    return HubData(path, name, config.dataset_kwargs, place, tuple(_table_keys(config)))
+
+
+@dataclass(frozen=True)
+class Local:
+    """Files on this machine."""
+
+    location: Location
+    name: str | None
+    options: Mapping[str, Any] = field(repr=False)
+    """`dataset_kwargs`."""
+    beside: Path
+    """The task file: paths may be relative to its folder."""
+    place: str
+
+    def rows(self, split: str) -> Rows:
+        """See `DataSource`."""
+        files = self._files(split)
+        return concatenated([data_files.read_rows(file, split, self.options) for file in files])
+
+    def identity(self, split: str) -> Hashable:
+        """See `DataSource`. The files, and the split only where a file holds several."""
+        files = tuple(self._files(split))
+        by_split = len(files) == 1 and data_files.is_by_split(files[0], split)
+        return (files, split if by_split else None)
+
+    def digest(self, split: str) -> str:
+        """See `DataSource`. The files' hashes; of an asset its own."""
+        if asset := self._asset():
+            name, inner = asset
+            made_of = ["asset", assets.digest(name), inner, self.name, split]
+        else:
+            made_of = ["files", split, *(file_sha256(file) for file in self._files(split))]
+        return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
+
+    def ensure(self) -> None:
+        """See `DataSource`."""
+        if asset := self._asset():
+            assets.get(asset[0])
+
+    def _asset(self) -> tuple[str, str] | None:
+        if not isinstance(self.location, str) or not self.location.startswith("asset:"):
+            return None
+        name, _, inner = self.location.removeprefix("asset:").partition("/")
+        assets.asset(name, self.place)
+        return name, inner
+
+    def _files(self, split: str) -> list[Path]:
+        if not isinstance(self.location, str):
+            if split not in self.location:
+                raise UserError(f"names no split '{split}' (there are: {', '.join(self.location)})", place=self.place)
+            return self._at(self.location[split], split)
+        return self._at(self.location, split)
+
+    def _at(self, location: str, split: str) -> list[Path]:
+        path = self._path(_filled(location, self.name, split))
+        listed = self.options.get("data_files")
+        if listed is not None and path.is_dir():
+            return self._listed(path, listed, split)
+        if "*" in path.name:
+            if found := sorted(path.parent.glob(path.name)):
+                return found
+        elif path.is_dir():
+            return data_files.split_files(path, None if "{name}" in location else self.name, split)
+        elif path.is_file():
+            return [path]
+        raise UserError(f"there is no {path}{self._others(location)}", place=self.place)
+
+    def _listed(self, folder: Path, listed: Any, split: str) -> list[Path]:
+        """Files that `data_files` names: by split, or all of them the training split, as `datasets` has it."""
+        by_split = listed if isinstance(listed, Mapping) else {"train": listed}
+        if split not in by_split:
+            there = ", ".join(map(str, by_split))
+            raise UserError(f"`data_files` names no split '{split}' (there are: {there})", place=str(self.beside))
+        found = []
+        for pattern in _flat(by_split[split]):
+            bare = _without_hub(str(pattern))
+            files = sorted(folder.glob(bare)) if "*" in bare else [folder / bare]
+            if not files or not files[0].is_file():
+                raise UserError(f"there is no {folder / bare} (`data_files` of {self.beside})", place=self.place)
+            found += files
+        return found
+
+    def _path(self, location: str) -> Path:
+        if location.startswith("asset:"):
+            name, _, inner = location.removeprefix("asset:").partition("/")
+            assets.asset(name, self.place)
+            return assets.get(name) / inner
+        if location.startswith("data:"):
+            name, _, inner = location.removeprefix("data:").partition("/")
+            return local.data_path(name, location) / inner
+        path = Path(location).expanduser()
+        relative = self.beside.parent / path
+        return relative if not path.is_absolute() and (relative.exists() or not path.exists()) else path
+
+    def _others(self, location: str) -> str:
+        """The splits whose file would be found, where {split} is in the file's name."""
+        if "{split}" not in Path(location).name:
+            return ""
+        before, _, after = Path(_filled(location, self.name, "\0")).name.partition("\0")
+        folder = self._path(_filled(location, self.name, "\0")).parent
+        if not folder.is_dir():
+            return ""
+        found = sorted(
+            item.name[len(before) : len(item.name) - len(after)]
+            for item in folder.iterdir()
+            if item.name.startswith(before) and item.name.endswith(after)
+        )
+        return f" (splits there: {', '.join(found[:30])})" if found else ""
+
+
+@dataclass(frozen=True)
+class Microworld:
+    """Evaluation sets of the embedded corpus."""
+
+    theme: str | None
+    place: str
+
+    def rows(self, split: str) -> Rows:
+        """See `DataSource`."""
+        return Rows(microworld.questions(self._theme(), split))
+
+    def identity(self, split: str) -> Hashable:
+        """See `DataSource`."""
+        return split
+
+    def digest(self, split: str) -> str:
+        """See `DataSource`. Of the rows themselves."""
+        rows = json.dumps(microworld.questions(self._theme(), split), ensure_ascii=False)
+        return hashlib.sha256(rows.encode()).hexdigest()
+
+    def ensure(self) -> None:
+        """See `DataSource`."""
+        for split in microworld.SPLITS:
+            self.rows(split)
+
+    def _theme(self) -> str:
+        if self.theme is None:
+            raise UserError("`dataset_path: microworld` needs a theme in `dataset_name`", place=self.place)
+        return self.theme
+
+
+def _table_keys(config: TaskConfig) -> list[str]:
+    """The words under which the user may have told where the documents lie, the most exact first."""
+    paths = [config.dataset_path or ""]
+    if paths[0] in BUILDERS:  # a file on the hub: its data set's name
+        paths = [
+            "/".join(str(file).removeprefix(_ON_HUB).split("/")[:2])
+            for file in _flat(config.dataset_kwargs.get("data_files"))
+            if str(file).startswith(_ON_HUB)
+        ][:1]
+    named = [f"{path}/{config.dataset_name}" for path in paths if config.dataset_name is not None]
+    return [*named, *paths]
+
+
+def _absolute(location: Location) -> Location:
+    """What the user's table says is relative to the working folder."""
+    if not isinstance(location, str):
+        return {split: str(_absolute(inner)) for split, inner in location.items()}
+    return location if location.startswith(("asset:", "data:")) else str(Path(location).expanduser().absolute())
+
+
+def _is_local(path: str, beside: Path) -> bool:
+    places = [Path(path).expanduser(), beside.parent / path]
+    whole = path.replace("{name}", "*").replace("{split}", "*")
+    if whole != path:
+        return any(place.parent.is_dir() for place in places)
+    return any(place.is_file() or (place.is_dir() and data_files.has_data(place)) for place in places)
+
+
+def _filled(location: str, name: str | None, split: str) -> str:
+    return location.replace("{name}", name or "").replace("{split}", split)
+
+
+def _without_hub(file: str) -> str:
+    """The path within a data set's repository of `hf://datasets/OWNER/NAME/path`."""
+    return "/".join(file.removeprefix(_ON_HUB).split("/")[2:]) if file.startswith(_ON_HUB) else file
+
+
+def _is_url(file: Any) -> bool:
+    return str(file).startswith(_IS_URL)
+
+
+def _flat(listed: Any) -> Iterable[Any]:
+    if isinstance(listed, Mapping):
+        return [file for files in listed.values() for file in _flat(files)]
+    return listed if isinstance(listed, list | tuple) else [] if listed is None else [listed]

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field
-from typing import Literal
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
 
+from harness.errors import UserError
+from harness.spelling import nearest
+from harness.tasks import task_file
 from harness.tasks.config import GroupConfig, TaskConfig
 from harness.tasks.data import DataTable
+from harness.tasks.group import Members, gather
+from harness.tasks.index import Entry, Index, read_index
 from harness.tasks.task import Task
 
 Kind = Literal["task", "group", "tag"]
+
+OWN = Path(__file__).parent / "shipped"
+"""The folder of our own tasks."""
 
 
 @dataclass(frozen=True)
@@ -49,22 +62,113 @@ class TaskLibrary:
     allow_code_execution: bool = False
     """Whether code that a model wrote may be run."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TaskLibrary, (self.paths, dict(self.data), self.allow_task_code, self.allow_code_execution)
+
     def names(self) -> tuple[Named, ...]:
-        """Every task, group and tag, in order of name."""
-        raise NotImplementedError
+        """Every task, group and tag, in order of name. Raises UserError where a path is no folder."""
+        return tuple(
+            Named(name, entry.kind, entry.file)
+            for name, entry in sorted(self._entries.items())
+            if entry.kind != "class"
+        )
 
     def open(self, name: str) -> Opened:
-        """The task, group or tag of that name, or of a YAML file. Raises UserError with the nearest spelling."""
-        raise NotImplementedError
+        """The task, group or tag of that name, of a YAML file, or of a pattern of task names such as `blimp_*`.
+
+        Raises UserError: for an unknown name with the nearest spelling, for a task file with what is wrong in it.
+        """
+        entry = self._entry(name)
+        if entry.kind == "group":
+            source = task_file.read_task_file(Path(entry.file))
+            members = gather(source, self._entries)
+            return Opened(name, "group", self._tasks(members), tuple(members.groups.values()), self._notes(name))
+        if entry.kind == "tag":
+            return Opened(name, "tag", tuple(self._task(task) for task in entry.tasks), (), self._notes(name))
+        config = task_file.task_config(task_file.read_task_file(Path(entry.file)))
+        return Opened(config.task, "task", (self._of(config),), (), self._notes(name))
 
     def config(self, name: str) -> TaskConfig:
-        """The configuration of one task. Raises UserError."""
-        raise NotImplementedError
+        """The configuration of one task. Raises UserError, also where the name is a group's or a tag's."""
+        opened = self.open(name)
+        if opened.kind != "task":
+            tasks = [task.name for task in opened.tasks]
+            shown = ", ".join(tasks[:10]) + (", …" if len(tasks) > 10 else "")
+            raise UserError(f"is a {opened.kind} of {len(tasks)} tasks, no task: {shown}", place=f"task {name}")
+        return opened.tasks[0].config
 
     def digest(self, name: str) -> str:
         """Hash of all that determines what the tasks of this name ask. Raises UserError."""
-        raise NotImplementedError
+        opened = self.open(name)
+        groups = [group.model_dump(mode="json", exclude={"file", "metadata"}) for group in opened.groups]
+        tasks = sorted([task.name, task.digest()] for task in opened.tasks)
+        return hashlib.sha256(json.dumps([groups, tasks], sort_keys=True, default=str).encode()).hexdigest()
 
     def ensure(self, name: str) -> None:
         """Bring the tasks' data into reach. Raises UserError."""
-        raise NotImplementedError
+        for task in self.open(name).tasks:
+            task.ensure()
+
+    def _tasks(self, members: Members) -> tuple[Task, ...]:
+        return tuple(self._of(config) for config in members.tasks.values())
+
+    def _task(self, name: str) -> Task:
+        entry = self._entry(name)
+        return self._of(task_file.task_config(task_file.read_task_file(Path(entry.file))))
+
+    def _of(self, config: TaskConfig) -> Task:
+        return Task(config, self.data, self.allow_task_code, self.allow_code_execution)
+
+    @cached_property
+    def _indexes(self) -> tuple[Index, ...]:
+        own = [OWN] if OWN.is_dir() else []
+        return tuple(read_index(root) for root in [*own, *(Path(path).expanduser() for path in self.paths)])
+
+    @cached_property
+    def _entries(self) -> dict[str, Entry]:
+        return {name: entry for index in self._indexes for name, entry in index.entries.items()}
+
+    def _entry(self, name: str) -> Entry:
+        if name in self._entries:
+            entry = self._entries[name]
+        elif name.endswith((".yaml", ".yml")) and Path(name).expanduser().is_file():
+            entry = _entry_of_file(Path(name).expanduser())
+        elif matching := tuple(sorted(self._matching(name))):
+            return Entry("tag", "", matching)
+        else:
+            raise UserError(self._unknown(name), place=f"task {name}")
+        if entry.kind == "class":
+            raise UserError(f"`class`: {task_file.REFUSED['class']}", place=entry.file)
+        return entry
+
+    def _matching(self, pattern: str) -> list[str]:
+        if not set(pattern) & set("*?["):
+            return []
+        return [name for name, entry in self._entries.items() if entry.kind == "task" and fnmatchcase(name, pattern)]
+
+    def _unknown(self, name: str) -> str:
+        looked = ", ".join(self.paths) or "no folders beside our own tasks; name one with --tasks-path"
+        unreadable = {file: why for index in self._indexes for file, why in index.unreadable.items()}
+        broken = ""
+        if unreadable:
+            file, why = next(iter(unreadable.items()))
+            broken = f"; {len(unreadable)} task files there can't be read, such as {file}: {why}"
+        return f"there is no task, group or tag '{name}'{nearest(name, self._entries)} (looked in {looked}{broken})"
+
+    def _notes(self, name: str) -> tuple[str, ...]:
+        """Who else declares a name."""
+        declared = [index.entries[name].file for index in self._indexes if name in index.entries]
+        notes = [f"'{name}' of {other} is overridden by that of {declared[-1]}" for other in declared[:-1]]
+        for index in self._indexes:
+            for file in index.shadowed.get(name, ()):
+                notes.append(f"'{name}' is declared twice: {index.entries[name].file} counts, {file} doesn't")
+        return tuple(notes)
+
+
+def _entry_of_file(file: Path) -> Entry:
+    kind = task_file.kind(task_file.read_task_file(file).keys)
+    if kind == "task":
+        return Entry("task", str(file))
+    if kind == "group":
+        return Entry("group", str(file))
+    raise UserError("declares no task and no group: it has neither `task` nor `group` with a name", place=str(file))

@@ -45,6 +45,10 @@ class TaskFile:
     origins: dict[str, Path]
     """The file in which each key is written."""
 
+    def overridden(self, keys: Mapping[str, Any], file: Path) -> TaskFile:
+        """With keys of another file put over it."""
+        return TaskFile(self.file, self.keys | dict(keys), self.origins | dict.fromkeys(keys, file))
+
     def place(self, key: str) -> str:
         """`file:line` of a key, for an error."""
         file = self.origins.get(key, self.file)
@@ -100,10 +104,9 @@ def tags(keys: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def task_config(source: TaskFile, overrides: Mapping[str, Any] | None = None) -> TaskConfig:
-    """The task that a file declares, with `overrides` put over its keys. Raises UserError."""
-    keys = {**source.keys, **(overrides or {})}
-    keys = {**keys, "tag": tags(keys)}
+def task_config(source: TaskFile) -> TaskConfig:
+    """The task that a file declares. Raises UserError with the place of what is wrong."""
+    keys = {**source.keys, "tag": tags(source.keys)}
     keys.pop("group", None)
     _refuse_unknown(source, keys, TASK_KEYS)
     made = _validated(source, {**_normalised(source, keys), "file": source.file})
