@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from harness.errors import Unsupported, UserError
+from reference_impl.inference.causal_model import Arrival
 from reference_impl.inference.generation import generate, steps
 from reference_impl.inference.request import Completion, Continuation, Request, check_requests
 from reference_impl.inference.sampling import Sampling
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.models.contract import LanguageModel
-
-ROWS = 16
-"""Prompts that `continue_prompts` decodes at once."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Decodable:
     def new_cache(self, batch: int, length: int) -> Any:
         """An empty cache that can be cut and reordered."""
         cache = self._model.new_cache(batch, length)
-        return GrowingCache(cache) if hasattr(cache, "crop") else cache
+        return GrowingCache(cache, batch, length) if hasattr(cache, "crop") else cache
 
     def __call__(
         self,
@@ -63,13 +61,21 @@ class Decodable:
 class GrowingCache:
     """A `transformers` DynamicCache with the operations of `reference_impl`'s cache."""
 
-    def __init__(self, grown: Any) -> None:
+    def __init__(self, grown: Any, batch: int = 1, capacity: int = 0) -> None:
         self.grown = grown
+        self.capacity = capacity
+        self._batch = batch
+        self._begins_at = 0  # where sequences will end that are placed in an empty cache
 
     @property
     def length(self) -> int:
         """Tokens held per sequence."""
-        return int(self.grown.get_seq_length())
+        return int(self.grown.get_seq_length()) or self._begins_at
+
+    @property
+    def divisible(self) -> bool:
+        """Whether every layer keeps the keys and values of all tokens; a sliding window or a state doesn't."""
+        return all(type(layer).__name__ == "DynamicLayer" for layer in self.grown.layers)
 
     def truncate(self, length: int) -> None:
         """Forget all but the first `length` tokens. Raises Unsupported for a cache that has dropped some itself."""
@@ -82,6 +88,57 @@ class GrowingCache:
     def select(self, rows: Tensor) -> None:
         """Go on with these sequences, in this order."""
         self.grown.batch_select_indices(rows)
+
+    def begin(self, stem: GrowingCache) -> None:
+        """Hold what `stem` holds, one sequence, at the beginning of every sequence. Only for an empty cache."""
+        for number, layer in enumerate(stem.grown.layers):
+            if layer.is_initialized:
+                repeated = (part.expand(self._batch, -1, -1, -1) for part in (layer.keys, layer.values))
+                self.grown.update(*repeated, number)
+
+    def keep(self, order: Sequence[int]) -> None:
+        """Go on with these sequences, each once, in this order."""
+        if not order:
+            self._begins_at = self.length
+            self.grown.reset()
+        elif self.grown.get_seq_length():
+            self.select(torch.tensor(list(order), device=self._layers()[0].keys.device))
+
+    def place(self, arrivals: Sequence[Arrival]) -> None:
+        """Put in sequences that other caches have read, each so that it ends where those held end."""
+        length, rows = self.length, max(arrival.row for arrival in arrivals) + 1
+        first: GrowingCache = arrivals[0].cache
+        for number, read in enumerate(first.grown.layers):
+            if not read.is_initialized:  # a layer that shares another's keys and values
+                continue
+            held = self.grown.layers[number] if number < len(self.grown.layers) else None
+            grown = []
+            for name in ("keys", "values"):
+                _, heads, _, width = getattr(read, name).shape
+                part = getattr(read, name).new_zeros(rows, heads, length, width)
+                if held is not None and held.is_initialized:
+                    part[: len(getattr(held, name))] = getattr(held, name)
+                for arrival in arrivals:
+                    source = getattr(arrival.cache.grown.layers[number], name)
+                    part[arrival.row, :, length - arrival.tokens :] = source[arrival.cache_row, :, : arrival.tokens]
+                grown.append(part)
+            if held is None or not held.is_initialized:
+                self.grown.update(*grown, number)
+            else:
+                held.keys, held.values = grown
+
+    def align(self, length: int) -> None:
+        """Let the sequences end at `length`: behind more padding, or without their first places."""
+        more = length - self.length
+        self._begins_at = length
+        for layer in self._layers():
+            # a negative padding cuts
+            layer.keys, layer.values = (
+                torch.nn.functional.pad(part, (0, 0, more, 0)) for part in (layer.keys, layer.values)
+            )
+
+    def _layers(self) -> list[Any]:
+        return [layer for layer in self.grown.layers if layer.is_initialized]
 
 
 def drawable_ids(model: LanguageModel) -> int:
@@ -189,20 +246,19 @@ def continue_prompts(
         for prompt, seed in zip(prompts, seeds, strict=True)
     ]
     check_requests(requests, decodable.config, vocabulary, decode=None)
+    growing = [Continuation(request, decode=None) for request in requests]
+    entropies: list[list[float]] = [[] for _ in growing]
+    drawn: list[list[float]] = [[] for _ in growing]
+    for step in steps(decodable, growing, vocabulary, model.identity.device):
+        before = torch.special.entr(step.logits.double().softmax(-1)).sum(-1).tolist()
+        after = torch.special.entr(step.probabilities).sum(-1).tolist()
+        for row, number in enumerate(step.numbers):
+            growing[number].push(step.tokens[row], step.log_probs[row])
+            entropies[number].append(before[row])
+            drawn[number].append(after[row])
     found: list[Continued] = []
-    for start in range(0, len(requests), ROWS):
-        growing = [Continuation(request, decode=None) for request in requests[start : start + ROWS]]
-        entropies: list[list[float]] = [[] for _ in growing]
-        drawn: list[list[float]] = [[] for _ in growing]
-        for step in steps(decodable, growing, vocabulary, model.identity.device):
-            before = torch.special.entr(step.logits.double().softmax(-1)).sum(-1).tolist()
-            after = torch.special.entr(step.probabilities).sum(-1).tolist()
-            for row, number in enumerate(step.numbers):
-                growing[number].push(step.tokens[row], step.log_probs[row])
-                entropies[number].append(before[row])
-                drawn[number].append(after[row])
-        for continuation, own, filtered in zip(growing, entropies, drawn, strict=True):
-            ended = continuation.finish == "stop_id"
-            tokens = continuation.tokens[:-1] if ended else continuation.tokens
-            found.append(Continued(tuple(tokens), ended, tuple(continuation.log_probs), tuple(own), tuple(filtered)))
+    for continuation, own, filtered in zip(growing, entropies, drawn, strict=True):
+        ended = continuation.finish == "stop_id"
+        tokens = continuation.tokens[:-1] if ended else continuation.tokens
+        found.append(Continued(tuple(tokens), ended, tuple(continuation.log_probs), tuple(own), tuple(filtered)))
     return found

@@ -73,8 +73,10 @@ def _is_small_step(tokens: Tensor, cache: KVCache, attention_mask: Tensor | None
         return False
     held = (config.layers, tokens.size(0), config.kv_heads, cache.capacity, config.head_width)
     for part in (cache.keys, cache.values):
-        if part.shape != held or part.dtype not in (torch.float32, torch.bfloat16) or not part.is_contiguous():
+        if part.shape != held or part.dtype not in (torch.float32, torch.bfloat16) or not part[0].is_contiguous():
             return False
+    if cache.keys.stride(0) != cache.values.stride(0):
+        return False
     if attention_mask is None:
         return True
     if attention_mask.shape != (tokens.size(0), cache.length + tokens.size(1)):

@@ -3,9 +3,9 @@
 Prefill and decode are apart because they are different work: prefill multiplies matrices and is bound by arithmetic,
 decode multiplies a vector by every weight and is bound by memory. They are timed apart as well.
 
-`generate` serves requests of any lengths together. What a request gets depends on the request alone: prompts are padded
-on the left with positions that count real tokens, every request has random numbers of its own, and a request that has
-ended leaves the batch. (Rounding differs with the number of rows in a matrix product, so a draw can change
+`generate` serves requests of any lengths together: one that has ended leaves the batch and the next takes its place.
+What a request gets depends on the request alone: sequences are padded on the left with positions that count real tokens
+and every request has random numbers of its own. What prompts share is read once (`reading`). (Rounding differs with the number of rows in a matrix product, so a draw can change
 where two choices are equal to within that: about once in a million tokens in fp32.)
 
     completions = generate(Engine(model), [Request(prompt, max_new=64, sampling=Sampling(top_p=0.9, seed=7))])
@@ -13,6 +13,7 @@ where two choices are equal to within that: about once in a million tokens in fp
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -20,9 +21,15 @@ import torch
 from torch import Tensor
 
 from reference_impl.inference.causal_model import Cache, CausalModel
+from reference_impl.inference.reading import Read, Reader
 from reference_impl.inference.request import Completion, Continuation, Request, check_requests, check_vocabulary
 from reference_impl.inference.sampling import Sampling, distribution, draw, request_generator
 from reference_impl.inference.stop import Decode
+
+ROWS = 16
+"""Requests that are decoded at once: as many as the compiled kernel takes."""
+SPARE = 64
+"""Tokens, at least, that a cache has room for beyond the longest sequence, so that sequences seldom have to move."""
 
 
 @torch.inference_mode()
@@ -72,75 +79,128 @@ def generate(
 
 @dataclass(frozen=True)
 class Step:
-    """One new token of each sequence that is still growing."""
+    """One new token of each of some sequences that are growing."""
 
     numbers: list[int]
     """Which requests these are, in the order of the rows below."""
     logits: Tensor
     """(rows, vocabulary): what the model said."""
-    probabilities: Tensor
-    """(rows, vocabulary) float64: what the tokens were drawn from (`distribution`)."""
     tokens: list[int]
     log_probs: list[float]
     """Of the tokens by the logits alone."""
+    probabilities: Tensor
+    """(rows, vocabulary) float64: what the tokens were drawn from (`distribution`)."""
+
+
+@dataclass
+class _Row:
+    """A request while it has a place in the batch."""
+
+    number: int
+    stream: torch.Generator
+    seen: Tensor | None
+    """(vocabulary,) bool: the tokens so far; None where no repetition penalty asks for them."""
+    tokens: int
+    """Held for it in the cache: its prompt's and its own that were read back."""
+    last: int = -1
+    """The token that is read next."""
 
 
 @torch.inference_mode()
 def steps(
-    model: CausalModel, growing: Sequence[Continuation], vocabulary: int, device: torch.device | str = "cpu"
+    model: CausalModel,
+    growing: Sequence[Continuation],
+    vocabulary: int,
+    device: torch.device | str = "cpu",
+    rows: int = ROWS,
 ) -> Iterator[Step]:
     """Yield each step of decoding. Whoever consumes it pushes the tokens and so decides who goes on.
 
-    Requests that don't fit into one padded batch, a long prompt beside a long continuation, are served in turn.
+    Up to `rows` requests are decoded at once. When a fourth of the places is free, prompts that wait are read and take
+    them, the longest first. Sequences end at the same place of the cache and begin wherever their length says; a mask
+    hides what was in a place before. When the cache is full, sequences move to its beginning.
     """
-    for batch in padded_batches([c.request for c in growing], model.config.context):
-        live = [number for number in batch if growing[number].finish is None]
-        prompts = [growing[number].request.prompt for number in live]
-        longest = max(map(len, prompts))
-        length = longest + max(growing[number].request.max_new for number in live) - 1
-        tokens, mask = pad_left(prompts, length, device)
-        cache: Cache = model.new_cache(len(live), length)
-        seen = _seen(prompts, [growing[number].request.sampling for number in live], vocabulary, device)
-        streams = [request_generator(growing[n].request.sampling.seed, growing[n].request.prompt) for n in live]
-        logits = prefill(model, cache, tokens, None if mask is None else mask[:, :longest])
-        while True:
-            logits = logits[:, :vocabulary]
-            probabilities = _distributions(logits, [growing[number].request.sampling for number in live], seen)
-            uniforms = torch.stack([torch.rand((), generator=stream, dtype=torch.float64) for stream in streams])
-            chosen = draw(probabilities, uniforms.to(device))
-            log_probs = chosen_log_probs(logits, chosen)
-            yield Step(live, logits, probabilities, chosen.tolist(), log_probs.tolist())
-            if seen is not None:
-                seen[torch.arange(len(live), device=device), chosen] = True
-            rows = [row for row, number in enumerate(live) if growing[number].finish is None]
-            if not rows:
+    requests = [continuation.request for continuation in growing]
+    wanting = {number: request.prompt for number, request in enumerate(requests) if growing[number].finish is None}
+    if not wanting:
+        return
+    longest = max(len(requests[number].prompt) + requests[number].max_new - 1 for number in wanting)
+    room = min(model.config.context, longest + max(SPARE, longest // 4))
+    divisible = model.new_cache(1, 1).divisible
+    rows = min(rows, len(wanting)) if divisible else 1
+    reader = Reader(model, wanting, device, sharing=divisible)
+    cache: Cache | None = None
+    live: list[_Row] = []
+    ready: deque[Read] = deque()
+    while True:
+        while len(live) < rows and (ready or not live or rows - len(live) >= max(1, rows // 4)):
+            if not ready:
+                ready.extend(reader.read(rows - len(live)))
+            if not ready:
                 break
-            if len(rows) < len(live):
-                live, streams = [live[row] for row in rows], [streams[row] for row in rows]
-                index = torch.tensor(rows, device=device)
-                cache.select(index)
-                chosen = chosen[index]
-                mask = None if mask is None else mask[index]
-                seen = None if seen is None else seen[index]
-            until = cache.length + 1
-            logits = decode_step(model, cache, chosen[:, None], None if mask is None else mask[:, :until])
+            reads = [ready.popleft() for _ in range(min(rows - len(live), len(ready)))]
+            entering = [_entering(requests[read.number], read, vocabulary, device) for read in reads]
+            yield _step(torch.stack([read.logits for read in reads]), entering, requests, vocabulary)
+            staying = [pair for pair in zip(entering, reads, strict=True) if growing[pair[0].number].finish is None]
+            if not staying:
+                continue
+            if not divisible:
+                cache = staying[0][1].cache
+            else:
+                if cache is None:
+                    cache = model.new_cache(rows, room)
+                    cache.keep([])
+                longest = max(row.tokens for row in (*live, *(row for row, _ in staying)))
+                if cache.length < longest or not live:
+                    cache.align(longest)
+                cache.place([read.arriving(len(live) + place) for place, (_, read) in enumerate(staying)])
+            live += [row for row, _ in staying]
+        if not live or cache is None:
+            return
+        longest = max(row.tokens for row in live)
+        if divisible and (cache.length == cache.capacity or cache.length > 2 * longest + SPARE):
+            cache.align(longest)
+        padding = torch.tensor([cache.length - row.tokens for row in live], device=device)
+        places = torch.arange(cache.length + 1, device=device)
+        mask = (places >= padding[:, None]).long() if bool(padding.any()) else None
+        logits = decode_step(model, cache, torch.tensor([[row.last] for row in live], device=device), mask)
+        for row in live:
+            row.tokens += 1
+        yield _step(logits, live, requests, vocabulary)
+        order = _closed_up([growing[row.number].finish is None for row in live])
+        if len(order) < len(live):
+            live = [live[row] for row in order]
+            if divisible:
+                cache.keep(order)
 
 
-def padded_batches(requests: Sequence[Request], context: int) -> list[list[int]]:
-    """Numbers of the requests that want tokens, shared out so that each batch fits the context when it is padded.
+def _entering(request: Request, read: Read, vocabulary: int, device: torch.device | str) -> _Row:
+    seen = None
+    if request.sampling.repetition_penalty != 1:
+        seen = torch.zeros(vocabulary, dtype=torch.bool, device=device)
+        seen[torch.tensor(list(request.prompt), device=device)] = True
+    return _Row(read.number, request_generator(request.sampling.seed, request.prompt), seen, read.tokens)
 
-    First fit, longest prompts first: a row's place in the cache is the longest prompt's and its own new tokens.
-    """
-    batches: list[list[int]] = []
-    wanting = [number for number, request in enumerate(requests) if request.max_new > 0]
-    for number in sorted(wanting, key=lambda n: -len(requests[n].prompt)):
-        for batch in batches:
-            if len(requests[batch[0]].prompt) + requests[number].max_new - 1 <= context:
-                batch.append(number)
-                break
-        else:
-            batches.append([number])
-    return batches
+
+def _step(logits: Tensor, rows: Sequence[_Row], requests: Sequence[Request], vocabulary: int) -> Step:
+    """Draw the next token of every row, and note it there."""
+    logits = logits[:, :vocabulary]
+    probabilities = _distributions(logits, [requests[row.number].sampling for row in rows], [row.seen for row in rows])
+    uniforms = torch.stack([torch.rand((), generator=row.stream, dtype=torch.float64) for row in rows])
+    chosen = draw(probabilities, uniforms.to(logits.device))
+    tokens = chosen.tolist()
+    for row, token in zip(rows, tokens, strict=True):
+        row.last = token
+        if row.seen is not None:
+            row.seen[token] = True
+    return Step([row.number for row in rows], logits, tokens, chosen_log_probs(logits, chosen).tolist(), probabilities)
+
+
+def _closed_up(going: Sequence[bool]) -> list[int]:
+    """Which rows go on, in an order that moves few: the last ones take the places that come free."""
+    order = [row for row, goes in enumerate(going) if goes]
+    last = [row for row in order if row >= len(order)]
+    return [row if going[row] else last.pop() for row in range(len(order))]
 
 
 def pad_left(prompts: Sequence[Sequence[int]], length: int, device: torch.device | str) -> tuple[Tensor, Tensor | None]:
@@ -164,25 +224,15 @@ def chosen_log_probs(logits: Tensor, chosen: Tensor) -> Tensor:
     return logits.gather(-1, chosen[:, None])[:, 0] - logits.logsumexp(-1)
 
 
-def _distributions(logits: Tensor, samplings: Sequence[Sampling], seen: Tensor | None) -> Tensor:
+def _distributions(logits: Tensor, samplings: Sequence[Sampling], seen: Sequence[Tensor | None]) -> Tensor:
     """`distribution` of every row by its own settings: rows with the same settings are computed together."""
     kinds = [replace(sampling, seed=0) for sampling in samplings]
-    if len(set(kinds)) == 1:
-        return distribution(logits, kinds[0], seen)
     found = torch.empty(logits.shape, dtype=torch.float64, device=logits.device)
     for kind in set(kinds):
-        rows = torch.tensor([row for row, other in enumerate(kinds) if other == kind], device=logits.device)
-        found[rows] = distribution(logits[rows], kind, None if seen is None else seen[rows])
+        rows = [row for row, other in enumerate(kinds) if other == kind]
+        held = [tokens for row in rows if (tokens := seen[row]) is not None]
+        part = distribution(logits[rows], kind, torch.stack(held) if held else None)
+        if len(rows) == len(kinds):
+            return part
+        found[rows] = part
     return found
-
-
-def _seen(
-    prompts: Sequence[Sequence[int]], samplings: Sequence[Sampling], vocabulary: int, device: torch.device | str
-) -> Tensor | None:
-    """Which tokens each prompt has: (batch, vocabulary) bool; None where no request has a repetition penalty."""
-    if all(sampling.repetition_penalty == 1 for sampling in samplings):
-        return None
-    seen = torch.zeros(len(prompts), vocabulary, dtype=torch.bool, device=device)
-    for row, prompt in zip(seen, prompts, strict=True):
-        row[torch.tensor(list(prompt), device=device)] = True
-    return seen

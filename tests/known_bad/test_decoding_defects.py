@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 import torch
 from scipy.stats import chisquare
 from torch import Tensor
@@ -82,8 +83,11 @@ Generate = Callable[[Any, Sequence[Request]], list[Completion]]
 def rows_depend_on_themselves_alone(serve: Generate, model: Any, temperature: float) -> bool:
     """Every request of a ragged batch gets what it gets alone."""
     requests = [Request(list(range(1, n)), 8, Sampling(temperature, seed=n)) for n in (3, 9, 6)]
-    alone = [serve(model, [request])[0].tokens for request in requests]
-    return [completion.tokens for completion in serve(model, requests)] == alone
+    alone, together = [serve(model, [request])[0] for request in requests], serve(model, requests)
+    return all(
+        one.tokens == other.tokens and one.log_probs == pytest.approx(other.log_probs, abs=1e-4)
+        for one, other in zip(together, alone, strict=True)
+    )
 
 
 def test_left_padding_without_positions_is_seen() -> None:

@@ -32,6 +32,7 @@ struct Model {
 struct Step {
     int32_t threads, batch, time, cache_is_bf16;
     int64_t capacity, length;    // of the cache: room for, and held before this step
+    int64_t layer_stride;        // of the cache: elements from one layer to the next; it may have room for more sequences
     const int64_t *tokens;       // (batch, time)
     const int64_t *positions;    // (batch, time)
     const int64_t *first;        // (batch): where the row's real tokens begin in the cache (left padding before)
@@ -187,8 +188,7 @@ void work(const Model &m, const Step &s, Shared &shared, int thread, int team) {
     for (int layer = 0; layer < m.layers; layer++) {
         const Layer &l = m.layer[layer];
         const size_t plane = size_t(s.capacity) * hw;
-        T *keys = (T *)s.keys + size_t(layer) * s.batch * m.kv_heads * plane;
-        T *values = (T *)s.values + size_t(layer) * s.batch * m.kv_heads * plane;
+        T *keys = (T *)s.keys + layer * s.layer_stride, *values = (T *)s.values + layer * s.layer_stride;
 
         read_normalised(l.attention_norm, l.attention_norm_bias);
         product(l.qkv, [&](int r, int o, float y) { shared.qkv[size_t(r) * qkv_width + o] = y; });

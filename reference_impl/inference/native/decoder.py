@@ -52,7 +52,7 @@ class _Model(ctypes.Structure):
 class _Step(ctypes.Structure):
     _fields_ = (
         *((name, ctypes.c_int32) for name in ("threads", "batch", "time", "cache_is_bf16")),
-        *((name, ctypes.c_int64) for name in ("capacity", "length")),
+        *((name, ctypes.c_int64) for name in ("capacity", "length", "layer_stride")),
         *((name, ctypes.c_void_p) for name in ("tokens", "positions", "first", "keys", "values", "logits")),
     )
 
@@ -147,7 +147,7 @@ class NativeDecoder:
         logits = torch.empty(batch, time, self.config.vocabulary)
         step = _Step(
             *(torch.get_num_threads(), batch, time, cache.keys.dtype == torch.bfloat16),
-            *(cache.capacity, cache.length),
+            *(cache.capacity, cache.length, cache.keys.stride(0)),
             *(t.data_ptr() for t in (tokens, positions, first, cache.keys, cache.values, logits)),
         )
         self._library.decode_step(ctypes.byref(self._model), ctypes.byref(step))

@@ -174,6 +174,43 @@ inline void tile_of_floats(const Matrix &m, int64_t output, const Activations &a
                 out[o * ROWS + row] += to_float(weights[size_t(o) * m.inputs + i]) * x[row * stride + i];
 }
 
+// Two outputs for four rows at once: each vector of activations is loaded once for both, and eight sums are in flight.
+// Sooner than two tiles where the weights are in the cache already; slower where they must come from memory, in two streams.
+template <typename T>
+inline void pair_of_floats(const Matrix &m, int64_t output, const Activations &a, int first, float *out) {
+    const T *weights = (const T *)m.values + output * m.inputs;
+    const float *x = a.floats.data() + size_t(first) * a.groups * GROUP;
+    const size_t stride = size_t(a.groups) * GROUP;
+    int done = 0;
+#ifdef VECTORS
+    __m256 one[4], other[4];
+    for (int row = 0; row < 4; row++) one[row] = other[row] = _mm256_setzero_ps();
+    for (; done + 8 <= m.inputs; done += 8) {
+        const __m256 w = eight(weights + done), v = eight(weights + m.inputs + done);
+        for (int row = 0; row < 4; row++) {
+            const __m256 xs = eight(x + row * stride + done);
+            one[row] = _mm256_fmadd_ps(w, xs, one[row]);
+            other[row] = _mm256_fmadd_ps(v, xs, other[row]);
+        }
+    }
+    totals<4>(one, out);
+    totals<4>(other, out + 4);
+#else
+    std::fill(out, out + 8, 0.f);
+#endif
+    for (int o = 0; o < 2; o++)
+        for (int row = 0; row < 4; row++)
+            for (int i = done; i < m.inputs; i++)
+                out[o * 4 + row] += to_float(weights[size_t(o) * m.inputs + i]) * x[row * stride + i];
+}
+
+__attribute__((noinline)) inline void pair(const Matrix &m, int64_t output, const Activations &a, int first, float *out) {
+    if (m.format == FLOAT32)
+        pair_of_floats<float>(m, output, a, first, out);
+    else
+        pair_of_floats<uint16_t>(m, output, a, first, out);
+}
+
 #ifdef VECTORS
 // One group's 32 weights, as two times sixteen, with the activations of each row: added to its sum of eight.
 template <int ROWS>
@@ -306,17 +343,22 @@ __attribute__((noinline)) void tile(const Matrix &m, int64_t output, const Activ
 // Outputs [start, stop) of all rows: store(row, output, value). The activations must be rounded for integer formats.
 template <typename Store>
 inline void multiply(const Matrix &m, const Activations &a, int start, int stop, Store store) {
-    float out[4];
+    float out[8];
     auto put = [&](int output, int row, int outputs, int rows) {
         for (int o = 0; o < outputs; o++)
             for (int r = 0; r < rows; r++)
                 store(row + r, output + o, out[o * rows + r] + (m.bias ? m.bias[output + o] : 0.f));
     };
+    const bool floats = m.format == FLOAT32 || m.format == BFLOAT16;
     for (int block = start; block < stop; block += 4) {
         const int end = std::min(block + 4, stop);
         int row = 0;
-        for (; row + 4 <= a.rows; row += 4)
-            for (int output = block; output < end; output++) tile<1, 4>(m, output, a, row, out), put(output, row, 1, 4);
+        for (; row + 4 <= a.rows; row += 4) {
+            int output = block;
+            if (floats && row > 0)  // the first four rows have brought the weights
+                for (; output + 2 <= end; output += 2) pair(m, output, a, row, out), put(output, row, 2, 4);
+            for (; output < end; output++) tile<1, 4>(m, output, a, row, out), put(output, row, 1, 4);
+        }
         for (; row + 2 <= a.rows; row += 2) {
             int output = block;
             for (; output + 2 <= end; output += 2) tile<2, 2>(m, output, a, row, out), put(output, row, 2, 2);
