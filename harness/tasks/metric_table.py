@@ -1,0 +1,285 @@
+"""The metrics that are built in: unit, direction, definition, and how documents become one number.
+
+As data: measures make their declarations of it, docs print it, and stored runs are summed up by it without the task's
+folder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.results.record import Direction, Metric
+
+
+@dataclass(frozen=True)
+class BuiltIn:
+    """One metric, what outputs it judges, and its aggregation unless the task file names another."""
+
+    metric: Metric
+    outputs: tuple[str, ...]
+    aggregation: str
+    options: tuple[str, ...] = ()
+    """Arguments that it takes."""
+
+
+_CHOICE, _GENERATE = "multiple_choice", "generate_until"
+_LIKELIHOOD, _ROLLING = "loglikelihood", "loglikelihood_rolling"
+_IGNORE = ("ignore_case", "ignore_punctuation", "ignore_numbers", "regexes_to_ignore")
+
+
+def _declare(
+    name: str, unit: str, better: str, outputs: tuple[str, ...], aggregation: str, definition: str, *options: str
+) -> BuiltIn:
+    return BuiltIn(
+        Metric(name=name, unit=unit, direction=Direction(better), definition=definition), outputs, aggregation, options
+    )
+
+
+_ALL = (
+    _declare(
+        "acc",
+        "share",
+        "higher",
+        (_CHOICE, _LIKELIHOOD, _GENERATE),
+        "mean",
+        "Multiple choice: share of documents whose right choice has the highest summed log-probability. "
+        "Log-likelihood: share whose whole continuation is what greedy decoding gives. Generation: as exact_match.",
+        *_IGNORE,
+    ),
+    _declare(
+        "acc_norm",
+        "share",
+        "higher",
+        (_CHOICE,),
+        "mean",
+        "Share of documents whose right choice has the highest log-probability per character (Unicode, without the "
+        "delimiter).",
+    ),
+    _declare(
+        "acc_bytes",
+        "share",
+        "higher",
+        (_CHOICE,),
+        "mean",
+        "Share of documents whose right choice has the highest log-probability per byte of UTF-8.",
+    ),
+    _declare(
+        "acc_tokens",
+        "share",
+        "higher",
+        (_CHOICE,),
+        "mean",
+        "Share of documents whose right choice has the highest log-probability per token.",
+    ),
+    _declare(
+        "acc_mutual_info",
+        "share",
+        "higher",
+        (_CHOICE,),
+        "mean",
+        "Share of documents whose right choice has the highest log P(choice | context) - log P(choice): pointwise "
+        "mutual information (Holtzman et al. 2021, arXiv:2104.08315).",
+    ),
+    _declare(
+        "exact_match",
+        "share",
+        "higher",
+        (_GENERATE, _CHOICE),
+        "mean",
+        "Generation: share of answers that equal a target, after what the task ignores (patterns, case, punctuation, "
+        "digits). Multiple choice: share whose right choice is what greedy decoding gives.",
+        *_IGNORE,
+    ),
+    _declare(
+        "accuracy",
+        "share",
+        "higher",
+        (_GENERATE,),
+        "mean",
+        "Share of answers that equal a target: exact_match under another name.",
+        *_IGNORE,
+    ),
+    _declare(
+        "brier_score",
+        "squared probability",
+        "lower",
+        (_CHOICE,),
+        "brier_score",
+        "Mean over documents of sum_c (p_c - [c is right])^2, p the softmax of the choices' log-probabilities "
+        "(Brier 1950).",
+    ),
+    _declare(
+        "likelihood",
+        "probability",
+        "higher",
+        (_CHOICE,),
+        "mean",
+        "Mean probability of the right choices among the choices: softmax of their log-probabilities.",
+    ),
+    _declare(
+        "gold_bits_per_byte",
+        "bits/byte",
+        "lower",
+        (_CHOICE, _LIKELIHOOD),
+        "bits_per_byte",
+        "-sum log2 P(right continuation | context) over the sum of its bytes of UTF-8. Moves smoothly with a model's "
+        "quality where accuracy still guesses (Schaeffer et al. 2023, arXiv:2304.15004).",
+    ),
+    _declare(
+        "f1",
+        "share",
+        "higher",
+        (_CHOICE, _GENERATE),
+        "f1",
+        "Multiple choice: F1 of class 1 over the whole set (two classes). Generation: mean over documents of F1 of "
+        "words shared with a target (Rajpurkar et al. 2016, arXiv:1606.05250).",
+    ),
+    _declare(
+        "mcc",
+        "correlation",
+        "higher",
+        (_CHOICE,),
+        "matthews_corrcoef",
+        "Matthews' correlation of predicted and right classes over the whole set; of more than two classes "
+        "Gorodkin's R_K.",
+    ),
+    _declare(
+        "perplexity",
+        "per document",
+        "lower",
+        (_LIKELIHOOD,),
+        "perplexity",
+        "exp(-mean over documents of log P(continuation | context)).",
+    ),
+    _declare(
+        "word_perplexity",
+        "per word",
+        "lower",
+        (_ROLLING,),
+        "weighted_perplexity",
+        r"exp(-sum log P(text) / sum words), words = pieces of a text cut at \s+, empty ones at its ends counted.",
+    ),
+    _declare(
+        "byte_perplexity",
+        "per byte",
+        "lower",
+        (_ROLLING,),
+        "weighted_perplexity",
+        "exp(-sum log P(text) / sum bytes of UTF-8).",
+    ),
+    _declare(
+        "bits_per_byte",
+        "bits/byte",
+        "lower",
+        (_ROLLING,),
+        "bits_per_byte",
+        "-sum log2 P(text) / sum bytes of UTF-8.",
+    ),
+    _declare(
+        "bleu",
+        "points",
+        "higher",
+        (_GENERATE,),
+        "bleu",
+        "Corpus BLEU of 0 to 100, sacrebleu's defaults (Post 2018, arXiv:1804.08771).",
+    ),
+    _declare(
+        "chrf",
+        "points",
+        "higher",
+        (_GENERATE,),
+        "chrf",
+        "Corpus chrF2 of 0 to 100, sacrebleu's defaults (Popovic 2015, aclanthology.org/W15-3049).",
+    ),
+    _declare(
+        "chrf++",
+        "points",
+        "higher",
+        (_GENERATE,),
+        "chrf++",
+        "Corpus chrF2++ of 0 to 100: chrF with words and pairs of words (Popovic 2017, aclanthology.org/W17-4770).",
+    ),
+    _declare(
+        "ter",
+        "points",
+        "lower",
+        (_GENERATE,),
+        "ter",
+        "Translation edit rate: edits per 100 words of the reference, sacrebleu's defaults (Snover et al. 2006).",
+    ),
+    _declare(
+        "pass@k",
+        "share",
+        "higher",
+        (_GENERATE,),
+        "mean",
+        "Mean over documents of the chance that one of k samples passes the tests, without bias from n >= k samples "
+        "(Chen et al. 2021, arXiv:2107.03374).",
+        "k",
+        "timeout",
+        "memory_mb",
+    ),
+    _declare(
+        "extraction_failure",
+        "share",
+        "lower",
+        (_GENERATE,),
+        "mean",
+        "Share of documents in whose judged answer a filter found nothing to extract.",
+    ),
+    _declare(
+        "sample_extraction_failure",
+        "share",
+        "lower",
+        (_GENERATE,),
+        "mean",
+        "Share of all samples in which a filter found nothing to extract, also of those that a vote passed over.",
+    ),
+)
+
+BUILT_IN: dict[str, BuiltIn] = {declared.metric.name: declared for declared in _ALL}
+"""By name."""
+
+DEFAULTS: dict[str, tuple[str, ...]] = {
+    _CHOICE: ("acc", "acc_norm"),
+    _LIKELIHOOD: ("perplexity", "acc"),
+    _ROLLING: ("word_perplexity", "byte_perplexity", "bits_per_byte"),
+    _GENERATE: ("exact_match",),
+}
+"""What a task without `metric_list` reports, as in lm-eval."""
+
+AGGREGATIONS = (
+    "mean",
+    "nanmean",
+    "median",
+    "perplexity",
+    "weighted_perplexity",
+    "bits_per_byte",
+    "brier_score",
+    "f1",
+    "matthews_corrcoef",
+    "bleu",
+    "chrf",
+    "chrf++",
+    "ter",
+    "bypass",
+)
+"""Ways in which documents become one number."""
+
+IN_PASSING: dict[str, tuple[str, ...]] = {
+    _CHOICE: (
+        "acc",
+        "acc_norm",
+        "acc_bytes",
+        "acc_tokens",
+        "acc_mutual_info",
+        "exact_match",
+        "brier_score",
+        "likelihood",
+        "gold_bits_per_byte",
+    ),
+    _LIKELIHOOD: ("perplexity", "acc", "gold_bits_per_byte"),
+    _ROLLING: ("word_perplexity", "byte_perplexity", "bits_per_byte"),
+    _GENERATE: (),
+}
+"""What one pass gives anyway: reported beside what the task lists, in mode right."""

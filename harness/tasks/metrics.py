@@ -1,0 +1,266 @@
+"""Scores of one document: what was asked and what came back become items, which `aggregate` sums up.
+
+An item is plain data (a number, or a short list of them or of texts), so that it can be stored and summed up again.
+Its key is the metric's name, and `metric/pipeline` where a filter pipeline with a name made the answer.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.errors import UserError
+from harness.spelling import nearest
+from harness.tasks import filters
+from harness.tasks.ask import Answer, Asked, ChoiceAnswer, GenerationAnswer, Rolling
+from harness.tasks.choice_scores import score_choices
+from harness.tasks.config import FilterPipeline, Function, MetricConfig, Mode, TaskConfig
+from harness.tasks.filters import Extracted, LoadFunction
+from harness.tasks.generation_scores import score_by_function, score_programs, score_text, targets
+from harness.tasks.metric_table import AGGREGATIONS, BUILT_IN, IN_PASSING
+from harness.tasks.specification import default_aggregation, key_of, listed_metrics
+
+Item = Any
+"""A number, text, None, or a list or mapping of these."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one document adds to the task's metrics."""
+
+    items: dict[str, Item]
+    """By key."""
+    extracted: dict[str, Extracted] = field(default_factory=dict)
+    """Of generated answers: by pipeline, what was judged."""
+    predictions: dict[str, int] = field(default_factory=dict)
+    """Of multiple choice: by rule (acc, acc_norm …), the choice that it takes."""
+    programs: dict[str, list[str]] = field(default_factory=dict)
+    """Of code: by pipeline, how each program ended."""
+
+
+def needs_unconditional(config: TaskConfig) -> bool:
+    """Whether each choice is also asked without context: `acc_mutual_info` is listed."""
+    return any(listed.metric == "acc_mutual_info" for listed in config.metric_list or ())
+
+
+def check(config: TaskConfig, *, mode: Mode = "right", allow_code_execution: bool = False) -> None:
+    """Raise UserError for metrics, aggregations, filters and arguments that nobody knows: before a model runs."""
+    filters.check(config)
+    place = f"{config.file}:metric_list"
+    for listed in listed_metrics(config):
+        if isinstance(listed.aggregation, str) and listed.aggregation not in AGGREGATIONS:
+            raise UserError(
+                f"nobody knows an aggregation `{listed.aggregation}`{nearest(listed.aggregation, AGGREGATIONS)}",
+                place=place,
+            )
+        if config.process_results is None and isinstance(listed.metric, str):
+            _check_built_in(listed, listed.metric, config, mode, place)
+            if listed.metric == "pass@k" and not allow_code_execution:
+                raise UserError(
+                    "`pass@k` runs code that a model wrote: allow it with --allow-code-execution", place=place
+                )
+    if config.output_type != "generate_until":
+        for pipeline in config.filter_list or ():
+            if any(step.function != "take_first" for step in pipeline.steps):
+                raise UserError(
+                    f"filters work on generated texts, and `{config.output_type}` has none",
+                    place=f"{config.file}:filter_list",
+                )
+
+
+def score(
+    config: TaskConfig,
+    asked: Asked,
+    answer: Answer,
+    *,
+    mode: Mode = "right",
+    function: LoadFunction,
+    allow_code_execution: bool = False,
+) -> Scores:
+    """The items of one document.
+
+    function: `Task.function`, for what the task file brings itself. In mode right everything that one pass gives is
+    scored, in mode lm-eval what `metric_list` names. Raises UserError that names file, key and document where the
+    document can't be judged.
+    """
+    pipelines = config.filter_list or (filters.DEFAULT,)
+    if isinstance(answer, GenerationAnswer):
+        return _score_generation(config, asked, answer, pipelines, mode, function, allow_code_execution)
+    predictions: dict[str, int] = {}
+    if config.process_results is not None:
+        items = _by_process_results(config, asked, _as_lm_eval(asked, answer), function)
+    elif config.output_type == "multiple_choice":
+        scored = score_choices(asked, answer, mode, str(config.file))
+        items, predictions = scored.items, scored.predictions
+    else:
+        items = _likelihood_items(asked, answer[0], str(config.file))
+    if config.process_results is None:
+        names = _names(config)
+        wanted = names if mode == "lm-eval" else {*names, *IN_PASSING[config.output_type]}
+        items = {name: item for name, item in items.items() if name in wanted}
+        items |= {"bypass": None} if "bypass" in names and mode == "lm-eval" else {}
+    return Scores({key_of(name, p.name): item for p in pipelines for name, item in items.items()}, {}, predictions)
+
+
+def _score_generation(
+    config: TaskConfig,
+    asked: Asked,
+    answer: GenerationAnswer,
+    pipelines: Sequence[FilterPipeline],
+    mode: Mode,
+    function: LoadFunction,
+    allow_code_execution: bool,
+) -> Scores:
+    scores = Scores({})
+    for pipeline in pipelines:
+        extracted = filters.apply(
+            pipeline,
+            answer.texts,
+            row=asked.row,
+            choices=asked.choices,
+            mode=mode,
+            function=function,
+            place=str(config.file),
+        )
+        scores.extracted[pipeline.name] = extracted
+        if config.process_results is not None:
+            items = _by_process_results(config, asked, [extracted.value], function)
+        else:
+            items = {}
+            for listed in listed_metrics(config):
+                items |= _metric_items(
+                    listed, config, asked, extracted, mode, function, allow_code_execution, scores, pipeline
+                )
+        if mode == "right" and extracted.may_fail:
+            items |= {"extraction_failure": extracted.failed, "sample_extraction_failure": extracted.samples_failed}
+        scores.items.update({key_of(name, pipeline.name): item for name, item in items.items()})
+    return scores
+
+
+def _metric_items(
+    listed: MetricConfig,
+    config: TaskConfig,
+    asked: Asked,
+    extracted: Extracted,
+    mode: Mode,
+    function: LoadFunction,
+    allow_code_execution: bool,
+    scores: Scores,
+    pipeline: FilterPipeline,
+) -> dict[str, Item]:
+    place = f"{config.file}:metric_list"
+    metric = listed.metric
+    if isinstance(metric, Function):
+        loaded = function(metric, "metric_list")
+        try:
+            found = score_by_function(loaded, metric.name, extracted.value, asked, listed.options, mode, place)
+        except UserError:
+            raise
+        except Exception as error:
+            raise _failed(metric, asked, error) from error
+        return {name: plain(item) for name, item in found.items()}
+    if metric == "bypass":
+        return {"bypass": None} if mode == "lm-eval" else {}
+    wanted = targets(asked, str(config.file))
+    if metric == "pass@k":
+        items, scores.programs[pipeline.name] = score_programs(
+            extracted.value, wanted[0], listed.options, allow_code_execution, place
+        )
+        return items
+    aggregation = (
+        listed.aggregation if isinstance(listed.aggregation, str) else default_aggregation(metric, config, mode)
+    )
+    return {metric: plain(score_text(metric, extracted.value, wanted, listed.options, aggregation))}
+
+
+def _likelihood_items(asked: Asked, answer: ChoiceAnswer, place: str) -> dict[str, Item]:
+    if math.isnan(answer.log_prob):
+        raise UserError(
+            f"document {asked.document}: its log-probability is no number (the model's logits overflowed?)", place=place
+        )
+    request = asked.requests[0]
+    if isinstance(request, Rolling):
+        length = len(request.text.encode("utf-8", "surrogatepass"))
+        words = len(re.split(r"\s+", request.text))
+        return {
+            "word_perplexity": [answer.log_prob, words],
+            "byte_perplexity": [answer.log_prob, length],
+            "bits_per_byte": [answer.log_prob, length],
+        }
+    continuation = getattr(request, "continuation", "")
+    return {
+        "perplexity": answer.log_prob,
+        "acc": int(answer.greedy),
+        "gold_bits_per_byte": [answer.log_prob, len(continuation.encode("utf-8", "surrogatepass"))],
+    }
+
+
+def _as_lm_eval(asked: Asked, answers: Sequence[ChoiceAnswer]) -> list[Any]:
+    """The `results` of lm-eval's `process_results`: (log-probability, greedy) each; of rolling the log-probability."""
+    if isinstance(asked.requests[0], Rolling):
+        return [answers[0].log_prob]
+    return [(answer.log_prob, answer.greedy) for answer in answers]
+
+
+def _by_process_results(
+    config: TaskConfig, asked: Asked, results: list[Any], function: LoadFunction
+) -> dict[str, Item]:
+    assert config.process_results is not None
+    run = function(config.process_results, "process_results")
+    try:
+        found = run(asked.row, results)
+        return {str(name): plain(item) for name, item in found.items()}
+    except UserError:
+        raise
+    except Exception as error:
+        raise _failed(config.process_results, asked, error) from error
+
+
+def _failed(function: Function, asked: Asked, error: Exception) -> UserError:
+    reason = f"{type(error).__name__}: {error}"
+    return UserError(f"document {asked.document}: `{function.name}` failed with {reason}", place=str(function.file))
+
+
+def plain(value: Any) -> Item:
+    """The same as plain data that JSON can hold: tuples and arrays become lists, numpy's numbers Python's."""
+    if value is None:
+        return None
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    if isinstance(value, set | frozenset):
+        return sorted((plain(entry) for entry in value), key=repr)
+    if isinstance(value, Sequence) or hasattr(value, "__iter__"):
+        return [plain(entry) for entry in value]
+    raise TypeError(f"{type(value).__name__} can't be stored: give numbers, texts, lists or mappings")
+
+
+def _names(config: TaskConfig) -> set[str]:
+    return {listed.metric if isinstance(listed.metric, str) else listed.metric.name for listed in listed_metrics(config)}
+
+
+def _check_built_in(listed: MetricConfig, name: str, config: TaskConfig, mode: Mode, place: str) -> None:
+    fitting = [known for known, built_in in BUILT_IN.items() if config.output_type in built_in.outputs]
+    if name == "bypass":
+        return
+    if name not in fitting:
+        hint = nearest(name, fitting)
+        if not hint and config.output_type == "generate_until":
+            hint = "; metrics of the library `evaluate` are not here: write it as `metric: !function file.name`"
+        raise UserError(f"nobody knows a metric `{name}` of {config.output_type}{hint}", place=place)
+    if name == "likelihood" and mode == "lm-eval":
+        raise UserError("lm-eval can't sum up `likelihood` itself (a mean of tuples): use mode right", place=place)
+    if config.output_type != "generate_until" or listed.hf_evaluate:
+        return  # lm-eval takes and ignores arguments there
+    for option in listed.options:
+        if option not in BUILT_IN[name].options:
+            raise UserError(
+                f"metric `{name}` takes no `{option}`{nearest(option, BUILT_IN[name].options)}", place=place
+            )
