@@ -6,22 +6,30 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.options import AllowTaskCode, TasksPath
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from harness.report.table import Table
 
 
-def plan(suite: Annotated[str, typer.Argument(help="A suite file or a shipped suite's name.")]) -> None:
+def plan(
+    suite: Annotated[str, typer.Argument(help="A suite file or a shipped suite's name.")],
+    tasks_path: TasksPath = None,
+    allow_task_code: AllowTaskCode = False,
+) -> None:
     """Print the cells of a suite, what is cached, and an estimate of time and memory. Nothing is run."""
     from rich.console import Console
 
+    from harness.execution.allowed import Allowed
     from harness.execution.estimate import plan_frame
     from harness.execution.plan import make_plan
     from harness.report.tables import print_table
     from harness.suite.load import load_suite
 
-    print_table(plan_table(plan_frame(make_plan(load_suite(suite)))), Console())
+    allowed = Allowed(task_code=allow_task_code, task_paths=tuple(tasks_path or ()))
+    print_table(plan_table(plan_frame(make_plan(load_suite(suite), allowed))), Console())
 
 
 def plan_table(frame: pd.DataFrame) -> Table:

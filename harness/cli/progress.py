@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from harness.execution.events import CellEnded, CellStarted, Event, Planned, Preparing
+from harness.execution.events import CellEnded, CellGoing, CellStarted, Event, Planned, Preparing
 from harness.report.number import with_interval
 from harness.results.record import CellResult, Status
 
@@ -52,6 +52,8 @@ class RunProgress:
             case CellStarted():
                 launch = f" (launch {event.launch} of {event.launches})" if event.launches > 1 else ""
                 self._now(event.cell.title + launch)
+            case CellGoing():
+                self._now(f"{event.cell.title}  {event.done:.0%}  {event.text}")
             case CellEnded():
                 self._ended += 1
                 if self._task is not None:
@@ -77,7 +79,7 @@ class RunProgress:
             self._cells.update(self._task, now=text.replace("[", r"\["))
 
 
-HEADLINES = ("bits_per_byte", "perplexity", "decode_rate", "ttft", "peak_memory")
+HEADLINES = ("acc", "exact_match", "bits_per_byte", "perplexity", "decode_rate", "ttft", "peak_memory")
 """The numbers that a line of progress has room for."""
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import RUNS, Out
+from harness.cli.options import RUNS, AllowCodeExecution, AllowTaskCode, Out, TasksPath
 
 
 def run(
@@ -19,6 +19,9 @@ def run(
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run Python code that comes with a hub model. Read it first.")
     ] = False,
+    tasks_path: TasksPath = None,
+    allow_task_code: AllowTaskCode = False,
+    allow_code_execution: AllowCodeExecution = False,
 ) -> None:
     """Run a suite: measure every cell, print the tables, write the report.
 
@@ -29,18 +32,18 @@ def run(
     from rich.console import Console
 
     from harness.cli.progress import RunProgress
+    from harness.execution.allowed import Allowed
     from harness.execution.run import exit_code
     from harness.execution.run import run as run_suite
     from harness.report.tables import print_run
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` leaves a resumable run, as Ctrl-C does
+    allowed = Allowed(trust_remote_code, allow_task_code, allow_code_execution, tuple(tasks_path or ()))
     console = Console()
     progress = RunProgress(console)
     try:
         with progress:
-            result = run_suite(
-                suite, out=out, resume=resume, fresh=fresh, trust_remote_code=trust_remote_code, on_event=progress
-            )
+            result = run_suite(suite, out=out, resume=resume, fresh=fresh, allowed=allowed, on_event=progress)
     except KeyboardInterrupt:
         if progress.folder:
             typer.echo(f"interrupted; go on with: harness run --resume {progress.folder}", err=True)

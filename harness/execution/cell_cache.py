@@ -46,6 +46,12 @@ class CellCache:
         path = self._folder(key) / SAMPLES
         return path if path.is_file() else None
 
+    def unfinished(self, key: str) -> Path:
+        """The file in which a long collection of `key` keeps what it has; it need not exist."""
+        folder = self._root / "unfinished"
+        folder.mkdir(exist_ok=True)
+        return folder / f"{key}.jsonl"
+
     def store(self, result: CellResult, samples: pd.DataFrame | None) -> None:
         """Keep a result."""
         target = self._folder(result.key)

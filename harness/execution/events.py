@@ -42,6 +42,17 @@ class CellStarted:
 
 
 @dataclass(frozen=True)
+class CellGoing:
+    """A cell that takes long says how far it is."""
+
+    cell: Cell
+    done: float
+    """Between 0 and 1."""
+    text: str
+    """What the last number was."""
+
+
+@dataclass(frozen=True)
 class CellEnded:
     """A cell has ended, one way or another."""
 
@@ -49,7 +60,7 @@ class CellEnded:
     result: CellResult
 
 
-Event = Planned | Preparing | CellStarted | CellEnded
+Event = Planned | Preparing | CellStarted | CellGoing | CellEnded
 OnEvent = Callable[[Event], None]
 
 

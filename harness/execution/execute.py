@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import disk_is_full
 from harness.execution.cell_cache import CellCache
-from harness.execution.events import CellStarted, OnEvent
+from harness.execution.events import CellGoing, CellStarted, OnEvent
 from harness.execution.plan import PlannedCell
-from harness.execution.prepare import NotPrepared, prepare_model, prepare_peaks, prepare_text
+from harness.execution.prepare import NotPrepared, prepare_model, prepare_peaks, prepare_task, prepare_text
 from harness.execution.requests import Collect, Collected, Refused
 from harness.execution.worker import Worker, WorkerDied, preload
 from harness.measures.measure import Facts
@@ -27,6 +27,7 @@ from harness.models.training import trained_summary
 from harness.results.fingerprint import Fingerprint
 from harness.results.peaks import Peaks, cached_peaks
 from harness.results.record import CellResult, Measurement, Record, Status
+from harness.tasks.library import TaskLibrary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,8 +45,9 @@ class Done:
 class Execution:
     """One run's execution: what has been prepared, and the worker that quality cells share."""
 
-    def __init__(self, machine: Fingerprint, log: Path, on_event: OnEvent) -> None:
+    def __init__(self, machine: Fingerprint, library: TaskLibrary, log: Path, on_event: OnEvent) -> None:
         self._machine = machine
+        self._library = library
         self._log = log
         self._on_event = on_event
         self._prepared: dict[str, str | None] = {}
@@ -111,7 +113,7 @@ class Execution:
                         worker = Worker(threads, self._log)
                     self._on_event(CellStarted(item.cell, 1, 1))
                     began = time.monotonic()
-                    answer = _ask(worker, item)
+                    answer = self._ask(worker, item)
                     if isinstance(answer, WorkerDied):
                         worker.__exit__(None)
                         worker = None
@@ -131,7 +133,7 @@ class Execution:
         for launch in range(1, launches + 1):
             self._on_event(CellStarted(item.cell, launch, launches))
             with Worker(item.threads, self._log) as worker:
-                answer = _ask(worker, item)
+                answer = self._ask(worker, item)
             if isinstance(answer, WorkerDied):
                 answer = _died(answer)
             if isinstance(answer, Refused):
@@ -144,6 +146,7 @@ class Execution:
         measure = MEASURES[item.cell.measure]
         needs = [f"model {item.source.digest}"]
         needs += [f"text {text}" for text in measure.texts(item.cell.typed_settings())]
+        needs += [f"task {task}" for task in measure.tasks(item.cell.typed_settings())]
         needs += [f"peaks {item.source.device} {item.threads}"] if measure.needs_peaks else []
         for need in needs:
             if need not in self._prepared:
@@ -157,6 +160,8 @@ class Execution:
         try:
             if kind == "text":
                 prepare_text(what, self._on_event)
+            elif kind == "task":
+                prepare_task(what, self._library, self._on_event)
             elif kind == "peaks":
                 device, threads = item.source.device, item.threads
                 self.peaks[what] = prepare_peaks(self._machine, device, threads, self._log, self._on_event)
@@ -290,6 +295,20 @@ class Execution:
         records = [record.model_copy(update=own) for record in done.result.records]
         return Done(item, done.result.model_copy(update={**own, "records": records, "samples": None}), done.samples)
 
+    def _ask(self, worker: Worker, item: PlannedCell) -> Collected | Refused | WorkerDied:
+        kills = _oom_kills()
+        unfinished = self._cache.unfinished(item.key)
+        request = Collect(item.cell.measure, item.cell.settings, item.source, self._library, str(unfinished))
+        try:
+            answer = worker.ask(request, lambda step: self._on_event(CellGoing(item.cell, step.done, step.text)))
+        except WorkerDied as died:
+            died.out_of_memory = died.exit_code == -signal.SIGKILL and _oom_kills() > kills
+            return died
+        assert isinstance(answer, Collected | Refused)
+        if isinstance(answer, Collected):
+            unfinished.unlink(missing_ok=True)
+        return answer
+
     def _write_log(self, text: str) -> None:
         with self._log.open("a", encoding="utf-8") as log:
             log.write(f"--- {text}\n")
@@ -302,17 +321,6 @@ def _oom_kills() -> int:
     except OSError:
         return 0
     return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
-
-
-def _ask(worker: Worker, item: PlannedCell) -> Collected | Refused | WorkerDied:
-    kills = _oom_kills()
-    try:
-        answer = worker.ask(Collect(item.cell.measure, item.cell.settings, item.source))
-    except WorkerDied as died:
-        died.out_of_memory = died.exit_code == -signal.SIGKILL and _oom_kills() > kills
-        return died
-    assert isinstance(answer, Collected | Refused)
-    return answer
 
 
 def _died(died: WorkerDied) -> Refused:

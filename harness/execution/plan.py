@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from harness import corpora
 from harness.errors import UserError
+from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.cell_cache import CellCache
 from harness.execution.code_digest import MEASURING, code_digest
 from harness.execution.resolve import Resolved, hash_of, resolve_all
@@ -17,6 +18,7 @@ from harness.results.fingerprint import Fingerprint, fingerprint
 from harness.results.record import Scalar
 from harness.suite.cells import Cell, cells
 from harness.suite.schema import Suite
+from harness.tasks.library import TaskLibrary
 from reference_impl.inference.native.build import kernel_identity
 
 
@@ -49,16 +51,19 @@ class Plan:
     suite: Suite
     cells: list[PlannedCell]
     fingerprint: Fingerprint
+    library: TaskLibrary
+    """Where its tasks are found."""
 
 
-def make_plan(suite: Suite, *, trust_remote_code: bool = False) -> Plan:
-    """Resolve every model and text of a suite and compute every cell's key. Raises UserError for what can't be."""
+def make_plan(suite: Suite, allowed: Allowed = NOTHING_MORE) -> Plan:
+    """Resolve every model, text and task of a suite and compute every cell's key. Raises UserError."""
+    library = allowed.library(suite)
     machine = fingerprint()
     on_devices = [_with_device(cell, machine) for cell in cells(suite)]
     all_cells = list({repr(cell): cell for cell in on_devices}.values())  # `device: [auto, cpu]` may be one device
-    resolved = resolve_all(suite.models, all_cells, trust_remote_code)
+    resolved = resolve_all(suite.models, all_cells, allowed.trust_remote_code)
     cache = CellCache()
-    text_digests: dict[str, str] = {}
+    digests = Digests(library)
     planned = []
     for cell in all_cells:
         model = resolved[(cell.model, cell.axes.get("seed"))]
@@ -68,26 +73,46 @@ def make_plan(suite: Suite, *, trust_remote_code: bool = False) -> Plan:
             precision=cell.axes["precision"],  # type: ignore[arg-type]
             device=str(cell.axes["device"]),
         )
-        key = cell_key(cell, source, threads, machine, text_digests)
+        key = cell_key(cell, source, threads, machine, digests)
         planned.append(PlannedCell(cell, key, model, source, threads, cache.has(key)))
-    return Plan(suite, planned, machine)
+    return Plan(suite, planned, machine, library)
 
 
-def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint, text_digests: dict[str, str]) -> str:
+class Digests:
+    """What the texts and tasks of a suite are, each found out once."""
+
+    def __init__(self, library: TaskLibrary) -> None:
+        self._library = library
+        self._known: dict[tuple[str, str], str] = {}
+
+    def texts(self, names: tuple[str, ...]) -> dict[str, str]:
+        """The digest of each text."""
+        return {name: self._once("text", name, corpora.digest) for name in names}
+
+    def tasks(self, names: tuple[str, ...]) -> dict[str, str]:
+        """The digest of each task: its files, its code and its data."""
+        return {name: self._once("task", name, self._library.digest) for name in names}
+
+    def _once(self, kind: str, name: str, find_out: Callable[[str], str]) -> str:
+        if (kind, name) not in self._known:
+            self._known[kind, name] = find_out(name)
+        return self._known[kind, name]
+
+
+def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint, digests: Digests) -> str:
     """Hash of what determines a cell's result: same key, same result.
 
-    The model's digest (for a trained one: what determines it), what opens it, settings, digests of texts, the measure's
-    version, the code, and on a CPU the compiled kernel; where the cell measures speed or memory also the machine's
-    class and the threads.
+    The model's digest (for a trained one: what determines it), what opens it, settings, digests of texts and tasks,
+    the measure's version, the code, and on a CPU the compiled kernel; where the cell measures speed or memory also the
+    machine's class and the threads.
     """
     measure = MEASURES[cell.measure]
-    for text in measure.texts(cell.typed_settings()):
-        if text not in text_digests:
-            text_digests[text] = corpora.digest(text)
+    settings = cell.typed_settings()
     determined_by: dict[str, object] = {
         "measure": f"{measure.name}@{measure.version}",
         "settings": cell.settings,
-        "texts": {text: text_digests[text] for text in measure.texts(cell.typed_settings())},
+        "texts": digests.texts(measure.texts(settings)),
+        "tasks": digests.tasks(measure.tasks(settings)),
         "model": source.digest,
         "opened by": source.kind,
         "precision": source.precision,

@@ -13,6 +13,7 @@ from harness.execution.resolve import Resolved
 from harness.execution.worker import Worker, WorkerDied
 from harness.results.fingerprint import Fingerprint
 from harness.results.peaks import Peaks, cached_peaks, store_peaks
+from harness.tasks.library import TaskLibrary
 
 QUIET = 0.1
 """Part of the cores' time that others may take while peaks are measured; else they are measured again next time."""
@@ -27,6 +28,17 @@ def prepare_text(text: str, on_event: OnEvent) -> None:
     what = f"text {text}"
     try:
         corpora.ensure(text, lambda done, total: on_event(Preparing(what, _share(done, total))))
+    except UserError as error:
+        raise NotPrepared(str(error)) from None
+    on_event(Preparing(what, 1.0))
+
+
+def prepare_task(name: str, library: TaskLibrary, on_event: OnEvent) -> None:
+    """Bring a task's data into reach. Raises NotPrepared."""
+    what = f"task {name}"
+    try:
+        on_event(Preparing(what, 0.0))
+        library.ensure(name)
     except UserError as error:
         raise NotPrepared(str(error)) from None
     on_event(Preparing(what, 1.0))

@@ -10,6 +10,7 @@ from harness.models.contract import ModelIdentity, ModelSource
 from harness.models.training import Training
 from harness.results.peaks import Peaks
 from harness.results.record import Scalar, Status
+from harness.tasks.library import TaskLibrary
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,10 @@ class Collect:
     measure: str
     settings: dict[str, Scalar]
     source: ModelSource
+    library: TaskLibrary = field(default_factory=TaskLibrary)
+    """Where tasks are found."""
+    unfinished: str | None = None
+    """A file that a long collection may keep what it has in: see `Load.unfinished`."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.analysis.registry import ANALYSES
 from harness.errors import ExitCode, UserError, disk_is_full
+from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.events import CellEnded, OnEvent, Planned, unheard
 from harness.execution.execute import Execution
 from harness.execution.plan import Plan, make_plan
@@ -36,17 +37,17 @@ def run(
     out: Path | str = RUNS,
     resume: bool = False,
     fresh: bool = False,
-    trust_remote_code: bool = False,
+    allowed: Allowed = NOTHING_MORE,
     on_event: OnEvent = unheard,
 ) -> Run:
     """Run a suite (a path, a shipped suite's name, or with `resume` a run folder) and return the run.
 
     resume: go on with the last unfinished run of this suite below `out`, or with the run folder that is named; cells
     that ended well are kept, failed ones are tried again. fresh: measure cells again whose results are known from
-    earlier runs. Raises UserError for bad input; a cell that fails is a record, not an error.
+    earlier runs. allowed: code that may run, and more folders of tasks. Raises UserError for bad input; a cell that fails is a record, not an error.
     """
     with disk_full_is_told(out):
-        return _run(suite, Path(out), resume, fresh, trust_remote_code, on_event)
+        return _run(suite, Path(out), resume, fresh, allowed, on_event)
 
 
 def report_again(run: Run) -> Run:
@@ -68,11 +69,11 @@ def exit_code(run: Run) -> ExitCode:
     return ExitCode.INCONCLUSIVE if Outcome.UNDECIDED in outcomes else ExitCode.PASS
 
 
-def _run(name: str, out: Path, resume: bool, fresh: bool, trust_remote_code: bool, on_event: OnEvent) -> Run:
+def _run(name: str, out: Path, resume: bool, fresh: bool, allowed: Allowed, on_event: OnEvent) -> Run:
     began = time.monotonic()
     folder = Path(name) if resume and (Path(name) / MANIFEST).is_file() else None
     suite = parse_suite(Run(folder).manifest.suite_text, str(folder / MANIFEST)) if folder else load_suite(name)
-    plan = make_plan(suite, trust_remote_code=trust_remote_code)
+    plan = make_plan(suite, allowed)
     if resume:
         folder = folder or _last_unfinished(out, suite)
         journal = Journal(folder)
@@ -92,7 +93,7 @@ def _measure(journal: Journal, manifest: Manifest, plan: Plan, fresh: bool, on_e
     items = [item for item in plan.cells if item.identity not in kept]
     known = 0 if fresh else sum(item.cached for item in items)
     on_event(Planned(str(journal.folder), len(plan.cells), len(plan.cells) - len(items), known))
-    execution = Execution(plan.fingerprint, journal.folder / "worker.log", on_event)
+    execution = Execution(plan.fingerprint, plan.library, journal.folder / "worker.log", on_event)
     journal.write_manifest(manifest.model_copy(update={"status": "running"}))
     ended = "interrupted"
     try:

@@ -57,7 +57,7 @@ def answer(request: Request, opened: OpenedModel, threads: int, send: Callable[[
     try:
         match request:
             case Collect():
-                return _collect(request, opened)
+                return _collect(request, opened, send)
             case TrainModel():
                 return _train(request, send)
             case MeasurePeaks():
@@ -89,10 +89,17 @@ class OpenedModel:
 class Loader:
     """How a measure gets at its cell's model: see `harness.measures.measure.Load`."""
 
-    def __init__(self, source: ModelSource, opened: OpenedModel) -> None:
-        self.source = source
+    def __init__(self, request: Collect, opened: OpenedModel, send: Callable[[Step], None]) -> None:
+        self.source = request.source
+        self.library = request.library
+        self.unfinished = None if request.unfinished is None else Path(request.unfinished)
+        self._send = send
         self._opened = opened
         self._beside = OpenedModel()
+
+    def tell(self, done: float, text: str) -> None:
+        """Say how far the collection is."""
+        self._send(Step(done, text))
 
     def __call__(self, precision: Precision | None = None) -> LanguageModel:
         """The model, opened now or already; at another precision, beside it."""
@@ -130,14 +137,15 @@ _MEMORY_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", 
 """What torch and the system say when memory ends: torch raises plain RuntimeError on the CPU."""
 
 
-def _collect(request: Collect, opened: OpenedModel) -> Collected:
+def _collect(request: Collect, opened: OpenedModel, send: Callable[[Step], None]) -> Collected:
     from harness.measures.registry import MEASURES
     from harness.results.fingerprint import conditions
 
     measure = MEASURES[request.measure]
     settings = measure.settings.model_validate(request.settings)
     before = conditions()
-    samples = measure.collect(Loader(request.source, opened), settings)
+    loader = Loader(request, opened, send)
+    samples = measure.collect(loader, settings)
     after = conditions()
     import torch
 

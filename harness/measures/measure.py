@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from harness.models.contract import LanguageModel, ModelIdentity, ModelSource, Precision
 from harness.results.peaks import Peaks as Peaks
 from harness.results.record import Measurement, Metric
+from harness.tasks.library import TaskLibrary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +32,17 @@ class Load(Protocol):
     @property
     def source(self) -> ModelSource:
         """Where the cell's model lies, for what is kept beside its weights."""
+
+    @property
+    def library(self) -> TaskLibrary:
+        """Where tasks and their data are found, and what their code may do."""
+
+    @property
+    def unfinished(self) -> Path | None:
+        """Where a long collection may keep what it has, for the cell's next try; removed when it ends well."""
+
+    def tell(self, done: float, text: str) -> None:
+        """Say how far the collection is: `done` between 0 and 1, and what the last number was."""
 
     def __call__(self, precision: Precision | None = None) -> LanguageModel:
         """The cell's model, opened now or already; with a precision, the same model at that one, beside it."""
@@ -66,3 +79,5 @@ class Measure:
     summarise: Callable[[pd.DataFrame, Any, Facts], list[Measurement]]
     texts: Callable[[Any], tuple[str, ...]] = lambda settings: ()
     """The texts that the settings name: fetched before the cell runs; their digests enter the cell's key."""
+    tasks: Callable[[Any], tuple[str, ...]] = lambda settings: ()
+    """The tasks that the settings name: the same."""

@@ -307,6 +307,16 @@ AnalysisEntry = _entry(
 )
 
 
+class Tasks(Strict):
+    """Where tasks and their documents are found."""
+
+    paths: Annotated[list[str], BeforeValidator(_as_list)] = []
+    """Folders of task files (lm-evaluation-harness' YAML). The tasks that ship are found without."""
+    data: dict[str, str | dict[str, str]] = {}
+    """Local data in place of a task's `dataset_path` (or `dataset_path/dataset_name`): a file or a folder, in which
+    `{name}` and `{split}` may stand, or a file for each split."""
+
+
 class Suite(Strict):
     """A suite: which models, over which axes, which measures, which analyses, what is expected."""
 
@@ -318,6 +328,7 @@ class Suite(Strict):
     models: dict[str, ModelEntry] = Field(min_length=1)
     matrix: Matrix = Matrix()
     measures: list[MeasureEntry] = Field(min_length=1)  # type: ignore[valid-type]
+    tasks: Tasks = Tasks()
     analyse: list[AnalysisEntry] = []  # type: ignore[valid-type]
     expect: list[Expectation] = []
 
