@@ -78,8 +78,11 @@ class Microworld:
         return self._file().with_suffix(".sha256")
 
 
-def questions(theme: str, split: str) -> list[dict[str, Any]]:
+def questions(theme: str, split: str, seeds: int = 1) -> list[dict[str, Any]]:
     """One evaluation set of the corpus as plain rows, made once and then read from the cache.
+
+    Of several seeds (0, 1, ...) one set after the other, each prompt once: more questions, which have no sentence of the
+    other splits either.
 
     Columns: those of `reference_impl.text.microworld.Question` (prompt, target, answer, choices, level, reasoning
     (direct or steps), joint, until), and `gold`, the index of the target among the choices; None and no choices where
@@ -89,16 +92,22 @@ def questions(theme: str, split: str) -> list[dict[str, Any]]:
         raise UserError(
             f"there is no split '{split}'{nearest(split, SPLITS)} (there are: {', '.join(SPLITS)})", place=NAME
         )
-    sets = _evaluation_sets(split, _code())
-    if theme not in sets:
-        raise UserError(f"there is no theme '{theme}'{nearest(theme, sets)} (there are: {', '.join(sets)})", place=NAME)
-    return [{**row, "choices": list(row["choices"])} for row in sets[theme]]
+    rows: dict[str, dict[str, Any]] = {}
+    for seed in range(seeds):
+        sets = _evaluation_sets(split, seed, _code())
+        if theme not in sets:
+            raise UserError(
+                f"there is no theme '{theme}'{nearest(theme, sets)} (there are: {', '.join(sets)})", place=NAME
+            )
+        for row in sets[theme]:
+            rows.setdefault(row["prompt"], row)
+    return [{**row, "choices": list(row["choices"])} for row in rows.values()]
 
 
 @cache
-def _evaluation_sets(split: str, code: str) -> dict[str, list[dict[str, Any]]]:
+def _evaluation_sets(split: str, seed: int, code: str) -> dict[str, list[dict[str, Any]]]:
     """Every set of a split by its theme. In the cache beside a hash of itself, so that a torn file is noticed."""
-    file = cache_folder("corpora", f"microworld-{code[:16]}") / f"{split}.questions.json"
+    file = cache_folder("corpora", f"microworld-{code[:16]}") / f"{split}-{seed}.questions.json"
     try:
         digest, _, kept = file.read_bytes().partition(b"\n")
         if hashlib.sha256(kept).hexdigest().encode() == digest:
@@ -122,7 +131,7 @@ def _evaluation_sets(split: str, code: str) -> dict[str, list[dict[str, Any]]]:
             }
             for asked in rows
         ]
-        for theme, rows in evaluation_sets(split).items()
+        for theme, rows in evaluation_sets(split, seed).items()
     }
     content = json.dumps(sets, ensure_ascii=False).encode()
     write_whole(file, hashlib.sha256(content).hexdigest().encode() + b"\n" + content)

@@ -65,7 +65,7 @@ def source(config: TaskConfig, table: DataTable) -> DataSource:
         if key in table:
             return Local(_absolute(table[key]), name, config.dataset_kwargs, config.file, f"data {key}")
     if path == microworld.NAME:
-        return Microworld(name, place)
+        return Microworld(name, _seeds(config), place)
     if path.startswith(("asset:", "data:")):
         return Local(path, name, config.dataset_kwargs, config.file, place)
     listed = config.dataset_kwargs.get("data_files")
@@ -189,11 +189,13 @@ class Microworld:
     """Evaluation sets of the embedded corpus."""
 
     theme: str | None
+    seeds: int
+    """How many sets there are of each theme (`dataset_kwargs: {seeds: 8}`)."""
     place: str
 
     def rows(self, split: str) -> Rows:
         """See `DataSource`."""
-        return Rows(microworld.questions(self._theme(), split))
+        return Rows(self._questions(split))
 
     def identity(self, split: str) -> Hashable:
         """See `DataSource`."""
@@ -201,7 +203,7 @@ class Microworld:
 
     def digest(self, split: str) -> str:
         """See `DataSource`. Of the rows themselves."""
-        rows = json.dumps(microworld.questions(self._theme(), split), ensure_ascii=False)
+        rows = json.dumps(self._questions(split), ensure_ascii=False)
         return hashlib.sha256(rows.encode()).hexdigest()
 
     def ensure(self) -> None:
@@ -209,10 +211,22 @@ class Microworld:
         for split in microworld.SPLITS:
             self.rows(split)
 
-    def _theme(self) -> str:
+    def _questions(self, split: str) -> list[dict[str, Any]]:
         if self.theme is None:
             raise UserError("`dataset_path: microworld` needs a theme in `dataset_name`", place=self.place)
-        return self.theme
+        return microworld.questions(self.theme, split, self.seeds)
+
+
+def _seeds(config: TaskConfig) -> int:
+    """How many evaluation sets of the embedded corpus a task wants. Raises UserError."""
+    options = dict(config.dataset_kwargs)
+    seeds = options.pop("seeds", 1)
+    place = f"{config.file}: dataset_kwargs"
+    if options:
+        raise UserError(f"microworld takes `seeds` and no '{next(iter(options))}'", place=place)
+    if not isinstance(seeds, int) or isinstance(seeds, bool) or not 1 <= seeds <= 100:
+        raise UserError(f"`seeds` is a number of evaluation sets, 1 to 100, not {seeds!r}", place=place)
+    return seeds
 
 
 def _table_keys(config: TaskConfig) -> list[str]:
