@@ -135,7 +135,9 @@ class LanguageModel(Protocol):
 
         tokens: (batch, time) int64. cache: from `new_cache`, extended in place; the tokens follow what it
         holds. positions: (batch, time); by default they follow the cache, or count the real tokens of the mask, so
-        that left padding shifts nothing. attention_mask: (batch, cached + time), 1 where a token is real.
+        that left padding shifts nothing. attention_mask: (batch, cached + time), 1 where a token is real; or
+        (1, time, cached + time) bool for a single row, True where a token may look, which is at itself and never at
+        one after it: then positions must be given.
         logits_at: (k,) indexes into time; None means every position.
         Returns logits: (batch, k or time, vocabulary) in the model's compute type.
         """

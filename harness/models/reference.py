@@ -17,6 +17,7 @@ from harness.models.quantised import SCHEMES, quantise
 from reference_impl.inference.engine import Engine
 from reference_impl.inference.kv_cache import KVCache
 from reference_impl.inference.quantization import Scheme, quantize_
+from reference_impl.inference.tree_attention import seeing
 from reference_impl.inference.quantized_checkpoint import is_quantized, load_quantized
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.counting import count_parameters, kv_bytes_per_token
@@ -65,6 +66,10 @@ class ReferenceModel:
         logits_at: Tensor | None = None,
     ) -> Tensor:
         """Logits of the next token: see `LanguageModel.forward`."""
+        if attention_mask is not None and attention_mask.dim() == 3:
+            with torch.inference_mode():
+                logits: Tensor = seeing(self.gpt, attention_mask[0])(tokens, cache, positions, None, logits_at)
+            return logits
         return self._engine(tokens, cache, positions, attention_mask, logits_at)
 
 

@@ -76,7 +76,9 @@ class TransformersModel:
     ) -> Tensor:
         """Logits of the next token: see `LanguageModel.forward`."""
         given: dict[str, Any] = {}
-        if positions is None and attention_mask is not None:
+        if attention_mask is not None and attention_mask.dim() == 3:
+            attention_mask = _added(attention_mask, self._model.dtype)
+        elif positions is None and attention_mask is not None:
             # transformers would number the padding too, and shift a left-padded row's real tokens
             positions = (attention_mask.long().cumsum(dim=-1) - 1).clamp(min=0)[:, -tokens.shape[1] :]
         if positions is not None:
@@ -236,6 +238,12 @@ def _probe(model: TransformersModel, source: ModelSource) -> int:
         )
     held = [t for layer in cache.layers for t in (layer.keys, layer.values) if isinstance(t, Tensor)]
     return sum(t.nbytes for t in held) // time
+
+
+def _added(visible: Tensor, dtype: torch.dtype) -> Tensor:
+    """What transformers adds to the scores of (1, time, keys): 0 where a token may look. (1, 1, time, keys)."""
+    hidden = torch.zeros(visible.shape, dtype=dtype, device=visible.device)
+    return hidden.masked_fill_(~visible, torch.finfo(dtype).min)[:, None]
 
 
 def _context(config: Any) -> int:
