@@ -12,12 +12,10 @@ Row = dict[str, Any]
 
 _OF_A_CAPITAL = re.compile(r"capital|chief city|is governed from$|the parliament of", re.IGNORECASE)
 _HINT = " Step by step.\nA:"
-_FRAME_WORDS = frozenset(
-    (
-        "a an the colour of is are ripe to paint take if you peel throw away something basket with looks among fruit "
-        "fresh spot on shirt nobody has seen that was not as everyone can see look in market painter knows course "
-        "children learn when it"
-    ).split()
+_FRAME_WORDS = re.compile(
+    r"\b(?:a|an|the|colour|of|is|are|ripe|to|paint|take|if|you|peel|throw|away|something|basket|with|looks|among|fruit|fresh|"
+    r"spot|on|shirt|nobody|has|seen|that|was|not|as|everyone|can|see|look|in|market|painter|knows|course|children|learn|when|"
+    r"it)\b"
 )
 
 
@@ -32,8 +30,7 @@ def coloured(rows: Iterable[Row]) -> list[Row]:
 
 
 def _thing(prompt: str) -> str:
-    words = re.findall(r"[a-z]+", prompt.lower())
-    name = " ".join(word for word in words if word not in _FRAME_WORDS)
+    name = " ".join(re.findall("[a-z]+", _FRAME_WORDS.sub(" ", prompt.lower())))
     for ending, singular in (("ies", "y"), ("ches", "ch"), ("s", "")):
         if name.endswith(ending) and not name.endswith("ss"):
             return name.removesuffix(ending) + singular
