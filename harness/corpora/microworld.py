@@ -81,8 +81,8 @@ class Microworld:
 def questions(theme: str, split: str, seeds: int = 1) -> list[dict[str, Any]]:
     """One evaluation set of the corpus as plain rows, made once and then read from the cache.
 
-    Of several seeds (0, 1, ...) one set after the other, each prompt once: more questions, with no sentence of the other
-    splits either.
+    Of several seeds (0, 1, ...) one set after the other, each prompt once: more questions, also without a sentence of
+    the other splits.
 
     Columns: those of `reference_impl.text.microworld.Question` (prompt, target, answer, choices, level, reasoning
     (direct or steps), joint, until), and `gold`, the index of the target among the choices; None and no choices where
