@@ -17,15 +17,17 @@ from harness.errors import UserError
 
 MODULES = frozenset({
     "__future__", "abc", "ast", "bisect", "collections", "copy", "dataclasses", "datasets", "datetime", "decimal",
-    "difflib", "enum", "fractions", "functools", "heapq", "html", "itertools", "json", "logging", "math", "numbers",
-    "numpy", "operator", "random", "re", "regex", "statistics", "string", "textwrap", "types", "typing",
-    "typing_extensions", "unicodedata", "warnings",
+    "difflib", "enum", "fractions", "functools", "hashlib", "heapq", "html", "itertools", "json", "logging", "math",
+    "numbers", "numpy", "operator", "pathlib", "random", "re", "regex", "statistics", "string", "textwrap", "types",
+    "typing", "typing_extensions", "unicodedata", "warnings",
 })  # fmt: skip
-"""What document functions may import, besides files beside them and `os.path`."""
+"""What document functions may import, besides files beside them and `os.path`; of `pathlib` only what names paths."""
 _REFUSED_CALLS = frozenset({"exec", "eval", "compile", "open", "input", "breakpoint", "__import__", "exit", "quit"})
-_REFUSED_ATTRIBUTES = frozenset(
-    {"__globals__", "__builtins__", "__subclasses__", "__bases__", "__mro__", "__code__", "__loader__", "__spec__"}
-)
+_REFUSED_ATTRIBUTES = frozenset({
+    "__globals__", "__builtins__", "__subclasses__", "__bases__", "__mro__", "__code__", "__loader__", "__spec__",
+    "read_text", "read_bytes", "write_text", "write_bytes", "unlink", "mkdir", "rmdir", "touch", "symlink_to",
+    "hardlink_to", "chmod", "savetxt", "tofile",
+})  # fmt: skip
 _MEND = "if you trust the file, --allow-task-code lets it"
 
 
@@ -69,9 +71,13 @@ def check(statements: Iterable[ast.stmt], file: Path, beside: Callable[[str, int
 def _problem(node: ast.AST, beside: Callable[[str, int], bool]) -> str | None:
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names if not _may_import(alias.name, 0, beside)]
+        # under its own name it is known below for what it is
+        names += [alias.name for alias in node.names if alias.name == "os" and alias.asname]
         return f"imports {names[0]}" if names else None
     if isinstance(node, ast.ImportFrom):
         name = node.module or ""
+        if name == "os" and not node.level and [alias.name for alias in node.names] != ["path"]:
+            return "imports from os"
         return None if _may_import(name, node.level, beside) else f"imports from {name or '.'}"
     if isinstance(node, ast.Name) and node.id in _REFUSED_CALLS:
         return f"uses `{node.id}`"
@@ -84,7 +90,8 @@ def _problem(node: ast.AST, beside: Callable[[str, int], bool]) -> str | None:
 
 
 def _may_import(name: str, level: int, beside: Callable[[str, int], bool]) -> bool:
-    return name in ("os", "os.path") or beside(name, level) or (not level and name.partition(".")[0] in MODULES)
+    """A relative import can only be a file beside."""
+    return level > 0 or name in ("os", "os.path") or name.partition(".")[0] in MODULES or beside(name, level)
 
 
 def _defined(statement: ast.stmt) -> Iterator[str]:

@@ -265,7 +265,7 @@ _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Loader(_Base):  # type: ignore[misc]
-    folder: Path
+    file: Path
 
 
 def _function(loader: _Loader, node: yaml.Node) -> Function:
@@ -273,10 +273,11 @@ def _function(loader: _Loader, node: yaml.Node) -> Function:
     if not module:
         raise UserError(
             f"`!function {node.value}` names no file; write `!function FILE.NAME` for NAME in FILE.py beside",
-            place=f"{loader.name}:{node.start_mark.line + 1}",
+            place=f"{loader.file}:{node.start_mark.line + 1}",
         )
-    missing = loader.folder / f"{module.replace('.', '/')}.py"
-    return Function(file=module_file(module, loader.folder) or missing, name=name)
+    folder = loader.file.parent
+    missing = folder / f"{module.replace('.', '/')}.py"
+    return Function(file=module_file(module, folder) or missing, name=name)
 
 
 _Loader.add_constructor("!function", _function)
@@ -287,7 +288,7 @@ def own_keys(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             loader = _Loader(file)
-            loader.folder = path.parent
+            loader.file = path
             try:
                 keys = loader.get_single_data()
             finally:
