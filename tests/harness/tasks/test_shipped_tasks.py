@@ -222,7 +222,9 @@ def test_both_ways_ask_the_same_problem(tasks: dict[str, Task], name: str) -> No
         plain, stepwise = document(direct, row), document(cot, row)
         assert plain.target == stepwise.target and plain.target.isdigit()
         hint = " Step by step.\nA:" if name == "word_problems" else ", step by step?\nA:"
-        assert stepwise.text == plain.text.removesuffix("\nA:").removesuffix("" if name == "word_problems" else "?") + hint
+        assert (
+            stepwise.text == plain.text.removesuffix("\nA:").removesuffix("" if name == "word_problems" else "?") + hint
+        )
 
 
 @pytest.mark.parametrize("name", ALL)
