@@ -1,0 +1,28 @@
+"""How much one forward pass may read, so that its memory is known before it runs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from harness.models.contract import ModelIdentity
+
+TOKENS = 512
+"""Tokens of one pass: products of so many rows run at a CPU's full speed, and their activations stay in its caches."""
+LOGITS_BYTES = 40_000_000
+"""Of fp32 logits that one pass may give: 200 positions of a vocabulary of 50,000."""
+PASS_COSTS = 16
+"""What a pass costs beyond its tokens, in tokens: the weights are read whatever their number."""
+
+
+class Budget(NamedTuple):
+    """What one pass has room for."""
+
+    tokens: int
+    rows: int
+    """Positions whose logits are computed."""
+    pass_costs: int = PASS_COSTS
+
+
+def budget_for(identity: ModelIdentity) -> Budget:
+    """The budget of a model: by its vocabulary, and never so small that nothing fits."""
+    return Budget(TOKENS, max(1, LOGITS_BYTES // (4 * identity.vocabulary)))

@@ -1,0 +1,271 @@
+"""Answers that a model writes: text prompts in, texts out, served together and each as if alone.
+
+The conventions are lm-eval's. The context is encoded as the tokenizer does by default (a BOS where it adds one), and
+cut at its left to what leaves room for the answer. An answer ends at the end-of-text token or at the first of its stop
+strings, to which the end-of-text token's own spelling belongs. Its text is without special tokens, cut at the first
+occurrence of each stop string in turn, and not stripped.
+
+What lm-eval 0.4.13 does otherwise, in any mode of ours:
+
+* It cuts contexts to the length of the longest of a batch after padding them, so that what a short one loses depends on
+  its neighbours; here it is what batch size 1 gives.
+* A context that can't leave room for the answer ends its whole run; here it is refused alone.
+* It draws from one global stream of random numbers, so that a sampled answer depends on all that was drawn before; here
+  the stream belongs to (seed, task, document, sample).
+* `transformers` adds what the model's `generation_config.json` says (a repetition penalty, top-k, other end tokens);
+  here nothing is added to what the task asks for.
+* Spaces are left as decoded; `transformers` tidies them for the tokenizers that say `clean_up_tokenization_spaces`.
+* An empty context is an error there; here it stands for BOS, or the end-of-text token where there is none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from harness.errors import UserError
+from harness.models.contract import LanguageModel, ModelIdentity, Tokenizer
+
+if TYPE_CHECKING:
+    from reference_impl.inference.request import Continuation, Request
+
+CACHE_BYTES = 1 << 30
+"""Most bytes of keys and values that rows are chosen for; a single row may need more."""
+MOST_ROWS = {"cpu": 16}
+"""Requests at once, by the kind of device: on a CPU what the compiled kernel takes."""
+MOST_ROWS_ELSEWHERE = 64
+
+
+@dataclass(frozen=True)
+class TextRequest:
+    """A context and how to go on from it."""
+
+    context: str | tuple[int, ...]
+    """Text, or token ids, which are taken as they are."""
+    until: tuple[str, ...]
+    """Stop strings; an empty one says nothing."""
+    max_new: int
+    temperature: float = 0.0
+    """0 is greedy."""
+    top_p: float = 1.0
+    top_k: int | None = None
+    samples: int = 1
+    """So many answers, each drawn for itself; greedy ones are all the same and computed once."""
+    seed: int = 0
+    task: str = ""
+    document: int = 0
+    """Seed, task and document determine the draws."""
+
+
+Finish = Literal["stop_string", "end", "length"]
+"""What ended an answer: a stop string, the end-of-text token, or `max_new`, which cut it off."""
+
+
+@dataclass(frozen=True)
+class WrittenAnswer:
+    """One answer."""
+
+    text: str
+    tokens: tuple[int, ...]
+    """Every token that was drawn, one that ended it included."""
+    log_probs: tuple[float, ...]
+    """Of each token under the model itself, in nats."""
+    finish: Finish
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What came of a request."""
+
+    answers: tuple[WrittenAnswer, ...]
+    prompt: tuple[int, ...]
+    """What the model read."""
+    cut: int
+    """Tokens of the context that were dropped at its left because it was too long."""
+
+    @property
+    def texts(self) -> list[str]:
+        """The answers' texts."""
+        return [answer.text for answer in self.answers]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A request that can't be served; the others are."""
+
+    reason: str
+    """One sentence with the mend."""
+
+
+OnDone = Callable[[int, Completed | Refused], None]
+"""Called with the place of a request as soon as all its answers are there."""
+
+
+def complete_texts(
+    model: LanguageModel, requests: Sequence[TextRequest], on_done: OnDone | None = None
+) -> list[Completed | Refused]:
+    """The answers to each request, in their order.
+
+    An answer depends on its request and the model alone, so serving only those that a killed run had not finished gives
+    the same. Raises UserError where the model's logits are not numbers.
+    """
+    from harness.models.decoding import Decodable, drawable_ids
+    from reference_impl.inference.generation import steps
+    from reference_impl.inference.request import Continuation
+
+    decode = without_special_tokens(model.tokenizer)
+    found: dict[int, Completed | Refused] = {}
+    served: dict[int, _Served] = {}
+    growing: list[Continuation] = []
+    owners: list[int] = []
+
+    def done(place: int, result: Completed | Refused) -> None:
+        found[place] = result
+        if on_done is not None:
+            on_done(place, result)
+
+    def done_if_ended(place: int) -> None:
+        if all(continuation.finish is not None for continuation in served[place].growing):
+            done(place, _completed(served[place], requests[place].samples, model.tokenizer, decode))
+
+    for place, request in enumerate(requests):
+        try:
+            asked, cut = _prepared(model, request)
+        except ValueError as error:
+            done(place, Refused(str(error)))
+            continue
+        served[place] = _Served([Continuation(one, decode) for one in asked], cut)
+        growing += served[place].growing
+        owners += [place] * len(asked)
+        done_if_ended(place)  # where no token is asked for
+    longest = max((len(c.request.prompt) + c.request.max_new for c in growing), default=1)
+    rows = rows_at_once(model.identity, longest)
+    try:
+        for step in steps(Decodable(model), growing, drawable_ids(model), model.identity.device, rows):
+            for number, token, log_prob in zip(step.numbers, step.tokens, step.log_probs, strict=True):
+                growing[number].push(token, log_prob)
+                if growing[number].finish is not None:
+                    done_if_ended(owners[number])
+    except ValueError as error:
+        raise UserError(str(error), place=model.identity.name) from error
+    return [found[place] for place in range(len(requests))]
+
+
+@dataclass(frozen=True)
+class _Served:
+    """A request on its way: one continuation per answer, a single one where all would be the same."""
+
+    growing: list[Continuation]
+    cut: int
+
+
+def rows_at_once(identity: ModelIdentity, longest: int) -> int:
+    """How many requests to decode at once, so that a cache of sequences up to `longest` tokens is not too large."""
+    most = MOST_ROWS.get(identity.device.split(":")[0], MOST_ROWS_ELSEWHERE)
+    return max(1, min(most, CACHE_BYTES // max(1, longest * identity.kv_bytes_per_token)))
+
+
+def context_ids(tokenizer: Tokenizer, context: str) -> list[int]:
+    """Token ids of a context as the tokenizer gives them by default: with BOS where it adds one and none is written.
+
+    An empty context is BOS, or the end-of-text token. ValueError where there is neither.
+    """
+    ids = tokenizer.encode(context)
+    bos = tokenizer.bos_id
+    if tokenizer.adds_bos and bos is not None and ids[:1] != [bos]:
+        return [bos, *ids]
+    if ids:
+        return ids
+    begin = bos if bos is not None else tokenizer.eos_id
+    if begin is None:
+        raise ValueError("the context is empty and the tokenizer has no BOS or end-of-text token to begin with.")
+    return [begin]
+
+
+def without_special_tokens(tokenizer: Tokenizer) -> Callable[[list[int]], str]:
+    """`tokenizer.decode` that leaves special tokens (those that stand for no text) out."""
+    stands: dict[int, bool] = {}
+
+    def decode(ids: list[int]) -> str:
+        for token in ids:
+            if token not in stands:
+                stands[token] = tokenizer.token_bytes([token]) != [0]
+        return tokenizer.decode([token for token in ids if stands[token]])
+
+    return decode
+
+
+def sample_seed(seed: int, task: str, document: int, sample: int) -> int:
+    """The seed of one answer's draws: determined by these four alone."""
+    digest = hashlib.blake2b(repr((seed, task, document, sample)).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
+
+
+def cut_at_stops(text: str, stops: Sequence[str]) -> str:
+    """The text up to the first occurrence of the first stop string, then of the second in what is left, and so on."""
+    for stop in stops:
+        text = text.split(stop, 1)[0] if stop else text
+    return text
+
+
+def _prepared(model: LanguageModel, request: TextRequest) -> tuple[list[Request], int]:
+    """The token requests of one text request, and how many tokens of its context were cut. ValueError if there can't
+    be any."""
+    from harness.models.decoding import drawable_ids
+    from reference_impl.inference.request import Request, check_prompt
+    from reference_impl.inference.sampling import Sampling
+
+    tokenizer, context = model.tokenizer, model.identity.context
+    if request.samples < 1:
+        raise ValueError(f"samples must be at least 1, not {request.samples}.")
+    ids = context_ids(tokenizer, request.context) if isinstance(request.context, str) else list(request.context)
+    room = context - request.max_new
+    if room < 1:
+        raise ValueError(
+            f"{request.max_new} new tokens leave no room for the prompt in the model's context of {context}: ask for "
+            f"at most {context - 1}."
+        )
+    cut = max(0, len(ids) - room)
+    prompt = tuple(ids[cut:])
+    check_prompt("the request", prompt, request.max_new, model.identity, drawable_ids(model))
+    end = tokenizer.eos_id
+    until = tuple(stop for stop in request.until if stop)
+    ends = {end} if end is not None else set()
+    for stop in until:  # a special token has no text that a stop string could be found in
+        spelt = tokenizer.encode(stop)
+        if len(spelt) == 1 and tokenizer.token_bytes(spelt) == [0]:
+            ends.add(spelt[0])
+    stops = tuple(dict.fromkeys([*until, *([tokenizer.decode([end])] if end is not None else [])]))
+    wanted = 1 if request.temperature == 0 else request.samples
+    return [
+        Request(
+            prompt,
+            request.max_new,
+            Sampling(
+                request.temperature,
+                request.top_k,
+                request.top_p,
+                seed=sample_seed(request.seed, request.task, request.document, sample),
+            ),
+            frozenset(ends),
+            tuple(stop for stop in stops if stop),
+        )
+        for sample in range(wanted)
+    ], cut
+
+
+def _completed(served: _Served, samples: int, tokenizer: Tokenizer, decode: Callable[[list[int]], str]) -> Completed:
+    answers = []
+    for continuation in served.growing:
+        whole = continuation.completion()
+        ended = whole.finish == "stop_id"
+        finish: Finish = "stop_string" if whole.finish == "stop_string" else "length"
+        if ended:  # by the end-of-text token, or by a special token that is a stop string
+            finish = "end" if whole.tokens[-1] == tokenizer.eos_id else "stop_string"
+        text = decode(list(whole.tokens[:-1] if ended else whole.tokens))
+        text = cut_at_stops(text, continuation.request.stop_strings)
+        answers.append(WrittenAnswer(text, whole.tokens, whole.log_probs, finish))
+    prompt = tuple(served.growing[0].request.prompt)
+    return Completed(tuple(answers) * (samples // len(answers)), prompt, served.cut)
