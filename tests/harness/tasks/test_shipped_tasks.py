@@ -342,7 +342,8 @@ PUBLIC: dict[str, tuple[Row, Document]] = {
         Document("Fire is", ["hot", "cold"], 0),
     ),
     "social_iqa": (
-        {"context": "He fell.", "question": "Why?", "answerA": "sad", "answerB": "ill", "answerC": "glad", "label": "2"},
+        {"context": "He fell.", "question": "Why?", "label": "2"}
+        | {"answerA": "sad", "answerB": "ill", "answerC": "glad"},
         Document("Q: He fell. Why?\nA:", ["sad", "ill", "glad"], 1),
     ),
     "commonsense_qa": (
