@@ -66,7 +66,7 @@ def choice_letter(
     by_text = {choice: f"({letter})" for choice, letter in zip(plain_choices, letters, strict=True)}
     # Sorted by the escaped texts, as lm-eval does: the order of equally long branches decides nothing.
     branches = "|".join(sorted((re.escape(choice) for choice in plain_choices), key=len, reverse=True))
-    tries = (
+    tries: tuple[tuple[re.Pattern[str], str, dict[str, str]], ...] = (
         (pattern, said, {}),
         (re.compile(branches), plain(said), by_text),
         (re.compile(rf":[\s]*({'|'.join(letters)})"), said, {letter: f"({letter})" for letter in letters}),

@@ -241,7 +241,7 @@ def _custom(state: _State, step: FilterStep, row: Row, function: LoadFunction, w
             for key, value in step.options.items()
         }
         made = function(step.function, "filter_list")(**options)
-        run: Callable[..., Any] = getattr(made, "apply", made)
+        run = made.apply if hasattr(made, "apply") else made
     else:
         named = step.options["filter_fn"]
         run = function(named, "filter_fn") if isinstance(named, Function) else named

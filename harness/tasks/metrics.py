@@ -243,7 +243,9 @@ def plain(value: Any) -> Item:
 
 
 def _names(config: TaskConfig) -> set[str]:
-    return {listed.metric if isinstance(listed.metric, str) else listed.metric.name for listed in listed_metrics(config)}
+    return {
+        listed.metric if isinstance(listed.metric, str) else listed.metric.name for listed in listed_metrics(config)
+    }
 
 
 def _check_built_in(listed: MetricConfig, name: str, config: TaskConfig, mode: Mode, place: str) -> None:

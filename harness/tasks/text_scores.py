@@ -92,7 +92,9 @@ def corpus_score(name: str, sums: Floats) -> float:
 
 def _scorer(name: str) -> Any:
     try:
-        from sacrebleu.metrics import BLEU, CHRF, TER
+        from sacrebleu.metrics.bleu import BLEU
+        from sacrebleu.metrics.chrf import CHRF
+        from sacrebleu.metrics.ter import TER
     except ImportError:
         raise UserError(
             f"`{name}` needs sacrebleu: pip install 'gpt-harness[translation]'", place="metric_list"

@@ -1,0 +1,112 @@
+"""Numbers of a group: its tasks are strata, weighted by their documents (micro) or equally (macro)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.errors import UserError
+from harness.tasks.config import Mode
+from harness.tasks.estimate import Estimate, Family
+from harness.tasks.specification import key_of
+
+
+def summarise_group(
+    aggregate: Sequence[Mapping[str, Any]],
+    tasks: Mapping[str, Sequence[Estimate]],
+    *,
+    mode: Mode = "right",
+    place: str = "aggregate_metric_list",
+    confidence: float = 0.95,
+) -> list[Estimate]:
+    """Means over a group's tasks.
+
+    aggregate: `GroupConfig.aggregate`; where it is empty, lm-eval gives nothing, and mode right every key that all
+    tasks share, weighted by documents. tasks: of every leaf task, its estimates. place: the group's file.
+    Raises UserError for an aggregation other than the mean, or a metric that no task has.
+    """
+    found = {name: {estimate.key: estimate for estimate in estimates} for name, estimates in tasks.items()}
+    if not aggregate:
+        shared = [key for key in next(iter(found.values()), {}) if all(key in task for task in found.values())]
+        return [] if mode == "lm-eval" else [_mean(key, found, True, mode, confidence) for key in shared]
+    results = []
+    for entry in aggregate:
+        metric = entry["metric"]
+        if entry.get("aggregation", "mean") != "mean":
+            raise UserError(f"groups know the aggregation `mean` only, not `{entry['aggregation']}`", place=place)
+        listed = entry.get("filter_list")
+        if listed is None:
+            keys = sorted({k for task in found.values() for k in task if k == metric or k.startswith(f"{metric}/")})
+        else:
+            names = [listed] if isinstance(listed, str) else listed
+            keys = [key_of(metric, name) for name in names]
+            keys = [key for key in keys if any(key in task for task in found.values())]
+        if not keys and mode == "right" and found:
+            raise UserError(f"no task of the group has the metric `{metric}`", place=place)
+        results += [_mean(key, found, bool(entry.get("weight_by_size", True)), mode, confidence) for key in keys]
+    return results
+
+
+def _mean(
+    key: str, tasks: Mapping[str, Mapping[str, Estimate]], by_size: bool, mode: Mode, confidence: float
+) -> Estimate:
+    having = {name: estimates[key] for name, estimates in tasks.items() if key in estimates}
+    if mode == "lm-eval":
+        sizes = [max(estimate.n for estimate in tasks[name].values()) for name in having]
+        return _as_lm_eval(key, list(having.values()), sizes, by_size)
+    made = _strata(key, list(having.values()), by_size, confidence)
+    missing = [name for name in tasks if name not in having]
+    if not missing:
+        return made
+    return Estimate(**{**made.__dict__, "how": f"{made.how}; without {', '.join(missing)}, which lack it"})
+
+
+def _strata(key: str, strata: Sequence[Estimate], by_size: bool, confidence: float) -> Estimate:
+    from harness.statistics.strata import mean_interval, proportion_interval, stratified_mean
+
+    weights = [float(stratum.n) if by_size else 1.0 for stratum in strata]
+    n, total = sum(stratum.n for stratum in strata), sum(weights)
+    value = sum(w * stratum.value for w, stratum in zip(weights, strata, strict=True)) / total if total else math.nan
+    family: Family = "proportion" if all(stratum.family == "proportion" for stratum in strata) else "mean"
+    kind = f"{len(strata)} tasks as strata, weighted {'by documents' if by_size else 'equally'}"
+    errors = [stratum.stderr for stratum in strata]
+    if family == "proportion":
+        # a task of one document shows no spread: that of the whole group stands in for it
+        errors = [math.sqrt(max(value * (1 - value), 0) / s.n) if s.stderr is None else s.stderr for s in strata]
+    known = [error for error in errors if error is not None]
+    if len(known) < len(strata) or not total:
+        return Estimate(key, value, None, None, f"none: a task has no standard error ({kind})", n, family=family)
+    degrees = [max(stratum.degrees or 1.0, 1.0) for stratum in strata]
+    mean = stratified_mean([stratum.value for stratum in strata], known, weights, degrees)
+    interval = (proportion_interval if family == "proportion" else mean_interval)(mean, n, confidence)
+    how = f"{'Wilson, effective n' if family == 'proportion' else 't'}, {kind}"
+    finite = mean.degrees if math.isfinite(mean.degrees) else float(max(n - len(strata), 1))
+    return Estimate(
+        key=key,
+        value=mean.value,
+        low=interval.low,
+        high=interval.high,
+        how=how,
+        n=n,
+        stderr=mean.error,
+        degrees=finite,
+        family=family,
+    )
+
+
+def _as_lm_eval(key: str, strata: Sequence[Estimate], sizes: Sequence[int], by_size: bool) -> Estimate:
+    """Weighted by size the "pooled" error, sqrt(sum (n-1) n s² / (sum n - k) / sum n); else sqrt(sum s²) / k."""
+    weights = list(sizes) if by_size else [1] * len(sizes)
+    value = sum(stratum.value * w for stratum, w in zip(strata, weights, strict=True)) / sum(weights)
+    errors = [stratum.stderr for stratum in strata if stratum.stderr is not None]
+    n = sum(sizes)
+    if len(errors) < len(strata) or (by_size and n == len(sizes)):
+        return Estimate(key, value, None, None, "none: lm-eval gives N/A", n, family="mean")
+    if by_size:
+        pooled = sum((size - 1) * error**2 * size for size, error in zip(sizes, errors, strict=True)) / (n - len(sizes))
+        error = math.sqrt(pooled / n)
+    else:
+        error = math.sqrt(sum(error**2 for error in errors)) / len(errors)
+    how = "1.96 of lm-eval's standard errors"
+    return Estimate(key, value, value - 1.96 * error, value + 1.96 * error, how, n, stderr=error, family="mean")
