@@ -116,6 +116,12 @@ def _evaluation_sets(split: str, seed: int, code: str) -> dict[str, list[dict[st
         pass
     from reference_impl.text.microworld import evaluation_sets
 
+    try:
+        made = evaluation_sets(split, seed)
+    except ValueError as error:  # a theme has too few different questions whose sentences belong to this split
+        raise UserError(
+            f"the split '{split}' has no full evaluation sets ({error}); take train or test", place=NAME
+        ) from None
     sets = {
         theme: [
             {
@@ -131,7 +137,7 @@ def _evaluation_sets(split: str, seed: int, code: str) -> dict[str, list[dict[st
             }
             for asked in rows
         ]
-        for theme, rows in evaluation_sets(split, seed).items()
+        for theme, rows in made.items()
     }
     content = json.dumps(sets, ensure_ascii=False).encode()
     write_whole(file, hashlib.sha256(content).hexdigest().encode() + b"\n" + content)

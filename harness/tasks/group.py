@@ -16,7 +16,15 @@ from harness.errors import UserError
 from harness.spelling import nearest
 from harness.tasks.config import GroupConfig, TaskConfig
 from harness.tasks.index import Entry
-from harness.tasks.task_file import GROUP_KEYS, REFUSED, TaskFile, group_config, read_task_file, task_config
+from harness.tasks.task_file import (
+    GROUP_KEYS,
+    REFUSED,
+    TaskFile,
+    group_config,
+    read_task_file,
+    task_config,
+    with_includes,
+)
 
 
 @dataclass
@@ -109,8 +117,8 @@ def _written_out(
             f"the group {group} names '{name}', and there is no such task, group or tag{nearest(name, entries)}",
             place=source.place("task"),
         )
-    whole = {**over, **{key: keys[key] for key in ("metadata", "tag") if key in keys}, "task": f"{group}::{name}"}
-    return _add(group, task_config(TaskFile(source.file, whole, {})), members)
+    named = {key: keys[key] for key in ("metadata", "tag") if key in keys} | {"task": f"{group}::{name}"}
+    return _add(group, task_config(with_includes(source.file, {**over, **named})), members)
 
 
 def _read(name: str, entries: Mapping[str, Entry], over: Mapping[str, Any], by: TaskFile) -> TaskConfig:

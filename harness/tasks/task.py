@@ -232,13 +232,13 @@ class Task:
             random.setstate(state)
 
 
-def _portable(value: Any, folder: Path) -> Any:
+def _portable(value: Any, folder: Path, key: str = "") -> Any:
     """Configuration without where the folder lies, so that its digest is the same on another machine."""
     if isinstance(value, dict):
-        return {name: _portable(inner, folder) for name, inner in value.items()}
+        return {name: _portable(inner, folder, str(name)) for name, inner in value.items()}
     if isinstance(value, list):
         return [_portable(inner, folder) for inner in value]
-    return _relative(Path(value), folder) if isinstance(value, str) and value.startswith(str(folder.anchor)) else value
+    return _relative(Path(value), folder) if key == "file" and isinstance(value, str) else value
 
 
 def _relative(file: Path, folder: Path) -> str:

@@ -58,12 +58,14 @@ class TaskFile:
 def read_task_file(path: Path, chain: tuple[Path, ...] = ()) -> TaskFile:
     """Read a file and what it includes; its own keys win. Raises UserError with the place of what is wrong."""
     path = path.absolute()
-    keys = own_keys(path)
-    names = included(keys, str(path))
-    keys.pop("include", None)
+    return with_includes(path, own_keys(path), chain)
+
+
+def with_includes(path: Path, keys: dict[str, Any], chain: tuple[Path, ...] = ()) -> TaskFile:
+    """`keys`, which are written in the file `path`, with what they include underneath. Raises UserError."""
     merged: dict[str, Any] = {}
     origins: dict[str, Path] = {}
-    for name in names:
+    for name in included(keys, str(path)):
         inner = Path(path.parent, name).resolve()
         if inner in (*chain, path.resolve()):
             circle = " -> ".join(file.name for file in (*chain, path, inner))
@@ -74,7 +76,8 @@ def read_task_file(path: Path, chain: tuple[Path, ...] = ()) -> TaskFile:
         merged |= under.keys
         origins |= under.origins
     merged.pop("task_list", None)  # belongs to the file that is included
-    return TaskFile(path, merged | keys, origins | dict.fromkeys(keys, path))
+    own = {key: value for key, value in keys.items() if key != "include"}
+    return TaskFile(path, merged | own, origins | dict.fromkeys(own, path))
 
 
 def included(keys: Mapping[str, Any], place: str) -> list[str]:
