@@ -3,8 +3,9 @@
 Wilson's score interval at every n. The textbook p ± z·sqrt(p(1-p)/n) covers far less than it says, also at large n and
 away from 0 and 1, and it has no width at 0 and 1; Wilson's stays near its nominal coverage from n of a few on and
 inside [0, 1]. Brown, Cai & DasGupta (2001, Statistical Science 16:101) recommend it, or Jeffreys', for n ≤ 40; for
-larger n all that they recommend agree. Wilson's is taken because it carries over to clusters: there n is replaced by an effective sample size and the normal quantile by Student's t (Dean & Pagano 2015, Journal of Survey
-Statistics and Methodology 3:484; Korn & Graubard 1998, Survey Methodology 24:193).
+larger n all that they recommend agree. Wilson's is taken because it carries over to clusters: there n is replaced by
+an effective sample size and the normal quantile by Student's t (Dean & Pagano 2015, Journal of Survey Statistics and
+Methodology 3:484; Korn & Graubard 1998, Survey Methodology 24:193).
 """
 
 from __future__ import annotations

@@ -47,14 +47,45 @@ _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
 _READ = 0b1100  # read a file, list a folder
 _WRITE_FILE, _TRUNCATE = 1 << 1, 1 << 14
 
-_FORBIDDEN_EVENTS = tuple(
-    "ctypes. ftplib. http.client. os.exec os.fork os.kill os.posix_spawn os.spawn os.startfile os.system "
-    "pty.spawn resource.setrlimit resource.prlimit signal.pthread_kill smtplib. socket.bind socket.connect "
-    "socket.getaddrinfo socket.gethostby socket.sendto subprocess.Popen urllib. webbrowser.".split()
+_FORBIDDEN_EVENTS = (
+    "ctypes.",
+    "ftplib.",
+    "http.client.",
+    "os.exec",
+    "os.fork",
+    "os.kill",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.startfile",
+    "os.system",
+    "pty.spawn",
+    "resource.setrlimit",
+    "resource.prlimit",
+    "signal.pthread_kill",
+    "smtplib.",
+    "socket.bind",
+    "socket.connect",
+    "socket.getaddrinfo",
+    "socket.gethostby",
+    "socket.sendto",
+    "subprocess.Popen",
+    "urllib.",
+    "webbrowser.",
 )
-_CHANGING_EVENTS = tuple(
-    "os.chmod os.chown os.link os.mkdir os.remove os.rename os.rmdir os.symlink os.truncate os.utime os.setxattr "
-    "os.removexattr shutil.".split()
+_CHANGING_EVENTS = (
+    "os.chmod",
+    "os.chown",
+    "os.link",
+    "os.mkdir",
+    "os.remove",
+    "os.rename",
+    "os.rmdir",
+    "os.symlink",
+    "os.truncate",
+    "os.utime",
+    "os.setxattr",
+    "os.removexattr",
+    "shutil.",
 )
 
 
