@@ -18,6 +18,7 @@ import jinja2
 import pytest
 import yaml
 
+from harness.errors import UserError
 from harness.tasks.config import FewshotConfig, FilterPipeline, TaskConfig
 from harness.tasks.library import TaskLibrary
 from harness.tasks.task import Task
@@ -438,3 +439,29 @@ def test_wikitext_counts_the_published_words(library: TaskLibrary, tmp_path: Pat
     items = task.function(task.config.process_results, "process_results")(row, (-8.0,))
     assert items["word_perplexity"] == (-8.0, len(re.split(r"\s+", page)))
     assert items["bits_per_byte"] == (-8.0, len(page.encode()))
+
+
+# several evaluation sets of the embedded corpus
+
+
+def test_several_seeds_add_questions_and_repeat_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.corpora import microworld as corpus
+
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
+    one, two = corpus.questions("facts", "train"), corpus.questions("facts", "train", 2)
+    assert two[: len(one)] == one
+    prompts = [row["prompt"] for row in two]
+    assert len(set(prompts)) == len(prompts) > 1.5 * len(one)
+
+
+@pytest.mark.parametrize("options", ["{seed: 2}", "{seeds: 0}", "{seeds: many}"])
+def test_other_options_of_the_embedded_corpus_are_refused(tmp_path: Path, options: str) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        f"task: mine\ndataset_path: microworld\ndataset_name: facts\ntest_split: test\ndataset_kwargs: {options}\n",
+        encoding="utf-8",
+    )
+    task = TaskLibrary(paths=(str(tmp_path),)).open("mine").tasks[0]
+    with pytest.raises(UserError, match="seeds") as told:
+        task.evaluation_rows()
+    assert "mine.yaml" in str(told.value)
