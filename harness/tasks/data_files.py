@@ -51,7 +51,10 @@ def split_files(folder: Path, name: str | None, split: str) -> list[Path]:
     if loose := [file for file in _data_files(folder) if _is_shard_of(file, "data")]:
         return loose  # the folder is one split, as `save_to_disk` writes it
     there = sorted(set(splits_of(folder, name)))
+    deeper = sorted(inner.name for inner in folder.iterdir() if inner.is_dir() and has_data(inner))
     listed = f"there are: {', '.join(there[:30])}" if there else "no data files are there"
+    if not there and deeper:
+        listed = f"but folders: {', '.join(deeper[:30])}; name one of them"
     wanted = f"split '{split}'" + (f" of '{name}'" if name else "")
     raise UserError(f"has no {wanted} ({listed})", place=str(folder))
 

@@ -300,8 +300,10 @@ def _plain_row(row: Mapping[str, Any]) -> Row:
 
 def _plain(value: Any) -> Any:
     """As the original would give it back: tuples and arrays as lists, numpy's numbers as Python's."""
+    if hasattr(value, "item") and isinstance(value, str | int | float | bytes):  # numpy's are Python's too
+        return value.item()
     if isinstance(value, str | int | float | bytes) or value is None:
-        return value.item() if hasattr(value, "item") else value
+        return value
     if isinstance(value, Mapping):
         return {name: _plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -115,9 +115,17 @@ class Task:
         files = sorted({file for _, named in functions.functions_of(self.config) for file in source_files(named.file)})
         config = json.dumps(_portable(self.config.model_dump(mode="json"), folder), sort_keys=True)
         sources = [[_relative(file, folder), hashlib.sha256(file.read_bytes()).hexdigest()] for file in files]
-        splits = sorted({split for split in (self.evaluation_split, self.shot_split) if split is not None})
-        rows = [] if self.config.custom_dataset else [[split, self._source.digest(split)] for split in splits]
+        rows = [] if self.config.custom_dataset else [self._source.digest(self.evaluation_split), self._shots_digest()]
         return hashlib.sha256(json.dumps([config, sources, rows]).encode()).hexdigest()
+
+    def _shots_digest(self) -> str | None:
+        """Of the pool; None where there's none, also where its split is missing here: zero shots need none."""
+        if self.shot_split is None:
+            return None
+        try:
+            return self._source.digest(self.shot_split)
+        except UserError:
+            return None
 
     def ensure(self) -> None:
         """Bring its data into reach, so that everything else works offline. Raises UserError."""

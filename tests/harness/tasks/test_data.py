@@ -184,6 +184,9 @@ def test_a_split_that_is_not_there(tmp_path: Path) -> None:
     told = refusal(config(tmp_path, name="NAME"), table={"owner/set": str(tmp_path / "d")})
     assert "has no split 'test' of 'NAME' (there are: " in told
     assert "train" in told and "validation" in told
+    save(tmp_path / "e/plain_text/test/data-00000-of-00001.arrow")
+    told = refusal(config(tmp_path), table={"owner/set": str(tmp_path / "e")})
+    assert "has no split 'test' (but folders: plain_text; name one of them)" in told
 
 
 def test_without_the_hub_the_table_is_pointed_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

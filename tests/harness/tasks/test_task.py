@@ -139,3 +139,11 @@ def test_a_data_set_made_by_task_code(folder: Path) -> None:
     text = text.replace("test_split: test", "test_split: tests")
     with pytest.raises(UserError, match="did you mean 'test'"):
         task(folder, text, allow_task_code=True).evaluation_rows()
+
+
+def test_a_missing_pool_matters_only_where_shots_are_drawn(folder: Path) -> None:
+    made = task(folder, "training_split: none\ntest_split: test\n")
+    assert made.digest() != task(folder, "training_split: train\ntest_split: test\n").digest()
+    assert ids(made.evaluation_rows())
+    with pytest.raises(UserError, match="has no split 'none'"):
+        made.shot_rows()
