@@ -300,8 +300,9 @@ def _plain_row(row: Mapping[str, Any]) -> Row:
 
 def _plain(value: Any) -> Any:
     """As the original would give it back: tuples and arrays as lists, numpy's numbers as Python's."""
-    if hasattr(value, "item") and isinstance(value, str | int | float | bytes):  # numpy's are Python's too
-        return value.item()
+    to_python = getattr(value, "item", None)  # a scalar of numpy's, which may be one of Python's too
+    if to_python is not None and getattr(value, "ndim", 0) == 0:
+        return to_python()
     if isinstance(value, str | int | float | bytes) or value is None:
         return value
     if isinstance(value, Mapping):
