@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -76,6 +77,14 @@ def document(config: TaskConfig, row: Row, *, example: bool = False) -> Document
 def reasoned(config: TaskConfig, way: str) -> TaskConfig:
     """The task with the keys that differ under a way of reasoning."""
     return config.model_copy(update=config.reasoning[way])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache folder of these tests' own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HARNESS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="module")
