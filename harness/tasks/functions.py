@@ -112,7 +112,11 @@ def _importer(file: Path, allow_task_code: bool) -> Callable[..., Any]:
         if name.partition(".")[0] == "datasets" and not level:
             return datasets_module(allow_task_code)
         if found := _beside(name, file, level):
-            return _beside_module(found, name, fromlist or (), allow_task_code)
+            module = _beside_module(found, name, fromlist or (), allow_task_code)
+            for wanted in fromlist or ():  # of a package: its files too
+                if not hasattr(module, wanted) and (inner := _beside(f"{name}.{wanted}", file, level)):
+                    setattr(module, wanted, _module(inner, inner.stat().st_mtime_ns, None, allow_task_code))
+            return module
         folder = file.parent if level == 1 else file.parents[level - 1] if level else None
         if folder is not None or (fromlist and name.startswith("lm_eval.tasks")):
             return _package(name, file, level, fromlist or (), allow_task_code)

@@ -213,9 +213,15 @@ def test_microworld(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (addition,) = rows(config(tmp_path, "microworld", "addition", seeds=2))
         assert (addition["choices"], addition["gold"], addition["reasoning"]) == ([], None, "steps")
         microworld._evaluation_sets.cache_clear()
+
+    def too_few(split: str, seed: int) -> dict[str, list[Question]]:
+        raise ValueError("hardly more than 3")
+
     assert "did you mean 'addition'?" in refusal(config(tmp_path, "microworld", "aditon"))
     assert "did you mean 'validation'?" in refusal(config(tmp_path, "microworld", "addition"), "valid")
     assert "needs a theme" in refusal(config(tmp_path, "microworld"))
+    monkeypatch.setattr("reference_impl.text.microworld.evaluation_sets", too_few)
+    assert "take train or test" in refusal(config(tmp_path, "microworld", "facts"), "validation")
     microworld._evaluation_sets.cache_clear()
 
 

@@ -121,20 +121,25 @@ def test_files_beside_are_imported_by_every_way(tmp_path: Path) -> None:
     helper(tmp_path, "A = 1\nimport evaluate\n", "tasks/mine/values.py")
     helper(tmp_path, "B = 10\n", "tasks/mine/more.py")
     helper(tmp_path, "C = 100\n", "tasks/shared/common.py")
+    helper(tmp_path, "", "tasks/shared/pack/__init__.py")
+    helper(tmp_path, "D = 1000\n", "tasks/shared/pack/inner.py")
     text = """
 from values import A
 from . import more
 from .more import B
 from lm_eval.tasks.shared.common import C
+from lm_eval.tasks.shared.pack import inner
 from lm_eval.utils import general_detokenize, eval_logger
-def f(): return [A + B + C, more.B, general_detokenize('do n\\'t ( " x " ) .')]
+def f(): return [A + B + C + inner.D, more.B, general_detokenize('do n\\'t ( " x " ) .')]
 """
     file = helper(tmp_path, text, "tasks/mine/utils.py")
     for allow in (False, True):
         if allow:
             helper(tmp_path, "A = 1\n", "tasks/mine/values.py")
-        assert run(file, allow=allow)() == [111, 10, 'don\'t ("x").']  # type: ignore[operator]
-    assert [one.name for one in source_files(file)] == ["more.py", "utils.py", "values.py", "common.py"]
+        assert run(file, allow=allow)() == [1111, 10, 'don\'t ("x").']  # type: ignore[operator]
+    assert [one.name for one in source_files(file)] == [
+        *("more.py", "utils.py", "values.py", "common.py", "__init__.py", "inner.py"),
+    ]
 
 
 def test_datasets_is_a_stand_in_and_stays_out_of_other_code(tmp_path: Path) -> None:
