@@ -43,7 +43,10 @@ class Decodable:
     def new_cache(self, batch: int, length: int) -> Any:
         """An empty cache that can be cut and reordered."""
         cache = self._model.new_cache(batch, length)
-        return GrowingCache(cache, batch, length) if hasattr(cache, "crop") else cache
+        if not hasattr(cache, "crop"):
+            return cache
+        _keep_all(cache)
+        return GrowingCache(cache, batch, length)
 
     def __call__(
         self,
@@ -139,6 +142,16 @@ class GrowingCache:
 
     def _layers(self) -> list[Any]:
         return [layer for layer in self.grown.layers if layer.is_initialized]
+
+
+def _keep_all(cache: Any) -> None:
+    """Let layers that would drop what a sliding window has passed keep it: the model's mask hides it all the same.
+
+    Rows of different lengths can't be put together once each has dropped something else.
+    """
+    from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+
+    cache.layers = [DynamicLayer() if type(layer) is DynamicSlidingWindowLayer else layer for layer in cache.layers]
 
 
 def drawable_ids(model: LanguageModel) -> int:

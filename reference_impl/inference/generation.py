@@ -5,8 +5,9 @@ decode multiplies a vector by every weight and is bound by memory. They are time
 
 `generate` serves requests of any lengths together: one that has ended leaves the batch and the next takes its place.
 What a request gets depends on the request alone: sequences are padded on the left with positions that count real tokens
-and every request has random numbers of its own. What prompts share is read once (`reading`). (Rounding differs with the number of rows in a matrix product, so a draw can change
-where two choices are equal to within that: about once in a million tokens in fp32.)
+and every request has random numbers of its own. What prompts share is read once (`reading`). (Rounding differs with the
+number of rows in a matrix product, so a draw can change where two choices are equal to within that: about once in a
+million tokens in fp32.)
 
     completions = generate(Engine(model), [Request(prompt, max_new=64, sampling=Sampling(top_p=0.9, seed=7))])
 """
@@ -23,7 +24,7 @@ from torch import Tensor
 from reference_impl.inference.causal_model import Cache, CausalModel
 from reference_impl.inference.reading import Read, Reader
 from reference_impl.inference.request import Completion, Continuation, Request, check_requests, check_vocabulary
-from reference_impl.inference.sampling import Sampling, distribution, draw, request_generator
+from reference_impl.inference.sampling import Sampling, check_logits, distribution, draw, request_generator
 from reference_impl.inference.stop import Decode
 
 ROWS = 16
@@ -60,18 +61,19 @@ def generate(
     decode: Decode | None = None,
     vocabulary: int | None = None,
     device: torch.device | str = "cpu",
+    rows: int = ROWS,
 ) -> list[Completion]:
     """The completion of each request, in their order.
 
     decode: token ids to text, for `Completion.text` and stop strings. vocabulary: ids from here on are never drawn
-    (the tokenizer's size, where the model's vocabulary is padded). device: the model's.
+    (the tokenizer's size, where the model's vocabulary is padded). device: the model's. rows: how many to decode at once.
     Raises ValueError for a request that can't be served (an empty prompt, an unknown token id, more tokens than the
     context holds, stop strings without `decode`), and for logits that are not numbers.
     """
     size = check_vocabulary(model.config, vocabulary)
     check_requests(requests, model.config, size, decode)
     growing = [Continuation(request, decode) for request in requests]
-    for step in steps(model, growing, size, device):
+    for step in steps(model, growing, size, device, rows):
         for number, token, log_prob in zip(step.numbers, step.tokens, step.log_probs, strict=True):
             growing[number].push(token, log_prob)
     return [continuation.completion() for continuation in growing]
@@ -88,8 +90,16 @@ class Step:
     tokens: list[int]
     log_probs: list[float]
     """Of the tokens by the logits alone."""
-    probabilities: Tensor
-    """(rows, vocabulary) float64: what the tokens were drawn from (`distribution`)."""
+    drawn_from: Tensor | None
+    """`probabilities`; None where every row is greedy, which spares computing them."""
+
+    @property
+    def probabilities(self) -> Tensor:
+        """(rows, vocabulary) float64: what the tokens were drawn from (`distribution`)."""
+        if self.drawn_from is not None:
+            return self.drawn_from
+        certain = torch.zeros(self.logits.shape, dtype=torch.float64, device=self.logits.device)
+        return certain.scatter_(-1, torch.tensor(self.tokens, device=self.logits.device)[:, None], 1.0)
 
 
 @dataclass
@@ -185,9 +195,14 @@ def _entering(request: Request, read: Read, vocabulary: int, device: torch.devic
 def _step(logits: Tensor, rows: Sequence[_Row], requests: Sequence[Request], vocabulary: int) -> Step:
     """Draw the next token of every row, and note it there."""
     logits = logits[:, :vocabulary]
-    probabilities = _distributions(logits, [requests[row.number].sampling for row in rows], [row.seen for row in rows])
-    uniforms = torch.stack([torch.rand((), generator=row.stream, dtype=torch.float64) for row in rows])
-    chosen = draw(probabilities, uniforms.to(logits.device))
+    samplings = [requests[row.number].sampling for row in rows]
+    if all(sampling.temperature == 0 and sampling.repetition_penalty == 1 for sampling in samplings):
+        check_logits(logits)
+        probabilities, chosen = None, logits.argmax(-1)  # the lowest id among equals
+    else:
+        probabilities = _distributions(logits, samplings, [row.seen for row in rows])
+        uniforms = torch.stack([torch.rand((), generator=row.stream, dtype=torch.float64) for row in rows])
+        chosen = draw(probabilities, uniforms.to(logits.device))
     tokens = chosen.tolist()
     for row, token in zip(rows, tokens, strict=True):
         row.last = token

@@ -61,8 +61,8 @@ def families(prompts: Mapping[int, Sequence[int]]) -> list[Family]:
     return sorted(found, key=lambda family: _longest_first(family.members[0]))
 
 
-def _longest_first(distinct: Distinct) -> tuple[int, tuple[int, ...]]:
-    return -len(distinct.prompt), distinct.prompt
+def _longest_first(distinct: Distinct) -> tuple[int, int]:
+    return -len(distinct.prompt), distinct.numbers[0]
 
 
 def _common(one: Sequence[int], other: Sequence[int]) -> int:

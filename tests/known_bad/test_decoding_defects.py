@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from scipy.stats import chisquare
 from torch import Tensor
 
 from reference_impl.inference import generation, speculative
+from reference_impl.inference.causal_model import Arrival
 from reference_impl.inference.generation import generate
 from reference_impl.inference.kv_cache import KVCache
 from reference_impl.inference.request import Completion, Request
@@ -122,6 +124,59 @@ def test_one_seed_shared_by_all_rows_is_seen(monkeypatch: Any) -> None:
 
     assert rows_depend_on_themselves_alone(generate, Model(), 1.0)
     assert not rows_depend_on_themselves_alone(shared, Model(), 1.0)
+
+
+def refilled_rows_depend_on_themselves_alone(model: Any) -> bool:
+    """With two places for many requests, each gets what it gets alone, whoever was in its place before."""
+
+    def two_at_once(model: Any, requests: Sequence[Request]) -> list[Completion]:
+        return generate(model, requests, rows=2)
+
+    requests = [Request(list(range(1, n)), new, Sampling(0.0)) for n, new in ((20, 3), (15, 2), (9, 4), (6, 2), (3, 9))]
+    alone = [generate(model, [request])[0] for request in requests]
+    return all(
+        one.tokens == other.tokens and one.log_probs == pytest.approx(other.log_probs, abs=1e-4)
+        for one, other in zip(two_at_once(model, requests), alone, strict=True)
+    )
+
+
+def test_a_refill_that_sees_who_was_there_before_is_seen() -> None:
+    class SeesBefore(Model):
+        """Never masks a place of the cache again that a row of it once looked at."""
+
+        begins = (32, 32)
+
+        def __call__(self, tokens: Tensor, cache: Any = None, attention_mask: Any = None, **given: Any) -> Tensor:
+            if attention_mask is not None:
+                given["positions"] = (attention_mask.cumsum(-1) - 1)[:, -1:]
+                attention_mask = attention_mask.clone()
+                now = [*attention_mask.argmax(1).tolist(), 32][:2]
+                self.begins = tuple(map(min, self.begins, now))
+                for row, mask in enumerate(attention_mask):
+                    mask[self.begins[row] :] = 1
+            return super().__call__(tokens, cache=cache, attention_mask=attention_mask, **given)
+
+    assert refilled_rows_depend_on_themselves_alone(Model())
+    assert not refilled_rows_depend_on_themselves_alone(SeesBefore())
+
+
+def test_a_refill_that_goes_on_counting_positions_is_seen() -> None:
+    class CountsOn(Model):
+        def __call__(self, tokens: Tensor, cache: Any = None, **given: Any) -> Tensor:
+            given["positions"] = (cache.length + torch.arange(tokens.size(1))).expand_as(tokens)
+            return super().__call__(tokens, cache=cache, **given)
+
+    assert not refilled_rows_depend_on_themselves_alone(CountsOn())
+
+
+def test_a_refill_that_is_put_one_place_late_is_seen(monkeypatch: Any) -> None:
+    place = KVCache.place
+
+    def late(self: KVCache, arrivals: Sequence[Arrival]) -> None:
+        place(self, [replace(arrival, tokens=arrival.tokens - 1) for arrival in arrivals])
+
+    monkeypatch.setattr(KVCache, "place", late)
+    assert not refilled_rows_depend_on_themselves_alone(Model())
 
 
 # --- vocabulary and cache --------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import types
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from harness.models.decoding import (
 )
 from harness.models.open import open_model
 from harness.models.reference import as_language_model
+from harness.models.transformers import TransformersModel
+from reference_impl.inference import generation, prefixes
+from reference_impl.inference.generation import generate
 from reference_impl.inference.request import Request
 from reference_impl.inference.sampling import Sampling, distribution
 from reference_impl.model.config import GPTConfig
@@ -69,6 +73,76 @@ def test_a_batch_is_each_alone_while_rows_retire(kind: str, request: pytest.Fixt
     ]
     alone = [complete(model, [one])[0] for one in asked]
     assert [c.tokens for c in complete(model, asked)] == [c.tokens for c in alone]
+
+
+@pytest.mark.parametrize("kind", ["llama", "reference"])
+def test_places_are_taken_again_and_beginnings_shared(
+    kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model: LanguageModel = request.getfixturevalue(kind)
+    shots = model.tokenizer.encode("The cat sat on the mat")
+    asked = [
+        Request([*(shots if seed % 2 else []), *range(5, 6 + seed)], 2 + seed % 5, Sampling(1.2, seed=seed))
+        for seed in range(12)
+    ] + [Request([7, 8, 9], 6, Sampling(1.2, seed=seed)) for seed in range(5)]
+    alone = [complete(model, [one])[0] for one in asked]
+    monkeypatch.setattr(prefixes, "WORTH_SHARING", 4)
+    monkeypatch.setattr(generation, "SPARE", 2)
+    for rows in (1, 3):
+        found = generate(Decodable(model), asked, vocabulary=drawable_ids(model), rows=rows)
+        for one, other in zip(found, alone, strict=True):
+            assert one.tokens == other.tokens
+            assert one.log_probs == pytest.approx(other.log_probs, abs=1e-4)
+
+
+def mistral(window: int) -> LanguageModel:
+    """A random model whose layers look at the last `window` tokens."""
+    from transformers import MistralConfig, MistralForCausalLM
+
+    torch.manual_seed(0)
+    config = MistralConfig(
+        vocab_size=97, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2, sliding_window=window, initializer_range=0.3,
+    )  # fmt: skip
+    identity = types.SimpleNamespace(vocabulary=97, context=64, device="cpu", name="mistral")
+    return TransformersModel(MistralForCausalLM(config).eval(), None, identity)  # type: ignore[arg-type]
+
+
+def test_rows_of_a_sliding_window_are_put_together() -> None:
+    model = mistral(8)
+    asked = [Request(list(range(3, 3 + length)), 12) for length in (20, 3, 11, 6)]
+    found = generate(Decodable(model), asked, rows=2)
+    for request, completion in zip(asked, found, strict=True):
+        text = list(request.prompt)
+        for _ in range(12):
+            text.append(int(model.forward(torch.tensor([text]))[0, -1].argmax()))
+        assert list(completion.tokens) == text[len(request.prompt) :]
+
+
+def test_a_cache_that_keeps_no_tokens_apart_serves_one_at_a_time(llama: LanguageModel) -> None:
+    """As of a model with a recurrent state: nothing can be copied out of it, so nothing is."""
+
+    class Whole:
+        divisible = False
+
+        def __init__(self, cache: GrowingCache) -> None:
+            self.grown = cache.grown
+
+        @property
+        def length(self) -> int:
+            return int(self.grown.get_seq_length())
+
+    class Recurrent(Decodable):
+        def new_cache(self, batch: int, length: int) -> Any:
+            assert batch == 1
+            return Whole(super().new_cache(batch, length))
+
+        def __call__(self, tokens: Any, cache: Any = None, *rest: Any, **given: Any) -> Any:
+            return llama.forward(tokens, cache.grown, *rest, **given)
+
+    asked = [Request(prompt, 9, Sampling(seed=seed)) for seed in range(2) for prompt in prompts(llama)]
+    found = generate(Recurrent(llama), asked)
+    assert [c.tokens for c in found] == [c.tokens for c in generate(Decodable(llama), asked)]
 
 
 @pytest.mark.parametrize("kind", ["llama", "reference"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from reference_impl.inference import generation, prefixes
 from reference_impl.inference.beam_search import beam_search
 from reference_impl.inference.engine import Engine
-from reference_impl.inference.generation import decode_step, generate, prefill
+from reference_impl.inference.generation import decode_step, generate, prefill, steps
 from reference_impl.inference.quantization import quantize_
-from reference_impl.inference.request import Completion, Request
+from reference_impl.inference.request import Completion, Continuation, Request
 from reference_impl.inference.sampling import GREEDY, Sampling, distribution, draw, request_generator
 from reference_impl.inference.speculative import speculate
 
@@ -69,6 +71,71 @@ def test_every_request_of_a_batch_gets_what_it_gets_alone_and_slowly(model: Any,
         assert found.log_probs == pytest.approx(log_probs, abs=1e-4)
         assert found.finish == ("stop_id" if tokens and tokens[-1] in request.stop_ids else "length")
         assert generate(model, [request])[0].tokens == found.tokens
+
+
+LLAMA = {"positions": "rotary", "norm": "rms", "ffn": "swiglu", "kv_heads": 1, "bias": False}
+SHOTS = prompt(9, 77)
+FEW_SHOT = st.builds(lambda request: replace(request, prompt=[*SHOTS, *request.prompt]), REQUESTS)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(REQUESTS | FEW_SHOT, max_size=12), st.integers(1, 5), st.sampled_from(["gpt2", "llama"]), st.booleans())
+def test_a_refilled_batch_gives_each_request_what_it_gets_alone(
+    make_model: Any, requests: list[Request], rows: int, kind: str, compiled: bool
+) -> None:
+    """Few places for many requests, stems that are shared, caches that fill up; with and without the kernel."""
+    model = make_model(**(LLAMA if kind == "llama" else {}))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prefixes, "WORTH_SHARING", 4)
+        patch.setattr(generation, "SPARE", 1)
+        together = generate(Engine(model.gpt) if compiled else model, requests, rows=rows)
+    for request, found in zip(requests, together, strict=True):
+        tokens, log_probs = slow_generate(model, request)
+        assert list(found.tokens) == tokens
+        assert found.log_probs == pytest.approx(log_probs, abs=1e-4)
+
+
+def test_every_place_is_taken_again_at_once(make_model: Any) -> None:
+    """Ten requests of two tokens pass by one of 20 tokens in its own 19 steps, not in 19 and then nine more."""
+    model = make_model()
+    requests = [Request(prompt(4), 20), *(Request(prompt(4, seed), 2) for seed in range(10, 20))]
+    growing = [Continuation(request, None) for request in requests]
+    decoded = []
+    for step in steps(model, growing, 61, rows=2):
+        for number, token, log_prob in zip(step.numbers, step.tokens, step.log_probs, strict=True):
+            growing[number].push(token, log_prob)
+        if 0 in step.numbers and len(growing[0].tokens) > 1:
+            decoded.append(len(step.numbers))
+    assert len(decoded) == 19
+    assert decoded[:10] == [2] * 10
+    assert model.positions == 11 * 4 + 19 + 10
+
+
+def test_equal_prompts_are_read_once(make_model: Any) -> None:
+    model = make_model()
+    found = generate(model, [Request(prompt(9), 1, Sampling(seed=seed)) for seed in range(40)], rows=4)
+    assert model.positions == 9
+    assert len({completion.tokens for completion in found}) > 3, "and drawn from apart"
+
+
+def test_a_shared_beginning_is_read_once(make_model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests = [Request([*SHOTS, *prompt(2, seed)], 3) for seed in range(6)]
+    alone = make_model()
+    expected = generate(alone, requests)
+    assert alone.positions == 6 * 11 + 6 * 2
+    monkeypatch.setattr(prefixes, "WORTH_SHARING", 9)
+    shared = make_model()
+    assert [c.tokens for c in generate(shared, requests)] == [c.tokens for c in expected]
+    assert shared.positions == 9 + 6 * 2 + 6 * 2
+
+
+def test_only_the_longest_sequence_and_some_room_is_allocated(make_model: Any) -> None:
+    model, asked = make_model(context=1024), []
+    new_cache = model.new_cache
+    model.new_cache = lambda batch, length: asked.append((batch, length)) or new_cache(batch, length)
+    generate(model, [Request(prompt(4, seed), 6) for seed in range(9)], rows=3)
+    assert max(batch for batch, _ in asked) == 3
+    assert max(length for _, length in asked) == 4 + 6 - 1 + generation.SPARE
 
 
 def test_the_order_of_a_batch_changes_nothing(model: Any) -> None:

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reference_impl.inference.causal_model import Arrival
 from reference_impl.inference.kv_cache import KVCache
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
@@ -128,3 +129,50 @@ def test_select_takes_rows_in_any_order_and_number(rows: list[int]) -> None:
     gpt(text[:, :5], cache=cache)
     cache.select(index)
     torch.testing.assert_close(gpt(text[index, 5:], cache=cache), gpt(text[index])[:, 5:], rtol=0, atol=1e-5)
+
+
+def held(cache: KVCache, row: int, count: int) -> torch.Tensor:
+    """The last `count` tokens' keys and values of one sequence."""
+    return torch.stack([part[:, row, :, cache.length - count : cache.length] for part in (cache.keys, cache.values)])
+
+
+def read(texts: list[torch.Tensor]) -> KVCache:
+    """A cache that has read them, padded on the right."""
+    gpt, longest = model(), max(text.size(1) for text in texts)
+    cache = KVCache.for_model(gpt, len(texts), longest)
+    gpt(torch.cat([torch.nn.functional.pad(text, (0, longest - text.size(1))) for text in texts]), cache=cache)
+    return cache
+
+
+def test_sequences_come_go_and_move_without_losing_a_token() -> None:
+    lengths = [5, 2, 7, 4]
+    source = read([tokens(1, length, seed=length) for length in lengths])
+    cache = KVCache(CONFIG, batch=3, length=12)
+    address = cache.keys.data_ptr()
+    cache.keep([])
+    cache.align(7)
+    cache.place([Arrival(row, source, row, lengths[row]) for row in range(3)])
+    expected = [source.keys[:, row, :, : lengths[row]] for row in range(4)]
+    for row in range(3):
+        assert torch.equal(held(cache, row, lengths[row])[0], expected[row])
+    cache.align(12)
+    cache.keep([0, 2])  # the last takes the place that came free
+    assert (cache.rows, cache.length) == (2, 12)
+    assert torch.equal(held(cache, 1, 7)[0], expected[2])
+    cache.align(7)
+    cache.place([Arrival(2, source, 3, 4), Arrival(0, source, 1, 2)])
+    for row, which in ((0, 1), (1, 2), (2, 3)):
+        assert torch.equal(held(cache, row, lengths[which])[0], expected[which])
+        assert torch.equal(held(cache, row, lengths[which])[1], source.values[:, which, :, : lengths[which]])
+    assert cache.keys.data_ptr() == address, "all in place"
+    cache.keep([1, 0, 2])
+    assert torch.equal(held(cache, 0, 7)[0], expected[2])
+
+
+def test_a_stem_is_at_the_beginning_of_every_sequence() -> None:
+    gpt, stem, rest = model(), tokens(1, 9), tokens(3, 4, seed=2)
+    begun, cache = KVCache.for_model(gpt, 1, 9), KVCache.for_model(gpt, 3, 13)
+    gpt(stem, cache=begun)
+    cache.begin(begun)
+    whole = gpt(torch.cat([stem.expand(3, -1), rest], dim=1))[:, 9:]
+    torch.testing.assert_close(gpt(rest, cache=cache), whole, rtol=0, atol=1e-5)
