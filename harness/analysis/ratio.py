@@ -8,9 +8,9 @@ between them: true of two texts, only hoped for of two timings.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
+from harness.analysis.per_document import per_document
 from harness.analysis.selection import Point
 from harness.results.record import Record
 from harness.statistics.ratios import (
@@ -20,73 +20,6 @@ from harness.statistics.ratios import (
     paired_ratio_of_exponentials,
     paired_ratio_of_means,
 )
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from numpy.typing import NDArray
-
-WEIGHT_OF = {
-    **{"perplexity": "tokens", "loss": "tokens", "bits_per_byte": "bytes"},
-    **{"kl_mean": "tokens", "top1_agreement": "tokens", "validation_loss": "tokens"},
-}
-"""Metrics that are a mean over the samples' documents (or its exponential), and the mean's denominator."""
-
-SUM_OF = {"kl_mean": "kl_sum", "top1_agreement": "agrees"}
-"""Columns of the mean's numerators, where it is not `nll`."""
-
-
-@dataclass(frozen=True)
-class PerDocument:
-    """The evidence of a quality metric, one entry per document that scored anything."""
-
-    documents: tuple[str, ...]
-    sums: NDArray[np.float64]
-    """(documents,) what the mean is of, summed: negative log-likelihood in nats, or a divergence."""
-    weights: NDArray[np.float64]
-    """(documents,) tokens or bytes: what the mean is taken over."""
-    tokens: NDArray[np.float64]
-    """(documents,) scored tokens."""
-    bytes: NDArray[np.float64]
-    """(documents,) bytes of text that the scored tokens stand for."""
-    texts: tuple[str, ...]
-    """(documents,) digests of the text that was read, after cutting."""
-    ids: tuple[str, ...] | None
-    """(documents,) digests of the token ids, where the measure keeps them."""
-
-    def same_tokens(self, other: PerDocument) -> bool:
-        """Whether both read the same tokens: the same text under the same tokenizer."""
-        if not self.same_text(other):
-            return False
-        if self.ids is not None and other.ids is not None:
-            return self.ids == other.ids
-        return bool((self.tokens == other.tokens).all() and (self.bytes == other.bytes).all())
-
-    def same_text(self, other: PerDocument) -> bool:
-        """Whether both read the same text, under whatever tokenizer."""
-        return self.documents == other.documents and self.texts == other.texts
-
-
-def per_document(point: Point) -> PerDocument | None:
-    """The per-document evidence of a record; None where its metric or its measure has none."""
-    weight = WEIGHT_OF.get(point.record.metric or "")
-    if weight is None or point.cell.samples is None:
-        return None
-    samples: pd.DataFrame = point.run.samples(point.cell)
-    total = SUM_OF.get(point.record.metric or "", "nll")
-    if not {"document", total, "tokens", "bytes", "text_digest"} <= set(samples.columns):
-        return None
-    scored = samples[samples["tokens"] > 0].sort_values("document")
-    column = {name: scored[name].to_numpy(dtype=float) for name in (total, "tokens", "bytes")}
-    return PerDocument(
-        tuple(map(str, scored["document"])),
-        column[total],
-        column[weight],
-        column["tokens"],
-        column["bytes"],
-        tuple(map(str, scored["text_digest"])),
-        tuple(map(str, scored["ids_digest"])) if "ids_digest" in scored else None,
-    )
 
 
 def estimate(record: Record) -> Estimate | None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
+from harness.analysis.per_document import PerDocument, per_document
 from harness.analysis.power_law import (
     PowerLaw,
     Uncertainty,
@@ -25,7 +26,7 @@ from harness.analysis.power_law import (
     residuals,
     unknown,
 )
-from harness.analysis.ratio import PerDocument, estimate, per_document
+from harness.analysis.ratio import estimate
 from harness.analysis.selection import Point, points, selects, why_nothing
 from harness.results.finding import Finding
 from harness.results.record import Scalar

@@ -1,4 +1,4 @@
-"""`harness list [suites|measures|models|corpora]`: the words that a suite may use."""
+"""`harness list [suites|measures|models|corpora|tasks]`: the words that a suite may use."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from harness.cli.options import TasksPath
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,12 +21,14 @@ class What(StrEnum):
     MEASURES = "measures"
     MODELS = "models"
     CORPORA = "corpora"
+    TASKS = "tasks"
 
 
 def list_(
     what: Annotated[list[What] | None, typer.Argument(help="What to list; left out, everything.")] = None,
+    tasks_path: TasksPath = None,
 ) -> None:
-    """List the suites that ship, the measures with their metrics, the models and the corpora."""
+    """List the suites that ship, the measures with their metrics, the models, the corpora and the tasks."""
     from rich.console import Console
 
     console = Console()
@@ -33,6 +37,7 @@ def list_(
         What.MEASURES: _measures,
         What.MODELS: _models,
         What.CORPORA: _corpora,
+        What.TASKS: lambda: _tasks(tuple(tasks_path or ())),
     }
     for item in what or list(What):
         for table in tables[item]():
@@ -97,4 +102,13 @@ def _corpora() -> list[Table]:
     table = _table("Corpora (text: NAME)", "name", "what it is")
     for corpus in corpora.corpora():
         table.add_row(corpus.spec, corpus.about)
+    return [table]
+
+
+def _tasks(paths: tuple[str, ...]) -> list[Table]:
+    from harness.tasks.library import TaskLibrary
+
+    table = _table("Tasks (task: NAME; with --tasks-path also those of your folders)", "name", "kind", "file")
+    for named in TaskLibrary(paths).names():
+        table.add_row(named.name, named.kind, named.file)
     return [table]

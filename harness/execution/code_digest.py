@@ -9,6 +9,7 @@ import reference_impl
 MEASURING = (
     "harness/models",
     "harness/scoring",
+    "harness/tasks",
     "harness/measures",
     "harness/statistics",
     "harness/corpora",

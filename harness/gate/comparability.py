@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.analysis.ratio import WEIGHT_OF, per_document
+from harness.analysis.per_document import WEIGHT_OF, per_document
 from harness.analysis.selection import Point
 from harness.results.record import Record
 
@@ -39,9 +39,11 @@ def _depends_on_machine(record: Record) -> bool:
 
 
 def _why_other_text(base: Point, head: Point) -> str | None:
-    if base.record.metric not in WEIGHT_OF or base.cell.key == head.cell.key:
+    if base.cell.key == head.cell.key or (base.record.measure != "task" and base.record.metric not in WEIGHT_OF):
         return None
     a, b = per_document(base), per_document(head)
+    if base.record.measure == "task":
+        return "the documents, or what was asked of them, differ" if a and b and not a.same_text(b) else None
     if a is None or b is None:
         # within one run a text's name stands for its bytes
         return None if base.run.folder == head.run.folder else "no samples that tell whether the texts are the same"

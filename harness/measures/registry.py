@@ -9,13 +9,25 @@ from harness.measures.kv_cache import KV_CACHE
 from harness.measures.measure import Measure
 from harness.measures.memory import MEMORY
 from harness.measures.perplexity import PERPLEXITY
+from harness.measures.task import TASK
 from harness.measures.training import TRAINING
 from harness.measures.training_speed import TRAINING_SPEED
 from harness.results.record import Metric
 
 MEASURES: dict[str, Measure] = {
     measure.name: measure
-    for measure in (PERPLEXITY, FIDELITY, INFERENCE, MEMORY, DIVERSITY, KV_CACHE, TRAINING, TRAINING_SPEED, ACTIVATIONS)
+    for measure in (
+        PERPLEXITY,
+        TASK,
+        FIDELITY,
+        INFERENCE,
+        MEMORY,
+        DIVERSITY,
+        KV_CACHE,
+        TRAINING,
+        TRAINING_SPEED,
+        ACTIVATIONS,
+    )
 }
 
 

@@ -60,6 +60,26 @@ class TransformersTokenizer:
         text: str = self._tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         return text
 
+    @property
+    def has_chat_template(self) -> bool:
+        """Whether it makes prompts of conversations."""
+        return bool(getattr(self._tokenizer, "chat_template", None))
+
+    def apply_chat(
+        self, messages: list[dict[str, str]], add_generation_prompt: bool, continue_final_message: bool
+    ) -> str:
+        """A conversation as text, by the tokenizer's chat template. Raises jinja2.TemplateError where that refuses it.
+
+        add_generation_prompt: end with what begins an answer. continue_final_message: leave the last turn open.
+        """
+        text: str = self._tokenizer.apply_chat_template(
+            messages,
+            tokenize=False,
+            add_generation_prompt=add_generation_prompt,
+            continue_final_message=continue_final_message,
+        )
+        return text
+
     def token_bytes(self, ids: list[int]) -> list[int]:
         """Bytes of UTF-8 text of each token; 0 for special ones.
 

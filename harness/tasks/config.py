@@ -19,7 +19,7 @@ Mode = Literal["right", "lm-eval"]
 
 
 class Function(BaseModel):
-    """A Python function beside a task file, by the file that holds it and its name. Loading it is `functions.load`'s."""
+    """A Python function beside a task file: the file that holds it and its name. `functions.load` loads it."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,0 +1,115 @@
+"""The evidence of a quality metric document by document, from a cell's samples: what pairing two cells needs."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harness.analysis.selection import Point
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+WEIGHT_OF = {
+    **{"perplexity": "tokens", "loss": "tokens", "bits_per_byte": "bytes"},
+    **{"kl_mean": "tokens", "top1_agreement": "tokens", "validation_loss": "tokens"},
+}
+"""Metrics that are a mean over the samples' documents (or its exponential), and the mean's denominator."""
+
+SUM_OF = {"kl_mean": "kl_sum", "top1_agreement": "agrees"}
+"""Columns of the mean's numerators, where it is not `nll`."""
+
+
+@dataclass(frozen=True)
+class PerDocument:
+    """The evidence of a quality metric, one entry per document that scored anything."""
+
+    documents: tuple[str, ...]
+    sums: NDArray[np.float64]
+    """(documents,) what the mean is of, summed: negative log-likelihood in nats, or a divergence."""
+    weights: NDArray[np.float64]
+    """(documents,) tokens or bytes: what the mean is taken over."""
+    tokens: NDArray[np.float64]
+    """(documents,) scored tokens."""
+    bytes: NDArray[np.float64]
+    """(documents,) bytes of text that the scored tokens stand for."""
+    texts: tuple[str, ...]
+    """(documents,) digests of the text that was read, after cutting."""
+    ids: tuple[str, ...] | None
+    """(documents,) digests of the token ids, where the measure keeps them."""
+
+    def same_tokens(self, other: PerDocument) -> bool:
+        """Whether both read the same tokens: the same text under the same tokenizer."""
+        if not self.same_text(other):
+            return False
+        if self.ids is not None and other.ids is not None:
+            return self.ids == other.ids
+        return bool((self.tokens == other.tokens).all() and (self.bytes == other.bytes).all())
+
+    def same_text(self, other: PerDocument) -> bool:
+        """Whether both read the same text, under whatever tokenizer."""
+        return self.documents == other.documents and self.texts == other.texts
+
+
+def per_document(point: Point) -> PerDocument | None:
+    """The per-document evidence of a record; None where its metric or its measure has none."""
+    if point.record.measure == "task":
+        return _of_task(point)
+    weight = WEIGHT_OF.get(point.record.metric or "")
+    if weight is None or point.cell.samples is None:
+        return None
+    samples: pd.DataFrame = point.run.samples(point.cell)
+    total = SUM_OF.get(point.record.metric or "", "nll")
+    if not {"document", total, "tokens", "bytes", "text_digest"} <= set(samples.columns):
+        return None
+    scored = samples[samples["tokens"] > 0].sort_values("document")
+    column = {name: scored[name].to_numpy(dtype=float) for name in (total, "tokens", "bytes")}
+    return PerDocument(
+        tuple(map(str, scored["document"])),
+        column[total],
+        column[weight],
+        column["tokens"],
+        column["bytes"],
+        tuple(map(str, scored["text_digest"])),
+        tuple(map(str, scored["ids_digest"])) if "ids_digest" in scored else None,
+    )
+
+
+def _of_task(point: Point) -> PerDocument | None:
+    """Of a metric that is a mean over the documents of a task, or of all tasks of a group together."""
+    import numpy as np
+
+    if point.cell.samples is None:
+        return None
+    samples = point.run.samples(point.cell)
+    tasks = [str(name) for name in samples["task"].unique()]
+    part = point.record.part or ""
+    task = next((name for name in tasks if part == name or part.startswith(f"{name}/")), None)
+    if task is not None:
+        samples = samples[samples["task"] == task]
+        part = part[len(task) :].removeprefix("/")
+    key = f"{point.record.metric}/{part}" if part else str(point.record.metric)
+    rows = samples[samples["broken"].isna()].sort_values(["task", "document"])
+    items = [json.loads(text).get(key) for text in rows["items"]]
+    if len(items) < 2 or not all(_is_mean_or_ratio(item) for item in items):
+        return None
+    pairs = np.array([item if isinstance(item, list) else [item, 1.0] for item in items], dtype=float)
+    sums, weights = pairs[:, 0], pairs[:, 1]
+    if isinstance(items[0], list):
+        sums = -sums / math.log(2)
+    if not math.isclose(sums.sum() / weights.sum(), point.record.value or math.nan, rel_tol=1e-9, abs_tol=1e-12):
+        return None  # summed up in another way: a perplexity, tasks weighted equally
+    names = tuple(f"{task} {number}" for task, number in zip(rows["task"], rows["document"], strict=True))
+    ones = np.ones(len(rows))
+    return PerDocument(names, sums, weights, ones, ones, tuple(map(str, rows["text_digest"])), None)
+
+
+def _is_mean_or_ratio(item: object) -> bool:
+    """A number, or the log-probability of something with its length."""
+    if isinstance(item, list):
+        return len(item) == 2 and all(isinstance(entry, int | float) for entry in item) and item[1] > 0
+    return isinstance(item, int | float)

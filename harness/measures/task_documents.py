@@ -1,0 +1,137 @@
+"""The documents of a task as they are asked: which of them, with which worked examples, in whose chat template."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import UserError
+from harness.tasks import metrics
+from harness.tasks.ask import Asked, Broken, Row
+from harness.tasks.document import Templates, rendered, shown
+from harness.tasks.fewshot import Draw, Pool, Sampler, draw, draw_as_lm_eval
+from harness.tasks.prompt import PromptSettings, ask
+from harness.tasks.reasoning import with_reasoning, with_samples
+
+if TYPE_CHECKING:
+    from harness.measures.task import TaskSettings
+    from harness.models.contract import LanguageModel
+    from harness.tasks.config import TaskConfig
+    from harness.tasks.library import Opened
+    from harness.tasks.task import Task
+
+
+def prepared(opened: Opened, settings: TaskSettings) -> list[Task]:
+    """The tasks with what the settings say of reasoning and samples.
+
+    Raises UserError for what can't be asked or judged: before a model runs.
+    """
+    tasks = []
+    for task in opened.tasks:
+        config = with_reasoning(task.config, settings.reasoning, shots_of(task.config, settings))
+        config = with_samples(config, settings.samples, settings.temperature, settings.top_p)
+        metrics.check(config, mode=settings.mode, allow_code_execution=task.allow_code_execution)
+        tasks.append(replace(task, config=config))
+    return tasks
+
+
+def shots_of(config: TaskConfig, settings: TaskSettings) -> int:
+    """Worked examples: what the settings say, else the file, else none. In mode lm-eval a file's 0 can't be changed."""
+    if settings.mode == "lm-eval" and config.num_fewshot == 0:
+        return 0
+    return settings.shots if settings.shots is not None else config.num_fewshot or 0
+
+
+def documents(task: Task, model: LanguageModel, settings: TaskSettings) -> list[Asked | Broken]:
+    """What is asked of each chosen document; `Broken` where its templates fail.
+
+    Raises UserError where no document can be asked: the data are missing, or there are too few worked examples.
+    """
+    config = task.config
+    rows = task.evaluation_rows()
+    numbered = [(number, rows[number]) for number in chosen(len(rows), settings)]
+    shots, pool = _draws(task, numbered, settings)
+    from harness.models.chat import chat_template
+
+    prompts = PromptSettings(
+        mode=settings.mode,
+        chat=chat_template(model, drop_refused_system=settings.mode == "lm-eval") if settings.chat else None,
+        multi_turn=settings.multi_turn,
+        system=settings.system,
+        unconditional=settings.mutual_information or metrics.needs_unconditional(config),
+    )
+    found: list[Asked | Broken] = []
+    for (number, row), places in zip(numbered, shots, strict=True):
+        examples = [(place, pool[place]) for place in places]
+        try:
+            found.append(ask(config, row, number, examples, prompts, task.function))
+        except UserError as error:
+            found.append(Broken(config.task, number, str(error)))
+    return found
+
+
+def chosen(size: int, settings: TaskSettings) -> list[int]:
+    """Which documents: all, or `documents` of them evenly spaced over the split; in mode lm-eval the first ones."""
+    count = settings.documents
+    if count is None or count >= size:
+        return list(range(size))
+    return list(range(count)) if settings.mode == "lm-eval" else [number * size // count for number in range(count)]
+
+
+def _draws(
+    task: Task, numbered: list[tuple[int, Row]], settings: TaskSettings
+) -> tuple[list[tuple[int, ...]], list[Row]]:
+    """Places of each document's examples, and the pool that they are places in."""
+    config, shots = task.config, shots_of(task.config, settings)
+    if shots == 0 or config.output_type == "loglikelihood_rolling":
+        return [()] * len(numbered), []
+    held = task.shot_rows()
+    pool = Pool(
+        rows=held.rows,
+        split=held.split,
+        place=str(config.file),
+        keeps_places=task.shots_keep_places,
+        excludes=task.lm_eval_excludes,
+    )
+    how = Draw(
+        shots=shots,
+        sampler=_sampler(config, settings),
+        seed=settings.shot_seed,
+        task=config.task,
+        label=_label(task),
+        same=_same(task),
+    )
+    if settings.mode == "lm-eval" and how.same is None and how.sampler in ("random", "first_n"):
+        return draw_as_lm_eval(pool, how, numbered), held.rows
+    return draw(pool, how, numbered), held.rows
+
+
+def _sampler(config: TaskConfig, settings: TaskSettings) -> Sampler:
+    if settings.sampler is not None:
+        return settings.sampler
+    named: Any = None if config.fewshot_config is None else config.fewshot_config.sampler
+    known: dict[Any, Sampler] = {None: "random", "default": "random"}
+    known |= {name: name for name in ("random", "first_n", "balanced", "fixed")}
+    if not isinstance(named, str | None) or named not in known:
+        raise UserError(
+            f"`sampler` may be random, first_n, balanced or fixed, not {named}; say which in the suite: "
+            "`sampler: random`",
+            place=f"{config.file}:fewshot_config",
+        )
+    return known[named]
+
+
+def _label(task: Task) -> Callable[[Row], Hashable]:
+    """The class of a worked example: its answer."""
+    templates = Templates.examples(task.config)
+    return lambda row: repr(shown(templates, row, "a worked example", task.function).target)
+
+
+def _same(task: Task) -> Callable[[Row], Hashable] | None:
+    """What an example must share with the document, where the task's file names it."""
+    wanted = None if task.config.fewshot_config is None else task.config.fewshot_config.same
+    if wanted is None:
+        return None
+    file = str(task.config.file)
+    return lambda row: repr(rendered("fewshot_config.same", wanted, row, file, "a document", task.function))
