@@ -5,7 +5,7 @@ cut at its left to what leaves room for the answer. An answer ends at the end-of
 strings, to which the end-of-text token's own spelling belongs. Its text is without special tokens, cut at the first
 occurrence of each stop string in turn, and not stripped.
 
-What lm-eval 0.4.13 does otherwise, in any mode of ours:
+What lm-eval 0.4.13 does otherwise, whatever our mode:
 
 * It cuts contexts to the length of the longest of a batch after padding them, so that what a short one loses depends on
   its neighbours; here it is what batch size 1 gives.
@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.errors import UserError
 from harness.models.contract import LanguageModel, ModelIdentity, Tokenizer
+from harness.scoring.pairs import Mode
 
 if TYPE_CHECKING:
     from reference_impl.inference.request import Continuation, Request
@@ -104,9 +105,11 @@ OnDone = Callable[[int, Completed | Refused], None]
 
 
 def complete_texts(
-    model: LanguageModel, requests: Sequence[TextRequest], on_done: OnDone | None = None
+    model: LanguageModel, requests: Sequence[TextRequest], on_done: OnDone | None = None, mode: Mode = "right"
 ) -> list[Completed | Refused]:
     """The answers to each request, in their order.
+
+    mode: where a context is cut at its left, `lm-eval` cuts off its BOS too; `right` keeps it.
 
     An answer depends on its request and the model alone, so serving only those that a killed run had not finished gives
     the same. Raises UserError where the model's logits are not numbers.
@@ -132,7 +135,7 @@ def complete_texts(
 
     for place, request in enumerate(requests):
         try:
-            asked, cut = _prepared(model, request)
+            asked, cut = _prepared(model, request, mode)
         except ValueError as error:
             done(place, Refused(str(error)))
             continue
@@ -210,7 +213,7 @@ def cut_at_stops(text: str, stops: Sequence[str]) -> str:
     return text
 
 
-def _prepared(model: LanguageModel, request: TextRequest) -> tuple[list[Request], int]:
+def _prepared(model: LanguageModel, request: TextRequest, mode: Mode) -> tuple[list[Request], int]:
     """The token requests of one text request, and how many tokens of its context were cut. ValueError if there can't
     be any."""
     from harness.models.decoding import drawable_ids
@@ -229,6 +232,8 @@ def _prepared(model: LanguageModel, request: TextRequest) -> tuple[list[Request]
         )
     cut = max(0, len(ids) - room)
     prompt = tuple(ids[cut:])
+    if cut and mode == "right" and tokenizer.adds_bos and ids[0] == tokenizer.bos_id:
+        prompt = (ids[0], *prompt[1:])
     check_prompt("the request", prompt, request.max_new, model.identity, drawable_ids(model))
     end = tokenizer.eos_id
     until = tuple(stop for stop in request.until if stop)

@@ -66,7 +66,7 @@ def generate(
     """The completion of each request, in their order.
 
     decode: token ids to text, for `Completion.text` and stop strings. vocabulary: ids from here on are never drawn
-    (the tokenizer's size, where the model's vocabulary is padded). device: the model's. rows: how many to decode at once.
+    (the tokenizer's size, where the model's vocabulary is padded). device: the model's. rows: decoded at once.
     Raises ValueError for a request that can't be served (an empty prompt, an unknown token id, more tokens than the
     context holds, stop strings without `decode`), and for logits that are not numbers.
     """
