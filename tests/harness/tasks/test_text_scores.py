@@ -1,0 +1,67 @@
+"""Text similarity: equality after what is ignored as lm-evaluation-harness has it, shared words, sacrebleu's scores."""
+
+import random
+from typing import Any
+
+import pytest
+
+from harness.errors import UserError
+from harness.tasks.text_scores import corpus_score, corpus_statistics, is_match, word_f1
+
+
+@pytest.mark.parametrize(
+    ("answer", "target", "ignored", "expected"),
+    [
+        (
+            "The Answer, 12!",
+            "the answer",
+            {"ignore_case": True, "ignore_punctuation": True, "ignore_numbers": True},
+            False,
+        ),
+        ("$1,200", "1200", {"regexes_to_ignore": [",", r"\$"]}, True),
+        ("a", "A", {}, False),
+        ("x.", "x", {"ignore_punctuation": True}, True),
+        ("the 1", "The ", {"ignore_case": True, "ignore_numbers": True}, True),
+        ("(?i)Xx", "xx", {"regexes_to_ignore": [r"\(\?i\)"], "ignore_case": True}, True),
+    ],
+)
+def test_exact_match_is_that_of_lm_eval(answer: str, target: str, ignored: dict[str, Any], expected: bool) -> None:
+    assert is_match(answer, [target], ignored) is expected
+    assert is_match(answer, ["something else", target], ignored) is expected
+
+
+def test_nothing_extracted_equals_nothing() -> None:
+    assert not is_match(None, ["None"], {})
+    assert is_match(3, ["3"], {})
+
+
+def test_word_f1_by_hand() -> None:
+    # {cat, sat, down} and {cat, sat}: precision 2/3, recall 1
+    assert word_f1("The cat sat down.", ["a cat sat"]) == pytest.approx(0.8)
+    assert word_f1("dog", ["a cat sat", "Dog!"]) == 1
+    assert word_f1("", ["x"]) == 0
+    assert word_f1("the", ["a"]) == 1
+
+
+def test_sacrebleu_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "sacrebleu.metrics.bleu", None)
+    with pytest.raises(UserError, match=r"gpt-harness\[translation\]"):
+        corpus_statistics("bleu", ["a"], [["a"]])
+
+
+@pytest.mark.parametrize("name", ["bleu", "chrf", "chrf++", "ter"])
+def test_summed_statistics_give_sacrebleus_corpus_score(name: str) -> None:
+    sacrebleu = pytest.importorskip("sacrebleu")
+    draw = random.Random(0)
+    words = ["the", "cat", "sat", "on", "a", "mat", "and", "saw", "one", "big", "red", "dog"]
+    references = [[" ".join(draw.choices(words, k=8)) for _ in range(1 + place % 2)] for place in range(12)]
+    answers = [" ".join([*texts[-1].split()[:6], "x"]) for texts in references]
+    streams = [[texts[0] for texts in references], [texts[1] if len(texts) > 1 else None for texts in references]]
+    whole = {
+        "bleu": lambda: sacrebleu.corpus_bleu(answers, streams),
+        "chrf": lambda: sacrebleu.corpus_chrf(answers, streams),
+        "chrf++": lambda: sacrebleu.corpus_chrf(answers, streams, word_order=2),
+        "ter": lambda: sacrebleu.corpus_ter(answers, streams),
+    }
+    found = corpus_score(name, corpus_statistics(name, answers, references).sum(0))
+    assert found == pytest.approx(whole[name]().score, rel=1e-12)
