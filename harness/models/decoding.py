@@ -6,7 +6,7 @@ differ by their logits alone. `transformers`' growing cache is given the two ope
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ import torch
 from harness.errors import Unsupported, UserError
 from reference_impl.inference.causal_model import Arrival
 from reference_impl.inference.generation import generate, steps
-from reference_impl.inference.request import Completion, Continuation, Request, check_requests
+from reference_impl.inference.request import Completion, Continuation, Request, check_prompt, check_requests
 from reference_impl.inference.sampling import Sampling
 from reference_impl.inference.speculative import Speculated, speculate
 
@@ -173,6 +173,49 @@ def complete(model: LanguageModel, requests: Sequence[Request]) -> list[Completi
             vocabulary=drawable_ids(model),
             device=model.identity.device,
         )
+    except ValueError as error:
+        raise UserError(str(error), place=model.identity.name) from error
+
+
+TokenRequest = Request
+"""What is asked of a model in token ids (the reference's type, for who doesn't know the reference)."""
+TokenCompletion = Completion
+"""And what came of it."""
+
+
+def token_request(
+    model: LanguageModel,
+    prompt: Sequence[int],
+    max_new: int,
+    *,
+    temperature: float,
+    top_p: float,
+    top_k: int | None,
+    seed: int,
+    stop_ids: frozenset[int],
+    stop_strings: tuple[str, ...],
+) -> TokenRequest:
+    """A request that the model can serve. Raises ValueError, in one sentence, if it can't."""
+    sampling = Sampling(temperature, top_k, top_p, seed=seed)
+    check_prompt("the request", prompt, max_new, model.identity, drawable_ids(model))
+    return Request(prompt, max_new, sampling, stop_ids, stop_strings)
+
+
+def complete_as_they_end(
+    model: LanguageModel, requests: Sequence[TokenRequest], decode: Callable[[list[int]], str], rows: int
+) -> Iterator[tuple[int, TokenCompletion]]:
+    """The place and the completion of each request, as soon as it has ended.
+
+    requests: of `token_request`. decode: token ids to text, where stop strings are looked for. rows: decoded at once.
+    Raises UserError where the model's logits are not numbers.
+    """
+    growing = [Continuation(request, decode) for request in requests]
+    yield from ((place, one.completion()) for place, one in enumerate(growing) if one.finish is not None)
+    try:
+        for step in steps(Decodable(model), growing, drawable_ids(model), model.identity.device, rows):
+            for number, token, log_prob in zip(step.numbers, step.tokens, step.log_probs, strict=True):
+                growing[number].push(token, log_prob)
+            yield from ((n, growing[n].completion()) for n in step.numbers if growing[n].finish is not None)
     except ValueError as error:
         raise UserError(str(error), place=model.identity.name) from error
 

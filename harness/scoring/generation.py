@@ -25,12 +25,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from harness.errors import UserError
 from harness.models.contract import LanguageModel, ModelIdentity, Tokenizer
 from harness.scoring.pairs import Mode
 
 if TYPE_CHECKING:
-    from reference_impl.inference.request import Continuation, Request
+    from harness.models.decoding import TokenCompletion, TokenRequest
 
 CACHE_BYTES = 1 << 30
 """Most bytes of keys and values that rows are chosen for; a single row may need more."""
@@ -114,14 +113,12 @@ def complete_texts(
     An answer depends on its request and the model alone, so serving only those that a killed run had not finished gives
     the same. Raises UserError where the model's logits are not numbers.
     """
-    from harness.models.decoding import Decodable, drawable_ids
-    from reference_impl.inference.generation import steps
-    from reference_impl.inference.request import Continuation
+    from harness.models.decoding import complete_as_they_end
 
     decode = without_special_tokens(model.tokenizer)
     found: dict[int, Completed | Refused] = {}
-    served: dict[int, _Served] = {}
-    growing: list[Continuation] = []
+    prepared: dict[int, _Prepared] = {}
+    asked: list[TokenRequest] = []
     owners: list[int] = []
 
     def done(place: int, result: Completed | Refused) -> None:
@@ -129,38 +126,35 @@ def complete_texts(
         if on_done is not None:
             on_done(place, result)
 
-    def done_if_ended(place: int) -> None:
-        if all(continuation.finish is not None for continuation in served[place].growing):
-            done(place, _completed(served[place], requests[place].samples, model.tokenizer, decode))
-
     for place, request in enumerate(requests):
         try:
-            asked, cut = _prepared(model, request, mode)
+            prepared[place] = _prepared(model, request, mode)
         except ValueError as error:
             done(place, Refused(str(error)))
             continue
-        served[place] = _Served([Continuation(one, decode) for one in asked], cut)
-        growing += served[place].growing
-        owners += [place] * len(asked)
-        done_if_ended(place)  # where no token is asked for
-    longest = max((len(c.request.prompt) + c.request.max_new for c in growing), default=1)
-    rows = rows_at_once(model.identity, longest)
-    try:
-        for step in steps(Decodable(model), growing, drawable_ids(model), model.identity.device, rows):
-            for number, token, log_prob in zip(step.numbers, step.tokens, step.log_probs, strict=True):
-                growing[number].push(token, log_prob)
-                if growing[number].finish is not None:
-                    done_if_ended(owners[number])
-    except ValueError as error:
-        raise UserError(str(error), place=model.identity.name) from error
+        owners += [place] * len(prepared[place].asked)
+        asked += prepared[place].asked
+    waiting = {place: len(one.asked) for place, one in prepared.items()}
+    answers: list[WrittenAnswer | None] = [None] * len(asked)
+    longest = max((len(one.prompt) + one.max_new for one in asked), default=1)
+    for number, whole in complete_as_they_end(model, asked, decode, rows_at_once(model.identity, longest)):
+        answers[number] = _answer(whole, asked[number], model.tokenizer, decode)
+        place = owners[number]
+        waiting[place] -= 1
+        if waiting[place] == 0:
+            first = owners.index(place)
+            mine = answers[first : first + len(prepared[place].asked)]
+            prompt, cut = tuple(asked[first].prompt), prepared[place].cut
+            alike = requests[place].samples // len(mine)  # greedy ones are computed once
+            done(place, Completed(tuple(a for a in mine if a is not None) * alike, prompt, cut))
     return [found[place] for place in range(len(requests))]
 
 
 @dataclass(frozen=True)
-class _Served:
-    """A request on its way: one continuation per answer, a single one where all would be the same."""
+class _Prepared:
+    """A request in token ids: one for each answer, a single one where all would be the same."""
 
-    growing: list[Continuation]
+    asked: list[TokenRequest]
     cut: int
 
 
@@ -213,12 +207,9 @@ def cut_at_stops(text: str, stops: Sequence[str]) -> str:
     return text
 
 
-def _prepared(model: LanguageModel, request: TextRequest, mode: Mode) -> tuple[list[Request], int]:
-    """The token requests of one text request, and how many tokens of its context were cut. ValueError if there can't
-    be any."""
-    from harness.models.decoding import drawable_ids
-    from reference_impl.inference.request import Request, check_prompt
-    from reference_impl.inference.sampling import Sampling
+def _prepared(model: LanguageModel, request: TextRequest, mode: Mode) -> _Prepared:
+    """Raises ValueError, in one sentence, for a request that can't be served."""
+    from harness.models.decoding import token_request
 
     tokenizer, context = model.tokenizer, model.identity.context
     if request.samples < 1:
@@ -234,43 +225,48 @@ def _prepared(model: LanguageModel, request: TextRequest, mode: Mode) -> tuple[l
     prompt = tuple(ids[cut:])
     if cut and mode == "right" and tokenizer.adds_bos and ids[0] == tokenizer.bos_id:
         prompt = (ids[0], *prompt[1:])
-    check_prompt("the request", prompt, request.max_new, model.identity, drawable_ids(model))
+    ends, stops = stops_of(tokenizer, request.until)
+    asked = [
+        token_request(
+            model,
+            prompt,
+            request.max_new,
+            temperature=request.temperature,
+            top_p=request.top_p,
+            top_k=request.top_k,
+            seed=sample_seed(request.seed, request.task, request.document, sample),
+            stop_ids=ends,
+            stop_strings=stops,
+        )
+        for sample in range(1 if request.temperature == 0 else request.samples)
+    ]
+    return _Prepared(asked, cut)
+
+
+def stops_of(tokenizer: Tokenizer, until: Sequence[str]) -> tuple[frozenset[int], tuple[str, ...]]:
+    """What ends an answer: token ids, and strings in its text.
+
+    The end-of-text token is both, for a model may spell it out. A stop string that is a special token is both too: such
+    a token has no text that the string could be found in.
+    """
     end = tokenizer.eos_id
-    until = tuple(stop for stop in request.until if stop)
-    ends = {end} if end is not None else set()
-    for stop in until:  # a special token has no text that a stop string could be found in
+    ends, strings = set[int](), [stop for stop in until if stop]
+    for stop in strings:
         spelt = tokenizer.encode(stop)
         if len(spelt) == 1 and tokenizer.token_bytes(spelt) == [0]:
             ends.add(spelt[0])
-    stops = tuple(dict.fromkeys([*until, *([tokenizer.decode([end])] if end is not None else [])]))
-    wanted = 1 if request.temperature == 0 else request.samples
-    return [
-        Request(
-            prompt,
-            request.max_new,
-            Sampling(
-                request.temperature,
-                request.top_k,
-                request.top_p,
-                seed=sample_seed(request.seed, request.task, request.document, sample),
-            ),
-            frozenset(ends),
-            tuple(stop for stop in stops if stop),
-        )
-        for sample in range(wanted)
-    ], cut
+    if end is not None:
+        ends.add(end)
+        strings.append(tokenizer.decode([end]))
+    return frozenset(ends), tuple(stop for stop in dict.fromkeys(strings) if stop)
 
 
-def _completed(served: _Served, samples: int, tokenizer: Tokenizer, decode: Callable[[list[int]], str]) -> Completed:
-    answers = []
-    for continuation in served.growing:
-        whole = continuation.completion()
-        ended = whole.finish == "stop_id"
-        finish: Finish = "stop_string" if whole.finish == "stop_string" else "length"
-        if ended:  # by the end-of-text token, or by a special token that is a stop string
-            finish = "end" if whole.tokens[-1] == tokenizer.eos_id else "stop_string"
-        text = decode(list(whole.tokens[:-1] if ended else whole.tokens))
-        text = cut_at_stops(text, continuation.request.stop_strings)
-        answers.append(WrittenAnswer(text, whole.tokens, whole.log_probs, finish))
-    prompt = tuple(served.growing[0].request.prompt)
-    return Completed(tuple(answers) * (samples // len(answers)), prompt, served.cut)
+def _answer(
+    whole: TokenCompletion, asked: TokenRequest, tokenizer: Tokenizer, decode: Callable[[list[int]], str]
+) -> WrittenAnswer:
+    ended = whole.finish == "stop_id"
+    finish: Finish = "stop_string" if whole.finish == "stop_string" else "length"
+    if ended:  # by the end-of-text token, or by a special token that is a stop string
+        finish = "end" if whole.tokens[-1] == tokenizer.eos_id else "stop_string"
+    text = decode(list(whole.tokens[:-1] if ended else whole.tokens))
+    return WrittenAnswer(cut_at_stops(text, asked.stop_strings), whole.tokens, whole.log_probs, finish)
