@@ -15,11 +15,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.api import compare, make_report, open_run, plan, run
+    from harness.api import compare, diff, explain, make_report, open_run, plan, run
     from harness.results.run import Run
 
 __version__ = "0.1.0"
-__all__ = ["Run", "compare", "make_report", "open_run", "plan", "run"]
+__all__ = ["Run", "compare", "diff", "explain", "make_report", "open_run", "plan", "run"]
 
 
 def __getattr__(name: str) -> Any:

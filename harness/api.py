@@ -13,9 +13,14 @@ from harness.results.run import Run
 from harness.suite.load import load_suite
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
-__all__ = ["compare", "make_report", "open_run", "plan", "run"]
+    from harness.report.explanation import Explanation
+    from harness.results.flip import Difference
+
+__all__ = ["compare", "diff", "explain", "make_report", "open_run", "plan", "run"]
 
 
 def open_run(name: str | Path, out: str | Path = "results/runs") -> Run:
@@ -38,3 +43,35 @@ def compare(base: str | Path, head: str | Path, out: str | Path = "results/runs"
     from harness.gate.compare import compare as compare_runs
 
     return compare_runs(open_run(base, out), open_run(head, out))
+
+
+def diff(
+    base: str | Path,
+    head: str | Path,
+    *,
+    of_base: Sequence[str] = (),
+    of_head: Sequence[str] = (),
+    task: str | None = None,
+    metric: str | None = None,
+    out: str | Path = "results/runs",
+) -> Difference:
+    """Two runs document by document: `.counts` and `.flips` are DataFrames. of_base, of_head: `precision=int8`."""
+    from harness.gate.flips import flips
+
+    runs = open_run(base, out), open_run(head, out)
+    return flips(*runs, of_base=of_base, of_head=of_head, task=task, metric=metric)
+
+
+def explain(
+    name: str | Path,
+    task: str,
+    document: int,
+    *,
+    model: str | None = None,
+    where: Sequence[str] = (),
+    out: str | Path = "results/runs",
+) -> list[Explanation]:
+    """What was read and answered of one document, in every cell of a run that has it. where: `shots=5`."""
+    from harness.report.explanation import explanations
+
+    return explanations(open_run(name, out), task, document, model, where)

@@ -1,6 +1,6 @@
 """A document of the measure `task` as its samples tell it: what was read, what was answered, how it was judged.
 
-Read back from one row of samples, with whatever columns it has: a broken document lacks most, an older run may lack some.
+Read back from one row of samples, with whatever columns it has: a broken document lacks most, an older run some.
 """
 
 from __future__ import annotations
@@ -128,11 +128,11 @@ def metric_columns(samples: pd.DataFrame) -> list[str]:
 
 def pieces(samples: pd.DataFrame) -> dict[int, str]:
     """The text of every token id of a cell's samples, where they tell it."""
-    known = samples["pieces"].dropna() if "pieces" in samples.columns else ()
-    return {int(token): text for token, text in json.loads(known.iloc[0]).items()} if len(known) else {}
+    known = list(samples["pieces"].dropna()) if "pieces" in samples.columns else []
+    return {int(token): text for token, text in json.loads(known[0]).items()} if known else {}
 
 
-def answered(row: Mapping[str, Any]) -> Answered:
+def answered(row: Mapping[Any, Any]) -> Answered:
     """A row of samples, as `frame.loc[i].to_dict()` gives it."""
     return Answered(
         task=str(row["task"]),
@@ -155,7 +155,7 @@ def answered(row: Mapping[str, Any]) -> Answered:
     )
 
 
-def _requests(row: Mapping[str, Any]) -> tuple[Request, ...]:
+def _requests(row: Mapping[Any, Any]) -> tuple[Request, ...]:
     continuations = [tuple(map(int, ids)) for ids in _list(row.get("continuation_ids"))]
     prompts = [tuple(map(int, ids)) for ids in _list(row.get("prompt_ids"))]
     count = len(continuations)

@@ -12,8 +12,8 @@ from harness.results.record import CellResult, Scalar
 def where_of(typed: Sequence[str], cells: Sequence[CellResult], option: str) -> Where:
     """What `name=value` means among these cells; a name that comes twice has either value.
 
-    A value is what it looks like in a table or a suite: `5`, `int8`, `yes` or `true`, `none`. Raises UserError with what
-    there is where no cell has it. option: its name, for errors.
+    A value is what it looks like in a table or a suite: `5`, `int8`, `yes` or `true`, `none`. option: its name, for
+    errors. Raises UserError for what is no `name=value`.
     """
     where: dict[str, list[Scalar]] = {}
     for text in typed:

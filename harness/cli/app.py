@@ -9,7 +9,7 @@ import sys
 import typer
 
 import harness
-from harness.cli import assets, compare, doctor, listing, plan, report, run, schema, show
+from harness.cli import assets, compare, diff, doctor, explain, listing, plan, report, run, schema, show
 from harness.errors import ExitCode, UserError, disk_is_full
 
 INTERRUPTED = 130
@@ -30,6 +30,8 @@ app.command("list")(listing.list_)
 app.command("show")(show.show)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
+app.command("diff")(diff.diff)
+app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)
 app.add_typer(assets.app, name="assets")

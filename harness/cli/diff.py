@@ -1,0 +1,43 @@
+"""`harness diff BASE HEAD`: which documents flipped between two runs, and why."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harness.cli.options import RUNS, Out
+
+
+def diff(
+    base: Annotated[str, typer.Argument(help="The run to compare with.")],
+    head: Annotated[str, typer.Argument(help="The run that is compared; the same one with --base and --head.")],
+    of_base: Annotated[
+        list[str] | None, typer.Option("--base", help="Of the base, cells with this: `precision=fp32`.")
+    ] = None,
+    of_head: Annotated[
+        list[str] | None, typer.Option("--head", help="Of the head, cells with this: `precision=int8`.")
+    ] = None,
+    task: Annotated[str | None, typer.Option("--task", help="Only this task, or the tasks of this group.")] = None,
+    metric: Annotated[
+        str | None, typer.Option("--metric", help="A metric that says right or wrong: `acc_norm`. Left out, the first.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=0, help="Documents that are listed of each task.")] = 20,
+    out: Out = RUNS,
+) -> None:
+    """Print which documents are right in one run and wrong in the other, whether that is chance, and why."""
+    from rich.console import Console
+
+    from harness.gate.flips import flips
+    from harness.report.flips import print_flips
+    from harness.results.find import find_run
+
+    found = flips(
+        find_run(base, out),
+        find_run(head, out),
+        of_base=of_base or (),
+        of_head=of_head or (),
+        task=task,
+        metric=metric,
+    )
+    print_flips(found, Console(), limit)

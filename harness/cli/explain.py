@@ -1,0 +1,31 @@
+"""`harness explain RUN TASK DOCUMENT`: what the model saw, token by token, and how its answer was judged."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harness.cli.options import RUNS, Out, RunName
+
+
+def explain(
+    name: RunName,
+    task: Annotated[str, typer.Argument(help="The task, as in the samples: a group's member by its own name.")],
+    document: Annotated[int, typer.Argument(help="The document's place in its split, from 0.")],
+    model: Annotated[str | None, typer.Option("--model", help="Of several models, this one.")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option("--where", help="Of several cells, those with this: `shots=5`.")
+    ] = None,
+    whole: Annotated[bool, typer.Option("--whole", help="Print long prompts whole, not their two ends.")] = False,
+    out: Out = RUNS,
+) -> None:
+    """Print what a model saw of one document, token by token, and how its answer was judged."""
+    from rich.console import Console
+
+    from harness.report.explanation import explanations, print_explanation
+    from harness.results.find import find_run
+
+    console = Console()
+    for explanation in explanations(find_run(name, out), task, document, model, where or ()):
+        print_explanation(explanation, console, whole)

@@ -1,0 +1,130 @@
+"""Two runs document by document: which were right once and wrong once, whether that is chance, and why they flipped.
+
+Cells are paired as `gate.compare` pairs them, or, within one run too, by what was chosen of each side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from harness.analysis.answered import has_documents
+from harness.analysis.selection import coordinates, describe, nearest, varying
+from harness.analysis.where_text import chosen
+from harness.errors import UserError
+from harness.gate.paired_samples import PairedSamples
+from harness.results.flip import Difference, Paired
+from harness.results.record import CellResult, Scalar, Status
+from harness.results.run import Run
+
+
+def flips(
+    base: Run,
+    head: Run,
+    *,
+    of_base: Sequence[str] = (),
+    of_head: Sequence[str] = (),
+    task: str | None = None,
+    metric: str | None = None,
+) -> Difference:
+    """Pair two runs, or (`of_base`, `of_head`: `name=value`) cells of one, document by document.
+
+    Everything but what was chosen must be the same in a pair of cells. task: only this one, or the members of this
+    group. metric: one that says right or wrong of each document, as it is named in the samples; left out, the first
+    such. Raises UserError where nothing is there to be paired, with what there is.
+    """
+    sides = _sides(base, head, of_base, of_head)
+    pairs: list[Paired] = []
+    notes: dict[str, None] = {}
+    tasks: dict[str, None] = {}
+    metrics: dict[str, None] = {}
+    for at, left, right in sides:
+        before, after = base.samples(left), head.samples(right)
+        if not has_documents(before) or not has_documents(after):
+            continue
+        group = coordinates(left).get("task")
+        tasks |= dict.fromkeys([str(group), *map(str, before["task"].unique())])
+        found = PairedSamples(at, before, after, task if task != group else None)
+        metrics |= dict.fromkeys(found.metrics())
+        pairs.extend(found.pairs(metric))
+        notes |= dict.fromkeys(found.notes())
+    if not pairs:
+        raise UserError(
+            _why_nothing(task, metric, list(tasks), list(metrics), list(notes)), place=f"{base.name}, {head.name}"
+        )
+    return Difference(_words(base, of_base), _words(head, of_head), tuple(pairs), tuple(notes))
+
+
+def _words(run: Run, of: Sequence[str]) -> str:
+    return f"{run.name} ({', '.join(of)})" if of else run.name
+
+
+def _sides(
+    base: Run, head: Run, of_base: Sequence[str], of_head: Sequence[str]
+) -> list[tuple[dict[str, Scalar], CellResult, CellResult]]:
+    """Pairs of cells with the coordinates that tell them from other pairs."""
+    able = [[c for c in run.cells if c.measure == "task" and c.status is Status.OK] for run in (base, head)]
+    for run, cells in zip((base, head), able, strict=True):
+        if not cells:
+            raise UserError("no cell of this run has documents: the measure `task` keeps them", place=str(run.folder))
+    if base.folder == head.folder and not of_base and not of_head:
+        differing = ", ".join(name for name in varying(able[0]) if name != "measure") or "nothing"
+        raise UserError(
+            "a run differs in nothing from itself: say with --base and --head what to compare, such as --base "
+            f"precision=fp32 --head precision=int8; its cells differ in {differing}",
+            place=base.name,
+        )
+    mine, theirs = chosen(able[0], of_base, "--base"), chosen(able[1], of_head, "--head")
+    replaced = {text.partition("=")[0].strip() for text in (*of_base, *of_head)}
+    lefts, rights = _by_identity(mine, replaced, "--base"), _by_identity(theirs, replaced, "--head")
+    both = [identity for identity in lefts if identity in rights]
+    if not both:
+        raise UserError(
+            f"no cell of the base is in the head but for {', '.join(sorted(replaced)) or 'nothing'}; base: "
+            f"{describe(_but(mine[0], set()))}; head: {describe(_but(theirs[0], set()))}",
+            place=f"{base.name}, {head.name}",
+        )
+    # a task's own name is told beside its documents
+    names = {"model", *varying([lefts[identity] for identity in both])} - replaced - {"measure", "task"}
+    return [
+        (
+            {name: value for name, value in coordinates(lefts[identity]).items() if name in names},
+            lefts[identity],
+            rights[identity],
+        )
+        for identity in both
+    ]
+
+
+def _but(cell: CellResult, replaced: set[str]) -> dict[str, Any]:
+    return {name: v for name, v in coordinates(cell).items() if name not in replaced and v is not None}
+
+
+def _by_identity(cells: Sequence[CellResult], replaced: set[str], option: str) -> dict[str, CellResult]:
+    """The cells by their coordinates but for those that differ between the sides. Raises UserError for two of one."""
+    found: dict[str, CellResult] = {}
+    for cell in cells:
+        identity = repr(
+            sorted((name, repr(value)) for name, value in coordinates(cell).items() if name not in replaced)
+        )
+        if (other := found.setdefault(identity, cell)) is not cell:
+            differing = varying([other, cell])
+            raise UserError(
+                f"two cells differ only in {', '.join(differing)}: say which is meant, such as "
+                f"{option} {differing[0]}={coordinates(cell).get(differing[0])}",
+                place=option,
+            )
+    return found
+
+
+def _why_nothing(
+    task: str | None, metric: str | None, tasks: Sequence[str], metrics: Sequence[str], notes: Sequence[str]
+) -> str:
+    if task is not None and task not in tasks:
+        return f"no task '{task}'{nearest(task, tasks)}; there are: {', '.join(tasks)}"
+    if metric is not None and metric not in metrics:
+        there = ", ".join(metrics) or "none"
+        return (
+            f"no metric '{metric}' that says right or wrong of a document{nearest(metric, metrics)}; there are: {there}"
+        )
+    return "no document is in both" + "".join(f"; {note}" for note in notes)
