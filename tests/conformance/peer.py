@@ -1,0 +1,82 @@
+"""lm-evaluation-harness' side: run by an interpreter that has it, with nothing of ours.
+
+    python peer.py JOB.json OUT.jsonl
+
+The job: `model` (a folder), `context` (or null), `task_files` (a folder of task files) and `cells`, each with `task`,
+`shots` (or null), `documents` (how many) and `bootstrap`. One line per cell comes out: the `cell`, its `documents` with
+requests, answers and scores, and lm-eval's `results` as it returns them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+os.environ.update(
+    DISABLE_MULTIPROC="1", HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TOKENIZERS_PARALLELISM="false", LOGLEVEL="ERROR"
+)
+
+
+def main() -> None:
+    """Run a job's cells, one model for all of them."""
+    job = json.loads(open(sys.argv[1], encoding="utf-8").read())
+    import datasets
+    import torch
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+
+    torch.set_num_threads(1)
+    datasets.disable_progress_bars()
+    model = HFLM(pretrained=job["model"], dtype="float32", device="cpu", batch_size=1, max_length=job["context"])
+    manager = TaskManager(include_path=job["task_files"], include_defaults=False)
+    with open(sys.argv[2], "w", encoding="utf-8") as out:
+        for cell in job["cells"]:
+            out.write(json.dumps({"cell": cell} | evaluated(model, manager, cell)) + "\n")
+            out.flush()
+
+
+def evaluated(model: Any, manager: Any, cell: Mapping[str, Any]) -> dict[str, Any]:
+    """`documents` by task, and `results` by task or group, of one cell."""
+    from lm_eval import simple_evaluate
+
+    found = simple_evaluate(
+        model=model,
+        tasks=[cell["task"]],
+        num_fewshot=cell["shots"],
+        limit=cell["documents"],
+        bootstrap_iters=cell["bootstrap"],
+        task_manager=manager,
+    )
+    documents = {task: by_document(samples) for task, samples in found["samples"].items()}
+    return {"documents": documents, "results": found["results"] | found.get("groups", {})}
+
+
+def by_document(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The documents of a task in order; what a filter pipeline made of the answers and how it was judged by its name.
+
+    `requests`: [context, continuation], [text] or [context, generation arguments]. `answers`: [log-likelihood,
+    greedy], log-likelihoods, or lists of texts.
+    """
+    documents: dict[int, dict[str, Any]] = {}
+    for sample in samples:
+        document = documents.setdefault(
+            sample["doc_id"],
+            {
+                "document": sample["doc_id"],
+                "requests": [list(arguments) for arguments in sample["arguments"]],
+                "answers": sample["resps"],
+                "target": sample["target"],
+                "filtered": {},
+                "metrics": {},
+            },
+        )
+        document["filtered"][sample["filter"]] = sample["filtered_resps"]
+        document["metrics"][sample["filter"]] = {name: sample[name] for name in sample["metrics"]}
+    return [documents[place] for place in sorted(documents)]
+
+
+if __name__ == "__main__":
+    main()
