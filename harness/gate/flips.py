@@ -6,7 +6,6 @@ Cells are paired as `gate.compare` pairs them, or, within one run too, by what w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from harness.analysis.answered import has_documents
 from harness.analysis.selection import coordinates, describe, nearest, varying
@@ -33,9 +32,9 @@ def flips(
     group. metric: one that says right or wrong of each document, as it is named in the samples; left out, the first
     such. Raises UserError where nothing is there to be paired, with what there is.
     """
-    sides = _sides(base, head, of_base, of_head)
+    sides, alone = _sides(base, head, of_base, of_head)
     pairs: list[Paired] = []
-    notes: dict[str, None] = {}
+    notes: dict[str, None] = dict.fromkeys(alone)
     tasks: dict[str, None] = {}
     metrics: dict[str, None] = {}
     for at, left, right in sides:
@@ -61,8 +60,8 @@ def _words(run: Run, of: Sequence[str]) -> str:
 
 def _sides(
     base: Run, head: Run, of_base: Sequence[str], of_head: Sequence[str]
-) -> list[tuple[dict[str, Scalar], CellResult, CellResult]]:
-    """Pairs of cells with the coordinates that tell them from other pairs."""
+) -> tuple[list[tuple[dict[str, Scalar], CellResult, CellResult]], list[str]]:
+    """Pairs of cells with the coordinates that tell them from other pairs; and what has no counterpart, in words."""
     able = [[c for c in run.cells if c.measure == "task" and c.status is Status.OK] for run in (base, head)]
     for run, cells in zip((base, head), able, strict=True):
         if not cells:
@@ -81,12 +80,12 @@ def _sides(
     if not both:
         raise UserError(
             f"no cell of the base is in the head but for {', '.join(sorted(replaced)) or 'nothing'}; base: "
-            f"{describe(_but(mine[0], set()))}; head: {describe(_but(theirs[0], set()))}",
+            f"{_all(mine[0])}; head: {_all(theirs[0])}",
             place=f"{base.name}, {head.name}",
         )
     # a task's own name is told beside its documents
     names = {"model", *varying([lefts[identity] for identity in both])} - replaced - {"measure", "task"}
-    return [
+    pairs = [
         (
             {name: value for name, value in coordinates(lefts[identity]).items() if name in names},
             lefts[identity],
@@ -94,10 +93,16 @@ def _sides(
         )
         for identity in both
     ]
+    alone = [
+        f"{len(cells)} of {len(those)} cells of the {side} have no counterpart; the first: {_all(cells[0])}"
+        for side, those, others in (("base", lefts, rights), ("head", rights, lefts))
+        if (cells := [cell for identity, cell in those.items() if identity not in others])
+    ]
+    return pairs, alone
 
 
-def _but(cell: CellResult, replaced: set[str]) -> dict[str, Any]:
-    return {name: v for name, v in coordinates(cell).items() if name not in replaced and v is not None}
+def _all(cell: CellResult) -> str:
+    return describe({name: value for name, value in coordinates(cell).items() if value is not None})
 
 
 def _by_identity(cells: Sequence[CellResult], replaced: set[str], option: str) -> dict[str, CellResult]:

@@ -70,10 +70,16 @@ class PairedSamples:
     def notes(self) -> Iterator[str]:
         """What could not be paired."""
         where = f"{describe(self.at)}: " if self.at else ""
-        for side, frame in zip(("base", "head"), self._sides, strict=True):
-            if "broken" in frame.columns and (lost := frame["broken"].notna()).any():
-                first = frame.loc[lost, "broken"].iloc[0]
-                yield f"{where}{_documents(int(lost.sum()))} of the {side} not judged; the first: {first}"
+        lost = [frame["broken"].dropna() if "broken" in frame.columns else () for frame in self._sides]
+        told = [
+            f"{_documents(len(each))} of the {{}} not judged; the first: {next(iter(each))}" if len(each) else ""
+            for each in lost
+        ]
+        if told[0] == told[1]:
+            told = [told[0].replace("of the {}", "of either side"), ""]
+        for side, words in zip(("base", "head"), told, strict=True):
+            if words:
+                yield where + words.replace("{}", side, 1)
         keys = [{*zip(frame["task"], frame["document"], strict=True)} for frame in self._sides]
         for side, count in (("base", len(keys[0] - keys[1])), ("head", len(keys[1] - keys[0]))):
             if count:
@@ -107,13 +113,15 @@ class PairedSamples:
     @cached_property
     def _joined(self) -> pd.DataFrame:
         """One row per question that both sides were asked, with `asked`: same or otherwise."""
+        import pandas as pd
+
         merged = self._merged
         told = [name for name in merged.columns if name.rpartition("_")[0] in _QUESTION]
         same = [
             all(_plain(row.get(f"{name}_base")) == _plain(row.get(f"{name}_head")) for name in _QUESTION)
             for row in merged[told].to_dict("records")
         ]
-        merged = merged[same].copy()
+        merged = merged[pd.Series(same, index=merged.index, dtype=bool)].copy()
         if {"text_digest_base", "text_digest_head"} <= set(merged.columns):
             equal = merged["text_digest_base"] == merged["text_digest_head"]
             merged["asked"] = [SAME if one else OTHERWISE for one in equal]

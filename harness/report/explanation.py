@@ -57,8 +57,8 @@ def explanations(
     cells = [cell for cell in run.cells if cell.measure == "task" and cell.status is Status.OK]
     if not cells:
         raise UserError("no cell of this run has documents: the measure `task` keeps them", place=str(run.folder))
-    cells = chosen(cells, [*([f"model={model}"] if model is not None else []), *where], "--where")
-    asked = [(cell, samples) for cell in cells if has_documents(samples := run.samples(cell))]
+    picked = chosen(cells, [*([f"model={model}"] if model is not None else []), *where], "--where")
+    asked = [(cell, samples) for cell in picked if has_documents(samples := run.samples(cell))]
     _check_task(task, asked, run)
     found = [
         Explanation(coordinates(cell), _title(cell, cells), answered(rows.iloc[0].to_dict()), pieces(samples))
@@ -186,7 +186,7 @@ class _Shown:
                     *(Shown(f"{values[place]:.4f}") for values in rules.values()),
                     Shown(str(len(request.continuation))),
                     "yes" if request.greedy else "no",
-                    ", ".join(rule for rule, taken in one.predictions.items() if taken == place),
+                    _rules(one, place),
                 ),
                 state="met" if place in one.gold else "",
             )
@@ -199,8 +199,12 @@ class _Shown:
         """One continuation with the log-probability of each token."""
         from rich.text import Text
 
-        told = token_text_with_log_probs(request.continuation, request.log_probs, self.pieces, self.console)
-        self.console.print(Text.assemble((f"{name}  ", "bold"), told), soft_wrap=True)
+        kept = request.continuation if self.whole else request.continuation[: HEAD + TAIL]
+        told = token_text_with_log_probs(kept, request.log_probs, self.pieces, self.console)
+        self.console.print(Text.assemble((f"{name}  " if name else "", "bold"), told), soft_wrap=True)
+        if len(kept) < len(request.continuation):
+            left = _tokens(len(request.continuation) - len(kept))
+            self.line(f"… {left} are not shown (--whole shows them) …", "dim")
 
     def windows(self, requests: Sequence[Request]) -> None:
         """The windows of a long text."""
@@ -214,12 +218,7 @@ class _Shown:
             after = "after nothing" if not request.prompt else f"after {_tokens(len(request.prompt))}"
             count, total = _tokens(len(request.continuation)), request.log_prob
             self.line(f"window {place + 1} of {last + 1}: {count} scored {after}, sum {total:.4f} nats")
-            kept = request.continuation if self.whole else request.continuation[: HEAD + TAIL]
-            told = token_text_with_log_probs(kept, request.log_probs, self.pieces, self.console)
-            self.console.print(told, soft_wrap=True)
-            if len(kept) < len(request.continuation):
-                left = _tokens(len(request.continuation) - len(kept))
-                self.line(f"… {left} are not shown (--whole shows them) …", "dim")
+            self.scored("", request)
 
     def answers(self, one: Answered) -> None:
         """What the model wrote, and what the filters made of it."""
@@ -246,9 +245,16 @@ def _print_scores(one: Answered, console: Console) -> None:
     """The items that no table above holds."""
     from rich.text import Text
 
-    told = [f"{key} {_item(item)}" for key, item in one.items.items() if not one.extracted]
+    # f1 and mcc of choices are no numbers of a document, but its classes
+    shown = {key: item for key, item in one.items.items() if not (one.chosen and isinstance(item, list))}
+    told = [f"{key} {_item(item)}" for key, item in shown.items() if not one.extracted]
     if told:
         console.print(Text("scores: " + ", ".join(told)), soft_wrap=True)
+
+
+def _rules(one: Answered, choice: int) -> str:
+    taken = [rule for rule, taken in one.predictions.items() if taken == choice]
+    return "every rule" if len(taken) == len(one.predictions) > 1 else ", ".join(taken)
 
 
 def _of(key: str, pipeline: str, one: Answered) -> bool:

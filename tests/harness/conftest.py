@@ -130,8 +130,17 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory, tiny_suite: str, test
 @pytest.fixture(scope="session")
 def builders() -> ModuleType:
     """`tests/harness/builders.py`: tests are not a package, so it is loaded by its path."""
-    path = Path(__file__).parent / "builders.py"
-    spec = importlib.util.spec_from_file_location("run_builders", path)
+    return _beside("builders")
+
+
+@pytest.fixture(scope="session")
+def task_builders() -> ModuleType:
+    """`tests/harness/task_builders.py`: runs of the measure `task`."""
+    return _beside("task_builders")
+
+
+def _beside(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"run_{name}", Path(__file__).parent / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
