@@ -17,8 +17,8 @@ from harness.models.quantised import SCHEMES, quantise
 from reference_impl.inference.engine import Engine
 from reference_impl.inference.kv_cache import KVCache
 from reference_impl.inference.quantization import Scheme, quantize_
-from reference_impl.inference.tree_attention import seeing
 from reference_impl.inference.quantized_checkpoint import is_quantized, load_quantized
+from reference_impl.inference.tree_attention import seeing
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.counting import count_parameters, kv_bytes_per_token
 from reference_impl.model.gpt import GPT

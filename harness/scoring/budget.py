@@ -8,8 +8,9 @@ from harness.models.contract import ModelIdentity
 
 TOKENS = 512
 """Tokens of one pass: products of so many rows run at a CPU's full speed, and their activations stay in its caches."""
-LOGITS_BYTES = 40_000_000
-"""Of fp32 logits that one pass may give: 200 positions of a vocabulary of 50,000."""
+LOGITS_BYTES = 30_000_000
+"""Of fp32 logits that one pass may give: 150 positions of a vocabulary of 50,000. glibc maps what is larger than 32 MB
+anew each time, and clearing its pages costs more than writing it."""
 PASS_COSTS = 16
 """What a pass costs beyond its tokens, in tokens: the weights are read whatever their number."""
 

@@ -111,5 +111,5 @@ def _one_by_one(
             tokens = torch.tensor([step.segments[0].ids], device=device)
             at = wanted.positions if len(wanted.positions) else np.array([step.tokens - 1])
             logits = model.forward(tokens, cache, logits_at=torch.from_numpy(at).to(device))[0]
-            done = results.take(wanted, np.arange(len(wanted.positions)), logits)
+            done = results.take(wanted.of(number), np.arange(len(wanted.positions)), logits)
         yield done

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +39,10 @@ class Wanted:
             at += len(ids)
         rows.sort()
         return cls(*np.array(rows, dtype=np.int64).reshape(-1, 3).T)
+
+    def of(self, request: int) -> Wanted:
+        """The same, wanted by this request instead."""
+        return replace(self, requests=np.full_like(self.requests, request))
 
 
 class Results:

@@ -35,7 +35,7 @@ def token_log_probs(logits: Tensor, rows: Tensor, tokens: Tensor) -> tuple[Tenso
 
 
 def _is_first_highest(logits: Tensor, rows: Tensor, tokens: Tensor) -> Tensor:
-    """Whether each token is its row's argmax. The maximum alone is quick, so its place is sought only where it matters."""
+    """Whether each token is its row's argmax. Maxima are quick, their places are not: few are sought."""
     highest = logits[rows, tokens] == logits.amax(-1)[rows]
     candidates = rows[highest]
     highest[highest.clone()] = logits[candidates].argmax(-1) == tokens[highest]

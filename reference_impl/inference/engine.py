@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from reference_impl.inference.kv_cache import KVCache
+from reference_impl.inference.native.attention import native_attention
 from reference_impl.inference.native.decoder import ROWS, NativeDecoder
 from reference_impl.inference.quantized_modules import QuantizedLinear
 from reference_impl.model.config import GPTConfig
-from reference_impl.model.gpt import GPT
+from reference_impl.model.gpt import GPT, fused_attention
 
 
 class Engine:
@@ -26,6 +27,8 @@ class Engine:
 
     def __init__(self, model: GPT) -> None:
         self.model = model.eval()
+        if model.attend is fused_attention:
+            model.attend = native_attention
         self.native = NativeDecoder.of(model)
         stored = isinstance(model.head, QuantizedLinear)
         self.cache_dtype = torch.bfloat16 if stored else model.dtype

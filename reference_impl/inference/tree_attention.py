@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (torch's own name for it)
 
+from reference_impl.inference.native.attention import kernel_attention
 from reference_impl.model.gpt import GPT
 
 
@@ -42,11 +44,19 @@ class TreeAttention:
 
     def __init__(self, visible: Tensor) -> None:
         time, total = visible.shape
+        self.visible = visible
         self.held = total - time
-        self.blocks = _blocks(visible)
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """What is computed apart where there is no kernel that skips what is hidden."""
+        return _blocks(self.visible)
 
     def __call__(self, queries: Tensor, keys: Tensor, values: Tensor, visible: Tensor | None, dropout: float) -> Tensor:
         """queries: (1, heads, time, head width); keys, values: (1, kv heads, cached + time, head width)."""
+        mixed = kernel_attention(queries, keys, values, self.visible)
+        if mixed is not None:
+            return mixed
         grouped = queries.size(1) != keys.size(1)
         found = [
             F.scaled_dot_product_attention(

@@ -20,7 +20,8 @@ from pathlib import Path
 import platformdirs
 
 HERE = Path(__file__).parent
-SOURCES = ("decode.cpp", "weights.hpp")
+COMPILED = ("decode.cpp", "attention.cpp")
+SOURCES = (*COMPILED, "weights.hpp", "exponential.hpp")
 FLAGS = (
     *("-std=c++20", "-O3", "-march=native", "-fopenmp", "-fPIC", "-shared"),
     # What sums in another order needs, and no more: not-a-number and infinity keep their meaning.
@@ -57,9 +58,12 @@ def native_library() -> Native:
         return Native(None, f"{compiler} could not compile it: {told[0] if told else type(error).__name__}")
     pointer = ctypes.c_void_p
     library.decode_step.argtypes = (pointer, pointer)
+    library.attend_rows.argtypes = (pointer,)
     library.multiply_rows.argtypes = (pointer, ctypes.c_int32, ctypes.c_int32, pointer, pointer)
     library.widen.argtypes = (pointer, ctypes.c_int32, ctypes.c_int64, ctypes.c_int64, pointer)
-    library.decode_step.restype = library.multiply_rows.restype = library.widen.restype = None
+    library.decode_step.restype = library.attend_rows.restype = library.multiply_rows.restype = (
+        library.widen.restype
+    ) = None
     return Native(library, str(path))
 
 
@@ -89,7 +93,7 @@ def _compile(compiler: str, path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         made = Path(folder, path.name)
         subprocess.run(
-            [compiler, *FLAGS, str(HERE / SOURCES[0]), "-o", str(made)],
+            [compiler, *FLAGS, *(str(HERE / name) for name in COMPILED), "-o", str(made)],
             check=True,
             capture_output=True,
             text=True,

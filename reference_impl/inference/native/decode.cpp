@@ -10,6 +10,7 @@
 #include <omp.h>
 #include <sched.h>
 
+#include "exponential.hpp"
 #include "weights.hpp"
 
 enum Norm : int32_t { NO_NORM = 0, LAYER_NORM = 1, RMS_NORM = 2 };
@@ -89,22 +90,6 @@ void normalise(const Model &m, const float *x, const float *weight, const float 
     for (int i = 0; i < n; i++) to[i] = (x[i] - mean) * scale * weight[i];
     if (bias)
         for (int i = 0; i < n; i++) to[i] += bias[i];
-}
-
-// exp within 2 units in the last place, written so that the compiler can do eight at once. Not-a-number stays what it is:
-// both comparisons are false for it and give back their first argument.
-inline float exponential(float x) {
-    x = std::min(std::max(x, -87.f), 88.f);
-    const float n = std::nearbyint(x * 1.44269504f);
-    const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.f;
-    return p * std::bit_cast<float>((int32_t(n) + 127) << 23);
 }
 
 void activate(const Model &m, float *up, const float *gate, int n) {
