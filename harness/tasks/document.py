@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import UserError
+from harness.spelling import nearest
 from harness.tasks import template
 from harness.tasks.ask import Row
-from harness.tasks.config import Function, TaskConfig, Template
+from harness.tasks.config import Function, Mode, TaskConfig, Template
 
 LoadFunction = Callable[[Function, str], Callable[..., Any]]
 """(function, key that names it) -> the function, loaded."""
@@ -29,9 +30,17 @@ class Templates:
     gen_prefix: str | None
     target_delimiter: str
     fewshot_delimiter: str
+    constants: bool
+    """Whether a single word that is no column may be the text itself: in lm-eval, where so a misspelt column is asked
+    of every document as it is; and where code of the task's own judges, which may not look at the target at all."""
+
+    @property
+    def runs_code(self) -> bool:
+        """Whether a function of the task's own gets the document."""
+        return any(isinstance(one, Function) for one in (self.text, self.target, self.choices))
 
     @classmethod
-    def asked(cls, config: TaskConfig) -> Templates:
+    def asked(cls, config: TaskConfig, mode: Mode = "right") -> Templates:
         """Of the documents that are asked."""
         return cls(
             str(config.file),
@@ -42,12 +51,13 @@ class Templates:
             config.gen_prefix,
             config.target_delimiter,
             config.fewshot_delimiter,
+            mode == "lm-eval" or config.process_results is not None,
         )
 
     @classmethod
-    def examples(cls, config: TaskConfig) -> Templates:
+    def examples(cls, config: TaskConfig, mode: Mode = "right") -> Templates:
         """Of worked examples: what `fewshot_config` says, else as the documents that are asked."""
-        own, shots = cls.asked(config), config.fewshot_config
+        own, shots = cls.asked(config, mode), config.fewshot_config
         if shots is None:
             return own
         changed = {
@@ -68,7 +78,9 @@ class Shown:
 
     text: str | int
     """The question; an index where the choices are whole questions (Winogrande): that of the right one."""
-    target: str | int | list[Any]
+    target: Any
+    """The answer: its text, its index among the choices, or a list of such; else what the task file's own code makes
+    of it. Who uses it says what it must be."""
     choices: list[str] | None
     gen_prefix: str
 
@@ -77,7 +89,7 @@ def shown(templates: Templates, row: Row, which: str, function: LoadFunction) ->
     """Render a document. which: `document 37`, for errors. Raises UserError with file, key and document."""
     choices = None if templates.choices is None else _choices(templates, row, which, function)
     text = _text(templates, row, which, function, choices is not None)
-    target = _target(templates, row, which, function, choices is not None)
+    target = _target(templates, row, which, function, choices)
     prefix = "" if templates.gen_prefix is None else str(_value(templates, "gen_prefix", row, which, function) or "")
     return Shown(text, target, choices, prefix)
 
@@ -90,12 +102,29 @@ def rendered(key: str, wanted: Template, row: Row, file: str, which: str, functi
         return template.value(wanted, row) if isinstance(wanted, str) else wanted
     except UserError:
         raise
-    except Exception as error:
-        columns = ", ".join(map(str, row))
-        missing = f"; its columns are {columns}" if isinstance(error, KeyError) or "undefined" in str(error) else ""
+    except Exception as error:  # whatever expressions and code of others raise
+        what = f"the function `{wanted.name}`" if isinstance(wanted, Function) else "the template"
+        missing = isinstance(error, KeyError) or "undefined" in str(error)
+        columns = f"; its columns are {', '.join(map(str, row))}" if missing else ""
         raise UserError(
-            f"{which}: the template failed with {type(error).__name__}: {error}{missing}", place=f"{file}:{key}"
+            f"{which}: {what} failed with {type(error).__name__}: {error}{columns}", place=f"{file}:{key}"
         ) from None
+
+
+def column_or_template(key: str, wanted: str, row: Row, file: str, which: str, function: LoadFunction) -> Any:
+    """As `rendered`, but a single word must be a column: as a text it would be the same for all documents. Raises
+    UserError with file, key and document."""
+    if template.is_absent_column(wanted, row):
+        raise _no_column(wanted, row, which, f"{file}:{key}")
+    return rendered(key, wanted, row, file, which, function)
+
+
+def _no_column(word: str, row: Row, which: str, place: str) -> UserError:
+    return UserError(
+        f"{which} has no column `{word}`{nearest(word, map(str, row))} (its columns are {', '.join(map(str, row))}; "
+        f"a fixed text is written {{{{'{word}'}}}})",
+        place=place,
+    )
 
 
 _KEYS: Mapping[str, str] = {"text": "doc_to_text", "target": "doc_to_target", "choices": "doc_to_choice"}
@@ -116,47 +145,48 @@ def _is_literal(templates: Templates, name: str, row: Row) -> bool:
 
 
 def _text(templates: Templates, row: Row, which: str, function: LoadFunction, has_choices: bool) -> str | int:
+    place = f"{templates.file}:{templates.prefix}doc_to_text"
     found = _value(templates, "text", row, which, function)
-    if isinstance(found, str) and has_choices and found.isdigit() and _is_literal(templates, "text", row):
+    if not templates.constants and template.is_absent_column(templates.text, row):
+        raise _no_column(str(templates.text), row, which, place)
+    if isinstance(found, str) and has_choices and found.isdecimal() and _is_literal(templates, "text", row):
         return int(found)
     if not isinstance(found, str | int) or isinstance(found, bool):
-        key = f"{templates.prefix}doc_to_text"
-        raise UserError(f"{which}: it gives {type(found).__name__}, not text", place=f"{templates.file}:{key}")
+        raise UserError(f"{which}: it gives {kind_of(found)}, not text", place=place)
     return found
 
 
-def _target(
-    templates: Templates, row: Row, which: str, function: LoadFunction, has_choices: bool
-) -> str | int | list[Any]:
+def _target(templates: Templates, row: Row, which: str, function: LoadFunction, choices: list[str] | None) -> Any:
     found = _value(templates, "target", row, which, function)
     if isinstance(found, str) and _is_literal(templates, "target", row):
-        if found.isdigit() and has_choices:
+        if choices is not None and found.isdecimal():
             return int(found)
         if len(found) >= 2 and found[0] == "[" and found[-1] == "]":
             try:
-                found = ast.literal_eval(found)
+                return ast.literal_eval(found)
             except (SyntaxError, ValueError):
                 return found
-    if isinstance(found, bool):
-        return int(found)
+        absent = not templates.constants and template.is_absent_column(templates.target, row)
+        if absent and found not in (choices or ()):
+            raise _no_column(found, row, which, f"{templates.file}:{templates.prefix}doc_to_target")
     if hasattr(found, "tolist"):
         found = found.tolist()
-    if found is None or not isinstance(found, str | int | float | list | tuple):
-        key = f"{templates.prefix}doc_to_target"
-        raise UserError(
-            f"{which}: it gives {'nothing' if found is None else type(found).__name__}, not an answer",
-            place=f"{templates.file}:{key}",
-        )
-    if isinstance(found, float):
-        return str(found)
-    answer: str | int | list[Any] = list(found) if isinstance(found, tuple) else found
-    return answer
+    if isinstance(found, bool):
+        return int(found)
+    return str(found) if isinstance(found, float) else list(found) if isinstance(found, tuple) else found
+
+
+def kind_of(value: Any) -> str:
+    """What a value is, for a sentence."""
+    return "nothing" if value is None else type(value).__name__
 
 
 def _choices(templates: Templates, row: Row, which: str, function: LoadFunction) -> list[str]:
     found = _value(templates, "choices", row, which, function)
     place = f"{templates.file}:{templates.prefix}doc_to_choice"
     if isinstance(found, str) and _is_literal(templates, "choices", row):
+        if template.is_absent_column(found, row):
+            raise _no_column(found, row, which, place)
         try:
             found = ast.literal_eval(found)
         except (SyntaxError, ValueError):
@@ -167,7 +197,7 @@ def _choices(templates: Templates, row: Row, which: str, function: LoadFunction)
         found = found.tolist()
     if not isinstance(found, list | tuple) or not found:
         raise UserError(f"{which}: it gives no choices (it is {found!r:.80})", place=place)
-    wrong = next((choice for choice in found if not isinstance(choice, str)), None)
-    if wrong is not None:
-        raise UserError(f"{which}: a choice is {type(wrong).__name__} ({wrong!r:.40}), not text", place=place)
+    for number, choice in enumerate(found):
+        if not isinstance(choice, str):
+            raise UserError(f"{which}: choice {number} is {kind_of(choice)} ({choice!r:.40}), not text", place=place)
     return list(found)

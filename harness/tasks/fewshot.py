@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from harness.errors import UserError
@@ -33,6 +34,8 @@ class Pool:
     """Whether its document i is document i of those that are asked."""
     excludes: bool = False
     """lm-eval's rule: whether it keeps a document out of its own examples."""
+    only: Sequence[int] | None = None
+    """Places of the rows that may be examples, in this order (`fewshot_indices`, which lm-eval reads and ignores)."""
 
     @property
     def name(self) -> str:
@@ -57,35 +60,57 @@ class Draw:
 def draw(pool: Pool, how: Draw, documents: Sequence[tuple[int, Row]]) -> list[tuple[int, ...]]:
     """Of each document (its place among those that are asked, its row) the places of its examples in the pool.
 
-    Raises UserError where the pool has too few.
+    Under the samplers but `balanced` the examples of more shots begin with those of fewer, so that their number is all
+    that differs. Raises UserError where the pool has too few.
     """
     if how.shots == 0:
         return [()] * len(documents)
-    groups = _by(how.same, pool.rows)
-    classes = [how.label(row) for row in pool.rows] if how.sampler == "balanced" and how.label else []
-    return [_of_document(pool, how, groups, classes, document, row) for document, row in documents]
+    groups = _by_value(how.same, _allowed(pool), pool.rows)
+    label = how.label if how.sampler == "balanced" else None
+    classes = {value: _by_value(label, places, pool.rows) for value, places in groups.items()}
+    found = []
+    for document, row in documents:
+        value = how.same(row) if how.same else None
+
+        def usable(place: int, document: int = document, row: Row = row) -> bool:
+            return not (pool.keeps_places and place == document) and pool.rows[place] != row
+
+        if how.sampler == "balanced":
+            stream = generator(how.seed, how.task, document)
+            chosen = _balanced(classes.get(value, {}), how.shots, stream, usable)
+        else:
+            candidates: Iterable[int] = groups.get(value, [])
+            if how.sampler == "random":
+                candidates = _in_random_order(groups.get(value, []), generator(how.seed, how.task, document))
+            chosen = list(islice(filter(usable, candidates), how.shots))
+        found.append(_enough(chosen, how.shots, pool, document))
+    return found
 
 
 def draw_as_lm_eval(pool: Pool, how: Draw, documents: Sequence[tuple[int, Row]]) -> list[tuple[int, ...]]:
-    """The same as lm-eval draws it in one process: `how.sampler` is random or first_n. Raises UserError."""
+    """The same as lm-eval draws it in one process: `how.sampler` is random or first_n. Raises UserError.
+
+    documents: those that are asked, in their order; each takes its numbers from the one stream.
+    """
+    if how.shots == 0:
+        return [()] * len(documents)
     stream = random.Random(how.seed)
     places = range(len(pool.rows))
     found: list[tuple[int, ...]] = []
-    for _, row in documents:
-        if how.shots == 0:
-            found.append(())
-            continue
-        if how.sampler != "random":
-            kept = [place for place in places if not pool.excludes or pool.rows[place] != row]
-            found.append(tuple(_enough(kept[: how.shots], how.shots, pool)))
-            continue
-        drawn = stream.sample(places, _enough_of(how.shots + pool.excludes, pool))
-        if pool.excludes:
-            drawn = [place for place in drawn if pool.rows[place] != row][: how.shots]
-        if len(drawn) < how.shots:
-            others = [place for place in places if pool.rows[place] != row]
-            drawn = stream.sample(others, len(_enough(others[: how.shots], how.shots, pool)))
-        found.append(tuple(drawn))
+    for document, row in documents:
+        others = (place for place in places if not pool.excludes or pool.rows[place] != row)
+        if how.sampler == "first_n":
+            chosen = list(islice(others, how.shots))
+        elif len(places) < how.shots + pool.excludes:
+            chosen = []
+        else:
+            # one more than is wanted, since the document itself may be drawn
+            drawn = stream.sample(places, how.shots + pool.excludes)
+            chosen = [place for place in drawn if not pool.excludes or pool.rows[place] != row][: how.shots]
+            if len(chosen) < how.shots:  # it was drawn more than once
+                rest = list(others)
+                chosen = stream.sample(rest, min(how.shots, len(rest)))
+        found.append(_enough(chosen, how.shots, pool, document))
     return found
 
 
@@ -95,78 +120,63 @@ def generator(seed: int, task: str, document: int) -> random.Random:
     return random.Random(int.from_bytes(key[:16], "big"))
 
 
-def _of_document(
-    pool: Pool,
-    how: Draw,
-    groups: dict[Hashable, list[int]],
-    classes: Sequence[Hashable],
-    document: int,
-    row: Row,
-) -> tuple[int, ...]:
-    candidates = groups.get(how.same(row) if how.same else None, [])
+def _allowed(pool: Pool) -> Sequence[int]:
+    """Places of the rows that may be examples."""
+    if pool.only is None:
+        return range(len(pool.rows))
+    for place in pool.only:
+        if not 0 <= place < len(pool.rows):
+            raise UserError(
+                f"`fewshot_indices` names row {place}, and {pool.name} has {len(pool.rows)} (0 to {len(pool.rows) - 1})",
+                place=pool.place,
+            )
+    return pool.only
 
-    def usable(place: int) -> bool:
-        return not (pool.keeps_places and place == document) and pool.rows[place] != row
 
-    if how.sampler in ("first_n", "fixed"):
-        chosen: list[int] = []
-        for place in candidates:
-            if usable(place):
-                chosen.append(place)
-            if len(chosen) == how.shots:
-                break
-        return tuple(_enough(chosen, how.shots, pool))
-    stream = generator(how.seed, how.task, document)
-    if how.sampler == "balanced":
-        return tuple(_enough(_balanced(candidates, classes, how.shots, stream, usable), how.shots, pool))
-    few = min(len(candidates), 2 * how.shots + 8)
-    chosen = [place for place in stream.sample(candidates, few) if usable(place)][: how.shots]
-    if len(chosen) < how.shots:  # many equal rows: look at all of them
-        chosen = [place for place in stream.sample(candidates, len(candidates)) if usable(place)][: how.shots]
-    return tuple(_enough(chosen, how.shots, pool))
+def _in_random_order(places: Sequence[int], stream: random.Random) -> Iterator[int]:
+    """A shuffle that is made as far as it is asked for (Fisher and Yates's, what was swapped kept aside)."""
+    swapped: dict[int, int] = {}
+    for first in range(len(places)):
+        taken = stream.randrange(first, len(places))
+        yield places[swapped.get(taken, taken)]
+        swapped[taken] = swapped.get(first, first)
 
 
 def _balanced(
-    candidates: Sequence[int],
-    classes: Sequence[Hashable],
-    shots: int,
-    stream: random.Random,
-    usable: Callable[[int], bool],
+    classes: dict[Hashable, list[int]], shots: int, stream: random.Random, usable: Callable[[int], bool]
 ) -> list[int]:
     """In turn from every class, the classes in random order, the examples then in random order: no class is always
     the last before the question."""
-    by_class: dict[Hashable, list[int]] = {}
-    for place in stream.sample(candidates, len(candidates)):
-        if usable(place):
-            by_class.setdefault(classes[place], []).append(place)
-    names = sorted(by_class, key=repr)
+    names = sorted(classes, key=repr)
     stream.shuffle(names)
+    waiting = [filter(usable, _in_random_order(classes[name], stream)) for name in names]
     chosen: list[int] = []
-    while len(chosen) < shots and any(by_class.values()):
-        for name in names:
-            if by_class[name] and len(chosen) < shots:
-                chosen.append(by_class[name].pop(0))
+    while waiting and len(chosen) < shots:
+        for examples in list(waiting):
+            place = next(examples, None)
+            if place is None:
+                waiting.remove(examples)
+            elif len(chosen) < shots:
+                chosen.append(place)
     stream.shuffle(chosen)
     return chosen
 
 
-def _by(same: Callable[[Row], Hashable] | None, rows: Sequence[Row]) -> dict[Hashable, list[int]]:
+def _by_value(
+    value: Callable[[Row], Hashable] | None, places: Iterable[int], rows: Sequence[Row]
+) -> dict[Hashable, list[int]]:
     groups: dict[Hashable, list[int]] = {}
-    for place, row in enumerate(rows):
-        groups.setdefault(same(row) if same else None, []).append(place)
+    for place in places:
+        groups.setdefault(value(rows[place]) if value else None, []).append(place)
     return groups
 
 
-def _enough(chosen: list[int], shots: int, pool: Pool) -> list[int]:
+def _enough(chosen: list[int], shots: int, pool: Pool, document: int) -> tuple[int, ...]:
     if len(chosen) < shots:
+        few = "none" if not chosen else f"only {len(chosen)}"
         raise UserError(
-            f"{shots} worked examples are wanted and {pool.name} has only {len(chosen)} that may be used; "
-            "lower `shots`, or name a larger `fewshot_split`",
+            f"document {document}: {shots} worked examples are wanted and {pool.name} has {few} for it; lower `shots`, "
+            "or name a larger `fewshot_split`",
             place=pool.place,
         )
-    return chosen
-
-
-def _enough_of(count: int, pool: Pool) -> int:
-    _enough(list(range(len(pool.rows))), count, pool)
-    return count
+    return tuple(chosen)

@@ -6,22 +6,23 @@ a chat template they are one text, joined by the delimiters of the task file; wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import UserError
+from harness.spelling import nearest
 from harness.tasks.ask import Asked, Choice, Generation, Rolling, Row
+from harness.tasks.chat import ApplyChat, Message, delimited, prompt, question, worked
 from harness.tasks.config import Function, Mode, TaskConfig
-from harness.tasks.document import LoadFunction, Shown, Templates, rendered, shown
-
-ApplyChat = Callable[[list[dict[str, str]], bool, bool], str]
-"""(messages, add_generation_prompt, continue_final_message) -> the prompt, by the model's chat template."""
+from harness.tasks.document import LoadFunction, Shown, Templates, column_or_template, kind_of, rendered, shown
 
 MAX_NEW = 256
 """Tokens of an answer where the task file says nothing."""
 _MAX_NEW_KEYS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
-_SAMPLING_KEYS = ("until", "do_sample", "temperature", "top_p", "top_k")
+_SAMPLING_KEYS = ("until", "do_sample", "temperature", "top_p", "top_k", "num_beams")
 
 
 @dataclass(frozen=True)
@@ -35,14 +36,6 @@ class PromptSettings:
     system: str | None = None
     unconditional: bool = False
     """Whether each choice is also asked without its context."""
-
-
-@dataclass(frozen=True)
-class _Message:
-    role: str
-    content: str
-    delimiter: str = ""
-    """What follows it in plain text."""
 
 
 def ask(
@@ -59,71 +52,80 @@ def ask(
     task file names with `!function`. Raises UserError with file, key and document.
     """
     which = f"document {document}"
-    templates = Templates.asked(config)
+    templates = Templates.asked(config, settings.mode)
+    if templates.runs_code:
+        row = deepcopy(row)  # a function may change what it gets: this document only
     cluster = None
     if config.cluster is not None:
-        cluster = str(rendered("cluster", config.cluster, row, templates.file, which, function))
+        cluster = str(column_or_template("cluster", config.cluster, row, templates.file, which, function))
     asked = Asked(config.task, document, row, (), cluster=cluster, shots=tuple(place for place, _ in shots))
     if config.output_type == "loglikelihood_rolling":
         target = rendered("doc_to_target", config.doc_to_target or "", row, templates.file, which, function)
         return replace(asked, requests=(Rolling(_as_text(target, which, templates)),))
-    question = shown(templates, row, which, function)
+    found = shown(templates, row, which, function)
     before = _examples(config, row, shots, settings, which, function)
     match config.output_type:
         case "loglikelihood":
-            context = _joined(before, question, templates, settings)
-            return replace(asked, requests=(Choice(context, _as_text(question.target, which, templates)),))
+            context = _context(before, str(found.text), found, templates.target_delimiter, settings)
+            continuation = _as_text(found.target, which, templates)
+            if not continuation and settings.mode == "right":
+                raise UserError(
+                    f"{which}: it gives an empty text to be scored", place=f"{templates.file}:doc_to_target"
+                )
+            return replace(asked, requests=(Choice(context, continuation),))
         case "generate_until":
-            context = _joined(before, question, templates, settings)
-            return replace(
-                asked,
-                requests=(generation(config, context),),
-                target=_generated_target(question, which, templates),
-            )
+            context = _context(before, str(found.text), found, templates.target_delimiter, settings)
+            target = _generated_target(found, config, settings.mode, which, templates)
+            return replace(asked, requests=(generation(config, context),), target=target)
         case _:
-            return _multiple_choice(asked, before, question, templates, settings, which)
+            return _multiple_choice(asked, config, before, found, templates, settings, which)
 
 
 def generation(config: TaskConfig, context: str) -> Generation:
     """How an answer is written: the task's `generation_kwargs`, with lm-eval's names and defaults.
 
-    Raises UserError for a key that no setting of ours stands for.
+    Raises UserError for a key that no setting of ours stands for, and for a value that is none.
     """
-    given = {"until": [config.fewshot_delimiter]} | dict(config.generation_kwargs or {"do_sample": False})
+    given = {"until": [config.fewshot_delimiter]} | (config.generation_kwargs or {})
     place = f"{config.file}:generation_kwargs"
-    unknown = [key for key in given if key not in (*_MAX_NEW_KEYS, *_SAMPLING_KEYS)]
-    if unknown:
-        raise UserError(
-            f"`{unknown[0]}` is not understood; there are {', '.join((*_MAX_NEW_KEYS, *_SAMPLING_KEYS))}", place=place
-        )
+    known = (*_MAX_NEW_KEYS, *_SAMPLING_KEYS)
+    for key in given:
+        if key not in known:
+            raise UserError(
+                f"`{key}` is not understood{nearest(key, known)} (there are {', '.join(known)})", place=place
+            )
+    if given.get("num_beams", 1) != 1:
+        raise UserError(f"`num_beams: {given['num_beams']}`: there is no beam search here, only 1", place=place)
     until = given["until"]
     stops = [] if until is None else [until] if isinstance(until, str) else list(until)
-    temperature = float(given.get("temperature") or 0.0)
-    if given.get("do_sample", temperature > 0) is False:
+    temperature = _number(given, "temperature", 0.0, place)
+    if given.get("do_sample") is False:
         temperature = 0.0
-    elif temperature == 0.0 and given.get("do_sample"):
+    elif given.get("do_sample") and temperature == 0:
         temperature = 1.0  # what transformers draws with where nothing is said
-    max_new = next((int(given[key]) for key in _MAX_NEW_KEYS if given.get(key) is not None), MAX_NEW)
+    named = next((key for key in _MAX_NEW_KEYS if given.get(key) is not None), _MAX_NEW_KEYS[0])
+    top_k = int(_number(given, "top_k", 0, place))
     return Generation(
         context=context,
         until=tuple(map(str, stops)),
-        max_new=max_new,
+        max_new=int(_number(given, named, MAX_NEW, place)),
         temperature=temperature,
-        top_p=float(given.get("top_p") or 1.0),
-        top_k=given.get("top_k"),
+        top_p=_number(given, "top_p", 1.0, place),
+        top_k=top_k or None,
         samples=config.repeats,
     )
 
 
-def delimited(left: str, right: str, delimiter: str) -> str:
-    """Both, with the delimiter between them unless there is white space already; one alone where the other is empty."""
-    if not left or not right:
-        return left or right
-    return left + (delimiter if _wants_delimiter(left, right) else "") + right
-
-
-def _wants_delimiter(left: str, right: str) -> bool:
-    return left != "" and not left[-1].isspace() and not right[:1].isspace()
+def _number(given: Mapping[str, Any], key: str, default: float, place: str) -> float:
+    """A setting that is a number, be it written as a text. Raises UserError."""
+    value = given.get(key)
+    try:
+        number = default if value is None else float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise UserError(f"`{key}: {value}` must be a number of 0 or more", place=place)
+    return number
 
 
 def _examples(
@@ -133,38 +135,47 @@ def _examples(
     settings: PromptSettings,
     which: str,
     function: LoadFunction,
-) -> list[_Message]:
+) -> list[Message]:
     """The description and the worked examples."""
     file = str(config.file)
     described: Any = config.description
     if isinstance(described, Function) or described:
         described = rendered("description", described, row, file, which, function)
     system = delimited(settings.system or "", str(described or ""), config.fewshot_delimiter)
-    messages = [_Message("system", system)] if system else []
-    templates = Templates.examples(config)
+    messages = [Message("system", system)] if system else []
+    templates = Templates.examples(config, settings.mode)
     for place, example in shots:
         one = f"{which}, worked example {place}"
-        found = shown(templates, example, one, function)
-        question, answer = found.text, found.target
-        if isinstance(question, int):  # the choices are whole questions: the right one is shown
-            question = _choice(found, question, one, templates)
+        found = shown(templates, deepcopy(example) if templates.runs_code else example, one, function)
+        text = found.text
+        if isinstance(text, int):  # the choices are whole questions: the right one is shown
+            text = _choice(found, text, one, templates, settings.mode)
             found = replace(found, choices=None)
-        messages += _turn(question, _answer(found, answer, one, templates, settings.mode), found.gen_prefix, templates)
+        answer = _answer(found, one, templates, settings.mode)
+        messages += worked(text, answer, found.gen_prefix, templates.target_delimiter, templates.fewshot_delimiter)
     return messages
 
 
-def _answer(found: Shown, target: str | int | list[Any], which: str, templates: Templates, mode: Mode) -> str:
-    """The text of a worked example's answer; of several right ones the first."""
+def _answer(found: Shown, which: str, templates: Templates, mode: Mode) -> str | None:
+    """The text of a worked example's answer, of several right ones the first; None where it shows none."""
+    target = found.target
+    if target == "" or (target is None and mode == "lm-eval"):
+        return None
     first = target[0] if isinstance(target, list) and target else target
-    if isinstance(first, list):
-        raise UserError(f"{which} has no answer", place=f"{templates.file}:{templates.prefix}doc_to_target")
     if isinstance(first, int):
-        return _choice(found, first, which, templates) if found.choices else str(first)
+        return _choice(found, first, which, templates, mode) if found.choices else str(first)
+    if not isinstance(first, str | float):
+        raise UserError(
+            f"{which}: its answer is {kind_of(first)}, not text",
+            place=f"{templates.file}:{templates.prefix}doc_to_target",
+        )
     return str(first)
 
 
-def _choice(found: Shown, index: int, which: str, templates: Templates) -> str:
+def _choice(found: Shown, index: int, which: str, templates: Templates, mode: Mode) -> str:
     choices = found.choices or []
+    if mode == "lm-eval" and -len(choices) <= index < 0:
+        return choices[index]  # Python counts from the end: a label of -1 shows the last choice
     if not 0 <= index < len(choices):
         raise UserError(
             f"{which}: choice {index} is wanted and there are {len(choices)}",
@@ -173,108 +184,83 @@ def _choice(found: Shown, index: int, which: str, templates: Templates) -> str:
     return choices[index]
 
 
-def _turn(question: str, answer: str, gen_prefix: str, templates: Templates) -> list[_Message]:
-    """A worked example. An empty answer leaves the question alone, with nothing behind it."""
-    if answer == "":
-        return _question(question, gen_prefix, templates)
-    delimiter = templates.target_delimiter
-    if gen_prefix and not _wants_delimiter(question, gen_prefix):
-        delimiter = ""
-    return [
-        _Message("user", question, delimiter),
-        _Message("assistant", delimited(gen_prefix, answer, " "), templates.fewshot_delimiter),
-    ]
-
-
-def _question(question: str, gen_prefix: str, templates: Templates) -> list[_Message]:
-    delimiter = templates.target_delimiter if gen_prefix and _wants_delimiter(question, gen_prefix) else ""
-    messages = [_Message("user", question, delimiter)]
-    return [*messages, _Message("assistant", gen_prefix)] if gen_prefix else messages
-
-
-def _joined(before: Sequence[_Message], question: Shown, templates: Templates, settings: PromptSettings) -> str:
-    text = str(question.text)
-    return _prompt([*before, *_question(text, question.gen_prefix, templates)], question.gen_prefix, settings)
-
-
-def _prompt(messages: Sequence[_Message], gen_prefix: str, settings: PromptSettings) -> str:
-    if settings.chat is None:
-        return "".join(message.content + message.delimiter for message in messages)
-    turns = messages if settings.multi_turn else _single_turn(messages)
-    told = [{"role": message.role, "content": message.content} for message in turns]
-    return settings.chat(told, not gen_prefix, bool(gen_prefix))
-
-
-def _single_turn(messages: Sequence[_Message]) -> list[_Message]:
-    """All turns as one message of the user; the system's, and an answer that is begun, stay apart."""
-    system = [message for message in messages[:1] if message.role == "system"]
-    rest = list(messages[len(system) :])
-    begun = [rest.pop()] if rest[-1].role == "assistant" else []
-    rest[-1] = replace(rest[-1], delimiter="")
-    text = "".join(message.content + message.delimiter for message in rest)
-    return [*system, _Message("user", text), *begun]
+def _context(
+    before: Sequence[Message], text: str, found: Shown, target_delimiter: str, settings: PromptSettings
+) -> str:
+    turns = [*before, *question(text, found.gen_prefix, target_delimiter)]
+    return prompt(turns, settings.chat, settings.multi_turn)
 
 
 def _multiple_choice(
     asked: Asked,
-    before: Sequence[_Message],
-    question: Shown,
+    config: TaskConfig,
+    before: Sequence[Message],
+    found: Shown,
     templates: Templates,
     settings: PromptSettings,
     which: str,
 ) -> Asked:
-    if question.choices is None:
+    if found.choices is None:
         raise UserError(
             f"{which}: a multiple_choice task needs `doc_to_choice`", place=f"{templates.file}:doc_to_choice"
         )
-    delimiter = templates.target_delimiter
-    if settings.chat is not None and not (question.gen_prefix and not question.gen_prefix[-1].isspace()):
-        delimiter = ""
-    choices = tuple(question.choices)
-    if isinstance(question.text, int):
-        continuation = delimiter + _as_text(question.target, which, templates)
-        undelimited = replace(templates, target_delimiter="")
-        contexts = [
-            _prompt([*before, *_question(choice, question.gen_prefix, undelimited)], question.gen_prefix, settings)
-            for choice in choices
-        ]
-        requests = tuple(Choice(context, continuation) for context in contexts)
-        gold: int | tuple[int, ...] | None = _gold(question.text, choices, settings.mode, which, templates)
+    delimiter = _before_choice(found, templates, settings)
+    choices = tuple(found.choices)
+    if isinstance(found.text, int):  # each choice is a whole question, and what follows is the same
+        target: Any = found.text
+        continuation = delimiter + _as_text(found.target, which, templates)
+        requests = tuple(Choice(_context(before, choice, found, "", settings), continuation) for choice in choices)
     else:
-        context = _joined(before, question, templates, settings)
+        target = found.target
+        context = _context(before, found.text, found, templates.target_delimiter, settings)
         requests = tuple(Choice(context, delimiter + choice) for choice in choices)
-        gold = _gold(question.target, choices, settings.mode, which, templates)
-    if settings.mode == "right":
-        for number, choice in enumerate(choices):
-            if not choice:
-                raise UserError(
-                    f"{which}: choice {number} is empty; give it a text, or leave the document out in `process_docs`",
-                    place=f"{templates.file}:doc_to_choice",
-                )
+    if settings.mode == "lm-eval":
+        gold = _gold_as_lm_eval(target, choices)
+    else:
+        gold = _gold(target, choices)
+        if gold is None and config.process_results is None:
+            raise _no_gold(target, choices, which, templates)
+        if "" in choices:
+            raise UserError(
+                f"{which}: choice {choices.index('')} is empty; give it a text, or leave the document out in "
+                "`process_docs`",
+                place=f"{templates.file}:doc_to_choice",
+            )
     if settings.unconditional:
         requests += tuple(Choice("", delimiter + choice) for choice in choices)
     return replace(asked, requests=requests, choices=choices, gold=gold)
 
 
-def _gold(
-    target: str | int | list[Any], choices: Sequence[str], mode: Mode, which: str, templates: Templates
-) -> int | tuple[int, ...] | None:
-    """Index of the right choice, or indexes of all right ones; None in mode lm-eval where it names none."""
-    if isinstance(target, list):
-        found = [_index(one, choices) for one in target]
-        if mode == "right" and (not found or None in found):
-            raise _no_gold(target, choices, which, templates)
-        return tuple(len(choices) if index is None else index for index in found)  # out of range: scored 0
-    index = _index(target, choices)
-    if index is None and mode == "right":
-        raise _no_gold(target, choices, which, templates)
-    return index
+def _before_choice(found: Shown, templates: Templates, settings: PromptSettings) -> str:
+    """What stands between context and choice. A chat template ends with white space of its own; an answer that is
+    begun may not."""
+    if settings.chat is None:
+        return templates.target_delimiter
+    begun = templates.gen_prefix if settings.mode == "lm-eval" else found.gen_prefix  # there, before it is rendered
+    return templates.target_delimiter if isinstance(begun, str) and begun and not begun[-1].isspace() else ""
+
+
+def _gold(target: Any, choices: Sequence[str]) -> int | tuple[int, ...] | None:
+    """Index of the right choice, or indexes of all right ones; None where one of them is no choice."""
+    if not isinstance(target, list):
+        return _index(target, choices)
+    found = [_index(one, choices) for one in target]
+    known = tuple(index for index in found if index is not None)
+    return known if known and len(known) == len(found) else None
 
 
 def _index(target: Any, choices: Sequence[str]) -> int | None:
     if isinstance(target, str):
         return choices.index(target) if target in choices else None
     return target if isinstance(target, int) and 0 <= target < len(choices) else None
+
+
+def _gold_as_lm_eval(target: Any, choices: Sequence[str]) -> int | tuple[int, ...] | None:
+    """Indexes are not looked at here; a text that is no choice is None, which scores 0 as an index out of range."""
+    if isinstance(target, list):
+        found = [one if isinstance(one, int) else _index(one, choices) for one in target]
+        return tuple(len(choices) if index is None else index for index in found)
+    return target if isinstance(target, int) else _index(target, choices)
 
 
 def _no_gold(target: Any, choices: Sequence[str], which: str, templates: Templates) -> UserError:
@@ -286,18 +272,24 @@ def _no_gold(target: Any, choices: Sequence[str], which: str, templates: Templat
 
 
 def _as_text(target: Any, which: str, templates: Templates) -> str:
-    if isinstance(target, list):
-        raise UserError(f"{which}: it gives a list where one text is wanted", place=f"{templates.file}:doc_to_target")
+    if not isinstance(target, str | int | float):
+        raise UserError(
+            f"{which}: it gives {kind_of(target)} where one text is wanted", place=f"{templates.file}:doc_to_target"
+        )
     return str(target)
 
 
-def _generated_target(question: Shown, which: str, templates: Templates) -> str | tuple[str, ...]:
-    target = question.target
-    if question.choices is not None and isinstance(target, int):
-        return _choice(question, target, which, templates)
-    return tuple(map(str, target)) if isinstance(target, list) else str(target)
-
-
-def columns_of(row: Mapping[str, Any]) -> str:
-    """The names of a document's columns, for a sentence."""
-    return ", ".join(map(str, row))
+def _generated_target(
+    found: Shown, config: TaskConfig, mode: Mode, which: str, templates: Templates
+) -> str | tuple[str, ...] | None:
+    """What a written answer is compared with; None where the task file's own code judges without it."""
+    target = found.target
+    if found.choices is not None and isinstance(target, int):
+        return _choice(found, target, which, templates, mode)
+    if isinstance(target, list):
+        return tuple(map(str, target))
+    if isinstance(target, str | int | float) or mode == "lm-eval":
+        return str(target)
+    if config.process_results is not None:
+        return None
+    raise UserError(f"{which}: it gives {kind_of(target)}, not an answer", place=f"{templates.file}:doc_to_target")

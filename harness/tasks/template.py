@@ -19,9 +19,15 @@ def value(template: str, row: Mapping[str, Any]) -> Any:
 
 def text(template: str, row: Mapping[str, Any]) -> str:
     """The rendered template; a name that is no column is an error. A line break at the end stays."""
-    if "{" not in template:
+    if "{" not in template and "\r" not in template:
         return template
     return _compiled(template).render(**row)
+
+
+def is_absent_column(template: object, row: Mapping[str, Any]) -> bool:
+    """Whether it is a single word that names no column of the document: then it is likely misspelt, or its column
+    missing."""
+    return isinstance(template, str) and template not in row and template.isidentifier()
 
 
 @lru_cache(maxsize=4096)
