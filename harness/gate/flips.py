@@ -78,11 +78,7 @@ def _sides(
     lefts, rights = _by_identity(mine, replaced, "--base"), _by_identity(theirs, replaced, "--head")
     both = [identity for identity in lefts if identity in rights]
     if not both:
-        raise UserError(
-            f"no cell of the base is in the head but for {', '.join(sorted(replaced)) or 'nothing'}; base: "
-            f"{_all(mine[0])}; head: {_all(theirs[0])}",
-            place=f"{base.name}, {head.name}",
-        )
+        raise UserError(_why_no_pair(mine, theirs, replaced), place=f"{base.name}, {head.name}")
     # a task's own name is told beside its documents
     names = {"model", *varying([lefts[identity] for identity in both])} - replaced - {"measure", "task"}
     pairs = [
@@ -94,15 +90,31 @@ def _sides(
         for identity in both
     ]
     alone = [
-        f"{len(cells)} of {len(those)} cells of the {side} have no counterpart; the first: {_all(cells[0])}"
+        f"{len(cells)} of {len(those)} cells of the {side} have no counterpart; the first: {_told(cells[0], able)}"
         for side, those, others in (("base", lefts, rights), ("head", rights, lefts))
         if (cells := [cell for identity, cell in those.items() if identity not in others])
     ]
     return pairs, alone
 
 
-def _all(cell: CellResult) -> str:
-    return describe({name: value for name, value in coordinates(cell).items() if value is not None})
+def _told(cell: CellResult, able: Sequence[Sequence[CellResult]]) -> str:
+    """A cell by what tells it from the others."""
+    names = {"model", *varying([cell for cells in able for cell in cells])} - {"measure"}
+    return describe({name: value for name, value in coordinates(cell).items() if name in names and value is not None})
+
+
+def _why_no_pair(mine: Sequence[CellResult], theirs: Sequence[CellResult], replaced: set[str]) -> str:
+    """In what the two cells differ that differ in the least."""
+    differing = [([name for name in varying([a, b]) if name not in replaced], a, b) for a in mine for b in theirs]
+    names, a, b = min(differing, key=lambda one: len(one[0]))
+    told = ", ".join(f"{name} ({coordinates(a).get(name)} and {coordinates(b).get(name)})" for name in names)
+    sides = " ".join(
+        f"--{side} {name}={coordinates(cell)[name]}"
+        for side, cell in (("base", a), ("head", b))
+        for name in names
+        if name in coordinates(cell)
+    )
+    return f"no cell of the base is in the head; the nearest two differ in {told}: {sides} pairs them"
 
 
 def _by_identity(cells: Sequence[CellResult], replaced: set[str], option: str) -> dict[str, CellResult]:

@@ -34,7 +34,7 @@ def counts_table(difference: Difference) -> Table:
     told = any(pair.asked != "same" for pair in pairs)
     columns = [Column(name.replace("_", " ")) for name in (*names, "task", "metric", *(["asked"] if told else []))]
     columns += [Column(name, "%", numeric=True) for name in ("base", "head")]
-    columns += [Column("head - base", "points"), Column("documents", numeric=True)]
+    columns += [Column("head - base", "points"), Column("paired", numeric=True)]
     columns += [Column(name, numeric=True) for name in ("both right", "only base", "only head", "neither", "p")]
     rows = tuple(_row(pair, names, told) for pair in pairs)
     notes = [
@@ -59,7 +59,11 @@ def _row(pair: Paired, names: list[str], told: bool) -> Row:
     state = "" if pair.p_value >= SAYS else "better" if pair.only_head > pair.only_base else "worse"
     asked = [pair.asked] if told else []
     numbers = (*(Shown(f"{count:,}") for count in counts), Shown(p_value(pair.p_value)))
-    return Row((*lead, pair.task, pair.metric, *asked, *shares, str(change), *numbers), group=repr(lead), state=state)
+    return Row(
+        (*lead, pair.task, pair.metric, *asked, *shares, str(change), *numbers),
+        group=lead[0] if lead else "",
+        state=state,
+    )
 
 
 def p_value(value: float) -> str:

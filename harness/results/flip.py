@@ -88,7 +88,8 @@ class Difference:
 
     @property
     def counts(self) -> pd.DataFrame:
-        """One row per cell and task: coordinates, then task, metric, asked, counts, difference, interval, p-value."""
+        """One row per cell and task: coordinates, then task, metric, asked, how many were paired, counts, difference,
+        interval, p-value."""
         import pandas as pd
 
         return pd.DataFrame(
@@ -98,7 +99,7 @@ class Difference:
                     "task": pair.task,
                     "metric": pair.metric,
                     "asked": pair.asked,
-                    "documents": pair.documents,
+                    "paired": pair.documents,
                     "both": pair.both,
                     "only_base": pair.only_base,
                     "only_head": pair.only_head,

@@ -61,7 +61,7 @@ def test_the_frames_tell_the_same(task_builders: ModuleType, tmp_path: Path) -> 
     b = task_builders
     found = compared(b, tmp_path, [question(b, 0, 1), question(b, 1, 1)], [question(b, 0, -1), question(b, 1, 1)])
     counts, flipped = found.counts.iloc[0], found.flips.iloc[0]
-    assert (counts["model"], counts["both"], counts["only_base"], counts["documents"]) == ("nano", 1, 1, 2)
+    assert (counts["model"], counts["both"], counts["only_base"], counts["paired"]) == ("nano", 1, 1, 2)
     assert counts["low"] < counts["difference"] == -0.5 < counts["high"]
     assert (flipped["document"], flipped["cause"], flipped["base_right"]) == (0, "log-probabilities", True)
 
@@ -264,7 +264,9 @@ def test_runs_without_a_cell_in_common(task_builders: ModuleType, tmp_path: Path
         b.task_run(tmp_path / name, [b.task_cell(tmp_path / name, [question(b, 0, 1)], shots=shots)])
         for name, shots in (("base", 0), ("head", 5))
     )
-    with pytest.raises(UserError, match=r"no cell of the base is in the head.*shots 0.*shots 5"):
+    with pytest.raises(
+        UserError, match=r"nearest two differ in shots \(0 and 5\): --base shots=0 --head shots=5 pairs"
+    ):
         flips(base, head)
     assert flips(base, head, of_base=["shots=0"], of_head=["shots=5"]).pairs[0].both == 1
     with pytest.raises(UserError, match="no cell of this run has documents"):
