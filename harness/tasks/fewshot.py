@@ -71,10 +71,7 @@ def draw(pool: Pool, how: Draw, documents: Sequence[tuple[int, Row]]) -> list[tu
     found = []
     for document, row in documents:
         value = how.same(row) if how.same else None
-
-        def usable(place: int, document: int = document, row: Row = row) -> bool:
-            return not (pool.keeps_places and place == document) and pool.rows[place] != row
-
+        usable = _usable(pool, document, row)
         if how.sampler == "balanced":
             stream = generator(how.seed, how.task, document)
             chosen = _balanced(classes.get(value, {}), how.shots, stream, usable)
@@ -102,7 +99,7 @@ def draw_as_lm_eval(pool: Pool, how: Draw, documents: Sequence[tuple[int, Row]])
         if how.sampler == "first_n":
             chosen = list(islice(others, how.shots))
         elif len(places) < how.shots + pool.excludes:
-            chosen = []
+            chosen = list(islice(others, how.shots - 1))
         else:
             # one more than is wanted, since the document itself may be drawn
             drawn = stream.sample(places, how.shots + pool.excludes)
@@ -127,10 +124,15 @@ def _allowed(pool: Pool) -> Sequence[int]:
     for place in pool.only:
         if not 0 <= place < len(pool.rows):
             raise UserError(
-                f"`fewshot_indices` names row {place}, and {pool.name} has {len(pool.rows)} (0 to {len(pool.rows) - 1})",
+                f"`fewshot_indices` names row {place}, and {pool.name} has rows 0 to {len(pool.rows) - 1}",
                 place=pool.place,
             )
     return pool.only
+
+
+def _usable(pool: Pool, document: int, row: Row) -> Callable[[int], bool]:
+    """Whether a row of the pool is another document than this one."""
+    return lambda place: not (pool.keeps_places and place == document) and pool.rows[place] != row
 
 
 def _in_random_order(places: Sequence[int], stream: random.Random) -> Iterator[int]:

@@ -69,9 +69,7 @@ def ask(
             context = _context(before, str(found.text), found, templates.target_delimiter, settings)
             continuation = _as_text(found.target, which, templates)
             if not continuation and settings.mode == "right":
-                raise UserError(
-                    f"{which}: it gives an empty text to be scored", place=f"{templates.file}:doc_to_target"
-                )
+                raise UserError(f"{which}: it gives no text to be scored", place=f"{templates.file}:doc_to_target")
             return replace(asked, requests=(Choice(context, continuation),))
         case "generate_until":
             context = _context(before, str(found.text), found, templates.target_delimiter, settings)
