@@ -56,8 +56,6 @@ def score_choices(asked: Asked, answers: Sequence[ChoiceAnswer], mode: Mode, pla
     scores = ChoiceScores(predictions={rule: int(np.argmax(values)) for rule, values in rules.items()})
     for rule, prediction in scores.predictions.items():
         scores.items[rule] = float(prediction in gold)
-    if mode == "lm-eval" and isinstance(asked.gold, tuple) and "acc_mutual_info" in scores.items:
-        scores.items["acc_mutual_info"] = 0.0  # it compares a number with the whole list
     scores.items["exact_match"] = float(
         any(answers[index].greedy for index in gold if index != OUT_OF_RANGE and -count <= index < count)
     )
