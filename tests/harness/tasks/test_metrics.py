@@ -59,18 +59,15 @@ def test_all_rules_from_one_pass() -> None:
     asked, answers = choices("ab", "é", "abcdefg", gold=2, log_probs=[-2.0, -3.0, -3.5])
     found = score(CHOICE, asked, answers)
     assert found.predictions == {"acc": 0, "acc_norm": 2, "acc_bytes": 2, "acc_tokens": 2}
-    assert [found.items[name] for name in ("acc", "acc_norm", "acc_bytes", "acc_tokens", "exact_match")] == [
-        0,
-        1,
-        1,
-        1,
-        0,
-    ]
+    assert [found.items[name] for name in ("acc", "acc_norm", "acc_bytes", "acc_tokens")] == [0, 1, 1, 1]
     p = np.exp([-2, -3, -3.5]) / np.exp([-2, -3, -3.5]).sum()
     assert found.items["likelihood"] == pytest.approx(p[2])
     assert found.items["brier_score"] == pytest.approx(p[0] ** 2 + p[1] ** 2 + (1 - p[2]) ** 2)
     assert found.items["gold_bits_per_byte"] == [-3.5, 7]
     assert "mcc" not in found.items
+    greedy = config(output_type="multiple_choice", metric_list=listed("exact_match"))
+    assert score(greedy, asked, answers).items["exact_match"] == 0
+    assert score(greedy, *choices("a", "b")).items["exact_match"] == 1
 
 
 def test_characters_and_bytes_differ() -> None:
