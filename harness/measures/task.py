@@ -74,19 +74,25 @@ class TaskSettings(Settings):
 
 
 DOCUMENTS = Metric(
-    name="documents", unit="documents", direction=Direction.NONE, definition="Documents that were asked and judged."
+    name="judged_documents",
+    unit="documents",
+    direction=Direction.NONE,
+    definition="Documents that were asked and judged.",
+    detail=True,
 )
 BROKEN = Metric(
     name="broken_documents",
     unit="documents",
     direction=Direction.LOWER,
     definition="Documents that could not be asked or judged (their samples say why). They count in no other metric.",
+    detail=True,
 )
 TRUNCATED = Metric(
     name="truncated_documents",
     unit="documents",
     direction=Direction.LOWER,
     definition="Documents whose prompt did not fit the model's context and lost its beginning.",
+    detail=True,
 )
 CUT_OFF = Metric(
     name="cut_off_answers",

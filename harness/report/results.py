@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from harness.analysis.selection import ENDED, coordinates, describe, varying, varying_within_models
 from harness.report.number import NOTHING, Scale, Shown, scale, shown
 from harness.report.table import Column, Row, Table
-from harness.results.record import CellResult, Record, Scalar, Status
+from harness.results.record import CellResult, Direction, Record, Scalar, Status
 from harness.results.run import Run
 
 SHORT = {Status.FAILED: "failed", Status.OUT_OF_MEMORY: "out of memory", Status.SKIPPED: "skipped"}
@@ -49,13 +49,27 @@ def _table(measure: str, cells: Sequence[CellResult]) -> Table:
     names = ["model", *(name for name in differing if name in columned)]
     parted = any(record.part is not None for cell in cells for record in cell.records)
     told = [name for name in differing if name not in columned]
-    metrics = list(dict.fromkeys(record.metric for cell in cells for record in cell.records if record.metric))
+    metrics = _shown_metrics(measure, cells)
     of = {metric: [r for cell in cells for r in cell.records if r.metric == metric] for metric in metrics}
     scales = {metric: scale([record.value for record in of[metric]], of[metric][0].unit) for metric in metrics}
     columns = [Column(name.replace("_", " ")) for name in (*names, *(["part"] if parted else []))]
     columns += [Column(metric.replace("_", " "), scales[metric].unit, numeric=True) for metric in metrics]
     rows = tuple(row for cell in cells for row in _rows(cell, names, parted, metrics, scales))
-    return Table(measure, tuple(columns), rows, _caption(cells, differing), _notes(cells, names, told))
+    return Table(measure, tuple(columns), rows, _caption(cells, differing), _notes(cells, metrics, names, told))
+
+
+def _shown_metrics(measure: str, cells: Sequence[CellResult]) -> list[str]:
+    """Names of the metrics that become columns: a detail does only where it counts documents that went wrong."""
+    from harness.measures.registry import MEASURES
+
+    declared = MEASURES[measure].metrics if measure in MEASURES else ()
+    details = {metric.id for metric in declared if metric.detail}
+    found: dict[str, None] = {}
+    for record in (record for cell in cells for record in cell.records):
+        went_wrong = record.unit == "documents" and record.direction is Direction.LOWER and (record.value or 0) > 0
+        if record.metric and (record.metric_id not in details or went_wrong):
+            found[record.metric] = None
+    return list(found)
 
 
 def _rows(
@@ -86,7 +100,9 @@ def _caption(cells: Sequence[CellResult], differing: Sequence[str]) -> str:
     return ", ".join(label(name, value) for name, value in shared.items() if value is not None)
 
 
-def _notes(cells: Sequence[CellResult], names: Sequence[str], told: Sequence[str]) -> tuple[str, ...]:
+def _notes(
+    cells: Sequence[CellResult], shown: Sequence[str], names: Sequence[str], told: Sequence[str]
+) -> tuple[str, ...]:
     """How models were measured differently, how the intervals were made, and why cells have no numbers."""
     settings: dict[str, dict[str, None]] = {}
     for cell in cells if told else ():
@@ -94,7 +110,7 @@ def _notes(cells: Sequence[CellResult], names: Sequence[str], told: Sequence[str
         how = ", ".join(label(name, at[name]) for name in told if at.get(name) is not None)
         settings.setdefault(how, {})[cell.model] = None
     differently = [f"{', '.join(models)}: {how}" for how, models in settings.items() if how]
-    records = [record for cell in cells for record in cell.records if record.metric]
+    records = [record for cell in cells for record in cell.records if record.metric in shown]
     intervals: dict[str, dict[str, None]] = {}
     for record in records:
         if record.value is None or record.interval in (None, "exact"):

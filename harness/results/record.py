@@ -41,6 +41,8 @@ class Metric(BaseModel):
     direction: Direction
     definition: str
     """One or two sentences with the formula, and its source where it has one."""
+    detail: bool = False
+    """Whether tables leave it out unless it says something: a count that is 0, another rule for the same answers."""
 
     @property
     def id(self) -> str:

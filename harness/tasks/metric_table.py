@@ -22,6 +22,7 @@ class BuiltIn:
     """Arguments that it takes."""
 
 
+_DETAILS = ("acc_bytes", "acc_tokens", "brier_score", "likelihood", "sample_extraction_failure")
 _CHOICE, _GENERATE = "multiple_choice", "generate_until"
 _LIKELIHOOD, _ROLLING = "loglikelihood", "loglikelihood_rolling"
 _IGNORE = ("ignore_case", "ignore_punctuation", "ignore_numbers", "regexes_to_ignore")
@@ -31,7 +32,10 @@ def _declare(
     name: str, unit: str, better: str, outputs: tuple[str, ...], aggregation: str, definition: str, *options: str
 ) -> BuiltIn:
     return BuiltIn(
-        Metric(name=name, unit=unit, direction=Direction(better), definition=definition), outputs, aggregation, options
+        Metric(name=name, unit=unit, direction=Direction(better), definition=definition, detail=name in _DETAILS),
+        outputs,
+        aggregation,
+        options,
     )
 
 
@@ -273,7 +277,6 @@ IN_PASSING: dict[str, tuple[str, ...]] = {
         "acc_bytes",
         "acc_tokens",
         "acc_mutual_info",
-        "exact_match",
         "brier_score",
         "likelihood",
         "gold_bits_per_byte",
