@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from harness.models.contract import LanguageModel
     from harness.tasks.estimate import Estimate
+    from harness.tasks.task import Task
 
 
 class TaskSettings(Settings):
@@ -115,19 +116,17 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     from harness.measures.task_samples import broken_row, row
     from harness.tasks import metrics
     from harness.tasks.choice_scores import chance
-    from harness.tasks.specification import specification
 
     opened = load.library.open(settings.task)
     tasks = {task.name: task for task in prepared(opened, settings)}
     model = load()
     asked = [one for task in tasks.values() for one in documents(task, model, settings)]
-    specs = {name: json.dumps(specification(task.config, mode=settings.mode)) for name, task in tasks.items()}
-    rows = [broken_row(one, specs[one.task]) for one in asked if isinstance(one, Broken)]
+    rows = [broken_row(one) for one in asked if isinstance(one, Broken)]
     context = visible(model, settings)
     whole = [one for one in asked if isinstance(one, Asked)]
     for evidence in answers(load, model, whole, settings.mode, context, settings.sample_seed):
         if isinstance(evidence, Broken):
-            rows.append(broken_row(evidence, specs[evidence.task]))
+            rows.append(broken_row(evidence))
             continue
         task = tasks[evidence.asked.task]
         try:
@@ -140,18 +139,34 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
                 allow_code_execution=task.allow_code_execution,
             )
         except UserError as error:
-            told = Broken(evidence.asked.task, evidence.asked.document, str(error))
-            rows.append(broken_row(told, specs[told.task]))
+            rows.append(broken_row(Broken(evidence.asked.task, evidence.asked.document, str(error))))
             continue
         guess = task.config.chance if task.config.chance is not None else chance(evidence.asked)
-        rows.append(row(evidence, scores, specs[task.name], guess))
+        rows.append(row(evidence, scores, guess))
     if not any(sample["broken"] is None for sample in rows):
         raise UserError(rows[0]["broken"] if rows else "there is no document to ask", place=f"task {settings.task}")
     places = {name: place for place, name in enumerate(tasks)}
     rows.sort(key=lambda sample: (places[sample["task"]], sample["document"]))
+    for name, task in tasks.items():
+        mine = [sample for sample in rows if sample["task"] == name]
+        spec = json.dumps(summed_up_by(task, mine, settings.mode))
+        for sample in mine:
+            sample["spec"] = spec
     rows[0]["groups"] = json.dumps([group.model_dump(mode="json") for group in opened.groups])
     rows[0]["pieces"] = json.dumps(pieces(model, rows))
     return rows
+
+
+def summed_up_by(task: Task, rows: Sequence[Sample], mode: Mode) -> dict[str, Any]:
+    """How the rows of a task become its numbers, as plain data; what functions of its file sum up is summed up here."""
+    from harness.tasks.resample import by_functions
+    from harness.tasks.specification import specification
+
+    spec = specification(task.config, mode=mode)
+    judged = [sample for sample in rows if sample["broken"] is None]
+    items = [json.loads(sample["items"]) for sample in judged]
+    given = by_functions(task.config, items, [sample["cluster"] for sample in judged], spec, task.function)
+    return spec | {"given": given}
 
 
 def pieces(model: LanguageModel, rows: Sequence[Sample]) -> dict[int, str]:

@@ -12,12 +12,12 @@ from harness.tasks.ask import Asked, Broken, Choice, Generation, Rolling
 from harness.tasks.metrics import Scores
 
 
-def broken_row(broken: Broken, spec: str) -> Sample:
+def broken_row(broken: Broken) -> Sample:
     """A document that could not be asked or judged."""
-    return {"task": broken.task, "document": broken.document, "broken": broken.reason, "spec": spec}
+    return {"task": broken.task, "document": broken.document, "broken": broken.reason}
 
 
-def row(evidence: Evidence, scores: Scores, spec: str, chance: float | None) -> Sample:
+def row(evidence: Evidence, scores: Scores, chance: float | None) -> Sample:
     """A document that was judged. Columns are told in `docs/tasks.md`."""
     asked = evidence.asked
     shown = _likelihoods(evidence) if isinstance(evidence, Likelihoods) else _generated(evidence, scores)
@@ -36,7 +36,6 @@ def row(evidence: Evidence, scores: Scores, spec: str, chance: float | None) -> 
         "predictions": json.dumps(scores.predictions),
         "items": json.dumps(scores.items),
         **{key: float(item) for key, item in scores.items.items() if isinstance(item, int | float)},
-        "spec": spec,
     }
 
 
