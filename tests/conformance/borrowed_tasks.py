@@ -35,6 +35,8 @@ class Borrowed:
     """The split that its documents go to."""
     pool: str | None = "train"
     """The split that the documents after them go to; None: the task has none."""
+    first: int = ASKED
+    """How many documents go to the split that is asked."""
     shots: tuple[int | None, ...] = (0, 1, 5)
     """None: as many as the file says."""
     bootstrap: bool = True
@@ -60,7 +62,8 @@ def _arrow(folder: str, split: str = "validation") -> list[Row]:
 
 def _mmlu(subject: str) -> list[Row]:
     asked = _arrow(f"hails/mmlu_no_train/{subject}", "test")[:ASKED]
-    return asked + [{}] * (ASKED - len(asked)) + _arrow(f"hails/mmlu_no_train/{subject}", "dev")
+    assert len(asked) == ASKED
+    return asked + _arrow(f"hails/mmlu_no_train/{subject}", "dev")
 
 
 def _blimp(paradigm: str) -> list[Row]:
@@ -128,7 +131,7 @@ BORROWED = (
         _lambada,
         "test",
         None,
-        (0, 1),
+        shots=(0, 1),
     ),
     *(
         Borrowed(
@@ -138,7 +141,7 @@ BORROWED = (
             lambda subject=subject: _mmlu(subject),
             "test",
             "dev",
-            (0, 5),
+            shots=(0, 5),
         )
         for subject in ("anatomy", "abstract_algebra", "astronomy")
     ),
@@ -149,7 +152,7 @@ BORROWED = (
         lambda: _json_lines("gsm8k/train_first_1000.jsonl"),
         "test",
         "train",
-        (0, None),
+        shots=(0, None),
     ),
     Borrowed(
         "gsm8k_cot",
@@ -158,7 +161,7 @@ BORROWED = (
         lambda: _json_lines("gsm8k/train_first_1000.jsonl"),
         "test",
         "train",
-        (None,),
+        shots=(None,),
     ),
     Borrowed("boolq", "super_glue/boolq/default.yaml", "aps/super_glue/boolq", lambda: _arrow("boolq/none")),
     Borrowed(
@@ -167,6 +170,7 @@ BORROWED = (
         "EleutherAI/wikitext_document_level/wikitext-2-raw-v1",
         _wikipedia_pages,
         "test",
+        first=12,
         shots=(0,),
         code=True,
     ),
@@ -178,7 +182,7 @@ BORROWED = (
             lambda paradigm=paradigm: _blimp(paradigm),
             "train",
             None,
-            (0,),
+            shots=(0,),
         )
         for paradigm in ("causative", "npi_present_2")
     ),
@@ -189,7 +193,7 @@ BORROWED = (
         _boolean_expressions,
         "test",
         None,
-        (None,),
+        shots=(None,),
     ),
     Borrowed("sciq", "sciq/sciq.yaml", "allenai/sciq", lambda: _arrow("sciq/none"), "test"),
     Borrowed(
@@ -207,7 +211,8 @@ BORROWED = (
         "cb",
         "super_glue/cb/default.yaml",
         "aps/super_glue/cb",
-        lambda: _arrow("super_glue/cb")[:40] + [{}] * 20 + _arrow("super_glue/cb")[40:],
+        lambda: _arrow("super_glue/cb"),
+        first=40,
         shots=(0, 1),
         code=True,
     ),
@@ -236,13 +241,13 @@ def present(borrowed: Borrowed) -> bool:
 def write(borrowed: Borrowed, folder: Path) -> dict[str, str]:
     """Put its splits into the folder: split -> file, for our table of data and for lm-eval's `data_files`."""
     rows = borrowed.rows()
-    splits = {borrowed.asked: rows[:ASKED]}
+    splits = {borrowed.asked: rows[: borrowed.first]}
     if borrowed.pool is not None:
-        splits[borrowed.pool] = rows[ASKED : ASKED + POOL]
+        splits[borrowed.pool] = rows[borrowed.first : borrowed.first + POOL]
     files = {}
     for split, its in splits.items():
         file = folder / f"{borrowed.task}.{split}.jsonl"
-        file.write_text("".join(json.dumps(row) + "\n" for row in its if row), encoding="utf-8")
+        file.write_text("".join(json.dumps(row) + "\n" for row in its), encoding="utf-8")
         files[split] = str(file)
     return files
 
