@@ -175,7 +175,7 @@ def _extraction(a: Answered, b: Answered) -> str:
 
 def _judgement(a: Answered, b: Answered) -> str:
     changed = [name for name in dict.fromkeys([*a.spec, *b.spec]) if a.spec.get(name) != b.spec.get(name)]
-    changed = [name for name in changed if name != "file"]
+    changed = [name for name in changed if name not in ("file", "given")]  # where it lay, and results
     if changed:
         return f"the same answer; the task says otherwise how to judge it: {', '.join(changed)}"
     return "the same answer; the code that judges, or what it compares with, differs"

@@ -44,8 +44,9 @@ def flips(
         group = coordinates(left).get("task")
         tasks |= dict.fromkeys([str(group), *map(str, before["task"].unique())])
         found = PairedSamples(at, before, after, task if task != group else None)
-        metrics |= dict.fromkeys(found.metrics())
-        pairs.extend(found.pairs(metric))
+        if not (mine := list(found.pairs(metric))):
+            metrics |= dict.fromkeys(found.metrics())
+        pairs.extend(mine)
         notes |= dict.fromkeys(found.notes())
     if not pairs:
         raise UserError(

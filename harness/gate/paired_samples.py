@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.answered import NOT_METRICS, answered, metric_columns, pieces
+from harness.analysis.answered import answered, metric_columns, pieces
 from harness.analysis.selection import describe
 from harness.gate.first_difference import Side, first_difference, margin
 from harness.results.flip import Flip, Paired
@@ -43,7 +43,8 @@ class PairedSamples:
     def metrics(self) -> list[str]:
         """The metrics that both have and that say right or wrong, of some task at least."""
         joined = self._joined
-        return list(dict.fromkeys(name for _, rows in joined.groupby("task", sort=False) for name in _binary(rows)))
+        groups = joined.groupby("task", sort=False)
+        return list(dict.fromkeys(name for _, rows in groups for name in self._binary(rows)))
 
     def pairs(self, metric: str | None) -> Iterator[Paired]:
         """What was found, by task and by whether the same was asked; then, of several tasks, all together."""
@@ -55,7 +56,7 @@ class PairedSamples:
             found: list[tuple[str, pd.DataFrame]] = []
             for task in mine["task"].unique():
                 rows = mine[mine["task"] == task]
-                able = _binary(rows)
+                able = self._binary(rows)
                 name = metric if metric in able else _preferred(able) if metric is None else None
                 judged = rows[rows[f"{name}_base"].notna() & rows[f"{name}_head"].notna()] if name else rows[:0]
                 if name is not None and len(judged):
@@ -129,6 +130,15 @@ class PairedSamples:
             merged["asked"] = SAME
         return merged
 
+    def _binary(self, rows: pd.DataFrame) -> list[str]:
+        """The metrics that say right or wrong of each of these documents, on both sides."""
+        return [name for name in self._numbers if all(_says(rows[f"{name}_{side}"]) for side in ("base", "head"))]
+
+    @cached_property
+    def _numbers(self) -> list[str]:
+        theirs = set(metric_columns(self.head))
+        return [name for name in metric_columns(self.base) if name in theirs]
+
     def _paired(self, task: str, metric: str, asked: str, rows: pd.DataFrame) -> Paired:
         base, head = _right(rows, metric)
         clusters = _clusters(rows)
@@ -163,18 +173,10 @@ def _of_side(row: dict[Any, Any], side: str) -> dict[str, Any]:
     return {str(name).removesuffix(ending): value for name, value in row.items() if str(name).endswith(ending)}
 
 
-def _binary(rows: pd.DataFrame) -> list[str]:
-    """The metrics that say right or wrong of each of these documents, on both sides."""
-    sides = [metric_columns(rows[[c for c in rows.columns if c.endswith(e)]]) for e in ("_base", "_head")]
-    heads = set(sides[1])
-    names = [name.removesuffix("_base") for name in sides[0]]
-    return [
-        name
-        for name in names
-        if f"{name}_head" in heads
-        and f"{name}" not in NOT_METRICS
-        and all(rows[f"{name}_{side}"].dropna().isin((0.0, 1.0)).all() for side in ("base", "head"))
-    ]
+def _says(values: pd.Series[Any]) -> bool:
+    """Whether a metric says right (1) or wrong (0) of every document that it is of, and is of any."""
+    there = values.dropna()
+    return len(there) > 0 and bool(((there == 0) | (there == 1)).all())
 
 
 def _preferred(metrics: Sequence[str]) -> str | None:

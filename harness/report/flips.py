@@ -9,7 +9,7 @@ from harness.analysis.selection import describe
 from harness.report.number import Shown, scale, shown
 from harness.report.results import text
 from harness.report.table import Column, Row, Table
-from harness.report.tables import print_table
+from harness.report.tables import NO_BREAK, print_table
 from harness.results.flip import Difference, Flip, Paired
 
 if TYPE_CHECKING:
@@ -21,10 +21,14 @@ SAYS = 0.05
 
 def print_flips(difference: Difference, console: Console, limit: int) -> None:
     """Print what `gate.flips.flips` gives. limit: documents listed of each pair of cells and task."""
+    from rich.text import Text
+
     print_table(counts_table(difference), console)
     for pair in difference.pairs:
-        if pair.flips:
+        if pair.flips and limit:
             print_table(flips_table(pair, limit), console)
+        elif pair.flips:
+            console.print(Text(f"{pair.task}: {len(pair.flips)} flipped; {_causes(pair)}"), soft_wrap=True)
 
 
 def counts_table(difference: Difference) -> Table:
@@ -34,8 +38,9 @@ def counts_table(difference: Difference) -> Table:
     told = any(pair.asked != "same" for pair in pairs)
     columns = [Column(name.replace("_", " ")) for name in (*names, "task", "metric", *(["asked"] if told else []))]
     columns += [Column(name, "%", numeric=True) for name in ("base", "head")]
-    columns += [Column("head - base", "points"), Column("paired", numeric=True)]
-    columns += [Column(name, numeric=True) for name in ("both right", "only base", "only head", "neither", "p")]
+    columns += [Column("head - base", "points"), Column("paired", numeric=True), Column("both", "right", numeric=True)]
+    columns += [Column("only", side, numeric=True) for side in ("base", "head")]
+    columns += [Column("neither", numeric=True), Column("p", numeric=True)]
     rows = tuple(_row(pair, names, told) for pair in pairs)
     notes = [
         "head - base: interval for paired shares (Newcombe 1998, method 10), over clusters where documents have them",
@@ -60,7 +65,7 @@ def _row(pair: Paired, names: list[str], told: bool) -> Row:
     asked = [pair.asked] if told else []
     numbers = (*(Shown(f"{count:,}") for count in counts), Shown(p_value(pair.p_value)))
     return Row(
-        (*lead, pair.task, pair.metric, *asked, *shares, str(change), *numbers),
+        (*lead, pair.task, pair.metric, *asked, *shares, str(change).replace(" ", NO_BREAK), *numbers),
         group=lead[0] if lead else "",
         state=state,
     )
@@ -79,13 +84,17 @@ def flips_table(pair: Paired, limit: int) -> Table:
     room = max(limit // 2, limit - len(won))
     kept = [*lost[:room], *won[: limit - len(lost[:room])]]
     columns = (Column("document", numeric=True), Column("base"), Column("head"), Column("differs first"), Column("how"))
-    causes = Counter(str(flip.cause) for flip in pair.flips)
-    notes = ["what differs first: " + ", ".join(f"{cause} {count}" for cause, count in causes.most_common())]
+    notes = [_causes(pair)]
     if len(kept) < len(pair.flips):
         notes.append(f"{len(pair.flips) - len(kept)} more flipped: --limit shows more")
     where = ", ".join(filter(None, (describe(pair.at), pair.metric)))
     asked = "" if pair.asked == "same" else ", asked otherwise"
     return Table(f"{pair.task}: what flipped", columns, tuple(map(_flip_row, kept)), f"{where}{asked}", tuple(notes))
+
+
+def _causes(pair: Paired) -> str:
+    causes = Counter(str(flip.cause) for flip in pair.flips)
+    return "what differs first: " + ", ".join(f"{cause} {count}" for cause, count in causes.most_common())
 
 
 def _flip_row(flip: Flip) -> Row:

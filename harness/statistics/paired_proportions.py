@@ -91,17 +91,23 @@ def sign_flip_test(base: ArrayLike, head: ArrayLike, clusters: Sequence[Hashable
     Binomial(n, 1/2) number (McNemar 1947, Psychometrika 12:153). With clusters whole clusters change sides, so that
     documents that flip together count once; their sums' distribution is exact too, by convolution.
     """
-    from scipy.stats import binom
-
     _, nets = _by_cluster(base, head, clusters if clusters is not None else range(len(np.asarray(base))))
     spread = int(np.abs(nets).sum())
     chances = np.ones(1)  # of the sums -spread, -spread + 1 ... spread of what was taken in so far
     for size, times in Counter(np.abs(nets[nets != 0]).tolist()).items():
         step = np.zeros(2 * int(size) * times + 1)
-        step[:: 2 * int(size)] = binom.pmf(np.arange(times + 1), times, 0.5)
+        step[:: 2 * int(size)] = _fair_coins(times)
         chances = np.convolve(chances, step)
     sums = np.arange(-spread, spread + 1)
     return min(1.0, float(chances[np.abs(sums) >= abs(int(nets.sum()))].sum()))
+
+
+def _fair_coins(times: int) -> NDArray[np.float64]:
+    """Chance of 0, 1 ... `times` heads."""
+    from scipy.special import gammaln
+
+    heads = np.arange(times + 1)
+    return np.exp(gammaln(times + 1) - gammaln(heads + 1) - gammaln(times - heads + 1) - times * np.log(2))
 
 
 def _by_cluster(base: ArrayLike, head: ArrayLike, clusters: Sequence[Hashable]) -> tuple[Whole, Whole]:

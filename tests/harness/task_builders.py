@@ -73,7 +73,7 @@ def choice_row(
     cuts = (*[cut] * len(choices), *[0] * len(without_context))
     evidence = Likelihoods(asked, tuple(scored), cuts, tuple(spread), greedy)
     judged = score_choices(asked, evidence.answer, "right", f"{task}.yaml")  # type: ignore[arg-type]
-    return row(evidence, Scores(judged.items, {}, judged.predictions), spec(task), chance(asked))
+    return row(evidence, Scores(judged.items, {}, judged.predictions), chance(asked)) | {"spec": spec(task)}
 
 
 def written_row(
@@ -97,7 +97,7 @@ def written_row(
         | {f"extraction_failure/{name}": float(value == "[invalid]") for name, value in extracted.items()},
         {name: Extracted(value, float(value == "[invalid]"), 0.0, True) for name, value in extracted.items()},
     )
-    return row(evidence, scores, spec(task, list(extracted)), None)
+    return row(evidence, scores, None) | {"spec": spec(task, list(extracted))}
 
 
 def rolling_row(document: int, windows: Sequence[tuple[str, str]], *, task: str = "texts") -> dict[str, Any]:
@@ -106,7 +106,7 @@ def rolling_row(document: int, windows: Sequence[tuple[str, str]], *, task: str 
     scored = tuple(Scored(tokens(before) + tokens(text), len(tokens(before))) for before, text in windows)
     log_probs = tuple((-1.5,) * (len(request.ids) - request.start) for request in scored)
     evidence = Likelihoods(asked, scored, (0,) * len(scored), log_probs, (False,) * len(scored))
-    return row(evidence, Scores({"bits_per_byte": [sum(map(sum, log_probs)), 100]}), spec(task), None)
+    return row(evidence, Scores({"bits_per_byte": [sum(map(sum, log_probs)), 100]}), None) | {"spec": spec(task)}
 
 
 def continuation_row(
@@ -119,12 +119,12 @@ def continuation_row(
     evidence = Likelihoods(
         asked, (Scored(read + scored, len(read)),), (0,), ((log_prob / len(scored),) * len(scored),), (greedy,)
     )
-    return row(evidence, Scores({"acc": int(greedy), "perplexity": log_prob}), spec(task), None)
+    return row(evidence, Scores({"acc": int(greedy), "perplexity": log_prob}), None) | {"spec": spec(task)}
 
 
 def unjudged_row(document: int, reason: str, *, task: str = "capitals") -> dict[str, Any]:
     """A broken document."""
-    return broken_row(Broken(task, document, reason), spec(task))
+    return broken_row(Broken(task, document, reason)) | {"spec": spec(task)}
 
 
 def samples(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:

@@ -36,7 +36,7 @@ def test_diff_tells_what_flipped_and_exits_with_0(runs: Path, capsys: pytest.Cap
     assert code == 0
     assert "+1.0000 and -1.0000 nats" in output
     code, output, _ = command(capsys, "diff", "before", "after", "--limit", "0")
-    assert code == 0 and "1 more flipped" in output
+    assert code == 0 and "capitals: 1 flipped; what differs first: log-probabilities 1" in output
 
 
 def test_explain_shows_what_flipped(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
