@@ -24,13 +24,12 @@ from torch import Tensor
 from reference_impl.inference.causal_model import Cache, CausalModel
 from reference_impl.inference.reading import Read, Reader
 from reference_impl.inference.request import Completion, Continuation, Request, check_requests, check_vocabulary
+from reference_impl.inference.running_batch import Row, RunningBatch
 from reference_impl.inference.sampling import Sampling, check_logits, distribution, draw, request_generator
 from reference_impl.inference.stop import Decode
 
 ROWS = 16
 """Requests that are decoded at once: as many as the compiled kernel takes."""
-SPARE = 64
-"""Tokens, at least, that a cache has room for beyond the longest sequence, so that sequences seldom have to move."""
 
 
 @torch.inference_mode()
@@ -102,20 +101,6 @@ class Step:
         return certain.scatter_(-1, torch.tensor(self.tokens, device=self.logits.device)[:, None], 1.0)
 
 
-@dataclass
-class _Row:
-    """A request while it has a place in the batch."""
-
-    number: int
-    stream: torch.Generator
-    seen: Tensor | None
-    """(vocabulary,) bool: the tokens so far; None where no repetition penalty asks for them."""
-    tokens: int
-    """Held for it in the cache: its prompt's and its own that were read back."""
-    last: int = -1
-    """The token that is read next."""
-
-
 @torch.inference_mode()
 def steps(
     model: CausalModel,
@@ -127,72 +112,42 @@ def steps(
     """Yield each step of decoding. Whoever consumes it pushes the tokens and so decides who goes on.
 
     Up to `rows` requests are decoded at once. When a fourth of the places is free, prompts that wait are read and take
-    them, the longest first. Sequences end at the same place of the cache and begin wherever their length says; a mask
-    hides what was in a place before. When the cache is full, sequences move to its beginning.
+    them, the longest first.
     """
     requests = [continuation.request for continuation in growing]
     wanting = {number: request.prompt for number, request in enumerate(requests) if growing[number].finish is None}
     if not wanting:
         return
     longest = max(len(requests[number].prompt) + requests[number].max_new - 1 for number in wanting)
-    room = min(model.config.context, longest + max(SPARE, longest // 4))
-    divisible = model.new_cache(1, 1).divisible
-    rows = min(rows, len(wanting)) if divisible else 1
-    reader = Reader(model, wanting, device, sharing=divisible)
-    cache: Cache | None = None
-    live: list[_Row] = []
+    batch = RunningBatch(model, min(rows, len(wanting)), longest, device)
+    reader = Reader(model, wanting, device, sharing=batch.divisible)
     ready: deque[Read] = deque()
     while True:
-        while len(live) < rows and (ready or not live or rows - len(live) >= max(1, rows // 4)):
+        while batch.free and (ready or not batch.rows or batch.free >= batch.places / 4):
             if not ready:
-                ready.extend(reader.read(rows - len(live)))
-            if not ready:
+                ready.extend(reader.read(batch.free))
+            reads = [ready.popleft() for _ in range(min(batch.free, len(ready)))]
+            if not reads:
                 break
-            reads = [ready.popleft() for _ in range(min(rows - len(live), len(ready)))]
-            entering = [_entering(requests[read.number], read, vocabulary, device) for read in reads]
+            entering = [_row(requests[read.number], read, vocabulary, device) for read in reads]
             yield _step(torch.stack([read.logits for read in reads]), entering, requests, vocabulary)
-            staying = [pair for pair in zip(entering, reads, strict=True) if growing[pair[0].number].finish is None]
-            if not staying:
-                continue
-            if not divisible:
-                cache = staying[0][1].cache
-            else:
-                if cache is None:
-                    cache = model.new_cache(rows, room)
-                    cache.keep([])
-                longest = max(row.tokens for row in (*live, *(row for row, _ in staying)))
-                if cache.length < longest or not live:
-                    cache.align(longest)
-                cache.place([read.arriving(len(live) + place) for place, (_, read) in enumerate(staying)])
-            live += [row for row, _ in staying]
-        if not live or cache is None:
+            going = [place for place, row in enumerate(entering) if growing[row.number].finish is None]
+            batch.enter([entering[place] for place in going], [reads[place] for place in going])
+        if not batch.rows:
             return
-        longest = max(row.tokens for row in live)
-        if divisible and (cache.length == cache.capacity or cache.length > 2 * longest + SPARE):
-            cache.align(longest)
-        padding = torch.tensor([cache.length - row.tokens for row in live], device=device)
-        places = torch.arange(cache.length + 1, device=device)
-        mask = (places >= padding[:, None]).long() if bool(padding.any()) else None
-        logits = decode_step(model, cache, torch.tensor([[row.last] for row in live], device=device), mask)
-        for row in live:
-            row.tokens += 1
-        yield _step(logits, live, requests, vocabulary)
-        order = _closed_up([growing[row.number].finish is None for row in live])
-        if len(order) < len(live):
-            live = [live[row] for row in order]
-            if divisible:
-                cache.keep(order)
+        yield _step(batch.read_last(), batch.rows, requests, vocabulary)
+        batch.keep([growing[row.number].finish is None for row in batch.rows])
 
 
-def _entering(request: Request, read: Read, vocabulary: int, device: torch.device | str) -> _Row:
+def _row(request: Request, read: Read, vocabulary: int, device: torch.device | str) -> Row:
     seen = None
     if request.sampling.repetition_penalty != 1:
         seen = torch.zeros(vocabulary, dtype=torch.bool, device=device)
         seen[torch.tensor(list(request.prompt), device=device)] = True
-    return _Row(read.number, request_generator(request.sampling.seed, request.prompt), seen, read.tokens)
+    return Row(read.number, request_generator(request.sampling.seed, request.prompt), seen, read.tokens)
 
 
-def _step(logits: Tensor, rows: Sequence[_Row], requests: Sequence[Request], vocabulary: int) -> Step:
+def _step(logits: Tensor, rows: Sequence[Row], requests: Sequence[Request], vocabulary: int) -> Step:
     """Draw the next token of every row, and note it there."""
     logits = logits[:, :vocabulary]
     samplings = [requests[row.number].sampling for row in rows]
@@ -209,13 +164,6 @@ def _step(logits: Tensor, rows: Sequence[_Row], requests: Sequence[Request], voc
         if row.seen is not None:
             row.seen[token] = True
     return Step([row.number for row in rows], logits, tokens, chosen_log_probs(logits, chosen).tolist(), probabilities)
-
-
-def _closed_up(going: Sequence[bool]) -> list[int]:
-    """Which rows go on, in an order that moves few: the last ones take the places that come free."""
-    order = [row for row, goes in enumerate(going) if goes]
-    last = [row for row in order if row >= len(order)]
-    return [row if going[row] else last.pop() for row in range(len(order))]
 
 
 def pad_left(prompts: Sequence[Sequence[int]], length: int, device: torch.device | str) -> tuple[Tensor, Tensor | None]:

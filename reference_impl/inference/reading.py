@@ -17,6 +17,8 @@ from reference_impl.inference.prefixes import Distinct, Family, families
 
 TOKENS_PER_PASS = 2048
 """Most tokens that are read at once (a single prompt may have more): more gains nothing on a CPU and costs memory."""
+HELD_PER_PASS = 4096
+"""And most that the pass's cache holds, a stem counted for each prompt: it is there beside the cache that goes on."""
 PADDING = 16
 """A pass takes no prompt that is shorter than its longest by more than this and by more than a fourth."""
 
@@ -73,7 +75,10 @@ class Reader:
         longest = len(chosen[0].prompt) - known
         while self._waiting and self._sharing and sum(len(d.numbers) for d in chosen) < wanted:
             rest = len(self._waiting[-1].prompt) - known
-            if rest < longest - max(PADDING, longest // 4) or (len(chosen) + 1) * longest > TOKENS_PER_PASS:
+            rows = len(chosen) + 1
+            if rest < longest - max(PADDING, longest // 4):
+                break
+            if rows * longest > TOKENS_PER_PASS or rows * (known + longest) > HELD_PER_PASS:
                 break
             chosen.append(self._waiting.pop())
         return self._read(chosen, known, longest)

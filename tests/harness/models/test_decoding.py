@@ -23,7 +23,7 @@ from harness.models.decoding import (
 from harness.models.open import open_model
 from harness.models.reference import as_language_model
 from harness.models.transformers import TransformersModel
-from reference_impl.inference import generation, prefixes
+from reference_impl.inference import prefixes, running_batch
 from reference_impl.inference.generation import generate
 from reference_impl.inference.request import Request
 from reference_impl.inference.sampling import Sampling, distribution
@@ -87,7 +87,7 @@ def test_places_are_taken_again_and_beginnings_shared(
     ] + [Request([7, 8, 9], 6, Sampling(1.2, seed=seed)) for seed in range(5)]
     alone = [complete(model, [one])[0] for one in asked]
     monkeypatch.setattr(prefixes, "WORTH_SHARING", 4)
-    monkeypatch.setattr(generation, "SPARE", 2)
+    monkeypatch.setattr(running_batch, "SPARE", 2)
     for rows in (1, 3):
         found = generate(Decodable(model), asked, vocabulary=drawable_ids(model), rows=rows)
         for one, other in zip(found, alone, strict=True):

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from reference_impl.inference import generation, prefixes
+from reference_impl.inference import prefixes, running_batch
 from reference_impl.inference.beam_search import beam_search
 from reference_impl.inference.engine import Engine
 from reference_impl.inference.generation import decode_step, generate, prefill, steps
@@ -87,7 +87,7 @@ def test_a_refilled_batch_gives_each_request_what_it_gets_alone(
     model = make_model(**(LLAMA if kind == "llama" else {}))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(prefixes, "WORTH_SHARING", 4)
-        patch.setattr(generation, "SPARE", 1)
+        patch.setattr(running_batch, "SPARE", 1)
         together = generate(Engine(model.gpt) if compiled else model, requests, rows=rows)
     for request, found in zip(requests, together, strict=True):
         tokens, log_probs = slow_generate(model, request)
@@ -135,7 +135,7 @@ def test_only_the_longest_sequence_and_some_room_is_allocated(make_model: Any) -
     model.new_cache = lambda batch, length: asked.append((batch, length)) or new_cache(batch, length)
     generate(model, [Request(prompt(4, seed), 6) for seed in range(9)], rows=3)
     assert max(batch for batch, _ in asked) == 3
-    assert max(length for _, length in asked) == 4 + 6 - 1 + generation.SPARE
+    assert max(length for _, length in asked) == 4 + 6 - 1 + running_batch.SPARE
 
 
 def test_the_order_of_a_batch_changes_nothing(model: Any) -> None:
