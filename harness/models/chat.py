@@ -17,7 +17,8 @@ def chat_template(model: LanguageModel, *, drop_refused_system: bool) -> Callabl
     """(messages, add_generation_prompt, continue_final_message) -> the prompt, by the model's own template.
 
     drop_refused_system: where the template refuses a system message, leave it out, as lm-eval does; else that is
-    Unsupported. Raises Unsupported for a model without a template.
+    Unsupported. Raises Unsupported for a model without a template, and so does what is returned where the template
+    refuses the messages.
     """
     tokenizer: Any = model.tokenizer
     if not isinstance(tokenizer, TransformersTokenizer) or not tokenizer.has_chat_template:
@@ -30,8 +31,15 @@ def chat_template(model: LanguageModel, *, drop_refused_system: bool) -> Callabl
             return tokenizer.apply_chat(messages, add_generation_prompt, continue_final_message)
         except TemplateError as error:
             others = [message for message in messages if message["role"] != "system"]
-            if drop_refused_system and len(others) < len(messages):
-                return tokenizer.apply_chat(others, add_generation_prompt, continue_final_message)
-            raise Unsupported(f"the model's chat template refuses these messages ({error})") from None
+            if len(others) == len(messages):
+                raise Unsupported(f"the model's chat template refuses these messages ({error})") from None
+            if not drop_refused_system:
+                raise Unsupported(
+                    f"the model's chat template refuses a system message ({error}): leave out `system`, or ask a task "
+                    "without a `description`"
+                ) from None
+            return apply(others, add_generation_prompt, continue_final_message)
+        except ValueError as error:  # a template that cuts what an answer begins with
+            raise Unsupported(f"the model's chat template can't leave an answer open ({error})") from None
 
     return apply

@@ -2,7 +2,8 @@
 
 A task file says under `reasoning:` what differs: `direct`, `cot`, and `cot_zero_shot` for cot without worked examples.
 A task that generates its answers and says nothing is asked in the way of Kojima et al. 2022 (arXiv:2205.11916): the
-answer begins with "Let's think step by step.", and is found in what follows by a strict and by a flexible rule.
+answer begins with "Let's think step by step.", and is found in what follows by a strict and by a flexible rule. The
+flexible one knows numbers and letters of choices; answers in words need keys of their own.
 """
 
 from __future__ import annotations
@@ -11,12 +12,18 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.tasks.config import FilterPipeline, FilterStep, Reasoning, TaskConfig
+from harness.tasks.filters import DEFAULT
+from harness.tasks.prompt import generation
 
 TRIGGER = "Let's think step by step."
 ROOM = 512
 """Tokens for the steps, where the task file says nothing of them."""
-STRICT = r"(?:answer is|answer:|####)\s*\$?(-?[0-9][0-9.,]*|\([A-Z]\)|[A-Z]\b)"
-FLEXIBLE = r"(-?[$0-9.,]{2,})|(-?[0-9]+)"
+_NUMBER = r"(?<![0-9A-Za-z])-?[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?"
+_WORDS = r"[^\n*]+?(?=\**\.?[ \t]*(?:\n|\Z|(?<=\.)[ \t]))"
+STRICT = rf"(?i:answer is|answer:|####):?[ \t*$]*(?:({_NUMBER})|(\([A-Z]\))|({_WORDS}))"
+"""After "the answer is" or "####": a number, a letter in brackets, or else the words up to the end of the sentence."""
+FLEXIBLE = rf"({_NUMBER})|(\([A-Z]\))"
+"""The last number, or letter in brackets."""
 
 
 def with_reasoning(config: TaskConfig, reasoning: Reasoning, shots: int) -> TaskConfig:
@@ -53,6 +60,8 @@ def with_reasoning(config: TaskConfig, reasoning: Reasoning, shots: int) -> Task
 def _zero_shot(config: TaskConfig) -> dict[str, Any]:
     given = dict(config.generation_kwargs or {})
     until = [stop for stop in _listed(given.get("until", [config.fewshot_delimiter])) if stop.strip()]
+    until += [stop for stop in _beginning_of_a_question(config) if stop not in until]
+    room = max(ROOM, generation(config, "").max_new)
     pipelines = tuple(
         FilterPipeline(
             name=name,
@@ -65,9 +74,17 @@ def _zero_shot(config: TaskConfig) -> dict[str, Any]:
     )
     return {
         "gen_prefix": TRIGGER,
-        "generation_kwargs": {**given, "until": until, "max_gen_toks": ROOM},
+        "generation_kwargs": {**given, "until": until, "max_gen_toks": room},
         "filter_list": pipelines,
     }
+
+
+def _beginning_of_a_question(config: TaskConfig) -> list[str]:
+    """`Q:` of `Q: {{question}}`: where a model that has no line breaks to stop at would go on with a next question."""
+    if not isinstance(config.doc_to_text, str):
+        return []
+    begins = config.doc_to_text.split("{")[0].strip()
+    return [begins] if begins.endswith(":") and "{" in config.doc_to_text and "\n" not in begins else []
 
 
 def with_samples(config: TaskConfig, samples: int | None, temperature: float | None, top_p: float | None) -> TaskConfig:
@@ -89,14 +106,15 @@ def with_samples(config: TaskConfig, samples: int | None, temperature: float | N
     if top_p is not None:
         given["top_p"] = top_p
     k = config.repeats if samples is None else samples
-    if k > 1 and not (given.get("do_sample") or float(given.get("temperature") or 0) > 0):
+    changes: dict[str, Any] = {"generation_kwargs": given, "repeats": k}
+    if k > 1 and generation(config.model_copy(update=changes), "").temperature == 0:
         raise UserError(
             f"{k} samples of a greedy answer would all be the same: give a `temperature` above 0",
             place=str(config.file),
         )
-    changes: dict[str, Any] = {"generation_kwargs": given, "repeats": k}
-    if k > 1 and config.filter_list is not None and not _judges_programs(config):
-        changes["filter_list"] = (*config.filter_list, *_majorities(config.filter_list, k))
+    if k > 1 and not _judges_programs(config):
+        pipelines = config.filter_list or (DEFAULT,)
+        changes["filter_list"] = (*pipelines, *_majorities(pipelines, k))
     return config.model_copy(update=changes)
 
 
@@ -107,7 +125,8 @@ def _majorities(pipelines: tuple[FilterPipeline, ...], k: int) -> list[FilterPip
         if names[-1:] != ["take_first"] or "majority_vote" in names:
             continue
         vote = (*pipeline.steps[:-1], FilterStep(function="majority_vote"), FilterStep(function="take_first"))
-        found.append(FilterPipeline(name=f"{pipeline.name}-maj@{k}", steps=vote))
+        name = f"maj@{k}" if pipeline.name == DEFAULT.name else f"{pipeline.name}-maj@{k}"
+        found.append(FilterPipeline(name=name, steps=vote))
     return found
 
 
