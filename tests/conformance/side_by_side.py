@@ -1,4 +1,4 @@
-"""Where two evaluations of the same cell differ, in words: prompts, log-likelihoods, texts, extraction, scores, numbers."""
+"""Where two evaluations of a cell differ, in words: prompts, log-likelihoods, texts, extraction, scores, numbers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from harness.results.record import Measurement
 from our_side import Evaluated
+
+from harness.results.record import Measurement
 
 TOLERANCE = 1e-4
 """Of a log-likelihood, in nats."""
+BOOTSTRAP = 100_000
+"""lm-eval's default number of draws, which ours is in mode lm-eval."""
 PERPLEXITY_DIGITS = 2e-6
 """Relative: two of lm-eval's own batch sizes agree no better in fp32 where a perplexity is large."""
 
@@ -107,7 +110,7 @@ def _of_results(theirs: Mapping[str, Any], ours: Evaluated) -> Iterator[str]:
             if not printed_alike(value, found.value, "perplexity" in metric):
                 yield f"{name}: {key} is {value} against {found.value}"
             error = results.get(f"{metric}_stderr,{pipeline}")
-            if theirs["cell"]["bootstrap"] and not _errors_alike(error, found, "perplexity" in metric):
+            if theirs["cell"]["bootstrap"] == BOOTSTRAP and not _errors_alike(error, found, "perplexity" in metric):
                 yield f"{name}: the standard error of {key} is {error} against {_error(found)}"
 
 
