@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from harness.analysis.selection import describe
-from harness.report.number import Shown, scale, shown
+from harness.report.number import NOTHING, Shown, scale, shown
 from harness.report.results import text
 from harness.report.table import Column, Row, Table
 from harness.report.tables import NO_BREAK, print_table
@@ -32,43 +32,45 @@ def print_flips(difference: Difference, console: Console, limit: int) -> None:
 
 
 def counts_table(difference: Difference) -> Table:
-    """A row per pair of cells and task."""
-    pairs = difference.pairs
-    names = list(dict.fromkeys(name for pair in pairs for name in pair.at))
-    told = any(pair.asked != "same" for pair in pairs)
-    columns = [Column(name.replace("_", " ")) for name in (*names, "task", "metric", *(["asked"] if told else []))]
+    """A row per pair of cells and task. What all rows share goes into the caption."""
+    leads = [_lead(pair) for pair in difference.pairs]
+    names = list(dict.fromkeys(name for lead in leads for name in lead))
+    differing = [name for name in names if name == "task" or len({lead.get(name) for lead in leads}) > 1]
+    shared = [f"{name} {leads[0][name]}" for name in names if name not in differing and leads[0][name] != "same"]
+    columns = [Column(name) for name in differing]
     columns += [Column(name, "%", numeric=True) for name in ("base", "head")]
-    columns += [Column("head - base", "points"), Column("paired", numeric=True), Column("both", "right", numeric=True)]
-    columns += [Column("only", side, numeric=True) for side in ("base", "head")]
-    columns += [Column("neither", numeric=True), Column("p", numeric=True)]
-    rows = tuple(_row(pair, names, told) for pair in pairs)
+    columns += [Column("head - base", "points"), Column("right", "both/base/head/none"), Column("p", numeric=True)]
+    rows = tuple(
+        _row(pair, [lead.get(name, NOTHING) for name in differing])
+        for pair, lead in zip(difference.pairs, leads, strict=True)
+    )
     notes = [
+        "right: documents that both have right, only the base, only the head, neither",
         "head - base: interval for paired shares (Newcombe 1998, method 10), over clusters where documents have them",
         "p: exact test of whether flips go either way by chance (McNemar; clusters flip as a whole)",
     ]
-    if told:
+    if any(pair.asked != "same" for pair in difference.pairs):
         notes.append("asked otherwise: the same question with another prompt; its difference is not the models' alone")
     if len(rows) > 5:
         notes.append(f"of {len(rows)} p-values about {len(rows) * SAYS:.1f} are below {SAYS} by chance")
-    title, caption = "documents right in base and head", f"base {difference.base}, head {difference.head}"
-    return Table(title, tuple(columns), rows, caption, (*notes, *difference.notes))
+    caption = ", ".join((f"base {difference.base}, head {difference.head}", *shared))
+    return Table("documents right in base and head", tuple(columns), rows, caption, (*notes, *difference.notes))
 
 
-def _row(pair: Paired, names: list[str], told: bool) -> Row:
-    n = pair.documents
-    points = scale([1.0], "fraction")
-    lead = [text(pair.at.get(name)) for name in names]
-    shares = [Shown(f"{100 * (pair.both + count) / n:.1f}") for count in (pair.only_base, pair.only_head)]
-    change = shown(pair.difference.value, pair.difference.low, pair.difference.high, points)
-    counts = (n, pair.both, pair.only_base, pair.only_head, pair.neither)
+def _lead(pair: Paired) -> dict[str, str]:
+    """What says which row it is."""
+    at = {name.replace("_", " "): text(value) for name, value in pair.at.items()}
+    return at | {"task": pair.task, "metric": pair.metric, "asked": pair.asked}
+
+
+def _row(pair: Paired, lead: list[str]) -> Row:
+    shares = [Shown(f"{100 * (pair.both + one) / pair.documents:.1f}") for one in (pair.only_base, pair.only_head)]
+    change = shown(pair.difference.value, pair.difference.low, pair.difference.high, scale([1.0], "fraction"))
+    counts = "/".join(f"{count:,}" for count in (pair.both, pair.only_base, pair.only_head, pair.neither))
     state = "" if pair.p_value >= SAYS else "better" if pair.only_head > pair.only_base else "worse"
-    asked = [pair.asked] if told else []
-    numbers = (*(Shown(f"{count:,}") for count in counts), Shown(p_value(pair.p_value)))
-    return Row(
-        (*lead, pair.task, pair.metric, *asked, *shares, str(change).replace(" ", NO_BREAK), *numbers),
-        group=lead[0] if lead else "",
-        state=state,
-    )
+    told = str(change).replace(" ", NO_BREAK)
+    group = lead[0] if len(lead) > 1 else ""
+    return Row((*lead, *shares, told, counts, Shown(p_value(pair.p_value))), group=group, state=state)
 
 
 def p_value(value: float) -> str:
