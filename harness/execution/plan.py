@@ -65,6 +65,8 @@ def make_plan(suite: Suite, allowed: Allowed = NOTHING_MORE) -> Plan:
     cache = CellCache()
     digests = Digests(library)
     planned = []
+    for cell in {repr((cell.measure, cell.settings)): cell for cell in all_cells}.values():
+        MEASURES[cell.measure].check(library, cell.typed_settings())
     for cell in all_cells:
         model = resolved[(cell.model, cell.axes.get("seed"))]
         threads = int(cell.axes.get("threads") or default_threads())

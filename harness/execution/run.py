@@ -44,7 +44,8 @@ def run(
 
     resume: go on with the last unfinished run of this suite below `out`, or with the run folder that is named; cells
     that ended well are kept, failed ones are tried again. fresh: measure cells again whose results are known from
-    earlier runs. allowed: code that may run, and more folders of tasks. Raises UserError for bad input; a cell that fails is a record, not an error.
+    earlier runs. allowed: code that may run, and more folders of tasks. Raises UserError for bad input; a cell that
+    fails is a record, not an error.
     """
     with disk_full_is_told(out):
         return _run(suite, Path(out), resume, fresh, allowed, on_event)

@@ -81,3 +81,5 @@ class Measure:
     """The texts that the settings name: fetched before the cell runs; their digests enter the cell's key."""
     tasks: Callable[[Any], tuple[str, ...]] = lambda settings: ()
     """The tasks that the settings name: the same."""
+    check: Callable[[TaskLibrary, Any], None] = lambda library, settings: None
+    """(library, settings): raises UserError for what can be told to be wrong before anything runs."""

@@ -18,6 +18,7 @@ from harness.measures.measure import Facts, Load, Measure, Sample, Settings
 from harness.results.record import Direction, Measurement, Metric
 from harness.tasks.ask import Asked, Broken
 from harness.tasks.config import Mode, Reasoning
+from harness.tasks.library import TaskLibrary
 from harness.tasks.metric_table import BUILT_IN
 
 if TYPE_CHECKING:
@@ -277,6 +278,13 @@ def groups_of(
         yield name, leaves(name), group["aggregate"]
 
 
+def check(library: TaskLibrary, settings: TaskSettings) -> None:
+    """Open the task and look whether it can be asked and judged in this way. Reads no data. Raises UserError."""
+    from harness.measures.task_documents import prepared
+
+    prepared(library.open(settings.task), settings)
+
+
 TASK = Measure(
     name="task",
     version=1,
@@ -288,4 +296,5 @@ TASK = Measure(
     collect=collect,
     summarise=summarise,
     tasks=lambda settings: (settings.task,),
+    check=check,
 )

@@ -11,6 +11,7 @@ from harness.tasks import metrics
 from harness.tasks.ask import Asked, Broken, Row
 from harness.tasks.document import Templates, rendered, shown
 from harness.tasks.fewshot import Draw, Pool, Sampler, draw, draw_as_lm_eval
+from harness.tasks.functions import DOCUMENT_KEYS, functions_of
 from harness.tasks.prompt import PromptSettings, ask
 from harness.tasks.reasoning import with_reasoning, with_samples
 
@@ -31,6 +32,9 @@ def prepared(opened: Opened, settings: TaskSettings) -> list[Task]:
     for task in opened.tasks:
         config = with_reasoning(task.config, settings.reasoning, shots_of(task.config, settings))
         config = with_samples(config, settings.samples, settings.temperature, settings.top_p)
+        for key, function in functions_of(config):
+            if key not in DOCUMENT_KEYS and not task.allow_task_code:
+                task.function(function, key)  # raises: it may not run
         metrics.check(config, mode=settings.mode, allow_code_execution=task.allow_code_execution)
         tasks.append(replace(task, config=config))
     return tasks

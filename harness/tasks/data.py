@@ -73,6 +73,10 @@ def source(config: TaskConfig, table: DataTable) -> DataSource:
         return Local(".", name, config.dataset_kwargs, config.file, place)
     if path not in BUILDERS and _is_local(path, config.file):
         return Local(path, name, config.dataset_kwargs, config.file, place)
+    if path.startswith((".", "/", "~")) or data_files.is_data_file(Path(path)):
+        raise UserError(
+            f"there is no {path}; a path is relative to the task file, or to the working folder", place=place
+        )
     return HubData(path, name, config.dataset_kwargs, place, tuple(_table_keys(config)))
 
 
