@@ -21,7 +21,10 @@ def text(template: str, row: Mapping[str, Any]) -> str:
     """The rendered template; a name that is no column is an error. A line break at the end stays."""
     if "{" not in template and "\r" not in template:
         return template
-    return _compiled(template).render(**row)
+    compiled = _compiled(template)
+    # What `render(**row)` does, but for the chain of jinja's names and ours, which takes half of its time.
+    names = {**_environment().globals, **row}
+    return "".join(compiled.root_render_func(compiled.new_context(names, shared=True)))
 
 
 def is_absent_column(template: object, row: Mapping[str, Any]) -> bool:
