@@ -56,7 +56,7 @@ class Shown:
     interval: str = ""
     """`[12.01, 12.70]`, or empty where it is exact or has none."""
     spread: str = ""
-    """`±2.9%`: the farther end's distance from the value."""
+    """`±2.9%`: the farther end's distance from the value; of a share in its own unit, `±0.04`."""
 
     def __str__(self) -> str:
         return f"{self.value} {self.interval}" if self.interval else self.value
@@ -83,7 +83,11 @@ def shown(value: float | None, low: float | None, high: float | None, scale: Sca
         return Shown(plain(scaled))
     decimals = _decimals(scaled, (high - low) * scale.factor / 2)
     ends = ", ".join(_fixed(end * scale.factor, decimals) for end in (low, high))
-    spread = f"±{_percent(max(high - value, value - low) / abs(value))}" if value else ""
+    farther = max(high - value, value - low)
+    if scale.unit == "share":  # half of nothing is nothing, and a share is read in points
+        spread = f"±{_fixed(farther, max(decimals, 2))}"
+    else:
+        spread = f"±{_percent(farther / abs(value))}" if value else ""
     return Shown(_fixed(scaled, decimals), f"[{ends}]", spread)
 
 

@@ -17,10 +17,23 @@ SHORT = {Status.FAILED: "failed", Status.OUT_OF_MEMORY: "out of memory", Status.
 
 
 def result_tables(run: Run) -> list[Table]:
-    """One table per measure, in the order of the suite's plan."""
-    cells = in_plan_order(run)
-    measures = list(dict.fromkeys(cell.measure for cell in cells))
-    return [_table(measure, [cell for cell in cells if cell.measure == measure]) for measure in measures]
+    """A table per measure, in the plan's order; tasks with other metrics (by choice, written) have tables of their own."""
+    groups: dict[str, list[list[CellResult]]] = {}
+    for cell in in_plan_order(run):
+        _put(cell, groups.setdefault(cell.measure, []))
+    return [_table(measure, cells) for measure, tables in groups.items() for cells in tables]
+
+
+def _put(cell: CellResult, tables: list[list[CellResult]]) -> None:
+    """Add a cell to the table of its measure and its metrics; one that has none goes where its task is."""
+    mine = set(_shown_metrics(cell.measure, [cell]))
+    for cells in tables:
+        theirs = set(_shown_metrics(cell.measure, cells))
+        alike = any(other.settings.get("task") == cell.settings.get("task") for other in cells)
+        if "task" not in cell.settings or mine == theirs or ((not mine or not theirs) and alike):
+            cells.append(cell)
+            return
+    tables.append([cell])
 
 
 def in_plan_order(run: Run) -> list[CellResult]:
