@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import UserError
 from harness.tasks import metrics
 from harness.tasks.ask import Asked, Broken, Row
-from harness.tasks.document import Templates, rendered, shown
+from harness.tasks.document import Templates, column_or_template, shown
 from harness.tasks.fewshot import Draw, Pool, Sampler, draw, draw_as_lm_eval
 from harness.tasks.functions import DOCUMENT_KEYS, functions_of
 from harness.tasks.prompt import PromptSettings, ask
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from harness.tasks.config import TaskConfig
     from harness.tasks.library import Opened
     from harness.tasks.task import Task
+
+Places = tuple[int, ...] | UserError
+"""Of one document: where its worked examples are in their split, or why there are too few."""
 
 
 def prepared(opened: Opened, settings: TaskSettings) -> list[Task]:
@@ -67,6 +70,9 @@ def documents(task: Task, model: LanguageModel, settings: TaskSettings) -> list[
     )
     found: list[Asked | Broken] = []
     for (number, row), places in zip(numbered, shots, strict=True):
+        if isinstance(places, UserError):
+            found.append(Broken(config.task, number, str(places)))
+            continue
         examples = [(place, pool[place]) for place in places]
         try:
             found.append(ask(config, row, number, examples, prompts, task.function))
@@ -83,10 +89,8 @@ def chosen(size: int, settings: TaskSettings) -> list[int]:
     return list(range(count)) if settings.mode == "lm-eval" else [number * size // count for number in range(count)]
 
 
-def _draws(
-    task: Task, numbered: list[tuple[int, Row]], settings: TaskSettings
-) -> tuple[list[tuple[int, ...]], list[Row]]:
-    """Places of each document's examples, and the pool that they are places in."""
+def _draws(task: Task, numbered: list[tuple[int, Row]], settings: TaskSettings) -> tuple[list[Places], list[Row]]:
+    """Of each document the places of its examples, or why it has too few; and the pool that they are places in."""
     config, shots = task.config, shots_of(task.config, settings)
     if shots == 0 or config.output_type == "loglikelihood_rolling":
         return [()] * len(numbered), []
@@ -97,6 +101,9 @@ def _draws(
         place=str(config.file),
         keeps_places=task.shots_keep_places,
         excludes=task.lm_eval_excludes,
+        only=None
+        if settings.mode == "lm-eval" or config.fewshot_config is None
+        else config.fewshot_config.fewshot_indices,
     )
     how = Draw(
         shots=shots,
@@ -107,8 +114,18 @@ def _draws(
         same=_same(task),
     )
     if settings.mode == "lm-eval" and how.same is None and how.sampler in ("random", "first_n"):
-        return draw_as_lm_eval(pool, how, numbered), held.rows
-    return draw(pool, how, numbered), held.rows
+        return list(draw_as_lm_eval(pool, how, numbered)), held.rows
+    try:
+        return list(draw(pool, how, numbered)), held.rows
+    except UserError:  # of some documents: the others are asked
+        return [_drawn_alone(pool, how, one) for one in numbered], held.rows
+
+
+def _drawn_alone(pool: Pool, how: Draw, document: tuple[int, Row]) -> Places:
+    try:
+        return draw(pool, how, [document])[0]
+    except UserError as error:
+        return error
 
 
 def _sampler(config: TaskConfig, settings: TaskSettings) -> Sampler:
@@ -138,4 +155,4 @@ def _same(task: Task) -> Callable[[Row], Hashable] | None:
     if wanted is None:
         return None
     file = str(task.config.file)
-    return lambda row: repr(rendered("fewshot_config.same", wanted, row, file, "a document", task.function))
+    return lambda row: repr(column_or_template("fewshot_config.same", wanted, row, file, "a document", task.function))

@@ -17,7 +17,7 @@ SHORT = {Status.FAILED: "failed", Status.OUT_OF_MEMORY: "out of memory", Status.
 
 
 def result_tables(run: Run) -> list[Table]:
-    """A table per measure, in the plan's order; tasks with other metrics (by choice, written) have tables of their own."""
+    """A table per measure in the plan's order; tasks with other metrics (by choice, written) have their own."""
     groups: dict[str, list[list[CellResult]]] = {}
     for cell in in_plan_order(run):
         _put(cell, groups.setdefault(cell.measure, []))
