@@ -6,7 +6,7 @@ Adapters (`reference.py`, `transformers.py`) implement it. Importing this file i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -141,3 +141,22 @@ class LanguageModel(Protocol):
         logits_at: (k,) indexes into time; None means every position.
         Returns logits: (batch, k or time, vocabulary) in the model's compute type.
         """
+
+
+@runtime_checkable
+class HeadApart(Protocol):
+    """A `LanguageModel` whose head can be run by others, a few columns at a time. Not every model is one."""
+
+    @property
+    def head(self) -> Tensor | None:
+        """The matrix (vocabulary, width) fp32 by which features become logits; None where it takes more than that."""
+
+    def features(
+        self,
+        tokens: Tensor,
+        cache: Any = None,
+        positions: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        at: Tensor | None = None,
+    ) -> Tensor:
+        """What the head multiplies: `forward`, before its last product. Returns (batch, k or time, width)."""

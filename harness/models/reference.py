@@ -19,6 +19,7 @@ from reference_impl.inference.kv_cache import KVCache
 from reference_impl.inference.quantization import Scheme, quantize_
 from reference_impl.inference.quantized_checkpoint import is_quantized, load_quantized
 from reference_impl.inference.tree_attention import seeing
+from reference_impl.inference.without_head import plain_head, without_head
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.counting import count_parameters, kv_bytes_per_token
 from reference_impl.model.gpt import GPT
@@ -67,10 +68,39 @@ class ReferenceModel:
     ) -> Tensor:
         """Logits of the next token: see `LanguageModel.forward`."""
         if attention_mask is not None and attention_mask.dim() == 3:
-            with torch.inference_mode():
-                logits: Tensor = seeing(self.gpt, attention_mask[0])(tokens, cache, positions, None, logits_at)
-            return logits
+            return _read(self.gpt, tokens, cache, positions, attention_mask, logits_at)
         return self._engine(tokens, cache, positions, attention_mask, logits_at)
+
+    @property
+    def head(self) -> Tensor | None:
+        """See `HeadApart.head`."""
+        return plain_head(self.gpt)
+
+    def features(
+        self,
+        tokens: Tensor,
+        cache: KVCache | None = None,
+        positions: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        at: Tensor | None = None,
+    ) -> Tensor:
+        """See `HeadApart.features`."""
+        return _read(without_head(self.gpt), tokens, cache, positions, attention_mask, at)
+
+
+@torch.inference_mode()
+def _read(
+    gpt: GPT,
+    tokens: Tensor,
+    cache: KVCache | None,
+    positions: Tensor | None,
+    attention_mask: Tensor | None,
+    at: Tensor | None,
+) -> Tensor:
+    if attention_mask is not None and attention_mask.dim() == 3:
+        gpt, attention_mask = seeing(gpt, attention_mask[0]), None
+    found: Tensor = gpt(tokens, cache, positions, attention_mask, at)
+    return found
 
 
 def open_source(source: ModelSource) -> ReferenceModel:

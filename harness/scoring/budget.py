@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from harness.models.contract import ModelIdentity
+from harness.models.contract import HeadApart, LanguageModel
 
 TOKENS = 512
 """Tokens of one pass: products of so many rows run at a CPU's full speed, and their activations stay in its caches."""
@@ -24,6 +24,8 @@ class Budget(NamedTuple):
     pass_costs: int = PASS_COSTS
 
 
-def budget_for(identity: ModelIdentity) -> Budget:
-    """The budget of a model: by its vocabulary, and never so small that nothing fits."""
-    return Budget(TOKENS, max(1, LOGITS_BYTES // (4 * identity.vocabulary)))
+def budget_for(model: LanguageModel) -> Budget:
+    """The budget of a model: where logits are made a few columns at a time, any token may be scored."""
+    if isinstance(model, HeadApart) and model.head is not None:
+        return Budget(TOKENS, TOKENS)
+    return Budget(TOKENS, max(1, LOGITS_BYTES // (4 * model.identity.vocabulary)))

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from harness.errors import UserError
-from harness.models.contract import LanguageModel
+from harness.models.contract import HeadApart, LanguageModel
 from harness.scoring.bf16 import bf16_through_fp32
 from harness.scoring.budget import Budget, budget_for
 from harness.scoring.plan import Pass, passes
@@ -22,6 +22,7 @@ from harness.scoring.prefix_tree import prefix_tree
 from harness.scoring.request import OnScored, Scored, TokenScores
 from harness.scoring.results import Results, Wanted
 from harness.scoring.sharing import Held, can_share, layout
+from harness.scoring.token_log_probs import log_probs_by_head, token_log_probs
 
 
 def score(model: LanguageModel, requests: Sequence[Scored], *, on_scored: OnScored | None = None) -> list[TokenScores]:
@@ -63,7 +64,7 @@ def _check(model: LanguageModel, requests: Sequence[Scored]) -> None:
 
 def _finished(model: LanguageModel, requests: Sequence[Scored], results: Results) -> Iterator[list[int]]:
     """Run all passes; give the requests that each one finished."""
-    budget, context = budget_for(model.identity), model.identity.context
+    budget, context = budget_for(model), model.identity.context
     if not can_share(model):
         yield from _one_by_one(model, requests, results, budget)
         return
@@ -82,18 +83,21 @@ def _run(model: LanguageModel, step: Pass, held: Held | None, results: Results) 
 
     device = model.identity.device
     visible, positions = layout(step.segments, step.held)
-    tokens = torch.tensor([[token for segment in step.segments for token in segment.ids]], device=device)
-    wanted = Wanted.by(step)
-    rows, row = np.unique(wanted.positions, return_inverse=True)
-    at = rows if len(rows) else np.array([step.tokens - 1])  # a model must give something
-    logits = model.forward(
-        tokens,
+    read = (
+        torch.tensor([[token for segment in step.segments for token in segment.ids]], device=device),
         None if held is None else held.cache,
         positions.to(device),
         None if visible is None else visible.to(device),
-        torch.from_numpy(at).to(device),
-    )[0]
-    return results.take(wanted, row, logits)
+    )
+    wanted = Wanted.by(step)
+    rows, row = np.unique(wanted.positions, return_inverse=True)
+    at = rows if len(rows) else np.array([step.tokens - 1])  # a model must give something
+    places, which, tokens = (torch.from_numpy(part).to(device) for part in (at, row, results.tokens(wanted)))
+    if isinstance(model, HeadApart) and model.head is not None:
+        scores = log_probs_by_head(model.features(*read, places)[0], model.head, which, tokens)
+    else:
+        scores = token_log_probs(model.forward(*read, places)[0], which, tokens)
+    return results.take(wanted, *scores)
 
 
 def _one_by_one(
@@ -108,8 +112,11 @@ def _one_by_one(
         cache = model.new_cache(1, len(request.read)) if len(planned) > 1 else None
         for step in planned:
             wanted = Wanted.by(step)
-            tokens = torch.tensor([step.segments[0].ids], device=device)
+            read = torch.tensor([step.segments[0].ids], device=device)
             at = wanted.positions if len(wanted.positions) else np.array([step.tokens - 1])
-            logits = model.forward(tokens, cache, logits_at=torch.from_numpy(at).to(device))[0]
-            done = results.take(wanted.of(number), np.arange(len(wanted.positions)), logits)
+            logits = model.forward(read, cache, logits_at=torch.from_numpy(at).to(device))[0]
+            wanted = wanted.of(number)
+            tokens = torch.from_numpy(results.tokens(wanted)).to(device)
+            rows = torch.arange(len(tokens), device=device)
+            done = results.take(wanted, *token_log_probs(logits, rows, tokens))
         yield done

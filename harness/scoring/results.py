@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from harness.errors import UserError
 from harness.scoring.plan import Pass
 from harness.scoring.request import Scored, TokenScores
-from harness.scoring.token_log_probs import token_log_probs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,22 +57,17 @@ class Results:
         """The scores of a request: whole once `take` has named it."""
         return self._scores[request]
 
-    def take(self, wanted: Wanted, rows: NDArray[np.int64], logits: Tensor) -> list[int]:
-        """Score `wanted`, whose i-th token is predicted by logits[rows[i]]; give the requests that are now done.
+    def tokens(self, wanted: Wanted) -> NDArray[np.int64]:
+        """The token that is scored at each place of `wanted`."""
+        asked = zip(wanted.requests.tolist(), wanted.places.tolist(), strict=True)
+        ids = [self._requests[request].ids[self._requests[request].start + place] for request, place in asked]
+        return np.array(ids, dtype=np.int64)
 
-        logits: (positions, vocabulary). Raises UserError where they are NaN.
-        """
-        import torch
-
-        asked = list(zip(wanted.requests.tolist(), wanted.places.tolist(), strict=True))
-        if not asked:
-            return []
-        tokens = [self._requests[request].ids[self._requests[request].start + place] for request, place in asked]
-        found = token_log_probs(
-            logits, torch.from_numpy(rows).to(logits.device), torch.tensor(tokens, device=logits.device)
-        )
+    def take(self, wanted: Wanted, log_probs: Tensor, greedy: Tensor) -> list[int]:
+        """Keep the scores of `wanted`; give the requests that are now done. Raises UserError where they are NaN."""
         done = []
-        for (request, place), log_prob, greedy in zip(asked, *(part.tolist() for part in found), strict=True):
+        found = zip(wanted.requests.tolist(), wanted.places.tolist(), log_probs.tolist(), greedy.tolist(), strict=True)
+        for request, place, log_prob, is_greedy in found:
             if log_prob != log_prob:
                 raise UserError(
                     f"the model's logits are not numbers (NaN) in request {request}: run it in fp32, or train or fetch "
@@ -81,7 +75,7 @@ class Results:
                     place=self._model,
                 )
             scores = self._scores[request]
-            scores.log_probs[place], scores.greedy[place] = log_prob, greedy
+            scores.log_probs[place], scores.greedy[place] = log_prob, is_greedy
             self._missing[request] -= 1
             if self._missing[request] == 0:
                 done.append(request)
