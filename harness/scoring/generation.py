@@ -31,7 +31,7 @@ from harness.scoring.pairs import Mode
 if TYPE_CHECKING:
     from harness.models.decoding import TokenCompletion, TokenRequest
 
-CACHE_BYTES = 1 << 30
+CACHE_BYTES = 1 << 29
 """Most bytes of keys and values that rows are chosen for; a single row may need more."""
 MOST_ROWS = {"cpu": 16}
 """Requests at once, by the kind of device: on a CPU what the compiled kernel takes."""
