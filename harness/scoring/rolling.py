@@ -30,12 +30,10 @@ def rolling_requests(
         return [
             Scored(told[start:end], first - start) for start, end, first in sliding_windows(len(told), window, stride)
         ]
-    return [
-        Scored(told[max(end - context, 1) - 1 : end + 1], first - max(end - context, 1) + 1)
-        for first, end in _disjoint(len(told), context)
-    ]
+    return [Scored(told[begin : end + 1], first - begin) for begin, first, end in _disjoint(len(told), context)]
 
 
-def _disjoint(tokens: int, context: int) -> list[tuple[int, int]]:
-    """First and last token that each window predicts, among `tokens`, of which the first is given."""
-    return [(first, min(first + context - 1, tokens - 1)) for first in range(1, tokens, context)]
+def _disjoint(tokens: int, context: int) -> list[tuple[int, int, int]]:
+    """Of each window the first token that it reads, and the first and last that it predicts; token 0 is given."""
+    ends = [(first, min(first + context - 1, tokens - 1)) for first in range(1, tokens, context)]
+    return [(max(end - context, 0), first, end) for first, end in ends]

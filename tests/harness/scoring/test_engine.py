@@ -25,9 +25,7 @@ from harness.scoring.sharing import can_share
 CONTEXT = 48  # of the shorter of the two
 
 
-@pytest.fixture(
-    scope="module", params=["llama transformers", "gpt2 transformers", "llama converted", "gpt2 converted"]
-)
+@pytest.fixture(scope="module", params=["llama transformers", "gpt2 transformers", "llama converted", "gpt2 converted"])
 def model(request: pytest.FixtureRequest) -> LanguageModel:
     name, kind = request.param.split()
     folder: Path = request.getfixturevalue(f"{name}_folder")
