@@ -4,11 +4,10 @@ The continuation's tokens are those that the whole text has beyond the context's
 the two can't be encoded apart. Blanks at the end of the context go with the continuation, because most tokenizers put a
 blank in front of a word.
 
-Modes differ in three rare cases. Where the seam runs through a token of the whole text, `lm-eval` drops that token's
-part of the continuation unscored and conditions on a context that the whole text hasn't; `right` scores the whole
-token, so that what is scored is always ln p(the whole text) less ln p(a beginning of it). Where the context is cut at
-its left, `lm-eval` cuts off its BOS too; `right` keeps it. And a continuation of blanks after a context that ends in
-none can be empty in `lm-eval` and is an error there.
+Modes differ in two rare cases. Where the seam runs through a token of the whole text, `lm-eval` leaves that token's part
+of the continuation unscored, or finds nothing to score, and conditions on a context that the whole text hasn't; `right`
+scores the whole token, so that what is scored is always ln p(the whole text) less ln p(a beginning of it). And where
+the context is cut at its left, `lm-eval` cuts off its BOS too; `right` keeps it.
 """
 
 from __future__ import annotations
@@ -127,7 +126,7 @@ def _split(encode: DocumentEncoder, before: str, after: str, mode: Mode) -> tupl
     stripped = before.rstrip()
     whole = encode(before + after)
     given = encode.context(stripped)
-    if mode == "lm-eval":
+    if mode == "lm-eval" and given:
         return given, whole[len(given) :]
     shared = common_prefix(given, whole)
     if shared == 0:

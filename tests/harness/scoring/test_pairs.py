@@ -74,6 +74,7 @@ def test_a_token_over_the_seam() -> None:
 def test_nothing_before(mode: Mode) -> None:
     assert split("", "xy", mode) == ([1], [ord("x"), ord("y")])
     assert split("", "xy", mode, tokenizer=Merging(bos_id=None)) == ([2], [ord("x"), ord("y")])
+    assert split("  ", "xy", mode) == ([1], [BLANKS, ord("x"), ord("y")])
     assert split("", "<s>xy", mode) == ([1], [ord("x"), ord("y")]), "written out already"
     assert split("", "xy", mode, tokenizer=Merging(adds_bos=True)) == ([1], [ord("x"), ord("y")])
     with pytest.raises(UserError, match="neither BOS nor EOS"):
