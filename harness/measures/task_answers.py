@@ -120,7 +120,7 @@ def answers(
     generations = [asked for asked in documents if isinstance(asked.requests[0], Generation)]
     likelihoods = [asked for asked in documents if not isinstance(asked.requests[0], Generation)]
     yield from _likelihoods(load, model, likelihoods, mode, context, finished)
-    yield from _generations(load, model, generations, seed, finished)
+    yield from _generations(load, model, generations, mode, context, seed, finished)
 
 
 def _likelihoods(
@@ -192,7 +192,13 @@ def _encoded(
 
 
 def _generations(
-    load: Load, model: LanguageModel, documents: Sequence[Asked], seed: int, finished: _Finished
+    load: Load,
+    model: LanguageModel,
+    documents: Sequence[Asked],
+    mode: Mode,
+    context: int,
+    seed: int,
+    finished: _Finished,
 ) -> Iterator[Evidence | Broken]:
     from harness.scoring.generation import Completed, Refused, complete_texts
 
@@ -216,7 +222,7 @@ def _generations(
         ready.append(Generated(asked, done.prompt, done.cut, samples))
         load.tell(len(ready) / len(waiting), f"{len(ready):,} of {len(waiting):,} documents")
 
-    complete_texts(model, [_text_request(asked, seed) for asked in waiting], hear)
+    complete_texts(model, [_text_request(asked, seed) for asked in waiting], hear, mode, context)
     yield from ready
 
 

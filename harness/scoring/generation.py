@@ -104,11 +104,16 @@ OnDone = Callable[[int, Completed | Refused], None]
 
 
 def complete_texts(
-    model: LanguageModel, requests: Sequence[TextRequest], on_done: OnDone | None = None, mode: Mode = "right"
+    model: LanguageModel,
+    requests: Sequence[TextRequest],
+    on_done: OnDone | None = None,
+    mode: Mode = "right",
+    visible: int | None = None,
 ) -> list[Completed | Refused]:
     """The answers to each request, in their order.
 
-    mode: where a context is cut at its left, `lm-eval` cuts off its BOS too; `right` keeps it.
+    mode: where a context is cut at its left, `lm-eval` cuts off its BOS too; `right` keeps it. visible: tokens that the
+    model may see at once, at most its context, which it is where left out.
 
     An answer depends on its request and the model alone, so serving only those that a killed run had not finished gives
     the same. Raises UserError where the model's logits are not numbers.
@@ -128,7 +133,7 @@ def complete_texts(
 
     for place, request in enumerate(requests):
         try:
-            prepared[place] = _prepared(model, request, mode)
+            prepared[place] = _prepared(model, request, mode, visible or model.identity.context)
         except ValueError as error:
             done(place, Refused(str(error)))
             continue
@@ -207,11 +212,11 @@ def cut_at_stops(text: str, stops: Sequence[str]) -> str:
     return text
 
 
-def _prepared(model: LanguageModel, request: TextRequest, mode: Mode) -> _Prepared:
+def _prepared(model: LanguageModel, request: TextRequest, mode: Mode, context: int) -> _Prepared:
     """Raises ValueError, in one sentence, for a request that can't be served."""
     from harness.models.decoding import token_request
 
-    tokenizer, context = model.tokenizer, model.identity.context
+    tokenizer = model.tokenizer
     if request.samples < 1:
         raise ValueError(f"samples must be at least 1, not {request.samples}.")
     ids = context_ids(tokenizer, request.context) if isinstance(request.context, str) else list(request.context)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from harness.report.charts import scaling_law, speed, tradeoff
+from harness.report.charts import answers, scaling_law, speed, tradeoff
 from harness.results.run import Run
 
 CHARTS: dict[str, tuple[Callable[[Run], Any], str]] = {
+    "answers": (answers.answers, answers.ABOUT),
     "tradeoff": (tradeoff.tradeoff, tradeoff.ABOUT),
     "scaling_law": (scaling_law.scaling_law, scaling_law.ABOUT),
     "speed": (speed.speed, speed.ABOUT),
