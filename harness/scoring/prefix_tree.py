@@ -22,7 +22,7 @@ class Span(NamedTuple):
     """Among the request's scored tokens."""
     offset: int
     """Among the tokens of the node."""
-    count: int
+    tokens: int
 
 
 @dataclass
@@ -55,7 +55,7 @@ class Node:
 
 def scored_offsets(spans: Sequence[Span]) -> list[int]:
     """The offsets at which somebody wants logits, in order."""
-    return sorted({span.offset + i for span in spans for i in range(span.count)})
+    return sorted({span.offset + i for span in spans for i in range(span.tokens)})
 
 
 def cut_spans(spans: Sequence[Span], at: int) -> tuple[list[Span], list[Span]]:

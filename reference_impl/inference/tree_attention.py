@@ -61,7 +61,8 @@ class TreeAttention:
         found = [
             F.scaled_dot_product_attention(
                 queries[:, :, block.first : block.end],
-                *(self._near(part, block) for part in (keys, values)),
+                self._near(keys, block),
+                self._near(values, block),
                 attn_mask=block.visible,
                 is_causal=block.visible is None,
                 enable_gqa=grouped,
