@@ -103,9 +103,10 @@ def _of_task(point: Point) -> PerDocument | None:
         sums = -sums / math.log(2)
     if not math.isclose(sums.sum() / weights.sum(), point.record.value or math.nan, rel_tol=1e-9, abs_tol=1e-12):
         return None  # summed up in another way: a perplexity, tasks weighted equally
+    told = "question_digest" if "question_digest" in rows else "text_digest"
     names = tuple(f"{task} {number}" for task, number in zip(rows["task"], rows["document"], strict=True))
     ones = np.ones(len(rows))
-    return PerDocument(names, sums, weights, ones, ones, tuple(map(str, rows["text_digest"])), None)
+    return PerDocument(names, sums, weights, ones, ones, tuple(map(str, rows[told])), None)
 
 
 def _is_mean_or_ratio(item: object) -> bool:

@@ -43,7 +43,7 @@ def _why_other_text(base: Point, head: Point) -> str | None:
         return None
     a, b = per_document(base), per_document(head)
     if base.record.measure == "task":
-        return "the documents, or what was asked of them, differ" if a and b and not a.same_text(b) else None
+        return "the documents differ" if a and b and not a.same_text(b) else None
     if a is None or b is None:
         # within one run a text's name stands for its bytes
         return None if base.run.folder == head.run.folder else "no samples that tell whether the texts are the same"

@@ -95,6 +95,8 @@ def _outcomes(expectation: Expectation, run: Run) -> list[ExpectationOutcome]:
         return [_undecided(expectation, {}, _no_such_metric(expectation.metric))]
     able = [cell for cell in run.cells if cell.measure in measures]
     chosen = [cell for cell in able if selects(where, cell)]
+    if any(point.cell in chosen for point in having):  # tasks have metrics of their own: not every cell has this one
+        chosen = [cell for cell in chosen if cell.status is not Status.OK or of_cell(cell, having, {})]
     if expectation.against is not None:
         others = [cell for cell in chosen if not selects(dict(expectation.against), cell)]
         if chosen and not others:

@@ -32,6 +32,7 @@ def row(evidence: Evidence, scores: Scores, chance: float | None) -> Sample:
         "choices": list(asked.choices),
         "chance": chance,
         "text_digest": text_digest(asked),
+        "question_digest": question_digest(asked),
         **shown,
         "predictions": json.dumps(scores.predictions),
         "items": json.dumps(scores.items),
@@ -43,6 +44,12 @@ def text_digest(asked: Asked) -> str:
     """Hash of what was asked and what is right: equal for two models that were asked the same."""
     told = [[vars(request) for request in asked.requests], asked.choices, asked.gold, asked.target]
     return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()[:16]
+
+
+def question_digest(asked: Asked) -> str:
+    """Hash of the document and what is right, however it is asked: equal with and without worked examples."""
+    told = [asked.row, asked.choices, asked.gold, asked.target]
+    return hashlib.sha256(json.dumps(told, default=str, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _likelihoods(evidence: Likelihoods) -> Sample:
