@@ -41,8 +41,10 @@ class Borrowed:
     """None: as many as the file says."""
     bootstrap: bool = True
     """False: its standard errors would take minutes there."""
-    code: bool = False
-    """Whether it has Python of its own for judging."""
+    documents: int = 40
+    """Most that are asked: fewer where they are long, or the model writes."""
+    needs: str | None = None
+    """A package that its own Python imports."""
 
 
 def _json_lines(file: str) -> list[Row]:
@@ -153,6 +155,7 @@ BORROWED = (
         "test",
         "train",
         shots=(0, None),
+        documents=20,
     ),
     Borrowed(
         "gsm8k_cot",
@@ -162,6 +165,7 @@ BORROWED = (
         "test",
         "train",
         shots=(None,),
+        documents=10,
     ),
     Borrowed("boolq", "super_glue/boolq/default.yaml", "aps/super_glue/boolq", lambda: _arrow("boolq/none")),
     Borrowed(
@@ -172,7 +176,7 @@ BORROWED = (
         "test",
         first=12,
         shots=(0,),
-        code=True,
+        documents=12,
     ),
     *(
         Borrowed(
@@ -194,6 +198,7 @@ BORROWED = (
         "test",
         None,
         shots=(None,),
+        documents=8,
     ),
     Borrowed("sciq", "sciq/sciq.yaml", "allenai/sciq", lambda: _arrow("sciq/none"), "test"),
     Borrowed(
@@ -213,8 +218,8 @@ BORROWED = (
         "aps/super_glue/cb",
         lambda: _arrow("super_glue/cb"),
         first=40,
+        needs="sklearn",
         shots=(0, 1),
-        code=True,
     ),
     Borrowed(
         "copa", "super_glue/copa/default.yaml", "aps/super_glue/copa", lambda: _arrow("super_glue/copa"), shots=(0, 5)
@@ -224,8 +229,15 @@ BORROWED = (
         "triviaqa/default.yaml",
         "mandarjoshi/trivia_qa/rc.nocontext",
         lambda: _arrow("trivia_qa/rc.wikipedia.nocontext"),
+        documents=20,
     ),
-    Borrowed("nq_open", "nq_open/nq_open.yaml", "google-research-datasets/nq_open", lambda: _arrow("nq_open/none")),
+    Borrowed(
+        "nq_open",
+        "nq_open/nq_open.yaml",
+        "google-research-datasets/nq_open",
+        lambda: _arrow("nq_open/none"),
+        documents=20,
+    ),
 )
 """Every output type; templates and functions; drawn, first and given worked examples; filters, several targets."""
 
@@ -266,10 +278,43 @@ def override(borrowed: Borrowed, tasks: Path, files: Mapping[str, str], folder: 
     (folder / f"{borrowed.task}.yaml").write_text(yaml.safe_dump(keys), encoding="utf-8")
 
 
-def cells(borrowed: Sequence[Borrowed], documents: int) -> list[dict[str, Any]]:
-    """What lm-eval is asked for, all shots of all tasks."""
+def cells(borrowed: Sequence[Borrowed], documents: int, *, all_shots: bool) -> list[dict[str, Any]]:
+    """What is asked for: of each task at most so many documents, with all its numbers of shots or the last one."""
     return [
-        {"task": one.task, "shots": shots, "documents": documents, "bootstrap": 100_000 if one.bootstrap else 0}
+        {
+            "task": one.task,
+            "shots": shots,
+            "documents": min(documents, one.documents),
+            "bootstrap": 100_000 if one.bootstrap else 0,
+        }
         for one in borrowed
-        for shots in one.shots
+        for shots in (one.shots if all_shots else one.shots[-1:])
+    ]
+
+
+def corners() -> list[dict[str, Any]]:
+    """Our own task files for what the borrowed ones leave out."""
+    shots: dict[str, tuple[int, ...]] = {
+        "every_rule": (0, 2),
+        "several_right": (0,),
+        "by_letter": (0, 2),
+        "out_of_range": (0,),
+        "own_examples": (2,),
+        "leaking_examples": (3,),
+        "first_examples": (2,),
+        "shown_otherwise": (2,),
+        "whole_questions": (0, 2),
+        "prefixed_choice": (0, 2),
+        "seams": (0, 1),
+        "no_context": (0,),
+        "texts": (0,),
+        "written": (0, 1),
+        "chosen_in_writing": (1,),
+        "corner_group": (0,),
+    }
+    slow = ("every_rule", "corner_group", "written")  # bootstrap over corpus scores
+    return [
+        {"task": task, "shots": number, "documents": 12, "bootstrap": 0 if task in slow else 100_000}
+        for task, numbers in shots.items()
+        for number in numbers
     ]

@@ -2,9 +2,10 @@
 
     python peer.py JOB.json OUT.jsonl
 
-The job: `model` (a folder), `context` (or null), `task_files` (a folder of task files) and `cells`, each with `task`,
-`shots` (or null), `documents` (how many) and `bootstrap`. One line per cell comes out: the `cell`, its `documents` with
-requests, answers and scores, and lm-eval's `results` as it returns them.
+The job: `model` (a folder), `context` (or null), `exact` (whether log-likelihoods are also computed in fp64),
+`task_files` (a folder of task files) and `cells`, each with `task`, `shots` (or null), `documents` (how many) and
+`bootstrap`. One line per cell comes out: the `cell`, its `documents` with requests, answers and scores, and lm-eval's
+`results` as it returns them.
 """
 
 from __future__ import annotations
@@ -30,12 +31,19 @@ def main() -> None:
     from lm_eval.tasks import TaskManager
 
     torch.set_num_threads(1)
+    out_file = Path(sys.argv[2]).absolute()
+    os.chdir(job["task_files"])  # where files beside a task file are looked for
     datasets.disable_progress_bars()
-    model = HFLM(pretrained=job["model"], dtype="float32", device="cpu", batch_size=1, max_length=job["context"])
+    options = {"pretrained": job["model"], "device": "cpu", "batch_size": 1, "max_length": job["context"]}
+    model = HFLM(dtype="float32", **options)
+    exact = HFLM(dtype="float64", **options) if job["exact"] else None
     manager = TaskManager(include_path=job["task_files"], include_defaults=False)
-    with Path(sys.argv[2]).open("w", encoding="utf-8") as out:
+    with out_file.open("w", encoding="utf-8") as out:
         for cell in job["cells"]:
-            out.write(json.dumps({"cell": cell} | evaluated(model, manager, cell), default=float) + "\n")
+            found = {"cell": cell} | evaluated(model, manager, cell)
+            if exact is not None:
+                add_exact(found["documents"], exact)
+            out.write(json.dumps(found, default=plain) + "\n")
             out.flush()
 
 
@@ -53,6 +61,24 @@ def evaluated(model: Any, manager: Any, cell: Mapping[str, Any]) -> dict[str, An
     )
     documents = {task: by_document(samples) for task, samples in found["samples"].items()}
     return {"documents": documents, "results": found["results"] | found.get("groups", {})}
+
+
+def add_exact(by_task: Mapping[str, list[dict[str, Any]]], model: Any) -> None:
+    """`exact`: the answers of a model in fp64, where they are log-likelihoods."""
+    from lm_eval.api.instance import Instance
+
+    for document in [document for documents in by_task.values() for document in documents]:
+        requests = document["requests"]
+        if isinstance(requests[0][-1], dict):
+            continue
+        kind = "loglikelihood" if len(requests[0]) == 2 else "loglikelihood_rolling"
+        asked = [Instance(kind, {}, tuple(request), place) for place, request in enumerate(requests)]
+        document["exact"] = [[answer] for answer in getattr(model, kind)(asked, disable_tqdm=True)]
+
+
+def plain(value: Any) -> Any:
+    """numpy's numbers and arrays as JSON has them."""
+    return value.tolist()
 
 
 def by_document(samples: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""A random GPT-2 of 2 layers with a tokenizer of 600 tokens, in a folder that `transformers` reads."""
+"""A random GPT-2 of 2 layers with a tokenizer of 400 tokens, in a folder that `transformers` reads."""
 
 from __future__ import annotations
 
@@ -8,18 +8,30 @@ CONTEXT = 1280
 """Less than a long prompt with five examples, more than the 1,024 new tokens that BIG-Bench Hard allows."""
 
 
-def save_tiny_model(folder: Path, text: list[str]) -> Path:
-    """Weights large enough that its distributions are far from even. `text`: what the tokenizer is trained on."""
+TEXT = [
+    "Question: Which of these is the best way to find out how much water a plant needs in one week?",
+    "Answer: Give the same kind of plant more or less water each day, and then measure how much it grows.",
+    "Natalia sold clips to 48 of her friends in April, and then she sold half as many clips in May.",
+    "How many clips did Natalia sell altogether in April and May? She sold 48 + 24 = 72. The answer is 72.",
+    "The following are multiple choice questions (with answers) about the world.\nA. yes\nB. no\nAnswer: B",
+    "There were people in the house, but none of them could say what the other one had been doing there before.",
+    "She would have thought that this was the right thing to do, if only he had not come back from the city.",
+]
+"""What the tokenizer is trained on."""
+
+
+def save_tiny_model(folder: Path) -> Path:
+    """Weights large enough that its distributions are far from even."""
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
     from reference_impl.text.tokenizer import ByteBPE
 
     folder.mkdir(parents=True, exist_ok=True)
-    ByteBPE.train(text, 600).save(folder / "tokenizer.json")
+    ByteBPE.train(TEXT * 4, 400).save(folder / "tokenizer.json")
     torch.manual_seed(1)
     config = GPT2Config(
-        vocab_size=600,
+        vocab_size=400,
         n_embd=48,
         n_layer=2,
         n_head=4,
