@@ -125,6 +125,7 @@ def complete_texts(
     prepared: dict[int, _Prepared] = {}
     asked: list[TokenRequest] = []
     owners: list[int] = []
+    firsts: dict[int, int] = {}
 
     def done(place: int, result: Completed | Refused) -> None:
         found[place] = result
@@ -137,6 +138,7 @@ def complete_texts(
         except ValueError as error:
             done(place, Refused(str(error)))
             continue
+        firsts[place] = len(asked)
         owners += [place] * len(prepared[place].asked)
         asked += prepared[place].asked
     waiting = {place: len(one.asked) for place, one in prepared.items()}
@@ -147,7 +149,7 @@ def complete_texts(
         place = owners[number]
         waiting[place] -= 1
         if waiting[place] == 0:
-            first = owners.index(place)
+            first = firsts[place]
             mine = answers[first : first + len(prepared[place].asked)]
             prompt, cut = tuple(asked[first].prompt), prepared[place].cut
             alike = requests[place].samples // len(mine)  # greedy ones are computed once

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from harness.models.contract import LanguageModel
 from harness.models.decoding import GrowingCache
+from harness.scoring.budget import TOKENS
 from harness.scoring.plan import Segment
 
 if TYPE_CHECKING:
@@ -63,9 +64,10 @@ def layout(segments: Sequence[Segment], held: int) -> tuple[Tensor | None, Tenso
 
 
 def can_share(model: LanguageModel) -> bool:
-    """Whether the model obeys a mask of one's own and its cache can be cut back; tried once, with a few tokens.
+    """Whether the model obeys a mask of one's own and its cache can be cut back; tried once, with one pass.
 
-    A sliding window, positions that are not told (ALiBi) or a recurrent state would give wrong numbers.
+    A sliding window, positions that are not told (ALiBi) or a recurrent state would give wrong numbers. What stands
+    between the tokens of a branch is as long in the trial as in a pass: a distance by which these go wrong.
     """
     if model not in _known:
         _known[model] = _tried(model)
@@ -79,25 +81,27 @@ def _tried(model: LanguageModel) -> bool:
     device = model.identity.device
     if context < 6:
         return False
-    first, second, third, fourth = ((i * 7 + 3) % vocabulary for i in range(4))
+    # different ids, where there are so many
+    first, second, third, fourth = ((i * max(1, vocabulary // 4) + 3) % vocabulary for i in range(4))
+    sibling = (third, fourth) * ((min(context, TOKENS) - 4) // 2)
     paths = ([first, second, third], [first, second, fourth, second])
     try:
-        held = Held(model, 6)
+        held = Held(model, 4 + len(sibling))
         divisible = getattr(held._cuttable, "divisible", True)
         if not divisible:
             return False
         plain = [model.forward(torch.tensor([ids], device=device))[0, -1] for ids in paths]
         model.forward(torch.tensor([[first, third, fourth]], device=device), cache=held.cache)
         held.cut(1)
-        segments = [Segment((second,), -1, ()), Segment((third,), 0, ()), Segment((fourth, second), 0, ())]
+        segments = [Segment((second,), -1, ()), Segment(sibling, 0, ()), Segment((fourth, second), 0, ())]
         visible, positions = layout(segments, 1)
         assert visible is not None
         tree = model.forward(
-            torch.tensor([[second, third, fourth, second]], device=device),
+            torch.tensor([[second, *sibling, fourth, second]], device=device),
             held.cache,
             positions.to(device),
             visible.to(device),
-            torch.tensor([1, 3], device=device),
+            torch.tensor([1, len(sibling) + 2], device=device),
         )[0]
     except Exception:  # a model of another's code says in its own way that it can't
         return False

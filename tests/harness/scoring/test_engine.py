@@ -178,6 +178,37 @@ def test_a_sliding_window_is_not_shared(tmp_path: Path, gpt2_folder: Path) -> No
     assert_same(score(model, requests), [naive(model, request) for request in requests])
 
 
+@pytest.mark.parametrize("kind", ["a window that the cache doesn't show", "linear biases"])
+def test_a_model_that_counts_from_the_row_is_not_shared(tmp_path: Path, gpt2_folder: Path, kind: str) -> None:
+    """With few tokens between those of a branch both look sound: the window is wider, the biases are slight."""
+    from transformers import AutoTokenizer, GPTNeoConfig, GPTNeoForCausalLM, MptConfig, MptForCausalLM
+
+    torch.manual_seed(0)
+    if kind == "linear biases":
+        made = MptForCausalLM(
+            MptConfig(vocab_size=320, d_model=16, n_heads=2, n_layers=2, max_seq_len=64, initializer_range=0.3)
+        )
+    else:
+        made = GPTNeoForCausalLM(
+            GPTNeoConfig(
+                vocab_size=320,
+                hidden_size=16,
+                num_layers=2,
+                num_heads=2,
+                attention_types=[[["global", "local"], 1]],
+                window_size=8,
+                max_position_embeddings=64,
+                initializer_range=0.3,
+            )
+        )
+    made.save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(gpt2_folder).save_pretrained(tmp_path)
+    model = open_model(ModelSource("model", "transformers", str(tmp_path), "digest"))
+    assert not can_share(model)
+    requests = [Scored(tuple((i * k) % 300 for k in range(20)), 3 + i) for i in range(4)]
+    assert_same(score(model, requests), [naive(model, request) for request in requests])
+
+
 @pytest.mark.parametrize("precision", ["bf16", "int8", "int4"])
 def test_quantised_models_share_too(llama_folder: Path, precision: Any) -> None:
     """Equal but for the rounding of few rows, which a kernel of their own multiplies."""
