@@ -214,6 +214,7 @@ class Execution:
         result = self._result(item, Status.OK, None, records, conditions, seconds)
         try:
             self._cache.store(result, samples)
+            self._cache.unfinished(item.key).unlink(missing_ok=True)
         except OSError as error:  # a full or read-only cache costs a measurement next time, not this result
             self._write_log(f"{item.cell.title} could not be kept for later runs: {error}")
         return Done(item, result, samples)
@@ -305,8 +306,6 @@ class Execution:
             died.out_of_memory = died.exit_code == -signal.SIGKILL and _oom_kills() > kills
             return died
         assert isinstance(answer, Collected | Refused)
-        if isinstance(answer, Collected):
-            unfinished.unlink(missing_ok=True)
         return answer
 
     def _write_log(self, text: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -127,7 +128,9 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     whole = [one for one in asked if isinstance(one, Asked)]
     for evidence in answers(load, model, whole, settings.mode, context, settings.sample_seed):
         if isinstance(evidence, Broken):
-            rows.append(broken_row(evidence))
+            file = str(tasks[evidence.task].config.file)
+            told = UserError(f"document {evidence.document}: {evidence.reason}", place=file)
+            rows.append(broken_row(replace(evidence, reason=str(told))))
             continue
         task = tasks[evidence.asked.task]
         try:
@@ -194,10 +197,10 @@ def summarise(samples: pd.DataFrame, settings: TaskSettings, facts: Facts) -> li
     several = len(by_task) > 1
     found: list[Measurement] = []
     if several:
-        for group, members, aggregate in groups_of(samples, settings.task, list(by_task)):
+        for place, (group, members, aggregate) in enumerate(groups_of(samples, settings.task, list(by_task))):
             inside = {name: estimates[name] for name in members if name in estimates}
             spec = specs[next(iter(inside))]
-            own = None if group == settings.task else group
+            own = None if place == 0 else group
             found += [
                 measurement(estimate, spec, own) for estimate in summarise_group(aggregate, inside, mode=settings.mode)
             ]
@@ -238,7 +241,7 @@ def measurement(estimate: Estimate, spec: Mapping[str, Any], task: str | None) -
 
 def counts(samples: pd.DataFrame) -> Iterator[Measurement]:
     """What became of the documents."""
-    from harness.statistics.intervals import ratio_of_sums
+    from harness.statistics.proportions import clustered_proportion
 
     judged = samples[samples["broken"].isna()]
     n = {"n": len(samples), "n_unit": "documents"}
@@ -249,13 +252,15 @@ def counts(samples: pd.DataFrame) -> Iterator[Measurement]:
     yield Measurement(metric=TRUNCATED, value=sum(max(cut, default=0) > 0 for cut in judged["cut"]), **n)
     if "finish" in judged and judged["finish"].notna().any():
         written = judged[judged["finish"].notna()]["finish"]
-        cut_off = ratio_of_sums([list(ends).count("length") for ends in written], [len(ends) for ends in written])
+        answers = [len(ends) for ends in written]
+        cut_off = clustered_proportion([list(ends).count("length") for ends in written], answers)
+        how = "Wilson over documents" if max(answers) == 1 else "Wilson, effective n over documents, t"
         yield Measurement(
             metric=CUT_OFF,
             value=cut_off.value,
             low=cut_off.low,
             high=cut_off.high,
-            interval="t over documents (ratio estimator)" if cut_off.low is not None else "none: one document",
+            interval=how if cut_off.low is not None else "none: one document",
             n=len(written),
             n_unit="documents",
         )

@@ -82,7 +82,8 @@ Evidence = Likelihoods | Generated
 
 @dataclass
 class _Finished:
-    """The file of finished documents: a line each. A torn last line is a document that did not finish."""
+    """The file of finished documents: a line each. A line that can't be read (the disk was full, the power gone) is a
+    document that did not finish."""
 
     path: Path | None
     known: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
@@ -91,12 +92,18 @@ class _Finished:
         """What an earlier try finished."""
         if self.path is None or not self.path.is_file():
             return
-        lines = self.path.read_bytes().split(b"\n")
-        whole = [line for line in lines[:-1] if line]
-        for line in whole:
-            entry = json.loads(line)
-            self.known[entry["task"], entry["document"]] = entry
-        if lines[-1]:
+        *lines, torn = self.path.read_bytes().split(b"\n")
+        whole = []
+        for line in lines:
+            try:
+                entry = json.loads(line)
+                if not ({"log_probs", "greedy"} <= entry.keys() or {"prompt", "cut", "samples"} <= entry.keys()):
+                    continue
+                self.known[entry["task"], entry["document"]] = entry
+            except (ValueError, TypeError, KeyError, AttributeError):
+                continue
+            whole.append(line)
+        if torn or len(whole) < len(lines):
             self.path.write_bytes(b"".join(line + b"\n" for line in whole))
 
     def add(self, asked: Asked, found: dict[str, Any]) -> None:

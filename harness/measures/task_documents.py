@@ -39,6 +39,8 @@ def prepared(opened: Opened, settings: TaskSettings) -> list[Task]:
             if key not in DOCUMENT_KEYS and not task.allow_task_code:
                 task.function(function, key)  # raises: it may not run
         metrics.check(config, mode=settings.mode, allow_code_execution=task.allow_code_execution)
+        if shots_of(config, settings) > 0 and config.output_type != "loglikelihood_rolling":
+            _sampler(config, settings)  # raises: there is none such
         tasks.append(replace(task, config=config))
     return tasks
 
@@ -57,6 +59,8 @@ def documents(task: Task, model: LanguageModel, settings: TaskSettings) -> list[
     """
     config = task.config
     rows = task.evaluation_rows()
+    if not rows:
+        raise UserError(f"there is no document to ask in split '{task.evaluation_split}'", place=str(config.file))
     numbered = [(number, rows[number]) for number in chosen(len(rows), settings)]
     shots, pool = _draws(task, numbered, settings)
     from harness.models.chat import chat_template
@@ -75,10 +79,25 @@ def documents(task: Task, model: LanguageModel, settings: TaskSettings) -> list[
             continue
         examples = [(place, pool[place]) for place in places]
         try:
-            found.append(ask(config, row, number, examples, prompts, task.function))
+            found.append(_with_bytes(ask(config, row, number, examples, prompts, task.function), str(config.file)))
         except UserError as error:
             found.append(Broken(config.task, number, str(error)))
     return found
+
+
+def _with_bytes(asked: Asked, file: str) -> Asked:
+    """The same. Raises UserError for a text with half a character, which no tokenizer reads and no file holds."""
+    texts = {text for request in asked.requests for text in vars(request).values() if isinstance(text, str)}
+    for text in texts.union(asked.choices, [asked.target] if isinstance(asked.target, str) else asked.target or ()):
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            half = f"\\u{ord(text[error.start]):04x}"
+            raise UserError(
+                f"document {asked.document}: its text has half a character, {half}, which is no text; mend the data",
+                place=file,
+            ) from None
+    return asked
 
 
 def chosen(size: int, settings: TaskSettings) -> list[int]:
@@ -130,7 +149,7 @@ def _drawn_alone(pool: Pool, how: Draw, document: tuple[int, Row]) -> Places:
 
 def _sampler(config: TaskConfig, settings: TaskSettings) -> Sampler:
     if settings.sampler is not None:
-        return settings.sampler
+        return _there(settings.sampler, config)
     named: Any = None if config.fewshot_config is None else config.fewshot_config.sampler
     known: dict[Any, Sampler] = {None: "random", "default": "random"}
     known |= {name: name for name in ("random", "first_n", "balanced", "fixed")}
@@ -140,7 +159,19 @@ def _sampler(config: TaskConfig, settings: TaskSettings) -> Sampler:
             "`sampler: random`",
             place=f"{config.file}:fewshot_config",
         )
-    return known[named]
+    return _there(known[named], config)
+
+
+def _there(sampler: Sampler, config: TaskConfig) -> Sampler:
+    """The same. Raises UserError for fixed examples where the file has none: the first ones of a split aren't they."""
+    own = config.fewshot_config
+    if sampler == "fixed" and (own is None or (own.samples is None and own.fewshot_indices is None)):
+        raise UserError(
+            "`sampler: fixed` wants examples that the file gives, under `fewshot_config: {samples: ...}`, and it gives "
+            "none; `first_n` takes the first ones of the split",
+            place=f"{config.file}:fewshot_config",
+        )
+    return sampler
 
 
 def _label(task: Task) -> Callable[[Row], Hashable]:

@@ -84,6 +84,25 @@ def check(config: TaskConfig) -> None:
     for pipeline in config.filter_list or ():
         for step in pipeline.steps:
             _check(step, f"{config.file}:filter_list: {pipeline.name}")
+        if config.output_type == "generate_until":
+            left(pipeline, config.repeats, f"{config.file}:filter_list: {pipeline.name}")
+
+
+def left(pipeline: FilterPipeline, samples: int, where: str = "") -> int | None:
+    """How many of so many samples a pipeline leaves to be judged; None where a function of the file chooses.
+
+    Raises UserError where `take_first_k` wants more than there are.
+    """
+    for step in pipeline.steps:
+        if isinstance(step.function, Function) or step.function == "custom":
+            return None
+        if step.function == "take_first":
+            return 1
+        if step.function == "take_first_k":
+            samples = _first(step.options["k"], samples, where)
+        elif step.function == "majority_vote":
+            samples = 1
+    return samples
 
 
 def apply(
@@ -133,11 +152,7 @@ def _step(
             raise UserError("there is no sample that `take_first` could take", place=where)
         state.values, state.failed, state.single = state.values[:1], state.failed[:1], True
     elif name == "take_first_k":
-        k = options["k"]
-        if len(state.values) < k:
-            raise UserError(
-                f"`take_first_k` wants {k} samples, but {len(state.values)} were drawn; set `repeats: {k}`", place=where
-            )
+        k = _first(options["k"], len(state.values), where)
         state.values, state.failed = state.values[:k], state.failed[:k]
     elif name == "majority_vote":
         state.values, state.failed = _majority(state.values, state.failed, mode)
@@ -148,6 +163,12 @@ def _step(
             state.failed = [failed or before for (_, failed), before in zip(outcomes, state.failed, strict=True)]
             state.samples_failed = sum(state.failed) / max(len(state.failed), 1)
         state.values = [value for value, _ in outcomes]
+
+
+def _first(k: int, samples: int, where: str) -> int:
+    if samples < k:
+        raise UserError(f"`take_first_k` wants {k} samples, but {samples} are drawn; set `repeats: {k}`", place=where)
+    return k
 
 
 def _change(

@@ -62,6 +62,8 @@ def check(config: TaskConfig, *, mode: Mode = "right", allow_code_execution: boo
                 raise UserError(
                     "`pass@k` runs code that a model wrote: allow it with --allow-code-execution", place=place
                 )
+            if listed.metric == "pass@k":
+                _check_programs(listed, config, place)
     if config.output_type != "generate_until":
         for pipeline in config.filter_list or ():
             if any(step.function != "take_first" for step in pipeline.steps):
@@ -240,6 +242,24 @@ def plain(value: Any) -> Item:
     if isinstance(value, Sequence) or hasattr(value, "__iter__"):
         return [plain(entry) for entry in value]
     raise TypeError(f"{type(value).__name__} can't be stored: give numbers, texts, lists or mappings")
+
+
+def _check_programs(listed: MetricConfig, config: TaskConfig, place: str) -> None:
+    wanted = listed.options.get("k", [1])
+    most = max([wanted] if isinstance(wanted, int) else wanted, default=1)
+    for pipeline in config.filter_list or (filters.DEFAULT,):
+        left = filters.left(pipeline, config.repeats)
+        if left is not None and left < most:
+            mend = (
+                f"set `samples: {most}`"
+                if config.repeats < most
+                else "give the task a `filter_list` whose pipelines keep them: without one, the first sample is taken"
+            )
+            raise UserError(
+                f"pass@{most} needs {most} samples, and of {config.repeats} the pipeline `{pipeline.name}` leaves "
+                f"{left}; {mend}",
+                place=place,
+            )
 
 
 def _names(config: TaskConfig) -> set[str]:

@@ -57,7 +57,8 @@ def ask(
         row = deepcopy(row)  # a function may change what it gets: this document only
     cluster = None
     if config.cluster is not None:
-        cluster = str(column_or_template("cluster", config.cluster, row, templates.file, which, function))
+        shared = column_or_template("cluster", config.cluster, row, templates.file, which, function)
+        cluster = None if shared is None else str(shared)  # a document without a passage shares none
     asked = Asked(config.task, document, row, (), cluster=cluster, shots=tuple(place for place, _ in shots))
     if config.output_type == "loglikelihood_rolling":
         target = rendered("doc_to_target", config.doc_to_target or "", row, templates.file, which, function)

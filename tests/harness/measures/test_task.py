@@ -216,6 +216,20 @@ def test_resumed_is_straight(
             assert a == pytest.approx(b, abs=1e-5)
 
 
+@pytest.mark.parametrize("task", ["animals", "written"])
+def test_lines_that_cannot_be_read_are_asked_again(
+    model: LanguageModel, folder: Path, tmp_path: Path, task: str
+) -> None:
+    unfinished = tmp_path / "cell.jsonl"
+    straight = collect(Loaded(model, folder, unfinished), TaskSettings(task=task))
+    good = unfinished.read_bytes().split(b"\n")[:-1]
+    nonsense = [b"\0" * 9, b"\xff\xfe", b"{", b"[]", b"{}", b'{"task": "%s", "document": 3}' % task.encode()]
+    unfinished.write_bytes(b"".join(line + b"\n" for line in [*good[:2], *nonsense, good[4]]))
+    again = collect(Loaded(model, folder, unfinished), TaskSettings(task=task))
+    assert [row["continuations"] for row in again] == [row["continuations"] for row in straight]
+    assert {json.loads(line)["document"] for line in unfinished.read_bytes().splitlines()} == set(range(11))
+
+
 def test_a_broken_document_is_counted_and_told(model: LanguageModel, tmp_path: Path) -> None:
     rows = documents(8)
     rows[2]["choices"] = ["cat", "", "dog", "bird"]
@@ -230,9 +244,48 @@ def test_a_broken_document_is_counted_and_told(model: LanguageModel, tmp_path: P
     assert broken[2].startswith(f"{file}:doc_to_choice: document 2: choice 1 is empty")
     assert broken[3].startswith(f"{file}:doc_to_target: document 3: the right answer is 9")
     assert broken[5].startswith(f"{file}:doc_to_choice: document 5:")
-    assert "context" in broken[6]
+    assert broken[6].startswith(f"{file}: document 6: the continuation") and "context" in broken[6]
     numbers = measured(found, model, "animals")
     assert numbers["broken_documents"].value == 4 and numbers["acc"].n == 4
+
+
+def test_half_a_character_breaks_one_document(model: LanguageModel, tmp_path: Path) -> None:
+    rows = documents(4)
+    rows[1]["question"] = "\ud83d"
+    rows[2]["choices"] = ["cat", "\udc00", "dog", "bird"]
+    write_tasks(tmp_path, rows)
+    broken = {row["document"]: row["broken"] for row in asked(model, tmp_path, "animals") if row["broken"]}
+    assert set(broken) == {1, 2}
+    assert "\\ud83d" in broken[1] and "\\udc00" in broken[2]
+
+
+def test_a_task_of_a_group_without_documents_is_no_silence(model: LanguageModel, tmp_path: Path) -> None:
+    write_tasks(tmp_path, documents(4))
+    (tmp_path / "none.jsonl").write_text("")
+    (tmp_path / "none.yaml").write_text(CHOICES.replace("task: animals", "task: none").replace("animals.", "none."))
+    (tmp_path / "group.yaml").write_text("group: both\ntask: [animals, none]\n")
+    with pytest.raises(UserError, match=r"none.yaml: there is no document to ask in split 'test'"):
+        asked(model, tmp_path, "both")
+
+
+def test_documents_without_a_cluster_are_clusters_of_their_own(model: LanguageModel, tmp_path: Path) -> None:
+    write_tasks(tmp_path, [{**row, "passage": None} for row in documents(8)])
+    rows = asked(model, tmp_path, "animals")
+    assert [row["cluster"] for row in rows] == [None] * 8
+    assert measured(rows, model, "animals")["acc"].interval == "Wilson over documents"
+
+
+def test_a_group_by_its_file_is_the_whole_cell(model: LanguageModel, folder: Path) -> None:
+    file = str(folder / "group.yaml")
+    found = measured(asked(model, folder, file), model, file)
+    assert found["acc"].n == 22 and "acc both" not in found
+
+
+def test_a_share_of_answers_that_were_cut_off_stays_a_share(model: LanguageModel, folder: Path) -> None:
+    drawn = [{**row, "finish": ["length", "length"]} for row in asked(model, folder, "written")]
+    cut_off = measured(drawn, model, "written")["cut_off_answers"]
+    assert cut_off.value == cut_off.high == 1.0
+    assert cut_off.low is not None and 0.5 < cut_off.low < 1.0  # eleven documents are no certainty
 
 
 def test_a_long_prompt_loses_its_beginning_and_says_so(model: LanguageModel, folder: Path) -> None:
@@ -250,6 +303,7 @@ def test_a_long_prompt_loses_its_beginning_and_says_so(model: LanguageModel, fol
         ({"task": "animals", "reasoning": "cot"}, "reasoning"),
         ({"task": "animals", "samples": 4, "temperature": 1.0}, "writes no answers"),
         ({"task": "written", "samples": 4}, "temperature"),
+        ({"task": "animals", "shots": 2, "sampler": "fixed"}, "examples that the file gives"),
     ],
 )
 def test_bad_input_is_one_sentence(model: LanguageModel, folder: Path, given: dict[str, Any], told: str) -> None:

@@ -310,6 +310,24 @@ def test_mistakes_are_named_before_a_model_runs(keys: Any, message: str) -> None
         metrics.check(config(**keys))
 
 
+@pytest.mark.parametrize(
+    ("k", "repeats", "steps", "message"),
+    [
+        ([1, 10], 3, None, "set `samples: 10`"),
+        ([1, 2], 2, None, "the pipeline `none` leaves 1; give the task a `filter_list`"),
+        (2, 4, ["lowercase"], None),
+    ],
+)
+def test_too_few_programs_are_named_before_a_model_runs(k: Any, repeats: int, steps: Any, message: str | None) -> None:
+    pipelines = steps and (FilterPipeline(name="p", steps=tuple(FilterStep(function=step) for step in steps)),)
+    task = config(metric_list=listed("pass@k", k=k), repeats=repeats, filter_list=pipelines)
+    if message is None:
+        metrics.check(task, allow_code_execution=True)
+    else:
+        with pytest.raises(UserError, match=message):
+            metrics.check(task, allow_code_execution=True)
+
+
 def test_arguments_that_lm_eval_ignores_are_no_mistake() -> None:
     metrics.check(
         config(output_type="multiple_choice", metric_list=listed("acc", "f1", ignore_case=True, average="weighted"))
