@@ -1,8 +1,8 @@
 """Ours against lm-evaluation-harness 0.4.13, number by number, on its own task files (and corners of our own).
 
 Prompts, log-likelihoods (1e-4), greedy flags, texts, what filters extract, scores per document, metrics and standard
-errors to the last digit that lm-eval prints. It runs once for each model, in a process of its own. Some minutes; skipped
-where lm-eval is not installed (`HARNESS_LM_EVAL_PYTHON` names an interpreter that has it).
+errors to the last digit that lm-eval prints. It runs once for each model, in a process of its own: a minute or more.
+Skipped where lm-eval is not installed (`HARNESS_LM_EVAL_PYTHON` names an interpreter that has it).
 """
 
 from __future__ import annotations
