@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 from harness.models.contract import HeadApart, LanguageModel
 
-TOKENS = 512
-"""Tokens of one pass: products of so many rows run at a CPU's full speed, and their activations stay in its caches."""
+TOKENS = 1024
+"""Tokens of one pass: products of so many rows run at a CPU's full speed, and reading the weights costs little."""
+MASKED_TOKENS = 384
+"""The same for a model that multiplies out what a mask hides: sequences side by side then cost their square."""
 LOGITS_BYTES = 30_000_000
 """Of fp32 logits that one pass may give: 150 positions of a vocabulary of 50,000. glibc maps what is larger than 32 MB
 anew each time, and clearing its pages costs more than writing it."""
@@ -25,7 +27,7 @@ class Budget(NamedTuple):
 
 
 def budget_for(model: LanguageModel) -> Budget:
-    """The budget of a model: where logits are made a few columns at a time, any token may be scored."""
+    """The budget of a model: where logits are made for some positions at a time, any token may be scored."""
     if isinstance(model, HeadApart) and model.head is not None:
         return Budget(TOKENS, TOKENS)
-    return Budget(TOKENS, max(1, LOGITS_BYTES // (4 * model.identity.vocabulary)))
+    return Budget(MASKED_TOKENS, max(1, LOGITS_BYTES // (4 * model.identity.vocabulary)))

@@ -26,8 +26,8 @@ typedef float Eight __attribute__((vector_size(32), aligned(4), may_alias));  //
 typedef float Sum __attribute__((vector_size(32)));
 constexpr float HIDDEN = -INFINITY, NONE = -1e30f;
 
-// C (ROWS, 16) += A (ROWS, depth) B (depth, 16).
-template <int ROWS>
+// C (ROWS, 16) = A (ROWS, depth) B (depth, 16), or += it.
+template <int ROWS, bool ADD>
 inline void tile(const float *a, int64_t a_row, const float *b, int64_t b_row, int depth, float *c, int64_t c_row) {
     Sum left[ROWS] = {}, right[ROWS] = {};
     for (int k = 0; k < depth; k++) {
@@ -41,18 +41,20 @@ inline void tile(const float *a, int64_t a_row, const float *b, int64_t b_row, i
     }
 #pragma GCC unroll 8
     for (int r = 0; r < ROWS; r++) {
-        *(Eight *)(c + r * c_row) += left[r];
-        *(Eight *)(c + r * c_row + 8) += right[r];
+        Eight *to = (Eight *)(c + r * c_row), *after = (Eight *)(c + r * c_row + 8);
+        *to = ADD ? *to + left[r] : left[r];
+        *after = ADD ? *after + right[r] : right[r];
     }
 }
 
-// C (rows, columns) += A (rows, depth) B (depth, columns). columns: a multiple of 16.
+// C (rows, columns) = A (rows, depth) B (depth, columns), or += it. columns: a multiple of 16.
+template <bool ADD>
 void multiply(const float *a, int64_t a_row, const float *b, int64_t b_row, int rows, int depth, int columns, float *c,
               int64_t c_row) {
     for (int j = 0; j < columns; j += 16) {
         int i = 0;
-        for (; i + 6 <= rows; i += 6) tile<6>(a + i * a_row, a_row, b + j, b_row, depth, c + i * c_row + j, c_row);
-        for (; i < rows; i++) tile<1>(a + i * a_row, a_row, b + j, b_row, depth, c + i * c_row + j, c_row);
+        for (; i + 6 <= rows; i += 6) tile<6, ADD>(a + i * a_row, a_row, b + j, b_row, depth, c + i * c_row + j, c_row);
+        for (; i < rows; i++) tile<1, ADD>(a + i * a_row, a_row, b + j, b_row, depth, c + i * c_row + j, c_row);
     }
 }
 
@@ -79,8 +81,9 @@ float largest_of(const float *scores, float most) {
         const Sum next = *(const Eight *)(scores + k);
         found = next > found ? next : found;
     }
-    for (int k = 0; k < 8; k++) most = std::max(most, found[k]);
-    return most;
+    const float a = std::max(found[0], found[4]), b = std::max(found[1], found[5]);
+    const float c = std::max(found[2], found[6]), d = std::max(found[3], found[7]);
+    return std::max(most, std::max(std::max(a, b), std::max(c, d)));
 }
 
 // One block of queries of the heads that share a key. KEYS: in a block of keys.
@@ -122,8 +125,7 @@ void block(const Attention &a, const float *turned, int batch, int kv_head, int 
                 std::copy_n(values_here + k * a.value_time, width, &s.values[size_t(k) * padded]);
             values_here = s.values.data(), value_row = padded;
         }
-        std::fill(s.scores.begin(), s.scores.end(), 0.f);
-        multiply(s.queries.data(), width, turned + size_t(key) * width, KEYS, rows, width, (n + 15) / 16 * 16, s.scores.data(), KEYS);
+        multiply<false>(s.queries.data(), width, turned + size_t(key) * width, KEYS, rows, width, (n + 15) / 16 * 16, s.scores.data(), KEYS);
 
         for (int r = 0; r < rows; r++) {
             float *score = &s.scores[size_t(r) * KEYS];
@@ -147,7 +149,7 @@ void block(const Attention &a, const float *turned, int batch, int kv_head, int 
             for (int k = 0; k < KEYS; k++) total += score[k] = exponential(score[k] - most);
             s.total[r] += total;
         }
-        multiply(s.scores.data(), KEYS, values_here, value_row, rows, n, padded, s.sums.data(), padded);
+        multiply<true>(s.scores.data(), KEYS, values_here, value_row, rows, n, padded, s.sums.data(), padded);
     }
     for (int r = 0; r < rows; r++) {
         float *to = a.to + ((int64_t(batch) * a.time + first + r % count) * a.heads + kv_head * group + r / count) * width;
@@ -183,9 +185,12 @@ void attend(const Attention &a, int size) {
 
 }  // namespace
 
+// Larger blocks where there is much to do, smaller ones where a mask leaves much out. Measured.
 extern "C" void attend_rows(const Attention *attention) {
     if (attention->visible)
         attend<32>(*attention, 16);
-    else
+    else if (attention->total < 1024)
         attend<64>(*attention, 32);
+    else
+        attend<128>(*attention, 64);
 }

@@ -57,6 +57,15 @@ def test_same_as_the_obvious_way(shape: tuple[int, tuple[int, int], int, int, in
     torch.testing.assert_close(mixed, explicit_attention(*parts, visible, 0.0), atol=2e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize(("time", "total"), [(70, 1100), (1, 1024), (129, 1279)])
+def test_many_keys(time: int, total: int) -> None:
+    parts = some(1, (6, 2), time, total, 64)
+    with torch.inference_mode():
+        mixed = kernel_attention(*parts, None)
+    assert mixed is not None
+    torch.testing.assert_close(mixed, explicit_attention(*parts, None, 0.0), atol=2e-5, rtol=1e-5)
+
+
 def test_what_is_hidden_has_no_influence() -> None:
     queries, keys, values = some(1, (4, 2), 60, 100, 16)
     visible = random_mask(60, 100, 3)
