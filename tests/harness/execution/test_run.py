@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -16,10 +17,12 @@ import pytest
 
 import harness
 from harness.errors import ExitCode, UserError
+from harness.execution.cell_cache import CellCache
 from harness.execution.events import CellEnded, CellStarted, Event, Preparing
 from harness.execution.run import exit_code
+from harness.measures.registry import MEASURES
 from harness.results.journal import Journal
-from harness.results.record import Status
+from harness.results.record import Measurement, Status
 from harness.results.run import Run
 
 
@@ -288,3 +291,29 @@ def test_a_report_is_made_again_from_the_cells(finished_run: Run, tmp_path: Path
         str(finished_run.folder), str(copy)
     )
     assert (copy / "report.html").exists()
+
+
+def test_answers_are_kept_until_their_numbers_are(
+    finished_run: Run, tiny_suite: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What can't be summed up was still answered: the next try reads it."""
+    (tmp_path / "t.jsonl").write_text('{"q": "once", "a": "upon"}\n{"q": "there", "a": "was"}\n')
+    (tmp_path / "t.yaml").write_text(
+        "task: t\ndataset_path: t.jsonl\ntest_split: test\noutput_type: loglikelihood\n"
+        "doc_to_text: q\ndoc_to_target: a\n"
+    )
+    head = tiny_suite.partition("matrix:")[0]
+    path = tmp_path / "asks.yaml"
+    path.write_text(head + f"tasks: {{paths: [{tmp_path}]}}\nmeasures:\n  - task: {{task: t}}\n")
+
+    def fails(*given: object) -> list[Measurement]:
+        raise ValueError("no sum")
+
+    with monkeypatch.context() as patch:
+        patch.setitem(MEASURES, "task", replace(MEASURES["task"], summarise=fails))
+        (cell,) = harness.run(str(path), out=tmp_path / "runs").cells
+    assert cell.status is Status.FAILED and "no sum" in (cell.reason or "")
+    kept = CellCache().unfinished(cell.key)
+    assert len(kept.read_text().splitlines()) == 2
+    (cell,) = harness.run(str(path), out=tmp_path / "runs").cells
+    assert cell.status is Status.OK and not kept.exists()
