@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 TOLERANCE, TOLERANCE_FP32 = 0.02, 0.001
-"""By how much of their spread logits may differ, root mean square, between the shared way and the plain one. Rounding is
-about 0.007 where a model computes in bf16, and 0.000001 in fp32."""
+"""By how much of their spread logits may differ, root mean square, between the shared way and the plain one. Rounding
+is about 0.007 where a model computes in bf16, and 0.000001 in fp32."""
 
 _known: WeakKeyDictionary[LanguageModel, bool] = WeakKeyDictionary()
 
