@@ -72,8 +72,11 @@ def run(run: Run, settings: QuantizationCostSettings) -> list[Finding]:
             if cell.measure not in measures or not _is_alternative(at, settings.against):
                 continue
             subject = {name: value for name, value in at.items() if name in shown and name != "measure"}
-            for point in of_cell(cell, having, settings.where) or [None]:
-                part = {} if point is None or point.record.part is None else {"part": point.record.part}
+            mine: list[Point | None] = [*of_cell(cell, having, settings.where)]
+            for point in mine or [None]:
+                part: dict[str, Scalar] = {}
+                if point is not None and point.record.part is not None:
+                    part["part"] = point.record.part
                 if metric in COMPARED_WITH_FP32:
                     findings.append(_as_measured(cell, metric, point, settings.against, subject | part))
                 else:

@@ -113,7 +113,7 @@ def _outcomes(expectation: Expectation, run: Run) -> list[ExpectationOutcome]:
         if not mine:
             outcomes.append(_undecided(expectation, subject, _why_no_value(expectation.metric, cell)))
         for point in mine:
-            part = {} if point.record.part is None else {"part": point.record.part}
+            part: dict[str, Scalar] = {} if point.record.part is None else {"part": point.record.part}
             outcomes.append(_judge(expectation, point, having, subject | part))
     return outcomes
 

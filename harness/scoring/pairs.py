@@ -4,10 +4,10 @@ The continuation's tokens are those that the whole text has beyond the context's
 the two can't be encoded apart. Blanks at the end of the context go with the continuation, because most tokenizers put a
 blank in front of a word.
 
-Modes differ in two rare cases. Where the seam runs through a token of the whole text, `lm-eval` leaves that token's part
-of the continuation unscored, or finds nothing to score, and conditions on a context that the whole text hasn't; `right`
-scores the whole token, so that what is scored is always ln p(the whole text) less ln p(a beginning of it). And where
-the context is cut at its left, `lm-eval` cuts off its BOS too; `right` keeps it.
+Modes differ in two rare cases. Where the seam runs through a token of the whole text, `lm-eval` leaves that token's
+part of the continuation unscored, or finds nothing to score, and conditions on a context that the whole text hasn't;
+`right` scores the whole token, so that what is scored is always ln p(the whole text) less ln p(a beginning of it).
+And where the context is cut at its left, `lm-eval` cuts off its BOS too; `right` keeps it.
 """
 
 from __future__ import annotations

@@ -107,7 +107,10 @@ def _fair_coins(times: int) -> NDArray[np.float64]:
     from scipy.special import gammaln
 
     heads = np.arange(times + 1)
-    return np.exp(gammaln(times + 1) - gammaln(heads + 1) - gammaln(times - heads + 1) - times * np.log(2))
+    chances: NDArray[np.float64] = np.exp(
+        gammaln(times + 1) - gammaln(heads + 1) - gammaln(times - heads + 1) - times * np.log(2)
+    )
+    return chances
 
 
 def _by_cluster(base: ArrayLike, head: ArrayLike, clusters: Sequence[Hashable]) -> tuple[Whole, Whole]:
