@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from harness.models.contract import LanguageModel
 from harness.models.decoding import GrowingCache
-from harness.scoring.budget import TOKENS
+from harness.scoring.budget import MASKED_TOKENS
 from harness.scoring.plan import Segment
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def can_share(model: LanguageModel) -> bool:
     """Whether the model obeys a mask of one's own and its cache can be cut back; tried once, with one pass.
 
     A sliding window, positions that are not told (ALiBi) or a recurrent state would give wrong numbers. What stands
-    between the tokens of a branch is as long in the trial as in a pass: a distance by which these go wrong.
+    between the tokens of a branch is as long in the trial as in a transformers model's pass: a distance by which these go wrong.
     """
     if model not in _known:
         _known[model] = _tried(model)
@@ -84,7 +84,7 @@ def _tried(model: LanguageModel) -> bool:
         return False
     # different ids, where there are so many
     first, second, third, fourth = ((i * max(1, vocabulary // 4) + 3) % vocabulary for i in range(4))
-    sibling = (third, fourth) * ((min(context, TOKENS) - 4) // 2)
+    sibling = (third, fourth) * ((min(context, MASKED_TOKENS) - 4) // 2)
     paths = ([first, second, third], [first, second, fourth, second])
     try:
         held = Held(model, 4 + len(sibling))
