@@ -68,7 +68,8 @@ def can_share(model: LanguageModel) -> bool:
     """Whether the model obeys a mask of one's own and its cache can be cut back; tried once, with one pass.
 
     A sliding window, positions that are not told (ALiBi) or a recurrent state would give wrong numbers. What stands
-    between the tokens of a branch is as long in the trial as in a transformers model's pass: a distance by which these go wrong.
+    between the tokens of a branch is hundreds of tokens long: a distance by which these go wrong. What needs more to
+    go wrong, a window of a thousand tokens, is known by its cache (`divisible`).
     """
     if model not in _known:
         _known[model] = _tried(model)
