@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from harness.errors import Unsupported, UserError
+from harness.execution.requests import Collect
 from harness.execution.serve import Loader, OpenedModel
 from harness.measures.activations import ACTIVATIONS, ActivationsSettings, collect, summarise
 from harness.measures.measure import Facts
@@ -32,7 +33,11 @@ def saved(folder: Path, tokenizer_file: Path, config: GPTConfig = CONFIG, std: f
         if parameter.dim() > 1:
             torch.nn.init.normal_(parameter, std=std)
     save_checkpoint(folder, model, ByteBPE.load(tokenizer_file))
-    return Loader(ModelSource("m", "reference", str(folder), "d"), OpenedModel())
+    return loader(ModelSource("m", "reference", str(folder), "d"))
+
+
+def loader(source: ModelSource) -> Loader:
+    return Loader(Collect("activations", {}, source), OpenedModel(), lambda step: None)
 
 
 def measured(load: Loader, text: Path, **given: object) -> dict[str, Measurement]:
@@ -109,7 +114,7 @@ def test_known_bad_activations_that_explode(tmp_path: Path, tiny_tokenizer_file:
 
 
 def test_what_can_t_be_looked_into(llama_folder: Path, story: Path, tmp_path: Path, tiny_tokenizer_file: Path) -> None:
-    other = Loader(ModelSource("m", "transformers", str(llama_folder), "d"), OpenedModel())
+    other = loader(ModelSource("m", "transformers", str(llama_folder), "d"))
     with pytest.raises(Unsupported, match="only a reference model"):
         measured(other, story)
     load = saved(tmp_path / "m", tiny_tokenizer_file)

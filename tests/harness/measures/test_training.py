@@ -16,6 +16,7 @@ import torch
 
 from harness.errors import Unsupported, UserError
 from harness.execution.requests import Refused, Trained, TrainModel
+from harness.execution.requests import Collect
 from harness.execution.serve import Loader, OpenedModel, answer
 from harness.measures import training, training_speed
 from harness.measures.measure import Facts
@@ -54,7 +55,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, story: Path, test_cache: Pa
 
 
 def loader(folder: Path, precision: Precision = "fp32") -> Loader:
-    return Loader(ModelSource("m", "reference", str(folder), "d", precision=precision), OpenedModel())
+    source = ModelSource("m", "reference", str(folder), "d", precision=precision)
+    return Loader(Collect("training", {}, source), OpenedModel(), lambda step: None)
 
 
 def measured(folder: Path, target: float | None = None) -> dict[str, Measurement]:
