@@ -207,11 +207,11 @@ def _multiple_choice(
     choices = tuple(found.choices)
     if isinstance(found.text, int):  # each choice is a whole question, and what follows is the same
         target: Any = found.text
-        if settings.mode == "right" and isinstance(found.target, int):
+        if settings.mode == "right" and (isinstance(found.target, int) or found.target in choices):
             raise UserError(
                 f"{which}: its text is a number, {found.text}, so the choices are whole questions, and `doc_to_target` "
-                f"must give the words that follow them, not {found.target}; where {found.text} is the question, put it "
-                "into a sentence",
+                f"must give the words that follow them, not {found.target!r:.60}; where {found.text} is the question, "
+                "put it into a sentence",
                 place=f"{templates.file}:doc_to_text",
             )
         continuation = delimiter + _as_text(found.target, which, templates)

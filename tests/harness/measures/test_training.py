@@ -15,8 +15,7 @@ import pytest
 import torch
 
 from harness.errors import Unsupported, UserError
-from harness.execution.requests import Refused, Trained, TrainModel
-from harness.execution.requests import Collect
+from harness.execution.requests import Collect, Refused, Trained, TrainModel
 from harness.execution.serve import Loader, OpenedModel, answer
 from harness.measures import training, training_speed
 from harness.measures.measure import Facts

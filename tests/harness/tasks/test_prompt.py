@@ -148,10 +148,11 @@ def test_choices_that_are_questions() -> None:
     assert found.gold == 1
     with pytest.raises(UserError, match="the right answer is 2"):
         asked(keys, {**ROW, "label": 2})
-    with pytest.raises(
-        UserError, match=r"t.yaml:doc_to_text: document 37: its text is a number, 1, so the choices are"
-    ):
-        asked({**CHOICE, "doc_to_text": "{{label}}"})  # a question of digits alone: not what the file's author meant
+    for target in ("label", "{{choices[0]}}"):  # a question of digits alone: not what the file's author meant
+        with pytest.raises(
+            UserError, match=r"t.yaml:doc_to_text: document 37: its text is a number, 1, so the choices are"
+        ):
+            asked({**CHOICE, "doc_to_text": "{{label}}", "doc_to_target": target})
 
 
 def test_a_function_that_changes_its_document_changes_nothing_else() -> None:
