@@ -9,9 +9,9 @@ from harness.report.charts import answers, scaling_law, speed, tradeoff
 from harness.results.run import Run
 
 CHARTS: dict[str, tuple[Callable[[Run], Any], str]] = {
-    "answers": (answers.answers, answers.ABOUT),
     "tradeoff": (tradeoff.tradeoff, tradeoff.ABOUT),
     "scaling_law": (scaling_law.scaling_law, scaling_law.ABOUT),
     "speed": (speed.speed, speed.ABOUT),
+    "answers": (answers.answers, answers.ABOUT),
 }
 """Name -> (run -> altair chart, or None where the run has nothing for it; what it shows)."""
