@@ -278,17 +278,17 @@ def override(borrowed: Borrowed, tasks: Path, files: Mapping[str, str], folder: 
     (folder / f"{borrowed.task}.yaml").write_text(yaml.safe_dump(keys), encoding="utf-8")
 
 
-def cells(borrowed: Sequence[Borrowed], documents: int, *, all_shots: bool) -> list[dict[str, Any]]:
-    """What is asked for: of each task at most so many documents, with all its numbers of shots or the last one."""
+def cells(borrowed: Sequence[Borrowed], documents: int, shots: slice) -> list[dict[str, Any]]:
+    """What is asked for: of each task at most so many documents, with these of its numbers of shots."""
     return [
         {
             "task": one.task,
-            "shots": shots,
+            "shots": number,
             "documents": min(documents, one.documents),
             "bootstrap": 100_000 if one.bootstrap else 0,
         }
         for one in borrowed
-        for shots in (one.shots if all_shots else one.shots[-1:])
+        for number in one.shots[shots]
     ]
 
 

@@ -22,8 +22,8 @@ from tiny_model import CONTEXT
 from harness import assets
 
 Cell = dict[str, Any]
-QUICK = [*borrowed_tasks.cells(borrowed_tasks.BORROWED, 8, all_shots=False), *borrowed_tasks.corners()]
-ALL = borrowed_tasks.cells(borrowed_tasks.BORROWED, 40, all_shots=True)
+QUICK = [*borrowed_tasks.cells(borrowed_tasks.BORROWED, 8, slice(-1, None)), *borrowed_tasks.corners()]
+ALL = borrowed_tasks.cells(borrowed_tasks.BORROWED, 40, slice(None))
 SHORT_CONTEXT = 320
 SHORT = [
     {"task": task, "shots": shots, "documents": 20, "bootstrap": 100_000}
@@ -32,8 +32,13 @@ SHORT = [
 """Prompts are cut at their left, and texts are read in windows."""
 SMOL = "smollm2-135m-instruct"
 REAL = [
-    cell | {"documents": {"wikitext": 3, "gsm8k": 6, "gsm8k_cot": 4}.get(cell["task"], min(cell["documents"], 10))}
-    for cell in borrowed_tasks.cells(borrowed_tasks.BORROWED, 10, all_shots=False)
+    cell | {"documents": {"wikitext": 3, "gsm8k_cot": 4}.get(cell["task"], min(cell["documents"], 10))}
+    for cell in (
+        *borrowed_tasks.cells(borrowed_tasks.BORROWED, 8, slice(0, 1)),
+        {"task": "arc_easy", "shots": 5, "documents": 4, "bootstrap": 100_000},
+        {"task": "mmlu_anatomy", "shots": 5, "documents": 4, "bootstrap": 100_000},
+        {"task": "gsm8k", "shots": None, "documents": 4, "bootstrap": 100_000},
+    )
 ]
 
 
