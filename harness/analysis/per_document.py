@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,22 @@ class PerDocument:
     """(documents,) digests of the text that was read, after cutting."""
     ids: tuple[str, ...] | None
     """(documents,) digests of the token ids, where the measure keeps them."""
+    clusters: tuple[str, ...]
+    """(documents,) what is not independent: documents of one cluster share it; a document by itself is its own."""
+
+    def only(self, places: Sequence[int]) -> PerDocument:
+        """The same of some documents, in this order."""
+        at = list(places)
+        return PerDocument(
+            tuple(self.documents[place] for place in at),
+            self.sums[at],
+            self.weights[at],
+            self.tokens[at],
+            self.bytes[at],
+            tuple(self.texts[place] for place in at),
+            None if self.ids is None else tuple(self.ids[place] for place in at),
+            tuple(self.clusters[place] for place in at),
+        )
 
     def same_tokens(self, other: PerDocument) -> bool:
         """Whether both read the same tokens: the same text under the same tokenizer."""
@@ -68,15 +85,37 @@ def per_document(point: Point) -> PerDocument | None:
         return None
     scored = samples[samples["tokens"] > 0].sort_values("document")
     column = {name: scored[name].to_numpy(dtype=float) for name in (total, "tokens", "bytes")}
+    documents = tuple(map(str, scored["document"]))
     return PerDocument(
-        tuple(map(str, scored["document"])),
+        documents,
         column[total],
         column[weight],
         column["tokens"],
         column["bytes"],
         tuple(map(str, scored["text_digest"])),
         tuple(map(str, scored["ids_digest"])) if "ids_digest" in scored else None,
+        documents,
     )
+
+
+def together(evidence: Sequence[PerDocument]) -> list[PerDocument]:
+    """The same, of the documents alone that all of them have with the same text: what can be paired."""
+    shared = set.intersection(*(set(zip(item.documents, item.texts, strict=True)) for item in evidence))
+    return [
+        item.only([place for place, told in enumerate(zip(item.documents, item.texts, strict=True)) if told in shared])
+        for item in evidence
+    ]
+
+
+def by_cluster(evidence: PerDocument, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums of `values` (documents, …) over the documents of each cluster: (clusters, …), in order of appearance."""
+    import numpy as np
+
+    places: dict[str, int] = {}
+    index = [places.setdefault(cluster, len(places)) for cluster in evidence.clusters]
+    sums = np.zeros((len(places), *values.shape[1:]))
+    np.add.at(sums, index, values)
+    return sums
 
 
 def _of_task(point: Point) -> PerDocument | None:
@@ -105,8 +144,13 @@ def _of_task(point: Point) -> PerDocument | None:
         return None  # summed up in another way: a perplexity, tasks weighted equally
     told = "question_digest" if "question_digest" in rows else "text_digest"
     names = tuple(f"{task} {number}" for task, number in zip(rows["task"], rows["document"], strict=True))
+    shared = list(rows["cluster"]) if "cluster" in rows else [None] * len(rows)
+    clusters = tuple(
+        name if cluster is None or cluster != cluster else f"{task} cluster {cluster}"
+        for name, task, cluster in zip(names, rows["task"], shared, strict=True)
+    )
     ones = np.ones(len(rows))
-    return PerDocument(names, sums, weights, ones, ones, tuple(map(str, rows[told])), None)
+    return PerDocument(names, sums, weights, ones, ones, tuple(map(str, rows[told])), None, clusters)
 
 
 def _is_mean_or_ratio(item: object) -> bool:

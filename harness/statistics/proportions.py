@@ -55,6 +55,26 @@ def clustered_proportion(successes: ArrayLike, trials: ArrayLike, confidence: fl
     return Interval(share, low, high, clusters)
 
 
+def independent_difference(
+    base: float, base_trials: float, head: float, head_trials: float, confidence: float = 0.95
+) -> Interval:
+    """head - base of two shares of independent trials: Newcombe's interval (1998, Statistics in Medicine 17:873, his
+    method 10), Wilson's intervals of the two put together. n is the smaller number of trials.
+
+    Two shares of the same documents are paired instead (`paired_proportions`): this is too wide for them as a rule.
+    ValueError without trials, or for a share outside [0, 1].
+    """
+    if min(base_trials, head_trials) <= 0 or not (0 <= base <= 1 and 0 <= head <= 1):
+        raise ValueError(f"{base} of {base_trials} and {head} of {head_trials} are no two shares of trials")
+    quantile = NormalDist().inv_cdf(0.5 + confidence / 2)
+    base_low, base_high = score_interval(base, base_trials, quantile)
+    head_low, head_high = score_interval(head, head_trials, quantile)
+    difference = head - base
+    below = sqrt((head - head_low) ** 2 + (base_high - base) ** 2)
+    above = sqrt((head_high - head) ** 2 + (base - base_low) ** 2)
+    return Interval(difference, difference - below, difference + above, int(min(base_trials, head_trials)))
+
+
 def score_interval(share: float, n: float, quantile: float) -> tuple[float, float]:
     """Wilson's interval of a share that is worth n independent trials: the p with |share - p| <= q·sqrt(p(1-p)/n)."""
     square = quantile * quantile / n
