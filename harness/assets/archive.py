@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from harness.assets.table import Part
+from harness.assets.declaration import Part
 from harness.errors import UserError
 
 

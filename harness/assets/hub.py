@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.assets.table import Hub, Part
+from harness.assets.declaration import Hub, Part
 from harness.errors import UserError
 
 OnProgress = Callable[[int, int], None]

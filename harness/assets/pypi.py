@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.assets.table import PyPI
+from harness.assets.declaration import PyPI
 from harness.errors import UserError
 
 OnProgress = Callable[[int, int], None]

