@@ -12,11 +12,11 @@ from harness.spelling import nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-Role = Literal["run", "N", "D", "C", "U", "loss"]
-"""What a column is in a scaling law: the run's name, parameters, training tokens, training FLOPs, unique tokens among
-the training tokens, and loss in nats per token."""
+Role = Literal["run", "parameters", "tokens", "compute", "unique_tokens", "loss"]
+"""What a column is in a scaling law: the run's name, parameters N, training tokens D (repeated ones each time), training
+FLOPs C, unique tokens among the training tokens, and loss in nats per token."""
 
-Size = Literal["all", "non_embedding"]
+Counted = Literal["all", "non_embedding", "unstated"]
 """Which parameters N counts: all of them, or those that are not embeddings."""
 
 
@@ -43,6 +43,15 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Mend:
+    """An error of the published table that is put right when the table is read."""
+
+    about: str
+    """What is wrong, how that is known, and what stands there instead."""
+    apply: Callable[[pd.DataFrame], pd.DataFrame]
+
+
+@dataclass(frozen=True)
 class DataSet:
     """One published data set. Its files, address and sha256 are those of the asset of the same name."""
 
@@ -54,12 +63,14 @@ class DataSet:
     """File of the main table."""
     columns: tuple[Column, ...]
     """Of the main table."""
-    size: Size | None = None
-    """Which parameters the column with the role N counts. None where there are no runs to fit."""
-    size_note: str = ""
-    """How that is known."""
+    counted: Counted | None = None
+    """Which parameters the column of parameters counts. None where there are no runs to fit."""
+    counted_note: str = ""
+    """How that is known, and what is to be known about tokens and compute."""
     fits: tuple[Rows, ...] = ()
     """The published fits; the first is the one that is meant where none is named."""
+    mends: tuple[Mend, ...] = ()
+    """What is wrong in the main table as it was published, and is put right when it is read."""
 
     def column(self, role: Role) -> str | None:
         """Name of the column with that role in the main table; None where it has none."""

@@ -1,6 +1,6 @@
 """Finds a published data set, checks its bytes, and reads it.
 
-Looked for under HARNESS_DATA first, then in the cache. A file may lie there gzipped under its name with `.gz`: what is
+It is looked for under HARNESS_DATA first, then in the cache. A file may lie there gzipped under its name with `.gz`: what is
 checked is what is in it.
 """
 
@@ -9,40 +9,19 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import zlib
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
+from harness import assets
 from harness.corpora.local import DATA_VARIABLE, data_folder
 from harness.errors import UserError
 from harness.published_data.table import data_set
+from harness.spelling import nearest
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_SHA256 = {
-    "epoch_chinchilla": {
-        "svg_extracted_data.csv": "193478df4e90f040016431996c45682659306840ecdadf83cfb9cd5ca0aa1b30",
-    },
-    "gadre_overtraining": {
-        "runs.csv": "22d7cfeca6c63b0e900d5194054cac661f81554935a1b8a51ac8f20dd9a489e3",
-        "eval_metadata.csv": "8cd5243244a6890c8cec31cf7752901131f1da479b3c4920e37eb65ad608089c",
-        "task_sets.json": "388743729d455201a68b902819d9d91b2f5635843f344d885ab989e4d29bcbdc",
-    },
-    "datablations_repetition": {
-        "runs_all_incl_outliers.csv": "b0f894076bf73fbfc8fb583be2902a9f62a1daf5a4384f4d64fac7dcbf77a713",
-        "runs_fit182.csv": "9ec67aa826973dfd2a6f14d5a6e7f427a46f38b632606708a0c95d6d387910e8",
-    },
-    "bbh_codex": {
-        "code_davinci_002_accuracy.csv": "127694581de5b40a85ef38ec46f6db46656ba90892c9d12291ff02f5a1ca4a5e",
-    },
-    "cot_wei2022": {
-        "cot_vs_standard_by_size.csv": "38618c36a9331140ce44019f4a31c0eae2f9cfd548f5af32e2436099bfbd677f",
-    },
-    "pythia_evals": {
-        "pythia_v1_evals.csv": "8cd618926c4fe11b34e76a8b008f86acf59fb83a70702626df3889d126c32a26",
-    },
-}
 
 
 @dataclass(frozen=True)
@@ -59,14 +38,15 @@ def where(name: str) -> Where | None:
     root = data_folder()
     if root is not None and _file(root / name, wanted.table) is not None:
         return Where(root / name, "HARNESS_DATA")
-    return None
+    return Where(assets.folder(name), "cache") if assets.is_present(name) else None
 
 
-def frame(name: str, table: str | None = None) -> pd.DataFrame:
-    """A data set's main table (or another of its CSV files) as it was published, in its own columns.
+def frame(name: str, file: str | None = None) -> pd.DataFrame:
+    """A data set's main table, or another of its CSV files, in the columns in which it was published.
 
-    `data_set(name).columns` says what the main table's columns mean. Raises UserError where the data set is unknown, is
-    not on this machine, or is there with other bytes than declared.
+    `data_set(name).columns` says what the main table's columns mean; known errors in it are mended
+    (`data_set(name).mends`). Raises UserError where the data set is unknown, is not on this machine, or is there with
+    other bytes than declared.
     """
     import pandas as pd
 
@@ -78,19 +58,25 @@ def frame(name: str, table: str | None = None) -> pd.DataFrame:
             f"holds it as {name}/{wanted.table}",
             place=f"data set {name}",
         )
-    file = table or wanted.table
-    declared = _SHA256[name]
+    declared = {PurePosixPath(part.pattern).name: part.sha256 for part in assets.asset(name).files}
+    file = file or wanted.table
     if file not in declared:
-        raise UserError(f"it has no table '{file}' (tables: {', '.join(declared)})", place=f"data set {name}")
-    return pd.read_csv(io.BytesIO(_checked(found.folder, file, declared[file], name)))
+        raise UserError(
+            f"it has no file '{file}'{nearest(file, declared)} (files: {', '.join(declared)})", place=f"data set {name}"
+        )
+    table = pd.read_csv(io.BytesIO(_checked(found, file, declared[file], name)))
+    if file == wanted.table:
+        for mend in wanted.mends:
+            table = mend.apply(table)
+    return table
 
 
 def training_runs(name: str) -> pd.DataFrame:
-    """All training runs of a data set in the columns that laws are fitted to, one row each; the index is `frame`'s.
+    """All training runs of a data set, one row each, in the columns that laws are fitted to; the index is `frame`'s.
 
-    N: parameters (`data_set(name).size` says which). D: training tokens. C: training FLOPs. loss: nats per token. And
-    where there are any, U: unique tokens; run: the run's name. What is missing of D and C follows from C = 6 N D.
-    Raises UserError where the data set holds no training runs, or as `frame` does.
+    loss in nats per token, and those of the following that are published: parameters N (`data_set(name).counted` says
+    which), tokens D, compute C in FLOPs, unique_tokens, run (its name). Raises UserError where the data set holds no
+    training runs, or as `frame` does.
     """
     return _as_runs(frame(name), name)
 
@@ -106,38 +92,35 @@ def fitted_runs(name: str, fit: str | None = None) -> pd.DataFrame:
 
 
 def _as_runs(published: pd.DataFrame, name: str) -> pd.DataFrame:
-    import pandas as pd
-
-    declared = data_set(name)
-    if declared.size is None:
+    wanted = data_set(name)
+    if wanted.counted is None:
         raise UserError(
             "it holds no training runs with sizes, tokens and losses that a law could be fitted to",
             place=f"data set {name}",
         )
-    columns = {column.role: published[column.name] for column in declared.columns if column.role is not None}
-    if "C" not in columns:
-        columns["C"] = 6.0 * columns["N"] * columns["D"]
-    if "D" not in columns:
-        columns["D"] = columns["C"] / (6.0 * columns["N"])
-    return pd.DataFrame({role: columns[role] for role in ("run", "N", "D", "C", "U", "loss") if role in columns})
+    roles = {column.name: column.role for column in wanted.columns if column.role is not None}
+    return published[list(roles)].rename(columns=roles)
 
 
 def _file(folder: Path, name: str) -> Path | None:
     return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
 
 
-def _checked(folder: Path, file: str, sha256: str, name: str) -> bytes:
+def _checked(found: Where, file: str, sha256: str, name: str) -> bytes:
     """The file's bytes, if they are those that are declared."""
-    path = _file(folder, file)
+    path = _file(found.folder, file)
     if path is None:
-        raise UserError(f"there is no {file} in {folder}", place=f"data set {name}")
+        raise UserError(f"there is no {file} in {found.folder}", place=f"data set {name}")
     content = path.read_bytes()
     if path.suffix == ".gz":
-        content = gzip.decompress(content)
-    if (found := hashlib.sha256(content).hexdigest()) != sha256:
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            raise UserError(f"not a whole gzip file ({error})", place=str(path)) from error
+    if (digest := hashlib.sha256(content).hexdigest()) != sha256:
         raise UserError(
-            f"these are not the bytes that were published: their sha256 is {found}, it should be {sha256}. Remove the "
-            f"file and run `harness data get {name}`",
+            f"these are not the bytes that were published: their sha256 is {digest}, it should be {sha256}. Take the "
+            f"file away and run `harness data get {name}`",
             place=str(path),
         )
     return content

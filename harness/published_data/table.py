@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
-from harness.published_data.data_set import Column, DataSet, Rows
+from harness.published_data.data_set import Column, DataSet, Mend, Rows
 from harness.spelling import nearest
 
 if TYPE_CHECKING:
@@ -52,6 +52,18 @@ def _gadre_error(trained_on: str) -> Rows:
     )
 
 
+def _mend_a_misread_name(table: pd.DataFrame) -> pd.DataFrame:
+    run = table["run"] == "4b284b12bc4opt2"
+    table.loc[run, ["D", "U", "epochs"]] = [84e9, 12e9, 7.0]
+    return table
+
+
+def _mend_the_shots_of_four_checkpoints(table: pd.DataFrame) -> pd.DataFrame:
+    checkpoints = (table["model"] == "pythia-1b-bf16") & table["step"].isin((128, 256, 512, 1000))
+    table.loc[checkpoints, "shots"] = 0
+    return table
+
+
 _ENTRIES = (
     DataSet(
         name="epoch_chinchilla",
@@ -63,13 +75,13 @@ _ENTRIES = (
             Column("x", "points", "horizontal place of the point in the figure's SVG"),
             Column("y", "points", "vertical place of the point in the figure's SVG"),
             Column("color", "", "colour of the point, which stands for its loss"),
-            Column("Model Size", "parameters", "N", "N"),
-            Column("Training FLOP", "FLOP", "C; the training tokens are C / (6 N)", "C"),
+            Column("Model Size", "parameters", "N", "parameters"),
+            Column("Training FLOP", "FLOP", "C; the training tokens are C / (6 N)", "compute"),
             Column("hex_color", "", "colour of the point once more"),
             Column("loss", "nats per token", "final training loss, smoothed, read from the colour", "loss"),
         ),
-        size="all",
-        size_note="Hoffmann et al. count all parameters; tokens are not in the figure and follow from C = 6 N D",
+        counted="all",
+        counted_note="Hoffmann et al. count all parameters; tokens are not in the figure and follow from C = 6 N D",
         fits=(
             Rows(
                 "published",
@@ -90,9 +102,9 @@ _ENTRIES = (
             Column("name", "", "the run", "run"),
             Column("dataset", "", "what it was trained on: c4_original, rpj (RedPajama), rw_original (RefinedWeb)"),
             Column("model", "", "its shape"),
-            Column("N", "parameters", "all parameters", "N"),
+            Column("N", "parameters", "all parameters", "parameters"),
             Column("N_no_embed", "parameters", "parameters that are not embeddings"),
-            Column("D", "tokens", "training tokens", "D"),
+            Column("D", "tokens", "training tokens", "tokens"),
             Column("M", "tokens per parameter", "D / N"),
             Column("loss_c4_val", "nats per token", "loss on held-out C4, the one that the paper fits", "loss"),
             Column("loss_*", "nats per token", "loss on another held-out text"),
@@ -102,8 +114,8 @@ _ENTRIES = (
             Column("err_avg46", "fraction", "mean error over all 46 tasks"),
             Column("err_avg17", "fraction", "mean error over the 17 tasks on which small models beat chance"),
         ),
-        size="all",
-        size_note="the column N_no_embed holds those that are not embeddings; compute is 6 N D with all of them",
+        counted="all",
+        counted_note="the column N_no_embed holds those that are not embeddings; compute is 6 N D with all of them",
         fits=tuple(
             make(trained_on)
             for make in (_gadre_loss, _gadre_error)
@@ -112,26 +124,33 @@ _ENTRIES = (
     ),
     DataSet(
         name="datablations_repetition",
-        about="296 training runs on C4 with repeated data: 7M to 8.7B parameters, up to 1,500 epochs",
+        about="296 training runs on C4 with repeated data: 7M to 8.7B parameters, up to 9,000 epochs",
         cite="Muennighoff et al. 2023, Scaling Data-Constrained Language Models, arXiv 2305.16264",
         table="runs_all_incl_outliers.csv",
         columns=(
             Column("run", "", "name of the run: parameters, tokens, unique tokens, then variants", "run"),
-            Column("N", "parameters", "parameters", "N"),
-            Column("D", "tokens", "training tokens, repeated ones counted each time", "D"),
-            Column("U", "tokens", "unique tokens among them", "U"),
+            Column("N", "parameters", "parameters", "parameters"),
+            Column("D", "tokens", "training tokens, repeated ones counted each time", "tokens"),
+            Column("U", "tokens", "unique tokens among them", "unique_tokens"),
             Column("loss", "nats per token", "loss on held-out C4", "loss"),
             Column("in_fit_set", "", "whether the published fit used it"),
             Column("epochs", "", "D / U"),
         ),
-        size="all",
-        size_note="as the authors count them; they don't say whether embeddings are among them",
+        counted="unstated",
+        counted_note="the authors don't say whether embeddings are among them; compute is not published",
         fits=(
             Rows(
                 "published",
                 "the 182 runs that the authors' notebook fits; they left out early, failed and double-descending runs "
                 "by hand, and other seeds (utils/parametric_fit.ipynb, cell 25)",
                 lambda table: table["in_fit_set"],
+            ),
+        ),
+        mends=(
+            Mend(
+                "the run 4b284b12bc4opt2 has D = 84.1e9 and U = 2.2e9, because the notebook takes its name apart wrongly; "
+                "it stands for 84e9 tokens, 12e9 of them unique. It is in no published fit",
+                _mend_a_misread_name,
             ),
         ),
     ),
@@ -183,6 +202,13 @@ _ENTRIES = (
             Column("ppl", "", "perplexity of the last word (lambada_openai only)"),
             Column("ppl_stderr", "", "its standard error"),
             Column("pct_stereotype", "fraction", "how often the stereotype is likelier (crows_pairs only)"),
+        ),
+        mends=(
+            Mend(
+                "pythia-1b-bf16 at steps 128, 256, 512 and 1000 counts as asked with five shots, because the names of four "
+                "files say so; the files lie with the zero-shot ones, and the settings in them say num_fewshot 0",
+                _mend_the_shots_of_four_checkpoints,
+            ),
         ),
     ),
 )

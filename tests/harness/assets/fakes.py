@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from harness.assets.declaration import Archive, Asset, GitHub, Part, PyPI, Url
+from harness.assets.declaration import Archive, Asset, Part, PyPI, Url
 
 TEXT = b"Twas brillig, and the slithy toves\n" * 2000
 
