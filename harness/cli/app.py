@@ -9,7 +9,7 @@ import sys
 import typer
 
 import harness
-from harness.cli import assets, compare, diff, doctor, explain, listing, plan, report, run, schema, show
+from harness.cli import assets, compare, data, diff, doctor, explain, listing, plan, report, run, schema, show
 from harness.errors import ExitCode, UserError, disk_is_full
 
 INTERRUPTED = 130
@@ -35,6 +35,7 @@ app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)
 app.add_typer(assets.app, name="assets")
+app.add_typer(data.app, name="data")
 
 
 def _version(asked: bool) -> None:

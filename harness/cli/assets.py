@@ -51,19 +51,24 @@ def assets_table() -> Table:
 @app.command("get")
 def get(names: Annotated[list[str], typer.Argument(help="Names of assets.")]) -> None:
     """Fetch assets into the cache, verified."""
+    for name in names:
+        fetch(name)
+
+
+def fetch(name: str) -> None:
+    """Bring one asset into the cache, with a progress bar, and print where it lies."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     from harness import assets
 
     console = Console()
-    for name in names:
-        with Progress(
-            TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=console, transient=True
-        ) as progress:
-            task = progress.add_task(name, total=None)
-            path = assets.get(name, lambda done, total, t=task: progress.update(t, completed=done, total=total))  # type: ignore[misc]
-        console.print(f"{name}: {path}", highlight=False, soft_wrap=True)
+    with Progress(
+        TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=console, transient=True
+    ) as progress:
+        task = progress.add_task(name, total=None)
+        path = assets.get(name, lambda done, total: progress.update(task, completed=done, total=total))
+    console.print(f"{name}: {path}", highlight=False, soft_wrap=True)
 
 
 @app.command("verify")

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Role = Literal["run", "parameters", "tokens", "compute", "unique_tokens", "loss"]
-"""What a column is in a scaling law: the run's name, parameters N, training tokens D (repeated ones each time), training
-FLOPs C, unique tokens among the training tokens, and loss in nats per token."""
+"""What a column is in a scaling law: the run's name, parameters N, training tokens D (repeated ones each time),
+training FLOPs C, unique tokens among the training tokens, and loss in nats per token."""
 
 Counted = Literal["all", "non_embedding", "unstated"]
 """Which parameters N counts: all of them, or those that are not embeddings."""

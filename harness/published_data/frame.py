@@ -1,7 +1,7 @@
 """Finds a published data set, checks its bytes, and reads it.
 
-It is looked for under HARNESS_DATA first, then in the cache. A file may lie there gzipped under its name with `.gz`: what is
-checked is what is in it.
+It is looked for under HARNESS_DATA first, then in the cache. A file may lie there gzipped, as NAME.gz: its content is
+what is checked.
 """
 
 from __future__ import annotations

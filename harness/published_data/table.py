@@ -78,7 +78,7 @@ _ENTRIES = (
             Column("Model Size", "parameters", "N", "parameters"),
             Column("Training FLOP", "FLOP", "C; the training tokens are C / (6 N)", "compute"),
             Column("hex_color", "", "colour of the point once more"),
-            Column("loss", "nats per token", "final training loss, smoothed, read from the colour", "loss"),
+            Column("loss", "nats per token", "training loss, read from the colour", "loss"),
         ),
         counted="all",
         counted_note="Hoffmann et al. count all parameters; tokens are not in the figure and follow from C = 6 N D",
@@ -86,7 +86,7 @@ _ENTRIES = (
             Rows(
                 "published",
                 "240 runs: all but the five with the largest losses, 5.01, 4.67, 3.79, 3.77 and 3.45 (rows 0 to 4), "
-                "all of which were trained on fewer than 0.5 tokens per parameter (arXiv 2404.10102, section 2)",
+                "all of which were trained on fewer than 0.5 tokens per parameter (data_analysis.ipynb)",
                 _all_but_the_five_largest_losses,
             ),
         ),
@@ -111,8 +111,10 @@ _ENTRIES = (
             Column("loss_lo95_*", "nats per token", "lower end of its 95 % interval over sequences"),
             Column("loss_hi95_*", "nats per token", "upper end of its 95 % interval over sequences"),
             Column("err_*", "fraction", "1 - accuracy on a task"),
-            Column("err_avg46", "fraction", "mean error over all 46 tasks"),
-            Column("err_avg17", "fraction", "mean error over the 17 tasks on which small models beat chance"),
+            Column("err_avg46", "fraction", "mean error over all 46 tasks (task_sets.json)"),
+            Column(
+                "err_avg17", "fraction", "mean error over 17 tasks on which the models beat chance (task_sets.json)"
+            ),
         ),
         counted="all",
         counted_note="the column N_no_embed holds those that are not embeddings; compute is 6 N D with all of them",
@@ -141,15 +143,15 @@ _ENTRIES = (
         fits=(
             Rows(
                 "published",
-                "the 182 runs that the authors' notebook fits; they left out early, failed and double-descending runs "
-                "by hand, and other seeds (utils/parametric_fit.ipynb, cell 25)",
+                "the 182 runs of the dictionary that the authors' notebook fits; the other 114, among them all repeats "
+                "with other seeds, are left out of it by hand (utils/parametric_fit.ipynb, cell 25)",
                 lambda table: table["in_fit_set"],
             ),
         ),
         mends=(
             Mend(
-                "the run 4b284b12bc4opt2 has D = 84.1e9 and U = 2.2e9, because the notebook takes its name apart wrongly; "
-                "it stands for 84e9 tokens, 12e9 of them unique. It is in no published fit",
+                "the run 4b284b12bc4opt2 has D = 84.1e9 and U = 2.2e9, because the notebook takes its name apart "
+                "wrongly; it stands for 84e9 tokens, 12e9 of them unique. It is in no published fit",
                 _mend_a_misread_name,
             ),
         ),
@@ -205,8 +207,8 @@ _ENTRIES = (
         ),
         mends=(
             Mend(
-                "pythia-1b-bf16 at steps 128, 256, 512 and 1000 counts as asked with five shots, because the names of four "
-                "files say so; the files lie with the zero-shot ones, and the settings in them say num_fewshot 0",
+                "pythia-1b-bf16 at steps 128, 256, 512 and 1000 counts as asked with five shots, because the names of "
+                "four files say so; the files lie with the zero-shot ones, and the settings in them say num_fewshot 0",
                 _mend_the_shots_of_four_checkpoints,
             ),
         ),

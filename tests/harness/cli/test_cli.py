@@ -33,7 +33,7 @@ def test_help_imports_nothing_heavy() -> None:
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output.strip().endswith("[]")
-    for command in ("run", "plan", "list", "show", "report", "compare", "schema", "doctor", "assets"):
+    for command in ("run", "plan", "list", "show", "report", "compare", "schema", "doctor", "assets", "data"):
         assert command in output
 
 
