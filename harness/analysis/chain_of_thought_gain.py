@@ -20,7 +20,7 @@ from pydantic import Field
 from harness.analysis.analysis import Analysis, AnalysisSettings
 from harness.analysis.counts_table import Unit, shares
 from harness.analysis.per_document import PerDocument, by_cluster, per_document, together
-from harness.analysis.selection import Point, counterpart, describe, points, selects, why_nothing
+from harness.analysis.selection import Point, counterpart, describe, listed, points, selects, why_nothing
 from harness.results.finding import Finding
 from harness.results.record import Scalar
 from harness.results.run import Run
@@ -179,7 +179,7 @@ def _pairs(run: Run, settings: ChainOfThoughtGainSettings) -> list[_Pair]:
         having = [point for point in points(run, metric) if point.cell.measure == "task"]
         for point in having:
             at = point.coordinates
-            wanted = "part" not in settings.where or at.get("part") in _listed(settings.where["part"])
+            wanted = "part" not in settings.where or at.get("part") in listed(settings.where["part"])
             if at.get("reasoning") != "cot" or not wanted or not selects(settings.where, point.cell):
                 continue
             direct = counterpart(at, {"reasoning": "direct"}, having)
@@ -188,10 +188,6 @@ def _pairs(run: Run, settings: ChainOfThoughtGainSettings) -> list[_Pair]:
                 size = getattr(point.record, settings.over) or 0
                 found[key] = _Pair(direct, point, size, _evidence(direct, point))
     return list(found.values())
-
-
-def _listed(wanted: Scalar | list[Scalar]) -> list[Scalar]:
-    return wanted if isinstance(wanted, list) else [wanted]
 
 
 def _evidence(direct: Point, cot: Point) -> tuple[PerDocument, PerDocument] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,7 @@ from harness.measures.measure import Facts
 from harness.measures.task import TaskSettings, summarise
 from harness.results.record import CellResult, Record, Status
 from harness.results.run import Run
+from harness.tasks.metric_table import BUILT_IN
 
 Rows = Sequence[dict[str, Any]]
 Answers = Mapping[tuple[str, int], Sequence[tuple[dict[str, Any], Rows]]]
@@ -37,10 +39,24 @@ def task_ladder(task_builders: ModuleType, tmp_path_factory: pytest.TempPathFact
     return write
 
 
+def _whole(spec: str) -> str:
+    """The specification with every built-in metric as its table sums it up."""
+    told = json.loads(spec)
+    metrics = {
+        name: {
+            "aggregation": "mean" if name == "brier_score" else built_in.aggregation,
+            "direction": built_in.metric.direction.value,
+            "listed": True,
+        }
+        for name, built_in in BUILT_IN.items()
+    }
+    return json.dumps(told | {"metrics": metrics})
+
+
 def _cell(
     folder: Path, builders: ModuleType, model: str, size: int, settings: dict[str, Any], rows: Rows
 ) -> CellResult:
-    samples = builders.samples(rows)
+    samples = builders.samples([row | {"spec": _whole(row["spec"])} for row in rows])
     task = str(samples["task"].iloc[0])
     given = TaskSettings(task=task, **settings)
     told = given.model_dump(mode="json")
