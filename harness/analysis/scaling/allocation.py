@@ -23,7 +23,8 @@ def optimum(
 ) -> tuple[Floats, Floats]:
     """Parameters and tokens with the lowest loss for a budget of `compute` FLOPs.
 
-    natural: (..., p), compute: (n,) or (..., n). Two arrays (..., n); not a number where the law has no optimum inside 1e2 to 1e18.
+    natural: (..., p), compute: (n,) or (..., n). Two arrays (..., n); not a number where the law
+    has no optimum inside 1e2 to 1e18.
     """
     closed = getattr(law, "allocation", None)
     if closed is not None:

@@ -58,7 +58,8 @@ class Certificate:
         found = []
         if self.imbalance > BALANCED:
             found.append(
-                f"this is no optimum: {self.imbalance:.2g} of the pull on a parameter is left over (gradient {self.gradient:.2g})"
+                f"this is no optimum: {self.imbalance:.2g} of the pull on a parameter is left over "
+                f"(gradient {self.gradient:.2g})"
             )
         if self.moved < 1e-6:
             found.append("the optimiser did not move: the result is where it started")

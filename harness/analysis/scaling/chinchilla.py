@@ -1,4 +1,4 @@
-"""The parametric law of Hoffmann et al. 2022 (arXiv 2203.15556, equation 2 and appendix D.3): L = E + A/N^alpha + B/D^beta."""
+"""The parametric law of Hoffmann et al. 2022, their approach 3: L = E + A/N^alpha + B/D^beta."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ class Chinchilla(Law):
         return self.uncentred(plain, -centre)
 
     def allocation(self, natural: Floats, compute: Floats, flops_per_token: float = 6.0) -> tuple[Floats, Floats]:
-        """Compute-optimal size and tokens in closed form: G (C/6)^(beta/(alpha+beta)), G = (alpha A / beta B)^(1/(alpha+beta))
-        (equation 4). natural: (..., 5), compute: (n,). Two arrays (..., n)."""
+        """Compute-optimal size and tokens in closed form (equation 4): N* = G (C/6)^(beta/(alpha+beta)) with
+        G = (alpha A / beta B)^(1/(alpha+beta)). natural: (..., 5), compute: (n,) or (..., n). Two arrays (..., n)."""
         _, a, b, alpha, beta = (natural[..., column, None] for column in range(5))
         with np.errstate(all="ignore"):  # an exponent below 0 has no optimum: not a number
             balance = (alpha * a / (beta * b)) ** (1 / (alpha + beta))

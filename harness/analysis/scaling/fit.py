@@ -72,7 +72,8 @@ class Fit:
     def residuals(self) -> Floats:
         """(n,) observed minus fitted, of the log where the law's response is a log: relative misfits."""
         fitted, _ = self.problem.evaluate(self.internal[None])
-        return self.problem.response - fitted[0]
+        missed: Floats = self.problem.response - fitted[0]
+        return missed
 
 
 def problem(law: Law, runs: Runs, objective: Objective) -> Problem:
@@ -141,7 +142,8 @@ def _enough(law: Law, runs: Runs, logs: Floats) -> None:
     for name, row in zip(law.inputs, logs, strict=True):
         different = len(np.unique(np.round(row, 9)))
         if different < 3 and name != "unique_tokens":
+            have = "the same" if different == 1 else "one of two"
             raise UserError(
-                f"all runs have {'the same' if different == 1 else 'one of two'} {name.replace('_', ' ')}: its exponent can't be told from a "
-                "constant; add runs of at least three"
+                f"all runs have {have} {name.replace('_', ' ')}: its exponent can't be told from a constant; add runs so "
+                "that there are at least three"
             )

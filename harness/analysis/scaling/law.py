@@ -59,7 +59,8 @@ class Law(ABC):
     def longest_steps(self) -> Floats:
         """How far a solver may move each parameter at a time: (p,). From a start whose terms are exp(-35) the full step
         is endless; so short ones bring all 4500 starts of Hoffmann et al. to the optimum, longer ones half of them."""
-        return np.array([p.longest_step or (1.0 if p.space == "log" else 0.1) for p in self.parameters])
+        steps = [p.longest_step or (1.0 if p.space == "log" else 0.1) for p in self.parameters]
+        return np.array(steps)
 
     # ---- what a law says of itself
 
@@ -82,7 +83,7 @@ class Law(ABC):
 
     def centre(self, logs: Floats) -> Floats:
         """What is taken off the logs of the inputs: (inputs,). Their means, unless a law can't be shifted."""
-        return logs.mean(axis=1)
+        return np.asarray(logs.mean(axis=1))
 
     def uncentred(self, internal: Floats, centre: Floats) -> Floats:
         """Centred parameters as plain ones. (..., p)."""

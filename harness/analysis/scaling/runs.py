@@ -186,8 +186,8 @@ def _finite(values: Mapping[str, Floats], found: Mapping[str, str], place: str) 
             what = "is missing" if np.isnan(array[bad[0]]) else f"is {array[bad[0]]:g}"
             more = f" (and {len(bad) - 1} more rows)" if len(bad) > 1 else ""
             raise UserError(
-                f"column '{found[role]}' ({role}) {what}{more}; a scaling law needs finite numbers above 0: remove or mend "
-                "the rows",
+                f"column '{found[role]}' ({role}) {what}{more}; a scaling law needs finite numbers above 0: remove or "
+                "mend the rows",
                 place=f"{place}: row {bad[0] + 1}",
             )
 
@@ -224,8 +224,8 @@ def _flags(runs: Runs) -> tuple[str, ...]:
     twice = len(runs) - len(np.unique(points, axis=0))
     if twice:
         flags.append(
-            f"{twice} rows stand twice, with all numbers equal: they count twice, and intervals by drawing runs are too "
-            "narrow; remove them unless they are runs of their own"
+            f"{twice} rows stand twice, with all numbers equal: they count twice, and intervals by drawing runs are "
+            "too narrow; remove them unless they are runs of their own"
         )
     if runs.counted == "unstated":
         flags.append("whether N counts embeddings is not said; sizes below a billion parameters depend on it")
@@ -233,8 +233,8 @@ def _flags(runs: Runs) -> tuple[str, ...]:
         ratio = runs.compute / (FLOPS_PER_TOKEN * runs.parameters * runs.tokens)
         if runs.compute_is == "given" and (np.abs(np.log(ratio)) > math.log(1.5)).any():
             flags.append(
-                f"the given C is {ratio.min():.2f} to {ratio.max():.2f} times 6ND: what is fitted over C is not what is "
-                "fitted over N and D"
+                f"the given C is {ratio.min():.2f} to {ratio.max():.2f} times 6ND: what is fitted over C is not what "
+                "is fitted over N and D"
             )
     repeated = runs.unique_tokens is not None and bool((runs.tokens > runs.unique_tokens * 1.0001).any())
     if repeated and runs.unique_tokens is not None:
