@@ -4,13 +4,13 @@
     smooth      p = floor + (1 - floor) * ceiling * sigmoid(a + b x)
     hinge       p = q up to a break between two scales, logit p = a + b x with b >= 0 beyond it
 
-x is the logarithm of the scale. A smooth curve's floor is chance or 0, whichever fits better: the first for a task whose
-answers are guessed until they are known, the second for one that rises from its first scale on. Its ceiling is 1, or
-free where it is seen: where the two largest scales reach most of it. (Label noise and saturation end many curves early;
-a ceiling that nothing shows would let a sigmoid follow every rise at the largest scales.) A hinge begins anywhere between the last flat scale and
-the next: where its line lies above q already at the last flat scale, the rise begins with a jump, else it is
-continuous. Two scales at least are flat. A smooth curve may be as steep as a step, so a step is no evidence of a
-hinge: what tells them apart is a start that is more sudden than the rest of the rise.
+x is the logarithm of the scale. A smooth curve's floor is chance or 0, whichever fits better: the first for a task
+whose answers are guessed until they are known, the second for one that rises from its first scale on. Its ceiling is 1,
+or free where it is seen: where the two largest scales reach most of it. (Label noise and saturation end many curves
+early; a ceiling that nothing shows would let a sigmoid follow every rise at the largest scales.) A hinge begins
+anywhere between the last flat scale and the next: where its line lies above q already at the last flat scale, the rise
+begins with a jump, else it is continuous. Two scales at least are flat. A smooth curve may be as steep as a step, so a
+step is no evidence of a hinge: what tells them apart is a start that is more sudden than the rest of the rise.
 
 Many curves (bootstrap replicates) are fitted at once. The log-likelihood is linear in the counts, so the best of a
 large grid of smooth curves is one matrix product; Levenberg-Marquardt on the Fisher information goes on from there.
@@ -137,7 +137,7 @@ def fit_hinge(x: Floats, correct: Floats, n: Floats) -> Hinge:
     p = np.where(beyond > 0, risen, plateau[..., None])
     each = (xlogy(correct[:, None, :], p) + xlog1py(n - correct[:, None, :], -p)).sum(axis=-1)
     start = np.take_along_axis(risen, np.broadcast_to(kinks[None, :, None], (rows, len(kinks), 1)), axis=2)[..., 0]
-    profile = np.where(start >= plateau - 1e-9, each, -np.inf)
+    profile = np.where(start > plateau + 1e-9, each, -np.inf)
     # a curve that rises nowhere has the constant as its hinge
     q, flat = fit_constant(correct, n)
     best = profile.argmax(axis=1)

@@ -50,7 +50,7 @@ def linearity(scores: ArrayLike) -> Floats:
     """L of each curve. scores: (..., scales), by scale. Returns (...), within [-1, 1] for monotone curves."""
     y = _curves(scores)
     rms = np.sqrt(np.mean(np.diff(y, axis=-1) ** 2, axis=-1))
-    return _over(_range(y), rms) / (y.shape[-1] - 1)
+    return np.asarray(_over(_range(y), rms) / (y.shape[-1] - 1), dtype=np.float64)
 
 
 def null_calibrated(

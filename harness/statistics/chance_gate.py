@@ -43,7 +43,7 @@ def chance_gate(correct: ArrayLike, n: ArrayLike, chance: float, alpha: float = 
     if not 0 <= chance < 1:
         raise ValueError(f"chance is a probability below 1, not {chance}")
     # 1e-9: 0.7 * 10 is 7 successes, whatever the rounding
-    p_values = binom.sf(np.floor(y + 1e-9) - 1, np.floor(trials + 1e-9), chance)
+    p_values: NDArray[np.float64] = np.asarray(binom.sf(np.floor(y + 1e-9) - 1, np.floor(trials + 1e-9), chance))
     adjusted = holm(p_values)
     above = adjusted <= alpha
     below = np.flatnonzero(~above)

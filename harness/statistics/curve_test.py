@@ -19,7 +19,7 @@ from harness.statistics.binomial_curve import Floats, fit_constant, fit_hinge, f
 _CURVES = 20_000  # redrawn curves held at once
 
 
-class Test(NamedTuple):
+class BootstrapTest(NamedTuple):
     """One test on each of R curves; all (R,)."""
 
     gain: Floats
@@ -45,7 +45,7 @@ class Forward(NamedTuple):
 
 def trend_test(
     x: Floats, correct: Floats, n: Floats, chance: float, replicates: int = 1000, seed: int = 0, alpha: float = 0.05
-) -> Test:
+) -> BootstrapTest:
     """Constant against smooth, in either direction. x: (m,), correct: (R, m), n: (m,)."""
     q, _ = fit_constant(correct, n)
     null = np.repeat(q[:, None], len(x), axis=1)
@@ -54,7 +54,7 @@ def trend_test(
 
 def break_test(
     x: Floats, correct: Floats, n: Floats, chance: float, replicates: int = 1000, seed: int = 0, alpha: float = 0.05
-) -> Test:
+) -> BootstrapTest:
     """Smooth against hinge: the test of emergence. x: (m,), correct: (R, m), n: (m,); m >= 3."""
     null = fit_smooth(x, correct, n, chance).p
     return _bootstrap(_break_gain, null, x, correct, n, chance, replicates, seed, alpha)
@@ -70,7 +70,7 @@ def forward_prediction(
     limit holds the line's own uncertainty (counts redrawn and the line refitted) and the binomial noise of the largest
     scale. x, correct, n: (m,); m >= 3.
     """
-    known, y, trials = x[:-1], correct[None, :-1] + 0.5, n[:-1] + 1
+    known, y, trials = x[:-1], np.add(correct[None, :-1], 0.5), np.add(n[:-1], 1.0)
     line = fit_smooth(known, y, trials, 0.0, ceiling=False)
     generator = np.random.default_rng(seed)
     drawn = generator.binomial(_whole(n[:-1]), line.p[0], (replicates, len(known))) + 0.5
@@ -102,7 +102,7 @@ def _bootstrap(
     replicates: int,
     seed: int,
     alpha: float,
-) -> Test:
+) -> BootstrapTest:
     """Place the gain of each curve among those of curves drawn from its null (R, m)."""
     trials, generator = _whole(n), np.random.default_rng(seed)
     observed = gain_of(x, correct, n, chance)
@@ -116,7 +116,7 @@ def _bootstrap(
     gains = np.concatenate(redrawn)
     # 1e-6: equal counts are equal gains, whatever the fits' last digits
     as_large = (gains >= observed[:, None] - 1e-6).sum(axis=1)
-    return Test(
+    return BootstrapTest(
         observed,
         (1 + as_large) / (replicates + 1),
         np.median(gains, axis=1),

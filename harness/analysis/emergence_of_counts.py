@@ -1,0 +1,263 @@
+"""Is an ability emergent? Tests and verdict on curves of counts (right of asked) over scale, one per task.
+
+The p-values of trend and break are adjusted over the tasks (Benjamini & Hochberg 1995). How many false alarms come out
+is measured in `benchmarks/emergence_calibration.py`.
+
+The tests know the noise of a finite number of items. They don't know what another training seed would change: where
+points scatter more than their items explain, `misfit` is small.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from harness.analysis.emergence_verdict import LEAST_SCALES, Emergence, Verdict, decide
+from harness.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from harness.statistics.curve_test import BootstrapTest
+
+    Floats = NDArray[np.float64]
+
+COLUMNS = ("task", "scale", "correct", "n")
+
+
+def emergence(
+    frame: pd.DataFrame,
+    *,
+    smaller_is_stronger: bool = False,
+    alpha: float = 0.05,
+    replicates: int = 1000,
+    rise: float = 0.2,
+    seed: int = 0,
+) -> list[Emergence]:
+    """The verdict on each task of a table of counts.
+
+    frame: columns `task`, `scale` (parameters, compute, loss: positive), `correct` and `n` (items); optionally
+    `chance` (a probability, 0 where it lacks) and `n_effective` (what n is worth where items come in clusters). Rows of
+    one task at one scale (seeds) are added up.
+    smaller_is_stronger: whether the scale is one that falls, such as a loss.
+    rise: a curve is only called flat if it had shown a rise of so much above chance with 80 % power.
+    UserError names the column or the row that can't be used.
+    """
+    curves = _curves(frame, smaller_is_stronger)
+    found = [_tested(*curve, smaller_is_stronger, alpha, replicates, seed) for curve in curves]
+    trends = _adjusted([item.p_trend for item in found])
+    breaks = iter(_adjusted([item.p_break for item in found if item.p_break is not None]))
+    adjusted = [
+        replace(item, p_trend_adjusted=trend, p_break_adjusted=None if item.p_break is None else next(breaks))
+        for item, trend in zip(found, trends, strict=True)
+    ]
+    decided = ((item, *decide(item, alpha, rise)) for item in adjusted)
+    return [replace(item, verdict=verdict, why=why) for item, verdict, why in decided]
+
+
+def emergence_frame(found: Sequence[Emergence]) -> pd.DataFrame:
+    """One row per task: verdict, tests, break, rise, B and L beside their null quantiles, forward prediction."""
+    import pandas as pd
+
+    rows = []
+    for item in found:
+        b, ahead = item.breakthroughness, item.forward
+        rows.append(
+            {
+                "task": item.task,
+                "verdict": str(item.verdict),
+                "why": item.why,
+                "scales": len(item.scale),
+                "chance": item.chance,
+                "first": item.correct[0] / item.n[0],
+                "last": item.correct[-1] / item.n[-1],
+                "rise": item.rise,
+                "rise_low": item.rise_low,
+                "rise_high": item.rise_high,
+                "above_chance_from": None if item.gate.first is None else item.scale[item.gate.first],
+                "p_trend": item.p_trend_adjusted,
+                "p_break": item.p_break_adjusted,
+                "break_scale": item.break_scale,
+                "break_low": item.break_low,
+                "break_high": item.break_high,
+                "misfit": item.misfit,
+                "breakthroughness": b.breakthroughness,
+                "null_breakthroughness": b.null_breakthroughness,
+                "linearity": b.linearity,
+                "null_linearity": b.null_linearity,
+                "predicted_upper": None if ahead is None else ahead.upper,
+                "exceeds_prediction": None if ahead is None else ahead.exceeds,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+Counts = tuple[str, "Floats", "Floats", "Floats", "Floats", float]
+"""task, scale, correct, n, n_effective, chance"""
+
+
+def _curves(frame: pd.DataFrame, falling: bool) -> list[Counts]:
+    """The counts of each task, from the weakest scale to the strongest."""
+    import numpy as np
+
+    missing = [name for name in COLUMNS if name not in frame.columns]
+    if missing:
+        raise UserError(f"the table has no column '{missing[0]}'; wanted are {', '.join(COLUMNS)}", place="emergence")
+    rows = frame.reset_index(drop=True)
+    told = rows["chance"].fillna(0.0) if "chance" in rows else rows["n"] * 0.0
+    worth = rows["n_effective"].fillna(rows["n"]) if "n_effective" in rows else rows["n"]
+    rows = rows.assign(chance=told, n_effective=worth)
+    for name, fine, what in (
+        ("scale", (rows["scale"] > 0) & np.isfinite(rows["scale"]), "a positive number"),
+        ("n", rows["n"] >= 1, "one item at least"),
+        ("correct", (rows["correct"] >= 0) & (rows["correct"] <= rows["n"]), "a count from 0 to n"),
+        ("chance", (rows["chance"] >= 0) & (rows["chance"] < 1), "a probability below 1"),
+        ("n_effective", rows["n_effective"] > 0, "a positive number"),
+    ):
+        if not fine.all():
+            bad = int(np.flatnonzero(~fine.to_numpy())[0])
+            raise UserError(f"{name} {rows[name][bad]} is no use: {what} is wanted", place=f"row {bad + 1}, {name}")
+    curves: list[Counts] = []
+    for task, mine in rows.groupby("task", sort=False):
+        if mine["chance"].nunique() > 1:
+            raise UserError("chance differs from scale to scale; one level per task is wanted", place=f"task {task}")
+        by = mine.groupby("scale")[["correct", "n", "n_effective"]].sum().sort_index(ascending=not falling)
+        columns = [by[name].to_numpy(dtype=float) for name in ("correct", "n", "n_effective")]
+        worth_n = np.maximum(1.0, np.rint(np.minimum(columns[1], columns[2])))
+        curves.append((str(task), by.index.to_numpy(dtype=float), *columns[:2], worth_n, float(mine["chance"].iloc[0])))
+    return curves
+
+
+def _tested(
+    task: str,
+    scale: Floats,
+    correct: Floats,
+    n: Floats,
+    worth: Floats,
+    chance: float,
+    falling: bool,
+    alpha: float,
+    replicates: int,
+    seed: int,
+) -> Emergence:
+    """A curve with its tests; the verdict waits for the other tasks."""
+    import numpy as np
+    from scipy.stats import chi2
+
+    from harness.statistics.binomial_curve import fit_hinge, fit_smooth, log_likelihood, positions
+    from harness.statistics.breakthroughness import null_calibrated
+    from harness.statistics.chance_gate import chance_gate
+    from harness.statistics.curve_test import break_test, forward_prediction, trend_test
+
+    m = len(scale)
+    if m < 3:
+        raise UserError(
+            f"{m} scale{'s are' if m > 1 else ' is'} no curve; 3 are needed at least, {LEAST_SCALES} for a verdict on "
+            "emergence",
+            place=f"task {task}",
+        )
+    counts = correct * worth / n
+    x = positions(1 / scale if falling else scale)
+    trend = trend_test(x, counts[None], worth, chance, replicates, seed, alpha)
+    broken = break_test(x, counts[None], worth, chance, replicates, seed, alpha) if m >= LEAST_SCALES else None
+    smooth, hinge = fit_smooth(x, counts[None], worth, chance), fit_hinge(x, counts[None], worth)
+    flat = int(hinge.flat[0])
+    fits = max(float(smooth.log_likelihood[0]), float(hinge.log_likelihood[0]))
+    deviance = 2 * (float(log_likelihood(counts, worth, counts / worth)) - fits)
+    at = np.linspace(x[0] - 0.15, x[-1] + 0.15, 241)
+    place = _break(x, hinge.intercept[0], hinge.slope[0], hinge.plateau[0], flat)
+    drawn_hinge = np.full(len(at), float(hinge.plateau[0]))
+    if place is not None:
+        line = 1 / (1 + np.exp(-(hinge.intercept[0] + hinge.slope[0] * at)))
+        drawn_hinge = np.where(at > place, line, drawn_hinge)
+    likely = 2 + np.flatnonzero(hinge.profile[0] >= hinge.log_likelihood[0] - 1.92)
+
+    def scale_at(where: float) -> float:
+        return float(np.exp(np.interp(where, x, np.log(scale))))
+
+    ends = (float(scale[likely[0] - 1]), float(scale[likely[-1]])) if len(likely) else (0.0, 0.0)
+    step = (at - x[0]) * math.log(scale[-1] / scale[0]) / (x[-1] - x[0])
+    low, high = _difference(counts[0], worth[0], counts[-1], worth[-1])
+    first, last = float(correct[0] / n[0]), float(correct[-1] / n[-1])
+    p = hinge.p[0]
+    return Emergence(
+        task=task,
+        verdict=Verdict.NOT_DECIDED,
+        why="",
+        scale=scale,
+        correct=correct,
+        n=n,
+        n_effective=worth,
+        chance=chance,
+        gate=chance_gate(counts, worth, chance, alpha),
+        p_trend=float(trend.p_value[0]),
+        p_break=None if broken is None else float(broken.p_value[0]),
+        p_trend_adjusted=1.0,
+        p_break_adjusted=None,
+        break_scale=None if place is None else scale_at(place),
+        break_low=None if place is None else min(ends),
+        break_high=None if place is None else max(ends),
+        flat=flat,
+        in_one_gap=float((p[flat] - p[0]) / (p[-1] - p[0])) if flat < m and p[-1] > p[0] else 0.0,
+        rise=last - first,
+        rise_low=low,
+        rise_high=high,
+        misfit=float(chi2.sf(max(0.0, deviance), max(1, m - 4))),
+        items_for_break=None if broken is None else _items_for_break(broken, worth),
+        breakthroughness=null_calibrated(counts, worth, replicates, seed=seed),
+        forward=forward_prediction(x, counts, worth, replicates, seed) if m >= LEAST_SCALES else None,
+        curve_scale=scale[0] * np.exp(step),
+        curve_smooth=smooth.at(at)[0],
+        curve_hinge=drawn_hinge,
+    )
+
+
+def _break(x: Floats, intercept: float, slope: float, plateau: float, flat: int) -> float | None:
+    """Where the line leaves the plateau; the middle of the gap where it jumps, None where the hinge rises nowhere."""
+    if flat >= len(x):
+        return None
+    before, after = float(x[flat - 1]), float(x[flat])
+    if slope > 0 and 0 < plateau < 1:
+        crossing = (math.log(plateau / (1 - plateau)) - intercept) / slope
+        if before <= crossing <= after:
+            return float(crossing)
+    return (before + after) / 2
+
+
+def _difference(y0: float, n0: float, y1: float, n1: float) -> tuple[float, float]:
+    """95 % interval of the second share minus the first: Newcombe's (1998, method 10), as if of different items.
+
+    Models that answered the same items differ less by chance than this says.
+    """
+    from harness.statistics.proportions import wilson
+
+    first, last = wilson(y0, n0), wilson(y1, n1)
+    assert first.low is not None and first.high is not None and last.low is not None and last.high is not None
+    difference = last.value - first.value
+    low = math.hypot(last.value - last.low, first.high - first.value)
+    high = math.hypot(last.high - last.value, first.value - first.low)
+    return difference - low, difference + high
+
+
+def _items_for_break(test: BootstrapTest, n: Floats) -> float | None:
+    """About how many items a scale, for 80 % power at a break of the fitted shape.
+
+    Twice the expected gain grows with n like a non-centrality; it must exceed twice the critical gain by 0.84 of its
+    standard deviation, about 2 sqrt(non-centrality). What the null gains in the middle is taken off first.
+    """
+    signal = 2 * float(test.gain[0] - test.null_median[0])
+    if signal <= 0:
+        return None
+    needed = (0.84 + math.sqrt(0.84**2 + 2 * float(test.null_critical[0]))) ** 2
+    return float(n.min()) * max(1.0, needed / signal)
+
+
+def _adjusted(p_values: list[float]) -> list[float]:
+    """Benjamini-Hochberg adjusted, in the order given."""
+    from scipy.stats import false_discovery_control
+
+    return [float(p) for p in false_discovery_control(p_values)] if p_values else []
