@@ -144,6 +144,6 @@ def _enough(law: Law, runs: Runs, logs: Floats) -> None:
         if different < 3 and name != "unique_tokens":
             have = "the same" if different == 1 else "one of two"
             raise UserError(
-                f"all runs have {have} {name.replace('_', ' ')}: its exponent can't be told from a constant; add runs so "
-                "that there are at least three"
+                f"all runs have {have} {name.replace('_', ' ')}: its exponent can't be told from a constant; add runs "
+                "so that there are at least three"
             )

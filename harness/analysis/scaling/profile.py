@@ -107,7 +107,8 @@ def _objective_where_held(fit: Fit, column: int, plain: Floats) -> Floats:
     value = np.full(len(plain), np.inf)
     found = np.tile(law.uncentred(fit.internal, posed.centre), (len(plain), 1))
 
-    def attempt(starts: Floats) -> None:
+    def attempt(starts: Floats) -> bool:
+        """Whether anything got better."""
         nonlocal value, found
         starts = starts.copy()
         starts[:, column] = plain
@@ -122,14 +123,17 @@ def _objective_where_held(fit: Fit, column: int, plain: Floats) -> Floats:
             tolerance=1e-10,
         )
         better = tried.objective < value
+        gained = bool((tried.objective < value * (1 - 1e-6)).any())
         value = np.where(better, tried.objective, value)
         found = np.where(better[:, None], tried.internal, found)
+        return gained
 
     for optimum in fit.optima[:4]:
         attempt(np.tile(law.uncentred(optimum, posed.centre), (len(plain), 1)))
-    for _ in range(3):
-        attempt(np.concatenate([found[:1], found[:-1]]))
-        attempt(np.concatenate([found[1:], found[-1:]]))
+    going = True
+    while going:
+        going = attempt(np.concatenate([found[:1], found[:-1]]))
+        going = attempt(np.concatenate([found[1:], found[-1:]])) or going
     return value
 
 

@@ -1,0 +1,55 @@
+"""What a fitted law predicts for runs that it has not seen, with an interval, and whether they fell inside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.analysis.scaling.fit import Fit
+from harness.analysis.scaling.law import Floats
+from harness.analysis.scaling.runs import Runs
+from harness.analysis.scaling.uncertainty import Draws
+
+HOW = "draws of the law with a residual of the fitted runs on each"
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Predicted values of runs, with the interval that a single new run should fall into."""
+
+    value: Floats
+    """(n,)."""
+    low: Floats
+    high: Floats
+    confidence: float
+    how: str
+
+
+def predicted(fit: Fit, draws: Draws, runs: Runs, confidence: float = 0.95, seed: int = 0) -> Prediction:
+    """The law at other runs.
+
+    The interval holds the uncertainty of the law (its draws) and what a run scatters around it (its residuals, drawn
+    again; those of a fit are too small by about the square root of (n - p) / n, and are made larger by that). It takes
+    the law to go on, and the scatter to stay as it is.
+    """
+    points = runs.inputs(fit.law.inputs)
+    value = fit.law.predict(fit.natural, *points)
+    drawn = fit.law.predict(draws.natural, *points)
+    size, p = len(fit.runs), len(fit.natural)
+    residuals = fit.residuals * np.sqrt(size / max(size - p, 1))
+    scatter = np.random.default_rng(seed).choice(residuals, size=drawn.shape)
+    drawn = drawn * np.exp(scatter) if fit.law.response == "log" else drawn + scatter
+    tail = (1 - confidence) / 2
+    low, high = np.nanquantile(drawn, [tail, 1 - tail], axis=0)
+    return Prediction(value, low, high, confidence, f"{HOW}; {draws.how}")
+
+
+def budgets(runs: Runs, apart: float = 1.25) -> np.ndarray:
+    """Which compute budget each run belongs to, from 0 for the lowest: (n,). A step of more than `apart` between two
+    neighbours in compute begins the next one."""
+    order = np.argsort(runs.compute, kind="stable")
+    steps = np.diff(np.log(runs.compute[order])) > np.log(apart)
+    labels = np.empty(len(runs), dtype=int)
+    labels[order] = np.concatenate([[0], np.cumsum(steps)])
+    return labels

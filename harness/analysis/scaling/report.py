@@ -1,0 +1,78 @@
+"""A law fitted to runs, examined: the fit, its draws, its profiles, what it says of runs held out, and why to doubt it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.analysis.scaling.fit import Fit, fit
+from harness.analysis.scaling.laws import LAWS
+from harness.analysis.scaling.objective import OBJECTIVES
+from harness.analysis.scaling.prediction import Prediction, predicted
+from harness.analysis.scaling.profile import Profile, profile
+from harness.analysis.scaling.runs import Runs
+from harness.analysis.scaling.settings import FitSettings
+from harness.analysis.scaling.uncertainty import Draws, bootstrap
+from harness.errors import UserError
+
+
+@dataclass(frozen=True)
+class ScalingReport:
+    """A fitted law with all that was found out about it."""
+
+    fit: Fit
+    draws: Draws | None
+    profiles: tuple[Profile, ...]
+    held_out: Runs | None
+    """Runs that were predicted, not fitted."""
+    prediction: Prediction | None
+    problems: tuple[str, ...]
+    """Why not to trust it, the gravest first; none where nothing speaks against it."""
+    settings: FitSettings
+
+
+def scaling_report(runs: Runs, settings: FitSettings) -> ScalingReport:
+    """Fit a law to runs, examine it, draw intervals, predict what was held out. Raises UserError where it can't be."""
+    fitted, held_out = _split(runs, settings.fit_below)
+    made = fit(LAWS[settings.law], fitted, OBJECTIVES[settings.objective])
+    problems = list(made.certificate.problems)
+    draws = None
+    if settings.replicates:
+        try:
+            draws = bootstrap(made, settings.replicates, settings.seed, by=settings.draw)
+        except UserError as error:
+            problems.append(f"no interval could be made: {error}")
+    profiles = tuple(profile(made, name) for name in made.law.names) if settings.profiles else ()
+    problems += [item.why for item in profiles if not item.identified]
+    problems += _of_draws(made, draws)
+    prediction = predicted(made, draws, held_out) if held_out is not None and draws is not None else None
+    return ScalingReport(made, draws, profiles, held_out, prediction, tuple(problems), settings)
+
+
+def _split(runs: Runs, below: float | None) -> tuple[Runs, Runs | None]:
+    """Runs to fit, and those to predict: from `below` FLOPs on."""
+    if below is None:
+        return runs, None
+    fitted = runs.compute < below
+    if fitted.all() or not fitted.any():
+        raise UserError(
+            f"fit_below: {below:.4g} FLOPs leaves no run to {'predict' if fitted.all() else 'fit'}; the runs have "
+            f"{runs.compute.min():.4g} to {runs.compute.max():.4g}"
+        )
+    return runs.only(fitted), runs.only(~fitted)
+
+
+def _of_draws(made: Fit, draws: Draws | None) -> list[str]:
+    found = []
+    if draws is not None:
+        if draws.failed > 0.01 * len(draws.natural):
+            found.append(f"{draws.failed} of {len(draws.natural)} replicates did not converge: intervals are rough")
+        wrong = [
+            name
+            for name, parameter, column in zip(made.law.names, made.law.parameters, draws.natural.T, strict=True)
+            if parameter.lowest is not None and np.mean(column <= parameter.lowest) > 0.025
+        ]
+        if wrong:
+            found.append(f"the data do not exclude that {' and '.join(wrong)} is 0: that there is no such term")
+    return found

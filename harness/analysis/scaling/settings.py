@@ -1,0 +1,38 @@
+"""What may be asked of a scaling fit, in a suite's `analyse:` and on the command line alike."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from harness.analysis.analysis import AnalysisSettings
+
+LawName = Literal["chinchilla"]
+ObjectiveName = Literal["huber", "lad", "squares"]
+
+
+class FitSettings(AnalysisSettings):
+    """How a law is fitted to runs, and what is asked of it."""
+
+    law: LawName = "chinchilla"
+    """The formula; `harness list laws` explains them."""
+    objective: ObjectiveName = "huber"
+    """What is minimised: Huber's loss of the log residuals (threshold 1e-3), least absolute deviations, squares."""
+    replicates: int = Field(default=1000, ge=0, le=100_000)
+    """Bootstrap replicates; 0 leaves the intervals out."""
+    seed: int = Field(default=0, ge=0)
+    """Of the draws."""
+    draw: Literal["run", "group", "parameters"] | None = None
+    """What is drawn again: each run, each group (the column `group`), or each size with all of its runs; left out,
+    groups where the data have them, else runs."""
+    interval: Literal["percentile", "bca"] = "percentile"
+    """How draws become an interval."""
+    fit_below: float | None = Field(default=None, gt=0)
+    """Only runs with less compute than this many FLOPs are fitted; the others are predicted, and told how it went."""
+    compute: list[float] = Field(default=[])
+    """Budgets in FLOPs for which the best size and tokens are wanted; left out, ten times the highest one."""
+    losses: list[float] = Field(default=[])
+    """Losses for which the compute is wanted."""
+    profiles: bool = True
+    """Whether each parameter's profile is taken: what says that one is not identified. Some seconds."""
