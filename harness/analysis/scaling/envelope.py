@@ -24,7 +24,7 @@ from harness.analysis.scaling.uncertainty import Draws
 from harness.errors import UserError
 
 POINTS = 200
-"""Values of compute at which the runs are compared (Hoffmann et al.: 1500; the staircase has fewer steps than these)."""
+"""Values of compute at which the runs are compared (Hoffmann et al.: 1500); the staircase has fewer steps."""
 REPLICATES = 2000
 FEWEST_CURVES = 4
 _ROWS = 200
@@ -53,21 +53,22 @@ def envelope(runs: Runs, *, replicates: int = REPLICATES, seed: int = 0) -> Fron
     log_compute = _where_compared(found)
     loss, log_tokens = _on(found, log_compute)
     log_size = np.array([curve.log_size for curve in found])
-    keep_edges = len(set(_optima(loss, log_tokens, log_size, np.ones((1, len(found)), bool), False)[2][0]) - {-1}) < 2
+    everything = np.ones((1, len(found)), dtype=bool)
+    all_winners = _optima(loss, log_tokens, log_size, everything, True)[2][0]
+    inner = _optima(loss, log_tokens, log_size, everything, False)[2][0]
+    keep_edges = len(set(inner[inner >= 0])) < 2
     centre = float(log_compute.mean())
 
     def line(present: np.ndarray) -> Floats:
         size, tokens, _ = _optima(loss, log_tokens, log_size, present, keep_edges)
         return lines(log_compute, size, tokens, np.ones_like(size), centre)
 
-    everything = np.ones((1, len(found)), dtype=bool)
     size, tokens, winner = (item[0] for item in _optima(loss, log_tokens, log_size, everything, keep_edges))
-    all_winners = _optima(loss, log_tokens, log_size, everything, True)[2][0]
     kept = winner >= 0
     if len(set(winner[kept])) < 2:
         raise UserError(
-            "one size is the best at every compute: approach 1 has no slope to fit; runs of other sizes, or longer ones, "
-            "are needed"
+            "one size is the best at every compute: approach 1 has no slope to fit; runs of other sizes, "
+            "or longer ones, are needed"
         )
     warnings = []
     if keep_edges:
