@@ -15,6 +15,7 @@ MEASURING = (
     "harness/corpora",
     "reference_impl/model",
     "reference_impl/inference",
+    "reference_impl/interpret",
     "reference_impl/text",
     "reference_impl/training/checkpoint.py",
 )
