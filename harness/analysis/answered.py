@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-NOT_METRICS = ("document", "chance", "shots", "seed")
+NOT_METRICS = ("document", "chance", "shots", "seed", "right_hits")
 """Columns of numbers that are no metric."""
 
 

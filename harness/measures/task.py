@@ -62,6 +62,9 @@ class TaskSettings(Settings):
     """A system prompt; without `chat` it is put before the task's description."""
     mutual_information: bool = False
     """Whether each choice is also scored without its context, which gives `acc_mutual_info`."""
+    likelihood: bool = False
+    """Whether the right answer is also scored where an answer is written, with `reasoning: direct`: gives
+    `gold_bits_per_byte` and `token_accuracy`, which move where no answer is right yet."""
     context: int | None = Field(default=None, ge=2)
     """Tokens that the model may see at once; left out, its whole context."""
     mode: Mode = "right"
@@ -72,6 +75,10 @@ class TaskSettings(Settings):
         if self.samples is not None and self.samples > 1 and self.temperature == 0:
             raise ValueError(
                 f"{self.samples} samples at temperature 0 would all be the same: give a temperature above 0"
+            )
+        if self.likelihood and self.mode == "lm-eval":
+            raise ValueError(
+                "lm-eval scores no right answers of written ones: leave out `likelihood`, or use mode right"
             )
         return self
 

@@ -33,18 +33,23 @@ class Likelihoods:
     """Tokens of each request's context that did not fit."""
     log_probs: tuple[tuple[float, ...], ...]
     """Of each request's scored tokens, in nats."""
-    greedy: tuple[bool, ...]
-    """Whether every scored token of a request was the likeliest."""
+    hits: tuple[int, ...]
+    """Of each request, the scored tokens that were the likeliest."""
+
+    @property
+    def greedy(self) -> tuple[bool, ...]:
+        """Whether every scored token of a request was the likeliest."""
+        return tuple(hits == len(each) for hits, each in zip(self.hits, self.log_probs, strict=True))
 
     @property
     def answer(self) -> Answer:
         """The same without tokens: one answer per request of the task."""
         each = [
-            ChoiceAnswer(sum(log_probs), greedy, len(log_probs))
-            for log_probs, greedy in zip(self.log_probs, self.greedy, strict=True)
+            ChoiceAnswer(sum(log_probs), hits, len(log_probs))
+            for log_probs, hits in zip(self.log_probs, self.hits, strict=True)
         ]
         if isinstance(self.asked.requests[0], Rolling):
-            whole = ChoiceAnswer(sum(a.log_prob for a in each), all(self.greedy), sum(a.tokens for a in each))
+            whole = ChoiceAnswer(*(sum(getattr(a, part) for a in each) for part in ("log_prob", "hits", "tokens")))
             return (whole,)
         return tuple(each)
 
@@ -62,6 +67,15 @@ class Drawn:
 
 
 @dataclass(frozen=True)
+class Right:
+    """What the model said to the right answer after the prompt, token by token."""
+
+    log_probs: tuple[float, ...]
+    hits: int
+    """Tokens that were the likeliest."""
+
+
+@dataclass(frozen=True)
 class Generated:
     """What the model wrote for one document."""
 
@@ -70,11 +84,15 @@ class Generated:
     cut: int
     """Tokens of the prompt that did not fit."""
     samples: tuple[Drawn, ...]
+    right: Right | None = None
+    """Of `Asked.right`."""
 
     @property
     def answer(self) -> Answer:
-        """The texts alone."""
-        return GenerationAnswer(tuple(sample.text for sample in self.samples))
+        """The same without tokens."""
+        right = self.right
+        told = None if right is None else ChoiceAnswer(sum(right.log_probs), right.hits, len(right.log_probs))
+        return GenerationAnswer(tuple(sample.text for sample in self.samples), told)
 
 
 Evidence = Likelihoods | Generated
@@ -97,7 +115,7 @@ class _Finished:
         for line in lines:
             try:
                 entry = json.loads(line)
-                if not ({"log_probs", "greedy"} <= entry.keys() or {"prompt", "cut", "samples"} <= entry.keys()):
+                if not ({"log_probs", "hits"} <= entry.keys() or {"prompt", "cut", "samples"} <= entry.keys()):
                     continue
                 self.known[entry["task"], entry["document"]] = entry
             except (ValueError, TypeError, KeyError, AttributeError):
@@ -143,7 +161,7 @@ def _likelihoods(
         requests, cut = encoded
         if (known := finished.known.get((asked.task, asked.document))) is not None:
             log_probs = tuple(tuple(one) for one in known["log_probs"])
-            yield Likelihoods(asked, requests, cut, log_probs, tuple(known["greedy"]))
+            yield Likelihoods(asked, requests, cut, log_probs, tuple(known["hits"]))
         elif not requests:  # an empty text has no windows, and the likelihood of nothing is 1
             yield Likelihoods(asked, (), (), (), ())
         else:
@@ -163,8 +181,10 @@ def _likelihoods(
                 asked, requests, cut = waiting[number]
                 mine = [scored for scored in scores[first[number] : first[number] + len(requests)] if scored]
                 log_probs = tuple(tuple(map(float, scored.log_probs)) for scored in mine)
-                evidence = Likelihoods(asked, requests, cut, log_probs, tuple(scored.all_greedy for scored in mine))
-                finished.add(asked, {"log_probs": evidence.log_probs, "greedy": evidence.greedy})
+                evidence = Likelihoods(
+                    asked, requests, cut, log_probs, tuple(int(scored.greedy.sum()) for scored in mine)
+                )
+                finished.add(asked, {"log_probs": evidence.log_probs, "hits": evidence.hits})
                 ready.append(evidence)
         load.tell(len(ready) / len(waiting), f"{len(ready):,} of {len(waiting):,} documents")
 
@@ -209,11 +229,15 @@ def _generations(
 ) -> Iterator[Evidence | Broken]:
     from harness.scoring.generation import Completed, Refused, complete_texts
 
+    rights = _rights(model, documents, mode, context)
     waiting = []
     for asked in documents:
-        if (known := finished.known.get((asked.task, asked.document))) is not None:
+        right = rights.get((asked.task, asked.document))
+        if isinstance(right, str):
+            yield Broken(asked.task, asked.document, right)
+        elif (known := finished.known.get((asked.task, asked.document))) is not None:
             samples = tuple(Drawn(text, tuple(ids), tuple(lps), end) for text, ids, lps, end in known["samples"])
-            yield Generated(asked, tuple(known["prompt"]), known["cut"], samples)
+            yield Generated(asked, tuple(known["prompt"]), known["cut"], samples, right)
         else:
             waiting.append(asked)
     ready: list[Evidence | Broken] = []
@@ -226,11 +250,34 @@ def _generations(
         samples = tuple(Drawn(answer.text, answer.tokens, answer.log_probs, answer.finish) for answer in done.answers)
         told = [[sample.text, sample.tokens, sample.log_probs, sample.finish] for sample in samples]
         finished.add(asked, {"prompt": done.prompt, "cut": done.cut, "samples": told})
-        ready.append(Generated(asked, done.prompt, done.cut, samples))
+        right = rights.get((asked.task, asked.document))
+        assert not isinstance(right, str)
+        ready.append(Generated(asked, done.prompt, done.cut, samples, right))
         load.tell(len(ready) / len(waiting), f"{len(ready):,} of {len(waiting):,} documents")
 
     complete_texts(model, [_text_request(asked, seed) for asked in waiting], hear, mode, context)
     yield from ready
+
+
+def _rights(
+    model: LanguageModel, documents: Sequence[Asked], mode: Mode, context: int
+) -> dict[tuple[str, int], Right | str]:
+    """What the model says to the right answers that are wanted, by task and document; or why one can't be asked."""
+    from harness.scoring.engine import score
+    from harness.scoring.pairs import Unscorable, encode_pairs
+
+    wanted = [(asked, asked.right) for asked in documents if asked.right is not None]
+    pairs = [(choice.context, choice.continuation) for _, choice in wanted]
+    encoded = encode_pairs(model.tokenizer, pairs, context, mode)
+    scores = iter(score(model, [pair.scored for pair in encoded if not isinstance(pair, Unscorable)]))
+    found: dict[tuple[str, int], Right | str] = {}
+    for (asked, _), pair in zip(wanted, encoded, strict=True):
+        if isinstance(pair, Unscorable):
+            found[asked.task, asked.document] = f"the right answer: {pair.reason}"
+            continue
+        scored = next(scores)
+        found[asked.task, asked.document] = Right(tuple(map(float, scored.log_probs)), int(scored.greedy.sum()))
+    return found
 
 
 def _text_request(asked: Asked, seed: int) -> TextRequest:

@@ -13,7 +13,7 @@ from harness.tasks.document import Templates, column_or_template, shown
 from harness.tasks.fewshot import Draw, Pool, Sampler, draw, draw_as_lm_eval
 from harness.tasks.functions import DOCUMENT_KEYS, functions_of
 from harness.tasks.prompt import PromptSettings, ask
-from harness.tasks.reasoning import with_reasoning, with_samples
+from harness.tasks.reasoning import judges_programs, with_reasoning, with_samples
 
 if TYPE_CHECKING:
     from harness.measures.task import TaskSettings
@@ -39,6 +39,11 @@ def prepared(opened: Opened, settings: TaskSettings) -> list[Task]:
             if key not in DOCUMENT_KEYS and not task.allow_task_code:
                 task.function(function, key)  # raises: it may not run
         metrics.check(config, mode=settings.mode, allow_code_execution=task.allow_code_execution)
+        if settings.likelihood and judges_programs(config):
+            raise UserError(
+                "`likelihood` asks how likely the right answer is, and the target of this task is a test of programs",
+                place=f"{config.file}:doc_to_target",
+            )
         if shots_of(config, settings) > 0 and config.output_type != "loglikelihood_rolling":
             _sampler(config, settings)  # raises: there is none such
         tasks.append(replace(task, config=config))
@@ -71,6 +76,7 @@ def documents(task: Task, model: LanguageModel, settings: TaskSettings) -> list[
         multi_turn=settings.multi_turn,
         system=settings.system,
         unconditional=settings.mutual_information or metrics.needs_unconditional(config),
+        likelihood=settings.likelihood and settings.reasoning == "direct",
     )
     found: list[Asked | Broken] = []
     for (number, row), places in zip(numbered, shots, strict=True):

@@ -67,6 +67,7 @@ def _likelihoods(evidence: Likelihoods) -> Sample:
         "continuation_ids": continuations,
         "log_probs": [list(each) for each in evidence.log_probs],
         "greedy": list(evidence.greedy),
+        "hits": list(evidence.hits),
     }
 
 
@@ -82,7 +83,15 @@ def _generated(evidence: Generated, scores: Scores) -> Sample:
         "finish": [sample.finish for sample in evidence.samples],
         "extracted": json.dumps({name: found.value for name, found in scores.extracted.items()}, default=str),
         "programs": json.dumps(scores.programs),
+        **_right(evidence),
     }
+
+
+def _right(evidence: Generated) -> Sample:
+    """Of the right answer, where its likelihood was wanted."""
+    if evidence.right is None:
+        return {}
+    return {"right_log_probs": list(evidence.right.log_probs), "right_hits": evidence.right.hits}
 
 
 def _prompts(asked: Asked) -> list[str]:

@@ -58,6 +58,8 @@ class Asked:
     cluster: str | None = None
     shots: tuple[int, ...] = ()
     """Places of the worked examples in their split."""
+    right: Choice | None = None
+    """Of a written answer: the right one after the prompt, where its likelihood is wanted too."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +78,14 @@ class ChoiceAnswer:
 
     log_prob: float
     """Sum over the continuation's tokens, in nats."""
-    greedy: bool
-    """Whether every token of it was the likeliest."""
+    hits: int
+    """Tokens of it that were the likeliest, each given the ones before it."""
     tokens: int
+
+    @property
+    def greedy(self) -> bool:
+        """Whether greedy decoding would give it."""
+        return self.hits == self.tokens
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,8 @@ class GenerationAnswer:
     """Of one `Generation`: its samples' texts, cut before a stop string, not stripped."""
 
     texts: tuple[str, ...]
+    right: ChoiceAnswer | None = None
+    """Of `Asked.right`."""
 
 
 Answer = tuple[ChoiceAnswer, ...] | GenerationAnswer

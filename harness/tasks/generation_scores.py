@@ -11,7 +11,7 @@ from harness.statistics.pass_at_k import pass_at_k
 from harness.tasks import code_execution
 from harness.tasks.ask import Asked
 from harness.tasks.config import Mode
-from harness.tasks.text_scores import CORPUS_SCORES, is_match, word_f1
+from harness.tasks.text_scores import CORPUS_SCORES, edit_similarity, is_match, word_f1
 
 
 def targets(asked: Asked, place: str) -> tuple[str, ...]:
@@ -40,7 +40,8 @@ def score_text(name: str, value: Any, wanted: Sequence[str], options: Mapping[st
         return 0.0
     if name == "f1":
         return sum(word_f1(_text(answer), wanted) for answer in answers) / len(answers)
-    return sum(is_match(answer, wanted, options) for answer in answers) / len(answers)
+    rule = edit_similarity if name == "edit_similarity" else is_match
+    return sum(rule(answer, wanted, options) for answer in answers) / len(answers)
 
 
 def score_programs(

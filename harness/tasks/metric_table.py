@@ -22,7 +22,7 @@ class BuiltIn:
     """Arguments that it takes."""
 
 
-_DETAILS = ("acc_bytes", "acc_tokens", "brier_score", "likelihood", "sample_extraction_failure")
+_DETAILS = ("acc_bytes", "acc_tokens", "brier_score", "likelihood", "sample_extraction_failure", "token_accuracy")
 _CHOICE, _GENERATE = "multiple_choice", "generate_until"
 _LIKELIHOOD, _ROLLING = "loglikelihood", "loglikelihood_rolling"
 _IGNORE = ("ignore_case", "ignore_punctuation", "ignore_numbers", "regexes_to_ignore")
@@ -127,7 +127,27 @@ _ALL = (
         (_CHOICE, _LIKELIHOOD),
         "bits_per_byte",
         "-sum log2 P(right continuation | context) over the sum of its bytes of UTF-8. Moves smoothly with a model's "
-        "quality where accuracy still guesses (Schaeffer et al. 2023, arXiv:2304.15004).",
+        "quality where accuracy still guesses (Schaeffer et al. 2023, arXiv:2304.15004). Generation (`likelihood`): "
+        "of the right answer after the prompt.",
+    ),
+    _declare(
+        "token_accuracy",
+        "share",
+        "higher",
+        (_LIKELIHOOD,),
+        "mean",
+        "Mean over documents of the share of the right continuation's tokens that are the likeliest, each given the "
+        "right ones before it (teacher-forced). Generation, with `likelihood`: of the right answer after the prompt.",
+    ),
+    _declare(
+        "edit_similarity",
+        "share",
+        "higher",
+        (_GENERATE,),
+        "mean",
+        "Mean over documents of 1 - Levenshtein distance / length of the longer text, between the answer and the "
+        "nearest target, in characters after what the task ignores. No answer has 0.",
+        *_IGNORE,
     ),
     _declare(
         "f1",
@@ -281,8 +301,9 @@ IN_PASSING: dict[str, tuple[str, ...]] = {
         "likelihood",
         "gold_bits_per_byte",
     ),
-    _LIKELIHOOD: ("perplexity", "acc", "gold_bits_per_byte"),
+    _LIKELIHOOD: ("perplexity", "acc", "gold_bits_per_byte", "token_accuracy"),
     _ROLLING: ("word_perplexity", "byte_perplexity", "bits_per_byte"),
-    _GENERATE: (),
+    _GENERATE: ("gold_bits_per_byte", "token_accuracy"),
 }
-"""What one pass gives anyway: reported beside what the task lists, in mode right."""
+"""What one pass gives anyway: reported beside what the task lists, in mode right. Of written answers, what the right
+answer's likelihood gives where it is asked for."""

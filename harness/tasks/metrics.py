@@ -139,6 +139,8 @@ def _score_generation(
         if mode == "right" and extracted.may_fail:
             items |= {"extraction_failure": extracted.failed, "sample_extraction_failure": extracted.samples_failed}
         scores.items.update({key_of(name, pipeline.name): item for name, item in items.items()})
+    if answer.right is not None and asked.right is not None:
+        scores.items.update(_right_items(asked.right.continuation, answer.right))
     return scores
 
 
@@ -196,8 +198,14 @@ def _likelihood_items(asked: Asked, answer: ChoiceAnswer, place: str) -> dict[st
     return {
         "perplexity": answer.log_prob,
         "acc": int(answer.greedy),
-        "gold_bits_per_byte": [answer.log_prob, len(continuation.encode("utf-8", "surrogatepass"))],
+        **_right_items(continuation, answer),
     }
+
+
+def _right_items(continuation: str, answer: ChoiceAnswer) -> dict[str, Item]:
+    """How near the model is to a text that is right, whatever it would write itself."""
+    length = len(continuation.encode("utf-8", "surrogatepass"))
+    return {"gold_bits_per_byte": [answer.log_prob, length], "token_accuracy": answer.hits / answer.tokens}
 
 
 def _as_lm_eval(asked: Asked, answers: Sequence[ChoiceAnswer]) -> list[Any]:

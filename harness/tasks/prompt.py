@@ -36,6 +36,8 @@ class PromptSettings:
     system: str | None = None
     unconditional: bool = False
     """Whether each choice is also asked without its context."""
+    likelihood: bool = False
+    """Whether the right answer is also scored where an answer is written."""
 
 
 def ask(
@@ -75,7 +77,10 @@ def ask(
         case "generate_until":
             context = _context(before, str(found.text), found, templates.target_delimiter, settings)
             target = _generated_target(found, config, settings.mode, which, templates)
-            return replace(asked, requests=(generation(config, context),), target=target)
+            asked = replace(asked, requests=(generation(config, context),), target=target)
+            if settings.likelihood:
+                asked = replace(asked, right=Choice(context, _written(found, target, templates, settings, which)))
+            return asked
         case _:
             return _multiple_choice(asked, config, before, found, templates, settings, which)
 
@@ -235,6 +240,18 @@ def _multiple_choice(
     if settings.unconditional:
         requests += tuple(Choice("", delimiter + choice) for choice in choices)
     return replace(asked, requests=requests, choices=choices, gold=gold)
+
+
+def _written(
+    found: Shown, target: str | tuple[str, ...] | None, templates: Templates, settings: PromptSettings, which: str
+) -> str:
+    """What a model writes that gives the right answer, of several the first, and nothing else."""
+    answer = target[0] if isinstance(target, tuple) and target else target
+    if not isinstance(answer, str) or not answer:
+        raise UserError(f"{which}: it gives no text to be scored", place=f"{templates.file}:doc_to_target")
+    if found.gen_prefix:
+        return delimited(found.gen_prefix, answer, " ")[len(found.gen_prefix) :]
+    return _before_choice(found, templates, settings) + answer
 
 
 def _before_choice(found: Shown, templates: Templates, settings: PromptSettings) -> str:

@@ -112,7 +112,7 @@ def with_samples(config: TaskConfig, samples: int | None, temperature: float | N
             f"{k} samples of a greedy answer would all be the same: give a `temperature` above 0",
             place=str(config.file),
         )
-    if k > 1 and not _judges_programs(config):
+    if k > 1 and not judges_programs(config):
         pipelines = config.filter_list or (DEFAULT,)
         changes["filter_list"] = (*pipelines, *_majorities(pipelines, k))
     return config.model_copy(update=changes)
@@ -130,7 +130,8 @@ def _majorities(pipelines: tuple[FilterPipeline, ...], k: int) -> list[FilterPip
     return found
 
 
-def _judges_programs(config: TaskConfig) -> bool:
+def judges_programs(config: TaskConfig) -> bool:
+    """Whether an answer is a program and the target its test."""
     return any(listed.metric == "pass@k" for listed in config.metric_list or ())
 
 

@@ -48,6 +48,30 @@ def is_match(answer: Any, targets: Sequence[str], ignored: Mapping[str, Any]) ->
     return any(said == without_ignored(target, ignored) for target in targets)
 
 
+def edit_similarity(answer: Any, targets: Sequence[str], ignored: Mapping[str, Any]) -> float:
+    """1 - Levenshtein distance / length of the longer text, of the nearest target, after what is ignored.
+
+    Characters count, as one that is inserted, deleted or replaced. None (nothing was extracted) has 0; two empty texts
+    are equal: 1.
+    """
+    if answer is None:
+        return 0.0
+    said = without_ignored(str(answer), ignored)
+    return max(_edit_similarity(said, without_ignored(target, ignored)) for target in targets)
+
+
+def _edit_similarity(one: str, other: str) -> float:
+    longer = max(len(one), len(other))
+    if longer == 0:
+        return 1.0
+    row = list(range(len(other) + 1))  # distances of the beginnings of `other` from what of `one` was read
+    for number, character in enumerate(one, start=1):
+        before, row = row, [number]
+        for place, wanted in enumerate(other):
+            row.append(min(row[place] + 1, before[place + 1] + 1, before[place] + (character != wanted)))
+    return 1 - row[-1] / longer
+
+
 def word_f1(answer: str, targets: Sequence[str]) -> float:
     """F1 of the words that an answer shares with a target, the best of the targets.
 

@@ -69,9 +69,10 @@ def choice_row(
         scored.append(Scored((0, *continuation), 1))
         spread.append((log_prob / len(continuation),) * len(continuation))
     asked = Asked(task, document, {}, tuple(requests), tuple(choices), gold, None, cluster, shots)
-    greedy = tuple(log_prob > -0.1 for log_prob in (*log_probs, *without_context))
+    sure = [log_prob > -0.1 for log_prob in (*log_probs, *without_context)]
+    hits = tuple(len(each) if one else 0 for one, each in zip(sure, spread, strict=True))
     cuts = (*[cut] * len(choices), *[0] * len(without_context))
-    evidence = Likelihoods(asked, tuple(scored), cuts, tuple(spread), greedy)
+    evidence = Likelihoods(asked, tuple(scored), cuts, tuple(spread), hits)
     judged = score_choices(asked, evidence.answer, "right", f"{task}.yaml")  # type: ignore[arg-type]
     return row(evidence, Scores(judged.items, {}, judged.predictions), chance(asked)) | {"spec": spec(task)}
 
@@ -105,7 +106,7 @@ def rolling_row(document: int, windows: Sequence[tuple[str, str]], *, task: str 
     asked = Asked(task, document, {}, (Rolling("".join(scored for _, scored in windows)),))
     scored = tuple(Scored(tokens(before) + tokens(text), len(tokens(before))) for before, text in windows)
     log_probs = tuple((-1.5,) * (len(request.ids) - request.start) for request in scored)
-    evidence = Likelihoods(asked, scored, (0,) * len(scored), log_probs, (False,) * len(scored))
+    evidence = Likelihoods(asked, scored, (0,) * len(scored), log_probs, (0,) * len(scored))
     return row(evidence, Scores({"bits_per_byte": [sum(map(sum, log_probs)), 100]}), None) | {"spec": spec(task)}
 
 
@@ -117,7 +118,11 @@ def continuation_row(
     asked = Asked(task, document, {}, (Choice(context, continuation),))
     greedy = log_prob > -1
     evidence = Likelihoods(
-        asked, (Scored(read + scored, len(read)),), (0,), ((log_prob / len(scored),) * len(scored),), (greedy,)
+        asked,
+        (Scored(read + scored, len(read)),),
+        (0,),
+        ((log_prob / len(scored),) * len(scored),),
+        (len(scored) if greedy else 0,),
     )
     return row(evidence, Scores({"acc": int(greedy), "perplexity": log_prob}), None) | {"spec": spec(task)}
 

@@ -184,6 +184,33 @@ def test_written_answers_by_every_rule_and_reasoning(model: LanguageModel, folde
     assert all(row["continuations"] == by_document[row["document"]] for row in again)  # whatever else is asked
 
 
+def test_the_right_answer_of_a_written_one_is_scored_as_it_would_follow(model: LanguageModel, folder: Path) -> None:
+    """Teacher-forced: against one forward pass, and the answers are those without `likelihood`."""
+    rows = asked(model, folder, "written", likelihood=True)
+    plain = asked(model, folder, "written")
+    assert [row["continuations"] for row in rows] == [row["continuations"] for row in plain]
+    for row in rows:
+        before = model.tokenizer.encode(row["prompts"][0])
+        after = model.tokenizer.encode(f"{row['prompts'][0]} {row['target'][0]}")[len(before) :]
+        logits = model.forward(torch.tensor([before + after]))[0, len(before) - 1 : -1]
+        assert sum(row["right_log_probs"]) == pytest.approx(log_prob(model, before, after), abs=1e-4)
+        assert row["right_hits"] == int((logits.argmax(-1) == torch.tensor(after)).sum())
+        assert row["token_accuracy"] == row["right_hits"] / len(after)
+    found = measured(rows, model, "written", likelihood=True)
+    assert found["token_accuracy"].value == pytest.approx(sum(row["token_accuracy"] for row in rows) / 11)
+    assert found["gold_bits_per_byte"].value > 0 and "token_accuracy" not in measured(plain, model, "written")
+    thinking = asked(model, folder, "written", likelihood=True, reasoning="cot")
+    assert "token_accuracy" not in thinking[0]  # how the right steps would read nobody says
+
+
+def test_a_likelihood_counts_the_tokens_that_are_hit(model: LanguageModel, folder: Path) -> None:
+    rows = asked(model, folder, "ending")
+    assert all(row["greedy"][0] == (row["hits"][0] == len(row["log_probs"][0])) for row in rows)
+    assert measured(rows, model, "ending")["token_accuracy"].value == pytest.approx(
+        sum(row["hits"][0] / len(row["log_probs"][0]) for row in rows) / 11
+    )
+
+
 def test_examples_depend_on_seed_task_and_document_alone(model: LanguageModel, folder: Path) -> None:
     whole = {row["document"]: row["shots"] for row in asked(model, folder, "animals", shots=2)}
     few = {row["document"]: row["shots"] for row in asked(model, folder, "animals", shots=2, documents=3)}

@@ -46,7 +46,7 @@ def choices(*texts: str, gold: Any = 0, log_probs: Any = None) -> tuple[Asked, t
     log_probs = log_probs or [-float(place + 1) for place in range(len(texts))]
     requests = tuple(Choice("q", f" {text}") for text in texts)
     answers = tuple(
-        ChoiceAnswer(log_prob, greedy=place == 0, tokens=1 + place) for place, log_prob in enumerate(log_probs)
+        ChoiceAnswer(log_prob, hits=int(place == 0), tokens=1 + place) for place, log_prob in enumerate(log_probs)
     )
     return Asked("t", 3, {}, requests, texts, gold), answers
 
@@ -81,7 +81,7 @@ def test_characters_and_bytes_differ() -> None:
 
 def test_mutual_information_needs_the_choices_without_context() -> None:
     asked, answers = choices("a", "b", gold=1, log_probs=[-1.0, -2.0])
-    alone = (ChoiceAnswer(-1.0, False, 1), ChoiceAnswer(-5.0, False, 1))
+    alone = (ChoiceAnswer(-1.0, 0, 1), ChoiceAnswer(-5.0, 0, 1))
     task = config(output_type="multiple_choice", metric_list=listed("acc", "acc_mutual_info"))
     assert metrics.needs_unconditional(task)
     assert not metrics.needs_unconditional(CHOICE)
@@ -159,15 +159,20 @@ def test_accuracies_against_arg_max(log_probs: list[float], data: st.DataObject)
 
 def test_likelihood_of_a_continuation() -> None:
     asked = Asked("t", 0, {}, (Choice("q", " déjà"),))
-    answer = (ChoiceAnswer(-4.0, True, 2),)
+    answer = (ChoiceAnswer(-4.0, 2, 2),)
     task = config(output_type="loglikelihood")
-    assert score(task, asked, answer).items == {"perplexity": -4.0, "acc": 1, "gold_bits_per_byte": [-4.0, 7]}
+    assert score(task, asked, answer).items == {
+        "perplexity": -4.0,
+        "acc": 1,
+        "gold_bits_per_byte": [-4.0, 7],
+        "token_accuracy": 1.0,
+    }
     assert score(task, asked, answer, "lm-eval").items == {"perplexity": -4.0, "acc": 1}
 
 
 def test_words_are_counted_as_lm_eval_does() -> None:
     task = config(output_type="loglikelihood_rolling")
-    items = score(task, Asked("t", 0, {}, (Rolling(" a b "),)), (ChoiceAnswer(-9.0, False, 5),)).items
+    items = score(task, Asked("t", 0, {}, (Rolling(" a b "),)), (ChoiceAnswer(-9.0, 0, 5),)).items
     assert items == {"word_perplexity": [-9.0, 4], "byte_perplexity": [-9.0, 5], "bits_per_byte": [-9.0, 5]}
 
 
@@ -281,9 +286,7 @@ def test_process_results_gets_what_lm_eval_gives_it() -> None:
 
     asked, answers = choices("a", "b")
     assert score(task("multiple_choice"), asked, answers, judge=judge).items == {"score": [1, 2], "x": {"a": True}}
-    score(
-        task("loglikelihood_rolling"), Asked("t", 0, {}, (Rolling("a"),)), (ChoiceAnswer(-9.0, False, 5),), judge=judge
-    )
+    score(task("loglikelihood_rolling"), Asked("t", 0, {}, (Rolling("a"),)), (ChoiceAnswer(-9.0, 0, 5),), judge=judge)
     score(task("generate_until"), *written("a", "b"), judge=judge)
     assert seen == [[(-1.0, True), (-2.0, False)], [-9.0], ["a"]]
 

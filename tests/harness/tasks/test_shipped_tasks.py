@@ -329,7 +329,8 @@ def test_likelihood_of_an_addition_is_that_of_its_answer(tasks: dict[str, Task])
     assert len(task.evaluation_rows()) == 198
     for config in ways(task):
         for row in task.evaluation_rows():
-            assert document(config, row).target.endswith(f"{row['answer']}.")
+            target = document(config, row).target
+            assert target.startswith(" ") and target.endswith(f"{row['answer']}.")  # the prompt ends with "A:"
 
 
 # public sets: rows as they are published

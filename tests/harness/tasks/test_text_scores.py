@@ -4,9 +4,11 @@ import random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.errors import UserError
-from harness.tasks.text_scores import corpus_score, corpus_statistics, is_match, word_f1
+from harness.tasks.text_scores import corpus_score, corpus_statistics, edit_similarity, is_match, word_f1
 
 
 @pytest.mark.parametrize(
@@ -41,6 +43,28 @@ def test_word_f1_by_hand() -> None:
     assert word_f1("dog", ["a cat sat", "Dog!"]) == 1
     assert word_f1("", ["x"]) == 0
     assert word_f1("the", ["a"]) == 1
+
+
+def _distance(one: str, other: str) -> int:
+    """Levenshtein's recursion as it is defined: slow and obvious."""
+    if not one or not other:
+        return len(one) + len(other)
+    if one[0] == other[0]:
+        return _distance(one[1:], other[1:])
+    return 1 + min(_distance(one[1:], other), _distance(one, other[1:]), _distance(one[1:], other[1:]))
+
+
+@given(st.text("ab1", max_size=5), st.text("ab1", max_size=5))
+def test_edit_similarity_is_the_recursion(one: str, other: str) -> None:
+    longer = max(len(one), len(other))
+    expected = 1 - _distance(one, other) / longer if longer else 1.0
+    assert edit_similarity(one, [other], {}) == pytest.approx(expected)
+
+
+def test_edit_similarity_takes_the_nearest_target_after_what_is_ignored() -> None:
+    assert edit_similarity("1234", ["9999", "1294"], {}) == 0.75
+    assert edit_similarity("Yes!", ["yes"], {"ignore_case": True, "ignore_punctuation": True}) == 1
+    assert edit_similarity(None, ["None"], {}) == 0
 
 
 def test_sacrebleu_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
