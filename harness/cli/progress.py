@@ -10,6 +10,9 @@ from harness.execution.events import CellEnded, CellGoing, CellStarted, Event, P
 from harness.report.number import with_interval
 from harness.results.record import CellResult, Status
 
+AT_ONCE = 4
+"""Lines that the live display has for things that are prepared side by side."""
+
 
 class RunProgress:
     """Listens to a run's events: a live display in a terminal, plain lines in a log."""
@@ -26,6 +29,8 @@ class RunProgress:
         self._total = 0
         self._ended = 0
         self._last_said: dict[str, float] = {}
+        self._preparations: dict[str, str] = {}
+        """What is being prepared, several things at once maybe, and how far each is."""
 
     def __enter__(self) -> RunProgress:
         if self._console.is_terminal:
@@ -64,7 +69,12 @@ class RunProgress:
 
     def _preparing(self, event: Preparing) -> None:
         text = f"{event.what}  {event.done:.0%}  {event.text}" if event.done < 1 else ""
-        self._now(text)
+        self._preparations.pop(event.what, None)
+        if text:
+            self._preparations[event.what] = text
+        several = list(self._preparations.values())
+        more = [f"and {len(several) - AT_ONCE} more"] if len(several) > AT_ONCE else []
+        self._now("\n".join([*several[:AT_ONCE], *more]))
         if event.done >= 1 and event.text:
             self._say(f"ready: {event.what}  {event.text}")
         elif text and self._live is None and event.done >= self._last_said.get(event.what, -1.0) + 0.25:
@@ -79,7 +89,16 @@ class RunProgress:
             self._cells.update(self._task, now=text.replace("[", r"\["))
 
 
-HEADLINES = ("acc", "exact_match", "bits_per_byte", "perplexity", "decode_rate", "ttft", "peak_memory")
+HEADLINES = (
+    "acc",
+    "exact_match",
+    "bits_per_byte",
+    "perplexity",
+    "validation_loss",
+    "decode_rate",
+    "ttft",
+    "peak_memory",
+)
 """The numbers that a line of progress has room for."""
 
 

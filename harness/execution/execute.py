@@ -1,7 +1,8 @@
 """Cells to records: prepares what they need, runs them in workers, and hands over each result as it comes.
 
-Quality cells run first, model by model, in one worker that keeps the model open. Then speed and memory cells, each
-alone on the machine, each launch in a fresh process. Whatever happens to a cell, the rest goes on.
+Models that have to be trained come first, side by side where there are cores for it. Quality cells follow, model by
+model, in one worker that keeps the model open; then speed and memory cells, each alone on the machine, each launch in
+a fresh process. Whatever happens to a cell, the rest goes on.
 """
 
 from __future__ import annotations
@@ -16,8 +17,15 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import disk_is_full
 from harness.execution.cell_cache import CellCache
 from harness.execution.events import CellGoing, CellStarted, OnEvent
-from harness.execution.plan import PlannedCell
-from harness.execution.prepare import NotPrepared, prepare_model, prepare_peaks, prepare_task, prepare_text
+from harness.execution.plan import PlannedCell, default_threads
+from harness.execution.prepare import (
+    NotPrepared,
+    prepare_model,
+    prepare_peaks,
+    prepare_task,
+    prepare_text,
+    prepare_trainings,
+)
 from harness.execution.requests import Collect, Collected, Refused
 from harness.execution.worker import Worker, WorkerDied, preload
 from harness.measures.measure import Facts
@@ -62,7 +70,7 @@ class Execution:
         """Run the cells in the best order. With `fresh`, known results are measured again."""
         for item in items:
             if item.resolved.ready:
-                self.models[item.cell.model] = self._summary(item)
+                self.models[item.cell.trained_model] = self._summary(item)
             peaks = cached_peaks(self._machine.class_id, item.threads, item.source.device)
             if peaks is not None and MEASURES[item.cell.measure].needs_peaks:
                 self.peaks[f"{item.source.device} {item.threads}"] = peaks
@@ -90,10 +98,30 @@ class Execution:
             yield self._under_own_names(item, measured[item.key])
 
     def _measured(self, items: list[PlannedCell]) -> Iterator[Done]:
+        self._train_side_by_side(items)
         yield from self._shared([item for item in items if not item.isolated])
         for item in items:
             if item.isolated:
                 yield self._isolated(item)
+
+    def _train_side_by_side(self, items: list[PlannedCell]) -> None:
+        """Train what is not ready, as many at once as the cores have room for, but for models whose training is timed:
+        those are trained alone, when their first cell is due."""
+        timed = {item.source.digest for item in items if MEASURES[item.cell.measure].times_training}
+        by_threads: dict[int, dict[str, PlannedCell]] = {}
+        for item in items:
+            resolved = item.resolved
+            if resolved.training is not None and not resolved.ready and resolved.source.digest not in timed:
+                by_threads.setdefault(item.threads, {}).setdefault(resolved.source.digest, item)
+        for threads, group in by_threads.items():
+            left = {digest: item for digest, item in group.items() if f"model {digest}" not in self._prepared}
+            models = [item.resolved for item in left.values()]
+            at_once = max(1, default_threads() // threads)
+            reasons = prepare_trainings(models, threads, at_once, self._log, self._on_event)
+            for digest, reason in reasons.items():
+                self._prepared[f"model {digest}"] = reason
+                if reason is None:
+                    self.models[left[digest].cell.trained_model] = self._summary(left[digest])
 
     def _shared(self, items: list[PlannedCell]) -> Iterator[Done]:
         by_worker: dict[int, list[PlannedCell]] = {}
@@ -166,7 +194,7 @@ class Execution:
                 device, threads = item.source.device, item.threads
                 self.peaks[what] = prepare_peaks(self._machine, device, threads, self._log, self._on_event)
             else:
-                self.models[item.cell.model] = self._prepare_model(item)
+                self.models[item.cell.trained_model] = self._prepare_model(item)
         except NotPrepared as error:
             return str(error)
         except (OSError, ValueError) as error:

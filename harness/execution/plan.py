@@ -68,7 +68,7 @@ def make_plan(suite: Suite, allowed: Allowed = NOTHING_MORE) -> Plan:
     for cell in {repr((cell.measure, cell.settings)): cell for cell in all_cells}.values():
         MEASURES[cell.measure].check(library, cell.typed_settings())
     for cell in all_cells:
-        model = resolved[(cell.model, cell.axes.get("seed"))]
+        model = resolved[cell.trained_model]
         threads = int(cell.axes.get("threads") or default_threads())
         source = replace(
             model.source,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness import assets, corpora
 from harness.corpora.training import training_texts
 from harness.errors import UserError
 from harness.execution.events import OnEvent, Preparing
-from harness.execution.requests import MeasurePeaks, PeaksMeasured, Refused, Trained, TrainModel
+from harness.execution.requests import MeasurePeaks, PeaksMeasured, Refused
 from harness.execution.resolve import Resolved
+from harness.execution.train import train_side_by_side
 from harness.execution.worker import Worker, WorkerDied
 from harness.results.fingerprint import Fingerprint
 from harness.results.peaks import Peaks, cached_peaks, store_peaks
@@ -54,23 +56,27 @@ def prepare_model(resolved: Resolved, threads: int, log: Path, on_event: OnEvent
         except UserError as error:
             raise NotPrepared(str(error)) from None
         on_event(Preparing(what, 1.0))
-    if resolved.training is None:
-        return
-    for text in training_texts(resolved.training.corpus):
-        prepare_text(text, on_event)
-    what = f"{name}: train {resolved.training.preset} on {resolved.training.corpus}"
-    with Worker(threads, log) as worker:
+    if resolved.training is not None:
+        reason = prepare_trainings([resolved], threads, 1, log, on_event)[resolved.source.digest]
+        if reason is not None:
+            raise NotPrepared(reason)
+
+
+def prepare_trainings(
+    models: Sequence[Resolved], threads: int, at_once: int, log: Path, on_event: OnEvent
+) -> dict[str, str | None]:
+    """Train models, `at_once` of them side by side; by digest the reason where one failed."""
+    reasons: dict[str, str | None] = {}
+    able = []
+    for model in models:
+        assert model.training is not None
         try:
-            answer = worker.ask(
-                TrainModel(resolved.training, resolved.source.path),
-                lambda step: on_event(Preparing(what, min(step.done, 0.999), step.text)),
-            )
-        except WorkerDied as error:
-            raise NotPrepared(f"the training of {name} did not end: {error}") from None
-    if isinstance(answer, Refused):
-        raise NotPrepared(f"the training of {name} failed: {answer.reason}")
-    assert isinstance(answer, Trained)
-    on_event(Preparing(what, 1.0, str(answer.summary.get("text", ""))))
+            for text in training_texts(model.training.corpus):
+                prepare_text(text, on_event)
+            able.append(model)
+        except NotPrepared as error:
+            reasons[model.source.digest] = str(error)
+    return reasons | train_side_by_side(able, threads, at_once, log, on_event)
 
 
 def prepare_peaks(machine: Fingerprint, device: str, threads: int, log: Path, on_event: OnEvent) -> Peaks:

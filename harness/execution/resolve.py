@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +18,19 @@ from harness.cache import cache_folder
 from harness.corpora.training import training_digest
 from harness.errors import UserError
 from harness.execution.code_digest import TRAINING, code_digest
+from harness.models.compute_budget import with_compute
 from harness.models.contract import Kind, ModelSource
 from harness.models.digest import folder_digest, is_whole
 from harness.models.size import check_preset
 from harness.models.training import Training
 from harness.models.training_evidence import has_evidence
-from harness.results.record import Scalar
 from harness.suite.cells import Cell
 from harness.suite.schema import RECIPE, ModelEntry
 
 
 @dataclass(frozen=True)
 class Resolved:
-    """One model of a suite (at one training seed): where it is, what determines it, and what it still needs."""
+    """One model of a suite (at one training seed and budget): where it is, what determines it, what it still needs."""
 
     source: ModelSource
     """Opens it; precision and device are set per cell."""
@@ -38,6 +38,8 @@ class Resolved:
     """The asset it comes from."""
     training: Training | None = None
     """How it is trained."""
+    title: str = ""
+    """How a person names it where it is one of several trainings of an entry: `nano seed=1 compute=1e12`."""
 
     @property
     def ready(self) -> bool:
@@ -48,13 +50,16 @@ class Resolved:
         return self.training is None or (is_whole(folder) and has_evidence(folder))
 
 
-def resolve(name: str, entry: ModelEntry, seed: int | None, trust_remote_code: bool) -> Resolved:
-    """Resolve one entry. Raises UserError where a folder, an asset or a preset does not exist."""
+def resolve(
+    name: str, entry: ModelEntry, seed: int | None, trust_remote_code: bool, compute: float | None = None
+) -> Resolved:
+    """Resolve one entry at a point of the axes of its training. Raises UserError where a folder, an asset or a preset
+    does not exist, and for a budget that can't be."""
     if entry.transformers is not None:
         return _transformers(name, entry, trust_remote_code)
     assert entry.reference is not None
     if entry.train is not None:
-        return _trained(name, entry, seed)
+        return _trained(name, entry, seed, compute)
     if entry.reference.startswith("asset:"):
         asset = assets.model_asset(entry.reference.removeprefix("asset:"), place=f"models.{name}.reference")
         return Resolved(ModelSource(name, "converted", str(assets.folder(asset)), assets.digest(asset)), asset=asset)
@@ -100,7 +105,7 @@ def _hub_commit(repository: str, revision: str) -> str:
         return revision
 
 
-def _trained(name: str, entry: ModelEntry, seed: int | None) -> Resolved:
+def _trained(name: str, entry: ModelEntry, seed: int | None, compute: float | None) -> Resolved:
     assert entry.reference is not None and entry.train is not None
     check_preset(entry.reference, place=f"models.{name}.reference")
     train = entry.train
@@ -116,6 +121,8 @@ def _trained(name: str, entry: ModelEntry, seed: int | None) -> Resolved:
         recipe=train.given(*RECIPE),
     )
     training.check(place=f"models.{name}.train")
+    if compute is not None:
+        training = with_compute(training, compute, place=f"models.{name}.train")
     determined_by = asdict(training) | {
         "corpus_digest": training_digest(train.corpus),
         "code": code_digest(TRAINING),
@@ -127,13 +134,21 @@ def _trained(name: str, entry: ModelEntry, seed: int | None) -> Resolved:
 
 def resolve_all(
     models: Mapping[str, ModelEntry], cells: list[Cell], trust_remote_code: bool = False
-) -> dict[tuple[str, Scalar], Resolved]:
-    """Every (model, seed) that the cells ask for, in their order."""
-    wanted = dict.fromkeys((cell.model, cell.axes.get("seed")) for cell in cells)
-    return {
-        (name, seed): resolve(name, models[name], seed if isinstance(seed, int) else None, trust_remote_code)
-        for name, seed in wanted
-    }
+) -> dict[str, Resolved]:
+    """Every model that the cells ask for, by `Cell.trained_model`, in their order."""
+    found: dict[str, Resolved] = {}
+    for cell in cells:
+        if cell.trained_model not in found:
+            seed, compute = cell.axes.get("seed"), cell.axes.get("compute")
+            resolved = resolve(
+                cell.model,
+                models[cell.model],
+                seed if isinstance(seed, int) else None,
+                trust_remote_code,
+                compute if isinstance(compute, float) else None,
+            )
+            found[cell.trained_model] = replace(resolved, title=cell.trained_model)
+    return found
 
 
 def hash_of(value: Any) -> str:

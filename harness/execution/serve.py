@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     from harness.models.contract import LanguageModel, ModelSource, Precision
 
 
-def serve(connection: Connection, threads: int, log: str) -> None:
+def serve(connection: Connection, threads: int, log: str, lane: int = 0) -> None:
     """Main of a worker. Library chatter goes to `log`, so that it can't spoil the parent's display."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     threading.Thread(target=_die_with_parent, daemon=True).start()
     _chatter_to(log)
-    pin_threads(threads)
+    pin_threads(threads, lane)
     opened = OpenedModel()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
@@ -108,15 +108,17 @@ class Loader:
         return self._beside.open(replace(self.source, precision=precision))
 
 
-def pin_threads(threads: int) -> None:
-    """Give torch exactly `threads` threads, and the process as many of the cores that it may use."""
+def pin_threads(threads: int, lane: int = 0) -> None:
+    """Give torch exactly `threads` threads, and the process as many of the cores that it may use: lane 0 the first
+    ones, lane 1 those after them, and from the first again where there are no more."""
     import torch
 
     torch.set_num_threads(threads)
     if hasattr(os, "sched_setaffinity"):
         allowed = sorted(os.sched_getaffinity(0))
         if threads < len(allowed):
-            os.sched_setaffinity(0, allowed[:threads])
+            first = lane % (len(allowed) // threads) * threads
+            os.sched_setaffinity(0, allowed[first : first + threads])
 
 
 def refusal(error: BaseException) -> Refused:
@@ -155,7 +157,9 @@ def _collect(request: Collect, opened: OpenedModel, send: Callable[[Step], None]
 
 def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:
     import torch
+    from filelock import FileLock
 
+    from harness.cache import cache_folder
     from harness.measures.memory_meter import memory_meter, return_free_memory
     from harness.models.training import encoded, train
     from harness.models.training_evidence import Evidence, keep_evidence
@@ -163,7 +167,8 @@ def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:
 
     folder = Path(request.folder)
     send(Step(0.0, "reading the corpus"))
-    encoded(request.training)  # before the memory is read: what the tokenizer's training takes is not the model's
+    with FileLock(cache_folder("tokens") / ".lock"):  # trainings side by side make what they share once
+        encoded(request.training)  # before the memory is read: what the tokenizer's training takes is not the model's
     gc.collect()
     return_free_memory()
     meter = memory_meter("cpu")

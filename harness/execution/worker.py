@@ -13,6 +13,7 @@ import signal
 import sys
 import types
 from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -37,10 +38,12 @@ class WorkerDied(Exception):
 class Worker:
     """A worker process with pinned threads, as a context manager."""
 
-    def __init__(self, threads: int, log: Path) -> None:
+    def __init__(self, threads: int, log: Path, lane: int = 0) -> None:
+        """lane: which `threads` of the cores are its own; workers side by side have a lane each."""
         context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+        self._connection: Connection[Any, Any]
         self._connection, theirs = context.Pipe()
-        self._process: BaseProcess = context.Process(target=serve, args=(theirs, threads, str(log)), daemon=True)
+        self._process: BaseProcess = context.Process(target=serve, args=(theirs, threads, str(log), lane), daemon=True)
         with _no_main_module():
             self._process.start()
         theirs.close()
@@ -50,21 +53,44 @@ class Worker:
         """Process id."""
         return self._process.pid
 
+    @property
+    def connection(self) -> Connection[Any, Any]:
+        """Where its messages come from, for `multiprocessing.connection.wait` on several workers."""
+        return self._connection
+
     def ask(self, request: Request, on_step: Callable[[Step], None] | None = None) -> Answer:
         """Send a request and wait for its answer. Raises WorkerDied."""
-        try:
+        self.begin(request)
+        while isinstance(message := self.next_message(), Step):
+            if on_step is not None:
+                on_step(message)
+        return message
+
+    def begin(self, request: Request) -> None:
+        """Send a request; its messages are for `next_message`, the answer last. Raises WorkerDied."""
+        with self._alive():
             self._connection.send(request)
-            while isinstance(message := self._connection.recv(), Step):
-                if on_step is not None:
-                    on_step(message)
+
+    def next_message(self) -> Step | Answer:
+        """Wait for the next message of the request that is under way. Raises WorkerDied."""
+        with self._alive():
+            message: Step | Answer = self._connection.recv()
+        return message
+
+    @contextlib.contextmanager
+    def _alive(self) -> Iterator[None]:
+        try:
+            yield
         except (EOFError, BrokenPipeError, ConnectionResetError):
             self._process.join(timeout=10)
             raise WorkerDied(self._process.exitcode) from None
-        answer: Answer = message
-        return answer
 
     def __enter__(self) -> Worker:
         return self
+
+    def end_now(self) -> None:
+        """End it in the middle of its request."""
+        self._process.kill()
 
     def __exit__(self, *error: object) -> None:
         self._connection.close()  # a worker that waits for a request ends by itself

@@ -81,5 +81,7 @@ class Measure:
     """The texts that the settings name: fetched before the cell runs; their digests enter the cell's key."""
     tasks: Callable[[Any], tuple[str, ...]] = lambda settings: ()
     """The tasks that the settings name: the same."""
+    times_training: bool = False
+    """Whether it reads how quickly the model was trained or what that took: then it must be trained alone."""
     check: Callable[[TaskLibrary, Any], None] = lambda library, settings: None
     """(library, settings): raises UserError for what can be told to be wrong before anything runs."""

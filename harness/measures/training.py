@@ -15,6 +15,7 @@ from pydantic import Field
 
 from harness.errors import Unsupported
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
+from harness.measures.useful_work import training_flops_per_token
 from harness.models.contract import ModelSource
 from harness.results.record import Direction, Measurement, Metric
 
@@ -64,6 +65,34 @@ HIGHEST_LOSS = Metric(
     definition="Highest training loss of any report (the mean over the steps since the one before): far above the "
     "first one's, which is that of guessing, the training was unstable, whatever came of it.",
 )
+TRAINED_TOKENS = Metric(
+    name="trained_tokens",
+    unit="tokens",
+    direction=Direction.NONE,
+    definition="D: tokens trained on, repeated ones counted again; whole steps.",
+)
+EPOCHS = Metric(
+    name="epochs",
+    unit="passes",
+    direction=Direction.NONE,
+    definition="Passes over the training text: trained_tokens over its tokens. A law of N and D takes every token for "
+    "a new one; up to about 4 passes repeated ones are nearly as good (Muennighoff et al. 2023, section 5).",
+)
+SIX_ND_FLOPS = Metric(
+    name="six_nd_flops",
+    unit="FLOP",
+    direction=Direction.NONE,
+    definition="C = 6 N D: N all parameters, embeddings included and a tied head once (`parameters` of the record), as "
+    "Hoffmann et al. 2022 count; D trained_tokens. What the axis `compute` asks for, but for rounding to whole steps.",
+)
+TRAINING_FLOPS = Metric(
+    name="training_flops",
+    unit="FLOP",
+    direction=Direction.NONE,
+    definition="Exact FLOPs of the training: trained_tokens times three forward passes of a token, 3 · (2 N_matmul + 2 "
+    "· layers · width · (sequence + 1)). The tied head works at every token, rows that are looked up don't, and causal "
+    "attention is counted.",
+)
 SKIPPED_STEPS = Metric(
     name="skipped_steps",
     unit="steps",
@@ -87,11 +116,13 @@ def collect(load: Load, settings: TrainingMeasureSettings) -> list[Sample]:
             f"the weights give {loss:.4f} nats/token on the validation text, but their training reported "
             f"{result.validation_loss:.4f}: they are not the weights that were trained; delete {load.source.path}"
         )
-    best, skipped = result.best_validation_loss, result.skipped_steps
-    return [
-        *report_rows(result.curve),
-        *({"kind": "validation", "best": best, "skipped_steps": skipped} | part for part in parts),
-    ]
+    of_all = {
+        "best": result.best_validation_loss,
+        "skipped_steps": result.skipped_steps,
+        "epochs": result.epochs,
+        "sequence": result.settings.sequence,
+    }
+    return [*report_rows(result.curve), *({"kind": "validation"} | of_all | part for part in parts)]
 
 
 def check_precision(source: ModelSource) -> None:
@@ -122,12 +153,19 @@ def summarise(samples: pd.DataFrame, settings: TrainingMeasureSettings, facts: F
 
     parts = samples[samples["kind"] == "validation"]
     value, low, high, n = ratio_of_sums(parts["nll"], parts["tokens"])
+    first = parts.iloc[0]
+    tokens = float(samples["trained_tokens"].max())
+    exact = tokens * training_flops_per_token(facts.identity, int(first["sequence"]))
     how = "t over contiguous parts of the validation text (ratio estimator)" if low is not None else "none: one part"
     found = [
         Measurement(metric=VALIDATION_LOSS, value=value, low=low, high=high, interval=how, n=n, n_unit="parts"),
-        Measurement(metric=BEST_VALIDATION_LOSS, value=float(parts["best"].iloc[0]), n_unit="training"),
+        Measurement(metric=BEST_VALIDATION_LOSS, value=float(first["best"]), n_unit="training"),
         Measurement(metric=HIGHEST_LOSS, value=float(samples["train_loss"].max()), n_unit="training"),
-        Measurement(metric=SKIPPED_STEPS, value=float(parts["skipped_steps"].iloc[0])),
+        Measurement(metric=SKIPPED_STEPS, value=float(first["skipped_steps"])),
+        Measurement(metric=TRAINED_TOKENS, value=tokens),
+        Measurement(metric=EPOCHS, value=float(first["epochs"])),
+        Measurement(metric=SIX_ND_FLOPS, value=6.0 * facts.identity.parameters * tokens),
+        Measurement(metric=TRAINING_FLOPS, value=exact),
     ]
     if settings.target_loss is not None:
         found.append(to_target(TOKENS_TO_TARGET, samples, "trained_tokens", settings.target_loss, "exact"))
@@ -148,9 +186,13 @@ def to_target(metric: Metric, samples: pd.DataFrame, column: str, target: float,
 TRAINING = Measure(
     name="training",
     version=1,
-    about="What came of a model's training: validation loss with its interval, loss curve, tokens to a target loss.",
+    about="What came of a model's training, and of how much: validation loss with its interval, loss curve, tokens to "
+    "a target loss; tokens, passes over the text, FLOPs.",
     settings=TrainingMeasureSettings,
-    metrics=(VALIDATION_LOSS, BEST_VALIDATION_LOSS, TOKENS_TO_TARGET, HIGHEST_LOSS, SKIPPED_STEPS),
+    metrics=(
+        *(VALIDATION_LOSS, BEST_VALIDATION_LOSS, TOKENS_TO_TARGET, HIGHEST_LOSS, SKIPPED_STEPS),
+        *(TRAINED_TOKENS, EPOCHS, SIX_ND_FLOPS, TRAINING_FLOPS),
+    ),
     isolated=False,
     needs_peaks=False,
     collect=collect,

@@ -1,8 +1,9 @@
 """`training_speed`: how quickly a model was trained and what it took. What came of it is `training`.
 
 The training is the one that made the suite's model: it is not done again, so what is read was measured then. It counts
-only where that was on this class of machine with as many threads; elsewhere the cell is skipped and says so. Nothing
-else of the run is under way while a model is trained, but what other programs did then is in the numbers.
+only where that was on this class of machine with as many threads; elsewhere the cell is skipped and says so. A
+model that this measure is for is trained alone, but what other programs did then is in the numbers; so is what was
+trained beside it, where a run without this measure made it.
 """
 
 from __future__ import annotations
@@ -133,6 +134,7 @@ TRAINING_SPEED = Measure(
     metrics=(TRAINING_RATE, TRAINING_MFU, SECONDS_TO_TARGET, TRAINING_MEMORY),
     isolated=True,
     needs_peaks=True,
+    times_training=True,
     collect=collect,
     summarise=summarise,
 )

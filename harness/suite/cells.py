@@ -12,6 +12,8 @@ from harness.measures.registry import MEASURES
 from harness.results.record import Record, Scalar
 from harness.suite.schema import SWEEPABLE, Matrix, Suite
 
+TRAINED_AXES = ("seed", "compute")
+"""Axes of the training: each point of them is a model of its own. Models that are not trained here have none."""
 DEFAULT_AXES: dict[str, list[Any]] = {"precision": ["fp32"], "device": ["auto"]}
 
 
@@ -28,7 +30,7 @@ class Cell:
     def title(self) -> str:
         """How a person names it: `smollm2 int8 inference batch=8`."""
         defaults = MEASURES[self.measure].settings.model_fields
-        axes = [str(value) if name == "precision" else f"{name}={value}" for name, value in self.axes.items()]
+        axes = [str(value) if name == "precision" else axis_text(name, value) for name, value in self.axes.items()]
         changed = [
             f"{name}={value}"
             for name, value in self.settings.items()
@@ -36,9 +38,21 @@ class Cell:
         ]
         return " ".join([self.model, *axes, self.measure, *changed])
 
+    @property
+    def trained_model(self) -> str:
+        """The model, and which of its trainings: `nano seed=1 compute=1e12`."""
+        return " ".join([self.model, *(axis_text(axis, self.axes[axis]) for axis in TRAINED_AXES if axis in self.axes)])
+
     def typed_settings(self) -> Settings:
         """The settings as the measure's own class."""
         return MEASURES[self.measure].settings.model_validate(self.settings)
+
+
+def axis_text(name: str, value: Scalar) -> str:
+    """A point of an axis as a person writes it: `seed=1`, `compute=3e11`."""
+    if isinstance(value, float) and float(f"{value:g}") == value:
+        return f"{name}={value:g}".replace("e+", "e")
+    return f"{name}={value}"
 
 
 def cells(suite: Suite) -> list[Cell]:
@@ -49,7 +63,8 @@ def cells(suite: Suite) -> list[Cell]:
         for name in names:
             axes = _axes(suite.matrix, suite.models[name].matrix, entry.matrix)  # type: ignore[attr-defined]
             if suite.models[name].train is None:
-                axes.pop("seed", None)
+                for axis in TRAINED_AXES:
+                    axes.pop(axis, None)
             for point in _product(axes):
                 for settings in _settings(number, entry.measure, entry.settings):  # type: ignore[attr-defined]
                     cell = Cell(name, entry.measure, point, settings)  # type: ignore[attr-defined]
@@ -70,7 +85,7 @@ def _product(axes: dict[str, list[Any]]) -> list[dict[str, Scalar]]:
 
 def _settings(number: int, measure: str, swept: Any) -> list[dict[str, Scalar]]:
     """Every combination of the swept settings, validated by the measure's own class."""
-    own = set(Record.model_fields) | {"precision", "device", "seed", "threads"}
+    own = set(Record.model_fields) | set(Matrix.model_fields)
     values = {name: getattr(swept, name) for name in SWEEPABLE[measure].model_fields}
     clash = own & set(values)
     assert not clash, f"settings of {measure} share a name with an axis or a record field: {clash}"

@@ -119,7 +119,17 @@ def _what(detail: ErrorDetails, context: dict[str, object]) -> str:
         case "literal_error":
             allowed = re.findall(r"'([^']*)'", str(context["expected"]))
             return f"'{given}' is not allowed{nearest(str(given), allowed)}; allowed: {', '.join(allowed)}"
-        case "unknown_key" | "no_model" | "no_metric" | "kind" | "train" | "revision" | "one_measure" | "one_analysis":
+        case (
+            "unknown_key"
+            | "no_model"
+            | "no_metric"
+            | "kind"
+            | "train"
+            | "revision"
+            | "budget"
+            | "one_measure"
+            | "one_analysis"
+        ):
             return detail["msg"]
         case "string_pattern_mismatch":
             return f"'{given}' may have only letters, digits, dots, dashes and underscores"

@@ -87,14 +87,18 @@ class Matrix(Strict):
     """auto takes the GPU where there is one."""
     seed: Annotated[list[Annotated[int, Field(ge=0)]], BeforeValidator(_as_list)] | None = None
     """Seed of the training of a reference model: each seed is a model of its own."""
+    compute: Annotated[list[Annotated[float, Field(gt=0, allow_inf_nan=False)]], BeforeValidator(_as_list)] | None = (
+        None
+    )
+    """Training budget of a reference model in FLOPs: it is trained on compute / (6 · parameters) tokens, all parameters
+    counted, in whole steps. Each budget is a model of its own."""
     threads: Annotated[list[Annotated[int, Field(ge=1)]], BeforeValidator(_as_list)] | None = None
     """Threads of the worker process; left out, as many as there are cores."""
 
     @model_validator(mode="after")
     def _values(self) -> Matrix:
-        for values in (self.precision, self.device, self.seed, self.threads):
-            if values is not None:
-                _not_empty_not_twice(values)
+        for values in self.axes().values():
+            _not_empty_not_twice(values)
         return self
 
     def axes(self) -> dict[str, list[Any]]:
@@ -117,7 +121,7 @@ class Train(Strict):
     context: int = Field(default=256, ge=8)
     """Context length in tokens."""
     tokens: int | None = Field(default=None, gt=0)
-    """Training budget in tokens: give this or `steps`."""
+    """Training budget in tokens: give this, or `steps`, or the axis `compute`."""
     steps: int | None = Field(default=None, gt=0)
     """Training budget in steps of the optimizer, `batch` times `sequence` tokens each."""
     batch: int | None = Field(default=None, gt=0)
@@ -153,9 +157,14 @@ class Train(Strict):
 
     @model_validator(mode="after")
     def _one_budget(self) -> Train:
-        if (self.tokens is None) == (self.steps is None):
-            raise PydanticCustomError("budget", "a training needs `tokens` or `steps`, and only one of them")
+        if self.tokens is not None and self.steps is not None:
+            raise PydanticCustomError("budget", "a training has `tokens` or `steps`, not both; keep one of them")
         return self
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether it says itself how long it goes on."""
+        return self.tokens is not None or self.steps is not None
 
 
 RECIPE = (
@@ -348,6 +357,52 @@ class Suite(Strict):
                         "allowed": ", ".join(known),
                     },
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _one_budget_each(self) -> Suite:
+        """Every training has exactly one budget: `tokens`, `steps`, or the axis `compute`."""
+        for name, model in self.models.items():
+            own = model.matrix.compute
+            if model.train is None:
+                if own is not None:
+                    path, why = (
+                        ("matrix", "compute"),
+                        "`compute` is a budget of training, and this model has no `train`",
+                    )
+                    raise PydanticCustomError("budget", why, {"path": ("models", name, *path)})
+                continue
+            compute = own or self.matrix.compute
+            if model.train.has_budget and compute is not None:
+                raise PydanticCustomError(
+                    "budget",
+                    "this training has `tokens` or `steps`, and the axis `compute` as well; keep one "
+                    "(`matrix: {compute: ...}` may stand under the models alone that it is for)",
+                    {"path": ("models", name, "train")},
+                )
+            if not model.train.has_budget and compute is None:
+                raise PydanticCustomError(
+                    "budget",
+                    "a training needs a budget: `tokens`, or `steps`, or the axis `compute` in the matrix",
+                    {"path": ("models", name, "train")},
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _measures_narrow_budgets(self) -> Suite:
+        """A measure's own matrix may choose among budgets; it can't give one to a training that has another."""
+        for number, entry in enumerate(self.measures):
+            if entry.matrix.compute is None:  # type: ignore[attr-defined]
+                continue
+            for name in entry.models or self.models:  # type: ignore[attr-defined]
+                train = self.models[name].train if name in self.models else None
+                if train is not None and train.has_budget:
+                    raise PydanticCustomError(
+                        "budget",
+                        "the training of '{name}' has `tokens` or `steps`, so it has no axis `compute`; name the "
+                        "models that this measure is for (`models: [...]`)",
+                        {"name": name, "path": ("measures", number, "matrix", "compute")},
+                    )
         return self
 
     @model_validator(mode="after")

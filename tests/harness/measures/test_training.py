@@ -85,6 +85,20 @@ def test_the_loss_is_that_of_the_trainers_own_validation(folder: Path) -> None:
     assert set(found) == {m.name for m in training.TRAINING.metrics} - {"tokens_to_target"}
 
 
+def test_what_a_training_took_is_counted_exactly(folder: Path) -> None:
+    found, checkpoint = measured(folder), load_checkpoint(folder)
+    tokens = 60 * 4 * 32
+    request = Training(**json.loads((folder / EVIDENCE).read_text())["training"])
+    parameters = sum(p.numel() for p in checkpoint.model.parameters())
+    assert found["trained_tokens"].value == tokens
+    assert found["epochs"].value == pytest.approx(tokens / len(encoded(request)[1]))
+    assert found["six_nd_flops"].value == 6 * parameters * tokens
+    assert found["training_flops"].value == pytest.approx(training_flops(checkpoint.config, tokens, 32))
+    assert {found[name].interval for name in ("trained_tokens", "epochs", "six_nd_flops", "training_flops")} == {
+        "exact"
+    }
+
+
 def test_every_validation_token_is_read_once(folder: Path) -> None:
     rows = [row for row in training.collect(loader(folder), TrainingMeasureSettings()) if row["kind"] == "validation"]
     request = Training(**json.loads((folder / EVIDENCE).read_text())["training"])

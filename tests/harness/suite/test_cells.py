@@ -58,3 +58,70 @@ def test_titles_name_what_differs_from_the_defaults() -> None:
 def test_settings_that_the_measure_refuses_together_are_refused() -> None:
     with pytest.raises(UserError):
         made(SUITE.replace("batch: [1, 8]", "generate: 1"))
+
+
+BUDGETS = """
+name: s
+models:
+  a: {reference: nano, train: {}}
+  b: {reference: mini, train: {}, matrix: {compute: 1e12}}
+  c: {transformers: x}
+matrix: {compute: [3e11, 1e12], seed: [0, 1]}
+measures:
+  - memory: {}
+"""
+
+
+def test_a_compute_budget_is_an_axis_of_trained_models_only_and_a_model_may_narrow_it() -> None:
+    found = made(BUDGETS)
+    points = [(c.model, c.axes.get("seed"), c.axes.get("compute")) for c in found]
+    assert points == [
+        *(("a", seed, compute) for seed in (0, 1) for compute in (3e11, 1e12)),
+        *(("b", seed, 1e12) for seed in (0, 1)),
+        ("c", None, None),
+    ]
+    assert [c.trained_model for c in found][1::5] == ["a seed=0 compute=1e12", "c"]
+    assert "compute=3e11" in found[0].title
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        (
+            "a: {reference: nano, train: {}}",
+            "a: {reference: nano, train: {tokens: 9}}",
+            "models.a.train: this training",
+        ),
+        (
+            "a: {reference: nano, train: {}}",
+            "a: {reference: nano, train: {steps: 9}}",
+            "and the axis `compute` as well",
+        ),
+        ("matrix: {compute: [3e11, 1e12], seed: [0, 1]}", "matrix: {}", "models.a.train: a training needs a budget"),
+        ("train: {}}", "train: {tokens: 9, steps: 9}}", "has `tokens` or `steps`, not both"),
+        (
+            "c: {transformers: x}",
+            "c: {transformers: x, matrix: {compute: 1e9}}",
+            "models.c.matrix.compute: `compute` is",
+        ),
+        ("[3e11, 1e12]", "[3e11, 3e11]", "a value stands twice"),
+        ("[3e11, 1e12]", "[-1]", "matrix.compute.0: should be greater than 0"),
+        ("[3e11, 1e12]", "[.inf]", "matrix.compute.0: should be a finite number"),
+    ],
+)
+def test_a_training_has_exactly_one_budget(old: str, new: str, told: str) -> None:
+    assert old in BUDGETS
+    with pytest.raises(UserError) as error:
+        made(BUDGETS.replace(old, new, 1))
+    assert told in str(error.value)
+    assert "suite:" in str(error.value)  # the place, with its line
+
+
+def test_a_measure_may_choose_among_budgets_but_not_give_one() -> None:
+    chosen = made(BUDGETS.replace("memory: {}", "memory: {}\n    matrix: {compute: 3e11}"))
+    assert {(c.model, c.axes.get("compute")) for c in chosen} == {("a", 3e11), ("b", 3e11), ("c", None)}
+    fixed = BUDGETS.replace("nano, train: {}", "nano, train: {tokens: 9}").replace("compute: [3e11, 1e12], ", "")
+    with pytest.raises(UserError, match=r"measures\.0\.matrix\.compute: the training of 'a' has `tokens` or `steps`"):
+        made(fixed.replace("memory: {}", "memory: {}\n    matrix: {compute: 3e11}"))
+    only = fixed.replace("memory: {}", "memory: {}\n    models: [b]\n    matrix: {compute: 3e11}")
+    assert {(c.model, c.axes["compute"]) for c in made(only)} == {("b", 3e11)}

@@ -31,7 +31,7 @@ def problem(text: str) -> str:
         ),
         (("tokens: 1000", "tokens: many"), "bad.yaml:4: models.tiny.train.tokens: should be a valid integer"),
         (("tokens: 1000", "tokens: -5"), "bad.yaml:4: models.tiny.train.tokens: should be greater than 0 (it is -5)"),
-        (("tokens: 1000", "vocabulary: 512"), "models.tiny.train: a training needs `tokens` or `steps`, and only"),
+        (("tokens: 1000", "vocabulary: 512"), "models.tiny.train: a training needs a budget: `tokens`, or `steps`, or"),
         (("perplexity:", "perplexitty:"), "bad.yaml:7: measures.0.perplexitty: unknown key"),
         (("microworld/test}", "x, window: [3, a]}"), "measures.0.perplexity.window.1: should be a valid integer"),
         (("microworld/test}", "x, window: []}"), "measures.0.perplexity.window: list should have at least 1 item"),

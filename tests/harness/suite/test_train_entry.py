@@ -14,6 +14,7 @@ from harness.models.training import Training
 from harness.suite.load import parse_suite
 from harness.suite.schema import RECIPE, ModelEntry, Shape, Train
 from reference_impl.model.config import GPTConfig
+from reference_impl.model.gpt import GPT
 from reference_impl.training.settings import TrainingSettings
 
 
@@ -121,8 +122,11 @@ def test_what_can_t_be_trained_is_told_before_anything_runs(
 @pytest.mark.parametrize(
     "model, message",
     [
-        ("{reference: nano, train: {corpus: x}}", "a training needs `tokens` or `steps`"),
-        ("{reference: nano, train: {tokens: 1, steps: 1}}", "only one of them"),
+        (
+            "{reference: nano, train: {corpus: x}}",
+            "a training needs a budget: `tokens`, or `steps`, or the axis `compute`",
+        ),
+        ("{reference: nano, train: {tokens: 1, steps: 1}}", "has `tokens` or `steps`, not both"),
         ("{reference: nano, train: {tokens: 1, warmup: 2}}", "models.m.train.warmup"),
         ("{reference: nano, train: {tokens: 1, schedule: cosin}}", "did you mean 'cosine'"),
         ("{reference: nano, shape: {norms: none}, train: {tokens: 1}}", "did you mean 'norm'"),
@@ -144,3 +148,36 @@ def test_a_training_is_plain_data() -> None:
 
 def test_defaults_of_the_schema() -> None:
     assert Train(tokens=1).given(*RECIPE) == {"tokens": 1}
+
+
+def with_compute(compute: float, **train: Any) -> Training:
+    entry = ModelEntry.model_validate({"reference": "nano", "train": train})
+    found = resolve("m", entry, None, False, compute).training
+    assert found is not None
+    return found
+
+
+def test_compute_is_six_n_d_in_whole_steps_with_all_parameters() -> None:
+    parameters = sum(p.numel() for p in GPT(training({}).config()).parameters())
+    settings = with_compute(1e11, batch=2, sequence=64).settings()
+    assert settings.tokens % (2 * 64) == 0
+    assert abs(6 * parameters * settings.tokens - 1e11) <= 6 * parameters * 2 * 64 / 2
+    assert with_compute(1e11).settings().tokens == round(1e11 / (6 * parameters * 1024)) * 1024
+
+
+def test_a_budget_of_compute_is_the_training_of_its_tokens() -> None:
+    """The same training however its length is said, so it is made once."""
+    tokens = with_compute(1e11).settings().tokens
+    entry = ModelEntry.model_validate({"reference": "nano", "train": {}})
+    same = ModelEntry.model_validate({"reference": "nano", "train": {"tokens": tokens}})
+    by_compute = resolve("m", entry, None, False, 1e11)
+    assert by_compute.source.digest == resolve("m", same, None, False).source.digest
+    assert by_compute.source.digest != resolve("m", entry, None, False, 2e11).source.digest
+    assert by_compute.source.digest != resolve("m", entry, 1, False, 1e11).source.digest
+
+
+def test_a_budget_that_can_t_be_is_told() -> None:
+    with pytest.raises(UserError, match=r"models\.m\.train: compute of 1e\+06 FLOPs is less than one step of 1,024"):
+        with_compute(1e6)
+    with pytest.raises(UserError, match="size of a character tokenizer is not known"):
+        with_compute(1e11, tokenizer="characters")

@@ -1,0 +1,99 @@
+"""Models trained side by side, a worker each on cores of its own.
+
+A small model can't use more than a core or two: its matrices are too small to cut up. A ladder of them is ready much
+sooner one core each than one after the other with all cores. Everything happens in the caller's thread, which waits on
+all workers at once: no locks, and Ctrl-C ends them like anything else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from pathlib import Path
+
+from harness.execution.events import OnEvent, Preparing
+from harness.execution.requests import Refused, Step, Trained, TrainModel
+from harness.execution.resolve import Resolved
+from harness.execution.worker import Worker, WorkerDied
+from harness.models.compute_budget import training_work
+
+
+@dataclass
+class _UnderWay:
+    """A training in its lane."""
+
+    model: Resolved
+    worker: Worker
+    lane: int
+
+    @property
+    def what(self) -> str:
+        training = self.model.training
+        assert training is not None
+        return f"{self.model.title}: train {training.preset} on {training.corpus}"
+
+
+def train_side_by_side(
+    models: Sequence[Resolved], threads: int, at_once: int, log: Path, on_event: OnEvent
+) -> dict[str, str | None]:
+    """Train models whose texts are there, `at_once` of them with `threads` threads each; by digest the reason where
+    one failed, which costs the others nothing.
+
+    The longest begin first, so that no core is left waiting for one that began last. Whatever ends this function ends
+    the workers; a folder of a training that was cut off is not whole, and is trained again by the next run.
+    """
+    waiting = sorted(models, key=_work)
+    free = list(range(at_once))[::-1]
+    under_way: dict[int, _UnderWay] = {}
+    reasons: dict[str, str | None] = {}
+    try:
+        while waiting or under_way:
+            while waiting and free:
+                lane = free.pop()
+                model = waiting.pop()
+                under_way[lane] = _UnderWay(model, Worker(threads, log, lane), lane)
+                assert model.training is not None
+                with contextlib.suppress(WorkerDied):  # told when its messages are read
+                    under_way[lane].worker.begin(TrainModel(model.training, model.source.path))
+            connections = [item.worker.connection for item in under_way.values()]
+            ready = wait(connections)
+            for item in [item for item in under_way.values() if item.worker.connection in ready]:
+                ended, reason = _heard(item, on_event)
+                if ended:
+                    reasons[item.model.source.digest] = reason
+                    free.append(item.lane)
+                    del under_way[item.lane]
+                    item.worker.__exit__(None)
+    finally:
+        for item in under_way.values():
+            item.worker.end_now()
+        for item in under_way.values():
+            item.worker.__exit__(None)
+    return reasons
+
+
+def _heard(item: _UnderWay, on_event: OnEvent) -> tuple[bool, str | None]:
+    """Whether the next message of a training is its last one, and the reason if it failed."""
+    name = item.model.title
+    try:
+        message = item.worker.next_message()
+    except WorkerDied as error:
+        reason = f"the training of {name} did not end: {error}"
+    else:
+        if isinstance(message, Step):
+            on_event(Preparing(item.what, min(message.done, 0.999), message.text))
+            return False, None
+        if isinstance(message, Trained):
+            on_event(Preparing(item.what, 1.0, str(message.summary.get("text", ""))))
+            return True, None
+        assert isinstance(message, Refused)
+        reason = f"the training of {name} failed: {message.reason}"
+    on_event(Preparing(item.what, 1.0, ""))
+    return True, reason
+
+
+def _work(model: Resolved) -> float:
+    assert model.training is not None
+    return training_work(model.training)
