@@ -12,17 +12,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.analysis.emergence_verdict import LEAST_SCALES, Emergence, Verdict, decide
 from harness.errors import UserError
+from harness.statistics.curve_test import BootstrapTest
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
-
-    from harness.statistics.curve_test import BootstrapTest
 
     Floats = NDArray[np.float64]
 
@@ -47,8 +46,7 @@ def emergence(
     rise: a curve is only called flat if it had shown a rise of so much above chance with 80 % power.
     UserError names the column or the row that can't be used.
     """
-    curves = _curves(frame, smaller_is_stronger)
-    found = [_tested(*curve, smaller_is_stronger, alpha, replicates, seed) for curve in curves]
+    found = tested(frame, smaller_is_stronger=smaller_is_stronger, alpha=alpha, replicates=replicates, seed=seed)
     trends = _adjusted([item.p_trend for item in found])
     breaks = iter(_adjusted([item.p_break for item in found if item.p_break is not None]))
     adjusted = [
@@ -57,6 +55,34 @@ def emergence(
     ]
     decided = ((item, *decide(item, alpha, rise)) for item in adjusted)
     return [replace(item, verdict=verdict, why=why) for item, verdict, why in decided]
+
+
+def tested(
+    frame: pd.DataFrame, *, smaller_is_stronger: bool, alpha: float, replicates: int, seed: int
+) -> list[Emergence]:
+    """The tests of each task by itself: p-values are not adjusted yet, and nothing is decided. See `emergence`."""
+    import numpy as np
+
+    from harness.statistics.binomial_curve import positions
+    from harness.statistics.curve_test import break_test, trend_test
+
+    curves = _curves(frame, smaller_is_stronger)
+    alike: dict[tuple[bytes, bytes, float], list[Counts]] = {}
+    for curve in curves:
+        alike.setdefault((curve.scale.tobytes(), curve.n_effective.tobytes(), curve.chance), []).append(curve)
+    found = {}
+    for members in alike.values():  # tasks of one design are tested in one go
+        first = members[0]
+        x = positions(1 / first.scale if smaller_is_stronger else first.scale)
+        counts = np.stack([curve.correct * curve.n_effective / curve.n for curve in members])
+        how = (x, counts, first.n_effective, first.chance, replicates, seed, alpha)
+        trend, broken = trend_test(*how), break_test(*how) if len(x) >= LEAST_SCALES else None
+        for row, curve in enumerate(members):
+            one = None if broken is None else BootstrapTest(*(values[row : row + 1] for values in broken))
+            found[curve.task] = _described(
+                curve, x, counts[row], float(trend.p_value[row]), one, alpha, replicates, seed
+            )
+    return [found[curve.task] for curve in curves]
 
 
 def emergence_frame(found: Sequence[Emergence]) -> pd.DataFrame:
@@ -96,8 +122,15 @@ def emergence_frame(found: Sequence[Emergence]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-Counts = tuple[str, "Floats", "Floats", "Floats", "Floats", float]
-"""task, scale, correct, n, n_effective, chance"""
+class Counts(NamedTuple):
+    """The counts of one task, from the weakest scale to the strongest."""
+
+    task: str
+    scale: Floats
+    correct: Floats
+    n: Floats
+    n_effective: Floats
+    chance: float
 
 
 def _curves(frame: pd.DataFrame, falling: bool) -> list[Counts]:
@@ -121,49 +154,45 @@ def _curves(frame: pd.DataFrame, falling: bool) -> list[Counts]:
         if not fine.all():
             bad = int(np.flatnonzero(~fine.to_numpy())[0])
             raise UserError(f"{name} {rows[name][bad]} is no use: {what} is wanted", place=f"row {bad + 1}, {name}")
-    curves: list[Counts] = []
+    curves = []
     for task, mine in rows.groupby("task", sort=False):
+        if mine["scale"].nunique() < 3:
+            raise UserError(
+                f"{mine['scale'].nunique()} scales are no curve: 3 are needed at least, {LEAST_SCALES} to tell a break "
+                "from a smooth rise",
+                place=f"task {task}",
+            )
         if mine["chance"].nunique() > 1:
             raise UserError("chance differs from scale to scale; one level per task is wanted", place=f"task {task}")
         by = mine.groupby("scale")[["correct", "n", "n_effective"]].sum().sort_index(ascending=not falling)
-        columns = [by[name].to_numpy(dtype=float) for name in ("correct", "n", "n_effective")]
-        worth_n = np.maximum(1.0, np.rint(np.minimum(columns[1], columns[2])))
-        curves.append((str(task), by.index.to_numpy(dtype=float), *columns[:2], worth_n, float(mine["chance"].iloc[0])))
+        right, items, worth = (by[name].to_numpy(dtype=float) for name in ("correct", "n", "n_effective"))
+        worth = np.maximum(1.0, np.rint(np.minimum(items, worth)))
+        scale, chance = by.index.to_numpy(dtype=float), float(mine["chance"].iloc[0])
+        curves.append(Counts(str(task), scale, right, items, worth, chance))
     return curves
 
 
-def _tested(
-    task: str,
-    scale: Floats,
-    correct: Floats,
-    n: Floats,
-    worth: Floats,
-    chance: float,
-    falling: bool,
+def _described(
+    curve: Counts,
+    x: Floats,
+    counts: Floats,
+    p_trend: float,
+    broken: BootstrapTest | None,
     alpha: float,
     replicates: int,
     seed: int,
 ) -> Emergence:
-    """A curve with its tests; the verdict waits for the other tasks."""
+    """A tested curve with its fits. counts: (scales,) right answers at the effective n."""
     import numpy as np
     from scipy.stats import chi2
 
-    from harness.statistics.binomial_curve import fit_hinge, fit_smooth, log_likelihood, positions
+    from harness.statistics.binomial_curve import fit_hinge, fit_smooth, log_likelihood
     from harness.statistics.breakthroughness import null_calibrated
     from harness.statistics.chance_gate import chance_gate
-    from harness.statistics.curve_test import break_test, forward_prediction, trend_test
+    from harness.statistics.curve_test import forward_prediction
 
+    task, scale, correct, n, worth, chance = curve
     m = len(scale)
-    if m < 3:
-        raise UserError(
-            f"{m} scale{'s are' if m > 1 else ' is'} no curve; 3 are needed at least, {LEAST_SCALES} for a verdict on "
-            "emergence",
-            place=f"task {task}",
-        )
-    counts = correct * worth / n
-    x = positions(1 / scale if falling else scale)
-    trend = trend_test(x, counts[None], worth, chance, replicates, seed, alpha)
-    broken = break_test(x, counts[None], worth, chance, replicates, seed, alpha) if m >= LEAST_SCALES else None
     smooth, hinge = fit_smooth(x, counts[None], worth, chance), fit_hinge(x, counts[None], worth)
     flat = int(hinge.flat[0])
     fits = max(float(smooth.log_likelihood[0]), float(hinge.log_likelihood[0]))
@@ -194,10 +223,10 @@ def _tested(
         n_effective=worth,
         chance=chance,
         gate=chance_gate(counts, worth, chance, alpha),
-        p_trend=float(trend.p_value[0]),
+        p_trend=p_trend,
         p_break=None if broken is None else float(broken.p_value[0]),
-        p_trend_adjusted=1.0,
-        p_break_adjusted=None,
+        p_trend_adjusted=p_trend,
+        p_break_adjusted=None if broken is None else float(broken.p_value[0]),
         break_scale=None if place is None else scale_at(place),
         break_low=None if place is None else min(ends),
         break_high=None if place is None else max(ends),

@@ -124,15 +124,16 @@ def _flat(curve: Emergence, alpha: float, rise: float) -> tuple[Verdict, str]:
     """A curve without a trend: at chance, above it, or with too few items to say."""
     from scipy.stats import binom
 
-    from harness.statistics.chance_gate import gate_power, items_needed
+    from harness.statistics.chance_gate import items_needed
 
     total, right = float(curve.n_effective.sum()), float((curve.correct * curve.n_effective / curve.n).sum())
     share, scales = right / total, len(curve.scale)
     level = max(curve.chance, share)
     visible = min(rise, 1 - level)
     few = float(curve.n_effective.min())
-    if visible > 0 and gate_power(few, level, visible, scales, alpha) < 0.8:
-        needed = f"{_rounded(items_needed(level, visible, scales, alpha)):,} items per scale are needed"
+    enough = items_needed(level, visible, scales, alpha) if visible > 0 else 0
+    if few < enough:
+        needed = f"about {_rounded(enough):,} items per scale are needed"
         return Verdict.NOT_DECIDED, f"no trend, but {few:.0f} items hardly show a rise of {visible:.2f}; {needed}"
     if binom.sf(int(right + 1e-9) - 1, round(total), curve.chance) <= alpha:
         return Verdict.FLAT_ABOVE_CHANCE, f"no trend; {share:.3f} over all scales, chance {curve.chance:.3g}"

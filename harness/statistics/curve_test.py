@@ -70,11 +70,14 @@ def forward_prediction(
     limit holds the line's own uncertainty (counts redrawn and the line refitted) and the binomial noise of the largest
     scale. x, correct, n: (m,); m >= 3.
     """
-    known, y, trials = x[:-1], np.add(correct[None, :-1], 0.5), np.add(n[:-1], 1.0)
+    known = x[:-1]
+    y: Floats = correct[None, :-1] + 0.5
+    trials: Floats = n[:-1] + 1.0
     line = fit_smooth(known, y, trials, 0.0, ceiling=False)
     generator = np.random.default_rng(seed)
-    drawn = generator.binomial(_whole(n[:-1]), line.p[0], (replicates, len(known))) + 0.5
-    ahead = fit_smooth(known, drawn, _whole(n[:-1]) + 1.0, 0.0, ceiling=False).at(x[-1:])[:, 0]
+    redrawn = generator.binomial(_whole(n[:-1]), line.p[0], (replicates, len(known)))
+    drawn: Floats = redrawn.astype(np.float64) + 0.5
+    ahead = fit_smooth(known, drawn, trials, 0.0, ceiling=False).at(x[-1:])[:, 0]
     last = int(_whole(n[-1:])[0])
     shares = generator.binomial(last, np.clip(ahead, 0, 1)) / last
     upper = float(np.quantile(shares, confidence, method="higher"))
