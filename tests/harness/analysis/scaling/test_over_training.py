@@ -1,0 +1,38 @@
+"""Gadre et al.'s law of over-training: planted parameters, and their own predictions (RedPajama)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from harness.analysis.scaling.allocation import optimum
+from harness.analysis.scaling.chinchilla import Chinchilla
+from harness.analysis.scaling.fit import fit
+from harness.analysis.scaling.objective import HUBER
+from harness.analysis.scaling.over_training import OverTraining
+from harness.analysis.scaling.runs import Runs
+
+NATURAL = (1.8, 140.0, 190.0, 0.17)
+
+
+def test_planted_parameters_are_found(plant: Callable[..., Runs]) -> None:
+    law = OverTraining()
+    found = fit(law, plant(law, NATURAL), HUBER)
+    assert found.named["E"] == pytest.approx(1.8, abs=0.03)
+    assert found.named["eta"] == pytest.approx(0.17, abs=0.01)
+    assert found.certificate.reached > 0.9
+    assert not found.certificate.problems
+
+
+def test_it_is_the_law_of_hoffmann_with_equal_exponents() -> None:
+    e, a, b, eta = NATURAL
+    size, tokens = np.array([1e7, 1e9]), np.array([1e10, 1e12])
+    equal = Chinchilla().predict(np.array([e, a * 6**-eta, b * 6**-eta, 2 * eta, 2 * eta]), size, tokens)
+    np.testing.assert_allclose(OverTraining().predict(np.array(NATURAL), size, tokens), equal, rtol=1e-12)
+
+
+def test_the_same_tokens_per_parameter_are_optimal_at_every_budget() -> None:
+    size, tokens = optimum(OverTraining(), np.array(NATURAL), np.array([1e18, 1e24]))
+    np.testing.assert_allclose(tokens / size, (190 / 140) ** (1 / 0.34), rtol=1e-9)
