@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -25,7 +23,7 @@ FAR = np.array([4e25])
 
 def grid(
     width: float,
-    off: float | Sequence[float] = 1.0,
+    off: float | np.ndarray = 1.0,
     points: int = 15,
     noise: float = 0.0,
     jitter: float = 0.0,
