@@ -14,6 +14,7 @@ from harness.execution.plan import Plan, PlannedCell, default_threads
 from harness.models.contract import Precision
 from harness.models.size import ModelSize, config_size, folder_size
 from harness.results.peaks import Peaks, cached_peaks
+from harness.suite.cells import TRAINED_AXES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +71,8 @@ def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
 def _preparation_row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
     training = item.resolved.training
     size = size_of(item)
-    row: dict[str, object] = {"model": item.cell.model, "cached": False, "estimate": "estimated"}
+    which = {axis: item.cell.axes[axis] for axis in TRAINED_AXES if axis in item.cell.axes}
+    row: dict[str, object] = {"model": item.cell.model, **which, "cached": False, "estimate": "estimated"}
     if training is None:
         asset = item.resolved.asset
         return row | {"measure": "fetch", "cell": f"{item.cell.model} fetch asset {asset}", "estimate": "unknown"}
@@ -80,7 +82,7 @@ def _preparation_row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
     memory = LIBRARIES + 16.0 * size.parameters + 4e8
     return row | {
         "measure": "train",
-        "cell": f"{item.cell.model} train {training.preset} on {training.corpus}, {tokens:,} tokens",
+        "cell": f"{item.cell.trained_model} train {training.preset} on {training.corpus}, {tokens:,} tokens",
         "seconds": seconds + START["reference"],
         "memory_bytes": memory,
     }
