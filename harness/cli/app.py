@@ -9,7 +9,7 @@ import sys
 import typer
 
 import harness
-from harness.cli import assets, compare, data, diff, doctor, explain, listing, plan, report, run, schema, show
+from harness.cli import assets, compare, data, diff, doctor, explain, fit, listing, plan, report, run, schema, show
 from harness.errors import ExitCode, UserError, disk_is_full
 
 INTERRUPTED = 130
@@ -31,6 +31,7 @@ app.command("show")(show.show)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("diff")(diff.diff)
+app.command("fit")(fit.fit)
 app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.measures.registry import MEASURES
+from harness.report.charts.registry import CHARTS, FINDING_CHARTS
 from harness.report.environment import machine, peaks, summary, warnings
 from harness.report.findings import finding_tables
 from harness.report.outcomes import expectation_table
 from harness.report.results import result_tables
+from harness.report.table import Table
+from harness.results.finding import Finding
 from harness.results.run import Run
 from harness.whole_file import write_whole
 
@@ -36,9 +39,9 @@ def write_html(run: Run) -> Path:
 
 def html(run: Run) -> str:
     """The report as one HTML document (about 1 MB, nearly all of it the charts' code)."""
-    drawn = _charts(run)
+    drawn = _drawn(CHARTS, run)
     manifest = run.manifest
-    return _template().render(
+    return _template("report.html.j2").render(
         manifest=manifest,
         summary=summary(run),
         warnings=warnings(run),
@@ -51,21 +54,43 @@ def html(run: Run) -> str:
         machine=machine(run),
         peaks=peaks(run),
         models=_models(run),
-        specs=_json_in_script({name: chart["spec"] for name, chart in drawn.items()}),
+        specs=_specs(drawn),
         vega=_vega() if drawn else "",
     )
 
 
-def _charts(run: Run) -> dict[str, dict[str, Any]]:
-    from harness.report.charts.registry import CHARTS
+def findings_html(
+    title: str, about: str, findings: Sequence[Finding], problems: Sequence[str], command: str, tables: Sequence[Table]
+) -> str:
+    """Findings without a run, as a page of the same kind: of data that were fitted on the command line."""
+    drawn = _drawn(FINDING_CHARTS, findings)
+    return _template("findings.html.j2").render(
+        title=title,
+        about=about,
+        warnings=problems,
+        charts=drawn,
+        tables=tables,
+        command=command,
+        specs=_specs(drawn),
+        vega=_vega() if drawn else "",
+    )
 
+
+Of = TypeVar("Of")
+
+
+def _drawn(charts: Mapping[str, tuple[Callable[[Of], Any], str]], of: Of) -> dict[str, dict[str, Any]]:
     drawn = {}
     # the charts' descriptions are checked in the tests; checking them again would take most of the time
-    for name, (draw, caption) in CHARTS.items():
-        chart = draw(run)
+    for name, (draw, caption) in charts.items():
+        chart = draw(of)
         if chart is not None:
             drawn[name] = {"spec": chart.to_dict(validate=False), "caption": caption}
     return drawn
+
+
+def _specs(drawn: Mapping[str, Mapping[str, Any]]) -> str:
+    return _json_in_script({name: chart["spec"] for name, chart in drawn.items()})
 
 
 def _vega() -> str:
@@ -93,8 +118,14 @@ def _json_in_script(data: Any) -> str:
 
 
 @cache
-def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined
+def _template(name: str) -> Template:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(files("harness.report").joinpath("report.html.j2").read_text(encoding="utf-8"))
+    environment = Environment(
+        loader=PackageLoader("harness.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)

@@ -45,6 +45,12 @@ def scale(values: Iterable[float | None], unit: str | None) -> Scale:
         return Scale(1 / size, label)
     if unit == "fraction":
         return Scale(100.0, "%")
+    if unit in ("parameters", "tokens") and middle >= 1e9:  # nobody reads twelve digits
+        size, label = next(pair for pair in _COUNTS if middle >= pair[0])
+        return Scale(1 / size, f"{label} {unit}")
+    if unit == "FLOPs" and middle >= 1e9:
+        power = math.floor(math.log10(middle))
+        return Scale(10.0**-power, f"× 10^{power} FLOPs")
     return Scale(1.0, "" if unit == "ratio" else unit)
 
 

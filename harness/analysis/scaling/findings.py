@@ -1,4 +1,4 @@
-"""A scaling fit as findings: first whether it can be trusted, then its numbers with intervals, then what pictures need."""
+"""A scaling fit as findings: first whether it can be trusted, then its numbers with intervals."""
 
 from __future__ import annotations
 

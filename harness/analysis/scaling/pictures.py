@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.analysis.scaling.allocation import loss_at_optimum, optimum
 from harness.analysis.scaling.law import Floats
-from harness.analysis.scaling.prediction import budgets
+from harness.analysis.scaling.prediction import compute_groups
 from harness.analysis.scaling.runs import FLOPS_PER_TOKEN, Runs
 
 if TYPE_CHECKING:
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 CURVE = 60
 CONTOUR = 36
-MOST_ISOFLOPS = 12
+MOST_ISOFLOPS, FEW_ISOFLOPS = 12, 7
+CLEAN = 1.5
+"""Runs of one budget differ in compute by less than this factor."""
 BAND_DRAWS = 400
 
 
@@ -63,21 +65,23 @@ def _points(report: ScalingReport) -> list[dict[str, Any]]:
 
 
 def _isoflop(report: ScalingReport, runs: list[Runs]) -> list[dict[str, float]]:
-    """The law along C = 6ND for each budget that has three sizes or more."""
+    """The law along C = 6ND for each budget of the runs; where the runs have no budgets in common, for a few levels."""
+    everything = np.concatenate([part.compute for part in runs])
+    sizes = np.concatenate([part.parameters for part in runs])
+    label = compute_groups(everything)
+    levels = np.array([np.exp(np.log(everything[label == one]).mean()) for one in range(label.max() + 1)])
+    spread = max(np.ptp(np.log(everything[label == one])) for one in range(label.max() + 1))
+    if spread > np.log(CLEAN) or len(levels) > MOST_ISOFLOPS or len(levels) < 2:
+        levels = np.geomspace(everything.min(), everything.max(), FEW_ISOFLOPS)
     rows = []
-    for part in runs:
-        label = budgets(part)
-        for budget in range(label.max() + 1):
-            mine = part.only(label == budget)
-            if len(np.unique(mine.parameters)) < 3 or label.max() >= MOST_ISOFLOPS:
-                continue
-            compute = float(np.exp(np.log(mine.compute).mean()))
-            size = np.geomspace(mine.parameters.min() / 1.5, mine.parameters.max() * 1.5, CURVE)
-            loss = _at(report, size, compute / FLOPS_PER_TOKEN / size)
-            rows += [
-                {"compute": compute, "parameters": float(n), "loss": float(value)}
-                for n, value in zip(size, loss, strict=True)
-            ]
+    for compute in levels:
+        mine = sizes[np.abs(np.log(everything / compute)) < np.log(2)]
+        size = np.geomspace(mine.min() / 1.5, mine.max() * 1.5, CURVE)
+        loss = _at(report, size, compute / FLOPS_PER_TOKEN / size)
+        rows += [
+            {"compute": float(compute), "parameters": float(n), "loss": float(value)}
+            for n, value in zip(size, loss, strict=True)
+        ]
     return rows
 
 

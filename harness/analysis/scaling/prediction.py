@@ -45,11 +45,11 @@ def predicted(fit: Fit, draws: Draws, runs: Runs, confidence: float = 0.95, seed
     return Prediction(value, low, high, confidence, f"{HOW}; {draws.how}")
 
 
-def budgets(runs: Runs, apart: float = 1.25) -> np.ndarray:
-    """Which compute budget each run belongs to, from 0 for the lowest: (n,). A step of more than `apart` between two
-    neighbours in compute begins the next one."""
-    order = np.argsort(runs.compute, kind="stable")
-    steps = np.diff(np.log(runs.compute[order])) > np.log(apart)
-    labels = np.empty(len(runs), dtype=int)
+def compute_groups(compute: Floats, apart: float = 1.25) -> np.ndarray:
+    """Which budget each run belongs to, from 0 for the lowest: (n,). A step of more than `apart` between two neighbours
+    in compute begins the next one."""
+    order = np.argsort(compute, kind="stable")
+    steps = np.diff(np.log(compute[order])) > np.log(apart)
+    labels = np.empty(len(compute), dtype=int)
     labels[order] = np.concatenate([[0], np.cumsum(steps)])
     return labels

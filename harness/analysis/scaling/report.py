@@ -1,4 +1,4 @@
-"""A law fitted to runs, examined: the fit, its draws, its profiles, what it says of runs held out, and why to doubt it."""
+"""A law fitted to runs and examined: its draws, its profiles, what it says of runs held out, and why to doubt it."""
 
 from __future__ import annotations
 

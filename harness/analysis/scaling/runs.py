@@ -91,6 +91,18 @@ class Runs:
         )
 
 
+def parameter_count(word: str | None) -> ParameterCount:
+    """What a user says of N. Raises UserError for another word."""
+    match word:
+        case None | "unstated":
+            return "unstated"
+        case "all":
+            return "all"
+        case "non_embedding" | "non-embedding":
+            return "non_embedding"
+    raise UserError(f"'{word}' is neither all nor non_embedding", place="--counted")
+
+
 def runs_from_frame(
     frame: pd.DataFrame,
     *,

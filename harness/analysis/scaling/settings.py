@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from harness.analysis.analysis import AnalysisSettings
+from harness.errors import UserError
 
 LawName = Literal["chinchilla"]
 ObjectiveName = Literal["huber", "lad", "squares"]
@@ -36,3 +37,14 @@ class FitSettings(AnalysisSettings):
     """Losses for which the compute is wanted."""
     profiles: bool = True
     """Whether each parameter's profile is taken: what says that one is not identified. Some seconds."""
+
+
+def fit_settings(**given: object) -> FitSettings:
+    """Settings from a command line's options. Raises UserError with the option and what it may be."""
+    try:
+        return FitSettings.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        said = first["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+        raise UserError(f"{first['input']!r} should be {said}", place=f"--{option}") from None

@@ -16,6 +16,7 @@ from typing import Literal
 
 import numpy as np
 
+from harness.analysis.scaling.alike import alike
 from harness.analysis.scaling.fit import Fit
 from harness.analysis.scaling.law import Floats
 from harness.analysis.scaling.least_squares import solve
@@ -176,14 +177,5 @@ def _units(fit: Fit, by: str | None) -> tuple[np.ndarray, str]:
             raise UserError("the data name no groups to draw: say which column does, or draw runs or sizes")
         return np.array(runs.groups), "groups of runs"
     if by == "parameters":
-        return _alike(runs.parameters), "sizes"
+        return alike(runs.parameters), "sizes"
     return np.arange(len(runs)), "runs"
-
-
-def _alike(values: Floats) -> np.ndarray:
-    """A label per value; neighbours within 1 % share it (sizes read off a figure differ in their last digits)."""
-    order = np.argsort(values)
-    steps = np.diff(np.log(values[order])) > 0.01
-    labels = np.empty(len(values), dtype=int)
-    labels[order] = np.concatenate([[0], np.cumsum(steps)])
-    return labels

@@ -1,0 +1,158 @@
+"""`harness fit DATA`: a scaling law fitted to a table of trained models."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from harness.analysis.scaling.runs import Runs
+
+
+def fit(
+    data: Annotated[str, typer.Argument(help="A CSV or Parquet file, or a published data set (`harness data`).")],
+    law: Annotated[str, typer.Option("--law", help="The formula: `harness list laws`.")] = "chinchilla",
+    objective: Annotated[str, typer.Option("--objective", help="huber, lad or squares, of log residuals.")] = "huber",
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--columns", help="Which column is what: `parameters=N,tokens=D,loss=val`."),
+    ] = None,
+    units: Annotated[
+        list[str] | None, typer.Option("--units", help="Factors of columns: `parameters=1e6,tokens=1e9`.")
+    ] = None,
+    counted: Annotated[
+        str | None, typer.Option("--counted", help="Which parameters the column counts: all or non_embedding.")
+    ] = None,
+    rows: Annotated[
+        str | None,
+        typer.Option("--rows", help="Of a published data set: a published fit's rows by name, or `every`."),
+    ] = None,
+    fit_below: Annotated[
+        float | None, typer.Option("--fit-below", help="Fit runs of less FLOPs than this and predict the others.")
+    ] = None,
+    compute: Annotated[
+        list[float] | None, typer.Option("--compute", help="A budget in FLOPs for which the best use is wanted.")
+    ] = None,
+    loss: Annotated[list[float] | None, typer.Option("--loss", help="A loss for which the compute is wanted.")] = None,
+    draw: Annotated[
+        str | None, typer.Option("--draw", help="What the bootstrap draws: run, group or parameters (sizes).")
+    ] = None,
+    interval: Annotated[str, typer.Option("--interval", help="percentile or bca.")] = "percentile",
+    replicates: Annotated[int, typer.Option("--replicates", help="Bootstrap replicates; 0 for no intervals.")] = 1000,
+    seed: Annotated[int, typer.Option("--seed", help="Of the draws.")] = 0,
+    profiles: Annotated[bool, typer.Option(help="Whether to profile each parameter.")] = True,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder for the findings, the draws, a page and pictures.")
+    ] = None,
+) -> None:
+    """Fit a scaling law: its parameters with intervals, the best use of a budget, and whether to believe it.
+
+    Exit code 3 where the fit can't be trusted; what it says is printed first.
+    """
+    from rich.console import Console
+
+    from harness.analysis.scaling.findings import findings
+    from harness.analysis.scaling.report import scaling_report
+    from harness.analysis.scaling.settings import fit_settings
+    from harness.errors import ExitCode
+    from harness.report.findings import finding_tables
+    from harness.report.tables import print_table
+
+    settings = fit_settings(
+        law=law,
+        objective=objective,
+        fit_below=fit_below,
+        compute=compute or [],
+        losses=loss or [],
+        draw=draw,
+        interval=interval,
+        replicates=replicates,
+        seed=seed,
+        profiles=profiles,
+    )
+    runs, title = _runs(data, _pairs(columns, "--columns"), _factors(units), counted, rows)
+    console = Console()
+    report = scaling_report(runs, settings)
+    found = findings(report, {"data": title})
+    for problem in report.problems:
+        console.print(f"not to be trusted: {problem}", style="bold red", highlight=False, markup=False)
+    for flag in runs.flags:
+        console.print(f"note: {flag}", style="yellow", highlight=False, markup=False)
+    for table in finding_tables(found):
+        print_table(table, console)
+    if out is not None:
+        import pandas as pd
+
+        from harness.report.fit_files import write_fit
+
+        drawn = None
+        if report.draws is not None:
+            drawn = pd.DataFrame(report.draws.natural, columns=list(report.fit.law.names))
+        about = f"{report.fit.law.formula} ({report.fit.law.source}), fitted to {len(report.fit.runs)} runs of {title}."
+        command = shlex.join(["harness", *sys.argv[1:]])
+        for path in write_fit(out, f"Scaling law of {title}", about, found, report.problems, command, drawn):
+            console.print(str(path), style="dim", highlight=False, soft_wrap=True)
+    if report.problems:
+        raise typer.Exit(ExitCode.INCONCLUSIVE)
+
+
+def _runs(
+    data: str, columns: dict[str, str], units: dict[str, float], counted: str | None, rows: str | None
+) -> tuple[Runs, str]:
+    """The runs of a file or a published data set, and what to call them."""
+    import pandas as pd
+
+    from harness.analysis.scaling.runs import parameter_count, runs_from_frame
+    from harness.errors import UserError
+    from harness.published_data import DATA_SETS, data_set, fitted_runs, training_runs
+
+    path = Path(data)
+    if path.is_file():
+        if rows is not None:
+            raise UserError("--rows names rows of a published data set, not of a file", place=data)
+        try:
+            frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
+        except (ValueError, OSError, UnicodeDecodeError) as error:
+            raise UserError(f"can't be read as a table: {str(error).splitlines()[0]}", place=data) from error
+        return runs_from_frame(
+            frame, columns=columns, units=units, counted=parameter_count(counted), place=data
+        ), path.name
+    if data not in DATA_SETS and (path.suffix or "/" in data):
+        raise UserError("there is no such file", place=data)
+    declared = data_set(data)
+    frame = training_runs(data) if rows == "every" else fitted_runs(data, rows)
+    known = columns | {role: role for role in frame.columns if role in ("parameters", "tokens", "compute", "loss")}
+    return runs_from_frame(
+        frame.rename(columns={"run": "name"}),
+        columns=known,
+        units=units,
+        counted=parameter_count(counted or declared.counted),
+        place=data,
+    ), data
+
+
+def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
+    from harness.errors import UserError
+
+    found = {}
+    for text in ",".join(given or ()).split(","):
+        if not text.strip():
+            continue
+        role, equals, name = text.partition("=")
+        if not equals or not name.strip():
+            raise UserError(f"'{text}' is no pair ROLE=NAME", place=option)
+        found[role.strip()] = name.strip()
+    return found
+
+
+def _factors(given: list[str] | None) -> dict[str, float]:
+    from harness.errors import UserError
+
+    try:
+        return {role: float(value) for role, value in _pairs(given, "--units").items()}
+    except ValueError as error:
+        raise UserError(f"a unit is a factor such as 1e6 ({error})", place="--units") from None

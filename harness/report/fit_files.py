@@ -1,0 +1,60 @@
+"""What `harness fit` leaves in a folder: findings, draws, a page and pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.report.charts.registry import FINDING_CHARTS
+from harness.report.findings import finding_tables
+from harness.report.html import findings_html
+from harness.report.markdown import table_markdown
+from harness.report.picture import LIGHT
+from harness.results.finding import Finding
+from harness.whole_file import write_whole
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def write_fit(
+    folder: Path,
+    title: str,
+    about: str,
+    findings: Sequence[Finding],
+    problems: Sequence[str],
+    command: str,
+    draws: pd.DataFrame | None,
+) -> list[Path]:
+    """Write findings.json, fit.md, fit.html, draws.csv (the joint draws) and an SVG and PNG of every chart; returns
+    what was written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tables = finding_tables(findings)
+    text = "\n\n".join([f"# {title}", about, *(f"> **Warning:** {text}" for text in problems)])
+    files = {
+        "findings.json": json.dumps([item.model_dump(mode="json", exclude={"data"}) for item in findings], indent=1),
+        "fit.md": "\n\n".join([text, *map(table_markdown, tables), f"Made by `{command}`."]) + "\n",
+        "fit.html": findings_html(title, about, findings, problems, command, tables),
+    }
+    if draws is not None:
+        files["draws.csv"] = draws.to_csv(index=False)
+    for name, content in files.items():
+        write_whole(folder / name, content)
+    return [folder / name for name in files] + _pictures(folder, findings)
+
+
+def _pictures(folder: Path, findings: Sequence[Finding]) -> list[Path]:
+    import vl_convert
+
+    written = []
+    for name, (draw, _) in FINDING_CHARTS.items():
+        chart = draw(findings)
+        if chart is None:
+            continue
+        spec = chart.to_dict(validate=False)
+        (folder / f"{name}.svg").write_text(vl_convert.vegalite_to_svg(spec, config=LIGHT), encoding="utf-8")
+        (folder / f"{name}.png").write_bytes(vl_convert.vegalite_to_png(spec, scale=2.0, config=LIGHT))
+        written += [folder / f"{name}.svg", folder / f"{name}.png"]
+    return written
