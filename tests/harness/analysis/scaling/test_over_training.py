@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from harness.analysis.scaling.allocation import optimum
 from harness.analysis.scaling.chinchilla import Chinchilla
 from harness.analysis.scaling.fit import fit
-from harness.analysis.scaling.objective import HUBER
+from harness.analysis.scaling.linear_misfit import LinearMisfit
+from harness.analysis.scaling.objective import HUBER, SQUARES
 from harness.analysis.scaling.over_training import OverTraining
-from harness.analysis.scaling.runs import Runs
+from harness.analysis.scaling.runs import Runs, runs_from_frame
 
 NATURAL = (1.8, 140.0, 190.0, 0.17)
 
@@ -36,3 +38,20 @@ def test_it_is_the_law_of_hoffmann_with_equal_exponents() -> None:
 def test_the_same_tokens_per_parameter_are_optimal_at_every_budget() -> None:
     size, tokens = optimum(OverTraining(), np.array(NATURAL), np.array([1e18, 1e24]))
     np.testing.assert_allclose(tokens / size, (190 / 140) ** (1 / 0.34), rtol=1e-9)
+
+
+def test_published_predictions_are_found_again(published: Callable[[str], pd.DataFrame]) -> None:
+    """Five runs of 11M to 412M parameters predict 1.4B with 640 tokens per parameter and 6.9B with 20 (Gadre et al.,
+    scaling_explorer.ipynb, cell 2)."""
+    table = published("gadre_overtraining/runs.csv")
+    pile = table[table["dataset"] == "rpj"]
+    fitted = pile[(pile["M"] == 20) & (pile["N"] < 1e9) | (pile["M"] == 320) & (pile["N"] < 2e7)]
+    fitted = fitted[fitted["model"].isin(["d=96_l=8_h=4", "d=512_l=8_h=4", "d=576_l=24_h=8", "d=1024_l=24_h=8"])]
+    assert len(fitted) == 5
+    runs = runs_from_frame(fitted, columns={"loss": "loss_c4_val"}, counted="all")
+    found = fit(LinearMisfit(OverTraining()), runs, SQUARES)
+    assert found.certificate.reached == 1.0
+    large = pile[(pile["M"] == 640) & (pile["N"] > 1e9) | (pile["M"] == 20) & (pile["N"] > 2e9)].sort_values("N")
+    predicted = found.law.predict(found.natural, large["N"].to_numpy(float), large["D"].to_numpy(float))
+    missed = 100 * np.abs(predicted / large["loss_c4_val"].to_numpy() - 1)
+    np.testing.assert_allclose(missed, [0.7103, 0.7320], atol=1e-3)
