@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,7 +52,7 @@ class Cell:
 def axis_text(name: str, value: Scalar) -> str:
     """A point of an axis as a person writes it: `seed=1`, `compute=3e11`."""
     if isinstance(value, float) and float(f"{value:g}") == value:
-        return f"{name}={value:g}".replace("e+", "e")
+        return f"{name}=" + re.sub(r"e\+?(-?)0*", r"e\1", f"{value:g}")
     return f"{name}={value}"
 
 
