@@ -32,6 +32,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "compute": ("compute", "C", "flops", "FLOPs", "Training FLOP", "training_flops", "six_nd_flops"),
     "loss": ("loss", "L", "validation_loss", "val_loss", "test_loss"),
     "unique_tokens": ("unique_tokens", "U"),
+    "error": (),  # to be named: a column of that name is as often a standard error
     "group": ("group", "run", "cluster", "model"),
 }
 """Column -> names under which it is found without being told."""
@@ -51,10 +52,14 @@ class Runs:
     """(n,) training FLOPs C."""
     unique_tokens: Floats | None = None
     """(n,) tokens of the text, each once; None where no token was read twice."""
+    error: Floats | None = None
+    """(n,) error of a downstream task, 1 - accuracy; None where none was measured."""
     groups: tuple[str, ...] | None = None
     """(n,) what belongs together when runs are drawn again: checkpoints of one training, runs of one size."""
     counted: ParameterCount = "unstated"
     """Which parameters N counts."""
+    converted: str = ""
+    """By which relation N was made of the data's N; empty where it is the data's own."""
     compute_is: ComputeCount = "6ND"
     """Whether C was computed as 6ND or came with the data."""
     flags: tuple[str, ...] = ()
@@ -66,9 +71,11 @@ class Runs:
         return len(self.loss)
 
     def column(self, name: str) -> Floats:
-        """A column by the name that laws use for it. ValueError where the runs don't have it."""
+        """A column by the name that laws use for it. Raises UserError where the runs have no errors."""
         if name == "unique_tokens" and self.unique_tokens is None:
             return self.tokens
+        if name == "error" and self.error is None:
+            raise UserError("the runs have no error of a task: name its column (--columns error=COLUMN)")
         values = getattr(self, name)
         assert isinstance(values, np.ndarray)
         return values
@@ -87,6 +94,7 @@ class Runs:
             loss=self.loss[rows],
             compute=self.compute[rows],
             unique_tokens=None if self.unique_tokens is None else self.unique_tokens[rows],
+            error=None if self.error is None else self.error[rows],
             groups=None if self.groups is None else tuple(self.groups[row] for row in rows),
         )
 
@@ -151,6 +159,7 @@ def runs_from_frame(
         loss=values["loss"],
         compute=values["compute"],
         unique_tokens=values.get("unique_tokens"),
+        error=values.get("error"),
         groups=tuple(map(str, frame[found["group"]])) if "group" in found else None,
         counted=counted,
         compute_is=compute_is,
@@ -193,7 +202,8 @@ def _finite(values: Mapping[str, Floats], found: Mapping[str, str], place: str) 
     if any(len(array) == 0 for array in values.values()):
         raise UserError("it has no rows", place=place)
     for role, array in values.items():
-        bad = np.flatnonzero(~np.isfinite(array) | (array <= 0))
+        low = array < 0 if role == "error" else array <= 0  # a task may be solved without an error
+        bad = np.flatnonzero(~np.isfinite(array) | low)
         if len(bad):
             what = "is missing" if np.isnan(array[bad[0]]) else f"is {array[bad[0]]:g}"
             more = f" (and {len(bad) - 1} more rows)" if len(bad) > 1 else ""
@@ -219,6 +229,12 @@ def _units(values: Mapping[str, Floats], found: Mapping[str, str], factors: Mapp
                 f"with --units {role}=1e6 (or 1e9)",
                 place=place,
             )
+    if "error" in found and (largest := float(values["error"].max())) > 1:
+        raise UserError(
+            f"column '{found['error']}' (error) is {largest:g} at most, and an error is 1 - accuracy; of percents say "
+            "--units error=0.01",
+            place=place,
+        )
     if all(role in found for role in ("parameters", "tokens", "compute")):
         ratio = values["compute"] / (FLOPS_PER_TOKEN * values["parameters"] * values["tokens"])
         middle = float(np.median(ratio))

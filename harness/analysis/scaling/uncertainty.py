@@ -20,9 +20,11 @@ from harness.analysis.scaling.alike import alike
 from harness.analysis.scaling.fit import Fit
 from harness.analysis.scaling.law import Floats
 from harness.analysis.scaling.least_squares import solve
+from harness.analysis.scaling.runs import Runs
 from harness.errors import UserError
 
 Method = Literal["percentile", "bca"]
+Unit = Literal["run", "group", "parameters"]
 Quantity = Callable[[Floats], Floats]
 """Natural parameters (draws, p) -> what is asked (draws, ...)."""
 
@@ -57,15 +59,21 @@ class Draws:
         return f"bootstrap over {self.units} {self.unit}, {len(self.natural)} replicates, seed {self.seed}"
 
 
-def bootstrap(
-    fit: Fit, replicates: int = REPLICATES, seed: int = 0, *, by: Literal["run", "group", "parameters"] | None = None
-) -> Draws:
+def bootstrap(fit: Fit, replicates: int = REPLICATES, seed: int = 0, *, by: Unit | None = None) -> Draws:
     """Draw the runs again and fit again, all replicates at once.
 
     by: what is drawn: each run; each group of the data; or each size, all of its runs together. Left out, groups where
     the data have groups with several runs, else runs. Raises UserError where there are too few units.
     """
-    labels, unit = _units(fit, by)
+    weights, unit = redrawn(fit.runs, replicates, seed, by)
+    natural, ended = refit(fit, weights)
+    return draws_of(natural, ended, fit.natural, replicates, unit, seed)
+
+
+def redrawn(runs: Runs, replicates: int, seed: int, by: Unit | None = None) -> tuple[Floats, str]:
+    """How often each run is drawn: (replicates + units, n), behind the replicates each unit left out once; and what a
+    unit is. Raises UserError where there are too few units."""
+    labels, unit = _units(runs, by)
     names, unit_of = np.unique(labels, return_inverse=True)
     units = len(names)
     if units < FEWEST_GROUPS:
@@ -76,17 +84,14 @@ def bootstrap(
     generator = np.random.default_rng(seed)
     counts = generator.multinomial(units, np.full(units, 1 / units), size=replicates)
     left_out = 1 - np.eye(units, dtype=int)
-    weights = np.concatenate([counts, left_out])[:, unit_of].astype(np.float64)
-    natural, ended = refit(fit, weights)
-    return Draws(
-        natural[:replicates],
-        natural[replicates:],
-        fit.natural,
-        units,
-        unit,
-        seed,
-        int((~ended[:replicates]).sum()),
-    )
+    return np.concatenate([counts, left_out])[:, unit_of].astype(np.float64), unit
+
+
+def draws_of(natural: Floats, ended: np.ndarray, estimate: Floats, replicates: int, unit: str, seed: int) -> Draws:
+    """Draws of what was fitted to `redrawn` runs. natural: (replicates + units, p); ended: (replicates + units,)."""
+    units = len(natural) - replicates
+    failed = int((~ended[:replicates]).sum())
+    return Draws(natural[:replicates], natural[replicates:], estimate, units, unit, seed, failed)
 
 
 def refit(fit: Fit, weights: Floats) -> tuple[Floats, np.ndarray]:
@@ -168,8 +173,7 @@ def _quantile_each(drawn: Floats, at: Floats) -> Floats:
     return np.array(each).reshape(drawn.shape[1:])
 
 
-def _units(fit: Fit, by: str | None) -> tuple[np.ndarray, str]:
-    runs = fit.runs
+def _units(runs: Runs, by: Unit | None) -> tuple[np.ndarray, str]:
     if by is None:
         by = "group" if runs.groups is not None and 1 < len(set(runs.groups)) < len(runs) else "run"
     if by == "group":
