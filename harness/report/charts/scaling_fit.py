@@ -96,18 +96,16 @@ def _isoflop(data: dict[str, Any], points: Any, frontier: Any) -> alt.LayerChart
     curves = pd.DataFrame(data["isoflop"])
     if curves.empty:
         return None
-    colour = alt.Color(
-        "compute:Q",
-        title="FLOPs",
-        scale=alt.Scale(type="log", scheme="viridis"),
-        legend=alt.Legend(format=".0e", type="gradient"),
-    )
+    colour = alt.Color("compute:Q", scale=alt.Scale(type="log", scheme="viridis"), legend=None)
+    lowest = curves.loc[curves.groupby("compute")["loss"].idxmin()]
+    labels = lowest.assign(budget=[f"{value:.2g}" for value in lowest["compute"]])
     x, y = alt.X(**log_scale("parameters", "parameters")), alt.Y(**loss_axis())
     span = [curves["parameters"].min(), curves["parameters"].max()]
     path = frontier[(frontier["parameters"] >= span[0]) & (frontier["parameters"] <= span[1])]
     return alt.layer(
         alt.Chart(curves).mark_line(strokeWidth=1.2).encode(x=x, y=y, color=colour, detail="compute:N"),
         alt.Chart(path).mark_line(color="#888", strokeDash=[3, 3]).encode(x=x, y=y),
+        alt.Chart(labels).mark_text(dy=12, fontSize=9).encode(x=x, y=y, text="budget:N"),
         alt.Chart(points)
         .mark_point(size=32, filled=True, opacity=0.9)
         .encode(
@@ -119,7 +117,7 @@ def _isoflop(data: dict[str, Any], points: Any, frontier: Any) -> alt.LayerChart
             ),
             tooltip=alt.Tooltip("told:N"),
         ),
-    ).properties(width=360, height=300, title="the same budgets by size")
+    ).properties(width=360, height=300, title={"text": "loss by size", "subtitle": "along budgets in FLOPs"})
 
 
 def predictions(findings: Sequence[Finding]) -> alt.HConcatChart | None:
