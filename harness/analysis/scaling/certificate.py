@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 BALANCED = 1e-6
 """Largest part of the pulls on a parameter that may be left over at an optimum."""
+BETTER = 5e-4
+"""An objective that is lower by this part is a better one; less is what rounding to four digits costs."""
 RARE = 0.1
 """Where fewer starts than this reach the best optimum, a better one may have been missed."""
 NEAR = 0.05
@@ -51,6 +53,8 @@ class Certificate:
     """Parameters at a bound."""
     converged: float
     """Share of starts whose solver came to rest."""
+    excess: float = 0.0
+    """By which part the objective of parameters that came from elsewhere is above the best one found here."""
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -63,6 +67,9 @@ class Certificate:
             )
         if self.moved < 1e-6:
             found.append("the optimiser did not move: the result is where it started")
+        if self.excess > BETTER:
+            lower = 100 * self.excess / (1 + self.excess)
+            found.append(f"there is a better optimum: the objective of the best one found is {lower:.2g} % lower")
         near = [rival for rival in self.rivals if rival < 1 + NEAR]
         if near:
             found.append(f"another optimum is within {100 * (min(near) - 1):.2g} % of the best one: there may be more")

@@ -25,7 +25,7 @@ HALVINGS = 200
 
 @dataclass(frozen=True)
 class Conversion:
-    """A relation between the parameters that are not embeddings and all of them, which rises: it can be turned round."""
+    """A relation between the parameters that are not embeddings and all of them, which rises and so has an inverse."""
 
     name: str
     """The words that a result names it by."""
