@@ -98,7 +98,7 @@ def _outcomes(expectation: Expectation, run: Run) -> list[ExpectationOutcome]:
     if any(point.cell in chosen for point in having):  # tasks have metrics of their own: not every cell has this one
         chosen = [cell for cell in chosen if cell.status is not Status.OK or of_cell(cell, having, {})]
     if expectation.against is not None:
-        others = [cell for cell in chosen if not selects(dict(expectation.against), cell)]
+        others = [cell for cell in chosen if not _is_base(expectation.against, cell, of_cell(cell, having, where))]
         if chosen and not others:
             return [_undecided(expectation, {}, "it would compare a cell with itself; say which in `where`")]
         chosen = others
@@ -113,9 +113,18 @@ def _outcomes(expectation: Expectation, run: Run) -> list[ExpectationOutcome]:
         if not mine:
             outcomes.append(_undecided(expectation, subject, _why_no_value(expectation.metric, cell)))
         for point in mine:
+            if expectation.against is not None and _is_base(expectation.against, cell, [point]):
+                continue
             part: dict[str, Scalar] = {} if point.record.part is None else {"part": point.record.part}
             outcomes.append(_judge(expectation, point, having, subject | part))
     return outcomes
+
+
+def _is_base(against: dict[str, Scalar], cell: CellResult, judged: list[Point]) -> bool:
+    """Whether a cell is what others are compared with: where it has parts, whether all that are judged are."""
+    if not judged:
+        return selects(dict(against), cell)
+    return all(counterpart(point.coordinates, against, [point]) is not None for point in judged)
 
 
 def _measures_of(metric: str) -> set[str]:

@@ -183,6 +183,7 @@ def cell_result(
     records = [
         Record(
             **common,
+            part=m.part,
             metric=m.metric.name,
             metric_id=m.metric.id,
             value=m.value,

@@ -154,6 +154,22 @@ def test_the_base_is_not_compared_with_itself(full_run: Run) -> None:
     assert alone.outcome is Outcome.UNDECIDED and "itself" in alone.reason
 
 
+def test_parts_of_one_cell_are_compared(builders: ModuleType, tmp_path: Path) -> None:
+    rate = builders.METRICS["decode_rate"]
+    parts = [
+        Measurement(metric=rate, value=value, low=value - 1, high=value + 1, interval="t", part=part)
+        for part, value in (("own", 40.0), ("other", 80.0), ("third", 20.0))
+    ]
+    cell = builders.cell_result(tmp_path, "nano", "inference", {"precision": "fp32"}, {"batch": 1}, parts)
+    run = builders.write_run(tmp_path, cells=[cell])
+    found = one(run, metric="decode_rate", where={"part": "own"}, against={"part": "other"}, at_most=0.6)
+    assert found.value == pytest.approx(0.5) and found.outcome is Outcome.MET and found.subject["part"] == "own"
+    all_others = outcomes(run, metric="decode_rate", against={"part": "other"}, at_most=0.6)
+    assert [outcome.subject["part"] for outcome in all_others] == ["own", "third"]
+    itself = one(run, metric="decode_rate", where={"part": "own"}, against={"part": "own"}, at_most=2)
+    assert itself.outcome is Outcome.UNDECIDED and "itself" in itself.reason
+
+
 def test_another_model_as_the_base(full_run: Run) -> None:
     got = one(
         full_run,
