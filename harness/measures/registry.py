@@ -4,6 +4,7 @@ from harness.errors import UserError
 from harness.measures.activations import ACTIVATIONS
 from harness.measures.diversity import DIVERSITY
 from harness.measures.fidelity import FIDELITY
+from harness.measures.in_context import IN_CONTEXT
 from harness.measures.in_context_regression import IN_CONTEXT_REGRESSION
 from harness.measures.inference import INFERENCE
 from harness.measures.kv_cache import KV_CACHE
@@ -28,6 +29,7 @@ MEASURES: dict[str, Measure] = {
         TRAINING,
         TRAINING_SPEED,
         ACTIVATIONS,
+        IN_CONTEXT,
         IN_CONTEXT_REGRESSION,
     )
 }
