@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
-from harness.analysis.per_document import PerDocument, per_document
-from harness.analysis.power_law import (
-    PowerLaw,
+from harness.analysis.log_line import (
+    LogLine,
     Uncertainty,
     by_scatter,
     from_draws,
@@ -26,6 +25,7 @@ from harness.analysis.power_law import (
     residuals,
     unknown,
 )
+from harness.analysis.per_document import PerDocument, per_document
 from harness.analysis.ratio import estimate
 from harness.analysis.selection import Point, points, selects, why_nothing
 from harness.results.finding import Finding
@@ -122,7 +122,7 @@ def _law(ladder: Sequence[Point], settings: ScalingLawSettings) -> list[Finding]
 
     sizes = np.array([_size(point, settings) for point in ladder], dtype=float)
     values = np.array([point.record.value for point in ladder], dtype=float)
-    law = PowerLaw(*map(float, least_squares(sizes, values)))
+    law = LogLine(*map(float, least_squares(sizes, values)))
     at = np.geomspace(sizes.min() / 1.25, sizes.max() * AHEAD, 60)
     uncertainty = _uncertainty(ladder, settings.of, sizes, values, at)
     misfit = float(np.sqrt((residuals(law, sizes, values) ** 2).mean()))
@@ -215,7 +215,7 @@ def _warning(uncertainty: Uncertainty) -> str:
 
 
 def _chart(
-    ladder: Sequence[Point], settings: ScalingLawSettings, law: PowerLaw, at: Floats, uncertainty: Uncertainty
+    ladder: Sequence[Point], settings: ScalingLawSettings, law: LogLine, at: Floats, uncertainty: Uncertainty
 ) -> dict[str, Any]:
     """Measured points, the curve with its band, and what they are."""
     return {

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.analysis.power_law import by_scatter, from_draws, from_intervals, least_squares
+from harness.analysis.log_line import by_scatter, from_draws, from_intervals, least_squares
 from harness.analysis.registry import ANALYSES
 from harness.results.finding import Finding
 from harness.results.run import Run

@@ -1,8 +1,9 @@
-"""The power law L = A * N ** -exponent: its fit, and how far it may be off.
+"""A straight line in the logs, L = A * N ** -exponent, through values measured one by one: its fit, and how far off.
 
-Pure arithmetic on arrays. With per-document evidence the documents are drawn again, the same ones for every size;
-without it, the values' own intervals are carried through the fit as if the sizes were independent. The scatter
-around the line is a second opinion that knows of everything, but from few sizes.
+Closed forms on arrays. The law is that of `scaling/power_law.py`; there runs are drawn again, here the values' own
+uncertainty goes through the fit: with per-document evidence the documents are drawn again, the same ones for every
+size; without it, the values' own intervals are carried through as if the sizes were independent. The scatter around
+the line is a second opinion that knows of everything, but from few sizes.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ EXCLUDES = "excludes seed-to-seed variance of training and misfit of the law"
 
 
 @dataclass(frozen=True)
-class PowerLaw:
+class LogLine:
     """log L = log_scale - exponent * log N."""
 
     exponent: float
@@ -63,7 +64,7 @@ def least_squares(sizes: Floats, values: Floats) -> tuple[Floats, Floats]:
     return -slope, np.log(values).mean(axis=-1) - slope * logs.mean()
 
 
-def residuals(law: PowerLaw, sizes: Floats, values: Floats) -> Floats:
+def residuals(law: LogLine, sizes: Floats, values: Floats) -> Floats:
     """Observed minus fitted, in the logs: relative misfits. (sizes,)."""
     import numpy as np
 
@@ -85,7 +86,7 @@ def by_scatter(sizes: Floats, values: Floats, confidence: float = 0.95) -> Range
         return None, None
     exponent, log_scale = map(float, least_squares(sizes, values))
     logs = np.log(sizes)
-    misfits = residuals(PowerLaw(exponent, log_scale), sizes, values)
+    misfits = residuals(LogLine(exponent, log_scale), sizes, values)
     error = math.sqrt((misfits**2).sum() / freedom / ((logs - logs.mean()) ** 2).sum())
     half = float(stdtrit(freedom, 0.5 + confidence / 2)) * error
     return exponent - half, exponent + half
@@ -98,7 +99,7 @@ def from_draws(sizes: Floats, values: Floats, draws: Floats, at: Floats) -> Unce
     exponents, log_scales = least_squares(sizes, draws)
     low, high = percentile_interval(exponents)
     curve_low, curve_high = percentile_interval(np.exp(log_scales[:, None] - exponents[:, None] * np.log(at)))
-    observed = residuals(PowerLaw(*map(float, least_squares(sizes, values))), sizes, values)
+    observed = residuals(LogLine(*map(float, least_squares(sizes, values))), sizes, values)
     redrawn = np.log(draws) - (log_scales[:, None] - exponents[:, None] * np.log(sizes))
     by_chance = np.sqrt(((redrawn - observed) ** 2).mean(axis=1))
     return Uncertainty(
