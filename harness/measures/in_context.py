@@ -51,7 +51,7 @@ class InContextSettings(Settings):
     """Sequences of random tokens that come twice."""
     copied: int | None = Field(default=None, ge=4)
     """Tokens of one copy; left out, what makes two copies fill `tokens`, at most 256."""
-    seed: int = Field(default=0, ge=0)
+    random_seed: int = Field(default=0, ge=0)
     """Of the random orders and the random tokens."""
 
     @model_validator(mode="after")
@@ -107,7 +107,7 @@ def collect(load: Callable[[], LanguageModel], settings: InContextSettings) -> l
     length = _length(settings, model.identity.context)
     bos = bos_ids(model.tokenizer, "auto")
     texts = _long_enough(settings, model, length - len(bos))
-    generator = np.random.default_rng(settings.seed)
+    generator = np.random.default_rng(settings.random_seed)
     orders = [generator.permutation(ids).tolist() for _, ids in texts]
     vocabulary = np.unique(np.concatenate([ids for _, ids in texts]))
     copied = _copied(settings, length - len(bos))

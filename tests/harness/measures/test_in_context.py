@@ -148,7 +148,7 @@ def test_the_score_is_late_less_early_of_each_document() -> None:
 
 
 def test_the_same_seed_gives_the_same_rows() -> None:
-    first, again, other = (found(Copying(), seed=seed)["induction_score"].value for seed in (1, 1, 2))
+    first, again, other = (found(Copying(), random_seed=seed)["induction_score"].value for seed in (1, 1, 2))
     assert first == again != other
 
 

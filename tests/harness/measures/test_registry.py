@@ -48,6 +48,7 @@ def test_every_setting_has_a_default_or_is_asked_for() -> None:
         "training": [],
         "training_speed": [],
         "activations": ["text"],
+        "in_context": ["text"],
         "in_context_regression": [],
     }
     with pytest.raises(ValueError, match="iteration"):
