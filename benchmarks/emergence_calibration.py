@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from harness.analysis.emergence_of_counts import tested
+from harness.analysis.emergence_of_counts import unadjusted
 from harness.analysis.emergence_verdict import Verdict, decide
 
 ALPHA = 0.05
@@ -58,7 +58,7 @@ def verdicts(p: np.ndarray, n: int, chance: float, curves: int, replicates: int,
             "chance": chance,
         }
     )
-    found = tested(frame, smaller_is_stronger=False, alpha=ALPHA, replicates=replicates, seed=seed)
+    found = unadjusted(frame, smaller_is_stronger=False, alpha=ALPHA, replicates=replicates, seed=seed)
     tally = Counter(decide(item, ALPHA, 0.2)[0] for item in found)
     large_b = sum(i.breakthroughness.breakthroughness > i.breakthroughness.null_breakthroughness for i in found)
     exceeds = sum(i.forward is not None and i.forward.exceeds for i in found)

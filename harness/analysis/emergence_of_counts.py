@@ -16,12 +16,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harness.analysis.emergence_verdict import LEAST_SCALES, Emergence, Verdict, decide
 from harness.errors import UserError
-from harness.statistics.curve_test import BootstrapTest
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
+
+    from harness.statistics.binomial_curve import Hinge, Smooth
+    from harness.statistics.breakthroughness import Breakthroughness
+    from harness.statistics.chance_gate import ChanceGate
+    from harness.statistics.curve_test import BootstrapTest, Forward
 
     Floats = NDArray[np.float64]
 
@@ -46,7 +50,7 @@ def emergence(
     rise: a curve is only called flat if it had shown a rise of so much above chance with 80 % power.
     UserError names the column or the row that can't be used.
     """
-    found = tested(frame, smaller_is_stronger=smaller_is_stronger, alpha=alpha, replicates=replicates, seed=seed)
+    found = unadjusted(frame, smaller_is_stronger=smaller_is_stronger, alpha=alpha, replicates=replicates, seed=seed)
     trends = _adjusted([item.p_trend for item in found])
     breaks = iter(_adjusted([item.p_break for item in found if item.p_break is not None]))
     adjusted = [
@@ -57,14 +61,16 @@ def emergence(
     return [replace(item, verdict=verdict, why=why) for item, verdict, why in decided]
 
 
-def tested(
+def unadjusted(
     frame: pd.DataFrame, *, smaller_is_stronger: bool, alpha: float, replicates: int, seed: int
 ) -> list[Emergence]:
     """The tests of each task by itself: p-values are not adjusted yet, and nothing is decided. See `emergence`."""
     import numpy as np
 
-    from harness.statistics.binomial_curve import positions
-    from harness.statistics.curve_test import break_test, trend_test
+    from harness.statistics.binomial_curve import fit_hinge, fit_smooth, positions
+    from harness.statistics.breakthroughness import null_calibrated
+    from harness.statistics.chance_gate import chance_gate
+    from harness.statistics.curve_test import break_test, forward_prediction, trend_test
 
     curves = _curves(frame, smaller_is_stronger)
     alike: dict[tuple[bytes, bytes, float], list[Counts]] = {}
@@ -72,15 +78,26 @@ def tested(
         alike.setdefault((curve.scale.tobytes(), curve.n_effective.tobytes(), curve.chance), []).append(curve)
     found = {}
     for members in alike.values():  # tasks of one design are tested in one go
-        first = members[0]
-        x = positions(1 / first.scale if smaller_is_stronger else first.scale)
-        counts = np.stack([curve.correct * curve.n_effective / curve.n for curve in members])
-        how = (x, counts, first.n_effective, first.chance, replicates, seed, alpha)
-        trend, broken = trend_test(*how), break_test(*how) if len(x) >= LEAST_SCALES else None
+        _, scale, _, _, worth, chance = members[0]
+        x = positions(1 / scale if smaller_is_stronger else scale)
+        counts = np.stack([curve.correct * worth / curve.n for curve in members])
+        enough = len(x) >= LEAST_SCALES
+        trend = trend_test(x, counts, worth, chance, replicates, seed, alpha)
+        broken = break_test(x, counts, worth, chance, replicates, seed, alpha) if enough else None
+        ahead = forward_prediction(x, counts, worth, replicates, seed) if enough else [None] * len(members)
+        smooth, hinge = fit_smooth(x, counts, worth, chance), fit_hinge(x, counts, worth)
         for row, curve in enumerate(members):
-            one = None if broken is None else BootstrapTest(*(values[row : row + 1] for values in broken))
             found[curve.task] = _described(
-                curve, x, counts[row], float(trend.p_value[row]), one, alpha, replicates, seed
+                curve,
+                x,
+                row,
+                smooth,
+                hinge,
+                trend,
+                broken,
+                ahead[row],
+                null_calibrated(counts[row], worth, replicates, seed=seed),
+                chance_gate(counts[row], worth, chance, alpha),
             )
     return [found[curve.task] for curve in curves]
 
@@ -165,45 +182,43 @@ def _curves(frame: pd.DataFrame, falling: bool) -> list[Counts]:
         if mine["chance"].nunique() > 1:
             raise UserError("chance differs from scale to scale; one level per task is wanted", place=f"task {task}")
         by = mine.groupby("scale")[["correct", "n", "n_effective"]].sum().sort_index(ascending=not falling)
-        right, items, worth = (by[name].to_numpy(dtype=float) for name in ("correct", "n", "n_effective"))
-        worth = np.maximum(1.0, np.rint(np.minimum(items, worth)))
+        right, items, told_n = (by[name].to_numpy(dtype=float) for name in ("correct", "n", "n_effective"))
+        effective = np.maximum(1.0, np.rint(np.minimum(items, told_n)))
         scale, chance = by.index.to_numpy(dtype=float), float(mine["chance"].iloc[0])
-        curves.append(Counts(str(task), scale, right, items, worth, chance))
+        curves.append(Counts(str(task), scale, right, items, effective, chance))
     return curves
 
 
 def _described(
     curve: Counts,
     x: Floats,
-    counts: Floats,
-    p_trend: float,
+    row: int,
+    smooth: Smooth,
+    hinge: Hinge,
+    trend: BootstrapTest,
     broken: BootstrapTest | None,
-    alpha: float,
-    replicates: int,
-    seed: int,
+    ahead: Forward | None,
+    b: Breakthroughness,
+    gate: ChanceGate,
 ) -> Emergence:
-    """A tested curve with its fits. counts: (scales,) right answers at the effective n."""
+    """A tested curve, one row of its design's tests and fits, with what its fits say: the break, its interval, the rise, the misfit, what to draw."""
     import numpy as np
     from scipy.stats import chi2
 
-    from harness.statistics.binomial_curve import fit_hinge, fit_smooth, log_likelihood
-    from harness.statistics.breakthroughness import null_calibrated
-    from harness.statistics.chance_gate import chance_gate
-    from harness.statistics.curve_test import forward_prediction
+    from harness.statistics.binomial_curve import log_likelihood
 
     task, scale, correct, n, worth, chance = curve
-    m = len(scale)
-    smooth, hinge = fit_smooth(x, counts[None], worth, chance), fit_hinge(x, counts[None], worth)
-    flat = int(hinge.flat[0])
-    fits = max(float(smooth.log_likelihood[0]), float(hinge.log_likelihood[0]))
+    m, counts = len(scale), correct * worth / n
+    flat = int(hinge.flat[row])
+    fits = max(float(smooth.log_likelihood[row]), float(hinge.log_likelihood[row]))
     deviance = 2 * (float(log_likelihood(counts, worth, counts / worth)) - fits)
     at = np.linspace(x[0] - 0.15, x[-1] + 0.15, 241)
-    place = _break(x, hinge.intercept[0], hinge.slope[0], hinge.plateau[0], flat)
-    drawn_hinge = np.full(len(at), float(hinge.plateau[0]))
+    place = _break(x, hinge.intercept[row], hinge.slope[row], hinge.plateau[row], flat)
+    drawn_hinge = np.full(len(at), float(hinge.plateau[row]))
     if place is not None:
-        line = 1 / (1 + np.exp(-(hinge.intercept[0] + hinge.slope[0] * at)))
+        line = 1 / (1 + np.exp(-(hinge.intercept[row] + hinge.slope[row] * at)))
         drawn_hinge = np.where(at > place, line, drawn_hinge)
-    likely = 2 + np.flatnonzero(hinge.profile[0] >= hinge.log_likelihood[0] - 1.92)
+    likely = 2 + np.flatnonzero(hinge.profile[row] >= hinge.log_likelihood[row] - 1.92)
 
     def scale_at(where: float) -> float:
         return float(np.exp(np.interp(where, x, np.log(scale))))
@@ -212,7 +227,7 @@ def _described(
     step = (at - x[0]) * math.log(scale[-1] / scale[0]) / (x[-1] - x[0])
     low, high = _difference(counts[0], worth[0], counts[-1], worth[-1])
     first, last = float(correct[0] / n[0]), float(correct[-1] / n[-1])
-    p = hinge.p[0]
+    p = hinge.p[row]
     return Emergence(
         task=task,
         verdict=Verdict.NOT_DECIDED,
@@ -222,11 +237,11 @@ def _described(
         n=n,
         n_effective=worth,
         chance=chance,
-        gate=chance_gate(counts, worth, chance, alpha),
-        p_trend=p_trend,
-        p_break=None if broken is None else float(broken.p_value[0]),
-        p_trend_adjusted=p_trend,
-        p_break_adjusted=None if broken is None else float(broken.p_value[0]),
+        gate=gate,
+        p_trend=float(trend.p_value[row]),
+        p_break=None if broken is None else float(broken.p_value[row]),
+        p_trend_adjusted=float(trend.p_value[row]),
+        p_break_adjusted=None if broken is None else float(broken.p_value[row]),
         break_scale=None if place is None else scale_at(place),
         break_low=None if place is None else min(ends),
         break_high=None if place is None else max(ends),
@@ -236,11 +251,11 @@ def _described(
         rise_low=low,
         rise_high=high,
         misfit=float(chi2.sf(max(0.0, deviance), max(1, m - 4))),
-        items_for_break=None if broken is None else _items_for_break(broken, worth),
-        breakthroughness=null_calibrated(counts, worth, replicates, seed=seed),
-        forward=forward_prediction(x, counts, worth, replicates, seed) if m >= LEAST_SCALES else None,
+        items_for_break=None if broken is None else _items_for_break(broken, row, worth),
+        breakthroughness=b,
+        forward=ahead,
         curve_scale=scale[0] * np.exp(step),
-        curve_smooth=smooth.at(at)[0],
+        curve_smooth=smooth.at(at)[row],
         curve_hinge=drawn_hinge,
     )
 
@@ -272,16 +287,16 @@ def _difference(y0: float, n0: float, y1: float, n1: float) -> tuple[float, floa
     return difference - low, difference + high
 
 
-def _items_for_break(test: BootstrapTest, n: Floats) -> float | None:
+def _items_for_break(test: BootstrapTest, row: int, n: Floats) -> float | None:
     """About how many items a scale, for 80 % power at a break of the fitted shape.
 
     Twice the expected gain grows with n like a non-centrality; it must exceed twice the critical gain by 0.84 of its
     standard deviation, about 2 sqrt(non-centrality). What the null gains in the middle is taken off first.
     """
-    signal = 2 * float(test.gain[0] - test.null_median[0])
+    signal = 2 * float(test.gain[row] - test.null_median[row])
     if signal <= 0:
         return None
-    needed = (0.84 + math.sqrt(0.84**2 + 2 * float(test.null_critical[0]))) ** 2
+    needed = (0.84 + math.sqrt(0.84**2 + 2 * float(test.null_critical[row]))) ** 2
     return float(n.min()) * max(1.0, needed / signal)
 
 

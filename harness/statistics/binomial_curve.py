@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 STEEPEST = 30.0
 """The largest |b| per mean distance of scales: a step, for all that counts can tell."""
-CEILING_SEEN = 0.8
+CEILING_SEEN = 0.9
 """A ceiling counts where the two largest scales have come this far up to it."""
 _ENDS = (-60.0, -30.0, -15.0, -9.0, -6.5, -5.0, -4.0, -3.0, -2.0, -1.2, -0.5, 0.2, 0.9, 1.8, 3.0, 5.0, 9.0, 18.0, 40.0)
 _CEILINGS = (1.0, 0.85, 0.65, 0.45, 0.25, 0.1, 0.04)
@@ -233,7 +233,7 @@ def _logistic(x: Floats, correct: Floats, n: Floats) -> tuple[Floats, Floats]:
     a, b = pooled.copy(), np.zeros(len(n))
     spread = (n * u * u).sum(axis=1) / total
     single = spread < 1e-12  # one scale has no slope
-    for _ in range(30):
+    for _ in range(40):
         p = expit(a[:, None] + b[:, None] * u)
         miss, w = correct - n * p, n * p * (1 - p)
         g0, g1 = miss.sum(axis=1), (miss * u).sum(axis=1)
@@ -241,7 +241,7 @@ def _logistic(x: Floats, correct: Floats, n: Floats) -> tuple[Floats, Floats]:
         determinant = np.maximum(h0 * h2 - h1 * h1, 1e-18)
         da = np.clip((h2 * g0 - h1 * g1) / determinant, -2, 2)
         db = np.clip((h0 * g1 - h1 * g0) / determinant, -2, 2)
-        a, b = np.clip(a + da, -25, 25), np.where(single, 0.0, np.clip(b + db, -STEEPEST, STEEPEST))
+        a, b = np.clip(a + da, -30, 30), np.where(single, 0.0, np.clip(b + db, -STEEPEST, STEEPEST))
         if max(np.abs(da).max(), np.abs(db).max()) < 1e-7:
             break
     a, b = np.where((b < 0) | single, pooled, a), np.maximum(b, 0.0)

@@ -33,7 +33,7 @@ class BootstrapTest(NamedTuple):
 
 
 class Forward(NamedTuple):
-    """What the smaller scales say of the largest one, for one curve."""
+    """What the smaller scales say of the largest one."""
 
     predicted: float
     """The share at the largest scale where the trend of the smaller goes on."""
@@ -62,27 +62,27 @@ def break_test(
 
 def forward_prediction(
     x: Floats, correct: Floats, n: Floats, replicates: int = 1000, seed: int = 0, confidence: float = 0.95
-) -> Forward:
+) -> list[Forward]:
     """Whether the largest scale exceeds the upper limit that a straight line in the logit of the smaller ones gives.
 
     The line has no floor: below a floor a rise could begin at any scale, and nothing could exceed that. Half a success
     and half a failure are added to each scale, so that the line stays finite where successes are 0 or a handful. The
     limit holds the line's own uncertainty (counts redrawn and the line refitted) and the binomial noise of the largest
-    scale. x, correct, n: (m,); m >= 3.
+    scale. x: (m,), correct: (R, m), n: (m,); m >= 3. Returns R predictions.
     """
-    known = x[:-1]
-    y: Floats = correct[None, :-1] + 0.5
+    known, last = x[:-1], int(_whole(n[-1:])[0])
+    y: Floats = correct[:, :-1] + 0.5
     trials: Floats = n[:-1] + 1.0
     line = fit_smooth(known, y, trials, 0.0, ceiling=False)
     generator = np.random.default_rng(seed)
-    redrawn = generator.binomial(_whole(n[:-1]), line.p[0], (replicates, len(known)))
-    drawn: Floats = redrawn.astype(np.float64) + 0.5
-    ahead = fit_smooth(known, drawn, trials, 0.0, ceiling=False).at(x[-1:])[:, 0]
-    last = int(_whole(n[-1:])[0])
+    redrawn = generator.binomial(_whole(n[:-1]), line.p[:, None, :], (len(y), replicates, len(known)))
+    drawn: Floats = redrawn.reshape(-1, len(known)).astype(np.float64) + 0.5
+    ahead = fit_smooth(known, drawn, trials, 0.0, ceiling=False).at(x[-1:]).reshape(len(y), replicates)
     shares = generator.binomial(last, np.clip(ahead, 0, 1)) / last
-    upper = float(np.quantile(shares, confidence, method="higher"))
-    observed = float(correct[-1] / n[-1])
-    return Forward(float(line.at(x[-1:])[0, 0]), upper, observed, observed > upper + 1e-9)
+    upper = np.quantile(shares, confidence, axis=1, method="higher").tolist()
+    found = (correct[:, -1] / n[-1]).tolist()
+    predicted = line.at(x[-1:])[:, 0].tolist()
+    return [Forward(p, u, o, o > u + 1e-9) for p, u, o in zip(predicted, upper, found, strict=True)]
 
 
 def _trend_gain(x: Floats, correct: Floats, n: Floats, chance: float) -> Floats:

@@ -6,7 +6,7 @@ from math import comb
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.statistics.chance_gate import chance_gate, gate_power, holm, items_needed
@@ -16,6 +16,7 @@ def exact_tail(correct: int, n: int, chance: float) -> float:
     return sum(comb(n, k) * chance**k * (1 - chance) ** (n - k) for k in range(correct, n + 1))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))), st.floats(0.01, 0.9))
 def test_p_values_are_the_sum_of_the_tail(counts: tuple[int, int], chance: float) -> None:
     n, correct = counts
