@@ -36,7 +36,7 @@ LOPSIDED = 0.5
 """A grid whose shorter side of the minimum is less than this part of the longer one is off-centre."""
 LEAST_DIFFERENCE = 1e-3
 """Of a or of log N*: a difference that nobody minds, however certain."""
-MISMATCH = 0.05
+MISMATCH = 0.1
 """Of log D: how far D* may be from C / 6N*."""
 
 
@@ -224,7 +224,7 @@ def _mismatch(log_compute: Floats, size: Floats, tokens: Floats) -> tuple[str, .
         return ()
     return (
         f"D* is {np.nanmin(off):.2f} to {np.nanmax(off):.2f} times C / 6N*: compute is not 6ND with "
-        "these N, so that C / 6N*² is not D*/N*",
+        "these N, or the minima are noise; C / 6N*² is not D*/N*",
     )
 
 
