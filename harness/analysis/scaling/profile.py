@@ -19,6 +19,8 @@ from harness.analysis.scaling.law import Floats
 from harness.analysis.scaling.least_squares import solve
 
 POINTS = 41
+SWEEPS, ITERATIONS = 3, 150
+"""How long a profile is pursued where it stays flat: the ends of such a region are not read to a digit anyway."""
 """Values at which a profile is taken."""
 FLAT_DECADES = 1.5
 """A positive parameter whose region spans more than this, or has no end, is not identified."""
@@ -120,7 +122,8 @@ def _objective_where_held(fit: Fit, column: int, plain: Floats) -> Floats:
             fit.objective,
             law.longest_steps,
             free=free,
-            tolerance=1e-10,
+            tolerance=1e-9,
+            iterations=ITERATIONS,
         )
         better = tried.objective < value
         gained = bool((tried.objective < value * (1 - 1e-6)).any())
@@ -130,10 +133,10 @@ def _objective_where_held(fit: Fit, column: int, plain: Floats) -> Floats:
 
     for optimum in fit.optima[:4]:
         attempt(np.tile(law.uncentred(optimum, posed.centre), (len(plain), 1)))
-    going = True
-    while going:
-        going = attempt(np.concatenate([found[:1], found[:-1]]))
-        going = attempt(np.concatenate([found[1:], found[-1:]])) or going
+    for _ in range(SWEEPS):
+        down = attempt(np.concatenate([found[:1], found[:-1]]))
+        if not (attempt(np.concatenate([found[1:], found[-1:]])) or down):
+            break
     return value
 
 

@@ -1,0 +1,194 @@
+"""Fits and their certificates: what is planted is found, and what can't be believed is said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.analysis.scaling.allocation import (
+    compute_exponent,
+    compute_for,
+    loss_at_optimum,
+    numeric_optimum,
+    optimum,
+    tokens_for,
+)
+from harness.analysis.scaling.chinchilla import Chinchilla
+from harness.analysis.scaling.fit import fit
+from harness.analysis.scaling.law import Floats
+from harness.analysis.scaling.objective import HUBER, LAD, SQUARES, Objective
+from harness.analysis.scaling.prediction import compute_groups, predicted
+from harness.analysis.scaling.profile import profile
+from harness.analysis.scaling.runs import Runs, six_nd
+from harness.analysis.scaling.uncertainty import bootstrap, interval
+from harness.errors import UserError
+
+LAW = Chinchilla()
+TRUTH = np.array([1.8, 480.0, 2000.0, 0.35, 0.37])
+
+
+def grid(seed: int = 0, noise: float = 0.003, sizes: int = 8, truth: Floats = TRUTH) -> Runs:
+    """An isoFLOP grid of five budgets."""
+    generator = np.random.default_rng(seed)
+    size, compute = [], []
+    for budget in np.geomspace(1e18, 1e22, 5):
+        best = optimum(LAW, TRUTH, np.array([budget]))[0][0]
+        size += list(best * np.geomspace(1 / 8, 8, sizes))
+        compute += [budget] * sizes
+    n, c = np.array(size), np.array(compute)
+    loss = LAW.predict(truth, n, c / 6 / n) * np.exp(noise * generator.standard_normal(len(n)))
+    return Runs(n, c / 6 / n, loss, c, counted="all")
+
+
+@pytest.mark.parametrize("objective", [HUBER, LAD, SQUARES], ids=lambda item: item.name)
+def test_what_was_planted_is_found(objective: Objective) -> None:
+    exact = fit(LAW, grid(noise=0.0), objective)
+    np.testing.assert_allclose(exact.natural, TRUTH, rtol=1e-4)
+    noisy = fit(LAW, grid(noise=0.003), objective)
+    np.testing.assert_allclose(noisy.natural[[0, 3, 4]], TRUTH[[0, 3, 4]], rtol=0.1)
+    assert noisy.certificate.problems == ()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0.2, 5), st.floats(0.2, 5))
+def test_units_change_scales_and_nothing_else(of_size: float, of_tokens: float) -> None:
+    runs = grid(1)
+    other = replace(runs, parameters=runs.parameters * of_size, tokens=runs.tokens * of_tokens)
+    here, there = fit(LAW, runs), fit(LAW, other)
+    np.testing.assert_allclose(there.natural[[0, 3, 4]], here.natural[[0, 3, 4]], rtol=1e-5)
+    assert there.natural[1] == pytest.approx(here.natural[1] * of_size ** here.natural[3], rel=1e-4)
+
+
+def test_a_law_without_a_floor_is_seen_at_its_bound() -> None:
+    flat = replace(grid(), loss=100 * grid().parameters ** -0.1 + 200 * grid().tokens ** -0.12)
+    found = fit(LAW, flat)
+    assert "E" in found.certificate.bounds
+    assert any("at a bound" in text for text in found.certificate.problems)
+
+
+def test_one_bad_start_is_told() -> None:
+    runs = grid()
+    best = fit(LAW, runs)
+    plain = LAW.plain(best.natural)
+    stuck = fit(LAW, runs, starts=plain[None])
+    assert any("did not move" in text for text in stuck.certificate.problems)
+
+
+def test_data_without_an_effect_are_not_identified() -> None:
+    """Loss that does not depend on the tokens: B and beta mean nothing, and that is said."""
+    runs = grid(noise=0.01)
+    generator = np.random.default_rng(3)
+    loss = (1.8 + 480 / runs.parameters**0.35) * np.exp(0.01 * generator.standard_normal(len(runs)))
+    found = fit(LAW, replace(runs, loss=loss))
+    profiles = [profile(found, name) for name in LAW.names]
+    said = [*found.certificate.problems, *(item.why for item in profiles)]
+    assert any("B" in text or "beta" in text for text in said if text)
+
+
+@pytest.mark.parametrize(
+    ("keep", "sentence"),
+    [
+        (slice(0, 5), "at least 6 are needed"),
+        (np.arange(40) % 8 == 3, None),
+    ],
+)
+def test_too_little_is_refused(keep: slice | Floats, sentence: str | None) -> None:
+    runs = grid().only(keep)  # type: ignore[arg-type]
+    if sentence is None:
+        runs = replace(runs.only(np.arange(len(runs))), parameters=np.full(len(runs), 1e9))
+        runs = replace(
+            runs,
+            **{name: np.concatenate([getattr(runs, name)] * 2) for name in ("parameters", "tokens", "loss", "compute")},
+        )
+        sentence = "all runs have the same parameters"
+    with pytest.raises(UserError, match=sentence):
+        fit(LAW, runs)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.floats(17, 27))
+def test_the_closed_allocation_is_the_numeric_one(seed: int, power: float) -> None:
+    generator = np.random.default_rng(seed)
+    natural = TRUTH * np.exp(0.2 * generator.standard_normal((3, 5)))
+    compute = np.array([10.0**power])
+    closed, numeric = optimum(LAW, natural, compute), numeric_optimum(LAW, natural, compute)
+    np.testing.assert_allclose(closed[0], numeric[0], rtol=1e-6)
+    np.testing.assert_allclose(closed[0] * closed[1] * 6, np.broadcast_to(compute, (3, 1)), rtol=1e-9)
+    for off in (0.7, 1.4):
+        worse = LAW.predict(natural[0], closed[0][0] * off, closed[1][0] / off)
+        assert worse[0] > loss_at_optimum(LAW, natural[0], compute)[0]
+
+
+def test_inverses_invert() -> None:
+    tokens = tokens_for(LAW, TRUTH, 2.1, 7e9)
+    assert LAW.predict(TRUTH, np.array([7e9]), np.array([tokens]))[0] == pytest.approx(2.1, rel=1e-9)
+    compute = compute_for(LAW, np.stack([TRUTH, TRUTH * [1.0, 1.2, 1, 1, 1]]), 2.1)
+    assert loss_at_optimum(LAW, TRUTH, compute[:1])[0] == pytest.approx(2.1, rel=1e-9)
+    assert compute[1] > compute[0]
+    assert np.isinf(tokens_for(LAW, TRUTH, 1.9, 1e6))
+    assert np.isinf(compute_for(LAW, TRUTH, 1.7))
+
+
+def test_the_compute_exponent() -> None:
+    assert compute_exponent(LAW, TRUTH, 1e21) == pytest.approx(0.37 / 0.72, rel=1e-6)
+
+
+def test_intervals_hold_the_truth_and_are_coherent() -> None:
+    found = fit(LAW, grid(2, noise=0.004))
+    draws = bootstrap(found, 500)
+    compute = np.array([1e23])
+    loss = interval(draws, lambda p: loss_at_optimum(LAW, p, compute)[..., 0])
+    assert loss.low < loss_at_optimum(LAW, TRUTH, compute)[0] < loss.high
+    size = interval(draws, lambda p: optimum(LAW, p, compute)[0][..., 0])
+    tokens = interval(draws, lambda p: optimum(LAW, p, compute)[1][..., 0])
+    # C is fixed: where N* is highest D* is lowest, draw by draw
+    assert float(size.low * tokens.high * 6) == pytest.approx(1e23, rel=1e-6)
+    bca = interval(draws, lambda p: p, "bca")
+    percentile = interval(draws, lambda p: p)
+    np.testing.assert_allclose(bca.high - bca.low, percentile.high - percentile.low, rtol=0.4)
+    assert "500 replicates" in bca.how
+
+
+def test_draws_are_the_same_for_the_same_seed() -> None:
+    found = fit(LAW, grid())
+    np.testing.assert_array_equal(bootstrap(found, 50, seed=3).natural, bootstrap(found, 50, seed=3).natural)
+    assert (bootstrap(found, 50, seed=3).natural != bootstrap(found, 50, seed=4).natural).any()
+
+
+def test_groups_are_drawn_whole() -> None:
+    runs = grid()
+    twice = Runs(
+        *(np.repeat(getattr(runs, name), 2) for name in ("parameters", "tokens", "loss", "compute")),
+        groups=tuple(str(row) for row in np.repeat(np.arange(40), 2)),
+        counted="all",
+    )
+    alone = bootstrap(fit(LAW, runs), 400).natural.std(axis=0)
+    grouped = bootstrap(fit(LAW, twice), 400)
+    assert grouped.units == 40
+    np.testing.assert_allclose(grouped.natural.std(axis=0), alone, rtol=0.2)
+    naive = bootstrap(fit(LAW, twice), 400, by="run").natural.std(axis=0)
+    assert (naive < 0.85 * alone).all()
+
+
+def test_few_units_have_no_interval() -> None:
+    runs = replace(grid(), groups=tuple("abcd"[row % 4] for row in range(40)))
+    with pytest.raises(UserError, match="4 groups of runs are too few"):
+        bootstrap(fit(LAW, runs), 100)
+
+
+def test_predictions_of_held_out_runs_cover() -> None:
+    runs = grid(5, noise=0.004, sizes=12)
+    highest = compute_groups(runs.compute) == 4
+    found = fit(LAW, runs.only(~highest))
+    told = predicted(found, bootstrap(found, 300), runs.only(highest))
+    truth = runs.loss[highest]
+    assert np.mean((truth >= told.low) & (truth <= told.high)) >= 0.75
+    np.testing.assert_allclose(told.value, truth, rtol=0.03)
+
+
+def test_six_nd() -> None:
+    assert six_nd(np.array([175e9]), np.array([300e9]))[0] == pytest.approx(3.15e23)
