@@ -142,7 +142,8 @@ def summarise(samples: pd.DataFrame, settings: InContextRegressionSettings, fact
         )
 
     def distance(metric: Metric, one: str, other: str, part: str) -> Measurement:
-        return mean(metric, (samples[one] - samples[other]) ** 2 / settings.dimensions, part)
+        squares = ((samples[one] - samples[other]) ** 2 / settings.dimensions).round(12)  # below is rounding: it is 0
+        return mean(metric, squares, part)
 
     mine = f"prediction {READER}"
     found = [distance(REGRESSION_ERROR, mine, "target", READER)]
