@@ -16,6 +16,7 @@ import pytest
 import harness
 from harness.execution import execute
 from harness.execution.events import CellStarted, Event, Preparing
+from harness.execution.prepare import prepare_trainings
 from harness.execution.resolve import Resolved
 from harness.execution.serve import pin_threads
 from harness.execution.train import train_side_by_side
@@ -168,10 +169,10 @@ def test_a_grid_of_sizes_and_budgets(tmp_path: Path, story: Path, monkeypatch: p
     assert sum("train nano" in what for what in trained) == 4
     frame = run.records.pivot_table(index=["model", "compute", "parameters"], columns="metric", values="value")
     assert len(frame) == 4
-    for (_, compute, parameters), row in frame.iterrows():  # type: ignore[misc]
-        assert row["six_nd_flops"] == 6 * parameters * row["trained_tokens"]
-        assert abs(row["six_nd_flops"] - compute) <= 6 * parameters * 4 * 32 / 2
-        assert row["epochs"] > 0
+    rows = frame.reset_index()
+    assert (rows["six_nd_flops"] == 6 * rows["parameters"] * rows["trained_tokens"]).all()
+    assert ((rows["six_nd_flops"] - rows["compute"]).abs() <= 6 * rows["parameters"] * 4 * 32 / 2).all()
+    assert (rows["epochs"] > 0).all()
     assert set(run.manifest.models) == {f"{name} compute={c}" for name in "ab" for c in ("1e8", "2e8")}
     again = harness.run(str(path), out=tmp_path / "runs")
     assert {cell.source for cell in again.cells} == {"cache"}
@@ -180,7 +181,7 @@ def test_a_grid_of_sizes_and_budgets(tmp_path: Path, story: Path, monkeypatch: p
 def test_a_training_that_is_timed_is_done_alone(tmp_path: Path, story: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execute, "default_threads", lambda: 2)
     together: list[int] = []
-    real = execute.prepare_trainings
+    real = prepare_trainings
 
     def counted(models: Any, threads: int, at_once: int, *rest: Any) -> dict[str, str | None]:
         together.append(len(models))
