@@ -13,6 +13,9 @@ from harness.analysis.scaling.chinchilla import LARGEST_EXPONENT
 from harness.analysis.scaling.law import Floats, Law, Parameter
 from harness.analysis.scaling.power_law import known_quantity
 
+SHARPEST, WIDEST = 0.02, 100.0
+"""Widths of a break in e-folds between which f1 counts."""
+
 
 class Broken(Law):
     """A power law whose exponent changes once."""
@@ -46,7 +49,8 @@ class Broken(Law):
         derivative[:, 2] = -share * logs[0]
         derivative[:, 3] = -share * width * soft
         derivative[:, 4] = share * c1 * behind
-        derivative[:, 5] = -share * c1 * (width * soft - (logs[0] - d) * behind)
+        counts = (f > np.log(SHARPEST)) & (f < np.log(WIDEST))
+        derivative[:, 5] = -share * c1 * (width * soft - (logs[0] - d) * behind) * counts
         return np.log(total), derivative
 
     def _terms(self, internal: Floats, logs: Floats) -> tuple[Floats, Floats, Floats, Floats]:
@@ -87,5 +91,5 @@ class Broken(Law):
 
 
 def _width(log: Floats) -> Floats:
-    """f1 of its log, kept a number: beyond e^20 e-folds there is no break."""
-    return np.asarray(np.exp(np.minimum(log, 20.0)))
+    """f1 of its log. Where it doesn't count it stays, so that a solver does not go on for ever to where no break is."""
+    return np.asarray(np.exp(np.clip(log, np.log(SHARPEST), np.log(WIDEST))))

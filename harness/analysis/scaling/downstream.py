@@ -67,7 +67,7 @@ class SigmoidError(Law):
         "Bhagia et al. 2024, arXiv 2412.04403, and Grattafiori et al. 2024, arXiv 2407.21783 (there of the accuracy)"
     )
     parameters = (
-        Parameter("floor", "error that no lower loss removes"),
+        Parameter("floor", "error that no lower loss removes", lowest=0.0),
         Parameter("ceiling", "error of a model that knows nothing"),
         Parameter("k", "steepness (per nat)", "log", longest_step=0.5),
         Parameter("L0", "loss at which the error is half-way", longest_step=0.5),
