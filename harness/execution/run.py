@@ -133,7 +133,7 @@ def _conclude(journal: Journal, suite: Suite) -> Run:
     for entry in suite.analyse:
         analysis = ANALYSES[entry.analysis]  # type: ignore[attr-defined]
         findings += analysis.run(run, entry.settings)  # type: ignore[attr-defined]
-    journal.write_findings(findings, evaluate(suite.expect, run))
+    journal.write_findings(findings, evaluate(suite.expect, run, findings))
     run = Run(journal.folder)
     write_markdown(run)
     write_html(run)

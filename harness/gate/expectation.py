@@ -21,6 +21,7 @@ from harness.analysis.selection import (
     coordinates,
     counterpart,
     describe,
+    listed,
     nearest,
     of_cell,
     points,
@@ -30,7 +31,7 @@ from harness.analysis.selection import (
     why_nothing,
 )
 from harness.gate.comparability import why_not_comparable
-from harness.results.finding import ExpectationOutcome, Outcome
+from harness.results.finding import ExpectationOutcome, Finding, Outcome
 from harness.results.record import CellResult, Scalar, Status
 from harness.results.run import Run
 
@@ -40,10 +41,13 @@ class Expectation(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    metric: str
+    metric: str | None = None
     """Name of a metric, such as `perplexity` (or with its version, `perplexity@1`)."""
+    finding: str | None = None
+    """In place of a metric, the name of a finding of an analysis, such as `alpha`."""
     where: dict[str, Scalar | list[Scalar]] = Field(default={})
-    """Which cells: model, axes and settings with the value, or a list of values. Left out: every cell."""
+    """Which cells: model, axes and settings with the value, or a list of values. Left out: every cell. For a finding:
+    `analysis` and what the finding is about."""
     against: dict[str, Scalar] | None = Field(default=None, min_length=1)
     """The bound holds for the ratio to the same cell with these replaced, such as `{precision: fp32}`."""
     at_most: float | None = None
@@ -55,6 +59,12 @@ class Expectation(BaseModel):
 
     @model_validator(mode="after")
     def _bounded(self) -> Expectation:
+        if (self.metric is None) == (self.finding is None):
+            raise PydanticCustomError(
+                "subject", "an expectation is of a `metric` or of a `finding`, and of one of them"
+            )
+        if self.finding is not None and (self.against is not None or self.measure is not None):
+            raise PydanticCustomError("subject", "an expectation of a `finding` has no `against` and no `measure`")
         if self.at_most is None and self.at_least is None:
             raise PydanticCustomError("no_bound", "an expectation needs `at_most` or `at_least`")
         if self.at_most is not None and self.at_least is not None and self.at_most < self.at_least:
@@ -74,25 +84,74 @@ class Expectation(BaseModel):
     @property
     def sentence(self) -> str:
         """`perplexity (int8) / perplexity (fp32) at most 1.01`."""
-        subject = f"{self.metric}{_in_brackets(self.where)}"
+        subject = f"{self.metric or self.finding}{_in_brackets(self.where)}"
         if self.against is not None:
             subject += f" / {self.metric}{_in_brackets(self.against)}"
         return f"{subject} {self.bound}"
 
 
-def evaluate(expectations: Sequence[Expectation], run: Run) -> list[ExpectationOutcome]:
-    """One outcome per expectation and cell that it selects; at least one per expectation."""
-    return [outcome for expectation in expectations for outcome in _outcomes(expectation, run)]
+def evaluate(
+    expectations: Sequence[Expectation], run: Run, findings: Sequence[Finding] = ()
+) -> list[ExpectationOutcome]:
+    """One outcome per expectation and cell (or finding) that it selects; at least one per expectation."""
+    return [
+        outcome
+        for expectation in expectations
+        for outcome in (
+            _outcomes(expectation, run) if expectation.finding is None else _of_findings(expectation, findings)
+        )
+    ]
+
+
+def _of_findings(expectation: Expectation, findings: Sequence[Finding]) -> list[ExpectationOutcome]:
+    """One outcome per finding of that name whose subject `where` selects."""
+    named = [item for item in findings if item.name == expectation.finding]
+    if not named:
+        known = list(dict.fromkeys(item.name for item in findings))
+        why = f"no analysis found '{expectation.finding}'{nearest(expectation.finding or '', known)}"
+        return [_undecided(expectation, {}, f"{why}; there are: {', '.join(known) or 'none'}")]
+    chosen = [item for item in named if _about(item, expectation.where)]
+    if not chosen:
+        there = "; ".join(describe(item.subject) for item in named)
+        return [_undecided(expectation, {}, f"no such finding{_in_brackets(expectation.where)}; there are: {there}")]
+    return [_judge_finding(expectation, item) for item in chosen]
+
+
+def _about(finding: Finding, where: Where) -> bool:
+    at: dict[str, Scalar] = {"analysis": finding.analysis, **finding.subject}
+    return all(name in at and any(same(at[name], value) for value in listed(wanted)) for name, wanted in where.items())
+
+
+def _judge_finding(expectation: Expectation, finding: Finding) -> ExpectationOutcome:
+    if finding.value is None:
+        return _undecided(expectation, finding.subject, finding.note or "it has no value")
+    low, high = finding.low, finding.high
+    if finding.interval == "exact":
+        low = high = finding.value
+    outcome, reason = _against_bounds(low, high, finding.interval or "none was made", expectation)
+    return ExpectationOutcome(
+        expectation=expectation.sentence,
+        subject=finding.subject,
+        outcome=outcome,
+        value=finding.value,
+        low=low,
+        high=high,
+        interval=finding.interval,
+        bound=expectation.bound,
+        reason=reason,
+    )
 
 
 def _outcomes(expectation: Expectation, run: Run) -> list[ExpectationOutcome]:
+    assert expectation.metric is not None
     where = dict(expectation.where)
     if expectation.measure is not None:
         where["measure"] = expectation.measure
-    having = points(run, expectation.metric)
-    measures = _measures_of(expectation.metric)
+    metric = expectation.metric
+    having = points(run, metric)
+    measures = _measures_of(metric)
     if not measures:
-        return [_undecided(expectation, {}, _no_such_metric(expectation.metric))]
+        return [_undecided(expectation, {}, _no_such_metric(metric))]
     able = [cell for cell in run.cells if cell.measure in measures]
     chosen = [cell for cell in able if selects(where, cell)]
     if any(point.cell in chosen for point in having):  # tasks have metrics of their own: not every cell has this one
@@ -103,7 +162,7 @@ def _outcomes(expectation: Expectation, run: Run) -> list[ExpectationOutcome]:
             return [_undecided(expectation, {}, "it would compare a cell with itself; say which in `where`")]
         chosen = others
     if not chosen:
-        why = why_nothing(where, able) if able else f"the run has no cell that measures {expectation.metric}"
+        why = why_nothing(where, able) if able else f"the run has no cell that measures {metric}"
         return [_undecided(expectation, {}, why)]
     shown = {"model", *where, *(expectation.against or {}), *varying_within_models(chosen)} - {"measure"}
     outcomes = []
@@ -111,7 +170,7 @@ def _outcomes(expectation: Expectation, run: Run) -> list[ExpectationOutcome]:
         subject = {name: value for name, value in coordinates(cell).items() if name in shown}
         mine = of_cell(cell, having, where)
         if not mine:
-            outcomes.append(_undecided(expectation, subject, _why_no_value(expectation.metric, cell)))
+            outcomes.append(_undecided(expectation, subject, _why_no_value(metric, cell)))
         for point in mine:
             if expectation.against is not None and _is_base(expectation.against, cell, [point]):
                 continue
@@ -201,7 +260,7 @@ def _why_no_base(expectation: Expectation, cell: CellResult, run: Run) -> str:
     for other in run.cells:
         there = coordinates(other)
         if there.keys() == wanted.keys() and all(same(there[name], wanted[name]) for name in wanted):
-            return f"the cell to compare with: {_why_no_value(expectation.metric, other)}"
+            return f"the cell to compare with: {_why_no_value(expectation.metric or '', other)}"
     alike = [other for other in run.cells if other.measure == cell.measure]
     if any(selects(dict(against), other) for other in alike):
         return f"no cell has{_in_brackets(against)} with the other axes and settings the same"

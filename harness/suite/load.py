@@ -127,6 +127,8 @@ def _what(detail: ErrorDetails, context: dict[str, object]) -> str:
             | "train"
             | "revision"
             | "budget"
+            | "nothing"
+            | "subject"
             | "one_measure"
             | "one_analysis"
         ):

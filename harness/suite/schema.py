@@ -334,17 +334,28 @@ class Suite(Strict):
     about: str = ""
     include: list[str] | str | None = Field(default=None, exclude=True)
     """Suite files to build on, relative to this one; this file wins."""
-    models: dict[str, ModelEntry] = Field(min_length=1)
+    models: dict[str, ModelEntry] = {}
+    """Left out where only analyses are wanted that need no measurement: of published data, and of assumptions."""
     matrix: Matrix = Matrix()
-    measures: list[MeasureEntry] = Field(min_length=1)  # type: ignore[valid-type]
+    measures: list[MeasureEntry] = []  # type: ignore[valid-type]
     tasks: Tasks = Tasks()
     analyse: list[AnalysisEntry] = []  # type: ignore[valid-type]
     expect: list[Expectation] = []
 
     @model_validator(mode="after")
+    def _something_to_do(self) -> Suite:
+        if not self.measures and not self.analyse:
+            raise PydanticCustomError("nothing", "a suite needs `models` and `measures`, or something to `analyse`")
+        if self.measures and not self.models:
+            raise PydanticCustomError("nothing", "`measures` need `models` to measure")
+        return self
+
+    @model_validator(mode="after")
     def _metrics_exist(self) -> Suite:
         known = [metric.name for measure in MEASURES.values() for metric in measure.metrics]
         for number, expectation in enumerate(self.expect):
+            if expectation.metric is None:
+                continue
             name = expectation.metric.partition("@")[0]
             if name not in known:
                 raise PydanticCustomError(
