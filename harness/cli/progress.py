@@ -69,9 +69,10 @@ class RunProgress:
 
     def _preparing(self, event: Preparing) -> None:
         text = f"{event.what}  {event.done:.0%}  {event.text}" if event.done < 1 else ""
-        self._preparations.pop(event.what, None)
         if text:
             self._preparations[event.what] = text
+        else:
+            self._preparations.pop(event.what, None)
         several = list(self._preparations.values())
         more = [f"and {len(several) - AT_ONCE} more"] if len(several) > AT_ONCE else []
         self._now("\n".join([*several[:AT_ONCE], *more]))
