@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from harness.report.charts import answers, emergence, scaling_fit, scaling_law, scaling_surface, speed, tradeoff
+from harness.report.charts import (
+    answers,
+    chain_of_thought_gain,
+    emergence,
+    mirage,
+    scaling_fit,
+    scaling_law,
+    scaling_surface,
+    speed,
+    tradeoff,
+)
 from harness.results.finding import Finding
 from harness.results.run import Run
 
@@ -15,6 +25,8 @@ FINDING_CHARTS: dict[str, tuple[Callable[[Sequence[Finding]], Any], str]] = {
     "scaling_fit_surface": (scaling_surface.surface, scaling_surface.ABOUT_SURFACE),
     "scaling_fit_residuals": (scaling_surface.residuals, scaling_surface.ABOUT_RESIDUALS),
     "scaling_fit_profiles": (scaling_surface.profiles, scaling_surface.ABOUT_PROFILES),
+    "chain_of_thought_gain": (chain_of_thought_gain.chain_of_thought_gain, chain_of_thought_gain.ABOUT),
+    "mirage": (mirage.mirage, mirage.ABOUT),
 }
 """Those that are drawn of findings alone, with or without a run."""
 
