@@ -201,7 +201,7 @@ def _described(
     b: Breakthroughness,
     gate: ChanceGate,
 ) -> Emergence:
-    """A tested curve, one row of its design's tests and fits, with what its fits say: the break, its interval, the rise, the misfit, what to draw."""
+    """A tested curve, one row of its design's tests and fits, with what they say: break, rise, misfit, what to draw."""
     import numpy as np
     from scipy.stats import chi2
 

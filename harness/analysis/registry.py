@@ -2,14 +2,30 @@
 
 from harness.analysis.analysis import Analysis
 from harness.analysis.chain_of_thought_gain import CHAIN_OF_THOUGHT_GAIN
+from harness.analysis.compute_optimal import COMPUTE_OPTIMAL
 from harness.analysis.emergence import EMERGENCE
 from harness.analysis.few_shot_slope import FEW_SHOT_SLOPE
+from harness.analysis.law_choice import LAW_CHOICE
 from harness.analysis.mirage import MIRAGE
 from harness.analysis.quantization_cost import QUANTIZATION_COST
+from harness.analysis.scaling_approaches import SCALING_APPROACHES
 from harness.analysis.scaling_fit import SCALING_FIT
 from harness.analysis.scaling_law import SCALING_LAW
+from harness.analysis.training_budget import TRAINING_BUDGET
 
 ANALYSES: dict[str, Analysis] = {
     item.name: item
-    for item in (SCALING_LAW, SCALING_FIT, QUANTIZATION_COST, CHAIN_OF_THOUGHT_GAIN, FEW_SHOT_SLOPE, EMERGENCE, MIRAGE)
+    for item in (
+        SCALING_LAW,
+        SCALING_FIT,
+        SCALING_APPROACHES,
+        LAW_CHOICE,
+        COMPUTE_OPTIMAL,
+        TRAINING_BUDGET,
+        QUANTIZATION_COST,
+        CHAIN_OF_THOUGHT_GAIN,
+        FEW_SHOT_SLOPE,
+        EMERGENCE,
+        MIRAGE,
+    )
 }

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from harness.analysis.analysis import Analysis
+from harness.analysis.analysis import Analysis, AnalysisSettings
 from harness.analysis.scaling.settings import FitSettings
 from harness.analysis.training_runs import training_frame
 from harness.errors import UserError
@@ -14,13 +14,16 @@ from harness.results.finding import Finding
 from harness.results.record import Scalar
 from harness.results.run import Run
 
+if TYPE_CHECKING:
+    from harness.analysis.scaling.runs import Runs
 
-class ScalingFitSettings(FitSettings):
-    """What is fitted, over which of the run's models."""
+
+class RunsSettings(AnalysisSettings):
+    """Which of the run's models, and which of their numbers."""
 
     of: str = "validation_loss"
     """The metric: validation_loss, loss, bits_per_byte …"""
-    over: Literal["parameters", "parameters_non_embedding"] = "parameters"
+    counted: Literal["all", "non_embedding"] = "all"
     """Which parameters N counts. C is 6ND with the same N."""
     where: dict[str, Scalar | list[Scalar]] = Field(default={})
     """Which cells: axes and settings with their values."""
@@ -28,22 +31,28 @@ class ScalingFitSettings(FitSettings):
     """Which models; left out, all whose training was measured."""
 
 
+class ScalingFitSettings(FitSettings, RunsSettings):
+    """What is fitted, over which of the run's models."""
+
+
+def runs_of(run: Run, settings: RunsSettings) -> Runs:
+    """The run's models as the runs of a scaling law. Raises UserError where there are none."""
+    from harness.analysis.scaling.runs import runs_from_frame
+
+    frame = training_frame(run, settings.of, settings.where, settings.models).rename(columns={"model": "name"})
+    column = "parameters" if settings.counted == "all" else "parameters_non_embedding"
+    columns = {"parameters": column, "tokens": "tokens", "loss": "loss"}
+    return runs_from_frame(frame, columns=columns, counted=settings.counted, place="the run's records")
+
+
 def run(run: Run, settings: ScalingFitSettings) -> list[Finding]:
     """The fit as findings; one that says why, where there can be none."""
     from harness.analysis.scaling.findings import ANALYSIS, findings
     from harness.analysis.scaling.report import scaling_report
-    from harness.analysis.scaling.runs import runs_from_frame
 
-    subject: dict[str, Scalar] = {"of": settings.of, "over": settings.over}
+    subject: dict[str, Scalar] = {"of": settings.of, "counted": settings.counted}
     try:
-        frame = training_frame(run, settings.of, settings.where, settings.models)
-        runs = runs_from_frame(
-            frame,
-            columns={"parameters": settings.over, "tokens": "tokens", "loss": "loss", "group": "model"},
-            counted="all" if settings.over == "parameters" else "non_embedding",
-            place="the run's records",
-        )
-        return findings(scaling_report(runs, settings), subject)
+        return findings(scaling_report(runs_of(run, settings), settings), subject)
     except UserError as error:
         why = f"no law was fitted: {error}"
         return [Finding(analysis=ANALYSIS, name="trust", subject={"law": settings.law, **subject}, note=why)]

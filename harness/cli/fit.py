@@ -11,11 +11,19 @@ import typer
 
 if TYPE_CHECKING:
     from harness.analysis.scaling.runs import Runs
+    from harness.results.record import Scalar
 
 
 def fit(
     data: Annotated[str, typer.Argument(help="A CSV or Parquet file, or a published data set (`harness data`).")],
     law: Annotated[str, typer.Option("--law", help="The formula: `harness list laws`.")] = "chinchilla",
+    over: Annotated[
+        str, typer.Option("--over", help="What a law of one quantity is over: parameters, tokens or compute.")
+    ] = "compute",
+    then: Annotated[
+        str | None,
+        typer.Option("--then", help="From loss to a task's error (column `error`): exponential_error, sigmoid_error."),
+    ] = None,
     objective: Annotated[str, typer.Option("--objective", help="huber, lad or squares, of log residuals.")] = "huber",
     columns: Annotated[
         list[str] | None,
@@ -44,6 +52,12 @@ def fit(
     interval: Annotated[str, typer.Option("--interval", help="percentile or bca.")] = "percentile",
     replicates: Annotated[int, typer.Option("--replicates", help="Bootstrap replicates; 0 for no intervals.")] = 1000,
     seed: Annotated[int, typer.Option("--seed", help="Of the draws.")] = 0,
+    approaches: Annotated[
+        bool, typer.Option("--approaches", help="Put envelope, isoFLOP parabolas and the law side by side.")
+    ] = False,
+    choose: Annotated[
+        bool, typer.Option("--choose", help="Score several laws on the runs above what they are fitted to.")
+    ] = False,
     profiles: Annotated[bool, typer.Option(help="Whether to profile each parameter.")] = True,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for the findings, the draws, a page and pictures.")
@@ -55,15 +69,20 @@ def fit(
     """
     from rich.console import Console
 
+    from harness.analysis.law_choice import LawChoiceSettings, law_choice
     from harness.analysis.scaling.findings import findings
     from harness.analysis.scaling.report import scaling_report
     from harness.analysis.scaling.settings import fit_settings
+    from harness.analysis.scaling.two_step_findings import two_step_findings
+    from harness.analysis.scaling_approaches import approaches as side_by_side
     from harness.errors import ExitCode
     from harness.report.findings import finding_tables
     from harness.report.tables import print_table
 
     settings = fit_settings(
         law=law,
+        over=over,
+        then=then,
         objective=objective,
         fit_below=fit_below,
         compute=compute or [],
@@ -77,7 +96,14 @@ def fit(
     runs, title = _runs(data, _pairs(columns, "--columns"), _factors(units), counted, rows)
     console = Console()
     report = scaling_report(runs, settings)
-    found = findings(report, {"data": title})
+    about: dict[str, Scalar] = {"data": title}
+    found = findings(report, about)
+    if settings.then is not None:
+        found += two_step_findings(runs, settings, about)
+    if approaches:
+        found += side_by_side(runs, settings.compute, max(replicates, 1), about)
+    if choose:
+        found += law_choice(runs, LawChoiceSettings(), about)
     for problem in report.problems:
         console.print(f"not to be trusted: {problem}", style="bold red", highlight=False, markup=False)
     for flag in runs.flags:
@@ -92,9 +118,9 @@ def fit(
         drawn = None
         if report.draws is not None:
             drawn = pd.DataFrame(report.draws.natural, columns=list(report.fit.law.names))
-        about = f"{report.fit.law.formula} ({report.fit.law.source}), fitted to {len(report.fit.runs)} runs of {title}."
+        text = f"{report.fit.law.formula} ({report.fit.law.source}), fitted to {len(report.fit.runs)} runs of {title}."
         command = shlex.join(["harness", *sys.argv[1:]])
-        for path in write_fit(out, f"Scaling law of {title}", about, found, report.problems, command, drawn):
+        for path in write_fit(out, f"Scaling law of {title}", text, found, report.problems, command, drawn):
             console.print(str(path), style="dim", highlight=False, soft_wrap=True)
     if report.problems:
         raise typer.Exit(ExitCode.INCONCLUSIVE)

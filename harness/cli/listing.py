@@ -1,4 +1,4 @@
-"""`harness list [suites|measures|models|corpora|tasks]`: the words that a suite may use."""
+"""`harness list [suites|measures|models|corpora|laws|analyses|tasks]`: the words that a suite may use."""
 
 from __future__ import annotations
 
@@ -22,13 +22,15 @@ class What(StrEnum):
     MODELS = "models"
     CORPORA = "corpora"
     TASKS = "tasks"
+    LAWS = "laws"
+    ANALYSES = "analyses"
 
 
 def list_(
     what: Annotated[list[What] | None, typer.Argument(help="What to list; left out, everything.")] = None,
     tasks_path: TasksPath = None,
 ) -> None:
-    """List the suites that ship, the measures with their metrics, the models, the corpora and the tasks."""
+    """List the suites that ship, the measures with their metrics, the models, corpora, laws, analyses and tasks."""
     from rich.console import Console
 
     console = Console()
@@ -37,6 +39,8 @@ def list_(
         What.MEASURES: _measures,
         What.MODELS: _models,
         What.CORPORA: _corpora,
+        What.LAWS: _laws,
+        What.ANALYSES: _analyses,
         What.TASKS: lambda: _tasks(tuple(tasks_path or ())),
     }
     for item in what or list(What):
@@ -103,6 +107,29 @@ def _corpora() -> list[Table]:
     for corpus in corpora.corpora():
         table.add_row(corpus.spec, corpus.about)
     return [table]
+
+
+def _laws() -> list[Table]:
+    from harness.analysis.scaling.laws import LAWS
+
+    table = _table("Scaling laws (harness fit --law NAME)", "name", "formula", "parameters", "source")
+    for law in LAWS.values():
+        meanings = "; ".join(f"{parameter.name}: {parameter.meaning}" for parameter in law.parameters)
+        table.add_row(law.name, law.formula, meanings, law.source)
+    return [table]
+
+
+def _analyses() -> list[Table]:
+    from harness.analysis.registry import ANALYSES
+
+    tables = []
+    for analysis in ANALYSES.values():
+        table = _table(f"Analysis {analysis.name}: {analysis.about}", "setting", "meaning")
+        for name, info in analysis.settings.model_fields.items():
+            default = "required" if info.is_required() else f"default {info.default}"
+            table.add_row(name, f"{info.description or ''} ({default})")
+        tables.append(table)
+    return tables
 
 
 def _tasks(paths: tuple[str, ...]) -> list[Table]:

@@ -133,6 +133,11 @@ def polished(posed: Problem, internal: Floats) -> Floats:
 
 
 def _enough(law: Law, runs: Runs, logs: Floats) -> None:
+    if "unique_tokens" in law.inputs and runs.unique_tokens is None:
+        raise UserError(
+            f"{law.name} is about tokens that are read more than once, and the data have no unique tokens: name their "
+            "column (--columns unique_tokens=COLUMN)"
+        )
     wanted = len(law.parameters)
     if len(runs) <= wanted:
         raise UserError(

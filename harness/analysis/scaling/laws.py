@@ -1,5 +1,7 @@
 """Every scaling law by name. A new one is one file and one line here."""
 
+from collections.abc import Callable
+
 from harness.analysis.scaling.broken import Broken
 from harness.analysis.scaling.chinchilla import Chinchilla
 from harness.analysis.scaling.downstream import ExponentialError, SigmoidError
@@ -23,3 +25,14 @@ LAWS: dict[str, Law] = {
         SigmoidError(),
     )
 }
+
+OF_ONE_QUANTITY: dict[str, Callable[[str], Law]] = {
+    PowerLaw.name: PowerLaw,
+    PowerLawWithFloor.name: PowerLawWithFloor,
+    Broken.name: Broken,
+}
+
+
+def law_named(name: str, over: str = "compute") -> Law:
+    """A law by name, over that quantity where it is one of a single quantity."""
+    return OF_ONE_QUANTITY[name](over) if name in OF_ONE_QUANTITY else LAWS[name]

@@ -41,10 +41,10 @@ class Objective:
         return self.threshold / np.maximum(np.abs(residuals), self.threshold)
 
 
-HUBER = Objective("Huber, threshold 1e-3 of the log", 1e-3)
+HUBER = Objective("Huber, threshold 1e-3", 1e-3)
 """Hoffmann et al. 2022, arXiv 2203.15556, appendix D.3."""
-LAD = Objective("least absolute deviations of the log", LAD_THRESHOLD)
+LAD = Objective("least absolute deviations", LAD_THRESHOLD)
 """What Besiroglu et al.'s published optimum is (2404.10102, table 1)."""
-SQUARES = Objective("least squares of the log", math.inf)
+SQUARES = Objective("least squares", math.inf)
 
 OBJECTIVES = {"huber": HUBER, "lad": LAD, "squares": SQUARES}

@@ -22,7 +22,7 @@ POINTS = 41
 SWEEPS, ITERATIONS = 3, 150
 """How long a profile is pursued where it stays flat: the ends of such a region are not read to a digit anyway."""
 """Values at which a profile is taken."""
-FLAT_DECADES = 1.5
+FLAT_DECADES = 1.0
 """A positive parameter whose region spans more than this, or has no end, is not identified."""
 
 

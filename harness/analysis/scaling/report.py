@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.analysis.scaling.fit import Fit, fit
-from harness.analysis.scaling.laws import LAWS
+from harness.analysis.scaling.laws import law_named
 from harness.analysis.scaling.objective import OBJECTIVES
 from harness.analysis.scaling.prediction import Prediction, predicted
 from harness.analysis.scaling.profile import Profile, profile
@@ -35,7 +35,7 @@ class ScalingReport:
 def scaling_report(runs: Runs, settings: FitSettings) -> ScalingReport:
     """Fit a law to runs, examine it, draw intervals, predict what was held out. Raises UserError where it can't be."""
     fitted, held_out = _split(runs, settings.fit_below)
-    made = fit(LAWS[settings.law], fitted, OBJECTIVES[settings.objective])
+    made = fit(law_named(settings.law, settings.over), fitted, OBJECTIVES[settings.objective])
     problems = list(made.certificate.problems)
     draws = None
     if settings.replicates:

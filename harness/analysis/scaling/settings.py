@@ -9,7 +9,15 @@ from pydantic import Field, ValidationError
 from harness.analysis.analysis import AnalysisSettings
 from harness.errors import UserError
 
-LawName = Literal["chinchilla"]
+LawName = Literal[
+    "chinchilla",
+    "kaplan",
+    "power_law",
+    "power_law_with_floor",
+    "broken",
+    "over_training",
+    "repeated_data",
+]
 ObjectiveName = Literal["huber", "lad", "squares"]
 
 
@@ -18,6 +26,10 @@ class FitSettings(AnalysisSettings):
 
     law: LawName = "chinchilla"
     """The formula; `harness list laws` explains them."""
+    over: Literal["parameters", "tokens", "compute"] = "compute"
+    """What a law of one quantity is over: power_law, power_law_with_floor, broken."""
+    then: Literal["exponential_error", "sigmoid_error"] | None = None
+    """A second step from the loss to the error of a task, for data with a column `error`: what errors are predicted."""
     objective: ObjectiveName = "huber"
     """What is minimised: Huber's loss of the log residuals (threshold 1e-3), least absolute deviations, squares."""
     replicates: int = Field(default=1000, ge=0, le=100_000)

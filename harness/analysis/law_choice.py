@@ -1,0 +1,94 @@
+"""Which law foretells larger runs: fitted below a budget, scored above it, for the models that the suite trained."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from harness.analysis.analysis import Analysis
+from harness.analysis.scaling.settings import LawName, ObjectiveName
+from harness.analysis.scaling_fit import RunsSettings, runs_of
+from harness.errors import UserError
+from harness.results.finding import Finding
+from harness.results.record import Scalar
+from harness.results.run import Run
+
+if TYPE_CHECKING:
+    from harness.analysis.scaling.runs import Runs
+
+ANALYSIS = "law_choice"
+LAWS: tuple[LawName, ...] = ("chinchilla", "kaplan", "over_training", "power_law_with_floor", "power_law")
+
+
+class LawChoiceSettings(RunsSettings):
+    """Which laws by which objectives."""
+
+    laws: list[LawName] = Field(default=list(LAWS), min_length=1)
+    """The candidates; those of one quantity are over compute."""
+    objectives: list[ObjectiveName] = Field(default=["huber", "squares"], min_length=1)
+    """By each of these."""
+    splits: Literal["budgets", "shares"] = "shares"
+    """What is fitted: the lowest budgets, one more each time; or the lowest 50, 70, 80, 90 % of the runs by compute."""
+    replicates: int = Field(default=400, ge=50, le=100_000)
+    """Bootstrap replicates of each fit."""
+
+
+def run(run: Run, settings: LawChoiceSettings) -> list[Finding]:
+    """Findings per law, objective and split; one that says why, where there can be none."""
+    about: dict[str, Scalar] = {"of": settings.of}
+    try:
+        return law_choice(runs_of(run, settings), settings, about)
+    except UserError as error:
+        return [Finding(analysis=ANALYSIS, name="preferred", subject=about, note=f"nothing was scored: {error}")]
+
+
+def law_choice(runs: Runs, settings: LawChoiceSettings, about: dict[str, Scalar]) -> list[Finding]:
+    """The hold-out as findings, first the sentence on what is preferred. Raises UserError where it can't be scored."""
+    from harness.analysis.scaling.holdout import hold_out, splits_by_budgets, splits_by_share
+    from harness.analysis.scaling.laws import law_named
+    from harness.analysis.scaling.objective import OBJECTIVES
+
+    splits = splits_by_budgets(runs) if settings.splits == "budgets" else splits_by_share(runs)
+    laws = [law_named(name) for name in settings.laws]
+    scored = hold_out(
+        runs, laws, [OBJECTIVES[name] for name in settings.objectives], splits, replicates=settings.replicates
+    )
+    findings = [Finding(analysis=ANALYSIS, name="preferred", subject=about, note=scored.sentence, n=len(runs))]
+    units = {"mape": "%", "bias": "%", "coverage_90": "fraction"}
+    for row in scored.scores.to_dict("records"):
+        at: dict[str, Scalar] = {name: str(row[name]) for name in ("law", "objective", "split")}
+        note = str(row["note"]) if isinstance(row["note"], str) else ""
+        reach = f"{row['held_out']} runs, up to {row['reach']:.3g} times the fitted compute"
+        for name, unit in units.items():
+            value = None if row[name] is None or math.isnan(row[name]) else float(row[name])
+            if value is None and name != "mape":
+                continue
+            findings.append(
+                Finding(
+                    analysis=ANALYSIS,
+                    name=name,
+                    value=value,
+                    unit=unit,
+                    subject={**about, **at},
+                    n=int(row["held_out"]),
+                    note=note or (reach if name == "mape" else ""),
+                )
+            )
+    for row in scored.in_sample.to_dict("records"):
+        if row["aic"] is not None and math.isfinite(row["aic"]):
+            at = {"law": str(row["law"]), "objective": str(row["objective"]), "split": "all runs, in sample"}
+            note = f"{row['noise']} noise: comparable among laws of the same noise only"
+            findings.append(
+                Finding(analysis=ANALYSIS, name="aic", value=float(row["aic"]), subject={**about, **at}, note=note)
+            )
+    return findings
+
+
+LAW_CHOICE = Analysis(
+    name=ANALYSIS,
+    about="Laws fitted to the lower budgets and scored on the higher ones, beside a naive baseline and AIC",
+    settings=LawChoiceSettings,
+    run=run,
+)
