@@ -103,6 +103,8 @@ def collect(load: Load, settings: InContextRegressionSettings) -> list[Sample]:
     if load.source.precision != "fp32" or load.source.device != "cpu":
         raise Unsupported("regression in context is trained and read in fp32 on the CPU alone")
     linear = settings.reader == "linear_attention"
+    if load.source.kind == "transformers" and not linear:
+        raise Unsupported("only blocks of a reference model are trained to regress; give a `reference: ...`")
     task = Task(settings.dimensions, settings.noise)
     regression = Regression(
         shape=None if linear else blocks_shape(load()),

@@ -108,5 +108,7 @@ def test_what_cant_be_measured(source: ModelSource) -> None:
         InContextRegressionSettings(pairs=5, examples=6)
     with pytest.raises(ValidationError, match="two examples at least"):
         InContextRegressionSettings(examples=1, labels="shifted")
+    with pytest.raises(Unsupported, match="only blocks of a reference model"):
+        measured(replace(source, kind="transformers"), [], **QUICK)
     with pytest.raises(Unsupported, match="fp32 on the CPU"):
         measured(replace(source, precision="bf16"), [], **QUICK)
