@@ -171,7 +171,7 @@ def _of_model(asked: _Asked, model: Model) -> list[Finding]:
     if model.claimed_tokens is not None and best.value is not None:
         claim = float(model.claimed_tokens)
         note = f"claimed {claim:.4g} tokens, over what the law says"
-        findings.append(asked.finding("claimed_tokens_ratio", "ratio", lambda p: claim / tokens(p), dict(at), note))
+        findings.append(asked.finding("tokens_claim", "ratio", lambda p: claim / tokens(p), dict(at), note))
     if model.tokens is not None:
         trained = float(model.tokens)
         note = f"tokens that its size asks for, over the {trained:.3g} that it was trained on"

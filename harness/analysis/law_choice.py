@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -56,34 +56,42 @@ def law_choice(runs: Runs, settings: LawChoiceSettings, about: dict[str, Scalar]
         runs, laws, [OBJECTIVES[name] for name in settings.objectives], splits, replicates=settings.replicates
     )
     findings = [Finding(analysis=ANALYSIS, name="preferred", subject=about, note=scored.sentence, n=len(runs))]
-    units = {"mape": "%", "bias": "%", "coverage_90": "fraction"}
     for row in scored.scores.to_dict("records"):
         at: dict[str, Scalar] = {name: str(row[name]) for name in ("law", "objective", "split")}
-        note = str(row["note"]) if isinstance(row["note"], str) else ""
-        reach = f"{row['held_out']} runs, up to {row['reach']:.3g} times the fitted compute"
-        for name, unit in units.items():
-            value = None if row[name] is None or math.isnan(row[name]) else float(row[name])
-            if value is None and name != "mape":
-                continue
-            findings.append(
-                Finding(
-                    analysis=ANALYSIS,
-                    name=name,
-                    value=value,
-                    unit=unit,
-                    subject={**about, **at},
-                    n=int(row["held_out"]),
-                    note=note or (reach if name == "mape" else ""),
-                )
-            )
+        findings.append(_score(row, {**about, **at}))
     for row in scored.in_sample.to_dict("records"):
         if row["aic"] is not None and math.isfinite(row["aic"]):
             at = {"law": str(row["law"]), "objective": str(row["objective"]), "split": "all runs, in sample"}
-            note = f"{row['noise']} noise: comparable among laws of the same noise only"
+            note = f"for comparison with others of {row['noise']} noise only"
             findings.append(
                 Finding(analysis=ANALYSIS, name="aic", value=float(row["aic"]), subject={**about, **at}, note=note)
             )
     return findings
+
+
+def _score(row: dict[Any, Any], subject: dict[str, Scalar]) -> Finding:
+    """The mean absolute error of one law on the runs that one split holds out; bias and coverage in the note."""
+    held = f"{row['held_out']} runs, up to {row['reach']:.3g} times the fitted compute"
+    numbers = {name: row[name] for name in ("bias", "coverage_50", "coverage_90") if not _missing(row[name])}
+    if _missing(row["mape"]):
+        return Finding(analysis=ANALYSIS, name="mape", subject=subject, note=str(row["note"]))
+    told = [f"too {'high' if row['bias'] > 0 else 'low'} by {abs(row['bias']):.2f} % on average"]
+    if "coverage_90" in numbers:
+        told.append(f"50 and 90 % intervals held {row['coverage_50']:.0%} and {row['coverage_90']:.0%}")
+    return Finding(
+        analysis=ANALYSIS,
+        name="mape",
+        value=float(row["mape"]) / 100,
+        unit="fraction",
+        subject=subject,
+        n=int(row["held_out"]),
+        note="; ".join([*told, held]),
+        data=numbers,
+    )
+
+
+def _missing(value: Any) -> bool:
+    return value is None or not math.isfinite(value)
 
 
 LAW_CHOICE = Analysis(

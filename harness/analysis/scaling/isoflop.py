@@ -135,7 +135,8 @@ def isoflop(
         found[name] = Minima(np.exp(size[0]), np.exp(tokens[0]), loss[0])
         counting = np.ones_like(size)
         if weighting == "spread":
-            counting = counting / np.maximum(np.nanvar(size[1 : replicates + 1], axis=0), 1e-12)
+            drawn_sizes = np.ma.masked_invalid(size[1 : replicates + 1])
+            counting = counting / np.maximum(drawn_sizes.var(axis=0).filled(np.inf), 1e-12)
         line = lines(log_compute, size, tokens, counting, centre)
         if np.isnan(line[0]).any():
             said.append(("fewer than two budgets have a minimum: no line", name))

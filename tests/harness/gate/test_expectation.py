@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from harness.gate.expectation import Expectation, evaluate
-from harness.results.finding import ExpectationOutcome, Outcome
+from harness.results.finding import ExpectationOutcome, Finding, Outcome
 from harness.results.record import Measurement
 from harness.results.run import Run
 
@@ -228,3 +228,30 @@ def test_speeds_of_two_machines_in_one_run_are_not_comparable(builders: ModuleTy
 def test_outcomes_survive_json(full_run: Run) -> None:
     for item in full_run.expectations:
         assert ExpectationOutcome.model_validate_json(item.model_dump_json()) == item
+
+
+def test_findings_are_judged_too(full_run: Run) -> None:
+    law = {"law": "x"}
+    findings = [
+        Finding(analysis="fit", name="alpha", value=0.35, low=0.3, high=0.4, interval="i", subject=law),
+        Finding(analysis="fit", name="flops", value=2.0, interval="exact"),
+        Finding(analysis="fit", name="coverage", value=0.9),
+        Finding(analysis="fit", name="lost", note="not identified: why"),
+    ]
+
+    def outcome(**fields: Any) -> tuple[str, str]:
+        (judged,) = evaluate([Expectation(**fields)], full_run, findings)
+        return judged.outcome.value, judged.reason
+
+    assert outcome(finding="alpha", at_least=0.25, at_most=0.5) == ("met", "")
+    assert outcome(finding="alpha", where=law, at_least=0.5)[0] == "unmet"
+    assert outcome(finding="alpha", where={"analysis": "fit"}, at_least=0.35)[0] == "undecided"
+    assert outcome(finding="flops", at_most=2)[0] == "met"
+    assert "no interval" in outcome(finding="coverage", at_least=0.5)[1]
+    assert "not identified" in outcome(finding="lost", at_least=0.5)[1]
+    assert "did you mean 'alpha'" in outcome(finding="alpa", at_least=0.5)[1]
+    assert "there are: law x" in outcome(finding="alpha", where={"law": "y"}, at_least=0.5)[1]
+    with pytest.raises(ValueError, match="of one of them"):
+        Expectation(metric="loss", finding="alpha", at_least=1)
+    with pytest.raises(ValueError, match="no `against`"):
+        Expectation(finding="alpha", against={"precision": "fp32"}, at_least=1)

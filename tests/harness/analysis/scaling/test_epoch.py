@@ -127,7 +127,7 @@ def test_the_floor_s_profile(huber: Fit) -> None:
 
 
 def test_hoffmann_s_starts_reach_it(runs: Runs, huber: Fit) -> None:
-    """Every ninth of the 4500 here; all of them in benchmarks/scaling_speed.py. scipy's L-BFGS-B gets there from 9 %."""
+    """Every ninth of the 4500; benchmarks/scaling_speed.py has them all. scipy's L-BFGS-B gets there from 9 %."""
     grid = hoffmann_grid()
     assert len(grid) == 4500
     found = fit(LAW, runs, HUBER, starts=grid[::9])
