@@ -35,7 +35,7 @@ def test_the_true_law_is_preferred_and_its_intervals_hold_what_they_say(plant: P
         assert 0.3 < true.coverage_50[split] < 0.75
         assert 0.75 < true.coverage_90[split] <= 1
         assert floorless.coverage_90[split] < 0.7
-    assert found.sentence.startswith("chinchilla by least squares of the log is preferred")
+    assert found.sentence.startswith(f"chinchilla by {SQUARES.name} is preferred")
     assert "Its 90 % intervals held" in found.sentence
     aic = found.in_sample.set_index("law").aic
     assert aic[LAW.name] < aic[NO_FLOOR.name]
