@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.analysis.analysis import Analysis
+from harness.analysis.scaling.settings import Positive
 from harness.analysis.scaling_fit import RunsSettings, runs_of
 from harness.errors import UserError
 from harness.results.finding import Finding
@@ -22,7 +23,7 @@ ANALYSIS = "scaling_approaches"
 class ScalingApproachesSettings(RunsSettings):
     """Which runs, and at which budgets the approaches are compared."""
 
-    compute: list[float] = Field(default=[])
+    compute: list[Positive] = Field(default=[])
     """Budgets in FLOPs; left out, the highest one and ten times it."""
     replicates: int = Field(default=1000, ge=1, le=100_000)
     """Bootstrap replicates of each approach."""

@@ -147,6 +147,8 @@ def _runs(
         return runs_from_frame(
             frame, columns=columns, units=units, counted=parameter_count(counted), place=data
         ), path.name
+    if path.is_dir():
+        raise UserError("this is a folder; name a CSV or Parquet file in it", place=data)
     if data not in DATA_SETS and (path.suffix or "/" in data):
         raise UserError("there is no such file", place=data)
     declared = data_set(data)

@@ -83,9 +83,10 @@ def compute_exponent(law: Law, natural: Floats, compute: float) -> Floats:
 
 def _paired(law: Law, natural: Floats, size: Floats, tokens: Floats) -> Floats:
     """The law at points of each draw's own. natural: (..., p); size, tokens: (...) or (..., n)."""
-    plain, logs = _own_points(law, natural, np.log(size), np.log(tokens))
-    response = law.evaluate(plain, logs)[0]
-    return (np.exp(response) if law.response == "log" else response).reshape(np.shape(size))
+    with np.errstate(all="ignore"):  # an optimum that is nowhere has a loss that is no number
+        plain, logs = _own_points(law, natural, np.log(size), np.log(tokens))
+        response = law.evaluate(plain, logs)[0]
+        return (np.exp(response) if law.response == "log" else response).reshape(np.shape(size))
 
 
 def _along(law: Law, natural: Floats, log_size: Floats, budget: Floats) -> Floats:

@@ -21,6 +21,7 @@ BALANCED = 1e-6
 """Largest part of the pulls on a parameter that may be left over at an optimum."""
 BETTER = 5e-4
 """An objective that is lower by this part is a better one; less is what rounding to four digits costs."""
+NO_PULL = 1e-9
 RARE = 0.1
 """Where fewer starts than this reach the best optimum, a better one may have been missed."""
 NEAR = 0.05
@@ -107,7 +108,8 @@ def certify(
     size[size == 0] = 1.0
     values, vectors = np.linalg.eigh(normal / size[:, None] / size)
     names = posed.law.names
-    pulls = np.where(scale[0] > 0, np.abs(slope[0]) / np.maximum(scale[0], np.finfo(np.float64).tiny), 0.0)
+    felt = scale[0] > NO_PULL * scale[0].max()  # a parameter that does nothing any more is pulled at by rounding alone
+    pulls = np.where(felt, np.abs(slope[0]) / np.where(felt, scale[0], 1.0), 0.0)
     best = float(objectives[0])
     return Certificate(
         gradient=float(np.abs(slope).max()),

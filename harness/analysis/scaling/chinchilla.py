@@ -75,7 +75,7 @@ class Chinchilla(Law):
         with np.errstate(all="ignore"):  # an exponent below 0 has no optimum: not a number
             balance = (alpha * a / (beta * b)) ** (1 / (alpha + beta))
             size = balance * (np.asarray(compute) / flops_per_token) ** (beta / (alpha + beta))
-        return size, np.asarray(compute) / flops_per_token / size
+            return size, np.asarray(compute) / flops_per_token / size
 
 
 def hoffmann_grid() -> Floats:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.analysis.scaling.alike import alike
 from harness.analysis.scaling.allocation import loss_at_optimum, optimum
 from harness.analysis.scaling.law import Floats
-from harness.analysis.scaling.prediction import compute_groups
 from harness.analysis.scaling.runs import FLOPS_PER_TOKEN, Runs
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 CURVE = 60
 CONTOUR = 36
 MOST_ISOFLOPS, FEW_ISOFLOPS = 12, 7
+APART = 0.2
+"""In logs: a wider step in compute than this begins another budget."""
 CLEAN = 1.5
 """Runs of one budget differ in compute by less than this factor."""
 BAND_DRAWS = 400
@@ -68,7 +70,7 @@ def _isoflop(report: ScalingReport, runs: list[Runs]) -> list[dict[str, float]]:
     """The law along C = 6ND for each budget of the runs; where the runs have no budgets in common, for a few levels."""
     everything = np.concatenate([part.compute for part in runs])
     sizes = np.concatenate([part.parameters for part in runs])
-    label = compute_groups(everything)
+    label = alike(everything, APART)
     levels = np.array([np.exp(np.log(everything[label == one]).mean()) for one in range(label.max() + 1)])
     spread = max(np.ptp(np.log(everything[label == one])) for one in range(label.max() + 1))
     if spread > np.log(CLEAN) or len(levels) > MOST_ISOFLOPS or len(levels) < 2:

@@ -43,13 +43,3 @@ def predicted(fit: Fit, draws: Draws, runs: Runs, confidence: float = 0.95, seed
     tail = (1 - confidence) / 2
     low, high = np.nanquantile(drawn, [tail, 1 - tail], axis=0)
     return Prediction(value, low, high, confidence, f"{HOW}; {draws.how}")
-
-
-def compute_groups(compute: Floats, apart: float = 1.25) -> np.ndarray:
-    """Which budget each run belongs to, from 0 for the lowest: (n,). A step of more than `apart` between two neighbours
-    in compute begins the next one."""
-    order = np.argsort(compute, kind="stable")
-    steps = np.diff(np.log(compute[order])) > np.log(apart)
-    labels = np.empty(len(compute), dtype=int)
-    labels[order] = np.concatenate([[0], np.cumsum(steps)])
-    return labels

@@ -215,18 +215,17 @@ def _finite(values: Mapping[str, Floats], found: Mapping[str, str], place: str) 
 
 
 SMALLEST_PARAMETERS, SMALLEST_TOKENS = 1e3, 1e4
-"""Below these no language model is meant; a column in millions or billions is."""
+"""No language model is smaller, and none learns of less; a column in millions or billions is meant."""
 
 
 def _units(values: Mapping[str, Floats], found: Mapping[str, str], factors: Mapping[str, float], place: str) -> None:
     """Refuse columns in millions or billions, and compute that isn't in FLOPs."""
     for role, least in (("parameters", SMALLEST_PARAMETERS), ("tokens", SMALLEST_TOKENS)):
-        largest = float(values[role].max())
-        if role in found and largest < least:
-            unit = "millions" if largest < 1000 else "thousands"
+        smallest = float(values[role].min())
+        if role in found and smallest < least:
             raise UserError(
-                f"column '{found[role]}' ({role}) is {largest:g} at most: it seems to be in {unit} or billions; say so "
-                f"with --units {role}=1e6 (or 1e9)",
+                f"column '{found[role]}' ({role}) is {smallest:g} at least: it seems to be in millions or billions; "
+                f"say so with --units {role}=1e6 (or 1e9)",
                 place=place,
             )
     if "error" in found and (largest := float(values["error"].max())) > 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
@@ -18,6 +18,7 @@ LawName = Literal[
     "over_training",
     "repeated_data",
 ]
+Positive = Annotated[float, Field(gt=0)]
 ObjectiveName = Literal["huber", "lad", "squares"]
 
 
@@ -38,14 +39,14 @@ class FitSettings(AnalysisSettings):
     """Of the draws."""
     draw: Literal["run", "group", "parameters"] | None = None
     """What is drawn again: each run, each group (the column `group`), or each size with all of its runs; left out,
-    groups where the data have them, else runs."""
+    groups where the data have them, sizes where they repeat, else runs."""
     interval: Literal["percentile", "bca"] = "percentile"
     """How draws become an interval."""
     fit_below: float | None = Field(default=None, gt=0)
     """Only runs with less compute than this many FLOPs are fitted; the others are predicted, and told how it went."""
-    compute: list[float] = Field(default=[])
+    compute: list[Positive] = Field(default=[])
     """Budgets in FLOPs for which the best size and tokens are wanted; left out, ten times the highest one."""
-    losses: list[float] = Field(default=[])
+    losses: list[Positive] = Field(default=[])
     """Losses for which the compute is wanted."""
     profiles: bool = True
     """Whether each parameter's profile is taken: what says that one is not identified. Some seconds."""

@@ -10,6 +10,7 @@ Sources: Efron & Tibshirani 1993, chapters 9 (pairs) and 14 (BCa); Cameron, Gelb
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -31,6 +32,8 @@ Quantity = Callable[[Floats], Floats]
 REPLICATES = 4000
 BOOTSTRAP_TOLERANCE = 1e-9
 """Standard errors are the same to four digits as at 1e-12, in a third less time."""
+REPEATED = 0.5
+"""Sizes repeat where there are at least twice as many runs as sizes."""
 FEWEST_GROUPS = 8
 """Fewer groups than this have no bootstrap distribution to speak of."""
 
@@ -143,10 +146,11 @@ def interval(draws: Draws, quantity: Quantity, method: Method = "percentile", co
     """
     from scipy.special import ndtr, ndtri
 
-    value = np.atleast_1d(quantity(draws.estimate[None]))[0]
-    drawn = np.asarray(quantity(draws.natural), dtype=np.float64)
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of quantities that are no number in any draw
+        value = np.atleast_1d(quantity(draws.estimate[None]))[0]
+        drawn = np.asarray(quantity(draws.natural), dtype=np.float64)
         error = np.nanstd(np.where(np.isfinite(drawn), drawn, np.nan), axis=0, ddof=1)
         if method == "percentile":
             low, high = np.nanquantile(drawn, tails, axis=0)
@@ -173,9 +177,18 @@ def _quantile_each(drawn: Floats, at: Floats) -> Floats:
     return np.array(each).reshape(drawn.shape[1:])
 
 
+def _default_unit(runs: Runs) -> Unit:
+    """Groups where the data name some; else sizes, where they repeat: what is particular to a size is shared by its
+    runs (intervals by runs held 84 % of the time there, by sizes 90 %; results/scaling_coverage.md)."""
+    if runs.groups is not None and 1 < len(set(runs.groups)) < len(runs):
+        return "group"
+    sizes = len(np.unique(alike(runs.parameters)))
+    return "parameters" if FEWEST_GROUPS <= sizes <= REPEATED * len(runs) else "run"
+
+
 def _units(runs: Runs, by: Unit | None) -> tuple[np.ndarray, str]:
     if by is None:
-        by = "group" if runs.groups is not None and 1 < len(set(runs.groups)) < len(runs) else "run"
+        by = _default_unit(runs)
     if by == "group":
         if runs.groups is None:
             raise UserError("the data name no groups to draw: say which column does, or draw runs or sizes")

@@ -32,7 +32,7 @@ def huber(runs: Runs) -> Fit:
 
 @pytest.fixture(scope="module")
 def draws(huber: Fit) -> Draws:
-    return bootstrap(huber, 2000, seed=1)
+    return bootstrap(huber, 2000, seed=1, by="run")
 
 
 def test_the_huber_optimum(huber: Fit) -> None:
@@ -113,8 +113,11 @@ def test_tokens_per_parameter(runs: Runs, huber: Fit) -> None:
     assert ratio([1.69, 406.4, 410.7, 0.34, 0.28]) == pytest.approx(92.8, rel=0.01)
 
 
-def test_drawing_sizes_is_wider_in_size_and_narrower_in_data(huber: Fit) -> None:
-    spread = bootstrap(huber, 1000, by="parameters").natural.std(axis=0, ddof=1)
+def test_sizes_repeat_and_are_drawn_whole(huber: Fit) -> None:
+    """Wider in size and narrower in data than drawing runs."""
+    draws = bootstrap(huber, 1000)
+    assert (draws.units, draws.unit) == (41, "sizes")
+    spread = draws.natural.std(axis=0, ddof=1)
     assert spread[3] == pytest.approx(0.0181, rel=0.1)
     assert spread[4] == pytest.approx(0.0178, rel=0.1)
 

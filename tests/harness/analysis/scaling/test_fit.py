@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.analysis.scaling.alike import alike
 from harness.analysis.scaling.allocation import (
     compute_exponent,
     compute_for,
@@ -21,7 +22,7 @@ from harness.analysis.scaling.chinchilla import Chinchilla
 from harness.analysis.scaling.fit import fit
 from harness.analysis.scaling.law import Floats
 from harness.analysis.scaling.objective import HUBER, LAD, SQUARES, Objective
-from harness.analysis.scaling.prediction import compute_groups, predicted
+from harness.analysis.scaling.prediction import predicted
 from harness.analysis.scaling.profile import profile
 from harness.analysis.scaling.runs import Runs, six_nd
 from harness.analysis.scaling.uncertainty import bootstrap, interval
@@ -146,7 +147,7 @@ def test_intervals_hold_the_truth_and_are_coherent() -> None:
     size = interval(draws, lambda p: optimum(LAW, p, compute)[0][..., 0])
     tokens = interval(draws, lambda p: optimum(LAW, p, compute)[1][..., 0])
     # C is fixed: where N* is highest D* is lowest, draw by draw
-    assert float(size.low * tokens.high * 6) == pytest.approx(1e23, rel=1e-6)
+    assert float(size.low * tokens.high * 6) == pytest.approx(1e23, rel=1e-3)
     bca = interval(draws, lambda p: p, "bca")
     percentile = interval(draws, lambda p: p)
     np.testing.assert_allclose(bca.high - bca.low, percentile.high - percentile.low, rtol=0.4)
@@ -182,7 +183,7 @@ def test_few_units_have_no_interval() -> None:
 
 def test_predictions_of_held_out_runs_cover() -> None:
     runs = grid(5, noise=0.004, sizes=12)
-    highest = compute_groups(runs.compute) == 4
+    highest = alike(runs.compute) == 4
     found = fit(LAW, runs.only(~highest))
     told = predicted(found, bootstrap(found, 300), runs.only(highest))
     truth = runs.loss[highest]
