@@ -57,7 +57,8 @@ def test_on_epochs_points_they_are_half_as_wide(published: Callable[[str], pd.Da
     runs; 10 % is the scatter of 500 replicates."""
     found = fit(LAW, runs_from_frame(published("epoch_chinchilla/svg_extracted_data.csv")[5:]))
     by_runs, by_residuals, by_curvature = (
-        method(found, 500).natural[:, [0, 3, 4]].std(axis=0) for method in (bootstrap, residual_bootstrap, wald)
+        draws.natural[:, [0, 3, 4]].std(axis=0)
+        for draws in (bootstrap(found, 500, by="run"), residual_bootstrap(found, 500), wald(found, 500))
     )
     assert by_runs == pytest.approx([0.0257, 0.0154, 0.0206], rel=0.1)
     assert by_residuals == pytest.approx([0.0131, 0.0085, 0.0076], rel=0.1)
