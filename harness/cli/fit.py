@@ -135,6 +135,7 @@ def _runs(
     from harness.analysis.scaling.runs import parameter_count, runs_from_frame
     from harness.errors import UserError
     from harness.published_data import DATA_SETS, data_set, fitted_runs, training_runs
+    from harness.published_data import frame as published_frame
 
     path = Path(data)
     if path.is_file():
@@ -153,6 +154,9 @@ def _runs(
         raise UserError("there is no such file", place=data)
     declared = data_set(data)
     frame = training_runs(data) if rows == "every" else fitted_runs(data, rows)
+    whole = published_frame(data)
+    others = [name for name in columns.values() if name not in frame and name in whole]
+    frame = frame.join(whole[others])
     known = columns | {role: role for role in frame.columns if role in ("parameters", "tokens", "compute", "loss")}
     return runs_from_frame(
         frame.rename(columns={"run": "name"}),
