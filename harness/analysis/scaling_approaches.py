@@ -41,9 +41,10 @@ def run(run: Run, settings: ScalingApproachesSettings) -> list[Finding]:
 def approaches(runs: Runs, compute: list[float], replicates: int, about: dict[str, Scalar]) -> list[Finding]:
     """Approaches 1, 2 and 3 as findings, first the sentence on whether they agree. Raises UserError where none can."""
     from harness.analysis.scaling.agreement import agreement
+    from harness.analysis.scaling.findings import ahead
 
     highest = float(runs.compute.max())
-    found = agreement(runs, compute or [highest, 10 * highest], replicates=replicates)
+    found = agreement(runs, compute or [float(f"{highest:.1e}"), ahead(highest)], replicates=replicates)
     notes = [found.sentence, *(f"approach {name} was left out: {why}" for name, why in found.left_out.items())]
     findings = [Finding(analysis=ANALYSIS, name="agreement", subject=about, note="; ".join(notes), n=len(runs))]
     for row in found.table.to_dict("records"):

@@ -6,7 +6,7 @@ and each is a band of tokens, since one token of each document is mostly noise.
 
 Texts are easier at their ends for other reasons too, so there are readings beside it: the same tokens in random order,
 where only their frequencies can be learnt from the context; random tokens that come twice, where the second copy can
-be known only from the first; and, as its control, random tokens followed by others, which nothing helps.
+be known only from the first; and, as its control, random tokens followed by the same ones in another order.
 """
 
 from __future__ import annotations
@@ -84,16 +84,24 @@ SHUFFLED = _metric(
 )
 ORDER = _metric(
     "context_order_score",
-    "in_context_score less shuffled_context_score, by document: what the order of the context brings.",
+    "in_context_score less shuffled_context_score, by document: what the order of the context brings. Read both: a "
+    "model that shuffled text confuses more and more has a shuffled_context_score above 0.",
 )
 INDUCTION = _metric(
     "induction_score",
+    "copy_score less induction_control, by sequence: what the copy brings beyond its place. Below 0 for a model that "
+    "looks up what followed before.",
+)
+COPIED = _metric(
+    "copy_score",
     "Of random tokens that come twice: mean over sequences of (loss of the second copy - loss of the first), without "
-    "the first token of each. Below 0 only for a model that looks up what followed before.",
+    "the first token of each. Holds what position alone changes: see induction_control.",
+    detail=True,
 )
 INDUCTION_CONTROL = _metric(
     "induction_control",
-    "Control: the same where other random tokens follow instead of the copy. Nothing but position can help.",
+    "Control: copy_score where the same tokens follow in another order instead of the copy. Only position and how often "
+    "tokens came can help.",
     detail=True,
 )
 READ = _metric("documents_read", "Documents that are long enough and were read.", detail=True, unit="documents")
@@ -111,7 +119,8 @@ def collect(load: Callable[[], LanguageModel], settings: InContextSettings) -> l
     orders = [generator.permutation(ids).tolist() for _, ids in texts]
     vocabulary = np.unique(np.concatenate([ids for _, ids in texts]))
     copied = _copied(settings, length - len(bos))
-    first, other = (generator.choice(vocabulary, (settings.sequences, copied)) for _ in range(2))
+    first = generator.choice(vocabulary, (settings.sequences, copied))
+    other = generator.permuted(first, axis=1)
     asked = [
         *(bos + ids for _, ids in texts),
         *(bos + ids for ids in orders),
@@ -195,14 +204,17 @@ def summarise(samples: pd.DataFrame, settings: InContextSettings, facts: Facts) 
     texts, copies = (samples[samples["kind"] == kind] for kind in (TEXT, COPY))
     score = texts["late"] - texts["early"]
     shuffled = texts["shuffled_late"] - texts["shuffled_early"]
+    copied = copies["second"] - copies["first"]
+    control = copies["control_second"] - copies["control_first"]
     return [
         _mean(SCORE, score, "documents"),
         _mean(ORDER, score - shuffled, "documents"),
-        _mean(INDUCTION, copies["second"] - copies["first"], "sequences"),
+        _mean(INDUCTION, copied - control, "sequences"),
         _mean(EARLY, texts["early"], "documents"),
         _mean(LATE, texts["late"], "documents"),
         _mean(SHUFFLED, shuffled, "documents"),
-        _mean(INDUCTION_CONTROL, copies["control_second"] - copies["control_first"], "sequences"),
+        _mean(COPIED, copied, "sequences"),
+        _mean(INDUCTION_CONTROL, control, "sequences"),
         Measurement(metric=READ, value=len(texts), n=len(texts), n_unit="documents"),
     ]
 
@@ -233,7 +245,7 @@ IN_CONTEXT = Measure(
     version=1,
     about="Whether the context helps: loss late in it less loss early, against shuffled tokens, and on random copies.",
     settings=InContextSettings,
-    metrics=(SCORE, ORDER, INDUCTION, EARLY, LATE, SHUFFLED, INDUCTION_CONTROL, READ),
+    metrics=(SCORE, ORDER, INDUCTION, EARLY, LATE, SHUFFLED, COPIED, INDUCTION_CONTROL, READ),
     isolated=False,
     needs_peaks=False,
     collect=collect,

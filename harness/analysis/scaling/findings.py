@@ -21,6 +21,11 @@ AHEAD = 10.0
 COUNTED = {"all": "all parameters", "non_embedding": "parameters without embeddings", "unstated": "parameters"}
 
 
+def ahead(highest: float) -> float:
+    """A budget beyond the highest one, to two digits."""
+    return float(f"{AHEAD * highest:.1e}")
+
+
 def findings(report: ScalingReport, subject: dict[str, Scalar] | None = None) -> list[Finding]:
     """The report as findings, in the order in which they should be read."""
     made = report.fit
@@ -99,7 +104,7 @@ def _parameters(report: ScalingReport, common: dict[str, Any]) -> list[Finding]:
 def _allocations(report: ScalingReport, common: dict[str, Any]) -> list[Finding]:
     law, runs = report.fit.law, report.fit.runs
     highest = float(runs.compute.max())
-    wanted = report.settings.compute or [AHEAD * highest]
+    wanted = report.settings.compute or [ahead(highest)]
     counted = COUNTED[runs.counted]
     exponent = _asked(report, lambda natural: compute_exponent(law, natural, wanted[0]))
     note = f"a of N* proportional to C^a ({counted}, C = 6ND); 0.5 is equal shares"

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.analysis.scaling.allocation import optimum
 from harness.analysis.scaling.downstream import ExponentialError, SigmoidError
-from harness.analysis.scaling.findings import AHEAD, ANALYSIS
+from harness.analysis.scaling.findings import ANALYSIS, ahead
 from harness.analysis.scaling.law import Floats, Law
 from harness.analysis.scaling.laws import law_named
 from harness.analysis.scaling.objective import OBJECTIVES
@@ -65,7 +65,7 @@ def two_step_findings(runs: Runs, settings: FitSettings, subject: dict[str, Scal
                 **common,
             )
         )
-    for budget in settings.compute or [AHEAD * float(runs.compute[below].max())]:
+    for budget in settings.compute or [ahead(float(runs.compute[below].max()))]:
         at = interval(draws, partial(_error_at, fitted, budget), settings.interval)
         found.append(
             Finding(

@@ -83,17 +83,17 @@ def test_each_verdict() -> None:
 def test_noise_and_smooth_curves_are_not_emergent_and_planted_breaks_are() -> None:
     """The acceptance in small; benchmarks/emergence_calibration.py is the whole of it."""
     noise = [
-        *drawn(np.full(6, 0.02), 50, 200, 0.02, 1),
-        *drawn(np.full(5, 0.25), 50, 100, 0.25, 2),
-        *drawn(np.full(8, 0.5), 50, 500, 0.5, 3),
+        *drawn(np.full(6, 0.02), 40, 200, 0.02, 1),
+        *drawn(np.full(5, 0.25), 40, 100, 0.25, 2),
+        *drawn(np.full(8, 0.5), 40, 500, 0.5, 3),
     ]
     assert noise.count(Verdict.EMERGENT) <= 0.02 * len(noise)
     smooth = [
-        *drawn(0.25 + 0.75 * expit(np.linspace(-5, 1, 6)), 50, 500, 0.25, 4),
-        *drawn(expit(np.linspace(-6, 1, 6)), 50, 500, 0.0, 5),
+        *drawn(0.25 + 0.75 * expit(np.linspace(-5, 1, 6)), 40, 500, 0.25, 4),
+        *drawn(expit(np.linspace(-6, 1, 6)), 40, 500, 0.0, 5),
     ]
     assert smooth.count(Verdict.EMERGENT) <= 0.08 * len(smooth)
-    assert drawn(HINGE, 50, 500, 0.25, 6).count(Verdict.EMERGENT) >= 0.8 * 50
+    assert drawn(HINGE, 40, 500, 0.25, 6).count(Verdict.EMERGENT) >= 0.8 * 40
 
 
 def test_many_tasks_of_noise_are_adjusted() -> None:

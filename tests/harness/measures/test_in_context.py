@@ -130,7 +130,8 @@ def test_frequencies_alone_bring_no_order() -> None:
 
 def test_position_alone_is_no_induction() -> None:
     numbers = found(Positional())
-    assert numbers["induction_score"].value == pytest.approx(numbers["induction_control"].value, abs=0.15)
+    assert abs(numbers["induction_control"].value) > 0.1
+    assert abs(numbers["induction_score"].value) < 1e-6
 
 
 def test_the_score_is_late_less_early_of_each_document() -> None:
