@@ -100,8 +100,8 @@ COPIED = _metric(
 )
 INDUCTION_CONTROL = _metric(
     "induction_control",
-    "Control: copy_score where the same tokens follow in another order instead of the copy. Only position and how often "
-    "tokens came can help.",
+    "Control: copy_score where the same tokens follow in another order instead of the copy. Only position and how "
+    "often tokens came can help.",
     detail=True,
 )
 READ = _metric("documents_read", "Documents that are long enough and were read.", detail=True, unit="documents")
