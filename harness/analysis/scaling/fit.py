@@ -14,6 +14,7 @@ from harness.analysis.scaling.runs import Runs
 from harness.errors import UserError
 
 TOLERANCE = 1e-13
+ON_ONE_LINE = 0.9999
 SAME = 1e-9
 """Starts whose objectives differ by less than this part of it have reached the same optimum."""
 
@@ -152,3 +153,8 @@ def _enough(law: Law, runs: Runs, logs: Floats) -> None:
                 f"all runs have {have} {name.replace('_', ' ')}: its exponent can't be told from a constant; add runs "
                 "so that there are at least three"
             )
+    if law.inputs[:2] == ("parameters", "tokens") and abs(float(np.corrcoef(logs[0], logs[1])[0, 1])) > ON_ONE_LINE:
+        raise UserError(
+            "parameters and tokens vary together (one budget of compute, or one ratio of tokens to parameters): their two "
+            "exponents can't be told apart; add runs of other budgets and ratios"
+        )

@@ -1,0 +1,86 @@
+"""`harness fit` as a user types it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from harness.analysis.scaling.chinchilla import Chinchilla
+from harness.cli.app import app
+from harness.errors import UserError
+
+TRUTH = np.array([1.8, 480.0, 2000.0, 0.35, 0.37])
+QUICK = ["--replicates", "30", "--no-profiles"]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    generator = np.random.default_rng(0)
+    size, tokens = np.exp(generator.uniform(np.log([1e7, 1e9]), np.log([1e10, 1e12]), (40, 2))).T
+    loss = Chinchilla().predict(TRUTH, size, tokens) * np.exp(0.003 * generator.standard_normal(40))
+    path = tmp_path / "runs.csv"
+    pd.DataFrame({"n": size / 1e6, "d": tokens, "val": loss}).to_csv(path, index=False)
+    return path
+
+
+NAMED = ["--columns", "parameters=n,tokens=d,loss=val", "--units", "parameters=1e6", "--counted", "all"]
+
+
+def test_a_table_is_fitted(table: Path, tmp_path: Path) -> None:
+    command = ["fit", str(table), *NAMED, *QUICK, "--compute", "1e23", "--loss", "2.2", "-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert "optimal tokens" in result.output and "compute for loss" in result.output
+    assert (tmp_path / "out" / "fit.html").is_file()
+
+
+def test_the_others(table: Path) -> None:
+    result = CliRunner().invoke(app, ["fit", str(table), *NAMED, *QUICK, "--approaches", "--choose"])
+    assert result.exit_code == 0, result.output
+    assert "scaling approaches" in result.output and "law choice" in result.output
+
+
+def test_what_can_t_be_trusted_comes_first_and_ends_with_3(table: Path) -> None:
+    frame = pd.read_csv(table)
+    frame.assign(val=3.0).to_csv(table, index=False)
+    result = CliRunner().invoke(app, ["fit", str(table), *NAMED, *QUICK])
+    assert result.exit_code == 3
+    assert result.output.startswith("not to be trusted:")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ([], "needs the loss and two of"),
+        ([*NAMED, "--law", "chinchila"], "--law: 'chinchila' should be 'chinchilla'"),
+        ([*NAMED, "--compute", "-1"], "should be greater than 0"),
+        ([*NAMED, "--columns", "loss"], "no pair ROLE=NAME"),
+        ([*NAMED, "--units", "tokens=many"], "a unit is a factor"),
+        ([*NAMED, "--rows", "x"], "--rows names rows of a published data set"),
+        ([*NAMED, "--counted", "some"], "neither all nor non_embedding"),
+        ([*NAMED[:2], "--counted", "all"], "seems to be in millions"),
+        ([*NAMED, "--then", "sigmoid_error"], "no error of a task"),
+        ([*NAMED, "--fit-below", "5"], "leaves no run to fit"),
+    ],
+)
+def test_bad_input_is_one_sentence(table: Path, options: list[str], sentence: str) -> None:
+    result = CliRunner().invoke(app, ["fit", str(table), *options, *QUICK])
+    assert isinstance(result.exception, UserError)
+    assert sentence in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"), [(b"", "can't be read as a table"), (b"\x00\xff\xfe" * 50, "can't be read as a table")]
+)
+def test_broken_files(tmp_path: Path, content: bytes, sentence: str) -> None:
+    path = tmp_path / "broken.csv"
+    path.write_bytes(content)
+    result = CliRunner().invoke(app, ["fit", str(path)])
+    assert isinstance(result.exception, UserError) and sentence in str(result.exception)
+    for missing in (str(tmp_path), str(tmp_path / "nothing.csv"), "epoch_chinchila"):
+        result = CliRunner().invoke(app, ["fit", missing])
+        assert isinstance(result.exception, UserError)

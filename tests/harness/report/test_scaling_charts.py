@@ -1,0 +1,72 @@
+"""Pictures and files of a fit, from findings alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.analysis.scaling.chinchilla import Chinchilla
+from harness.analysis.scaling.findings import findings
+from harness.analysis.scaling.report import ScalingReport, scaling_report
+from harness.analysis.scaling.runs import runs_from_frame
+from harness.analysis.scaling.settings import FitSettings
+from harness.report.charts.registry import FINDING_CHARTS
+from harness.report.fit_files import write_fit
+
+TRUTH = np.array([1.8, 480.0, 2000.0, 0.35, 0.37])
+
+
+@pytest.fixture(scope="module")
+def report() -> ScalingReport:
+    generator = np.random.default_rng(0)
+    size = np.tile(np.geomspace(1e8, 5e9, 6), 5)
+    compute = np.repeat(np.geomspace(1e19, 1e21, 5), 6)
+    tokens = compute / 6 / size
+    loss = Chinchilla().predict(TRUTH, size, tokens) * np.exp(0.003 * generator.standard_normal(30))
+    frame = pd.DataFrame({"N": size, "D": tokens, "loss": loss})
+    return scaling_report(runs_from_frame(frame, counted="all"), FitSettings(replicates=100, fit_below=9e20))
+
+
+@pytest.mark.parametrize("name", [name for name in FINDING_CHARTS if name.startswith("scaling_fit")])
+def test_each_chart_is_valid_and_draws_every_run(report: ScalingReport, name: str) -> None:
+    draw, about = FINDING_CHARTS[name]
+    chart = draw(findings(report))
+    assert chart is not None and about
+    spec: dict[str, Any] = chart.to_dict()  # altair checks it against Vega-Lite's schema
+    rows = [len(values) for values in spec["datasets"].values()]
+    if name in ("scaling_fit_compute", "scaling_fit_residuals", "scaling_fit_surface"):
+        assert 30 in rows
+    if name == "scaling_fit_predictions":
+        assert 6 in rows
+    assert draw([]) is None
+
+
+def test_no_empty_panels_without_intervals_and_profiles() -> None:
+    frame = pd.DataFrame({"C": np.geomspace(1e18, 1e22, 12), "N": np.geomspace(1e8, 1e10, 12)})
+    frame["loss"] = 2 + 30 * frame["C"] ** -0.07
+    settings = FitSettings(law="power_law_with_floor", replicates=0, profiles=False)
+    found = findings(scaling_report(runs_from_frame(frame), settings))
+    assert FINDING_CHARTS["scaling_fit_compute"][0](found) is None
+    assert FINDING_CHARTS["scaling_fit_predictions"][0](found) is None
+    assert FINDING_CHARTS["scaling_fit_profiles"][0](found) is None
+    assert FINDING_CHARTS["scaling_fit_residuals"][0](found) is not None
+    assert all(item.low is None for item in found)
+
+
+def test_files(report: ScalingReport, tmp_path: Path) -> None:
+    draws = pd.DataFrame(report.draws.natural if report.draws else [], columns=list(report.fit.law.names))
+    title = "Law of <runs> & more"
+    written = write_fit(tmp_path / "fit", title, "about", findings(report), ["a | problem"], "harness fit x", draws)
+    assert all(path.is_file() and path.stat().st_size for path in written)
+    names = {path.name for path in written}
+    assert {"findings.json", "fit.md", "fit.html", "draws.csv", "scaling_fit_compute.svg"} <= names
+    page = (tmp_path / "fit" / "fit.html").read_text()
+    assert "Law of &lt;runs&gt; &amp; more" in page and "a | problem" in page
+    assert 'id="chart-scaling_fit_compute"' in page
+    assert {item["name"] for item in json.loads((tmp_path / "fit" / "findings.json").read_text())} >= {"trust", "alpha"}
+    assert len(pd.read_csv(tmp_path / "fit" / "draws.csv")) == 100
