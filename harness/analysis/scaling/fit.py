@@ -155,6 +155,6 @@ def _enough(law: Law, runs: Runs, logs: Floats) -> None:
             )
     if law.inputs[:2] == ("parameters", "tokens") and abs(float(np.corrcoef(logs[0], logs[1])[0, 1])) > ON_ONE_LINE:
         raise UserError(
-            "parameters and tokens vary together (one budget of compute, or one ratio of tokens to parameters): their two "
-            "exponents can't be told apart; add runs of other budgets and ratios"
+            "parameters and tokens vary together (one budget of compute, or one ratio of tokens to parameters): their "
+            "two exponents can't be told apart; add runs of other budgets and ratios"
         )
