@@ -24,7 +24,9 @@ class RunsSettings(AnalysisSettings):
     of: str = "validation_loss"
     """The metric: validation_loss, loss, bits_per_byte …"""
     counted: Literal["all", "non_embedding"] = "all"
-    """Which parameters N counts. C is 6ND with the same N."""
+    """Which parameters N counts."""
+    flops: Literal["6ND", "exact"] = "6ND"
+    """What C is: 6ND with that N, or the exact count of the training (attention and head included)."""
     where: dict[str, Scalar | list[Scalar]] = Field(default={})
     """Which cells: axes and settings with their values."""
     models: list[str] | None = Field(default=None, min_length=1)
@@ -42,6 +44,12 @@ def runs_of(run: Run, settings: RunsSettings) -> Runs:
     frame = training_frame(run, settings.of, settings.where, settings.models).rename(columns={"model": "name"})
     column = "parameters" if settings.counted == "all" else "parameters_non_embedding"
     columns = {"parameters": column, "tokens": "tokens", "loss": "loss"}
+    if settings.flops == "exact":
+        if frame["training_flops"].isna().any():
+            raise UserError("no exact FLOPs are recorded for these models: measure their `training` anew, or use 6ND")
+        columns["compute"] = "training_flops"
+    else:
+        frame = frame.drop(columns=["compute", "training_flops"], errors="ignore")
     return runs_from_frame(frame, columns=columns, counted=settings.counted, place="the run's records")
 
 

@@ -140,3 +140,13 @@ def test_a_run_without_trainings_says_so(builders: ModuleType, tmp_path: Path) -
     ):
         (said,) = analysis.run(run, settings)
         assert "add the measure `training`" in said.note
+
+
+def test_what_compute_is_is_said(grid: Run) -> None:
+    exact = fitted(grid, flops="exact", law="power_law", objective="squares")
+    assert exact["trust"].n == 28
+    nominal = fitted(grid, law="power_law", objective="squares")
+    # the exact count is 1.1 times 6ND everywhere here: only the scale moves, and by that
+    assert exact["alpha"].value == pytest.approx(nominal["alpha"].value, rel=1e-3)
+    ratio = exact["A"].value / nominal["A"].value  # type: ignore[operator]
+    assert ratio == pytest.approx(1.1 ** nominal["alpha"].value, rel=1e-3)  # type: ignore[operator]
