@@ -75,9 +75,14 @@ def agreement(
 
     def attempt(name: str, make: Callable[[], tuple[Answers, tuple[str, ...]]]) -> None:
         try:
-            found[name], warnings[name] = make()
+            answers, warnings_of = make()
         except UserError as error:
             left_out[name] = str(error)
+            return
+        if np.isnan([item.value for item in answers]).any():
+            left_out[name] = "; ".join(["it has no optimum on these runs", *warnings_of])
+            return
+        found[name], warnings[name] = answers, warnings_of
 
     attempt("1, envelope", lambda: _along(envelope(runs, replicates=replicates, seed=seed), at))
     for curve in CURVES:

@@ -24,13 +24,20 @@ def optimum(
     """Parameters and tokens with the lowest loss for a budget of `compute` FLOPs.
 
     natural: (..., p), compute: (n,) or (..., n). Two arrays (..., n); not a number where the law
-    has no optimum inside 1e2 to 1e18.
+    has no optimum inside 1e2 to 1e18, or rises with size or tokens: its closed form would be that of the worst size.
     """
     closed = getattr(law, "allocation", None)
     if closed is not None:
         size, tokens = closed(natural, np.asarray(compute, dtype=np.float64), flops_per_token)
-        return np.asarray(size), np.asarray(tokens)
+        rises = _rises(law, natural)
+        return np.where(rises, np.nan, size), np.where(rises, np.nan, tokens)
     return numeric_optimum(law, natural, compute, flops_per_token)
+
+
+def _rises(law: Law, natural: Floats) -> Floats:
+    """Whether an exponent of the law is at its limit or beyond it: (..., 1)."""
+    lowest = np.array([-np.inf if parameter.lowest is None else parameter.lowest for parameter in law.parameters])
+    return np.asarray((np.asarray(natural) <= lowest).any(axis=-1, keepdims=True))
 
 
 def numeric_optimum(

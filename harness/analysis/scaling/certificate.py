@@ -13,6 +13,7 @@ import numpy as np
 
 from harness.analysis.scaling.law import Floats
 from harness.analysis.scaling.least_squares import gradient
+from harness.analysis.scaling.objective import EXACT
 
 if TYPE_CHECKING:
     from harness.analysis.scaling.fit import Problem
@@ -113,7 +114,7 @@ def certify(
     best = float(objectives[0])
     return Certificate(
         gradient=float(np.abs(slope).max()),
-        imbalance=float(pulls.max()),
+        imbalance=0.0 if np.abs(residuals).max() < EXACT else float(pulls.max()),  # rounding pulls anywhere
         starts=len(starts),
         reached=float(np.mean(reached)),
         rivals=tuple(float(value) / best for value in objectives[1:] if np.isfinite(value) and best > 0),

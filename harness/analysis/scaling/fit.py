@@ -9,7 +9,7 @@ import numpy as np
 from harness.analysis.scaling.certificate import Certificate, certify
 from harness.analysis.scaling.law import Floats, Law
 from harness.analysis.scaling.least_squares import Evaluate, gradient, solve
-from harness.analysis.scaling.objective import HUBER, Objective
+from harness.analysis.scaling.objective import HUBER, Objective, rounding
 from harness.analysis.scaling.runs import Runs
 from harness.errors import UserError
 
@@ -97,16 +97,18 @@ def fit(law: Law, runs: Runs, objective: Objective = HUBER, starts: Floats | Non
     begun = law.starts(posed.logs, posed.response) if starts is None else law.centred(starts, posed.centre)
     weights = np.ones(len(runs))
     found = solve(posed.evaluate, begun, posed.response, weights, objective, law.longest_steps, tolerance=TOLERANCE)
+    exact = rounding(objective, len(runs))
+    values = np.maximum(found.objective, exact)
     order = np.argsort(np.where(np.isfinite(found.objective), found.objective, np.inf))
     best = polished(posed, found.internal[order[0]])
     value = float(objective.losses(posed.evaluate(best[None])[0] - posed.response).sum())
     distinct = [0]
     for rank in range(1, len(order)):
-        if found.objective[order[rank]] > found.objective[order[distinct[-1]]] * (1 + 1e-4):
+        if values[order[rank]] > values[order[distinct[-1]]] * (1 + 1e-4):
             distinct.append(rank)
     optima = np.concatenate([best[None], found.internal[order[distinct[1:]]]])
-    reached = found.objective <= min(value, float(found.objective[order[0]])) * (1 + SAME) + 1e-300
-    certificate = certify(posed, best, begun, reached, found.objective[order[distinct]], found.converged)
+    reached = values <= max(min(value, float(values[order[0]])), exact) * (1 + SAME)
+    certificate = certify(posed, best, begun, reached, values[order[distinct]], found.converged)
     return Fit(law, runs, objective, posed, best, value, optima, certificate)
 
 

@@ -41,6 +41,15 @@ class Objective:
         return self.threshold / np.maximum(np.abs(residuals), self.threshold)
 
 
+EXACT = 1e-9
+"""Residuals below this are rounding: what is left of data that a law fits exactly."""
+
+
+def rounding(objective: Objective, runs: int) -> float:
+    """The objective below which that many runs are fitted exactly: it tells nothing apart there."""
+    return runs * float(objective.losses(np.array(EXACT)))
+
+
 HUBER = Objective("Huber, threshold 1e-3", 1e-3)
 """Hoffmann et al. 2022, arXiv 2203.15556, appendix D.3."""
 LAD = Objective("least absolute deviations", LAD_THRESHOLD)

@@ -17,11 +17,12 @@ import numpy as np
 from harness.analysis.scaling.fit import Fit
 from harness.analysis.scaling.law import Floats
 from harness.analysis.scaling.least_squares import solve
+from harness.analysis.scaling.objective import rounding
 
 POINTS = 41
+"""Values at which a profile is taken."""
 SWEEPS, ITERATIONS = 3, 150
 """How long a profile is pursued where it stays flat: the ends of such a region are not read to a digit anyway."""
-"""Values at which a profile is taken."""
 FLAT_DECADES = 1.0
 """A positive parameter whose region spans more than this, or has no end, is not identified."""
 
@@ -79,6 +80,7 @@ def _held(best: float, log: bool, low: float | None, high: float | None, points:
 
 def _ratio(fit: Fit, value: Floats, least: float) -> Floats:
     factor = len(fit.runs) * (1 if math.isinf(fit.objective.threshold) else 2)
+    least = max(least, rounding(fit.objective, len(fit.runs)))
     return np.asarray(factor * np.log(np.maximum(value, least) / least))
 
 

@@ -141,8 +141,8 @@ def interval(draws: Draws, quantity: Quantity, method: Method = "percentile", co
     """A quantity of the parameters with its interval.
 
     percentile: the central quantiles of the draws. bca: corrected for bias and skewness (Efron 1987), with the
-    acceleration from leaving out one unit at a time. Draws in which the quantity is no number count as beyond the upper
-    end where they are infinite, and are left out else.
+    acceleration from leaving out one unit at a time. Draws in which the quantity is infinite count as beyond the upper
+    end, which may be infinite then; those in which it is no number are left out, and `how` says how many they are.
     """
     from scipy.special import ndtr, ndtri
 
@@ -152,29 +152,42 @@ def interval(draws: Draws, quantity: Quantity, method: Method = "percentile", co
         value = np.atleast_1d(quantity(draws.estimate[None]))[0]
         drawn = np.asarray(quantity(draws.natural), dtype=np.float64)
         error = np.nanstd(np.where(np.isfinite(drawn), drawn, np.nan), axis=0, ddof=1)
+        how = draws.how + _left_out(drawn)
         if method == "percentile":
-            low, high = np.nanquantile(drawn, tails, axis=0)
-            return Interval(value, low, high, error, f"percentile {draws.how}")
-        share = (np.sum(drawn < value, axis=0) + 0.5 * np.sum(drawn == value, axis=0)) / len(drawn)
-        bias = ndtri(np.clip(share, 0.5 / len(drawn), 1 - 0.5 / len(drawn)))
-        left_out = np.asarray(quantity(draws.without), dtype=np.float64)
-        pull = np.nanmean(left_out, axis=0) - left_out
+            low, high = (_quantile_each(drawn, np.full(np.shape(value), tail)) for tail in tails)
+            return Interval(value, low, high, error, f"percentile {how}")
+        there = np.maximum(np.sum(~np.isnan(drawn), axis=0), 1)
+        share = (np.sum(drawn < value, axis=0) + 0.5 * np.sum(drawn == value, axis=0)) / there
+        bias = ndtri(np.clip(share, 0.5 / there, 1 - 0.5 / there))
+        without = np.asarray(quantity(draws.without), dtype=np.float64)
+        without = np.where(np.isfinite(without), without, np.nan)
+        pull = np.nanmean(without, axis=0) - without
         scale = np.nansum(pull**2, axis=0) ** 1.5
         acceleration = np.where(scale > 0, np.nansum(pull**3, axis=0) / (6 * np.where(scale > 0, scale, 1)), 0.0)
         ends = []
         for z in ndtri(tails):
             at = ndtr(bias + (bias + z) / (1 - acceleration * (bias + z)))
             ends.append(_quantile_each(drawn, np.clip(at, 0.0, 1.0)))
-    return Interval(value, ends[0], ends[1], error, f"BCa {draws.how}")
+    return Interval(value, ends[0], ends[1], error, f"BCa {how}")
+
+
+def _left_out(drawn: Floats) -> str:
+    """How many draws have no number, where some have none, as words behind how an interval was made."""
+    missing = int(np.isnan(drawn.reshape(len(drawn), -1)).any(axis=1).sum())
+    return f", {missing} of which have no value and are left out" if missing else ""
 
 
 def _quantile_each(drawn: Floats, at: Floats) -> Floats:
     """A quantile of its own for each element of the quantity."""
-    if drawn.ndim == 1:
-        return np.asarray(np.nanquantile(drawn, float(at)))
     flat, levels = drawn.reshape(len(drawn), -1), np.ravel(at)
-    each = [np.nanquantile(column, level) for column, level in zip(flat.T, levels, strict=True)]
+    each = [_quantile(column, float(level)) for column, level in zip(flat.T, levels, strict=True)]
     return np.array(each).reshape(drawn.shape[1:])
+
+
+def _quantile(drawn: Floats, level: float) -> float:
+    """Of the draws that are numbers, endless ones among them: between two of those there is nothing to interpolate."""
+    found = float(np.nanquantile(drawn, level))
+    return float(np.nanquantile(drawn, level, method="higher")) if np.isnan(found) else found
 
 
 def _default_unit(runs: Runs) -> Unit:

@@ -72,3 +72,10 @@ def test_what_the_runs_do_not_allow_is_left_out_with_the_reason() -> None:
     assert "Only approach 3, the law has an answer" in found.sentence
     with pytest.raises(UserError, match="none of the approaches"):
         agreement(runs.only(np.arange(4)), [1e21], replicates=20)
+
+
+def test_a_law_without_an_optimum_does_not_agree_with_anything() -> None:
+    runs = grid()
+    found = agreement(replace(runs, loss=6 - runs.loss), [1e21], replicates=60)
+    assert "3, the law" in found.left_out and "no optimum" in found.left_out["3, the law"]
+    assert not found.table["a"].isna().any()

@@ -25,7 +25,7 @@ from harness.analysis.scaling.objective import HUBER, LAD, SQUARES, Objective
 from harness.analysis.scaling.prediction import predicted
 from harness.analysis.scaling.profile import profile
 from harness.analysis.scaling.runs import Runs, six_nd
-from harness.analysis.scaling.uncertainty import bootstrap, interval
+from harness.analysis.scaling.uncertainty import Draws, Method, bootstrap, interval
 from harness.errors import UserError
 
 LAW = Chinchilla()
@@ -193,3 +193,45 @@ def test_predictions_of_held_out_runs_cover() -> None:
 
 def test_six_nd() -> None:
     assert six_nd(np.array([175e9]), np.array([300e9]))[0] == pytest.approx(3.15e23)
+
+
+def test_data_without_noise_are_believed_and_have_sharp_profiles() -> None:
+    for objective in (HUBER, LAD, SQUARES):
+        found = fit(LAW, grid(noise=0.0), objective)
+        assert found.certificate.problems == ()
+        region = profile(found, "alpha")
+        assert region.identified and region.low is not None and region.high is not None
+        assert region.high - region.low < 0.01
+
+
+def test_a_law_that_rises_has_no_best_size() -> None:
+    """Both exponents below 0: the closed form is that of the worst size."""
+    size, tokens = optimum(LAW, np.array([TRUTH, [1.8, 0.1, 0.1, -0.1, -0.1]]), np.array([1e22]))
+    assert np.isfinite([size[0, 0], tokens[0, 0]]).all()
+    assert np.isnan([size[1, 0], tokens[1, 0]]).all()
+
+
+def test_bca_is_scipy_s_where_all_draws_are_numbers_and_leaves_out_those_that_are_none() -> None:
+    from scipy.stats import bootstrap as scipy_bootstrap
+
+    sample = np.random.default_rng(0).exponential(size=40)
+    drawn = scipy_bootstrap((sample,), np.mean, method="BCa", n_resamples=4000, random_state=0)
+    natural = drawn.bootstrap_distribution[:, None]
+    draws = Draws(natural, ((sample.sum() - sample) / 39)[:, None], np.array([sample.mean()]), 40, "runs", 0, 0)
+    found = interval(draws, lambda p: p[:, 0], "bca")
+    np.testing.assert_allclose([found.low, found.high], drawn.confidence_interval, rtol=1e-9)
+    shuffled = np.random.default_rng(1).permutation(natural)
+    with_gaps = replace(draws, natural=np.where(np.arange(4000)[:, None] < 1000, np.nan, shuffled))
+    left = interval(with_gaps, lambda p: p[:, 0], "bca")
+    np.testing.assert_allclose([left.low, left.high], [found.low, found.high], rtol=0.03)
+    assert "1000 of which have no value and are left out" in left.how
+
+
+@pytest.mark.parametrize("method", ["percentile", "bca"])
+def test_what_some_draws_never_reach_has_an_endless_upper_end(method: Method) -> None:
+    natural = np.random.default_rng(0).normal(size=(1000, 1))
+    natural[:300] = np.inf
+    without = np.random.default_rng(1).normal(size=(20, 1))
+    without[0] = np.inf
+    found = interval(Draws(natural, without, np.array([0.5]), 20, "runs", 0, 0), lambda p: p[:, 0], method)
+    assert np.isfinite(found.low) and found.high == np.inf
