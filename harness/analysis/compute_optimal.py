@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
+from harness.analysis.scaling.settings import FEWEST_REPLICATES
 from harness.errors import UserError
 from harness.results.finding import Finding
 from harness.results.record import Scalar
@@ -56,7 +57,7 @@ class ComputeOptimalSettings(AnalysisSettings):
     """Published coefficients; intervals there are none."""
     data: str | None = None
     """In place of coefficients, a published data set to fit (`harness data`), with intervals by the bootstrap."""
-    replicates: int = Field(default=1000, ge=1, le=100_000)
+    replicates: int = Field(default=1000, ge=FEWEST_REPLICATES, le=100_000)
     """Bootstrap replicates where a law is fitted."""
     models: list[Model] = Field(min_length=1)
     """The models that are asked about."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.analysis.analysis import Analysis
-from harness.analysis.scaling.settings import Positive
+from harness.analysis.scaling.settings import FEWEST_REPLICATES, Positive
 from harness.analysis.scaling_fit import RunsSettings, runs_of
 from harness.errors import UserError
 from harness.results.finding import Finding
@@ -25,7 +25,7 @@ class ScalingApproachesSettings(RunsSettings):
 
     compute: list[Positive] = Field(default=[])
     """Budgets in FLOPs; left out, the highest one and ten times it."""
-    replicates: int = Field(default=1000, ge=1, le=100_000)
+    replicates: int = Field(default=1000, ge=FEWEST_REPLICATES, le=100_000)
     """Bootstrap replicates of each approach."""
 
 

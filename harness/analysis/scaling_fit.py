@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
 from harness.analysis.scaling.settings import FitSettings
@@ -35,6 +35,13 @@ class RunsSettings(AnalysisSettings):
 
 class ScalingFitSettings(FitSettings, RunsSettings):
     """What is fitted, over which of the run's models."""
+
+    @field_validator("then")
+    @classmethod
+    def _no_errors(cls, then: str | None) -> str | None:
+        if then is not None:
+            raise ValueError("a run's trainings have no error of a task: a second step is for `harness fit` of a table")
+        return then
 
 
 def runs_of(run: Run, settings: RunsSettings) -> Runs:

@@ -75,7 +75,7 @@ def fit(
     from harness.analysis.scaling.settings import fit_settings
     from harness.analysis.scaling.two_step_findings import two_step_findings
     from harness.analysis.scaling_approaches import approaches as side_by_side
-    from harness.errors import ExitCode
+    from harness.errors import ExitCode, UserError
     from harness.report.findings import finding_tables
     from harness.report.tables import print_table
 
@@ -93,7 +93,11 @@ def fit(
         seed=seed,
         profiles=profiles,
     )
+    if approaches and not replicates:
+        raise UserError("--approaches compares intervals: it needs replicates", place="--replicates")
     runs, title = _runs(data, _pairs(columns, "--columns"), _factors(units), counted, rows)
+    if out is not None:
+        _make(out)
     console = Console()
     report = scaling_report(runs, settings)
     about: dict[str, Scalar] = {"data": title}
@@ -101,10 +105,12 @@ def fit(
     if settings.then is not None:
         found += two_step_findings(runs, settings, about)
     if approaches:
-        found += side_by_side(runs, settings.compute, max(replicates, 1), about)
+        found += side_by_side(runs, settings.compute, replicates, about)
     if choose:
         found += law_choice(runs, LawChoiceSettings(), about)
-    for problem in report.problems:
+    second = [item.note for item in found if item.name == "error_trust" and item.value == 0]
+    problems = [*report.problems, *(f"the second step: {note.partition(': ')[2]}" for note in second)]
+    for problem in problems:
         console.print(f"not to be trusted: {problem}", style="bold red", highlight=False, markup=False)
     for flag in runs.flags:
         console.print(f"note: {flag}", style="yellow", highlight=False, markup=False)
@@ -120,10 +126,33 @@ def fit(
             drawn = pd.DataFrame(report.draws.natural, columns=list(report.fit.law.names))
         text = f"{report.fit.law.formula} ({report.fit.law.source}), fitted to {len(report.fit.runs)} runs of {title}."
         command = shlex.join(["harness", *sys.argv[1:]])
-        for path in write_fit(out, f"Scaling law of {title}", text, found, report.problems, command, drawn):
+        for path in write_fit(out, f"Scaling law of {title}", text, found, problems, command, drawn):
             console.print(str(path), style="dim", highlight=False, soft_wrap=True)
-    if report.problems:
+    if problems:
         raise typer.Exit(ExitCode.INCONCLUSIVE)
+
+
+def _make(folder: Path) -> None:
+    """The folder for what is written, before minutes are spent on it."""
+    from harness.errors import UserError
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError, FileNotFoundError) as error:
+        raise UserError(
+            "no folder can be made there: something else is in its place", place=f"--out {folder}"
+        ) from error
+
+
+def _one_of_each_name(path: Path) -> None:
+    """Raises UserError where two columns of a CSV have one name: reading it would give the second another one."""
+    import pandas as pd
+
+    from harness.errors import UserError
+
+    names = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].dropna()
+    if names.duplicated().any():
+        raise UserError(f"two columns are called '{names[names.duplicated()].iloc[0]}'; keep one", place=path.name)
 
 
 def _runs(
@@ -145,6 +174,8 @@ def _runs(
             frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
         except (ValueError, OSError, UnicodeDecodeError) as error:
             raise UserError(f"can't be read as a table: {str(error).splitlines()[0]}", place=data) from error
+        if path.suffix != ".parquet":
+            _one_of_each_name(path)
         return runs_from_frame(
             frame, columns=columns, units=units, counted=parameter_count(counted), place=data
         ), path.name

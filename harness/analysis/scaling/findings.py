@@ -53,6 +53,7 @@ def _trust(report: ScalingReport, common: dict[str, Any]) -> Finding:
         name="trust",
         value=0.0 if report.problems else 1.0,
         unit="",
+        interval="exact",
         note="; ".join([sentence, *flags]),
         data=picture_data(report),
         **common,
@@ -169,7 +170,7 @@ def _held_out(report: ScalingReport, common: dict[str, Any]) -> list[Finding]:
     if report.held_out is None or report.prediction is None:
         return []
     truth, told = report.held_out.column(report.fit.law.target), report.prediction
-    inside = (truth >= told.low) & (truth <= told.high)
+    inside = told.holds(truth)
     error = told.value / truth - 1
     best = int(np.argmin(truth))
     within = "inside" if inside[best] else "OUTSIDE"
@@ -190,6 +191,7 @@ def _held_out(report: ScalingReport, common: dict[str, Any]) -> list[Finding]:
             name="held_out_coverage",
             value=float(inside.mean()),
             unit="fraction",
+            interval="exact",
             note=f"{int(inside.sum())} of {len(inside)} held-out runs, up to {ahead:.3g} times the highest fitted "
             f"compute, fell into their {told.confidence:.0%} intervals",
             **common,

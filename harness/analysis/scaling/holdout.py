@@ -173,8 +173,7 @@ def _scored(
         return row | {"note": f"no intervals: {error}"}
     for share in (50, 90):
         foretold = predicted(found, draws, high, share / 100, seed)
-        inside = (high.column(law.target) >= foretold.low) & (high.column(law.target) <= foretold.high)
-        row[f"coverage_{share}"] = float(np.mean(inside))
+        row[f"coverage_{share}"] = float(np.mean(foretold.holds(high.column(law.target))))
     return row
 
 

@@ -24,6 +24,13 @@ class Prediction:
     high: Floats
     confidence: float
     how: str
+    chance: float
+    """Share of the draws of which no more runs would fall inside than of the runs themselves: small where the law does
+    not go on, or the scatter is another one."""
+
+    def holds(self, truth: Floats) -> np.ndarray:
+        """(n,) whether each value is inside."""
+        return np.asarray((truth >= self.low) & (truth <= self.high))
 
 
 def predicted(fit: Fit, draws: Draws, runs: Runs, confidence: float = 0.95, seed: int = 0) -> Prediction:
@@ -42,4 +49,7 @@ def predicted(fit: Fit, draws: Draws, runs: Runs, confidence: float = 0.95, seed
     drawn = drawn * np.exp(scatter) if fit.law.response == "log" else drawn + scatter
     tail = (1 - confidence) / 2
     low, high = np.nanquantile(drawn, [tail, 1 - tail], axis=0)
-    return Prediction(value, low, high, confidence, f"{HOW}; {draws.how}")
+    inside = ((drawn >= low) & (drawn <= high)).sum(axis=1)
+    truth = runs.column(fit.law.target)
+    seen = ((truth >= low) & (truth <= high)).sum()
+    return Prediction(value, low, high, confidence, f"{HOW}; {draws.how}", float(np.mean(inside <= seen)))

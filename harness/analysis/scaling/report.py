@@ -9,12 +9,16 @@ import numpy as np
 from harness.analysis.scaling.fit import Fit, fit
 from harness.analysis.scaling.laws import law_named
 from harness.analysis.scaling.objective import OBJECTIVES
+from harness.analysis.scaling.pattern import WRONG_SHAPE, pattern
 from harness.analysis.scaling.prediction import Prediction, predicted
 from harness.analysis.scaling.profile import Profile, profile
 from harness.analysis.scaling.runs import Runs
 from harness.analysis.scaling.settings import FitSettings
-from harness.analysis.scaling.uncertainty import Draws, bootstrap
+from harness.analysis.scaling.uncertainty import Draws, Unit, bootstrap
 from harness.errors import UserError
+
+RARE = 0.025
+"""Held-out runs that fall outside of their intervals so often by chance are no chance."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ def scaling_report(runs: Runs, settings: FitSettings) -> ScalingReport:
     problems += [item.why for item in profiles if not item.identified]
     problems += _of_draws(made, draws)
     prediction = predicted(made, draws, held_out) if held_out is not None and draws is not None else None
+    problems += _of_shape(made, settings.draw) + _of_prediction(prediction, made, held_out)
     return ScalingReport(made, draws, profiles, held_out, prediction, tuple(problems), settings)
 
 
@@ -61,6 +66,26 @@ def _split(runs: Runs, below: float | None) -> tuple[Runs, Runs | None]:
             f"{runs.compute.min():.4g} to {runs.compute.max():.4g}"
         )
     return runs.only(fitted), runs.only(~fitted)
+
+
+def _of_shape(made: Fit, by: Unit | None) -> list[str]:
+    left = pattern(made, by)
+    if not left > WRONG_SHAPE:
+        return []
+    return [
+        "the law has the wrong shape: runs next to one another are missed in the same direction "
+        f"(correlation {left:.2f})"
+    ]
+
+
+def _of_prediction(prediction: Prediction | None, made: Fit, held_out: Runs | None) -> list[str]:
+    if prediction is None or held_out is None or not prediction.chance < RARE:
+        return []
+    inside = int(prediction.holds(held_out.column(made.law.target)).sum())
+    return [
+        f"it does not go on as it said: {inside} of {len(held_out)} runs held out fell into their "
+        f"{prediction.confidence:.0%} intervals; by the law's own draws so few do in {prediction.chance:.1%} of cases"
+    ]
 
 
 def _of_draws(made: Fit, draws: Draws | None) -> list[str]:

@@ -153,6 +153,11 @@ def runs_from_frame(
     elif "parameters" not in values:
         values["parameters"], compute_is = values["compute"] / FLOPS_PER_TOKEN / values["tokens"], "6ND"
     _units(values, found, factors, place)
+    if "group" in found and len(missing := np.flatnonzero(frame[found["group"]].isna())):
+        raise UserError(
+            f"column '{found['group']}' (group) is missing; what belongs together can't be drawn together",
+            place=f"{place}: row {missing[0] + 1}",
+        )
     runs = Runs(
         parameters=values["parameters"],
         tokens=values["tokens"],
@@ -180,6 +185,10 @@ def _columns(there: list[str], named: Mapping[str, str], place: str) -> dict[str
     for role, names in SYNONYMS.items():
         if role not in found and (match := next((name for name in names if name in there), None)) is not None:
             found[role] = match
+    for role, name in found.items():
+        others = [other for other in found if found[other] == name and other != role]
+        if others:
+            raise UserError(f"column '{name}' can't be both {role} and {others[0]}", place=place)
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from harness.analysis.analysis import AnalysisSettings
 from harness.errors import UserError
@@ -19,6 +19,17 @@ LawName = Literal[
     "repeated_data",
 ]
 Positive = Annotated[float, Field(gt=0)]
+FEWEST_REPLICATES = 20
+
+
+def _enough(replicates: int) -> int:
+    if 0 < replicates < FEWEST_REPLICATES:
+        raise ValueError(f"0 or {FEWEST_REPLICATES} at least: fewer draws have no 95 % interval")
+    return replicates
+
+
+Replicates = Annotated[int, Field(le=100_000), AfterValidator(_enough)]
+"""Bootstrap replicates, or 0 for none."""
 ObjectiveName = Literal["huber", "lad", "squares"]
 
 
@@ -33,7 +44,7 @@ class FitSettings(AnalysisSettings):
     """A second step from the loss to the error of a task, for data with a column `error`: what errors are predicted."""
     objective: ObjectiveName = "huber"
     """What is minimised: Huber's loss of the log residuals (threshold 1e-3), least absolute deviations, squares."""
-    replicates: int = Field(default=1000, ge=0, le=100_000)
+    replicates: Replicates = Field(default=1000, ge=0)
     """Bootstrap replicates; 0 leaves the intervals out."""
     seed: int = Field(default=0, ge=0)
     """Of the draws."""

@@ -16,7 +16,7 @@ from harness.analysis.scaling.objective import OBJECTIVES
 from harness.analysis.scaling.runs import Runs
 from harness.analysis.scaling.settings import FitSettings
 from harness.analysis.scaling.two_step import TwoStep, two_step, two_step_draws
-from harness.analysis.scaling.uncertainty import interval
+from harness.analysis.scaling.uncertainty import Draws, Quantity, interval
 from harness.errors import UserError
 from harness.results.finding import Finding
 from harness.results.record import Scalar
@@ -37,7 +37,9 @@ def two_step_findings(runs: Runs, settings: FitSettings, subject: dict[str, Scal
         )
     below = np.ones(len(runs), dtype=bool) if settings.fit_below is None else runs.compute < settings.fit_below
     fitted = two_step(runs.only(below), law, ERRORS[settings.then], loss_objective=OBJECTIVES[settings.objective])
-    draws = two_step_draws(fitted, max(settings.replicates, 1), settings.seed, by=settings.draw)
+    draws = (
+        two_step_draws(fitted, settings.replicates, settings.seed, by=settings.draw) if settings.replicates else None
+    )
     second = len(fitted.to_loss.natural)
     common: dict[str, Any] = {"analysis": ANALYSIS, "n": int(below.sum())}
     about: dict[str, Scalar] = {**subject, "law": fitted.to_error.law.name}
@@ -46,41 +48,35 @@ def two_step_findings(runs: Runs, settings: FitSettings, subject: dict[str, Scal
         Finding(
             name="error_trust",
             value=0.0 if problems else 1.0,
+            interval="exact",
             note="NOT TO BE TRUSTED: " + "; ".join(problems) if problems else fitted.to_error.law.formula,
             subject=about,
             **common,
         )
     ]
-    asked = interval(draws, lambda natural: natural[:, second:], settings.interval)
     for column, parameter in enumerate(fitted.to_error.law.parameters):
-        found.append(
-            Finding(
-                name=parameter.name,
-                value=float(asked.value[column]),
-                low=float(asked.low[column]),
-                high=float(asked.high[column]),
-                interval=asked.how,
-                note=parameter.meaning,
-                subject=about,
-                **common,
-            )
-        )
+        asked = _asked(fitted, draws, partial(_column, second + column), settings)
+        found.append(Finding(name=parameter.name, note=parameter.meaning, subject=about, **asked, **common))
     for budget in settings.compute or [ahead(float(runs.compute[below].max()))]:
-        at = interval(draws, partial(_error_at, fitted, budget), settings.interval)
-        found.append(
-            Finding(
-                name="predicted_error",
-                value=float(at.value),
-                unit="fraction",
-                low=float(at.low),
-                high=float(at.high),
-                interval=f"{at.how}; of the law, without what a single run scatters",
-                note="at the best use of the budget",
-                subject={**about, "compute": budget},
-                **common,
-            )
-        )
+        asked = _asked(fitted, draws, partial(_error_at, fitted, budget), settings)
+        if draws is not None:
+            asked["interval"] += "; of the law, without what a single run scatters"
+        note = "at the best use of the budget"
+        at = {**about, "compute": budget}
+        found.append(Finding(name="predicted_error", unit="fraction", note=note, subject=at, **asked, **common))
     return found + _held_out(fitted, runs.only(~below), common, about)
+
+
+def _column(column: int, natural: Floats) -> Floats:
+    return natural[:, column]
+
+
+def _asked(fitted: TwoStep, draws: Draws | None, quantity: Quantity, settings: FitSettings) -> dict[str, Any]:
+    """Value, ends and how of a quantity; the value alone where nothing was drawn."""
+    if draws is None:
+        return {"value": float(quantity(fitted.natural[None])[0])}
+    made = interval(draws, quantity, settings.interval)
+    return {"value": float(made.value), "low": float(made.low), "high": float(made.high), "interval": made.how}
 
 
 def _error_at(fitted: TwoStep, budget: float, natural: Floats) -> Floats:
@@ -98,13 +94,17 @@ def _held_out(fitted: TwoStep, runs: Runs, common: dict[str, Any], about: dict[s
     if not len(runs):
         return []
     told = fitted.error(fitted.natural[None], runs.parameters, runs.tokens)[0]
-    missed = told / runs.column("error") - 1
+    truth = runs.column("error")
+    missed = told[truth > 0] / truth[truth > 0] - 1
+    if not len(missed):
+        return []
+    solved = f", {len(runs) - len(missed)} more were solved without an error" if len(missed) < len(runs) else ""
     return [
         Finding(
             name="held_out_error_of_the_task",
             value=float(np.abs(missed).mean()),
             unit="fraction",
-            note=f"mean relative error of the predicted task errors over {len(runs)} runs held out; "
+            note=f"mean relative error of the predicted task errors over {len(missed)} runs held out{solved}; "
             f"{'too high' if missed.mean() > 0 else 'too low'} by {abs(missed.mean()):.2%} on average",
             subject=about,
             **common,

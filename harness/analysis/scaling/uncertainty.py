@@ -76,7 +76,7 @@ def bootstrap(fit: Fit, replicates: int = REPLICATES, seed: int = 0, *, by: Unit
 def redrawn(runs: Runs, replicates: int, seed: int, by: Unit | None = None) -> tuple[Floats, str]:
     """How often each run is drawn: (replicates + units, n), behind the replicates each unit left out once; and what a
     unit is. Raises UserError where there are too few units."""
-    labels, unit = _units(runs, by)
+    labels, unit = drawn_together(runs, by)
     names, unit_of = np.unique(labels, return_inverse=True)
     units = len(names)
     if units < FEWEST_GROUPS:
@@ -199,7 +199,8 @@ def _default_unit(runs: Runs) -> Unit:
     return "parameters" if FEWEST_GROUPS <= sizes <= REPEATED * len(runs) else "run"
 
 
-def _units(runs: Runs, by: Unit | None) -> tuple[np.ndarray, str]:
+def drawn_together(runs: Runs, by: Unit | None = None) -> tuple[np.ndarray, str]:
+    """A label per run (n,), shared by those that are drawn together, and what a unit is. by: as in `bootstrap`."""
     if by is None:
         by = _default_unit(runs)
     if by == "group":

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from harness.analysis.law_choice import LAW_CHOICE, LawChoiceSettings
 from harness.analysis.scaling.allocation import optimum
@@ -150,3 +151,8 @@ def test_what_compute_is_is_said(grid: Run) -> None:
     assert exact["alpha"].value == pytest.approx(nominal["alpha"].value, rel=1e-3)
     ratio = exact["A"].value / nominal["A"].value  # type: ignore[operator]
     assert ratio == pytest.approx(1.1 ** nominal["alpha"].value, rel=1e-3)  # type: ignore[operator]
+
+
+def test_a_second_step_is_not_left_out_in_silence() -> None:
+    with pytest.raises(ValidationError, match="no error of a task"):
+        ScalingFitSettings.model_validate({"then": "exponential_error"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -65,10 +66,17 @@ def test_what_can_t_be_trusted_comes_first_and_ends_with_3(table: Path) -> None:
         ([*NAMED[:2], "--counted", "all"], "seems to be in millions"),
         ([*NAMED, "--then", "sigmoid_error"], "no error of a task"),
         ([*NAMED, "--fit-below", "5"], "leaves no run to fit"),
+        ([*NAMED[:1], "parameters=n,tokens=d,loss=n", *NAMED[2:]], "'n' can't be both"),
+        ([*NAMED, "--approaches", "--replicates", "0"], "it needs replicates"),
+        ([*NAMED, "-o", "afile/out"], "something else is in its place"),
     ],
 )
-def test_bad_input_is_one_sentence(table: Path, options: list[str], sentence: str) -> None:
-    result = CliRunner().invoke(app, ["fit", str(table), *options, *QUICK])
+def test_bad_input_is_one_sentence(
+    table: Path, options: list[str], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(table.parent)
+    Path("afile").touch()
+    result = CliRunner().invoke(app, ["fit", str(table), *QUICK, *options])
     assert isinstance(result.exception, UserError)
     assert sentence in str(result.exception)
 
@@ -84,3 +92,36 @@ def test_broken_files(tmp_path: Path, content: bytes, sentence: str) -> None:
     for missing in (str(tmp_path), str(tmp_path / "nothing.csv"), "epoch_chinchila"):
         result = CliRunner().invoke(app, ["fit", missing])
         assert isinstance(result.exception, UserError)
+
+
+def test_one_draw_is_no_interval(table: Path) -> None:
+    result = CliRunner().invoke(app, ["fit", str(table), *NAMED, "--replicates", "1"])
+    assert isinstance(result.exception, UserError) and "20 at least" in str(result.exception)
+
+
+def test_two_columns_of_one_name(table: Path) -> None:
+    table.write_text(table.read_text().replace("n,d,val", "n,val,val"))
+    result = CliRunner().invoke(app, ["fit", str(table), *NAMED, *QUICK])
+    assert isinstance(result.exception, UserError) and "two columns are called 'val'" in str(result.exception)
+
+
+def test_a_second_step(table: Path) -> None:
+    """Without draws it has no intervals; a task that is solved has no relative error; one of noise ends with 3."""
+    frame = pd.read_csv(table)
+    frame["error"] = 0.9 - 1.5 * np.exp(-0.8 * frame["val"]) + np.random.default_rng(0).normal(0, 0.003, 40)
+    compute = 6e6 * frame["n"] * frame["d"]
+    frame.loc[compute.idxmax(), "error"] = 0.0
+    frame.to_csv(table, index=False)
+    command = ["fit", str(table), *NAMED, "--columns", "error=error", "--then", "exponential_error", "--no-profiles"]
+    below = ["--fit-below", f"{compute.quantile(0.8):.3e}"]
+    result = CliRunner().invoke(app, [*command, *below, "--replicates", "0", "-o", str(table.parent / "out")])
+    assert result.exit_code == 0, result.output
+    assert "∞" not in result.output
+    findings = json.loads((table.parent / "out" / "findings.json").read_text())
+    at = {item["name"]: item for item in findings if item["subject"]["law"] == "exponential_error"}
+    assert at["predicted_error"]["value"] is not None and at["predicted_error"]["low"] is None
+    assert "1 more were solved" in at["held_out_error_of_the_task"]["note"]
+    frame["error"] = np.random.default_rng(1).uniform(0.2, 0.8, 40)
+    frame.to_csv(table, index=False)
+    result = CliRunner().invoke(app, [*command, "--replicates", "30"])
+    assert result.exit_code == 3 and "the second step: " in result.output

@@ -38,6 +38,7 @@ def test_units_are_factors() -> None:
         ({"N": ["1e8", "2e8", "big"]}, "row 3: column 'N' has no number but 'big'"),
         ({"N": [100.0, 200.0, 400.0]}, "seems to be in millions or billions; say so with --units parameters=1e6"),
         ({"D": [2.0, 4.0, 8.0]}, r"column 'D' \(tokens\) is 2 at least"),
+        ({"group": ["a", None, "b"]}, r"row 2: column 'group' \(group\) is missing"),
         ({"C": [1.0, 2.0, 4.0]}, "times 6ND: one of the three columns is in another unit"),
     ],
 )
