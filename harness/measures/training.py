@@ -80,14 +80,14 @@ EPOCHS = Metric(
 )
 SIX_ND_FLOPS = Metric(
     name="six_nd_flops",
-    unit="FLOP",
+    unit="FLOPs",
     direction=Direction.NONE,
     definition="C = 6 N D: N all parameters, embeddings included and a tied head once (`parameters` of the record), as "
     "Hoffmann et al. 2022 count; D trained_tokens. What the axis `compute` asks for, but for rounding to whole steps.",
 )
 TRAINING_FLOPS = Metric(
     name="training_flops",
-    unit="FLOP",
+    unit="FLOPs",
     direction=Direction.NONE,
     definition="Exact FLOPs of the training: trained_tokens times three forward passes of a token, 3 · (2 N_matmul + 2 "
     "· layers · width · (sequence + 1)). The tied head works at every token, rows that are looked up don't, and causal "
