@@ -14,10 +14,10 @@ def with_compute(training: Training, compute: float, *, place: str) -> Training:
 
     N is all parameters, a tied head's once, which is what records carry as `parameters`: Hoffmann et al. 2022 count so,
     so their constants compare. In models this small it is also nearest to the truth: the tied head is a matrix product
-    that works at every token (Kaplan et al.'s N, without embeddings, leaves it out: most of the smallest models), and the
-    few rows that are only looked up stand in for attention, which 6 N D leaves out. The exact count is
-    `training_flops` of the measure `training`. Raises UserError for less than half a step, and where N is not known
-    before the corpus has been read.
+    at every token (Kaplan et al.'s N, without embeddings, leaves it out: most of the smallest models), and the few rows
+    that are only looked up stand in for attention, which 6 N D leaves out. The exact count is `training_flops` of the
+    measure `training`. Raises UserError for less than half a step, and where N is not known before the corpus has been
+    read.
     """
     if training.tokenizer == "characters":
         raise UserError(
