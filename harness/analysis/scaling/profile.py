@@ -4,7 +4,8 @@ A parameter whose profile stays flat over decades is not identified: its fitted 
 however small the residuals. (The R_D* and R_N* of Muennighoff et al. 2023 are such a case.)
 
 Source: Venzon & Moolgavkar 1988; the likelihood is Laplace's for robust objectives and Gauss's for squares, with the
-scale profiled out, so that the ratio is n log(S / S_min), or twice that for Laplace. It takes the runs as independent.
+scale profiled out, so that the ratio is n log(S / S_min), or twice that for Laplace, and between them for Huber's loss,
+by how many residuals are within its threshold. It takes the runs as independent.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from harness.analysis.scaling.objective import rounding
 
 POINTS = 41
 """Values at which a profile is taken."""
+REFINEMENTS, FEWEST_INSIDE = 3, 9
+"""How often values are added, at most, until so many are inside the region: its ends are read between two of them."""
 SWEEPS, ITERATIONS = 3, 150
 """How long a profile is pursued where it stays flat: the ends of such a region are not read to a digit anyway."""
 FLAT_DECADES = 1.0
@@ -55,10 +58,12 @@ def profile(fit: Fit, name: str, low: float | None = None, high: float | None = 
     best = float(fit.natural[column])
     held, plain = _held(best, parameter.space == "log", low, high, points)
     value = _objective_where_held(fit, column, plain)
-    held, plain, value = _refined(fit, column, held, plain, value, parameter.space == "log")
-    least = min(fit.value, float(value.min()))
-    ratio = _ratio(fit, value, least)
-    inside = np.flatnonzero(ratio <= _limit())
+    for _ in range(REFINEMENTS):
+        held, plain, value = _refined(fit, column, held, plain, value, parameter.space == "log")
+        ratio = _ratio(fit, value, min(fit.value, float(value.min())))
+        inside = np.flatnonzero(ratio <= _limit())
+        if len(inside) >= FEWEST_INSIDE:
+            break
     low_end = None if inside[0] == 0 else _crossing(held, ratio, inside[0] - 1)
     high_end = None if inside[-1] == len(held) - 1 else _crossing(held, ratio, inside[-1])
     why = _why_not(name, held, low_end, high_end, parameter.space == "log")
@@ -79,9 +84,18 @@ def _held(best: float, log: bool, low: float | None, high: float | None, points:
 
 
 def _ratio(fit: Fit, value: Floats, least: float) -> Floats:
-    factor = len(fit.runs) * (1 if math.isinf(fit.objective.threshold) else 2)
+    factor = 2 * len(fit.runs) / _degree(fit)
     least = max(least, rounding(fit.objective, len(fit.runs)))
     return np.asarray(factor * np.log(np.maximum(value, least) / least))
+
+
+def _degree(fit: Fit) -> float:
+    """With which power of the residuals the objective grows at the optimum: 2 for squares, 1 for LAD."""
+    residuals = fit.residuals
+    least = rounding(fit.objective, len(residuals))
+    if fit.value <= least:
+        return 2.0
+    return float((residuals**2 * fit.objective.weights(residuals)).sum() / fit.objective.losses(residuals).sum())
 
 
 def _refined(

@@ -98,7 +98,7 @@ def test_data_without_an_effect_are_not_identified() -> None:
     ],
 )
 def test_too_little_is_refused(keep: slice | Floats, sentence: str | None) -> None:
-    runs = grid().only(keep)  # type: ignore[arg-type]
+    runs = grid().only(keep)
     if sentence is None:
         runs = replace(runs.only(np.arange(len(runs))), parameters=np.full(len(runs), 1e9))
         runs = replace(
@@ -235,3 +235,15 @@ def test_what_some_draws_never_reach_has_an_endless_upper_end(method: Method) ->
     without[0] = np.inf
     found = interval(Draws(natural, without, np.array([0.5]), 20, "runs", 0, 0), lambda p: p[:, 0], method)
     assert np.isfinite(found.low) and found.high == np.inf
+
+
+def test_where_all_residuals_are_within_its_threshold_huber_s_loss_is_that_of_squares() -> None:
+    runs = grid(noise=2e-4)
+    huber, squares = (profile(fit(LAW, runs, objective), "alpha") for objective in (HUBER, SQUARES))
+    np.testing.assert_allclose([huber.low, huber.high], [squares.low, squares.high], rtol=1e-3)
+
+
+def test_the_ends_of_a_profile_do_not_hang_on_where_it_was_taken() -> None:
+    found = fit(LAW, grid())
+    coarse, fine = profile(found, "E", points=21), profile(found, "E", points=201)
+    np.testing.assert_allclose([coarse.low, coarse.high], [fine.low, fine.high], rtol=1e-3)
