@@ -11,31 +11,22 @@ stand beside every gain.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
-from harness.analysis.counts_table import Unit, shares
-from harness.analysis.per_document import PerDocument, by_cluster, per_document, together
-from harness.analysis.selection import Point, counterpart, describe, listed, points, selects, why_nothing
+from harness.analysis.paired_gain import REPLICATES, AskedTwice, asked_twice, drawn_gains, paired_gain
+from harness.analysis.selection import Point, counterpart, describe, points, selects, selects_point, why_nothing
 from harness.results.finding import Finding
 from harness.results.record import Scalar
 from harness.results.run import Run
-from harness.statistics.sign_change import SignChange, sign_change
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
+from harness.statistics.sign_change import sign_change
 
 ALONE = "all models"
 """The family of models that nobody put into one."""
-REPLICATES = 4000
 RIGHT = ("exact_match", "acc", "pass@1")
 
 
@@ -52,108 +43,16 @@ class ChainOfThoughtGainSettings(AnalysisSettings):
     """Models that are sizes of one thing, by the family's name; left out, all models are one family."""
 
 
-def gains(frame: pd.DataFrame, unit: Unit) -> pd.DataFrame:
-    """The gain of chain of thought of every row, in percentage points, unpaired: of published tables.
-
-    frame: columns `task`, `parameters` (may be missing: no place on an axis), `direct` or `standard`, `cot`, `n`
-    (documents), and optionally `family`. unit: what they count: `correct` documents, `percent` or `share`.
-    Returns the rows in order of task, family and size with `direct`, `cot`, `gain`, `low` and `high` in percent; the
-    interval is Newcombe's of independent shares, too wide where the same documents were asked. Raises UserError for
-    columns that are missing, rows that come twice, and numbers that can't be what the unit says.
-    """
-    from harness.statistics.proportions import independent_difference
-
-    table = frame.rename(columns={"standard": "direct"})
-    table = shares(table, ("direct", "cot"), unit, analysis="chain_of_thought_gain", keys=("task", "family"))
-    rows = []
-    for row in table.to_dict("records"):
-        change = independent_difference(row["direct_share"], row["n"], row["cot_share"], row["n"])
-        direct, cot = row["direct_percent"], row["cot_percent"]
-        ends = {"low": 100 * (change.low or 0.0), "high": 100 * (change.high or 0.0)}
-        told = {key: row[key] for key in ("task", "family", "parameters", "n")}
-        rows.append(told | {"direct": direct, "cot": cot, "gain": round(cot - direct, 10)} | ends)
-    import pandas as pd
-
-    return pd.DataFrame(rows)
-
-
-@dataclass(frozen=True)
-class Crossover:
-    """Where the gain turns positive, of one family on one task."""
-
-    task: str
-    family: str
-    change: SignChange
-
-
-def crossovers(table: pd.DataFrame, replicates: int = REPLICATES, seed: int = 0) -> list[Crossover]:
-    """Of each task and family of `gains`, the parameters from which on chain of thought pays.
-
-    The interval is a percentile bootstrap: both counts are drawn again from their binomials, `replicates` times.
-    """
-    import numpy as np
-
-    found = []
-    for (task, family), rows in table.dropna(subset=["parameters"]).groupby(["task", "family"], sort=False):
-        rows = rows.sort_values("parameters")
-        generator = np.random.default_rng(seed)
-        n = rows["n"].to_numpy(dtype=np.int64)
-        drawn = [
-            generator.binomial(n, rows[way].to_numpy(dtype=float) / 100, size=(replicates, len(n))) / n
-            for way in ("direct", "cot")
-        ]
-        change = sign_change(rows["parameters"], rows["gain"], rows["low"], rows["high"], drawn[1] - drawn[0])
-        found.append(Crossover(str(task), str(family), change))
-    return found
-
-
-@dataclass(frozen=True)
-class Average:
-    """Means over tasks in percent, with the interval of the gain."""
-
-    direct: float
-    cot: float
-    gain: float
-    low: float
-    high: float
-    tasks: int
-
-
-def average(table: pd.DataFrame, groups: dict[str, str] | None = None) -> Average:
-    """The mean over tasks of one model's rows of `gains`.
-
-    groups: task -> what it is a part of; parts are averaged before the mean is taken over the rest. The interval takes
-    the tasks as fixed and their documents as drawn, independently in both ways: normal, and too wide for documents
-    that both ways share. Raises UserError where a task has several rows.
-    """
-    from statistics import NormalDist
-
-    from harness.errors import UserError
-
-    if table["task"].duplicated().any():
-        twice = table["task"][table["task"].duplicated()].iloc[0]
-        raise UserError(f"`{twice}` has several rows: take those of one model", place="chain_of_thought_gain: average")
-    whole = table["task"].map(lambda task: (groups or {}).get(task, task))
-    weight = 1 / (whole.map(whole.value_counts()) * whole.nunique())
-    variance = sum(row / 100 * (1 - row / 100) / table["n"] for row in (table["direct"], table["cot"]))
-    error = 100 * math.sqrt(float((weight**2 * variance).sum()))
-    direct, cot = (float((weight * table[way]).sum()) for way in ("direct", "cot"))
-    half = NormalDist().inv_cdf(0.975) * error
-    return Average(direct, cot, cot - direct, cot - direct - half, cot - direct + half, int(whole.nunique()))
-
-
 @dataclass(frozen=True)
 class _Pair:
-    """One model on one task in both ways."""
+    """One model on one task, at once and with chain of thought."""
 
-    direct: Point
-    cot: Point
+    asked: AskedTwice
     size: int
-    paired: tuple[PerDocument, PerDocument] | None
 
     @property
     def model(self) -> str:
-        return self.cot.cell.model
+        return self.asked.head.cell.model
 
 
 def run(run: Run, settings: ChainOfThoughtGainSettings) -> list[Finding]:
@@ -179,28 +78,19 @@ def _pairs(run: Run, settings: ChainOfThoughtGainSettings) -> list[_Pair]:
         having = [point for point in points(run, metric) if point.cell.measure == "task"]
         for point in having:
             at = point.coordinates
-            wanted = "part" not in settings.where or at.get("part") in listed(settings.where["part"])
-            if at.get("reasoning") != "cot" or not wanted or not selects(settings.where, point.cell):
+            if at.get("reasoning") != "cot" or not selects_point(settings.where, point):
                 continue
             direct = counterpart(at, {"reasoning": "direct"}, having)
             key = f"{point.cell.identity} {at.get('part')}"
             if direct is not None and key not in found:
-                size = getattr(point.record, settings.over) or 0
-                found[key] = _Pair(direct, point, size, _evidence(direct, point))
+                found[key] = _Pair(asked_twice(direct, point), getattr(point.record, settings.over) or 0)
     return list(found.values())
-
-
-def _evidence(direct: Point, cot: Point) -> tuple[PerDocument, PerDocument] | None:
-    evidence = per_document(direct), per_document(cot)
-    if evidence[0] is None or evidence[1] is None:
-        return None
-    base, head = together([evidence[0], evidence[1]])
-    return (base, head) if len(base.documents) > 1 else None
 
 
 def _shared(pair: _Pair) -> dict[str, Scalar]:
     """What a ladder has in common: all but the model and the way."""
-    at = pair.cot.coordinates | {"metric": pair.cot.record.metric}
+    point = pair.asked.head
+    at = point.coordinates | {"metric": point.record.metric}
     return {name: value for name, value in at.items() if name not in ("model", "reasoning")}
 
 
@@ -213,57 +103,26 @@ def _ladder(ladder: Sequence[_Pair], family: str, settings: ChainOfThoughtGainSe
 
 
 def _gain(pair: _Pair, subject: dict[str, Scalar]) -> Finding:
-    change = _paired(pair) or _unpaired(pair)
-    failures = [_failures(point) for point in (pair.direct, pair.cot)]
+    found = paired_gain(pair.asked)
+    direct, cot = pair.asked.base, pair.asked.head
+    failures = [_failures(point) for point in (direct, cot)]
     return Finding(
         analysis="chain_of_thought_gain",
         name="gain",
+        value=100 * found.value,
         unit="percentage points",
+        low=None if found.low is None else 100 * found.low,
+        high=None if found.high is None else 100 * found.high,
+        interval=found.interval,
+        n=found.n,
         subject=subject | {"model": pair.model, "parameters": pair.size},
         note=_note(pair, failures),
         data={
-            "direct": pair.direct.record.value,
-            "cot": pair.cot.record.value,
+            "direct": direct.record.value,
+            "cot": cot.record.value,
             "extraction_failure": {"direct": failures[0], "cot": failures[1]},
         },
-        **change,
     )
-
-
-def _paired(pair: _Pair) -> dict[str, Any] | None:
-    """By document: Newcombe's paired interval of answers that are right or wrong, else Student's t."""
-    import numpy as np
-
-    from harness.statistics.intervals import ratio_of_sums
-    from harness.statistics.paired_proportions import clustered_difference
-
-    if pair.paired is None:
-        return None
-    base, head = pair.paired
-    scores = [item.sums / item.weights for item in pair.paired]
-    if all(np.isin(score, (0.0, 1.0)).all() for score in scores):
-        found = clustered_difference(scores[0], scores[1], head.clusters)
-        how = "Newcombe, paired by document"
-    else:
-        change = by_cluster(head, np.stack([scores[1] - scores[0], np.ones(len(base.documents))], axis=1))
-        found = ratio_of_sums(change[:, 0], change[:, 1])
-        how = "t, paired by document"
-    low, high = (None if end is None else 100 * end for end in (found.low, found.high))
-    return {"value": 100 * found.value, "low": low, "high": high, "interval": how, "n": len(base.documents)}
-
-
-def _unpaired(pair: _Pair) -> dict[str, Any]:
-    """Of the two shares alone, as if other documents had been asked."""
-    from harness.statistics.proportions import independent_difference
-
-    direct, cot = pair.direct.record, pair.cot.record
-    value = (cot.value or 0.0) - (direct.value or 0.0)
-    if not direct.n or not cot.n:
-        return {"value": 100 * value, "interval": "none: the number of documents is not known"}
-    found = independent_difference(direct.value or 0.0, direct.n, cot.value or 0.0, cot.n)
-    how = "Newcombe, unpaired: the two ways did not answer the same documents"
-    low, high = (None if end is None else 100 * end for end in (found.low, found.high))
-    return {"value": 100 * found.value, "low": low, "high": high, "interval": how, "n": found.n}
 
 
 def _failures(point: Point) -> float | None:
@@ -274,22 +133,20 @@ def _failures(point: Point) -> float | None:
 
 
 def _note(pair: _Pair, failures: Sequence[float | None]) -> str:
-    direct, cot = (point.record.value or 0.0 for point in (pair.direct, pair.cot))
+    from harness.statistics.proportions import most_unseen
+
+    direct, cot = (point.record.value or 0.0 for point in (pair.asked.base, pair.asked.head))
+    n = pair.asked.head.record.n
     words = [f"{direct:.1%} at once, {cot:.1%} with steps"]
-    if direct == cot == 0 and pair.cot.record.n:
-        least = _least(pair.cot.record.n)
-        words = [f"no right answer in either way: accuracies up to {least:.2g} % can't be told from 0 with this n"]
+    if direct == cot == 0 and n:
+        most = 100 * most_unseen(n)
+        words = [f"no right answer in either way: accuracies up to {most:.2g} % can't be told from 0 with this n"]
     if any(share for share in failures):
         shown = ["not known" if share is None else f"{share:.1%}" for share in failures]
         words.append(f"no answer found in {shown[0]} and {shown[1]}")
         if failures[0] is not None and failures[1] is not None and abs(failures[1] - failures[0]) > 0.1:
             words.insert(0, "the two ways differ in how often an answer was found at all")
     return "; ".join(words)
-
-
-def _least(n: int) -> float:
-    """The accuracy in percent of which n documents show nothing with a chance of 5 %: the rule of three."""
-    return float(100 * (1 - 0.05 ** (1 / n)))
 
 
 def _crossover(
@@ -310,7 +167,7 @@ def _crossover(
         [item.value or 0.0 for item in each],
         [item.low if item.low is not None else -math.inf for item in each],
         [item.high if item.high is not None else math.inf for item in each],
-        _draws(ladder),
+        drawn_gains([pair.asked for pair in ladder]),
     )
     told = "" if found.verdict == "between" else f"{found.verdict}: "
     return Finding(
@@ -337,31 +194,6 @@ def _crossover(
     )
 
 
-def _draws(ladder: Sequence[_Pair]) -> Floats:
-    """(replicates, sizes): gains under other documents, the same ones for every size where all sizes answered them."""
-    import numpy as np
-
-    from harness.statistics.bootstrap import resampled_means
-
-    known = [pair.paired for pair in ladder if pair.paired is not None]
-    if len(known) == len(ladder):
-        heads = together([head for _, head in known])
-        bases = together([base for base, _ in known])
-        if len(heads[0].documents) == len(known[0][1].documents):
-            change = np.stack([h.sums / h.weights - b.sums / b.weights for b, h in zip(bases, heads, strict=True)], 1)
-            rows = by_cluster(heads[0], np.concatenate([change, np.ones_like(change)], axis=1))
-            return resampled_means(rows[:, : len(ladder)], rows[:, len(ladder) :], REPLICATES, seed=0)
-    generator = np.random.default_rng(0)
-    columns = []
-    for pair in ladder:
-        drawn = [
-            generator.binomial(point.record.n or 1, point.record.value or 0.0, REPLICATES) / (point.record.n or 1)
-            for point in (pair.direct, pair.cot)
-        ]
-        columns.append(drawn[1] - drawn[0])
-    return np.stack(columns, axis=1)
-
-
 def _nothing(run: Run, settings: ChainOfThoughtGainSettings) -> Finding:
     tasks = [cell for cell in run.cells if cell.measure == "task"]
     if settings.where and not any(selects(settings.where, cell) for cell in tasks):
@@ -372,13 +204,6 @@ def _nothing(run: Run, settings: ChainOfThoughtGainSettings) -> Finding:
             f"{' where ' + describe(settings.where) if settings.where else ''}; ask with `reasoning: [direct, cot]`"
         )
     return Finding(analysis="chain_of_thought_gain", name="gain", note=f"nothing to compare: {why}")
-
-
-def curves(findings: Sequence[Finding]) -> Iterator[Finding]:
-    """The findings that hold a ladder: what a chart draws."""
-    return (
-        item for item in findings if item.analysis == "chain_of_thought_gain" and len(item.data.get("points", ())) > 1
-    )
 
 
 CHAIN_OF_THOUGHT_GAIN = Analysis(

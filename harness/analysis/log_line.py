@@ -79,17 +79,13 @@ def by_scatter(sizes: Floats, values: Floats, confidence: float = 0.95) -> Range
     can show. Two sizes have no residual.
     """
     import numpy as np
-    from scipy.special import stdtrit
 
-    freedom = len(sizes) - 2
-    if freedom < 1:
+    from harness.statistics.line_slope import slope_by_scatter
+
+    if len(sizes) < 3:
         return None, None
-    exponent, log_scale = map(float, least_squares(sizes, values))
-    logs = np.log(sizes)
-    misfits = residuals(LogLine(exponent, log_scale), sizes, values)
-    error = math.sqrt((misfits**2).sum() / freedom / ((logs - logs.mean()) ** 2).sum())
-    half = float(stdtrit(freedom, 0.5 + confidence / 2)) * error
-    return exponent - half, exponent + half
+    low, high = slope_by_scatter(np.log(sizes), np.log(values), confidence)
+    return -high, -low
 
 
 def from_draws(sizes: Floats, values: Floats, draws: Floats, at: Floats) -> Uncertainty:

@@ -98,6 +98,15 @@ def per_document(point: Point) -> PerDocument | None:
     )
 
 
+def shared(points: Sequence[Point]) -> tuple[PerDocument, ...] | None:
+    """The evidence of points on the documents that all of them have; None where one has none, or none are shared."""
+    known = [item for item in map(per_document, points) if item is not None]
+    if len(known) < len(points):
+        return None
+    found = together(known)
+    return tuple(found) if len(found[0].documents) > 1 else None
+
+
 def together(evidence: Sequence[PerDocument]) -> list[PerDocument]:
     """The same, of the documents alone that all of them have with the same text: what can be paired."""
     shared = set.intersection(*(set(zip(item.documents, item.texts, strict=True)) for item in evidence))
@@ -105,17 +114,6 @@ def together(evidence: Sequence[PerDocument]) -> list[PerDocument]:
         item.only([place for place, told in enumerate(zip(item.documents, item.texts, strict=True)) if told in shared])
         for item in evidence
     ]
-
-
-def by_cluster(evidence: PerDocument, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sums of `values` (documents, …) over the documents of each cluster: (clusters, …), in order of appearance."""
-    import numpy as np
-
-    places: dict[str, int] = {}
-    index = [places.setdefault(cluster, len(places)) for cluster in evidence.clusters]
-    sums = np.zeros((len(places), *values.shape[1:]))
-    np.add.at(sums, index, values)
-    return sums
 
 
 def _of_task(point: Point) -> PerDocument | None:

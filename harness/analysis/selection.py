@@ -84,6 +84,11 @@ def selects(where: Where, cell: CellResult) -> bool:
     )
 
 
+def selects_point(where: Where, point: Point) -> bool:
+    """Whether `where` means a point: its cell, and the part of it that is named."""
+    return selects(where, point.cell) and ("part" not in where or point.record.part in listed(where["part"]))
+
+
 def of_cell(cell: CellResult, having: Iterable[Point], where: Where) -> list[Point]:
     """The points of a cell that `where` means: those of the part that it names, else what stands for the whole cell,
     else every part."""

@@ -55,6 +55,11 @@ def clustered_proportion(successes: ArrayLike, trials: ArrayLike, confidence: fl
     return Interval(share, low, high, clusters)
 
 
+def most_unseen(trials: int) -> float:
+    """The share up to which so many trials show no success with a chance of 5 % or more: the rule of three, exact."""
+    return float(1 - 0.05 ** (1 / trials))
+
+
 def independent_difference(
     base: float, base_trials: float, head: float, head_trials: float, confidence: float = 0.95
 ) -> Interval:
