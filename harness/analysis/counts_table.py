@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from harness.analysis.table_checks import numbers, require_columns
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,24 +29,18 @@ def shares(
     what is missing, comes twice or can't be what the unit says.
     """
     import numpy as np
-    import pandas as pd
 
     if unit not in ("correct", *_MOST):
         raise UserError(f"the unit may be correct, percent or share, not {unit}", place=f"{analysis}: unit")
-    for name in (*columns, "parameters", "n", *([by] if by else [])):
-        if name not in table.columns:
-            there = ", ".join(map(str, table.columns))
-            raise UserError(f"there is no column `{name}`; there are: {there}", place=analysis)
+    numeric = (*columns, "parameters", "n", *([by] if by else []))
+    require_columns(table, numeric, analysis)
     table = table.copy()
     for key in keys:
         if key not in table.columns:
             table[key] = "all"
     table["parameters"] = [None if size in ("-", "–", "") else size for size in table["parameters"]]
-    for name in (*columns, "parameters", "n", *([by] if by else [])):
-        try:
-            table[name] = pd.to_numeric(table[name])
-        except (ValueError, TypeError) as error:
-            raise UserError(f"a number is wanted ({error})", place=f"{analysis}: column {name}") from None
+    for name in numeric:
+        table[name] = numbers(table, name, analysis)
     _sizes(table["parameters"], analysis)
     n = table["n"].to_numpy(dtype=float)
     _refuse(~(np.isfinite(n) & (n > 0) & (n == np.round(n))), "n", "is no number of documents", table, analysis)

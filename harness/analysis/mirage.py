@@ -16,7 +16,9 @@ from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
 from harness.analysis.answered import has_documents
-from harness.analysis.mirage_battery import Battery, Curve, LengthTest, Resolution, battery
+from harness.analysis.mirage_battery import Battery, battery
+from harness.analysis.mirage_curves import Curve
+from harness.analysis.mirage_sizes import LengthTest, Resolution
 from harness.analysis.selection import coordinates, listed, selects, why_nothing
 from harness.errors import UserError
 from harness.results.finding import Finding

@@ -35,8 +35,9 @@ def by_cluster(values: Floats, clusters: Sequence[Hashable]) -> Floats:
 
 
 def covariance(rows: Floats) -> Floats:
-    """Of m statistics by their influences (units, m), with the correction units / (units - 1): (m, m)."""
-    found: Floats = rows.T @ rows * len(rows) / (len(rows) - 1)
+    """Of m statistics by their influences (units, m), corrected by units / (units - 1): (m, m); nan of one unit."""
+    units = len(rows)
+    found: Floats = rows.T @ rows * (units / (units - 1) if units > 1 else np.nan)
     return found
 
 

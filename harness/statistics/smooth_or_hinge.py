@@ -39,15 +39,15 @@ def hinge_test(x: ArrayLike, z: ArrayLike, covariance: ArrayLike, replicates: in
     if m < 4:
         raise ValueError(f"a break needs at least four scales, not {m}")
     whiten = _whitening(np.asarray(covariance, dtype=np.float64))
-    line = whiten @ np.stack([np.ones(m), scales], axis=1)
     breaks = np.linspace(scales[1], scales[-2], _BREAKS)
-    hinges = [whiten @ np.stack([np.ones(m), np.maximum(0, scales - c)], axis=1) for c in breaks]
+    beyond = np.stack([scales, *(np.maximum(0, scales - c) for c in breaks)])
+    # (1 + breaks, m, 2): the line first, then a hinge for each break
+    designs = whiten @ np.stack([np.ones_like(beyond), beyond], axis=2)
     observed = whiten @ values
-    left = _left(line, observed[None])[0]
-    noise = np.sqrt(max(1.0, left / (m - 2)))
-    fitted = line @ np.linalg.lstsq(line, observed, rcond=None)[0]
+    fitted = designs[0] @ np.linalg.lstsq(designs[0], observed, rcond=None)[0]
+    noise = np.sqrt(max(1.0, float(((observed - fitted) ** 2).sum()) / (m - 2)))
     redrawn = fitted + noise * np.random.default_rng(seed).standard_normal((replicates, m))
-    gains, best = _gains(line, hinges, np.concatenate([observed[None], redrawn]), m)
+    gains, best = _gains(designs, np.concatenate([observed[None], redrawn]))
     p_value = (1 + int((gains[1:] >= gains[0]).sum())) / (1 + replicates)
     return HingeTest(float(gains[0]), p_value, float(breaks[best[0]]))
 
@@ -58,22 +58,18 @@ def _whitening(covariance: Floats) -> Floats:
     return np.asarray((vectors / np.sqrt(np.maximum(values, 1e-6 * max(values[-1], 1e-300)))).T, dtype=np.float64)
 
 
-def _left(design: Floats, curves: Floats) -> Floats:
-    """Squares that are left of each curve (R, m). (R,)"""
-    basis, _ = np.linalg.qr(design)
-    return np.asarray((curves**2).sum(axis=1) - ((curves @ basis) ** 2).sum(axis=1), dtype=np.float64)
+def _gains(designs: Floats, curves: Floats) -> tuple[Floats, NDArray[np.int64]]:
+    """Of each curve (R, m) what the best rising hinge gains over the line, and which; -inf where none rises.
 
-
-def _gains(line: Floats, hinges: list[Floats], curves: Floats, m: int) -> tuple[Floats, NDArray[np.int64]]:
-    of_line = _left(line, curves)
-    of_hinges = []
-    for design in hinges:
-        slopes = np.linalg.lstsq(design, curves.T, rcond=None)[0][1]
-        of_hinges.append(np.where(slopes > 0, _left(design, curves), np.inf))
-    table = np.stack(of_hinges)
-    best = table.argmin(axis=0)
-    least = table.min(axis=0)
-    falls = ~np.isfinite(least)  # no hinge rises
-    least[falls] = of_line[falls]
-    gains = np.where(falls, -np.inf, (of_line - least) / np.maximum(1.0, least / (m - 3)))
-    return gains, best.astype(np.int64)
+    In a design's orthonormal basis a fit is two coordinates: their squares are what it explains, and the second has
+    the sign of the slope (up to the basis's own sign).
+    """
+    basis, triangle = np.linalg.qr(designs)  # (K, m, 2), (K, 2, 2)
+    along = curves @ basis  # (K, R, 2)
+    left = (curves**2).sum(axis=1) - (along**2).sum(axis=2)
+    rises = along[1:, :, 1] * np.sign(triangle[1:, 1, 1])[:, None] > 0
+    of_hinges = np.where(rises, left[1:], np.inf)
+    best, least = of_hinges.argmin(axis=0), of_hinges.min(axis=0)
+    with np.errstate(invalid="ignore"):
+        gains = (left[0] - least) / np.maximum(1.0, least / (curves.shape[1] - 3))
+    return np.where(np.isfinite(least), gains, -np.inf), best.astype(np.int64)
