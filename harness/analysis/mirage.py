@@ -7,26 +7,22 @@ score and likelihood of choices, pass@1 of programs.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
-from harness.analysis.answered import has_documents
+from harness.analysis.answers_of_samples import answers_of_samples
 from harness.analysis.mirage_battery import Battery, battery
 from harness.analysis.mirage_curves import Curve
 from harness.analysis.mirage_sizes import LengthTest, Resolution
-from harness.analysis.selection import coordinates, listed, selects, why_nothing
+from harness.analysis.selection import coordinates, selects, why_nothing
 from harness.errors import UserError
 from harness.results.finding import Finding
 from harness.results.record import CellResult, Scalar, Status
 from harness.results.run import Run
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 RIGHT = ("exact_match", "acc", "pass@1")
 LEAST_SIZES = 3
@@ -62,93 +58,31 @@ def _ladder(run: Run, ladder: Sequence[CellResult], settings: MirageSettings) ->
     """Every task and part of cells that differ in the model alone."""
     import pandas as pd
 
-    frames: dict[tuple[str, str, str], list[pd.DataFrame]] = {}
+    sizes = [next((getattr(record, settings.over) for record in cell.records), None) for cell in ladder]
+    sized = [(size, cell) for size, cell in zip(sizes, ladder, strict=True) if size]
+    if len({size for size, _ in sized}) < LEAST_SIZES:
+        return
+    tables: dict[tuple[str, str, str], list[pd.DataFrame]] = {}
     chances: dict[tuple[str, str, str], float] = {}
-    models: dict[float, str] = {}
-    for cell in ladder:
-        size = next((getattr(record, settings.over) for record in cell.records), None)
-        samples = run.samples(cell)
-        if not size or not has_documents(samples):
-            continue
-        models[float(size)] = cell.model
-        for key, rows, chance in _judged(samples, settings):
-            frames.setdefault(key, []).append(pd.DataFrame(rows).assign(parameters=float(size)))
-            chances[key] = chance
-    for (task, part, metric), found in frames.items():
-        if len({float(frame["parameters"].iloc[0]) for frame in found}) < LEAST_SIZES:
+    for size, cell in sized:
+        for found in answers_of_samples(run.samples(cell), settings.of, settings.where.get("part")):
+            key = (found.task, found.part, found.metric)
+            tables.setdefault(key, []).append(pd.DataFrame(found.rows).assign(parameters=float(size)))
+            chances[key] = found.chance
+    models = {float(size): cell.model for size, cell in sized}
+    for (task, part, metric), each in tables.items():
+        table = pd.concat(each)
+        if table["parameters"].nunique() < LEAST_SIZES:
             continue
         at = coordinates(ladder[0]) | {"metric": metric, "task": task} | ({"part": part} if part else {})
         named = ("precision", "task", "shots", "reasoning", "part", "metric")
         subject = {name: at[name] for name in named if name in at}
         try:
-            result = battery(pd.concat(found), chances[task, part, metric], metric)
+            result = battery(table, chances[task, part, metric], metric)
         except UserError as error:
             yield Finding(analysis="mirage", name="verdict", subject=subject, note=f"not decided: {error.message}")
             continue
         yield from _findings(result, subject, models)
-
-
-def _judged(
-    samples: pd.DataFrame, settings: MirageSettings
-) -> Iterator[tuple[tuple[str, str, str], list[dict[str, Any]], float]]:
-    """Of every task and part of a cell's samples: its name, a row per document, and what guessing gets."""
-    judged = samples[samples["broken"].isna()]
-    for task, rows in judged.groupby("task", sort=False):
-        told = rows.to_dict("records")
-        each = [json.loads(row["items"]) for row in told]
-        metric = next((name for name in settings.of if any(_is_of(key, name) for key in each[0])), None)
-        if metric is None:
-            continue
-        chance = rows["chance"].mean() if "chance" in rows and rows["chance"].notna().any() else 0.0
-        for key in (key for key in each[0] if _is_of(key, metric)):
-            part = key[len(metric) + 1 :]
-            if "part" in settings.where and part not in listed(settings.where["part"]):
-                continue
-            found = [_document(row, items, key, part) for row, items in zip(told, each, strict=True) if key in items]
-            yield (str(task), part, metric), found, float(chance)
-
-
-def _is_of(key: str, metric: str) -> bool:
-    return key == metric or key.startswith(f"{metric}/")
-
-
-def _document(row: Mapping[Any, Any], items: Mapping[str, Any], key: str, part: str) -> dict[str, Any]:
-    """What a document says under every metric."""
-    digest = row.get("question_digest") or row.get("text_digest")
-    found = {"document": f"{row['document']} {digest}", "right": float(items[key]), "cluster": row.get("cluster")}
-    found |= {name: float(items[name]) for name in ("brier_score", "likelihood", "token_accuracy") if name in items}
-    if "gold_bits_per_byte" in items:
-        found |= dict(zip(("gold_log_prob", "gold_bytes"), map(float, items["gold_bits_per_byte"]), strict=True))
-    similarity = _edit_similarity(row, items, part)
-    if similarity is not None:
-        found["edit_similarity"] = similarity
-    return found | _hits(row)
-
-
-def _hits(row: Mapping[Any, Any]) -> dict[str, float]:
-    """Tokens of the right answer, and those that were the likeliest."""
-    written, scored = row.get("right_log_probs"), row.get("hits")
-    if written is not None and not isinstance(written, float):
-        return {"tokens": float(len(written)), "hits": float(row["right_hits"])}
-    if scored is not None and not isinstance(scored, float) and len(scored) == 1 and not len(row["choices"]):
-        return {"tokens": float(len(row["log_probs"][0])), "hits": float(scored[0])}
-    return {}
-
-
-def _edit_similarity(row: Mapping[Any, Any], items: Mapping[str, Any], part: str) -> float | None:
-    """As the task scores it, else of what was extracted and the nearest target as they stand."""
-    from harness.tasks.text_scores import edit_similarity
-
-    key = f"edit_similarity/{part}" if part else "edit_similarity"
-    if key in items:
-        return float(items[key])
-    extracted, targets = row.get("extracted"), row.get("target")
-    if not isinstance(extracted, str) or targets is None or isinstance(targets, float) or not len(targets):
-        return None
-    value = json.loads(extracted).get(part or "none")
-    if isinstance(value, list) or items.get(f"extraction_failure/{part}" if part else "extraction_failure"):
-        return None if isinstance(value, list) else 0.0
-    return edit_similarity(value, [str(target) for target in targets], {})
 
 
 def _findings(result: Battery, subject: dict[str, Scalar], models: Mapping[float, str]) -> Iterator[Finding]:

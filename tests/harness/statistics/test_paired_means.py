@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import stats
 
 from harness.statistics.paired_means import flat_start, intervals, paired_means, progress, told_better
@@ -13,11 +14,12 @@ DOCUMENTS = 200
 NAMES = [str(number) for number in range(DOCUMENTS)]
 
 
-def _scores(means: list[float], seed: int = 0) -> np.ndarray:
+def _scores(means: list[float], seed: int = 0) -> NDArray[np.float64]:
     """What documents differ by is far more than what the scales differ by."""
     generator = np.random.default_rng(seed)
     hard = generator.normal(0, 5, size=(DOCUMENTS, 1))
-    return hard + np.array(means) + generator.normal(0, 0.5, size=(DOCUMENTS, len(means)))
+    scores: NDArray[np.float64] = hard + np.array(means) + generator.normal(0, 0.5, size=(DOCUMENTS, len(means)))
+    return scores
 
 
 def test_scales_are_told_apart_by_document() -> None:
