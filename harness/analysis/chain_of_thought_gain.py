@@ -23,7 +23,6 @@ from harness.analysis.selection import Point, counterpart, describe, points, sel
 from harness.results.finding import Finding
 from harness.results.record import Scalar
 from harness.results.run import Run
-from harness.statistics.sign_change import sign_change
 
 ALONE = "all models"
 """The family of models that nobody put into one."""
@@ -152,6 +151,8 @@ def _note(pair: _Pair, failures: Sequence[float | None]) -> str:
 def _crossover(
     ladder: Sequence[_Pair], each: Sequence[Finding], subject: dict[str, Scalar], settings: ChainOfThoughtGainSettings
 ) -> Finding:
+    from harness.statistics.sign_change import sign_change
+
     common: dict[str, Any] = {
         "analysis": "chain_of_thought_gain",
         "name": "crossover",
