@@ -15,7 +15,7 @@ from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
 from harness.analysis.emergence_of_counts import emergence
-from harness.analysis.emergence_verdict import LEAST_SCALES, Emergence, Verdict
+from harness.analysis.emergence_verdict import LEAST_SCALES, SCATTER, Emergence, Verdict
 from harness.analysis.selection import Point, of_cell, points, selects, varying_within_models, why_nothing
 from harness.errors import UserError
 from harness.results.finding import Finding
@@ -188,15 +188,10 @@ def _findings(
     unit = "nats/token" if settings.over == "loss" else unit
     common: dict[str, Any] = {"analysis": "emergence", "subject": subject, "n": int(curve.n.min())}
     b, bootstrap = curve.breakthroughness, f"parametric bootstrap, {settings.replicates} replicates"
-    warning = (
-        f"the points scatter more than their items explain (p = {curve.misfit:.2g}): other seeds may end otherwise; "
-        if curve.misfit < 0.01
-        else ""
-    )
+    scatter = f"; the points scatter more than their items explain (p = {curve.misfit:.2g})"
+    note = f"{curve.verdict}: {curve.why}" + (scatter if curve.misfit < SCATTER and "scatter" not in curve.why else "")
     found = [
-        Finding(
-            name="verdict", note=f"{warning}{curve.verdict}: {curve.why}", data=_chart(curve, names, settings), **common
-        ),
+        Finding(name="verdict", note=note, data=_chart(curve, names, settings), **common),
         Finding(
             name="rise",
             value=curve.rise,

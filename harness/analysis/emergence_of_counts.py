@@ -254,6 +254,7 @@ def _described(
         items_for_break=None if broken is None else _items_for_break(broken, row, worth),
         breakthroughness=b,
         forward=ahead,
+        ceiling=float(smooth.floor[row] + (1 - smooth.floor[row]) * smooth.ceiling[row]),
         curve_scale=scale[0] * np.exp(step),
         curve_smooth=smooth.at(at)[row],
         curve_hinge=drawn_hinge,

@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-LEAST_SCALES = 4
-"""Two that lie flat and two that rise: with fewer no break can be told from a smooth rise."""
+LEAST_SCALES = 5
+"""Two that lie flat and three that rise: with fewer no break can be told from a smooth rise to a ceiling."""
 IN_ONE_GAP = 0.8
 """A rise of which this share lies between two neighbouring scales can't be told from a steep smooth one."""
+BEYOND = 3
+"""Scales beyond a break that tell it from a smooth rise to a ceiling."""
+SCATTER = 0.01
+"""A misfit below this is more than the noise of items; then no break is believed."""
 MORE_ITEMS = 4
 """A break that this many times the items would show, and these don't, is not decided."""
 
@@ -83,6 +87,8 @@ class Emergence:
     breakthroughness: Breakthroughness
     forward: Forward | None
     """None with fewer than four scales."""
+    ceiling: float
+    """Where the smooth fit ends, as a share."""
     curve_scale: Floats
     """(k,) where the fits are drawn."""
     curve_smooth: Floats
@@ -104,6 +110,12 @@ def decide(curve: Emergence, alpha: float, rise: float) -> tuple[Verdict, str]:
     above = curve.gate.above
     broken = curve.p_break_adjusted <= alpha
     starts_at_chance = not above[: curve.flat if broken else 2].any()
+    if broken and curve.misfit < SCATTER:
+        return (
+            Verdict.NOT_DECIDED,
+            f"a break fits best, but the points scatter more than their items explain (p = {curve.misfit:.2g}); "
+            "more seeds per scale are needed",
+        )
     if not starts_at_chance or not above[-1]:
         where = "above chance from the small scales on" if above[0] else "above chance before any break"
         where = where if above[-1] else "the strongest scale is not above chance"
@@ -114,6 +126,13 @@ def decide(curve: Emergence, alpha: float, rise: float) -> tuple[Verdict, str]:
         return Verdict.NOT_DECIDED, f"{what}, where a break and a steep smooth rise look alike; add scales between"
     if broken:
         return Verdict.EMERGENT, f"at chance for {curve.flat} scales, then more sudden than any smooth curve"
+    beyond = len(curve.scale) - curve.flat
+    if beyond < BEYOND and curve.ceiling < 0.99:
+        return (
+            Verdict.NOT_DECIDED,
+            f"only {beyond} scales lie beyond the break that fits best, and a smooth rise to a ceiling at "
+            f"{curve.ceiling:.2f} would look the same; add larger scales",
+        )
     if curve.items_for_break is not None and curve.items_for_break <= MORE_ITEMS * float(curve.n_effective.min()):
         needed = f"about {_rounded(curve.items_for_break):,} items per scale would tell"
         return Verdict.NOT_DECIDED, f"it starts at chance and the break that fits best is not significant; {needed}"

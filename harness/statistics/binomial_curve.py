@@ -5,12 +5,12 @@
     hinge       p = q up to a break between two scales, logit p = a + b x with b >= 0 beyond it
 
 x is the logarithm of the scale. A smooth curve's floor is chance or 0, whichever fits better: the first for a task
-whose answers are guessed until they are known, the second for one that rises from its first scale on. Its ceiling is 1,
-or free where it is seen: where the two largest scales reach most of it. (Label noise and saturation end many curves
-early; a ceiling that nothing shows would let a sigmoid follow every rise at the largest scales.) A hinge begins
-anywhere between the last flat scale and the next: where its line lies above q already at the last flat scale, the rise
-begins with a jump, else it is continuous. Two scales at least are flat. A smooth curve may be as steep as a step, so a
-step is no evidence of a hinge: what tells them apart is a start that is more sudden than the rest of the rise.
+whose answers are guessed until they are known, the second for one that rises from its first scale on. Its ceiling is
+free, up to 1: label noise and saturation end many curves early, and with a ceiling of 1 most of these would look like
+hinges. A hinge begins anywhere between the last flat scale and the next: where its line lies above q already at the
+last flat scale, the rise begins with a jump, else it is continuous. Two scales at least are flat. A smooth curve may be
+as steep as a step, so a step is no evidence of a hinge: what tells them apart is a start that is more sudden than the
+rest of the rise, and that takes three scales beyond the break.
 
 Many curves (bootstrap replicates) are fitted at once. The log-likelihood is linear in the counts, so the best of a
 large grid of smooth curves is one matrix product; Levenberg-Marquardt on the Fisher information goes on from there.
@@ -30,8 +30,6 @@ Floats = NDArray[np.float64]
 
 STEEPEST = 30.0
 """The largest |b| per mean distance of scales: a step, for all that counts can tell."""
-CEILING_SEEN = 0.9
-"""A ceiling counts where the two largest scales have come this far up to it."""
 _ENDS = (-60.0, -30.0, -15.0, -9.0, -6.5, -5.0, -4.0, -3.0, -2.0, -1.2, -0.5, 0.2, 0.9, 1.8, 3.0, 5.0, 9.0, 18.0, 40.0)
 _CEILINGS = (1.0, 0.85, 0.65, 0.45, 0.25, 0.1, 0.04)
 _TINY = 1e-12  # probabilities stay this far from 0 and 1 while fitting
@@ -96,20 +94,12 @@ def fit_constant(correct: Floats, n: Floats) -> tuple[Floats, Floats]:
 
 
 def fit_smooth(x: Floats, correct: Floats, n: Floats, chance: float, *, ceiling: bool = True) -> Smooth:
-    """The best of a floor at 0 and at chance, without and with a ceiling, for each curve.
+    """The better of a floor at 0 and at chance for each curve.
 
-    x: (m,) from `positions`. correct: (R, m), n: (m,). ceiling: whether there may be one below 1.
+    x: (m,) from `positions`. correct: (R, m), n: (m,). ceiling: whether it is free, else 1.
     """
-    best: Smooth | None = None
-    for floor in dict.fromkeys((0.0, chance)):
-        for free in (False, True) if ceiling else (False,):
-            fit = _with_floor(x, correct, n, floor, free)
-            if free:  # only where it is seen
-                reached = expit(fit.intercept[:, None] + fit.slope[:, None] * x[-2:]).min(axis=1) >= CEILING_SEEN
-                fit = fit._replace(log_likelihood=np.where(reached, fit.log_likelihood, -np.inf))
-            best = fit if best is None else _better(best, fit)
-    assert best is not None
-    return best
+    best = _with_floor(x, correct, n, 0.0, ceiling)
+    return best if chance == 0 else _better(best, _with_floor(x, correct, n, chance, ceiling))
 
 
 def _better(one: Smooth, other: Smooth) -> Smooth:

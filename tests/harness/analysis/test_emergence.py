@@ -57,10 +57,11 @@ def test_each_verdict() -> None:
         "chance": [0.25, 0.26, 0.24, 0.25, 0.25, 0.26],
         "above": [0.45, 0.44, 0.46, 0.45, 0.45, 0.46],
         "falls": [0.6, 0.55, 0.5, 0.45, 0.4, 0.35],
-        "later": [0.4, 0.4, 0.4, 0.4, 0.6, 0.8],
+        "later": [0.4, 0.4, 0.4, 0.65, 0.82, 0.93],
+        "end": [0.25, 0.25, 0.25, 0.25, 0.5, 0.75],
         "step": [0.25, 0.25, 0.25, 0.8, 0.8, 0.8],
     }
-    found = {item.task: item for item in emergence(table(curves), replicates=499)}
+    found = {item.task: item for item in emergence(table(curves, n=1000), replicates=499)}
     assert {task: str(item.verdict) for task, item in found.items()} == {
         "sudden": "emergent",
         "smooth": "grows smoothly",
@@ -68,6 +69,7 @@ def test_each_verdict() -> None:
         "above": "flat above chance",
         "falls": "falls",
         "later": "grows with a break",
+        "end": "not decided",
         "step": "not decided",
     }
     sudden = found["sudden"]
@@ -76,8 +78,9 @@ def test_each_verdict() -> None:
     assert sudden.break_low <= sudden.break_scale <= sudden.break_high
     assert sudden.rise_low < sudden.rise < sudden.rise_high
     assert "add scales between" in found["step"].why
+    assert "add larger scales" in found["end"].why
     frame = emergence_frame(list(found.values()))
-    assert len(frame) == 7 and frame["null_breakthroughness"].between(3, 12).all()
+    assert len(frame) == 8 and frame["null_breakthroughness"].between(3, 12).all()
 
 
 def test_noise_and_smooth_curves_are_not_emergent_and_planted_breaks_are() -> None:
@@ -92,6 +95,7 @@ def test_noise_and_smooth_curves_are_not_emergent_and_planted_breaks_are() -> No
         *drawn(0.25 + 0.75 * expit(np.linspace(-5, 1, 6)), 40, 500, 0.25, 4),
         *drawn(expit(np.linspace(-6, 1, 6)), 40, 500, 0.0, 5),
     ]
+    smooth += drawn(0.7 * expit(np.linspace(-6, 3, 6)), 40, 500, 0.0, 7)  # one that ends at a ceiling
     assert smooth.count(Verdict.EMERGENT) <= 0.08 * len(smooth)
     assert drawn(HINGE, 40, 500, 0.25, 6).count(Verdict.EMERGENT) >= 0.8 * 40
 
@@ -102,6 +106,11 @@ def test_many_tasks_of_noise_are_adjusted() -> None:
     assert sum(item.p_trend <= 0.05 for item in found) >= 1
     assert sum(item.verdict is not Verdict.FLAT_AT_CHANCE for item in found) <= 2
     assert all(item.p_trend_adjusted >= item.p_trend for item in found)
+
+
+def test_scatter_beyond_the_items_is_no_break() -> None:
+    (found,) = emergence(table({"t": [0.25, 0.2, 0.3, 0.9, 0.5, 0.95]}, n=2000), replicates=199)
+    assert found.misfit < 0.01 and found.verdict is not Verdict.EMERGENT
 
 
 def test_tasks_of_one_design_are_tested_as_if_alone() -> None:
@@ -117,7 +126,7 @@ def test_few_items_decide_nothing_and_say_how_many_would() -> None:
 
 def test_few_scales_decide_nothing_about_a_break() -> None:
     (three,) = emergence(table({"t": [0.25, 0.25, 0.8]}, scale=SCALES[:3]), replicates=199)
-    assert three.verdict is Verdict.NOT_DECIDED and three.p_break is None and "4 are needed" in three.why
+    assert three.verdict is Verdict.NOT_DECIDED and three.p_break is None and "5 are needed" in three.why
 
 
 def test_over_a_loss_the_smallest_is_the_strongest() -> None:

@@ -40,10 +40,10 @@ def test_smooth_fits_are_as_likely_as_a_slow_search_finds(chance: float) -> None
         assert fit.log_likelihood[row] >= slow - 1e-3
         assert fit.log_likelihood[row] == pytest.approx(float(log_likelihood(counts, N, fit.p[row])))
     with_ceiling = fit_smooth(X, correct, N, chance)
-    assert (with_ceiling.log_likelihood >= fit.log_likelihood - 1e-9).all()
+    assert (with_ceiling.log_likelihood >= fit.log_likelihood - 1e-3).all()
 
 
-def test_a_seen_ceiling_is_found() -> None:
+def test_a_ceiling_is_found() -> None:
     p = 0.6 * expit(4 * (X + 0.5))
     fit = fit_smooth(X, np.rint(500 * p)[None], N, 0.0)
     assert fit.ceiling[0] == pytest.approx(0.6, abs=0.02) and np.abs(fit.p[0] - p).max() < 0.01
