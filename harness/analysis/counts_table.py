@@ -34,6 +34,8 @@ def shares(
         raise UserError(f"the unit may be correct, percent or share, not {unit}", place=f"{analysis}: unit")
     numeric = (*columns, "parameters", "n", *([by] if by else []))
     require_columns(table, numeric, analysis)
+    if table.empty:
+        raise UserError("the table has no rows", place=analysis)
     table = table.copy()
     for key in keys:
         if key not in table.columns:

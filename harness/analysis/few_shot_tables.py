@@ -19,7 +19,7 @@ def few_shot_slopes(frame: pd.DataFrame, unit: Unit) -> pd.DataFrame:
     frame: columns `parameters`, `shots`, `right`, `n` (documents), and optionally `task` and `model`. unit: what
     `right` counts: `correct` documents, `percent` or `share`. Returns `task`, `model`, `parameters`, `slope`, `low`,
     `high`, the interval by the binomials of each number of shots, independent. Raises UserError as
-    `counts_table.shares` does, and for a model with fewer than two numbers of shots.
+    `counts_table.shares` does, for a model with fewer than two numbers of shots, and for one of unknown size.
     """
     import numpy as np
     import pandas as pd
@@ -27,6 +27,13 @@ def few_shot_slopes(frame: pd.DataFrame, unit: Unit) -> pd.DataFrame:
     from harness.statistics.line_slope import slope_weights
 
     table = shares(frame, ("right",), unit, analysis="few_shot_slope", keys=("task", "model"), by="shots")
+    wrong = ~(np.isfinite(table["shots"]) & (table["shots"] >= 0) & (table["shots"] == table["shots"].round()))
+    if wrong.any():
+        raise UserError(
+            f"{table['shots'][wrong].iloc[0]} is no number of examples", place="few_shot_slope: column shots"
+        )
+    if table["parameters"].isna().any():
+        raise UserError("a model's size is not known: leave it out", place="few_shot_slope: column parameters")
     found = []
     for (task, model, size), rows in table.groupby(["task", "model", "parameters"], sort=False):
         if len(rows) < 2:
@@ -59,12 +66,14 @@ def slope_over_size(slopes: pd.DataFrame) -> SlopeOverSize:
     """The line through slopes over log10 of the parameters, of one task's rows of `few_shot_slopes`.
 
     The interval carries the slopes' own intervals through the line, as independent. Raises UserError for fewer than
-    three sizes.
+    three sizes, and for rows of several tasks.
     """
     import numpy as np
 
     from harness.statistics.line_slope import slope_by_scatter, slope_weights
 
+    if slopes["task"].nunique() > 1:
+        raise UserError("these are slopes of several tasks: take those of one", place="few_shot_slope: slope_over_size")
     if slopes["parameters"].nunique() < LEAST_SIZES:
         raise UserError(f"at least {LEAST_SIZES} sizes are needed", place="few_shot_slope: slope_over_size")
     log = np.log10(slopes["parameters"].to_numpy(dtype=float))

@@ -129,6 +129,29 @@ def test_tables_give_slopes_and_their_change_with_size() -> None:
         few_shot_slopes(pd.DataFrame(rows[:1]), "correct")
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"shots": [-1, 1, 4] * 3}, "-1.0 is no number of examples"),
+        ({"shots": [0.5, 1, 4] * 3}, "0.5 is no number of examples"),
+        ({"shots": [math.nan, 1, 4] * 3}, "nan is no number of examples"),
+        ({"shots": [math.inf, 1, 4] * 3}, "inf is no number of examples"),
+        ({"parameters": math.nan}, "size is not known"),
+    ],
+)
+def test_bad_tables_are_refused_by_name(change: dict[str, Any], told: str) -> None:
+    sizes = [10**6] * 3 + [10**7] * 3 + [10**8] * 3
+    frame = pd.DataFrame({"parameters": sizes, "shots": [0, 1, 4] * 3, "right": 10, "n": 100})
+    assert len(few_shot_slopes(frame, "correct")) == 3
+    with pytest.raises(UserError, match=told):
+        few_shot_slopes(frame.assign(**change), "correct")
+    with pytest.raises(UserError, match="no rows"):
+        few_shot_slopes(frame.iloc[:0], "correct")
+    tasks = pd.concat([frame.assign(task=task) for task in ("a", "b")])
+    with pytest.raises(UserError, match="several tasks"):
+        slope_over_size(few_shot_slopes(tasks, "correct"))
+
+
 def test_a_run_without_shots_says_what_is_missing(task_builders: ModuleType, task_ladder: Callable[[Any], Run]) -> None:
     rows = [task_builders.choice_row(number, "Q", ["a", "b"], (-1, -2)) for number in range(5)]
     (found,) = FEW_SHOT_SLOPE.run(task_ladder({("one", 10**6): [({"shots": 0}, rows)]}), FewShotSlopeSettings())
