@@ -114,7 +114,24 @@ def _of_findings(expectation: Expectation, findings: Sequence[Finding]) -> list[
     if not chosen:
         there = "; ".join(describe(item.subject) for item in named)
         return [_undecided(expectation, {}, f"no such finding{_in_brackets(expectation.where)}; there are: {there}")]
-    return [_judge_finding(expectation, item) for item in chosen]
+    return [
+        _undecided(expectation, item.subject, f"the fit is not to be trusted: {doubt.note}")
+        if (doubt := _doubt(item, findings)) is not None
+        else _judge_finding(expectation, item)
+        for item in chosen
+    ]
+
+
+def _doubt(finding: Finding, findings: Sequence[Finding]) -> Finding | None:
+    """The finding that says that the fit which this one comes from can't be trusted. What was measured on held-out
+    runs stands whatever the fit is worth."""
+    if finding.name == "trust" or finding.name.startswith("held_out"):
+        return None
+    for item in findings:
+        alike = item.analysis == finding.analysis and item.subject.items() <= finding.subject.items()
+        if alike and item.name == "trust" and item.value == 0:
+            return item
+    return None
 
 
 def _about(finding: Finding, where: Where) -> bool:

@@ -83,8 +83,10 @@ def shown(value: float | None, low: float | None, high: float | None, scale: Sca
         return Shown(NOTHING)
     scaled = value * scale.factor
     # launches that agree to the byte give ends that differ by rounding alone
-    if low is None or high is None or math.isclose(low, high, rel_tol=1e-12) or not math.isfinite(high - low):
+    if low is None or high is None or math.isclose(low, high, rel_tol=1e-12) or math.isnan(high - low):
         return Shown(plain(scaled))
+    if math.isinf(high - low) and math.isfinite(scaled):  # an end that is nowhere is worth telling
+        return Shown(plain(scaled), f"[{plain(low * scale.factor)}, {plain(high * scale.factor)}]", "±∞")
     if not math.isfinite(scaled):
         return Shown(plain(scaled))
     decimals = _decimals(scaled, (high - low) * scale.factor / 2)

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from harness.analysis.scaling.objective import Floats as Floats
+
 Space = Literal["log", "linear"]
 
 

@@ -21,6 +21,8 @@ from harness.analysis.scaling.least_squares import solve
 from harness.analysis.scaling.objective import rounding
 
 POINTS = 41
+BETTER = 1e-4
+"""A held value that lowers the objective by more than this part of it says that the optimum was missed."""
 """Values at which a profile is taken."""
 REFINEMENTS, FEWEST_INSIDE = 3, 9
 """How often values are added, at most, until so many are inside the region: its ends are read between two of them."""
@@ -67,6 +69,8 @@ def profile(fit: Fit, name: str, low: float | None = None, high: float | None = 
     low_end = None if inside[0] == 0 else _crossing(held, ratio, inside[0] - 1)
     high_end = None if inside[-1] == len(held) - 1 else _crossing(held, ratio, inside[-1])
     why = _why_not(name, held, low_end, high_end, parameter.space == "log")
+    if value.min() < fit.value * (1 - BETTER):
+        why = f"{name} held at {held[value.argmin()]:.4g} fits better than the optimum that was found: use more starts"
     return Profile(name, held, ratio, low_end, high_end, not why, why)
 
 

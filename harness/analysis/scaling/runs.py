@@ -183,8 +183,16 @@ def _columns(there: list[str], named: Mapping[str, str], place: str) -> dict[str
             raise UserError(f"no column '{name}'{nearest(name, there)}; there are: {', '.join(there)}", place=place)
     found = dict(named)
     for role, names in SYNONYMS.items():
-        if role not in found and (match := next((name for name in names if name in there), None)) is not None:
-            found[role] = match
+        matches = [name for name in names if name in there and name not in named.values()]
+        if role in found or not matches:
+            continue
+        if len(matches) > 1 and role != "group":
+            raise UserError(
+                f"columns '{matches[0]}' and '{matches[1]}' could both be the {role}: say which (--columns "
+                f"{role}={matches[0]})",
+                place=place,
+            )
+        found[role] = matches[0]
     for role, name in found.items():
         others = [other for other in found if found[other] == name and other != role]
         if others:

@@ -18,7 +18,7 @@ LawName = Literal[
     "over_training",
     "repeated_data",
 ]
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 FEWEST_REPLICATES = 20
 
 

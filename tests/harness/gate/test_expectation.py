@@ -250,6 +250,11 @@ def test_findings_are_judged_too(full_run: Run) -> None:
     assert "no interval" in outcome(finding="coverage", at_least=0.5)[1]
     assert "not identified" in outcome(finding="lost", at_least=0.5)[1]
     assert "did you mean 'alpha'" in outcome(finding="alpa", at_least=0.5)[1]
+    doubted = [*findings, Finding(analysis="fit", name="trust", value=0.0, interval="exact", subject=law, note="why")]
+    (judged,) = evaluate([Expectation(finding="alpha", at_least=0.25)], full_run, doubted)
+    assert (judged.outcome.value, judged.reason) == ("undecided", "the fit is not to be trusted: why")
+    (judged,) = evaluate([Expectation(finding="trust", at_least=1)], full_run, doubted)
+    assert judged.outcome.value == "unmet"
     assert "there are: law x" in outcome(finding="alpha", where={"law": "y"}, at_least=0.5)[1]
     with pytest.raises(ValueError, match="of one of them"):
         Expectation(metric="loss", finding="alpha", at_least=1)

@@ -32,7 +32,7 @@ from harness.report.number import count, duration, plain, scale, shown, with_int
         (274432.0, 274432.0 * (1 - 6e-15), 274432.0 * (1 + 6e-15), None, "274,432"),
         (math.inf, 1.0, 2.0, None, "∞"),
         (math.nan, 1.0, 2.0, None, "–"),
-        (2.0, 1.0, math.inf, None, "2"),
+        (2.0, 1.0, math.inf, None, "2 [1, ∞]"),
         (0.0, -1.0, 1.0, None, "0.0 [-1.0, 1.0]"),
     ],
 )

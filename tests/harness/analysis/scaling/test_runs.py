@@ -67,3 +67,10 @@ def test_what_is_odd_is_flagged() -> None:
     assert any("repeated up to 8.0 times" in flag for flag in repeated.flags)
     given = runs_from_frame(table(C=6 * table()["N"] * table()["D"] * 2.0))
     assert any("2.00 to 2.00 times 6ND" in flag for flag in given.flags)
+
+
+def test_two_columns_for_one_role_are_told() -> None:
+    with pytest.raises(UserError, match=r"'parameters' and 'N' could both be the parameters"):
+        runs_from_frame(table(parameters=[1.0, 2.0, 3.0]))
+    named = runs_from_frame(table(parameters=[1e8, 2e8, 3e8]), columns={"parameters": "N"})
+    np.testing.assert_allclose(named.parameters, [1e8, 2e8, 4e8])
