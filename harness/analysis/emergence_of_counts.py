@@ -12,8 +12,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from harness.analysis.counts_over_scale import Counts, counts_over_scale
 from harness.analysis.emergence_verdict import LEAST_SCALES, Emergence, Verdict, decide
 from harness.errors import UserError
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from harness.statistics.curve_test import BootstrapTest, Forward
 
     Floats = NDArray[np.float64]
-
-COLUMNS = ("task", "scale", "correct", "n")
 
 
 def emergence(
@@ -72,7 +71,9 @@ def unadjusted(
     from harness.statistics.chance_gate import chance_gate
     from harness.statistics.curve_test import break_test, forward_prediction, trend_test
 
-    curves = _curves(frame, smaller_is_stronger)
+    if replicates < 1:
+        raise UserError(f"{replicates} replicates give no p-value", place="emergence: replicates")
+    curves = counts_over_scale(frame, falling=smaller_is_stronger)
     alike: dict[tuple[bytes, bytes, float], list[Counts]] = {}
     for curve in curves:
         alike.setdefault((curve.scale.tobytes(), curve.n_effective.tobytes(), curve.chance), []).append(curve)
@@ -137,56 +138,6 @@ def emergence_frame(found: Sequence[Emergence]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-class Counts(NamedTuple):
-    """The counts of one task, from the weakest scale to the strongest."""
-
-    task: str
-    scale: Floats
-    correct: Floats
-    n: Floats
-    n_effective: Floats
-    chance: float
-
-
-def _curves(frame: pd.DataFrame, falling: bool) -> list[Counts]:
-    """The counts of each task, from the weakest scale to the strongest."""
-    import numpy as np
-
-    missing = [name for name in COLUMNS if name not in frame.columns]
-    if missing:
-        raise UserError(f"the table has no column '{missing[0]}'; wanted are {', '.join(COLUMNS)}", place="emergence")
-    rows = frame.reset_index(drop=True)
-    told = rows["chance"].fillna(0.0) if "chance" in rows else rows["n"] * 0.0
-    worth = rows["n_effective"].fillna(rows["n"]) if "n_effective" in rows else rows["n"]
-    rows = rows.assign(chance=told, n_effective=worth)
-    for name, fine, what in (
-        ("scale", (rows["scale"] > 0) & np.isfinite(rows["scale"]), "a positive number"),
-        ("n", rows["n"] >= 1, "one item at least"),
-        ("correct", (rows["correct"] >= 0) & (rows["correct"] <= rows["n"]), "a count from 0 to n"),
-        ("chance", (rows["chance"] >= 0) & (rows["chance"] < 1), "a probability below 1"),
-        ("n_effective", rows["n_effective"] > 0, "a positive number"),
-    ):
-        if not fine.all():
-            bad = int(np.flatnonzero(~fine.to_numpy())[0])
-            raise UserError(f"{name} {rows[name][bad]} is no use: {what} is wanted", place=f"row {bad + 1}, {name}")
-    curves = []
-    for task, mine in rows.groupby("task", sort=False):
-        if mine["scale"].nunique() < 3:
-            raise UserError(
-                f"{mine['scale'].nunique()} scales are no curve: 3 are needed at least, {LEAST_SCALES} to tell a break "
-                "from a smooth rise",
-                place=f"task {task}",
-            )
-        if mine["chance"].nunique() > 1:
-            raise UserError("chance differs from scale to scale; one level per task is wanted", place=f"task {task}")
-        by = mine.groupby("scale")[["correct", "n", "n_effective"]].sum().sort_index(ascending=not falling)
-        right, items, told_n = (by[name].to_numpy(dtype=float) for name in ("correct", "n", "n_effective"))
-        effective = np.maximum(1.0, np.rint(np.minimum(items, told_n)))
-        scale, chance = by.index.to_numpy(dtype=float), float(mine["chance"].iloc[0])
-        curves.append(Counts(str(task), scale, right, items, effective, chance))
-    return curves
 
 
 def _described(

@@ -86,7 +86,7 @@ class Emergence:
     """About how many items per scale would show a break of the fitted shape; None where nothing hints at one."""
     breakthroughness: Breakthroughness
     forward: Forward | None
-    """None with fewer than four scales."""
+    """None with fewer than `LEAST_SCALES` scales."""
     ceiling: float
     """Where the smooth fit ends, as a share."""
     curve_scale: Floats

@@ -160,17 +160,35 @@ def test_seeds_at_one_scale_are_added_up() -> None:
         ({"scale": -1.0}, "scale -1.0"),
         ({"n": 0, "correct": 0}, "n 0"),
         ({"chance": 1.0}, "chance 1.0"),
+        ({"n": np.inf}, "n inf"),
+        ({"correct": np.nan}, "correct nan"),
     ],
 )
 def test_bad_rows_are_named(change: dict[str, Any], said: str) -> None:
     frame = table({"t": HINGE})
     for name, value in change.items():
+        frame[name] = frame[name].astype(float)
         frame.loc[2, name] = value
     with pytest.raises(UserError, match=said) as caught:
         emergence(frame)
     assert "row 3" in str(caught.value)
-    with pytest.raises(UserError, match="no column 'n'"):
+    with pytest.raises(UserError, match="no column `n`"):
         emergence(table({"t": HINGE}).drop(columns="n"))
+
+
+def test_columns_that_are_no_counts_are_refused() -> None:
+    frame = table({"t": HINGE})
+    for column in ("scale", "correct", "n", "chance"):
+        with pytest.raises(UserError, match=f"column {column}: a number is wanted"):
+            emergence(frame.assign(**{column: "many"}))
+    with pytest.raises(UserError, match="these look like shares"):
+        emergence(frame.assign(correct=frame["correct"] / frame["n"]))
+    with pytest.raises(UserError, match=r"row 1, task: .* a name is wanted"):
+        emergence(frame.assign(task=None))
+    with pytest.raises(UserError, match="0 replicates give no p-value"):
+        emergence(frame, replicates=0)
+    as_text = frame.assign(correct=frame["correct"].astype(str))
+    assert emergence(as_text, replicates=99)[0].correct.tolist() == frame["correct"].tolist()
 
 
 # --- from a run -------------------------------------------------------------------------------------------------
