@@ -97,7 +97,7 @@ def _isoflop(data: dict[str, Any], points: Any, frontier: Any) -> alt.LayerChart
     if curves.empty:
         return None
     colour = alt.Color("compute:Q", scale=alt.Scale(type="log", scheme="viridis"), legend=None)
-    ends = curves.loc[curves.groupby("compute")["parameters"].idxmin()]
+    ends = curves.loc[curves.groupby("compute")["parameters"].idxmax()]
     labels = ends.assign(budget=[f"{value:.2g}" for value in ends["compute"]])
     x, y = alt.X(**log_scale("parameters", "parameters")), alt.Y(**loss_axis())
     span = [curves["parameters"].min(), curves["parameters"].max()]
@@ -105,7 +105,7 @@ def _isoflop(data: dict[str, Any], points: Any, frontier: Any) -> alt.LayerChart
     return alt.layer(
         alt.Chart(curves).mark_line(strokeWidth=1.2).encode(x=x, y=y, color=colour, detail="compute:N"),
         alt.Chart(path).mark_line(color="#888", strokeDash=[3, 3]).encode(x=x, y=y),
-        alt.Chart(labels).mark_text(align="left", dx=-6, dy=-8, fontSize=9).encode(x=x, y=y, text="budget:N"),
+        alt.Chart(labels).mark_text(align="right", dx=4, dy=-6, fontSize=9).encode(x=x, y=y, text="budget:N"),
         alt.Chart(points)
         .mark_point(size=32, filled=True, opacity=0.9)
         .encode(
