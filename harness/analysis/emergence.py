@@ -25,6 +25,8 @@ from harness.results.run import Run
 if TYPE_CHECKING:
     import pandas as pd
 
+BROKEN = (Verdict.EMERGENT, Verdict.BREAKS)
+"""Verdicts that say where a break is."""
 SHARE = "share"
 """The unit of metrics that are right answers over answers."""
 
@@ -184,12 +186,20 @@ def effective_n(share: float, low: float | None, high: float | None, n: float, q
 def _findings(
     curve: Emergence, subject: dict[str, Scalar], names: Mapping[tuple[str, float], str], settings: EmergenceSettings
 ) -> list[Finding]:
-    unit = {"parameters_non_embedding": "parameters"}.get(settings.over, settings.over)
-    unit = "nats/token" if settings.over == "loss" else unit
+    """The verdict and the rise of every curve; tests and measures of suddenness of those that have a trend."""
     common: dict[str, Any] = {"analysis": "emergence", "subject": subject, "n": int(curve.n.min())}
-    b, bootstrap = curve.breakthroughness, f"parametric bootstrap, {settings.replicates} replicates"
     scatter = f"; the points scatter more than their items explain (p = {curve.misfit:.2g})"
     note = f"{curve.verdict}: {curve.why}" + (scatter if curve.misfit < SCATTER and "scatter" not in curve.why else "")
+    b, trend = curve.breakthroughness, curve.p_trend_adjusted <= settings.alpha
+
+    def p_value(name: str, what: str, adjusted: float, before: float) -> Finding:
+        return Finding(
+            name=name, value=adjusted, note=f"{what}, adjusted over the tasks; {before:.3g} before", **common
+        )
+
+    def beside_noise(name: str, value: float, null: float, p: float) -> Finding:
+        return Finding(name=name, value=value, note=f"flat noise: up to {null:.3g} in 95 % (p = {p:.2g})", **common)
+
     found = [
         Finding(name="verdict", note=note, data=_chart(curve, names, settings), **common),
         Finding(
@@ -202,60 +212,31 @@ def _findings(
             note="the strongest model minus the weakest",
             **common,
         ),
-        Finding(
-            name="trend_p",
-            value=curve.p_trend_adjusted,
-            note=f"constant against smooth, adjusted over the tasks; {curve.p_trend:.3g} before; {bootstrap}",
-            **common,
-        ),
+        p_value("trend_p", "constant against smooth", curve.p_trend_adjusted, curve.p_trend),
+        beside_noise("breakthroughness", b.breakthroughness, b.null_breakthroughness, b.p_breakthroughness),
     ]
+    if not trend:
+        return found
+    found.append(beside_noise("linearity", b.linearity, b.null_linearity, b.p_linearity))
     if curve.p_break is not None and curve.p_break_adjusted is not None:
-        found.append(
-            Finding(
-                name="break_p",
-                value=curve.p_break_adjusted,
-                note=f"smooth against a break, adjusted over the tasks; {curve.p_break:.3g} before; {bootstrap}",
-                **common,
-            )
-        )
-    if curve.verdict in (Verdict.EMERGENT, Verdict.BREAKS):
+        found.append(p_value("break_p", "smooth against a break", curve.p_break_adjusted, curve.p_break))
+    if curve.verdict in BROKEN:
         found.append(
             Finding(
                 name="break",
                 value=curve.break_scale,
-                unit=unit,
+                unit="nats/token" if settings.over == "loss" else "parameters",
                 low=curve.break_low,
                 high=curve.break_high,
                 interval="of breaks: profile likelihood, from scale to scale",
                 **common,
             )
         )
-    found += [
-        Finding(
-            name="breakthroughness",
-            value=b.breakthroughness,
-            note=f"flat noise stays below {b.null_breakthroughness:.3g} in 95 % (p = {b.p_breakthroughness:.2g})",
-            **common,
-        ),
-        Finding(
-            name="linearity",
-            value=b.linearity,
-            note=f"flat noise stays below {b.null_linearity:.2f} in 95 % (p = {b.p_linearity:.2g})",
-            **common,
-        ),
-    ]
-    if curve.forward is not None:
-        ahead = curve.forward
-        found.append(
-            Finding(
-                name="foreseen",
-                value=ahead.predicted,
-                unit="share",
-                note=f"what the smaller scales' trend gives for the strongest, at most {ahead.upper:.3f} (95 %); it is "
-                f"{ahead.observed:.3f}, {'above' if ahead.exceeds else 'within'}",
-                **common,
-            )
-        )
+    if (ahead := curve.forward) is not None:
+        verb = "exceeds it" if ahead.exceeds else "does not exceed it"
+        limit = f"the smaller models' trend gives this to the strongest, at most {ahead.upper:.3f} (95 %)"
+        note = f"{limit}; {ahead.observed:.3f} {verb}"
+        found.append(Finding(name="foreseen", value=ahead.predicted, unit="share", note=note, **common))
     return found
 
 
@@ -265,14 +246,13 @@ def _chart(curve: Emergence, names: Mapping[tuple[str, float], str], settings: E
     counts = zip(
         curve.scale.tolist(), curve.correct.tolist(), curve.n.tolist(), curve.n_effective.tolist(), strict=True
     )
-    breaks = curve.verdict in (Verdict.EMERGENT, Verdict.BREAKS)
     return {
         "verdict": str(curve.verdict),
         "over": settings.over,
         "chance": curve.chance,
         "p_trend": curve.p_trend_adjusted,
         "p_break": curve.p_break_adjusted,
-        "break": curve.break_scale if breaks else None,
+        "break": curve.break_scale if curve.verdict in BROKEN else None,
         "points": [
             {"model": names[curve.task, scale], "scale": scale, "correct": correct, "n": n, "n_effective": worth}
             for scale, correct, n, worth in counts
