@@ -257,7 +257,7 @@ def _chart(curve: Emergence, names: Mapping[tuple[str, float], str], settings: E
             {"model": names[curve.task, scale], "scale": scale, "correct": correct, "n": n, "n_effective": worth}
             for scale, correct, n, worth in counts
         ],
-        "curve": [{"scale": scale, "smooth": smooth, "hinge": hinge} for scale, smooth, hinge in drawn],
+        "fits": [{"scale": scale, "smooth": smooth, "hinge": hinge} for scale, smooth, hinge in drawn],
     }
 
 

@@ -27,7 +27,7 @@ def emergence(run: Run) -> alt.ConcatChart | None:
     """A panel per curve, metrics of one task beside each other; None where the run has no verdict with a curve."""
     import altair as alt
 
-    curves = [finding for finding in run.findings if finding.analysis == "emergence" and finding.data.get("curve")]
+    curves = [finding for finding in run.findings if finding.analysis == "emergence" and finding.data.get("fits")]
     if not curves:
         return None
     tasks = list(dict.fromkeys(str(curve.subject.get("task")) for curve in curves))
@@ -72,8 +72,8 @@ def _panel(curve: Finding, differing: Sequence[str]) -> alt.LayerChart:
     points = on(curve_points(curve))
     layers = [
         alt.Chart(pd.DataFrame([{"share": data["chance"]}])).mark_rule(color="#888", strokeDash=[2, 3]).encode(y=y),
-        on([{"scale": row["scale"], "share": row["smooth"]} for row in data["curve"]]).mark_line(color=blue),
-        on([{"scale": row["scale"], "share": row["hinge"]} for row in data["curve"]]).mark_line(
+        on([{"scale": row["scale"], "share": row["smooth"]} for row in data["fits"]]).mark_line(color=blue),
+        on([{"scale": row["scale"], "share": row["hinge"]} for row in data["fits"]]).mark_line(
             color=orange, strokeDash=[5, 4]
         ),
         points.mark_rule(strokeWidth=1.5, color="#888").encode(y="low:Q", y2="high:Q"),

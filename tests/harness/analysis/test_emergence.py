@@ -19,6 +19,7 @@ from harness.analysis.emergence_verdict import Verdict, decide
 from harness.analysis.registry import ANALYSES
 from harness.errors import UserError
 from harness.report.charts.emergence import emergence as chart
+from harness.report.charts.registry import CHARTS
 from harness.results.finding import Finding
 from harness.results.record import CellResult, Record
 from harness.results.run import Run
@@ -98,6 +99,12 @@ def test_noise_and_smooth_curves_are_not_emergent_and_planted_breaks_are() -> No
     smooth += drawn(0.7 * expit(np.linspace(-6, 3, 6)), 40, 500, 0.0, 7)  # one that ends at a ceiling
     assert smooth.count(Verdict.EMERGENT) <= 0.08 * len(smooth)
     assert drawn(HINGE, 40, 500, 0.25, 6).count(Verdict.EMERGENT) >= 0.8 * 40
+
+
+@pytest.mark.parametrize(("chance", "floor"), [(0.25, 0.15), (0.25, 0.21), (0.0, 0.03)])
+def test_a_smooth_curve_that_begins_beside_chance_is_smooth(chance: float, floor: float) -> None:
+    found = drawn(floor + (1 - floor) * expit(np.linspace(-8, 4, 6)), 40, 500, chance, 11)
+    assert found.count(Verdict.SMOOTH) >= 0.8 * 40
 
 
 def test_many_tasks_of_noise_are_adjusted() -> None:
@@ -295,6 +302,7 @@ def test_the_chart_draws_points_fits_and_the_break(ladder: Run) -> None:
     layers = {panel["title"]["text"]: len(panel["layer"]) for panel in spec["concat"]}
     assert layers["capitals"] == layers["riddles"] + 1  # the break's rule
     assert chart(ladder) is None
+    assert {name for name, (draw, _) in CHARTS.items() if draw(run) is not None} == {"emergence", "answers"}
 
 
 def test_pythia_over_size() -> None:
