@@ -1,7 +1,8 @@
 """How often `emergence` is wrong: false alarms on curves that are flat or smooth, breaks that are found.
 
-Curves of counts are drawn from shapes that are known, each kind many times, and the verdicts are counted. One kind is
-there to see where the guarantee ends: smooth curves whose models scatter by more than their items (training seeds).
+Curves of counts are drawn from shapes that are known, each kind many times, and the verdicts are counted. Two kinds are
+there to see where the guarantee ends: smooth curves whose models scatter by more than their items (training seeds), and
+powers of a logistic curve, which exact match of several tokens is.
 
     python benchmarks/emergence_calibration.py [--curves 400] [--replicates 199]
 
@@ -100,6 +101,15 @@ def cases() -> list[tuple[str, str, np.ndarray, int, float, float]]:
         for flat in (2, 3, 4):
             what = f"6 scales, n 500, chance {chance}, {flat} flat, then 0.45 and logit +0.6 a scale"
             found.append(("jump", what, jumps(6, flat, chance, 0.45, 0.6), 500, chance, 0.0))
+    for chance, floor in ((0.0, 0.03), (0.25, 0.15), (0.25, 0.24)):
+        for slope in (3.0, 6.0):
+            p = floor + (1 - floor) * expit(slope * (np.linspace(0, 3, 6) - 2))
+            what = f"6 scales, n 500, chance {chance}, floor {floor}, slope {slope} a decade"
+            found.append(("smooth, floor", what, p, 500, chance, 0.0))
+    for tokens, slope in ((3, 5.0), (5, 3.0), (10, 3.0), (30, 3.0)):
+        right = expit(slope * (np.linspace(0, 3, 6) - 1.4) + np.log(tokens)) ** tokens
+        what = f"6 scales, n 500, chance 0.0, all of {tokens} tokens right, slope {slope} a decade"
+        found.append(("beyond: powers", what, right, 500, 0.0, 0.0))
     for scatter in (0.1, 0.2, 0.4):
         what = f"6 scales, n 500, chance 0.25, slope 2 a decade, logits scatter by {scatter}"
         found.append(("beyond: seeds", what, smooth(6, 0.25, 2.0), 500, 0.25, scatter))

@@ -1,8 +1,11 @@
 """The verdict on one curve: which of seven things it is, and why, from its tests.
 
 `emergent` asks for all of: the small scales are not above chance, the largest is, the curve grows, a plateau with a
-break explains the counts better than any smooth curve does, and the rise does not lie between two neighbouring scales
+break explains the counts better than any logistic curve does, and the rise does not lie between two neighbouring scales
 alone, where no data tell a break from a steep smooth rise.
+
+Exact match of an answer of K tokens is about the K-th power of what each token does, and such a power starts suddenly
+although nothing in it breaks. Counts don't tell the two apart: `mirage` asks the tokens.
 """
 
 from __future__ import annotations
@@ -125,7 +128,7 @@ def decide(curve: Emergence, alpha: float, rise: float) -> tuple[Verdict, str]:
         what = f"{curve.in_one_gap:.0%} of the rise lies between {low:.3g} and {high:.3g}"
         return Verdict.NOT_DECIDED, f"{what}, where a break and a steep smooth rise look alike; add scales between"
     if broken:
-        return Verdict.EMERGENT, f"at chance for {curve.flat} scales, then more sudden than any smooth curve"
+        return Verdict.EMERGENT, f"at chance for {curve.flat} scales, then more sudden than any logistic curve"
     beyond = len(curve.scale) - curve.flat
     if beyond < BEYOND and curve.ceiling < 0.99:
         return (

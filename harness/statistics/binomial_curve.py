@@ -4,13 +4,15 @@
     smooth      p = floor + (1 - floor) * ceiling * sigmoid(a + b x)
     hinge       p = q up to a break between two scales, logit p = a + b x with b >= 0 beyond it
 
-x is the logarithm of the scale. A smooth curve's floor is chance or 0, whichever fits better: the first for a task
-whose answers are guessed until they are known, the second for one that rises from its first scale on. Its ceiling is
-free, up to 1: label noise and saturation end many curves early, and with a ceiling of 1 most of these would look like
-hinges. A hinge begins anywhere between the last flat scale and the next: where its line lies above q already at the
-last flat scale, the rise begins with a jump, else it is continuous. Two scales at least are flat. A smooth curve may be
-as steep as a step, so a step is no evidence of a hinge: what tells them apart is a start that is more sudden than the
-rest of the rise, and that takes three scales beyond the break.
+x is the logarithm of the scale. A smooth curve's floor and ceiling are free: small models often begin a little beside
+chance (answers that can't be read, one letter that is always chosen, lucky guesses of written answers), label noise and
+saturation end many curves early, and with either of them fixed most of these would look like hinges, whose plateau is
+free. Smooth curves that are not logistic may start as suddenly as a hinge: the K-th power of one, which is exact match
+of K tokens, or Gompertz's.
+A hinge begins anywhere between the last flat scale and the next: where its line lies above q already at the last flat
+scale, the rise begins with a jump, else it is continuous. Two scales at least are flat. A smooth curve may be as steep
+as a step, so a step is no evidence of a hinge: what tells them apart is a start that is more sudden than the rest of
+the rise, and that takes three scales beyond the break.
 
 Many curves (bootstrap replicates) are fitted at once. The log-likelihood is linear in the counts, so the best of a
 large grid of smooth curves is one matrix product; Levenberg-Marquardt on the Fisher information goes on from there.
@@ -33,6 +35,7 @@ STEEPEST = 30.0
 _ENDS = (-60.0, -30.0, -15.0, -9.0, -6.5, -5.0, -4.0, -3.0, -2.0, -1.2, -0.5, 0.2, 0.9, 1.8, 3.0, 5.0, 9.0, 18.0, 40.0)
 _CEILINGS = (1.0, 0.85, 0.65, 0.45, 0.25, 0.1, 0.04)
 _TINY = 1e-12  # probabilities stay this far from 0 and 1 while fitting
+_HIGHEST_FLOOR = 0.99
 _ROWS = 2000  # curves held at once
 
 
@@ -93,13 +96,14 @@ def fit_constant(correct: Floats, n: Floats) -> tuple[Floats, Floats]:
     return q, log_likelihood(correct, n, q[:, None])
 
 
-def fit_smooth(x: Floats, correct: Floats, n: Floats, chance: float, *, ceiling: bool = True) -> Smooth:
-    """The better of a floor at 0 and at chance for each curve.
+def fit_smooth(x: Floats, correct: Floats, n: Floats, chance: float, *, free: bool = True) -> Smooth:
+    """The better of the fits that start from a floor at 0 and at chance for each curve.
 
-    x: (m,) from `positions`. correct: (R, m), n: (m,). ceiling: whether it is free, else 1.
+    x: (m,) from `positions`. correct: (R, m), n: (m,). free: whether floor and ceiling are, else they stay at the start
+    and at 1.
     """
-    best = _with_floor(x, correct, n, 0.0, ceiling)
-    return best if chance == 0 else _better(best, _with_floor(x, correct, n, chance, ceiling))
+    best = _from_floor(x, correct, n, 0.0, free)
+    return best if chance == 0 else _better(best, _from_floor(x, correct, n, chance, free))
 
 
 def _better(one: Smooth, other: Smooth) -> Smooth:
@@ -144,23 +148,23 @@ def fit_hinge(x: Floats, correct: Floats, n: Floats) -> Hinge:
     )
 
 
-def _with_floor(x: Floats, correct: Floats, n: Floats, floor: float, free_ceiling: bool) -> Smooth:
-    """Smooth fits with one floor, in blocks of rows."""
-    ceilings = _CEILINGS if free_ceiling else _CEILINGS[:1]
+def _from_floor(x: Floats, correct: Floats, n: Floats, floor: float, free: bool) -> Smooth:
+    """Smooth fits that start from one floor, in blocks of rows."""
+    ceilings = _CEILINGS if free else _CEILINGS[:1]
     grid, log_p, log_q = _grid(tuple(x.tolist()), floor, ceilings)
     parts = [
-        _polished(x, block, n, floor, grid[(block @ log_p + (n - block) @ log_q).argmax(axis=1)], free_ceiling)
+        _polished(x, block, n, grid[(block @ log_p + (n - block) @ log_q).argmax(axis=1)], free)
         for block in np.array_split(correct, max(1, -(-len(correct) // _ROWS)))
     ]
-    a, b, top = np.concatenate(parts).T
-    fit = Smooth(np.full(len(a), floor), top, a, b, correct, a)
+    a, b, top, floors = np.concatenate(parts).T
+    fit = Smooth(floors, top, a, b, correct, a)
     p = fit.at(x)
     return fit._replace(p=p, log_likelihood=log_likelihood(correct, n, p))
 
 
 @lru_cache(maxsize=32)
 def _grid(x: tuple[float, ...], floor: float, ceilings: tuple[float, ...]) -> tuple[Floats, Floats, Floats]:
-    """Smooth curves by their logits at both ends: parameters (k, 3), log p and log(1 - p) (m, k)."""
+    """Smooth curves by their logits at both ends: parameters (k, 4), log p and log(1 - p) (m, k)."""
     places = np.array(x)
     first, last, top = (axis.ravel() for axis in np.meshgrid(_ENDS, _ENDS, ceilings, indexing="ij"))
     b = (last - first) / (places[-1] - places[0])
@@ -168,33 +172,38 @@ def _grid(x: tuple[float, ...], floor: float, ceilings: tuple[float, ...]) -> tu
     first, b, top = first[keep], b[keep], top[keep]
     a = first - b * places[0]
     p = np.clip(floor + (1 - floor) * top * expit(a + b * places[:, None]), _TINY, 1 - _TINY)
-    return np.stack([a, b, top], axis=1), np.log(p), np.log1p(-p)
+    return np.stack([a, b, top, np.full(len(a), floor)], axis=1), np.log(p), np.log1p(-p)
 
 
-def _polished(x: Floats, correct: Floats, n: Floats, floor: float, start: Floats, free_ceiling: bool) -> Floats:
-    """Levenberg-Marquardt from the start (R, 3) of intercept, slope, ceiling; a step counts only if it is uphill."""
+def _polished(x: Floats, correct: Floats, n: Floats, start: Floats, free: bool) -> Floats:
+    """Levenberg-Marquardt from the start (R, 4) of intercept, slope, ceiling, floor; a step counts only if it is
+    uphill."""
     theta, damping = start.copy(), np.full(len(start), 1e-3)
-    value = log_likelihood(correct, n, _shares(x, theta, floor))
+    value = log_likelihood(correct, n, _shares(x, theta))
     active = np.arange(len(theta))
     for _ in range(25):
         t, y = theta[active], correct[active]
         s = expit(t[:, :1] + t[:, 1:2] * x)
-        p = np.clip(floor + (1 - floor) * t[:, 2:] * s, _TINY, 1 - _TINY)
-        by_z = (1 - floor) * t[:, 2:] * s * (1 - s)
-        jacobian = np.stack([by_z, by_z * x, (1 - floor) * s], axis=2)  # (R, m, 3)
+        top, room = t[:, 2:3], 1 - t[:, 3:]
+        p = _shares(x, t)
+        by_z = room * top * s * (1 - s)
+        jacobian = np.stack([by_z, by_z * x, room * s, 1 - top * s], axis=2)  # (R, m, 4)
         weight = n / (p * (1 - p))
         gradient = np.einsum("rmk,rm->rk", jacobian, (y - n * p) / (p * (1 - p)))
         information = np.einsum("rmk,rml->rkl", jacobian * weight[..., None], jacobian)
-        # the ceiling is held where it is fixed, or at 1 and pushed upwards
-        held = (t[:, 2] >= 1) & (gradient[:, 2] >= 0) if free_ceiling else np.ones(len(t), dtype=bool)
-        gradient[held, 2], information[held, 2, :], information[held, :, 2] = 0.0, 0.0, 0.0
+        # ceiling and floor are held where they are fixed, or at an end and pushed beyond
+        at_top, at_bottom = (t[:, 2] >= 1) & (gradient[:, 2] >= 0), (t[:, 3] <= 0) & (gradient[:, 3] <= 0)
+        for column, at_end in ((2, at_top), (3, at_bottom)):
+            held = at_end if free else np.ones_like(at_end)
+            gradient[held, column], information[held, column, :], information[held, :, column] = 0.0, 0.0, 0.0
         diagonal = np.einsum("rkk->rk", information)
         diagonal += damping[active][:, None] * (diagonal + 1e-9) + 1e-12
         step = np.linalg.solve(information, gradient[..., None])[..., 0]
         moved = t + np.clip(step, -20, 20)
         moved[:, 1] = np.clip(moved[:, 1], -STEEPEST, STEEPEST)
         moved[:, 2] = np.clip(moved[:, 2], 1e-3, 1.0)
-        tried = log_likelihood(y, n, _shares(x, moved, floor))
+        moved[:, 3] = np.clip(moved[:, 3], 0.0, _HIGHEST_FLOOR)
+        tried = log_likelihood(y, n, _shares(x, moved))
         gain = tried - value[active]
         uphill = gain > 0
         rows = active[uphill]
@@ -206,8 +215,9 @@ def _polished(x: Floats, correct: Floats, n: Floats, floor: float, start: Floats
     return theta
 
 
-def _shares(x: Floats, theta: Floats, floor: float) -> Floats:
-    p = floor + (1 - floor) * theta[:, 2:] * expit(theta[:, :1] + theta[:, 1:2] * x)
+def _shares(x: Floats, theta: Floats) -> Floats:
+    """(R, m) of intercept, slope, ceiling and floor (R, 4)."""
+    p = theta[:, 3:] + (1 - theta[:, 3:]) * theta[:, 2:3] * expit(theta[:, :1] + theta[:, 1:2] * x)
     return np.asarray(np.clip(p, _TINY, 1 - _TINY), dtype=np.float64)
 
 

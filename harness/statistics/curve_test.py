@@ -73,11 +73,11 @@ def forward_prediction(
     known, last = x[:-1], int(_whole(n[-1:])[0])
     y: Floats = correct[:, :-1] + 0.5
     trials: Floats = n[:-1] + 1.0
-    line = fit_smooth(known, y, trials, 0.0, ceiling=False)
+    line = fit_smooth(known, y, trials, 0.0, free=False)
     generator = np.random.default_rng(seed)
     redrawn = generator.binomial(_whole(n[:-1]), line.p[:, None, :], (len(y), replicates, len(known)))
     drawn: Floats = redrawn.reshape(-1, len(known)).astype(np.float64) + 0.5
-    ahead = fit_smooth(known, drawn, trials, 0.0, ceiling=False).at(x[-1:]).reshape(len(y), replicates)
+    ahead = fit_smooth(known, drawn, trials, 0.0, free=False).at(x[-1:]).reshape(len(y), replicates)
     shares = generator.binomial(last, np.clip(ahead, 0, 1)) / last
     upper = np.quantile(shares, confidence, axis=1, method="higher").tolist()
     found = (correct[:, -1] / n[-1]).tolist()
@@ -86,7 +86,7 @@ def forward_prediction(
 
 
 def _trend_gain(x: Floats, correct: Floats, n: Floats, chance: float) -> Floats:
-    gain = fit_smooth(x, correct, n, chance, ceiling=False).log_likelihood - fit_constant(correct, n)[1]
+    gain = fit_smooth(x, correct, n, chance, free=False).log_likelihood - fit_constant(correct, n)[1]
     return np.maximum(gain, 0.0)
 
 

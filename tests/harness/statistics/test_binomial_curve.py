@@ -34,13 +34,19 @@ def test_smooth_fits_are_as_likely_as_a_slow_search_finds(chance: float) -> None
     slopes = np.array([0.0, 0.4, 1.0, 2.5])
     p = chance + (1 - chance) * expit(slopes[:, None] * (X - 1.0) - 0.5)
     correct = generator.binomial(500, p).astype(float)
-    fit = fit_smooth(X, correct, N, chance, ceiling=False)
+    fit = fit_smooth(X, correct, N, chance, free=False)
     for row, counts in enumerate(correct):
         slow = max(slow_smooth(counts, floor) for floor in {0.0, chance})
         assert fit.log_likelihood[row] >= slow - 1e-3
         assert fit.log_likelihood[row] == pytest.approx(float(log_likelihood(counts, N, fit.p[row])))
     with_ceiling = fit_smooth(X, correct, N, chance)
     assert (with_ceiling.log_likelihood >= fit.log_likelihood - 1e-3).all()
+
+
+def test_a_floor_beside_chance_is_found() -> None:
+    p = 0.15 + 0.85 * expit(4 * (X - 0.5))
+    fit = fit_smooth(X, np.rint(500 * p)[None], N, 0.25)
+    assert fit.floor[0] == pytest.approx(0.15, abs=0.02) and np.abs(fit.p[0] - p).max() < 0.01
 
 
 def test_a_ceiling_is_found() -> None:
