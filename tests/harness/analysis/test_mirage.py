@@ -89,6 +89,10 @@ def test_without_a_smooth_metric_or_enough_sizes_nothing_is_decided() -> None:
     assert few.verdict == "not decided" and "at least 4" in few.why
 
 
+def test_one_cluster_decides_nothing() -> None:
+    assert battery(planted(SMOOTH, documents=30).assign(cluster="one")).verdict == "no jump"
+
+
 def test_few_documents_do_not_decide() -> None:
     """Twelve documents can't tell what twelve hundred do."""
     assert battery(planted(SMOOTH, documents=12)).verdict in ("not decided", "no jump", "only under exact match")
@@ -132,6 +136,15 @@ def test_every_zero_has_its_resolution(mirage: Battery) -> None:
         (lambda frame: frame.assign(parameters=-1.0).drop_duplicates("document"), "positive number of parameters"),
         (lambda frame: frame[frame["document"] < 5], "at least 10"),
         (lambda frame: frame.assign(token_accuracy=np.inf), "column token_accuracy"),
+        (lambda frame: frame.assign(token_accuracy=frame["token_accuracy"] * 100), "not within 0 to 1"),
+        (lambda frame: frame.assign(right=2.0), "2 is not within 0 to 1"),
+        (lambda frame: frame.assign(gold_log_prob=3.0), "3 is not within -inf to 0"),
+        (lambda frame: frame.assign(gold_log_prob=-3.0, gold_bytes=0), "0 is not within 1 to inf"),
+        (lambda frame: frame.assign(gold_log_prob=-3.0, gold_bytes=frame["parameters"]), "one length"),
+        (lambda frame: frame.assign(tokens=3, hits=5), "more hits than tokens"),
+        (lambda frame: frame.assign(tokens=0, hits=0), "0 is not within 1 to inf"),
+        (lambda frame: frame.assign(right="yes"), "a number is wanted"),
+        (lambda frame: frame[frame["parameters"] == SIZES[0]], "of one size"),
     ],
 )
 def test_bad_tables_are_refused_by_name(change: Callable[[pd.DataFrame], pd.DataFrame], told: str) -> None:
