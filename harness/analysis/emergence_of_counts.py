@@ -47,8 +47,13 @@ def emergence(
     one task at one scale (seeds) are added up.
     smaller_is_stronger: whether the scale is one that falls, such as a loss.
     rise: a curve is only called flat if it had shown a rise of so much above chance with 80 % power.
-    UserError names the column or the row that can't be used.
+    UserError names the column, the row or the argument that can't be used.
     """
+    for name, value in (("alpha", alpha), ("rise", rise)):
+        if not 0 < value < 1:
+            raise UserError(f"a probability between 0 and 1 is wanted, not {value}", place=f"emergence: {name}")
+    if replicates < 1:
+        raise UserError(f"{replicates} replicates give no p-value", place="emergence: replicates")
     found = unadjusted(frame, smaller_is_stronger=smaller_is_stronger, alpha=alpha, replicates=replicates, seed=seed)
     trends = _adjusted([item.p_trend for item in found])
     breaks = iter(_adjusted([item.p_break for item in found if item.p_break is not None]))
@@ -71,8 +76,6 @@ def unadjusted(
     from harness.statistics.chance_gate import chance_gate
     from harness.statistics.curve_test import break_test, forward_prediction, trend_test
 
-    if replicates < 1:
-        raise UserError(f"{replicates} replicates give no p-value", place="emergence: replicates")
     curves = counts_over_scale(frame, falling=smaller_is_stronger)
     alike: dict[tuple[bytes, bytes, float], list[Counts]] = {}
     for curve in curves:

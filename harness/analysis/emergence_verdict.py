@@ -150,13 +150,11 @@ def _flat(curve: Emergence, alpha: float, rise: float) -> tuple[Verdict, str]:
 
     total, right = float(curve.n_effective.sum()), float((curve.correct * curve.n_effective / curve.n).sum())
     share, scales = right / total, len(curve.scale)
-    level = max(curve.chance, share)
-    visible = min(rise, 1 - level)
-    few = float(curve.n_effective.min())
-    enough = items_needed(level, visible, scales, alpha) if visible > 0 else 0
+    level = min(max(curve.chance, share), 1 - rise)  # nearer to 1 no such rise has room
+    few, enough = float(curve.n_effective.min()), items_needed(level, rise, scales, alpha)
     if few < enough:
         needed = f"about {_rounded(enough):,} items per scale are needed"
-        return Verdict.NOT_DECIDED, f"no trend, but {few:.0f} items hardly show a rise of {visible:.2f}; {needed}"
+        return Verdict.NOT_DECIDED, f"no trend, but {few:.0f} items hardly show a rise of {rise:.2f}; {needed}"
     if binom.sf(int(right + 1e-9) - 1, round(total), curve.chance) <= alpha:
         return Verdict.FLAT_ABOVE_CHANCE, f"no trend; {share:.3f} over all scales, chance {curve.chance:.3g}"
     return Verdict.FLAT_AT_CHANCE, f"no trend; {share:.3f} over all scales, chance {curve.chance:.3g}"

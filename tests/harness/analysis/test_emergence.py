@@ -131,6 +131,11 @@ def test_few_items_decide_nothing_and_say_how_many_would() -> None:
     assert few.verdict is Verdict.NOT_DECIDED and "20 items" in few.why and "items per scale are needed" in few.why
 
 
+def test_a_curve_at_the_top_is_flat_and_needs_no_items_to_show_a_rise_that_has_no_room() -> None:
+    (top,) = emergence(table({"t": [0.998, 0.998, 0.998, 1.0, 0.998, 0.998]}), replicates=199)
+    assert top.verdict is Verdict.FLAT_ABOVE_CHANCE
+
+
 def test_few_scales_decide_nothing_about_a_break() -> None:
     (three,) = emergence(table({"t": [0.25, 0.25, 0.8]}, scale=SCALES[:3]), replicates=199)
     assert three.verdict is Verdict.NOT_DECIDED and three.p_break is None and "5 are needed" in three.why
@@ -194,6 +199,10 @@ def test_columns_that_are_no_counts_are_refused() -> None:
         emergence(frame.assign(task=None))
     with pytest.raises(UserError, match="0 replicates give no p-value"):
         emergence(frame, replicates=0)
+    with pytest.raises(UserError, match="rise: a probability"):
+        emergence(frame, rise=0.0)
+    with pytest.raises(UserError, match="alpha: a probability"):
+        emergence(frame, alpha=float("nan"))
     as_text = frame.assign(correct=frame["correct"].astype(str))
     assert emergence(as_text, replicates=99)[0].correct.tolist() == frame["correct"].tolist()
 
