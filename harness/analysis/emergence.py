@@ -52,7 +52,7 @@ class EmergenceSettings(AnalysisSettings):
     rise: float = Field(default=0.2, gt=0, lt=1)
     """A curve is only called flat if it had shown a rise of this much above chance with 80 % power."""
     replicates: int = Field(default=1000, ge=99, le=100_000)
-    """Bootstrap replicates of each test."""
+    """Bootstrap replicates of each test; more where one of many tasks could not stand out with these."""
 
 
 def run(run: Run, settings: EmergenceSettings) -> list[Finding]:

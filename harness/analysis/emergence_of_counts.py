@@ -47,6 +47,8 @@ def emergence(
     one task at one scale (seeds) are added up.
     smaller_is_stronger: whether the scale is one that falls, such as a loss.
     rise: a curve is only called flat if it had shown a rise of so much above chance with 80 % power.
+    replicates: of each test's bootstrap; where these are too few for one of so many tasks to stand out, its tests get
+    as many as that takes (tasks / alpha).
     UserError names the column, the row or the argument that can't be used.
     """
     for name, value in (("alpha", alpha), ("rise", rise)):
@@ -55,6 +57,13 @@ def emergence(
     if replicates < 1:
         raise UserError(f"{replicates} replicates give no p-value", place="emergence: replicates")
     found = unadjusted(frame, smaller_is_stronger=smaller_is_stronger, alpha=alpha, replicates=replicates, seed=seed)
+    coarse = _too_coarse(found, replicates, alpha)
+    if coarse:
+        again = frame[frame["task"].astype(str).isin(coarse)]
+        finer = math.ceil(len(found) / alpha)
+        resolved = unadjusted(again, smaller_is_stronger=smaller_is_stronger, alpha=alpha, replicates=finer, seed=seed)
+        by_task = {item.task: item for item in resolved}
+        found = [by_task.get(item.task, item) for item in found]
     trends = _adjusted([item.p_trend for item in found])
     breaks = iter(_adjusted([item.p_break for item in found if item.p_break is not None]))
     adjusted = [
@@ -253,6 +262,22 @@ def _items_for_break(test: BootstrapTest, row: int, n: Floats) -> float | None:
         return None
     needed = (0.84 + math.sqrt(0.84**2 + 2 * float(test.null_critical[row]))) ** 2
     return float(n.min()) * max(1.0, needed / signal)
+
+
+def _too_coarse(found: Sequence[Emergence], replicates: int, alpha: float) -> set[str]:
+    """The tasks whose p-value is the least that so many replicates can give, and not small enough after adjustment:
+    one task of many could never stand out."""
+    tests = (
+        [(item.task, item.p_trend) for item in found],
+        [(item.task, item.p_break) for item in found if item.p_break is not None],
+    )
+    least = 1 / (1 + replicates)
+    return {
+        task
+        for test in tests
+        for (task, p), adjusted in zip(test, _adjusted([p for _, p in test]), strict=True)
+        if p <= least and adjusted > alpha
+    }
 
 
 def _adjusted(p_values: list[float]) -> list[float]:

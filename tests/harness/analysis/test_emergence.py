@@ -115,6 +115,15 @@ def test_many_tasks_of_noise_are_adjusted() -> None:
     assert all(item.p_trend_adjusted >= item.p_trend for item in found)
 
 
+def test_one_task_of_many_stands_out_however_few_replicates() -> None:
+    others = np.random.default_rng(9).binomial(500, 0.25, (29, 6)) / 500
+    shares = {"sudden": expit(logit(0.25) + 1.6 * np.maximum(0, np.arange(6) - 2))}
+    found = emergence(table(shares | {f"t{k}": row for k, row in enumerate(others)}), replicates=99)
+    assert found[0].task == "sudden" and found[0].verdict is Verdict.EMERGENT
+    assert [item.task for item in found] == ["sudden", *(f"t{k}" for k in range(29))]
+    assert sum(item.verdict is Verdict.EMERGENT for item in found) == 1
+
+
 def test_scatter_beyond_the_items_is_no_break() -> None:
     (found,) = emergence(table({"t": [0.25, 0.2, 0.3, 0.9, 0.5, 0.95]}, n=2000), replicates=199)
     assert found.misfit < 0.01 and found.verdict is not Verdict.EMERGENT
