@@ -128,7 +128,8 @@ def decide(curve: Emergence, alpha: float, rise: float) -> tuple[Verdict, str]:
         what = f"{curve.in_one_gap:.0%} of the rise lies between {low:.3g} and {high:.3g}"
         return Verdict.NOT_DECIDED, f"{what}, where a break and a steep smooth rise look alike; add scales between"
     if broken:
-        return Verdict.EMERGENT, f"at chance for {curve.flat} scales, then more sudden than any logistic curve"
+        sudden = f"at chance for {curve.flat} scales, then more sudden than any logistic curve"
+        return Verdict.EMERGENT, f"{sudden} (where answers have several tokens, see what `mirage` says)"
     beyond = len(curve.scale) - curve.flat
     if beyond < BEYOND and curve.ceiling < 0.99:
         return (
