@@ -107,7 +107,7 @@ def fit(
     if approaches:
         found += side_by_side(runs, settings.compute, replicates, about)
     if choose:
-        found += law_choice(runs, LawChoiceSettings(), about)
+        found += law_choice(runs, LawChoiceSettings(replicates=min(max(replicates, 50), 400)), about)
     second = [item.note for item in found if item.name == "error_trust" and item.value == 0]
     problems = [*report.problems, *(f"the second step: {note.partition(': ')[2]}" for note in second)]
     for problem in problems:

@@ -209,7 +209,15 @@ def test_kill_9_in_a_cell_loses_that_cell_alone(finished_run: Run, suite: Path, 
 def start(suite: Path, out: Path, *options: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "harness", "run", str(suite), "--out", str(out), *options]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # tests that run in the background were told to ignore interrupts, and would hand that down
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
 
 
 def wait_for_cells(out: Path, count: int, within: float = 60.0) -> Path:
