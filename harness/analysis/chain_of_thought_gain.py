@@ -19,7 +19,7 @@ from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
 from harness.analysis.paired_gain import REPLICATES, AskedTwice, asked_twice, drawn_gains, paired_gain
-from harness.analysis.selection import Point, counterpart, describe, points, selects, selects_point, why_nothing
+from harness.analysis.selection import Point, counterpart, describe, points, selects_point, why_no_task
 from harness.results.finding import Finding
 from harness.results.record import Scalar
 from harness.results.run import Run
@@ -196,14 +196,10 @@ def _crossover(
 
 
 def _nothing(run: Run, settings: ChainOfThoughtGainSettings) -> Finding:
-    tasks = [cell for cell in run.cells if cell.measure == "task"]
-    if settings.where and not any(selects(settings.where, cell) for cell in tasks):
-        why = why_nothing(settings.where, tasks)
-    else:
-        why = (
-            f"no task was asked both ways and judged by {' or '.join(settings.of)}"
-            f"{' where ' + describe(settings.where) if settings.where else ''}; ask with `reasoning: [direct, cot]`"
-        )
+    why = why_no_task(settings.where, run) or (
+        f"no task was asked both ways and judged by {' or '.join(settings.of)}"
+        f"{' where ' + describe(settings.where) if settings.where else ''}; ask with `reasoning: [direct, cot]`"
+    )
     return Finding(analysis="chain_of_thought_gain", name="gain", note=f"nothing to compare: {why}")
 
 

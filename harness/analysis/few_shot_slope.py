@@ -13,7 +13,7 @@ from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
 from harness.analysis.per_document import shared
-from harness.analysis.selection import Point, points, selects, selects_point, why_nothing
+from harness.analysis.selection import Point, points, selects_point, why_no_task
 from harness.analysis.shot_curve import LEAST_SIZES, ShotCurve, Told, bends, shots_of, slope_of, slope_over_log_size
 from harness.results.finding import Finding
 from harness.results.record import Direction, Scalar
@@ -165,14 +165,10 @@ def _note(told: Told, careful: bool) -> str:
 
 
 def _nothing(run: Run, settings: FewShotSlopeSettings) -> Finding:
-    tasks = [cell for cell in run.cells if cell.measure == "task"]
-    if settings.where and not any(selects(settings.where, cell) for cell in tasks):
-        why = why_nothing(settings.where, tasks)
-    else:
-        why = (
-            f"no task was asked with two numbers of shots and judged by {' or '.join(settings.of)}; "
-            "ask with `shots: [0, 1, 2, 4]`"
-        )
+    why = why_no_task(settings.where, run) or (
+        f"no task was asked with two numbers of shots and judged by {' or '.join(settings.of)}; "
+        "ask with `shots: [0, 1, 2, 4]`"
+    )
     return Finding(analysis="few_shot_slope", name="slope", note=f"no slope: {why}")
 
 

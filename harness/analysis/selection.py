@@ -130,6 +130,14 @@ def varying_within_models(cells: Sequence[CellResult]) -> list[str]:
     return list(dict.fromkeys(name for m in models for name in varying([c for c in cells if c.model == m])))
 
 
+def why_no_task(where: Where, run: Run) -> str | None:
+    """Why `where` selects none of the run's tasks; None where it selects some, or asks for nothing."""
+    tasks = [cell for cell in run.cells if cell.measure == "task"]
+    if not where or any(selects(where, cell) for cell in tasks):
+        return None
+    return why_nothing(where, tasks)
+
+
 def why_nothing(where: Where, cells: Sequence[CellResult]) -> str:
     """Why `where` selects none of the cells, with the nearest spelling of what exists."""
     if not cells:

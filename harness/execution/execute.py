@@ -285,24 +285,13 @@ class Execution:
         )
 
     def _record(self, item: PlannedCell, measurement: Measurement, facts: Facts) -> Record:
-        metric = measurement.metric
         return Record(
             key=item.key,
             model=item.cell.model,
             measure=item.cell.measure,
             axes=item.cell.axes,
             settings=item.cell.settings,
-            part=measurement.part,
-            metric=metric.name,
-            metric_id=metric.id,
-            value=measurement.value,
-            unit=metric.unit,
-            direction=metric.direction,
-            low=measurement.low,
-            high=measurement.high,
-            interval=measurement.interval,
-            n=measurement.n,
-            n_unit=measurement.n_unit,
+            **measurement.fields(),
             parameters=facts.identity.parameters,
             parameters_non_embedding=facts.identity.parameters_non_embedding,
             model_digest=item.source.digest,

@@ -11,7 +11,7 @@ from harness.report.charts.registry import FINDING_CHARTS
 from harness.report.findings import finding_tables
 from harness.report.html import findings_html
 from harness.report.markdown import table_markdown
-from harness.report.picture import LIGHT
+from harness.report.picture import write_picture
 from harness.results.finding import Finding
 from harness.whole_file import write_whole
 
@@ -46,15 +46,11 @@ def write_fit(
 
 
 def _pictures(folder: Path, findings: Sequence[Finding]) -> list[Path]:
-    import vl_convert
-
     written = []
     for name, (draw, _) in FINDING_CHARTS.items():
         chart = draw(findings)
         if chart is None:
             continue
         spec = chart.to_dict(validate=False)
-        (folder / f"{name}.svg").write_text(vl_convert.vegalite_to_svg(spec, config=LIGHT), encoding="utf-8")
-        (folder / f"{name}.png").write_bytes(vl_convert.vegalite_to_png(spec, scale=2.0, config=LIGHT))
-        written += [folder / f"{name}.svg", folder / f"{name}.png"]
+        written += [write_picture(spec, folder / f"{name}.{kind}") for kind in ("svg", "png")]
     return written

@@ -19,14 +19,18 @@ LIGHT: dict[str, Any] = {
 
 def chart_png(run: Run, name: str, path: Path, scale: float = 2.0) -> Path:
     """Draw the chart `name` (a key of `charts.CHARTS`) into `path`, a .png or .svg file. Raises UserError."""
-    import vl_convert
-
     if name not in CHARTS:
         raise UserError(f"no chart is called '{name}'; there are {', '.join(CHARTS)}")
     chart = CHARTS[name][0](run)
     if chart is None:
         raise UserError(f"the run has nothing to show in the chart '{name}'", place=str(run.folder))
-    spec = chart.to_dict()
+    return write_picture(chart.to_dict(), path, scale)
+
+
+def write_picture(spec: dict[str, Any], path: Path, scale: float = 2.0) -> Path:
+    """Draw a Vega-Lite description into `path`, a .png or .svg file. Raises UserError."""
+    import vl_convert
+
     if path.suffix == ".png":
         path.write_bytes(vl_convert.vegalite_to_png(spec, scale=scale, config=LIGHT))
     elif path.suffix == ".svg":

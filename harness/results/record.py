@@ -68,6 +68,22 @@ class Measurement(BaseModel):
     part: str | None = None
     """Of a cell with several values of one metric, which: a task of a group, a way of extracting answers."""
 
+    def fields(self) -> dict[str, Any]:
+        """What a record takes from it; whose cell it is comes beside."""
+        return {
+            "part": self.part,
+            "metric": self.metric.name,
+            "metric_id": self.metric.id,
+            "value": self.value,
+            "unit": self.metric.unit,
+            "direction": self.metric.direction,
+            "low": self.low,
+            "high": self.high,
+            "interval": self.interval,
+            "n": self.n,
+            "n_unit": self.n_unit,
+        }
+
 
 class Record(BaseModel):
     """One number with its identity: one tidy row."""

@@ -180,23 +180,7 @@ def cell_result(
         "model_digest": f"digest-of-{model}",
         "fingerprint_class": fingerprint_class,
     }
-    records = [
-        Record(
-            **common,
-            part=m.part,
-            metric=m.metric.name,
-            metric_id=m.metric.id,
-            value=m.value,
-            unit=m.metric.unit,
-            direction=m.metric.direction,
-            low=m.low,
-            high=m.high,
-            interval=m.interval,
-            n=m.n,
-            n_unit=m.n_unit,
-        )
-        for m in measurements
-    ]
+    records = [Record(**common, **measurement.fields()) for measurement in measurements]
     if status is not Status.OK:
         records = [Record(**common, status=status, reason=reason)]
     where = None

@@ -18,9 +18,7 @@ LOWEST, HIGHEST = np.log(1e2), np.log(1e18)
 HALVINGS = 60
 
 
-def optimum(
-    law: Law, natural: Floats, compute: Floats, flops_per_token: float = FLOPS_PER_TOKEN
-) -> tuple[Floats, Floats]:
+def optimum(law: Law, natural: Floats, compute: Floats) -> tuple[Floats, Floats]:
     """Parameters and tokens with the lowest loss for a budget of `compute` FLOPs.
 
     natural: (..., p), compute: (n,) or (..., n). Two arrays (..., n); not a number where the law
@@ -28,10 +26,10 @@ def optimum(
     """
     closed = getattr(law, "allocation", None)
     if closed is not None:
-        size, tokens = closed(natural, np.asarray(compute, dtype=np.float64), flops_per_token)
+        size, tokens = closed(natural, np.asarray(compute, dtype=np.float64))
         rises = _rises(law, natural)
         return np.where(rises, np.nan, size), np.where(rises, np.nan, tokens)
-    return numeric_optimum(law, natural, compute, flops_per_token)
+    return numeric_optimum(law, natural, compute)
 
 
 def _rises(law: Law, natural: Floats) -> Floats:
@@ -40,13 +38,11 @@ def _rises(law: Law, natural: Floats) -> Floats:
     return np.asarray((np.asarray(natural) <= lowest).any(axis=-1, keepdims=True))
 
 
-def numeric_optimum(
-    law: Law, natural: Floats, compute: Floats, flops_per_token: float = FLOPS_PER_TOKEN
-) -> tuple[Floats, Floats]:
+def numeric_optimum(law: Law, natural: Floats, compute: Floats) -> tuple[Floats, Floats]:
     """The same by bisection, for any law of parameters and tokens: the oracle of the closed forms."""
     if law.inputs[:2] != ("parameters", "tokens"):
         raise ValueError(f"{law.name} is no law of parameters and tokens: it has no allocation")
-    budget = np.log(np.atleast_1d(np.asarray(compute, dtype=np.float64)) / flops_per_token)
+    budget = np.log(np.atleast_1d(np.asarray(compute, dtype=np.float64)) / FLOPS_PER_TOKEN)
     shape = np.broadcast_shapes(budget.shape, (*np.shape(natural)[:-1], 1))
 
     def excess(log_size: Floats) -> Floats:
@@ -112,21 +108,21 @@ def _own_points(law: Law, natural: Floats, log_size: Floats, log_tokens: Floats)
 
 def _bisect(rising: Callable[[Floats], Floats], shape: tuple[int, ...]) -> Floats:
     """Where a rising function crosses 0 between LOWEST and HIGHEST; not a number where it does not."""
-    low, high = np.full(shape, LOWEST), np.full(shape, HIGHEST)
-    outside = (rising(low) > 0) | (rising(high) < 0)
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        below = rising(middle) < 0
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return np.where(outside, np.nan, (low + high) / 2)
+    outside = (rising(np.full(shape, LOWEST)) > 0) | (rising(np.full(shape, HIGHEST)) < 0)
+    return np.where(outside, np.nan, _halved(rising, shape, LOWEST, HIGHEST))
 
 
 def _first(short: Callable[[Floats], Floats], shape: tuple[int, ...], lowest: float, highest: float) -> Floats:
     """Where a function that rises with the log of an amount first reaches 0, as the amount."""
+    never = ~(short(np.full(shape, highest)) >= 0)
+    return np.where(never, np.inf, np.exp(_halved(short, shape, lowest, highest)))
+
+
+def _halved(rising: Callable[[Floats], Floats], shape: tuple[int, ...], lowest: float, highest: float) -> Floats:
+    """Where a rising function crosses 0, by halving the space between two ends."""
     low, high = np.full(shape, lowest), np.full(shape, highest)
-    never = ~(short(high) >= 0)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        below = short(middle) < 0
+        below = rising(middle) < 0
         low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return np.where(never, np.inf, np.exp((low + high) / 2))
+    return np.asarray((low + high) / 2)

@@ -85,10 +85,6 @@ class Broken(Law):
         a, b, c0, c1, d, f = (internal[..., column] for column in range(6))
         return np.stack([a, b + c0 * centre[0], c0, c1, d + centre[0], f], axis=-1)
 
-    def centred(self, plain: Floats, centre: Floats) -> Floats:
-        """See `Law`."""
-        return self.uncentred(plain, -centre)
-
 
 def _width(log: Floats) -> Floats:
     """f1 of its log. Where it doesn't count it stays, so that a solver does not go on for ever to where no break is."""

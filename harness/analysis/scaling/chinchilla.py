@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.analysis.scaling.law import Floats, Law, Parameter
+from harness.analysis.scaling.runs import FLOPS_PER_TOKEN
 
 LARGEST_EXPONENT = 600.0
 """Of e in a term: what lies beyond is no number."""
@@ -64,18 +65,14 @@ class Chinchilla(Law):
         shift = np.stack([internal[..., 3] * centre[0], internal[..., 4] * centre[1]], axis=-1)
         return np.concatenate([internal[..., :1], internal[..., 1:3] + shift, internal[..., 3:]], axis=-1)
 
-    def centred(self, plain: Floats, centre: Floats) -> Floats:
-        """See `Law`."""
-        return self.uncentred(plain, -centre)
-
-    def allocation(self, natural: Floats, compute: Floats, flops_per_token: float = 6.0) -> tuple[Floats, Floats]:
+    def allocation(self, natural: Floats, compute: Floats) -> tuple[Floats, Floats]:
         """Compute-optimal size and tokens in closed form (equation 4): N* = G (C/6)^(beta/(alpha+beta)) with
         G = (alpha A / beta B)^(1/(alpha+beta)). natural: (..., 5), compute: (n,) or (..., n). Two arrays (..., n)."""
         _, a, b, alpha, beta = (natural[..., column, None] for column in range(5))
         with np.errstate(all="ignore"):  # an exponent below 0 has no optimum: not a number
             balance = (alpha * a / (beta * b)) ** (1 / (alpha + beta))
-            size = balance * (np.asarray(compute) / flops_per_token) ** (beta / (alpha + beta))
-            return size, np.asarray(compute) / flops_per_token / size
+            size = balance * (np.asarray(compute) / FLOPS_PER_TOKEN) ** (beta / (alpha + beta))
+            return size, np.asarray(compute) / FLOPS_PER_TOKEN / size
 
 
 def hoffmann_grid() -> Floats:

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 
 from harness.analysis.scaling.law import Floats, Law, Parameter
+from harness.analysis.scaling.runs import FLOPS_PER_TOKEN
 
 
 class Kaplan(Law):
@@ -63,16 +64,12 @@ class Kaplan(Law):
         """See `Law`."""
         return np.concatenate([internal[..., :2] + centre, internal[..., 2:]], axis=-1)
 
-    def centred(self, plain: Floats, centre: Floats) -> Floats:
-        """See `Law`."""
-        return self.uncentred(plain, -centre)
-
-    def allocation(self, natural: Floats, compute: Floats, flops_per_token: float = 6.0) -> tuple[Floats, Floats]:
+    def allocation(self, natural: Floats, compute: Floats) -> tuple[Floats, Floats]:
         """Compute-optimal size and tokens: with ND = K and r = alpha_N/alpha_D the terms balance as
         r (Nc/N)^r = Dc N / K, so that N* = (r Nc^r K / Dc)^(1/(1+r)). natural: (..., 4), compute: (n,) or (..., n).
         Two arrays (..., n). Kaplan et al.'s own N ∝ C^.73 is from their law of size and steps, not from this one."""
         size_scale, data_scale, alpha_size, alpha_data = (natural[..., column, None] for column in range(4))
-        budget = np.asarray(compute) / flops_per_token
+        budget = np.asarray(compute) / FLOPS_PER_TOKEN
         with np.errstate(all="ignore"):  # an exponent below 0 has no optimum: not a number
             ratio = alpha_size / alpha_data
             log_size = (np.log(ratio) + ratio * np.log(size_scale) + np.log(budget / data_scale)) / (1 + ratio)

@@ -86,12 +86,12 @@ class Law(ABC):
         return np.asarray(logs.mean(axis=1))
 
     def uncentred(self, internal: Floats, centre: Floats) -> Floats:
-        """Centred parameters as plain ones. (..., p)."""
+        """Centred parameters as plain ones: a shift, which `-centre` takes back. (..., p)."""
         return internal
 
     def centred(self, plain: Floats, centre: Floats) -> Floats:
         """Plain parameters as centred ones. (..., p)."""
-        return plain
+        return self.uncentred(plain, -centre)
 
     # ---- what follows from it
 

@@ -67,17 +67,13 @@ class OverTraining(Law):
         shift = 2 * internal[..., 3:] * centre
         return np.concatenate([internal[..., :1], internal[..., 1:3] + shift, internal[..., 3:]], axis=-1)
 
-    def centred(self, plain: Floats, centre: Floats) -> Floats:
-        """See `Law`."""
-        return self.uncentred(plain, -centre)
-
-    def allocation(self, natural: Floats, compute: Floats, flops_per_token: float = 6.0) -> tuple[Floats, Floats]:
+    def allocation(self, natural: Floats, compute: Floats) -> tuple[Floats, Floats]:
         """Compute-optimal size and tokens: M* = (b/a)^(1/(2 eta)) at every budget. natural: (..., 4), compute: (n,) or
         (..., n). Two arrays (..., n)."""
         _, a, b, eta = (natural[..., column, None] for column in range(4))
         with np.errstate(all="ignore"):
             tokens_per_parameter = (b / a) ** (1 / (2 * eta))
-        size = np.sqrt(np.asarray(compute) / flops_per_token / tokens_per_parameter)
+        size = np.sqrt(np.asarray(compute) / FLOPS_PER_TOKEN / tokens_per_parameter)
         return size, size * tokens_per_parameter
 
 

@@ -59,10 +59,6 @@ class PowerLaw(Law):
         """See `Law`."""
         return np.stack([internal[..., 0] + internal[..., 1] * centre[0], internal[..., 1]], axis=-1)
 
-    def centred(self, plain: Floats, centre: Floats) -> Floats:
-        """See `Law`."""
-        return self.uncentred(plain, -centre)
-
 
 class PowerLawWithFloor(Law):
     """A power law that comes to rest at what no x removes."""
@@ -113,7 +109,3 @@ class PowerLawWithFloor(Law):
         """See `Law`."""
         e, a, alpha = (internal[..., column] for column in range(3))
         return np.stack([e, a + alpha * centre[0], alpha], axis=-1)
-
-    def centred(self, plain: Floats, centre: Floats) -> Floats:
-        """See `Law`."""
-        return self.uncentred(plain, -centre)

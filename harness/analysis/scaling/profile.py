@@ -21,9 +21,9 @@ from harness.analysis.scaling.least_squares import solve
 from harness.analysis.scaling.objective import rounding
 
 POINTS = 41
+"""Values at which a profile is taken."""
 BETTER = 1e-4
 """A held value that lowers the objective by more than this part of it says that the optimum was missed."""
-"""Values at which a profile is taken."""
 REFINEMENTS, FEWEST_INSIDE = 3, 9
 """How often values are added, at most, until so many are inside the region: its ends are read between two of them."""
 SWEEPS, ITERATIONS = 3, 150

@@ -99,6 +99,11 @@ class Runs:
         )
 
 
+def six_nd(parameters: Floats, tokens: Floats) -> Floats:
+    """C = 6ND, with the N that was given."""
+    return FLOPS_PER_TOKEN * parameters * tokens
+
+
 def parameter_count(word: str | None) -> ParameterCount:
     """What a user says of N. Raises UserError for another word."""
     match word:
@@ -131,9 +136,7 @@ def runs_from_frame(
         if role not in SYNONYMS:
             raise UserError(f"units for '{role}'{nearest(role, SYNONYMS)}: no such column", place=place)
     values = {
-        role: _numbers(frame, name, place) * factors.get(role, 1.0)
-        for role, name in found.items()
-        if role not in ("group",)
+        role: _numbers(frame, name, place) * factors.get(role, 1.0) for role, name in found.items() if role != "group"
     }
     _finite(values, found, place)
     given = [role for role in ("parameters", "tokens", "compute") if role in values]
@@ -147,7 +150,7 @@ def runs_from_frame(
         )
     compute_is: ComputeCount = "given" if "compute" in values else "6ND"
     if "compute" not in values:
-        values["compute"] = FLOPS_PER_TOKEN * values["parameters"] * values["tokens"]
+        values["compute"] = six_nd(values["parameters"], values["tokens"])
     elif "tokens" not in values:
         values["tokens"], compute_is = values["compute"] / FLOPS_PER_TOKEN / values["parameters"], "6ND"
     elif "parameters" not in values:
@@ -252,7 +255,7 @@ def _units(values: Mapping[str, Floats], found: Mapping[str, str], factors: Mapp
             place=place,
         )
     if all(role in found for role in ("parameters", "tokens", "compute")):
-        ratio = values["compute"] / (FLOPS_PER_TOKEN * values["parameters"] * values["tokens"])
+        ratio = values["compute"] / six_nd(values["parameters"], values["tokens"])
         middle = float(np.median(ratio))
         if not 0.1 < middle < 10:
             raise UserError(
@@ -274,18 +277,12 @@ def _flags(runs: Runs) -> tuple[str, ...]:
     if runs.counted == "unstated":
         flags.append("whether N counts embeddings is not said; sizes below a billion parameters depend on it")
     if len(runs) > 1:
-        ratio = runs.compute / (FLOPS_PER_TOKEN * runs.parameters * runs.tokens)
+        ratio = runs.compute / six_nd(runs.parameters, runs.tokens)
         if runs.compute_is == "given" and (np.abs(np.log(ratio)) > math.log(1.5)).any():
             flags.append(
                 f"the given C is {ratio.min():.2f} to {ratio.max():.2f} times 6ND: what is fitted over C is not what "
                 "is fitted over N and D"
             )
-    repeated = runs.unique_tokens is not None and bool((runs.tokens > runs.unique_tokens * 1.0001).any())
-    if repeated and runs.unique_tokens is not None:
+    if runs.unique_tokens is not None and (runs.tokens > runs.unique_tokens * 1.0001).any():
         flags.append(f"tokens are repeated up to {(runs.tokens / runs.unique_tokens).max():.1f} times")
     return tuple(flags)
-
-
-def six_nd(parameters: Floats, tokens: Floats) -> Floats:
-    """C = 6ND, with the N that was given."""
-    return FLOPS_PER_TOKEN * parameters * tokens
