@@ -104,9 +104,9 @@ VOTE = pipeline(("regex", {"regex_pattern": "([0-9]+)"}), "majority_vote", "take
 
 def test_failed_votes_count_in_lm_eval_and_not_in_right() -> None:
     texts = ["a", "b", "3", "c", "3", "4"]
-    assert run(VOTE, texts, "lm-eval") == Extracted(X, 1.0, 0.5, True)
-    assert run(VOTE, texts, "right") == Extracted("3", 0.0, 0.5, True)
-    assert run(VOTE, ["a", "b"], "right") == Extracted(X, 1.0, 1.0, True)
+    assert run(VOTE, texts, "lm-eval") == Extracted(X, 1.0, 0.5, True, (True,))
+    assert run(VOTE, texts, "right") == Extracted("3", 0.0, 0.5, True, (False,))
+    assert run(VOTE, ["a", "b"], "right") == Extracted(X, 1.0, 1.0, True, (True,))
 
 
 def test_of_equal_votes_the_first_seen_wins() -> None:
