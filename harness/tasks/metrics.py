@@ -49,8 +49,8 @@ class Scores:
     """Of multiple choice: by rule (acc, acc_norm …), the choice that it takes."""
     programs: dict[str, list[str]] = field(default_factory=dict)
     """Of code: by pipeline, how each program ended."""
-    wrong_by_space: bool = False
-    """Of generated answers in mode lm-eval: whether white space at the ends alone makes one wrong."""
+    wrong_by_space: bool | None = None
+    """Of written answers in mode lm-eval: whether white space at the ends alone makes one wrong."""
 
 
 def needs_unconditional(config: TaskConfig) -> bool:
@@ -160,7 +160,7 @@ def _score_generation(
         scores.items.update({key_of(name, pipeline.name): item for name, item in items.items()})
     if answer.right is not None and asked.right is not None:
         scores.items.update(_right_items(asked.right.continuation, answer.right))
-    return replace(scores, wrong_by_space=spaced)
+    return replace(scores, wrong_by_space=spaced if mode == "lm-eval" else None)
 
 
 def ignored_by(config: TaskConfig) -> Ignored:
