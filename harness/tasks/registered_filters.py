@@ -57,22 +57,29 @@ def _registered(file: Path, changed: int) -> tuple[tuple[str, str], ...]:
 
 
 def _registrations(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    decorators = {_DECORATOR} | {
+        alias.asname
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.name == _DECORATOR and alias.asname
+    }
     for node in tree.body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
-            yield from ((name, node.name) for one in node.decorator_list if (name := _name(one)) is not None)
+            names = [_name(decorator, decorators) for decorator in node.decorator_list]
+            yield from ((name, node.name) for name in names if name is not None)
         elif isinstance(node, ast.Expr | ast.Assign) and isinstance(node.value, ast.Call):  # register_filter("x")(X)
-            called = node.value
-            name = _name(called.func)
-            if name is not None and called.args and isinstance(called.args[0], ast.Name):
-                yield name, called.args[0].id
+            name = _name(node.value.func, decorators)
+            if name is not None and node.value.args and isinstance(node.value.args[0], ast.Name):
+                yield name, node.value.args[0].id
 
 
-def _name(node: ast.expr) -> str | None:
-    """NAME of `register_filter("NAME")`, however the decorator was imported."""
+def _name(node: ast.expr, decorators: set[str]) -> str | None:
+    """NAME of `register_filter("NAME")`."""
     if not isinstance(node, ast.Call):
         return None
     called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", None)
     given = [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg == "name")]
-    if called != _DECORATOR or not given or not isinstance(given[0], ast.Constant):
+    if called not in decorators or not given or not isinstance(given[0], ast.Constant):
         return None
     return given[0].value if isinstance(given[0].value, str) else None
