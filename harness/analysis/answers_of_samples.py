@@ -68,7 +68,8 @@ def _document(row: Mapping[Any, Any], items: Mapping[str, Any], key: str, part: 
     """What a document says under every metric."""
     digest = row.get("question_digest") or row.get("text_digest")
     found = {"document": f"{row['document']} {digest}", "right": float(items[key]), "cluster": row.get("cluster")}
-    found |= {name: float(items[name]) for name in ("brier_score", "likelihood", "token_accuracy") if name in items}
+    numbers = {name: items.get(name) for name in ("brier_score", "likelihood", "token_accuracy")}
+    found |= {name: float(item) for name, item in numbers.items() if isinstance(item, int | float)}
     if "gold_bits_per_byte" in items:
         found |= dict(zip(("gold_log_prob", "gold_bytes"), map(float, items["gold_bits_per_byte"]), strict=True))
     similarity = _edit_similarity(row, items, part)
@@ -88,7 +89,7 @@ def _hits(row: Mapping[Any, Any]) -> dict[str, float]:
 
 
 def _edit_similarity(row: Mapping[Any, Any], items: Mapping[str, Any], part: str) -> float | None:
-    """As the task scores it, else of what was extracted and the nearest target as they stand."""
+    """As the task scores it, else of what was extracted and the nearest target in their normal forms."""
     from harness.tasks.text_scores import edit_similarity
 
     key = f"edit_similarity/{part}" if part else "edit_similarity"

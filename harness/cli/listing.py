@@ -77,7 +77,7 @@ def _measures() -> list[Table]:
         for name, info in measure.settings.model_fields.items():
             default = "required" if info.is_required() else f"default {info.default}"
             table.add_row("setting", name, f"{info.description or ''} ({default})")
-        for metric in measure.metrics:
+        for metric in {metric.name: metric for metric in measure.metrics}.values():
             table.add_row("metric", metric.name, f"[{metric.unit}, {metric.direction} is better] {metric.definition}")
         tables.append(table)
     return tables

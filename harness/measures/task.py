@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported, UserError
-from harness.measures.measure import Facts, Load, Measure, Sample, Settings
+from harness.measures.measure import Facts, Load, Measure, Sample, Settings, with_notes
 from harness.results.record import Direction, Measurement, Metric
 from harness.tasks.ask import Asked, Broken
 from harness.tasks.config import Mode, Reasoning
@@ -104,6 +104,14 @@ TRUNCATED = Metric(
     definition="Documents whose prompt did not fit the model's context and lost its beginning.",
     detail=True,
 )
+WRONG_BY_SPACE = Metric(
+    name="wrong_by_space",
+    unit="documents",
+    direction=Direction.LOWER,
+    definition="Mode lm-eval: documents whose answer is a target but for white space at the ends of either, which "
+    "lm-eval compares too. Mode right strips it.",
+    detail=True,
+)
 CUT_OFF = Metric(
     name="cut_off_answers",
     unit="share",
@@ -122,6 +130,7 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     """One row per document of every task."""
     from harness.measures.task_answers import answers
     from harness.measures.task_documents import documents, prepared
+    from harness.measures.task_notes import task_notes
     from harness.measures.task_samples import broken_row, row
     from harness.tasks import metrics
     from harness.tasks.choice_scores import chance
@@ -165,7 +174,7 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
             sample["spec"] = spec
     rows[0]["groups"] = json.dumps([group.model_dump(mode="json") for group in opened.groups])
     rows[0]["pieces"] = json.dumps(pieces(model, rows))
-    return rows
+    return with_notes(rows, task_notes(opened, rows))
 
 
 def summed_up_by(task: Task, rows: Sequence[Sample], mode: Mode) -> dict[str, Any]:
@@ -257,6 +266,8 @@ def counts(samples: pd.DataFrame) -> Iterator[Measurement]:
     yield Measurement(metric=DOCUMENTS, value=len(judged), **n)
     yield Measurement(metric=BROKEN, value=len(samples) - len(judged), **n)
     yield Measurement(metric=TRUNCATED, value=sum(max(cut, default=0) > 0 for cut in judged["cut"]), **n)
+    if "wrong_by_space" in judged and judged["wrong_by_space"].notna().any():
+        yield Measurement(metric=WRONG_BY_SPACE, value=int(judged["wrong_by_space"].fillna(False).sum()), **n)
     if "finish" in judged and judged["finish"].notna().any():
         written = judged[judged["finish"].notna()]["finish"]
         answers = [len(ends) for ends in written]
@@ -299,10 +310,13 @@ def check(library: TaskLibrary, settings: TaskSettings) -> None:
 
 TASK = Measure(
     name="task",
-    version=1,
+    version=2,
     about="Few-shot, chain-of-thought and generation tasks in lm-evaluation-harness' format.",
     settings=TaskSettings,
-    metrics=(*(built_in.metric for built_in in BUILT_IN.values()), CHANCE, DOCUMENTS, BROKEN, TRUNCATED, CUT_OFF),
+    metrics=(
+        *(metric for built_in in BUILT_IN.values() for metric in built_in.metrics),
+        *(CHANCE, DOCUMENTS, BROKEN, TRUNCATED, WRONG_BY_SPACE, CUT_OFF),
+    ),
     isolated=False,
     needs_peaks=False,
     collect=collect,

@@ -83,6 +83,7 @@ def _generated(evidence: Generated, scores: Scores) -> Sample:
         "finish": [sample.finish for sample in evidence.samples],
         "extracted": json.dumps({name: found.value for name, found in scores.extracted.items()}, default=str),
         "programs": json.dumps(scores.programs),
+        "wrong_by_space": scores.wrong_by_space,
         **_right(evidence),
     }
 

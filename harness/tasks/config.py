@@ -70,6 +70,8 @@ class FilterStep(_Strict):
     """One step of a filter pipeline."""
 
     function: str | Function
+    right: dict[str, Any] = Field(default_factory=dict)
+    """Ours: arguments that differ in mode right, where a file has lm-eval's own in mode lm-eval."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Every other key: its arguments."""
 

@@ -146,18 +146,28 @@ def _package(name: str, file: Path, level: int, fromlist: tuple[str, ...], allow
 
 
 def _lm_eval(name: str, fromlist: tuple[str, ...], file: Path, allow_task_code: bool) -> ModuleType:
-    if fromlist and name == "lm_eval":
+    if fromlist and name in ("lm_eval", "lm_eval.api", "lm_eval.filters"):
         package = ModuleType(name)
         for wanted in fromlist:
             setattr(package, wanted, _lm_eval(f"{name}.{wanted}", (wanted,), file, allow_task_code))
         return package
     module = lm_eval_module(name)
     if module is not None and all(hasattr(module, wanted) or wanted == name.rpartition(".")[2] for wanted in fromlist):
-        return module
+        return module if fromlist else _from_above(module)
     if allow_task_code and importlib.util.find_spec("lm_eval") is not None:
         return importlib.import_module(name)
     asked = f" ({', '.join(fromlist)})" if fromlist else ""
     raise UserError(f"imports {name}{asked}; `pip install gpt-harness[lm-eval]` brings it", place=str(file))
+
+
+def _from_above(module: ModuleType) -> ModuleType:
+    """What `import a.b.c` binds: the package `a`, in which `b.c` is the module."""
+    while "." in module.__name__:
+        above, _, last = module.__name__.rpartition(".")
+        package = ModuleType(above)
+        setattr(package, last, module)
+        module = package
+    return module
 
 
 def _beside(name: str, file: Path, level: int) -> Path | None:

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
+from harness.tasks.lm_eval_filters import Filter, RegexFilter, register_filter
+
 _SPACED = ((" n't", "n't"), (" )", ")"), ("( ", "("), ('" ', '"'), (' "', '"'))
 
 
@@ -42,6 +44,13 @@ _NAMES: dict[str, dict[str, Any]] = {
         "logging": logging,
         "general_detokenize": detokenized,
         "weighted_f1_score": weighted_f1,
+    },
+    "lm_eval.api.filter": {"Filter": Filter},
+    "lm_eval.api.registry": {"register_filter": register_filter},
+    "lm_eval.filters.extraction": {
+        "Filter": Filter,
+        "RegexFilter": RegexFilter,
+        "register_filter": register_filter,
     },
     "lm_eval.api.metrics": {
         "mean": lambda values: sum(values) / len(values),

@@ -18,7 +18,7 @@ from harness.tasks.prompt import generation
 TRIGGER = "Let's think step by step."
 ROOM = 512
 """Tokens for the steps, where the task file says nothing of them."""
-_NUMBER = r"(?<![0-9A-Za-z])-?[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?"
+_NUMBER = r"(?<![0-9A-Za-z])[-−–]?[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?"
 _WORDS = r"[^\n*]+?(?=\**\.?[ \t]*(?:\n|\Z|(?<=\.)[ \t]))"
 STRICT = rf"(?i:answer is|answer:|####):?[ \t*$]*(?:({_NUMBER})|(\([A-Z]\))|({_WORDS}))"
 """After "the answer is" or "####": a number, a letter in brackets, or else the words up to the end of the sentence."""

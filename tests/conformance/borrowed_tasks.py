@@ -100,6 +100,42 @@ def _boolean_expressions() -> list[Row]:
     return [{"input": asked, "target": answer} for asked, answer in written]
 
 
+def _passages() -> list[Row]:
+    """In the form of AfriQA's gold passages, written for this test."""
+    words = ["river", "stone", "mill", "bread", "winter", "engine"]
+    return [
+        {
+            "question_lang": f"Which {one} is near the {other}?",
+            "context": f"The {one} lies beside the {other}, and people walk there.",
+            "answer_pivot": f"the {one}" if place % 2 else f"{one}, {other}",
+        }
+        for place, (one, other) in enumerate(zip(words * 20, [*words[1:], *words[:1]] * 20, strict=True))
+    ]
+
+
+def _named_entities() -> list[Row]:
+    """In the form of MasakhaNER's prompts, written for this test."""
+    people, places = ["Ann", "Bo", "Cleo"], ["Oslo", "Quito"]
+    return [
+        {"text": f"{person} lives in {place}.", "target": f"PER: {person} $$ LOC: {place}"}
+        for person in people
+        for place in places
+    ]
+
+
+def _early_questions() -> list[Row]:
+    """In the form of MMLU's, written for this test."""
+    return [
+        {
+            "question": f"What is {number} + {number % 7}?",
+            "subject": "arithmetic",
+            "choices": [str(number + number % 7 + step) for step in (-1, 0, 1, 2)],
+            "answer": 1,
+        }
+        for number in range(ASKED + POOL)
+    ]
+
+
 BORROWED = (
     Borrowed("arc_easy", "arc/arc_easy.yaml", "allenai/ai2_arc/ARC-Easy", lambda: _arrow("ai2_arc/ARC-Easy"), "test"),
     Borrowed(
@@ -199,6 +235,35 @@ BORROWED = (
         None,
         shots=(None,),
         documents=8,
+    ),
+    Borrowed(
+        "afriqa_bem_prompt_1",
+        "afrobench/afriqa/prompt_1/afriqa_bem.yaml",
+        "masakhane/afriqa-gold-passages/bem",
+        _passages,
+        "test",
+        shots=(0, 2),
+        documents=12,
+    ),
+    Borrowed(
+        "masakhaner_am_prompt_1",
+        "afrobench/masakhaner/prompt_1/masakhaner_am.yaml",
+        "masakhane/masakhaner-x/am",
+        _named_entities,
+        "test",
+        first=4,
+        shots=(0,),
+        documents=4,
+    ),
+    Borrowed(
+        "mmlu_early_training",
+        "e2lmc/mmlu_early_training/mmlu_early_training.yaml",
+        "giovanivaldrighi/mmlu",
+        _early_questions,
+        "test",
+        "dev",
+        shots=(None,),
+        documents=12,
     ),
     Borrowed("sciq", "sciq/sciq.yaml", "allenai/sciq", lambda: _arrow("sciq/none"), "test"),
     Borrowed(
@@ -310,6 +375,9 @@ def corners() -> list[dict[str, Any]]:
         "texts": (0,),
         "written": (0, 1),
         "chosen_in_writing": (1,),
+        "passed_on_written": (0, 1),
+        "passed_on_several": (0,),
+        "passed_on_choices": (0, 2),
         "corner_group": (0,),
     }
     slow = ("every_rule", "corner_group", "written")  # bootstrap over corpus scores

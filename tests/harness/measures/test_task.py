@@ -184,6 +184,21 @@ def test_written_answers_by_every_rule_and_reasoning(model: LanguageModel, folde
     assert all(row["continuations"] == by_document[row["document"]] for row in again)  # whatever else is asked
 
 
+def test_space_that_makes_an_answer_wrong_is_counted_in_mode_lm_eval(model: LanguageModel, tmp_path: Path) -> None:
+    write_tasks(tmp_path, documents(4))
+    said = [row["continuations"][0] for row in asked(model, tmp_path, "written")]
+    rows = [{**row, "choices": [f" {text}\n"], "gold": 0} for row, text in zip(documents(4), said, strict=True)]
+    plain = WRITTEN.split("filter_list")[0].replace("task: written", "task: plain")
+    (tmp_path / "plain.yaml").write_text(plain.replace("choices[gold]}}", "choices[0]}}"), encoding="utf-8")
+    (tmp_path / "animals.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    rows = asked(model, tmp_path, "plain", mode="lm-eval")
+    assert "4 of 4 documents are wrong only by white space" in rows[0]["notes"]
+    wrong = measured(rows, model, "plain", mode="lm-eval")
+    assert (wrong["exact_match"].value, wrong["wrong_by_space"].value, wrong["wrong_by_space"].n) == (0, 4, 4)
+    right = measured(asked(model, tmp_path, "plain"), model, "plain")
+    assert right["exact_match"].value == 1 and "wrong_by_space" not in right
+
+
 def test_the_right_answer_of_a_written_one_is_scored_as_it_would_follow(model: LanguageModel, folder: Path) -> None:
     """Teacher-forced: against one forward pass, and the answers are those without `likelihood`."""
     rows = asked(model, folder, "written", likelihood=True)
