@@ -21,8 +21,8 @@ from harness.tasks.document import LoadFunction, Shown, Templates, column_or_tem
 
 MAX_NEW = 256
 """Tokens of an answer where the task file says nothing."""
-_MAX_NEW_KEYS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
-_SAMPLING_KEYS = ("until", "do_sample", "temperature", "top_p", "top_k", "num_beams")
+MAX_NEW_KEYS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
+SAMPLING_KEYS = ("until", "do_sample", "temperature", "top_p", "top_k", "num_beams")
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def generation(config: TaskConfig, context: str) -> Generation:
     """
     given = {"until": [config.fewshot_delimiter]} | (config.generation_kwargs or {})
     place = f"{config.file}:generation_kwargs"
-    known = (*_MAX_NEW_KEYS, *_SAMPLING_KEYS)
+    known = (*MAX_NEW_KEYS, *SAMPLING_KEYS)
     for key in given:
         if key not in known:
             raise UserError(
@@ -107,7 +107,7 @@ def generation(config: TaskConfig, context: str) -> Generation:
         temperature = 0.0
     elif given.get("do_sample") and temperature == 0:
         temperature = 1.0  # what transformers draws with where nothing is said
-    named = next((key for key in _MAX_NEW_KEYS if given.get(key) is not None), _MAX_NEW_KEYS[0])
+    named = next((key for key in MAX_NEW_KEYS if given.get(key) is not None), MAX_NEW_KEYS[0])
     top_k = int(_number(given, "top_k", 0, place))
     return Generation(
         context=context,
