@@ -29,6 +29,7 @@ from harness.tasks.config import Function, TaskConfig
 from harness.tasks.datasets_module import datasets_module
 from harness.tasks.evaluate_module import evaluate_module
 from harness.tasks.helper_files import is_library, module_file
+from harness.tasks.lm_eval_classes import AnySplit
 from harness.tasks.lm_eval_module import lm_eval_module
 
 DOCUMENT_KEYS = frozenset(
@@ -96,9 +97,20 @@ class Modules:
             )
         if not inner:
             return getattr(module, name)  # type: ignore[no-any-return]
-        if (function.file, name) not in self._objects:
-            self._objects[function.file, name] = getattr(module, name)()
-        return _method(self._objects[function.file, name], inner)
+        return _method(self.object_of(Function(file=function.file, name=name)), inner)
+
+    def object_of(self, function: Function) -> Any:
+        """The object of a task's class, made once. Raises UserError where it can't be made."""
+        if (function.file, function.name) not in self._objects:
+            made = getattr(self._sharing(function.file, function.name), function.name)
+            try:
+                self._objects[function.file, function.name] = made()
+            except Exception as error:  # whatever code of others raises
+                if isinstance(error, UserError):
+                    raise
+                reason = f"{type(error).__name__}: {error}"
+                raise UserError(f"{function.name} can't be made: {reason}", place=str(function.file)) from error
+        return self._objects[function.file, function.name]
 
     def _sharing(self, file: Path, name: str) -> ModuleType:
         if self._allow:
@@ -146,6 +158,8 @@ class Modules:
                 return datasets_module(self._allow)
             if name == "evaluate" and not level:
                 return evaluate_module()
+            if not level and (stand_in := _stand_in(name, fromlist or ())) is not None:
+                return stand_in
             if found := _beside(name, file, level):
                 module = self._beside_module(found, name, fromlist or ())
                 for wanted in fromlist or ():  # of a package: its files too
@@ -201,13 +215,19 @@ def _lm_eval(name: str, fromlist: tuple[str, ...], file: Path, allow_task_code: 
         for wanted in fromlist:
             setattr(package, wanted, _lm_eval(f"{name}.{wanted}", (wanted,), file, allow_task_code))
         return package
-    module = lm_eval_module(name)
-    if module is not None and all(hasattr(module, wanted) or wanted == name.rpartition(".")[2] for wanted in fromlist):
+    if (module := _stand_in(name, fromlist)) is not None:
         return module
     if allow_task_code and importlib.util.find_spec("lm_eval") is not None:
         return importlib.import_module(name)
     asked = f" ({', '.join(fromlist)})" if fromlist else ""
     raise UserError(f"imports {name}{asked}; `pip install gpt-harness[lm-eval]` brings it", place=str(file))
+
+
+def _stand_in(name: str, fromlist: tuple[str, ...]) -> ModuleType | None:
+    """Our own module in the place of one of lm-eval's, if it has what is asked, also where lm-eval lies beside."""
+    module = lm_eval_module(name) if fromlist else None
+    own = name.rpartition(".")[2]
+    return module if all(hasattr(module, wanted) or wanted == own for wanted in fromlist) else None
 
 
 def _beside(name: str, file: Path, level: int) -> Path | None:
@@ -242,4 +262,11 @@ def _method(task: Any, name: str) -> Callable[..., Any]:
     """A method of a task's class, or, of `aggregation.KEY`, what it gives for that key. Raises AttributeError."""
     method, _, key = name.partition(".")
     found = getattr(task, method)
+    if method.endswith("_docs"):
+        return lambda rows: _documents(task, found, rows)
     return found()[key] if key else found  # type: ignore[no-any-return]
+
+
+def _documents(task: Any, method: Callable[[], Any], rows: Any) -> Any:
+    task.dataset = AnySplit(rows)
+    return method()

@@ -29,7 +29,10 @@ def with_generation(config: TaskConfig, given: Mapping[str, Any]) -> TaskConfig:
     """
     if not given or config.output_type != "generate_until":
         return config
-    own = dict(config.generation_kwargs or {"until": [config.fewshot_delimiter]})
+    if config.construct_requests is not None:  # its code says the rest, document by document
+        own = dict(config.generation_kwargs or {})
+    else:
+        own = dict(config.generation_kwargs or {"until": [config.fewshot_delimiter]})
     if any(key in given for key in MAX_NEW_KEYS):
         own = {key: value for key, value in own.items() if key not in MAX_NEW_KEYS}
     drawn = {"do_sample": _is_above_0(given["temperature"])} if "temperature" in given else {}

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
+from harness.tasks.lm_eval_classes import ConfigurableTask, Instance
+
 _SPACED = ((" n't", "n't"), (" )", ")"), ("( ", "("), ('" ', '"'), (' "', '"'))
 
 
@@ -37,6 +39,8 @@ def weighted_f1(items: Iterable[tuple[Any, Any]]) -> float:
 
 
 _NAMES: dict[str, dict[str, Any]] = {
+    "lm_eval.api.instance": {"Instance": Instance},
+    "lm_eval.api.task": {"ConfigurableTask": ConfigurableTask, "Task": ConfigurableTask},
     "lm_eval.utils": {
         "eval_logger": logging.getLogger("lm-eval"),
         "logging": logging,

@@ -84,14 +84,15 @@ class LmEvalPasses:
     @property
     def _has_state(self) -> bool:
         """Whether a pass can come out otherwise than another: rows that no function prepares are the same always."""
-        return self.config.process_docs is not None
+        return self.config.process_docs is not None or bool(self.config.prepared_by)
 
     @cached_property
     def _shots(self) -> Shots | UserError | None:
         """The first pass of all, where a function makes it; or why it can't be made, which matters where it is used."""
         self.state.preload(functions_of(self.config))
         own = self.config.fewshot_config
-        made_by = (self.config.process_docs, *((own.process_docs, own.samples) if own else ()))
+        made_by: tuple[object, ...] = (self.config.process_docs, *self.config.prepared_by.values())
+        made_by += (own.process_docs, own.samples) if own else ()
         if not any(isinstance(one, Function) for one in made_by):
             return None
         try:

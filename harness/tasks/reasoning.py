@@ -100,7 +100,8 @@ def with_samples(config: TaskConfig, samples: int | None, temperature: float | N
             f"a {config.output_type} task writes no answers: leave out `samples`, `temperature` and `top_p`",
             place=str(config.file),
         )
-    given = dict(config.generation_kwargs or {"until": [config.fewshot_delimiter]})
+    until = {} if config.construct_requests is not None else {"until": [config.fewshot_delimiter]}
+    given: dict[str, Any] = dict(config.generation_kwargs or until)
     if temperature is not None:
         given |= {"temperature": temperature, "do_sample": temperature > 0}
     if top_p is not None:

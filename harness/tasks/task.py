@@ -245,6 +245,8 @@ class Task:
         self, split: str, key: str, process_docs: Function | None, named: str, state: HelperState
     ) -> list[Row]:
         rows = self._split(split, key)
+        if made_by := self.config.prepared_by.get(split):
+            process_docs, named = made_by, "prepared_by"
         if process_docs is None:
             return list(rows)
         given = rows if self.lm_eval is None or self._custom_made else self._passes.remembered(rows, split)
