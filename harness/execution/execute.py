@@ -171,6 +171,8 @@ class Execution:
 
     def _why_not(self, item: PlannedCell) -> str | None:
         """Prepare what a cell needs; the reason why it can't run, if it can't."""
+        if item.missing is not None:
+            return item.missing
         measure = MEASURES[item.cell.measure]
         needs = [f"model {item.source.digest}"]
         needs += [f"text {text}" for text in measure.texts(item.cell.typed_settings())]
@@ -281,6 +283,7 @@ class Execution:
             reason=reason,
             records=records,
             conditions=conditions | {"threads": item.threads},
+            notes=list(item.notes),
             seconds=seconds,
         )
 
@@ -311,7 +314,11 @@ class Execution:
         """A result under this suite's names: the key does not hold what the suite calls the model."""
         own = {"model": item.cell.model, "axes": item.cell.axes}
         records = [record.model_copy(update=own) for record in done.result.records]
-        return Done(item, done.result.model_copy(update={**own, "records": records, "samples": None}), done.samples)
+        return Done(
+            item,
+            done.result.model_copy(update={**own, "records": records, "samples": None, "notes": list(item.notes)}),
+            done.samples,
+        )
 
     def _ask(self, worker: Worker, item: PlannedCell) -> Collected | Refused | WorkerDied:
         kills = _oom_kills()

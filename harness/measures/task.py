@@ -328,6 +328,19 @@ def check(library: TaskLibrary, settings: TaskSettings) -> None:
     prepared(library.open(settings.task), settings)
 
 
+def notes(library: TaskLibrary, settings: TaskSettings) -> tuple[str, ...]:
+    """Whose task file is asked, where that may not be the one that is meant. Raises UserError."""
+    opened = library.open(settings.task)
+    found = list(opened.notes)
+    shipped = [task for task in opened.tasks if task.is_shipped and task.config.dataset_path != "microworld"]
+    if settings.mode == "lm-eval" and shipped:
+        found.append(
+            f"mode lm-eval asks our own task file of {opened.name}, whose data and examples may differ from lm-eval's; "
+            "for lm-eval's own, name its folder of task files in `tasks: {paths: [...]}`"
+        )
+    return tuple(found)
+
+
 TASK = Measure(
     name="task",
     version=1,
@@ -340,4 +353,5 @@ TASK = Measure(
     summarise=summarise,
     tasks=lambda settings: (settings.task,),
     check=check,
+    notes=notes,
 )

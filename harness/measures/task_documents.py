@@ -16,7 +16,8 @@ from harness.tasks.fewshot import Draw, Pool, Sampler, draw, draw_as_lm_eval
 from harness.tasks.functions import DOCUMENT_KEYS, functions_of
 from harness.tasks.generation_settings import with_generation
 from harness.tasks.prompt import PromptSettings, ask
-from harness.tasks.reasoning import judges_programs, with_reasoning, with_samples
+from harness.tasks.reasoning import with_reasoning, with_samples
+from harness.tasks.specification import judges_programs
 from harness.tasks.task import Counted
 
 if TYPE_CHECKING:

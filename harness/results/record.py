@@ -139,6 +139,8 @@ class CellResult(BaseModel):
     records: list[Record]
     conditions: dict[str, Any] = Field(default_factory=dict)
     """What the machine was doing: load average, involuntary context switches, threads, per launch."""
+    notes: list[str] = Field(default_factory=list)
+    """What a reader of the numbers must know, such as whose task file was asked; a sentence each."""
     seconds: float = 0.0
     """Wall time of the cell, start of the process included."""
     source: Literal["measured", "cache"] = "measured"

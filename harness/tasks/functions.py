@@ -158,8 +158,8 @@ class Modules:
                 return datasets_module(self._allow)
             if name == "evaluate" and not level:
                 return evaluate_module()
-            if not level and (stand_in := _stand_in(name, fromlist or ())) is not None:
-                return stand_in
+            if not level and (ours := stand_in(name, fromlist or ())) is not None:
+                return ours
             if found := _beside(name, file, level):
                 module = self._beside_module(found, name, fromlist or ())
                 for wanted in fromlist or ():  # of a package: its files too
@@ -215,7 +215,7 @@ def _lm_eval(name: str, fromlist: tuple[str, ...], file: Path, allow_task_code: 
         for wanted in fromlist:
             setattr(package, wanted, _lm_eval(f"{name}.{wanted}", (wanted,), file, allow_task_code))
         return package
-    if (module := _stand_in(name, fromlist)) is not None:
+    if (module := stand_in(name, fromlist)) is not None:
         return module
     if allow_task_code and importlib.util.find_spec("lm_eval") is not None:
         return importlib.import_module(name)
@@ -223,7 +223,7 @@ def _lm_eval(name: str, fromlist: tuple[str, ...], file: Path, allow_task_code: 
     raise UserError(f"imports {name}{asked}; `pip install gpt-harness[lm-eval]` brings it", place=str(file))
 
 
-def _stand_in(name: str, fromlist: tuple[str, ...]) -> ModuleType | None:
+def stand_in(name: str, fromlist: tuple[str, ...]) -> ModuleType | None:
     """Our own module in the place of one of lm-eval's, if it has what is asked, also where lm-eval lies beside."""
     module = lm_eval_module(name) if fromlist else None
     own = name.rpartition(".")[2]

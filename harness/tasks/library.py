@@ -18,12 +18,9 @@ from harness.tasks.config import GroupConfig, TaskConfig
 from harness.tasks.data import DataTable
 from harness.tasks.group import Members, gather
 from harness.tasks.index import Entry, Index, read_index
-from harness.tasks.task import Task
+from harness.tasks.task import SHIPPED, Task
 
 Kind = Literal["task", "group", "tag"]
-
-OWN = Path(__file__).parent / "shipped"
-"""The folder of our own tasks."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +101,15 @@ class TaskLibrary:
         tasks = sorted([task.name, task.digest()] for task in opened.tasks)
         return hashlib.sha256(json.dumps([groups, tasks], sort_keys=True, default=str).encode()).hexdigest()
 
+    def made_with(self, name: str) -> dict[str, Any]:
+        """By task, the versions of the packages that make prompts and scores, and what its code may do. UserError."""
+        return {task.name: task.made_with() for task in self.open(name).tasks}
+
+    def missing(self, name: str) -> str | None:
+        """The packages that tasks of this name need and that aren't installed, as a sentence. Raises UserError."""
+        told = (task.missing for task in self.open(name).tasks)
+        return next((sentence for sentence in told if sentence is not None), None)
+
     def ensure(self, name: str) -> None:
         """Bring the tasks' data into reach. Raises UserError."""
         for task in self.open(name).tasks:
@@ -124,7 +130,7 @@ class TaskLibrary:
 
     @cached_property
     def _indexes(self) -> tuple[Index, ...]:
-        own = [OWN] if OWN.is_dir() else []
+        own = [SHIPPED] if SHIPPED.is_dir() else []
         return tuple(read_index(root) for root in [*own, *(Path(path).expanduser() for path in self.paths)])
 
     @cached_property

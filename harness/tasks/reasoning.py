@@ -14,6 +14,7 @@ from harness.errors import UserError
 from harness.tasks.config import FilterPipeline, FilterStep, Reasoning, TaskConfig
 from harness.tasks.filters import DEFAULT
 from harness.tasks.prompt import generation
+from harness.tasks.specification import judges_programs
 
 TRIGGER = "Let's think step by step."
 ROOM = 512
@@ -129,11 +130,6 @@ def _majorities(pipelines: tuple[FilterPipeline, ...], k: int) -> list[FilterPip
         name = f"maj@{k}" if pipeline.name == DEFAULT.name else f"{pipeline.name}-maj@{k}"
         found.append(FilterPipeline(name=name, steps=vote))
     return found
-
-
-def judges_programs(config: TaskConfig) -> bool:
-    """Whether an answer is a program and the target its test."""
-    return any(listed.metric == "pass@k" for listed in config.metric_list or ())
 
 
 def _listed(until: Any) -> list[str]:

@@ -17,11 +17,17 @@ from harness.tasks import data, functions
 from harness.tasks.ask import Row
 from harness.tasks.config import FewshotConfig, Function, TaskConfig
 from harness.tasks.data import DataSource, DataTable
+from harness.tasks.data_hub import HubData
 from harness.tasks.datasets_module import as_rows
 from harness.tasks.helper_files import source_files
 from harness.tasks.helper_state import HelperState
 from harness.tasks.lm_eval_passes import LmEvalPasses, Shots, sharing_modules
+from harness.tasks.requirements import Need, missing_sentence, needs_of
 from harness.tasks.rows import Rows
+from harness.tasks.specification import judges_programs
+
+SHIPPED = Path(__file__).parent / "shipped"
+"""The folder of our own tasks."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,11 @@ class Task:
     def name(self) -> str:
         """Its name, as in the task file."""
         return self.config.task
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether its file comes with this package."""
+        return self.config.file.is_relative_to(SHIPPED)
 
     @property
     def evaluation_split(self) -> str:
@@ -148,6 +159,30 @@ class Task:
             return self._source.digest(self.shot_split)
         except UserError:
             return None
+
+    @property
+    def missing(self) -> str | None:
+        """The packages that it needs and that aren't installed, as a sentence; None where all are. Imports nothing."""
+        told = missing_sentence(self.name, needs_of(self.config, self.allow_task_code))
+        if told is not None or self.config.custom_dataset is not None:
+            return told
+        try:
+            error = self._source.missing if isinstance(self._source, HubData) else None
+        except UserError:  # told where the data are read
+            return None
+        return None if error is None else str(error)
+
+    def made_with(self) -> dict[str, Any]:
+        """Versions of the packages that make its prompts and scores, and what its code was allowed."""
+        needs = [Need("jinja2", ""), *needs_of(self.config, self.allow_task_code)]
+        if self.config.custom_dataset is None and isinstance(self._source, HubData):
+            needs.append(Need("datasets", ""))
+        code = any(True for _ in functions.functions_of(self.config))
+        return {
+            "packages": {need.module.partition(".")[0]: need.version for need in needs},
+            "task code": self.allow_task_code if code else None,
+            "code execution": self.allow_code_execution if judges_programs(self.config) else None,
+        }
 
     def ensure(self) -> None:
         """Bring its data into reach, so that everything else works offline. Raises UserError."""
