@@ -40,23 +40,28 @@ def plan_table(frame: pd.DataFrame) -> Table:
     def number(value: object) -> float | None:
         return float(value) if isinstance(value, int | float) and value == value else None
 
+    rows_of = [
+        {name: value for name, value in row.items() if isinstance(value, list) or value == value}  # without NaN
+        for row in frame.to_dict("records")
+    ]
     rows = [
         Row(
             (
                 str(row["cell"]),
-                "known" if row["cached"] else str(row["estimate"]),
-                duration(number(row["seconds"])),
-                with_interval(number(row["memory_bytes"]), None, None, "bytes"),
+                "known" if row["cached"] else "can't run" if row.get("missing") else str(row["estimate"]),
+                duration(number(row.get("seconds"))),
+                with_interval(number(row.get("memory_bytes")), None, None, "bytes"),
             ),
             group=str(row["model"]),
-            state="skipped" if row["cached"] else "",
+            state="skipped" if row["cached"] else "failed" if row.get("missing") else "",
         )
-        for row in frame.to_dict("records")
+        for row in rows_of
     ]
     new = frame[~frame["cached"]]
     unknown = int(new["seconds"].isna().sum())
     cells = int((~frame["measure"].isin(["train", "fetch"])).sum())
     total = f"{cells} cells, {int(frame['cached'].sum())} known; about {duration(float(new['seconds'].sum()))} to run"
-    notes = (total + (f", and {unknown} steps whose time is not known" if unknown else ""),)
+    told = [note for row in rows_of for note in (row.get("missing"), *(row.get("notes") or ())) if note]
+    notes = (total + (f", and {unknown} steps whose time is not known" if unknown else ""), *dict.fromkeys(told))
     columns = (Column("cell"), Column("result"), Column("time", numeric=True), Column("memory", numeric=True))
     return Table("Plan", columns, tuple(rows), "estimates from counts and this machine's peaks", notes)

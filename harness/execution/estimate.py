@@ -65,6 +65,8 @@ def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
         "seconds": seconds,
         "memory_bytes": memory,
         "estimate": "measured before" if known is not None else "estimated" if seconds is not None else "unknown",
+        "missing": item.missing,
+        "notes": list(item.notes),
     }
 
 

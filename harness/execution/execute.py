@@ -171,6 +171,8 @@ class Execution:
 
     def _why_not(self, item: PlannedCell) -> str | None:
         """Prepare what a cell needs; the reason why it can't run, if it can't."""
+        if item.missing is not None:
+            return item.missing
         measure = MEASURES[item.cell.measure]
         needs = [f"model {item.source.digest}"]
         needs += [f"text {text}" for text in measure.texts(item.cell.typed_settings())]
@@ -240,13 +242,13 @@ class Execution:
         records = [self._record(item, measurement, facts) for measurement in measurements]
         conditions = {"launches": [collected.conditions for collected in launches]}
         result = self._result(item, Status.OK, None, records, conditions, seconds)
-        result = result.model_copy(update={"notes": notes_of(samples)})
-        try:
-            self._cache.store(result, samples)
+        found = notes_of(samples)
+        try:  # what the plan told is told again by the next plan
+            self._cache.store(result.model_copy(update={"notes": found}), samples)
             self._cache.unfinished(item.key).unlink(missing_ok=True)
         except OSError as error:  # a full or read-only cache costs a measurement next time, not this result
             self._write_log(f"{item.cell.title} could not be kept for later runs: {error}")
-        return Done(item, result, samples)
+        return Done(item, result.model_copy(update={"notes": [*item.notes, *found]}), samples)
 
     def _result(
         self,
@@ -282,6 +284,7 @@ class Execution:
             reason=reason,
             records=records,
             conditions=conditions | {"threads": item.threads},
+            notes=list(item.notes),
             seconds=seconds,
         )
 
@@ -312,7 +315,9 @@ class Execution:
         """A result under this suite's names: the key does not hold what the suite calls the model."""
         own = {"model": item.cell.model, "axes": item.cell.axes}
         records = [record.model_copy(update=own) for record in done.result.records]
-        return Done(item, done.result.model_copy(update={**own, "records": records, "samples": None}), done.samples)
+        notes = list(dict.fromkeys([*item.notes, *done.result.notes]))
+        changed = {**own, "records": records, "samples": None, "notes": notes}
+        return Done(item, done.result.model_copy(update=changed), done.samples)
 
     def _ask(self, worker: Worker, item: PlannedCell) -> Collected | Refused | WorkerDied:
         kills = _oom_kills()

@@ -32,6 +32,10 @@ class PlannedCell:
     source: ModelSource
     threads: int
     cached: bool
+    missing: str | None = None
+    """The packages that it needs and that aren't installed, as a sentence: it is not run."""
+    notes: tuple[str, ...] = ()
+    """What a reader of its result must know."""
 
     @property
     def identity(self) -> str:
@@ -64,6 +68,7 @@ def make_plan(suite: Suite, allowed: Allowed = NOTHING_MORE) -> Plan:
     resolved = resolve_all(suite.models, all_cells, allowed.trust_remote_code)
     cache = CellCache()
     digests = Digests(library)
+    told = Told(library)
     planned = []
     for cell in {repr((cell.measure, cell.settings)): cell for cell in all_cells}.values():
         MEASURES[cell.measure].check(library, cell.typed_settings())
@@ -76,7 +81,9 @@ def make_plan(suite: Suite, allowed: Allowed = NOTHING_MORE) -> Plan:
             device=str(cell.axes["device"]),
         )
         key = cell_key(cell, source, threads, machine, digests)
-        planned.append(PlannedCell(cell, key, model, source, threads, cache.has(key)))
+        planned.append(
+            PlannedCell(cell, key, model, source, threads, cache.has(key), told.missing(cell), told.notes(cell))
+        )
     return Plan(suite, planned, machine, library)
 
 
@@ -95,17 +102,48 @@ class Digests:
         """The digest of each task: its files, its code and its data."""
         return {name: self._once("task", name, self._library.digest) for name in names}
 
+    def made_with(self, names: tuple[str, ...]) -> dict[str, str]:
+        """Of each task, a hash of the packages that make its prompts and scores, and of what its code may do."""
+        return {
+            name: self._once("made with", name, lambda task: hash_of(self._library.made_with(task))) for name in names
+        }
+
     def _once(self, kind: str, name: str, find_out: Callable[[str], str]) -> str:
         if (kind, name) not in self._known:
             self._known[kind, name] = find_out(name)
         return self._known[kind, name]
 
 
+class Told:
+    """What must be said of a suite's cells before they run, each found out once."""
+
+    def __init__(self, library: TaskLibrary) -> None:
+        self._library = library
+        self._missing: dict[str, str | None] = {}
+        self._notes: dict[str, tuple[str, ...]] = {}
+
+    def missing(self, cell: Cell) -> str | None:
+        """See `PlannedCell.missing`."""
+        names = MEASURES[cell.measure].tasks(cell.typed_settings())
+        for name in names:
+            if name not in self._missing:
+                self._missing[name] = self._library.missing(name)
+        return next((self._missing[name] for name in names if self._missing[name] is not None), None)
+
+    def notes(self, cell: Cell) -> tuple[str, ...]:
+        """See `PlannedCell.notes`."""
+        which = repr((cell.measure, cell.settings))
+        if which not in self._notes:
+            self._notes[which] = MEASURES[cell.measure].notes(self._library, cell.typed_settings())
+        return self._notes[which]
+
+
 def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint, digests: Digests) -> str:
     """Hash of what determines a cell's result: same key, same result.
 
-    The model's digest (for a trained one: what determines it), what opens it, settings, digests of texts and tasks,
-    the measure's version, the code, and on a CPU the compiled kernel; where the cell measures speed or memory also the
+    The model's digest (for a trained one: what determines it), what opens it, settings, digests of texts and tasks, the
+    packages that make a task's prompts and scores, whether its code may run (behind the fence other statements do), the
+    measure's version, the code, and on a CPU the compiled kernel; where the cell measures speed or memory also the
     machine's class and the threads.
     """
     measure = MEASURES[cell.measure]
@@ -115,6 +153,7 @@ def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint
         "settings": cell.settings,
         "texts": digests.texts(measure.texts(settings)),
         "tasks": digests.tasks(measure.tasks(settings)),
+        "tasks made with": digests.made_with(measure.tasks(settings)),
         "model": source.digest,
         "opened by": source.kind,
         "precision": source.precision,

@@ -104,3 +104,5 @@ class Measure:
     """Whether it reads how quickly the model was trained or what that took: then it must be trained alone."""
     check: Callable[[TaskLibrary, Any], None] = lambda library, settings: None
     """(library, settings): raises UserError for what can be told to be wrong before anything runs."""
+    notes: Callable[[TaskLibrary, Any], tuple[str, ...]] = lambda library, settings: ()
+    """(library, settings) -> what a reader of the plan and of the result must know; a sentence each."""

@@ -10,24 +10,40 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from harness.errors import Unsupported, UserError
+from harness.measures.document_choice import numbers
+from harness.measures.mapping_setting import MappingText, mapping_of
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings, with_notes
 from harness.results.record import Direction, Measurement, Metric
 from harness.tasks.ask import Asked, Broken
 from harness.tasks.config import Mode, Reasoning
+from harness.tasks.generation_settings import check_keys
 from harness.tasks.library import TaskLibrary
 from harness.tasks.metric_table import BUILT_IN
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from harness.measures.task_answers import Evidence
     from harness.models.contract import LanguageModel
     from harness.tasks.estimate import Estimate
     from harness.tasks.task import Task
+
+
+def _listed(value: Any) -> Any:
+    """One document may be written as a number."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(text, str):
+        numbers(text)
+    return text
+
+
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class TaskSettings(Settings):
@@ -44,14 +60,22 @@ class TaskSettings(Settings):
     """Seed of the examples. They depend on it, the task and the document alone."""
     reasoning: Reasoning = "direct"
     """direct: the answer at once. cot: chain of thought, the steps first."""
-    documents: int | None = Field(default=None, ge=1)
-    """How many documents of each task, evenly spaced; left out, all. In mode lm-eval the first ones, as `--limit`."""
+    documents: Count | Share | None = None
+    """How many documents of each task, or below 1 which share of them (rounded up), evenly spaced; left out, all. In
+    mode lm-eval the first ones, as `--limit`."""
+    document_ids: Annotated[str, BeforeValidator(_listed)] | None = None
+    """Only these documents of each task, by their places from 0 on: '3, 7, 10-19'."""
     samples: int | None = Field(default=None, ge=1)
     """Answers to draw for each document (self-consistency, pass@k); left out, as the task file says."""
     temperature: float | None = Field(default=None, ge=0)
     """Of generated answers; left out, as the task file says (0: greedy)."""
     top_p: float | None = Field(default=None, gt=0, le=1)
     """Nucleus of generated answers; left out, as the task file says."""
+    generation: MappingText | None = None
+    """How answers are written, put over the task file's `generation_kwargs`: {max_tokens: 64, until: ["\\n"],
+    temperature: 0.7, top_p: 0.9, top_k: 40, num_beams: 4}."""
+    metadata: MappingText | None = None
+    """Put over the task file's `metadata`, the arguments of a `custom_dataset`: {max_seq_lengths: [4096]}."""
     sample_seed: int = Field(default=0, ge=0)
     """Seed of drawn answers. They depend on it, the task, the document and the sample alone."""
     chat: bool = False
@@ -80,6 +104,17 @@ class TaskSettings(Settings):
             raise ValueError(
                 "lm-eval scores no right answers of written ones: leave out `likelihood`, or use mode right"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _said_once(self) -> Self:
+        if self.documents is not None and self.document_ids is not None:
+            raise ValueError("`documents` and `document_ids` both choose documents; keep one of them")
+        given = mapping_of(self.generation)
+        check_keys(given)
+        twice = [name for name in ("temperature", "top_p") if name in given and getattr(self, name) is not None]
+        if twice:
+            raise ValueError(f"`{twice[0]}` is given twice, once inside `generation`; keep one")
         return self
 
 
@@ -130,9 +165,9 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     """One row per document of every task."""
     from harness.measures.task_answers import answers
     from harness.measures.task_documents import documents, prepared
+    from harness.measures.task_judging import judged
     from harness.measures.task_notes import task_notes
     from harness.measures.task_samples import broken_row, row
-    from harness.tasks import metrics
     from harness.tasks.choice_scores import chance
 
     opened = load.library.open(settings.task)
@@ -142,27 +177,22 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     rows = [broken_row(one) for one in asked if isinstance(one, Broken)]
     context = visible(model, settings)
     whole = [one for one in asked if isinstance(one, Asked)]
+    answered: dict[str, list[Evidence]] = {name: [] for name in tasks}
     for evidence in answers(load, model, whole, settings.mode, context, settings.sample_seed):
         if isinstance(evidence, Broken):
             file = str(tasks[evidence.task].config.file)
             told = UserError(f"document {evidence.document}: {evidence.reason}", place=file)
             rows.append(broken_row(replace(evidence, reason=str(told))))
-            continue
-        task = tasks[evidence.asked.task]
-        try:
-            scores = metrics.score(
-                task.config,
-                evidence.asked,
-                evidence.answer,
-                mode=settings.mode,
-                function=task.function,
-                allow_code_execution=task.allow_code_execution,
-            )
-        except UserError as error:
-            rows.append(broken_row(Broken(evidence.asked.task, evidence.asked.document, str(error))))
-            continue
-        guess = task.config.chance if task.config.chance is not None else chance(evidence.asked)
-        rows.append(row(evidence, scores, guess))
+        else:
+            answered[evidence.asked.task].append(evidence)
+    for name, task in tasks.items():
+        in_order = sorted(answered[name], key=lambda evidence: evidence.asked.document)
+        for evidence, scores in zip(in_order, judged(task, in_order), strict=True):
+            if isinstance(scores, UserError):
+                rows.append(broken_row(Broken(name, evidence.asked.document, str(scores))))
+                continue
+            guess = task.config.chance if task.config.chance is not None else chance(evidence.asked)
+            rows.append(row(evidence, scores, guess))
     if not any(sample["broken"] is None for sample in rows):
         raise UserError(rows[0]["broken"] if rows else "there is no document to ask", place=f"task {settings.task}")
     places = {name: place for place, name in enumerate(tasks)}
@@ -174,7 +204,7 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
             sample["spec"] = spec
     rows[0]["groups"] = json.dumps([group.model_dump(mode="json") for group in opened.groups])
     rows[0]["pieces"] = json.dumps(pieces(model, rows))
-    return with_notes(rows, task_notes(opened, rows))
+    return with_notes(rows, task_notes(rows))
 
 
 def summed_up_by(task: Task, rows: Sequence[Sample], mode: Mode) -> dict[str, Any]:
@@ -185,7 +215,8 @@ def summed_up_by(task: Task, rows: Sequence[Sample], mode: Mode) -> dict[str, An
     spec = specification(task.config, mode=mode)
     judged = [sample for sample in rows if sample["broken"] is None]
     items = [json.loads(sample["items"]) for sample in judged]
-    given = by_functions(task.config, items, [sample["cluster"] for sample in judged], spec, task.function)
+    with task.running():
+        given = by_functions(task.config, items, [sample["cluster"] for sample in judged], spec, task.function)
     return spec | {"given": given}
 
 
@@ -308,6 +339,19 @@ def check(library: TaskLibrary, settings: TaskSettings) -> None:
     prepared(library.open(settings.task), settings)
 
 
+def notes(library: TaskLibrary, settings: TaskSettings) -> tuple[str, ...]:
+    """Whose task file is asked, where that may not be the one that is meant. Raises UserError."""
+    opened = library.open(settings.task)
+    found = list(opened.notes)
+    shipped = [task for task in opened.tasks if task.is_shipped and task.config.dataset_path != "microworld"]
+    if settings.mode == "lm-eval" and shipped:
+        found.append(
+            f"mode lm-eval asks our own task file of {opened.name}, whose data and examples may differ from lm-eval's; "
+            "for lm-eval's own, name its folder of task files in `tasks: {paths: [...]}`"
+        )
+    return tuple(found)
+
+
 TASK = Measure(
     name="task",
     version=2,
@@ -323,4 +367,5 @@ TASK = Measure(
     summarise=summarise,
     tasks=lambda settings: (settings.task,),
     check=check,
+    notes=notes,
 )

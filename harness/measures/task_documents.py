@@ -7,13 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
+from harness.measures.document_choice import chosen
+from harness.measures.mapping_setting import mapping_of
 from harness.tasks import metrics
 from harness.tasks.ask import Asked, Broken, Row
 from harness.tasks.document import Templates, column_or_template, shown
 from harness.tasks.fewshot import Draw, Pool, Sampler, draw, draw_as_lm_eval
 from harness.tasks.functions import DOCUMENT_KEYS, functions_of
+from harness.tasks.generation_settings import with_generation
 from harness.tasks.prompt import PromptSettings, ask
-from harness.tasks.reasoning import judges_programs, with_reasoning, with_samples
+from harness.tasks.reasoning import with_reasoning, with_samples
+from harness.tasks.specification import judges_programs
+from harness.tasks.task import Counted
 
 if TYPE_CHECKING:
     from harness.measures.task import TaskSettings
@@ -33,7 +38,9 @@ def prepared(opened: Opened, settings: TaskSettings) -> list[Task]:
     """
     tasks = []
     for task in opened.tasks:
-        config = with_reasoning(task.config, settings.reasoning, shots_of(task.config, settings))
+        config = task.config.model_copy(update={"metadata": task.config.metadata | mapping_of(settings.metadata)})
+        config = with_reasoning(config, settings.reasoning, shots_of(config, settings))
+        config = with_generation(config, mapping_of(settings.generation))
         config = with_samples(config, settings.samples, settings.temperature, settings.top_p)
         for key, function in functions_of(config):
             if key not in DOCUMENT_KEYS and not task.allow_task_code:
@@ -46,8 +53,20 @@ def prepared(opened: Opened, settings: TaskSettings) -> list[Task]:
             )
         if shots_of(config, settings) > 0 and config.output_type != "loglikelihood_rolling":
             _sampler(config, settings)  # raises: there is none such
-        tasks.append(replace(task, config=config))
+        tasks.append(replace(task, config=config, lm_eval=counted(settings)))
+    if settings.generation is not None and not any(task.config.output_type == "generate_until" for task in tasks):
+        raise UserError(f"{opened.name} writes no answers: leave out `generation`", place=f"task {opened.name}")
     return tasks
+
+
+def counted(settings: TaskSettings) -> Counted | None:
+    """How lm-eval would choose the documents; None in mode right."""
+    if settings.mode == "right":
+        return None
+    return Counted(
+        by_share=settings.documents is not None and settings.documents < 1,
+        by_number=settings.document_ids is not None,
+    )
 
 
 def shots_of(config: TaskConfig, settings: TaskSettings) -> int:
@@ -66,8 +85,10 @@ def documents(task: Task, model: LanguageModel, settings: TaskSettings) -> list[
     rows = task.evaluation_rows()
     if not rows:
         raise UserError(f"there is no document to ask in split '{task.evaluation_split}'", place=str(config.file))
-    numbered = [(number, rows[number]) for number in chosen(len(rows), settings)]
-    shots, pool = _draws(task, numbered, settings)
+    places = chosen(len(rows), settings.documents, settings.document_ids, settings.mode, str(config.file))
+    numbered = [(number, rows[number]) for number in places]
+    with task.running():
+        shots, pool = _draws(task, numbered, settings)
     from harness.models.chat import chat_template
 
     prompts = PromptSettings(
@@ -79,13 +100,14 @@ def documents(task: Task, model: LanguageModel, settings: TaskSettings) -> list[
         likelihood=settings.likelihood and settings.reasoning == "direct",
     )
     found: list[Asked | Broken] = []
-    for (number, row), places in zip(numbered, shots, strict=True):
-        if isinstance(places, UserError):
-            found.append(Broken(config.task, number, str(places)))
+    for (number, row), shown_before in zip(numbered, shots, strict=True):
+        if isinstance(shown_before, UserError):
+            found.append(Broken(config.task, number, str(shown_before)))
             continue
-        examples = [(place, pool[place]) for place in places]
+        examples = [(place, pool[place]) for place in shown_before]
         try:
-            found.append(_with_bytes(ask(config, row, number, examples, prompts, task.function), str(config.file)))
+            with task.running(number):
+                found.append(_with_bytes(ask(config, row, number, examples, prompts, task.function), str(config.file)))
         except UserError as error:
             found.append(Broken(config.task, number, str(error)))
     return found
@@ -104,14 +126,6 @@ def _with_bytes(asked: Asked, file: str) -> Asked:
                 place=file,
             ) from None
     return asked
-
-
-def chosen(size: int, settings: TaskSettings) -> list[int]:
-    """Which documents: all, or `documents` of them evenly spaced over the split; in mode lm-eval the first ones."""
-    count = settings.documents
-    if count is None or count >= size:
-        return list(range(size))
-    return list(range(count)) if settings.mode == "lm-eval" else [number * size // count for number in range(count)]
 
 
 def _draws(task: Task, numbered: list[tuple[int, Row]], settings: TaskSettings) -> tuple[list[Places], list[Row]]:

@@ -124,6 +124,11 @@ class TaskConfig(_Strict):
     doc_to_decontamination_query: Template | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
 
+    construct_requests: Function | None = None
+    """Of a task that is a Python class (`class_task`): what makes its requests."""
+    prepared_by: dict[str, Function] = Field(default_factory=dict)
+    """Of a task that is a Python class: by split, what makes its documents of the rows."""
+
     cluster: str | None = None
     """Ours: column or template whose value documents share that are not independent (a passage, a template)."""
     chance: float | None = None

@@ -23,7 +23,7 @@ from harness.tasks import task_file
 from harness.whole_file import write_whole
 
 Kind = Literal["task", "group", "tag", "class"]
-"""class: a task that is a Python class, which is known by name and refused."""
+"""class: a task that is a Python class."""
 
 _FORMAT = 1
 _KEYS = ("task", "group", "tag", "class")

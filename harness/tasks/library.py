@@ -13,16 +13,14 @@ from typing import Any, Literal
 from harness.errors import UserError
 from harness.spelling import nearest
 from harness.tasks import task_file
+from harness.tasks.class_task import class_config
 from harness.tasks.config import GroupConfig, TaskConfig
 from harness.tasks.data import DataTable
 from harness.tasks.group import Members, gather
 from harness.tasks.index import Entry, Index, read_index
-from harness.tasks.task import Task
+from harness.tasks.task import SHIPPED, Task
 
 Kind = Literal["task", "group", "tag"]
-
-OWN = Path(__file__).parent / "shipped"
-"""The folder of our own tasks."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +66,8 @@ class TaskLibrary:
     def names(self) -> tuple[Named, ...]:
         """Every task, group and tag, in order of name. Raises UserError where a path is no folder."""
         return tuple(
-            Named(name, entry.kind, entry.file)
+            Named(name, "task" if entry.kind == "class" else entry.kind, entry.file)
             for name, entry in sorted(self._entries.items())
-            if entry.kind != "class"
         )
 
     def open(self, name: str) -> Opened:
@@ -85,7 +82,7 @@ class TaskLibrary:
             return Opened(name, "group", self._tasks(members), tuple(members.groups.values()), self._notes(name))
         if entry.kind == "tag":
             return Opened(name, "tag", tuple(self._task(task) for task in entry.tasks), (), self._notes(name))
-        config = task_file.task_config(task_file.read_task_file(Path(entry.file)))
+        config = self._config(entry)
         return Opened(config.task, "task", (self._of(config),), (), self._notes(name))
 
     def config(self, name: str) -> TaskConfig:
@@ -104,6 +101,15 @@ class TaskLibrary:
         tasks = sorted([task.name, task.digest()] for task in opened.tasks)
         return hashlib.sha256(json.dumps([groups, tasks], sort_keys=True, default=str).encode()).hexdigest()
 
+    def made_with(self, name: str) -> dict[str, Any]:
+        """By task, the versions of the packages that make prompts and scores, and what its code may do. UserError."""
+        return {task.name: task.made_with() for task in self.open(name).tasks}
+
+    def missing(self, name: str) -> str | None:
+        """The packages that tasks of this name need and that aren't installed, as a sentence. Raises UserError."""
+        told = (task.missing for task in self.open(name).tasks)
+        return next((sentence for sentence in told if sentence is not None), None)
+
     def ensure(self, name: str) -> None:
         """Bring the tasks' data into reach. Raises UserError."""
         for task in self.open(name).tasks:
@@ -113,15 +119,18 @@ class TaskLibrary:
         return tuple(self._of(config) for config in members.tasks.values())
 
     def _task(self, name: str) -> Task:
-        entry = self._entry(name)
-        return self._of(task_file.task_config(task_file.read_task_file(Path(entry.file))))
+        return self._of(self._config(self._entry(name)))
+
+    def _config(self, entry: Entry) -> TaskConfig:
+        source = task_file.read_task_file(Path(entry.file))
+        return class_config(source, self.allow_task_code) if entry.kind == "class" else task_file.task_config(source)
 
     def _of(self, config: TaskConfig) -> Task:
         return Task(config, self.data, self.allow_task_code, self.allow_code_execution)
 
     @cached_property
     def _indexes(self) -> tuple[Index, ...]:
-        own = [OWN] if OWN.is_dir() else []
+        own = [SHIPPED] if SHIPPED.is_dir() else []
         return tuple(read_index(root) for root in [*own, *(Path(path).expanduser() for path in self.paths)])
 
     @cached_property
@@ -137,8 +146,6 @@ class TaskLibrary:
             return Entry("tag", "", matching)
         else:
             raise UserError(self._unknown(name), place=f"task {name}")
-        if entry.kind == "class":
-            raise UserError(f"`class`: {task_file.REFUSED['class']}", place=entry.file)
         return entry
 
     def _matching(self, pattern: str) -> list[str]:
@@ -167,8 +174,8 @@ class TaskLibrary:
 
 def _entry_of_file(file: Path) -> Entry:
     kind = task_file.kind(task_file.read_task_file(file).keys)
-    if kind == "task":
-        return Entry("task", str(file))
+    if kind in ("task", "class"):
+        return Entry("class" if kind == "class" else "task", str(file))
     if kind == "group":
         return Entry("group", str(file))
     raise UserError("declares no task and no group: it has neither `task` nor `group` with a name", place=str(file))

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
+from harness.tasks.lm_eval_classes import ConfigurableTask, Instance
 from harness.tasks.lm_eval_filters import Filter, RegexFilter, register_filter
 
 _SPACED = ((" n't", "n't"), (" )", ")"), ("( ", "("), ('" ', '"'), (' "', '"'))
@@ -39,6 +40,8 @@ def weighted_f1(items: Iterable[tuple[Any, Any]]) -> float:
 
 
 _NAMES: dict[str, dict[str, Any]] = {
+    "lm_eval.api.instance": {"Instance": Instance},
+    "lm_eval.api.task": {"ConfigurableTask": ConfigurableTask, "Task": ConfigurableTask},
     "lm_eval.utils": {
         "eval_logger": logging.getLogger("lm-eval"),
         "logging": logging,

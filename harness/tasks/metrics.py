@@ -146,7 +146,10 @@ def _score_generation(
         )
         scores.extracted[pipeline.name] = extracted
         if config.process_results is not None:
-            items = _by_process_results(config, asked, [extracted.value], function)
+            results = [extracted.value]
+            if config.construct_requests is not None and answer.right is not None:
+                results.append((answer.right.log_prob, answer.right.greedy))
+            items = _by_process_results(config, asked, results, function)
         else:
             items = {}
             for listed in listed_metrics(config):
@@ -158,7 +161,7 @@ def _score_generation(
         if mode == "right" and extracted.may_fail:
             items |= {"extraction_failure": extracted.failed, "sample_extraction_failure": extracted.samples_failed}
         scores.items.update({key_of(name, pipeline.name): item for name, item in items.items()})
-    if answer.right is not None and asked.right is not None:
+    if answer.right is not None and asked.right is not None and config.construct_requests is None:
         scores.items.update(_right_items(asked.right.continuation, answer.right))
     return replace(scores, wrong_by_space=spaced if mode == "lm-eval" else None)
 

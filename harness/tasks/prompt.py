@@ -18,11 +18,12 @@ from harness.tasks.ask import Asked, Choice, Generation, Rolling, Row
 from harness.tasks.chat import ApplyChat, Message, delimited, prompt, question, worked
 from harness.tasks.config import Function, Mode, TaskConfig
 from harness.tasks.document import LoadFunction, Shown, Templates, column_or_template, kind_of, rendered, shown
+from harness.tasks.lm_eval_classes import requests_of
 
 MAX_NEW = 256
 """Tokens of an answer where the task file says nothing."""
-_MAX_NEW_KEYS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
-_SAMPLING_KEYS = ("until", "do_sample", "temperature", "top_p", "top_k", "num_beams")
+MAX_NEW_KEYS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
+SAMPLING_KEYS = ("until", "do_sample", "temperature", "top_p", "top_k", "num_beams")
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,9 @@ def ask(
         return replace(asked, requests=(Rolling(_as_text(target, which, templates)),))
     found = shown(templates, row, which, function)
     before = _examples(config, row, shots, settings, which, function)
+    if config.construct_requests is not None:
+        context = _context(before, str(found.text), found, templates.target_delimiter, settings)
+        return _constructed(replace(asked, target=str(found.target)), config, context, settings, function)
     match config.output_type:
         case "loglikelihood":
             context = _context(before, str(found.text), found, templates.target_delimiter, settings)
@@ -85,6 +89,30 @@ def ask(
             return _multiple_choice(asked, config, before, found, templates, settings, which)
 
 
+def _constructed(
+    asked: Asked, config: TaskConfig, context: str, settings: PromptSettings, function: LoadFunction
+) -> Asked:
+    """The requests that a Python class makes of a document. Raises UserError where they are none that can be asked."""
+    assert config.construct_requests is not None
+    which, place = f"document {asked.document}", str(config.construct_requests.file)
+    make = function(config.construct_requests, "construct_requests")
+    told = {"metadata": (asked.task, asked.document, config.repeats), "apply_chat_template": settings.chat is not None}
+    try:
+        made = make(asked.row, context, chat_template=None, **told)
+    except Exception as error:  # whatever code of others raises
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(f"{which}: `{config.construct_requests.name}` failed with {reason}", place=place) from error
+    listed, how = requests_of(made, place, which)
+    choices = tuple(Choice(str(one[0]), str(one[1])) for kind, one in listed if kind == "loglikelihood")
+    if listed[0][0] == "loglikelihood_rolling":
+        return replace(asked, requests=(Rolling(str(listed[0][1][0])),))
+    if listed[0][0] == "loglikelihood":
+        return replace(asked, requests=choices)
+    written = config.model_copy(update={"generation_kwargs": {**how, **(config.generation_kwargs or {})}})
+    request = generation(written, str(listed[0][1][0]))
+    return replace(asked, requests=(request,), right=choices[0] if choices else None)
+
+
 def generation(config: TaskConfig, context: str) -> Generation:
     """How an answer is written: the task's `generation_kwargs`, with lm-eval's names and defaults.
 
@@ -92,7 +120,7 @@ def generation(config: TaskConfig, context: str) -> Generation:
     """
     given = {"until": [config.fewshot_delimiter]} | (config.generation_kwargs or {})
     place = f"{config.file}:generation_kwargs"
-    known = (*_MAX_NEW_KEYS, *_SAMPLING_KEYS)
+    known = (*MAX_NEW_KEYS, *SAMPLING_KEYS)
     for key in given:
         if key not in known:
             raise UserError(
@@ -107,7 +135,7 @@ def generation(config: TaskConfig, context: str) -> Generation:
         temperature = 0.0
     elif given.get("do_sample") and temperature == 0:
         temperature = 1.0  # what transformers draws with where nothing is said
-    named = next((key for key in _MAX_NEW_KEYS if given.get(key) is not None), _MAX_NEW_KEYS[0])
+    named = next((key for key in MAX_NEW_KEYS if given.get(key) is not None), MAX_NEW_KEYS[0])
     top_k = int(_number(given, "top_k", 0, place))
     return Generation(
         context=context,

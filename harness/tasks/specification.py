@@ -106,6 +106,11 @@ def listed_metrics(config: TaskConfig) -> tuple[MetricConfig, ...]:
     return tuple(MetricConfig(metric=name) for name in DEFAULTS[config.output_type])
 
 
+def judges_programs(config: TaskConfig) -> bool:
+    """Whether an answer is a program and the target its test."""
+    return any(listed.metric == "pass@k" for listed in config.metric_list or ())
+
+
 def default_aggregation(name: str, config: TaskConfig, mode: Mode) -> str:
     """How a metric's items are summed up where the task file doesn't say."""
     if name == "bypass":

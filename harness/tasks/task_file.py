@@ -24,9 +24,9 @@ from harness.tasks.registered_filters import resolved
 
 GROUP_KEYS = ("group", "group_alias", "task", "aggregate_metric_list", "metadata", "tag")
 """What a group file may say about the group; its other keys are put over every task in it."""
-TASK_KEYS = tuple(key for key in TaskConfig.model_fields if key != "file")
+TASK_KEYS = tuple(key for key in TaskConfig.model_fields if key not in ("file", "construct_requests", "prepared_by"))
 REFUSED = {
-    "class": "a task that is a Python class isn't read, only tasks that are YAML",
+    "class": "a task that is a Python class is read only by its own name, from a file with `task` and `class`",
     "recipe": "unitxt recipes aren't read",
     "doc_to_image": "tasks with images aren't supported: models here read text",
     "doc_to_audio": "tasks with sound aren't supported: models here read text",
