@@ -7,7 +7,7 @@ runs in the parent, needs no torch, and can be repeated on a stored run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.models.contract import LanguageModel, ModelIdentity, ModelSource, Precision
 from harness.results.peaks import Peaks as Peaks
-from harness.results.record import Measurement, Metric
+from harness.results.record import Measurement, Metric, Missing
 from harness.tasks.library import TaskLibrary
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Measure:
     needs_peaks: bool
     collect: Callable[[Load, Any], list[Sample]]
     """(load, settings) -> samples."""
-    summarise: Callable[[pd.DataFrame, Any, Facts], list[Measurement]]
+    summarise: Callable[[pd.DataFrame, Any, Facts], Sequence[Measurement | Missing]]
     texts: Callable[[Any], tuple[str, ...]] = lambda settings: ()
     """The texts that the settings name: fetched before the cell runs; their digests enter the cell's key."""
     tasks: Callable[[Any], tuple[str, ...]] = lambda settings: ()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UserError
+from harness.errors import UserError, unexpected
 from harness.tasks import metrics
 from harness.tasks.ask import Asked, Broken, Row
 from harness.tasks.document import Templates, column_or_template, shown
@@ -86,8 +87,12 @@ def documents(task: Task, model: LanguageModel, settings: TaskSettings) -> list[
         examples = [(place, pool[place]) for place in places]
         try:
             found.append(_with_bytes(ask(config, row, number, examples, prompts, task.function), str(config.file)))
-        except UserError as error:
-            found.append(Broken(config.task, number, str(error)))
+        except MemoryError:
+            raise
+        except Exception as error:
+            if not isinstance(error, UserError):
+                traceback.print_exception(error)
+            found.append(Broken(config.task, number, unexpected(f"asking document {number} of {config.task}", error)))
     return found
 
 

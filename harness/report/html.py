@@ -6,13 +6,13 @@ browser does not run.
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from harness import strict_json
 from harness.measures.registry import MEASURES
 from harness.report.charts.registry import CHARTS, FINDING_CHARTS
 from harness.report.environment import machine, peaks, summary, warnings
@@ -114,7 +114,8 @@ def _models(run: Run) -> list[tuple[str, str]]:
 
 def _json_in_script(data: Any) -> str:
     """JSON that can't end the script element or open a comment in it."""
-    return json.dumps(data, allow_nan=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    text = strict_json.dumps(strict_json.drawn(data))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 @cache

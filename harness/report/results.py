@@ -144,4 +144,9 @@ def _notes(
         for cell in cells
         if cell.status is not Status.OK
     ]
-    return (*differently, *lines[:6], *ended)
+    lacking = [
+        f"{describe({name: coordinates(cell).get(name) for name in names})}: {record.reason or 'no reason given'}"
+        for cell in cells
+        for record in cell.missing
+    ]
+    return (*differently, *lines[:6], *ended, *lacking)

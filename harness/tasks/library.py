@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from harness import strict_json
 from harness.errors import UserError
 from harness.spelling import nearest
 from harness.tasks import task_file
@@ -102,7 +102,7 @@ class TaskLibrary:
         opened = self.open(name)
         groups = [group.model_dump(mode="json", exclude={"file", "metadata"}) for group in opened.groups]
         tasks = sorted([task.name, task.digest()] for task in opened.tasks)
-        return hashlib.sha256(json.dumps([groups, tasks], sort_keys=True, default=str).encode()).hexdigest()
+        return hashlib.sha256(strict_json.dumps([groups, tasks], sort_keys=True, default=str).encode()).hexdigest()
 
     def ensure(self, name: str) -> None:
         """Bring the tasks' data into reach. Raises UserError."""
