@@ -10,6 +10,7 @@ import typer
 
 import harness
 from harness.cli import assets, compare, data, diff, doctor, explain, fit, listing, plan, report, run, schema, show
+from harness.cli.console import take_every_character
 from harness.errors import ExitCode, UserError, disk_is_full
 
 INTERRUPTED = 130
@@ -54,6 +55,7 @@ def _root(
 
 def main() -> None:
     """Entry point of the `harness` command: runs it and exits with its code."""
+    take_every_character()
     try:
         app(standalone_mode=True)
     except UserError as error:

@@ -139,9 +139,13 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _conclude(journal: Journal, suite: Suite) -> Run:
     """Records, findings, outcomes and reports from the cells that are there."""
-    journal.write_records()
-    run = Run(journal.folder)
     log = journal.folder / "worker.log"
+    problems = []
+    try:
+        journal.write_records()
+    except Exception as error:
+        problems.append(_went_wrong("writing records.parquet", error, log))
+    run = Run(journal.folder)
     findings: list[Finding] = []
     for entry in suite.analyse:
         name = entry.analysis  # type: ignore[attr-defined]
@@ -158,7 +162,6 @@ def _conclude(journal: Journal, suite: Suite) -> Run:
             reason = _went_wrong(f"judging `{expectation.sentence}`", error, log)
             outcomes.append(undecided(expectation, {}, reason))
     journal.write_findings(findings, outcomes)
-    problems = []
     for name, write in (("summary.md", write_markdown), ("report.html", write_html)):
         try:
             write(Run(journal.folder))
