@@ -52,7 +52,7 @@ def plan_table(frame: pd.DataFrame) -> Table:
         )
         for row in frame.to_dict("records")
     ]
-    new = frame[~frame["cached"]]
+    new = frame[~frame["cached"].astype(bool)]
     unknown = int(new["seconds"].isna().sum())
     cells = int((~frame["measure"].isin(["train", "fetch"])).sum())
     total = f"{cells} cells, {int(frame['cached'].sum())} known; about {duration(float(new['seconds'].sum()))} to run"

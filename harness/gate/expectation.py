@@ -39,7 +39,7 @@ from harness.results.run import Run
 class Expectation(BaseModel):
     """A bound that a suite declares: `{metric: perplexity, where: {precision: int8}, at_most: 20}`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     metric: str | None = None
     """Name of a metric, such as `perplexity` (or with its version, `perplexity@1`)."""
@@ -166,7 +166,7 @@ def _outcomes(expectation: Expectation, run: Run) -> list[ExpectationOutcome]:
         where["measure"] = expectation.measure
     metric = expectation.metric
     having = points(run, metric)
-    measures = _measures_of(metric)
+    measures = measures_of(metric)
     if not measures:
         return [undecided(expectation, {}, _no_such_metric(metric))]
     able = [cell for cell in run.cells if cell.measure in measures]
@@ -203,8 +203,8 @@ def _is_base(against: dict[str, Scalar], cell: CellResult, judged: list[Point]) 
     return all(counterpart(point.coordinates, against, [point]) is not None for point in judged)
 
 
-def _measures_of(metric: str) -> set[str]:
-    """The measures that emit a metric, whether or not a cell of theirs ended well."""
+def measures_of(metric: str) -> set[str]:
+    """The measures that emit a metric (`perplexity` or `perplexity@1`), whether or not a cell of theirs ended well."""
     from harness.measures.registry import MEASURES
 
     return {name for name, measure in MEASURES.items() for item in measure.metrics if metric in (item.name, item.id)}

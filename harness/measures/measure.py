@@ -51,7 +51,7 @@ class Load(Protocol):
 class Settings(BaseModel):
     """Base of a measure's settings: frozen, unknown keys refused, one line of meaning per field."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True)

@@ -372,6 +372,8 @@ def check(library: TaskLibrary, settings: TaskSettings) -> None:
     opened = library.open(settings.task)
     for group in opened.groups:
         check_group(group)
+    if settings.mode == "right" and (twice := library.said_twice(settings.task, opened)):
+        raise UserError("\n".join(twice))
     prepared(opened, settings)
 
 
