@@ -123,7 +123,7 @@ def _rich(table: Table, part: Sequence[int], widths: dict[int, int]) -> RichTabl
         header = Text.assemble(column.name, ("\n" + column.unit if column.unit else "", "dim"))
         justify = "right" if column.numeric else "left"
         drawn.add_column(header, justify=justify, overflow="fold", width=widths[place])  # type: ignore[arg-type]
-    for row, following in zip(table.rows, (*table.rows[1:], None), strict=True):
+    for row, following in zip(table.rows, [*table.rows[1:], None], strict=False):
         ends_group = following is not None and following.group != row.group
         cells = [cell_text(row.cells[place]) for place in part]
         drawn.add_row(*cells, style=STYLES.get(row.state, ""), end_section=ends_group)

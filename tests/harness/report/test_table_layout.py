@@ -94,3 +94,7 @@ def test_numbers_of_any_size_are_whole(numbers: list[int], name: str, width: int
     text = printed(table, width)
     for number in numbers:
         assert f"{number:,}" in text
+
+
+def test_a_table_without_rows_is_its_header() -> None:
+    assert "name" in printed(Table("t", (Column("name"), Column("n", numeric=True)), ()), 80)
