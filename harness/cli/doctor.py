@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.console import make_console
+
 if TYPE_CHECKING:
     from harness.execution.doctor import Examination
     from harness.report.table import Row
@@ -15,13 +17,11 @@ def doctor(
     measure: Annotated[bool, typer.Option(help="Measure the peaks if they are not known (a few seconds).")] = True,
 ) -> None:
     """Print the fingerprint, the measured peaks, the threads, and what is missing and how to install it."""
-    from rich.console import Console
-
     from harness.execution.doctor import examine
     from harness.report.table import Column, Row, Table
     from harness.report.tables import print_table
 
-    console = Console()
+    console = make_console()
     found = examine(measure=measure)
     columns = (Column("what"), Column("found"))
     print_table(Table("This machine", columns, tuple(_machine(found))), console)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.console import make_console
 from harness.cli.options import AllowTaskCode, TasksPath
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ def plan(
     allow_task_code: AllowTaskCode = False,
 ) -> None:
     """Print the cells of a suite, what is cached, and an estimate of time and memory. Nothing is run."""
-    from rich.console import Console
-
     from harness.execution.allowed import Allowed
     from harness.execution.estimate import plan_frame
     from harness.execution.plan import make_plan
@@ -29,7 +28,7 @@ def plan(
     from harness.suite.load import load_suite
 
     allowed = Allowed(task_code=allow_task_code, task_paths=tuple(tasks_path or ()))
-    print_table(plan_table(plan_frame(make_plan(load_suite(suite), allowed))), Console())
+    print_table(plan_table(plan_frame(make_plan(load_suite(suite), allowed))), make_console())
 
 
 def plan_table(frame: pd.DataFrame) -> Table:
@@ -57,7 +56,7 @@ def plan_table(frame: pd.DataFrame) -> Table:
         )
         for row in rows_of
     ]
-    new = frame[~frame["cached"]]
+    new = frame[~frame["cached"].astype(bool)]
     unknown = int(new["seconds"].isna().sum())
     cells = int((~frame["measure"].isin(["train", "fetch"])).sum())
     total = f"{cells} cells, {int(frame['cached'].sum())} known; about {duration(float(new['seconds'].sum()))} to run"

@@ -107,6 +107,9 @@ def last_number(result: CellResult) -> str:
     """A cell's headline numbers, or why it has none."""
     if result.status is not Status.OK:
         return f"{result.status.upper()}: {result.reason}"
-    records = {record.metric: record for record in result.records}
-    shown = [records[name] for name in HEADLINES if name in records] or result.records[:1]
-    return "  ".join(f"{record.metric} {with_interval(record.value, None, None, record.unit)}" for record in shown)
+    records = {record.metric: record for record in reversed(result.records)}  # of the whole cell before its parts
+    having = [record for record in result.records if record.metric is not None]
+    shown = [records[name] for name in HEADLINES if name in records] or having[:1]
+    numbers = "  ".join(f"{record.metric} {with_interval(record.value, None, None, record.unit)}" for record in shown)
+    lacking = [f"{record.status.upper()}: {record.reason}" for record in result.missing]
+    return "  ".join([numbers, *lacking])

@@ -25,6 +25,8 @@ EFFICIENCY = 0.4
 """Share of the peaks that real cells reach."""
 START = {"reference": 3.0, "converted": 6.0, "transformers": 7.0}
 """Seconds from starting a process to its first operation."""
+COLUMNS = ("model", "measure", "cell", "cached", "seconds", "memory_bytes", "estimate")
+"""Of a plan without a cell: a suite of analyses alone."""
 LIBRARIES = 350e6
 """Bytes that torch takes before it does anything."""
 BYTES_PER_WEIGHT: dict[Precision, float] = {
@@ -48,7 +50,7 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
             prepared.add(item.source.digest)
             rows.append(_preparation_row(item, peaks))
         rows.append(_row(item, peaks))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=None if rows else [*COLUMNS])
 
 
 def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:

@@ -28,11 +28,11 @@ GRACE = 2.0
 class WorkerDied(Exception):
     """The worker process ended in the middle of a request."""
 
-    def __init__(self, exit_code: int | None) -> None:
+    def __init__(self, exit_code: int | None, how: str = "") -> None:
         self.exit_code = exit_code
         self.out_of_memory = False
         """Whether the kernel's out-of-memory killer ended it."""
-        super().__init__(_how_it_died(exit_code))
+        super().__init__(how or _how_it_died(exit_code))
 
 
 class Worker:

@@ -8,7 +8,7 @@ runs in the parent, needs no torch, and can be repeated on a stored run.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.models.contract import LanguageModel, ModelIdentity, ModelSource, Precision
 from harness.results.peaks import Peaks as Peaks
-from harness.results.record import Measurement, Metric
+from harness.results.record import Measurement, Metric, Missing
 from harness.tasks.library import TaskLibrary
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Load(Protocol):
 class Settings(BaseModel):
     """Base of a measure's settings: frozen, unknown keys refused, one line of meaning per field."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Measure:
     needs_peaks: bool
     collect: Callable[[Load, Any], list[Sample]]
     """(load, settings) -> samples."""
-    summarise: Callable[[pd.DataFrame, Any, Facts], list[Measurement]]
+    summarise: Callable[[pd.DataFrame, Any, Facts], Sequence[Measurement | Missing]]
     texts: Callable[[Any], tuple[str, ...]] = lambda settings: ()
     """The texts that the settings name: fetched before the cell runs; their digests enter the cell's key."""
     tasks: Callable[[Any], tuple[str, ...]] = lambda settings: ()

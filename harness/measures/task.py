@@ -7,18 +7,18 @@ what their prompts share is read once. A group of tasks is one cell: its tasks a
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from harness.errors import Unsupported, UserError
+from harness import strict_json
+from harness.errors import Unsupported, UserError, logged
 from harness.measures.document_choice import numbers
 from harness.measures.mapping_setting import MappingText, mapping_of
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings, with_notes
-from harness.results.record import Direction, Measurement, Metric
+from harness.results.record import Direction, Measurement, Metric, Missing, Status
 from harness.tasks.ask import Asked, Broken
 from harness.tasks.config import Mode, Reasoning
 from harness.tasks.generation_settings import check_keys
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from harness.measures.task_answers import Evidence
     from harness.models.contract import LanguageModel
     from harness.tasks.estimate import Estimate
+    from harness.tasks.metrics import Scores
     from harness.tasks.task import Task
 
 
@@ -162,18 +163,25 @@ CHANCE = Metric(
 
 
 def collect(load: Load, settings: TaskSettings) -> list[Sample]:
-    """One row per document of every task."""
+    """One row per document of every task. What goes wrong with one document or one task costs the others nothing."""
     from harness.measures.task_answers import answers
     from harness.measures.task_documents import documents, prepared
     from harness.measures.task_judging import judged
     from harness.measures.task_notes import task_notes
-    from harness.measures.task_samples import broken_row, row
-    from harness.tasks.choice_scores import chance
+    from harness.measures.task_samples import broken_row
 
     opened = load.library.open(settings.task)
     tasks = {task.name: task for task in prepared(opened, settings)}
     model = load()
-    asked = [one for task in tasks.values() for one in documents(task, model, settings)]
+    asked: list[Asked | Broken] = []
+    failed: dict[str, str] = {}
+    for task in tasks.values():
+        try:
+            asked += documents(task, model, settings)
+        except (Unsupported, MemoryError):
+            raise
+        except Exception as error:
+            failed[task.name] = logged(f"making the prompts of {task.name}", error)
     rows = [broken_row(one) for one in asked if isinstance(one, Broken)]
     context = visible(model, settings)
     whole = [one for one in asked if isinstance(one, Asked)]
@@ -188,23 +196,35 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     for name, task in tasks.items():
         in_order = sorted(answered[name], key=lambda evidence: evidence.asked.document)
         for evidence, scores in zip(in_order, judged(task, in_order), strict=True):
-            if isinstance(scores, UserError):
-                rows.append(broken_row(Broken(name, evidence.asked.document, str(scores))))
-                continue
-            guess = task.config.chance if task.config.chance is not None else chance(evidence.asked)
-            rows.append(row(evidence, scores, guess))
+            rows.append(broken_row(scores) if isinstance(scores, Broken) else _row(task, evidence, scores))
     if not any(sample["broken"] is None for sample in rows):
-        raise UserError(rows[0]["broken"] if rows else "there is no document to ask", place=f"task {settings.task}")
+        reasons = [*failed.values(), *(sample["broken"] for sample in rows)]
+        raise UserError(reasons[0] if reasons else "there is no document to ask", place=f"task {settings.task}")
     places = {name: place for place, name in enumerate(tasks)}
     rows.sort(key=lambda sample: (places[sample["task"]], sample["document"]))
     for name, task in tasks.items():
         mine = [sample for sample in rows if sample["task"] == name]
-        spec = json.dumps(summed_up_by(task, mine, settings.mode))
+        spec = strict_json.dumps(summed_up_by(task, mine, settings.mode))
         for sample in mine:
             sample["spec"] = spec
-    rows[0]["groups"] = json.dumps([group.model_dump(mode="json") for group in opened.groups])
-    rows[0]["pieces"] = json.dumps(pieces(model, rows))
+    rows[0]["groups"] = strict_json.dumps([group.model_dump(mode="json") for group in opened.groups])
+    rows[0]["failed"] = strict_json.dumps(failed)
+    rows[0]["pieces"] = strict_json.dumps(pieces(model, rows))
     return with_notes(rows, task_notes(rows))
+
+
+def _row(task: Task, evidence: Evidence, scores: Scores) -> Sample:
+    from harness.measures.task_samples import broken_row, row
+    from harness.tasks.choice_scores import chance
+
+    try:
+        guess = task.config.chance if task.config.chance is not None else chance(evidence.asked)
+        return row(evidence, scores, guess)
+    except MemoryError:
+        raise
+    except Exception as error:  # scores that can't be stored
+        document = evidence.asked.document
+        return broken_row(Broken(task.name, document, logged(f"storing document {document} of {task.name}", error)))
 
 
 def summed_up_by(task: Task, rows: Sequence[Sample], mode: Mode) -> dict[str, Any]:
@@ -214,9 +234,14 @@ def summed_up_by(task: Task, rows: Sequence[Sample], mode: Mode) -> dict[str, An
 
     spec = specification(task.config, mode=mode)
     judged = [sample for sample in rows if sample["broken"] is None]
-    items = [json.loads(sample["items"]) for sample in judged]
-    with task.running():
-        given = by_functions(task.config, items, [sample["cluster"] for sample in judged], spec, task.function)
+    items = [strict_json.loads(sample["items"]) for sample in judged]
+    try:
+        with task.running():
+            given = by_functions(task.config, items, [sample["cluster"] for sample in judged], spec, task.function)
+    except MemoryError:
+        raise
+    except Exception as error:  # the metrics that need no function of the file are given all the same
+        return spec | {"given": {}, "wrong": logged(f"summing up {task.name}", error)}
     return spec | {"given": given}
 
 
@@ -234,38 +259,86 @@ def visible(model: LanguageModel, settings: TaskSettings) -> int:
     return settings.context or context
 
 
-def summarise(samples: pd.DataFrame, settings: TaskSettings, facts: Facts) -> list[Measurement]:
-    """Every metric of every task, and of the groups; then how many documents there were and what became of them."""
-    from harness.tasks.group_scores import summarise_group
+def summarise(samples: pd.DataFrame, settings: TaskSettings, facts: Facts) -> list[Measurement | Missing]:
+    """Every metric of every task, and of the groups; then how many documents there were and what became of them.
 
+    A task (or one metric of it) that can't be summed up is missing with its reason, and with it the numbers of the
+    groups around it: a mean without one of its tasks would be another number. Raises UserError where nothing is left.
+    """
     by_task = {str(name): frame for name, frame in samples.groupby("task", sort=False)}
-    specs = {name: json.loads(frame["spec"].iloc[0]) for name, frame in by_task.items()}
-    estimates = {name: estimated(frame, specs[name]) for name, frame in by_task.items()}
-    several = len(by_task) > 1
-    found: list[Measurement] = []
+    specs = {name: strict_json.loads(frame["spec"].iloc[0]) for name, frame in by_task.items()}
+    estimates: dict[str, list[Estimate]] = {}
+    wrong: dict[str, list[str]] = {name: [reason] for name, reason in _failed(samples).items()}
+    for name, frame in by_task.items():
+        estimates[name], wrong[name] = estimated(frame, specs[name])
+    if not any(estimates.values()) and any(wrong.values()):
+        raise UserError(next(reason for reasons in wrong.values() for reason in reasons))
+    several = len(wrong) > 1
+    found: list[Measurement | Missing] = []
     if several:
-        for place, (group, members, aggregate) in enumerate(groups_of(samples, settings.task, list(by_task))):
-            inside = {name: estimates[name] for name in members if name in estimates}
-            spec = specs[next(iter(inside))]
-            own = None if place == 0 else group
-            found += [
-                measurement(estimate, spec, own) for estimate in summarise_group(aggregate, inside, mode=settings.mode)
-            ]
-    for name, mine in estimates.items():
-        found += [measurement(estimate, specs[name], name if several else None) for estimate in mine]
+        found += _of_groups(samples, settings, estimates, wrong, specs)
+    for name, reasons in wrong.items():
+        part = name if several else None
+        found += [measurement(estimate, specs[name], part) for estimate in estimates.get(name, ())]
+        found += [Missing(reason=f"task {name}: {reason}", part=part) for reason in reasons]
     return [*found, *counts(samples)]
 
 
-def estimated(frame: pd.DataFrame, spec: Mapping[str, Any]) -> list[Estimate]:
-    """The numbers of one task from its rows."""
-    from harness.tasks.aggregate import summarise as summed_up
+def _failed(samples: pd.DataFrame) -> dict[str, str]:
+    """The tasks of which no document could be asked, and why."""
+    told = list(samples["failed"].dropna()) if "failed" in samples.columns else []
+    return dict(strict_json.loads(told[0])) if told else {}
+
+
+def _of_groups(
+    samples: pd.DataFrame,
+    settings: TaskSettings,
+    estimates: Mapping[str, Sequence[Estimate]],
+    wrong: Mapping[str, Sequence[str]],
+    specs: Mapping[str, Mapping[str, Any]],
+) -> Iterator[Measurement | Missing]:
+    """The numbers of every group in the cell, the one that was asked for first, and why some have none."""
+    from harness.tasks.group_scores import not_given, summarise_group
+
+    for place, (group, members, aggregate) in enumerate(groups_of(samples, settings.task, list(wrong))):
+        part = None if place == 0 else group
+        inside = {name: estimates[name] for name in members if estimates.get(name)}
+        lost = [name for name in members if name not in inside]
+        if lost or not inside:
+            of = f"its tasks {', '.join(lost)} have" if len(lost) != 1 else f"its task {lost[0]} has"
+            yield Missing(reason=f"the group {group} has no number, because {of} none", part=part)
+            continue
+        spec = specs[next(iter(inside))]
+        for estimate in summarise_group(aggregate, inside, mode=settings.mode):
+            yield measurement(estimate, spec, part)
+        if settings.mode == "right":
+            keys = [estimate.key for mine in inside.values() for estimate in mine]
+            for told in not_given(aggregate, keys):
+                yield Missing(reason=f"group {group}: {told}", part=part, status=Status.SKIPPED)
+
+
+def estimated(frame: pd.DataFrame, spec: Mapping[str, Any]) -> tuple[list[Estimate], list[str]]:
+    """The numbers of one task from its rows, and why it lacks some."""
+    from harness.tasks.aggregate import keys_of, one_key
 
     judged = frame[frame["broken"].isna()]
-    items = [json.loads(text) for text in judged["items"]] if len(judged) else []
+    if judged.empty:
+        return [], [f"none of its {len(frame)} documents could be asked and judged: {frame['broken'].iloc[0]}"]
+    items = [strict_json.loads(text) for text in judged["items"]]
     clusters = [
         None if cluster is None or cluster != cluster else str(cluster) for cluster in judged.get("cluster", ())
     ]
-    return summed_up(items, clusters, spec) if items else []
+    found: list[Estimate] = []
+    wrong = [spec["wrong"]] if "wrong" in spec else []
+    for key in keys_of(items, spec):
+        try:
+            estimate = one_key(key, items, clusters, spec)
+        except UserError as error:
+            wrong.append(str(error))
+            continue
+        if estimate is not None:
+            found.append(estimate)
+    return found, wrong
 
 
 def measurement(estimate: Estimate, spec: Mapping[str, Any], task: str | None) -> Measurement:
@@ -320,7 +393,7 @@ def groups_of(
 ) -> Iterator[tuple[str, list[str], Sequence[Mapping[str, Any]]]]:
     """(name, its tasks, how they are summed up) of every group in the cell, the one that was asked for first; a tag
     is a group of its tasks by the default rule."""
-    told = json.loads(samples["groups"].dropna().iloc[0])
+    told = strict_json.loads(samples["groups"].dropna().iloc[0])
     groups = {group["group"]: group for group in told}
 
     def leaves(name: str) -> list[str]:
@@ -335,8 +408,14 @@ def groups_of(
 def check(library: TaskLibrary, settings: TaskSettings) -> None:
     """Open the task and look whether it can be asked and judged in this way. Reads no data. Raises UserError."""
     from harness.measures.task_documents import prepared
+    from harness.tasks.group_scores import check_group
 
-    prepared(library.open(settings.task), settings)
+    opened = library.open(settings.task)
+    for group in opened.groups:
+        check_group(group)
+    if settings.mode == "right" and (twice := library.said_twice(settings.task, opened)):
+        raise UserError("\n".join(twice))
+    prepared(opened, settings)
 
 
 def notes(library: TaskLibrary, settings: TaskSettings) -> tuple[str, ...]:

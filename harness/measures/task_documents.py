@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UserError
+from harness.errors import UserError, logged
 from harness.measures.document_choice import chosen
 from harness.measures.mapping_setting import mapping_of
 from harness.tasks import metrics
@@ -108,8 +108,10 @@ def documents(task: Task, model: LanguageModel, settings: TaskSettings) -> list[
         try:
             with task.running(number):
                 found.append(_with_bytes(ask(config, row, number, examples, prompts, task.function), str(config.file)))
-        except UserError as error:
-            found.append(Broken(config.task, number, str(error)))
+        except MemoryError:
+            raise
+        except Exception as error:
+            found.append(Broken(config.task, number, logged(f"asking document {number} of {config.task}", error)))
     return found
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.errors import UserError
+from harness.errors import logged
 from harness.measures.task_answers import Evidence
 from harness.tasks import filters, metrics
-from harness.tasks.ask import Asked, Row
+from harness.tasks.ask import Asked, Broken, Row
 from harness.tasks.config import TaskConfig
 from harness.tasks.metrics import Scores
 from harness.tasks.prompt import PromptSettings, ask
 from harness.tasks.task import Task
 
 
-def judged(task: Task, answered: Sequence[Evidence]) -> list[Scores | UserError]:
+def judged(task: Task, answered: Sequence[Evidence]) -> list[Scores | Broken]:
     """The scores of each document, or why it can't be judged. answered: in order of their documents.
 
     In mode lm-eval a helper that keeps a generator may have prepared the documents anew for every filter pipeline, and
@@ -23,25 +23,27 @@ def judged(task: Task, answered: Sequence[Evidence]) -> list[Scores | UserError]
     """
     if task.lm_eval is None or task.config.process_docs is None:
         return [_judged(task, task.config, evidence.asked, evidence) for evidence in answered]
-    whole: list[Scores | UserError] = [Scores({}) for _ in answered]
+    whole: list[Scores | Broken] = [Scores({}) for _ in answered]
     for number, pipeline in enumerate(task.config.filter_list or (filters.DEFAULT,)):
         rows = task.judged_rows(number)
         config = task.config.model_copy(update={"filter_list": (pipeline,)})
         for place, evidence in enumerate(answered):
             before = whole[place]
-            if isinstance(before, UserError):
+            if isinstance(before, Broken):
                 continue
             try:
                 asked = _as_judged(task, evidence.asked, rows[evidence.asked.document])
-            except UserError as error:
-                whole[place] = error
+            except MemoryError:
+                raise
+            except Exception as error:
+                whole[place] = _broken(evidence.asked, error)
                 continue
             scores = _judged(task, config, asked, evidence)
-            whole[place] = scores if isinstance(scores, UserError) else _joined(before, scores)
+            whole[place] = scores if isinstance(scores, Broken) else _joined(before, scores)
     return whole
 
 
-def _judged(task: Task, config: TaskConfig, asked: Asked, evidence: Evidence) -> Scores | UserError:
+def _judged(task: Task, config: TaskConfig, asked: Asked, evidence: Evidence) -> Scores | Broken:
     try:
         with task.running(asked.document):
             return metrics.score(
@@ -52,8 +54,14 @@ def _judged(task: Task, config: TaskConfig, asked: Asked, evidence: Evidence) ->
                 function=task.function,
                 allow_code_execution=task.allow_code_execution,
             )
-    except UserError as error:
-        return error
+    except MemoryError:
+        raise
+    except Exception as error:
+        return _broken(asked, error)
+
+
+def _broken(asked: Asked, error: Exception) -> Broken:
+    return Broken(asked.task, asked.document, logged(f"judging document {asked.document} of {asked.task}", error))
 
 
 def _as_judged(task: Task, asked: Asked, row: Row) -> Asked:
@@ -71,4 +79,5 @@ def _joined(one: Scores, other: Scores) -> Scores:
         one.extracted | other.extracted,
         one.predictions | other.predictions,
         one.programs | other.programs,
+        other.wrong_by_space if one.wrong_by_space is None else one.wrong_by_space or other.wrong_by_space,
     )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import Any
 
+from harness import strict_json
 from harness.measures.measure import Sample
 from harness.measures.task_answers import Evidence, Generated, Likelihoods
 from harness.tasks.ask import Asked, Broken, Choice, Generation, Rolling
@@ -34,8 +34,8 @@ def row(evidence: Evidence, scores: Scores, chance: float | None) -> Sample:
         "text_digest": text_digest(asked),
         "question_digest": question_digest(asked),
         **shown,
-        "predictions": json.dumps(scores.predictions),
-        "items": json.dumps(scores.items),
+        "predictions": strict_json.dumps(scores.predictions),
+        "items": strict_json.dumps(scores.items),
         **{key: float(item) for key, item in scores.items.items() if isinstance(item, int | float)},
     }
 
@@ -43,13 +43,13 @@ def row(evidence: Evidence, scores: Scores, chance: float | None) -> Sample:
 def text_digest(asked: Asked) -> str:
     """Hash of what was asked and what is right: equal for two models that were asked the same."""
     told = [[vars(request) for request in asked.requests], asked.choices, asked.gold, asked.target]
-    return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()[:16]
+    return hashlib.sha256(strict_json.dumps(told, default=str).encode()).hexdigest()[:16]
 
 
 def question_digest(asked: Asked) -> str:
     """Hash of the document and what is right, however it is asked: equal with and without worked examples."""
     told = [asked.row, asked.choices, asked.gold, asked.target]
-    return hashlib.sha256(json.dumps(told, default=str, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(strict_json.dumps(told, default=str, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _likelihoods(evidence: Likelihoods) -> Sample:
@@ -81,8 +81,8 @@ def _generated(evidence: Generated, scores: Scores) -> Sample:
         "continuation_ids": [list(sample.tokens) for sample in evidence.samples],
         "log_probs": [list(sample.log_probs) for sample in evidence.samples],
         "finish": [sample.finish for sample in evidence.samples],
-        "extracted": json.dumps({name: found.value for name, found in scores.extracted.items()}, default=str),
-        "programs": json.dumps(scores.programs),
+        "extracted": strict_json.dumps({name: found.value for name, found in scores.extracted.items()}, default=str),
+        "programs": strict_json.dumps(scores.programs),
         "wrong_by_space": scores.wrong_by_space,
         **_right(evidence),
     }

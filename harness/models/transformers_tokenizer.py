@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from functools import cached_property
 from typing import Any
+
+from harness import strict_json
 
 
 class TransformersTokenizer:
@@ -25,9 +26,9 @@ class TransformersTokenizer:
         """SHA-256 of the definition (vocabulary, merges, rules, special tokens)."""
         backend = getattr(self._tokenizer, "backend_tokenizer", None)
         definition = (
-            backend.to_str() if backend is not None else json.dumps(sorted(self._tokenizer.get_vocab().items()))
+            backend.to_str() if backend is not None else strict_json.dumps(sorted(self._tokenizer.get_vocab().items()))
         )
-        special = json.dumps(self._tokenizer.special_tokens_map, sort_keys=True, default=str)
+        special = strict_json.dumps(self._tokenizer.special_tokens_map, sort_keys=True, default=str)
         return hashlib.sha256(f"{definition}\n{special}\n{self.adds_bos}".encode()).hexdigest()
 
     @property
@@ -104,7 +105,7 @@ class TransformersTokenizer:
         backend = getattr(self._tokenizer, "backend_tokenizer", None)
         if backend is None:
             return hasattr(self._tokenizer, "byte_decoder")
-        return '"ByteLevel"' in json.dumps(json.loads(backend.to_str())["decoder"])
+        return '"ByteLevel"' in strict_json.dumps(strict_json.loads(backend.to_str())["decoder"])
 
 
 def _bytes(piece: str, byte_level: bool) -> int:

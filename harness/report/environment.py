@@ -8,6 +8,7 @@ from typing import Any
 from harness.measures.registry import MEASURES
 from harness.report.number import duration, plain, with_interval
 from harness.results.fingerprint import others_share
+from harness.results.record import Status
 from harness.results.run import Run
 
 BUSY = 0.1
@@ -42,6 +43,9 @@ def warnings(run: Run) -> list[str]:
     if manifest.status != "finished":
         missing = f", {left} of {len(manifest.cells)} cells are missing" if left else ""
         found.append(f"the run is {manifest.status}{missing}; `harness run --resume {run.folder}` goes on")
+    found += manifest.problems
+    if run.cells and all(cell.status is Status.SKIPPED for cell in run.cells):
+        found.append("nothing was measured: every cell was skipped")
     shares = list(_others(run))
     busy = [share for share in shares if share > BUSY]
     if busy:

@@ -153,4 +153,9 @@ def _notes(
         note if len(where) == len(cells) else f"{'; '.join(dict.fromkeys(where))}: {note}"
         for note, where in noted.items()
     ]
-    return (*differently, *lines[:6], *told_of_cells, *ended)
+    lacking = [
+        f"{describe({name: coordinates(cell).get(name) for name in names})}: {record.reason or 'no reason given'}"
+        for cell in cells
+        for record in cell.missing
+    ]
+    return (*differently, *lines[:6], *told_of_cells, *ended, *lacking)

@@ -15,13 +15,12 @@ Where a `dataset_path` leads, the first of these that fits:
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness import assets
+from harness import assets, strict_json
 from harness.corpora import local, microworld
 from harness.errors import UserError
 from harness.file_digest import file_sha256
@@ -110,7 +109,7 @@ class Local:
             made_of = ["asset", assets.digest(name), inner, self.name, split]
         else:
             made_of = ["files", split, *(file_sha256(file) for file in self._files(split))]
-        return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
+        return hashlib.sha256(strict_json.dumps(made_of).encode()).hexdigest()
 
     def ensure(self) -> None:
         """See `DataSource`."""
@@ -207,7 +206,7 @@ class Microworld:
 
     def digest(self, split: str) -> str:
         """See `DataSource`. Of the rows themselves."""
-        rows = json.dumps(self._questions(split), ensure_ascii=False)
+        rows = strict_json.dumps(self._questions(split), ensure_ascii=False)
         return hashlib.sha256(rows.encode()).hexdigest()
 
     def ensure(self) -> None:

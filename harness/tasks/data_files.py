@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from harness import strict_json
 from harness.errors import UserError
 from harness.tasks.ask import Row
 from harness.tasks.rows import ClassLabel, Rows
@@ -79,7 +80,7 @@ def read_rows(file: Path, split: str, options: Mapping[str, Any] | None = None) 
     `split`: taken from a JSON file that maps splits to lists. `options`: `dataset_kwargs` of the task: CSV's
     `column_names`, `header`, `sep` and the like, JSON's `field`.
     """
-    frozen = json.dumps(dict(options or {}), sort_keys=True, default=str)
+    frozen = strict_json.dumps(dict(options or {}), sort_keys=True, default=str)
     try:
         stat = file.stat()
         return _read(file, stat.st_mtime_ns, stat.st_size, split, frozen)

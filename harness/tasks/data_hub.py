@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness import strict_json
 from harness.errors import UserError
 from harness.tasks.rows import Rows
 
@@ -43,7 +43,7 @@ class HubData:
     def digest(self, split: str) -> str:
         """See `DataSource`. Of what is asked of the hub, which isn't asked here: pin `dataset_kwargs.revision`."""
         made_of = ["hub", self.path, self.name, dict(self.options), split]
-        return hashlib.sha256(json.dumps(made_of, sort_keys=True, default=str).encode()).hexdigest()
+        return hashlib.sha256(strict_json.dumps(made_of, sort_keys=True, default=str).encode()).hexdigest()
 
     def ensure(self) -> None:
         """See `DataSource`."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from harness import strict_json
 from harness.errors import UserError
 from harness.spelling import nearest
 from harness.tasks import task_file
@@ -19,6 +20,7 @@ from harness.tasks.data import DataTable
 from harness.tasks.group import Members, gather
 from harness.tasks.index import Entry, Index, read_index
 from harness.tasks.task import SHIPPED, Task
+from harness.tasks.written_twice import keys_twice, members_twice
 
 Kind = Literal["task", "group", "tag"]
 
@@ -99,7 +101,7 @@ class TaskLibrary:
         opened = self.open(name)
         groups = [group.model_dump(mode="json", exclude={"file", "metadata"}) for group in opened.groups]
         tasks = sorted([task.name, task.digest()] for task in opened.tasks)
-        return hashlib.sha256(json.dumps([groups, tasks], sort_keys=True, default=str).encode()).hexdigest()
+        return hashlib.sha256(strict_json.dumps([groups, tasks], sort_keys=True, default=str).encode()).hexdigest()
 
     def made_with(self, name: str) -> dict[str, Any]:
         """By task, the versions of the packages that make prompts and scores, and what its code may do. UserError."""
@@ -161,6 +163,26 @@ class TaskLibrary:
             file, why = next(iter(unreadable.items()))
             broken = f"; {len(unreadable)} task files there can't be read, such as {file}: {why}"
         return f"there is no task, group or tag '{name}'{nearest(name, self._entries)} (looked in {looked}{broken})"
+
+    def said_twice(self, name: str, opened: Opened) -> list[str]:
+        """What is said twice and differently in what `name` stands for, names and keys, with its place: in mode right
+        a mistake. A file that was named by its path is meant, whatever else has its name."""
+        by_path = opened.name if name not in self._entries and opened.kind != "tag" else None
+        files = [(task.name, task.config.file) for task in opened.tasks]
+        files += [(group.group, group.file) for group in opened.groups]
+        told = [why for name, file in files if name != by_path for why in self._declared_twice(name, file)]
+        told += [why for file in dict.fromkeys(file for _, file in files) for why in keys_twice(file)]
+        told += [why for group in opened.groups for why in members_twice(group.file, group.group)]
+        return list(dict.fromkeys(told))
+
+    def _declared_twice(self, name: str, file: Path) -> Iterator[str]:
+        """Other files of the user's that declare a name, in one folder or in two. A user's stands above one of ours."""
+        mine = [index for index in self._indexes if index.root != SHIPPED.absolute() and name in index.entries]
+        files = [index.entries[name].file for index in mine]
+        files += [other for index in mine for other in index.shadowed.get(name, ())]
+        there = list(dict.fromkeys(Path(one).resolve() for one in files))
+        if len(there) > 1 and file.resolve() in there:
+            yield f"{there[0]}: the name '{name}' is declared by {' and by '.join(map(str, there))}; rename one"
 
     def _notes(self, name: str) -> tuple[str, ...]:
         """Who else declares a name."""

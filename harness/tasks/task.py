@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from harness import strict_json
 from harness.errors import UserError
 from harness.spelling import nearest
 from harness.tasks import data, functions
@@ -146,10 +146,10 @@ class Task:
         """
         folder = self.config.file.parent
         files = sorted({file for _, named in functions.functions_of(self.config) for file in source_files(named.file)})
-        config = json.dumps(_portable(self.config.model_dump(mode="json"), folder), sort_keys=True)
+        config = strict_json.dumps(_portable(self.config.model_dump(mode="json"), folder), sort_keys=True)
         sources = [[_relative(file, folder), hashlib.sha256(file.read_bytes()).hexdigest()] for file in files]
         rows = [] if self.config.custom_dataset else [self._source.digest(self.evaluation_split), self._shots_digest()]
-        return hashlib.sha256(json.dumps([config, sources, rows]).encode()).hexdigest()
+        return hashlib.sha256(strict_json.dumps([config, sources, rows]).encode()).hexdigest()
 
     def _shots_digest(self) -> str | None:
         """Of the pool; None where there's none, also where its split is missing here: zero shots need none."""

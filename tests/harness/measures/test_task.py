@@ -19,7 +19,7 @@ from harness.measures.measure import Facts
 from harness.measures.task import TaskSettings, collect, summarise
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.open import open_model
-from harness.results.record import Measurement
+from harness.results.record import Measurement, Missing, Status
 from harness.tasks.library import TaskLibrary
 
 ANIMALS = ["cat", "dog", "bird", "the river", "old tree", "red barn", "mat", "a", "café", "東京"]
@@ -306,8 +306,21 @@ def test_a_task_of_a_group_without_documents_is_no_silence(model: LanguageModel,
     (tmp_path / "none.jsonl").write_text("")
     (tmp_path / "none.yaml").write_text(CHOICES.replace("task: animals", "task: none").replace("animals.", "none."))
     (tmp_path / "group.yaml").write_text("group: both\ntask: [animals, none]\n")
-    with pytest.raises(UserError, match=r"none.yaml: there is no document to ask in split 'test'"):
-        asked(model, tmp_path, "both")
+    rows = asked(model, tmp_path, "both")
+    numbers = summarise(pd.DataFrame(rows), TaskSettings(task="both"), Facts(model.identity))
+    mine = {(one.metric.name, one.part): one.n for one in numbers if isinstance(one, Measurement)}
+    assert mine["acc", "animals"] == 4 and ("acc", None) not in mine
+    group, task = (one for one in numbers if isinstance(one, Missing))
+    assert (group.part, group.status) == (None, Status.FAILED)
+    assert group.reason == "the group both has no number, because its task none has none"
+    assert task.part == "none" and task.reason.startswith("task none: ")
+    assert task.reason.endswith("none.yaml: there is no document to ask in split 'test'")
+
+
+def test_a_task_alone_without_documents_is_an_error(model: LanguageModel, tmp_path: Path) -> None:
+    write_tasks(tmp_path, [])
+    with pytest.raises(UserError, match=r"animals.yaml: there is no document to ask in split 'test'"):
+        asked(model, tmp_path, "animals")
 
 
 def test_documents_without_a_cluster_are_clusters_of_their_own(model: LanguageModel, tmp_path: Path) -> None:
