@@ -130,7 +130,7 @@ class Modules:
         module.__file__ = str(file)
         vars(module).update(__builtins__={**vars(builtins), "__import__": self._importer(file)}, __modules__=self)
         # dataclasses and pickle look their module up there, as long as something of it is alive
-        sys.modules[module.__name__] = weakref.proxy(module)
+        sys.modules[module.__name__] = _Window(module)
         weakref.finalize(module, sys.modules.pop, module.__name__, None)
         self._loaded[file, wanted] = module
         try:
@@ -203,6 +203,17 @@ def _module(file: Path, changed: int, wanted: tuple[str, ...] | None, allow_task
         tree.body = fence.needed_statements(tree, wanted)
         fence.check(tree.body, file, lambda name, level: _beside(name, file, level) is not None or _stands_in(name))
     return compile(tree, str(file), "exec")
+
+
+class _Window(ModuleType):
+    """Stands for a module in `sys.modules` without keeping it alive; what walks through all modules meets a module."""
+
+    def __init__(self, module: ModuleType) -> None:
+        super().__init__(module.__name__)
+        self._module = weakref.ref(module)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._module(), name)
 
 
 _NUMBERS = count()
