@@ -109,7 +109,7 @@ def _as_lm_eval(text: str, ignored: Ignored) -> str:
     for pattern in ignored.get("regexes_to_ignore") or ():
         text = re.sub(pattern, "", text)
     if ignored.get("ignore_case"):
-        text = text.lower()
+        text = text.lower()[: len(text)]  # numpy keeps the length, which the lower case of İ exceeds
     if ignored.get("ignore_punctuation"):
         text = text.translate(_ASCII_PUNCTUATION)
     if ignored.get("ignore_numbers"):
