@@ -7,15 +7,17 @@ what their prompts share is read once. A group of tasks is one cell: its tasks a
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from harness.errors import Unsupported, UserError
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
+from harness.models.chat import DATE
 from harness.results.record import Direction, Measurement, Metric
 from harness.tasks.ask import Asked, Broken
 from harness.tasks.config import Mode, Reasoning
@@ -28,6 +30,28 @@ if TYPE_CHECKING:
     from harness.models.contract import LanguageModel
     from harness.tasks.estimate import Estimate
     from harness.tasks.task import Task
+
+
+def _as_json(given: Any) -> Any:
+    """Arguments of a chat template as one scalar, so that they are an axis, a column and a part of the cell's key."""
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except ValueError:
+            raise ValueError(f"{given!r} is no mapping: write it like {{enable_thinking: false}}") from None
+    if not isinstance(given, dict):
+        raise ValueError(f"{given!r} is no mapping: write it like {{enable_thinking: false}}")
+    for name, value in given.items():
+        if not isinstance(value, str | int | float | bool | None):
+            raise ValueError(f"`{name}` must be a text, a number, true, false or null")
+    return json.dumps({str(name): value for name, value in given.items()}, sort_keys=True)
+
+
+ChatTemplateArguments = Annotated[
+    str,
+    BeforeValidator(_as_json),
+    WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "string"}]}),
+]
 
 
 class TaskSettings(Settings):
@@ -60,6 +84,14 @@ class TaskSettings(Settings):
     """With `chat`: whether worked examples are turns of their own, or part of the one user message."""
     system: str | None = None
     """A system prompt; without `chat` it is put before the task's description."""
+    chat_template_args: ChatTemplateArguments = "{}"
+    """With `chat`: what else the chat template is told, such as `{enable_thinking: false}`."""
+    date: str = Field(default=DATE, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+    """With `chat`: the day that the chat template is told it is, so that a prompt is the same tomorrow."""
+    thinking: Literal["auto", "off"] = "auto"
+    """Whether what the model thinks is parted from its answer before stop strings, filters and metrics. auto: between
+    the tags that its tokenizer or its chat template declare; off: all that it writes is its answer. In mode lm-eval
+    always off."""
     mutual_information: bool = False
     """Whether each choice is also scored without its context, which gives `acc_mutual_info`."""
     likelihood: bool = False
@@ -70,8 +102,19 @@ class TaskSettings(Settings):
     mode: Mode = "right"
     """right, or lm-eval: its numbers bug for bug where its default differs from the right one (docs/tasks.md)."""
 
+    @field_validator("date")
+    @classmethod
+    def _a_day(cls, date: str) -> str:
+        try:
+            datetime.date.fromisoformat(date)
+        except ValueError:
+            raise ValueError(f"{date} is no day: write YYYY-MM-DD") from None
+        return date
+
     @model_validator(mode="after")
     def _draws(self) -> Self:
+        if not self.chat and self.chat_template_args != "{}":
+            raise ValueError("`chat_template_args` are for the chat template: say `chat: true`, or leave them out")
         if self.samples is not None and self.samples > 1 and self.temperature == 0:
             raise ValueError(
                 f"{self.samples} samples at temperature 0 would all be the same: give a temperature above 0"
@@ -110,6 +153,27 @@ CUT_OFF = Metric(
     direction=Direction.LOWER,
     definition="Share of generated answers that reached their token limit before a stop.",
 )
+UNFINISHED_THOUGHTS = Metric(
+    name="unfinished_thoughts",
+    unit="share",
+    direction=Direction.LOWER,
+    definition="Of a model that thinks before it answers, the share of generated answers that never came: it still "
+    "thought when it was cut off or ended. They are judged as empty, and nothing is extracted from them.",
+)
+SPECIAL_TOKENS = Metric(
+    name="special_token_documents",
+    unit="documents",
+    direction=Direction.NONE,
+    definition="Documents whose own data spell a special token of the model's tokenizer, which reads it as that token.",
+    detail=True,
+)
+EMPTY_QUESTIONS = Metric(
+    name="empty_questions",
+    unit="documents",
+    direction=Direction.NONE,
+    definition="Documents whose question is empty, in a task where others are not.",
+    detail=True,
+)
 CHANCE = Metric(
     name="chance",
     unit="share",
@@ -132,8 +196,9 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     asked = [one for task in tasks.values() for one in documents(task, model, settings)]
     rows = [broken_row(one) for one in asked if isinstance(one, Broken)]
     context = visible(model, settings)
+    tags = () if settings.thinking == "off" or settings.mode == "lm-eval" else model.identity.thinking
     whole = [one for one in asked if isinstance(one, Asked)]
-    for evidence in answers(load, model, whole, settings.mode, context, settings.sample_seed):
+    for evidence in answers(load, model, whole, settings.mode, context, settings.sample_seed, tags):
         if isinstance(evidence, Broken):
             file = str(tasks[evidence.task].config.file)
             told = UserError(f"document {evidence.document}: {evidence.reason}", place=file)
@@ -299,10 +364,10 @@ def check(library: TaskLibrary, settings: TaskSettings) -> None:
 
 TASK = Measure(
     name="task",
-    version=1,
+    version=2,
     about="Few-shot, chain-of-thought and generation tasks in lm-evaluation-harness' format.",
     settings=TaskSettings,
-    metrics=(*(built_in.metric for built_in in BUILT_IN.values()), CHANCE, DOCUMENTS, BROKEN, TRUNCATED, CUT_OFF),
+    metrics=(*(built_in.metric for built_in in BUILT_IN.values()), CHANCE, DOCUMENTS, BROKEN, TRUNCATED, CUT_OFF, UNFINISHED_THOUGHTS, SPECIAL_TOKENS),
     isolated=False,
     needs_peaks=False,
     collect=collect,

@@ -107,7 +107,8 @@ def with_samples(config: TaskConfig, samples: int | None, temperature: float | N
         given["top_p"] = top_p
     k = config.repeats if samples is None else samples
     changes: dict[str, Any] = {"generation_kwargs": given, "repeats": k}
-    if k > 1 and generation(config.model_copy(update=changes), "").temperature == 0:
+    greedy = generation(config.model_copy(update=changes), "").temperature == 0
+    if samples is not None and k > 1 and greedy:
         raise UserError(
             f"{k} samples of a greedy answer would all be the same: give a `temperature` above 0",
             place=str(config.file),
