@@ -28,7 +28,7 @@ from harness.execution.prepare import (
 )
 from harness.execution.requests import Collect, Collected, Refused
 from harness.execution.worker import Worker, WorkerDied, preload
-from harness.measures.measure import Facts
+from harness.measures.measure import Facts, notes_of
 from harness.measures.registry import MEASURES
 from harness.models.open import KINDS
 from harness.models.training import trained_summary
@@ -240,6 +240,7 @@ class Execution:
         records = [self._record(item, measurement, facts) for measurement in measurements]
         conditions = {"launches": [collected.conditions for collected in launches]}
         result = self._result(item, Status.OK, None, records, conditions, seconds)
+        result = result.model_copy(update={"notes": notes_of(samples)})
         try:
             self._cache.store(result, samples)
             self._cache.unfinished(item.key).unlink(missing_ok=True)

@@ -7,7 +7,8 @@ runs in the parent, needs no torch, and can be repeated on a stored run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,6 +25,24 @@ if TYPE_CHECKING:
 
 Sample = dict[str, Any]
 """One row of evidence; values are numbers, strings or lists of them (it is stored as Parquet)."""
+
+
+NOTES = "notes"
+"""Column of samples: a JSON list of notes of the whole cell, in its first row."""
+
+
+def with_notes(samples: list[Sample], notes: Iterable[str]) -> list[Sample]:
+    """The samples, the first of which carries the cell's notes, each once."""
+    if told := list(dict.fromkeys(notes)):
+        samples[0][NOTES] = json.dumps(told)
+    return samples
+
+
+def notes_of(samples: pd.DataFrame) -> list[str]:
+    """The notes that the samples of a cell carry; of several launches, each once."""
+    if NOTES not in samples:
+        return []
+    return list(dict.fromkeys(note for told in samples[NOTES].dropna() for note in json.loads(told)))
 
 
 class Load(Protocol):

@@ -144,4 +144,12 @@ def _notes(
         for cell in cells
         if cell.status is not Status.OK
     ]
-    return (*differently, *lines[:6], *ended)
+    noted: dict[str, list[str]] = {}
+    for cell in cells:
+        for note in cell.notes:
+            noted.setdefault(note, []).append(describe({name: coordinates(cell).get(name) for name in names}))
+    told_of_cells = [
+        note if len(where) == len(cells) else f"{'; '.join(dict.fromkeys(where))}: {note}"
+        for note, where in noted.items()
+    ]
+    return (*differently, *lines[:6], *told_of_cells, *ended)

@@ -144,6 +144,8 @@ class CellResult(BaseModel):
     source: Literal["measured", "cache"] = "measured"
     samples: str | None = None
     """The file of samples (per-document or per-iteration evidence), relative to the run folder."""
+    notes: list[str] = Field(default_factory=list)
+    """What a reader of the numbers must know: files that were passed over, labels read as 1-based; a sentence each."""
 
     @property
     def identity(self) -> str:

@@ -226,3 +226,18 @@ def test_a_real_run_prints(finished_run: Run, width: int) -> None:
     """What the measures really emit, at any width."""
     text = terminal(print_run, finished_run, width=width)
     assert "tiny" in text and "perplexity" in text
+
+
+def test_notes_of_cells_stand_below_their_table(builders: ModuleType, tmp_path: Path) -> None:
+    cells = [
+        builders.cell_result(
+            tmp_path, model, "inference", {"precision": "fp32"}, {"batch": 1},
+            builders.speed_measurements(model, "fp32", 1),
+        ).model_copy(update={"notes": notes})
+        for model, notes in (("nano", ["of all"]), ("micro", ["of all", "of one [a, b]"]))
+    ]  # fmt: skip
+    run = builders.write_run(tmp_path, cells=cells)
+    (table,) = result_tables(run)
+    assert table.notes[-2:] == ("of all", "micro: of one [a, b]")
+    assert "micro: of one [a, b]" in terminal(print_run, run)
+    assert r"micro: of one \[a, b\]" in markdown(run)
