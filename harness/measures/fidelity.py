@@ -105,7 +105,7 @@ def collect(load: Load, settings: FidelitySettings) -> list[Sample]:
     rows: list[Sample] = []
     found = divergences(model, baseline, documents, window, stride)
     for (index, text), ids, whole, tokens in zip(texts, documents, found, agreed, strict=True):
-        one = whole._make(values[given - 1 :] for values in whole)  # what the tokenizer puts first is given
+        one = whole.beyond(given)
         if any(np.isnan(values).any() for values in one):
             raise UserError(
                 f"the model's logits are not numbers (NaN) in document {index} of {settings.text}: "

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from harness.errors import Unsupported, UserError
-from harness.measures.measure import Facts, Load, Measure, Sample, Settings
+from harness.measures.measure import Facts, Load, Measure, Sample, Settings, with_notes
 from harness.models.chat import DATE
 from harness.results.record import Direction, Measurement, Metric
 from harness.tasks.ask import Asked, Broken
@@ -84,7 +84,7 @@ class TaskSettings(Settings):
     """With `chat`: whether worked examples are turns of their own, or part of the one user message."""
     system: str | None = None
     """A system prompt; without `chat` it is put before the task's description."""
-    chat_template_args: ChatTemplateArguments = "{}"
+    chat_template_args: ChatTemplateArguments | None = None
     """With `chat`: what else the chat template is told, such as `{enable_thinking: false}`."""
     date: str = Field(default=DATE, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
     """With `chat`: the day that the chat template is told it is, so that a prompt is the same tomorrow."""
@@ -113,7 +113,7 @@ class TaskSettings(Settings):
 
     @model_validator(mode="after")
     def _draws(self) -> Self:
-        if not self.chat and self.chat_template_args != "{}":
+        if not self.chat and self.chat_template_args is not None:
             raise ValueError("`chat_template_args` are for the chat template: say `chat: true`, or leave them out")
         if self.samples is not None and self.samples > 1 and self.temperature == 0:
             raise ValueError(
@@ -160,20 +160,6 @@ UNFINISHED_THOUGHTS = Metric(
     definition="Of a model that thinks before it answers, the share of generated answers that never came: it still "
     "thought when it was cut off or ended. They are judged as empty, and nothing is extracted from them.",
 )
-SPECIAL_TOKENS = Metric(
-    name="special_token_documents",
-    unit="documents",
-    direction=Direction.NONE,
-    definition="Documents whose own data spell a special token of the model's tokenizer, which reads it as that token.",
-    detail=True,
-)
-EMPTY_QUESTIONS = Metric(
-    name="empty_questions",
-    unit="documents",
-    direction=Direction.NONE,
-    definition="Documents whose question is empty, in a task where others are not.",
-    detail=True,
-)
 CHANCE = Metric(
     name="chance",
     unit="share",
@@ -186,6 +172,7 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     """One row per document of every task."""
     from harness.measures.task_answers import answers
     from harness.measures.task_documents import documents, prepared
+    from harness.measures.task_notes import notes
     from harness.measures.task_samples import broken_row, row
     from harness.tasks import metrics
     from harness.tasks.choice_scores import chance
@@ -230,7 +217,7 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
             sample["spec"] = spec
     rows[0]["groups"] = json.dumps([group.model_dump(mode="json") for group in opened.groups])
     rows[0]["pieces"] = json.dumps(pieces(model, rows))
-    return rows
+    return with_notes(rows, notes(model, settings, asked))
 
 
 def summed_up_by(task: Task, rows: Sequence[Sample], mode: Mode) -> dict[str, Any]:
@@ -336,6 +323,18 @@ def counts(samples: pd.DataFrame) -> Iterator[Measurement]:
             n=len(written),
             n_unit="documents",
         )
+    if "answered" in judged and judged["answered"].notna().any():
+        told = judged[judged["answered"].notna()]["answered"]
+        unfinished = clustered_proportion([list(one).count(False) for one in told], [len(one) for one in told])
+        yield Measurement(
+            metric=UNFINISHED_THOUGHTS,
+            value=unfinished.value,
+            low=unfinished.low,
+            high=unfinished.high,
+            interval="Wilson, effective n over documents, t" if unfinished.low is not None else "none: one document",
+            n=len(told),
+            n_unit="documents",
+        )
 
 
 def groups_of(
@@ -367,7 +366,15 @@ TASK = Measure(
     version=2,
     about="Few-shot, chain-of-thought and generation tasks in lm-evaluation-harness' format.",
     settings=TaskSettings,
-    metrics=(*(built_in.metric for built_in in BUILT_IN.values()), CHANCE, DOCUMENTS, BROKEN, TRUNCATED, CUT_OFF, UNFINISHED_THOUGHTS, SPECIAL_TOKENS),
+    metrics=(
+        *(built_in.metric for built_in in BUILT_IN.values()),
+        CHANCE,
+        DOCUMENTS,
+        BROKEN,
+        TRUNCATED,
+        CUT_OFF,
+        UNFINISHED_THOUGHTS,
+    ),
     isolated=False,
     needs_peaks=False,
     collect=collect,

@@ -1,8 +1,8 @@
 """What a model's files say about text, settled once when it is opened: where answers end, what stands before a text,
 and between which tags the model thinks.
 
-Each of these is declared in several places that may disagree: the tokenizer, its chat template, `generation_config.json`
-and `config.json`. Whoever needs one of them reads `ModelIdentity`.
+Each of these is declared in several places that may disagree: the tokenizer, its chat template,
+`generation_config.json` and `config.json`. Whoever needs one of them reads `ModelIdentity`.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def audited(identity: ModelIdentity, tokenizer: Tokenizer, declared: DeclaredEnd
         of_tokenizer.append(tokenizer.turn_end_id)
         if not speaks_in_channels(template):  # there a turn is several messages, and what closes one doesn't end it
             of_tokenizer.append(turn_end(tokenizer))
-    ends = _known({*declared.generation, *declared.config, *(i for i in of_tokenizer if i is not None)}, vocabulary)
+    named = {*declared.generation, *declared.config, *(i for i in of_tokenizer if i is not None)}
+    ends = _known(named, vocabulary)
     added = set(tokenizer.added.values())
     spelled = [tokenizer.decode([i]) for i in ends if i in added or i == tokenizer.eos_id]
     first = [i for i in (tokenizer.bos_id, tokenizer.eos_id) if i is not None]
@@ -78,6 +79,10 @@ def audited(identity: ModelIdentity, tokenizer: Tokenizer, declared: DeclaredEnd
             "prefix": tokenizer.prefix,
             "start": tokenizer.prefix or tuple(first[:1]),
             "thinking": thinking_tags(tokenizer.added, template),
+            "notes": tuple(
+                f"its files name token {unknown} as an end token, and its ids are 0 to {vocabulary - 1}: not used"
+                for unknown in sorted(named - set(ends))
+            ),
         }
     )
 

@@ -16,6 +16,8 @@ Messages = list[dict[str, str]]
 DATE = "2024-07-26"
 """The day that templates are told it is: any will do, as long as it is the same on every day. It is the one that
 Llama 3.1's template takes where it can't know."""
+_CLOCK = "strftime_now"
+"""What templates call to learn the date."""
 _PROBE = "harness probe 7"
 
 
@@ -97,12 +99,18 @@ def turn_end(tokenizer: object) -> int | None:
     return first[0] if first and tokenizer.token_bytes(first) == [0] else None
 
 
+def tells_the_date(model: LanguageModel) -> bool:
+    """Whether the model's chat template asks which day it is."""
+    tokenizer: object = model.tokenizer
+    return isinstance(tokenizer, TransformersTokenizer) and _CLOCK in (tokenizer.chat_template or "")
+
+
 def with_clock(template: str, day: datetime.date) -> str:
     """The template with a clock that stands still: `strftime_now` tells this day, at midnight, whenever it is asked.
 
     transformers gives templates the real clock, so that a prompt would be another one tomorrow.
     """
-    if "strftime_now" not in template:
+    if _CLOCK not in template:
         return template
     told = datetime.datetime.combine(day, datetime.time())
     replaced = "".join(

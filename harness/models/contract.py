@@ -90,6 +90,8 @@ class ModelIdentity(BaseModel):
     thinking: tuple[tuple[str, str], ...] = ()
     """Tags between which the model thinks before it answers, as its tokenizer or its chat template declare them:
     (`<think>`, `</think>`)."""
+    notes: tuple[str, ...] = ()
+    """What its files say that can't be: a sentence each."""
 
 
 class Tokenizer(Protocol):

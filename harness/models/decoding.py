@@ -163,8 +163,8 @@ def drawable_ids(model: LanguageModel) -> int:
 def complete(model: LanguageModel, requests: Sequence[Request]) -> list[Completion]:
     """The completion of each request, with its text.
 
-    An empty prompt is legal where something stands for nothing before a text (`ModelIdentity.start`). Raises UserError for a request
-    that can't be served.
+    An empty prompt is legal where something stands for nothing before a text (`ModelIdentity.start`). Raises UserError
+    for a request that can't be served.
     """
     try:
         return generate(

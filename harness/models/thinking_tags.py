@@ -53,4 +53,6 @@ def _worded(left: str, first: str, after: str, before: str, last: str, right: st
     word = first or last
     same_case = str.upper if word.isupper() else str.title if word.istitle() else str.lower
     opening = [word] if word.lower() != "end" else [same_case("begin"), same_case("start")]
-    return {(f"{left}{before}{each}{after}{right}", f"{left}{before}{same_case('end')}{after}{right}") for each in opening}
+    return {
+        (f"{left}{before}{each}{after}{right}", f"{left}{before}{same_case('end')}{after}{right}") for each in opening
+    }

@@ -45,8 +45,10 @@ class DocumentEncoder:
         declared = (model.tokenizer.bos_id, model.tokenizer.eos_id)
         as_lm_eval = tuple(token for token in declared if token is not None)[:1]
         self._start = as_lm_eval if mode == "lm-eval" else model.identity.start
-        spelled = self._start if mode == "lm-eval" else self.prefix
-        self._spelled = self.tokenizer.decode(list(spelled)) if spelled else ""
+        first = self._start if mode == "lm-eval" else self.prefix
+        spelled = self.tokenizer.decode(list(first)) if first else ""
+        read_as_that = mode == "lm-eval" or (first and first[-1] in self.tokenizer.encode(spelled))
+        self._spelled = spelled if read_as_that else ""
         self._last: tuple[str, tuple[int, ...]] | None = None
 
     @property

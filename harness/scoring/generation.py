@@ -43,6 +43,8 @@ CACHE_BYTES = 1 << 29
 MOST_ROWS = {"cpu": 16}
 """Requests at once, by the kind of device: on a CPU what the compiled kernel takes."""
 MOST_ROWS_ELSEWHERE = 64
+TAG_TOKENS = 64
+"""Last tokens of a prompt among which a tag is looked for that opens a thought: more than any tag has."""
 
 
 @dataclass(frozen=True)
@@ -289,8 +291,7 @@ def _prepared(model: LanguageModel, encode: DocumentEncoder, request: TextReques
     if request.beams > 1 and mode == "lm-eval":
         ends = frozenset(model.identity.generate_end_ids)  # the others are strings to it, of which one ends the search
     tags = request.thinking
-    written = request.context if isinstance(request.context, str) else tokenizer.decode(list(request.context))
-    opened = opens_thought(written, tags)
+    opened = bool(tags) and opens_thought(tokenizer.decode(list(prompt[-TAG_TOKENS:])), tags)
     asked = [
         token_request(
             model,

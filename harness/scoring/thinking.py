@@ -51,7 +51,9 @@ def parted(text: str, tags: Tags, opened: bool = False) -> Parted:
             thoughts, answers = ["".join([*thoughts, *answers]).strip()], []
     if not thoughts:
         return Parted(text, None)
-    kept = "".join(each if any(map(str.strip, answers[:number])) else each.lstrip() for number, each in enumerate(answers))
+    kept = "".join(
+        each if any(map(str.strip, answers[:number])) else each.lstrip() for number, each in enumerate(answers)
+    )
     return Parted(kept, _joined(thoughts))
 
 

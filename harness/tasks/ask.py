@@ -67,6 +67,8 @@ class Asked:
     """Places of the worked examples in their split."""
     right: Choice | None = None
     """Of a written answer: the right one after the prompt, where its likelihood is wanted too."""
+    empty_question: bool = False
+    """Whether its own question is empty."""
 
 
 @dataclass(frozen=True)

@@ -114,15 +114,20 @@ def apply(
     mode: Mode = "right",
     function: LoadFunction,
     place: str,
+    answered: Sequence[bool] | None = None,
 ) -> Extracted:
     """Run the samples of one document through a pipeline.
 
     samples: the texts; for tasks of log-likelihoods, whatever stands for one answer.
     row, choices: the document, and the texts of its choices, for filters that need them.
     mode: in `lm-eval`, failed votes count, and a step after `take_first` takes a text for a list of characters.
-    place: the task's file, for errors. Raises UserError.
+    place: the task's file, for errors. answered: of a model that thinks first, whether each sample came to an answer;
+    from one that didn't nothing can be extracted. Raises UserError.
     """
     state = _State(list(samples), [False] * len(samples))
+    if answered is not None:
+        state.failed = [not one for one in answered]
+        state.samples_failed = sum(state.failed) / max(len(state.failed), 1)
     for step in pipeline.steps:
         where = f"{place}:filter_list: {pipeline.name}"
         _check(step, where)
@@ -137,7 +142,8 @@ def apply(
         value=state.values[0] if state.single else state.values,
         failed=failed,
         samples_failed=state.samples_failed,
-        may_fail=any(isinstance(step.function, Function) or step.function in _MAY_FAIL for step in pipeline.steps),
+        may_fail=answered is not None
+        or any(isinstance(step.function, Function) or step.function in _MAY_FAIL for step in pipeline.steps),
     )
 
 

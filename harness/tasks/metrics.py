@@ -126,6 +126,7 @@ def _score_generation(
             mode=mode,
             function=function,
             place=str(config.file),
+            answered=answer.answered,
         )
         scores.extracted[pipeline.name] = extracted
         if config.process_results is not None:

@@ -72,6 +72,7 @@ def ask(
         target = rendered("doc_to_target", config.doc_to_target or "", row, templates.file, which, function)
         return replace(asked, requests=(Rolling(_as_text(target, which, templates)),))
     found = shown(templates, row, which, function)
+    asked = replace(asked, empty_question=isinstance(found.text, str) and not found.text.strip())
     before = _examples(config, row, shots, settings, which, function)
     match config.output_type:
         case "loglikelihood":
@@ -171,9 +172,7 @@ def _number(given: Mapping[str, Any], key: str, default: float, place: str, leas
     except (TypeError, ValueError):
         number = math.nan
     if not least <= number < math.inf or number == -math.inf:
-        raise UserError(
-            f"`{key}: {value}` must be a number{' of 0 or more' if least == 0 else ''}", place=place
-        )
+        raise UserError(f"`{key}: {value}` must be a number{' of 0 or more' if least == 0 else ''}", place=place)
     return number
 
 
