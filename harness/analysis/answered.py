@@ -36,6 +36,10 @@ class Request:
     """Whether every token of the continuation was the likeliest; None of written answers."""
     finish: str | None
     """Why a written answer ended: stop_string, end or length."""
+    thought: str | None = None
+    """What the model thought before it answered; None where it didn't, or nobody looked."""
+    answered: bool = True
+    """False: it still thought when it ended."""
 
     @property
     def log_prob(self) -> float:
@@ -161,8 +165,9 @@ def _requests(row: Mapping[Any, Any]) -> tuple[Request, ...]:
     prompts = [tuple(map(int, ids)) for ids in _list(row.get("prompt_ids"))]
     count = len(continuations)
     places = _padded(row.get("prompt_of"), count)
-    cut, texts, greedy, finish, log_probs = (
-        _padded(row.get(name), count) for name in ("cut", "continuations", "greedy", "finish", "log_probs")
+    cut, texts, greedy, finish, log_probs, thoughts, came = (
+        _padded(row.get(name), count)
+        for name in ("cut", "continuations", "greedy", "finish", "log_probs", "thoughts", "answered")
     )
     return tuple(
         Request(
@@ -173,6 +178,8 @@ def _requests(row: Mapping[Any, Any]) -> tuple[Request, ...]:
             text=_text(texts[at]),
             greedy=None if greedy[at] is None else bool(greedy[at]),
             finish=_text(finish[at]),
+            thought=_text(thoughts[at]) or None,
+            answered=came[at] is None or bool(came[at]),
         )
         for at in range(count)
     )

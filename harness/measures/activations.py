@@ -15,7 +15,7 @@ from pydantic import Field
 
 from harness.errors import Unsupported, UserError
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
-from harness.measures.perplexity import bos_ids, chosen_documents
+from harness.measures.perplexity import before_documents, chosen_documents
 from harness.results.record import Direction, Measurement, Metric
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ def collect(load: Load, settings: ActivationsSettings) -> list[Sample]:
     import torch
 
     from harness.models.activations import activations, reference_gpt, untrained
+    from harness.scoring.document_encoder import with_prefix
 
     model = load()
     gpt = reference_gpt(model)
@@ -82,10 +83,10 @@ def collect(load: Load, settings: ActivationsSettings) -> list[Sample]:
     length = context if settings.document_tokens is None else settings.document_tokens
     if length > context:
         raise Unsupported(f"{length} tokens do not fit in this model's context of {context}")
-    bos = bos_ids(model.tokenizer, "auto")
+    before = before_documents(model)
     rows: list[Sample] = []
     for index, text in chosen_documents(_read(settings.text), settings.documents):
-        ids = (bos + model.tokenizer.encode(text))[:length]
+        ids = list(with_prefix(before, tuple(model.tokenizer.encode(text)))[:length])
         if not ids:
             continue
         seen = activations(gpt, torch.tensor([ids], device=model.identity.device))

@@ -34,8 +34,8 @@ class DiversitySettings(Settings):
     documents: int | None = Field(default=64, ge=1)
     """How many documents, evenly spaced over the text."""
     prompt: int = Field(default=16, ge=1)
-    """Tokens of each document that are given (after BOS, where the tokenizer adds one). Shorter documents are left
-    out."""
+    """Tokens of each document that are given (after what the tokenizer puts first, mostly BOS). Shorter documents are
+    left out."""
     generate: int = Field(default=64, ge=1)
     """At most so many tokens are generated."""
     temperature: float = Field(default=1.0, ge=0, allow_inf_nan=False)
@@ -51,7 +51,8 @@ class DiversitySettings(Settings):
     sampling_seed: int = Field(default=0, ge=0)
     """Of the draws, together with each document's number."""
     stop_at_end: bool = True
-    """Whether a continuation ends where the model draws EOS."""
+    """Whether a continuation ends where the model draws one of its end tokens (all that its tokenizer and its
+    configurations declare)."""
 
 
 DISTINCT = tuple(
@@ -94,7 +95,7 @@ CONTINUATION_TOKENS = Metric(
     name="continuation_tokens",
     unit="tokens",
     direction=Direction.NONE,
-    definition="Mean length of a continuation, without the EOS that ended it.",
+    definition="Mean length of a continuation, without the end token.",
 )
 
 
@@ -102,10 +103,11 @@ def collect(load: Callable[[], LanguageModel], settings: DiversitySettings) -> l
     """One row per document."""
     from harness.corpora import documents
     from harness.models.decoding import continue_prompts
+    from harness.scoring.document_encoder import with_prefix
 
     model = load()
     tokenizer = model.tokenizer
-    begin = [tokenizer.bos_id] if tokenizer.adds_bos and tokenizer.bos_id is not None else []
+    begin = model.identity.prefix
     needed = len(begin) + settings.prompt + settings.generate - 1
     if needed > model.identity.context:
         raise Unsupported(
@@ -114,9 +116,9 @@ def collect(load: Callable[[], LanguageModel], settings: DiversitySettings) -> l
         )
     texts = chosen_documents(list(documents(settings.text)), settings.documents)
     prompts = {
-        index: begin + ids[: settings.prompt]
+        index: [*begin, *ids[: settings.prompt]]
         for index, text in texts
-        if len(ids := tokenizer.encode(text)) >= settings.prompt
+        if len(ids := with_prefix(begin, tuple(tokenizer.encode(text)))[len(begin) :]) >= settings.prompt
     }
     if not prompts:
         raise UserError(f"no document of {settings.text} has {settings.prompt} tokens: ask for a shorter prompt")
@@ -216,7 +218,7 @@ def distinct_ngrams(continuations: Sequence[Sequence[int]], n: int) -> Interval 
 
 DIVERSITY = Measure(
     name="diversity",
-    version=1,
+    version=2,
     about="How varied and repetitive a model's text is by how it is decoded: distinct-n, repetition, entropy.",
     settings=DiversitySettings,
     metrics=(*DISTINCT, REPETITION, ENTROPY, DRAWN_ENTROPY, MEAN_LOG_PROB, CONTINUATION_TOKENS),

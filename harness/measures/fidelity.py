@@ -15,7 +15,7 @@ from pydantic import Field
 
 from harness.errors import Unsupported, UserError
 from harness.measures.measure import Facts, Load, Measure, Sample
-from harness.measures.perplexity import PerplexitySettings, bos_ids, chosen_documents, cut, window_and_stride
+from harness.measures.perplexity import PerplexitySettings, before_documents, chosen_documents, cut, window_and_stride
 from harness.models.contract import LanguageModel, Precision
 from harness.results.record import Direction, Measurement, Metric
 
@@ -86,6 +86,7 @@ FIRST_DIVERGENCE = Metric(
 def collect(load: Load, settings: FidelitySettings) -> list[Sample]:
     """One row per document; an empty document gives a row that scores nothing."""
     from harness.scoring.divergence import divergences
+    from harness.scoring.document_encoder import with_prefix
 
     model, baseline = load(), load(BASELINE)
     window, stride = window_and_stride(settings, model.identity.context)
@@ -97,12 +98,14 @@ def collect(load: Load, settings: FidelitySettings) -> list[Sample]:
     texts = chosen_documents(_read(settings.text), settings.documents)
     if settings.document_bytes is not None:
         texts = [(index, cut(text, settings.document_bytes)) for index, text in texts]
-    bos = bos_ids(model.tokenizer, settings.bos)
-    documents = [bos + model.tokenizer.encode(text) for _, text in texts]
+    before = before_documents(model, settings.bos)
+    given = max(len(before), 1)
+    documents = [list(with_prefix(before, tuple(model.tokenizer.encode(text)))) for _, text in texts]
     agreed = _greedy_agreement(model, baseline, documents, settings)
     rows: list[Sample] = []
     found = divergences(model, baseline, documents, window, stride)
-    for (index, text), ids, one, tokens in zip(texts, documents, found, agreed, strict=True):
+    for (index, text), ids, whole, tokens in zip(texts, documents, found, agreed, strict=True):
+        one = whole.beyond(given)
         if any(np.isnan(values).any() for values in one):
             raise UserError(
                 f"the model's logits are not numbers (NaN) in document {index} of {settings.text}: "

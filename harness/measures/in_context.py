@@ -20,7 +20,7 @@ from pydantic import Field, model_validator
 
 from harness.errors import Unsupported, UserError
 from harness.measures.measure import Facts, Measure, Sample, Settings
-from harness.measures.perplexity import bos_ids, chosen_documents
+from harness.measures.perplexity import before_documents, chosen_documents
 from harness.models.contract import LanguageModel
 from harness.results.record import Direction, Measurement, Metric
 
@@ -113,7 +113,8 @@ def collect(load: Callable[[], LanguageModel], settings: InContextSettings) -> l
 
     model = load()
     length = _length(settings, model.identity.context)
-    bos = bos_ids(model.tokenizer, "auto")
+    bos = list(before_documents(model))
+    given = max(len(bos), 1)
     texts = _long_enough(settings, model, length - len(bos))
     generator = np.random.default_rng(settings.random_seed)
     orders = [generator.permutation(ids).tolist() for _, ids in texts]
@@ -127,13 +128,14 @@ def collect(load: Callable[[], LanguageModel], settings: InContextSettings) -> l
         *(bos + row.tolist() for row in np.concatenate([first, first], axis=1)),
         *(bos + row.tolist() for row in np.concatenate([first, other], axis=1)),
     ]
-    nlls = token_nlls(model, asked, length, length // 2)
+    # what the tokenizer puts first is given, be it several tokens
+    nlls = [nll[given - 1 :] for nll in token_nlls(model, asked, length, length // 2)]
     if any(np.isnan(nll).any() for nll in nlls):
         raise UserError(
             f"the model's logits are not numbers (NaN) on {settings.text}: run it in fp32, or train or fetch it anew"
         )
     count, sequences = len(texts), settings.sequences
-    early, late = _bands(length - 1, settings)
+    early, late = _bands(length - given, settings)
     rows: list[Sample] = []
     for place, (index, _) in enumerate(texts):
         whole, mixed = nlls[place], nlls[count + place]
@@ -173,7 +175,13 @@ def _copied(settings: InContextSettings, room: int) -> int:
 
 def _long_enough(settings: InContextSettings, model: LanguageModel, room: int) -> list[tuple[int, list[int]]]:
     """(index, the first `room` tokens) of the documents that have so many."""
-    encoded = [(index, model.tokenizer.encode(text)) for index, text in enumerate(_read(settings.text))]
+    from harness.scoring.document_encoder import with_prefix
+
+    bos = before_documents(model)
+    encoded = [
+        (index, list(with_prefix(bos, tuple(model.tokenizer.encode(text)))[len(bos) :]))
+        for index, text in enumerate(_read(settings.text))
+    ]
     long = [(index, ids[:room]) for index, ids in encoded if len(ids) >= room]
     if len(long) < 2:
         most = max((len(ids) for _, ids in encoded), default=0)

@@ -154,8 +154,8 @@ def _checked(model: LanguageModel, count: int) -> tuple[Tensor, float]:
 
     from harness.scoring.loglikelihood import token_nlls
 
-    first = model.tokenizer.bos_id if model.tokenizer.bos_id is not None else model.tokenizer.eos_id
-    cache, ids, cached = model.new_cache(1, count), [first or 0], []
+    first = [*model.identity.start, 0][0]
+    cache, ids, cached = model.new_cache(1, count), [first], []
     for _ in range(count):
         token = torch.tensor([ids[-1:]], device=model.identity.device)
         log_probs = model.forward(token, cache=cache)[0, -1].float().log_softmax(-1)

@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from harness.errors import Unsupported, UserError
 from harness.measures.measure import Facts, Measure, Sample, Settings
-from harness.models.contract import LanguageModel, Tokenizer
+from harness.models.contract import LanguageModel
 from harness.results.record import Direction, Measurement, Metric
 
 if TYPE_CHECKING:
@@ -36,8 +36,9 @@ class PerplexitySettings(Settings):
     stride: int | None = Field(default=None, ge=1)
     """Tokens between the starts of two windows, at most window - 1; left out, half the window."""
     bos: Literal["auto", "add", "none"] = "auto"
-    """Whether a BOS token comes before each document: as the model's tokenizer does by itself, always, or never.
-    Without one the first token of a document has no prediction and is not scored."""
+    """Whether a BOS token comes before each document: as the model's tokenizer does by itself (some put other tokens
+    there, or several; a text that begins with them gets no second ones), always, or never. Without one the first token
+    of a document has no prediction and is not scored."""
     documents: int | None = Field(default=None, ge=1)
     """How many documents, evenly spaced over the text; left out, all."""
     document_bytes: int | None = Field(default=None, ge=1)
@@ -80,6 +81,7 @@ TOKENS_SCORED = Metric(
 
 def collect(load: Callable[[], LanguageModel], settings: PerplexitySettings) -> list[Sample]:
     """One row per document; an empty document gives a row that scores nothing."""
+    from harness.scoring.document_encoder import with_prefix
     from harness.scoring.loglikelihood import token_nlls
     from harness.scoring.windows import sliding_windows
 
@@ -88,25 +90,27 @@ def collect(load: Callable[[], LanguageModel], settings: PerplexitySettings) -> 
     texts = chosen_documents(_read(settings.text), settings.documents)
     if settings.document_bytes is not None:
         texts = [(index, cut(text, settings.document_bytes)) for index, text in texts]
-    bos = bos_ids(model.tokenizer, settings.bos)
-    documents = [bos + model.tokenizer.encode(text) for _, text in texts]
+    before = before_documents(model, settings.bos)
+    given = max(len(before), 1)
+    documents = [with_prefix(before, tuple(model.tokenizer.encode(text))) for _, text in texts]
     rows: list[Sample] = []
-    for (index, text), ids, nll in zip(texts, documents, token_nlls(model, documents, window, stride), strict=True):
+    for (index, text), ids, all_nll in zip(texts, documents, token_nlls(model, documents, window, stride), strict=True):
+        nll = all_nll[given - 1 :]  # what the tokenizer puts first is given, be it several tokens
         if np.isnan(nll).any():
             raise UserError(
                 f"the model's logits are not numbers (NaN) in document {index} of {settings.text}: "
                 "run it in fp32, or train or fetch it anew"
             )
-        spans = sliding_windows(len(ids), window, stride)
-        unscored = 0 if bos or not ids else model.tokenizer.token_bytes(ids[:1])[0]
+        spans = [(max(first, given), end) for _, end, first in sliding_windows(len(ids), window, stride) if end > given]
+        unscored = 0 if before or not ids else model.tokenizer.token_bytes(list(ids[:1]))[0]
         rows.append(
             {
                 "document": index,
                 "nll": float(nll.sum()),
                 "tokens": len(nll),
                 "bytes": max(len(text.encode()) - unscored, 0) if len(nll) else 0,
-                "window_nll": [float(nll[s.first - 1 : s.end - 1].sum()) for s in spans],
-                "window_tokens": [s.end - s.first for s in spans],
+                "window_nll": [float(all_nll[first - 1 : end - 1].sum()) for first, end in spans],
+                "window_tokens": [end - first for first, end in spans],
                 "text_digest": hashlib.sha256(text.encode()).hexdigest()[:16],
                 "ids_digest": hashlib.sha256(np.asarray(ids, dtype=np.int64).tobytes()).hexdigest()[:16],
             }
@@ -168,13 +172,16 @@ def window_and_stride(settings: PerplexitySettings, context: int) -> tuple[int, 
     return window, stride
 
 
-def bos_ids(tokenizer: Tokenizer, rule: Literal["auto", "add", "none"]) -> list[int]:
-    """The ids that come before each document: one or none."""
-    if rule == "none" or (rule == "auto" and not tokenizer.adds_bos):
-        return []
-    if tokenizer.bos_id is None:
+def before_documents(model: LanguageModel, rule: Literal["auto", "add", "none"] = "auto") -> tuple[int, ...]:
+    """The ids that come before each document: what the tokenizer puts first, mostly BOS or nothing."""
+    prefix, bos = model.identity.prefix, model.tokenizer.bos_id
+    if rule == "none":
+        return ()
+    if prefix or rule == "auto":
+        return prefix
+    if bos is None:
         raise Unsupported("this model's tokenizer has no BOS token: use `bos: none` or `bos: auto`")
-    return [tokenizer.bos_id]
+    return (bos,)
 
 
 def _scaled(interval: Interval, factor: float) -> Interval:

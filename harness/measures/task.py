@@ -7,17 +7,19 @@ what their prompts share is read once. A group of tasks is one cell: its tasks a
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from harness import strict_json
 from harness.errors import Unsupported, UserError, logged
 from harness.measures.document_choice import numbers
 from harness.measures.mapping_setting import MappingText, mapping_of
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings, with_notes
+from harness.models.chat import DATE
 from harness.results.record import Direction, Measurement, Metric, Missing, Status
 from harness.tasks.ask import Asked, Broken
 from harness.tasks.config import Mode, Reasoning
@@ -85,6 +87,14 @@ class TaskSettings(Settings):
     """With `chat`: whether worked examples are turns of their own, or part of the one user message."""
     system: str | None = None
     """A system prompt; without `chat` it is put before the task's description."""
+    chat_template_args: MappingText | None = None
+    """With `chat`: what else the chat template is told, such as `{enable_thinking: false}`."""
+    date: str = Field(default=DATE, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+    """With `chat`: the day that the chat template is told it is, so that a prompt is the same tomorrow."""
+    thinking: Literal["auto", "off"] = "auto"
+    """Whether what the model thinks is parted from its answer before stop strings, filters and metrics. auto: between
+    the tags that its tokenizer or its chat template declare; off: all that it writes is its answer. In mode lm-eval
+    always off."""
     mutual_information: bool = False
     """Whether each choice is also scored without its context, which gives `acc_mutual_info`."""
     likelihood: bool = False
@@ -95,8 +105,19 @@ class TaskSettings(Settings):
     mode: Mode = "right"
     """right, or lm-eval: its numbers bug for bug where its default differs from the right one (docs/tasks.md)."""
 
+    @field_validator("date")
+    @classmethod
+    def _a_day(cls, date: str) -> str:
+        try:
+            datetime.date.fromisoformat(date)
+        except ValueError:
+            raise ValueError(f"{date} is no day: write YYYY-MM-DD") from None
+        return date
+
     @model_validator(mode="after")
     def _draws(self) -> Self:
+        if not self.chat and self.chat_template_args is not None:
+            raise ValueError("`chat_template_args` are for the chat template: say `chat: true`, or leave them out")
         if self.samples is not None and self.samples > 1 and self.temperature == 0:
             raise ValueError(
                 f"{self.samples} samples at temperature 0 would all be the same: give a temperature above 0"
@@ -154,6 +175,13 @@ CUT_OFF = Metric(
     direction=Direction.LOWER,
     definition="Share of generated answers that reached their token limit before a stop.",
 )
+UNFINISHED_THOUGHTS = Metric(
+    name="unfinished_thoughts",
+    unit="share",
+    direction=Direction.LOWER,
+    definition="Of a model that thinks before it answers, the share of generated answers that never came: it still "
+    "thought when it was cut off or ended. They are judged as empty, and nothing is extracted from them.",
+)
 CHANCE = Metric(
     name="chance",
     unit="share",
@@ -184,9 +212,10 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
             failed[task.name] = logged(f"making the prompts of {task.name}", error)
     rows = [broken_row(one) for one in asked if isinstance(one, Broken)]
     context = visible(model, settings)
+    tags = () if settings.thinking == "off" or settings.mode == "lm-eval" else model.identity.thinking
     whole = [one for one in asked if isinstance(one, Asked)]
     answered: dict[str, list[Evidence]] = {name: [] for name in tasks}
-    for evidence in answers(load, model, whole, settings.mode, context, settings.sample_seed):
+    for evidence in answers(load, model, whole, settings.mode, context, settings.sample_seed, tags):
         if isinstance(evidence, Broken):
             file = str(tasks[evidence.task].config.file)
             told = UserError(f"document {evidence.document}: {evidence.reason}", place=file)
@@ -210,7 +239,7 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     rows[0]["groups"] = strict_json.dumps([group.model_dump(mode="json") for group in opened.groups])
     rows[0]["failed"] = strict_json.dumps(failed)
     rows[0]["pieces"] = strict_json.dumps(pieces(model, rows))
-    return with_notes(rows, task_notes(rows))
+    return with_notes(rows, task_notes(model, settings, asked, rows))
 
 
 def _row(task: Task, evidence: Evidence, scores: Scores) -> Sample:
@@ -386,6 +415,18 @@ def counts(samples: pd.DataFrame) -> Iterator[Measurement]:
             n=len(written),
             n_unit="documents",
         )
+    if "answered" in judged and judged["answered"].notna().any():
+        told = judged[judged["answered"].notna()]["answered"]
+        unfinished = clustered_proportion([list(one).count(False) for one in told], [len(one) for one in told])
+        yield Measurement(
+            metric=UNFINISHED_THOUGHTS,
+            value=unfinished.value,
+            low=unfinished.low,
+            high=unfinished.high,
+            interval="Wilson, effective n over documents, t" if unfinished.low is not None else "none: one document",
+            n=len(told),
+            n_unit="documents",
+        )
 
 
 def groups_of(
@@ -438,7 +479,7 @@ TASK = Measure(
     settings=TaskSettings,
     metrics=(
         *(metric for built_in in BUILT_IN.values() for metric in built_in.metrics),
-        *(CHANCE, DOCUMENTS, BROKEN, TRUNCATED, WRONG_BY_SPACE, CUT_OFF),
+        *(CHANCE, DOCUMENTS, BROKEN, TRUNCATED, WRONG_BY_SPACE, CUT_OFF, UNFINISHED_THOUGHTS),
     ),
     isolated=False,
     needs_peaks=False,

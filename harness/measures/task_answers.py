@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import strict_json
+from harness.errors import UserError
 from harness.tasks.ask import Answer, Asked, Broken, Choice, ChoiceAnswer, Generation, GenerationAnswer, Rolling
 from harness.tasks.config import Mode
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from harness.models.contract import LanguageModel
     from harness.scoring.generation import TextRequest
     from harness.scoring.request import Scored, TokenScores
+    from harness.scoring.thinking import Tags
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,10 @@ class Drawn:
     log_probs: tuple[float, ...]
     finish: str
     """stop_string, end (of text), or length: it was cut off."""
+    thought: str | None = None
+    """What the model thought before it; None: nothing."""
+    answered: bool = True
+    """False: it still thought when it ended."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +92,16 @@ class Generated:
     samples: tuple[Drawn, ...]
     right: Right | None = None
     """Of `Asked.right`."""
+    thinks: bool = False
+    """Whether thoughts were looked for."""
 
     @property
     def answer(self) -> Answer:
         """The same without tokens."""
         right = self.right
         told = None if right is None else ChoiceAnswer(sum(right.log_probs), right.hits, len(right.log_probs))
-        return GenerationAnswer(tuple(sample.text for sample in self.samples), told)
+        answered = tuple(sample.answered for sample in self.samples) if self.thinks else None
+        return GenerationAnswer(tuple(sample.text for sample in self.samples), told, answered)
 
 
 Evidence = Likelihoods | Generated
@@ -133,19 +142,25 @@ class _Finished:
 
 
 def answers(
-    load: Load, model: LanguageModel, documents: Sequence[Asked], mode: Mode, context: int, seed: int
+    load: Load,
+    model: LanguageModel,
+    documents: Sequence[Asked],
+    mode: Mode,
+    context: int,
+    seed: int,
+    tags: Tags = (),
 ) -> Iterator[Evidence | Broken]:
     """What the model says to each document; `Broken` where the model can't be asked it. In no certain order.
 
     context: tokens that the model may see at once. seed: of sampled generations, which are keyed by it, the task and
-    the document.
+    the document. tags: between which the model thinks before it answers.
     """
     finished = _Finished(load.unfinished)
     finished.read()
     generations = [asked for asked in documents if isinstance(asked.requests[0], Generation)]
     likelihoods = [asked for asked in documents if not isinstance(asked.requests[0], Generation)]
     yield from _likelihoods(load, model, likelihoods, mode, context, finished)
-    yield from _generations(load, model, generations, mode, context, seed, finished)
+    yield from _generations(load, model, generations, mode, context, seed, finished, tags)
 
 
 def _likelihoods(
@@ -196,25 +211,25 @@ def _encoded(
     model: LanguageModel, documents: Sequence[Asked], mode: Mode, context: int
 ) -> Iterator[tuple[tuple[Scored, ...], tuple[int, ...]] | str]:
     """Of each document its requests as tokens and what was cut of them, or why it can't be asked."""
-    from harness.scoring.pairs import Unscorable, encode_pairs
+    from harness.scoring.document_encoder import DocumentEncoder
+    from harness.scoring.pairs import EncodedPair, Unscorable, encode_choices
     from harness.scoring.rolling import rolling_requests
 
-    pairs = [
-        (request.context, request.continuation)
-        for asked in documents
-        for request in asked.requests
-        if isinstance(request, Choice)
-    ]
-    encoded = iter(encode_pairs(model.tokenizer, pairs, context, mode))
+    encode = DocumentEncoder(model, mode)
     for asked in documents:
         request = asked.requests[0]
         if isinstance(request, Rolling):
-            windows = tuple(rolling_requests(model.tokenizer, request.text, context, mode))
-            yield windows, (0,) * len(windows)
+            try:
+                windows = tuple(rolling_requests(model, request.text, context, mode))
+            except UserError as error:
+                yield error.message
+            else:
+                yield windows, (0,) * len(windows)
             continue
-        mine = [next(encoded) for _ in asked.requests]
-        wrong = next((pair.reason for pair in mine if isinstance(pair, Unscorable)), None)
-        whole = [pair for pair in mine if not isinstance(pair, Unscorable)]
+        pairs = [(one.context, one.continuation) for one in asked.requests if isinstance(one, Choice)]
+        encoded = encode_choices(encode, pairs, context)
+        wrong = next((pair.reason for pair in encoded if isinstance(pair, Unscorable)), None)
+        whole = [pair for pair in encoded if isinstance(pair, EncodedPair)]
         yield wrong if wrong is not None else (tuple(p.scored for p in whole), tuple(p.cut for p in whole))
 
 
@@ -226,6 +241,7 @@ def _generations(
     context: int,
     seed: int,
     finished: _Finished,
+    tags: Tags,
 ) -> Iterator[Evidence | Broken]:
     from harness.scoring.generation import Completed, Refused, complete_texts
 
@@ -236,8 +252,8 @@ def _generations(
         if isinstance(right, str):
             yield Broken(asked.task, asked.document, right)
         elif (known := finished.known.get((asked.task, asked.document))) is not None:
-            samples = tuple(Drawn(text, tuple(ids), tuple(lps), end) for text, ids, lps, end in known["samples"])
-            yield Generated(asked, tuple(known["prompt"]), known["cut"], samples, right)
+            samples = tuple(Drawn(text, tuple(ids), tuple(lps), *more) for text, ids, lps, *more in known["samples"])
+            yield Generated(asked, tuple(known["prompt"]), known["cut"], samples, right, bool(tags))
         else:
             waiting.append(asked)
     ready: list[Evidence | Broken] = []
@@ -247,15 +263,15 @@ def _generations(
         if isinstance(done, Refused):
             ready.append(Broken(asked.task, asked.document, done.reason))
             return
-        samples = tuple(Drawn(answer.text, answer.tokens, answer.log_probs, answer.finish) for answer in done.answers)
-        told = [[sample.text, sample.tokens, sample.log_probs, sample.finish] for sample in samples]
+        samples = tuple(Drawn(*vars(answer).values()) for answer in done.answers)
+        told = [list(vars(sample).values()) for sample in samples]
         finished.add(asked, {"prompt": done.prompt, "cut": done.cut, "samples": told})
         right = rights.get((asked.task, asked.document))
         assert not isinstance(right, str)
-        ready.append(Generated(asked, done.prompt, done.cut, samples, right))
+        ready.append(Generated(asked, done.prompt, done.cut, samples, right, bool(tags)))
         load.tell(len(ready) / len(waiting), f"{len(ready):,} of {len(waiting):,} documents")
 
-    complete_texts(model, [_text_request(asked, seed) for asked in waiting], hear, mode, context)
+    complete_texts(model, [_text_request(asked, seed, tags) for asked in waiting], hear, mode, context)
     yield from ready
 
 
@@ -268,7 +284,7 @@ def _rights(
 
     wanted = [(asked, asked.right) for asked in documents if asked.right is not None]
     pairs = [(choice.context, choice.continuation) for _, choice in wanted]
-    encoded = encode_pairs(model.tokenizer, pairs, context, mode)
+    encoded = encode_pairs(model, pairs, context, mode)
     scores = iter(score(model, [pair.scored for pair in encoded if not isinstance(pair, Unscorable)]))
     found: dict[tuple[str, int], Right | str] = {}
     for (asked, _), pair in zip(wanted, encoded, strict=True):
@@ -280,20 +296,9 @@ def _rights(
     return found
 
 
-def _text_request(asked: Asked, seed: int) -> TextRequest:
+def _text_request(asked: Asked, seed: int, tags: Tags) -> TextRequest:
     from harness.scoring.generation import TextRequest
 
     wanted = asked.requests[0]
     assert isinstance(wanted, Generation)
-    return TextRequest(
-        wanted.context,
-        wanted.until,
-        wanted.max_new,
-        wanted.temperature,
-        wanted.top_p,
-        wanted.top_k,
-        wanted.samples,
-        seed,
-        asked.task,
-        asked.document,
-    )
+    return TextRequest(**vars(wanted), thinking=tags, seed=seed, task=asked.task, document=asked.document)

@@ -6,17 +6,21 @@ from collections.abc import Callable, Hashable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UserError, logged
+from harness.errors import Unsupported, UserError, logged
 from harness.measures.document_choice import chosen
 from harness.measures.mapping_setting import mapping_of
+from harness.scoring.thinking import opens_thought
 from harness.tasks import metrics
-from harness.tasks.ask import Asked, Broken, Row
+from harness.tasks.ask import Asked, Broken, Choice, Row
+from harness.tasks.chat import ApplyChat
 from harness.tasks.document import Templates, column_or_template, shown
 from harness.tasks.fewshot import Draw, Pool, Sampler, draw, draw_as_lm_eval
 from harness.tasks.functions import DOCUMENT_KEYS, functions_of
+from harness.tasks.generation_kwargs import generation
 from harness.tasks.generation_settings import with_generation
 from harness.tasks.prompt import PromptSettings, ask
 from harness.tasks.reasoning import with_reasoning, with_samples
+from harness.tasks.shown_keys import shown_keys
 from harness.tasks.specification import judges_programs
 from harness.tasks.task import Counted
 
@@ -45,6 +49,8 @@ def prepared(opened: Opened, settings: TaskSettings) -> list[Task]:
         for key, function in functions_of(config):
             if key not in DOCUMENT_KEYS and not task.allow_task_code:
                 task.function(function, key)  # raises: it may not run
+        if config.output_type == "generate_until":
+            generation(config, "", settings.mode)  # raises: there is no such decoding
         metrics.check(config, mode=settings.mode, allow_code_execution=task.allow_code_execution)
         if settings.likelihood and judges_programs(config):
             raise UserError(
@@ -89,11 +95,9 @@ def documents(task: Task, model: LanguageModel, settings: TaskSettings) -> list[
     numbered = [(number, rows[number]) for number in places]
     with task.running():
         shots, pool = _draws(task, numbered, settings)
-    from harness.models.chat import chat_template
-
     prompts = PromptSettings(
         mode=settings.mode,
-        chat=chat_template(model, drop_refused_system=settings.mode == "lm-eval") if settings.chat else None,
+        chat=_chat(model, settings) if settings.chat else None,
         multi_turn=settings.multi_turn,
         system=settings.system,
         unconditional=settings.mutual_information or metrics.needs_unconditional(config),
@@ -112,7 +116,32 @@ def documents(task: Task, model: LanguageModel, settings: TaskSettings) -> list[
             raise
         except Exception as error:
             found.append(Broken(config.task, number, logged(f"asking document {number} of {config.task}", error)))
+    if settings.mode == "right" and settings.thinking == "auto":
+        _no_choice_in_a_thought(found, model)
     return found
+
+
+def _no_choice_in_a_thought(asked: list[Asked | Broken], model: LanguageModel) -> None:
+    """Raises Unsupported where a prompt begins a thought: choices would be scored as what the model thinks."""
+    contexts = (r.context for one in asked if isinstance(one, Asked) for r in one.requests if isinstance(r, Choice))
+    if any(opens_thought(context, model.identity.thinking) for context in contexts):
+        raise Unsupported(
+            "the prompt ends with the beginning of a thought, and how likely a choice is there says nothing of the "
+            "answer: tell the chat template not to begin one (`chat_template_args: {enable_thinking: false}`, where "
+            "it knows that), or ask with `thinking: off`"
+        )
+
+
+def _chat(model: LanguageModel, settings: TaskSettings) -> ApplyChat:
+    """The model's chat template, as the settings want it told."""
+    from harness.models.chat import chat_template
+
+    return chat_template(
+        model,
+        as_lm_eval=settings.mode == "lm-eval",
+        arguments=mapping_of(settings.chat_template_args),
+        date=settings.date,
+    )
 
 
 def _with_bytes(asked: Asked, file: str) -> Asked:
@@ -153,6 +182,7 @@ def _draws(task: Task, numbered: list[tuple[int, Row]], settings: TaskSettings) 
         task=config.task,
         label=_label(task),
         same=_same(task),
+        **({} if settings.mode == "lm-eval" else {"shown": lambda row: shown_keys(config, row, task.function)}),
     )
     if settings.mode == "lm-eval" and how.same is None and how.sampler in ("random", "first_n"):
         return list(draw_as_lm_eval(pool, how, numbered)), held.rows

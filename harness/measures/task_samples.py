@@ -81,10 +81,21 @@ def _generated(evidence: Generated, scores: Scores) -> Sample:
         "continuation_ids": [list(sample.tokens) for sample in evidence.samples],
         "log_probs": [list(sample.log_probs) for sample in evidence.samples],
         "finish": [sample.finish for sample in evidence.samples],
+        **_thoughts(evidence),
         "extracted": strict_json.dumps({name: found.value for name, found in scores.extracted.items()}, default=str),
         "programs": strict_json.dumps(scores.programs),
         "wrong_by_space": scores.wrong_by_space,
         **_right(evidence),
+    }
+
+
+def _thoughts(evidence: Generated) -> Sample:
+    """Of a model that thinks before it answers: what it thought, and whether it came to an answer."""
+    if not evidence.thinks:
+        return {}
+    return {
+        "thoughts": [sample.thought or "" for sample in evidence.samples],
+        "answered": [sample.answered for sample in evidence.samples],
     }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import datetime
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.errors import Unsupported
@@ -12,28 +13,55 @@ from harness.models.transformers_tokenizer import TransformersTokenizer
 Messages = list[dict[str, str]]
 """`role` (system, user or assistant) and `content` of each turn."""
 
+DATE = "2024-07-26"
+"""The day that templates are told it is: any will do, as long as it is the same on every day. It is the one that
+Llama 3.1's template takes where it can't know."""
+_CLOCK = "strftime_now"
+"""What templates call to learn the date."""
+_PROBE = "harness probe 7"
 
-def chat_template(model: LanguageModel, *, drop_refused_system: bool) -> Callable[[Messages, bool, bool], str]:
+
+def chat_template(
+    model: LanguageModel,
+    *,
+    as_lm_eval: bool = False,
+    arguments: Mapping[str, Any] | None = None,
+    date: str = DATE,
+) -> Callable[[Messages, bool, bool], str]:
     """(messages, add_generation_prompt, continue_final_message) -> the prompt, by the model's own template.
 
-    drop_refused_system: where the template refuses a system message, leave it out, as lm-eval does; else that is
-    Unsupported. Raises Unsupported for a model without a template, and so does what is returned where the template
-    refuses the messages.
+    arguments: more that the template may be told (`enable_thinking: false`). date: YYYY-MM-DD, what its clock says.
+    as_lm_eval: leave out a system message that the template refuses, and show each message as one text, whatever comes
+    of it. Else a template that shows a user's message only as a list of parts is given that, and one that refuses or
+    drops a system message is Unsupported.
+
+    Raises Unsupported for a model without a template or with one that can't show a message, and so does what is
+    returned where the template refuses the messages.
     """
     tokenizer: Any = model.tokenizer
-    if not isinstance(tokenizer, TransformersTokenizer) or not tokenizer.has_chat_template:
+    source = tokenizer.chat_template if isinstance(tokenizer, TransformersTokenizer) else None
+    if source is None:
         raise Unsupported("this model's tokenizer has no chat template: leave out `chat`")
+    dated = with_clock(source, datetime.date.fromisoformat(date))
+
+    def render(messages: Sequence[Mapping[str, Any]], add_generation_prompt: bool, continue_final: bool) -> str:
+        return str(tokenizer.apply_chat(dated, messages, add_generation_prompt, continue_final, arguments or {}))
+
+    in_parts = False if as_lm_eval else _wants_parts(render)
 
     def apply(messages: Messages, add_generation_prompt: bool, continue_final_message: bool) -> str:
-        from jinja2 import TemplateError
+        from jinja2 import TemplateError, TemplateSyntaxError
 
+        shaped = [_in_parts(message) for message in messages] if in_parts else messages
         try:
-            return tokenizer.apply_chat(messages, add_generation_prompt, continue_final_message)
+            text = render(shaped, add_generation_prompt, continue_final_message)
+        except TemplateSyntaxError as error:
+            raise _broken(error) from None
         except TemplateError as error:
             others = [message for message in messages if message["role"] != "system"]
             if len(others) == len(messages):
                 raise Unsupported(f"the model's chat template refuses these messages ({error})") from None
-            if not drop_refused_system:
+            if not as_lm_eval:
                 raise Unsupported(
                     f"the model's chat template refuses a system message ({error}): leave out `system`, or ask a task "
                     "without a `description`"
@@ -41,5 +69,84 @@ def chat_template(model: LanguageModel, *, drop_refused_system: bool) -> Callabl
             return apply(others, add_generation_prompt, continue_final_message)
         except ValueError as error:  # a template that cuts what an answer begins with
             raise Unsupported(f"the model's chat template can't leave an answer open ({error})") from None
+        except Exception as error:  # whatever else the expressions of a template raise
+            raise Unsupported(
+                f"the model's chat template fails with {type(error).__name__} ({error}): mend it, or leave out `chat`"
+            ) from None
+        if not as_lm_eval and messages[0]["role"] == "system" and messages[0]["content"].strip() not in text:
+            raise Unsupported(
+                "the model's chat template leaves the system message out without a word: leave out `system`, or ask a "
+                "task without a `description`"
+            )
+        return text
 
     return apply
+
+
+def turn_end(tokenizer: object) -> int | None:
+    """The special token with which the chat template closes a turn of the assistant; None where it has none such."""
+    template = tokenizer.chat_template if isinstance(tokenizer, TransformersTokenizer) else None
+    if template is None or not isinstance(tokenizer, TransformersTokenizer):
+        return None
+    dated = with_clock(template, datetime.date.fromisoformat(DATE))
+    roles = ("user", "assistant", "user")
+    turns = [{"role": role, "content": f"{_PROBE}{number}"} for number, role in enumerate(roles)]
+    try:
+        after = tokenizer.apply_chat(dated, turns, False, False, {}).rpartition(turns[1]["content"])[2]
+    except Exception:  # a template that can't do it closes nothing; who asks for it is told why
+        return None
+    first = tokenizer.encode(after.lstrip())[:1]
+    return first[0] if first and tokenizer.token_bytes(first) == [0] else None
+
+
+def tells_the_date(model: LanguageModel) -> bool:
+    """Whether the model's chat template asks which day it is."""
+    tokenizer: object = model.tokenizer
+    return isinstance(tokenizer, TransformersTokenizer) and _CLOCK in (tokenizer.chat_template or "")
+
+
+def with_clock(template: str, day: datetime.date) -> str:
+    """The template with a clock that stands still: `strftime_now` tells this day, at midnight, whenever it is asked.
+
+    transformers gives templates the real clock, so that a prompt would be another one tomorrow.
+    """
+    if _CLOCK not in template:
+        return template
+    told = datetime.datetime.combine(day, datetime.time())
+    replaced = "".join(
+        f" | replace('{spelled}', '{told.strftime(spelled)}')"
+        for letter in "aAwdbBmyYHIpMSfjUWcxXGuVeDFTR"
+        for spelled in (f"%-{letter}", f"%{letter}")
+    )
+    return f"{{%- macro strftime_now(format) -%}}{{{{ format{replaced} }}}}{{%- endmacro %}}\n{template}"
+
+
+def _wants_parts(render: Callable[[Sequence[Mapping[str, Any]], bool, bool], str]) -> bool:
+    """Whether a user's message shows only as a list of parts. Raises Unsupported where it shows in neither form."""
+    from jinja2 import TemplateSyntaxError
+
+    message = {"role": "user", "content": _PROBE}
+    refused = False
+    for shaped in (message, _in_parts(message)):
+        try:
+            if _PROBE in render([shaped], True, False):
+                return shaped is not message
+        except TemplateSyntaxError as error:
+            raise _broken(error) from None
+        except Exception:  # whatever the expressions of a template raise
+            refused = refused or shaped is message
+    if refused:
+        return False  # a lone message may be what it refuses: told, with the reason, where it is asked
+    raise Unsupported("the model's chat template doesn't show what a user says: mend it, or leave out `chat`")
+
+
+def _in_parts(message: Mapping[str, str]) -> dict[str, Any]:
+    return {**message, "content": [{"type": "text", "text": message["content"]}]}
+
+
+def _broken(error: Exception) -> Unsupported:
+    line = getattr(error, "lineno", None)
+    return Unsupported(
+        f"the model's chat template is no template ({error}{f', line {line}' if line else ''}): mend `chat_template` "
+        "beside its tokenizer, or leave out `chat`"
+    )

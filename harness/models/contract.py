@@ -5,6 +5,7 @@ Adapters (`reference.py`, `transformers.py`) implement it. Importing this file i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
@@ -74,10 +75,30 @@ class ModelIdentity(BaseModel):
     """Width of the attention's queries over all heads (for attention FLOPs)."""
     kv_bytes_per_token: int
     """Bytes of keys and values that one token of one sequence adds to the cache, over all layers."""
+    end_ids: tuple[int, ...] = ()
+    """Tokens that end an answer, sorted: all that the tokenizer, its chat template, `generation_config.json` and
+    `config.json` declare and the model can draw."""
+    end_strings: tuple[str, ...] = ()
+    """How those are spelled that are written as a text of their own, such as `<|im_end|>`: a model may spell them
+    out."""
+    generate_end_ids: tuple[int, ...] = ()
+    """Those of `end_ids` at which `generate` of transformers ends: what `generation_config.json` says."""
+    prefix: tuple[int, ...] = ()
+    """What the tokenizer puts before the first token of a text: mostly BOS or nothing, but it may be several tokens."""
+    start: tuple[int, ...] = ()
+    """What stands for nothing before a text: `prefix`, else BOS, else EOS; empty where the tokenizer has none."""
+    thinking: tuple[tuple[str, str], ...] = ()
+    """Tags between which the model thinks before it answers, as its tokenizer or its chat template declare them:
+    (`<think>`, `</think>`)."""
+    notes: tuple[str, ...] = ()
+    """What its files say that can't be: a sentence each."""
 
 
 class Tokenizer(Protocol):
-    """Text to token ids and back."""
+    """Text to token ids and back, and what its definition declares.
+
+    What a model's answers end with and its texts begin with is settled once, by `audit`: read `ModelIdentity` for that.
+    """
 
     @property
     def size(self) -> int:
@@ -89,15 +110,23 @@ class Tokenizer(Protocol):
 
     @property
     def bos_id(self) -> int | None:
-        """The token that starts a document, if the model was trained with one."""
-
-    @property
-    def adds_bos(self) -> bool:
-        """Whether encoding a document for this model puts `bos_id` first by default."""
+        """The token that is declared as BOS, whether or not texts begin with it (`prefix`)."""
 
     @property
     def eos_id(self) -> int | None:
-        """The token that ends a document."""
+        """The token that is declared as EOS. Models may end answers otherwise too: see `ModelIdentity.end_ids`."""
+
+    @property
+    def prefix(self) -> tuple[int, ...]:
+        """The tokens that it puts before a text by itself."""
+
+    @property
+    def suffix(self) -> tuple[int, ...]:
+        """The tokens that it puts after a text by itself. Only lm-eval leaves them in a prompt."""
+
+    @property
+    def added(self) -> Mapping[str, int]:
+        """Tokens that are declared beside the vocabulary, special ones among them, by their text."""
 
     def encode(self, text: str) -> list[int]:
         """Token ids of `text`, without any special token added."""

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from harness.errors import Unsupported, UserError
+from reference_impl.inference.beam_search import EarlyStopping, beam_search
 from reference_impl.inference.causal_model import Arrival
 from reference_impl.inference.generation import generate, steps
-from reference_impl.inference.request import Completion, Continuation, Request, check_prompt, check_requests
+from reference_impl.inference.request import Completion, Continuation, Finish, Request, check_prompt, check_requests
 from reference_impl.inference.sampling import Sampling
 from reference_impl.inference.speculative import Speculated, speculate
 
@@ -162,8 +163,8 @@ def drawable_ids(model: LanguageModel) -> int:
 def complete(model: LanguageModel, requests: Sequence[Request]) -> list[Completion]:
     """The completion of each request, with its text.
 
-    An empty prompt is legal where the tokenizer has a BOS token: it stands for that. Raises UserError for a request
-    that can't be served.
+    An empty prompt is legal where something stands for nothing before a text (`ModelIdentity.start`). Raises UserError
+    for a request that can't be served.
     """
     try:
         return generate(
@@ -191,14 +192,20 @@ def token_request(
     temperature: float,
     top_p: float,
     top_k: int | None,
+    min_p: float,
+    repetition_penalty: float,
     seed: int,
     stop_ids: frozenset[int],
     stop_strings: tuple[str, ...],
+    searched: Callable[[str], str | None] | None,
 ) -> TokenRequest:
-    """A request that the model can serve. Raises ValueError, in one sentence, if it can't."""
-    sampling = Sampling(temperature, top_k, top_p, seed=seed)
+    """A request that the model can serve. Raises ValueError, in one sentence, if it can't.
+
+    searched: of the text so far, what is searched for stop strings; None: all of it.
+    """
+    sampling = Sampling(temperature, top_k, top_p, min_p, repetition_penalty, seed)
     check_prompt("the request", prompt, max_new, model.identity, drawable_ids(model))
-    return Request(prompt, max_new, sampling, stop_ids, stop_strings)
+    return Request(prompt, max_new, sampling, stop_ids, stop_strings, searched)
 
 
 def complete_as_they_end(
@@ -218,6 +225,39 @@ def complete_as_they_end(
             yield from ((n, growing[n].completion()) for n in step.numbers if growing[n].finish is not None)
     except ValueError as error:
         raise UserError(str(error), place=model.identity.name) from error
+
+
+def complete_by_beams(
+    model: LanguageModel,
+    request: TokenRequest,
+    *,
+    beams: int,
+    length_penalty: float,
+    early_stopping: EarlyStopping,
+    ends: Callable[[Sequence[tuple[int, ...]]], Sequence[bool]],
+) -> TokenCompletion:
+    """The best completion that beam search finds (`beam_search`). ends: which of some continuations end by their text.
+
+    Raises UserError where the model's logits are not numbers.
+    """
+    try:
+        [[best, *_]] = beam_search(
+            Decodable(model),
+            [request.prompt],
+            beams=beams,
+            max_new=request.max_new,
+            length_penalty=length_penalty,
+            early_stopping=early_stopping,
+            stop_ids=request.stop_ids,
+            ends=ends,
+            vocabulary=drawable_ids(model),
+            device=model.identity.device,
+        )
+    except ValueError as error:
+        raise UserError(str(error), place=model.identity.name) from error
+    by_id = best.tokens[-1] in request.stop_ids
+    finish: Finish = "stop_id" if by_id else "stop_string" if best.ended else "length"
+    return Completion(best.tokens, best.log_probs, None, finish)
 
 
 def complete_speculatively(
@@ -245,15 +285,15 @@ def complete_speculatively(
 
 
 def started(model: LanguageModel, prompt: Sequence[int]) -> Sequence[int]:
-    """The prompt, or the BOS token where it is empty. Raises UserError if there is none."""
+    """The prompt, or where it is empty what stands for nothing before a text. Raises UserError if nothing does."""
     if len(prompt) > 0:
         return prompt
-    if model.tokenizer.bos_id is None:
+    if not model.identity.start:
         raise UserError(
             "the prompt is empty and the tokenizer has no BOS token to begin with: give at least one token",
             place=model.identity.name,
         )
-    return [model.tokenizer.bos_id]
+    return model.identity.start
 
 
 @dataclass(frozen=True)
@@ -263,9 +303,9 @@ class Continued:
     tokens: tuple[int, ...]
     """Without the token that ended it."""
     ended: bool
-    """Whether the model ended it (EOS) before it was as long as asked for."""
+    """Whether the model ended it (by an end token) before it was as long as asked for."""
     log_probs: tuple[float, ...]
-    """Of each drawn token under the model itself, EOS included, in nats."""
+    """Of each drawn token under the model itself, the one that ended it included, in nats."""
     entropies: tuple[float, ...]
     """Of the model's own distribution of each drawn token, in nats."""
     drawn_entropies: tuple[float, ...]
@@ -285,12 +325,12 @@ def continue_prompts(
     seeds: Sequence[int],
     stop_at_end: bool,
 ) -> list[Continued]:
-    """A continuation of each prompt by these decoding settings (`Sampling`), up to `max_new` tokens or EOS.
+    """A continuation of each prompt by these decoding settings (`Sampling`), up to `max_new` tokens or one that
+    ends it (`ModelIdentity.end_ids`).
 
     seeds: of each prompt's draws. Two equal prompts under one seed are continued alike, so give each its own.
     """
-    end = model.tokenizer.eos_id if stop_at_end else None
-    stops = frozenset() if end is None else frozenset({end})
+    stops = frozenset(model.identity.end_ids if stop_at_end else ())
     vocabulary, decodable = drawable_ids(model), Decodable(model)
     requests = [
         Request(

@@ -56,7 +56,8 @@ def calibration_batches(tokenizer: Tokenizer, context: int) -> list[Tensor]:
     length = min(CALIBRATION_TOKENS, context)
     wanted = CALIBRATION_WINDOWS * length
     texts = corpora.documents(CALIBRATION_TEXT)
-    start = [] if tokenizer.bos_id is None else [tokenizer.bos_id]
+    bos = () if tokenizer.bos_id is None else (tokenizer.bos_id,)
+    start = list(tokenizer.prefix or bos)
     # every 61st document, 61 having no factor in common with their number, so that all come before one returns
     order = (texts[61 * i % len(texts)] for i in itertools.count())
     stream: list[int] = []

@@ -26,6 +26,7 @@ from transformers import (
 )
 
 from harness.errors import UserError
+from harness.models.audit import audited, ends_of
 from harness.models.contract import ModelIdentity, ModelSource, Precision
 from harness.models.counting import count_parameters, read_bytes, stored_bytes
 from harness.models.quantised import SCHEMES, quantise
@@ -126,6 +127,7 @@ def open_source(source: ModelSource) -> TransformersModel:
         width=heads * (getattr(config, "head_dim", None) or config.hidden_size // heads),
         kv_bytes_per_token=0,
     )
+    identity = audited(identity, tokenizer, ends_of(getattr(model, "generation_config", None), model.config))
     opened = TransformersModel(model, tokenizer, identity)
     bytes_per_token = _probe(opened, source)
     return TransformersModel(model, tokenizer, identity.model_copy(update={"kv_bytes_per_token": bytes_per_token}))

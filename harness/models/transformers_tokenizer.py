@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -29,7 +30,9 @@ class TransformersTokenizer:
             backend.to_str() if backend is not None else strict_json.dumps(sorted(self._tokenizer.get_vocab().items()))
         )
         special = strict_json.dumps(self._tokenizer.special_tokens_map, sort_keys=True, default=str)
-        return hashlib.sha256(f"{definition}\n{special}\n{self.adds_bos}".encode()).hexdigest()
+        adds_bos = self.prefix == (self.bos_id,)
+        around: object = adds_bos if adds_bos or not self.prefix else self.prefix
+        return hashlib.sha256(f"{definition}\n{special}\n{around}".encode()).hexdigest()
 
     @property
     def bos_id(self) -> int | None:
@@ -37,19 +40,44 @@ class TransformersTokenizer:
         bos: int | None = self._tokenizer.bos_token_id
         return bos
 
-    @cached_property
-    def adds_bos(self) -> bool:
-        """Whether the tokenizer puts BOS first when it is called on a text, with nothing said."""
-        if self.bos_id is None:
-            return False
-        ids = self._tokenizer("a", verbose=False)["input_ids"]
-        return bool(ids[:1] == [self.bos_id] and self.encode("a")[:1] != [self.bos_id])
-
     @property
     def eos_id(self) -> int | None:
         """The EOS token, if one is declared."""
         eos: int | None = self._tokenizer.eos_token_id
         return eos
+
+    @property
+    def turn_end_id(self) -> int | None:
+        """The token that is declared to end a turn (`eot_token` in tokenizer_config.json), if one is."""
+        token = getattr(self._tokenizer, "eot_token", None)
+        return self.added.get(str(token)) if token is not None else None
+
+    @property
+    def prefix(self) -> tuple[int, ...]:
+        """What it puts first when it is called on a text, with nothing said: BOS, or several tokens, or nothing."""
+        return self._around[0]
+
+    @property
+    def suffix(self) -> tuple[int, ...]:
+        """What it puts last then: EOS, for some that were made for training."""
+        return self._around[1]
+
+    @cached_property
+    def added(self) -> dict[str, int]:
+        """Tokens that are declared beside the vocabulary, special ones among them, by their text."""
+        declared = {str(token): int(i) for i, token in self._tokenizer.added_tokens_decoder.items()}
+        ids, tokens = self._tokenizer.all_special_ids, self._tokenizer.all_special_tokens
+        return declared | dict(zip(map(str, tokens), ids, strict=True))
+
+    @cached_property
+    def _around(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        probe = "a b"
+        whole: list[int] = self._tokenizer(probe, verbose=False)["input_ids"]
+        plain = self.encode(probe)
+        for before in range(len(whole) - len(plain) + 1):
+            if whole[before : before + len(plain)] == plain:
+                return tuple(whole[:before]), tuple(whole[before + len(plain) :])
+        return (), ()
 
     def encode(self, text: str) -> list[int]:
         """Token ids without any added special token (special tokens written out in `text` are recognised)."""
@@ -62,22 +90,34 @@ class TransformersTokenizer:
         return text
 
     @property
-    def has_chat_template(self) -> bool:
-        """Whether it makes prompts of conversations."""
-        return bool(getattr(self._tokenizer, "chat_template", None))
+    def chat_template(self) -> str | None:
+        """The template that makes a prompt of a conversation; of several the one that is named `default`."""
+        template: Any = getattr(self._tokenizer, "chat_template", None)
+        if isinstance(template, dict):
+            template = template.get("default")
+        return template or None
 
     def apply_chat(
-        self, messages: list[dict[str, str]], add_generation_prompt: bool, continue_final_message: bool
+        self,
+        template: str,
+        messages: Sequence[Mapping[str, Any]],
+        add_generation_prompt: bool,
+        continue_final_message: bool,
+        arguments: Mapping[str, Any],
     ) -> str:
-        """A conversation as text, by the tokenizer's chat template. Raises jinja2.TemplateError where that refuses it.
+        """A conversation as text. Raises jinja2.TemplateError where the template refuses it, and whatever else its
+        expressions raise.
 
         add_generation_prompt: end with what begins an answer. continue_final_message: leave the last turn open.
+        arguments: more names that the template may know (`enable_thinking`).
         """
         text: str = self._tokenizer.apply_chat_template(
-            messages,
+            [dict(message) for message in messages],
+            chat_template=template,
             tokenize=False,
             add_generation_prompt=add_generation_prompt,
             continue_final_message=continue_final_message,
+            **arguments,
         )
         return text
 
@@ -91,8 +131,9 @@ class TransformersTokenizer:
 
     @cached_property
     def _bytes_of_token(self) -> list[int]:
-        special = set(self._tokenizer.all_special_ids)
-        added = {int(i): str(token) for i, token in self._tokenizer.added_tokens_decoder.items()}
+        declared = self._tokenizer.added_tokens_decoder
+        special = {*self._tokenizer.all_special_ids, *(int(i) for i, token in declared.items() if token.special)}
+        added = {int(i): str(token) for i, token in declared.items()}
         pieces: list[str | None] = self._tokenizer.convert_ids_to_tokens(list(range(self.size)))
         byte_level = self._is_byte_level()
         return [

@@ -228,7 +228,10 @@ class _Shown:
             self.console.print()
             self.line(f"{name}: {_tokens(len(request.continuation))}, ended by {end}")
             self.scored("", request)
-            self.line(f"text: {one_line(request.text or '')}", "")
+            if request.thought is not None:
+                self.line(f"thought: {one_line(request.thought)}", "dim")
+            told = one_line(request.text or "") if request.answered else "none: it still thought when it ended"
+            self.line(f"text: {told}", "")
         rows = []
         for pipeline, value in one.extracted.items():
             scores = {key: item for key, item in one.items.items() if _of(key, pipeline, one)}

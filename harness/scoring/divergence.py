@@ -37,6 +37,11 @@ class Divergence(NamedTuple):
     agrees: NDArray[np.bool_]
     """Whether both give their highest logit to the same token."""
 
+    def beyond(self, given: int) -> Divergence:
+        """The same without what was told of the first `given` tokens: the tokenizer puts them before every document."""
+        first = given - 1
+        return Divergence(self.nll[first:], self.base_nll[first:], self.kl[first:], self.agrees[first:])
+
 
 def divergences(
     model: LanguageModel, baseline: LanguageModel, documents: Sequence[Sequence[int]], window: int, stride: int

@@ -1,32 +1,39 @@
 """Answers that a model writes: text prompts in, texts out, served together and each as if alone.
 
-The conventions are lm-eval's. The context is encoded as the tokenizer does by default (a BOS where it adds one), and
-cut at its left to what leaves room for the answer. An answer ends at the end-of-text token or at the first of its stop
-strings, to which the end-of-text token's own spelling belongs. Its text is without special tokens, cut at the first
-occurrence of each stop string in turn, and not stripped.
+The conventions are lm-eval's. The context is encoded with what the tokenizer puts first, once (`DocumentEncoder`), and
+cut at its left to what leaves room for the answer. An answer ends at one of the model's end tokens
+(`ModelIdentity.end_ids`) or at the first of its stop strings, to which those tokens' spellings belong. Its text is
+without special tokens, cut at the first occurrence of each stop string in turn, and not stripped. What a model thinks
+before it answers is no part of it, where a request says between which tags that stands: stop strings are looked for in
+the answer alone, and a thought that isn't finished has none.
 
 What lm-eval 0.4.13 does otherwise, whatever our mode:
 
 * It cuts contexts to the length of the longest of a batch after padding them, so that what a short one loses depends on
-  its neighbours; here it is what batch size 1 gives.
+  its neighbors; here it is what batch size 1 gives.
 * A context that can't leave room for the answer ends its whole run; here it is refused alone.
 * It draws from one global stream of random numbers, so that a sampled answer depends on all that was drawn before; here
   the stream belongs to (seed, task, document, sample).
-* `transformers` adds what the model's `generation_config.json` says (a repetition penalty, top-k, other end tokens);
-  here nothing is added to what the task asks for.
+* `transformers` adds what the model's `generation_config.json` says of sampling (a repetition penalty, top-k); here
+  nothing is added to what the task asks for.
 * Spaces are left as decoded; `transformers` tidies them for the tokenizers that say `clean_up_tokenization_spaces`.
 * An empty context is an error there; here it stands for BOS, or the end-of-text token where there is none.
+
+In mode lm-eval only, as there: an answer ends at the end tokens of `generation_config.json` and at the tokenizer's EOS;
+beam search stops as a whole as soon as the best extension of a step holds a stop string.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from harness.errors import UserError
 from harness.models.contract import LanguageModel, ModelIdentity, Tokenizer
-from harness.scoring.pairs import Mode
+from harness.scoring.document_encoder import DocumentEncoder, Mode, Reads
+from harness.scoring.thinking import Tags, answer_so_far, opens_thought, parted
 
 if TYPE_CHECKING:
     from harness.models.decoding import TokenCompletion, TokenRequest
@@ -36,6 +43,8 @@ CACHE_BYTES = 1 << 29
 MOST_ROWS = {"cpu": 16}
 """Requests at once, by the kind of device: on a CPU what the compiled kernel takes."""
 MOST_ROWS_ELSEWHERE = 64
+TAG_TOKENS = 64
+"""Last tokens of a prompt among which a tag is looked for that opens a thought: more than any tag has."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,15 @@ class TextRequest:
     """0 is greedy."""
     top_p: float = 1.0
     top_k: int | None = None
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    beams: int = 1
+    """Above 1: beam search, which gives one answer."""
+    length_penalty: float = 1.0
+    early_stopping: bool | Literal["never"] = False
+    """Of beam search: see `beam_search`."""
+    thinking: Tags = ()
+    """Between which tags the model thinks; none: its whole text is the answer."""
     samples: int = 1
     """So many answers, each drawn for itself; greedy ones are all the same and computed once."""
     seed: int = 0
@@ -60,7 +78,7 @@ class TextRequest:
 
 
 Finish = Literal["stop_string", "end", "length"]
-"""What ended an answer: a stop string, the end-of-text token, or `max_new`, which cut it off."""
+"""What ended an answer: a stop string, an end token, or `max_new`, which cut it off."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +87,14 @@ class WrittenAnswer:
 
     text: str
     tokens: tuple[int, ...]
-    """Every token that was drawn, one that ended it included."""
+    """Every token that was drawn, one that ended it and those of a thought included."""
     log_probs: tuple[float, ...]
     """Of each token under the model itself, in nats."""
     finish: Finish
+    thought: str | None = None
+    """What the model thought before it; None: nothing."""
+    answered: bool = True
+    """False: it still thought when it ended, and the text is empty."""
 
 
 @dataclass(frozen=True)
@@ -118,9 +140,6 @@ def complete_texts(
     An answer depends on its request and the model alone, so serving only those that a killed run had not finished gives
     the same. Raises UserError where the model's logits are not numbers.
     """
-    from harness.models.decoding import complete_as_they_end
-
-    decode = without_special_tokens(model.tokenizer)
     found: dict[int, Completed | Refused] = {}
     prepared: dict[int, _Prepared] = {}
     asked: list[TokenRequest] = []
@@ -132,9 +151,10 @@ def complete_texts(
         if on_done is not None:
             on_done(place, result)
 
+    encode = DocumentEncoder(model, mode)
     for place, request in enumerate(requests):
         try:
-            prepared[place] = _prepared(model, request, mode, visible or model.identity.context)
+            prepared[place] = _prepared(model, encode, request, visible or model.identity.context)
         except ValueError as error:
             done(place, Refused(str(error)))
             continue
@@ -143,10 +163,10 @@ def complete_texts(
         asked += prepared[place].asked
     waiting = {place: len(one.asked) for place, one in prepared.items()}
     answers: list[WrittenAnswer | None] = [None] * len(asked)
-    longest = max((len(one.prompt) + one.max_new for one in asked), default=1)
-    for number, whole in complete_as_they_end(model, asked, decode, rows_at_once(model.identity, longest)):
-        answers[number] = _answer(whole, asked[number], model.tokenizer, decode)
+    for number, whole in _completed(model, asked, [requests[owner] for owner in owners], mode):
         place = owners[number]
+        opened = prepared[place].in_thought
+        answers[number] = _answer(whole, asked[number], requests[place], opened, model, mode)
         waiting[place] -= 1
         if waiting[place] == 0:
             first = firsts[place]
@@ -163,6 +183,8 @@ class _Prepared:
 
     asked: list[TokenRequest]
     cut: int
+    in_thought: bool
+    """Whether the prompt ends within a thought."""
 
 
 def rows_at_once(identity: ModelIdentity, longest: int) -> int:
@@ -171,26 +193,9 @@ def rows_at_once(identity: ModelIdentity, longest: int) -> int:
     return max(1, min(most, CACHE_BYTES // max(1, longest * identity.kv_bytes_per_token)))
 
 
-def context_ids(tokenizer: Tokenizer, context: str) -> list[int]:
-    """Token ids of a context as the tokenizer gives them by default: with BOS where it adds one and none is written.
-
-    An empty context is BOS, or the end-of-text token. ValueError where there is neither.
-    """
-    ids = tokenizer.encode(context)
-    bos = tokenizer.bos_id
-    if tokenizer.adds_bos and bos is not None and ids[:1] != [bos]:
-        return [bos, *ids]
-    if ids:
-        return ids
-    begin = bos if bos is not None else tokenizer.eos_id
-    if begin is None:
-        raise ValueError("the context is empty and the tokenizer has no BOS or end-of-text token to begin with.")
-    return [begin]
-
-
-def without_special_tokens(tokenizer: Tokenizer) -> Callable[[list[int]], str]:
-    """`tokenizer.decode` that leaves special tokens (those that stand for no text) out."""
-    stands: dict[int, bool] = {}
+def without_special_tokens(tokenizer: Tokenizer, tags: Tags = ()) -> Callable[[list[int]], str]:
+    """`tokenizer.decode` that leaves special tokens (those that stand for no text) out, but for those of tags."""
+    stands = {token: True for pair in tags for tag in pair for token in tokenizer.encode(tag)}
 
     def decode(ids: list[int]) -> str:
         for token in ids:
@@ -214,14 +219,64 @@ def cut_at_stops(text: str, stops: Sequence[str]) -> str:
     return text
 
 
-def _prepared(model: LanguageModel, request: TextRequest, mode: Mode, context: int) -> _Prepared:
+def _completed(
+    model: LanguageModel, asked: Sequence[TokenRequest], told: Sequence[TextRequest], mode: Mode
+) -> Iterator[tuple[int, TokenCompletion]]:
+    """The place and the completion of each token request, as soon as it has ended. told: what each is of."""
+    from harness.models.decoding import complete_as_they_end, complete_by_beams
+
+    for tags in dict.fromkeys(request.thinking for request in told):
+        decode = without_special_tokens(model.tokenizer, tags)
+        drawn = [n for n, request in enumerate(told) if request.thinking == tags and request.beams == 1]
+        longest = max((len(asked[n].prompt) + asked[n].max_new for n in drawn), default=1)
+        rows = rows_at_once(model.identity, longest)
+        for number, whole in complete_as_they_end(model, [asked[n] for n in drawn], decode, rows):
+            yield drawn[number], whole
+        for number, request in enumerate(told):
+            if request.thinking == tags and request.beams > 1:
+                yield (
+                    number,
+                    complete_by_beams(
+                        model,
+                        asked[number],
+                        beams=request.beams,
+                        length_penalty=request.length_penalty,
+                        early_stopping=request.early_stopping,
+                        ends=_ends_by_text(model.tokenizer, decode, asked[number], mode),
+                    ),
+                )
+
+
+def _ends_by_text(
+    tokenizer: Tokenizer, decode: Callable[[list[int]], str], asked: TokenRequest, mode: Mode
+) -> Callable[[Sequence[tuple[int, ...]]], Sequence[bool]]:
+    """Which of the extensions of a step of beam search hold a stop string."""
+
+    def holds(tokens: tuple[int, ...]) -> bool:
+        text: str | None = decode(list(tokens))
+        if asked.searched is not None and text is not None:
+            text = asked.searched(text)
+        return text is not None and any(stop in text for stop in asked.stop_strings)
+
+    def holds_in_lm_eval(tokens: tuple[int, ...]) -> bool:
+        """lm-eval looks at as many last tokens as the stop string has, and two more, special tokens written out."""
+        return any(
+            stop in tokenizer.decode(list(tokens[-(len(tokenizer.encode(stop)) + 2) :])) for stop in asked.stop_strings
+        )
+
+    if mode == "lm-eval":
+        return lambda extensions: [holds_in_lm_eval(extensions[0])] * len(extensions)
+    return lambda extensions: [holds(tokens) for tokens in extensions]
+
+
+def _prepared(model: LanguageModel, encode: DocumentEncoder, request: TextRequest, context: int) -> _Prepared:
     """Raises ValueError, in one sentence, for a request that can't be served."""
     from harness.models.decoding import token_request
 
-    tokenizer = model.tokenizer
+    tokenizer, mode = model.tokenizer, encode.mode
     if request.samples < 1:
         raise ValueError(f"samples must be at least 1, not {request.samples}.")
-    ids = context_ids(tokenizer, request.context) if isinstance(request.context, str) else list(request.context)
+    ids = context_ids(encode, request.context) if isinstance(request.context, str) else request.context
     room = context - request.max_new
     if room < 1:
         raise ValueError(
@@ -229,10 +284,14 @@ def _prepared(model: LanguageModel, request: TextRequest, mode: Mode, context: i
             f"at most {context - 1}."
         )
     cut = max(0, len(ids) - room)
-    prompt = tuple(ids[cut:])
-    if cut and mode == "right" and tokenizer.adds_bos and ids[0] == tokenizer.bos_id:
-        prompt = (ids[0], *prompt[1:])
-    ends, stops = stops_of(tokenizer, request.until)
+    prompt, prefix = ids[cut:], encode.prefix
+    if cut and mode == "right" and prefix and ids[: len(prefix)] == prefix and len(prompt) > len(prefix):
+        prompt = prefix + prompt[len(prefix) :]
+    ends, stops = stops_of(model, request.until, mode)
+    if request.beams > 1 and mode == "lm-eval":
+        ends = frozenset(model.identity.generate_end_ids)  # the others are strings to it, of which one ends the search
+    tags = request.thinking
+    opened = bool(tags) and opens_thought(tokenizer.decode(list(prompt[-TAG_TOKENS:])), tags)
     asked = [
         token_request(
             model,
@@ -241,39 +300,63 @@ def _prepared(model: LanguageModel, request: TextRequest, mode: Mode, context: i
             temperature=request.temperature,
             top_p=request.top_p,
             top_k=request.top_k,
+            min_p=request.min_p,
+            repetition_penalty=request.repetition_penalty,
             seed=sample_seed(request.seed, request.task, request.document, sample),
             stop_ids=ends,
             stop_strings=stops,
+            searched=(lambda text: answer_so_far(text, tags, opened)) if tags else None,
         )
-        for sample in range(1 if request.temperature == 0 else request.samples)
+        for sample in range(1 if request.temperature == 0 or request.beams > 1 else request.samples)
     ]
-    return _Prepared(asked, cut)
+    return _Prepared(asked, cut, opened)
 
 
-def stops_of(tokenizer: Tokenizer, until: Sequence[str]) -> tuple[frozenset[int], tuple[str, ...]]:
+def context_ids(encode: DocumentEncoder, context: str) -> tuple[int, ...]:
+    """Token ids of a context; of an empty one what stands for nothing before a text.
+
+    ValueError where nothing does.
+    """
+    try:
+        return encode(context) or encode.start
+    except UserError as error:
+        raise ValueError(f"the context is empty: {error.message}") from error
+
+
+def stops_of(model: Reads, until: Sequence[str], mode: Mode = "right") -> tuple[frozenset[int], tuple[str, ...]]:
     """What ends an answer: token ids, and strings in its text.
 
-    The end-of-text token is both, for a model may spell it out. A stop string that is a special token is both too: such
-    a token has no text that the string could be found in.
+    An end token that is written as a text of its own is both, for a model may spell it out. A stop string that is a
+    special token is both too: such a token has no text that the string could be found in.
     """
-    end = tokenizer.eos_id
-    ends, strings = set[int](), [stop for stop in until if stop]
-    for stop in strings:
+    tokenizer, identity = model.tokenizer, model.identity
+    eos = tokenizer.eos_id
+    ends, strings = set(identity.end_ids), list(identity.end_strings)
+    if mode == "lm-eval":
+        ends = {*identity.generate_end_ids, *(() if eos is None else (eos,))}
+        strings = [] if eos is None else [tokenizer.decode([eos])]
+    stops = [stop for stop in until if stop]
+    for stop in stops:
         spelt = tokenizer.encode(stop)
         if len(spelt) == 1 and tokenizer.token_bytes(spelt) == [0]:
             ends.add(spelt[0])
-    if end is not None:
-        ends.add(end)
-        strings.append(tokenizer.decode([end]))
-    return frozenset(ends), tuple(stop for stop in dict.fromkeys(strings) if stop)
+    return frozenset(ends), tuple(stop for stop in dict.fromkeys([*stops, *strings]) if stop)
 
 
 def _answer(
-    whole: TokenCompletion, asked: TokenRequest, tokenizer: Tokenizer, decode: Callable[[list[int]], str]
+    whole: TokenCompletion, asked: TokenRequest, request: TextRequest, opened: bool, model: Reads, mode: Mode
 ) -> WrittenAnswer:
+    decode = without_special_tokens(model.tokenizer, request.thinking)
     ended = whole.finish == "stop_id"
     finish: Finish = "stop_string" if whole.finish == "stop_string" else "length"
-    if ended:  # by the end-of-text token, or by a special token that is a stop string
-        finish = "end" if whole.tokens[-1] == tokenizer.eos_id else "stop_string"
-    text = decode(list(whole.tokens[:-1] if ended else whole.tokens))
-    return WrittenAnswer(cut_at_stops(text, asked.stop_strings), whole.tokens, whole.log_probs, finish)
+    if ended:  # by an end token, or by a special token that is a stop string
+        of_model, _ = stops_of(model, (), mode)
+        finish = "end" if whole.tokens[-1] in of_model else "stop_string"
+    # in lm-eval an end token that has a text is a part of the answer
+    text = decode(list(whole.tokens[:-1] if ended and mode == "right" else whole.tokens))
+    if not request.thinking:
+        return WrittenAnswer(cut_at_stops(text, asked.stop_strings), whole.tokens, whole.log_probs, finish)
+    parts = parted(text, request.thinking, opened)
+    answer = cut_at_stops(parts.answer or "", asked.stop_strings)
+    answered = parts.answer is not None
+    return WrittenAnswer(answer, whole.tokens, whole.log_probs, finish, parts.thought, answered)

@@ -4,25 +4,26 @@ The continuation's tokens are those that the whole text has beyond the context's
 the two can't be encoded apart. Blanks at the end of the context go with the continuation, because most tokenizers put a
 blank in front of a word.
 
-Modes differ in two rare cases. Where the seam runs through a token of the whole text, `lm-eval` leaves that token's
+Modes differ in a few rare cases. Where the seam runs through a token of the whole text, `lm-eval` leaves that token's
 part of the continuation unscored, or finds nothing to score, and conditions on a context that the whole text hasn't;
-`right` scores the whole token, so that what is scored is always ln p(the whole text) less ln p(a beginning of it).
-And where the context is cut at its left, `lm-eval` cuts off its BOS too; `right` keeps it.
+`right` scores the whole token, so that what is scored is always ln p(the whole text) less ln p(a beginning of it). If
+that happens to one choice of a document, all choices after the same context are scored from that token on: their
+sums compare only if the same beginning is taken off all of them. And where the context is cut at its left, `lm-eval`
+cuts off what stands before every text too, and of each choice so much as its own length wants; `right` keeps the one,
+and cuts the same for all choices.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from harness.errors import UserError
-from harness.models.contract import Tokenizer
+from harness.scoring.document_encoder import DocumentEncoder, Mode, Reads
 from harness.scoring.prefix_tree import common_prefix
 from harness.scoring.request import Scored
 
-Mode = Literal["right", "lm-eval"]
-"""right: what is sound. lm-eval: what lm-evaluation-harness 0.4.13 does, also where that differs."""
+__all__ = ["EncodedPair", "Mode", "Unscorable", "encode_choices", "encode_pairs"]
 
 
 @dataclass(frozen=True)
@@ -42,101 +43,92 @@ class Unscorable:
     """One clause with the mend, to follow the name of the document."""
 
 
-class DocumentEncoder:
-    """Encodes as the model was trained: with BOS in front where its tokenizer puts one, once."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._tokenizer = tokenizer
-        self.prefix = prefix_token(tokenizer)
-        self._bos = [self.prefix] if tokenizer.adds_bos else []
-        self._written = tokenizer.decode([self.prefix])
-        self._last: tuple[str, tuple[int, ...]] = ("", ())
-
-    @property
-    def adds_bos(self) -> bool:
-        """Whether a BOS comes first."""
-        return bool(self._bos)
-
-    def __call__(self, text: str) -> tuple[int, ...]:
-        """Token ids of a text that begins a document."""
-        bos = [] if self._written and text.startswith(self._written) else self._bos
-        return (*bos, *self._tokenizer.encode(text))
-
-    def context(self, text: str) -> tuple[int, ...]:
-        """The same for a text that is likely to be asked for again at once: choices share their context."""
-        if self._last[0] != text or not self._last[1]:
-            self._last = (text, self(text))
-        return self._last[1]
-
-    def bare(self, text: str) -> tuple[int, ...]:
-        """Token ids of a text, nothing added."""
-        return tuple(self._tokenizer.encode(text))
-
-
-def prefix_token(tokenizer: Tokenizer) -> int:
-    """The token that stands before a text that nothing stands before: BOS, else EOS. UserError if there is neither."""
-    token = tokenizer.eos_id if tokenizer.bos_id is None else tokenizer.bos_id
-    if token is None:
-        raise UserError(
-            "the tokenizer has neither BOS nor EOS, so nothing can stand before a text's first token: declare one "
-            "in tokenizer_config.json, or ask with a context"
-        )
-    return token
+Ids = tuple[int, ...]
 
 
 def encode_pairs(
-    tokenizer: Tokenizer, pairs: Sequence[tuple[str, str]], context: int, mode: Mode = "right"
+    model: Reads, pairs: Sequence[tuple[str, str]], context: int, mode: Mode = "right"
 ) -> list[EncodedPair | Unscorable]:
-    """Each (context, continuation) as token ids.
+    """Each (context, continuation) as token ids, each for itself: `encode_choices` of one choice."""
+    encode = DocumentEncoder(model, mode)
+    return [encode_choices(encode, [pair], context)[0] for pair in pairs]
+
+
+def encode_choices(
+    encode: DocumentEncoder, pairs: Sequence[tuple[str, str]], context: int
+) -> list[EncodedPair | Unscorable]:
+    """The (context, continuation) pairs of one document as token ids.
 
     context: the model's, in tokens. What is longer loses tokens at the left of its context, and `cut` tells how many;
-    an empty context stands for the prefix token (BOS, else EOS).
+    an empty context is what stands for nothing before a text (`DocumentEncoder.start`).
     """
-    encode = DocumentEncoder(tokenizer)
-    return [_encode_pair(encode, before, after, context, mode) for before, after in pairs]
+    found: dict[int, EncodedPair | Unscorable] = {}
+    split: dict[int, tuple[Ids, Ids]] = {}
+    for before in dict.fromkeys(before for before, _ in pairs):
+        mine = [place for place, pair in enumerate(pairs) if pair[0] == before and pair[1] != ""]
+        try:
+            split |= zip(mine, _split(encode, before, [pairs[place][1] for place in mine]), strict=True)
+        except UserError as error:
+            found |= {place: Unscorable(error.message) for place in mine}
+    for place, (before, after) in enumerate(pairs):
+        if place in found:
+            continue
+        if after == "":
+            found[place] = Unscorable("the continuation is empty: give it a text to score")
+            continue
+        given, asked = split[place]
+        if not asked:
+            found[place] = Unscorable(
+                f"the continuation {after!r} has no token of its own after its context: the tokenizer merges it into "
+                "the context's last token; mode right scores such a token"
+            )
+            continue
+        if len(asked) > context:
+            found[place] = Unscorable(
+                f"the continuation has {len(asked)} tokens and the model's context is {context}: shorten it"
+            )
+            continue
+        longest = len(asked)
+        if encode.mode == "right":
+            others = (len(split[other][1]) for other, pair in enumerate(pairs) if other in split and pair[0] == before)
+            longest = max(length for length in others if length <= context)
+        kept, cut = _cut(encode, given, context + 1 - longest)
+        found[place] = EncodedPair(Scored(kept + asked, len(kept)), cut)
+    return [found[place] for place in range(len(pairs))]
 
 
-def _encode_pair(
-    encode: DocumentEncoder, before: str, after: str, context: int, mode: Mode
-) -> EncodedPair | Unscorable:
-    if after == "":
-        return Unscorable("the continuation is empty: give it a text to score")
-    given, asked = _split(encode, before, after, mode)
-    if not asked:
-        return Unscorable(
-            f"the continuation {after!r} has no token of its own after its context: the tokenizer merges it into the "
-            "context's last token; mode right scores such a token"
-        )
-    if len(asked) > context:
-        return Unscorable(f"the continuation has {len(asked)} tokens and the model's context is {context}: shorten it")
-    room = context + 1 - len(asked)
-    cut = max(len(given) - room, 0)
-    if cut > 0:
-        kept = given[cut:]
-        if mode == "right" and encode.adds_bos and given[0] == encode.prefix and len(kept) > 1:
-            kept = (given[0], *kept[1:])
-        given = kept
-    return EncodedPair(Scored(given + asked, len(given)), cut)
+def _split(encode: DocumentEncoder, before: str, continuations: Sequence[str]) -> list[tuple[Ids, Ids]]:
+    """Of each continuation of a context the tokens that are given, and those that are scored.
 
-
-def _split(encode: DocumentEncoder, before: str, after: str, mode: Mode) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Tokens that are given, and those that are scored."""
+    Raises UserError where nothing can stand before a first token.
+    """
     if before == "":
-        return _after_nothing(encode, encode.bare(after))
-    stripped = before.rstrip()
-    whole = encode(before + after)
-    given = encode.context(stripped)
-    if mode == "lm-eval" and given:
-        return given, whole[len(given) :]
-    shared = common_prefix(given, whole)
-    if shared == 0:
-        return _after_nothing(encode, whole)
-    if shared == len(whole):  # all of it merged into what the context is too: its last token is what differs
-        shared -= 1
-    return whole[:shared], whole[shared:]
+        return [_after_nothing(encode, encode.bare(after)) for after in continuations]
+    given = encode.context(before.rstrip())
+    wholes = [encode(before + after) for after in continuations]
+    if encode.mode == "lm-eval" and given:
+        return [(given, whole[len(given) :]) for whole in wholes]
+    # where all of a text merged into what the context is too, its last token is what differs
+    shared = min((min(common_prefix(given, whole), len(whole) - 1) for whole in wholes), default=0)
+    if shared <= 0:
+        return [_after_nothing(encode, whole) for whole in wholes]
+    return [(whole[:shared], whole[shared:]) for whole in wholes]
 
 
-def _after_nothing(encode: DocumentEncoder, ids: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    if ids[:1] == (encode.prefix,):
-        return ids[:1], ids[1:]
-    return (encode.prefix,), ids
+def _after_nothing(encode: DocumentEncoder, ids: Ids) -> tuple[Ids, Ids]:
+    start = encode.start
+    if ids[: len(start)] == start:
+        return start, ids[len(start) :]
+    return start, ids
+
+
+def _cut(encode: DocumentEncoder, given: Ids, room: int) -> tuple[Ids, int]:
+    """The end of the context that there is room for, and how many tokens that cost."""
+    cut = max(len(given) - room, 0)
+    if cut == 0:
+        return given, 0
+    prefix = encode.prefix
+    kept = given[cut:]
+    if encode.mode == "right" and given[: len(prefix)] == prefix and len(kept) > len(prefix):
+        kept = prefix + kept[len(prefix) :]
+    return kept, cut

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from harness.models.contract import Tokenizer
-from harness.scoring.pairs import DocumentEncoder, Mode
+from harness.scoring.document_encoder import DocumentEncoder, Mode, Reads
 from harness.scoring.request import Scored
 from harness.scoring.windows import sliding_windows
 
 
 def rolling_requests(
-    tokenizer: Tokenizer, text: str, context: int, mode: Mode = "right", stride: int | None = None
+    model: Reads, text: str, context: int, mode: Mode = "right", stride: int | None = None
 ) -> list[Scored]:
     """The windows of `text`; each token of it is scored in exactly one of them. None for an empty text.
 
@@ -18,22 +17,29 @@ def rolling_requests(
     stride each token has at least context - stride tokens before it, or all (`sliding_windows`).
     Mode lm-eval scores the BOS that some tokenizers add, given a BOS, as one more token; right takes it as given.
     """
-    encode = DocumentEncoder(tokenizer)
+    encode = DocumentEncoder(model, mode)
     ids = encode(text) if text else ()
-    if mode == "right" and ids[:1] == (encode.prefix,):
-        ids = ids[1:]
+    start = encode.start if ids else ()
+    if mode == "right" and ids[: len(start)] == start:
+        ids = ids[len(start) :]
     if not ids:
         return []
-    told = (encode.prefix, *ids)
+    told, given = (*start, *ids), len(start)
     if stride is not None:
         window = context + 1  # its last token is only predicted
-        return [
-            Scored(told[start:end], first - start) for start, end, first in sliding_windows(len(told), window, stride)
-        ]
-    return [Scored(told[begin : end + 1], first - begin) for begin, first, end in _disjoint(len(told), context)]
+        spans = [(start, end, max(first, given)) for start, end, first in sliding_windows(len(told), window, stride)]
+        return [Scored(told[begin:end], first - begin) for begin, end, first in spans if first < end]
+    return [Scored(told[begin : end + 1], first - begin) for begin, first, end in _disjoint(len(told), context, given)]
 
 
-def _disjoint(tokens: int, context: int) -> list[tuple[int, int, int]]:
-    """Of each window the first token that it reads, and the first and last that it predicts; token 0 is given."""
-    ends = [(first, min(first + context - 1, tokens - 1)) for first in range(1, tokens, context)]
+def _disjoint(tokens: int, context: int, given: int) -> list[tuple[int, int, int]]:
+    """Of each window the first token that it reads, and the first and last that it predicts; `given` tokens are not
+    predicted."""
+    ends: list[tuple[int, int]] = []
+    first = given
+    while first < tokens:
+        room = context if ends else context + 1 - given
+        end = min(first + max(room, 1) - 1, tokens - 1)
+        ends.append((first, end))
+        first = end + 1
     return [(max(end - context, 0), first, end) for first, end in ends]

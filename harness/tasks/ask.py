@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 Row = dict[str, Any]
 """One document: a row of a data set."""
@@ -35,6 +35,13 @@ class Generation:
     """0 is greedy."""
     top_p: float = 1.0
     top_k: int | None = None
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
+    beams: int = 1
+    """Above 1: beam search."""
+    length_penalty: float = 1.0
+    early_stopping: bool | Literal["never"] = False
+    """Of beam search, as transformers knows them."""
     samples: int = 1
     """Continuations that are wanted, each drawn for itself."""
 
@@ -60,6 +67,8 @@ class Asked:
     """Places of the worked examples in their split."""
     right: Choice | None = None
     """Of a written answer: the right one after the prompt, where its likelihood is wanted too."""
+    empty_question: bool = False
+    """Whether its own question is empty."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,8 @@ class GenerationAnswer:
     texts: tuple[str, ...]
     right: ChoiceAnswer | None = None
     """Of `Asked.right`."""
+    answered: tuple[bool, ...] | None = None
+    """Of each sample of a model that thinks first, whether it came to an answer; None where that isn't looked at."""
 
 
 Answer = tuple[ChoiceAnswer, ...] | GenerationAnswer

@@ -1,7 +1,8 @@
 """Which worked examples stand before a document.
 
 In mode right the draw depends on (seed, task, document) alone: not on the order of documents, on a limit or on how many
-processes share the work. A document is never its own example, whatever the splits are called. In mode lm-eval one
+processes share the work. A document is never its own example, whatever the splits are called, and nor is another row
+that shows the same question: data sets repeat questions under other ids. In mode lm-eval one
 stream of random numbers runs through the documents in their order, and a document may be its own example where the
 task's file names its splits so (lm-evaluation-harness 0.4.13).
 """
@@ -55,6 +56,8 @@ class Draw:
     """Class of an example, for `balanced`."""
     same: Callable[[Row], Hashable] | None = None
     """Only examples whose value is the document's."""
+    shown: Callable[[Row], frozenset[Hashable]] = lambda row: frozenset()
+    """What a row shows (`shown_keys`): an example shares none of it with the document. Asked of rows that are drawn."""
 
 
 def draw(pool: Pool, how: Draw, documents: Sequence[tuple[int, Row]]) -> list[tuple[int, ...]]:
@@ -68,10 +71,11 @@ def draw(pool: Pool, how: Draw, documents: Sequence[tuple[int, Row]]) -> list[tu
     groups = _by_value(how.same, _allowed(pool), pool.rows)
     label = how.label if how.sampler == "balanced" else None
     classes = {value: _by_value(label, places, pool.rows) for value, places in groups.items()}
+    shows: dict[int, frozenset[Hashable]] = {}
     found = []
     for document, row in documents:
         value = how.same(row) if how.same else None
-        usable = _usable(pool, document, row)
+        usable = _usable(pool, document, row, how, shows)
         if how.sampler == "balanced":
             stream = generator(how.seed, how.task, document)
             chosen = _balanced(classes.get(value, {}), how.shots, stream, usable)
@@ -130,9 +134,20 @@ def _allowed(pool: Pool) -> Sequence[int]:
     return pool.only
 
 
-def _usable(pool: Pool, document: int, row: Row) -> Callable[[int], bool]:
-    """Whether a row of the pool is another document than this one."""
-    return lambda place: not (pool.keeps_places and place == document) and pool.rows[place] != row
+def _usable(
+    pool: Pool, document: int, row: Row, how: Draw, shows: dict[int, frozenset[Hashable]]
+) -> Callable[[int], bool]:
+    """Whether a row of the pool is another document than this one. shows: what is known already of the pool's rows."""
+    own = how.shown(row)
+
+    def usable(place: int) -> bool:
+        if (pool.keeps_places and place == document) or pool.rows[place] == row:
+            return False
+        if place not in shows:
+            shows[place] = how.shown(pool.rows[place])
+        return own.isdisjoint(shows[place])
+
+    return usable
 
 
 def _in_random_order(places: Sequence[int], stream: random.Random) -> Iterator[int]:

@@ -124,6 +124,7 @@ def apply(
     ignored: Ignored = NOTHING,
     function: LoadFunction,
     place: str,
+    answered: Sequence[bool] | None = None,
 ) -> Extracted:
     """Run the samples of one document through a pipeline.
 
@@ -132,9 +133,13 @@ def apply(
     mode: in `lm-eval`, failed votes count, votes are compared as they stand, a regex strips what it found, and a step
     after `take_first` takes a text for a list of characters.
     ignored: what the task's comparison of answers ignores: votes that are the same answer count together.
-    place: the task's file, for errors. Raises UserError.
+    place: the task's file, for errors. answered: of a model that thinks first, whether each sample came to an answer;
+    from one that didn't nothing can be extracted. Raises UserError.
     """
     state = _State(list(samples), [False] * len(samples))
+    if answered is not None:
+        state.failed = [not one for one in answered]
+        state.samples_failed = sum(state.failed) / max(len(state.failed), 1)
     for step in pipeline.steps:
         where = f"{place}:filter_list: {pipeline.name}"
         step = _in_mode(step, mode)
@@ -150,7 +155,8 @@ def apply(
         value=state.values[0] if state.single else state.values,
         failed=failed,
         samples_failed=state.samples_failed,
-        may_fail=any(isinstance(step.function, Function) or step.function in _MAY_FAIL for step in pipeline.steps),
+        may_fail=answered is not None
+        or any(isinstance(step.function, Function) or step.function in _MAY_FAIL for step in pipeline.steps),
         lost=tuple(bad and _is_marker(value) for value, bad in zip(state.values, state.failed, strict=True)),
     )
 

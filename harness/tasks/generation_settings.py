@@ -8,10 +8,7 @@ from typing import Any
 from harness.errors import UserError
 from harness.spelling import nearest
 from harness.tasks.config import TaskConfig
-from harness.tasks.prompt import MAX_NEW_KEYS, SAMPLING_KEYS, generation
-
-KEYS = (*MAX_NEW_KEYS, *SAMPLING_KEYS)
-"""What may be said: the names of `generation_kwargs`."""
+from harness.tasks.generation_kwargs import KEYS, MAX_NEW_KEYS, generation
 
 
 def check_keys(given: Mapping[str, Any]) -> None:

@@ -143,6 +143,7 @@ def _score_generation(
             ignored=ignored,
             function=function,
             place=str(config.file),
+            answered=answer.answered,
         )
         scores.extracted[pipeline.name] = extracted
         if config.process_results is not None:

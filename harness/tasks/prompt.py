@@ -6,24 +6,18 @@ a chat template they are one text, joined by the delimiters of the task file; wi
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.errors import UserError
-from harness.spelling import nearest
-from harness.tasks.ask import Asked, Choice, Generation, Rolling, Row
+from harness.tasks.ask import Asked, Choice, Rolling, Row
 from harness.tasks.chat import ApplyChat, Message, delimited, prompt, question, worked
 from harness.tasks.config import Function, Mode, TaskConfig
 from harness.tasks.document import LoadFunction, Shown, Templates, column_or_template, kind_of, rendered, shown
+from harness.tasks.generation_kwargs import generation
 from harness.tasks.lm_eval_classes import requests_of
-
-MAX_NEW = 256
-"""Tokens of an answer where the task file says nothing."""
-MAX_NEW_KEYS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
-SAMPLING_KEYS = ("until", "do_sample", "temperature", "top_p", "top_k", "num_beams")
 
 
 @dataclass(frozen=True)
@@ -67,6 +61,7 @@ def ask(
         target = rendered("doc_to_target", config.doc_to_target or "", row, templates.file, which, function)
         return replace(asked, requests=(Rolling(_as_text(target, which, templates)),))
     found = shown(templates, row, which, function)
+    asked = replace(asked, empty_question=isinstance(found.text, str) and not found.text.strip())
     before = _examples(config, row, shots, settings, which, function)
     if config.construct_requests is not None:
         context = _context(before, str(found.text), found, templates.target_delimiter, settings)
@@ -81,7 +76,7 @@ def ask(
         case "generate_until":
             context = _context(before, str(found.text), found, templates.target_delimiter, settings)
             target = _generated_target(found, config, settings.mode, which, templates)
-            asked = replace(asked, requests=(generation(config, context),), target=target)
+            asked = replace(asked, requests=(generation(config, context, settings.mode),), target=target)
             if settings.likelihood:
                 asked = replace(asked, right=Choice(context, _written(found, target, templates, settings, which)))
             return asked
@@ -109,55 +104,8 @@ def _constructed(
     if listed[0][0] == "loglikelihood":
         return replace(asked, requests=choices)
     written = config.model_copy(update={"generation_kwargs": {**how, **(config.generation_kwargs or {})}})
-    request = generation(written, str(listed[0][1][0]))
+    request = generation(written, str(listed[0][1][0]), settings.mode)
     return replace(asked, requests=(request,), right=choices[0] if choices else None)
-
-
-def generation(config: TaskConfig, context: str) -> Generation:
-    """How an answer is written: the task's `generation_kwargs`, with lm-eval's names and defaults.
-
-    Raises UserError for a key that no setting of ours stands for, and for a value that is none.
-    """
-    given = {"until": [config.fewshot_delimiter]} | (config.generation_kwargs or {})
-    place = f"{config.file}:generation_kwargs"
-    known = (*MAX_NEW_KEYS, *SAMPLING_KEYS)
-    for key in given:
-        if key not in known:
-            raise UserError(
-                f"`{key}` is not understood{nearest(key, known)} (there are {', '.join(known)})", place=place
-            )
-    if given.get("num_beams", 1) != 1:
-        raise UserError(f"`num_beams: {given['num_beams']}`: there is no beam search here, only 1", place=place)
-    until = given["until"]
-    stops = [] if until is None else [until] if isinstance(until, str) else list(until)
-    temperature = _number(given, "temperature", 0.0, place)
-    if given.get("do_sample") is False:
-        temperature = 0.0
-    elif given.get("do_sample") and temperature == 0:
-        temperature = 1.0  # what transformers draws with where nothing is said
-    named = next((key for key in MAX_NEW_KEYS if given.get(key) is not None), MAX_NEW_KEYS[0])
-    top_k = int(_number(given, "top_k", 0, place))
-    return Generation(
-        context=context,
-        until=tuple(map(str, stops)),
-        max_new=int(_number(given, named, MAX_NEW, place)),
-        temperature=temperature,
-        top_p=_number(given, "top_p", 1.0, place),
-        top_k=top_k or None,
-        samples=config.repeats,
-    )
-
-
-def _number(given: Mapping[str, Any], key: str, default: float, place: str) -> float:
-    """A setting that is a number, be it written as a text. Raises UserError."""
-    value = given.get(key)
-    try:
-        number = default if value is None else float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not 0 <= number < math.inf:
-        raise UserError(f"`{key}: {value}` must be a number of 0 or more", place=place)
-    return number
 
 
 def _examples(

@@ -13,7 +13,7 @@ from typing import Any
 from harness.errors import UserError
 from harness.tasks.config import FilterPipeline, FilterStep, Reasoning, TaskConfig
 from harness.tasks.filters import DEFAULT
-from harness.tasks.prompt import generation
+from harness.tasks.generation_kwargs import generation
 from harness.tasks.specification import judges_programs
 
 TRIGGER = "Let's think step by step."
@@ -109,7 +109,8 @@ def with_samples(config: TaskConfig, samples: int | None, temperature: float | N
         given["top_p"] = top_p
     k = config.repeats if samples is None else samples
     changes: dict[str, Any] = {"generation_kwargs": given, "repeats": k}
-    if k > 1 and generation(config.model_copy(update=changes), "").temperature == 0:
+    greedy = generation(config.model_copy(update=changes), "").temperature == 0
+    if samples is not None and k > 1 and greedy:
         raise UserError(
             f"{k} samples of a greedy answer would all be the same: give a `temperature` above 0",
             place=str(config.file),

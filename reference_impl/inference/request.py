@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,6 +27,9 @@ class Request:
     """Drawing one of these ends the continuation."""
     stop_strings: tuple[str, ...] = ()
     """The continuation ends as soon as its text holds one of these; it may span tokens."""
+    searched: Callable[[str], str | None] | None = None
+    """Of the text so far, where stop strings are looked for (None: nowhere yet); left out, in all of it. What a model
+    thinks before it answers may hold them."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class Completion:
     log_probs: tuple[float, ...]
     """Of each token under the model itself (temperature 1, no filter), in nats."""
     text: str | None
-    """Its text, cut before a stop string and without a stop id; None where no `decode` was given."""
+    """Its text, cut before a stop string (but whole where the request says what is searched for them) and without a
+    stop id; None where no `decode` was given."""
     finish: Finish
 
 
@@ -69,6 +73,11 @@ class Continuation:
             stream.push(token)
         if last:
             stream.flush()
+        if self.request.searched is not None:
+            text = self.request.searched(stream.text)
+            if text is not None and find_stop(text, self.request.stop_strings) is not None:
+                self.finish = "stop_string"
+            return
         cut = find_stop(stream.text, self.request.stop_strings, seen)
         if cut is not None:
             stream.text = stream.text[:cut]

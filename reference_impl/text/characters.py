@@ -78,9 +78,19 @@ class Characters:
         return None
 
     @property
-    def adds_bos(self) -> bool:
-        """False: models are trained on the bare text."""
-        return False
+    def prefix(self) -> tuple[int, ...]:
+        """Nothing: models are trained on the bare text."""
+        return ()
+
+    @property
+    def suffix(self) -> tuple[int, ...]:
+        """Nothing."""
+        return ()
+
+    @property
+    def added(self) -> dict[str, int]:
+        """No token but the characters."""
+        return {}
 
     def encode(self, text: str) -> list[int]:
         """The id of each character of `text`. Raises ValueError for a character that isn't in the alphabet."""

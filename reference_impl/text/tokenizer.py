@@ -118,9 +118,19 @@ class ByteBPE:
         return self.end_id
 
     @property
-    def adds_bos(self) -> bool:
-        """True: models are trained with `bos_id` before every document."""
-        return True
+    def prefix(self) -> tuple[int, ...]:
+        """`bos_id`: models are trained with it before every document."""
+        return (self.bos_id,)
+
+    @property
+    def suffix(self) -> tuple[int, ...]:
+        """Nothing: what ends a document is put there by who packs them."""
+        return ()
+
+    @property
+    def added(self) -> dict[str, int]:
+        """The token that isn't made of text."""
+        return {END_OF_TEXT: self.end_id}
 
     def encode(self, text: str) -> list[int]:
         """Token ids of `text`, without any special token."""

@@ -25,14 +25,14 @@ CONTEXT = 64
 class Tokens:
     """Text of characters; each is a token."""
 
-    size, bos_id, eos_id, adds_bos, digest = VOCABULARY, 0, 0, True, "d"
+    size, bos_id, eos_id, digest = VOCABULARY, 0, 0, "d"
 
     def encode(self, text: str) -> list[int]:
         return [1 + ord(character) % (VOCABULARY - 1) for character in text]
 
 
 class Identity:
-    name, context, vocabulary, device = "known", CONTEXT, VOCABULARY, "cpu"
+    name, context, vocabulary, device, prefix = "known", CONTEXT, VOCABULARY, "cpu", (0,)
 
 
 class Known:

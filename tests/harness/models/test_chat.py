@@ -28,29 +28,30 @@ def model(template: str | None) -> Any:
 
 
 def test_a_conversation_and_an_answer_that_is_begun() -> None:
-    apply = chat_template(model(TURNS + ASKS), drop_refused_system=False)
+    apply = chat_template(model(TURNS + ASKS), as_lm_eval=False)
     assert apply([SYSTEM, USER], True, False) == "<system>S</><user>q</><assistant>"
     assert apply([USER, BEGUN], False, True) == "<user>q</><assistant>It is"
 
 
 def test_a_system_message_that_is_refused() -> None:
     refuses = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system here') }}{% endif %}" + TURNS
-    dropping = chat_template(model(refuses), drop_refused_system=True)
+    dropping = chat_template(model(refuses), as_lm_eval=True)
     assert dropping([SYSTEM, USER], False, False) == "<user>q</>"
-    keeping = chat_template(model(refuses), drop_refused_system=False)
+    keeping = chat_template(model(refuses), as_lm_eval=False)
     with pytest.raises(Unsupported, match=r"refuses a system message .no system here.: leave out `system`"):
         keeping([SYSTEM, USER], False, False)
 
 
 @pytest.mark.parametrize("drop", [True, False])
 def test_whatever_else_is_refused(drop: bool) -> None:
-    apply = chat_template(model("{{ raise_exception('never') }}"), drop_refused_system=drop)
+    apply = chat_template(model("{{ raise_exception('never') }}"), as_lm_eval=drop)
     with pytest.raises(Unsupported, match=r"refuses these messages .never."):
         apply([USER], True, False)
 
 
 def test_a_template_that_cuts_the_answer() -> None:
-    apply = chat_template(model("{% for m in messages %}{{ m['content'][:2] }}{% endfor %}"), drop_refused_system=True)
+    cuts = "{% for m in messages %}{{ m['content'][:2] if m['role'] == 'assistant' else m['content'] }}{% endfor %}"
+    apply = chat_template(model(cuts), as_lm_eval=False)
     with pytest.raises(Unsupported, match="can't leave an answer open"):
         apply([USER, BEGUN], False, True)
 
@@ -58,4 +59,67 @@ def test_a_template_that_cuts_the_answer() -> None:
 @pytest.mark.parametrize("without", [model(None), SimpleNamespace(tokenizer=object())])
 def test_no_template(without: Any) -> None:
     with pytest.raises(Unsupported, match="no chat template: leave out `chat`"):
-        chat_template(without, drop_refused_system=False)
+        chat_template(without, as_lm_eval=False)
+
+
+def test_arguments_that_the_template_knows() -> None:
+    thinks = TURNS + ASKS + "{% if enable_thinking is not defined or enable_thinking %}<think>\n{% endif %}"
+    assert chat_template(model(thinks))([USER], True, False) == "<user>q</><assistant><think>\n"
+    off = chat_template(model(thinks), arguments={"enable_thinking": False})
+    assert off([USER], True, False) == "<user>q</><assistant>"
+
+
+CLOCK = "{% if strftime_now is defined %}{{ strftime_now('%-d %B %Y, %A %H:%M %y%m%d') }} {% endif %}" + TURNS
+
+
+def test_the_clock_of_a_template_stands_still() -> None:
+    assert chat_template(model(CLOCK))([USER], True, False) == "26 July 2024, Friday 00:00 240726 <user>q</>"
+    other = chat_template(model(CLOCK), date="2025-01-03")
+    assert other([USER], True, False) == "3 January 2025, Friday 00:00 250103 <user>q</>"
+    assert chat_template(model(CLOCK), as_lm_eval=True)([USER], True, False).startswith("26 July 2024")
+
+
+@pytest.mark.parametrize("begins", ["", "\n", "\n\n", "  {% if true %}", "{%- if true %}", " x\n"])
+def test_a_clock_changes_nothing_else_of_a_template(begins: str) -> None:
+    ends = "{% endif %}" if "if" in begins else ""
+    plain = chat_template(model(begins + TURNS + ends))([USER], True, False)
+    timed = chat_template(model(begins + TURNS + ends + "{{ strftime_now('') }}"))([USER], True, False)
+    assert timed == plain
+
+
+PARTS = "{% for m in messages %}{% for part in m['content'] %}{{ part['text'] }}{% endfor %}|{% endfor %}"
+
+
+def test_a_template_that_knows_lists_of_parts_alone() -> None:
+    assert chat_template(model(PARTS))([SYSTEM, USER], True, False) == "S|q|"
+    assert chat_template(model(PARTS))([USER, BEGUN], False, True) == "q|It is"
+    assert chat_template(model(PARTS), as_lm_eval=True)([SYSTEM, USER], True, False) == "||", "lm-eval asks nothing"
+
+
+@pytest.mark.parametrize(
+    ("template", "sentence"),
+    [
+        ("{% for m in messages %}{{ m['content'] }", "is no template (unexpected '}', line 1): mend `chat_template`"),
+        ("Hello!", "doesn't show what a user says"),
+    ],
+)
+def test_a_template_that_can_show_nothing(template: str, sentence: str) -> None:
+    with pytest.raises(Unsupported) as refused:
+        chat_template(model(template))
+    assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("template", "sentence"),
+    [
+        (
+            "{% for m in messages if m['role'] == 'user' %}{{ m['content'] }}{% endfor %}",
+            "leaves the system message out",
+        ),
+        (TURNS + "{{ messages[0]['content'] + 1 }}", "fails with TypeError"),
+    ],
+)
+def test_a_template_that_drops_or_fails(template: str, sentence: str) -> None:
+    with pytest.raises(Unsupported) as refused:
+        chat_template(model(template))([SYSTEM, USER], True, False)
+    assert sentence in str(refused.value)

@@ -185,11 +185,8 @@ def test_an_empty_prompt_stands_for_bos(reference: LanguageModel, llama: Languag
     begun = complete(reference, [Request([], 5), Request([3, 4], 5)])[0]
     assert begun.tokens == complete(reference, [Request([reference.tokenizer.bos_id or 0], 5)])[0].tokens
 
-    class NoBOS:
-        bos_id = None
-
     class Mute:
-        identity, tokenizer = llama.identity, NoBOS()
+        identity, tokenizer = llama.identity.model_copy(update={"start": ()}), llama.tokenizer
 
     with pytest.raises(UserError, match="llama: the prompt is empty and the tokenizer has no BOS"):
         complete(Mute(), [Request([], 5)])  # type: ignore[arg-type]

@@ -63,7 +63,8 @@ def test_bytes_of_sentencepiece_tokens() -> None:
 @pytest.mark.parametrize("add_bos", [True, False])
 def test_whether_bos_comes_by_itself(add_bos: bool) -> None:
     tokenizer = sentencepiece_like(add_bos)
-    assert tokenizer.adds_bos is add_bos
+    assert tokenizer.prefix == ((1,) if add_bos else ())
+    assert tokenizer.suffix == ()
     assert tokenizer.bos_id == 1
     assert 1 not in tokenizer.encode("a"), "encode never adds it"
 

@@ -17,6 +17,7 @@ from harness.models.contract import LanguageModel, ModelSource
 from harness.models.decoding import drawable_ids
 from harness.models.open import open_model
 from harness.models.reference import as_language_model
+from harness.scoring.document_encoder import DocumentEncoder
 from harness.scoring.generation import (
     CACHE_BYTES,
     Completed,
@@ -67,13 +68,13 @@ def answered(model: LanguageModel, *requests: TextRequest, **given: Any) -> list
 def slowly(model: LanguageModel, request: TextRequest) -> str:
     """Greedy, one token at a time over the whole text anew; the text is looked at after each."""
     assert isinstance(request.context, str)
-    ids = context_ids(model.tokenizer, request.context)
+    ids = list(context_ids(DocumentEncoder(model), request.context))
     begun, stops = len(ids), [*request.until, END]
     text = ""
     for _ in range(request.max_new):
         logits = model.forward(torch.tensor([ids]))[0, -1, : drawable_ids(model)]
         ids.append(int(logits.argmax()))
-        if ids[-1] == model.tokenizer.eos_id:
+        if ids[-1] in model.identity.end_ids:
             break
         text = model.tokenizer.decode(ids[begun:])
         if any(stop in text for stop in stops):
@@ -104,7 +105,13 @@ def test_texts_are_those_of_one_at_a_time(kind: str, request: pytest.FixtureRequ
 
 def drawn_requests() -> list[TextRequest]:
     return [
-        TextRequest(CONTEXTS[n % 5], ("t",) if n % 3 else (), 4 + n % 7, 0.9, 0.95, None, 1 + n % 3, 7, "task", n)
+        TextRequest(
+            *(CONTEXTS[n % 5], ("t",) if n % 3 else (), 4 + n % 7, 0.9, 0.95),
+            samples=1 + n % 3,
+            seed=7,
+            task="task",
+            document=n,
+        )
         for n in range(10)
     ]
 
@@ -199,7 +206,7 @@ def test_why_an_answer_ended_is_told(reference: LanguageModel) -> None:
     tokenizer = reference.tokenizer
     end, words = tokenizer.eos_id, tokenizer.encode(" cat sat. the")
     assert end is not None
-    prompt = len(context_ids(tokenizer, "The"))
+    prompt = len(context_ids(DocumentEncoder(reference), "The"))
     speaks = Speaks(reference, [*words, end, end], prompt)
     asked = TextRequest("The", (), len(words) + 2)
     texts = {}
@@ -215,14 +222,8 @@ def test_special_tokens_are_no_text_but_can_stop(llama: LanguageModel) -> None:
     special = llama.tokenizer.eos_id
     assert special is not None
 
-    class Endless:
-        eos_id = None
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(llama.tokenizer, name)
-
     class Model:
-        tokenizer = Endless()
+        identity = llama.identity.model_copy(update={"end_ids": (), "end_strings": ()})
 
         def __getattr__(self, name: str) -> Any:
             return getattr(speaks, name)
@@ -251,24 +252,13 @@ def test_a_long_context_loses_its_left_but_not_its_bos(llama: LanguageModel, ref
     done, short = answered(llama, TextRequest(text, (), 10), TextRequest("a", (), 10))
     assert done.prompt == tuple(whole[-54:])
     assert (done.cut, short.cut) == (len(whole) - 54, 0)
-    assert reference.tokenizer.adds_bos
+    assert reference.identity.prefix == (reference.tokenizer.bos_id,)
     begun = [reference.tokenizer.bos_id, *reference.tokenizer.encode(text)]
     right = answered(reference, TextRequest(text, (), 10))[0]
     theirs = answered(reference, TextRequest(text, (), 10), mode="lm-eval")[0]
     assert right.prompt == (begun[0], *begun[-53:])
     assert theirs.prompt == tuple(begun[-54:])
     assert right.cut == theirs.cut == len(begun) - 54
-
-
-def test_bos_once() -> None:
-    class AddsBOS:
-        adds_bos, bos_id, eos_id = True, 0, 0
-
-        def encode(self, text: str) -> list[int]:
-            return [0, *map(ord, text[3:])] if text.startswith("<s>") else list(map(ord, text))
-
-    assert context_ids(AddsBOS(), "a") == context_ids(AddsBOS(), "<s>a") == [0, ord("a")]  # type: ignore[arg-type]
-    assert context_ids(AddsBOS(), "") == [0]  # type: ignore[arg-type]
 
 
 def test_a_bad_request_is_refused_alone(reference: LanguageModel) -> None:
@@ -296,12 +286,11 @@ def test_an_empty_context_begins_a_document(reference: LanguageModel) -> None:
     assert answered(reference, TextRequest("", (), 3))[0].prompt == (reference.tokenizer.bos_id,)
 
     class Bare:
-        bos_id = eos_id = None
-        adds_bos = False
-        encode = staticmethod(reference.tokenizer.encode)
+        identity = reference.identity.model_copy(update={"prefix": (), "start": ()})
+        tokenizer = reference.tokenizer
 
-    with pytest.raises(ValueError, match="the context is empty and the tokenizer has no BOS"):
-        context_ids(Bare(), "")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="the context is empty: the tokenizer has neither BOS nor EOS"):
+        context_ids(DocumentEncoder(Bare()), "")  # type: ignore[arg-type]
 
 
 def test_damaged_weights_end_the_run(reference: LanguageModel) -> None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.models.transformers_tokenizer import TransformersTokenizer
+from harness.models.contract import ModelSource
+from harness.models.open import open_model
 from harness.scoring.rolling import rolling_requests
 
 
 class Letters:
     """A token per character; 1 is BOS."""
 
-    bos_id, eos_id, size, digest = 1, 2, 2000, ""
+    bos_id, eos_id, size, digest, suffix = 1, 2, 2000, "", ()
 
-    def __init__(self, adds_bos: bool = False) -> None:
-        self.adds_bos = adds_bos
+    def __init__(self, *prefix: int) -> None:
+        self.prefix = prefix
 
     def encode(self, text: str) -> list[int]:
         return [ord(letter) for letter in text]
@@ -28,8 +33,13 @@ class Letters:
         return [1 for _ in ids]
 
 
+def model(*prefix: int) -> Any:
+    identity = SimpleNamespace(prefix=prefix, start=prefix or (1,))
+    return SimpleNamespace(tokenizer=Letters(*prefix), identity=identity)
+
+
 def windows(text: str, context: int, **settings: object) -> list[tuple[str, str]]:
-    requests = rolling_requests(Letters(), text, context, **settings)  # type: ignore[arg-type]
+    requests = rolling_requests(model(), text, context, **settings)  # type: ignore[arg-type]
     told = Letters()
     return [(told.decode(list(r.ids[: r.start])), told.decode(list(r.ids[r.start :]))) for r in requests]
 
@@ -49,22 +59,29 @@ def test_windows_with_a_stride() -> None:
 @pytest.mark.parametrize("stride", [None, 1, 2])
 @given(text=st.text("abc", max_size=30), context=st.integers(2, 9))
 def test_each_token_is_scored_once_with_what_fits(stride: int | None, text: str, context: int) -> None:
-    found = rolling_requests(Letters(), text, context, stride=stride)
+    found = rolling_requests(model(), text, context, stride=stride)
     assert [token for request in found for token in request.ids[request.start :]] == Letters().encode(text)
     assert all(len(request.ids) <= context + 1 for request in found)
 
 
 def test_a_tokenizer_that_adds_bos() -> None:
-    adding = Letters(adds_bos=True)
+    adding = model(1)
     [right] = rolling_requests(adding, "ab", 9)
     assert right.ids == (1, ord("a"), ord("b")) and right.start == 1
     [theirs] = rolling_requests(adding, "ab", 9, "lm-eval")
     assert theirs.ids == (1, 1, ord("a"), ord("b")) and theirs.start == 1, "P(BOS | BOS) is scored too"
 
 
-def test_a_real_tokenizer(llama_folder: object) -> None:
-    from transformers import AutoTokenizer
+@pytest.mark.parametrize("stride", [None, 1, 2])
+@given(text=st.text("abc", max_size=30), context=st.integers(3, 9))
+def test_several_tokens_that_stand_first_are_given_together(stride: int | None, text: str, context: int) -> None:
+    found = rolling_requests(model(8, 9), text, context, stride=stride)
+    assert [token for request in found for token in request.ids[request.start :]] == Letters().encode(text)
+    assert all(len(request.ids) <= context + 1 for request in found)
+    assert not found or (found[0].ids[:2] == (8, 9) and found[0].start == 2)
 
-    tokenizer = TransformersTokenizer(AutoTokenizer.from_pretrained(llama_folder))
-    [request] = rolling_requests(tokenizer, "The cat sat.", 64)
-    assert request.ids == (tokenizer.bos_id, *tokenizer.encode("The cat sat."))
+
+def test_a_real_tokenizer(llama_folder: Path) -> None:
+    opened = open_model(ModelSource("llama", "transformers", str(llama_folder), "d"))
+    [request] = rolling_requests(opened, "The cat sat.", 64)
+    assert request.ids == (opened.tokenizer.bos_id, *opened.tokenizer.encode("The cat sat."))

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from harness.errors import UserError
 from harness.tasks.ask import Asked, Choice, Generation, Rolling
 from harness.tasks.config import FewshotConfig, Function, Mode, TaskConfig
-from harness.tasks.prompt import PromptSettings, ask, generation
+from harness.tasks.generation_kwargs import generation
+from harness.tasks.prompt import PromptSettings, ask
 
 ROW: dict[str, Any] = {"q": "Who", "choices": ["Ann", "Bob"], "label": 1, "many": ["x", "y"], "none": None, "empty": ""}
 EXAMPLE = {**ROW, "q": "Which", "label": 0, "choices": ["red", "blue"]}
@@ -195,6 +196,18 @@ def test_begun_answers_are_joined_with_one_white_space_at_most(question: str, be
         ({"temperature": 0.5}, {"temperature": 0.5}),
         ({"temperature": 0.5, "do_sample": False}, {"temperature": 0.0}),
         ({"do_sample": True}, {"temperature": 1.0}),
+        ({"do_sample": True, "temperature": 0.0}, {"temperature": 0.0}),
+        ({"do_sample": True, "temperature": "0"}, {"temperature": 0.0}),
+        ({"do_sample": True, "temperature": None}, {"temperature": 1.0}),
+        (
+            {"temperature": 0.5, "min_p": 0.1, "repetition_penalty": 1.3},
+            {"temperature": 0.5, "min_p": 0.1, "repetition_penalty": 1.3},
+        ),
+        ({"num_beams": 4, "do_sample": False}, {"beams": 4}),
+        (
+            {"num_beams": 4, "length_penalty": -0.5, "early_stopping": True},
+            {"beams": 4, "length_penalty": -0.5, "early_stopping": True},
+        ),
         (
             {"do_sample": True, "temperature": "0.7", "top_p": 0.9, "top_k": 4},
             {"temperature": 0.7, "top_p": 0.9, "top_k": 4},
@@ -208,11 +221,26 @@ def test_how_an_answer_is_written(given_keys: dict[str, Any] | None, expected: d
     assert found == Generation(context="c", **(plain | expected))
 
 
+def test_a_temperature_of_0_that_is_drawn_with_is_an_error_in_lm_eval() -> None:
+    for keys in ({"do_sample": True}, {"do_sample": True, "temperature": 0.0}):
+        with pytest.raises(
+            UserError, match=r"t.yaml:generation_kwargs: `do_sample: true` without a temperature above 0"
+        ):
+            generation(config(generation_kwargs=keys), "c", "lm-eval")
+    assert (
+        generation(config(generation_kwargs={"do_sample": True, "temperature": 0.5}), "c", "lm-eval").temperature == 0.5
+    )
+
+
 @pytest.mark.parametrize(
     ("given_keys", "words"),
     [
         ({"temprature": 1}, "`temprature` is not understood; did you mean 'temperature'"),
-        ({"num_beams": 4}, "`num_beams: 4`: there is no beam search here"),
+        ({"num_beams": 4, "temperature": 0.5}, "`num_beams: 4`: beam search draws nothing"),
+        ({"num_beams": 4, "repetition_penalty": 1.2}, "`num_beams: 4`: beam search and `repetition_penalty`"),
+        ({"early_stopping": "soon"}, "`early_stopping: soon` must be true, false or never"),
+        ({"seed": 3}, "`seed` is not understood: say `sample_seed` in the suite"),
+        ({"max_length": 30}, "`max_length` is not understood: it counts the prompt too: say `max_gen_toks`"),
         ({"temperature": "warm"}, "`temperature: warm` must be a number of 0 or more"),
         ({"max_gen_toks": -1}, "`max_gen_toks: -1` must be a number"),
     ],

@@ -10,7 +10,8 @@ import pytest
 from harness.errors import UserError
 from harness.tasks import filters
 from harness.tasks.config import FilterPipeline, FilterStep, Function, MetricConfig, Reasoning, TaskConfig
-from harness.tasks.prompt import PromptSettings, ask, generation
+from harness.tasks.generation_kwargs import generation
+from harness.tasks.prompt import PromptSettings, ask
 from harness.tasks.reasoning import with_reasoning, with_samples
 
 REGEX = FilterStep(function="regex", options={"regex_pattern": "([0-9]+)"})
@@ -123,6 +124,8 @@ def test_samples_as_the_file_has_them() -> None:
     assert with_samples(task, None, None, None) == task
     assert generation(with_samples(task, None, 0.9, None), "").temperature == 0.9
     assert generation(with_samples(task, 1, 0.0, None), "").temperature == 0.0
+    greedy = generation(with_samples(task, None, 0.0, None), "")
+    assert (greedy.temperature, greedy.samples) == (0.0, 4), "the file's four are computed once and are all the same"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +133,6 @@ def test_samples_as_the_file_has_them() -> None:
     [
         ({"output_type": "multiple_choice"}, 3, None, "a multiple_choice task writes no answers"),
         ({}, 3, None, "3 samples of a greedy answer would all be the same"),
-        ({"repeats": 2}, None, 0.0, "2 samples of a greedy answer would all be the same"),
         ({"generation_kwargs": {"do_sample": False, "temperature": 0.7}}, 3, None, "3 samples of a greedy answer"),
     ],
 )

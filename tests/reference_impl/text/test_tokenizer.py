@@ -52,7 +52,7 @@ def test_the_end_of_text_inside_a_text_is_ordinary_text() -> None:
 
 def test_the_end_of_text_is_token_zero_and_has_no_bytes() -> None:
     assert TOKENIZER.end_id == TOKENIZER.bos_id == TOKENIZER.eos_id == 0
-    assert TOKENIZER.adds_bos
+    assert (TOKENIZER.prefix, TOKENIZER.suffix, TOKENIZER.added) == ((0,), (), {END_OF_TEXT: 0})
     assert TOKENIZER.token_bytes([0]) == [0]
     assert TOKENIZER.decode([0]) == END_OF_TEXT
 

@@ -1,0 +1,106 @@
+"""What a model's files say about text, settled once when it is opened: where answers end, what stands before a text,
+and between which tags the model thinks.
+
+Each of these is declared in several places that may disagree: the tokenizer, its chat template,
+`generation_config.json` and `config.json`. Whoever needs one of them reads `ModelIdentity`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+from harness.models.chat import turn_end
+from harness.models.contract import ModelIdentity, Tokenizer
+from harness.models.thinking_tags import speaks_in_channels, thinking_tags
+from harness.models.transformers_tokenizer import TransformersTokenizer
+
+
+@dataclass(frozen=True)
+class DeclaredEnds:
+    """The end tokens that a model's configurations name."""
+
+    generation: tuple[int, ...] = ()
+    """Of `generation_config.json`; without that file, of `config.json`, as transformers does."""
+    config: tuple[int, ...] = ()
+    """Of `config.json`, its part about text included."""
+
+
+def ends_of(generation: Any, config: Any) -> DeclaredEnds:
+    """What the configurations of an opened `transformers` model name."""
+    text = config.get_text_config()
+    named = (getattr(config, "eos_token_id", None), getattr(text, "eos_token_id", None))
+    return DeclaredEnds(_ids(getattr(generation, "eos_token_id", None)), tuple(i for each in named for i in _ids(each)))
+
+
+def ends_in(folder: Path) -> DeclaredEnds:
+    """What the configuration files of a folder name; a folder needs none."""
+    config, generation = _json(folder / "config.json"), _json(folder / "generation_config.json")
+    text = config.get("text_config")
+    inner = text.get("eos_token_id") if isinstance(text, Mapping) else None
+    named = (*_ids(config.get("eos_token_id")), *_ids(inner))
+    is_there = (folder / "generation_config.json").is_file()
+    return DeclaredEnds(_ids(generation.get("eos_token_id")) if is_there else named, named)
+
+
+def audited(identity: ModelIdentity, tokenizer: Tokenizer, declared: DeclaredEnds) -> ModelIdentity:
+    """The identity with what is settled about text.
+
+    Raises UserError where the tokenizer begins texts with a token that the model hasn't. An end token that the model
+    hasn't is left out: it can't be drawn.
+    """
+    vocabulary = min(identity.vocabulary, tokenizer.size)
+    if (unknown := max(tokenizer.prefix, default=0)) >= identity.vocabulary:
+        raise UserError(
+            f"the tokenizer begins texts with token {unknown}, and the model's ids are 0 to {identity.vocabulary - 1}: "
+            "is this the model's own tokenizer?",
+            place=identity.name,
+        )
+    template = tokenizer.chat_template if isinstance(tokenizer, TransformersTokenizer) else None
+    of_tokenizer = [tokenizer.eos_id]
+    if isinstance(tokenizer, TransformersTokenizer):
+        of_tokenizer.append(tokenizer.turn_end_id)
+        if not speaks_in_channels(template):  # there a turn is several messages, and what closes one doesn't end it
+            of_tokenizer.append(turn_end(tokenizer))
+    named = {*declared.generation, *declared.config, *(i for i in of_tokenizer if i is not None)}
+    ends = _known(named, vocabulary)
+    added = set(tokenizer.added.values())
+    spelled = [tokenizer.decode([i]) for i in ends if i in added or i == tokenizer.eos_id]
+    first = [i for i in (tokenizer.bos_id, tokenizer.eos_id) if i is not None]
+    return identity.model_copy(
+        update={
+            "end_ids": ends,
+            "end_strings": tuple(text for text in dict.fromkeys(spelled) if text),
+            "generate_end_ids": _known(declared.generation, vocabulary),
+            "prefix": tokenizer.prefix,
+            "start": tokenizer.prefix or tuple(first[:1]),
+            "thinking": thinking_tags(tokenizer.added, template),
+            "notes": tuple(
+                f"its files name token {unknown} as an end token, and its ids are 0 to {vocabulary - 1}: not used"
+                for unknown in sorted(named - set(ends))
+            ),
+        }
+    )
+
+
+def _known(ids: Iterable[int], vocabulary: int) -> tuple[int, ...]:
+    return tuple(sorted({i for i in ids if 0 <= i < vocabulary}))
+
+
+def _ids(value: Any) -> tuple[int, ...]:
+    """What `eos_token_id` says: a token, several, or nothing."""
+    each = value if isinstance(value, list | tuple) else [value]
+    return tuple(i for i in each if isinstance(i, int) and not isinstance(i, bool))
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """A configuration file; nothing where there is none that can be read (what opens the model says so)."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,82 @@
+"""A text that a model wrote, parted into what it thought and what it answered.
+
+Tags that the model declares (`ModelIdentity.thinking`) stand around its thoughts; the prompt may have opened the first
+one. Stop strings and filters are for the answer: a thought has blank lines and numbers of its own. A thought that was
+never closed has no answer after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+Tags = tuple[tuple[str, str], ...]
+"""(opening, closing) pairs; empty: nothing is a thought."""
+
+
+@dataclass(frozen=True)
+class Parted:
+    """A text in two."""
+
+    answer: str | None
+    """None: the last thought was not finished. White space between a thought and the answer belongs to neither."""
+    thought: str | None
+    """All thoughts, without tags, a line break between two; None: there was none."""
+
+
+def parted(text: str, tags: Tags, opened: bool = False) -> Parted:
+    """Part a text. opened: whether it begins within a thought, whichever tag opened it.
+
+    A closing tag that nothing opened ends a thought that began with the text.
+    """
+    answers: list[str] = []
+    thoughts: list[str] = []
+    closing = {close for _, close in tags} if opened else set()
+    place = 0
+    while True:
+        if closing:
+            at, tag = _first(text, closing, place)
+            thoughts.append(text[place:at].strip())
+            if not tag:
+                return Parted(None, _joined(thoughts))
+            place, closing = at + len(tag), set()
+            continue
+        at, tag = _first(text, {tag for pair in tags for tag in pair}, place)
+        answers.append(text[place:at])
+        if not tag:
+            break
+        place = at + len(tag)
+        closing = {close for opening, close in tags if opening == tag}
+        if not closing:  # what stands before it was thought
+            thoughts, answers = ["".join([*thoughts, *answers]).strip()], []
+    if not thoughts:
+        return Parted(text, None)
+    kept = "".join(
+        each if any(map(str.strip, answers[:number])) else each.lstrip() for number, each in enumerate(answers)
+    )
+    return Parted(kept, _joined(thoughts))
+
+
+def answer_so_far(text: str, tags: Tags, opened: bool = False) -> str | None:
+    """The answer in a text that still grows; None while there is none, or it may yet turn out to be a thought."""
+    found = parted(text, tags, opened)
+    if found.answer is None or found.thought is not None:
+        return found.answer
+    begun = found.answer.lstrip()
+    return None if any(tag.startswith(begun) for tag, _ in tags) else found.answer
+
+
+def opens_thought(prompt: str, tags: Tags) -> bool:
+    """Whether a prompt ends within a thought: with an opening tag."""
+    return prompt.rstrip().endswith(tuple(opening for opening, _ in tags)) if tags else False
+
+
+def _first(text: str, wanted: set[str], place: int) -> tuple[int, str]:
+    """Where the first of these tags stands, the longest of several there; the end and no tag where there is none."""
+    found = [(at, -len(tag), tag) for tag in wanted if (at := text.find(tag, place)) >= 0]
+    at, _, tag = min(found, default=(len(text), 0, ""))
+    return at, tag
+
+
+def _joined(thoughts: Sequence[str]) -> str:
+    return "\n".join(thought for thought in thoughts if thought)
