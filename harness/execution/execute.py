@@ -7,6 +7,7 @@ a fresh process. Whatever happens to a cell, the rest goes on.
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness import corpora
 from harness.errors import disk_is_full
 from harness.execution.cell_cache import CellCache
 from harness.execution.events import CellGoing, CellStarted, OnEvent
@@ -28,7 +30,7 @@ from harness.execution.prepare import (
 )
 from harness.execution.requests import Collect, Collected, Refused
 from harness.execution.worker import Worker, WorkerDied, preload
-from harness.measures.measure import Facts
+from harness.measures.measure import NOTES, Facts
 from harness.measures.registry import MEASURES
 from harness.models.open import KINDS
 from harness.models.training import trained_summary
@@ -240,6 +242,9 @@ class Execution:
         records = [self._record(item, measurement, facts) for measurement in measurements]
         conditions = {"launches": [collected.conditions for collected in launches]}
         result = self._result(item, Status.OK, None, records, conditions, seconds)
+        told = [note for text in measure.texts(item.cell.typed_settings()) for note in corpora.notes(text)]
+        told += [note for notes in samples.get(NOTES, pd.Series()).dropna() for note in json.loads(notes)]
+        result = result.model_copy(update={"notes": tuple(dict.fromkeys(told))})
         try:
             self._cache.store(result, samples)
             self._cache.unfinished(item.key).unlink(missing_ok=True)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 Sample = dict[str, Any]
 """One row of evidence; values are numbers, strings or lists of them (it is stored as Parquet)."""
 
+NOTES = "notes"
+"""Column of the first sample that holds a JSON list of sentences: what a reader of the cell's numbers must know."""
+
 
 class Load(Protocol):
     """Opens the models of a cell."""

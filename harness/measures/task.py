@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported, UserError
-from harness.measures.measure import Facts, Load, Measure, Sample, Settings
+from harness.measures.measure import NOTES, Facts, Load, Measure, Sample, Settings
 from harness.results.record import Direction, Measurement, Metric
 from harness.tasks.ask import Asked, Broken
 from harness.tasks.config import Mode, Reasoning
@@ -129,7 +129,8 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     opened = load.library.open(settings.task)
     tasks = {task.name: task for task in prepared(opened, settings)}
     model = load()
-    asked = [one for task in tasks.values() for one in documents(task, model, settings)]
+    notes: list[str] = []
+    asked = [one for task in tasks.values() for one in documents(task, model, settings, notes)]
     rows = [broken_row(one) for one in asked if isinstance(one, Broken)]
     context = visible(model, settings)
     whole = [one for one in asked if isinstance(one, Asked)]
@@ -165,6 +166,7 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
             sample["spec"] = spec
     rows[0]["groups"] = json.dumps([group.model_dump(mode="json") for group in opened.groups])
     rows[0]["pieces"] = json.dumps(pieces(model, rows))
+    rows[0][NOTES] = json.dumps(notes)
     return rows
 
 
@@ -299,7 +301,7 @@ def check(library: TaskLibrary, settings: TaskSettings) -> None:
 
 TASK = Measure(
     name="task",
-    version=1,
+    version=2,
     about="Few-shot, chain-of-thought and generation tasks in lm-evaluation-harness' format.",
     settings=TaskSettings,
     metrics=(*(built_in.metric for built_in in BUILT_IN.values()), CHANCE, DOCUMENTS, BROKEN, TRUNCATED, CUT_OFF),

@@ -144,4 +144,5 @@ def _notes(
         for cell in cells
         if cell.status is not Status.OK
     ]
-    return (*differently, *lines[:6], *ended)
+    noted = dict.fromkeys(note for cell in cells for note in cell.notes)
+    return (*differently, *lines[:6], *noted, *ended)

@@ -142,6 +142,8 @@ class CellResult(BaseModel):
     seconds: float = 0.0
     """Wall time of the cell, start of the process included."""
     source: Literal["measured", "cache"] = "measured"
+    notes: tuple[str, ...] = ()
+    """What a reader of the numbers must know: how labels were read, which files were not."""
     samples: str | None = None
     """The file of samples (per-document or per-iteration evidence), relative to the run folder."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,13 +14,13 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.spelling import nearest
-from harness.tasks import data, functions
+from harness.tasks import data, functions, splits
 from harness.tasks.ask import Row
-from harness.tasks.config import FewshotConfig, Function, TaskConfig
+from harness.tasks.config import FewshotConfig, Function, Mode, TaskConfig
 from harness.tasks.data import DataSource, DataTable
 from harness.tasks.datasets_module import as_rows
 from harness.tasks.helper_files import source_files
-from harness.tasks.rows import Rows
+from harness.tasks.rows import Rows, concatenated
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,11 @@ class Task:
     data: DataTable = field(default_factory=dict, hash=False)
     allow_task_code: bool = False
     allow_code_execution: bool = False
+    mode: Mode = "right"
+    """How its documents are read: in lm-eval the types of a CSV file's columns are guessed, as there."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Task, (self.config, dict(self.data), self.allow_task_code, self.allow_code_execution)
+        return Task, (self.config, dict(self.data), self.allow_task_code, self.allow_code_execution, self.mode)
 
     @property
     def name(self) -> str:
@@ -90,7 +92,10 @@ class Task:
             return True
         if self.config.custom_dataset is not None:
             return False
-        return self._source.identity(self.shot_split) == self._source.identity(self.evaluation_split)
+        return self._identity(self.shot_split) == self._identity(self.evaluation_split)
+
+    def _identity(self, split: str) -> list[Hashable]:
+        return [(self._source.identity(part.split), part.slice) for part in splits.parts(split)]
 
     @property
     def shots_keep_places(self) -> bool:
@@ -115,7 +120,7 @@ class Task:
         files = sorted({file for _, named in functions.functions_of(self.config) for file in source_files(named.file)})
         config = json.dumps(_portable(self.config.model_dump(mode="json"), folder), sort_keys=True)
         sources = [[_relative(file, folder), hashlib.sha256(file.read_bytes()).hexdigest()] for file in files]
-        rows = [] if self.config.custom_dataset else [self._source.digest(self.evaluation_split), self._shots_digest()]
+        rows = [] if self.config.custom_dataset else [self._digest_of(self.evaluation_split), self._shots_digest()]
         return hashlib.sha256(json.dumps([config, sources, rows]).encode()).hexdigest()
 
     def _shots_digest(self) -> str | None:
@@ -123,9 +128,13 @@ class Task:
         if self.shot_split is None:
             return None
         try:
-            return self._source.digest(self.shot_split)
+            return self._digest_of(self.shot_split)
         except UserError:
             return None
+
+    def _digest_of(self, split: str) -> str:
+        """Of the files or data sets that a split is taken from; which rows of them is said by the configuration."""
+        return "+".join(self._source.digest(part.split) for part in splits.parts(split))
 
     def ensure(self) -> None:
         """Bring its data into reach, so that everything else works offline. Raises UserError."""
@@ -134,7 +143,7 @@ class Task:
 
     @cached_property
     def _source(self) -> DataSource:
-        return data.source(self.config, self.data)
+        return data.source(self.config, self.data, self.mode)
 
     @cached_property
     def _custom(self) -> Mapping[str, Any]:
@@ -201,6 +210,17 @@ class Task:
             return as_rows(made).plain
 
     def _read(self, split: str, key: str) -> Rows:
+        """The rows of a split, a slice of one, or several of these."""
+        try:
+            parts = splits.parts(split)
+        except UserError as error:
+            raise UserError(error.message, place=f"{self.config.file}: {key}") from None
+        read = [(part, self._read_whole(part.split, key)) for part in parts]
+        if all(part.slice is None for part, _ in read) and len(read) == 1:
+            return read[0][1]
+        return concatenated([rows.select(part.places(len(rows))) for part, rows in read])
+
+    def _read_whole(self, split: str, key: str) -> Rows:
         if self.config.custom_dataset is None:
             try:
                 return self._source.rows(split)

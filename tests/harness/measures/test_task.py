@@ -291,7 +291,7 @@ def test_a_task_of_a_group_without_documents_is_no_silence(model: LanguageModel,
     (tmp_path / "none.jsonl").write_text("")
     (tmp_path / "none.yaml").write_text(CHOICES.replace("task: animals", "task: none").replace("animals.", "none."))
     (tmp_path / "group.yaml").write_text("group: both\ntask: [animals, none]\n")
-    with pytest.raises(UserError, match=r"none.yaml: there is no document to ask in split 'test'"):
+    with pytest.raises(UserError, match=r"none.jsonl: there is no row in it"):
         asked(model, tmp_path, "both")
 
 
