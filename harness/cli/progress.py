@@ -66,6 +66,8 @@ class RunProgress:
                 if event.result.source == "measured":
                     left = f"[{self._ended:>{len(str(self._total))}}/{self._total}]"
                     self._say(f"{left} {event.cell.title}  {last_number(event.result)}")
+                    for note in event.result.notes:
+                        self._say(f"note: {note}")
 
     def _preparing(self, event: Preparing) -> None:
         text = f"{event.what}  {event.done:.0%}  {event.text}" if event.done < 1 else ""

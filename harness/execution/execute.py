@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness import corpora
 from harness.errors import disk_is_full, printable, told, unexpected
 from harness.execution.cell_cache import CellCache, Evidence
 from harness.execution.events import CellGoing, CellStarted, OnEvent
@@ -247,7 +248,8 @@ class Execution:
             found = measure.summarise(evidence.samples, item.cell.typed_settings(), facts)
             records = [self._record(item, one, facts) for one in found]
             result = self._result(item, Status.OK, None, records, evidence.conditions, evidence.seconds)
-            notes = notes_of(evidence.samples)
+            notes = [note for text in measure.texts(item.cell.typed_settings()) for note in corpora.notes(text)]
+            notes = list(dict.fromkeys([*notes, *notes_of(evidence.samples)]))
         except Exception as error:
             with self._cache_may_fail(item):
                 self._cache.keep(item.key, evidence)

@@ -30,9 +30,10 @@ def prepare_text(text: str, on_event: OnEvent) -> None:
     what = f"text {text}"
     try:
         corpora.ensure(text, lambda done, total: on_event(Preparing(what, _share(done, total))))
+        notes = corpora.notes(text)
     except UserError as error:
         raise NotPrepared(str(error)) from None
-    on_event(Preparing(what, 1.0))
+    on_event(Preparing(what, 1.0, "; ".join(notes)))
 
 
 def prepare_task(name: str, library: TaskLibrary, on_event: OnEvent) -> None:

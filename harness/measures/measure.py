@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 Sample = dict[str, Any]
 """One row of evidence; values are numbers, strings or lists of them (it is stored as Parquet)."""
 
-
 NOTES = "notes"
 """Column of samples: a JSON list of notes of the whole cell, in its first row."""
 

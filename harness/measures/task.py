@@ -203,9 +203,10 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     model = load()
     asked: list[Asked | Broken] = []
     failed: dict[str, str] = {}
+    notes: list[str] = []
     for task in tasks.values():
         try:
-            asked += documents(task, model, settings)
+            asked += documents(task, model, settings, notes)
         except (Unsupported, MemoryError):
             raise
         except Exception as error:
@@ -239,7 +240,7 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     rows[0]["groups"] = strict_json.dumps([group.model_dump(mode="json") for group in opened.groups])
     rows[0]["failed"] = strict_json.dumps(failed)
     rows[0]["pieces"] = strict_json.dumps(pieces(model, rows))
-    return with_notes(rows, task_notes(model, settings, asked, rows))
+    return with_notes(rows, [*notes, *task_notes(model, settings, asked, rows)])
 
 
 def _row(task: Task, evidence: Evidence, scores: Scores) -> Sample:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,10 @@ from harness.errors import Unsupported, UserError, logged
 from harness.measures.document_choice import chosen
 from harness.measures.mapping_setting import mapping_of
 from harness.scoring.thinking import opens_thought
-from harness.tasks import metrics
+from harness.tasks import labels, metrics
 from harness.tasks.ask import Asked, Broken, Choice, Row
 from harness.tasks.chat import ApplyChat
-from harness.tasks.document import Templates, column_or_template, shown
+from harness.tasks.document import Templates, column_or_template, label, shown
 from harness.tasks.fewshot import Draw, Pool, Sampler, draw, draw_as_lm_eval
 from harness.tasks.functions import DOCUMENT_KEYS, functions_of
 from harness.tasks.generation_kwargs import generation
@@ -82,10 +83,13 @@ def shots_of(config: TaskConfig, settings: TaskSettings) -> int:
     return settings.shots if settings.shots is not None else config.num_fewshot or 0
 
 
-def documents(task: Task, model: LanguageModel, settings: TaskSettings) -> list[Asked | Broken]:
+def documents(
+    task: Task, model: LanguageModel, settings: TaskSettings, notes: list[str] | None = None
+) -> list[Asked | Broken]:
     """What is asked of each chosen document; `Broken` where its templates fail.
 
-    Raises UserError where no document can be asked: the data are missing, or there are too few worked examples.
+    notes: gets what a reader of the numbers must know. Raises UserError where no document can be asked: the data are
+    missing, there are too few worked examples, or nobody can know what the labels mean.
     """
     config = task.config
     rows = task.evaluation_rows()
@@ -102,6 +106,7 @@ def documents(task: Task, model: LanguageModel, settings: TaskSettings) -> list[
         system=settings.system,
         unconditional=settings.mutual_information or metrics.needs_unconditional(config),
         likelihood=settings.likelihood and settings.reasoning == "direct",
+        first_label=_first_label(task, pool, settings, notes if notes is not None else []),
     )
     found: list[Asked | Broken] = []
     for (number, row), shown_before in zip(numbered, shots, strict=True):
@@ -142,6 +147,28 @@ def _chat(model: LanguageModel, settings: TaskSettings) -> ApplyChat:
         arguments=mapping_of(settings.chat_template_args),
         date=settings.date,
     )
+
+
+def _first_label(task: Task, pool: list[Row], settings: TaskSettings, notes: list[str]) -> int:
+    """The label of the first choice, by all labels of the split that is asked and of the examples' pool."""
+    config = task.config
+    if settings.mode == "lm-eval" or Templates.examples(config).choices is None:
+        return 0
+    sides = ((Templates.asked(config), task.evaluation_rows(), ""), (Templates.examples(config), pool, "example "))
+    labelled = (
+        (f"{what}document {number}", *found)
+        for templates, rows, what in sides
+        for number, row in enumerate(rows)
+        if (found := label(templates, deepcopy(row) if templates.runs_code else row, what, task.function)) is not None
+    )
+    told = labels.common(labelled)
+    if told.ambiguous is not None and config.process_results is None:
+        raise UserError(told.ambiguous, place=f"{config.file}:doc_to_target")
+    if told.first:
+        notes.append(
+            f"{config.task}: labels count from 1 (none is 0, one is the number of choices), so 1 is the first choice"
+        )
+    return told.first
 
 
 def _with_bytes(asked: Asked, file: str) -> Asked:

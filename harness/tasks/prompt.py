@@ -15,7 +15,16 @@ from harness.errors import UserError
 from harness.tasks.ask import Asked, Choice, Rolling, Row
 from harness.tasks.chat import ApplyChat, Message, delimited, prompt, question, worked
 from harness.tasks.config import Function, Mode, TaskConfig
-from harness.tasks.document import LoadFunction, Shown, Templates, column_or_template, kind_of, rendered, shown
+from harness.tasks.document import (
+    LoadFunction,
+    Shown,
+    Templates,
+    as_written,
+    column_or_template,
+    kind_of,
+    rendered,
+    shown,
+)
 from harness.tasks.generation_kwargs import generation
 from harness.tasks.lm_eval_classes import requests_of
 
@@ -33,6 +42,8 @@ class PromptSettings:
     """Whether each choice is also asked without its context."""
     likelihood: bool = False
     """Whether the right answer is also scored where an answer is written."""
+    first_label: int = 0
+    """The label of the first choice in the task's data: 0 or 1 (`labels.common`)."""
 
 
 def ask(
@@ -49,7 +60,7 @@ def ask(
     task file names with `!function`. Raises UserError with file, key and document.
     """
     which = f"document {document}"
-    templates = Templates.asked(config, settings.mode)
+    templates = Templates.asked(config, settings.mode, settings.first_label)
     if templates.runs_code:
         row = deepcopy(row)  # a function may change what it gets: this document only
     cluster = None
@@ -58,8 +69,9 @@ def ask(
         cluster = None if shared is None else str(shared)  # a document without a passage shares none
     asked = Asked(config.task, document, row, (), cluster=cluster, shots=tuple(place for place, _ in shots))
     if config.output_type == "loglikelihood_rolling":
-        target = rendered("doc_to_target", config.doc_to_target or "", row, templates.file, which, function)
-        return replace(asked, requests=(Rolling(_as_text(target, which, templates)),))
+        wanted = config.doc_to_target or ""
+        target = rendered("doc_to_target", wanted, row, templates.file, which, function, settings.mode)
+        return replace(asked, requests=(Rolling(_as_text(as_written(target), which, templates)),))
     found = shown(templates, row, which, function)
     asked = replace(asked, empty_question=isinstance(found.text, str) and not found.text.strip())
     before = _examples(config, row, shots, settings, which, function)
@@ -120,10 +132,10 @@ def _examples(
     file = str(config.file)
     described: Any = config.description
     if isinstance(described, Function) or described:
-        described = rendered("description", described, row, file, which, function)
+        described = rendered("description", described, row, file, which, function, settings.mode)
     system = delimited(settings.system or "", str(described or ""), config.fewshot_delimiter)
     messages = [Message("system", system)] if system else []
-    templates = Templates.examples(config, settings.mode)
+    templates = Templates.examples(config, settings.mode, settings.first_label)
     for place, example in shots:
         one = f"{which}, worked example {place}"
         found = shown(templates, deepcopy(example) if templates.runs_code else example, one, function)
@@ -263,8 +275,9 @@ def _gold_as_lm_eval(target: Any, choices: Sequence[str]) -> int | tuple[int, ..
 
 
 def _no_gold(target: Any, choices: Sequence[str], which: str, templates: Templates) -> UserError:
+    told = "nothing" if target is None or target == "" else f"{target!r:.60}"
     return UserError(
-        f"{which}: the right answer is {target!r:.60}, which is none of the {len(choices)} choices (0 to "
+        f"{which}: the right answer is {told}, which is none of the {len(choices)} choices (0 to "
         f"{len(choices) - 1}, or one of their texts)",
         place=f"{templates.file}:doc_to_target",
     )
@@ -285,6 +298,17 @@ def _generated_target(
     target = found.target
     if found.choices is not None and isinstance(target, int):
         return _choice(found, target, which, templates, mode)
+    if isinstance(target, list) and mode == "right":
+        if any(not isinstance(one, str | int) for one in target):
+            listed = ", ".join(kind_of(one) for one in target)
+            raise UserError(
+                f"{which}: it gives a list with {listed}, not answers", place=f"{templates.file}:doc_to_target"
+            )
+        of_choices = found.choices is not None
+        return tuple(
+            _choice(found, one, which, templates, mode) if of_choices and isinstance(one, int) else str(one)
+            for one in target
+        )
     if isinstance(target, list):
         return tuple(map(str, target))
     if isinstance(target, str | int | float) or mode == "lm-eval":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,9 +13,9 @@ from typing import Any
 from harness import strict_json
 from harness.errors import UserError
 from harness.spelling import nearest
-from harness.tasks import data, functions
+from harness.tasks import data, functions, splits
 from harness.tasks.ask import Row
-from harness.tasks.config import FewshotConfig, Function, TaskConfig
+from harness.tasks.config import FewshotConfig, Function, Mode, TaskConfig
 from harness.tasks.data import DataSource, DataTable
 from harness.tasks.data_hub import HubData
 from harness.tasks.datasets_module import as_rows
@@ -23,7 +23,7 @@ from harness.tasks.helper_files import source_files
 from harness.tasks.helper_state import HelperState
 from harness.tasks.lm_eval_passes import LmEvalPasses, Shots, sharing_modules
 from harness.tasks.requirements import Need, missing_sentence, needs_of
-from harness.tasks.rows import Rows
+from harness.tasks.rows import Rows, concatenated
 from harness.tasks.specification import judges_programs
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -57,6 +57,11 @@ class Task:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Task, (self.config, dict(self.data), self.allow_task_code, self.allow_code_execution, self.lm_eval)
+
+    @property
+    def mode(self) -> Mode:
+        """How its documents are read: in lm-eval the types of a CSV file's columns are guessed, as there."""
+        return "right" if self.lm_eval is None else "lm-eval"
 
     @property
     def name(self) -> str:
@@ -116,7 +121,10 @@ class Task:
             return True
         if self.config.custom_dataset is not None:
             return False
-        return self._source.identity(self.shot_split) == self._source.identity(self.evaluation_split)
+        return self._identity(self.shot_split) == self._identity(self.evaluation_split)
+
+    def _identity(self, split: str) -> list[Hashable]:
+        return [(self._source.identity(part.split), part.slice) for part in splits.parts(split)]
 
     @property
     def shots_keep_places(self) -> bool:
@@ -148,7 +156,7 @@ class Task:
         files = sorted({file for _, named in functions.functions_of(self.config) for file in source_files(named.file)})
         config = strict_json.dumps(_portable(self.config.model_dump(mode="json"), folder), sort_keys=True)
         sources = [[_relative(file, folder), hashlib.sha256(file.read_bytes()).hexdigest()] for file in files]
-        rows = [] if self.config.custom_dataset else [self._source.digest(self.evaluation_split), self._shots_digest()]
+        rows = [] if self.config.custom_dataset else [self._digest_of(self.evaluation_split), self._shots_digest()]
         return hashlib.sha256(strict_json.dumps([config, sources, rows]).encode()).hexdigest()
 
     def _shots_digest(self) -> str | None:
@@ -156,9 +164,13 @@ class Task:
         if self.shot_split is None:
             return None
         try:
-            return self._source.digest(self.shot_split)
+            return self._digest_of(self.shot_split)
         except UserError:
             return None
+
+    def _digest_of(self, split: str) -> str:
+        """Of the files or data sets that a split is taken from; which rows of them is said by the configuration."""
+        return "+".join(self._source.digest(part.split) for part in splits.parts(split))
 
     @property
     def missing(self) -> str | None:
@@ -191,7 +203,7 @@ class Task:
 
     @cached_property
     def _source(self) -> DataSource:
-        return data.source(self.config, self.data)
+        return data.source(self.config, self.data, self.mode)
 
     @cached_property
     def _custom(self) -> Mapping[str, Any]:
@@ -308,6 +320,17 @@ class Task:
         return {}
 
     def _read(self, split: str, key: str) -> Rows:
+        """The rows of a split, a slice of one, or several of these."""
+        try:
+            parts = splits.parts(split)
+        except UserError as error:
+            raise UserError(error.message, place=f"{self.config.file}: {key}") from None
+        read = [(part, self._read_whole(part.split, key)) for part in parts]
+        if all(part.slice is None for part, _ in read) and len(read) == 1:
+            return read[0][1]
+        return concatenated([rows.select(part.places(len(rows))) for part, rows in read])
+
+    def _read_whole(self, split: str, key: str) -> Rows:
         if self.config.custom_dataset is None:
             try:
                 return self._source.rows(split)

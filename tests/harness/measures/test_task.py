@@ -314,12 +314,12 @@ def test_a_task_of_a_group_without_documents_is_no_silence(model: LanguageModel,
     assert (group.part, group.status) == (None, Status.FAILED)
     assert group.reason == "the group both has no number, because its task none has none"
     assert task.part == "none" and task.reason.startswith("task none: ")
-    assert task.reason.endswith("none.yaml: there is no document to ask in split 'test'")
+    assert "none.jsonl: there is no row in it" in task.reason
 
 
 def test_a_task_alone_without_documents_is_an_error(model: LanguageModel, tmp_path: Path) -> None:
     write_tasks(tmp_path, [])
-    with pytest.raises(UserError, match=r"animals.yaml: there is no document to ask in split 'test'"):
+    with pytest.raises(UserError, match=r"animals.jsonl: there is no row in it"):
         asked(model, tmp_path, "animals")
 
 
