@@ -361,7 +361,7 @@ class Suite(Strict):
 
     @model_validator(mode="after")
     def _metrics_exist(self) -> Suite:
-        known = [metric.name for measure in MEASURES.values() for metric in measure.metrics]
+        known = list(dict.fromkeys(metric.name for measure in MEASURES.values() for metric in measure.metrics))
         for number, expectation in enumerate(self.expect):
             if expectation.metric is None:
                 continue
