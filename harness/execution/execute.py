@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import disk_is_full
 from harness.execution.cell_cache import CellCache
 from harness.execution.events import CellGoing, CellStarted, OnEvent
-from harness.execution.plan import PlannedCell, default_threads
+from harness.execution.plan import PlannedCell
 from harness.execution.prepare import (
     NotPrepared,
     prepare_model,
@@ -36,6 +36,7 @@ from harness.results.fingerprint import Fingerprint
 from harness.results.peaks import Peaks, cached_peaks
 from harness.results.record import CellResult, Measurement, Record, Status
 from harness.tasks.library import TaskLibrary
+from harness.threads import default_threads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,7 +161,7 @@ class Execution:
         collected: list[Collected] = []
         for launch in range(1, launches + 1):
             self._on_event(CellStarted(item.cell, launch, launches))
-            with Worker(item.threads, self._log) as worker:
+            with Worker(item.threads, self._log, lane=0) as worker:
                 answer = self._ask(worker, item)
             if isinstance(answer, WorkerDied):
                 answer = _died(answer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -19,6 +18,7 @@ from harness.results.record import Scalar
 from harness.suite.cells import Cell, cells
 from harness.suite.schema import Suite
 from harness.tasks.library import TaskLibrary
+from harness.threads import cores_allowed, default_threads
 from reference_impl.inference.native.build import kernel_identity
 
 
@@ -131,17 +131,12 @@ def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint
     return hash_of(determined_by)[:32]
 
 
-def default_threads() -> int:
-    """As many as the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-
-
 def _with_device(cell: Cell, machine: Fingerprint) -> Cell:
     axes: Mapping[str, Scalar] = cell.axes
     threads = axes.get("threads")
-    if isinstance(threads, int) and threads > default_threads():
+    if isinstance(threads, int) and threads > cores_allowed():
         raise UserError(
-            f"threads: {threads} is more than the {default_threads()} cores that this process may use; lower it",
+            f"threads: {threads} is more than the {cores_allowed()} cores that this process may use; lower it",
             place="matrix.threads",
         )
     device = axes["device"]

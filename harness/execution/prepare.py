@@ -93,7 +93,7 @@ def prepare_peaks(machine: Fingerprint, device: str, threads: int, log: Path, on
         return known
     what = f"peaks of this machine ({device}, {threads} threads)"
     on_event(Preparing(what, 0.0))
-    with Worker(threads, log) as worker:
+    with Worker(threads, log, lane=0) as worker:
         try:
             answer = worker.ask(MeasurePeaks(device))
         except WorkerDied as error:

@@ -22,6 +22,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.threads import cores_allowed, cpu_quota
+
 PACKAGES = (
     "torch",
     "transformers",
@@ -145,8 +147,8 @@ def fingerprint() -> Fingerprint:
         native_bf16=native_bf16,
         microcode=cpu.get("microcode", ""),
         cores=os.cpu_count() or 1,
-        cores_allowed=_cores_allowed(),
-        cpu_quota=_cpu_quota(),
+        cores_allowed=cores_allowed(),
+        cpu_quota=cpu_quota(),
         governor=_text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         memory_limit_bytes=_memory_limit(),
@@ -218,17 +220,6 @@ def _cpuinfo() -> dict[str, str]:
     """The first processor's entries of /proc/cpuinfo; nothing where there is none."""
     first = _text("/proc/cpuinfo").split("\n\n")[0]
     return {k.strip(): v.strip() for k, _, v in (line.partition(":") for line in first.splitlines()) if v}
-
-
-def _cores_allowed() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _cpu_quota() -> float | None:
-    quota, _, period = _text("/sys/fs/cgroup/cpu.max").partition(" ")
-    return int(quota) / int(period) if quota.isdigit() and period.isdigit() else None
 
 
 def _memory_limit() -> int | None:
