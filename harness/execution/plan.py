@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,8 @@ from harness.execution.code_digest import MEASURING, code_digest
 from harness.execution.resolve import Resolved, hash_of, resolve_all
 from harness.measures.registry import MEASURES
 from harness.models.contract import ModelSource
-from harness.results.fingerprint import Fingerprint, fingerprint
+from harness.results.fingerprint import Fingerprint, cpu_flags, fingerprint
+from harness.results.instructions import instructions
 from harness.results.record import Scalar
 from harness.suite.cells import Cell, cells
 from harness.suite.schema import Suite
@@ -105,8 +107,9 @@ def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint
     """Hash of what determines a cell's result: same key, same result.
 
     The model's digest (for a trained one: what determines it), what opens it, settings, digests of texts and tasks,
-    the measure's version, the code, and on a CPU the compiled kernel; where the cell measures speed or memory also the
-    machine's class and the threads.
+    the measure's version, the code, on a CPU the compiled kernel, and the instructions that products are computed with;
+    where the cell measures speed or memory also the machine's class and the threads. Of quality the threads are no
+    part: who adds which share of a sum moves its last bits, as the batch size does.
     """
     measure = MEASURES[cell.measure]
     settings = cell.typed_settings()
@@ -121,6 +124,7 @@ def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint
         "device": source.device,
         "code": code_digest(MEASURING),
         "kernel": kernel_identity() if source.device == "cpu" else None,
+        "instructions": instructions(os.environ, cpu_flags()),
         "torch": machine.packages.get("torch"),
         "tokenizers": machine.packages.get("tokenizers"),
         "transformers": machine.packages.get("transformers") if source.kind != "reference" else None,

@@ -152,6 +152,7 @@ def _collect(request: Collect, opened: OpenedModel, send: Callable[[Step], None]
     import torch
 
     found = {"before": before, "after": after, "threads": torch.get_num_threads(), "pid": os.getpid()}
+    found["aten"] = torch.backends.cpu.get_cpu_capability()
     return Collected(samples, opened.open(request.source).identity, found)
 
 

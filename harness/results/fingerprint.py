@@ -51,9 +51,14 @@ ENVIRONMENT = (
     "KMP_BLOCKTIME",
     "MKL_NUM_THREADS",
     "MKL_ENABLE_INSTRUCTIONS",
+    "MKL_CBWR",
     "OPENBLAS_CORETYPE",
     "ATEN_CPU_CAPABILITY",
     "ONEDNN_MAX_CPU_ISA",
+    "DNNL_MAX_CPU_ISA",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "DNNL_DEFAULT_FPMATH_MODE",
+    "GPT_NATIVE",
     "GLIBC_TUNABLES",
     "MALLOC_ARENA_MAX",
     "MALLOC_CONF",
@@ -138,8 +143,7 @@ class Fingerprint(BaseModel):
 @cache
 def fingerprint() -> Fingerprint:
     """The fingerprint of this machine and this Python. Takes milliseconds (with an NVIDIA driver, a second)."""
-    cpu = _cpuinfo()
-    flags = set(cpu.get("flags", cpu.get("Features", "")).split())
+    cpu, flags = _cpuinfo(), cpu_flags()
     capability, native_bf16 = cpu_capability(flags)
     return Fingerprint(
         cpu_model=cpu.get("model name") or platform.processor() or platform.machine(),
@@ -214,6 +218,12 @@ def cpu_capability(flags: set[str]) -> tuple[str, bool]:
     names = {"amx_bf16": "amx_bf16", "avx512_bf16": "avx512_bf16", "bf16": "bf16", "svebf16": "svebf16"}
     native = any(name in flags for name in names)
     return next((name for name in _CAPABILITIES if name in flags), "unknown"), native
+
+
+def cpu_flags() -> set[str]:
+    """What the first processor can do, in the names of /proc/cpuinfo; nothing where there is none."""
+    cpu = _cpuinfo()
+    return set(cpu.get("flags", cpu.get("Features", "")).split())
 
 
 def _cpuinfo() -> dict[str, str]:
