@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +30,11 @@ from harness.execution.prepare import (
 from harness.execution.requests import Collect, Collected, Refused
 from harness.execution.worker import Worker, WorkerDied, preload
 from harness.measures.measure import Facts
+from harness.measures.noise import is_noise
 from harness.measures.registry import MEASURES
 from harness.models.open import KINDS
 from harness.models.training import trained_summary
-from harness.results.fingerprint import Fingerprint
+from harness.results.fingerprint import Fingerprint, most_taken
 from harness.results.peaks import Peaks, cached_peaks
 from harness.results.record import CellResult, Measurement, Record, Status
 from harness.tasks.library import TaskLibrary
@@ -239,10 +241,12 @@ class Execution:
             reason = f"the samples could not be summarised: {type(error).__name__}: {error}"
             return Done(item, self._result(item, Status.FAILED, reason, [], {}, seconds), samples)
         records = [self._record(item, measurement, facts) for measurement in measurements]
-        conditions = {"launches": [collected.conditions for collected in launches]}
+        conditions: dict[str, Any] = {"launches": [collected.conditions for collected in launches]}
+        conditions["others_share"] = most_taken(conditions["launches"], self._machine.cores)
         result = self._result(item, Status.OK, None, records, conditions, seconds)
         try:
-            self._cache.store(result, samples)
+            if not is_noise(result):
+                self._cache.store(result, samples)
             self._cache.unfinished(item.key).unlink(missing_ok=True)
         except OSError as error:  # a full or read-only cache costs a measurement next time, not this result
             self._write_log(f"{item.cell.title} could not be kept for later runs: {error}")
@@ -283,6 +287,7 @@ class Execution:
             records=records,
             conditions=conditions | {"threads": item.threads},
             seconds=seconds,
+            measured=datetime.now(UTC).isoformat(timespec="seconds"),
         )
 
     def _record(self, item: PlannedCell, measurement: Measurement, facts: Facts) -> Record:

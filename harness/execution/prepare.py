@@ -13,12 +13,9 @@ from harness.execution.requests import MeasurePeaks, PeaksMeasured, Refused
 from harness.execution.resolve import Resolved
 from harness.execution.train import train_side_by_side
 from harness.execution.worker import Worker, WorkerDied
-from harness.results.fingerprint import Fingerprint
+from harness.results.fingerprint import QUIET, Fingerprint
 from harness.results.peaks import Peaks, cached_peaks, store_peaks
 from harness.tasks.library import TaskLibrary
-
-QUIET = 0.1
-"""Part of the cores' time that others may take while peaks are measured; else they are measured again next time."""
 
 
 class NotPrepared(Exception):

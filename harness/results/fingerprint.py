@@ -15,6 +15,7 @@ import resource
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -195,7 +196,7 @@ def conditions() -> dict[str, Any]:
     return found
 
 
-def others_share(before: dict[str, Any], after: dict[str, Any], cores: int) -> float | None:
+def others_share(before: Mapping[str, Any], after: Mapping[str, Any], cores: int) -> float | None:
     """Part of the cores' time between two `conditions` that went to other programs or other machines; None if unknown.
 
     Unlike the load average it does not count this process, nor what ran a minute ago.
@@ -208,6 +209,16 @@ def others_share(before: dict[str, Any], after: dict[str, Any], cores: int) -> f
         return None
     others = span["busy_s"] - span["own_s"] + span["steal_s"]
     return float(min(max(others / (span["clock_s"] * cores), 0.0), 1.0))
+
+
+QUIET = 0.1
+"""Part of the cores' time that others may take: beyond it a time that was measured meanwhile is noise."""
+
+
+def most_taken(launches: Sequence[Mapping[str, Any]], cores: int) -> float | None:
+    """The largest `others_share` of launches, each with its conditions `before` and `after`; None if none is known."""
+    shares = [others_share(launch.get("before", {}), launch.get("after", {}), cores) for launch in launches]
+    return max((share for share in shares if share is not None), default=None)
 
 
 _CAPABILITIES = ("amx_bf16", "avx512_bf16", "avx512_vnni", "avx512f", "avx2", "avx", "sve2", "sve", "asimd")
