@@ -25,7 +25,8 @@ def doctor(
     found = examine(measure=measure)
     columns = (Column("what"), Column("found"))
     print_table(Table("This machine", columns, tuple(_machine(found))), console)
-    print_table(Table("What it can do", columns, tuple(_peaks(found)), f"{found.threads} threads"), console)
+    threads = f"{found.threads} thread{'s' if found.threads > 1 else ''}"
+    print_table(Table("What it can do", columns, tuple(_peaks(found)), threads), console)
     if found.missing:
         rows = tuple(Row((part.module, part.needed_for, part.install)) for part in found.missing)
         print_table(Table("Missing", (Column("library"), Column("needed for"), Column("install with")), rows), console)

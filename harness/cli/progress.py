@@ -7,6 +7,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from harness.execution.events import CellEnded, CellGoing, CellStarted, Event, Planned, Preparing
+from harness.measures.noise import about_its_time
 from harness.report.number import with_interval
 from harness.results.record import CellResult, Status
 
@@ -63,9 +64,11 @@ class RunProgress:
                 self._ended += 1
                 if self._task is not None:
                     self._cells.update(self._task, completed=self._ended)
-                if event.result.source == "measured":
+                said = about_its_time(event.result)
+                if event.result.source == "measured" or said:
                     left = f"[{self._ended:>{len(str(self._total))}}/{self._total}]"
-                    self._say(f"{left} {event.cell.title}  {last_number(event.result)}")
+                    said = f"  ({said})" if said else ""
+                    self._say(f"{left} {event.cell.title}  {last_number(event.result)}{said}")
                     for note in event.result.notes:
                         self._say(f"note: {note}")
 

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -38,7 +38,7 @@ class Evidence:
 
     samples: pd.DataFrame
     identity: ModelIdentity
-    conditions: dict[str, object]
+    conditions: dict[str, Any]
     seconds: float
     """Wall time of collecting it."""
 

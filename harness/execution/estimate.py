@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from harness import assets, corpora
 from harness.execution.cell_cache import CellCache
-from harness.execution.plan import Plan, PlannedCell, default_threads
+from harness.execution.plan import Plan, PlannedCell
 from harness.models.contract import Precision
 from harness.models.size import ModelSize, config_size, folder_size
 from harness.results.peaks import Peaks, cached_peaks
 from harness.suite.cells import TRAINED_AXES
+from harness.threads import default_threads
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ from harness import corpora
 from harness.errors import disk_is_full, printable, told, unexpected
 from harness.execution.cell_cache import CellCache, Evidence
 from harness.execution.events import CellGoing, CellStarted, OnEvent
-from harness.execution.plan import PlannedCell, default_threads
+from harness.execution.plan import PlannedCell
 from harness.execution.prepare import (
     NotPrepared,
     prepare_model,
@@ -32,13 +33,15 @@ from harness.execution.prepare import (
 from harness.execution.requests import Collect, Collected, Refused
 from harness.execution.worker import Worker, WorkerDied, preload
 from harness.measures.measure import Facts, notes_of
+from harness.measures.noise import is_noise
 from harness.measures.registry import MEASURES
 from harness.models.open import KINDS
 from harness.models.training import trained_summary
-from harness.results.fingerprint import Fingerprint
+from harness.results.fingerprint import Fingerprint, most_taken
 from harness.results.peaks import Peaks, cached_peaks
 from harness.results.record import CellResult, Measurement, Missing, Record, Status
 from harness.tasks.library import TaskLibrary
+from harness.threads import default_threads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,7 +172,7 @@ class Execution:
         collected: list[Collected] = []
         for launch in range(1, launches + 1):
             self._on_event(CellStarted(item.cell, launch, launches))
-            with Worker(item.threads, self._log) as worker:
+            with Worker(item.threads, self._log, lane=0) as worker:
                 answer = self._ask(worker, item)
             if isinstance(answer, WorkerDied):
                 answer = _died(answer)
@@ -247,7 +250,8 @@ class Execution:
         try:
             found = measure.summarise(evidence.samples, item.cell.typed_settings(), facts)
             records = [self._record(item, one, facts) for one in found]
-            result = self._result(item, Status.OK, None, records, evidence.conditions, evidence.seconds)
+            others = {"others_share": most_taken(evidence.conditions["launches"], self._machine.cores)}
+            result = self._result(item, Status.OK, None, records, evidence.conditions | others, evidence.seconds)
             notes = [note for text in measure.texts(item.cell.typed_settings()) for note in corpora.notes(text)]
             notes = list(dict.fromkeys([*notes, *notes_of(evidence.samples)]))
         except Exception as error:
@@ -261,8 +265,9 @@ class Execution:
             result = result.model_copy(update={"records": [*records, self._record(item, lost, facts)]})
             samples = None
         if result.whole:  # what failed in part is tried again
-            with self._cache_may_fail(item):  # what the plan told is told again by the next plan
-                self._cache.store(result.model_copy(update={"notes": notes}), samples)
+            with self._cache_may_fail(item):
+                if not is_noise(result):  # what the plan told is told again by the next plan
+                    self._cache.store(result.model_copy(update={"notes": notes}), samples)
                 self._cache.forget(item.key)
         return Done(item, result.model_copy(update={"notes": [*item.notes, *notes]}), samples)
 
@@ -320,6 +325,7 @@ class Execution:
             conditions=conditions | {"threads": item.threads},
             notes=list(item.notes),
             seconds=seconds,
+            measured=datetime.now(UTC).isoformat(timespec="seconds"),
         )
 
     def _record(self, item: PlannedCell, found: Measurement | Missing, facts: Facts) -> Record:
@@ -386,7 +392,7 @@ def _together(launches: list[Collected], seconds: float) -> Evidence:
         frame = pd.DataFrame(collected.samples)
         frame["launch"] = number
         frames.append(frame)
-    conditions: dict[str, object] = {"launches": [collected.conditions for collected in launches]}
+    conditions: dict[str, Any] = {"launches": [collected.conditions for collected in launches]}
     return Evidence(pd.concat(frames, ignore_index=True), launches[-1].identity, conditions, seconds)
 
 

@@ -14,11 +14,13 @@ from harness.execution.code_digest import MEASURING, code_digest
 from harness.execution.resolve import Resolved, hash_of, resolve_all
 from harness.measures.registry import MEASURES
 from harness.models.contract import ModelSource
-from harness.results.fingerprint import Fingerprint, fingerprint
+from harness.results.fingerprint import Fingerprint, cpu_flags, fingerprint
+from harness.results.instructions import instructions
 from harness.results.record import Scalar
 from harness.suite.cells import Cell, cells
 from harness.suite.schema import Suite
 from harness.tasks.library import TaskLibrary
+from harness.threads import cores_allowed, default_threads
 from reference_impl.inference.native.build import kernel_identity
 
 
@@ -143,8 +145,9 @@ def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint
 
     The model's digest (for a trained one: what determines it), what opens it, settings, digests of texts and tasks, the
     packages that make a task's prompts and scores, whether its code may run (behind the fence other statements do), the
-    measure's version, the code, and on a CPU the compiled kernel; where the cell measures speed or memory also the
-    machine's class and the threads.
+    measure's version, the code, on a CPU the compiled kernel, and the instructions that products are computed with;
+    where the cell measures speed or memory also the machine's class and the threads. Of quality the threads are no
+    part: who adds which share of a sum moves its last bits, as the batch size does.
     """
     measure = MEASURES[cell.measure]
     settings = cell.typed_settings()
@@ -160,6 +163,7 @@ def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint
         "device": source.device,
         "code": code_digest(MEASURING),
         "kernel": kernel_identity() if source.device == "cpu" else None,
+        "instructions": instructions(os.environ, cpu_flags()),
         "torch": machine.packages.get("torch"),
         "tokenizers": machine.packages.get("tokenizers"),
         "transformers": machine.packages.get("transformers") if source.kind != "reference" else None,
@@ -170,17 +174,12 @@ def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint
     return hash_of(determined_by)[:32]
 
 
-def default_threads() -> int:
-    """As many as the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-
-
 def _with_device(cell: Cell, machine: Fingerprint) -> Cell:
     axes: Mapping[str, Scalar] = cell.axes
     threads = axes.get("threads")
-    if isinstance(threads, int) and threads > default_threads():
+    if isinstance(threads, int) and threads > cores_allowed():
         raise UserError(
-            f"threads: {threads} is more than the {default_threads()} cores that this process may use; lower it",
+            f"threads: {threads} is more than the {cores_allowed()} cores that this process may use; lower it",
             place="matrix.threads",
         )
     device = axes["device"]

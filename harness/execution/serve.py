@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from harness.models.contract import LanguageModel, ModelSource, Precision
 
 
-def serve(connection: Connection, threads: int, log: str, lane: int = 0) -> None:
+def serve(connection: Connection, threads: int, log: str, lane: int | None = None) -> None:
     """Main of a worker. Library chatter goes to `log`, so that it can't spoil the parent's display."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -138,13 +138,13 @@ class Loader:
         return self._beside.open(replace(self.source, precision=precision))
 
 
-def pin_threads(threads: int, lane: int = 0) -> None:
-    """Give torch exactly `threads` threads, and the process as many of the cores that it may use: lane 0 the first
-    ones, lane 1 those after them, and from the first again where there are no more."""
+def pin_threads(threads: int, lane: int | None) -> None:
+    """Give torch exactly `threads` threads, and with a lane the process as many of the cores that it may use: lane 0
+    the first ones, lane 1 those after them, and from the first again where there are no more."""
     import torch
 
     torch.set_num_threads(threads)
-    if hasattr(os, "sched_setaffinity"):
+    if lane is not None and hasattr(os, "sched_setaffinity"):
         allowed = sorted(os.sched_getaffinity(0))
         if threads < len(allowed):
             first = lane % (len(allowed) // threads) * threads
@@ -178,6 +178,7 @@ def _collect(request: Collect, opened: OpenedModel, send: Callable[[Step], None]
     import torch
 
     found = {"before": before, "after": after, "threads": torch.get_num_threads(), "pid": os.getpid()}
+    found["aten"] = torch.backends.cpu.get_cpu_capability()
     return Collected([_printable(row) for row in samples], opened.open(request.source).identity, found)
 
 

@@ -99,6 +99,9 @@ class Measure:
     """The texts that the settings name: fetched before the cell runs; their digests enter the cell's key."""
     tasks: Callable[[Any], tuple[str, ...]] = lambda settings: ()
     """The tasks that the settings name: the same."""
+    timed: bool = False
+    """Whether it measures time, which depends on what else the machine does: on a busy one that is noise, and the
+    result is not kept for later runs."""
     times_training: bool = False
     """Whether it reads how quickly the model was trained or what that took: then it must be trained alone."""
     check: Callable[[TaskLibrary, Any], None] = lambda library, settings: None

@@ -161,7 +161,10 @@ class CellResult(BaseModel):
     reason: str | None = None
     records: list[Record]
     conditions: Anything = Field(default_factory=dict)
-    """What the machine was doing: load average, involuntary context switches, threads, per launch."""
+    """What the machine was doing: load average, involuntary context switches, threads, per launch; `others_share`, the
+    largest part of the cores' time that others took during one."""
+    measured: str | None = None
+    """When it was measured (UTC)."""
     seconds: float = 0.0
     """Wall time of the cell, start of the process included."""
     source: Literal["measured", "cache"] = "measured"

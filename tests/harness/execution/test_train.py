@@ -142,6 +142,7 @@ def test_lanes_have_cores_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.set_num_threads", lambda threads: None)
     for lane in (0, 1, 2):
         pin_threads(2, lane)
+    pin_threads(2, None)  # without a lane the system chooses the cores
     assert given == [[3, 4], [6, 7], [3, 4]]
 
 
