@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
-from harness.tasks import labels, metrics
+from harness.tasks import metrics
 from harness.tasks.ask import Asked, Broken, Row
 from harness.tasks.document import Templates, column_or_template, label, shown
 from harness.tasks.fewshot import Draw, Pool, Sampler, draw, draw_as_lm_eval
 from harness.tasks.functions import DOCUMENT_KEYS, functions_of
+from harness.tasks.labels import FROM_0, Labels, common
 from harness.tasks.prompt import PromptSettings, ask
 from harness.tasks.reasoning import judges_programs, with_reasoning, with_samples
 
@@ -81,7 +82,7 @@ def documents(
         system=settings.system,
         unconditional=settings.mutual_information or metrics.needs_unconditional(config),
         likelihood=settings.likelihood and settings.reasoning == "direct",
-        first_label=_first_label(task, pool, settings, notes if notes is not None else []),
+        labels=_labels(task, pool, settings, notes if notes is not None else []),
     )
     found: list[Asked | Broken] = []
     for (number, row), places in zip(numbered, shots, strict=True):
@@ -96,11 +97,11 @@ def documents(
     return found
 
 
-def _first_label(task: Task, pool: list[Row], settings: TaskSettings, notes: list[str]) -> int:
-    """The label of the first choice, by all labels of the split that is asked and of the examples' pool."""
+def _labels(task: Task, pool: list[Row], settings: TaskSettings, notes: list[str]) -> Labels:
+    """What the labels of the split that is asked and of the examples' pool have in common."""
     config = task.config
     if settings.mode == "lm-eval" or Templates.examples(config).choices is None:
-        return 0
+        return FROM_0
     sides = ((Templates.asked(config), task.evaluation_rows(), ""), (Templates.examples(config), pool, "example "))
     labelled = (
         (f"{what}document {number}", *found)
@@ -108,14 +109,14 @@ def _first_label(task: Task, pool: list[Row], settings: TaskSettings, notes: lis
         for number, row in enumerate(rows)
         if (found := label(templates, deepcopy(row) if templates.runs_code else row, what, task.function)) is not None
     )
-    told = labels.common(labelled)
+    told = common(labelled)
     if told.ambiguous is not None and config.process_results is None:
         raise UserError(told.ambiguous, place=f"{config.file}:doc_to_target")
-    if told.first:
+    if told.noteworthy:
         notes.append(
             f"{config.task}: labels count from 1 (none is 0, one is the number of choices), so 1 is the first choice"
         )
-    return told.first
+    return told
 
 
 def _with_bytes(asked: Asked, file: str) -> Asked:
