@@ -11,7 +11,7 @@ from harness.errors import Unsupported, UserError, logged
 from harness.measures.document_choice import chosen
 from harness.measures.mapping_setting import mapping_of
 from harness.scoring.thinking import opens_thought
-from harness.tasks import labels, metrics
+from harness.tasks import metrics
 from harness.tasks.ask import Asked, Broken, Choice, Row
 from harness.tasks.chat import ApplyChat
 from harness.tasks.document import Templates, column_or_template, label, shown
@@ -19,6 +19,7 @@ from harness.tasks.fewshot import Draw, Pool, Sampler, draw, draw_as_lm_eval
 from harness.tasks.functions import DOCUMENT_KEYS, functions_of
 from harness.tasks.generation_kwargs import generation
 from harness.tasks.generation_settings import with_generation
+from harness.tasks.labels import FROM_0, Labels, common
 from harness.tasks.prompt import PromptSettings, ask
 from harness.tasks.reasoning import with_reasoning, with_samples
 from harness.tasks.shown_keys import shown_keys
@@ -97,8 +98,10 @@ def documents(
         raise UserError(f"there is no document to ask in split '{task.evaluation_split}'", place=str(config.file))
     places = chosen(len(rows), settings.documents, settings.document_ids, settings.mode, str(config.file))
     numbered = [(number, rows[number]) for number in places]
+    told = notes if notes is not None else []
     with task.running():
         shots, pool = _draws(task, numbered, settings)
+        labels = _labels(task, pool, settings, told)
     prompts = PromptSettings(
         mode=settings.mode,
         chat=_chat(model, settings) if settings.chat else None,
@@ -106,7 +109,7 @@ def documents(
         system=settings.system,
         unconditional=settings.mutual_information or metrics.needs_unconditional(config),
         likelihood=settings.likelihood and settings.reasoning == "direct",
-        first_label=_first_label(task, pool, settings, notes if notes is not None else []),
+        labels=labels,
     )
     found: list[Asked | Broken] = []
     for (number, row), shown_before in zip(numbered, shots, strict=True):
@@ -149,11 +152,11 @@ def _chat(model: LanguageModel, settings: TaskSettings) -> ApplyChat:
     )
 
 
-def _first_label(task: Task, pool: list[Row], settings: TaskSettings, notes: list[str]) -> int:
-    """The label of the first choice, by all labels of the split that is asked and of the examples' pool."""
+def _labels(task: Task, pool: list[Row], settings: TaskSettings, notes: list[str]) -> Labels:
+    """What the labels of the split that is asked and of the examples' pool have in common."""
     config = task.config
     if settings.mode == "lm-eval" or Templates.examples(config).choices is None:
-        return 0
+        return FROM_0
     sides = ((Templates.asked(config), task.evaluation_rows(), ""), (Templates.examples(config), pool, "example "))
     labelled = (
         (f"{what}document {number}", *found)
@@ -161,14 +164,14 @@ def _first_label(task: Task, pool: list[Row], settings: TaskSettings, notes: lis
         for number, row in enumerate(rows)
         if (found := label(templates, deepcopy(row) if templates.runs_code else row, what, task.function)) is not None
     )
-    told = labels.common(labelled)
+    told = common(labelled)
     if told.ambiguous is not None and config.process_results is None:
         raise UserError(told.ambiguous, place=f"{config.file}:doc_to_target")
-    if told.first:
+    if told.noteworthy:
         notes.append(
             f"{config.task}: labels count from 1 (none is 0, one is the number of choices), so 1 is the first choice"
         )
-    return told.first
+    return told
 
 
 def _with_bytes(asked: Asked, file: str) -> Asked:

@@ -166,7 +166,7 @@ def _places(folder: Path, name: str | None) -> list[Path]:
 def _in(place: Path, split: str) -> list[Path]:
     beside, inside = row_files.files_in(place), row_files.files_in(place / split)
     found = [file for file in beside.data if _shard_of(file, split)]
-    unread = [file for file in beside.passed_over if _shard_of(file, split)]
+    unread = [file for file in beside.passed_over if re.fullmatch(re.escape(split) + _SHARD + r"(\..*)?", file.name)]
     if not found and inside.data:
         found, unread = inside
     if found and unread:

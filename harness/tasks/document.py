@@ -12,9 +12,10 @@ from uuid import UUID
 
 from harness.errors import UserError
 from harness.spelling import nearest
-from harness.tasks import labels, template
+from harness.tasks import template
 from harness.tasks.ask import Row
 from harness.tasks.config import Function, Mode, TaskConfig, Template
+from harness.tasks.labels import FROM_0, Labels, index
 from harness.tasks.null import NullWritten
 
 LoadFunction = Callable[[Function, str], Callable[..., Any]]
@@ -40,8 +41,8 @@ class Templates:
     mode: Mode = "right"
     judged_by_code: bool = False
     """Whether code of the task's own judges: then nobody asks here which choice is right."""
-    first_label: int = 0
-    """The label of the first choice (`labels.common`)."""
+    labels: Labels = FROM_0
+    """What the labels of all documents have in common (`labels.common`)."""
 
     @property
     def runs_code(self) -> bool:
@@ -49,7 +50,7 @@ class Templates:
         return any(isinstance(one, Function) for one in (self.text, self.target, self.choices))
 
     @classmethod
-    def asked(cls, config: TaskConfig, mode: Mode = "right", first_label: int = 0) -> Templates:
+    def asked(cls, config: TaskConfig, mode: Mode = "right", labels: Labels = FROM_0) -> Templates:
         """Of the documents that are asked."""
         return cls(
             str(config.file),
@@ -63,13 +64,13 @@ class Templates:
             mode == "lm-eval" or config.process_results is not None,
             mode,
             config.process_results is not None,
-            first_label,
+            labels,
         )
 
     @classmethod
-    def examples(cls, config: TaskConfig, mode: Mode = "right", first_label: int = 0) -> Templates:
+    def examples(cls, config: TaskConfig, mode: Mode = "right", labels: Labels = FROM_0) -> Templates:
         """Of worked examples: what `fewshot_config` says, else as the documents that are asked."""
-        own, shots = cls.asked(config, mode, first_label), config.fewshot_config
+        own, shots = cls.asked(config, mode, labels), config.fewshot_config
         if shots is None:
             return own
         changed = {
@@ -102,15 +103,13 @@ def shown(templates: Templates, row: Row, which: str, function: LoadFunction) ->
     found = _read(templates, row, which, function)
     if templates.mode == "lm-eval" or found.choices is None:
         return found
-    choices, first = found.choices, templates.first_label
+    choices, known = found.choices, templates.labels
 
     def place(label: Any, key: str) -> Any:
         try:
-            return (
-                [labels.index(one, choices, first) for one in label]
-                if isinstance(label, list)
-                else labels.index(label, choices, first)
-            )
+            if isinstance(label, list):
+                return [index(one, choices, known) for one in label]
+            return index(label, choices, known)
         except UserError as error:
             if templates.judged_by_code:
                 return label
@@ -138,8 +137,8 @@ def _read(templates: Templates, row: Row, which: str, function: LoadFunction) ->
     choices = None if templates.choices is None else _choices(templates, row, which, function)
     text = _text(templates, row, which, function, choices is not None)
     target = _target(templates, row, which, function, choices)
-    prefix = "" if templates.gen_prefix is None else str(_value(templates, "gen_prefix", row, which, function) or "")
-    return Shown(text, target, choices, prefix)
+    prefix = None if templates.gen_prefix is None else _value(templates, "gen_prefix", row, which, function)
+    return Shown(text, target, choices, "" if prefix is None else str(prefix))
 
 
 def _is_whole_questions(found: Shown) -> bool:

@@ -43,8 +43,8 @@ class Null:
 
 def hidden(row: Mapping[str, Any]) -> Mapping[str, Any]:
     """The row with a `Null` for each value that is missing, however deep; the row itself where none is."""
-    changed = {name: made for name, value in row.items() if (made := _hidden(value, str(name))) is not value}
-    return {**row, **changed} if changed else row
+    lacking = {name: _hidden(value, str(name)) for name, value in row.items() if _lacks(value)}
+    return {**row, **lacking} if lacking else row
 
 
 def shown(value: Any) -> Any:
@@ -58,13 +58,20 @@ def shown(value: Any) -> Any:
     return value
 
 
-def _hidden(value: Any, name: str) -> Any:
-    if value is None or (isinstance(value, float) and value != value):
-        return Null(name, value)
+def _lacks(value: Any) -> bool:
+    """Whether something in it is missing."""
+    if isinstance(value, str):
+        return False
     if isinstance(value, list):
-        made = [_hidden(inner, f"{name}[{place}]") for place, inner in enumerate(value)]
-        return made if any(new is not old for new, old in zip(made, value, strict=True)) else value
+        return any(map(_lacks, value))
     if isinstance(value, dict):
-        changed = {key: made for key, inner in value.items() if (made := _hidden(inner, f"{name}.{key}")) is not inner}
-        return {**value, **changed} if changed else value
-    return value
+        return any(map(_lacks, value.values()))
+    return value is None or (isinstance(value, float) and value != value)
+
+
+def _hidden(value: Any, name: str) -> Any:
+    if isinstance(value, list):
+        return [_hidden(inner, f"{name}[{place}]") for place, inner in enumerate(value)]
+    if isinstance(value, dict):
+        return {key: _hidden(inner, f"{name}.{key}") for key, inner in value.items()}
+    return Null(name, value) if _lacks(value) else value

@@ -26,6 +26,7 @@ from harness.tasks.document import (
     shown,
 )
 from harness.tasks.generation_kwargs import generation
+from harness.tasks.labels import FROM_0, Labels
 from harness.tasks.lm_eval_classes import requests_of
 
 
@@ -42,8 +43,8 @@ class PromptSettings:
     """Whether each choice is also asked without its context."""
     likelihood: bool = False
     """Whether the right answer is also scored where an answer is written."""
-    first_label: int = 0
-    """The label of the first choice in the task's data: 0 or 1 (`labels.common`)."""
+    labels: Labels = FROM_0
+    """What the labels of the task's data have in common (`labels.common`)."""
 
 
 def ask(
@@ -60,7 +61,7 @@ def ask(
     task file names with `!function`. Raises UserError with file, key and document.
     """
     which = f"document {document}"
-    templates = Templates.asked(config, settings.mode, settings.first_label)
+    templates = Templates.asked(config, settings.mode, settings.labels)
     if templates.runs_code:
         row = deepcopy(row)  # a function may change what it gets: this document only
     cluster = None
@@ -135,7 +136,7 @@ def _examples(
         described = rendered("description", described, row, file, which, function, settings.mode)
     system = delimited(settings.system or "", str(described or ""), config.fewshot_delimiter)
     messages = [Message("system", system)] if system else []
-    templates = Templates.examples(config, settings.mode, settings.first_label)
+    templates = Templates.examples(config, settings.mode, settings.labels)
     for place, example in shots:
         one = f"{which}, worked example {place}"
         found = shown(templates, deepcopy(example) if templates.runs_code else example, one, function)

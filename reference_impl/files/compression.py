@@ -17,6 +17,13 @@ from reference_impl.files.error import TextError
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "Zstandard"}
 """Ending -> name of the compression."""
 
+_MAGIC = {b"\x1f\x8b": ".gz", b"BZh": ".bz2", b"\xfd7zXZ": ".xz", b"\x28\xb5\x2f\xfd": ".zst"}
+
+
+def packed_as(head: bytes) -> str | None:
+    """The ending that a file with these first bytes should have; None where they are of no known compression."""
+    return next((suffix for magic, suffix in _MAGIC.items() if head.startswith(magic)), None)
+
 
 def bare_name(name: str) -> str:
     """A file's name without the ending of its compression: `a.jsonl.zst` -> `a.jsonl`."""

@@ -10,7 +10,7 @@ from reference_impl.files.compression import bare_name
 from reference_impl.files.error import TextError
 from reference_impl.files.rows import is_known
 
-_BESIDE = frozenset({"readme", "license", "licence", "copying", "notice", "citation", "changelog", "authors", "source"})
+_BESIDE = frozenset({"readme", "license", "licence", "copying", "notice", "citation", "changelog"})
 """Names, whatever their ending, of files that tell about the data beside them."""
 _BESIDE_JSON = frozenset({"dataset_info", "dataset_infos", "dataset_dict", "state", "dataset-metadata", "croissant"})
 """Names of the JSON files that `datasets` and others put beside data."""

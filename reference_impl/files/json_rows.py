@@ -85,7 +85,7 @@ def holds_splits(path: Path, split: str) -> bool:
 def _rows_within(path: Path, value: dict[str, Any], split: str | None, field: str | None) -> Any:
     if field is not None:
         if field not in value:
-            raise TextError(path, f"has no field '{field}' (there are: {', '.join(value)})")
+            raise TextError(path, f"has no field '{field}' (there are: {_few(value)})")
         return value[field]
     lists = {name: inner for name, inner in value.items() if isinstance(inner, list)}
     of_rows = [name for name, inner in lists.items() if inner and all(isinstance(row, dict) for row in inner)]
@@ -96,7 +96,11 @@ def _rows_within(path: Path, value: dict[str, Any], split: str | None, field: st
     if lists and not of_rows and len(lists) == len(value) and len({len(inner) for inner in lists.values()}) == 1:
         return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
     wanted = "list of rows" if split is None else f"split '{split}'"
-    raise TextError(path, f"has no {wanted} (there are: {', '.join(value)})")
+    raise TextError(path, f"has no {wanted} (there are: {_few(value)})")
+
+
+def _few(names: Mapping[str, Any], most: int = 30) -> str:
+    return ", ".join(list(names)[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from reference_impl.files.compression import damaged, opened
+from reference_impl.files.compression import damaged, opened, packed_as
 from reference_impl.files.error import TextError
 
 _MARKS = (
@@ -81,6 +81,8 @@ def _decoded(path: Path, number: int, line: bytes, encoding: str, errors: str) -
     try:
         return line.decode(encoding, errors)
     except UnicodeDecodeError as error:
+        if number == 1 and (packed := packed_as(line)):
+            raise TextError(path, f"this is packed; give the file a name that ends in {packed}") from None
         named = "UTF-8" if encoding.startswith("utf-8") else encoding
         raise TextError(
             f"{path}:{number}",

@@ -82,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", help="checkpoint, or GPT-2 or Llama folder of transformers")
     parser.add_argument("--scheme", choices=STORABLE, required=True)
     parser.add_argument("--out", required=True, help="folder for the quantised checkpoint")
-    parser.add_argument("--calibrate", metavar="TEXT", help="txt, jsonl, csv or parquet file, for int4-gptq")
+    parser.add_argument(
+        "--calibrate", metavar="TEXT", help="txt, jsonl, json, csv, tsv, parquet or arrow file, for int4-gptq"
+    )
     return parser
 
 

@@ -191,6 +191,76 @@ def test_a_split_that_is_not_there(tmp_path: Path) -> None:
     assert "has no split 'test' (but folders: plain_text; name one of them)" in told
 
 
+def in_folder(folder: Path, *names: str) -> TaskConfig:
+    for name in names:
+        file = folder / "d" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith((".jsonl", ".parquet", ".arrow", ".jsonl.gz")):
+            save(file)
+        else:
+            file.write_text("q,n\nx,1\n")
+    return config(folder, str(folder / "d"))
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["test.jsonl", "test.csv"], "split 'test' is there in several formats: test.csv, test.jsonl"),
+        (["test.jsonl.gz", "test.jsonl"], "test.jsonl and test.jsonl.gz are one file packed in two ways"),
+        (["test-00000-of-00002.parquet"], "split 'test' has 1 of 2 files: 1 is missing"),
+        (
+            ["test-00000-of-00001-aaaa.parquet", "test-00000-of-00001-bbbb.parquet"],
+            "split 'test' has file 0 of 1 twice",
+        ),
+        (
+            ["test-00000-of-00001.parquet", "test-00000-of-00002.parquet", "test-00001-of-00002.parquet"],
+            "in sets of 1 and of 2 files",
+        ),
+        (["test-0.jsonl", "test-1.jsonl.7z"], "split 'test' is also in test-1.jsonl.7z, of a format that isn't read"),
+        (["test/0.jsonl", "test/1.xlsx"], "split 'test' is also in 1.xlsx"),
+        (["tset.jsonl"], "has no split 'test'; did you mean 'tset'? (there are: train, tset)"),
+        (["test.xlsx"], "(there are: train; not read, of an unknown format: test.xlsx)"),
+    ],
+)
+def test_a_folder_that_has_less_or_more_than_the_split_is_refused(tmp_path: Path, names: list[str], words: str) -> None:
+    assert words in refusal(in_folder(tmp_path, "train.jsonl", *names))
+
+
+def test_what_stands_beside_data_is_no_data(tmp_path: Path) -> None:
+    made = in_folder(
+        tmp_path, "test.jsonl", "README.txt", "LICENSE", "dataset_infos.json", ".hidden.jsonl", "cache-12ab.arrow"
+    )
+    assert rows(made) == ROWS
+    assert rows(in_folder(tmp_path, "other/test/data-00000-of-00001.arrow", "other/test/state.json")) == ROWS
+
+
+def test_the_text_builder(tmp_path: Path) -> None:
+    (tmp_path / "notes.log").write_text("one\ntwo\n\nthree\n")
+    made = config(tmp_path, "text", data_files={"test": "notes.log"})
+    assert rows(made) == [{"text": "one"}, {"text": "two"}, {"text": ""}, {"text": "three"}]
+    made = config(tmp_path, "text", data_files={"test": "notes.log"}, sample_by="paragraph")
+    assert rows(made) == [{"text": "one\ntwo"}, {"text": "three\n"}]
+    (tmp_path / "plain.txt").write_text("one\n")
+    assert rows(config(tmp_path, "plain.txt")) == [{"text": "one"}]
+
+
+def test_an_option_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("q;a\nx;1\n")
+    told = refusal(config(tmp_path, "csv", data_files={"test": "x.csv"}, seperator=";"))
+    assert "t.yaml: dataset_kwargs: `seperator` is not understood for csv files" in told
+    assert rows(config(tmp_path, "csv", data_files={"test": "x.csv"}, sep=";", trust_remote_code=True)) == [
+        {"q": "x", "a": "1"}
+    ]
+    # a hub set's own options say nothing of the files that stand in its place
+    assert rows(config(tmp_path, language="en", sep=";"), table={"owner/set": str(tmp_path / "x.csv")})
+
+
+@pytest.mark.parametrize(("name", "content"), [("x.csv", "q,a\n"), ("x.jsonl", "\n"), ("x.json", "[]"), ("x.txt", "")])
+def test_a_file_without_rows_is_told(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    assert f"{name}: there is no row in it" in refusal(config(tmp_path, name))
+
+
 def test_without_the_hub_the_table_is_pointed_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data_hub.importlib.util, "find_spec", lambda name: None)
     told = refusal(config(tmp_path, name="NAME"))

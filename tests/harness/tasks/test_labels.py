@@ -42,7 +42,7 @@ LETTERS = ["A", "B", "C"]
     ],
 )
 def test_what_a_label_means(label: Any, choices: list[str], first: int, expected: Any) -> None:
-    found = labels.index(label, choices, first)
+    found = labels.index(label, choices, labels.Labels(first))
     assert found == expected and type(found) is type(expected)
 
 
@@ -59,7 +59,7 @@ def test_what_a_label_means(label: Any, choices: list[str], first: int, expected
 )
 def test_a_label_with_two_meanings_is_refused(label: Any, choices: list[str], first: int) -> None:
     with pytest.raises(UserError, match=r"is ambiguous: as a text it is choice \d, as an index choice \d.*COLUMN\|int"):
-        labels.index(label, choices, first)
+        labels.index(label, choices, labels.Labels(first))
 
 
 def common(*labelled: Any, choices: list[str] | None = None) -> labels.Labels:
@@ -83,19 +83,28 @@ def common(*labelled: Any, choices: list[str] | None = None) -> labels.Labels:
     ],
 )
 def test_labels_that_count_from_1_are_recognized(labelled: list[Any], first: int) -> None:
-    assert common(*labelled) == (first, None)
+    assert common(*labelled)[0] == first and common(*labelled).ambiguous is None
 
 
 def test_the_number_of_choices_is_each_documents_own() -> None:
-    assert labels.common([("a", 2, ["x", "y"]), ("b", 2, ["x", "y", "z"])]) == (1, None)
-    assert labels.common([("a", 2, ["x", "y", "z"]), ("b", 3, ["x", "y", "z", "w"])]) == (0, None)
+    assert labels.common([("a", 2, ["x", "y"]), ("b", 2, ["x", "y", "z"])]).first == 1
+    assert labels.common([("a", 2, ["x", "y", "z"]), ("b", 3, ["x", "y", "z", "w"])]).first == 0
 
 
 def test_one_ambiguous_label_refuses_the_split_and_is_named() -> None:
     found = labels.common([("document 0", "0", LETTERS), ("document 1", "1", ["1", "2"])])
     assert found.first == 0 and (found.ambiguous or "").startswith("document 1: the right answer '1' is ambiguous")
-    assert common("1", "2", "3", choices=["1", "2", "3"]) == (1, None)  # from 1 both readings agree
+    agreed = common("1", "2", "3", choices=["1", "2", "3"])  # from 1 both readings agree
+    assert agreed.first == 1 and agreed.ambiguous is None and not agreed.noteworthy
     assert common("1", "2", choices=["1", "2", "3"]).ambiguous is not None
+
+
+def test_digits_among_words_are_words() -> None:
+    """As in ARC, where few questions have choices 1 to 4 and all others A to D."""
+    digits = ["1", "2", "3", "4"]
+    found = labels.common([("document 0", "A", LETTERS), ("document 1", "2", digits), ("document 2", "4", digits)])
+    assert found == labels.Labels(are_texts=True)
+    assert [labels.index(label, digits, found) for label in ("2", "4")] == [1, 3]
 
 
 @given(st.lists(st.integers(0, 3), min_size=1), st.booleans())
@@ -105,5 +114,5 @@ def test_a_shift_of_all_labels_changes_no_answer(places: list[int], as_text: boo
     for first in (0, 1):
         told: list[Any] = [str(place + first) if as_text else place + first for place in places]
         found = common(*told, choices=choices)
-        assert found == (first, None)
-        assert [labels.index(label, choices, found.first) for label in told] == places
+        assert (found.first, found.ambiguous, found.noteworthy) == (first, None, first == 1)
+        assert [labels.index(label, choices, found) for label in told] == places

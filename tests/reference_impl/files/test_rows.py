@@ -251,6 +251,7 @@ BROKEN: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "not.jsonl.zst": (b'{"q": 1}\n', {}, r"not\.jsonl\.zst:1: the Zstandard data is cut off or broken"),
     "not.csv.xz": (b"q\n", {}, r"not\.csv\.xz:1: the xz data is cut off or broken"),
     "cut.parquet.bz2": (bz2.compress(as_parquet(ROWS))[:-9], {}, r"cut\.parquet\.bz2: the bzip2 data is cut off"),
+    "unnamed.jsonl": (gzip.compress(b"{}"), {}, r"unnamed\.jsonl: this is packed; .* ends in \.gz"),
     "kind.xlsx": (b"", {}, r"kind\.xlsx: text of an unknown kind; the name must end in one of"),
 }
 
