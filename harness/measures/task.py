@@ -158,7 +158,8 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     from harness.measures.task_answers import answers
     from harness.measures.task_documents import documents, prepared
     from harness.measures.task_judging import judged
-    from harness.measures.task_samples import broken_row, row
+    from harness.measures.task_samples import broken_row, document, row
+    from harness.measures.task_told import told
     from harness.tasks.choice_scores import chance
 
     opened = load.library.open(settings.task)
@@ -172,18 +173,18 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     for evidence in answers(load, model, whole, settings.mode, context, settings.sample_seed):
         if isinstance(evidence, Broken):
             file = str(tasks[evidence.task].config.file)
-            told = UserError(f"document {evidence.document}: {evidence.reason}", place=file)
-            rows.append(broken_row(replace(evidence, reason=str(told))))
+            wrong = UserError(f"document {evidence.document}: {evidence.reason}", place=file)
+            rows.append(broken_row(replace(evidence, reason=str(wrong))))
         else:
             answered[evidence.asked.task].append(evidence)
     for name, task in tasks.items():
         in_order = sorted(answered[name], key=lambda evidence: evidence.asked.document)
-        for evidence, scores in zip(in_order, judged(task, in_order), strict=True):
-            if isinstance(scores, UserError):
-                rows.append(broken_row(Broken(name, evidence.asked.document, str(scores))))
+        for evidence, found in zip(in_order, judged(task, in_order), strict=True):
+            if isinstance(found.scores, UserError):
+                rows.append(broken_row(Broken(name, evidence.asked.document, str(found.scores))))
                 continue
             guess = task.config.chance if task.config.chance is not None else chance(evidence.asked)
-            rows.append(row(evidence, scores, guess))
+            rows.append(row(evidence, found.scores, guess) | document(found.asked))
     if not any(sample["broken"] is None for sample in rows):
         raise UserError(rows[0]["broken"] if rows else "there is no document to ask", place=f"task {settings.task}")
     places = {name: place for place, name in enumerate(tasks)}
@@ -194,6 +195,9 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
         for sample in mine:
             sample["spec"] = spec
     rows[0]["groups"] = json.dumps([group.model_dump(mode="json") for group in opened.groups])
+    rows[0]["tasks"] = json.dumps(
+        {name: told(task, settings, len(task.evaluation_rows())) for name, task in tasks.items()}
+    )
     rows[0]["pieces"] = json.dumps(pieces(model, rows))
     return rows
 

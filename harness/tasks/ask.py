@@ -60,6 +60,8 @@ class Asked:
     """Places of the worked examples in their split."""
     right: Choice | None = None
     """Of a written answer: the right one after the prompt, where its likelihood is wanted too."""
+    shown_target: Any = None
+    """What `doc_to_target` gives, before it becomes `gold` or `target`."""
 
 
 @dataclass(frozen=True)

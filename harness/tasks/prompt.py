@@ -65,8 +65,10 @@ def ask(
     asked = Asked(config.task, document, row, (), cluster=cluster, shots=tuple(place for place, _ in shots))
     if config.output_type == "loglikelihood_rolling":
         target = rendered("doc_to_target", config.doc_to_target or "", row, templates.file, which, function)
-        return replace(asked, requests=(Rolling(_as_text(target, which, templates)),))
+        text = _as_text(target, which, templates)
+        return replace(asked, requests=(Rolling(text),), shown_target=text)
     found = shown(templates, row, which, function)
+    asked = replace(asked, shown_target=found.target)
     before = _examples(config, row, shots, settings, which, function)
     if config.construct_requests is not None:
         context = _context(before, str(found.text), found, templates.target_delimiter, settings)
