@@ -110,9 +110,16 @@ def _constructed(
         return replace(asked, requests=(Rolling(str(listed[0][1][0])),))
     if listed[0][0] == "loglikelihood":
         return replace(asked, requests=choices)
-    written = config.model_copy(update={"generation_kwargs": {**how, **(config.generation_kwargs or {})}})
+    written = config.model_copy(update={"generation_kwargs": put_over(how, config.generation_kwargs or {})})
     request = generation(written, str(listed[0][1][0]))
     return replace(asked, requests=(request,), right=choices[0] if choices else None)
+
+
+def put_over(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of generation over others: one name of the largest number of new tokens replaces all others."""
+    if any(key in given for key in MAX_NEW_KEYS):
+        own = {key: value for key, value in own.items() if key not in MAX_NEW_KEYS}
+    return {**own, **given}
 
 
 def generation(config: TaskConfig, context: str) -> Generation:
