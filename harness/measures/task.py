@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from harness.measures.task_answers import Evidence
+    from harness.measures.task_judging import Judged
     from harness.models.contract import LanguageModel
     from harness.tasks.estimate import Estimate
-    from harness.tasks.metrics import Scores
     from harness.tasks.task import Task
 
 
@@ -197,6 +197,7 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     from harness.measures.task_judging import judged
     from harness.measures.task_notes import task_notes
     from harness.measures.task_samples import broken_row
+    from harness.measures.task_told import told
 
     opened = load.library.open(settings.task)
     tasks = {task.name: task for task in prepared(opened, settings)}
@@ -219,14 +220,14 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     for evidence in answers(load, model, whole, settings.mode, context, settings.sample_seed, tags):
         if isinstance(evidence, Broken):
             file = str(tasks[evidence.task].config.file)
-            told = UserError(f"document {evidence.document}: {evidence.reason}", place=file)
-            rows.append(broken_row(replace(evidence, reason=str(told))))
+            wrong = UserError(f"document {evidence.document}: {evidence.reason}", place=file)
+            rows.append(broken_row(replace(evidence, reason=str(wrong))))
         else:
             answered[evidence.asked.task].append(evidence)
     for name, task in tasks.items():
         in_order = sorted(answered[name], key=lambda evidence: evidence.asked.document)
-        for evidence, scores in zip(in_order, judged(task, in_order), strict=True):
-            rows.append(broken_row(scores) if isinstance(scores, Broken) else _row(task, evidence, scores))
+        for evidence, found in zip(in_order, judged(task, in_order), strict=True):
+            rows.append(broken_row(found.scores) if isinstance(found.scores, Broken) else _row(task, evidence, found))
     if not any(sample["broken"] is None for sample in rows):
         reasons = [*failed.values(), *(sample["broken"] for sample in rows)]
         raise UserError(reasons[0] if reasons else "there is no document to ask", place=f"task {settings.task}")
@@ -238,23 +239,27 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
         for sample in mine:
             sample["spec"] = spec
     rows[0]["groups"] = strict_json.dumps([group.model_dump(mode="json") for group in opened.groups])
+    rows[0]["tasks"] = strict_json.dumps(
+        {name: told(task, settings, len(task.evaluation_rows())) for name, task in tasks.items() if name not in failed}
+    )
     rows[0]["failed"] = strict_json.dumps(failed)
     rows[0]["pieces"] = strict_json.dumps(pieces(model, rows))
     return with_notes(rows, [*notes, *task_notes(model, settings, asked, rows)])
 
 
-def _row(task: Task, evidence: Evidence, scores: Scores) -> Sample:
-    from harness.measures.task_samples import broken_row, row
+def _row(task: Task, evidence: Evidence, found: Judged) -> Sample:
+    from harness.measures.task_samples import broken_row, document, row
     from harness.tasks.choice_scores import chance
 
+    assert not isinstance(found.scores, Broken)
     try:
         guess = task.config.chance if task.config.chance is not None else chance(evidence.asked)
-        return row(evidence, scores, guess)
+        return row(evidence, found.scores, guess) | document(found.asked)
     except MemoryError:
         raise
     except Exception as error:  # scores that can't be stored
-        document = evidence.asked.document
-        return broken_row(Broken(task.name, document, logged(f"storing document {document} of {task.name}", error)))
+        number = evidence.asked.document
+        return broken_row(Broken(task.name, number, logged(f"storing document {number} of {task.name}", error)))
 
 
 def summed_up_by(task: Task, rows: Sequence[Sample], mode: Mode) -> dict[str, Any]:

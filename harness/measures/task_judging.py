@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from harness.errors import logged
 from harness.measures.task_answers import Evidence
@@ -15,20 +15,30 @@ from harness.tasks.prompt import PromptSettings, ask
 from harness.tasks.task import Task
 
 
-def judged(task: Task, answered: Sequence[Evidence]) -> list[Scores | Broken]:
-    """The scores of each document, or why it can't be judged. answered: in order of their documents.
+@dataclass(frozen=True)
+class Judged:
+    """One document with its scores."""
+
+    asked: Asked
+    """As it was judged."""
+    scores: Scores | Broken
+    """Or why it can't be judged."""
+
+
+def judged(task: Task, answered: Sequence[Evidence]) -> list[Judged]:
+    """The scores of each document. answered: in order of their documents.
 
     In mode lm-eval a helper that keeps a generator may have prepared the documents anew for every filter pipeline, and
     an answer is judged by its document as that pass has it.
     """
     if task.lm_eval is None or task.config.process_docs is None:
-        return [_judged(task, task.config, evidence.asked, evidence) for evidence in answered]
-    whole: list[Scores | Broken] = [Scores({}) for _ in answered]
+        return [Judged(one.asked, _judged(task, task.config, one.asked, one)) for one in answered]
+    whole = [Judged(evidence.asked, Scores({})) for evidence in answered]
     for number, pipeline in enumerate(task.config.filter_list or (filters.DEFAULT,)):
         rows = task.judged_rows(number)
         config = task.config.model_copy(update={"filter_list": (pipeline,)})
         for place, evidence in enumerate(answered):
-            before = whole[place]
+            before = whole[place].scores
             if isinstance(before, Broken):
                 continue
             try:
@@ -36,10 +46,10 @@ def judged(task: Task, answered: Sequence[Evidence]) -> list[Scores | Broken]:
             except MemoryError:
                 raise
             except Exception as error:
-                whole[place] = _broken(evidence.asked, error)
+                whole[place] = Judged(evidence.asked, _broken(evidence.asked, error))
                 continue
             scores = _judged(task, config, asked, evidence)
-            whole[place] = scores if isinstance(scores, Broken) else _joined(before, scores)
+            whole[place] = Judged(asked, scores if isinstance(scores, Broken) else _joined(before, scores))
     return whole
 
 
@@ -70,7 +80,14 @@ def _as_judged(task: Task, asked: Asked, row: Row) -> Asked:
         return asked
     with task.running():
         other = ask(task.config, row, asked.document, [], PromptSettings(mode="lm-eval"), task.function)
-    return replace(asked, row=row, choices=other.choices, gold=other.gold, target=other.target)
+    return replace(
+        asked,
+        row=row,
+        choices=other.choices,
+        gold=other.gold,
+        target=other.target,
+        shown_target=other.shown_target,
+    )
 
 
 def _joined(one: Scores, other: Scores) -> Scores:

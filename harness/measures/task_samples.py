@@ -40,6 +40,14 @@ def row(evidence: Evidence, scores: Scores, chance: float | None) -> Sample:
     }
 
 
+def document(asked: Asked) -> Sample:
+    """The document itself, as it was judged, and what its file takes for right."""
+    return {
+        "doc": strict_json.dumps(asked.row, default=str, ensure_ascii=False),
+        "shown_target": str(asked.shown_target),
+    }
+
+
 def text_digest(asked: Asked) -> str:
     """Hash of what was asked and what is right: equal for two models that were asked the same."""
     told = [[vars(request) for request in asked.requests], asked.choices, asked.gold, asked.target]
@@ -58,8 +66,11 @@ def _likelihoods(evidence: Likelihoods) -> Sample:
     for request in evidence.requests:
         places.append(prompts.setdefault(request.ids[: request.start], len(prompts)))
         continuations.append(list(request.ids[request.start :]))
+    texts = _prompts(evidence.asked)
+    contexts = [texts.index(r.context) for r in evidence.asked.requests if isinstance(r, Choice)]
     return {
-        "prompts": _prompts(evidence.asked),
+        "prompts": texts,
+        "context_of": contexts,
         "prompt_ids": [list(ids) for ids in prompts],
         "prompt_of": places,
         "cut": list(evidence.cut),
@@ -103,7 +114,8 @@ def _right(evidence: Generated) -> Sample:
     """Of the right answer, where its likelihood was wanted."""
     if evidence.right is None:
         return {}
-    return {"right_log_probs": list(evidence.right.log_probs), "right_hits": evidence.right.hits}
+    beside = {} if evidence.asked.right is None else {"right": evidence.asked.right.continuation}
+    return {"right_log_probs": list(evidence.right.log_probs), "right_hits": evidence.right.hits, **beside}
 
 
 def _prompts(asked: Asked) -> list[str]:

@@ -76,7 +76,7 @@ def _config(source: TaskFile, named: Function, made: type, task: ConfigurableTas
     for split in SPLITS:
         keys[f"{split}_split"] = _split(task, split, prepared, method(f"{split}_docs"))
     if overrides("construct_requests"):
-        keys["output_type"] = _output_type(made)
+        keys["output_type"] = _output_type(made, str(named.file))
     config = task_config(TaskFile(source.file, keys, source.origins))
     own = {"construct_requests": method("construct_requests")} if overrides("construct_requests") else {}
     return config.model_copy(update={**own, "prepared_by": prepared})
@@ -89,17 +89,20 @@ def _split(task: ConfigurableTask, split: str, prepared: dict[str, Function], me
     task.dataset = seen = AnySplit([])
     made = getattr(task, f"{split}_docs")()
     if not seen.asked:
-        raise UserError(f"`{method.name}` asks for no split of the data set, and nothing else is read")
+        raise UserError(
+            f"`{method.name}` asks for no split of the data set, and nothing else is read", place=str(method.file)
+        )
     if made is not seen.rows:
         prepared[seen.asked[0]] = method
     return seen.asked[0]
 
 
-def _output_type(made: Any) -> str:
+def _output_type(made: Any, place: str) -> str:
     """By the kinds of requests that `construct_requests` names: a written answer goes before everything else."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(made.construct_requests)))
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     found = [kind for kind in _KINDS if kind in texts]
     if not found:
-        raise UserError(f"`{made.__name__}.construct_requests` names no kind of request ({', '.join(_KINDS)})")
+        told = f"`{made.__name__}.construct_requests` names no kind of request ({', '.join(_KINDS)})"
+        raise UserError(told, place=place)
     return found[0]

@@ -12,7 +12,7 @@ import builtins
 import contextlib
 import importlib.util
 import sys
-import weakref
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from itertools import count
@@ -128,10 +128,8 @@ class Modules:
         code = _module(file, file.stat().st_mtime_ns, wanted, self._allow)
         module = ModuleType(f"harness_task_code_{next(_NUMBERS)}")
         module.__file__ = str(file)
-        vars(module).update(__builtins__={**vars(builtins), "__import__": self._importer(file)}, __modules__=self)
-        # dataclasses and pickle look their module up there, as long as something of it is alive
-        sys.modules[module.__name__] = _Window(module)
-        weakref.finalize(module, sys.modules.pop, module.__name__, None)
+        vars(module)["__builtins__"] = {**vars(builtins), "__import__": self._importer(file)}
+        _register(module)
         self._loaded[file, wanted] = module
         try:
             exec(code, vars(module))
@@ -205,19 +203,18 @@ def _module(file: Path, changed: int, wanted: tuple[str, ...] | None, allow_task
     return compile(tree, str(file), "exec")
 
 
-class _Window(ModuleType):
-    """Stands for a module in `sys.modules` without keeping it alive; what walks through all modules meets a module."""
-
-    def __init__(self, module: ModuleType) -> None:
-        super().__init__(module.__name__)
-        self._module = weakref.ref(module)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._module(), name)
-
-
 _NUMBERS = count()
 """Every module that is made has a name of its own: a class of one can't be mistaken for that of another."""
+_MOST = 1024
+_REGISTERED: deque[str] = deque()
+
+
+def _register(module: ModuleType) -> None:
+    """Put a module where dataclasses and pickle look it up; of very many the oldest are forgotten there."""
+    sys.modules[module.__name__] = module
+    _REGISTERED.append(module.__name__)
+    if len(_REGISTERED) > _MOST:
+        sys.modules.pop(_REGISTERED.popleft(), None)
 
 
 def _lm_eval(name: str, fromlist: tuple[str, ...], file: Path, allow_task_code: bool) -> ModuleType:

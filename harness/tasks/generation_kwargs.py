@@ -61,6 +61,13 @@ def generation(config: TaskConfig, context: str, mode: Mode = "right") -> Genera
     return found
 
 
+def put_over(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of generation over others: one name of the largest number of new tokens replaces all others."""
+    if any(key in given for key in MAX_NEW_KEYS):
+        own = {key: value for key, value in own.items() if key not in MAX_NEW_KEYS}
+    return {**own, **given}
+
+
 def _check_keys(given: Mapping[str, Any], place: str) -> None:
     for key in given:
         if key in _INSTEAD:

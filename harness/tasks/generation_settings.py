@@ -8,7 +8,7 @@ from typing import Any
 from harness.errors import UserError
 from harness.spelling import nearest
 from harness.tasks.config import TaskConfig
-from harness.tasks.generation_kwargs import KEYS, MAX_NEW_KEYS, generation
+from harness.tasks.generation_kwargs import KEYS, generation, put_over
 
 
 def check_keys(given: Mapping[str, Any]) -> None:
@@ -30,10 +30,8 @@ def with_generation(config: TaskConfig, given: Mapping[str, Any]) -> TaskConfig:
         own = dict(config.generation_kwargs or {})
     else:
         own = dict(config.generation_kwargs or {"until": [config.fewshot_delimiter]})
-    if any(key in given for key in MAX_NEW_KEYS):
-        own = {key: value for key, value in own.items() if key not in MAX_NEW_KEYS}
     drawn = {"do_sample": _is_above_0(given["temperature"])} if "temperature" in given else {}
-    changed = config.model_copy(update={"generation_kwargs": {**own, **drawn, **given}})
+    changed = config.model_copy(update={"generation_kwargs": put_over(own, drawn | dict(given))})
     try:
         generation(changed, "")
     except UserError as error:

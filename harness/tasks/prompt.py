@@ -25,7 +25,7 @@ from harness.tasks.document import (
     rendered,
     shown,
 )
-from harness.tasks.generation_kwargs import generation
+from harness.tasks.generation_kwargs import generation, put_over
 from harness.tasks.labels import FROM_0, Labels
 from harness.tasks.lm_eval_classes import requests_of
 
@@ -72,9 +72,12 @@ def ask(
     if config.output_type == "loglikelihood_rolling":
         wanted = config.doc_to_target or ""
         target = rendered("doc_to_target", wanted, row, templates.file, which, function, settings.mode)
-        return replace(asked, requests=(Rolling(_as_text(as_written(target), which, templates)),))
+        text = _as_text(as_written(target), which, templates)
+        return replace(asked, requests=(Rolling(text),), shown_target=text)
     found = shown(templates, row, which, function)
-    asked = replace(asked, empty_question=isinstance(found.text, str) and not found.text.strip())
+    asked = replace(
+        asked, shown_target=found.target, empty_question=isinstance(found.text, str) and not found.text.strip()
+    )
     before = _examples(config, row, shots, settings, which, function)
     if config.construct_requests is not None:
         context = _context(before, str(found.text), found, templates.target_delimiter, settings)
@@ -116,7 +119,7 @@ def _constructed(
         return replace(asked, requests=(Rolling(str(listed[0][1][0])),))
     if listed[0][0] == "loglikelihood":
         return replace(asked, requests=choices)
-    written = config.model_copy(update={"generation_kwargs": {**how, **(config.generation_kwargs or {})}})
+    written = config.model_copy(update={"generation_kwargs": put_over(how, config.generation_kwargs or {})})
     request = generation(written, str(listed[0][1][0]), settings.mode)
     return replace(asked, requests=(request,), right=choices[0] if choices else None)
 

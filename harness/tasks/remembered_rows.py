@@ -99,8 +99,7 @@ class _Told(pickle.Pickler):
         if isinstance(obj, CellType):
             return str, ("cell",), [obj.cell_contents]
         if isinstance(obj, FunctionType) and _is_helper(obj.__module__) and not _by_name(obj):
-            used = {name: obj.__globals__[name] for name in _names(obj.__code__) if name in obj.__globals__}
-            parts = [obj.__code__, sorted(used.items()), obj.__defaults__, obj.__kwdefaults__, obj.__closure__]
+            parts = [obj.__code__, sorted(_used(obj).items()), obj.__defaults__, obj.__kwdefaults__, obj.__closure__]
             return str, (obj.__qualname__,), parts
         if isinstance(obj, FunctionType) and obj.__name__ == "<lambda>":
             return str, (obj.__qualname__,), [obj.__code__, obj.__defaults__, obj.__closure__]
@@ -116,10 +115,22 @@ def _constants(code: CodeType) -> list[Any]:
     return [constant if isinstance(constant, CodeType) else repr(constant) for constant in code.co_consts]
 
 
-def _names(code: CodeType) -> list[str]:
-    """The global names that code uses, that of functions inside included."""
-    inner = [name for constant in code.co_consts if isinstance(constant, CodeType) for name in _names(constant)]
-    return sorted({*code.co_names, *inner})
+def _used(function: FunctionType) -> dict[str, Any]:
+    """The module's variables that a function uses, or a function of the module that it uses."""
+    found: dict[str, Any] = {}
+    waiting = [function]
+    while waiting:
+        for name in _names(waiting.pop().__code__):
+            if name in function.__globals__ and name not in found:
+                found[name] = function.__globals__[name]
+                waiting += [found[name]] if isinstance(found[name], FunctionType) else []
+    return found
+
+
+def _names(code: CodeType) -> set[str]:
+    """The names that code uses, that of functions inside included."""
+    inner = (name for constant in code.co_consts if isinstance(constant, CodeType) for name in _names(constant))
+    return {*code.co_names, *inner}
 
 
 def _is_helper(module: str | None) -> bool:

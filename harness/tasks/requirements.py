@@ -134,16 +134,26 @@ def missing_sentence(task: str, needs: Iterable[Need]) -> str | None:
     return None
 
 
-@lru_cache(maxsize=4096)
 def _needs(
     file: Path, wanted: tuple[str, ...] | None, allow_task_code: bool, above: tuple[Path, ...] = ()
 ) -> tuple[Need, ...]:
     try:
+        changed = file.stat().st_mtime_ns
+    except OSError:  # told where the function is loaded
+        return ()
+    return _read_off(file, changed, wanted, allow_task_code, above)
+
+
+@lru_cache(maxsize=4096)
+def _read_off(
+    file: Path, changed: int, wanted: tuple[str, ...] | None, allow_task_code: bool, above: tuple[Path, ...]
+) -> tuple[Need, ...]:
+    try:
         tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):  # told where the function is loaded
+    except (OSError, SyntaxError, ValueError):
         return ()
     used = fence.needed_statements(tree, wanted)
-    run = fence.needed_statements(tree, None) if allow_task_code else used
+    run = [statement for statement in tree.body if not fence.is_script(statement)] if allow_task_code else used
     found: dict[Need, None] = {}
     for node in [*_imports(run, inside=False), *_imports(used, inside=True)]:
         for name, names in _asked(node):
