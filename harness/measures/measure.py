@@ -7,7 +7,6 @@ runs in the parent, needs no torch, and can be repeated on a stored run.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from harness import strict_json
 from harness.models.contract import LanguageModel, ModelIdentity, ModelSource, Precision
 from harness.results.peaks import Peaks as Peaks
 from harness.results.record import Measurement, Metric, Missing
@@ -33,7 +33,7 @@ NOTES = "notes"
 def with_notes(samples: list[Sample], notes: Iterable[str]) -> list[Sample]:
     """The samples, the first of which carries the cell's notes, each once."""
     if told := list(dict.fromkeys(notes)):
-        samples[0][NOTES] = json.dumps(told)
+        samples[0][NOTES] = strict_json.dumps(told)
     return samples
 
 
@@ -41,7 +41,7 @@ def notes_of(samples: pd.DataFrame) -> list[str]:
     """The notes that the samples of a cell carry; of several launches, each once."""
     if NOTES not in samples:
         return []
-    return list(dict.fromkeys(note for told in samples[NOTES].dropna() for note in json.loads(told)))
+    return list(dict.fromkeys(note for told in samples[NOTES].dropna() for note in strict_json.loads(told)))
 
 
 class Load(Protocol):

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from harness import strict_json
 from harness.errors import UserError
 from harness.measures.mapping_setting import mapping_of
 from harness.measures.task import estimated, groups_of
@@ -93,10 +94,10 @@ def _of_cell(run: Run, cell: CellResult) -> tuple[dict[str, dict[str, Any]], dic
         raise UserError(
             "its samples were stored by an earlier version and hold no documents; run the suite again", place=run.name
         )
-    every = json.loads(samples["tasks"].dropna().iloc[0])
+    every = strict_json.loads(samples["tasks"].dropna().iloc[0])
     tasks: dict[str, dict[str, Any]] = {}
     for name, frame in samples.groupby("task", sort=False):
-        spec = json.loads(frame["spec"].iloc[0])
+        spec = strict_json.loads(frame["spec"].iloc[0])
         rows = [{str(column): value for column, value in row.items()} for row in frame.to_dict("records")]
         tasks[str(name)] = {
             "told": every[str(name)],
@@ -106,7 +107,7 @@ def _of_cell(run: Run, cell: CellResult) -> tuple[dict[str, dict[str, Any]], dic
         }
     mode = str(cell.settings.get("mode"))
     groups: dict[str, dict[str, Any]] = {}
-    declared = {group["group"]: group for group in json.loads(samples["groups"].dropna().iloc[0])}
+    declared = {group["group"]: group for group in strict_json.loads(samples["groups"].dropna().iloc[0])}
     for name, members, aggregate in groups_of(samples, str(cell.settings["task"]), list(tasks)):
         if name in declared:
             inside = {member: tasks[member]["estimates"] for member in members if member in tasks}

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from harness import strict_json
 from harness.tasks.specification import name_of
 
 Line = dict[str, Any]
@@ -31,8 +32,8 @@ def hashed(text: str) -> str:
 
 def _line(row: Mapping[str, Any], told: Mapping[str, Any], spec: Mapping[str, Any], pipeline: str) -> Line:
     arguments, responses = _asked(row, told)
-    document = json.loads(row["doc"])
-    items = json.loads(row["items"])
+    document = strict_json.loads(row["doc"])
+    items = strict_json.loads(row["items"])
     mine = {name: items[key] for key in items for name, of in [name_of(key, spec)] if of == pipeline}
     return {
         "doc_id": int(row["document"]),
@@ -76,7 +77,7 @@ def _filtered(row: Mapping[str, Any], responses: Sequence[Sequence[Any]], pipeli
     first = [_texts(each[0]) for each in responses]
     if not _has(row, "finish"):
         return first
-    return [_texts(json.loads(row["extracted"])[pipeline]), *first[1:]]
+    return [_texts(strict_json.loads(row["extracted"])[pipeline]), *first[1:]]
 
 
 def _texts(value: Any) -> Any:
