@@ -14,6 +14,7 @@ The same file gives the same bytes on every machine: element-wise float32 arithm
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,7 +60,8 @@ def convert(gguf_file: Path, folder: Path) -> None:
     config = _config(metadata, {tensor.name for tensor in reader.tensors}, gguf_file)
     folder.mkdir(parents=True, exist_ok=True)
     _write_json(folder / "config.json", config)
-    _write_json(folder / "generation_config.json", {key: config[key] for key in config if key.endswith("token_id")})
+    tokens = {key: config[key] for key in config if key.endswith("token_id")}
+    _write_json(folder / "generation_config.json", tokens | _ends(metadata))
     write_tokenizer(metadata, folder, place=str(gguf_file))
     weights = _weights(reader.tensors, config["num_attention_heads"], config["num_key_value_heads"], gguf_file)
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
@@ -138,6 +140,13 @@ def _config(metadata: dict[str, Any], tensors: set[str], gguf_file: Path) -> dic
         if f"tokenizer.ggml.{key}_token_id" in metadata:
             config[f"{name}_token_id"] = metadata[f"tokenizer.ggml.{key}_token_id"]
     return config
+
+
+def _ends(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """All end tokens that the file names, where there are several: of text, of a turn, of a message."""
+    named = (metadata.get(f"tokenizer.ggml.{key}_token_id") for key in ("eos", "eot", "eom"))
+    ends = list(dict.fromkeys(token for token in named if token is not None))
+    return {"eos_token_id": ends} if len(ends) > 1 else {}
 
 
 def _weights(tensors: list[Any], heads: int, key_value_heads: int, gguf_file: Path) -> dict[str, Array]:

@@ -59,15 +59,18 @@ DISTINCT = tuple(
     Metric(
         name=f"distinct_{n}",
         unit="fraction",
+        version=2,
         direction=Direction.NONE,
         definition=f"Different {n}-grams of tokens over all {n}-grams, of all continuations together (Li et al. 2016, "
         "who divide by the tokens). Falls with the amount of text: compare equal amounts.",
     )
     for n in (1, 2, 3)
 )
+# version 2: a continuation ends at every end token that the model declares, not at the tokenizer's EOS alone
 REPETITION_ORDER = 4
 REPETITION = Metric(
     name="repetition",
+    version=2,
     unit="fraction",
     direction=Direction.NONE,
     definition="seq-rep-4: share of a continuation's 4-grams of tokens that it has had before, 1 - different/all, mean "
@@ -75,24 +78,28 @@ REPETITION = Metric(
 )
 ENTROPY = Metric(
     name="entropy",
+    version=2,
     unit="nats",
     direction=Direction.NONE,
     definition="Mean entropy of the model's own next-token distribution (temperature 1, no filter) along its text.",
 )
 DRAWN_ENTROPY = Metric(
     name="drawn_entropy",
+    version=2,
     unit="nats",
     direction=Direction.NONE,
     definition="Mean entropy of the distribution that the tokens were drawn from, after temperature and filters.",
 )
 MEAN_LOG_PROB = Metric(
     name="mean_log_prob",
+    version=2,
     unit="nats/token",
     direction=Direction.NONE,
     definition="Mean log-probability of the drawn tokens under the model itself (temperature 1, no filter).",
 )
 CONTINUATION_TOKENS = Metric(
     name="continuation_tokens",
+    version=2,
     unit="tokens",
     direction=Direction.NONE,
     definition="Mean length of a continuation, without the end token.",

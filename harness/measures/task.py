@@ -171,9 +171,10 @@ WRONG_BY_SPACE = Metric(
 )
 CUT_OFF = Metric(
     name="cut_off_answers",
+    version=2,
     unit="share",
     direction=Direction.LOWER,
-    definition="Share of generated answers that reached their token limit before a stop.",
+    definition="Share of generated answers that reached their token limit before a stop string or an end token.",
 )
 UNFINISHED_THOUGHTS = Metric(
     name="unfinished_thoughts",

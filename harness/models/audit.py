@@ -22,29 +22,28 @@ from harness.models.transformers_tokenizer import TransformersTokenizer
 
 @dataclass(frozen=True)
 class DeclaredEnds:
-    """The end tokens that a model's configurations name."""
+    """The end tokens that a model's configuration files name."""
 
-    generation: tuple[int, ...] = ()
-    """Of `generation_config.json`; without that file, of `config.json`, as transformers does."""
-    config: tuple[int, ...] = ()
-    """Of `config.json`, its part about text included."""
+    written: tuple[int, ...] = ()
+    """Of `generation_config.json` and of `config.json`, its part about text included. What is not written there, but
+    the default of the architecture's class, belongs to the model that the class was first written for."""
+    generate: tuple[int, ...] = ()
+    """Where `generate` of transformers ends: of `generation_config.json`, else of `config.json`."""
 
 
-def ends_of(generation: Any, config: Any) -> DeclaredEnds:
-    """What the configurations of an opened `transformers` model name."""
-    text = config.get_text_config()
-    named = (getattr(config, "eos_token_id", None), getattr(text, "eos_token_id", None))
-    return DeclaredEnds(_ids(getattr(generation, "eos_token_id", None)), tuple(i for each in named for i in _ids(each)))
+def ends_of(generation: Any, config: Mapping[str, Any]) -> DeclaredEnds:
+    """What an opened `transformers` model ends at. generation: its GenerationConfig. config: `config.json`."""
+    generate = _ids(getattr(generation, "eos_token_id", None))
+    derived = getattr(generation, "_from_model_config", False)
+    return DeclaredEnds((*(() if derived else generate), *_of_config(config)), generate)
 
 
 def ends_in(folder: Path) -> DeclaredEnds:
     """What the configuration files of a folder name; a folder needs none."""
     config, generation = _json(folder / "config.json"), _json(folder / "generation_config.json")
-    text = config.get("text_config")
-    inner = text.get("eos_token_id") if isinstance(text, Mapping) else None
-    named = (*_ids(config.get("eos_token_id")), *_ids(inner))
-    is_there = (folder / "generation_config.json").is_file()
-    return DeclaredEnds(_ids(generation.get("eos_token_id")) if is_there else named, named)
+    named = _ids(generation.get("eos_token_id"))
+    generate = named if (folder / "generation_config.json").is_file() else _of_config(config)
+    return DeclaredEnds((*named, *_of_config(config)), generate)
 
 
 def audited(identity: ModelIdentity, tokenizer: Tokenizer, declared: DeclaredEnds) -> ModelIdentity:
@@ -66,7 +65,7 @@ def audited(identity: ModelIdentity, tokenizer: Tokenizer, declared: DeclaredEnd
         of_tokenizer.append(tokenizer.turn_end_id)
         if not speaks_in_channels(template):  # there a turn is several messages, and what closes one doesn't end it
             of_tokenizer.append(turn_end(tokenizer))
-    named = {*declared.generation, *declared.config, *(i for i in of_tokenizer if i is not None)}
+    named = {*declared.written, *(i for i in of_tokenizer if i is not None)}
     ends = _known(named, vocabulary)
     added = set(tokenizer.added.values())
     spelled = [tokenizer.decode([i]) for i in ends if i in added or i == tokenizer.eos_id]
@@ -75,7 +74,7 @@ def audited(identity: ModelIdentity, tokenizer: Tokenizer, declared: DeclaredEnd
         update={
             "end_ids": ends,
             "end_strings": tuple(text for text in dict.fromkeys(spelled) if text),
-            "generate_end_ids": _known(declared.generation, vocabulary),
+            "generate_end_ids": _known(declared.generate, vocabulary),
             "prefix": tokenizer.prefix,
             "start": tokenizer.prefix or tuple(first[:1]),
             "thinking": thinking_tags(tokenizer.added, template),
@@ -89,6 +88,12 @@ def audited(identity: ModelIdentity, tokenizer: Tokenizer, declared: DeclaredEnd
 
 def _known(ids: Iterable[int], vocabulary: int) -> tuple[int, ...]:
     return tuple(sorted({i for i in ids if 0 <= i < vocabulary}))
+
+
+def _of_config(config: Mapping[str, Any]) -> tuple[int, ...]:
+    text = config.get("text_config")
+    inner = text.get("eos_token_id") if isinstance(text, Mapping) else None
+    return (*_ids(config.get("eos_token_id")), *_ids(inner))
 
 
 def _ids(value: Any) -> tuple[int, ...]:

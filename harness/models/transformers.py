@@ -22,6 +22,7 @@ from transformers import (
     DynamicCache,
     LlamaConfig,
     LlamaForCausalLM,
+    PreTrainedConfig,
     PreTrainedTokenizerFast,
 )
 
@@ -127,10 +128,17 @@ def open_source(source: ModelSource) -> TransformersModel:
         width=heads * (getattr(config, "head_dim", None) or config.hidden_size // heads),
         kv_bytes_per_token=0,
     )
-    identity = audited(identity, tokenizer, ends_of(getattr(model, "generation_config", None), model.config))
+    identity = audited(identity, tokenizer, ends_of(getattr(model, "generation_config", None), _written_config(source)))
     opened = TransformersModel(model, tokenizer, identity)
     bytes_per_token = _probe(opened, source)
     return TransformersModel(model, tokenizer, identity.model_copy(update={"kv_bytes_per_token": bytes_per_token}))
+
+
+def _written_config(source: ModelSource) -> dict[str, Any]:
+    """`config.json` as it is written, without the defaults of its class."""
+    written: dict[str, Any]
+    written, _ = PreTrainedConfig.get_config_dict(source.path, revision=source.revision or "main")
+    return written
 
 
 def save_throwaway(folder: str) -> None:

@@ -88,11 +88,13 @@ def written_row(
     finish: str = "stop_string",
     until: tuple[str, ...] = ("\n",),
     cut: int = 0,
+    thought: str | None = None,
+    answered: bool = True,
 ) -> dict[str, Any]:
     """A question that the model answers in writing; every token has -0.5 nats."""
     asked = Asked(task, document, {}, (Generation(context, until, 16, samples=len(answers)),), (), None, target)
-    drawn = [Drawn(text, tokens(text), (-0.5,) * len(tokens(text)), finish) for text in answers]
-    evidence = Generated(asked, tokens(context)[cut:], cut, tuple(drawn))
+    drawn = [Drawn(text, tokens(text), (-0.5,) * len(tokens(text)), finish, thought, answered) for text in answers]
+    evidence = Generated(asked, tokens(context)[cut:], cut, tuple(drawn), thinks=thought is not None)
     scores = Scores(
         {f"exact_match/{name}": float(value == target) for name, value in extracted.items()}
         | {f"extraction_failure/{name}": float(value == "[invalid]") for name, value in extracted.items()},

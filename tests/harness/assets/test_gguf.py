@@ -84,6 +84,8 @@ def write_gguf(path: Path, weights: dict[str, Any], **changes: Any) -> None:
     writer.add_token_types([3, 3, 4] + [1] * (len(tokens) - 3))
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(0)
+    if "turn_end" in changes:
+        writer.add_eot_token_id(changes["turn_end"])
     writer.add_chat_template("{{ messages[0]['content'] }}")
     for name, weight in weights.items():
         gguf_name = name
@@ -177,6 +179,13 @@ def test_an_untied_head_stays_apart(weights: dict[str, Any], tmp_path: Path) -> 
     convert(tmp_path / "untied.gguf", tmp_path / "untied")
     assert json.loads((tmp_path / "untied" / "config.json").read_text())["tie_word_embeddings"] is False
     assert np.array_equal(load_file(tmp_path / "untied" / "model.safetensors")["lm_head.weight"], head)
+
+
+def test_all_end_tokens_that_the_file_names_end_an_answer(weights: dict[str, Any], tmp_path: Path) -> None:
+    for name, said, ends in (("one", {}, 0), ("two", {"turn_end": 5}, [0, 5]), ("same", {"turn_end": 0}, 0)):
+        write_gguf(tmp_path / f"{name}.gguf", weights, **said)
+        convert(tmp_path / f"{name}.gguf", tmp_path / name)
+        assert json.loads((tmp_path / name / "generation_config.json").read_text())["eos_token_id"] == ends
 
 
 def test_unpermute_undoes_the_permutation() -> None:

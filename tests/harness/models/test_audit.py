@@ -84,6 +84,19 @@ def test_all_that_is_declared_ends_an_answer(
     assert identity.generate_end_ids == tuple(sorted(set(named) & set(ends)))
 
 
+def test_what_only_the_class_of_the_architecture_says_is_not_declared(tmp_path: Path) -> None:
+    """A Llama's class says 2, for the vocabulary of the first Llama."""
+    opened(tmp_path, eos_token="<eos>")
+    config = json.loads((tmp_path / "config.json").read_bytes())
+    del config["eos_token_id"]
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    for kind in ("transformers", "converted"):
+        identity = open_model(ModelSource("m", kind, str(tmp_path), "d")).identity
+        assert identity.end_ids == (1,)
+        (tmp_path / "generation_config.json").unlink(missing_ok=True)
+        assert open_model(ModelSource("m", kind, str(tmp_path), "d")).identity.end_ids == (1,)
+
+
 def test_an_end_token_that_the_model_lacks_is_noted(tmp_path: Path) -> None:
     assert settled(tmp_path, generation=[1, 9999]).notes == (
         "its files name token 9999 as an end token, and its ids are 0 to 259: not used",

@@ -56,6 +56,10 @@ def run(task_builders: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> 
         ),
         b.rolling_row(0, [("<start>", "the cat"), *[("cat", f" sat {n}") for n in range(6)]]),
         b.continuation_row(0, "The end is\u00a0near, my", " friend\n", -3.0),
+        b.written_row(0, "3 + 3 =", ["6"], "6", {"strict": "6"}, task="thoughts", thought="3\n\nand 3"),
+        b.written_row(
+            1, "3 + 3 =", [""], "6", {"strict": "[invalid]"}, task="thoughts", thought="3 and", answered=False
+        ),
     ]
     cells = [b.task_cell(folder, capitals), b.task_cell(folder, capitals, precision="int8")]
     cells += [b.task_cell(folder, [row | {"task": f"other_{n}"}]) for n, row in enumerate(others)]
@@ -205,3 +209,11 @@ def test_borders_can_be_told_from_the_text(pieces: list[str]) -> None:
     text = token_text(range(len(pieces)), dict(enumerate(pieces)), console).plain
     found = re.split(r"(?<!\\)\|", text)[1:-1]
     assert [one.replace("\\|", "|").replace("·", " ") for one in found] == pieces
+
+
+def test_a_thought_is_shown_beside_the_answer(run: Run) -> None:
+    [one] = explanations(run, "other_4", 0)
+    assert line(printed(one), "thought: ").startswith("thought: 3")
+    assert line(printed(one), "text: ") == "text: 6"
+    [other] = explanations(run, "other_5", 1)
+    assert line(printed(other), "text: ") == "text: none: it still thought when it ended"

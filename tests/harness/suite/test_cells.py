@@ -125,3 +125,24 @@ def test_a_measure_may_choose_among_budgets_but_not_give_one() -> None:
         made(fixed.replace("memory: {}", "memory: {}\n    matrix: {compute: 3e11}"))
     only = fixed.replace("memory: {}", "memory: {}\n    models: [b]\n    matrix: {compute: 3e11}")
     assert {(c.model, c.axes["compute"]) for c in made(only)} == {("b", 3e11)}
+
+
+def test_arguments_of_a_chat_template_are_a_mapping_in_a_suite_and_an_axis() -> None:
+    suite = """
+name: s
+models: {b: {transformers: x}}
+measures:
+  - task:
+      task: t
+      chat: true
+      chat_template_args: [{enable_thinking: false}, {enable_thinking: true, effort: low}]
+"""
+    assert [cell.settings["chat_template_args"] for cell in made(suite)] == [
+        '{"enable_thinking": false}',
+        '{"effort": "low", "enable_thinking": true}',
+    ]
+    one = made(suite.replace("[{enable_thinking: false}, {enable_thinking: true, effort: low}]", "{a: 1}"))
+    assert [cell.settings["chat_template_args"] for cell in one] == ['{"a": 1}']
+    for wrong in ("thinking", "[3]", "{a: [1]}", "{a: {b: 1}}"):
+        with pytest.raises(UserError, match="chat_template_args"):
+            made(suite.replace("[{enable_thinking: false}, {enable_thinking: true, effort: low}]", wrong))
