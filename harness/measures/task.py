@@ -347,7 +347,7 @@ def notes(library: TaskLibrary, settings: TaskSettings) -> tuple[str, ...]:
 
 TASK = Measure(
     name="task",
-    version=1,
+    version=2,
     about="Few-shot, chain-of-thought and generation tasks in lm-evaluation-harness' format.",
     settings=TaskSettings,
     metrics=(*(built_in.metric for built_in in BUILT_IN.values()), CHANCE, DOCUMENTS, BROKEN, TRUNCATED, CUT_OFF),
