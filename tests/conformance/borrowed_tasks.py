@@ -309,6 +309,7 @@ def corners() -> list[dict[str, Any]]:
         "no_context": (0,),
         "texts": (0,),
         "written": (0, 1),
+        "beams": (0, 1),
         "chosen_in_writing": (1,),
         "corner_group": (0,),
     }
