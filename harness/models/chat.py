@@ -96,7 +96,7 @@ def turn_end(tokenizer: object) -> int | None:
     except Exception:  # a template that can't do it closes nothing; who asks for it is told why
         return None
     first = tokenizer.encode(after.lstrip())[:1]
-    return first[0] if first and tokenizer.token_bytes(first) == [0] else None
+    return first[0] if first and first[0] in tokenizer.special_ids else None
 
 
 def tells_the_date(model: LanguageModel) -> bool:

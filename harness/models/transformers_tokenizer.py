@@ -66,8 +66,14 @@ class TransformersTokenizer:
     def added(self) -> dict[str, int]:
         """Tokens that are declared beside the vocabulary, special ones among them, by their text."""
         declared = {str(token): int(i) for i, token in self._tokenizer.added_tokens_decoder.items()}
-        ids, tokens = self._tokenizer.all_special_ids, self._tokenizer.all_special_tokens
-        return declared | dict(zip(map(str, tokens), ids, strict=True))
+        named = zip(self._tokenizer.all_special_tokens, self._tokenizer.all_special_ids, strict=True)
+        return declared | {str(token): int(i) for token, i in named if i is not None}
+
+    @cached_property
+    def special_ids(self) -> frozenset[int]:
+        """Tokens that stand for no text."""
+        declared = {int(i) for i, token in self._tokenizer.added_tokens_decoder.items() if token.special}
+        return frozenset(declared | {i for i in self._tokenizer.all_special_ids if i is not None})
 
     @cached_property
     def _around(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -131,9 +137,8 @@ class TransformersTokenizer:
 
     @cached_property
     def _bytes_of_token(self) -> list[int]:
-        declared = self._tokenizer.added_tokens_decoder
-        special = {*self._tokenizer.all_special_ids, *(int(i) for i, token in declared.items() if token.special)}
-        added = {int(i): str(token) for i, token in declared.items()}
+        special = self.special_ids
+        added = {int(i): str(token) for i, token in self._tokenizer.added_tokens_decoder.items()}
         pieces: list[str | None] = self._tokenizer.convert_ids_to_tokens(list(range(self.size)))
         byte_level = self._is_byte_level()
         return [

@@ -71,6 +71,12 @@ class DocumentEncoder:
             return ids
         return with_prefix(self.prefix, ids)
 
+    def prompt(self, text: str) -> tuple[int, ...]:
+        """The same for a text that is to be continued in writing, which lm-eval compares with BOS alone."""
+        if self.mode == "lm-eval" and self.tokenizer.bos_id is None:
+            return (*self.prefix, *self.bare(text), *self.tokenizer.suffix)
+        return self(text)
+
     def context(self, text: str) -> tuple[int, ...]:
         """The same for a text that is likely to be asked for again at once: choices share their context."""
         if self._last is None or self._last[0] != text:

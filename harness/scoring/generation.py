@@ -318,7 +318,7 @@ def context_ids(encode: DocumentEncoder, context: str) -> tuple[int, ...]:
     ValueError where nothing does.
     """
     try:
-        return encode(context) or encode.start
+        return encode.prompt(context) or encode.start
     except UserError as error:
         raise ValueError(f"the context is empty: {error.message}") from error
 

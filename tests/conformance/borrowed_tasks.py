@@ -413,6 +413,7 @@ def corners() -> list[dict[str, Any]]:
         "no_context": (0,),
         "texts": (0,),
         "written": (0, 1),
+        "beams": (0, 1),
         "chosen_in_writing": (1,),
         "passed_on_written": (0, 1),
         "passed_on_several": (0,),
