@@ -122,7 +122,7 @@ CHANCE = Metric(
 def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     """One row per document of every task. What goes wrong with one document or one task costs the others nothing."""
     from harness.measures.task_answers import answers
-    from harness.measures.task_documents import documents, prepared
+    from harness.measures.task_documents import TASK_CODE, documents, prepared
     from harness.measures.task_samples import broken_row, row
     from harness.tasks import metrics
     from harness.tasks.choice_scores import chance
@@ -137,7 +137,7 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
             asked += documents(task, model, settings)
         except (Unsupported, MemoryError):
             raise
-        except Exception as error:
+        except TASK_CODE as error:
             failed[task.name] = _told(f"making the prompts of {task.name}", error)
     rows = [broken_row(one) for one in asked if isinstance(one, Broken)]
     context = visible(model, settings)
@@ -162,7 +162,7 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
             rows.append(row(evidence, scores, guess))
         except MemoryError:
             raise
-        except Exception as error:
+        except TASK_CODE as error:
             document = evidence.asked.document
             reason = _told(f"judging document {document} of {task.name}", error)
             rows.append(broken_row(Broken(evidence.asked.task, document, reason)))
@@ -184,6 +184,7 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
 
 def summed_up_by(task: Task, rows: Sequence[Sample], mode: Mode) -> dict[str, Any]:
     """How the rows of a task become its numbers, as plain data; what functions of its file sum up is summed up here."""
+    from harness.measures.task_documents import TASK_CODE
     from harness.tasks.resample import by_functions
     from harness.tasks.specification import specification
 
@@ -194,12 +195,12 @@ def summed_up_by(task: Task, rows: Sequence[Sample], mode: Mode) -> dict[str, An
         given = by_functions(task.config, items, [sample["cluster"] for sample in judged], spec, task.function)
     except MemoryError:
         raise
-    except Exception as error:  # the metrics that need no function of the file are given all the same
+    except TASK_CODE as error:  # the metrics that need no function of the file are given all the same
         return spec | {"given": {}, "wrong": _told(f"summing up {task.name}", error)}
     return spec | {"given": given}
 
 
-def _told(what: str, error: Exception) -> str:
+def _told(what: str, error: BaseException) -> str:
     """One sentence; what nobody foresaw leaves its traceback in the worker's log."""
     if not isinstance(error, UserError):
         traceback.print_exception(error)

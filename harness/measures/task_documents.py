@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from harness.tasks.library import Opened
     from harness.tasks.task import Task
 
+TASK_CODE = (Exception, SystemExit, KeyboardInterrupt)
+"""What code of a task file may end with; Ctrl-C never reaches a worker."""
+
 Places = tuple[int, ...] | UserError
 """Of one document: where its worked examples are in their split, or why there are too few."""
 
@@ -89,7 +92,7 @@ def documents(task: Task, model: LanguageModel, settings: TaskSettings) -> list[
             found.append(_with_bytes(ask(config, row, number, examples, prompts, task.function), str(config.file)))
         except MemoryError:
             raise
-        except Exception as error:
+        except TASK_CODE as error:
             if not isinstance(error, UserError):
                 traceback.print_exception(error)
             found.append(Broken(config.task, number, unexpected(f"asking document {number} of {config.task}", error)))
