@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from harness.cache import cache_folder
 from harness.models.contract import ModelIdentity
@@ -50,19 +50,23 @@ class CellCache:
         self._root = cache_folder("cells")
 
     def has(self, key: str) -> bool:
-        """Whether the result of `key` is known."""
-        return (self._folder(key) / RESULT).is_file()
+        """Whether the result of `key` is known, and can be read."""
+        return self.load(key) is not None
 
     def load(self, key: str) -> CellResult | None:
         """The result of `key`, or None where there is none or it can't be read (it is then dropped)."""
+        from pyarrow.parquet import read_metadata
+
         folder = self._folder(key)
         try:
-            return CellResult.model_validate_json((folder / RESULT).read_bytes())
-        except FileNotFoundError:
+            result = CellResult.model_validate_json((folder / RESULT).read_bytes())
+            read_metadata(folder / SAMPLES)  # it is at the end of the file: a shortened one has none
+        except OSError:
             return None
-        except ValidationError:
+        except ValueError:  # as pydantic and pyarrow say it
             shutil.rmtree(folder, ignore_errors=True)
             return None
+        return result
 
     def samples(self, key: str) -> Path | None:
         """The file of samples of `key`."""

@@ -194,7 +194,7 @@ CHANCE = Metric(
 def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     """One row per document of every task. What goes wrong with one document or one task costs the others nothing."""
     from harness.measures.task_answers import answers
-    from harness.measures.task_documents import documents, prepared
+    from harness.measures.task_documents import TASK_CODE, documents, prepared
     from harness.measures.task_judging import judged
     from harness.measures.task_notes import task_notes
     from harness.measures.task_samples import broken_row
@@ -211,7 +211,7 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
             asked += documents(task, model, settings, notes)
         except (Unsupported, MemoryError):
             raise
-        except Exception as error:
+        except TASK_CODE as error:
             failed[task.name] = logged(f"making the prompts of {task.name}", error)
     rows = [broken_row(one) for one in asked if isinstance(one, Broken)]
     context = visible(model, settings)
@@ -265,6 +265,7 @@ def _row(task: Task, evidence: Evidence, found: Judged) -> Sample:
 
 def summed_up_by(task: Task, rows: Sequence[Sample], mode: Mode) -> dict[str, Any]:
     """How the rows of a task become its numbers, as plain data; what functions of its file sum up is summed up here."""
+    from harness.measures.task_documents import TASK_CODE
     from harness.tasks.resample import by_functions
     from harness.tasks.specification import specification
 
@@ -276,7 +277,7 @@ def summed_up_by(task: Task, rows: Sequence[Sample], mode: Mode) -> dict[str, An
             given = by_functions(task.config, items, [sample["cluster"] for sample in judged], spec, task.function)
     except MemoryError:
         raise
-    except Exception as error:  # the metrics that need no function of the file are given all the same
+    except TASK_CODE as error:  # the metrics that need no function of the file are given all the same
         return spec | {"given": {}, "wrong": logged(f"summing up {task.name}", error)}
     return spec | {"given": given}
 

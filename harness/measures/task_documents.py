@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from harness.tasks.library import Opened
     from harness.tasks.task import Task
 
+TASK_CODE = (Exception, SystemExit, KeyboardInterrupt)
+"""What code of a task file may end with; Ctrl-C never reaches a worker."""
+
 Places = tuple[int, ...] | UserError
 """Of one document: where its worked examples are in their split, or why there are too few."""
 
@@ -122,7 +125,7 @@ def documents(
                 found.append(_with_bytes(ask(config, row, number, examples, prompts, task.function), str(config.file)))
         except MemoryError:
             raise
-        except Exception as error:
+        except TASK_CODE as error:
             found.append(Broken(config.task, number, logged(f"asking document {number} of {config.task}", error)))
     if settings.mode == "right" and settings.thinking == "auto":
         _no_choice_in_a_thought(found, model)

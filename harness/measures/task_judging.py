@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from harness.errors import logged
 from harness.measures.task_answers import Evidence
+from harness.measures.task_documents import TASK_CODE
 from harness.tasks import filters, metrics
 from harness.tasks.ask import Asked, Broken, Row
 from harness.tasks.config import TaskConfig
@@ -45,7 +46,7 @@ def judged(task: Task, answered: Sequence[Evidence]) -> list[Judged]:
                 asked = _as_judged(task, evidence.asked, rows[evidence.asked.document])
             except MemoryError:
                 raise
-            except Exception as error:
+            except TASK_CODE as error:
                 whole[place] = Judged(evidence.asked, _broken(evidence.asked, error))
                 continue
             scores = _judged(task, config, asked, evidence)
@@ -66,11 +67,11 @@ def _judged(task: Task, config: TaskConfig, asked: Asked, evidence: Evidence) ->
             )
     except MemoryError:
         raise
-    except Exception as error:
+    except TASK_CODE as error:
         return _broken(asked, error)
 
 
-def _broken(asked: Asked, error: Exception) -> Broken:
+def _broken(asked: Asked, error: BaseException) -> Broken:
     return Broken(asked.task, asked.document, logged(f"judging document {asked.document} of {asked.task}", error))
 
 

@@ -55,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    print(json.dumps({"out": options.out, "scheme": options.scheme, "weight_bytes": weight_bytes(model)}))
+    summary = {"out": options.out, "scheme": options.scheme, "weight_bytes": weight_bytes(model)}
+    print(json.dumps(summary, allow_nan=False))
     return 0
 
 

@@ -103,7 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "validation_loss": result.validation_loss,
         "bits_per_byte": result.bits_per_byte,
     }
-    print(json.dumps(summary))
+    told = {name: str(value) if value != value else value for name, value in summary.items()}  # NaN is no JSON
+    print(json.dumps(told, allow_nan=False))
     return 0
 
 
