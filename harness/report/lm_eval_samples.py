@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -47,7 +46,7 @@ def _line(row: Mapping[str, Any], told: Mapping[str, Any], spec: Mapping[str, An
         "filtered_resps": _filtered(row, responses, pipeline),
         "filter": pipeline,
         "metrics": list(mine),
-        "doc_hash": hashed(json.dumps(document, indent=2, ensure_ascii=False)),
+        "doc_hash": hashed(strict_json.dumps(document, indent=2, ensure_ascii=False)),
         "prompt_hash": hashed(str(arguments[0][0])),
         "target_hash": hashed(row["shown_target"]),
         **mine,
