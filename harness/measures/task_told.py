@@ -73,7 +73,9 @@ def _plain(value: Any) -> Any:
         return _source(value)
     if isinstance(value, BaseModel):
         named = {"steps": "filter"}
-        fields = {name: _plain(getattr(value, name)) for name in type(value).model_fields if name != "options"}
+        fields = {
+            name: _plain(getattr(value, name)) for name in type(value).model_fields if name not in ("options", "right")
+        }
         kept = {named.get(name, name): inner for name, inner in fields.items() if inner not in (None, False)}
         return kept | _plain(getattr(value, "options", {}))
     if isinstance(value, Mapping):

@@ -103,14 +103,14 @@ def _of_cell(run: Run, cell: CellResult) -> tuple[dict[str, dict[str, Any]], dic
             "told": every[str(name)],
             "spec": spec,
             "lines": list(sample_lines(rows, every[str(name)], spec)),
-            "estimates": estimated(frame, spec),
+            "estimates": estimated(frame, spec)[0],
         }
     mode = str(cell.settings.get("mode"))
     groups: dict[str, dict[str, Any]] = {}
     declared = {group["group"]: group for group in strict_json.loads(samples["groups"].dropna().iloc[0])}
     for name, members, aggregate in groups_of(samples, str(cell.settings["task"]), list(tasks)):
-        if name in declared:
-            inside = {member: tasks[member]["estimates"] for member in members if member in tasks}
+        if name in declared and all(member in tasks for member in members):  # a part of a group is another number
+            inside = {member: tasks[member]["estimates"] for member in members}
             scores = summarise_group(aggregate, inside, mode="lm-eval" if mode == "lm-eval" else "right")
             groups[name] = {"config": declared[name], "tasks": list(inside), "estimates": scores}
     return tasks, groups
