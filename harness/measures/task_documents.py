@@ -12,10 +12,11 @@ from harness.scoring.thinking import opens_thought
 from harness.tasks import metrics
 from harness.tasks.ask import Asked, Broken, Choice, Row
 from harness.tasks.chat import ApplyChat
+from harness.tasks.decoding import generation
 from harness.tasks.document import Templates, column_or_template, shown
 from harness.tasks.fewshot import Draw, Pool, Sampler, draw, draw_as_lm_eval
 from harness.tasks.functions import DOCUMENT_KEYS, functions_of
-from harness.tasks.prompt import PromptSettings, ask, generation
+from harness.tasks.prompt import PromptSettings, ask
 from harness.tasks.reasoning import judges_programs, with_reasoning, with_samples
 from harness.tasks.shown_keys import shown_keys
 

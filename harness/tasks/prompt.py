@@ -6,29 +6,17 @@ a chat template they are one text, joined by the delimiters of the task file; wi
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from harness.errors import UserError
-from harness.spelling import nearest
-from harness.tasks.ask import Asked, Choice, Generation, Rolling, Row
+from harness.tasks.ask import Asked, Choice, Rolling, Row
 from harness.tasks.chat import ApplyChat, Message, delimited, prompt, question, worked
 from harness.tasks.config import Function, Mode, TaskConfig
+from harness.tasks.decoding import generation
 from harness.tasks.document import LoadFunction, Shown, Templates, column_or_template, kind_of, rendered, shown
-
-MAX_NEW = 256
-"""Tokens of an answer where the task file says nothing."""
-_MAX_NEW_KEYS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
-_DECODING_KEYS = ("until", "do_sample", "temperature", "top_p", "top_k", "min_p", "repetition_penalty")
-_BEAM_KEYS = ("num_beams", "length_penalty", "early_stopping")
-_INSTEAD = {
-    "seed": "say `sample_seed` in the suite",
-    "max_length": "it counts the prompt too: say `max_gen_toks`, which counts the answer",
-    "num_return_sequences": "say `repeats` in the task file, or `samples` in the suite",
-}
 
 
 @dataclass(frozen=True)
@@ -90,90 +78,6 @@ def ask(
             return asked
         case _:
             return _multiple_choice(asked, config, before, found, templates, settings, which)
-
-
-def generation(config: TaskConfig, context: str, mode: Mode = "right") -> Generation:
-    """How an answer is written: the task's `generation_kwargs`, with lm-eval's names and defaults.
-
-    A temperature that is written as 0 is greedy, whatever `do_sample` says; in mode lm-eval `do_sample: true` needs a
-    temperature above 0, as there. Raises UserError for a key that no setting of ours stands for, and for a value that
-    is none.
-    """
-    given = {"until": [config.fewshot_delimiter]} | (config.generation_kwargs or {})
-    place = f"{config.file}:generation_kwargs"
-    _check_keys(given, place)
-    until = given["until"]
-    stops = [] if until is None else [until] if isinstance(until, str) else list(until)
-    named = next((key for key in _MAX_NEW_KEYS if given.get(key) is not None), _MAX_NEW_KEYS[0])
-    top_k, beams = int(_number(given, "top_k", 0, place)), int(_number(given, "num_beams", 1, place))
-    found = Generation(
-        context=context,
-        until=tuple(map(str, stops)),
-        max_new=int(_number(given, named, MAX_NEW, place)),
-        temperature=_temperature(given, mode, place),
-        top_p=_number(given, "top_p", 1.0, place),
-        top_k=top_k or None,
-        min_p=_number(given, "min_p", 0.0, place),
-        repetition_penalty=_number(given, "repetition_penalty", 1.0, place),
-        beams=max(beams, 1),
-        length_penalty=_number(given, "length_penalty", 1.0, place, least=-math.inf),
-        early_stopping=_early_stopping(given.get("early_stopping"), place),
-        samples=config.repeats,
-    )
-    if found.beams > 1 and (found.temperature > 0 or found.repetition_penalty != 1):
-        clash = "draws nothing: leave out `do_sample` and `temperature`"
-        if found.temperature == 0:
-            clash = "and `repetition_penalty` are not combined here: leave out one of them"
-        raise UserError(f"`num_beams: {beams}`: beam search {clash}", place=place)
-    return found
-
-
-def _check_keys(given: Mapping[str, Any], place: str) -> None:
-    known = (*_MAX_NEW_KEYS, *_DECODING_KEYS, *_BEAM_KEYS)
-    for key in given:
-        if key in _INSTEAD:
-            raise UserError(f"`{key}` is not understood: {_INSTEAD[key]}", place=place)
-        if key not in known:
-            raise UserError(
-                f"`{key}` is not understood{nearest(key, known)} (there are {', '.join(known)})", place=place
-            )
-
-
-def _temperature(given: Mapping[str, Any], mode: Mode, place: str) -> float:
-    """0 is greedy."""
-    temperature = _number(given, "temperature", 0.0, place)
-    if given.get("do_sample") is False:
-        return 0.0
-    if given.get("do_sample") and temperature == 0:
-        if mode == "lm-eval":
-            raise UserError(
-                "`do_sample: true` without a temperature above 0 is an error in lm-eval: write one, or "
-                "`do_sample: false`",
-                place=place,
-            )
-        if given.get("temperature") is None:
-            return 1.0  # what transformers draws with where nothing is said
-    return temperature
-
-
-def _early_stopping(value: Any, place: str) -> bool | Literal["never"]:
-    if value is None or isinstance(value, bool):
-        return bool(value)
-    if value != "never":
-        raise UserError(f"`early_stopping: {value}` must be true, false or never", place=place)
-    return "never"
-
-
-def _number(given: Mapping[str, Any], key: str, default: float, place: str, least: float = 0) -> float:
-    """A setting that is a number, be it written as a text. Raises UserError."""
-    value = given.get(key)
-    try:
-        number = default if value is None else float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not least <= number < math.inf or number == -math.inf:
-        raise UserError(f"`{key}: {value}` must be a number{' of 0 or more' if least == 0 else ''}", place=place)
-    return number
 
 
 def _examples(

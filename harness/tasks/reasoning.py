@@ -12,8 +12,8 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.tasks.config import FilterPipeline, FilterStep, Reasoning, TaskConfig
+from harness.tasks.decoding import generation
 from harness.tasks.filters import DEFAULT
-from harness.tasks.prompt import generation
 
 TRIGGER = "Let's think step by step."
 ROOM = 512

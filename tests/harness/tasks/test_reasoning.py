@@ -10,7 +10,8 @@ import pytest
 from harness.errors import UserError
 from harness.tasks import filters
 from harness.tasks.config import FilterPipeline, FilterStep, Function, MetricConfig, Reasoning, TaskConfig
-from harness.tasks.prompt import PromptSettings, ask, generation
+from harness.tasks.decoding import generation
+from harness.tasks.prompt import PromptSettings, ask
 from harness.tasks.reasoning import with_reasoning, with_samples
 
 REGEX = FilterStep(function="regex", options={"regex_pattern": "([0-9]+)"})
