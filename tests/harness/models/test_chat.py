@@ -107,7 +107,10 @@ def test_a_template_that_knows_lists_of_parts_alone() -> None:
 @pytest.mark.parametrize(
     ("template", "sentence"),
     [
-        ("{% for m in messages %}{{ m['content'] }", "is no template (unexpected '}', line 1): mend `chat_template`"),
+        (
+            "{% for m in messages %}{{ m['content'] }",
+            "has a syntax error (unexpected '}', line 1): mend `chat_template`",
+        ),
         ("Hello!", "doesn't show what a user says"),
     ],
 )
