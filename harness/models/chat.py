@@ -147,6 +147,6 @@ def _in_parts(message: Mapping[str, str]) -> dict[str, Any]:
 def _broken(error: Exception) -> Unsupported:
     line = getattr(error, "lineno", None)
     return Unsupported(
-        f"the model's chat template has a syntax error ({error}{f', line {line}' if line else ''}): mend `chat_template` "
-        "beside its tokenizer, or leave out `chat`"
+        f"the model's chat template has a syntax error ({error}{f', line {line}' if line else ''}): mend "
+        "`chat_template` beside its tokenizer, or leave out `chat`"
     )
