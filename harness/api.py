@@ -33,9 +33,14 @@ def plan(suite: str) -> pd.DataFrame:
     return plan_frame(make_plan(load_suite(suite)))
 
 
-def make_report(name: str | Path, out: str | Path = "results/runs") -> Run:
-    """Analyse and report a run again from its cells."""
-    return report_again(open_run(name, out))
+def make_report(name: str | Path, out: str | Path = "results/runs", lm_eval: str | Path | None = None) -> Run:
+    """Analyse and report a run again from its cells. lm_eval: a folder for lm-eval's own files of its tasks."""
+    run = report_again(open_run(name, out))
+    if lm_eval is not None:
+        from harness.report.lm_eval_files import write_lm_eval
+
+        write_lm_eval(run, Path(lm_eval))
+    return run
 
 
 def compare(base: str | Path, head: str | Path, out: str | Path = "results/runs") -> pd.DataFrame:

@@ -5,6 +5,8 @@ mend. The command line prints it and exits with `EXIT_USAGE`; nothing else in th
 """
 
 import errno
+import os
+import traceback
 from enum import IntEnum
 
 
@@ -35,6 +37,51 @@ class UserError(Exception):
 
 class Unsupported(Exception):
     """A measure can't serve this model at this point of the matrix: becomes a `skipped` record with this reason."""
+
+
+LOGGED = "the traceback is in worker.log"
+"""Where a run keeps the traceback of what nobody expected."""
+
+
+def unexpected(what: str, error: BaseException, kept: str = LOGGED) -> str:
+    """An error that nobody foresaw, as one sentence: what was being done (`opening the model`), and where the traceback
+    is `kept`.
+
+    What a `UserError` or an `Unsupported` says is a sentence already.
+    """
+    if isinstance(error, UserError | Unsupported):
+        return printable(str(error))
+    return f"unexpected error while {what}: {told(error)}; {kept}"
+
+
+def logged(what: str, error: BaseException) -> str:
+    """`unexpected`, in a worker: the traceback of what nobody foresaw goes to its log."""
+    if not isinstance(error, UserError | Unsupported):
+        traceback.print_exception(error)
+    return unexpected(what, error)
+
+
+def told(error: BaseException) -> str:
+    """What an error says, in one line, with its type in brackets: `division by zero (ZeroDivisionError)`."""
+    kind = type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
+        text = ": ".join([*names[:1], error.strerror])
+    elif isinstance(error, KeyError) and error.args:
+        text = f"nothing is called {error}"
+    else:
+        try:
+            text = str(error)
+        except Exception:  # an exception of others whose own text fails
+            text = ""
+    lines = printable(text).strip().splitlines()
+    first = lines[0].strip().rstrip(".;:") if lines else ""
+    return f"{first} ({kind})" if first else f"a {kind} that says nothing"
+
+
+def printable(text: str) -> str:
+    """The same text, half characters (lone surrogates) written out as `\\udc80`: no file and no terminal takes them."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def disk_is_full(error: BaseException) -> bool:

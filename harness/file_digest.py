@@ -6,6 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
+from harness import strict_json
 from harness.cache import cache_folder
 from harness.whole_file import write_whole
 
@@ -24,5 +25,5 @@ def file_sha256(path: Path) -> str:
         pass  # not remembered, or not readable: hash it
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
-    write_whole(memory, json.dumps({"state": state, "sha256": found}))
+    write_whole(memory, strict_json.dumps({"state": state, "sha256": found}))
     return found

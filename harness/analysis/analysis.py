@@ -13,7 +13,7 @@ from harness.results.run import Run
 class AnalysisSettings(BaseModel):
     """Base of an analysis's settings: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True)

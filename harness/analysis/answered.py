@@ -5,10 +5,11 @@ Read back from one row of samples, with whatever columns it has: a broken docume
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from harness import strict_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,7 +134,7 @@ def metric_columns(samples: pd.DataFrame) -> list[str]:
 def pieces(samples: pd.DataFrame) -> dict[int, str]:
     """The text of every token id of a cell's samples, where they tell it."""
     known = list(samples["pieces"].dropna()) if "pieces" in samples.columns else []
-    return {int(token): text for token, text in json.loads(known[0]).items()} if known else {}
+    return {int(token): text for token, text in strict_json.loads(known[0]).items()} if known else {}
 
 
 def answered(row: Mapping[Any, Any]) -> Answered:
@@ -208,5 +209,5 @@ def _text(value: Any) -> str | None:
 def _json(value: Any) -> dict[str, Any]:
     if _absent(value):
         return {}
-    found = json.loads(value)
+    found = strict_json.loads(value)
     return found if isinstance(found, dict) else {}

@@ -5,10 +5,10 @@ The columns are those of `answers_table`, so that metrics can be compared docume
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from harness import strict_json
 from harness.analysis.answered import has_documents
 from harness.analysis.selection import listed
 from harness.results.record import Scalar
@@ -44,12 +44,12 @@ def answers_of_samples(
     if not has_documents(samples):
         return
     for task, rows in samples[samples["broken"].isna()].groupby("task", sort=False):
-        first = json.loads(rows["items"].iloc[0])
+        first = strict_json.loads(rows["items"].iloc[0])
         metric = next((name for name in of if any(_is_of(key, name) for key in first)), None)
         if metric is None:
             continue
         told = rows[[name for name in _READ if name in rows]].to_dict("records")
-        each = [json.loads(row["items"]) for row in told]
+        each = [strict_json.loads(row["items"]) for row in told]
         chance = rows["chance"].mean() if "chance" in rows and rows["chance"].notna().any() else 0.0
         for key in (key for key in first if _is_of(key, metric)):
             name = key[len(metric) + 1 :]
@@ -68,7 +68,8 @@ def _document(row: Mapping[Any, Any], items: Mapping[str, Any], key: str, part: 
     """What a document says under every metric."""
     digest = row.get("question_digest") or row.get("text_digest")
     found = {"document": f"{row['document']} {digest}", "right": float(items[key]), "cluster": row.get("cluster")}
-    found |= {name: float(items[name]) for name in ("brier_score", "likelihood", "token_accuracy") if name in items}
+    numbers = {name: items.get(name) for name in ("brier_score", "likelihood", "token_accuracy")}
+    found |= {name: float(item) for name, item in numbers.items() if isinstance(item, int | float)}
     if "gold_bits_per_byte" in items:
         found |= dict(zip(("gold_log_prob", "gold_bytes"), map(float, items["gold_bits_per_byte"]), strict=True))
     similarity = _edit_similarity(row, items, part)
@@ -88,7 +89,7 @@ def _hits(row: Mapping[Any, Any]) -> dict[str, float]:
 
 
 def _edit_similarity(row: Mapping[Any, Any], items: Mapping[str, Any], part: str) -> float | None:
-    """As the task scores it, else of what was extracted and the nearest target as they stand."""
+    """As the task scores it, else of what was extracted and the nearest target in their normal forms."""
     from harness.tasks.text_scores import edit_similarity
 
     key = f"edit_similarity/{part}" if part else "edit_similarity"
@@ -97,7 +98,7 @@ def _edit_similarity(row: Mapping[Any, Any], items: Mapping[str, Any], part: str
     extracted, targets = row.get("extracted"), row.get("target")
     if not isinstance(extracted, str) or targets is None or isinstance(targets, float) or not len(targets):
         return None
-    value = json.loads(extracted).get(part or "none")
+    value = strict_json.loads(extracted).get(part or "none")
     if isinstance(value, list) or items.get(f"extraction_failure/{part}" if part else "extraction_failure"):
         return None if isinstance(value, list) else 0.0
     return edit_similarity(value, [str(target) for target in targets], {})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from harness import strict_json
 from harness.analysis.selection import Point
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def _of_task(point: Point) -> PerDocument | None:
         part = part[len(task) :].removeprefix("/")
     key = f"{point.record.metric}/{part}" if part else str(point.record.metric)
     rows = samples[samples["broken"].isna()].sort_values(["task", "document"])
-    items = [json.loads(text).get(key) for text in rows["items"]]
+    items = [strict_json.loads(text).get(key) for text in rows["items"]]
     if len(items) < 2 or not all(_is_mean_or_ratio(item) for item in items):
         return None
     pairs = np.array([item if isinstance(item, list) else [item, 1.0] for item in items], dtype=float)

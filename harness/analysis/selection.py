@@ -75,13 +75,15 @@ def same(a: Scalar, b: Scalar) -> bool:
 
 def selects(where: Where, cell: CellResult) -> bool:
     """Whether a cell has, for every key of `where`, the value (or one of the values) that stands there."""
-    at = coordinates(cell)
-    return all(
-        any(record.part in listed(wanted) for record in cell.records)
-        if key == "part"
-        else key in at and any(same(at[key], value) for value in listed(wanted))
-        for key, wanted in where.items()
-    )
+    parts = listed(where["part"]) if "part" in where else None
+    if parts is not None and not any(record.part in parts for record in cell.records):
+        return False
+    return selects_row({key: wanted for key, wanted in where.items() if key != "part"}, coordinates(cell))
+
+
+def selects_row(where: Where, at: Mapping[str, Scalar]) -> bool:
+    """The same of a cell's coordinates, planned or measured."""
+    return all(key in at and any(same(at[key], value) for value in listed(wanted)) for key, wanted in where.items())
 
 
 def selects_point(where: Where, point: Point) -> bool:
@@ -142,10 +144,15 @@ def why_nothing(where: Where, cells: Sequence[CellResult]) -> str:
     """Why `where` selects none of the cells, with the nearest spelling of what exists."""
     if not cells:
         return "the run has no cells"
-    rows = [coordinates(cell) for cell in cells]
+    rows: list[Mapping[str, Scalar]] = [coordinates(cell) for cell in cells]
     parts = list(dict.fromkeys(record.part for cell in cells for record in cell.records if record.part is not None))
     if parts:
-        rows = [row | {"part": part} for row in rows for part in parts]
+        rows = [{**row, "part": part} for row in rows for part in parts]
+    return why_no_row(where, rows)
+
+
+def why_no_row(where: Where, rows: Sequence[Mapping[str, Scalar]]) -> str:
+    """Why `where` selects none of these coordinates of cells, with the nearest spelling of what exists."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     for key, wanted in where.items():
         if key not in names:

@@ -14,12 +14,12 @@ The same file gives the same bytes on every machine: element-wise float32 arithm
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness import strict_json
 from harness.errors import UserError
 
 if TYPE_CHECKING:
@@ -188,4 +188,4 @@ def _short(value: float) -> float:
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(strict_json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -11,10 +11,10 @@ apply (`tokenizer.ggml.pre`). The cuts that are known here follow llama.cpp's `l
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from harness import strict_json
 from harness.errors import UserError
 
 _CONTROL, _USER_DEFINED = 3, 4
@@ -46,7 +46,7 @@ def write_tokenizer(metadata: dict[str, Any], folder: Path, place: str) -> None:
         [AddedToken(token, normalized=False) for token, kind in kinds.items() if kind == _USER_DEFINED]
     )
     tokenizer.save(str(folder / "tokenizer.json"))
-    text = json.dumps(_configuration(metadata, tokens), indent=2, ensure_ascii=False) + "\n"
+    text = strict_json.dumps(_configuration(metadata, tokens), indent=2, ensure_ascii=False) + "\n"
     (folder / "tokenizer_config.json").write_text(text, encoding="utf-8")
 
 

@@ -11,6 +11,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from harness import strict_json
 from harness.assets.archive import file_digest
 from harness.whole_file import write_whole
 
@@ -80,7 +81,7 @@ def forget(folder: Path) -> None:
 
 
 def _save(folder: Path, asset_digest: str, entries: list[Entry]) -> None:
-    text = json.dumps({"asset": asset_digest, "files": [asdict(entry) for entry in entries]}, indent=1)
+    text = strict_json.dumps({"asset": asset_digest, "files": [asdict(entry) for entry in entries]}, indent=1)
     write_whole(folder / _NAME, text + "\n")
 
 

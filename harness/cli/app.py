@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import sys
+import traceback
+from typing import NoReturn
 
 import typer
 
 import harness
 from harness.cli import assets, compare, data, diff, doctor, explain, fit, listing, plan, report, run, schema, show
-from harness.errors import ExitCode, UserError, disk_is_full
+from harness.cli.console import take_every_character
+from harness.errors import ExitCode, UserError, disk_is_full, printable, unexpected
 
 INTERRUPTED = 130
 """What a shell calls a program that Ctrl-C ended."""
@@ -54,10 +58,11 @@ def _root(
 
 def main() -> None:
     """Entry point of the `harness` command: runs it and exits with its code."""
+    take_every_character()
     try:
         app(standalone_mode=True)
     except UserError as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(f"error: {printable(str(error))}", err=True)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
@@ -67,6 +72,23 @@ def main() -> None:
         sys.exit(ExitCode.PASS)
     except OSError as error:
         if not disk_is_full(error) and error.errno not in (errno.EACCES, errno.EROFS):
-            raise
+            _unexpected(error)
         typer.echo(f"error: {error.filename or 'a file'}: {error.strerror}", err=True)
         sys.exit(ExitCode.USAGE)
+    except Exception as error:
+        _unexpected(error)
+
+
+def _unexpected(error: Exception) -> NoReturn:
+    """One sentence for what nobody foresaw; the traceback is for who mends it."""
+    from harness.cache import cache_folder
+
+    trace = printable("".join(traceback.format_exception(error)))
+    try:
+        log = cache_folder("log") / "traceback.txt"
+        log.write_text(f"{shlex.join(sys.argv)}\n{trace}", encoding="utf-8")
+        kept = f"this is a fault of the harness; the traceback is in {log}"
+    except (OSError, UserError):
+        kept = f"this is a fault of the harness:\n{trace}"
+    typer.echo(f"error: {unexpected('running this command', error, kept)}", err=True)
+    sys.exit(ExitCode.USAGE)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.console import make_console
+
 if TYPE_CHECKING:
     from harness.report.table import Table
 
@@ -18,11 +20,9 @@ app = typer.Typer(
 def assets(context: typer.Context) -> None:
     """List the assets: what they are, their licence and size, and whether they are in the cache."""
     if context.invoked_subcommand is None:
-        from rich.console import Console
-
         from harness.report.tables import print_table
 
-        print_table(assets_table(), Console())
+        print_table(assets_table(), make_console())
 
 
 def assets_table() -> Table:
@@ -57,12 +57,11 @@ def get(names: Annotated[list[str], typer.Argument(help="Names of assets.")]) ->
 
 def fetch(name: str) -> None:
     """Bring one asset into the cache, with a progress bar, and print where it lies."""
-    from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     from harness import assets
 
-    console = Console()
+    console = make_console()
     with Progress(
         TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=console, transient=True
     ) as progress:

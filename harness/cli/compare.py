@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.console import make_console
 from harness.cli.options import RUNS, Out
 
 
@@ -18,14 +19,12 @@ def compare(
 
     Exit code 4 where nothing in them is comparable.
     """
-    from rich.console import Console
-
     from harness.errors import ExitCode
     from harness.gate.compare import compare as compare_runs
     from harness.report.comparison import print_comparison
     from harness.results.find import find_run
 
     frame = compare_runs(find_run(base, out), find_run(head, out))
-    print_comparison(frame, Console())
+    print_comparison(frame, make_console())
     if frame.empty or not frame["comparable"].any():
         raise typer.Exit(ExitCode.NOT_COMPARABLE)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.console import make_console
+
 if TYPE_CHECKING:
     from harness.report.table import Table
 
@@ -19,11 +21,9 @@ app = typer.Typer(
 def data(context: typer.Context) -> None:
     """List the data sets: what they are, their licence, and where they lie on this machine."""
     if context.invoked_subcommand is None:
-        from rich.console import Console
-
         from harness.report.tables import print_table
 
-        print_table(data_table(), Console())
+        print_table(data_table(), make_console())
 
 
 def data_table() -> Table:
@@ -42,8 +42,6 @@ def data_table() -> Table:
 @app.command("show")
 def show(name: Annotated[str, typer.Argument(help="Name of a data set.")]) -> None:
     """Print what a data set's columns mean, which rows its published fits used, what is mended, whom to cite."""
-    from rich.console import Console
-
     from harness import assets
     from harness.published_data import data_set
     from harness.report.table import Column, Row, Table
@@ -60,7 +58,7 @@ def show(name: Annotated[str, typer.Argument(help="Name of a data set.")]) -> No
         f"Cite: {declared.cite}",
         f"From: {assets.asset(name).address}; licence: {assets.asset(name).licence}",
     ]
-    print_table(Table(f"{name}: {declared.table}", columns, rows, notes=tuple(filter(None, notes))), Console())
+    print_table(Table(f"{name}: {declared.table}", columns, rows, notes=tuple(filter(None, notes))), make_console())
 
 
 @app.command("get")

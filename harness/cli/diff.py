@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.console import make_console
 from harness.cli.options import RUNS, Out
 
 
@@ -26,8 +27,6 @@ def diff(
     out: Out = RUNS,
 ) -> None:
     """Print which documents are right in one run and wrong in the other, whether that is chance, and why."""
-    from rich.console import Console
-
     from harness.gate.flips import flips
     from harness.report.flips import print_flips
     from harness.results.find import find_run
@@ -40,4 +39,4 @@ def diff(
         task=task,
         metric=metric,
     )
-    print_flips(found, Console(), limit)
+    print_flips(found, make_console(), limit)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.console import make_console
+
 if TYPE_CHECKING:
     from harness.execution.doctor import Examination
     from harness.report.table import Row
@@ -15,17 +17,16 @@ def doctor(
     measure: Annotated[bool, typer.Option(help="Measure the peaks if they are not known (a few seconds).")] = True,
 ) -> None:
     """Print the fingerprint, the measured peaks, the threads, and what is missing and how to install it."""
-    from rich.console import Console
-
     from harness.execution.doctor import examine
     from harness.report.table import Column, Row, Table
     from harness.report.tables import print_table
 
-    console = Console()
+    console = make_console()
     found = examine(measure=measure)
     columns = (Column("what"), Column("found"))
     print_table(Table("This machine", columns, tuple(_machine(found))), console)
-    print_table(Table("What it can do", columns, tuple(_peaks(found)), f"{found.threads} threads"), console)
+    threads = f"{found.threads} thread{'s' if found.threads > 1 else ''}"
+    print_table(Table("What it can do", columns, tuple(_peaks(found)), threads), console)
     if found.missing:
         rows = tuple(Row((part.module, part.needed_for, part.install)) for part in found.missing)
         print_table(Table("Missing", (Column("library"), Column("needed for"), Column("install with")), rows), console)

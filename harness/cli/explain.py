@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.console import make_console
 from harness.cli.options import RUNS, Out, RunName
 
 
@@ -21,11 +22,9 @@ def explain(
     out: Out = RUNS,
 ) -> None:
     """Print what a model saw of one document, token by token, and how its answer was judged."""
-    from rich.console import Console
-
     from harness.report.explanation import explanations, print_explanation
     from harness.results.find import find_run
 
-    console = Console()
+    console = make_console()
     for explanation in explanations(find_run(name, out), task, document, model, where or ()):
         print_explanation(explanation, console, whole)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.console import make_console
+
 if TYPE_CHECKING:
     from harness.analysis.scaling.runs import Runs
     from harness.results.record import Scalar
@@ -67,8 +69,6 @@ def fit(
 
     Exit code 3 where the fit can't be trusted; what it says is printed first.
     """
-    from rich.console import Console
-
     from harness.analysis.law_choice import LawChoiceSettings, law_choice
     from harness.analysis.scaling.findings import findings
     from harness.analysis.scaling.report import scaling_report
@@ -98,7 +98,7 @@ def fit(
     runs, title = _runs(data, _pairs(columns, "--columns"), _factors(units), counted, rows)
     if out is not None:
         _make(out)
-    console = Console()
+    console = make_console()
     report = scaling_report(runs, settings)
     about: dict[str, Scalar] = {"data": title}
     found = findings(report, about)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.console import make_console
 from harness.cli.options import TasksPath
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from pydantic.fields import FieldInfo
+
+    from harness.report.table import Table
+    from harness.results.record import Metric
 
 
 class What(StrEnum):
@@ -31,9 +35,9 @@ def list_(
     tasks_path: TasksPath = None,
 ) -> None:
     """List the suites that ship, the measures with their metrics, the models, corpora, laws, analyses and tasks."""
-    from rich.console import Console
+    from harness.report.tables import print_table
 
-    console = Console()
+    console = make_console()
     tables: dict[What, Callable[[], list[Table]]] = {
         What.SUITES: _suites,
         What.MEASURES: _measures,
@@ -45,16 +49,20 @@ def list_(
     }
     for item in what or list(What):
         for table in tables[item]():
-            console.print(table)
+            print_table(table, console)
 
 
-def _table(title: str, *columns: str) -> Table:
-    from rich.table import Table
+def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[str, ...]], caption: str = "") -> Table:
+    from harness.report.table import Column, Row, Table
 
-    table = Table(title=title, title_justify="left", title_style="bold", pad_edge=False, show_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+    return Table(title, tuple(map(Column, columns)), tuple(map(Row, rows)), caption)
+
+
+def _settings(fields: Mapping[str, FieldInfo]) -> Iterator[tuple[str, str]]:
+    """(name, meaning with the default) of each setting."""
+    for name, info in fields.items():
+        default = "required" if info.is_required() else f"default {info.default}"
+        yield name, f"{info.description or ''} ({default})"
 
 
 def _suites() -> list[Table]:
@@ -62,10 +70,11 @@ def _suites() -> list[Table]:
 
     from harness.suite.shipped import shipped_suites
 
-    table = _table("Suites that ship (harness run NAME)", "name", "what it measures")
-    for name, path in shipped_suites().items():
-        table.add_row(name, str((yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("about", "")))
-    return [table]
+    rows = [
+        (name, str((yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("about", "")))
+        for name, path in shipped_suites().items()
+    ]
+    return [_table("Suites that ship", ("name", "what it measures"), rows, "harness run NAME")]
 
 
 def _measures() -> list[Table]:
@@ -73,69 +82,70 @@ def _measures() -> list[Table]:
 
     tables = []
     for measure in MEASURES.values():
-        table = _table(f"Measure {measure.name}: {measure.about}", "", "name", "meaning")
-        for name, info in measure.settings.model_fields.items():
-            default = "required" if info.is_required() else f"default {info.default}"
-            table.add_row("setting", name, f"{info.description or ''} ({default})")
-        for metric in measure.metrics:
-            table.add_row("metric", metric.name, f"[{metric.unit}, {metric.direction} is better] {metric.definition}")
-        tables.append(table)
+        rows = [("setting", *row) for row in _settings(measure.settings.model_fields)]
+        rows += [
+            ("metric", metric.name, f"[{metric.unit}{_better(metric)}] {metric.definition}")
+            for metric in {metric.name: metric for metric in measure.metrics}.values()
+        ]
+        tables.append(_table(f"Measure {measure.name}", ("", "name", "meaning"), rows, measure.about))
     return tables
+
+
+def _better(metric: Metric) -> str:
+    return "" if metric.direction == "none" else f", {metric.direction} is better"
 
 
 def _models() -> list[Table]:
     from harness import assets
     from harness.models.size import preset_rows
+    from harness.report.number import Shown
+    from harness.report.table import Column, Row, Table
 
-    presets = _table(
-        "Presets of the reference GPT (reference: NAME with train: ...; counted at vocabulary 1024, context 256)",
-        "name", "parameters", "layers", "heads", "width",
-    )  # fmt: skip
-    for name, parameters, layers, heads, width in preset_rows():
-        presets.add_row(name, f"{parameters:,}", str(layers), str(heads), str(width))
-    real = _table("Real models (transformers: asset:NAME, a folder, or a hub id)", "name", "what it is", "in the cache")
-    for status in assets.status():
-        if status.asset.kind == "model":
-            real.add_row(f"asset:{status.asset.name}", status.asset.about, "yes" if status.present else "no")
-    return [presets, real]
+    columns = (Column("name"), *(Column(name, numeric=True) for name in ("parameters", "layers", "heads", "width")))
+    presets = Table(
+        "Presets of the reference GPT",
+        columns,
+        tuple(Row((name, *(Shown(f"{number:,}") for number in numbers))) for name, *numbers in preset_rows()),
+        "reference: NAME with train: ...; counted at vocabulary 1024, context 256",
+    )
+    rows = [
+        (f"asset:{status.asset.name}", status.asset.about, "yes" if status.present else "no")
+        for status in assets.status()
+        if status.asset.kind == "model"
+    ]
+    where = "transformers: asset:NAME, a folder, or a hub id"
+    return [presets, _table("Real models", ("name", "what it is", "in the cache"), rows, where)]
 
 
 def _corpora() -> list[Table]:
     from harness import corpora
 
-    table = _table("Corpora (text: NAME)", "name", "what it is")
-    for corpus in corpora.corpora():
-        table.add_row(corpus.spec, corpus.about)
-    return [table]
+    rows = [(corpus.spec, corpus.about) for corpus in corpora.corpora()]
+    return [_table("Corpora", ("name", "what it is"), rows, "text: NAME")]
 
 
 def _laws() -> list[Table]:
     from harness.analysis.scaling.laws import LAWS
 
-    table = _table("Scaling laws (harness fit --law NAME)", "name", "formula", "parameters", "source")
-    for law in LAWS.values():
-        meanings = "; ".join(f"{parameter.name}: {parameter.meaning}" for parameter in law.parameters)
-        table.add_row(law.name, law.formula, meanings, law.source)
-    return [table]
+    rows = [
+        (law.name, law.formula, "; ".join(f"{one.name}: {one.meaning}" for one in law.parameters), law.source)
+        for law in LAWS.values()
+    ]
+    return [_table("Scaling laws", ("name", "formula", "parameters", "source"), rows, "harness fit --law NAME")]
 
 
 def _analyses() -> list[Table]:
     from harness.analysis.registry import ANALYSES
 
-    tables = []
-    for analysis in ANALYSES.values():
-        table = _table(f"Analysis {analysis.name}: {analysis.about}", "setting", "meaning")
-        for name, info in analysis.settings.model_fields.items():
-            default = "required" if info.is_required() else f"default {info.default}"
-            table.add_row(name, f"{info.description or ''} ({default})")
-        tables.append(table)
-    return tables
+    return [
+        _table(f"Analysis {one.name}", ("setting", "meaning"), _settings(one.settings.model_fields), one.about)
+        for one in ANALYSES.values()
+    ]
 
 
 def _tasks(paths: tuple[str, ...]) -> list[Table]:
     from harness.tasks.library import TaskLibrary
 
-    table = _table("Tasks (task: NAME; with --tasks-path also those of your folders)", "name", "kind", "file")
-    for named in TaskLibrary(paths).names():
-        table.add_row(named.name, named.kind, named.file)
-    return [table]
+    rows = [(named.name, named.kind, named.file) for named in TaskLibrary(paths).names()]
+    caption = "task: NAME; with --tasks-path also those of your folders"
+    return [_table("Tasks", ("name", "kind", "file"), rows, caption)]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli.console import make_console
 from harness.cli.options import AllowTaskCode, TasksPath
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ def plan(
     allow_task_code: AllowTaskCode = False,
 ) -> None:
     """Print the cells of a suite, what is cached, and an estimate of time and memory. Nothing is run."""
-    from rich.console import Console
-
     from harness.execution.allowed import Allowed
     from harness.execution.estimate import plan_frame
     from harness.execution.plan import make_plan
@@ -29,7 +28,7 @@ def plan(
     from harness.suite.load import load_suite
 
     allowed = Allowed(task_code=allow_task_code, task_paths=tuple(tasks_path or ()))
-    print_table(plan_table(plan_frame(make_plan(load_suite(suite), allowed))), Console())
+    print_table(plan_table(plan_frame(make_plan(load_suite(suite), allowed))), make_console())
 
 
 def plan_table(frame: pd.DataFrame) -> Table:
@@ -40,23 +39,28 @@ def plan_table(frame: pd.DataFrame) -> Table:
     def number(value: object) -> float | None:
         return float(value) if isinstance(value, int | float) and value == value else None
 
+    rows_of = [
+        {name: value for name, value in row.items() if isinstance(value, list) or value == value}  # without NaN
+        for row in frame.to_dict("records")
+    ]
     rows = [
         Row(
             (
                 str(row["cell"]),
-                "known" if row["cached"] else str(row["estimate"]),
-                duration(number(row["seconds"])),
-                with_interval(number(row["memory_bytes"]), None, None, "bytes"),
+                "known" if row["cached"] else "can't run" if row.get("missing") else str(row["estimate"]),
+                duration(number(row.get("seconds"))),
+                with_interval(number(row.get("memory_bytes")), None, None, "bytes"),
             ),
             group=str(row["model"]),
-            state="skipped" if row["cached"] else "",
+            state="skipped" if row["cached"] else "failed" if row.get("missing") else "",
         )
-        for row in frame.to_dict("records")
+        for row in rows_of
     ]
-    new = frame[~frame["cached"]]
+    new = frame[~frame["cached"].astype(bool)]
     unknown = int(new["seconds"].isna().sum())
     cells = int((~frame["measure"].isin(["train", "fetch"])).sum())
     total = f"{cells} cells, {int(frame['cached'].sum())} known; about {duration(float(new['seconds'].sum()))} to run"
-    notes = (total + (f", and {unknown} steps whose time is not known" if unknown else ""),)
+    told = [note for row in rows_of for note in (row.get("missing"), *(row.get("notes") or ())) if note]
+    notes = (total + (f", and {unknown} steps whose time is not known" if unknown else ""), *dict.fromkeys(told))
     columns = (Column("cell"), Column("result"), Column("time", numeric=True), Column("memory", numeric=True))
     return Table("Plan", columns, tuple(rows), "estimates from counts and this machine's peaks", notes)

@@ -7,6 +7,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from harness.execution.events import CellEnded, CellGoing, CellStarted, Event, Planned, Preparing
+from harness.measures.noise import about_its_time
 from harness.report.number import with_interval
 from harness.results.record import CellResult, Status
 
@@ -63,9 +64,13 @@ class RunProgress:
                 self._ended += 1
                 if self._task is not None:
                     self._cells.update(self._task, completed=self._ended)
-                if event.result.source == "measured":
+                said = about_its_time(event.result)
+                if event.result.source == "measured" or said:
                     left = f"[{self._ended:>{len(str(self._total))}}/{self._total}]"
-                    self._say(f"{left} {event.cell.title}  {last_number(event.result)}")
+                    said = f"  ({said})" if said else ""
+                    self._say(f"{left} {event.cell.title}  {last_number(event.result)}{said}")
+                    for note in event.result.notes:
+                        self._say(f"note: {note}")
 
     def _preparing(self, event: Preparing) -> None:
         text = f"{event.what}  {event.done:.0%}  {event.text}" if event.done < 1 else ""
@@ -107,6 +112,9 @@ def last_number(result: CellResult) -> str:
     """A cell's headline numbers, or why it has none."""
     if result.status is not Status.OK:
         return f"{result.status.upper()}: {result.reason}"
-    records = {record.metric: record for record in result.records}
-    shown = [records[name] for name in HEADLINES if name in records] or result.records[:1]
-    return "  ".join(f"{record.metric} {with_interval(record.value, None, None, record.unit)}" for record in shown)
+    records = {record.metric: record for record in reversed(result.records)}  # of the whole cell before its parts
+    having = [record for record in result.records if record.metric is not None]
+    shown = [records[name] for name in HEADLINES if name in records] or having[:1]
+    numbers = "  ".join(f"{record.metric} {with_interval(record.value, None, None, record.unit)}" for record in shown)
+    lacking = [f"{record.status.upper()}: {record.reason}" for record in result.missing]
+    return "  ".join([numbers, *lacking])

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.console import make_console
 from harness.cli.options import RUNS, AllowCodeExecution, AllowTaskCode, Out, TasksPath
 
 
@@ -29,8 +30,6 @@ def run(
     """
     import signal
 
-    from rich.console import Console
-
     from harness.cli.progress import RunProgress
     from harness.execution.allowed import Allowed
     from harness.execution.run import exit_code
@@ -39,7 +38,7 @@ def run(
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` leaves a resumable run, as Ctrl-C does
     allowed = Allowed(trust_remote_code, allow_task_code, allow_code_execution, tuple(tasks_path or ()))
-    console = Console()
+    console = make_console()
     progress = RunProgress(console)
     try:
         with progress:

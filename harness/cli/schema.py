@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from typing import Annotated
 
@@ -20,9 +19,11 @@ def schema(
     what: Annotated[What, typer.Argument(help="suite: what a suite file may say; record: one row of results.")],
 ) -> None:
     """Print a JSON schema: `harness schema suite > suite.schema.json` teaches an editor the suite language."""
+    from harness import strict_json
+
     if what is What.SUITE:
         from harness.suite.schema import Suite as Model
     else:
         from harness.results.record import Record as Model  # type: ignore[assignment]
 
-    typer.echo(json.dumps(Model.model_json_schema(), indent=2))
+    typer.echo(strict_json.dumps(Model.model_json_schema(), indent=2))

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli.console import make_console
 from harness.cli.options import RUNS, Out
 
 
@@ -16,13 +17,11 @@ def show(
     out: Out = RUNS,
 ) -> None:
     """Print the tables of a run; without a name, the runs that are here."""
-    from rich.console import Console
-
     from harness.report.tables import print_run, print_runs
     from harness.results.find import find_run, run_folders
     from harness.results.run import Run
 
-    console = Console()
+    console = make_console()
     if run is None:
         print_runs([Run(folder) for folder in run_folders(out)], console)
     else:

@@ -4,10 +4,11 @@
 with the four abilities of `source.py`; `training.py` makes a training and a validation part of a corpus.
 """
 
+from harness.corpora.local import Local
 from harness.corpora.source import OnProgress
 from harness.corpora.spec import Corpus, corpora, source
 
-__all__ = ["Corpus", "OnProgress", "corpora", "digest", "documents", "ensure", "size_hint"]
+__all__ = ["Corpus", "OnProgress", "corpora", "digest", "documents", "ensure", "notes", "size_hint"]
 
 
 def documents(spec: str) -> list[str]:
@@ -28,3 +29,9 @@ def ensure(spec: str, on_progress: OnProgress | None = None) -> None:
 def size_hint(spec: str) -> int | None:
     """About how many bytes of text it has, without fetching it; None where that isn't known. Raises UserError."""
     return source(spec).size()
+
+
+def notes(spec: str) -> list[str]:
+    """What a reader of numbers on this text must know: which files of a folder are not read. Raises UserError."""
+    text = source(spec)
+    return text.notes() if isinstance(text, Local) else []

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness import strict_json
 from harness.cache import cache_folder
 from harness.corpora.source import OnProgress
 from harness.errors import UserError
@@ -36,7 +37,7 @@ class HubText:
     def digest(self) -> str:
         """Hash of the spec. The hub isn't asked: pin a revision where the text must be the same elsewhere."""
         made_of = [self.name, self.revision, self.config, self.split, self.field]
-        return hashlib.sha256(json.dumps(["hub", *made_of]).encode()).hexdigest()
+        return hashlib.sha256(strict_json.dumps(["hub", *made_of]).encode()).hexdigest()
 
     def ensure(self, on_progress: OnProgress) -> None:
         """Fetch it if it isn't in the cache. Raises UserError without `datasets`, a connection or such a data set."""
@@ -46,7 +47,7 @@ class HubText:
         documents = [text for row in self._rows() if (text := self._text(row))]
         if not documents:
             raise UserError(f"no row has text in '{self.field}'", place=self._place())
-        write_whole(file, json.dumps(documents, ensure_ascii=False, indent=0))
+        write_whole(file, strict_json.dumps(documents, ensure_ascii=False, indent=0))
 
     def size(self) -> int | None:
         """Known once it is in the cache."""

@@ -1,4 +1,4 @@
-"""Text from a file or folder of the user's: txt, jsonl, csv (each also gzipped) and parquet.
+"""Text from a file or folder of the user's, in any format that `reference_impl.files` reads.
 
 `HARNESS_DATA` may name a folder of such data sets; `data:NAME` is the file or folder NAME in it.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +24,7 @@ SHOWN = 40
 
 @dataclass(frozen=True)
 class Local:
-    """A file, or all files of a known kind in a folder."""
+    """A file, or all files of a known format in a folder."""
 
     path: Path
     field: str = "text"
@@ -30,15 +32,18 @@ class Local:
 
     def documents(self) -> list[str]:
         """Its documents. Raises UserError with the file and line of what can't be read."""
-        from reference_impl.text.files import TextError, read_documents
+        from reference_impl.text.files import read_documents
 
-        try:
+        with explained(self.path):
             return list(read_documents(self.path, self.field))
-        except TextError as error:
-            mend = f" (in a suite, FIELD is written behind the path: {self.path.name}#FIELD)"
-            raise UserError(error.message + (mend if "field" in error.message else ""), place=error.place) from error
-        except OSError as error:
-            raise UserError(f"can't be read: {error.strerror or error}", place=str(self.path)) from error
+
+    def notes(self) -> list[str]:
+        """Names the files of a folder that are not read."""
+        from reference_impl.text.files import passed_over
+
+        with explained(self.path):
+            told = passed_over(self.path)
+        return [] if told is None else [told]
 
     def digest(self) -> str:
         """Hash of the files' names and bytes, and of the field."""
@@ -57,19 +62,25 @@ class Local:
         return sum(file.stat().st_size for file in self._files())
 
     def _files(self) -> list[Path]:
-        from reference_impl.text.files import SUFFIXES
+        from reference_impl.text.files import files_of
 
-        if self.path.is_file():
-            return [self.path]
-        if not self.path.is_dir():
-            raise UserError("no such file or folder; check the path", place=str(self.path))
-        files = [file for file in self.path.rglob("*") if file.name.endswith(SUFFIXES) and file.is_file()]
-        if not files:
-            raise UserError(
-                f"no text in this folder; put files there that end in one of {', '.join(SUFFIXES)}",
-                place=str(self.path),
-            )
-        return sorted(files)
+        with explained(self.path):
+            return files_of(self.path).data
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn what reading files raises into a UserError, with how a suite names the field."""
+    from reference_impl.files import TextError
+
+    try:
+        yield
+    except TextError as error:
+        fix = f" (in a suite, FIELD is written behind the path: {path.name}#FIELD)"
+        wants_field = "there is no field" in error.message or "there is no column" in error.message
+        raise UserError(error.message + (fix if wants_field else ""), place=error.place) from error
+    except OSError as error:
+        raise UserError(f"can't be read: {error.strerror or error}", place=str(path)) from error
 
 
 def data_folder() -> Path | None:

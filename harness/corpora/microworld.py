@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from harness import strict_json
 from harness.cache import cache_folder
 from harness.corpora.source import OnProgress
 from harness.errors import UserError
@@ -65,7 +66,7 @@ class Microworld:
         from reference_impl.text import microworld
 
         documents = list(microworld.documents(self.split))
-        content = json.dumps(documents, ensure_ascii=False, indent=0).encode()
+        content = strict_json.dumps(documents, ensure_ascii=False, indent=0).encode()
         write_whole(self._file(), content)
         # last: with the digest the text is whole
         write_whole(self._digest_file(), hashlib.sha256(content).hexdigest())
@@ -139,7 +140,7 @@ def _evaluation_sets(split: str, seed: int, code: str) -> dict[str, list[dict[st
         ]
         for theme, rows in made.items()
     }
-    content = json.dumps(sets, ensure_ascii=False).encode()
+    content = strict_json.dumps(sets, ensure_ascii=False).encode()
     write_whole(file, hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
     return sets
 

@@ -30,7 +30,7 @@ DECLARED: dict[str, Source] = {
 """The texts that exist everywhere, by the names that suites use."""
 
 _HUB = re.compile(r"(?P<name>[^@:]+)(?:@(?P<revision>[^:/]+))?(?::(?P<config>[^/]+))?/(?P<split>[^/]+)")
-_LOOKS_LIKE_A_PATH = re.compile(r"^[./~]|\.(txt|jsonl|csv|parquet)(\.gz)?(#|$)")
+_LOOKS_LIKE_A_PATH = re.compile(r"^[./~]|\.(txt|jsonl|ndjson|json|csv|tsv|parquet|arrow)(\.gz|\.bz2|\.xz|\.zst)?(#|$)")
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,9 @@ def corpora() -> list[Corpus]:
     return [
         *rows,
         Corpus(
-            "FILE or FOLDER[#FIELD]", "your own text: txt, jsonl, csv (each also .gz), parquet; FIELD holds the text"
+            "FILE or FOLDER[#FIELD]",
+            "your own text: txt, jsonl, json, csv, tsv, parquet, arrow (each also .gz, .bz2, .xz, .zst); "
+            "FIELD holds the text",
         ),
         Corpus("data:NAME[#FIELD]", f"a file or folder under the folder that {local.DATA_VARIABLE} names ({data})"),
         Corpus("hub:NAME[@REVISION][:CONFIG]/SPLIT[#FIELD]", "a data set of the Hugging Face hub, through `datasets`"),

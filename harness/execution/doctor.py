@@ -11,11 +11,11 @@ from pathlib import Path
 
 from harness.cache import cache_folder
 from harness.execution.events import OnEvent, unheard
-from harness.execution.plan import default_threads
-from harness.execution.prepare import QUIET, NotPrepared, prepare_peaks
+from harness.execution.prepare import NotPrepared, prepare_peaks
 from harness.execution.worker import preload
-from harness.results.fingerprint import Fingerprint, conditions, fingerprint, others_share
+from harness.results.fingerprint import QUIET, Fingerprint, conditions, fingerprint, others_share
 from harness.results.peaks import Peaks, cached_peaks
+from harness.threads import default_threads
 
 
 @dataclass(frozen=True)

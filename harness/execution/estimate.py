@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from harness import assets, corpora
 from harness.execution.cell_cache import CellCache
-from harness.execution.plan import Plan, PlannedCell, default_threads
+from harness.execution.plan import Plan, PlannedCell
 from harness.models.contract import Precision
 from harness.models.size import ModelSize, config_size, folder_size
 from harness.results.peaks import Peaks, cached_peaks
 from harness.suite.cells import TRAINED_AXES
+from harness.threads import default_threads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +26,8 @@ EFFICIENCY = 0.4
 """Share of the peaks that real cells reach."""
 START = {"reference": 3.0, "converted": 6.0, "transformers": 7.0}
 """Seconds from starting a process to its first operation."""
+COLUMNS = ("model", "measure", "cell", "cached", "seconds", "memory_bytes", "estimate")
+"""Of a plan without a cell: a suite of analyses alone."""
 LIBRARIES = 350e6
 """Bytes that torch takes before it does anything."""
 BYTES_PER_WEIGHT: dict[Precision, float] = {
@@ -48,7 +51,7 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
             prepared.add(item.source.digest)
             rows.append(_preparation_row(item, peaks))
         rows.append(_row(item, peaks))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=None if rows else [*COLUMNS])
 
 
 def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
@@ -65,6 +68,8 @@ def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
         "seconds": seconds,
         "memory_bytes": memory,
         "estimate": "measured before" if known is not None else "estimated" if seconds is not None else "unknown",
+        "missing": item.missing,
+        "notes": list(item.notes),
     }
 
 

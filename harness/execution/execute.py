@@ -7,17 +7,21 @@ a fresh process. Whatever happens to a cell, the rest goes on.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import disk_is_full
-from harness.execution.cell_cache import CellCache
+from harness import corpora
+from harness.errors import disk_is_full, printable, told, unexpected
+from harness.execution.cell_cache import CellCache, Evidence
 from harness.execution.events import CellGoing, CellStarted, OnEvent
-from harness.execution.plan import PlannedCell, default_threads
+from harness.execution.plan import PlannedCell
 from harness.execution.prepare import (
     NotPrepared,
     prepare_model,
@@ -29,13 +33,15 @@ from harness.execution.prepare import (
 from harness.execution.requests import Collect, Collected, Refused
 from harness.execution.worker import Worker, WorkerDied, preload
 from harness.measures.measure import Facts, notes_of
+from harness.measures.noise import is_noise
 from harness.measures.registry import MEASURES
 from harness.models.open import KINDS
 from harness.models.training import trained_summary
-from harness.results.fingerprint import Fingerprint
+from harness.results.fingerprint import Fingerprint, most_taken
 from harness.results.peaks import Peaks, cached_peaks
-from harness.results.record import CellResult, Measurement, Record, Status
+from harness.results.record import CellResult, Measurement, Missing, Record, Status
 from harness.tasks.library import TaskLibrary
+from harness.threads import default_threads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +73,8 @@ class Execution:
         self._cache = CellCache()
 
     def run(self, items: list[PlannedCell], *, fresh: bool) -> Iterator[Done]:
-        """Run the cells in the best order. With `fresh`, known results are measured again."""
+        """Run the cells in the best order. With `fresh`, known results are measured again. A cell that could not be
+        summed up is summed up again from the samples that its last try left."""
         for item in items:
             if item.resolved.ready:
                 self.models[item.cell.trained_model] = self._summary(item)
@@ -137,10 +144,13 @@ class Execution:
                     if reason is not None:
                         yield self._done(item, Refused(Status.FAILED, reason), 0.0, [])
                         continue
+                    began = time.monotonic()
+                    if (kept := self._cache.kept(item.key)) is not None:
+                        yield self._summed_up(item, kept)
+                        continue
                     if worker is None:
                         worker = Worker(threads, self._log)
                     self._on_event(CellStarted(item.cell, 1, 1))
-                    began = time.monotonic()
                     answer = self._ask(worker, item)
                     if isinstance(answer, WorkerDied):
                         worker.__exit__(None)
@@ -155,12 +165,14 @@ class Execution:
         reason = self._why_not(item)
         if reason is not None:
             return self._done(item, Refused(Status.FAILED, reason), 0.0, [])
+        if (kept := self._cache.kept(item.key)) is not None:
+            return self._summed_up(item, kept)
         began = time.monotonic()
         launches = int(getattr(item.cell.typed_settings(), "launches", 1))
         collected: list[Collected] = []
         for launch in range(1, launches + 1):
             self._on_event(CellStarted(item.cell, launch, launches))
-            with Worker(item.threads, self._log) as worker:
+            with Worker(item.threads, self._log, lane=0) as worker:
                 answer = self._ask(worker, item)
             if isinstance(answer, WorkerDied):
                 answer = _died(answer)
@@ -171,6 +183,8 @@ class Execution:
 
     def _why_not(self, item: PlannedCell) -> str | None:
         """Prepare what a cell needs; the reason why it can't run, if it can't."""
+        if item.missing is not None:
+            return item.missing
         measure = MEASURES[item.cell.measure]
         needs = [f"model {item.source.digest}"]
         needs += [f"text {text}" for text in measure.texts(item.cell.typed_settings())]
@@ -197,10 +211,11 @@ class Execution:
                 self.models[item.cell.trained_model] = self._prepare_model(item)
         except NotPrepared as error:
             return str(error)
-        except (OSError, ValueError) as error:
+        except Exception as error:
             if disk_is_full(error):
                 raise
-            return f"{need} could not be prepared: {error}"
+            self._write_trace(f"preparing {need}", error)
+            return unexpected(f"preparing {need}", error)
         return None
 
     def _prepare_model(self, item: PlannedCell) -> dict[str, Any]:
@@ -221,32 +236,58 @@ class Execution:
                 self._write_log(f"{item.cell.title} [{item.key}]\n{answer.trace}")
             result = self._result(item, answer.status, answer.reason, [], {}, seconds)
             return Done(item, result, None)
-        import pandas as pd
+        try:
+            evidence = _together([*earlier, answer], seconds)
+        except Exception as error:
+            return self._failed(item, "putting the samples together", error, None, seconds)
+        return self._summed_up(item, evidence)
 
-        launches = [*earlier, answer]
-        frames = []
-        for number, collected in enumerate(launches, start=1):
-            frame = pd.DataFrame(collected.samples)
-            frame["launch"] = number
-            frames.append(frame)
-        samples = pd.concat(frames, ignore_index=True)
+    def _summed_up(self, item: PlannedCell, evidence: Evidence) -> Done:
+        """The result of a cell from all its samples. Whatever goes wrong here is this cell's failure alone, and its
+        samples are kept, so that the next try sums them up again without the model."""
         measure = MEASURES[item.cell.measure]
-        facts = Facts(identity=answer.identity, peaks=self.peaks.get(f"{item.source.device} {item.threads}"))
+        facts = Facts(identity=evidence.identity, peaks=self.peaks.get(f"{item.source.device} {item.threads}"))
         try:
-            measurements = measure.summarise(samples, item.cell.typed_settings(), facts)
-        except (ValueError, ArithmeticError, KeyError) as error:
-            reason = f"the samples could not be summarised: {type(error).__name__}: {error}"
-            return Done(item, self._result(item, Status.FAILED, reason, [], {}, seconds), samples)
-        records = [self._record(item, measurement, facts) for measurement in measurements]
-        conditions = {"launches": [collected.conditions for collected in launches]}
-        result = self._result(item, Status.OK, None, records, conditions, seconds)
-        result = result.model_copy(update={"notes": notes_of(samples)})
+            found = measure.summarise(evidence.samples, item.cell.typed_settings(), facts)
+            records = [self._record(item, one, facts) for one in found]
+            others = {"others_share": most_taken(evidence.conditions["launches"], self._machine.cores)}
+            result = self._result(item, Status.OK, None, records, evidence.conditions | others, evidence.seconds)
+            notes = [note for text in measure.texts(item.cell.typed_settings()) for note in corpora.notes(text)]
+            notes = list(dict.fromkeys([*notes, *notes_of(evidence.samples)]))
+        except Exception as error:
+            with self._cache_may_fail(item):
+                self._cache.keep(item.key, evidence)
+            return self._failed(item, "summing up the samples", error, evidence.samples, evidence.seconds)
+        samples: pd.DataFrame | None = evidence.samples
+        if (unstorable := _why_no_file(evidence.samples)) is not None:
+            self._write_trace(f"{item.cell.title} [{item.key}]", unstorable)
+            lost = Missing(reason=unexpected("storing the samples", unstorable))
+            result = result.model_copy(update={"records": [*records, self._record(item, lost, facts)]})
+            samples = None
+        if result.whole:  # what failed in part is tried again
+            with self._cache_may_fail(item):
+                if not is_noise(result):  # what the plan told is told again by the next plan
+                    self._cache.store(result.model_copy(update={"notes": notes}), samples)
+                self._cache.forget(item.key)
+        return Done(item, result.model_copy(update={"notes": [*item.notes, *notes]}), samples)
+
+    def _failed(
+        self, item: PlannedCell, what: str, error: Exception, samples: pd.DataFrame | None, seconds: float
+    ) -> Done:
+        """A cell whose samples are there and that failed all the same."""
+        if disk_is_full(error):
+            raise error
+        self._write_trace(f"{item.cell.title} [{item.key}]", error)
+        result = self._result(item, Status.FAILED, unexpected(what, error), [], {}, seconds)
+        return Done(item, result, samples if samples is None or _why_no_file(samples) is None else None)
+
+    @contextlib.contextmanager
+    def _cache_may_fail(self, item: PlannedCell) -> Iterator[None]:
+        """A full or read-only cache costs a measurement next time, not this result."""
         try:
-            self._cache.store(result, samples)
-            self._cache.unfinished(item.key).unlink(missing_ok=True)
-        except OSError as error:  # a full or read-only cache costs a measurement next time, not this result
-            self._write_log(f"{item.cell.title} could not be kept for later runs: {error}")
-        return Done(item, result, samples)
+            yield
+        except Exception as error:
+            self._write_log(f"{item.cell.title} could not be kept for later runs: {told(error)}")
 
     def _result(
         self,
@@ -282,17 +323,19 @@ class Execution:
             reason=reason,
             records=records,
             conditions=conditions | {"threads": item.threads},
+            notes=list(item.notes),
             seconds=seconds,
+            measured=datetime.now(UTC).isoformat(timespec="seconds"),
         )
 
-    def _record(self, item: PlannedCell, measurement: Measurement, facts: Facts) -> Record:
+    def _record(self, item: PlannedCell, found: Measurement | Missing, facts: Facts) -> Record:
         return Record(
             key=item.key,
             model=item.cell.model,
             measure=item.cell.measure,
             axes=item.cell.axes,
             settings=item.cell.settings,
-            **measurement.fields(),
+            **found.fields(),
             parameters=facts.identity.parameters,
             parameters_non_embedding=facts.identity.parameters_non_embedding,
             model_digest=item.source.digest,
@@ -312,7 +355,9 @@ class Execution:
         """A result under this suite's names: the key does not hold what the suite calls the model."""
         own = {"model": item.cell.model, "axes": item.cell.axes}
         records = [record.model_copy(update=own) for record in done.result.records]
-        return Done(item, done.result.model_copy(update={**own, "records": records, "samples": None}), done.samples)
+        notes = list(dict.fromkeys([*item.notes, *done.result.notes]))
+        changed = {**own, "records": records, "samples": None, "notes": notes}
+        return Done(item, done.result.model_copy(update=changed), done.samples)
 
     def _ask(self, worker: Worker, item: PlannedCell) -> Collected | Refused | WorkerDied:
         kills = _oom_kills()
@@ -323,12 +368,43 @@ class Execution:
         except WorkerDied as died:
             died.out_of_memory = died.exit_code == -signal.SIGKILL and _oom_kills() > kills
             return died
+        except Exception as error:  # an answer that can't be read back
+            self._write_trace(f"{item.cell.title} [{item.key}]", error)
+            worker.end_now()
+            return WorkerDied(None, unexpected("reading what the worker process sent", error))
         assert isinstance(answer, Collected | Refused)
         return answer
 
+    def _write_trace(self, what: str, error: BaseException) -> None:
+        self._write_log(f"{what}\n{printable(''.join(traceback.format_exception(error)))}")
+
     def _write_log(self, text: str) -> None:
-        with self._log.open("a", encoding="utf-8") as log:
+        with contextlib.suppress(OSError), self._log.open("a", encoding="utf-8") as log:
             log.write(f"--- {text}\n")
+
+
+def _together(launches: list[Collected], seconds: float) -> Evidence:
+    """The samples of all launches of a cell, numbered from 1."""
+    import pandas as pd
+
+    frames = []
+    for number, collected in enumerate(launches, start=1):
+        frame = pd.DataFrame(collected.samples)
+        frame["launch"] = number
+        frames.append(frame)
+    conditions: dict[str, Any] = {"launches": [collected.conditions for collected in launches]}
+    return Evidence(pd.concat(frames, ignore_index=True), launches[-1].identity, conditions, seconds)
+
+
+def _why_no_file(samples: pd.DataFrame) -> Exception | None:
+    """Why samples can't be written as Parquet, such as a column of numbers and texts; None where they can."""
+    import pyarrow
+
+    try:
+        pyarrow.Table.from_pandas(samples, preserve_index=False)
+    except Exception as error:
+        return error
+    return None
 
 
 def _oom_kills() -> int:

@@ -14,11 +14,13 @@ from harness.execution.code_digest import MEASURING, code_digest
 from harness.execution.resolve import Resolved, hash_of, resolve_all
 from harness.measures.registry import MEASURES
 from harness.models.contract import ModelSource
-from harness.results.fingerprint import Fingerprint, fingerprint
+from harness.results.fingerprint import Fingerprint, cpu_flags, fingerprint
+from harness.results.instructions import instructions
 from harness.results.record import Scalar
 from harness.suite.cells import Cell, cells
 from harness.suite.schema import Suite
 from harness.tasks.library import TaskLibrary
+from harness.threads import cores_allowed, default_threads
 from reference_impl.inference.native.build import kernel_identity
 
 
@@ -32,6 +34,10 @@ class PlannedCell:
     source: ModelSource
     threads: int
     cached: bool
+    missing: str | None = None
+    """The packages that it needs and that aren't installed, as a sentence: it is not run."""
+    notes: tuple[str, ...] = ()
+    """What a reader of its result must know."""
 
     @property
     def identity(self) -> str:
@@ -64,6 +70,7 @@ def make_plan(suite: Suite, allowed: Allowed = NOTHING_MORE) -> Plan:
     resolved = resolve_all(suite.models, all_cells, allowed.trust_remote_code)
     cache = CellCache()
     digests = Digests(library)
+    told = Told(library)
     planned = []
     for cell in {repr((cell.measure, cell.settings)): cell for cell in all_cells}.values():
         MEASURES[cell.measure].check(library, cell.typed_settings())
@@ -76,7 +83,9 @@ def make_plan(suite: Suite, allowed: Allowed = NOTHING_MORE) -> Plan:
             device=str(cell.axes["device"]),
         )
         key = cell_key(cell, source, threads, machine, digests)
-        planned.append(PlannedCell(cell, key, model, source, threads, cache.has(key)))
+        planned.append(
+            PlannedCell(cell, key, model, source, threads, cache.has(key), told.missing(cell), told.notes(cell))
+        )
     return Plan(suite, planned, machine, library)
 
 
@@ -95,18 +104,50 @@ class Digests:
         """The digest of each task: its files, its code and its data."""
         return {name: self._once("task", name, self._library.digest) for name in names}
 
+    def made_with(self, names: tuple[str, ...]) -> dict[str, str]:
+        """Of each task, a hash of the packages that make its prompts and scores, and of what its code may do."""
+        return {
+            name: self._once("made with", name, lambda task: hash_of(self._library.made_with(task))) for name in names
+        }
+
     def _once(self, kind: str, name: str, find_out: Callable[[str], str]) -> str:
         if (kind, name) not in self._known:
             self._known[kind, name] = find_out(name)
         return self._known[kind, name]
 
 
+class Told:
+    """What must be said of a suite's cells before they run, each found out once."""
+
+    def __init__(self, library: TaskLibrary) -> None:
+        self._library = library
+        self._missing: dict[str, str | None] = {}
+        self._notes: dict[str, tuple[str, ...]] = {}
+
+    def missing(self, cell: Cell) -> str | None:
+        """See `PlannedCell.missing`."""
+        names = MEASURES[cell.measure].tasks(cell.typed_settings())
+        for name in names:
+            if name not in self._missing:
+                self._missing[name] = self._library.missing(name)
+        return next((self._missing[name] for name in names if self._missing[name] is not None), None)
+
+    def notes(self, cell: Cell) -> tuple[str, ...]:
+        """See `PlannedCell.notes`."""
+        which = repr((cell.measure, cell.settings))
+        if which not in self._notes:
+            self._notes[which] = MEASURES[cell.measure].notes(self._library, cell.typed_settings())
+        return self._notes[which]
+
+
 def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint, digests: Digests) -> str:
     """Hash of what determines a cell's result: same key, same result.
 
-    The model's digest (for a trained one: what determines it), what opens it, settings, digests of texts and tasks,
-    the measure's version, the code, and on a CPU the compiled kernel; where the cell measures speed or memory also the
-    machine's class and the threads.
+    The model's digest (for a trained one: what determines it), what opens it, settings, digests of texts and tasks, the
+    packages that make a task's prompts and scores, whether its code may run (behind the fence other statements do), the
+    measure's version, the code, on a CPU the compiled kernel, and the instructions that products are computed with;
+    where the cell measures speed or memory also the machine's class and the threads. Of quality the threads are no
+    part: who adds which share of a sum moves its last bits, as the batch size does.
     """
     measure = MEASURES[cell.measure]
     settings = cell.typed_settings()
@@ -115,12 +156,14 @@ def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint
         "settings": cell.settings,
         "texts": digests.texts(measure.texts(settings)),
         "tasks": digests.tasks(measure.tasks(settings)),
+        "tasks made with": digests.made_with(measure.tasks(settings)),
         "model": source.digest,
         "opened by": source.kind,
         "precision": source.precision,
         "device": source.device,
         "code": code_digest(MEASURING),
         "kernel": kernel_identity() if source.device == "cpu" else None,
+        "instructions": instructions(os.environ, cpu_flags()),
         "torch": machine.packages.get("torch"),
         "tokenizers": machine.packages.get("tokenizers"),
         "transformers": machine.packages.get("transformers") if source.kind != "reference" else None,
@@ -131,17 +174,12 @@ def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint
     return hash_of(determined_by)[:32]
 
 
-def default_threads() -> int:
-    """As many as the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-
-
 def _with_device(cell: Cell, machine: Fingerprint) -> Cell:
     axes: Mapping[str, Scalar] = cell.axes
     threads = axes.get("threads")
-    if isinstance(threads, int) and threads > default_threads():
+    if isinstance(threads, int) and threads > cores_allowed():
         raise UserError(
-            f"threads: {threads} is more than the {default_threads()} cores that this process may use; lower it",
+            f"threads: {threads} is more than the {cores_allowed()} cores that this process may use; lower it",
             place="matrix.threads",
         )
     device = axes["device"]

@@ -13,12 +13,9 @@ from harness.execution.requests import MeasurePeaks, PeaksMeasured, Refused
 from harness.execution.resolve import Resolved
 from harness.execution.train import train_side_by_side
 from harness.execution.worker import Worker, WorkerDied
-from harness.results.fingerprint import Fingerprint
+from harness.results.fingerprint import QUIET, Fingerprint
 from harness.results.peaks import Peaks, cached_peaks, store_peaks
 from harness.tasks.library import TaskLibrary
-
-QUIET = 0.1
-"""Part of the cores' time that others may take while peaks are measured; else they are measured again next time."""
 
 
 class NotPrepared(Exception):
@@ -30,9 +27,10 @@ def prepare_text(text: str, on_event: OnEvent) -> None:
     what = f"text {text}"
     try:
         corpora.ensure(text, lambda done, total: on_event(Preparing(what, _share(done, total))))
+        notes = corpora.notes(text)
     except UserError as error:
         raise NotPrepared(str(error)) from None
-    on_event(Preparing(what, 1.0))
+    on_event(Preparing(what, 1.0, "; ".join(notes)))
 
 
 def prepare_task(name: str, library: TaskLibrary, on_event: OnEvent) -> None:
@@ -93,7 +91,7 @@ def prepare_peaks(machine: Fingerprint, device: str, threads: int, log: Path, on
         return known
     what = f"peaks of this machine ({device}, {threads} threads)"
     on_event(Preparing(what, 0.0))
-    with Worker(threads, log) as worker:
+    with Worker(threads, log, lane=0) as worker:
         try:
             answer = worker.ask(MeasurePeaks(device))
         except WorkerDied as error:

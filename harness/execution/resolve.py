@@ -6,14 +6,13 @@ Nothing heavy happens here: `harness plan` resolves a suite without fetching, tr
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness import assets
+from harness import assets, strict_json
 from harness.cache import cache_folder
 from harness.corpora.training import training_digest
 from harness.errors import UserError
@@ -153,4 +152,4 @@ def resolve_all(
 
 def hash_of(value: Any) -> str:
     """sha256 of a value's canonical JSON."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+    return hashlib.sha256(strict_json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

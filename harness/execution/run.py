@@ -6,18 +6,20 @@ import contextlib
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.analysis.registry import ANALYSES
-from harness.errors import ExitCode, UserError, disk_is_full
+from harness.errors import ExitCode, UserError, disk_is_full, printable, unexpected
 from harness.execution.allowed import NOTHING_MORE, Allowed
+from harness.execution.cell_cache import CellCache
 from harness.execution.events import CellEnded, OnEvent, Planned, unheard
 from harness.execution.execute import Execution
 from harness.execution.plan import Plan, make_plan
 from harness.execution.resolve import hash_of
-from harness.gate.expectation import evaluate
+from harness.gate.expectation import evaluate, undecided
 from harness.report.html import write_html
 from harness.report.markdown import write_markdown
 from harness.results.finding import Finding, Outcome
@@ -44,8 +46,8 @@ def run(
 
     resume: go on with the last unfinished run of this suite below `out`, or with the run folder that is named; cells
     that ended well are kept, failed ones are tried again. fresh: measure cells again whose results are known from
-    earlier runs. allowed: code that may run, and more folders of tasks. Raises UserError for bad input; a cell that
-    fails is a record, not an error.
+    earlier runs; a run that began so goes on so when it is resumed. allowed: code that may run, and more folders of
+    tasks. Raises UserError for bad input; a cell that fails is a record, not an error.
     """
     with disk_full_is_told(out):
         return _run(suite, Path(out), resume, fresh, allowed, on_event)
@@ -59,11 +61,16 @@ def report_again(run: Run) -> Run:
 
 
 def exit_code(run: Run) -> ExitCode:
-    """0 pass; 1 an expectation is unmet; 2 a cell failed, or the run did not finish; 3 an expectation is undecided."""
+    """0 pass; 1 an expectation is unmet; 2 a cell (or a part of it, an analysis, a report) failed, every cell was
+    skipped, or the run did not finish; 3 an expectation is undecided."""
     outcomes = {item.outcome for item in run.expectations}
     if Outcome.UNMET in outcomes:
         return ExitCode.UNMET
-    if any(cell.status in (Status.FAILED, Status.OUT_OF_MEMORY) for cell in run.cells):
+    if _has_failed(run):
+        return ExitCode.USAGE
+    if run.cells and all(cell.status is Status.SKIPPED for cell in run.cells):
+        return ExitCode.USAGE
+    if any(finding.failed for finding in run.findings) or run.manifest.problems:
         return ExitCode.USAGE
     if run.manifest.status != "finished":
         return ExitCode.USAGE
@@ -80,17 +87,22 @@ def _run(name: str, out: Path, resume: bool, fresh: bool, allowed: Allowed, on_e
         journal = Journal(folder)
         manifest = Run(folder).manifest
         _same_cells(manifest, plan)
+        fresh = fresh or manifest.fresh
     else:
         manifest = _manifest(name, suite, plan)
         journal = _new_folder(out, manifest)
+    manifest = manifest.model_copy(update={"run": journal.folder.name, "fresh": fresh})
     with _alone(journal.folder):
+        if fresh and not resume:
+            for item in plan.cells:
+                CellCache().forget(item.key)
         _measure(journal, manifest, plan, fresh, on_event, began)
         return _conclude(journal, suite)
 
 
 def _measure(journal: Journal, manifest: Manifest, plan: Plan, fresh: bool, on_event: OnEvent, began: float) -> None:
     """Run what the folder does not hold yet, one line per cell that ends, and say in the manifest how it went."""
-    kept = {cell.identity for cell in Run(journal.folder).cells if cell.status in (Status.OK, Status.SKIPPED)}
+    kept = {cell.identity for cell in Run(journal.folder).cells if cell.whole or cell.status is Status.SKIPPED}
     items = [item for item in plan.cells if item.identity not in kept]
     known = 0 if fresh else sum(item.cached for item in items)
     on_event(Planned(str(journal.folder), len(plan.cells), len(plan.cells) - len(items), known))
@@ -127,17 +139,47 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _conclude(journal: Journal, suite: Suite) -> Run:
     """Records, findings, outcomes and reports from the cells that are there."""
-    journal.write_records()
+    log = journal.folder / "worker.log"
+    problems = []
+    try:
+        journal.write_records()
+    except Exception as error:
+        problems.append(_went_wrong("writing records.parquet", error, log))
     run = Run(journal.folder)
     findings: list[Finding] = []
     for entry in suite.analyse:
-        analysis = ANALYSES[entry.analysis]  # type: ignore[attr-defined]
-        findings += analysis.run(run, entry.settings)  # type: ignore[attr-defined]
-    journal.write_findings(findings, evaluate(suite.expect, run, findings))
-    run = Run(journal.folder)
-    write_markdown(run)
-    write_html(run)
-    return run
+        name = entry.analysis  # type: ignore[attr-defined]
+        try:
+            findings += ANALYSES[name].run(run, entry.settings)  # type: ignore[attr-defined]
+        except Exception as error:
+            note = _went_wrong(f"running the analysis {name}", error, log)
+            findings.append(Finding(analysis=name, name="failed", note=note, failed=True))
+    outcomes = []
+    for expectation in suite.expect:
+        try:
+            outcomes += evaluate([expectation], run, findings)
+        except Exception as error:
+            reason = _went_wrong(f"judging `{expectation.sentence}`", error, log)
+            outcomes.append(undecided(expectation, {}, reason))
+    journal.write_findings(findings, outcomes)
+    for name, write in (("summary.md", write_markdown), ("report.html", write_html)):
+        try:
+            write(Run(journal.folder))
+        except Exception as error:
+            problems.append(_went_wrong(f"writing {name}", error, log))
+    manifest = Run(journal.folder).manifest
+    if problems != manifest.problems:
+        journal.write_manifest(manifest.model_copy(update={"problems": problems}))
+    return Run(journal.folder)
+
+
+def _went_wrong(what: str, error: Exception, log: Path) -> str:
+    """The sentence that stands in place of what failed; the traceback goes to the log. A full disk is raised again."""
+    if disk_is_full(error):
+        raise error
+    with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
+        file.write(f"--- {what}\n{printable(''.join(traceback.format_exception(error)))}\n")
+    return unexpected(what, error)
 
 
 def _manifest(name: str, suite: Suite, plan: Plan) -> Manifest:
@@ -179,13 +221,18 @@ def _new_folder(out: Path, manifest: Manifest) -> Journal:
 
 
 def _last_unfinished(out: Path, suite: Suite) -> Path:
+    """The last run that was not finished; also a finished one in which a cell failed, where it is the last of all."""
     text_hash = hash_of(suite_text(suite))
+    newest = True
     for path in sorted(out.glob(f"*/{MANIFEST}"), reverse=True):
         try:
             manifest = Run(path.parent).manifest
         except UserError:
             continue  # a damaged run is not the one to go on with, and must not stand in the way of another
-        if manifest.suite != suite.name or manifest.status == "finished":
+        if manifest.suite != suite.name:
+            continue
+        newest, is_newest = False, newest
+        if manifest.status == "finished" and not (is_newest and _has_failed(Run(path.parent))):
             continue
         if manifest.suite_hash == text_hash:
             return path.parent
@@ -195,6 +242,14 @@ def _last_unfinished(out: Path, suite: Suite) -> Path:
             place=str(path.parent),
         )
     raise UserError(f"no unfinished run of the suite '{suite.name}' here to resume; leave out --resume", place=str(out))
+
+
+def _has_failed(run: Run) -> bool:
+    """Whether a cell would be tried again; of a run whose cells can't be read, nobody knows."""
+    try:
+        return any(not cell.whole and cell.status is not Status.SKIPPED for cell in run.cells)
+    except UserError:
+        return False
 
 
 def _same_cells(manifest: Manifest, plan: Plan) -> None:

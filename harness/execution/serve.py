@@ -18,9 +18,9 @@ from dataclasses import replace
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from harness.errors import Unsupported, UserError
+from harness.errors import Unsupported, UserError, printable, told, unexpected
 from harness.execution.requests import (
     Answer,
     Collect,
@@ -36,10 +36,11 @@ from harness.execution.requests import (
 from harness.results.record import Status
 
 if TYPE_CHECKING:
+    from harness.measures.measure import Sample
     from harness.models.contract import LanguageModel, ModelSource, Precision
 
 
-def serve(connection: Connection, threads: int, log: str, lane: int = 0) -> None:
+def serve(connection: Connection, threads: int, log: str, lane: int | None = None) -> None:
     """Main of a worker. Library chatter goes to `log`, so that it can't spoil the parent's display."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -49,7 +50,13 @@ def serve(connection: Connection, threads: int, log: str, lane: int = 0) -> None
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             request: Request = connection.recv()
-            connection.send(answer(request, opened, threads, connection.send))
+            answered = answer(request, opened, threads, connection.send)
+            try:
+                connection.send(answered)
+            except (BrokenPipeError, ConnectionResetError):
+                raise
+            except Exception as error:  # samples that can't be pickled
+                connection.send(refusal(error, "handing over the samples"))
 
 
 def answer(request: Request, opened: OpenedModel, threads: int, send: Callable[[Step], None]) -> Answer:
@@ -64,8 +71,26 @@ def answer(request: Request, opened: OpenedModel, threads: int, send: Callable[[
                 from harness.results.peaks import measure_peaks
 
                 return PeaksMeasured(measure_peaks(threads, request.device))
+    except CannotOpen as error:
+        assert error.__cause__ is not None
+        return refusal(error.__cause__, "opening the model")
     except BaseException as error:
-        return refusal(error)
+        return refusal(error, _doing(request))
+
+
+def _doing(request: Request) -> str:
+    """What a request asks for, as in `while measuring perplexity`."""
+    match request:
+        case Collect():
+            return f"measuring {request.measure}"
+        case TrainModel():
+            return "training"
+        case MeasurePeaks():
+            return "measuring the peaks"
+
+
+class CannotOpen(Exception):
+    """The model can't be opened; the cause says why."""
 
 
 class OpenedModel:
@@ -81,7 +106,12 @@ class OpenedModel:
             from harness.models.open import open_model
 
             self._model = None
-            self._model = open_model(source)
+            try:
+                self._model = open_model(source)
+            except (UserError, Unsupported, MemoryError):
+                raise
+            except Exception as error:
+                raise CannotOpen from error
             self._source = source
         return self._model
 
@@ -108,31 +138,27 @@ class Loader:
         return self._beside.open(replace(self.source, precision=precision))
 
 
-def pin_threads(threads: int, lane: int = 0) -> None:
-    """Give torch exactly `threads` threads, and the process as many of the cores that it may use: lane 0 the first
-    ones, lane 1 those after them, and from the first again where there are no more."""
+def pin_threads(threads: int, lane: int | None) -> None:
+    """Give torch exactly `threads` threads, and with a lane the process as many of the cores that it may use: lane 0
+    the first ones, lane 1 those after them, and from the first again where there are no more."""
     import torch
 
     torch.set_num_threads(threads)
-    if hasattr(os, "sched_setaffinity"):
+    if lane is not None and hasattr(os, "sched_setaffinity"):
         allowed = sorted(os.sched_getaffinity(0))
         if threads < len(allowed):
             first = lane % (len(allowed) // threads) * threads
             os.sched_setaffinity(0, allowed[first : first + threads])
 
 
-def refusal(error: BaseException) -> Refused:
-    """An exception as one sentence with a status."""
-    trace = "".join(traceback.format_exception(error))
+def refusal(error: BaseException, what: str) -> Refused:
+    """An exception as one sentence with a status; `what` was being done, as in `while opening the model`."""
+    trace = printable("".join(traceback.format_exception(error)))
     if isinstance(error, Unsupported):
-        return Refused(Status.SKIPPED, str(error), trace)
-    lines = str(error).strip().splitlines()
-    first = lines[0] if lines else type(error).__name__
-    if isinstance(error, MemoryError) or any(sign in str(error) for sign in _MEMORY_SIGNS):
-        return Refused(Status.OUT_OF_MEMORY, f"out of memory: {first}", trace)
-    if isinstance(error, UserError):
-        return Refused(Status.FAILED, str(error), trace)
-    return Refused(Status.FAILED, f"{type(error).__name__}: {first}", trace)
+        return Refused(Status.SKIPPED, printable(str(error)), trace)
+    if isinstance(error, MemoryError) or any(sign in told(error) for sign in _MEMORY_SIGNS):
+        return Refused(Status.OUT_OF_MEMORY, f"out of memory while {what}: {told(error)}", trace)
+    return Refused(Status.FAILED, unexpected(what, error), trace)
 
 
 _MEMORY_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "Cannot allocate memory")
@@ -152,7 +178,21 @@ def _collect(request: Collect, opened: OpenedModel, send: Callable[[Step], None]
     import torch
 
     found = {"before": before, "after": after, "threads": torch.get_num_threads(), "pid": os.getpid()}
-    return Collected(samples, opened.open(request.source).identity, found)
+    found["aten"] = torch.backends.cpu.get_cpu_capability()
+    return Collected([_printable(row) for row in samples], opened.open(request.source).identity, found)
+
+
+def _printable(row: Sample) -> Sample:
+    """The same row, its texts such that a file takes them: a model's or a task's may hold half a character."""
+    return {name: _text(value) for name, value in row.items()}
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, list) and value and isinstance(value[0], str | list | None):
+        return [_text(inner) for inner in value]
+    return value
 
 
 def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:

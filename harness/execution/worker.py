@@ -28,18 +28,19 @@ GRACE = 2.0
 class WorkerDied(Exception):
     """The worker process ended in the middle of a request."""
 
-    def __init__(self, exit_code: int | None) -> None:
+    def __init__(self, exit_code: int | None, how: str = "") -> None:
         self.exit_code = exit_code
         self.out_of_memory = False
         """Whether the kernel's out-of-memory killer ended it."""
-        super().__init__(_how_it_died(exit_code))
+        super().__init__(how or _how_it_died(exit_code))
 
 
 class Worker:
     """A worker process with pinned threads, as a context manager."""
 
-    def __init__(self, threads: int, log: Path, lane: int = 0) -> None:
-        """lane: which `threads` of the cores are its own; workers side by side have a lane each."""
+    def __init__(self, threads: int, log: Path, lane: int | None = None) -> None:
+        """lane: which `threads` of the cores are its own: what is timed has the first, trainings side by side have one
+        each. Without a lane the system decides, so that two runs at once don't share the first cores."""
         context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
         self._connection: Connection[Any, Any]
         self._connection, theirs = context.Pipe()

@@ -39,7 +39,7 @@ from harness.results.run import Run
 class Expectation(BaseModel):
     """A bound that a suite declares: `{metric: perplexity, where: {precision: int8}, at_most: 20}`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     metric: str | None = None
     """Name of a metric, such as `perplexity` (or with its version, `perplexity@1`)."""
@@ -109,13 +109,13 @@ def _of_findings(expectation: Expectation, findings: Sequence[Finding]) -> list[
     if not named:
         known = list(dict.fromkeys(item.name for item in findings))
         why = f"no analysis found '{expectation.finding}'{nearest(expectation.finding or '', known)}"
-        return [_undecided(expectation, {}, f"{why}; there are: {', '.join(known) or 'none'}")]
+        return [undecided(expectation, {}, f"{why}; there are: {', '.join(known) or 'none'}")]
     chosen = [item for item in named if _about(item, expectation.where)]
     if not chosen:
         there = "; ".join(describe(item.subject) for item in named)
-        return [_undecided(expectation, {}, f"no such finding{_in_brackets(expectation.where)}; there are: {there}")]
+        return [undecided(expectation, {}, f"no such finding{_in_brackets(expectation.where)}; there are: {there}")]
     return [
-        _undecided(expectation, item.subject, f"the fit is not to be trusted: {doubt.note}")
+        undecided(expectation, item.subject, f"the fit is not to be trusted: {doubt.note}")
         if (doubt := _doubt(item, findings)) is not None
         else _judge_finding(expectation, item)
         for item in chosen
@@ -141,7 +141,7 @@ def _about(finding: Finding, where: Where) -> bool:
 
 def _judge_finding(expectation: Expectation, finding: Finding) -> ExpectationOutcome:
     if finding.value is None:
-        return _undecided(expectation, finding.subject, finding.note or "it has no value")
+        return undecided(expectation, finding.subject, finding.note or "it has no value")
     low, high = finding.low, finding.high
     if finding.interval == "exact":
         low = high = finding.value
@@ -166,9 +166,9 @@ def _outcomes(expectation: Expectation, run: Run) -> list[ExpectationOutcome]:
         where["measure"] = expectation.measure
     metric = expectation.metric
     having = points(run, metric)
-    measures = _measures_of(metric)
+    measures = measures_of(metric)
     if not measures:
-        return [_undecided(expectation, {}, _no_such_metric(metric))]
+        return [undecided(expectation, {}, _no_such_metric(metric))]
     able = [cell for cell in run.cells if cell.measure in measures]
     chosen = [cell for cell in able if selects(where, cell)]
     if any(point.cell in chosen for point in having):  # tasks have metrics of their own: not every cell has this one
@@ -176,18 +176,18 @@ def _outcomes(expectation: Expectation, run: Run) -> list[ExpectationOutcome]:
     if expectation.against is not None:
         others = [cell for cell in chosen if not _is_base(expectation.against, cell, of_cell(cell, having, where))]
         if chosen and not others:
-            return [_undecided(expectation, {}, "it would compare a cell with itself; say which in `where`")]
+            return [undecided(expectation, {}, "it would compare a cell with itself; say which in `where`")]
         chosen = others
     if not chosen:
         why = why_nothing(where, able) if able else f"the run has no cell that measures {metric}"
-        return [_undecided(expectation, {}, why)]
+        return [undecided(expectation, {}, why)]
     shown = {"model", *where, *(expectation.against or {}), *varying_within_models(chosen)} - {"measure"}
     outcomes = []
     for cell in chosen:
         subject = {name: value for name, value in coordinates(cell).items() if name in shown}
         mine = of_cell(cell, having, where)
         if not mine:
-            outcomes.append(_undecided(expectation, subject, _why_no_value(metric, cell)))
+            outcomes.append(undecided(expectation, subject, _why_no_value(metric, cell)))
         for point in mine:
             if expectation.against is not None and _is_base(expectation.against, cell, [point]):
                 continue
@@ -203,8 +203,8 @@ def _is_base(against: dict[str, Scalar], cell: CellResult, judged: list[Point]) 
     return all(counterpart(point.coordinates, against, [point]) is not None for point in judged)
 
 
-def _measures_of(metric: str) -> set[str]:
-    """The measures that emit a metric, whether or not a cell of theirs ended well."""
+def measures_of(metric: str) -> set[str]:
+    """The measures that emit a metric (`perplexity` or `perplexity@1`), whether or not a cell of theirs ended well."""
     from harness.measures.registry import MEASURES
 
     return {name for name, measure in MEASURES.items() for item in measure.metrics if metric in (item.name, item.id)}
@@ -213,7 +213,7 @@ def _measures_of(metric: str) -> set[str]:
 def _no_such_metric(metric: str) -> str:
     from harness.measures.registry import MEASURES
 
-    known = [item.name for measure in MEASURES.values() for item in measure.metrics]
+    known = list(dict.fromkeys(item.name for measure in MEASURES.values() for item in measure.metrics))
     return f"no measure has a metric '{metric}'{nearest(metric, known)}; there are: {', '.join(known)}"
 
 
@@ -229,13 +229,13 @@ def _judge(
     else:
         base = counterpart(point.coordinates, expectation.against, having)
         if base is None:
-            return _undecided(expectation, subject, _why_no_base(expectation, point.cell, point.run))
+            return undecided(expectation, subject, _why_no_base(expectation, point.cell, point.run))
         reason = why_not_comparable(base, point)
         if reason is not None:
-            return _undecided(expectation, subject, f"not comparable: {reason}")
+            return undecided(expectation, subject, f"not comparable: {reason}")
         result = ratio(point, base)
         if result is None:
-            return _undecided(expectation, subject, "a ratio needs two positive values")
+            return undecided(expectation, subject, "a ratio needs two positive values")
         value, low, high, method = result.value, result.low, result.high, result.method
     outcome, reason = _against_bounds(low, high, method, expectation)
     return ExpectationOutcome(
@@ -267,7 +267,7 @@ def _against_bounds(
 
 def _why_no_value(metric: str, cell: CellResult) -> str:
     if cell.status is Status.OK:
-        return f"the cell has no {metric}"
+        return f"the cell has no {metric}" + "".join(f": {record.reason}" for record in cell.missing[:1])
     return f"the cell {ENDED[cell.status]}" + (f": {cell.reason}" if cell.reason else "")
 
 
@@ -284,7 +284,8 @@ def _why_no_base(expectation: Expectation, cell: CellResult, run: Run) -> str:
     return "no cell to compare with: " + why_nothing(dict(against), alike)
 
 
-def _undecided(expectation: Expectation, subject: dict[str, Scalar], reason: str) -> ExpectationOutcome:
+def undecided(expectation: Expectation, subject: dict[str, Scalar], reason: str) -> ExpectationOutcome:
+    """The outcome of an expectation that can't be judged, and why."""
     return ExpectationOutcome(
         expectation=expectation.sentence,
         subject=subject,

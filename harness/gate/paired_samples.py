@@ -7,12 +7,12 @@ does a difference speak of the models alone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from harness import strict_json
 from harness.analysis.answered import answered, metric_columns, pieces
 from harness.analysis.selection import describe
 from harness.gate.first_difference import Side, first_difference, margin
@@ -201,7 +201,7 @@ def _lower_is_better(row: Mapping[Any, Any] | pd.Series[Any], metric: str) -> bo
     from harness.tasks.specification import entry_of
 
     spec = row.get("spec_base")
-    return isinstance(spec, str) and entry_of(metric, json.loads(spec))["direction"] == Direction.LOWER.value
+    return isinstance(spec, str) and entry_of(metric, strict_json.loads(spec))["direction"] == Direction.LOWER.value
 
 
 def _clusters(rows: pd.DataFrame) -> list[tuple[Any, ...]]:

@@ -112,7 +112,7 @@ def summarise(samples: pd.DataFrame, settings: ActivationsSettings, facts: Facts
     from harness.statistics.intervals import geometric_mean
 
     if samples.empty or "stream_rms" not in samples:
-        raise ValueError(f"no document of {settings.text} has a token to read")
+        raise UserError(f"no document of {settings.text} has a token to read")
     stream, read = (np.array(samples[name].tolist(), dtype=float) for name in ("stream_rms", "read_rms"))
 
     def over_documents(metric: Metric, values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Measurement:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
-from harness.errors import Unsupported
+from harness.errors import Unsupported, UserError
 from harness.measures.measure import Facts, Measure, Sample, Settings
 from harness.measures.perplexity import chosen_documents
 from harness.models.contract import LanguageModel
@@ -128,7 +128,7 @@ def collect(load: Callable[[], LanguageModel], settings: DiversitySettings) -> l
         if len(ids := with_prefix(begin, tuple(tokenizer.encode(text)))[len(begin) :]) >= settings.prompt
     }
     if not prompts:
-        raise ValueError(f"no document of {settings.text} has {settings.prompt} tokens: ask for a shorter prompt")
+        raise UserError(f"no document of {settings.text} has {settings.prompt} tokens: ask for a shorter prompt")
     found = continue_prompts(
         model,
         list(prompts.values()),

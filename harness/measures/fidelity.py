@@ -135,7 +135,7 @@ def summarise(samples: pd.DataFrame, settings: FidelitySettings, facts: Facts) -
 
     scored = samples[samples["tokens"] > 0]
     if scored.empty:
-        raise ValueError(f"no document of {settings.text} has a token to score")
+        raise UserError(f"no document of {settings.text} has a token to score")
     tokens = scored["tokens"].to_numpy(dtype=float)
     kl = [np.asarray(values, dtype=float) for values in scored["kl"]]
     ratio = "t over documents (ratio estimator)"

@@ -232,6 +232,7 @@ INFERENCE = Measure(
     settings=InferenceSettings,
     metrics=(TTFT, TPOT, PREFILL_RATE, DECODE_RATE, MFU, MBU),
     isolated=True,
+    timed=True,
     needs_peaks=True,
     collect=collect,
     summarise=summarise,

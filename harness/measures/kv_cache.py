@@ -201,6 +201,7 @@ KV_CACHE = Measure(
     settings=KVCacheSettings,
     metrics=(SECONDS_CACHED, SECONDS_UNCACHED, SPEEDUP, POSITIONS_CACHED, POSITIONS_UNCACHED, ERROR),
     isolated=True,
+    timed=True,
     needs_peaks=False,
     collect=collect,
     summarise=summarise,

@@ -7,17 +7,17 @@ runs in the parent, needs no torch, and can be repeated on a stored run.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from harness import strict_json
 from harness.models.contract import LanguageModel, ModelIdentity, ModelSource, Precision
 from harness.results.peaks import Peaks as Peaks
-from harness.results.record import Measurement, Metric
+from harness.results.record import Measurement, Metric, Missing
 from harness.tasks.library import TaskLibrary
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 Sample = dict[str, Any]
 """One row of evidence; values are numbers, strings or lists of them (it is stored as Parquet)."""
 
-
 NOTES = "notes"
 """Column of samples: a JSON list of notes of the whole cell, in its first row."""
 
@@ -34,7 +33,7 @@ NOTES = "notes"
 def with_notes(samples: list[Sample], notes: Iterable[str]) -> list[Sample]:
     """The samples, the first of which carries the cell's notes, each once."""
     if told := list(dict.fromkeys(notes)):
-        samples[0][NOTES] = json.dumps(told)
+        samples[0][NOTES] = strict_json.dumps(told)
     return samples
 
 
@@ -42,7 +41,7 @@ def notes_of(samples: pd.DataFrame) -> list[str]:
     """The notes that the samples of a cell carry; of several launches, each once."""
     if NOTES not in samples:
         return []
-    return list(dict.fromkeys(note for told in samples[NOTES].dropna() for note in json.loads(told)))
+    return list(dict.fromkeys(note for told in samples[NOTES].dropna() for note in strict_json.loads(told)))
 
 
 class Load(Protocol):
@@ -70,7 +69,7 @@ class Load(Protocol):
 class Settings(BaseModel):
     """Base of a measure's settings: frozen, unknown keys refused, one line of meaning per field."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True)
@@ -95,12 +94,17 @@ class Measure:
     needs_peaks: bool
     collect: Callable[[Load, Any], list[Sample]]
     """(load, settings) -> samples."""
-    summarise: Callable[[pd.DataFrame, Any, Facts], list[Measurement]]
+    summarise: Callable[[pd.DataFrame, Any, Facts], Sequence[Measurement | Missing]]
     texts: Callable[[Any], tuple[str, ...]] = lambda settings: ()
     """The texts that the settings name: fetched before the cell runs; their digests enter the cell's key."""
     tasks: Callable[[Any], tuple[str, ...]] = lambda settings: ()
     """The tasks that the settings name: the same."""
+    timed: bool = False
+    """Whether it measures time, which depends on what else the machine does: on a busy one that is noise, and the
+    result is not kept for later runs."""
     times_training: bool = False
     """Whether it reads how quickly the model was trained or what that took: then it must be trained alone."""
     check: Callable[[TaskLibrary, Any], None] = lambda library, settings: None
     """(library, settings): raises UserError for what can be told to be wrong before anything runs."""
+    notes: Callable[[TaskLibrary, Any], tuple[str, ...]] = lambda library, settings: ()
+    """(library, settings) -> what a reader of the plan and of the result must know; a sentence each."""

@@ -124,7 +124,10 @@ def summarise(samples: pd.DataFrame, settings: PerplexitySettings, facts: Facts)
 
     scored = samples[samples["tokens"] > 0]
     if scored.empty:
-        raise ValueError(f"no document of {settings.text} has a token to score")
+        raise UserError(
+            f"no document of {settings.text} has a token to score: the first token of a document has nothing before it "
+            "and isn't scored, so each needs two; give longer documents, or `bos: add` where the tokenizer has a BOS"
+        )
     loss = ratio_of_sums(scored["nll"], scored["tokens"])
     bits = ratio_of_sums(scored["nll"] / math.log(2), scored["bytes"])
     how, unit = "t over documents (ratio estimator)", "documents"

@@ -41,5 +41,5 @@ def metric(name: str) -> Metric:
         for declared in measure.metrics:
             if name in (declared.name, declared.id):
                 return declared
-    known = ", ".join(sorted(declared.name for measure in MEASURES.values() for declared in measure.metrics))
+    known = ", ".join(sorted({declared.name for measure in MEASURES.values() for declared in measure.metrics}))
     raise UserError(f"no metric is called '{name}'; there are {known}")

@@ -8,50 +8,45 @@ what their prompts share is read once. A group of tasks is one cell: its tasks a
 from __future__ import annotations
 
 import datetime
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from harness.errors import Unsupported, UserError
+from harness import strict_json
+from harness.errors import Unsupported, UserError, logged
+from harness.measures.document_choice import numbers
+from harness.measures.mapping_setting import MappingText, mapping_of
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings, with_notes
 from harness.models.chat import DATE
-from harness.results.record import Direction, Measurement, Metric
+from harness.results.record import Direction, Measurement, Metric, Missing, Status
 from harness.tasks.ask import Asked, Broken
 from harness.tasks.config import Mode, Reasoning
+from harness.tasks.generation_settings import check_keys
 from harness.tasks.library import TaskLibrary
 from harness.tasks.metric_table import BUILT_IN
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from harness.measures.task_answers import Evidence
+    from harness.measures.task_judging import Judged
     from harness.models.contract import LanguageModel
     from harness.tasks.estimate import Estimate
     from harness.tasks.task import Task
 
 
-def _as_json(given: Any) -> Any:
-    """Arguments of a chat template as one scalar, so that they are an axis, a column and a part of the cell's key."""
-    if isinstance(given, str):
-        try:
-            given = json.loads(given)
-        except ValueError:
-            raise ValueError(f"{given!r} is no mapping: write it like {{enable_thinking: false}}") from None
-    if not isinstance(given, dict):
-        raise ValueError(f"{given!r} is no mapping: write it like {{enable_thinking: false}}")
-    for name, value in given.items():
-        if not isinstance(value, str | int | float | bool | None):
-            raise ValueError(f"`{name}` must be a text, a number, true, false or null")
-    return json.dumps({str(name): value for name, value in given.items()}, sort_keys=True)
+def _listed(value: Any) -> Any:
+    """One document may be written as a number."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(text, str):
+        numbers(text)
+    return text
 
 
-ChatTemplateArguments = Annotated[
-    str,
-    BeforeValidator(_as_json),
-    WithJsonSchema({"anyOf": [{"type": "object"}, {"type": "string"}]}),
-]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class TaskSettings(Settings):
@@ -68,14 +63,22 @@ class TaskSettings(Settings):
     """Seed of the examples. They depend on it, the task and the document alone."""
     reasoning: Reasoning = "direct"
     """direct: the answer at once. cot: chain of thought, the steps first."""
-    documents: int | None = Field(default=None, ge=1)
-    """How many documents of each task, evenly spaced; left out, all. In mode lm-eval the first ones, as `--limit`."""
+    documents: Count | Share | None = None
+    """How many documents of each task, or below 1 which share of them (rounded up), evenly spaced; left out, all. In
+    mode lm-eval the first ones, as `--limit`."""
+    document_ids: Annotated[str, BeforeValidator(_listed)] | None = None
+    """Only these documents of each task, by their places from 0 on: '3, 7, 10-19'."""
     samples: int | None = Field(default=None, ge=1)
     """Answers to draw for each document (self-consistency, pass@k); left out, as the task file says."""
     temperature: float | None = Field(default=None, ge=0)
     """Of generated answers; left out, as the task file says (0: greedy)."""
     top_p: float | None = Field(default=None, gt=0, le=1)
     """Nucleus of generated answers; left out, as the task file says."""
+    generation: MappingText | None = None
+    """How answers are written, put over the task file's `generation_kwargs`: {max_tokens: 64, until: ["\\n"],
+    temperature: 0.7, top_p: 0.9, top_k: 40, num_beams: 4}."""
+    metadata: MappingText | None = None
+    """Put over the task file's `metadata`, the arguments of a `custom_dataset`: {max_seq_lengths: [4096]}."""
     sample_seed: int = Field(default=0, ge=0)
     """Seed of drawn answers. They depend on it, the task, the document and the sample alone."""
     chat: bool = False
@@ -84,7 +87,7 @@ class TaskSettings(Settings):
     """With `chat`: whether worked examples are turns of their own, or part of the one user message."""
     system: str | None = None
     """A system prompt; without `chat` it is put before the task's description."""
-    chat_template_args: ChatTemplateArguments | None = None
+    chat_template_args: MappingText | None = None
     """With `chat`: what else the chat template is told, such as `{enable_thinking: false}`."""
     date: str = Field(default=DATE, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
     """With `chat`: the day that the chat template is told it is, so that a prompt is the same tomorrow."""
@@ -125,6 +128,17 @@ class TaskSettings(Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _said_once(self) -> Self:
+        if self.documents is not None and self.document_ids is not None:
+            raise ValueError("`documents` and `document_ids` both choose documents; keep one of them")
+        given = mapping_of(self.generation)
+        check_keys(given)
+        twice = [name for name in ("temperature", "top_p") if name in given and getattr(self, name) is not None]
+        if twice:
+            raise ValueError(f"`{twice[0]}` is given twice, once inside `generation`; keep one")
+        return self
+
 
 DOCUMENTS = Metric(
     name="judged_documents",
@@ -145,6 +159,14 @@ TRUNCATED = Metric(
     unit="documents",
     direction=Direction.LOWER,
     definition="Documents whose prompt did not fit the model's context and lost its beginning.",
+    detail=True,
+)
+WRONG_BY_SPACE = Metric(
+    name="wrong_by_space",
+    unit="documents",
+    direction=Direction.LOWER,
+    definition="Mode lm-eval: documents whose answer is a target but for white space at the ends of either, which "
+    "lm-eval compares too. Mode right strips it.",
     detail=True,
 )
 CUT_OFF = Metric(
@@ -170,66 +192,93 @@ CHANCE = Metric(
 
 
 def collect(load: Load, settings: TaskSettings) -> list[Sample]:
-    """One row per document of every task."""
+    """One row per document of every task. What goes wrong with one document or one task costs the others nothing."""
     from harness.measures.task_answers import answers
-    from harness.measures.task_documents import documents, prepared
-    from harness.measures.task_notes import notes
-    from harness.measures.task_samples import broken_row, row
-    from harness.tasks import metrics
-    from harness.tasks.choice_scores import chance
+    from harness.measures.task_documents import TASK_CODE, documents, prepared
+    from harness.measures.task_judging import judged
+    from harness.measures.task_notes import task_notes
+    from harness.measures.task_samples import broken_row
+    from harness.measures.task_told import told
 
     opened = load.library.open(settings.task)
     tasks = {task.name: task for task in prepared(opened, settings)}
     model = load()
-    asked = [one for task in tasks.values() for one in documents(task, model, settings)]
+    asked: list[Asked | Broken] = []
+    failed: dict[str, str] = {}
+    notes: list[str] = []
+    for task in tasks.values():
+        try:
+            asked += documents(task, model, settings, notes)
+        except (Unsupported, MemoryError):
+            raise
+        except TASK_CODE as error:
+            failed[task.name] = logged(f"making the prompts of {task.name}", error)
     rows = [broken_row(one) for one in asked if isinstance(one, Broken)]
     context = visible(model, settings)
     tags = () if settings.thinking == "off" or settings.mode == "lm-eval" else model.identity.thinking
     whole = [one for one in asked if isinstance(one, Asked)]
+    answered: dict[str, list[Evidence]] = {name: [] for name in tasks}
     for evidence in answers(load, model, whole, settings.mode, context, settings.sample_seed, tags):
         if isinstance(evidence, Broken):
             file = str(tasks[evidence.task].config.file)
-            told = UserError(f"document {evidence.document}: {evidence.reason}", place=file)
-            rows.append(broken_row(replace(evidence, reason=str(told))))
-            continue
-        task = tasks[evidence.asked.task]
-        try:
-            scores = metrics.score(
-                task.config,
-                evidence.asked,
-                evidence.answer,
-                mode=settings.mode,
-                function=task.function,
-                allow_code_execution=task.allow_code_execution,
-            )
-        except UserError as error:
-            rows.append(broken_row(Broken(evidence.asked.task, evidence.asked.document, str(error))))
-            continue
-        guess = task.config.chance if task.config.chance is not None else chance(evidence.asked)
-        rows.append(row(evidence, scores, guess))
+            wrong = UserError(f"document {evidence.document}: {evidence.reason}", place=file)
+            rows.append(broken_row(replace(evidence, reason=str(wrong))))
+        else:
+            answered[evidence.asked.task].append(evidence)
+    for name, task in tasks.items():
+        in_order = sorted(answered[name], key=lambda evidence: evidence.asked.document)
+        for evidence, found in zip(in_order, judged(task, in_order), strict=True):
+            rows.append(broken_row(found.scores) if isinstance(found.scores, Broken) else _row(task, evidence, found))
     if not any(sample["broken"] is None for sample in rows):
-        raise UserError(rows[0]["broken"] if rows else "there is no document to ask", place=f"task {settings.task}")
+        reasons = [*failed.values(), *(sample["broken"] for sample in rows)]
+        raise UserError(reasons[0] if reasons else "there is no document to ask", place=f"task {settings.task}")
     places = {name: place for place, name in enumerate(tasks)}
     rows.sort(key=lambda sample: (places[sample["task"]], sample["document"]))
     for name, task in tasks.items():
         mine = [sample for sample in rows if sample["task"] == name]
-        spec = json.dumps(summed_up_by(task, mine, settings.mode))
+        spec = strict_json.dumps(summed_up_by(task, mine, settings.mode))
         for sample in mine:
             sample["spec"] = spec
-    rows[0]["groups"] = json.dumps([group.model_dump(mode="json") for group in opened.groups])
-    rows[0]["pieces"] = json.dumps(pieces(model, rows))
-    return with_notes(rows, notes(model, settings, asked))
+    rows[0]["groups"] = strict_json.dumps([group.model_dump(mode="json") for group in opened.groups])
+    rows[0]["tasks"] = strict_json.dumps(
+        {name: told(task, settings, len(task.evaluation_rows())) for name, task in tasks.items() if name not in failed}
+    )
+    rows[0]["failed"] = strict_json.dumps(failed)
+    rows[0]["pieces"] = strict_json.dumps(pieces(model, rows))
+    return with_notes(rows, [*notes, *task_notes(model, settings, asked, rows)])
+
+
+def _row(task: Task, evidence: Evidence, found: Judged) -> Sample:
+    from harness.measures.task_samples import broken_row, document, row
+    from harness.tasks.choice_scores import chance
+
+    assert not isinstance(found.scores, Broken)
+    try:
+        guess = task.config.chance if task.config.chance is not None else chance(evidence.asked)
+        return row(evidence, found.scores, guess) | document(found.asked)
+    except MemoryError:
+        raise
+    except Exception as error:  # scores that can't be stored
+        number = evidence.asked.document
+        return broken_row(Broken(task.name, number, logged(f"storing document {number} of {task.name}", error)))
 
 
 def summed_up_by(task: Task, rows: Sequence[Sample], mode: Mode) -> dict[str, Any]:
     """How the rows of a task become its numbers, as plain data; what functions of its file sum up is summed up here."""
+    from harness.measures.task_documents import TASK_CODE
     from harness.tasks.resample import by_functions
     from harness.tasks.specification import specification
 
     spec = specification(task.config, mode=mode)
     judged = [sample for sample in rows if sample["broken"] is None]
-    items = [json.loads(sample["items"]) for sample in judged]
-    given = by_functions(task.config, items, [sample["cluster"] for sample in judged], spec, task.function)
+    items = [strict_json.loads(sample["items"]) for sample in judged]
+    try:
+        with task.running():
+            given = by_functions(task.config, items, [sample["cluster"] for sample in judged], spec, task.function)
+    except MemoryError:
+        raise
+    except TASK_CODE as error:  # the metrics that need no function of the file are given all the same
+        return spec | {"given": {}, "wrong": logged(f"summing up {task.name}", error)}
     return spec | {"given": given}
 
 
@@ -247,38 +296,86 @@ def visible(model: LanguageModel, settings: TaskSettings) -> int:
     return settings.context or context
 
 
-def summarise(samples: pd.DataFrame, settings: TaskSettings, facts: Facts) -> list[Measurement]:
-    """Every metric of every task, and of the groups; then how many documents there were and what became of them."""
-    from harness.tasks.group_scores import summarise_group
+def summarise(samples: pd.DataFrame, settings: TaskSettings, facts: Facts) -> list[Measurement | Missing]:
+    """Every metric of every task, and of the groups; then how many documents there were and what became of them.
 
+    A task (or one metric of it) that can't be summed up is missing with its reason, and with it the numbers of the
+    groups around it: a mean without one of its tasks would be another number. Raises UserError where nothing is left.
+    """
     by_task = {str(name): frame for name, frame in samples.groupby("task", sort=False)}
-    specs = {name: json.loads(frame["spec"].iloc[0]) for name, frame in by_task.items()}
-    estimates = {name: estimated(frame, specs[name]) for name, frame in by_task.items()}
-    several = len(by_task) > 1
-    found: list[Measurement] = []
+    specs = {name: strict_json.loads(frame["spec"].iloc[0]) for name, frame in by_task.items()}
+    estimates: dict[str, list[Estimate]] = {}
+    wrong: dict[str, list[str]] = {name: [reason] for name, reason in _failed(samples).items()}
+    for name, frame in by_task.items():
+        estimates[name], wrong[name] = estimated(frame, specs[name])
+    if not any(estimates.values()) and any(wrong.values()):
+        raise UserError(next(reason for reasons in wrong.values() for reason in reasons))
+    several = len(wrong) > 1
+    found: list[Measurement | Missing] = []
     if several:
-        for place, (group, members, aggregate) in enumerate(groups_of(samples, settings.task, list(by_task))):
-            inside = {name: estimates[name] for name in members if name in estimates}
-            spec = specs[next(iter(inside))]
-            own = None if place == 0 else group
-            found += [
-                measurement(estimate, spec, own) for estimate in summarise_group(aggregate, inside, mode=settings.mode)
-            ]
-    for name, mine in estimates.items():
-        found += [measurement(estimate, specs[name], name if several else None) for estimate in mine]
+        found += _of_groups(samples, settings, estimates, wrong, specs)
+    for name, reasons in wrong.items():
+        part = name if several else None
+        found += [measurement(estimate, specs[name], part) for estimate in estimates.get(name, ())]
+        found += [Missing(reason=f"task {name}: {reason}", part=part) for reason in reasons]
     return [*found, *counts(samples)]
 
 
-def estimated(frame: pd.DataFrame, spec: Mapping[str, Any]) -> list[Estimate]:
-    """The numbers of one task from its rows."""
-    from harness.tasks.aggregate import summarise as summed_up
+def _failed(samples: pd.DataFrame) -> dict[str, str]:
+    """The tasks of which no document could be asked, and why."""
+    told = list(samples["failed"].dropna()) if "failed" in samples.columns else []
+    return dict(strict_json.loads(told[0])) if told else {}
+
+
+def _of_groups(
+    samples: pd.DataFrame,
+    settings: TaskSettings,
+    estimates: Mapping[str, Sequence[Estimate]],
+    wrong: Mapping[str, Sequence[str]],
+    specs: Mapping[str, Mapping[str, Any]],
+) -> Iterator[Measurement | Missing]:
+    """The numbers of every group in the cell, the one that was asked for first, and why some have none."""
+    from harness.tasks.group_scores import not_given, summarise_group
+
+    for place, (group, members, aggregate) in enumerate(groups_of(samples, settings.task, list(wrong))):
+        part = None if place == 0 else group
+        inside = {name: estimates[name] for name in members if estimates.get(name)}
+        lost = [name for name in members if name not in inside]
+        if lost or not inside:
+            of = f"its tasks {', '.join(lost)} have" if len(lost) != 1 else f"its task {lost[0]} has"
+            yield Missing(reason=f"the group {group} has no number, because {of} none", part=part)
+            continue
+        spec = specs[next(iter(inside))]
+        for estimate in summarise_group(aggregate, inside, mode=settings.mode):
+            yield measurement(estimate, spec, part)
+        if settings.mode == "right":
+            keys = [estimate.key for mine in inside.values() for estimate in mine]
+            for told in not_given(aggregate, keys):
+                yield Missing(reason=f"group {group}: {told}", part=part, status=Status.SKIPPED)
+
+
+def estimated(frame: pd.DataFrame, spec: Mapping[str, Any]) -> tuple[list[Estimate], list[str]]:
+    """The numbers of one task from its rows, and why it lacks some."""
+    from harness.tasks.aggregate import keys_of, one_key
 
     judged = frame[frame["broken"].isna()]
-    items = [json.loads(text) for text in judged["items"]] if len(judged) else []
+    if judged.empty:
+        return [], [f"none of its {len(frame)} documents could be asked and judged: {frame['broken'].iloc[0]}"]
+    items = [strict_json.loads(text) for text in judged["items"]]
     clusters = [
         None if cluster is None or cluster != cluster else str(cluster) for cluster in judged.get("cluster", ())
     ]
-    return summed_up(items, clusters, spec) if items else []
+    found: list[Estimate] = []
+    wrong = [spec["wrong"]] if "wrong" in spec else []
+    for key in keys_of(items, spec):
+        try:
+            estimate = one_key(key, items, clusters, spec)
+        except UserError as error:
+            wrong.append(str(error))
+            continue
+        if estimate is not None:
+            found.append(estimate)
+    return found, wrong
 
 
 def measurement(estimate: Estimate, spec: Mapping[str, Any], task: str | None) -> Measurement:
@@ -310,6 +407,8 @@ def counts(samples: pd.DataFrame) -> Iterator[Measurement]:
     yield Measurement(metric=DOCUMENTS, value=len(judged), **n)
     yield Measurement(metric=BROKEN, value=len(samples) - len(judged), **n)
     yield Measurement(metric=TRUNCATED, value=sum(max(cut, default=0) > 0 for cut in judged["cut"]), **n)
+    if "wrong_by_space" in judged and judged["wrong_by_space"].notna().any():
+        yield Measurement(metric=WRONG_BY_SPACE, value=int(judged["wrong_by_space"].fillna(False).sum()), **n)
     if "finish" in judged and judged["finish"].notna().any():
         written = judged[judged["finish"].notna()]["finish"]
         answers = [len(ends) for ends in written]
@@ -343,7 +442,7 @@ def groups_of(
 ) -> Iterator[tuple[str, list[str], Sequence[Mapping[str, Any]]]]:
     """(name, its tasks, how they are summed up) of every group in the cell, the one that was asked for first; a tag
     is a group of its tasks by the default rule."""
-    told = json.loads(samples["groups"].dropna().iloc[0])
+    told = strict_json.loads(samples["groups"].dropna().iloc[0])
     groups = {group["group"]: group for group in told}
 
     def leaves(name: str) -> list[str]:
@@ -358,8 +457,27 @@ def groups_of(
 def check(library: TaskLibrary, settings: TaskSettings) -> None:
     """Open the task and look whether it can be asked and judged in this way. Reads no data. Raises UserError."""
     from harness.measures.task_documents import prepared
+    from harness.tasks.group_scores import check_group
 
-    prepared(library.open(settings.task), settings)
+    opened = library.open(settings.task)
+    for group in opened.groups:
+        check_group(group)
+    if settings.mode == "right" and (twice := library.said_twice(settings.task, opened)):
+        raise UserError("\n".join(twice))
+    prepared(opened, settings)
+
+
+def notes(library: TaskLibrary, settings: TaskSettings) -> tuple[str, ...]:
+    """Whose task file is asked, where that may not be the one that is meant. Raises UserError."""
+    opened = library.open(settings.task)
+    found = list(opened.notes)
+    shipped = [task for task in opened.tasks if task.is_shipped and task.config.dataset_path != "microworld"]
+    if settings.mode == "lm-eval" and shipped:
+        found.append(
+            f"mode lm-eval asks our own task file of {opened.name}, whose data and examples may differ from lm-eval's; "
+            "for lm-eval's own, name its folder of task files in `tasks: {paths: [...]}`"
+        )
+    return tuple(found)
 
 
 TASK = Measure(
@@ -368,13 +486,8 @@ TASK = Measure(
     about="Few-shot, chain-of-thought and generation tasks in lm-evaluation-harness' format.",
     settings=TaskSettings,
     metrics=(
-        *(built_in.metric for built_in in BUILT_IN.values()),
-        CHANCE,
-        DOCUMENTS,
-        BROKEN,
-        TRUNCATED,
-        CUT_OFF,
-        UNFINISHED_THOUGHTS,
+        *(metric for built_in in BUILT_IN.values() for metric in built_in.metrics),
+        *(CHANCE, DOCUMENTS, BROKEN, TRUNCATED, WRONG_BY_SPACE, CUT_OFF, UNFINISHED_THOUGHTS),
     ),
     isolated=False,
     needs_peaks=False,
@@ -382,4 +495,5 @@ TASK = Measure(
     summarise=summarise,
     tasks=lambda settings: (settings.task,),
     check=check,
+    notes=notes,
 )

@@ -6,13 +6,13 @@ What is finished is written down at once, under the cell's key; the next try of 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness import strict_json
 from harness.errors import UserError
 from harness.tasks.ask import Answer, Asked, Broken, Choice, ChoiceAnswer, Generation, GenerationAnswer, Rolling
 from harness.tasks.config import Mode
@@ -123,7 +123,7 @@ class _Finished:
         whole = []
         for line in lines:
             try:
-                entry = json.loads(line)
+                entry = strict_json.loads(line)
                 if not ({"log_probs", "hits"} <= entry.keys() or {"prompt", "cut", "samples"} <= entry.keys()):
                     continue
                 self.known[entry["task"], entry["document"]] = entry
@@ -138,7 +138,7 @@ class _Finished:
         if self.path is None:
             return
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"task": asked.task, "document": asked.document, **found}) + "\n")
+            file.write(strict_json.dumps({"task": asked.task, "document": asked.document, **found}) + "\n")
 
 
 def answers(

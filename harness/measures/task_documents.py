@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Hashable
+from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import Unsupported, UserError
+from harness.errors import Unsupported, UserError, logged
+from harness.measures.document_choice import chosen
+from harness.measures.mapping_setting import mapping_of
 from harness.scoring.thinking import opens_thought
 from harness.tasks import metrics
 from harness.tasks.ask import Asked, Broken, Choice, Row
 from harness.tasks.chat import ApplyChat
-from harness.tasks.decoding import generation
-from harness.tasks.document import Templates, column_or_template, shown
+from harness.tasks.document import Templates, column_or_template, label, shown
 from harness.tasks.fewshot import Draw, Pool, Sampler, draw, draw_as_lm_eval
 from harness.tasks.functions import DOCUMENT_KEYS, functions_of
+from harness.tasks.generation_kwargs import generation
+from harness.tasks.generation_settings import with_generation
+from harness.tasks.labels import FROM_0, Labels, common
 from harness.tasks.prompt import PromptSettings, ask
-from harness.tasks.reasoning import judges_programs, with_reasoning, with_samples
+from harness.tasks.reasoning import with_reasoning, with_samples
 from harness.tasks.shown_keys import shown_keys
+from harness.tasks.specification import judges_programs
+from harness.tasks.task import Counted
 
 if TYPE_CHECKING:
     from harness.measures.task import TaskSettings
@@ -26,6 +32,9 @@ if TYPE_CHECKING:
     from harness.tasks.config import TaskConfig
     from harness.tasks.library import Opened
     from harness.tasks.task import Task
+
+TASK_CODE = (Exception, SystemExit, KeyboardInterrupt)
+"""What code of a task file may end with; Ctrl-C never reaches a worker."""
 
 Places = tuple[int, ...] | UserError
 """Of one document: where its worked examples are in their split, or why there are too few."""
@@ -38,7 +47,9 @@ def prepared(opened: Opened, settings: TaskSettings) -> list[Task]:
     """
     tasks = []
     for task in opened.tasks:
-        config = with_reasoning(task.config, settings.reasoning, shots_of(task.config, settings))
+        config = task.config.model_copy(update={"metadata": task.config.metadata | mapping_of(settings.metadata)})
+        config = with_reasoning(config, settings.reasoning, shots_of(config, settings))
+        config = with_generation(config, mapping_of(settings.generation))
         config = with_samples(config, settings.samples, settings.temperature, settings.top_p)
         for key, function in functions_of(config):
             if key not in DOCUMENT_KEYS and not task.allow_task_code:
@@ -53,8 +64,20 @@ def prepared(opened: Opened, settings: TaskSettings) -> list[Task]:
             )
         if shots_of(config, settings) > 0 and config.output_type != "loglikelihood_rolling":
             _sampler(config, settings)  # raises: there is none such
-        tasks.append(replace(task, config=config))
+        tasks.append(replace(task, config=config, lm_eval=counted(settings)))
+    if settings.generation is not None and not any(task.config.output_type == "generate_until" for task in tasks):
+        raise UserError(f"{opened.name} writes no answers: leave out `generation`", place=f"task {opened.name}")
     return tasks
+
+
+def counted(settings: TaskSettings) -> Counted | None:
+    """How lm-eval would choose the documents; None in mode right."""
+    if settings.mode == "right":
+        return None
+    return Counted(
+        by_share=settings.documents is not None and settings.documents < 1,
+        by_number=settings.document_ids is not None,
+    )
 
 
 def shots_of(config: TaskConfig, settings: TaskSettings) -> int:
@@ -64,17 +87,24 @@ def shots_of(config: TaskConfig, settings: TaskSettings) -> int:
     return settings.shots if settings.shots is not None else config.num_fewshot or 0
 
 
-def documents(task: Task, model: LanguageModel, settings: TaskSettings) -> list[Asked | Broken]:
+def documents(
+    task: Task, model: LanguageModel, settings: TaskSettings, notes: list[str] | None = None
+) -> list[Asked | Broken]:
     """What is asked of each chosen document; `Broken` where its templates fail.
 
-    Raises UserError where no document can be asked: the data are missing, or there are too few worked examples.
+    notes: gets what a reader of the numbers must know. Raises UserError where no document can be asked: the data are
+    missing, there are too few worked examples, or nobody can know what the labels mean.
     """
     config = task.config
     rows = task.evaluation_rows()
     if not rows:
         raise UserError(f"there is no document to ask in split '{task.evaluation_split}'", place=str(config.file))
-    numbered = [(number, rows[number]) for number in chosen(len(rows), settings)]
-    shots, pool = _draws(task, numbered, settings)
+    places = chosen(len(rows), settings.documents, settings.document_ids, settings.mode, str(config.file))
+    numbered = [(number, rows[number]) for number in places]
+    told = notes if notes is not None else []
+    with task.running():
+        shots, pool = _draws(task, numbered, settings)
+        labels = _labels(task, pool, settings, told)
     prompts = PromptSettings(
         mode=settings.mode,
         chat=_chat(model, settings) if settings.chat else None,
@@ -82,17 +112,21 @@ def documents(task: Task, model: LanguageModel, settings: TaskSettings) -> list[
         system=settings.system,
         unconditional=settings.mutual_information or metrics.needs_unconditional(config),
         likelihood=settings.likelihood and settings.reasoning == "direct",
+        labels=labels,
     )
     found: list[Asked | Broken] = []
-    for (number, row), places in zip(numbered, shots, strict=True):
-        if isinstance(places, UserError):
-            found.append(Broken(config.task, number, str(places)))
+    for (number, row), shown_before in zip(numbered, shots, strict=True):
+        if isinstance(shown_before, UserError):
+            found.append(Broken(config.task, number, str(shown_before)))
             continue
-        examples = [(place, pool[place]) for place in places]
+        examples = [(place, pool[place]) for place in shown_before]
         try:
-            found.append(_with_bytes(ask(config, row, number, examples, prompts, task.function), str(config.file)))
-        except UserError as error:
-            found.append(Broken(config.task, number, str(error)))
+            with task.running(number):
+                found.append(_with_bytes(ask(config, row, number, examples, prompts, task.function), str(config.file)))
+        except MemoryError:
+            raise
+        except TASK_CODE as error:
+            found.append(Broken(config.task, number, logged(f"asking document {number} of {config.task}", error)))
     if settings.mode == "right" and settings.thinking == "auto":
         _no_choice_in_a_thought(found, model)
     return found
@@ -116,9 +150,31 @@ def _chat(model: LanguageModel, settings: TaskSettings) -> ApplyChat:
     return chat_template(
         model,
         as_lm_eval=settings.mode == "lm-eval",
-        arguments=json.loads(settings.chat_template_args or "{}"),
+        arguments=mapping_of(settings.chat_template_args),
         date=settings.date,
     )
+
+
+def _labels(task: Task, pool: list[Row], settings: TaskSettings, notes: list[str]) -> Labels:
+    """What the labels of the split that is asked and of the examples' pool have in common."""
+    config = task.config
+    if settings.mode == "lm-eval" or Templates.examples(config).choices is None:
+        return FROM_0
+    sides = ((Templates.asked(config), task.evaluation_rows(), ""), (Templates.examples(config), pool, "example "))
+    labelled = (
+        (f"{what}document {number}", *found)
+        for templates, rows, what in sides
+        for number, row in enumerate(rows)
+        if (found := label(templates, deepcopy(row) if templates.runs_code else row, what, task.function)) is not None
+    )
+    told = common(labelled)
+    if told.ambiguous is not None and config.process_results is None:
+        raise UserError(told.ambiguous, place=f"{config.file}:doc_to_target")
+    if told.noteworthy:
+        notes.append(
+            f"{config.task}: labels count from 1 (none is 0, one is the number of choices), so 1 is the first choice"
+        )
+    return told
 
 
 def _with_bytes(asked: Asked, file: str) -> Asked:
@@ -134,14 +190,6 @@ def _with_bytes(asked: Asked, file: str) -> Asked:
                 place=file,
             ) from None
     return asked
-
-
-def chosen(size: int, settings: TaskSettings) -> list[int]:
-    """Which documents: all, or `documents` of them evenly spaced over the split; in mode lm-eval the first ones."""
-    count = settings.documents
-    if count is None or count >= size:
-        return list(range(size))
-    return list(range(count)) if settings.mode == "lm-eval" else [number * size // count for number in range(count)]
 
 
 def _draws(task: Task, numbered: list[tuple[int, Row]], settings: TaskSettings) -> tuple[list[Places], list[Row]]:

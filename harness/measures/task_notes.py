@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from harness.measures.measure import Sample
 from harness.models.chat import CLOCK, names
 from harness.tasks.ask import Asked, Broken
 
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
     from harness.models.contract import LanguageModel
 
 
-def notes(model: LanguageModel, settings: TaskSettings, asked: Sequence[Asked | Broken]) -> Iterator[str]:
-    """A sentence for each."""
+def task_notes(
+    model: LanguageModel, settings: TaskSettings, asked: Sequence[Asked | Broken], rows: Sequence[Sample]
+) -> Iterator[str]:
+    """A sentence for each. rows: the samples of the cell."""
     yield from (f"the model {model.identity.name}: {note}" for note in model.identity.notes)
     if settings.chat and names(model, CLOCK):
         yield f"the chat template was told that it is {settings.date} (setting `date`)"
@@ -25,6 +28,11 @@ def notes(model: LanguageModel, settings: TaskSettings, asked: Sequence[Asked | 
     whole = [one for one in asked if isinstance(one, Asked)]
     for task in dict.fromkeys(one.task for one in whole):
         yield from _of_task(task, [one for one in whole if one.task == task], model)
+    if spaced := sum(sample.get("wrong_by_space") is True for sample in rows):
+        yield (
+            f"{spaced} of {len(rows)} documents are wrong only by white space around the answer or the target; "
+            "mode right strips it"
+        )
 
 
 def _of_task(task: str, asked: Sequence[Asked], model: LanguageModel) -> Iterator[str]:

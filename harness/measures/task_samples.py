@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import Any
 
+from harness import strict_json
 from harness.measures.measure import Sample
 from harness.measures.task_answers import Evidence, Generated, Likelihoods
 from harness.tasks.ask import Asked, Broken, Choice, Generation, Rolling
@@ -34,22 +34,30 @@ def row(evidence: Evidence, scores: Scores, chance: float | None) -> Sample:
         "text_digest": text_digest(asked),
         "question_digest": question_digest(asked),
         **shown,
-        "predictions": json.dumps(scores.predictions),
-        "items": json.dumps(scores.items),
+        "predictions": strict_json.dumps(scores.predictions),
+        "items": strict_json.dumps(scores.items),
         **{key: float(item) for key, item in scores.items.items() if isinstance(item, int | float)},
+    }
+
+
+def document(asked: Asked) -> Sample:
+    """The document itself, as it was judged, and what its file takes for right."""
+    return {
+        "doc": strict_json.dumps(asked.row, default=str, ensure_ascii=False),
+        "shown_target": str(asked.shown_target),
     }
 
 
 def text_digest(asked: Asked) -> str:
     """Hash of what was asked and what is right: equal for two models that were asked the same."""
     told = [[vars(request) for request in asked.requests], asked.choices, asked.gold, asked.target]
-    return hashlib.sha256(json.dumps(told, default=str).encode()).hexdigest()[:16]
+    return hashlib.sha256(strict_json.dumps(told, default=str).encode()).hexdigest()[:16]
 
 
 def question_digest(asked: Asked) -> str:
     """Hash of the document and what is right, however it is asked: equal with and without worked examples."""
     told = [asked.row, asked.choices, asked.gold, asked.target]
-    return hashlib.sha256(json.dumps(told, default=str, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(strict_json.dumps(told, default=str, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _likelihoods(evidence: Likelihoods) -> Sample:
@@ -58,8 +66,11 @@ def _likelihoods(evidence: Likelihoods) -> Sample:
     for request in evidence.requests:
         places.append(prompts.setdefault(request.ids[: request.start], len(prompts)))
         continuations.append(list(request.ids[request.start :]))
+    texts = _prompts(evidence.asked)
+    contexts = [texts.index(r.context) for r in evidence.asked.requests if isinstance(r, Choice)]
     return {
-        "prompts": _prompts(evidence.asked),
+        "prompts": texts,
+        "context_of": contexts,
         "prompt_ids": [list(ids) for ids in prompts],
         "prompt_of": places,
         "cut": list(evidence.cut),
@@ -82,8 +93,9 @@ def _generated(evidence: Generated, scores: Scores) -> Sample:
         "log_probs": [list(sample.log_probs) for sample in evidence.samples],
         "finish": [sample.finish for sample in evidence.samples],
         **_thoughts(evidence),
-        "extracted": json.dumps({name: found.value for name, found in scores.extracted.items()}, default=str),
-        "programs": json.dumps(scores.programs),
+        "extracted": strict_json.dumps({name: found.value for name, found in scores.extracted.items()}, default=str),
+        "programs": strict_json.dumps(scores.programs),
+        "wrong_by_space": scores.wrong_by_space,
         **_right(evidence),
     }
 
@@ -102,7 +114,8 @@ def _right(evidence: Generated) -> Sample:
     """Of the right answer, where its likelihood was wanted."""
     if evidence.right is None:
         return {}
-    return {"right_log_probs": list(evidence.right.log_probs), "right_hits": evidence.right.hits}
+    beside = {} if evidence.asked.right is None else {"right": evidence.asked.right.continuation}
+    return {"right_log_probs": list(evidence.right.log_probs), "right_hits": evidence.right.hits, **beside}
 
 
 def _prompts(asked: Asked) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from harness.errors import Unsupported
+from harness.errors import Unsupported, UserError
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
 from harness.measures.useful_work import training_flops_per_token
 from harness.models.contract import ModelSource
@@ -112,7 +112,7 @@ def collect(load: Load, settings: TrainingMeasureSettings) -> list[Sample]:
     parts = validation_parts(model, evidence.training, result.settings.sequence)
     loss = sum(part["nll"] for part in parts) / sum(part["tokens"] for part in parts)
     if not abs(loss - result.validation_loss) <= TOLERANCE:
-        raise ValueError(
+        raise UserError(
             f"the weights give {loss:.4f} nats/token on the validation text, but their training reported "
             f"{result.validation_loss:.4f}: they are not the weights that were trained; delete {load.source.path}"
         )

@@ -18,6 +18,7 @@ from harness.errors import Unsupported
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
 from harness.measures.training import check_precision, report_rows, to_target
 from harness.measures.useful_work import training_flops_per_token
+from harness.results.fingerprint import QUIET
 from harness.results.record import Direction, Measurement, Metric
 
 if TYPE_CHECKING:
@@ -104,6 +105,9 @@ def summarise(samples: pd.DataFrame, settings: TrainingSpeedSettings, facts: Fac
         if low is not None
         else f"none: {n} reports"
     )
+    others = float(samples["others_share"].iloc[0] or 0.0) if "others_share" in samples else 0.0
+    if others > QUIET:
+        how += f"; trained while others took {others:.0%} of the cores"
 
     def rate(metric: Metric, factor: float) -> Measurement:
         ends = [None if end is None else end * factor for end in (low, high)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
+from harness import strict_json
 from harness.cache import cache_folder
 from harness.file_digest import file_sha256
 from harness.models.activations import reference_gpt
@@ -53,7 +53,7 @@ class Regression:
     def digest(self) -> str:
         """A hash of all of it, and of the code."""
         files = (Path(str(name)) for name in (__file__, *(module.__file__ for module in DETERMINES)))
-        told = json.dumps(asdict(self), sort_keys=True) + "".join(map(file_sha256, files))
+        told = strict_json.dumps(asdict(self), sort_keys=True) + "".join(map(file_sha256, files))
         return hashlib.sha256(told.encode()).hexdigest()
 
 

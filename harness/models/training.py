@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from harness import strict_json
 from harness.cache import cache_folder
 from harness.corpora.training import HELD_OUT
 from harness.errors import UserError
@@ -99,6 +100,7 @@ def train(training: Training, folder: Path, on_step: Callable[[float, str], None
 
     from reference_impl.model.gpt import GPT
     from reference_impl.training.checkpoint import save_checkpoint
+    from reference_impl.training.loop import DivergenceError
     from reference_impl.training.loop import train as train_gpt
     from reference_impl.training.result import Progress
 
@@ -110,9 +112,12 @@ def train(training: Training, folder: Path, on_step: Callable[[float, str], None
         rate = f"{progress.tokens_per_second:,.0f} tokens/s"
         on_step(progress.step / progress.steps, f"loss {progress.loss:.3f} nats/token, {rate}")
 
-    result = train_gpt(
-        model, train_tokens, validation_tokens, training.settings(), told, validation_bytes=validation_bytes
-    )
+    try:
+        result = train_gpt(
+            model, train_tokens, validation_tokens, training.settings(), told, validation_bytes=validation_bytes
+        )
+    except DivergenceError as error:
+        raise UserError(str(error)) from error
     save_checkpoint(folder, model, tokenizer, training=result)
     return trained_summary(folder)
 
@@ -179,7 +184,8 @@ def _write_encoded(training: Training, folder: Path) -> None:
         stream = packed(made, documents)
         write_shard(folder / f"{name}.bin", stream, vocabulary=made.size, tokenizer_digest=made.digest)
     size = sum(len(document.encode()) for document in validation_documents)
-    (folder / "facts.json").write_text(json.dumps({"validation_bytes": size}))  # last: with it the folder is whole
+    facts = strict_json.dumps({"validation_bytes": size})
+    (folder / "facts.json").write_text(facts)  # last: with it the folder is whole
 
 
 def _tokenizer(training: Training, train_documents: list[str], validation_documents: list[str]) -> Tokenizer:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from harness.errors import Unsupported
+from harness.errors import Unsupported, UserError, told
 from harness.models.contract import LanguageModel
 from harness.models.training import Training, encoded
 from harness.whole_file import write_whole
@@ -75,7 +75,9 @@ def training_evidence(folder: Path) -> tuple[Evidence, TrainingResult]:
             "this model was not trained by a suite, so nothing is known of its training; give it `train: ...`"
         ) from None
     except (ValidationError, OSError) as error:
-        raise ValueError(f"{folder}: what is kept of the training can't be read ({error}); delete the folder") from None
+        raise UserError(
+            f"what is kept of the training can't be read ({told(error)}); delete the folder", place=str(folder)
+        ) from None
 
 
 def validation_parts(model: LanguageModel, training: Training, sequence: int) -> list[dict[str, Any]]:

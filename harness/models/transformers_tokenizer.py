@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
+
+from harness import strict_json
 
 
 class TransformersTokenizer:
@@ -26,9 +27,9 @@ class TransformersTokenizer:
         """SHA-256 of the definition (vocabulary, merges, rules, special tokens)."""
         backend = getattr(self._tokenizer, "backend_tokenizer", None)
         definition = (
-            backend.to_str() if backend is not None else json.dumps(sorted(self._tokenizer.get_vocab().items()))
+            backend.to_str() if backend is not None else strict_json.dumps(sorted(self._tokenizer.get_vocab().items()))
         )
-        special = json.dumps(self._tokenizer.special_tokens_map, sort_keys=True, default=str)
+        special = strict_json.dumps(self._tokenizer.special_tokens_map, sort_keys=True, default=str)
         adds_bos = self.prefix == (self.bos_id,)
         around: object = adds_bos if adds_bos or not self.prefix else self.prefix
         return hashlib.sha256(f"{definition}\n{special}\n{around}".encode()).hexdigest()
@@ -150,7 +151,7 @@ class TransformersTokenizer:
         backend = getattr(self._tokenizer, "backend_tokenizer", None)
         if backend is None:
             return hasattr(self._tokenizer, "byte_decoder")
-        return '"ByteLevel"' in json.dumps(json.loads(backend.to_str())["decoder"])
+        return '"ByteLevel"' in strict_json.dumps(strict_json.loads(backend.to_str())["decoder"])
 
 
 def _bytes(piece: str, byte_level: bool) -> int:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.measures.registry import MEASURES
+from harness.measures.noise import is_timed
 from harness.report.number import duration, plain, with_interval
-from harness.results.fingerprint import others_share
+from harness.results.fingerprint import QUIET, others_share
+from harness.results.record import Status
 from harness.results.run import Run
-
-BUSY = 0.1
-"""Part of the cores' time that went to others during a launch, above which speeds are likely too low."""
 
 
 def summary(run: Run) -> str:
@@ -42,13 +40,20 @@ def warnings(run: Run) -> list[str]:
     if manifest.status != "finished":
         missing = f", {left} of {len(manifest.cells)} cells are missing" if left else ""
         found.append(f"the run is {manifest.status}{missing}; `harness run --resume {run.folder}` goes on")
+    found += manifest.problems
+    if run.cells and all(cell.status is Status.SKIPPED for cell in run.cells):
+        found.append("nothing was measured: every cell was skipped")
     shares = list(_others(run))
-    busy = [share for share in shares if share > BUSY]
+    busy = [share for share in shares if share > QUIET]
     if busy:
         found.append(
             f"the machine was busy: other programs took up to {max(busy):.0%} of its cores in {len(busy)} of "
-            f"{len(shares)} speed and memory launches, so speeds may be too low"
+            f"{len(shares)} launches that measured speed: their numbers are not kept for later runs"
         )
+    earlier = sorted(cell.measured for cell in run.cells if cell.source == "cache" and cell.measured and is_timed(cell))
+    if earlier:
+        days = " to ".join(dict.fromkeys((earlier[0][:10], earlier[-1][:10])))
+        found.append(f"{len(earlier)} speed cells are known from earlier runs and were measured {days}, not now")
     if manifest.git.get("dirty"):
         found.append("the working folder had uncommitted changes")
     return found
@@ -73,14 +78,13 @@ def machine(run: Run) -> list[tuple[str, str]]:
 
 
 def _others(run: Run) -> Iterator[float]:
-    """Part of the cores' time that went to others, per launch of an isolated cell.
+    """Part of the cores' time that went to others, per launch of a cell that measures time.
 
     Of cached cells too: their numbers are those of that time, and so are the conditions that come with them.
     """
     cores = run.manifest.fingerprint.get("cores") or 1
     for cell in run.cells:
-        measure = MEASURES.get(cell.measure)
-        if measure is None or not measure.isolated:
+        if not is_timed(cell):
             continue
         for launch in cell.conditions.get("launches", []):
             share = others_share(launch.get("before", {}), launch.get("after", {}), cores)

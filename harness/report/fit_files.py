@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from harness.report.html import findings_html
 from harness.report.markdown import table_markdown
 from harness.report.picture import write_picture
 from harness.results.finding import Finding
+from harness.results.journal import json_list
 from harness.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def write_fit(
     tables = finding_tables(findings)
     text = "\n\n".join([f"# {title}", about, *(f"> **Warning:** {text}" for text in problems)])
     files = {
-        "findings.json": json.dumps([item.model_dump(mode="json", exclude={"data"}) for item in findings], indent=1),
+        "findings.json": json_list(item.model_copy(update={"data": {}}) for item in findings),
         "fit.md": "\n\n".join([text, *map(table_markdown, tables), f"Made by `{command}`."]) + "\n",
         "fit.html": findings_html(title, about, findings, problems, command, tables),
     }

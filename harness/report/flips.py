@@ -9,7 +9,7 @@ from harness.analysis.selection import describe
 from harness.report.number import NOTHING, Shown, scale, shown
 from harness.report.results import text
 from harness.report.table import Column, Row, Table
-from harness.report.tables import NO_BREAK, print_table
+from harness.report.tables import print_table
 from harness.results.flip import Difference, Flip, Paired
 
 if TYPE_CHECKING:
@@ -39,7 +39,11 @@ def counts_table(difference: Difference) -> Table:
     shared = [f"{name} {leads[0][name]}" for name in names if name not in differing and leads[0][name] != "same"]
     columns = [Column(name) for name in differing]
     columns += [Column(name, "%", numeric=True) for name in ("base", "head")]
-    columns += [Column("head - base", "points"), Column("right", "both/base/head/none"), Column("p", numeric=True)]
+    columns += [
+        Column("head - base", "points", numeric=True),
+        Column("right", "both/base/head/none"),
+        Column("p", numeric=True),
+    ]
     rows = tuple(
         _row(pair, [lead.get(name, NOTHING) for name in differing])
         for pair, lead in zip(difference.pairs, leads, strict=True)
@@ -68,9 +72,8 @@ def _row(pair: Paired, lead: list[str]) -> Row:
     change = shown(pair.difference.value, pair.difference.low, pair.difference.high, scale([1.0], "fraction"))
     counts = "/".join(f"{count:,}" for count in (pair.both, pair.only_base, pair.only_head, pair.neither))
     state = "" if pair.p_value >= SAYS else "better" if pair.only_head > pair.only_base else "worse"
-    told = str(change).replace(" ", NO_BREAK)
     group = lead[0] if len(lead) > 1 else ""
-    return Row((*lead, *shares, told, counts, Shown(p_value(pair.p_value))), group=group, state=state)
+    return Row((*lead, *shares, str(change), counts, Shown(p_value(pair.p_value))), group=group, state=state)
 
 
 def p_value(value: float) -> str:

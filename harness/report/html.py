@@ -6,13 +6,14 @@ browser does not run.
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from harness import strict_json
+from harness.errors import told
 from harness.measures.registry import MEASURES
 from harness.report.charts.registry import CHARTS, FINDING_CHARTS
 from harness.report.environment import machine, peaks, summary, warnings
@@ -39,12 +40,12 @@ def write_html(run: Run) -> Path:
 
 def html(run: Run) -> str:
     """The report as one HTML document (about 1 MB, nearly all of it the charts' code)."""
-    drawn = _drawn(CHARTS, run)
+    drawn, not_drawn = _drawn(CHARTS, run)
     manifest = run.manifest
     return _template("report.html.j2").render(
         manifest=manifest,
         summary=summary(run),
-        warnings=warnings(run),
+        warnings=[*warnings(run), *not_drawn],
         charts=drawn,
         results=result_tables(run),
         findings=finding_tables(run.findings),
@@ -63,11 +64,11 @@ def findings_html(
     title: str, about: str, findings: Sequence[Finding], problems: Sequence[str], command: str, tables: Sequence[Table]
 ) -> str:
     """Findings without a run, as a page of the same kind: of data that were fitted on the command line."""
-    drawn = _drawn(FINDING_CHARTS, findings)
+    drawn, not_drawn = _drawn(FINDING_CHARTS, findings)
     return _template("findings.html.j2").render(
         title=title,
         about=about,
-        warnings=problems,
+        warnings=[*problems, *not_drawn],
         charts=drawn,
         tables=tables,
         command=command,
@@ -79,14 +80,20 @@ def findings_html(
 Of = TypeVar("Of")
 
 
-def _drawn(charts: Mapping[str, tuple[Callable[[Of], Any], str]], of: Of) -> dict[str, dict[str, Any]]:
-    drawn = {}
+def _drawn(
+    charts: Mapping[str, tuple[Callable[[Of], Any], str]], of: Of
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """The charts that there is something to draw of, and which could not be drawn: the numbers stand without them."""
+    drawn, not_drawn = {}, []
     # the charts' descriptions are checked in the tests; checking them again would take most of the time
     for name, (draw, caption) in charts.items():
-        chart = draw(of)
-        if chart is not None:
-            drawn[name] = {"spec": chart.to_dict(validate=False), "caption": caption}
-    return drawn
+        try:
+            chart = draw(of)
+            if chart is not None:
+                drawn[name] = {"spec": chart.to_dict(validate=False), "caption": caption}
+        except Exception as error:
+            not_drawn.append(f"the chart `{name}` could not be drawn: {told(error)}")
+    return drawn, not_drawn
 
 
 def _specs(drawn: Mapping[str, Mapping[str, Any]]) -> str:
@@ -114,7 +121,8 @@ def _models(run: Run) -> list[tuple[str, str]]:
 
 def _json_in_script(data: Any) -> str:
     """JSON that can't end the script element or open a comment in it."""
-    return json.dumps(data, allow_nan=False).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    text = strict_json.dumps(strict_json.drawn(data))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 @cache

@@ -62,7 +62,8 @@ class Shown:
     interval: str = ""
     """`[12.01, 12.70]`, or empty where it is exact or has none."""
     spread: str = ""
-    """`±2.9%`: the farther end's distance from the value; of a share in its own unit, `±0.04`."""
+    """`±2.9%`, the distance of both ends from the value (of a share in its own unit, `±0.04`); where the ends are not
+    equally far, as it is shown, both of them as in `interval`."""
 
     def __str__(self) -> str:
         return f"{self.value} {self.interval}" if self.interval else self.value
@@ -86,17 +87,19 @@ def shown(value: float | None, low: float | None, high: float | None, scale: Sca
     if low is None or high is None or math.isclose(low, high, rel_tol=1e-12) or math.isnan(high - low):
         return Shown(plain(scaled))
     if math.isinf(high - low) and math.isfinite(scaled):  # an end that is nowhere is worth telling
-        return Shown(plain(scaled), f"[{plain(low * scale.factor)}, {plain(high * scale.factor)}]", "±∞")
+        ends = f"[{plain(low * scale.factor)}, {plain(high * scale.factor)}]"
+        return Shown(plain(scaled), ends, ends)
     if not math.isfinite(scaled):
         return Shown(plain(scaled))
     decimals = _decimals(scaled, (high - low) * scale.factor / 2)
-    ends = ", ".join(_fixed(end * scale.factor, decimals) for end in (low, high))
-    farther = max(high - value, value - low)
+    ends = "[" + ", ".join(_fixed(end * scale.factor, decimals) for end in (low, high)) + "]"
     if scale.unit == "share":  # half of nothing is nothing, and a share is read in points
-        spread = f"±{_fixed(farther, max(decimals, 2))}"
+        below, above = (_fixed(distance, max(decimals, 2)) for distance in (value - low, high - value))
+    elif value:
+        below, above = (_percent(distance / abs(value)) for distance in (value - low, high - value))
     else:
-        spread = f"±{_percent(farther / abs(value))}" if value else ""
-    return Shown(_fixed(scaled, decimals), f"[{ends}]", spread)
+        return Shown(_fixed(scaled, decimals), ends, ends)
+    return Shown(_fixed(scaled, decimals), ends, f"±{below}" if below == above else ends)
 
 
 def _percent(share: float) -> str:

@@ -78,11 +78,12 @@ def _shown_metrics(measure: str, cells: Sequence[CellResult]) -> list[str]:
     from harness.measures.registry import MEASURES
 
     declared = MEASURES[measure].metrics if measure in MEASURES else ()
-    details = {metric.id for metric in declared if metric.detail}
+    # a task file's own metric may have the name of one of ours, and then another unit
+    details = {(metric.id, metric.unit) for metric in declared if metric.detail}
     found: dict[str, None] = {}
     for record in (record for cell in cells for record in cell.records):
         went_wrong = record.unit == "documents" and record.direction is Direction.LOWER and (record.value or 0) > 0
-        if record.metric and (record.metric_id not in details or went_wrong):
+        if record.metric and ((record.metric_id, record.unit) not in details or went_wrong):
             found[record.metric] = None
     return list(found)
 
@@ -152,4 +153,9 @@ def _notes(
         note if len(where) == len(cells) else f"{'; '.join(dict.fromkeys(where))}: {note}"
         for note, where in noted.items()
     ]
-    return (*differently, *lines[:6], *told_of_cells, *ended)
+    lacking = [
+        f"{describe({name: coordinates(cell).get(name) for name in names})}: {record.reason or 'no reason given'}"
+        for cell in cells
+        for record in cell.missing
+    ]
+    return (*differently, *lines[:6], *told_of_cells, *ended, *lacking)

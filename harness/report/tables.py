@@ -16,26 +16,13 @@ from harness.report.markdown import MARKDOWN
 from harness.report.number import Shown, duration
 from harness.report.outcomes import expectation_table
 from harness.report.results import result_tables
-from harness.report.table import Table
+from harness.report.table import Column, Row, Table
+from harness.report.table_layout import laid_out
 from harness.results.record import Status
 from harness.results.run import RECORDS, Run
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-NO_BREAK = "\N{NO-BREAK SPACE}"
-
-STYLES = {
-    "failed": "red",
-    "skipped": "dim",
-    "met": "green",
-    "unmet": "bold red",
-    "undecided": "yellow",
-    "better": "green",
-    "worse": "red",
-}
 
 
 def print_run(run: Run, console: Console) -> None:
@@ -68,28 +55,33 @@ def print_places(run: Run, console: Console) -> None:
 
 def print_runs(runs: Sequence[Run], console: Console) -> None:
     """The runs that are here, the newest last; a corrupted one is a line, not the end of the list."""
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
     if not runs:
         console.print("no runs here yet; `harness run quickstart` makes one", highlight=False)
         return
-    table = RichTable(box=None, pad_edge=False)
-    for name in ("run", "suite", "state", "cells", "failed", "took"):
-        table.add_column(name)
-    for run in runs:
-        table.add_row(*map(Text, _listed(run)))
-    console.print(table)
+    columns = [Column(name) for name in ("run", "suite", "state")]
+    columns += [Column(name, numeric=True) for name in ("cells", "failed", "took")]
+    notes = tuple(f"{run.name}: {why}" for run in runs if (why := _why_corrupted(run)))
+    rows = tuple(Row(_listed(run)) for run in runs)
+    print_table(Table("Runs", tuple(columns), rows, "harness show NAME", notes), console)
 
 
-def _listed(run: Run) -> tuple[str, ...]:
+def _why_corrupted(run: Run) -> str:
+    """Empty where the run can be read."""
     try:
-        manifest = run.manifest
-        failed = sum(cell.status in (Status.FAILED, Status.OUT_OF_MEMORY) for cell in run.cells)
+        run.manifest, run.cells  # noqa: B018 - read here for the first time
     except UserError as error:
-        return run.name, "", "corrupted", error.message
-    cells = f"{len(run.cells)} of {len(manifest.cells)}"
-    return run.name, manifest.suite, manifest.status, cells, str(failed or ""), duration(manifest.seconds)
+        return error.message
+    return ""
+
+
+def _listed(run: Run) -> tuple[str | Shown, ...]:
+    if _why_corrupted(run):
+        return run.name, "", "corrupted", "", "", ""
+    manifest = run.manifest
+    failed = sum(not cell.whole and cell.status is not Status.SKIPPED for cell in run.cells)
+    cells = Shown(f"{len(run.cells)} of {len(manifest.cells)}")
+    failing, took = Shown(str(failed or "")), Shown(duration(manifest.seconds))
+    return run.name, manifest.suite, manifest.status, cells, failing, took
 
 
 def print_table(table: Table, console: Console) -> None:
@@ -100,36 +92,7 @@ def print_table(table: Table, console: Console) -> None:
     console.print()
     # not as the rich table's own title, which would be folded to the table's width
     console.print(Text.assemble((table.title, "bold"), "  ", (table.caption, "dim")))
-    console.print(rich_table(table))
+    for part in laid_out(table, console.width):
+        console.print(part)
     for note in table.notes:
-        console.print(Padding(Text(note, style="dim"), (0, 0, 0, 2)))
-
-
-def rich_table(table: Table) -> RichTable:
-    """The rich table: a number with its spread in percent."""
-    from rich import box
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns:
-        header = Text.assemble(column.name, ("\n" + column.unit if column.unit else "", "dim"))
-        drawn.add_column(header, justify="right" if column.numeric else "left", overflow="fold")
-    for row, following in zip(table.rows, (*table.rows[1:], None), strict=True):
-        ends_group = following is not None and following.group != row.group
-        drawn.add_row(*map(_cell, row.cells), style=STYLES.get(row.state, ""), end_section=ends_group)
-    return drawn
-
-
-def _cell(cell: str | Shown) -> Text:
-    """A number with its spread (both ends would make a table too wide for a terminal), never broken within."""
-    from rich.text import Text
-
-    if isinstance(cell, str):
-        return Text(cell)
-    value = cell.value.replace(" ", NO_BREAK)
-    return (
-        Text.assemble(value, (f"{NO_BREAK}{cell.spread:>5}".replace(" ", NO_BREAK), "dim"))
-        if cell.spread
-        else Text(value)
-    )
+        console.print(Padding(Text(note, style="dim"), (0, 0, 0, 2), expand=False))

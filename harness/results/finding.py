@@ -1,17 +1,17 @@
 """What comes out of records: findings of analyses, and outcomes of expectations."""
 
 from enum import StrEnum
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.results.record import Scalar
+from harness.results.record import Anything, Scalar
+from harness.strict_json import STRICT
 
 
 class Finding(BaseModel):
     """One number (or sentence) that an analysis drew from the records of many cells."""
 
-    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan=STRICT)
 
     analysis: str
     """Name of the analysis, such as `scaling_law`."""
@@ -28,8 +28,10 @@ class Finding(BaseModel):
     """What it is about: model, precision …"""
     note: str = ""
     """A sentence for the reader: a warning, or why there is no value."""
-    data: dict[str, Any] = Field(default_factory=dict)
+    data: Anything = Field(default_factory=dict)
     """Points and curve for a chart."""
+    failed: bool = False
+    """Whether this says why its analysis has no findings: `note` is the reason."""
 
 
 class Outcome(StrEnum):
@@ -43,7 +45,7 @@ class Outcome(StrEnum):
 class ExpectationOutcome(BaseModel):
     """One expectation at one cell: the bound, the value with its interval, and the outcome."""
 
-    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan=STRICT)
 
     expectation: str
     """The expectation as a sentence: `perplexity (int8) / perplexity (fp32) at most 1.01`."""

@@ -15,12 +15,15 @@ import resource
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+
+from harness.threads import cores_allowed, cpu_quota
 
 PACKAGES = (
     "torch",
@@ -49,9 +52,14 @@ ENVIRONMENT = (
     "KMP_BLOCKTIME",
     "MKL_NUM_THREADS",
     "MKL_ENABLE_INSTRUCTIONS",
+    "MKL_CBWR",
     "OPENBLAS_CORETYPE",
     "ATEN_CPU_CAPABILITY",
     "ONEDNN_MAX_CPU_ISA",
+    "DNNL_MAX_CPU_ISA",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "DNNL_DEFAULT_FPMATH_MODE",
+    "GPT_NATIVE",
     "GLIBC_TUNABLES",
     "MALLOC_ARENA_MAX",
     "MALLOC_CONF",
@@ -136,8 +144,7 @@ class Fingerprint(BaseModel):
 @cache
 def fingerprint() -> Fingerprint:
     """The fingerprint of this machine and this Python. Takes milliseconds (with an NVIDIA driver, a second)."""
-    cpu = _cpuinfo()
-    flags = set(cpu.get("flags", cpu.get("Features", "")).split())
+    cpu, flags = _cpuinfo(), cpu_flags()
     capability, native_bf16 = cpu_capability(flags)
     return Fingerprint(
         cpu_model=cpu.get("model name") or platform.processor() or platform.machine(),
@@ -145,8 +152,8 @@ def fingerprint() -> Fingerprint:
         native_bf16=native_bf16,
         microcode=cpu.get("microcode", ""),
         cores=os.cpu_count() or 1,
-        cores_allowed=_cores_allowed(),
-        cpu_quota=_cpu_quota(),
+        cores_allowed=cores_allowed(),
+        cpu_quota=cpu_quota(),
         governor=_text("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         memory_limit_bytes=_memory_limit(),
@@ -189,7 +196,7 @@ def conditions() -> dict[str, Any]:
     return found
 
 
-def others_share(before: dict[str, Any], after: dict[str, Any], cores: int) -> float | None:
+def others_share(before: Mapping[str, Any], after: Mapping[str, Any], cores: int) -> float | None:
     """Part of the cores' time between two `conditions` that went to other programs or other machines; None if unknown.
 
     Unlike the load average it does not count this process, nor what ran a minute ago.
@@ -204,6 +211,16 @@ def others_share(before: dict[str, Any], after: dict[str, Any], cores: int) -> f
     return float(min(max(others / (span["clock_s"] * cores), 0.0), 1.0))
 
 
+QUIET = 0.1
+"""Part of the cores' time that others may take: beyond it a time that was measured meanwhile is noise."""
+
+
+def most_taken(launches: Sequence[Mapping[str, Any]], cores: int) -> float | None:
+    """The largest `others_share` of launches, each with its conditions `before` and `after`; None if none is known."""
+    shares = [others_share(launch.get("before", {}), launch.get("after", {}), cores) for launch in launches]
+    return max((share for share in shares if share is not None), default=None)
+
+
 _CAPABILITIES = ("amx_bf16", "avx512_bf16", "avx512_vnni", "avx512f", "avx2", "avx", "sve2", "sve", "asimd")
 
 
@@ -214,21 +231,16 @@ def cpu_capability(flags: set[str]) -> tuple[str, bool]:
     return next((name for name in _CAPABILITIES if name in flags), "unknown"), native
 
 
+def cpu_flags() -> set[str]:
+    """What the first processor can do, in the names of /proc/cpuinfo; nothing where there is none."""
+    cpu = _cpuinfo()
+    return set(cpu.get("flags", cpu.get("Features", "")).split())
+
+
 def _cpuinfo() -> dict[str, str]:
     """The first processor's entries of /proc/cpuinfo; nothing where there is none."""
     first = _text("/proc/cpuinfo").split("\n\n")[0]
     return {k.strip(): v.strip() for k, _, v in (line.partition(":") for line in first.splitlines()) if v}
-
-
-def _cores_allowed() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _cpu_quota() -> float | None:
-    quota, _, period = _text("/sys/fs/cgroup/cpu.max").partition(" ")
-    return int(quota) / int(period) if quota.isdigit() and period.isdigit() else None
 
 
 def _memory_limit() -> int | None:

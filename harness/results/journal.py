@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterable
@@ -67,8 +66,8 @@ class Journal:
 
     def write_findings(self, findings: Iterable[Finding], outcomes: Iterable[ExpectationOutcome]) -> None:
         """What analyses found and how expectations came out."""
-        write_whole(self.folder / FINDINGS, _json_list(findings))
-        write_whole(self.folder / EXPECTATIONS, _json_list(outcomes))
+        write_whole(self.folder / FINDINGS, json_list(findings))
+        write_whole(self.folder / EXPECTATIONS, json_list(outcomes))
 
     @staticmethod
     def _end_a_torn_line(path: Path) -> None:
@@ -82,5 +81,6 @@ class Journal:
                 file.truncate(file.read().rfind(b"\n") + 1)
 
 
-def _json_list(items: Iterable[BaseModel]) -> str:
-    return json.dumps([item.model_dump(mode="json") for item in items], indent=2) + "\n"
+def json_list(items: Iterable[BaseModel]) -> str:
+    """A JSON list, each item written by its own model, which says how a float that is no number is written."""
+    return "[\n" + ",\n".join(item.model_dump_json(indent=2) for item in items) + "\n]\n"

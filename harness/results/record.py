@@ -4,13 +4,18 @@ Declared once, here. Parquet files, DataFrames and every printer are derived fro
 """
 
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from harness.strict_json import STRICT, tagged, untagged
 
 SCHEMA_VERSION = 1
 
 Scalar = str | int | float | bool | None
+
+Anything = Annotated[dict[str, Any], BeforeValidator(untagged), PlainSerializer(tagged, when_used="json")]
+"""Plain data of any shape, which is strict JSON in a file and the same floats when it is read."""
 
 
 class Status(StrEnum):
@@ -53,7 +58,7 @@ class Metric(BaseModel):
 class Measurement(BaseModel):
     """One value of one metric as a measure gives it, before it is tied to a cell."""
 
-    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan=STRICT)
 
     metric: Metric
     value: float
@@ -85,10 +90,27 @@ class Measurement(BaseModel):
         }
 
 
+class Missing(BaseModel):
+    """A number that was asked for and that a cell can't give, while it gives others: one task of a group, say."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reason: str
+    """A sentence."""
+    part: str | None = None
+    """Of the cell, which: see `Measurement.part`."""
+    status: Status = Status.FAILED
+    """failed: something went wrong, and a retry may mend it. skipped: it was asked for, and there is no such thing."""
+
+    def fields(self) -> dict[str, Any]:
+        """What a record takes from it; whose cell it is comes beside."""
+        return {"part": self.part, "status": self.status, "reason": self.reason}
+
+
 class Record(BaseModel):
     """One number with its identity: one tidy row."""
 
-    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan=STRICT)
 
     schema_version: int = SCHEMA_VERSION
     key: str
@@ -103,7 +125,8 @@ class Record(BaseModel):
     part: str | None = None
     """Of a cell with several values of one metric, which one this is: see `Measurement.part`."""
     metric: str | None = None
-    """Name without version; None in the one record of a cell that did not end well."""
+    """Name without version; None in the one record of a cell that did not end well, and in that of a part that has no
+    numbers (`status` and `reason` say why)."""
     metric_id: str | None = None
     value: float | None = None
     unit: str | None = None
@@ -126,7 +149,7 @@ class Record(BaseModel):
 class CellResult(BaseModel):
     """One line of a run folder's `cells.jsonl`: a cell that ended, with its records."""
 
-    model_config = ConfigDict(ser_json_inf_nan="constants")
+    model_config = ConfigDict(ser_json_inf_nan=STRICT)
 
     schema_version: int = SCHEMA_VERSION
     key: str
@@ -137,8 +160,11 @@ class CellResult(BaseModel):
     status: Status
     reason: str | None = None
     records: list[Record]
-    conditions: dict[str, Any] = Field(default_factory=dict)
-    """What the machine was doing: load average, involuntary context switches, threads, per launch."""
+    conditions: Anything = Field(default_factory=dict)
+    """What the machine was doing: load average, involuntary context switches, threads, per launch; `others_share`, the
+    largest part of the cores' time that others took during one."""
+    measured: str | None = None
+    """When it was measured (UTC)."""
     seconds: float = 0.0
     """Wall time of the cell, start of the process included."""
     source: Literal["measured", "cache"] = "measured"
@@ -146,6 +172,16 @@ class CellResult(BaseModel):
     """The file of samples (per-document or per-iteration evidence), relative to the run folder."""
     notes: list[str] = Field(default_factory=list)
     """What a reader of the numbers must know: files that were passed over, labels read as 1-based; a sentence each."""
+
+    @property
+    def missing(self) -> list[Record]:
+        """What a cell that ended well could not give: its records without a number, each with its reason."""
+        return [record for record in self.records if self.status is Status.OK and record.status is not Status.OK]
+
+    @property
+    def whole(self) -> bool:
+        """Whether it ended well, and nothing in it failed."""
+        return self.status is Status.OK and all(record.status is not Status.FAILED for record in self.missing)
 
     @property
     def identity(self) -> str:

@@ -59,6 +59,10 @@ class Manifest(BaseModel):
     peaks: dict[str, Any] = Field(default_factory=dict)
     models: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """By model name: source, digest, and for trained ones the training summary."""
+    fresh: bool = False
+    """Whether cells are measured again whose results are known from earlier runs; a resumed run goes on so."""
+    problems: list[str] = Field(default_factory=list)
+    """Reports that could not be written, and why: a sentence each."""
     cells: list[str] = Field(default_factory=list)
     """Keys of all cells of the plan, in order."""
 

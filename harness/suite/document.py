@@ -77,6 +77,9 @@ def _construct(node: yaml.Node, path: KeyPath, name: str, places: dict[KeyPath, 
             if not isinstance(key, str | int | float | bool):
                 raise UserError("a key must be a word", place=here)
             key = key if isinstance(key, str) else str(key_node.value)
+            if path == ("models",) and key_node.tag != "tag:yaml.org,2002:str":
+                read = f"as {_scalar(key_node)!r}, not as text"
+                raise UserError(f"YAML reads the model's name {key} {read}; put it in quotes: '{key}'", place=here)
             if key in mapping:
                 raise UserError(f"the key '{key}' is written twice; keep one", place=here)
             places[(*path, key)] = here

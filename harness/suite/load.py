@@ -14,6 +14,7 @@ from harness.errors import UserError
 from harness.gate.expectation import Expectation
 from harness.spelling import nearest
 from harness.suite.document import Document, KeyPath, parse_document, read_document
+from harness.suite.expectations import check_expectations
 from harness.suite.include import with_includes
 from harness.suite.schema import Suite
 from harness.suite.shipped import shipped_suites
@@ -22,7 +23,10 @@ from harness.suite.shipped import shipped_suites
 def load_suite(name: str) -> Suite:
     """A suite by path, or by the name of one that ships. Raises UserError for every mistake in it."""
     path = find_suite(name)
-    return _validate(with_includes(read_document(path), path.parent, (path.resolve(),)))
+    document = with_includes(read_document(path), path.parent, (path.resolve(),))
+    suite = _validate(document)
+    check_expectations(suite, document)
+    return suite
 
 
 def parse_suite(text: str, name: str = "suite") -> Suite:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from harness.analysis.registry import ANALYSES
@@ -53,7 +53,7 @@ def _refuse_unknown(allowed: Callable[[], list[str]], what: str) -> Callable[[An
 class Strict(BaseModel):
     """Base of every part of a suite: unknown keys are refused with the nearest spelling."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -73,8 +73,17 @@ def _as_list(value: Any) -> Any:
 def _not_empty_not_twice(values: list[Any]) -> list[Any]:
     if not values:
         raise PydanticCustomError("empty_axis", "an axis needs at least one value")
-    if len(values) != len(set(values)):
-        raise PydanticCustomError("value_twice", "a value stands twice on this axis; keep one")
+    return _not_twice(values)
+
+
+def _not_twice(values: list[Any]) -> list[Any]:
+    seen: list[Any] = []
+    for value in values:
+        if any(type(value) is type(other) and value == other for other in seen):
+            raise PydanticCustomError(
+                "value_twice", "a value stands twice on this axis, {value}; keep one", {"value": str(value)}
+            )
+        seen.append(value)
     return values
 
 
@@ -239,7 +248,7 @@ def sweepable(settings: type[BaseModel]) -> type[BaseModel]:
         if info.metadata:
             one = Annotated[(one, *info.metadata)]
         default = ... if info.is_required() else info.get_default(call_default_factory=True)
-        several = Annotated[list[one], Field(min_length=1)]
+        several = Annotated[list[one], Field(min_length=1), AfterValidator(_not_twice)]
         fields[name] = (one | several, Field(default, description=info.description))
     return create_model(f"{settings.__name__}InSuite", __base__=Strict, **fields)
 
@@ -352,7 +361,7 @@ class Suite(Strict):
 
     @model_validator(mode="after")
     def _metrics_exist(self) -> Suite:
-        known = [metric.name for measure in MEASURES.values() for metric in measure.metrics]
+        known = list(dict.fromkeys(metric.name for measure in MEASURES.values() for metric in measure.metrics))
         for number, expectation in enumerate(self.expect):
             if expectation.metric is None:
                 continue

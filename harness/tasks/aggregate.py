@@ -43,27 +43,39 @@ def summarise(
     """
     if len(clusters) != len(documents):
         raise ValueError(f"{len(documents)} documents and {len(clusters)} clusters: one of each is wanted")
-    keys = list(dict.fromkeys(key for document in documents for key in document))
-    keys.sort(key=lambda key: not entry_of(key, spec)["listed"])
-    given = spec.get("given", {})
-    estimates = []
-    for key in keys:
-        if entry_of(key, spec)["aggregation"] == "function":
-            if key in given:
-                estimates.append(Estimate(**given[key]))
-            continue
-        having = [index for index, document in enumerate(documents) if key in document]
-        items = [documents[index][key] for index in having]
-        groups = labels([clusters[index] for index in having])
-        try:
-            estimates.append(_estimate(key, items, groups, spec, confidence))
-        except (TypeError, ValueError, IndexError, KeyError) as error:
-            aggregation = entry_of(key, spec)["aggregation"]
-            raise UserError(
-                f"items of `{key}` can't be summed up as `{aggregation}` ({error}); the first is {items[0]!r}",
-                place=f"{spec['file']}:metric_list",
-            ) from None
-    return estimates
+    found = [one_key(key, documents, clusters, spec, confidence) for key in keys_of(documents, spec)]
+    return [estimate for estimate in found if estimate is not None]
+
+
+def keys_of(documents: Sequence[Mapping[str, Any]], spec: Mapping[str, Any]) -> list[str]:
+    """Every key that any document has an item of, what the task lists first."""
+    keys = dict.fromkeys(key for document in documents for key in document)
+    return sorted(keys, key=lambda key: not entry_of(key, spec)["listed"])
+
+
+def one_key(
+    key: str,
+    documents: Sequence[Mapping[str, Any]],
+    clusters: Sequence[str | None],
+    spec: Mapping[str, Any],
+    confidence: float = 0.95,
+) -> Estimate | None:
+    """The estimate of one key; None where a function of the task file should have given it and didn't. Raises
+    UserError that names the metric where its items can't be summed up."""
+    if entry_of(key, spec)["aggregation"] == "function":
+        given = spec.get("given", {}).get(key)
+        return None if given is None else Estimate(**given)
+    having = [index for index, document in enumerate(documents) if key in document]
+    items = [documents[index][key] for index in having]
+    groups = labels([clusters[index] for index in having])
+    try:
+        return _estimate(key, items, groups, spec, confidence)
+    except (TypeError, ValueError, IndexError, KeyError, ArithmeticError) as error:
+        aggregation = entry_of(key, spec)["aggregation"]
+        raise UserError(
+            f"items of `{key}` can't be summed up as `{aggregation}` ({error}); the first is {items[0]!r}",
+            place=f"{spec['file']}:metric_list",
+        ) from None
 
 
 def _estimate(

@@ -69,6 +69,8 @@ class Asked:
     """Of a written answer: the right one after the prompt, where its likelihood is wanted too."""
     empty_question: bool = False
     """Whether its own question is empty."""
+    shown_target: Any = None
+    """What `doc_to_target` gives, before it becomes `gold` or `target`."""
 
 
 @dataclass(frozen=True)

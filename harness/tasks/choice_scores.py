@@ -23,6 +23,8 @@ class ChoiceScores:
 
     items: dict[str, Any] = field(default_factory=dict)
     predictions: dict[str, int] = field(default_factory=dict)
+    pairs: dict[str, Any] = field(default_factory=dict)
+    """What lm-eval hands to an aggregation, where that is more than a number: (right choice, what the model said)."""
 
 
 def score_choices(asked: Asked, answers: Sequence[ChoiceAnswer], mode: Mode, place: str) -> ChoiceScores:
@@ -64,8 +66,9 @@ def score_choices(asked: Asked, answers: Sequence[ChoiceAnswer], mode: Mode, pla
     label = scores.predictions["acc"] if scores.predictions["acc"] in gold and mode == "right" else gold[0]
     stored: Any = list(gold) if mode == "lm-eval" and isinstance(asked.gold, tuple) else label
     scores.items["f1"] = scores.items["mcc"] = [stored, scores.predictions["acc"]]
+    scores.pairs["brier_score"] = [stored, [float(p) for p in probabilities]]
+    scores.pairs["likelihood"] = [stored, [float(log_prob) for log_prob in conditional]]
     if mode == "lm-eval":
-        scores.items["brier_score"] = [stored, [float(p) for p in probabilities]]
         return scores
     right = np.isin(np.arange(count), gold)
     mass = float(probabilities[right].sum())

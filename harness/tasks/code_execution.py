@@ -100,7 +100,7 @@ def _run(program: str, limits: Limits) -> Outcome:
             start_new_session=True,
         )
         try:
-            said = _converse(process, json.dumps(order).encode() + b"\n", 3 * limits.seconds + 2)
+            said = _converse(process, json.dumps(order, allow_nan=False).encode() + b"\n", 3 * limits.seconds + 2)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(0 if said is None else 1)  # how it died by itself, before it is killed
         finally:

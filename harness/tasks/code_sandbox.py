@@ -99,7 +99,7 @@ def main() -> None:
     folder = os.path.realpath(".")
     fenced = fence_in(folder, order["limits"])
     answer = {"nonce": order["nonce"], "fenced": fenced, **_run(order["program"], folder)}
-    os.write(answers, json.dumps(answer).encode() + b"\n")
+    os.write(answers, json.dumps(answer, allow_nan=False).encode() + b"\n")
     os._exit(0)  # no exit handlers and no waiting for threads of the program's
 
 

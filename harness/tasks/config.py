@@ -70,6 +70,8 @@ class FilterStep(_Strict):
     """One step of a filter pipeline."""
 
     function: str | Function
+    right: dict[str, Any] = Field(default_factory=dict)
+    """Ours: arguments that differ in mode right, where a file has lm-eval's own in mode lm-eval."""
     options: dict[str, Any] = Field(default_factory=dict)
     """Every other key: its arguments."""
 
@@ -121,6 +123,11 @@ class TaskConfig(_Strict):
     should_decontaminate: bool = False
     doc_to_decontamination_query: Template | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
+
+    construct_requests: Function | None = None
+    """Of a task that is a Python class (`class_task`): what makes its requests."""
+    prepared_by: dict[str, Function] = Field(default_factory=dict)
+    """Of a task that is a Python class: by split, what makes its documents of the rows."""
 
     cluster: str | None = None
     """Ours: column or template whose value documents share that are not independent (a passage, a template)."""

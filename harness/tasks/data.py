@@ -7,7 +7,7 @@ Where a `dataset_path` leads, the first of these that fits:
 | the user's table names it | the file or folder there, `asset:NAME/...`, or `data:NAME/...` under HARNESS_DATA |
 | `microworld` | the embedded corpus' evaluation sets; `dataset_name` is the theme |
 | `asset:NAME/FOLDER` | a fetched asset |
-| `json`, `csv`, `parquet`, `arrow` | the files of `dataset_kwargs.data_files` |
+| `json`, `csv`, `parquet`, `arrow`, `text` | the files of `dataset_kwargs.data_files` |
 | a file or folder | relative to the task file, or to the working folder |
 | anything else | the Hugging Face hub, through `datasets` |
 """
@@ -15,18 +15,18 @@ Where a `dataset_path` leads, the first of these that fits:
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness import assets
-from harness.corpora import local, microworld
+from harness import assets, strict_json
+from harness.corpora import local, microworld, row_files
 from harness.errors import UserError
 from harness.file_digest import file_sha256
 from harness.tasks import data_files
-from harness.tasks.config import TaskConfig
+from harness.tasks.config import Mode, TaskConfig
+from harness.tasks.data_files import BUILDERS
 from harness.tasks.data_hub import HubData
 from harness.tasks.rows import Rows, concatenated
 
@@ -35,7 +35,6 @@ Location = str | Mapping[str, str]
 DataTable = Mapping[str, Location]
 """`dataset_path` or `dataset_path/dataset_name` -> where its documents lie on this machine."""
 
-BUILDERS = ("json", "csv", "parquet", "arrow", "text")
 _ON_HUB = "hf://datasets/"
 _IS_URL = ("hf://", "http://", "https://", "s3://", "gs://")
 
@@ -56,23 +55,27 @@ class DataSource(Protocol):
         """Bring it into reach, so that `rows` works offline. Raises UserError."""
 
 
-def source(config: TaskConfig, table: DataTable) -> DataSource:
-    """Where a task's documents come from. Reads nothing yet. Raises UserError where no such place is known."""
+def source(config: TaskConfig, table: DataTable, mode: Mode = "right") -> DataSource:
+    """Where a task's documents come from. Reads nothing yet. Raises UserError where no such place is known.
+
+    mode: in lm-eval the types of CSV's columns are guessed, as there.
+    """
     path, name, place = config.dataset_path, config.dataset_name, f"{config.file}: dataset_path"
     if path is None:
         raise UserError("no `dataset_path`, so there are no documents", place=str(config.file))
     for key in _table_keys(config):
         if key in table:
-            return Local(_absolute(table[key]), name, config.dataset_kwargs, config.file, f"data {key}")
+            builder = path if path in BUILDERS else None
+            return Local(_absolute(table[key]), name, config.dataset_kwargs, config.file, f"data {key}", builder, mode)
     if path == microworld.NAME:
         return Microworld(name, _seeds(config), place)
     if path.startswith(("asset:", "data:")):
-        return Local(path, name, config.dataset_kwargs, config.file, place)
+        return Local(path, name, config.dataset_kwargs, config.file, place, None, mode)
     listed = config.dataset_kwargs.get("data_files")
     if path in BUILDERS and listed is not None and not any(_is_url(file) for file in _flat(listed)):
-        return Local(".", name, config.dataset_kwargs, config.file, place)
+        return Local(".", name, config.dataset_kwargs, config.file, place, path, mode, own=True)
     if path not in BUILDERS and _is_local(path, config.file):
-        return Local(path, name, config.dataset_kwargs, config.file, place)
+        return Local(path, name, config.dataset_kwargs, config.file, place, None, mode, own=True)
     if path.startswith((".", "/", "~")) or data_files.is_data_file(Path(path)):
         raise UserError(
             f"there is no {path}; a path is relative to the task file, or to the working folder", place=place
@@ -91,11 +94,25 @@ class Local:
     beside: Path
     """The task file: paths may be relative to its folder."""
     place: str
+    builder: str | None = None
+    """That of `datasets` which reads the files, where the task names one."""
+    mode: Mode = "right"
+    own: bool = False
+    """Whether the task names these files itself, so that every option must be one of their reader."""
 
     def rows(self, split: str) -> Rows:
         """See `DataSource`."""
         files = self._files(split)
-        return concatenated([data_files.read_rows(file, split, self.options) for file in files])
+        if self.own:
+            told = f"{self.beside}: dataset_kwargs"
+            data_files.refuse_unknown(self.options, files[0], self.builder, self.mode, told)
+        found = concatenated([self._read(file, split) for file in files])
+        if not len(found):
+            raise UserError("there is no row in it", place=", ".join(map(str, files[:3])))
+        return found
+
+    def _read(self, file: Path, split: str) -> Rows:
+        return data_files.read_rows(file, split, self.options, builder=self.builder, mode=self.mode)
 
     def identity(self, split: str) -> Hashable:
         """See `DataSource`. The files, and the split only where a file holds several."""
@@ -110,7 +127,7 @@ class Local:
             made_of = ["asset", assets.digest(name), inner, self.name, split]
         else:
             made_of = ["files", split, *(file_sha256(file) for file in self._files(split))]
-        return hashlib.sha256(json.dumps(made_of).encode()).hexdigest()
+        return hashlib.sha256(strict_json.dumps(made_of).encode()).hexdigest()
 
     def ensure(self) -> None:
         """See `DataSource`."""
@@ -137,7 +154,8 @@ class Local:
         if listed is not None and path.is_dir():
             return self._listed(path, listed, split)
         if "*" in path.name:
-            if found := sorted(path.parent.glob(path.name)):
+            if found := sorted(file for file in path.parent.glob(path.name) if file.is_file()):
+                row_files.refuse_twins(found)
                 return found
         elif path.is_dir():
             return data_files.split_files(path, None if "{name}" in location else self.name, split)
@@ -157,7 +175,8 @@ class Local:
             files = sorted(folder.glob(bare)) if "*" in bare else [folder / bare]
             if not files or not files[0].is_file():
                 raise UserError(f"there is no {folder / bare} (`data_files` of {self.beside})", place=self.place)
-            found += files
+            found += [file for file in files if file.is_file()]
+        row_files.refuse_twins(found)
         return found
 
     def _path(self, location: str) -> Path:
@@ -207,7 +226,7 @@ class Microworld:
 
     def digest(self, split: str) -> str:
         """See `DataSource`. Of the rows themselves."""
-        rows = json.dumps(self._questions(split), ensure_ascii=False)
+        rows = strict_json.dumps(self._questions(split), ensure_ascii=False)
         return hashlib.sha256(rows.encode()).hexdigest()
 
     def ensure(self) -> None:

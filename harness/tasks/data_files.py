@@ -1,39 +1,40 @@
-"""Rows out of files: which files of a folder are a split, and what is in them.
-
-Formats: JSON lines, JSON, CSV, TSV (each also gzipped), Parquet, and Arrow as `datasets` writes it.
-"""
+"""Rows out of files: which files of a folder are a split, and what is in them."""
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from harness import strict_json
+from harness.corpora import row_files
+from harness.corpora.row_files import is_data_file as is_data_file
 from harness.errors import UserError
+from harness.spelling import nearest
+from harness.tasks import csv_as_lm_eval
 from harness.tasks.ask import Row
+from harness.tasks.config import Mode
 from harness.tasks.rows import ClassLabel, Rows
 
-SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow")
+BUILDERS: Mapping[str, tuple[str, ...]] = {
+    "json": (".json", ".jsonl", ".ndjson"),
+    "csv": (".csv", ".tsv"),
+    "parquet": (".parquet",),
+    "arrow": (".arrow",),
+    "text": (".txt",),
+}
+"""Builders of `datasets` that read files -> the formats that each reads here, the first where the name says none."""
+_OF_LOADING = frozenset(
+    {"data_files", "trust_remote_code", "streaming", "revision", "verification_mode", "ignore_verifications"}
+    | {"download_mode", "cache_dir", "token", "use_auth_token", "num_proc", "keep_in_memory", "save_infos"}
+)
+"""Keys of `dataset_kwargs` that say how data are fetched, which changes nothing of files that are here."""
 _SHARD = r"([-.]\d+(-of-\d+)?([-.][0-9a-f]+)?)?"
 _NAMELESS = ("default", "none")
 """Folders that stand for a data set without configurations."""
-_CSV_OPTIONS = {"column_names": "names"} | {
-    name: name
-    for name in ("header", "names", "sep", "delimiter", "quotechar", "quoting", "escapechar", "skiprows", "encoding")
-}
-_BESIDE_DATA = ("dataset_info", "dataset_infos", "state", "dataset_dict")
-"""Names of JSON files that `datasets` puts beside its data."""
-
-
-def is_data_file(path: Path) -> bool:
-    """Whether a file has one of the formats, by its name."""
-    name = path.name.removesuffix(".gz")
-    return name.endswith(SUFFIXES) and _stem(path) not in _BESIDE_DATA and not name.startswith(".")
 
 
 def split_files(folder: Path, name: str | None, split: str) -> list[Path]:
@@ -41,29 +42,33 @@ def split_files(folder: Path, name: str | None, split: str) -> list[Path]:
 
     `name`: its configuration. A split is a file SPLIT.jsonl (or another format), shards SPLIT-00000-of-00002.parquet
     or a folder SPLIT of files; in the folder itself, in `data`, NAME or NAME/SPLIT. A configuration may also be one
-    file, NAME.jsonl, which then is every split. Raises UserError that tells the splits that are there.
+    file, NAME.jsonl, which then is every split. Raises UserError that tells the splits that are there, and where a
+    split is there twice or in part.
     """
     for place in _places(folder, name):
         if found := _in(place, split):
             return found
-    if name is not None and (whole := [file for file in _data_files(folder) if _stem(file) == name]):
-        return whole
-    if loose := [file for file in _data_files(folder) if _is_shard_of(file, "data")]:
-        return loose  # the folder is one split, as `save_to_disk` writes it
+    if name is not None and (whole := [file for file in _data_files(folder) if row_files.stem_of(file) == name]):
+        return _one_set(folder, whole, f"'{name}'")
+    if loose := [file for file in _data_files(folder) if _shard_of(file, "data")]:
+        return _one_set(folder, loose, "the data")  # the folder is one split, as `save_to_disk` writes it
     there = sorted(set(splits_of(folder, name)))
     deeper = sorted(inner.name for inner in folder.iterdir() if inner.is_dir() and has_data(inner))
     listed = f"there are: {', '.join(there[:30])}" if there else "no data files are there"
     if not there and deeper:
         listed = f"but folders: {', '.join(deeper[:30])}; name one of them"
+    unread = [file.name for place in _places(folder, name) for file in row_files.files_in(place).passed_over]
+    if unread:
+        listed += f"; not read, of an unknown format: {', '.join(unread[:10])}"
     wanted = f"split '{split}'" + (f" of '{name}'" if name else "")
-    raise UserError(f"has no {wanted} ({listed})", place=str(folder))
+    raise UserError(f"has no {wanted}{nearest(split, there)} ({listed})", place=str(folder))
 
 
 def splits_of(folder: Path, name: str | None) -> list[str]:
     """Names of what looks like a split there."""
     found = []
     for place in _places(folder, name):
-        found += [re.sub(rf"(?<=.){_SHARD}$", "", _stem(file)) for file in _data_files(place)]
+        found += [re.sub(rf"(?<=.){_SHARD}$", "", row_files.stem_of(file)) for file in _data_files(place)]
         found += [inner.name for inner in sorted(place.iterdir()) if inner.is_dir() and _data_files(inner)]
     return [split for split in dict.fromkeys(found) if split != "data"]
 
@@ -73,158 +78,84 @@ def has_data(folder: Path) -> bool:
     return any(is_data_file(file) for depth in ("*", "*/*", "*/*/*") for file in folder.glob(depth))
 
 
-def read_rows(file: Path, split: str, options: Mapping[str, Any] | None = None) -> Rows:
+def read_rows(
+    file: Path,
+    split: str,
+    options: Mapping[str, Any] | None = None,
+    *,
+    builder: str | None = None,
+    mode: Mode = "right",
+) -> Rows:
     """All rows of a file. Raises UserError with the line of what is wrong.
 
-    `split`: taken from a JSON file that maps splits to lists. `options`: `dataset_kwargs` of the task: CSV's
-    `column_names`, `header`, `sep` and the like, JSON's `field`.
+    split: taken from a JSON file that maps splits to lists. options: `dataset_kwargs` of the task, such as CSV's
+    `column_names`, `header` and `sep`, or JSON's `field`. builder: that of `datasets` that reads the file, where it
+    isn't told by the file's name. mode: in lm-eval the types of CSV's columns are guessed, as there.
     """
-    frozen = json.dumps(dict(options or {}), sort_keys=True, default=str)
+    suffix = _format(file, builder)
+    known = _options(suffix, mode)
+    given = {name: value for name, value in (options or {}).items() if name in known}
+    frozen = strict_json.dumps(given, sort_keys=True, default=str)
     try:
         stat = file.stat()
-        return _read(file, stat.st_mtime_ns, stat.st_size, split, frozen)
     except OSError as error:
         raise UserError(f"can't be read: {error.strerror or error}", place=str(file)) from None
+    return _read(file, stat.st_mtime_ns, stat.st_size, split, frozen, suffix, mode)
+
+
+def refuse_unknown(options: Mapping[str, Any], file: Path, builder: str | None, mode: Mode, place: str) -> None:
+    """Raises UserError for a key of `dataset_kwargs` that the reader of this file doesn't know."""
+    suffix = _format(file, builder)
+    known = _options(suffix, mode)
+    for name in options:
+        if name not in known | _OF_LOADING:
+            raise UserError(
+                f"`{name}` is not understood for {suffix[1:]} files{nearest(name, known)} "
+                f"(there are: {', '.join(sorted(known))})",
+                place=place,
+            )
 
 
 def is_by_split(file: Path, split: str) -> bool:
     """Whether a JSON file maps splits to lists, this one among them."""
-    if not file.name.removesuffix(".gz").endswith(".json"):
-        return False
     try:
-        whole = json.loads(_bytes(file))
-    except (OSError, ValueError):
+        return row_files.holds_splits(file, split)
+    except OSError:
         return False
-    return isinstance(whole, dict) and isinstance(whole.get(split), list)
 
 
 @lru_cache(maxsize=4)
-def _read(file: Path, changed: int, size: int, split: str, options: str) -> Rows:
+def _read(file: Path, changed: int, size: int, split: str, options: str, suffix: str, mode: Mode) -> Rows:
     """Kept, since the tasks of a group often take their rows from one file."""
     given = json.loads(options)
-    suffix = Path(file.name.removesuffix(".gz")).suffix
-    if suffix in (".csv", ".tsv"):
-        return _csv(file, suffix, given)
-    if suffix in (".parquet", ".arrow"):
-        return _arrow(file, suffix)
-    if suffix == ".json":
-        return _json(file, split, given)
-    if suffix in (".jsonl", ".ndjson"):
-        return _json_lines(file, _bytes(file))
-    raise UserError(f"a format that isn't read (read are: {', '.join(SUFFIXES)})", place=str(file))
+    if mode == "lm-eval" and suffix in (".csv", ".tsv"):
+        return csv_as_lm_eval.csv_as_lm_eval(file, suffix, given)
+    rows = row_files.rows_of(file, given, split, suffix)
+    return _filled(rows, {name: ClassLabel(names=names) for name, names in row_files.class_names(file, suffix).items()})
 
 
-def _bytes(file: Path) -> bytes:
-    try:
-        return gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise UserError(f"not a whole gzip file ({error})", place=str(file)) from None
+def _format(file: Path, builder: str | None) -> str:
+    """The ending that says how a file is read. Raises UserError for one that nobody knows."""
+    suffix = row_files.suffix_of(file)
+    if builder is not None:
+        formats = BUILDERS[builder]
+        return suffix if suffix in formats else formats[0]
+    if suffix not in row_files.OPTIONS:
+        raise UserError(f"a format that isn't read (read are: {row_files.known_endings()})", place=str(file))
+    return suffix
 
 
-def _json_lines(file: Path, content: bytes) -> Rows:
-    rows = []
-    for number, line in enumerate(content.split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise UserError(f"this line is no JSON ({error})", place=f"{file}:{number}") from None
-        if not isinstance(row, dict):
-            raise UserError("this line is no JSON object: a row maps columns to values", place=f"{file}:{number}")
-        rows.append(row)
-    return _filled(rows)
+def _options(suffix: str, mode: Mode) -> frozenset[str]:
+    own = row_files.OPTIONS[suffix]
+    return own | csv_as_lm_eval.OPTIONS if mode == "lm-eval" and suffix in (".csv", ".tsv") else own
 
 
-def _json(file: Path, split: str, options: Mapping[str, Any]) -> Rows:
-    content = _bytes(file)
-    try:
-        whole = json.loads(content)
-    except ValueError as error:
-        if "Extra data" in str(error):  # JSON lines under a simpler name
-            return _json_lines(file, content)
-        raise UserError(f"no JSON ({error})", place=str(file)) from None
-    if isinstance(whole, dict):
-        whole = _rows_within(file, whole, split, options.get("field"))
-    if not isinstance(whole, list) or not all(isinstance(row, dict) for row in whole):
-        raise UserError("rows are a list of JSON objects", place=str(file))
-    return _filled(whole)
-
-
-def _rows_within(file: Path, whole: dict[str, Any], split: str, field: str | None) -> Any:
-    if field is not None:
-        if field not in whole:
-            raise UserError(f"has no field '{field}' (there are: {', '.join(whole)})", place=str(file))
-        return whole[field]
-    lists = {name: value for name, value in whole.items() if isinstance(value, list)}
-    of_rows = [name for name, value in lists.items() if value and all(isinstance(row, dict) for row in value)]
-    if split in lists:
-        return lists[split]
-    if len(of_rows) == 1 and len(lists) == 1:
-        return lists[of_rows[0]]
-    if lists and not of_rows and len(lists) == len(whole) and len({len(value) for value in lists.values()}) == 1:
-        return Rows.from_dict(whole).plain
-    raise UserError(f"has no split '{split}' (there are: {', '.join(whole)})", place=str(file))
-
-
-def _filled(rows: list[Row]) -> Rows:
+def _filled(rows: Sequence[Row], features: Mapping[str, Any]) -> Rows:
     """Rows of the same columns: what one lacks is None, as in a table."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     if all(len(row) == len(columns) for row in rows):
-        return Rows(rows)
-    return Rows({name: row.get(name) for name in columns} for row in rows)
-
-
-def _csv(file: Path, suffix: str, options: Mapping[str, Any]) -> Rows:
-    import pandas as pd
-
-    given = {_CSV_OPTIONS[name]: value for name, value in options.items() if name in _CSV_OPTIONS}
-    if suffix == ".tsv" and not {"sep", "delimiter"} & set(given):
-        given["sep"] = "\t"
-    try:
-        return Rows.from_pandas(pd.read_csv(io.BytesIO(_bytes(file)), **given))
-    except (ValueError, TypeError) as error:
-        raise UserError(f"not read as {suffix[1:].upper()}: {error}", place=str(file)) from None
-
-
-def _arrow(file: Path, suffix: str) -> Rows:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    source = io.BytesIO(_bytes(file)) if file.suffix == ".gz" else str(file)
-    try:
-        if suffix == ".parquet":
-            table = pq.read_table(source)
-        else:
-            opened = source if isinstance(source, io.BytesIO) else pa.memory_map(source)
-            table = _first_that_works(opened, (pa.ipc.open_stream, pa.ipc.open_file), pa.ArrowInvalid)
-    except pa.ArrowException as error:
-        raise UserError(f"not read as {suffix[1:].capitalize()}: {error}", place=str(file)) from None
-    return Rows(table.to_pylist(), _features(table.schema.metadata))
-
-
-def _first_that_works(source: Any, openers: Iterable[Callable[[Any], Any]], refused: type[Exception]) -> Any:
-    """Arrow has a format for streams and one for files, under the same ending."""
-    *some, last = openers
-    for opener in some:
-        try:
-            return opener(source).read_all()
-        except refused:
-            source.seek(0)
-    return last(source).read_all()
-
-
-def _features(metadata: Mapping[bytes, bytes] | None) -> dict[str, Any]:
-    """The class names that `datasets` writes into a table."""
-    try:
-        described = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
-    except (KeyError, ValueError, TypeError):
-        return {}
-    return {
-        name: ClassLabel(names=feature["names"])
-        for name, feature in described.items()
-        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
-    }
+        return Rows(rows, features)
+    return Rows(({name: row.get(name) for name in columns} for row in rows), features)
 
 
 def _places(folder: Path, name: str | None) -> list[Path]:
@@ -233,25 +164,56 @@ def _places(folder: Path, name: str | None) -> list[Path]:
 
 
 def _in(place: Path, split: str) -> list[Path]:
-    if found := [file for file in _data_files(place) if _is_shard_of(file, split)]:
-        return _one_format(found)
-    inner = place / split
-    return _one_format(_data_files(inner)) if inner.is_dir() else []
+    beside, inside = row_files.files_in(place), row_files.files_in(place / split)
+    found = [file for file in beside.data if _shard_of(file, split)]
+    unread = [file for file in beside.passed_over if re.fullmatch(re.escape(split) + _SHARD + r"(\..*)?", file.name)]
+    if not found and inside.data:
+        found, unread = inside
+    if found and unread:
+        raise UserError(
+            f"split '{split}' is also in {', '.join(file.name for file in unread[:10])}, of a format that isn't read "
+            f"(read are: {row_files.known_endings()}); convert it, or take it away",
+            place=str(place),
+        )
+    return _one_set(place, found, f"split '{split}'")
 
 
-def _one_format(files: list[Path]) -> list[Path]:
-    """Where the same split lies there in two formats: the first."""
-    suffixes = [Path(file.name.removesuffix(".gz")).suffix for file in files]
-    return [file for file, suffix in zip(files, suffixes, strict=True) if suffix == suffixes[0]]
+def _one_set(place: Path, files: list[Path], what: str) -> list[Path]:
+    """The same files. Raises UserError where they are not one set: two formats, a shard twice, or one missing."""
+    row_files.refuse_twins(files)
+    formats = sorted({row_files.suffix_of(file) for file in files})
+    if len(formats) > 1:
+        names = ", ".join(file.name for file in files[:10])
+        raise UserError(f"{what} is there in several formats: {names}; name the one that counts", place=str(place))
+    numbered: dict[int, list[int]] = {}
+    for number, of in _shards(files):
+        numbered.setdefault(of, []).append(number)
+    for of, numbers in numbered.items():
+        missing = sorted(set(range(of)) - set(numbers))
+        if missing and sorted(set(numbers)) != list(range(1, of + 1)):
+            named = ", ".join(map(str, missing[:10]))
+            raise UserError(f"{what} has {len(set(numbers))} of {of} files: {named} is missing", place=str(place))
+        twice = sorted(number for number in set(numbers) if numbers.count(number) > 1)
+        if twice:
+            raise UserError(f"{what} has file {twice[0]} of {of} twice; take the old one away", place=str(place))
+    if len(numbered) > 1:
+        raise UserError(
+            f"{what} is there in sets of {' and of '.join(map(str, sorted(numbered)))} files; take the old one away",
+            place=str(place),
+        )
+    return files
 
 
-def _is_shard_of(file: Path, split: str) -> bool:
-    return re.fullmatch(re.escape(split) + _SHARD, _stem(file)) is not None
+def _shards(files: Sequence[Path]) -> Iterator[tuple[int, int]]:
+    """(number, of how many) of the files whose names tell both."""
+    for file in files:
+        if match := re.search(r"[-.](\d+)-of-(\d+)([-.][0-9a-f]+)?$", row_files.stem_of(file)):
+            yield int(match[1]), int(match[2])
+
+
+def _shard_of(file: Path, split: str) -> bool:
+    return re.fullmatch(re.escape(split) + _SHARD, row_files.stem_of(file)) is not None
 
 
 def _data_files(folder: Path) -> list[Path]:
-    return sorted(item for item in folder.iterdir() if is_data_file(item) and item.is_file()) if folder.is_dir() else []
-
-
-def _stem(file: Path) -> str:
-    return Path(file.name.removesuffix(".gz")).stem
+    return row_files.files_in(folder).data

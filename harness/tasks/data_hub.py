@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness import strict_json
 from harness.errors import UserError
 from harness.tasks.rows import Rows
 
@@ -43,20 +43,30 @@ class HubData:
     def digest(self, split: str) -> str:
         """See `DataSource`. Of what is asked of the hub, which isn't asked here: pin `dataset_kwargs.revision`."""
         made_of = ["hub", self.path, self.name, dict(self.options), split]
-        return hashlib.sha256(json.dumps(made_of, sort_keys=True, default=str).encode()).hexdigest()
+        return hashlib.sha256(strict_json.dumps(made_of, sort_keys=True, default=str).encode()).hexdigest()
 
     def ensure(self) -> None:
         """See `DataSource`."""
         self._load()
 
+    @property
+    def missing(self) -> UserError | None:
+        """What must be installed first, or told, as an error to raise."""
+        if importlib.util.find_spec("datasets") is not None:
+            return None
+        return UserError(
+            f"'{self.path}' is a data set of the Hugging Face hub, which needs `datasets` "
+            f"(`pip install gpt-harness[hub]`); or {self._mend}",
+            place=self.place,
+        )
+
+    @property
+    def _mend(self) -> str:
+        return f"tell where it lies on this machine: `data: {{{(self.keys or (self.path,))[0]}: FILE or FOLDER}}`"
+
     def _load(self) -> Any:
-        mend = f"tell where it lies on this machine: `data: {{{(self.keys or (self.path,))[0]}: FILE or FOLDER}}`"
-        if importlib.util.find_spec("datasets") is None:
-            raise UserError(
-                f"'{self.path}' is a data set of the Hugging Face hub, which needs `datasets` "
-                f"(`pip install gpt-harness[hub]`); or {mend}",
-                place=self.place,
-            )
+        if (missing := self.missing) is not None:
+            raise missing
         from datasets import load_dataset
 
         options = {key: value for key, value in self.options.items() if key not in _UNUSED}
@@ -65,5 +75,5 @@ class HubData:
         except Exception as error:  # whatever datasets, huggingface_hub or the connection raise: there are dozens
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise UserError(
-                f"the hub did not give '{self.path}': {reason}. Without a network, {mend}", place=self.place
+                f"the hub did not give '{self.path}': {reason}. Without a network, {self._mend}", place=self.place
             ) from error

@@ -5,13 +5,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date, time, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from harness.errors import UserError
 from harness.spelling import nearest
 from harness.tasks import template
 from harness.tasks.ask import Row
 from harness.tasks.config import Function, Mode, TaskConfig, Template
+from harness.tasks.labels import FROM_0, Labels, index
+from harness.tasks.null import NullWritten
 
 LoadFunction = Callable[[Function, str], Callable[..., Any]]
 """(function, key that names it) -> the function, loaded."""
@@ -33,6 +38,11 @@ class Templates:
     constants: bool
     """Whether a single word that is no column may be the text itself: in lm-eval, where so a misspelt column is asked
     of every document as it is; and where code of the task's own judges, which may not look at the target at all."""
+    mode: Mode = "right"
+    judged_by_code: bool = False
+    """Whether code of the task's own judges: then nobody asks here which choice is right."""
+    labels: Labels = FROM_0
+    """What the labels of all documents have in common (`labels.common`)."""
 
     @property
     def runs_code(self) -> bool:
@@ -40,7 +50,7 @@ class Templates:
         return any(isinstance(one, Function) for one in (self.text, self.target, self.choices))
 
     @classmethod
-    def asked(cls, config: TaskConfig, mode: Mode = "right") -> Templates:
+    def asked(cls, config: TaskConfig, mode: Mode = "right", labels: Labels = FROM_0) -> Templates:
         """Of the documents that are asked."""
         return cls(
             str(config.file),
@@ -52,12 +62,15 @@ class Templates:
             config.target_delimiter,
             config.fewshot_delimiter,
             mode == "lm-eval" or config.process_results is not None,
+            mode,
+            config.process_results is not None,
+            labels,
         )
 
     @classmethod
-    def examples(cls, config: TaskConfig, mode: Mode = "right") -> Templates:
+    def examples(cls, config: TaskConfig, mode: Mode = "right", labels: Labels = FROM_0) -> Templates:
         """Of worked examples: what `fewshot_config` says, else as the documents that are asked."""
-        own, shots = cls.asked(config, mode), config.fewshot_config
+        own, shots = cls.asked(config, mode, labels), config.fewshot_config
         if shots is None:
             return own
         changed = {
@@ -79,29 +92,90 @@ class Shown:
     text: str | int
     """The question; an index where the choices are whole questions (Winogrande): that of the right one."""
     target: Any
-    """The answer: its text, its index among the choices, or a list of such; else what the task file's own code makes
-    of it. Who uses it says what it must be."""
+    """The answer: its text, its index among the choices (from 0), or a list of such; else what the task file's own code
+    makes of it. Who uses it says what it must be."""
     choices: list[str] | None
     gen_prefix: str
 
 
 def shown(templates: Templates, row: Row, which: str, function: LoadFunction) -> Shown:
     """Render a document. which: `document 37`, for errors. Raises UserError with file, key and document."""
+    found = _read(templates, row, which, function)
+    if templates.mode == "lm-eval" or found.choices is None:
+        return found
+    choices, known = found.choices, templates.labels
+
+    def place(label: Any, key: str) -> Any:
+        try:
+            if isinstance(label, list):
+                return [index(one, choices, known) for one in label]
+            return index(label, choices, known)
+        except UserError as error:
+            if templates.judged_by_code:
+                return label
+            file = f"{templates.file}:{templates.prefix}{key}"
+            raise UserError(f"{which}: {error.message}", place=file) from None
+
+    if _is_whole_questions(found):
+        return replace(found, text=place(found.text, "doc_to_text"))
+    return replace(found, target=place(found.target, "doc_to_target"))
+
+
+def label(templates: Templates, row: Row, which: str, function: LoadFunction) -> tuple[Any, list[str]] | None:
+    """(what the document says is right, its choices); None where it has none, or its templates fail."""
+    try:
+        found = _read(templates, row, which, function)
+    except UserError:
+        return None  # told where the document is asked
+    if found.choices is None:
+        return None
+    return found.text if _is_whole_questions(found) else found.target, found.choices
+
+
+def _read(templates: Templates, row: Row, which: str, function: LoadFunction) -> Shown:
+    """What the templates say, before labels become places among the choices."""
     choices = None if templates.choices is None else _choices(templates, row, which, function)
     text = _text(templates, row, which, function, choices is not None)
     target = _target(templates, row, which, function, choices)
-    prefix = "" if templates.gen_prefix is None else str(_value(templates, "gen_prefix", row, which, function) or "")
-    return Shown(text, target, choices, prefix)
+    prefix = None if templates.gen_prefix is None else _value(templates, "gen_prefix", row, which, function)
+    return Shown(text, target, choices, "" if prefix is None else str(prefix))
 
 
-def rendered(key: str, wanted: Template, row: Row, file: str, which: str, function: LoadFunction) -> Any:
-    """What a template or a function makes of a document. Raises UserError with file, key and document."""
+def _is_whole_questions(found: Shown) -> bool:
+    """Whether the choices are whole questions (Winogrande), the text says which is right, and the target what follows:
+    the text is a number, or its digits beside a target that can be no label."""
+    if isinstance(found.text, int):
+        return True
+    words = isinstance(found.target, str) and found.target and not found.target.isdecimal()
+    return bool(found.text.isdecimal() and words and found.target not in (found.choices or ()))
+
+
+def rendered(
+    key: str,
+    wanted: Template,
+    row: Row,
+    file: str,
+    which: str,
+    function: LoadFunction,
+    mode: Mode = "right",
+    as_text: bool = False,
+) -> Any:
+    """What a template or a function makes of a document; a template `as_text` also where its value is another one.
+
+    Raises UserError with file, key and document.
+    """
     try:
         if isinstance(wanted, Function):
             return function(wanted, key)(row)
-        return template.value(wanted, row) if isinstance(wanted, str) else wanted
+        if not isinstance(wanted, str):
+            return wanted
+        if mode == "lm-eval":
+            return template.value_as_lm_eval(wanted, row)
+        return template.text(wanted, row) if as_text else template.value(wanted, row)
     except UserError:
         raise
+    except NullWritten as error:
+        raise UserError(f"{which}: the template {error}", place=f"{file}:{key}") from None
     except Exception as error:  # whatever expressions and code of others raise
         what = f"the function `{wanted.name}`" if isinstance(wanted, Function) else "the template"
         missing = isinstance(error, KeyError) or "undefined" in str(error)
@@ -135,7 +209,7 @@ def _value(templates: Templates, name: str, row: Row, which: str, function: Load
     wanted = getattr(templates, name)
     if wanted is None:
         raise UserError(f"{which}: there is no `{key}`, which this task needs", place=f"{templates.file}:{key}")
-    return rendered(key, wanted, row, templates.file, which, function)
+    return rendered(key, wanted, row, templates.file, which, function, templates.mode)
 
 
 def _is_literal(templates: Templates, name: str, row: Row) -> bool:
@@ -149,7 +223,14 @@ def _text(templates: Templates, row: Row, which: str, function: LoadFunction, ha
     found = _value(templates, "text", row, which, function)
     if not templates.constants and template.is_absent_column(templates.text, row):
         raise _no_column(str(templates.text), row, which, place)
-    if isinstance(found, str) and has_choices and found.isdecimal() and _is_literal(templates, "text", row):
+    if templates.mode == "right":
+        if isinstance(found, int) and not isinstance(found, bool):
+            return found if has_choices or not _is_literal(templates, "text", row) else str(found)
+        if isinstance(found, list | tuple) and _is_literal(templates, "text", row):
+            key = templates.prefix + _KEYS["text"]
+            found = rendered(key, str(templates.text), row, templates.file, which, function, as_text=True)
+        found = as_written(found)
+    elif isinstance(found, str) and has_choices and found.isdecimal() and _is_literal(templates, "text", row):
         return int(found)
     if not isinstance(found, str | int) or isinstance(found, bool):
         raise UserError(f"{which}: it gives {kind_of(found)}, not text", place=place)
@@ -159,9 +240,9 @@ def _text(templates: Templates, row: Row, which: str, function: LoadFunction, ha
 def _target(templates: Templates, row: Row, which: str, function: LoadFunction, choices: list[str] | None) -> Any:
     found = _value(templates, "target", row, which, function)
     if isinstance(found, str) and _is_literal(templates, "target", row):
-        if choices is not None and found.isdecimal():
+        if templates.mode == "lm-eval" and choices is not None and found.isdecimal():
             return int(found)
-        if len(found) >= 2 and found[0] == "[" and found[-1] == "]":
+        if templates.mode == "lm-eval" and len(found) >= 2 and found[0] == "[" and found[-1] == "]":
             try:
                 return ast.literal_eval(found)
             except (SyntaxError, ValueError):
@@ -171,9 +252,23 @@ def _target(templates: Templates, row: Row, which: str, function: LoadFunction, 
             raise _no_column(found, row, which, f"{templates.file}:{templates.prefix}doc_to_target")
     if hasattr(found, "tolist"):
         found = found.tolist()
-    if isinstance(found, bool):
+    if isinstance(found, tuple):
+        found = list(found)
+    if templates.mode == "right":
+        if choices is not None:
+            return found  # a label
+        return list(map(as_written, found)) if isinstance(found, list) else as_written(found)
+    if isinstance(found, bool) and choices is not None:
         return int(found)
-    return str(found) if isinstance(found, float) else list(found) if isinstance(found, tuple) else found
+    return str(found) if isinstance(found, float | bool) else found
+
+
+def as_written(value: Any) -> Any:
+    """The text of a value that has one: true is True, 2.50 as a decimal 2.50; whole numbers, and what has none (null,
+    lists, bytes) as they are."""
+    if isinstance(value, bool | Decimal | date | time | timedelta | UUID):
+        return str(value)
+    return str(value) if isinstance(value, float) and value == value else value
 
 
 def kind_of(value: Any) -> str:
@@ -184,7 +279,7 @@ def kind_of(value: Any) -> str:
 def _choices(templates: Templates, row: Row, which: str, function: LoadFunction) -> list[str]:
     found = _value(templates, "choices", row, which, function)
     place = f"{templates.file}:{templates.prefix}doc_to_choice"
-    if isinstance(found, str) and _is_literal(templates, "choices", row):
+    if isinstance(found, str) and _is_literal(templates, "choices", row):  # a list that the template spells out
         if template.is_absent_column(found, row):
             raise _no_column(found, row, which, place)
         try:
@@ -199,5 +294,8 @@ def _choices(templates: Templates, row: Row, which: str, function: LoadFunction)
         raise UserError(f"{which}: it gives no choices (it is {found!r:.80})", place=place)
     for number, choice in enumerate(found):
         if not isinstance(choice, str):
-            raise UserError(f"{which}: choice {number} is {kind_of(choice)} ({choice!r:.40}), not text", place=place)
+            fix = "; write it in quotes, or in a template {{COLUMN|string}}" if isinstance(choice, int | float) else ""
+            raise UserError(
+                f"{which}: choice {number} is {kind_of(choice)} ({choice!r:.40}), not text{fix}", place=place
+            )
     return list(found)

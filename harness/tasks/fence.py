@@ -37,7 +37,7 @@ def needed_statements(tree: ast.Module, wanted: Iterable[str] | None) -> list[as
     Where a wanted name is defined by no statement that can be read off (`globals().update(...)`), all
     statements are needed, except imports whose names nobody uses and the script at the end.
     """
-    body = [statement for statement in tree.body if not _is_script(statement)]
+    body = [statement for statement in tree.body if not is_script(statement)]
     defines = [set(_defined(statement)) for statement in body]
     names = None if wanted is None else set(wanted)
     if names is None or not names <= set().union(*defines):
@@ -131,7 +131,7 @@ def _acts(statement: ast.stmt) -> bool:
     )
 
 
-def _is_script(statement: ast.stmt) -> bool:
+def is_script(statement: ast.stmt) -> bool:
     """Whether it is `if __name__ == "__main__":`."""
     return isinstance(statement, ast.If) and any(
         isinstance(node, ast.Name) and node.id == "__name__" for node in ast.walk(statement.test)

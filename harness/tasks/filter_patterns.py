@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-import sys
-import unicodedata
+from collections import Counter
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
+
+from harness.tasks.config import Mode
+from harness.tasks.normal_form import CJK, Ignored, normal_form, unicode_punctuation
 
 _LABELS = {
     "person": "PER",
@@ -28,9 +29,24 @@ _LABELS = {
 }
 
 
-def first_match(pattern: re.Pattern[str], text: Any, select: int) -> str | None:
-    """Match number `select` of all (negative: from the end), stripped; of several groups the first that isn't empty."""
-    matches = pattern.findall(text if isinstance(text, str) else "")
+def first_match(pattern: re.Pattern[str], text: Any, select: int, mode: Mode = "right") -> str | None:
+    """Match number `select` of all (negative: from the end): the group, or of several the first that took part.
+
+    Right: what was matched, as it stands; None where no group took part.
+    lm-eval: stripped, of several groups the first that isn't empty, and a single one is empty where it took no part.
+    """
+    said = text if isinstance(text, str) else ""
+    if mode == "lm-eval":
+        return _first_match_as_lm_eval(pattern, said, select)
+    captured = [
+        next((group for group in found.groups() if group is not None), None) if pattern.groups else found[0]
+        for found in pattern.finditer(said)
+    ]
+    return captured[select] if -len(captured) <= select < len(captured) else None
+
+
+def _first_match_as_lm_eval(pattern: re.Pattern[str], text: str, select: int) -> str | None:
+    matches = pattern.findall(text)
     if not -len(matches) <= select < len(matches):
         return None
     match = matches[select]
@@ -40,42 +56,53 @@ def first_match(pattern: re.Pattern[str], text: Any, select: int) -> str | None:
 
 
 def choice_letter(
-    text: Any,
-    choices: Sequence[str],
-    pattern: re.Pattern[str],
-    select: int,
-    ignore_case: bool,
-    ignore_punctuation: bool,
-    regexes_to_ignore: Sequence[str],
+    text: Any, choices: Sequence[str], pattern: re.Pattern[str], select: int, ignored: Ignored, mode: Mode = "right"
 ) -> str | None:
     """What a multiple-choice answer chose: the pattern's match, else `(A)` by a choice's text, else by `: A`.
 
-    The ignore arguments apply to the search for a choice's text. Longer texts are tried first, so that a choice that
-    begins another doesn't hide it.
+    ignored: `ignore_case`, `ignore_punctuation` and `regexes_to_ignore` of the search for a choice's text. Longer texts
+    are tried first, so that a choice that begins another doesn't hide it. Right: a text or a letter that is part of a
+    word is none (`no` in `know`, `: A` in `: An`), nor a text that two choices share.
     """
     said = text if isinstance(text, str) else ""
-
-    def plain(part: str) -> str:
-        for expression in regexes_to_ignore:
-            part = re.sub(expression, "", part)
-        part = part.lower() if ignore_case else part
-        return part.translate(_punctuation()) if ignore_punctuation else part
-
     letters = [chr(ord("A") + place) for place in range(len(choices))]
-    plain_choices = [plain(choice.strip()) for choice in choices]
+    letter = f"({'|'.join(map(re.escape, letters))})"
+    plain_choices = [_plain(choice.strip(), ignored, mode) for choice in choices]
     by_text = {choice: f"({letter})" for choice, letter in zip(plain_choices, letters, strict=True)}
+    if mode == "right":
+        count = Counter(plain_choices)
+        plain_choices = [choice for choice in plain_choices if choice and count[choice] == 1]
+        letter += r"(?!\w)"
     # Sorted by the escaped texts, as lm-eval does: the order of equally long branches decides nothing.
-    branches = "|".join(sorted((re.escape(choice) for choice in plain_choices), key=len, reverse=True))
-    tries: tuple[tuple[re.Pattern[str], str, dict[str, str]], ...] = (
+    longest_first = sorted(plain_choices, key=lambda choice: len(re.escape(choice)), reverse=True)
+    branches = "|".join(map(_as_words if mode == "right" else re.escape, longest_first))
+    tries: tuple[tuple[str | re.Pattern[str], str, dict[str, str]], ...] = (
         (pattern, said, {}),
-        (re.compile(branches), plain(said), by_text),
-        (re.compile(rf":[\s]*({'|'.join(letters)})"), said, {letter: f"({letter})" for letter in letters}),
+        (branches, _plain(said, ignored, mode), by_text),
+        (rf":\s*{letter}", said, {letter: f"({letter})" for letter in letters}),
     )
     for expression, where, names in tries:
-        match = first_match(expression, where, select)
-        if match:
-            return names.get(match, match)
+        if expression:
+            match = first_match(re.compile(expression), where, select, mode)
+            if match and not match.isspace():
+                return names.get(match, match)
     return None
+
+
+def _plain(text: str, ignored: Ignored, mode: Mode) -> str:
+    if mode == "right":
+        return normal_form(text, mode, ignored)
+    for expression in ignored.get("regexes_to_ignore") or ():
+        text = re.sub(expression, "", text)
+    text = text.lower() if ignored.get("ignore_case") else text
+    return text.translate(unicode_punctuation()) if ignored.get("ignore_punctuation") else text
+
+
+def _as_words(choice: str) -> str:
+    """A pattern of the text that isn't in the middle of a word; characters of Chinese and Japanese stand alone."""
+    alone = re.compile(rf"[^\w]|[{CJK}]")
+    left = "" if alone.match(choice[0]) else r"(?<!\w)"
+    return left + re.escape(choice) + ("" if alone.match(choice[-1]) else r"(?!\w)")
 
 
 def part_of_speech_tags(text: Any) -> list[str]:
@@ -95,9 +122,3 @@ def entity_spans(text: str) -> str:
         for name in names.split(",")
         if name.strip().lower() != "none"
     )
-
-
-@cache
-def _punctuation() -> dict[int, None]:
-    """str.translate table that drops what Unicode calls punctuation."""
-    return {code: None for code in range(sys.maxunicode) if unicodedata.category(chr(code)).startswith("P")}

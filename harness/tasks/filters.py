@@ -2,7 +2,8 @@
 
 A pipeline works on all samples of one document. Most steps change each sample; `take_first`, `take_first_k` and
 `majority_vote` choose among them. The filters are those of lm-evaluation-harness, with its names and arguments, and
-two of ours (`strip`, `prepend`). Every step also says which samples it could extract nothing from, so that a low
+two of ours (`strip`, `prepend`). In mode right a regex gives what it matched, blanks included: programs keep their
+indentation, and comparisons strip. Every step also says which samples it could extract nothing from, so that a low
 score can be told from an answer that was never found.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,11 +20,14 @@ from harness.spelling import nearest
 from harness.tasks.ask import Row
 from harness.tasks.config import FilterPipeline, FilterStep, Function, Mode, TaskConfig
 from harness.tasks.filter_patterns import choice_letter, entity_spans, first_match, part_of_speech_tags
+from harness.tasks.normal_form import NOTHING, Ignored, comparable
 
 LoadFunction = Callable[[Function, str], Callable[..., Any]]
 """(function, key that names it) -> the function, loaded: `Task.function`. Raises UserError where it may not run."""
 
 INVALID = "[invalid]"
+"""What stands for an answer that was not found, unless the file names another fallback."""
+_NO_TAGS = ["invalid"]
 DEFAULT = FilterPipeline(name="none", steps=(FilterStep(function="take_first"),))
 """Of a task that lists no filters."""
 
@@ -50,6 +54,8 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
     "majority_vote": (),
     "custom": ("filter_fn",),
 }
+FILTERS = tuple(_ARGUMENTS)
+"""The names of the filters that are built in."""
 _REQUIRED = {"take_first_k": "k", "custom": "filter_fn", "prepend": "column"}
 _MAY_FAIL = {"regex", "regex_pos", "multi_choice_regex", "map"}
 _DEFAULT_PATTERN = r"#### (\-?[0-9\.\,]+)"
@@ -67,6 +73,8 @@ class Extracted:
     """Share of all samples that nothing could be extracted from, whatever was chosen afterwards."""
     may_fail: bool
     """Whether a step can fail at all."""
+    lost: tuple[bool, ...] = ()
+    """Of each value that is judged: whether it only marks that nothing was found (`[invalid]`), and is no answer."""
 
 
 @dataclass
@@ -83,7 +91,8 @@ def check(config: TaskConfig) -> None:
     """Raise UserError for a filter or an argument that nobody knows, or a pattern that is none: before a model runs."""
     for pipeline in config.filter_list or ():
         for step in pipeline.steps:
-            _check(step, f"{config.file}:filter_list: {pipeline.name}")
+            for mode in ("lm-eval", "right"):
+                _check(_in_mode(step, mode), f"{config.file}:filter_list: {pipeline.name}")
         if config.output_type == "generate_until":
             left(pipeline, config.repeats, f"{config.file}:filter_list: {pipeline.name}")
 
@@ -112,6 +121,7 @@ def apply(
     row: Row,
     choices: Sequence[str] = (),
     mode: Mode = "right",
+    ignored: Ignored = NOTHING,
     function: LoadFunction,
     place: str,
     answered: Sequence[bool] | None = None,
@@ -120,7 +130,9 @@ def apply(
 
     samples: the texts; for tasks of log-likelihoods, whatever stands for one answer.
     row, choices: the document, and the texts of its choices, for filters that need them.
-    mode: in `lm-eval`, failed votes count, and a step after `take_first` takes a text for a list of characters.
+    mode: in `lm-eval`, failed votes count, votes are compared as they stand, a regex strips what it found, and a step
+    after `take_first` takes a text for a list of characters.
+    ignored: what the task's comparison of answers ignores: votes that are the same answer count together.
     place: the task's file, for errors. answered: of a model that thinks first, whether each sample came to an answer;
     from one that didn't nothing can be extracted. Raises UserError.
     """
@@ -130,13 +142,14 @@ def apply(
         state.samples_failed = sum(state.failed) / max(len(state.failed), 1)
     for step in pipeline.steps:
         where = f"{place}:filter_list: {pipeline.name}"
+        step = _in_mode(step, mode)
         _check(step, where)
         if mode == "lm-eval" and state.single:
             whole = state.values[0]
             state.values = list(whole) if isinstance(whole, Iterable) else [whole]
             state.failed = [False] * len(state.values)
             state.single = False
-        _step(state, step, row, choices, mode, function, where)
+        _step(state, step, row, choices, mode, ignored, function, where)
     failed = sum(state.failed) / len(state.failed) if state.failed else 0.0
     return Extracted(
         value=state.values[0] if state.single else state.values,
@@ -144,11 +157,24 @@ def apply(
         samples_failed=state.samples_failed,
         may_fail=answered is not None
         or any(isinstance(step.function, Function) or step.function in _MAY_FAIL for step in pipeline.steps),
+        lost=tuple(bad and _is_marker(value) for value, bad in zip(state.values, state.failed, strict=True)),
     )
 
 
+def _in_mode(step: FilterStep, mode: Mode) -> FilterStep:
+    """With the arguments that it has in this mode."""
+    return step.model_copy(update={"options": {**step.options, **step.right}}) if mode == "right" else step
+
+
 def _step(
-    state: _State, step: FilterStep, row: Row, choices: Sequence[str], mode: Mode, function: LoadFunction, where: str
+    state: _State,
+    step: FilterStep,
+    row: Row,
+    choices: Sequence[str],
+    mode: Mode,
+    ignored: Ignored,
+    function: LoadFunction,
+    where: str,
 ) -> None:
     name, options = step.function, step.options
     if isinstance(name, Function) or name == "custom":
@@ -161,7 +187,7 @@ def _step(
         k = _first(options["k"], len(state.values), where)
         state.values, state.failed = state.values[:k], state.failed[:k]
     elif name == "majority_vote":
-        state.values, state.failed = _majority(state.values, state.failed, mode)
+        state.values, state.failed = _majority(state.values, state.failed, mode, ignored)
     else:
         change = _change(name, options, row, choices, mode, where)
         outcomes = [change(value) for value in state.values]
@@ -185,7 +211,7 @@ def _change(
         pattern = re.compile(options.get("regex_pattern", _DEFAULT_PATTERN))
         fallback = options.get("fallback", INVALID)
         select = options.get("group_select", 0)
-        return lambda value: _or_fallback(first_match(pattern, value, select), fallback)
+        return lambda value: _or_fallback(first_match(pattern, value, select, mode), fallback)
     if name == "multi_choice_regex":
         known = _texts_of_choices(row, choices, mode, where)
         return lambda value: _or_fallback(
@@ -194,18 +220,18 @@ def _change(
                 known,
                 re.compile(options.get("regex_pattern", _DEFAULT_PATTERN)),
                 options.get("group_select", 0),
-                bool(options.get("ignore_case", False)),
-                bool(options.get("ignore_punctuation", False)),
-                options.get("regexes_to_ignore") or (),
+                options,
+                mode,
             ),
             options.get("fallback", INVALID),
         )
     if name == "regex_pos":
-        fallback = options.get("fallback") or ["invalid"]
+        fallback = options.get("fallback") or _NO_TAGS
         return lambda value: _or_fallback(part_of_speech_tags(value) or None, fallback)
     if name == "map":
         mapping, default = options.get("mapping_dict") or {}, options.get("default_value")
-        return lambda value: (mapping[value], False) if value in mapping else (default, True)
+        alike = {} if mode == "lm-eval" else {comparable(key): key for key in reversed(mapping)}
+        return lambda value: _mapped(value, mapping, alike, default)
     if name == "prepend":
         column = options["column"]
         if column not in row:
@@ -224,8 +250,20 @@ def _change(
     return lambda value: (change(value) if isinstance(value, str) else value, False)
 
 
+def _is_marker(value: Any) -> bool:
+    return value == _NO_TAGS or (isinstance(value, str) and value.lower() == INVALID)
+
+
 def _or_fallback(found: Any, fallback: Any) -> tuple[Any, bool]:
     return (fallback, True) if found is None else (found, False)
+
+
+def _mapped(value: Any, mapping: Mapping[Any, Any], alike: Mapping[Hashable, Any], default: Any) -> tuple[Any, bool]:
+    """alike: keys by their normal form, for a value that is no key as it stands."""
+    if isinstance(value, Hashable) and value in mapping:
+        return mapping[value], False
+    key = comparable(value) if alike else None
+    return (mapping[alike[key]], False) if key in alike else (default, True)
 
 
 def _texts_of_choices(row: Row, choices: Sequence[str], mode: Mode, where: str) -> list[str]:
@@ -242,14 +280,19 @@ def _texts_of_choices(row: Row, choices: Sequence[str], mode: Mode, where: str) 
     )
 
 
-def _majority(values: Sequence[Any], failed: Sequence[bool], mode: Mode) -> tuple[list[Any], list[bool]]:
-    """The commonest value; among equals the one that was seen first. What failed has no vote, unless all failed."""
+def _majority(
+    values: Sequence[Any], failed: Sequence[bool], mode: Mode, ignored: Ignored
+) -> tuple[list[Any], list[bool]]:
+    """The commonest answer, as it was first written; among equals the one that was seen first.
+
+    Right: answers that the task judges the same are one, and what failed has no vote, unless all failed.
+    """
     voting = list(zip(values, failed, strict=True))
     if mode == "right" and not all(failed):
         voting = [(value, lost) for value, lost in voting if not lost]
-    votes = Counter(_hashable(value) for value, _ in voting)
-    (winner, _), *_ = votes.most_common(1)
-    value, lost = next((value, lost) for value, lost in voting if _hashable(value) == winner)
+    answers = [comparable(value, mode, ignored) if mode == "right" else _hashable(value) for value, _ in voting]
+    (winner, _), *_ = Counter(answers).most_common(1)
+    value, lost = voting[answers.index(winner)]
     return [value], [lost]
 
 
@@ -262,18 +305,24 @@ def _custom(state: _State, step: FilterStep, row: Row, function: LoadFunction, w
 
     lm-eval hands it the samples of all documents at once; what looks at other documents can't be served here.
     """
-    if isinstance(step.function, Function):
-        options = {
-            key: function(value, "filter_list") if isinstance(value, Function) else value
-            for key, value in step.options.items()
-        }
-        made = function(step.function, "filter_list")(**options)
-        run = made.apply if hasattr(made, "apply") else made
-    else:
-        named = step.options["filter_fn"]
-        run = function(named, "filter_fn") if isinstance(named, Function) else named
-    given: list[Any] = [state.values[0] if state.single else state.values]
-    results = list(run(given, [row]))
+    named = step.function if isinstance(step.function, Function) else step.options["filter_fn"]
+    try:
+        if isinstance(step.function, Function):
+            options = {
+                key: function(value, "filter_list") if isinstance(value, Function) else value
+                for key, value in step.options.items()
+            }
+            made = function(step.function, "filter_list")(**options)
+            run = made.apply if hasattr(made, "apply") else made
+        else:
+            run = function(named, "filter_fn") if isinstance(named, Function) else named
+        given: list[Any] = [state.values[0] if state.single else state.values]
+        results = list(run(given, [row]))
+    except UserError:
+        raise
+    except Exception as error:  # whatever code of others raises
+        what = getattr(named, "name", named)
+        raise UserError(f"the filter `{what}` failed with {type(error).__name__}: {error}", place=where) from error
     if len(results) != 1:
         raise UserError(f"a filter of the task file made {len(results)} results of one document's samples", place=where)
     result = results[0]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.errors import UserError
-from harness.tasks.config import Mode
+from harness.tasks.config import GroupConfig, Mode
 from harness.tasks.estimate import Estimate, Family
 from harness.tasks.specification import key_of
 
@@ -17,35 +17,67 @@ def summarise_group(
     tasks: Mapping[str, Sequence[Estimate]],
     *,
     mode: Mode = "right",
-    place: str = "aggregate_metric_list",
     confidence: float = 0.95,
 ) -> list[Estimate]:
     """Means over a group's tasks.
 
     aggregate: `GroupConfig.aggregate`; where it is empty, lm-eval gives nothing, and mode right every key that all
-    tasks share, weighted by documents. tasks: of every leaf task, its estimates. place: the group's file.
-    Raises UserError for an aggregation other than the mean, or a metric that no task has.
+    tasks share, weighted by documents. tasks: of every leaf task, its estimates. A metric that no task has gives none:
+    `not_given` tells of it.
     """
     found = {name: {estimate.key: estimate for estimate in estimates} for name, estimates in tasks.items()}
     if not aggregate:
         shared = [key for key in next(iter(found.values()), {}) if all(key in task for task in found.values())]
         return [] if mode == "lm-eval" else [_mean(key, found, True, mode, confidence) for key in shared]
-    results = []
-    for entry in aggregate:
-        metric = entry["metric"]
+    return [
+        _mean(key, found, bool(entry.get("weight_by_size", True)), mode, confidence)
+        for entry in aggregate
+        for wanted in _wanted(entry)
+        for key in _keys(wanted, sorted({key for task in found.values() for key in task}))
+    ]
+
+
+def not_given(aggregate: Sequence[Mapping[str, Any]], keys: Iterable[str]) -> list[str]:
+    """What `aggregate_metric_list` names and no task of the group gives, a sentence each. keys: what the tasks give."""
+    there = list(dict.fromkeys(keys))
+    told = ", ".join(f"`{key}`" for key in there) or "nothing"
+    return [
+        f"`aggregate_metric_list` names {_worded(wanted)}, which no task of the group gives (they give {told}); "
+        "their own numbers stand"
+        for entry in aggregate
+        for wanted in _wanted(entry)
+        if not _keys(wanted, there)
+    ]
+
+
+def check_group(group: GroupConfig) -> None:
+    """Raises UserError for an aggregation other than the mean, before anything runs."""
+    for entry in group.aggregate:
         if entry.get("aggregation", "mean") != "mean":
-            raise UserError(f"groups know the aggregation `mean` only, not `{entry['aggregation']}`", place=place)
-        listed = entry.get("filter_list")
-        if listed is None:
-            keys = sorted({k for task in found.values() for k in task if k == metric or k.startswith(f"{metric}/")})
-        else:
-            names = [listed] if isinstance(listed, str) else listed
-            keys = [key_of(metric, name) for name in names]
-            keys = [key for key in keys if any(key in task for task in found.values())]
-        if not keys and mode == "right" and found:
-            raise UserError(f"no task of the group has the metric `{metric}`", place=place)
-        results += [_mean(key, found, bool(entry.get("weight_by_size", True)), mode, confidence) for key in keys]
-    return results
+            raise UserError(
+                f"groups know the aggregation `mean` only, not `{entry['aggregation']}`",
+                place=f"{group.file}:aggregate_metric_list",
+            )
+
+
+def _wanted(entry: Mapping[str, Any]) -> list[tuple[str, str | None]]:
+    """(metric, filter pipeline or None for all) that an entry of `aggregate_metric_list` names."""
+    listed = entry.get("filter_list")
+    names = [listed] if isinstance(listed, str) else listed
+    return [(entry["metric"], name) for name in ([None] if names is None else names)]
+
+
+def _worded(wanted: tuple[str, str | None]) -> str:
+    metric, pipeline = wanted
+    return f"`{metric}`" if pipeline is None else f"`{metric}` with the filter `{pipeline}`"
+
+
+def _keys(wanted: tuple[str, str | None], there: Sequence[str]) -> list[str]:
+    """Those of the keys that are meant."""
+    metric, pipeline = wanted
+    if pipeline is not None:
+        return [key for key in there if key == key_of(metric, pipeline)]
+    return [key for key in there if key == metric or key.startswith(f"{metric}/")]
 
 
 def _mean(

@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from harness import strict_json
 from harness.cache import cache_folder
 from harness.errors import UserError
 from harness.tasks import task_file
 from harness.whole_file import write_whole
 
 Kind = Literal["task", "group", "tag", "class"]
-"""class: a task that is a Python class, which is known by name and refused."""
+"""class: a task that is a Python class."""
 
 _FORMAT = 1
 _KEYS = ("task", "group", "tag", "class")
@@ -84,7 +85,7 @@ def read_index(root: Path) -> Index:
                 waiting.append(included)
     if now != before:
         rows = {path: [seen.changed, seen.size, seen.keys, seen.error] for path, seen in now.items()}
-        kept = json.dumps({"format": _FORMAT, "root": str(root), "files": rows}, separators=(",", ":"))
+        kept = strict_json.dumps({"format": _FORMAT, "root": str(root), "files": rows}, separators=(",", ":"))
         with contextlib.suppress(OSError):  # a cache that may only be read: the files are read each time
             write_whole(memory, kept)
     return _names(root, [path for path, _, _ in listed], now)

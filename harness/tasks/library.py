@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from harness import strict_json
 from harness.errors import UserError
 from harness.spelling import nearest
 from harness.tasks import task_file
+from harness.tasks.class_task import class_config
 from harness.tasks.config import GroupConfig, TaskConfig
 from harness.tasks.data import DataTable
 from harness.tasks.group import Members, gather
 from harness.tasks.index import Entry, Index, read_index
-from harness.tasks.task import Task
+from harness.tasks.task import SHIPPED, Task
+from harness.tasks.written_twice import keys_twice, members_twice
 
 Kind = Literal["task", "group", "tag"]
-
-OWN = Path(__file__).parent / "shipped"
-"""The folder of our own tasks."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,8 @@ class TaskLibrary:
     def names(self) -> tuple[Named, ...]:
         """Every task, group and tag, in order of name. Raises UserError where a path is no folder."""
         return tuple(
-            Named(name, entry.kind, entry.file)
+            Named(name, "task" if entry.kind == "class" else entry.kind, entry.file)
             for name, entry in sorted(self._entries.items())
-            if entry.kind != "class"
         )
 
     def open(self, name: str) -> Opened:
@@ -85,7 +84,7 @@ class TaskLibrary:
             return Opened(name, "group", self._tasks(members), tuple(members.groups.values()), self._notes(name))
         if entry.kind == "tag":
             return Opened(name, "tag", tuple(self._task(task) for task in entry.tasks), (), self._notes(name))
-        config = task_file.task_config(task_file.read_task_file(Path(entry.file)))
+        config = self._config(entry)
         return Opened(config.task, "task", (self._of(config),), (), self._notes(name))
 
     def config(self, name: str) -> TaskConfig:
@@ -102,7 +101,16 @@ class TaskLibrary:
         opened = self.open(name)
         groups = [group.model_dump(mode="json", exclude={"file", "metadata"}) for group in opened.groups]
         tasks = sorted([task.name, task.digest()] for task in opened.tasks)
-        return hashlib.sha256(json.dumps([groups, tasks], sort_keys=True, default=str).encode()).hexdigest()
+        return hashlib.sha256(strict_json.dumps([groups, tasks], sort_keys=True, default=str).encode()).hexdigest()
+
+    def made_with(self, name: str) -> dict[str, Any]:
+        """By task, the versions of the packages that make prompts and scores, and what its code may do. UserError."""
+        return {task.name: task.made_with() for task in self.open(name).tasks}
+
+    def missing(self, name: str) -> str | None:
+        """The packages that tasks of this name need and that aren't installed, as a sentence. Raises UserError."""
+        told = (task.missing for task in self.open(name).tasks)
+        return next((sentence for sentence in told if sentence is not None), None)
 
     def ensure(self, name: str) -> None:
         """Bring the tasks' data into reach. Raises UserError."""
@@ -113,15 +121,18 @@ class TaskLibrary:
         return tuple(self._of(config) for config in members.tasks.values())
 
     def _task(self, name: str) -> Task:
-        entry = self._entry(name)
-        return self._of(task_file.task_config(task_file.read_task_file(Path(entry.file))))
+        return self._of(self._config(self._entry(name)))
+
+    def _config(self, entry: Entry) -> TaskConfig:
+        source = task_file.read_task_file(Path(entry.file))
+        return class_config(source, self.allow_task_code) if entry.kind == "class" else task_file.task_config(source)
 
     def _of(self, config: TaskConfig) -> Task:
         return Task(config, self.data, self.allow_task_code, self.allow_code_execution)
 
     @cached_property
     def _indexes(self) -> tuple[Index, ...]:
-        own = [OWN] if OWN.is_dir() else []
+        own = [SHIPPED] if SHIPPED.is_dir() else []
         return tuple(read_index(root) for root in [*own, *(Path(path).expanduser() for path in self.paths)])
 
     @cached_property
@@ -137,8 +148,6 @@ class TaskLibrary:
             return Entry("tag", "", matching)
         else:
             raise UserError(self._unknown(name), place=f"task {name}")
-        if entry.kind == "class":
-            raise UserError(f"`class`: {task_file.REFUSED['class']}", place=entry.file)
         return entry
 
     def _matching(self, pattern: str) -> list[str]:
@@ -155,6 +164,26 @@ class TaskLibrary:
             broken = f"; {len(unreadable)} task files there can't be read, such as {file}: {why}"
         return f"there is no task, group or tag '{name}'{nearest(name, self._entries)} (looked in {looked}{broken})"
 
+    def said_twice(self, name: str, opened: Opened) -> list[str]:
+        """What is said twice and differently in what `name` stands for, names and keys, with its place: in mode right
+        a mistake. A file that was named by its path is meant, whatever else has its name."""
+        by_path = opened.name if name not in self._entries and opened.kind != "tag" else None
+        files = [(task.name, task.config.file) for task in opened.tasks]
+        files += [(group.group, group.file) for group in opened.groups]
+        told = [why for name, file in files if name != by_path for why in self._declared_twice(name, file)]
+        told += [why for file in dict.fromkeys(file for _, file in files) for why in keys_twice(file)]
+        told += [why for group in opened.groups for why in members_twice(group.file, group.group)]
+        return list(dict.fromkeys(told))
+
+    def _declared_twice(self, name: str, file: Path) -> Iterator[str]:
+        """Other files of the user's that declare a name, in one folder or in two. A user's stands above one of ours."""
+        mine = [index for index in self._indexes if index.root != SHIPPED.absolute() and name in index.entries]
+        files = [index.entries[name].file for index in mine]
+        files += [other for index in mine for other in index.shadowed.get(name, ())]
+        there = list(dict.fromkeys(Path(one).resolve() for one in files))
+        if len(there) > 1 and file.resolve() in there:
+            yield f"{there[0]}: the name '{name}' is declared by {' and by '.join(map(str, there))}; rename one"
+
     def _notes(self, name: str) -> tuple[str, ...]:
         """Who else declares a name."""
         declared = [index.entries[name].file for index in self._indexes if name in index.entries]
@@ -167,8 +196,8 @@ class TaskLibrary:
 
 def _entry_of_file(file: Path) -> Entry:
     kind = task_file.kind(task_file.read_task_file(file).keys)
-    if kind == "task":
-        return Entry("task", str(file))
+    if kind in ("task", "class"):
+        return Entry("class" if kind == "class" else "task", str(file))
     if kind == "group":
         return Entry("group", str(file))
     raise UserError("declares no task and no group: it has neither `task` nor `group` with a name", place=str(file))

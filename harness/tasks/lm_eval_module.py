@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import Any
 
+from harness.tasks.lm_eval_classes import ConfigurableTask, Instance
+from harness.tasks.lm_eval_filters import Filter, RegexFilter, register_filter
+
 _SPACED = ((" n't", "n't"), (" )", ")"), ("( ", "("), ('" ', '"'), (' "', '"'))
 
 
@@ -37,11 +40,20 @@ def weighted_f1(items: Iterable[tuple[Any, Any]]) -> float:
 
 
 _NAMES: dict[str, dict[str, Any]] = {
+    "lm_eval.api.instance": {"Instance": Instance},
+    "lm_eval.api.task": {"ConfigurableTask": ConfigurableTask, "Task": ConfigurableTask},
     "lm_eval.utils": {
         "eval_logger": logging.getLogger("lm-eval"),
         "logging": logging,
         "general_detokenize": detokenized,
         "weighted_f1_score": weighted_f1,
+    },
+    "lm_eval.api.filter": {"Filter": Filter},
+    "lm_eval.api.registry": {"register_filter": register_filter},
+    "lm_eval.filters.extraction": {
+        "Filter": Filter,
+        "RegexFilter": RegexFilter,
+        "register_filter": register_filter,
     },
     "lm_eval.api.metrics": {
         "mean": lambda values: sum(values) / len(values),

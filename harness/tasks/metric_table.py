@@ -20,23 +20,56 @@ class BuiltIn:
     aggregation: str
     options: tuple[str, ...] = ()
     """Arguments that it takes."""
+    written: Metric | None = None
+    """The metric of written answers, where these are judged by a rule that has a version of its own."""
+
+    def of(self, output_type: str | None) -> Metric:
+        """The declaration for tasks with this output."""
+        return self.written if self.written is not None and output_type == _GENERATE else self.metric
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Every declaration that a record may name."""
+        return (self.metric,) if self.written is None else (self.metric, self.written)
 
 
 _DETAILS = ("acc_bytes", "acc_tokens", "brier_score", "likelihood", "sample_extraction_failure", "token_accuracy")
 _CHOICE, _GENERATE = "multiple_choice", "generate_until"
 _LIKELIHOOD, _ROLLING = "loglikelihood", "loglikelihood_rolling"
 _IGNORE = ("ignore_case", "ignore_punctuation", "ignore_numbers", "regexes_to_ignore")
+WRITTEN_VERSION = 2
+"""Of metrics that judge written answers: 2 compares normal forms, and a regex filter strips nothing."""
+
+
+IN_PASSING: dict[str, tuple[str, ...]] = {
+    _CHOICE: (
+        "acc",
+        "acc_norm",
+        "acc_bytes",
+        "acc_tokens",
+        "acc_mutual_info",
+        "brier_score",
+        "likelihood",
+        "gold_bits_per_byte",
+    ),
+    _LIKELIHOOD: ("perplexity", "acc", "gold_bits_per_byte", "token_accuracy"),
+    _ROLLING: ("word_perplexity", "byte_perplexity", "bits_per_byte"),
+    _GENERATE: ("gold_bits_per_byte", "token_accuracy"),
+}
+"""What one pass gives anyway: reported beside what the task lists, in mode right. Of written answers, what the right
+answer's likelihood gives where it is asked for."""
 
 
 def _declare(
     name: str, unit: str, better: str, outputs: tuple[str, ...], aggregation: str, definition: str, *options: str
 ) -> BuiltIn:
-    return BuiltIn(
-        Metric(name=name, unit=unit, direction=Direction(better), definition=definition, detail=name in _DETAILS),
-        outputs,
-        aggregation,
-        options,
-    )
+    metric = Metric(name=name, unit=unit, direction=Direction(better), definition=definition, detail=name in _DETAILS)
+    written = metric.model_copy(update={"version": WRITTEN_VERSION})
+    if _GENERATE not in outputs or name in IN_PASSING[_GENERATE]:
+        return BuiltIn(metric, outputs, aggregation, options)
+    if len(outputs) > 1:
+        return BuiltIn(metric, outputs, aggregation, options, written)
+    return BuiltIn(written, outputs, aggregation, options)
 
 
 _ALL = (
@@ -49,6 +82,7 @@ _ALL = (
         "Multiple choice: share of documents whose right choice has the highest summed log-probability. "
         "Log-likelihood: share whose whole continuation is what greedy decoding gives. Generation: as exact_match.",
         *_IGNORE,
+        "numbers",
     ),
     _declare(
         "acc_norm",
@@ -90,9 +124,11 @@ _ALL = (
         "higher",
         (_GENERATE, _CHOICE),
         "mean",
-        "Generation: share of answers that equal a target, after what the task ignores (patterns, case, punctuation, "
-        "digits). Multiple choice: share whose right choice is what greedy decoding gives.",
+        "Generation: share of answers that equal a target in their normal form (NFC, stripped), after what the task "
+        "ignores (patterns, case, punctuation, digits); as numbers where it declares `numbers`. Multiple choice: share "
+        "whose right choice is what greedy decoding gives.",
         *_IGNORE,
+        "numbers",
     ),
     _declare(
         "accuracy",
@@ -102,6 +138,7 @@ _ALL = (
         "mean",
         "Share of answers that equal a target: exact_match under another name.",
         *_IGNORE,
+        "numbers",
     ),
     _declare(
         "brier_score",
@@ -146,7 +183,7 @@ _ALL = (
         (_GENERATE,),
         "mean",
         "Mean over documents of 1 - Levenshtein distance / length of the longer text, between the answer and the "
-        "nearest target, in characters after what the task ignores. No answer has 0.",
+        "nearest target, in characters of their normal forms, after what the task ignores. No answer has 0.",
         *_IGNORE,
     ),
     _declare(
@@ -156,7 +193,8 @@ _ALL = (
         (_CHOICE, _GENERATE),
         "f1",
         "Multiple choice: F1 of class 1 over the whole set (two classes). Generation: mean over documents of F1 of "
-        "words shared with a target (Rajpurkar et al. 2016, arXiv:1606.05250).",
+        "words shared with a target (Rajpurkar et al. 2016, arXiv:1606.05250), characters of Chinese and Japanese "
+        "(Lewis et al. 2020, arXiv:1910.07475).",
     ),
     _declare(
         "mcc",
@@ -289,21 +327,3 @@ AGGREGATIONS = (
     "bypass",
 )
 """Ways in which documents become one number."""
-
-IN_PASSING: dict[str, tuple[str, ...]] = {
-    _CHOICE: (
-        "acc",
-        "acc_norm",
-        "acc_bytes",
-        "acc_tokens",
-        "acc_mutual_info",
-        "brier_score",
-        "likelihood",
-        "gold_bits_per_byte",
-    ),
-    _LIKELIHOOD: ("perplexity", "acc", "gold_bits_per_byte", "token_accuracy"),
-    _ROLLING: ("word_perplexity", "byte_perplexity", "bits_per_byte"),
-    _GENERATE: ("gold_bits_per_byte", "token_accuracy"),
-}
-"""What one pass gives anyway: reported beside what the task lists, in mode right. Of written answers, what the right
-answer's likelihood gives where it is asked for."""

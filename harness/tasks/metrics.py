@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.errors import UserError
@@ -19,8 +19,18 @@ from harness.tasks.ask import Answer, Asked, ChoiceAnswer, GenerationAnswer, Rol
 from harness.tasks.choice_scores import score_choices
 from harness.tasks.config import FilterPipeline, Function, MetricConfig, Mode, TaskConfig
 from harness.tasks.filters import Extracted, LoadFunction
-from harness.tasks.generation_scores import score_by_function, score_programs, score_text, targets
+from harness.tasks.generation_scores import (
+    COMPARED,
+    pair,
+    passed_through,
+    score_by_function,
+    score_programs,
+    score_text,
+    targets,
+    wrong_by_space,
+)
 from harness.tasks.metric_table import AGGREGATIONS, BUILT_IN, IN_PASSING
+from harness.tasks.normal_form import NOTHING, Ignored
 from harness.tasks.specification import default_aggregation, key_of, listed_metrics
 
 Item = Any
@@ -39,6 +49,8 @@ class Scores:
     """Of multiple choice: by rule (acc, acc_norm …), the choice that it takes."""
     programs: dict[str, list[str]] = field(default_factory=dict)
     """Of code: by pipeline, how each program ended."""
+    wrong_by_space: bool | None = None
+    """Of written answers in mode lm-eval: whether white space at the ends alone makes one wrong."""
 
 
 def needs_unconditional(config: TaskConfig) -> bool:
@@ -97,6 +109,8 @@ def score(
     elif config.output_type == "multiple_choice":
         scored = score_choices(asked, answer, mode, str(config.file))
         items, predictions = scored.items, scored.predictions
+        own = {listed.metric for listed in listed_metrics(config) if isinstance(listed.aggregation, Function)}
+        items |= {name: found for name, found in scored.pairs.items() if mode == "lm-eval" or name in own}
     else:
         items = _likelihood_items(asked, answer[0], str(config.file))
     if config.process_results is None:
@@ -117,6 +131,8 @@ def _score_generation(
     allow_code_execution: bool,
 ) -> Scores:
     scores = Scores({})
+    ignored = ignored_by(config)
+    spaced = False
     for pipeline in pipelines:
         extracted = filters.apply(
             pipeline,
@@ -124,25 +140,39 @@ def _score_generation(
             row=asked.row,
             choices=asked.choices,
             mode=mode,
+            ignored=ignored,
             function=function,
             place=str(config.file),
             answered=answer.answered,
         )
         scores.extracted[pipeline.name] = extracted
         if config.process_results is not None:
-            items = _by_process_results(config, asked, [extracted.value], function)
+            results = [extracted.value]
+            if config.construct_requests is not None and answer.right is not None:
+                results.append((answer.right.log_prob, answer.right.greedy))
+            items = _by_process_results(config, asked, results, function)
         else:
             items = {}
             for listed in listed_metrics(config):
                 items |= _metric_items(
                     listed, config, asked, extracted, mode, function, allow_code_execution, scores, pipeline
                 )
+                if mode == "lm-eval" and listed.metric in COMPARED and not passed_through(listed):
+                    spaced |= wrong_by_space(extracted, targets(asked, str(config.file)), listed.options)
         if mode == "right" and extracted.may_fail:
             items |= {"extraction_failure": extracted.failed, "sample_extraction_failure": extracted.samples_failed}
         scores.items.update({key_of(name, pipeline.name): item for name, item in items.items()})
-    if answer.right is not None and asked.right is not None:
+    if answer.right is not None and asked.right is not None and config.construct_requests is None:
         scores.items.update(_right_items(asked.right.continuation, answer.right))
-    return scores
+    return replace(scores, wrong_by_space=spaced if mode == "lm-eval" else None)
+
+
+def ignored_by(config: TaskConfig) -> Ignored:
+    """What the task's comparison of written answers ignores: the options of the first metric that compares texts."""
+    compared = (*COMPARED, "edit_similarity")
+    if config.process_results is not None:
+        return NOTHING
+    return next((listed.options for listed in listed_metrics(config) if listed.metric in compared), NOTHING)
 
 
 def _metric_items(
@@ -161,7 +191,16 @@ def _metric_items(
     if isinstance(metric, Function):
         loaded = function(metric, "metric_list")
         try:
-            found = score_by_function(loaded, metric.name, extracted.value, asked, listed.options, mode, place)
+            found = score_by_function(
+                loaded,
+                metric.name,
+                extracted.value,
+                asked,
+                listed.options,
+                mode,
+                place,
+                listed.higher_is_better is False,
+            )
         except UserError:
             raise
         except Exception as error:
@@ -172,13 +211,15 @@ def _metric_items(
     wanted = targets(asked, str(config.file))
     if metric == "pass@k":
         items, scores.programs[pipeline.name] = score_programs(
-            extracted.value, wanted[0], listed.options, allow_code_execution, place
+            extracted.value, wanted, listed.options, allow_code_execution, place
         )
         return items
+    if passed_through(listed):
+        return {metric: plain(pair(extracted, wanted, isinstance(asked.target, tuple), mode))}
     aggregation = (
         listed.aggregation if isinstance(listed.aggregation, str) else default_aggregation(metric, config, mode)
     )
-    return {metric: plain(score_text(metric, extracted.value, wanted, listed.options, aggregation))}
+    return {metric: plain(score_text(metric, extracted, wanted, listed.options, aggregation, mode))}
 
 
 def _likelihood_items(asked: Asked, answer: ChoiceAnswer, place: str) -> dict[str, Item]:
@@ -279,19 +320,30 @@ def _names(config: TaskConfig) -> set[str]:
 
 def _check_built_in(listed: MetricConfig, name: str, config: TaskConfig, mode: Mode, place: str) -> None:
     fitting = [known for known, built_in in BUILT_IN.items() if config.output_type in built_in.outputs]
-    if name == "bypass":
+    written = config.output_type == "generate_until"
+    if name == "bypass" or (written and passed_through(listed)):
         return
     if name not in fitting:
         hint = nearest(name, fitting)
-        if not hint and config.output_type == "generate_until":
+        if not hint and written:
             hint = "; metrics of the library `evaluate` are not here: write it as `metric: !function file.name`"
         raise UserError(f"nobody knows a metric `{name}` of {config.output_type}{hint}", place=place)
-    if name == "likelihood" and mode == "lm-eval":
+    if name == "likelihood" and mode == "lm-eval" and not isinstance(listed.aggregation, Function):
         raise UserError("lm-eval can't sum up `likelihood` itself (a mean of tuples): use mode right", place=place)
-    if config.output_type != "generate_until" or listed.hf_evaluate:
+    if not written or listed.hf_evaluate:
         return  # lm-eval takes and ignores arguments there
     for option in listed.options:
         if option not in BUILT_IN[name].options:
             raise UserError(
                 f"metric `{name}` takes no `{option}`{nearest(option, BUILT_IN[name].options)}", place=place
             )
+    _check_patterns(listed, place)
+
+
+def _check_patterns(listed: MetricConfig, place: str) -> None:
+    patterns = listed.options.get("regexes_to_ignore") or ()
+    for pattern in [patterns] if isinstance(patterns, str) else patterns:
+        try:
+            re.compile(pattern)
+        except (re.error, TypeError) as error:
+            raise UserError(f"`{pattern}` is no regular expression: {error}", place=place) from None

@@ -15,8 +15,19 @@ from harness.errors import UserError
 from harness.tasks.ask import Asked, Choice, Rolling, Row
 from harness.tasks.chat import ApplyChat, Message, delimited, prompt, question, worked
 from harness.tasks.config import Function, Mode, TaskConfig
-from harness.tasks.decoding import generation
-from harness.tasks.document import LoadFunction, Shown, Templates, column_or_template, kind_of, rendered, shown
+from harness.tasks.document import (
+    LoadFunction,
+    Shown,
+    Templates,
+    as_written,
+    column_or_template,
+    kind_of,
+    rendered,
+    shown,
+)
+from harness.tasks.generation_kwargs import generation, put_over
+from harness.tasks.labels import FROM_0, Labels
+from harness.tasks.lm_eval_classes import requests_of
 
 
 @dataclass(frozen=True)
@@ -32,6 +43,8 @@ class PromptSettings:
     """Whether each choice is also asked without its context."""
     likelihood: bool = False
     """Whether the right answer is also scored where an answer is written."""
+    labels: Labels = FROM_0
+    """What the labels of the task's data have in common (`labels.common`)."""
 
 
 def ask(
@@ -48,7 +61,7 @@ def ask(
     task file names with `!function`. Raises UserError with file, key and document.
     """
     which = f"document {document}"
-    templates = Templates.asked(config, settings.mode)
+    templates = Templates.asked(config, settings.mode, settings.labels)
     if templates.runs_code:
         row = deepcopy(row)  # a function may change what it gets: this document only
     cluster = None
@@ -57,11 +70,18 @@ def ask(
         cluster = None if shared is None else str(shared)  # a document without a passage shares none
     asked = Asked(config.task, document, row, (), cluster=cluster, shots=tuple(place for place, _ in shots))
     if config.output_type == "loglikelihood_rolling":
-        target = rendered("doc_to_target", config.doc_to_target or "", row, templates.file, which, function)
-        return replace(asked, requests=(Rolling(_as_text(target, which, templates)),))
+        wanted = config.doc_to_target or ""
+        target = rendered("doc_to_target", wanted, row, templates.file, which, function, settings.mode)
+        text = _as_text(as_written(target), which, templates)
+        return replace(asked, requests=(Rolling(text),), shown_target=text)
     found = shown(templates, row, which, function)
-    asked = replace(asked, empty_question=isinstance(found.text, str) and not found.text.strip())
+    asked = replace(
+        asked, shown_target=found.target, empty_question=isinstance(found.text, str) and not found.text.strip()
+    )
     before = _examples(config, row, shots, settings, which, function)
+    if config.construct_requests is not None:
+        context = _context(before, str(found.text), found, templates.target_delimiter, settings)
+        return _constructed(replace(asked, target=str(found.target)), config, context, settings, function)
     match config.output_type:
         case "loglikelihood":
             context = _context(before, str(found.text), found, templates.target_delimiter, settings)
@@ -80,6 +100,30 @@ def ask(
             return _multiple_choice(asked, config, before, found, templates, settings, which)
 
 
+def _constructed(
+    asked: Asked, config: TaskConfig, context: str, settings: PromptSettings, function: LoadFunction
+) -> Asked:
+    """The requests that a Python class makes of a document. Raises UserError where they are none that can be asked."""
+    assert config.construct_requests is not None
+    which, place = f"document {asked.document}", str(config.construct_requests.file)
+    make = function(config.construct_requests, "construct_requests")
+    told = {"metadata": (asked.task, asked.document, config.repeats), "apply_chat_template": settings.chat is not None}
+    try:
+        made = make(asked.row, context, chat_template=None, **told)
+    except Exception as error:  # whatever code of others raises
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(f"{which}: `{config.construct_requests.name}` failed with {reason}", place=place) from error
+    listed, how = requests_of(made, place, which)
+    choices = tuple(Choice(str(one[0]), str(one[1])) for kind, one in listed if kind == "loglikelihood")
+    if listed[0][0] == "loglikelihood_rolling":
+        return replace(asked, requests=(Rolling(str(listed[0][1][0])),))
+    if listed[0][0] == "loglikelihood":
+        return replace(asked, requests=choices)
+    written = config.model_copy(update={"generation_kwargs": put_over(how, config.generation_kwargs or {})})
+    request = generation(written, str(listed[0][1][0]), settings.mode)
+    return replace(asked, requests=(request,), right=choices[0] if choices else None)
+
+
 def _examples(
     config: TaskConfig,
     row: Row,
@@ -92,10 +136,10 @@ def _examples(
     file = str(config.file)
     described: Any = config.description
     if isinstance(described, Function) or described:
-        described = rendered("description", described, row, file, which, function)
+        described = rendered("description", described, row, file, which, function, settings.mode)
     system = delimited(settings.system or "", str(described or ""), config.fewshot_delimiter)
     messages = [Message("system", system)] if system else []
-    templates = Templates.examples(config, settings.mode)
+    templates = Templates.examples(config, settings.mode, settings.labels)
     for place, example in shots:
         one = f"{which}, worked example {place}"
         found = shown(templates, deepcopy(example) if templates.runs_code else example, one, function)
@@ -235,8 +279,9 @@ def _gold_as_lm_eval(target: Any, choices: Sequence[str]) -> int | tuple[int, ..
 
 
 def _no_gold(target: Any, choices: Sequence[str], which: str, templates: Templates) -> UserError:
+    told = "nothing" if target is None or target == "" else f"{target!r:.60}"
     return UserError(
-        f"{which}: the right answer is {target!r:.60}, which is none of the {len(choices)} choices (0 to "
+        f"{which}: the right answer is {told}, which is none of the {len(choices)} choices (0 to "
         f"{len(choices) - 1}, or one of their texts)",
         place=f"{templates.file}:doc_to_target",
     )
@@ -257,6 +302,17 @@ def _generated_target(
     target = found.target
     if found.choices is not None and isinstance(target, int):
         return _choice(found, target, which, templates, mode)
+    if isinstance(target, list) and mode == "right":
+        if any(not isinstance(one, str | int) for one in target):
+            listed = ", ".join(kind_of(one) for one in target)
+            raise UserError(
+                f"{which}: it gives a list with {listed}, not answers", place=f"{templates.file}:doc_to_target"
+            )
+        of_choices = found.choices is not None
+        return tuple(
+            _choice(found, one, which, templates, mode) if of_choices and isinstance(one, int) else str(one)
+            for one in target
+        )
     if isinstance(target, list):
         return tuple(map(str, target))
     if isinstance(target, str | int | float) or mode == "lm-eval":

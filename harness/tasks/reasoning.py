@@ -12,13 +12,14 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.tasks.config import FilterPipeline, FilterStep, Reasoning, TaskConfig
-from harness.tasks.decoding import generation
 from harness.tasks.filters import DEFAULT
+from harness.tasks.generation_kwargs import generation
+from harness.tasks.specification import judges_programs
 
 TRIGGER = "Let's think step by step."
 ROOM = 512
 """Tokens for the steps, where the task file says nothing of them."""
-_NUMBER = r"(?<![0-9A-Za-z])-?[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?"
+_NUMBER = r"(?<![0-9A-Za-z])[-−–]?[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?"
 _WORDS = r"[^\n*]+?(?=\**\.?[ \t]*(?:\n|\Z|(?<=\.)[ \t]))"
 STRICT = rf"(?i:answer is|answer:|####):?[ \t*$]*(?:({_NUMBER})|(\([A-Z]\))|({_WORDS}))"
 """After "the answer is" or "####": a number, a letter in brackets, or else the words up to the end of the sentence."""
@@ -100,7 +101,8 @@ def with_samples(config: TaskConfig, samples: int | None, temperature: float | N
             f"a {config.output_type} task writes no answers: leave out `samples`, `temperature` and `top_p`",
             place=str(config.file),
         )
-    given = dict(config.generation_kwargs or {"until": [config.fewshot_delimiter]})
+    until = {} if config.construct_requests is not None else {"until": [config.fewshot_delimiter]}
+    given: dict[str, Any] = dict(config.generation_kwargs or until)
     if temperature is not None:
         given |= {"temperature": temperature, "do_sample": temperature > 0}
     if top_p is not None:
@@ -129,11 +131,6 @@ def _majorities(pipelines: tuple[FilterPipeline, ...], k: int) -> list[FilterPip
         name = f"maj@{k}" if pipeline.name == DEFAULT.name else f"{pipeline.name}-maj@{k}"
         found.append(FilterPipeline(name=name, steps=vote))
     return found
-
-
-def judges_programs(config: TaskConfig) -> bool:
-    """Whether an answer is a program and the target its test."""
-    return any(listed.metric == "pass@k" for listed in config.metric_list or ())
 
 
 def _listed(until: Any) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from harness.results.record import Direction, Metric
 from harness.tasks import filters
 from harness.tasks.config import Function, MetricConfig, Mode, TaskConfig
-from harness.tasks.metric_table import BUILT_IN, DEFAULTS, IN_PASSING
+from harness.tasks.metric_table import BUILT_IN, DEFAULTS, IN_PASSING, WRITTEN_VERSION
 
 _FAILURES = ("extraction_failure", "sample_extraction_failure")
 
@@ -38,7 +38,8 @@ def specification(config: TaskConfig, *, mode: Mode = "right") -> dict[str, Any]
         aggregation: str = (
             "function" if isinstance(named, Function) else named or default_aggregation(name, config, mode)
         )
-        if mode == "right" and name == "brier_score" and config.process_results is None:
+        own = isinstance(named, Function)
+        if mode == "right" and name == "brier_score" and config.process_results is None and not own:
             aggregation = "mean"
         better = listed.higher_is_better
         direction = (
@@ -52,6 +53,7 @@ def specification(config: TaskConfig, *, mode: Mode = "right") -> dict[str, Any]
         "metrics": metrics,
         "pipelines": [pipeline.name for pipeline in config.filter_list or (filters.DEFAULT,)],
         "builtin": config.process_results is None,
+        "output": config.output_type,
     }
 
 
@@ -74,18 +76,23 @@ def entry_of(key: str, spec: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def declared(key: str, spec: Mapping[str, Any]) -> Metric:
-    """The declaration of a key's metric: a built-in one's, or what the task file says of its own."""
+    """The declaration of a key's metric: a built-in one's, or what the task file says of its own.
+
+    What a function of the file sums up is its own metric, whatever its name.
+    """
     name, _ = name_of(key, spec)
     direction = Direction(entry_of(key, spec)["direction"])
-    if spec["builtin"]:
+    aggregation = entry_of(key, spec)["aggregation"]
+    output = spec.get("output")  # lacking in runs of before metrics had versions by output
+    if spec["builtin"] and aggregation != "function":
         if name in BUILT_IN:
-            return BUILT_IN[name].metric
+            return BUILT_IN[name].of(output)
         if name.startswith("pass@") and "pass@k" in spec["metrics"]:
             return BUILT_IN["pass@k"].metric.model_copy(update={"name": name})
-    aggregation = entry_of(key, spec)["aggregation"]
     how = "a function of the task file" if aggregation == "function" else aggregation
     return Metric(
         name=name,
+        version=WRITTEN_VERSION if output == "generate_until" else 1,
         unit="score",
         direction=direction,
         definition=f"As the task file of `{spec['task']}` defines it, over documents: {how}.",
@@ -97,6 +104,11 @@ def listed_metrics(config: TaskConfig) -> tuple[MetricConfig, ...]:
     if config.metric_list is not None:
         return config.metric_list
     return tuple(MetricConfig(metric=name) for name in DEFAULTS[config.output_type])
+
+
+def judges_programs(config: TaskConfig) -> bool:
+    """Whether an answer is a program and the target its test."""
+    return any(listed.metric == "pass@k" for listed in config.metric_list or ())
 
 
 def default_aggregation(name: str, config: TaskConfig, mode: Mode) -> str:

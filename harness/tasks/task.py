@@ -3,51 +3,75 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import random
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from harness import strict_json
 from harness.errors import UserError
 from harness.spelling import nearest
-from harness.tasks import data, functions
+from harness.tasks import data, functions, splits
 from harness.tasks.ask import Row
-from harness.tasks.config import FewshotConfig, Function, TaskConfig
+from harness.tasks.config import FewshotConfig, Function, Mode, TaskConfig
 from harness.tasks.data import DataSource, DataTable
+from harness.tasks.data_hub import HubData
 from harness.tasks.datasets_module import as_rows
 from harness.tasks.helper_files import source_files
-from harness.tasks.rows import Rows
+from harness.tasks.helper_state import HelperState
+from harness.tasks.lm_eval_passes import LmEvalPasses, Shots, sharing_modules
+from harness.tasks.requirements import Need, missing_sentence, needs_of
+from harness.tasks.rows import Rows, concatenated
+from harness.tasks.specification import judges_programs
+
+SHIPPED = Path(__file__).parent / "shipped"
+"""The folder of our own tasks."""
 
 
 @dataclass(frozen=True)
-class Shots:
-    """The documents that worked examples are drawn from."""
+class Counted:
+    """How lm-eval chooses documents: it prepares all of them once more to count them."""
 
-    rows: list[Row]
-    split: str | None
-    """The split that they are; None where the task file gives the examples itself."""
+    by_share: bool = False
+    """A fractional limit: counted once, before anything is asked."""
+    by_number: bool = False
+    """Chosen documents: counted each time that they are chosen."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task. Opening it reads no data: each split is read when it is first asked for. Can be pickled, without rows."""
+    """A task. Opening it reads no data: each split is read when it is first asked for. Can be pickled, without rows.
+
+    Helper code gets fresh modules and generators for every pass over a split, so its documents depend on the file and
+    the data alone. In mode lm-eval (`lm_eval` is given) all passes are made with one state, as many and in the order as
+    lm-eval 0.4.13 makes them for this task alone (`lm_eval_passes.py`).
+    """
 
     config: TaskConfig
     data: DataTable = field(default_factory=dict, hash=False)
     allow_task_code: bool = False
     allow_code_execution: bool = False
+    lm_eval: Counted | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Task, (self.config, dict(self.data), self.allow_task_code, self.allow_code_execution)
+        return Task, (self.config, dict(self.data), self.allow_task_code, self.allow_code_execution, self.lm_eval)
+
+    @property
+    def mode(self) -> Mode:
+        """How its documents are read: in lm-eval the types of a CSV file's columns are guessed, as there."""
+        return "right" if self.lm_eval is None else "lm-eval"
 
     @property
     def name(self) -> str:
         """Its name, as in the task file."""
         return self.config.task
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether its file comes with this package."""
+        return self.config.file.is_relative_to(SHIPPED)
 
     @property
     def evaluation_split(self) -> str:
@@ -63,6 +87,13 @@ class Task:
     def evaluation_rows(self) -> list[Row]:
         """The documents that are asked, after `process_docs`. Not to be changed. Raises UserError."""
         return self._evaluation_rows
+
+    def judged_rows(self, pipeline: int) -> Sequence[Row]:
+        """The documents that the answers of a filter pipeline are judged by, from the first pipeline on.
+
+        Those that were asked; in mode lm-eval those of another pass, which a helper may have shuffled otherwise.
+        """
+        return self._evaluation_rows if self.lm_eval is None else self._passes.judged(pipeline)
 
     def shot_rows(self) -> Shots:
         """The pool of worked examples, as lm-eval chooses it. Not to be changed. Raises UserError.
@@ -90,7 +121,10 @@ class Task:
             return True
         if self.config.custom_dataset is not None:
             return False
-        return self._source.identity(self.shot_split) == self._source.identity(self.evaluation_split)
+        return self._identity(self.shot_split) == self._identity(self.evaluation_split)
+
+    def _identity(self, split: str) -> list[Hashable]:
+        return [(self._source.identity(part.split), part.slice) for part in splits.parts(split)]
 
     @property
     def shots_keep_places(self) -> bool:
@@ -104,7 +138,14 @@ class Task:
 
     def function(self, function: Function, key: str) -> Callable[..., Any]:
         """The Python function that the task file names under `key`. Raises UserError where it may not be run."""
-        return functions.load(function, key, self.allow_task_code)
+        return self._asking.modules.load(function, key)
+
+    def running(self, document: int | None = None) -> AbstractContextManager[None]:
+        """Run functions of the task with the generators that they get: of one document, which determines them in mode
+        right; or of the task as a whole."""
+        if document is None or self.lm_eval is not None:
+            return self._asking.running()
+        return self._asking.running_of(f"{self.name} {document}")
 
     def digest(self) -> str:
         """Hash of all that determines what the task asks: configuration, sources of its functions, its data.
@@ -113,19 +154,47 @@ class Task:
         """
         folder = self.config.file.parent
         files = sorted({file for _, named in functions.functions_of(self.config) for file in source_files(named.file)})
-        config = json.dumps(_portable(self.config.model_dump(mode="json"), folder), sort_keys=True)
+        config = strict_json.dumps(_portable(self.config.model_dump(mode="json"), folder), sort_keys=True)
         sources = [[_relative(file, folder), hashlib.sha256(file.read_bytes()).hexdigest()] for file in files]
-        rows = [] if self.config.custom_dataset else [self._source.digest(self.evaluation_split), self._shots_digest()]
-        return hashlib.sha256(json.dumps([config, sources, rows]).encode()).hexdigest()
+        rows = [] if self.config.custom_dataset else [self._digest_of(self.evaluation_split), self._shots_digest()]
+        return hashlib.sha256(strict_json.dumps([config, sources, rows]).encode()).hexdigest()
 
     def _shots_digest(self) -> str | None:
         """Of the pool; None where there's none, also where its split is missing here: zero shots need none."""
         if self.shot_split is None:
             return None
         try:
-            return self._source.digest(self.shot_split)
+            return self._digest_of(self.shot_split)
         except UserError:
             return None
+
+    def _digest_of(self, split: str) -> str:
+        """Of the files or data sets that a split is taken from; which rows of them is said by the configuration."""
+        return "+".join(self._source.digest(part.split) for part in splits.parts(split))
+
+    @property
+    def missing(self) -> str | None:
+        """The packages that it needs and that aren't installed, as a sentence; None where all are. Imports nothing."""
+        told = missing_sentence(self.name, needs_of(self.config, self.allow_task_code))
+        if told is not None or self.config.custom_dataset is not None:
+            return told
+        try:
+            error = self._source.missing if isinstance(self._source, HubData) else None
+        except UserError:  # told where the data are read
+            return None
+        return None if error is None else str(error)
+
+    def made_with(self) -> dict[str, Any]:
+        """Versions of the packages that make its prompts and scores, and what its code was allowed."""
+        needs = [Need("jinja2", ""), *needs_of(self.config, self.allow_task_code)]
+        if self.config.custom_dataset is None and isinstance(self._source, HubData):
+            needs.append(Need("datasets", ""))
+        code = any(True for _ in functions.functions_of(self.config))
+        return {
+            "packages": {need.module.partition(".")[0]: need.version for need in needs},
+            "task code": self.allow_task_code if code else None,
+            "code execution": self.allow_code_execution if judges_programs(self.config) else None,
+        }
 
     def ensure(self) -> None:
         """Bring its data into reach, so that everything else works offline. Raises UserError."""
@@ -134,44 +203,74 @@ class Task:
 
     @cached_property
     def _source(self) -> DataSource:
-        return data.source(self.config, self.data)
+        return data.source(self.config, self.data, self.mode)
 
     @cached_property
     def _custom(self) -> Mapping[str, Any]:
         assert self.config.custom_dataset is not None
-        make = self.function(self.config.custom_dataset, "custom_dataset")
-        with self._running("custom_dataset", self.config.custom_dataset):
-            made = make(**{**self.config.metadata, **self.config.dataset_kwargs})
+        options = {**self.config.metadata, **self.config.dataset_kwargs}
+        made = self._run(self.config.custom_dataset, "custom_dataset", self._state(), **options)
         if not isinstance(made, Mapping):
             raise UserError("`custom_dataset` gives no mapping of splits to rows", place=str(self.config.file))
         return made
 
     @cached_property
+    def _asking(self) -> HelperState:
+        """What the functions of single documents remember."""
+        if self.lm_eval is not None:
+            return self._passes.state
+        state = HelperState(self.allow_task_code)
+        state.preload(functions.functions_of(self.config))
+        return state
+
+    @cached_property
+    def _passes(self) -> LmEvalPasses:
+        assert self.lm_eval is not None
+        return LmEvalPasses(
+            state=HelperState(self.allow_task_code, sharing_modules(self.config)),
+            config=self.config,
+            prepare_shots=self._prepared_shots,
+            prepare=self._prepared_evaluation,
+            before_asking=1 + self.lm_eval.by_share + self.lm_eval.by_number,
+            before_judging=int(self.lm_eval.by_number),
+        )
+
+    def _state(self) -> HelperState:
+        """For the next pass."""
+        return self._passes.state if self.lm_eval is not None else HelperState(self.allow_task_code)
+
+    @cached_property
     def _evaluation_rows(self) -> list[Row]:
-        key = "test_split" if self.config.test_split else "validation_split"
-        return self._processed(self.evaluation_split, key, self.config.process_docs, "process_docs")
+        return self._prepared_evaluation(self._state()) if self.lm_eval is None else self._passes.asked
 
     @cached_property
     def _shots(self) -> Shots:
+        if self.lm_eval is not None:
+            return self._passes.shots
+        if self.shots_keep_places and self.shot_split == self.evaluation_split:
+            return Shots(self.evaluation_rows(), self.shot_split)
+        return self._prepared_shots(self._state())
+
+    def _prepared_evaluation(self, state: HelperState) -> list[Row]:
+        key = "test_split" if self.config.test_split else "validation_split"
+        return self._processed(self.evaluation_split, key, self.config.process_docs, "process_docs", state)
+
+    def _prepared_shots(self, state: HelperState) -> Shots:
         samples = self._fewshot.samples
         if self._named_shot_split is None and samples is not None:
             if isinstance(samples, Function):
-                make = self.function(samples, "fewshot_config.samples")
-                with self._running("fewshot_config.samples", samples):
-                    samples = list(make())
+                samples = list(self._run(samples, "fewshot_config.samples", state))
             return Shots([dict(row) for row in samples], None)
         split = self.shot_split
         if split is None:
             raise UserError(
                 f"the task {self.name} names no split to draw worked examples from", place=str(self.config.file)
             )
-        if self.shots_keep_places and split == self.evaluation_split:
-            return Shots(self.evaluation_rows(), split)
         key = "fewshot_split" if self._named_shot_split else "training_split"
         process_docs = self._shot_process_docs
         inner = process_docs is not None and process_docs != self.config.process_docs
         named = "fewshot_config.process_docs" if inner else "process_docs"
-        return Shots(self._processed(split, key, process_docs, named), split)
+        return Shots(self._processed(split, key, process_docs, named, state), split)
 
     @property
     def _fewshot(self) -> FewshotConfig:
@@ -189,18 +288,49 @@ class Task:
             return self.config.process_docs
         return self._fewshot.process_docs
 
-    def _processed(self, split: str, key: str, process_docs: Function | None, named: str) -> list[Row]:
-        rows = self._read(split, key)
+    def _processed(
+        self, split: str, key: str, process_docs: Function | None, named: str, state: HelperState
+    ) -> list[Row]:
+        rows = self._split(split, key)
+        if made_by := self.config.prepared_by.get(split):
+            process_docs, named = made_by, "prepared_by"
         if process_docs is None:
             return list(rows)
-        process = self.function(process_docs, named)
-        with self._running(named, process_docs):
-            made = process(rows)
-            if made is None:
-                raise UserError(f"`{named}` ({process_docs.name}) gives back no rows", place=str(process_docs.file))
+        given = rows if self.lm_eval is None or self._custom_made else self._passes.remembered(rows, split)
+        made = self._run(process_docs, named, state, given)
+        if made is None:
+            raise UserError(f"`{named}` ({process_docs.name}) gives back no rows", place=str(process_docs.file))
+        with self._telling(named, process_docs), state.running():  # rows may be made while they are read
             return as_rows(made).plain
 
+    @property
+    def _custom_made(self) -> bool:
+        return self.config.custom_dataset is not None
+
+    def _split(self, split: str, key: str) -> Rows:
+        """The rows of a split as the data set has them, read once for all passes of mode lm-eval."""
+        if self.lm_eval is None:
+            return self._read(split, key)
+        if split not in self._kept:
+            self._kept[split] = self._read(split, key)
+        return self._kept[split]
+
+    @cached_property
+    def _kept(self) -> dict[str, Rows]:
+        return {}
+
     def _read(self, split: str, key: str) -> Rows:
+        """The rows of a split, a slice of one, or several of these."""
+        try:
+            parts = splits.parts(split)
+        except UserError as error:
+            raise UserError(error.message, place=f"{self.config.file}: {key}") from None
+        read = [(part, self._read_whole(part.split, key)) for part in parts]
+        if all(part.slice is None for part, _ in read) and len(read) == 1:
+            return read[0][1]
+        return concatenated([rows.select(part.places(len(rows))) for part, rows in read])
+
+    def _read_whole(self, split: str, key: str) -> Rows:
         if self.config.custom_dataset is None:
             try:
                 return self._source.rows(split)
@@ -214,15 +344,14 @@ class Task:
             )
         return as_rows(self._custom[split])
 
-    @contextmanager
-    def _running(self, key: str, function: Function) -> Iterator[None]:
-        """Turn what helper code raises into one sentence, and give it the random numbers it gets in a fresh run.
+    def _run(self, function: Function, key: str, state: HelperState, *arguments: Any, **options: Any) -> Any:
+        """Call a function that the task file names, with what that state remembers. Raises UserError."""
+        with self._telling(key, function), state.running():
+            return state.modules.load(function, key)(*arguments, **options)
 
-        Some helpers shuffle choices with Python's global generator, which lm-eval seeds with 0 when it starts. Seeding
-        it for each call keeps a task's documents the same whichever tasks were opened before.
-        """
-        state = random.getstate()
-        random.seed(0)
+    @contextmanager
+    def _telling(self, key: str, function: Function) -> Iterator[None]:
+        """Turn what helper code raises into one sentence."""
         try:
             yield
         except UserError:
@@ -236,8 +365,6 @@ class Task:
             raise UserError(
                 f"`{key}` ({function.name}) fails for {self.name}: {what}", place=str(function.file)
             ) from error
-        finally:
-            random.setstate(state)
 
 
 def _portable(value: Any, folder: Path, key: str = "") -> Any:

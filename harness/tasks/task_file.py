@@ -17,13 +17,16 @@ from pydantic import BaseModel, ValidationError
 from harness.errors import UserError
 from harness.spelling import nearest
 from harness.tasks.config import FewshotConfig, FilterStep, Function, GroupConfig, MetricConfig, TaskConfig
+from harness.tasks.filters import FILTERS
+from harness.tasks.functions import functions_of
 from harness.tasks.helper_files import module_file
+from harness.tasks.registered_filters import resolved
 
 GROUP_KEYS = ("group", "group_alias", "task", "aggregate_metric_list", "metadata", "tag")
 """What a group file may say about the group; its other keys are put over every task in it."""
-TASK_KEYS = tuple(key for key in TaskConfig.model_fields if key != "file")
+TASK_KEYS = tuple(key for key in TaskConfig.model_fields if key not in ("file", "construct_requests", "prepared_by"))
 REFUSED = {
-    "class": "a task that is a Python class isn't read, only tasks that are YAML",
+    "class": "a task that is a Python class is read only by its own name, from a file with `task` and `class`",
     "recipe": "unitxt recipes aren't read",
     "doc_to_image": "tasks with images aren't supported: models here read text",
     "doc_to_audio": "tasks with sound aren't supported: models here read text",
@@ -162,7 +165,7 @@ def _way(source: TaskFile, task: TaskConfig, way: str, reasoning: Any) -> dict[s
 
 def _validated(source: TaskFile, values: dict[str, Any]) -> TaskConfig:
     try:
-        return TaskConfig.model_validate(values)
+        return _with_registered_filters(TaskConfig.model_validate(values))
     except ValidationError as error:
         first = error.errors()[0]
         key = str(first["loc"][0]) if first["loc"] else ""
@@ -177,6 +180,14 @@ def _validated(source: TaskFile, values: dict[str, Any]) -> TaskConfig:
         else:
             message = f"`{inner}` can't be {first['input']!r}: {first['msg'][:1].lower()}{first['msg'][1:]}"
         raise UserError(message, place=source.place(key)) from None
+
+
+def _with_registered_filters(config: TaskConfig) -> TaskConfig:
+    """With the classes of the task's helpers for the filters that these register."""
+    if config.filter_list is None:
+        return config
+    helpers = [named.file for _, named in functions_of(config)]
+    return config.model_copy(update={"filter_list": resolved(config.filter_list, FILTERS, helpers)})
 
 
 def _normalised(source: TaskFile, keys: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,14 +1,18 @@
-"""How alike two texts are: equality after what a task ignores, shared words, and sacrebleu's corpus scores."""
+"""How alike two texts are: equality and edits after what a task ignores, shared words, and sacrebleu's corpus scores.
+
+All compare texts in their normal form (`normal_form`).
+"""
 
 from __future__ import annotations
 
 import re
-import string
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
+from harness.tasks.config import Mode
+from harness.tasks.normal_form import CJK, NOTHING, Ignored, comparable, normal_form, written
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,45 +23,40 @@ if TYPE_CHECKING:
 CORPUS_SCORES = ("bleu", "chrf", "chrf++", "ter")
 """Scores of whole corpora, by sacrebleu."""
 
-_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
-_NO_DIGITS = str.maketrans("", "", string.digits)
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
+_UNIT = re.compile(rf"[{CJK}]|[^\s{CJK}]+")
+_CASE_AND_PUNCTUATION = {"ignore_case": True, "ignore_punctuation": True}
 
 
-def without_ignored(text: str, ignored: Mapping[str, Any]) -> str:
-    """What is left of a text: patterns removed, then lower case, then no ASCII punctuation, then no digits.
-
-    ignored: `regexes_to_ignore`, `ignore_case`, `ignore_punctuation`, `ignore_numbers`, in lm-eval's order.
-    """
-    for pattern in ignored.get("regexes_to_ignore") or ():
-        text = re.sub(pattern, "", text)
-    if ignored.get("ignore_case"):
-        text = text.lower()
-    if ignored.get("ignore_punctuation"):
-        text = text.translate(_NO_PUNCTUATION)
-    if ignored.get("ignore_numbers"):
-        text = text.translate(_NO_DIGITS)
-    return text
-
-
-def is_match(answer: Any, targets: Sequence[str], ignored: Mapping[str, Any]) -> bool:
-    """Whether an answer equals any target after what is ignored. None (nothing was extracted) equals nothing."""
+def is_match(answer: Any, targets: Sequence[str], ignored: Ignored = NOTHING, mode: Mode = "right") -> bool:
+    """Whether an answer is the same as any target (`comparable`). None (nothing was extracted) equals nothing."""
     if answer is None:
         return False
-    said = without_ignored(str(answer), ignored)
-    return any(said == without_ignored(target, ignored) for target in targets)
+    said = comparable(str(answer) if isinstance(answer, list | tuple) else answer, mode, ignored)
+    return any(said == comparable(target, mode, ignored) for target in targets)
 
 
-def edit_similarity(answer: Any, targets: Sequence[str], ignored: Mapping[str, Any]) -> float:
-    """1 - Levenshtein distance / length of the longer text, of the nearest target, after what is ignored.
+def is_match_but_for_space(answer: Any, targets: Sequence[str], ignored: Ignored = NOTHING) -> bool:
+    """Whether white space at the ends alone makes an answer wrong as lm-eval compares it."""
+    if answer is None or is_match(answer, targets, ignored, "lm-eval"):
+        return False
 
-    Characters count, as one that is inserted, deleted or replaced. None (nothing was extracted) has 0; two empty texts
-    are equal: 1.
+    def close(text: str) -> str:
+        return normal_form(text.strip(), "lm-eval", ignored).strip()
+
+    return any(close(str(answer)) == close(target) for target in targets)
+
+
+def edit_similarity(answer: Any, targets: Sequence[str], ignored: Ignored = NOTHING, mode: Mode = "right") -> float:
+    """1 - Levenshtein distance / length of the longer text, of the nearest target, in their normal forms.
+
+    Characters (code points) count, as one that is inserted, deleted or replaced. None (nothing was extracted) has 0;
+    two empty texts are equal: 1.
     """
     if answer is None:
         return 0.0
-    said = without_ignored(str(answer), ignored)
-    return max(_edit_similarity(said, without_ignored(target, ignored)) for target in targets)
+    said = normal_form(written(answer, mode), mode, ignored)
+    return max(_edit_similarity(said, normal_form(target, mode, ignored)) for target in targets)
 
 
 def _edit_similarity(one: str, other: str) -> float:
@@ -75,22 +74,26 @@ def _edit_similarity(one: str, other: str) -> float:
 def word_f1(answer: str, targets: Sequence[str]) -> float:
     """F1 of the words that an answer shares with a target, the best of the targets.
 
-    Words as SQuAD's scorer takes them: lower case, without punctuation and English articles (Rajpurkar et al. 2016).
-    Two texts without words are equal: 1.
+    Words as SQuAD's scorer takes them: without case, punctuation and English articles (Rajpurkar et al. 2016). Of
+    Chinese and Japanese each character is one, as in MLQA's (Lewis et al. 2020, arXiv:1910.07475), whatever else
+    stands in the text; Korean and all others have words between blanks. A text of nothing but articles has these as
+    its words. Two empty texts are equal: 1.
     """
     return max(_word_f1(answer, target) for target in targets)
 
 
 def _word_f1(answer: str, target: str) -> float:
-    said, wanted = _words(answer), _words(target)
+    said, wanted = words(answer), words(target)
     if not said or not wanted:
         return float(said == wanted)
     shared = sum((Counter(said) & Counter(wanted)).values())
     return 2 * shared / (len(said) + len(wanted))
 
 
-def _words(text: str) -> list[str]:
-    return _ARTICLES.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split()
+def words(text: str) -> list[str]:
+    """The units that `word_f1` counts."""
+    plain = normal_form(text, "right", _CASE_AND_PUNCTUATION)
+    return _UNIT.findall(_ARTICLES.sub(" ", plain)) or _UNIT.findall(plain)
 
 
 def corpus_statistics(name: str, answers: Sequence[str], references: Sequence[Sequence[str]]) -> Floats:

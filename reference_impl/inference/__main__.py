@@ -55,7 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    print(json.dumps({"out": options.out, "scheme": options.scheme, "weight_bytes": weight_bytes(model)}))
+    summary = {"out": options.out, "scheme": options.scheme, "weight_bytes": weight_bytes(model)}
+    print(json.dumps(summary, allow_nan=False))
     return 0
 
 
@@ -82,7 +83,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", help="checkpoint, or GPT-2 or Llama folder of transformers")
     parser.add_argument("--scheme", choices=STORABLE, required=True)
     parser.add_argument("--out", required=True, help="folder for the quantised checkpoint")
-    parser.add_argument("--calibrate", metavar="TEXT", help="txt, jsonl, csv or parquet file, for int4-gptq")
+    parser.add_argument(
+        "--calibrate", metavar="TEXT", help="txt, jsonl, json, csv, tsv, parquet or arrow file, for int4-gptq"
+    )
     return parser
 
 

@@ -22,6 +22,10 @@ INPUTS_MULTIPLE = 32
 """Rows are padded with zeros to a multiple of this: the CPU kernels read whole vectors and have no tail (with 33
 inputs torch's reads past the end and crashes)."""
 
+ALIGNED = 64
+"""torch's integer kernel reads whole vectors from aligned addresses, and crashes where a weight that was mapped from a
+file begins elsewhere (ATen/native/cpu/int8mm_kernel.cpp, `_mm_load_si128`)."""
+
 
 def quantize_int8(weight: Tensor) -> tuple[Tensor, Tensor]:
     """Round each row to -127..127 in units of its own scale.
@@ -77,6 +81,8 @@ class Int8Weight(nn.Module):
             return y
         if x.device.type != "cpu" or x.size(0) > PACKED_OP_ROWS or native_library().library is not None:
             return dense_matmul(self, x)
+        if self.values.data_ptr() % ALIGNED:
+            self.values = self.values.clone()
         # Any type but bf16 would drop torch's kernel onto a scalar path, 8 to 200 times as slow; it also takes
         # nothing but contiguous rows.
         padded = F.pad(x.to(torch.bfloat16), (0, self.values.size(1) - self.in_features)).contiguous()

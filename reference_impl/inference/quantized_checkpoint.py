@@ -67,7 +67,7 @@ def save_quantized(
     def write(new: Path) -> None:
         save_model(model, str(new / MODEL))
         write_config(new, model.config)
-        (new / SCHEME).write_text(json.dumps({"scheme": scheme}))
+        (new / SCHEME).write_text(json.dumps({"scheme": scheme}, allow_nan=False))
         for file in tokenizer_files:
             shutil.copyfile(file, new / file.name)
 

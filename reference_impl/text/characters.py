@@ -52,7 +52,8 @@ class Characters:
         path = Path(path)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
-            temporary.write_text(json.dumps({"format": FORMAT, "alphabet": self.alphabet}), encoding="utf-8")
+            told = json.dumps({"format": FORMAT, "alphabet": self.alphabet}, allow_nan=False)
+            temporary.write_text(told, encoding="utf-8")
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -188,4 +188,4 @@ def _digest_of(definition: dict[str, Any]) -> str:
         "merges": model["merges"],
         "cut": [rule["type"] for rule in definition["pre_tokenizer"].get("pretokenizers", [])],
     }
-    return hashlib.sha256(json.dumps(identity, ensure_ascii=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(identity, ensure_ascii=True, allow_nan=False).encode()).hexdigest()

@@ -103,7 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "validation_loss": result.validation_loss,
         "bits_per_byte": result.bits_per_byte,
     }
-    print(json.dumps(summary))
+    told = {name: str(value) if value != value else value for name, value in summary.items()}  # NaN is no JSON
+    print(json.dumps(told, allow_nan=False))
     return 0
 
 
@@ -167,7 +168,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--preset", default="nano", help=f"shape of the model: {', '.join(PRESETS)}")
-    add("--text", default="microworld", help="microworld, or a txt, jsonl, csv or parquet file, or a folder of them")
+    add(
+        "--text",
+        default="microworld",
+        help="microworld, or a txt, jsonl, json, csv, tsv, parquet or arrow file, or a folder of them",
+    )
     add("--field", default="text", help="key or column that holds the text")
     add("--tokenizer", choices=("bpe", "characters"), default="bpe", help="byte-level BPE, or one token per character")
     add("--vocabulary", type=int, default=1024, help="tokens of the BPE to train")

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
+
+from pydantic import ConfigDict
 
 from reference_impl.training.settings import TrainingSettings
 
@@ -9,6 +12,8 @@ from reference_impl.training.settings import TrainingSettings
 @dataclass(frozen=True)
 class Progress:
     """Where a run stands: what a progress display shows, and one point of the loss curve."""
+
+    __pydantic_config__: ClassVar = ConfigDict(ser_json_inf_nan="strings")  # a loss may be NaN, which is no JSON
 
     step: int
     """Steps done."""
@@ -34,6 +39,8 @@ class Progress:
 @dataclass(frozen=True)
 class TrainingResult:
     """What came of a run."""
+
+    __pydantic_config__: ClassVar = ConfigDict(ser_json_inf_nan="strings")
 
     settings: TrainingSettings
     """As they were used: nothing in them is None or auto any more."""

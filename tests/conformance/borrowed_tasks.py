@@ -43,6 +43,8 @@ class Borrowed:
     """False: its standard errors would take minutes there."""
     documents: int = 40
     """Most that are asked: fewer where they are long, or the model writes."""
+    sums: bool = True
+    """False: its numbers over all documents need a script that lm-eval fetches, so only documents are compared."""
     needs: str | None = None
     """A package that its own Python imports."""
 
@@ -98,6 +100,57 @@ def _boolean_expressions() -> list[Row]:
         ("not not ( False or not False ) is", "True"),
     ]
     return [{"input": asked, "target": answer} for asked, answer in written]
+
+
+def _passages() -> list[Row]:
+    """In the form of AfriQA's gold passages, written for this test."""
+    words = ["river", "stone", "mill", "bread", "winter", "engine"]
+    return [
+        {
+            "question_lang": f"Which {one} is near the {other}?",
+            "context": f"The {one} lies beside the {other}, and people walk there.",
+            "answer_pivot": f"the {one}" if place % 2 else f"{one}, {other}",
+        }
+        for place, (one, other) in enumerate(zip(words * 20, [*words[1:], *words[:1]] * 20, strict=True))
+    ]
+
+
+def _named_entities() -> list[Row]:
+    """In the form of MasakhaNER's prompts, written for this test."""
+    people, places = ["Ann", "Bo", "Cleo"], ["Oslo", "Quito"]
+    return [
+        {"text": f"{person} lives in {place}.", "target": f"PER: {person} $$ LOC: {place}"}
+        for person in people
+        for place in places
+    ]
+
+
+def _early_questions() -> list[Row]:
+    """In the form of MMLU's, written for this test."""
+    return [
+        {
+            "question": f"What is {number} + {number % 7}?",
+            "subject": "arithmetic",
+            "choices": [str(number + number % 7 + step) for step in (-1, 0, 1, 2)],
+            "answer": 1,
+        }
+        for number in range(ASKED + POOL)
+    ]
+    """In the form of the sets of Based (Arora et al. 2024), written for this test."""
+    words = re.findall(r"\w+", "the river is old and the stone in it is red near a mat where one cat sat all day")
+    return [
+        {"doc_id": str(n), "text": f" {' '.join(words[n % 5 :])} ", "value": f" {words[n % 7]} "} for n in range(12)
+    ]
+
+
+def _unanswerable() -> list[Row]:
+    """In the form of SQuAD 2.0, written for this test."""
+    rows = []
+    for n in range(16):
+        answers = [] if n % 3 == 0 else [f"stone {n}", "the stone"]
+        row = {"id": str(n), "title": "Rivers", "context": f"A river has {n} stones.", "question": "What has it?"}
+        rows.append(row | {"answers": {"text": answers, "answer_start": [0] * len(answers)}})
+    return rows
 
 
 BORROWED = (
@@ -200,6 +253,35 @@ BORROWED = (
         shots=(None,),
         documents=8,
     ),
+    Borrowed(
+        "afriqa_bem_prompt_1",
+        "afrobench/afriqa/prompt_1/afriqa_bem.yaml",
+        "masakhane/afriqa-gold-passages/bem",
+        _passages,
+        "test",
+        shots=(0, 2),
+        documents=12,
+    ),
+    Borrowed(
+        "masakhaner_am_prompt_1",
+        "afrobench/masakhaner/prompt_1/masakhaner_am.yaml",
+        "masakhane/masakhaner-x/am",
+        _named_entities,
+        "test",
+        first=4,
+        shots=(0,),
+        documents=4,
+    ),
+    Borrowed(
+        "mmlu_early_training",
+        "e2lmc/mmlu_early_training/mmlu_early_training.yaml",
+        "giovanivaldrighi/mmlu",
+        _early_questions,
+        "test",
+        "dev",
+        shots=(None,),
+        documents=12,
+    ),
     Borrowed("sciq", "sciq/sciq.yaml", "allenai/sciq", lambda: _arrow("sciq/none"), "test"),
     Borrowed(
         "commonsense_qa",
@@ -238,6 +320,24 @@ BORROWED = (
         lambda: _arrow("nq_open/none"),
         documents=20,
     ),
+    *(
+        Borrowed(task, f"{task}/{task}.yaml", data_set, _passages, pool=None, first=12, shots=(0,), documents=8)
+        for task, data_set in (
+            ("squad_completion", "hazyresearch/based-squad"),
+            ("swde", "hazyresearch/based-swde-v2"),
+            ("fda", "hazyresearch/based-fda"),
+        )
+    ),
+    Borrowed(
+        "squadv2",
+        "squadv2/squadv2.yaml",
+        "lighteval/squad_v2",
+        _unanswerable,
+        first=9,
+        shots=(0,),
+        documents=8,
+        sums=False,
+    ),
 )
 """Every output type; templates and functions; drawn, first and given worked examples; filters, several targets."""
 
@@ -268,6 +368,9 @@ def override(borrowed: Borrowed, tasks: Path, files: Mapping[str, str], folder: 
     """A task file for lm-eval that takes the borrowed one, but its documents from here. `tasks`: lm-eval's folder."""
     import yaml
 
+    if "class:" in (tasks / borrowed.file).read_text(encoding="utf-8"):  # says itself where its documents are
+        (folder / f"{borrowed.task}.yaml").write_text(f"include: {tasks / borrowed.file}\ntask: {borrowed.task}\n")
+        return
     keys = {
         "include": str(tasks / borrowed.file),
         "task": borrowed.task,
@@ -293,7 +396,8 @@ def cells(borrowed: Sequence[Borrowed], documents: int, shots: slice) -> list[di
 
 
 def corners() -> list[dict[str, Any]]:
-    """Our own task files for what the borrowed ones leave out."""
+    """Our own task files for what the borrowed ones leave out. Those whose helper keeps something stand here once:
+    lm-eval keeps it from cell to cell of a process."""
     shots: dict[str, tuple[int, ...]] = {
         "every_rule": (0, 2),
         "several_right": (0,),
@@ -311,7 +415,14 @@ def corners() -> list[dict[str, Any]]:
         "written": (0, 1),
         "beams": (0, 1),
         "chosen_in_writing": (1,),
+        "passed_on_written": (0, 1),
+        "passed_on_several": (0,),
+        "passed_on_choices": (0, 2),
         "corner_group": (0,),
+        "keeps_a_generator": (2,),
+        "keeps_a_counter": (0,),
+        "counts_one_by_one": (1,),
+        "draws_globally": (2,),
     }
     slow = ("every_rule", "corner_group", "written")  # bootstrap over corpus scores
     return [

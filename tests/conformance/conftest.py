@@ -41,6 +41,7 @@ class Bench:
         """lm-eval's cells by task and shots."""
         job, out = self.folder / "job.json", self.folder / "out.jsonl"
         told = {"model": str(model), "context": context, "exact": exact, "task_files": str(self.folder)}
+        told["data_sets"] = {name: dict(files) for name, files in self.data.items()}
         job.write_text(json.dumps(told | {"cells": list(cells)}), encoding="utf-8")
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         ran = subprocess.run(

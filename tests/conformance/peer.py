@@ -2,7 +2,8 @@
 
     python peer.py JOB.json OUT.jsonl
 
-The job: `model` (a folder), `context` (or null), `exact` (whether log-likelihoods are also computed in fp64),
+The job: `model` (a folder), `data_sets` (names on the hub -> split -> file, for tasks that are Python classes, whose
+data set no task file can change), `context` (or null), `exact` (whether log-likelihoods are also computed in fp64),
 `task_files` (a folder of task files) and `cells`, each with `task`, `shots` (or null), `documents` (how many) and
 `bootstrap`. One line per cell comes out: the `cell`, its `documents` with requests, answers and scores, and lm-eval's
 `results` as it returns them.
@@ -15,6 +16,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 os.environ.update(
@@ -26,6 +28,7 @@ def main() -> None:
     """Run a job's cells, one model for all of them."""
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     import datasets
+    import evaluate
     import torch
     from lm_eval.models.huggingface import HFLM
     from lm_eval.tasks import TaskManager
@@ -34,7 +37,12 @@ def main() -> None:
     out_file = Path(sys.argv[2]).absolute()
     os.chdir(job["task_files"])  # where files beside a task file are looked for
     datasets.disable_progress_bars()
+    read, here = datasets.load_dataset, job["data_sets"]
+    datasets.load_dataset = lambda path, name=None, **options: (
+        read("json", data_files=here[path]) if path in here else read(path, name, **options)
+    )
     options = {"pretrained": job["model"], "device": "cpu", "batch_size": 1, "max_length": job["context"]}
+    evaluate.load = lambda *names, **how: SimpleNamespace(compute=lambda **answers: {})  # would fetch a script
     model = HFLM(dtype="float32", **options)
     exact = HFLM(dtype="float64", **options) if job["exact"] else None
     manager = TaskManager(include_path=job["task_files"], include_defaults=False)

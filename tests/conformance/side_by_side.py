@@ -89,7 +89,7 @@ def _log_probs_alike(theirs: float, ours: float, exact: float | None) -> bool:
 
 def _of_extraction(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> Iterator[str]:
     for pipeline, filtered in theirs.items():
-        [value] = filtered
+        value, *_ = filtered  # a written answer stands before the log-likelihood beside it
         if pipeline not in ours or not _equal(value, ours[pipeline], 0):
             yield f"{pipeline} makes {value!r} against {ours.get(pipeline)!r}"
 
@@ -154,6 +154,8 @@ def _first_best(values: Sequence[float]) -> int:
 
 
 def _equal(theirs: Any, ours: Any, tolerance: float) -> bool:
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        return theirs.keys() == ours.keys() and all(_equal(theirs[key], ours[key], tolerance) for key in theirs)
     if isinstance(theirs, list | tuple):
         return (
             isinstance(ours, list | tuple)

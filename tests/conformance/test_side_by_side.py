@@ -95,7 +95,10 @@ def compare(sides: Sides, cell: Cell) -> None:
     theirs, load, task, context = sides
     wanted = theirs(cell)
     assert sum(map(len, wanted["documents"].values())) > 0
-    assert differences(wanted, evaluated(load, task(cell["task"]), cell, context)) == []
+    found = differences(wanted, evaluated(load, task(cell["task"]), cell, context))
+    if not all(one.sums for one in borrowed_tasks.BORROWED if one.task == cell["task"]):
+        found = [difference for difference in found if " document " in difference]
+    assert found == []
 
 
 @pytest.mark.parametrize("cell", QUICK, ids=named)

@@ -9,7 +9,6 @@ Sources: Marquardt 1963 (damping by the diagonal); Holland & Welsch 1977 (reweig
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.analysis.scaling.objective import Floats, Objective
+from harness.threads import default_threads
 
 Evaluate = Callable[[Floats], tuple[Floats, Floats]]
 """(batch, p) -> response (batch, n) and its derivative (batch, p, n)."""
@@ -71,7 +71,7 @@ def solve(
             evaluate, starts[rows], response, weights[rows], objective, longest, freed[rows], tolerance, iterations
         )
 
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = default_threads()
     if len(pieces) == 1 or threads == 1:
         done = [piece(item) for item in pieces]
     else:

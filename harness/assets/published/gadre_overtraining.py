@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from harness import strict_json
 from harness.assets.published.csv_table import digits, write
 
 _DIGITS = 9
@@ -36,7 +37,7 @@ def convert(raw: Path, folder: Path) -> None:
     losses = [f"loss{end}_{text}" for text in texts for end in ("", "_lo95", "_hi95")]
     columns = ["name", "dataset", "model", "N", "N_no_embed", "D", "M", *losses, *(f"err_{task}" for task in tasks)]
     write(folder / "runs.csv", [*columns, "err_avg46", "err_avg17"], rows)
-    (folder / "task_sets.json").write_text(json.dumps({"tasks46": tasks, "subset17": subset}, indent=1))
+    (folder / "task_sets.json").write_text(strict_json.dumps({"tasks46": tasks, "subset17": subset}, indent=1))
     shutil.copyfile(raw / "eval_metadata.csv", folder / "eval_metadata.csv")
 
 

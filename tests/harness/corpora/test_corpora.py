@@ -93,6 +93,36 @@ def test_local_folder(own_cache: Path) -> None:
     assert corpora.digest(str(folder)) != before
 
 
+def test_files_that_are_not_read_are_named(own_cache: Path) -> None:
+    folder = own_cache / "texts"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "a.txt").write_text("first")
+    (folder / "README.txt").write_text("not a document")
+    (folder / ".hidden").write_text("")
+    assert corpora.notes(str(folder)) == [] == corpora.notes("microworld/test")
+    (folder / "b.docx").write_text("")
+    (folder / "inner/c.jsonl.7z").write_text("")
+    assert corpora.documents(str(folder)) == ["first"]
+    assert corpora.notes(str(folder)) == [f"not read, of an unknown format: b.docx, inner/c.jsonl.7z in {folder}"]
+    (folder / "a.txt").unlink()
+    with pytest.raises(UserError, match=r"no text in this folder \(b.docx, inner/c.jsonl.7z can't be read\)"):
+        corpora.documents(str(folder))
+
+
+def test_a_file_that_is_there_twice_or_only_white_space(own_cache: Path) -> None:
+    folder = own_cache / "texts"
+    folder.mkdir()
+    write(folder / "a.jsonl", ["one"])
+    write(folder / "a.jsonl.gz", ["one"])
+    with pytest.raises(UserError, match=r"a.jsonl and a.jsonl.gz are one file packed in two ways; keep one of them"):
+        corpora.documents(str(folder))
+    (own_cache / "blank.txt").write_text(" \n\n")
+    with pytest.raises(UserError, match="there is only white space in it"):
+        corpora.documents(str(own_cache / "blank.txt"))
+    write(own_cache / "some.jsonl", ["", " ", "one"])
+    assert corpora.documents(str(own_cache / "some.jsonl")) == [" ", "one"]
+
+
 def test_the_digest_follows_the_bytes(own_cache: Path) -> None:
     path = own_cache / "a.txt"
     path.write_text("some text")

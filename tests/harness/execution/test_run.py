@@ -10,17 +10,21 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import psutil
 import pytest
+from rich.console import Console
 
 import harness
+from harness.cli.progress import RunProgress
 from harness.errors import ExitCode, UserError
 from harness.execution.cell_cache import CellCache
 from harness.execution.events import CellEnded, CellStarted, Event, Preparing
 from harness.execution.run import exit_code
 from harness.measures.registry import MEASURES
+from harness.report.environment import warnings
 from harness.results.journal import Journal
 from harness.results.record import Measurement, Status
 from harness.results.run import Run
@@ -73,6 +77,38 @@ def test_a_second_run_measures_nothing_and_says_the_same(finished_run: Run, suit
     assert not again.samples(again.cells[0]).empty
 
 
+def test_times_of_a_busy_machine_are_shown_and_not_kept(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sources() -> dict[str, set[str]]:
+        run = harness.run(str(suite), out=tmp_path / "runs")
+        assert {cell.status for cell in run.cells} == {Status.OK}
+        measures = {cell.measure for cell in run.cells}
+        return {measure: {cell.source for cell in run.cells if cell.measure == measure} for measure in measures}
+
+    suite.write_text(suite.read_text().replace("iterations: 3", "iterations: 4"))  # cells of this test's own
+    quiet = {"perplexity": {"cache"}, "memory": {"cache"}}
+    monkeypatch.setattr("harness.execution.execute.most_taken", lambda launches, cores: 0.5)
+    assert sources()["inference"] == {"measured"}
+    monkeypatch.setattr("harness.execution.execute.most_taken", lambda launches, cores: 0.01)
+    assert sources() == quiet | {"inference": {"measured"}}
+    monkeypatch.setattr("harness.execution.execute.most_taken", lambda launches, cores: 0.5)
+    assert sources() == quiet | {"inference": {"cache"}}
+    harness.run(str(suite), out=tmp_path / "runs", fresh=True)  # noise does not replace what is known
+    assert sources() == quiet | {"inference": {"cache"}}
+
+
+def test_a_known_time_says_when_it_was_measured(finished_run: Run, suite: Path, tmp_path: Path) -> None:
+    said = StringIO()
+    with RunProgress(Console(file=said, width=200)) as progress:
+        again = harness.run(str(suite), out=tmp_path / "runs", on_event=progress)
+    lines = [line for line in said.getvalue().splitlines() if line.startswith("[")]
+    first = finished_run.cells[-1].measured
+    assert first is not None and len(lines) == 2, "times alone"
+    assert all("inference" in line and f"(measured {first[:10]}" in line and "others took 0%" in line for line in lines)
+    assert f"2 speed cells are known from earlier runs and were measured {first[:10]}, not now" in warnings(again)
+
+
 def test_cells_made_with_another_kernel_are_not_taken_from_the_cache(
     finished_run: Run, suite: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,9 +133,9 @@ def test_an_unmet_expectation_is_exit_code_1_and_an_undecided_one_3(
     text = suite.read_text()
     suite.write_text(text.replace("at_most: 300", "at_most: 1.5"))
     assert exit_code(harness.run(str(suite), out=tmp_path / "runs")) is ExitCode.UNMET
-    suite.write_text(
-        text.replace("metric: perplexity, where: {precision: fp32}", "metric: loss, where: {model: nobody}")
-    )
+    frame = finished_run.records
+    middle = frame.loc[(frame["metric"] == "perplexity") & (frame["precision"] == "fp32"), "value"].iloc[0]
+    suite.write_text(text.replace("at_most: 300", f"at_most: {middle}"))
     assert exit_code(harness.run(str(suite), out=tmp_path / "runs")) is ExitCode.INCONCLUSIVE
 
 

@@ -1,6 +1,7 @@
 """A worker answers, dies alone, and never outlives its parent. Really killed, not simulated."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -85,19 +86,30 @@ def test_a_worker_dies_with_a_parent_that_is_killed_and_does_not_run_its_script_
     assert gone(pid)
 
 
+BARE = re.compile(r"[A-Za-z_]*(Error|Exception|Interrupt)\b:")
+
+
 @pytest.mark.parametrize(
     ("error", "status", "reason"),
     [
         (Unsupported("too long"), Status.SKIPPED, "too long"),
         (UserError("no file", place="x.txt"), Status.FAILED, "x.txt: no file"),
-        (MemoryError(), Status.OUT_OF_MEMORY, "out of memory: MemoryError"),
+        (MemoryError(), Status.OUT_OF_MEMORY, "out of memory {}: a MemoryError that says nothing"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 9"), Status.OUT_OF_MEMORY, "out of"),
-        (RuntimeError("CUDA out of memory. Tried"), Status.OUT_OF_MEMORY, "out of memory: CUDA"),
-        (ZeroDivisionError("division by zero\nmore"), Status.FAILED, "ZeroDivisionError: division by zero"),
+        (RuntimeError("CUDA out of memory. Tried"), Status.OUT_OF_MEMORY, "out of memory {}: CUDA out of memory"),
+        (ZeroDivisionError("division by zero\nmore"), Status.FAILED, "unexpected error {}: division by zero (Zero"),
+        (KeyError("acc"), Status.FAILED, "unexpected error {}: nothing is called 'acc' (KeyError); the traceback is"),
+        (ValueError(), Status.FAILED, "unexpected error {}: a ValueError that says nothing; the"),
+        (OSError(2, "No such file", "x"), Status.FAILED, "unexpected error {}: x: No such file (FileNotFoundError)"),
+        (ValueError("half \ud800"), Status.FAILED, "unexpected error {}: half \\ud800 (ValueError)"),
+        (SystemExit(3), Status.FAILED, "unexpected error {}: 3 (SystemExit)"),
+        (KeyboardInterrupt(), Status.FAILED, "unexpected error {}: a KeyboardInterrupt that says nothing"),
     ],
 )
 def test_errors_become_a_status_and_a_sentence(error: Exception, status: Status, reason: str) -> None:
-    refused = refusal(error)
+    refused = refusal(error, "opening it")
     assert refused.status is status
-    assert refused.reason.startswith(reason)
+    assert refused.reason.startswith(reason.format("while opening it"))
     assert "\n" not in refused.reason
+    assert not BARE.match(refused.reason)
+    refused.reason.encode(), refused.trace.encode()

@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from harness import corpora
-from harness.errors import Unsupported
+from harness.errors import Unsupported, UserError
 from harness.measures.diversity import (
     DIVERSITY,
     DiversitySettings,
@@ -159,7 +159,7 @@ def test_impossible_settings_are_refused_with_the_suite(bad: dict[str, Any]) -> 
 def test_what_does_not_fit_is_told(model: LanguageModel) -> None:
     with pytest.raises(Unsupported, match="prompt \\+ generate = 104 tokens do not fit in this model's context of 64"):
         collect(lambda: model, settings(generate=100))
-    with pytest.raises(ValueError, match="no document of fixture has 60 tokens"):
+    with pytest.raises(UserError, match="no document of fixture has 60 tokens"):
         collect(lambda: model, settings(prompt=60, generate=2))
 
 

@@ -160,7 +160,7 @@ def test_what_can_t_be_is_said(gpt: GPT, tokenizer: ByteBPE, monkeypatch: pytest
     broken.head.weight.data[0, 0] = torch.nan
     with pytest.raises(UserError, match="NaN"):
         measured(at(broken, tokenizer, "fp32"), model, monkeypatch)
-    with pytest.raises(ValueError, match="no document"):
+    with pytest.raises(UserError, match="no document"):
         measured(model, model, monkeypatch, texts=["", ""])
 
 

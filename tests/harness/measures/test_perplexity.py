@@ -116,7 +116,7 @@ def test_the_text_as_it_was_cut_is_known_by_its_digest(model: LanguageModel) -> 
 
 def test_text_that_is_all_empty_is_an_error(model: LanguageModel) -> None:
     rows = [row for row in collect(lambda: model, settings()) if row["tokens"] == 0]
-    with pytest.raises(ValueError, match="no document of fixture has a token to score"):
+    with pytest.raises(UserError, match="no document of fixture has a token to score"):
         summarise(pd.DataFrame(rows), settings(), Facts(model.identity))
 
 

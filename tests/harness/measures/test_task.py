@@ -19,7 +19,7 @@ from harness.measures.measure import Facts
 from harness.measures.task import TaskSettings, collect, summarise
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.open import open_model
-from harness.results.record import Measurement
+from harness.results.record import Measurement, Missing, Status
 from harness.tasks.library import TaskLibrary
 
 ANIMALS = ["cat", "dog", "bird", "the river", "old tree", "red barn", "mat", "a", "café", "東京"]
@@ -184,6 +184,21 @@ def test_written_answers_by_every_rule_and_reasoning(model: LanguageModel, folde
     assert all(row["continuations"] == by_document[row["document"]] for row in again)  # whatever else is asked
 
 
+def test_space_that_makes_an_answer_wrong_is_counted_in_mode_lm_eval(model: LanguageModel, tmp_path: Path) -> None:
+    write_tasks(tmp_path, documents(4))
+    said = [row["continuations"][0] for row in asked(model, tmp_path, "written")]
+    rows = [{**row, "choices": [f" {text}\n"], "gold": 0} for row, text in zip(documents(4), said, strict=True)]
+    plain = WRITTEN.split("filter_list")[0].replace("task: written", "task: plain")
+    (tmp_path / "plain.yaml").write_text(plain.replace("choices[gold]}}", "choices[0]}}"), encoding="utf-8")
+    (tmp_path / "animals.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    rows = asked(model, tmp_path, "plain", mode="lm-eval")
+    assert "4 of 4 documents are wrong only by white space" in rows[0]["notes"]
+    wrong = measured(rows, model, "plain", mode="lm-eval")
+    assert (wrong["exact_match"].value, wrong["wrong_by_space"].value, wrong["wrong_by_space"].n) == (0, 4, 4)
+    right = measured(asked(model, tmp_path, "plain"), model, "plain")
+    assert right["exact_match"].value == 1 and "wrong_by_space" not in right
+
+
 def test_the_right_answer_of_a_written_one_is_scored_as_it_would_follow(model: LanguageModel, folder: Path) -> None:
     """Teacher-forced: against one forward pass, and the answers are those without `likelihood`."""
     rows = asked(model, folder, "written", likelihood=True)
@@ -291,8 +306,21 @@ def test_a_task_of_a_group_without_documents_is_no_silence(model: LanguageModel,
     (tmp_path / "none.jsonl").write_text("")
     (tmp_path / "none.yaml").write_text(CHOICES.replace("task: animals", "task: none").replace("animals.", "none."))
     (tmp_path / "group.yaml").write_text("group: both\ntask: [animals, none]\n")
-    with pytest.raises(UserError, match=r"none.yaml: there is no document to ask in split 'test'"):
-        asked(model, tmp_path, "both")
+    rows = asked(model, tmp_path, "both")
+    numbers = summarise(pd.DataFrame(rows), TaskSettings(task="both"), Facts(model.identity))
+    mine = {(one.metric.name, one.part): one.n for one in numbers if isinstance(one, Measurement)}
+    assert mine["acc", "animals"] == 4 and ("acc", None) not in mine
+    group, task = (one for one in numbers if isinstance(one, Missing))
+    assert (group.part, group.status) == (None, Status.FAILED)
+    assert group.reason == "the group both has no number, because its task none has none"
+    assert task.part == "none" and task.reason.startswith("task none: ")
+    assert "none.jsonl: there is no row in it" in task.reason
+
+
+def test_a_task_alone_without_documents_is_an_error(model: LanguageModel, tmp_path: Path) -> None:
+    write_tasks(tmp_path, [])
+    with pytest.raises(UserError, match=r"animals.jsonl: there is no row in it"):
+        asked(model, tmp_path, "animals")
 
 
 def test_documents_without_a_cluster_are_clusters_of_their_own(model: LanguageModel, tmp_path: Path) -> None:

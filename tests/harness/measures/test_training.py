@@ -177,7 +177,7 @@ def test_known_bad_weights_that_are_not_the_trained_ones(folder: Path, tmp_path:
     bad, checkpoint = tmp_path / "bad", load_checkpoint(folder)
     save_checkpoint(bad, GPT(checkpoint.config), checkpoint.tokenizer, checkpoint.training)
     shutil.copy(folder / EVIDENCE, bad)
-    with pytest.raises(ValueError, match="they are not the weights that were trained"):
+    with pytest.raises(UserError, match="they are not the weights that were trained"):
         measured(bad)
 
 
@@ -200,5 +200,5 @@ def test_a_checkpoint_that_no_suite_trained(folder: Path, tmp_path: Path) -> Non
 def test_known_bad_a_training_that_diverges(story: Path, test_cache: Path, tmp_path: Path, folder: Path) -> None:
     found = trained(tmp_path / "wild", story, learning_rate=1e4, gradient_clip=1e9, warmup=0.0)
     assert isinstance(found, Refused)
-    assert "DivergenceError" in found.reason
+    assert found.reason.startswith("the gradient was not finite")
     assert not (tmp_path / "wild").exists()

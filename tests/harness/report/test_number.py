@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from harness.report.number import count, duration, plain, scale, shown, with_interval
+from harness.report.number import PLAIN, Scale, count, duration, plain, scale, shown, with_interval
 
 
 @pytest.mark.parametrize(
@@ -48,11 +48,37 @@ def test_a_column_shares_its_unit() -> None:
     assert scale([], "bytes").unit == "B" and scale([None, math.nan, 0.0], "ms").unit == "ms"
 
 
-def test_spread_is_the_farther_end() -> None:
-    assert shown(100.0, 98.0, 105.0).spread == "±5.0%"
-    assert shown(100.0, 50.0, 105.0).spread == "±50%"
-    assert shown(1.0, 0.9996, 1.0002).spread == "±0.04%"
-    assert shown(100.0, None, None).spread == "" and shown(100.0, 100.0, 100.0).spread == ""
+@pytest.mark.parametrize(
+    ("value", "low", "high", "scale", "spread"),
+    [
+        (100.0, 95.0, 105.0, PLAIN, "±5.0%"),
+        (100.0, 94.99, 105.01, PLAIN, "±5.0%"),
+        (100.0, 98.0, 105.0, PLAIN, "[98.0, 105.0]"),
+        (100.0, 95.0, 100.0, PLAIN, "[95.0, 100.0]"),
+        (100.0, 101.0, 105.0, PLAIN, "[101.0, 105.0]"),
+        (0.5, 0.46, 0.54, Scale(1, "share"), "±0.040"),
+        (0.75, 0.6, 0.83, Scale(1, "share"), "[0.60, 0.83]"),
+        (0.0, -0.1, 0.1, PLAIN, "[-0.10, 0.10]"),
+        (0.0, 0.0, 0.2, PLAIN, "[0.00, 0.20]"),
+        (2.0, 1.0, math.inf, PLAIN, "[1, ∞]"),
+        (2.0, -math.inf, math.inf, PLAIN, "[-∞, ∞]"),
+        (2.0, 2.0, 2.0, PLAIN, ""),
+        (2.0, None, 2.0, PLAIN, ""),
+        (2.0, math.nan, 3.0, PLAIN, ""),
+    ],
+)
+def test_a_spread_is_of_both_ends_or_they_are_both_shown(
+    value: float, low: float | None, high: float | None, scale: Scale, spread: str
+) -> None:
+    assert shown(value, low, high, scale).spread == spread
+
+
+@given(st.floats(1e-6, 1e6), st.floats(0.02, 0.9), st.floats(0.02, 0.9))
+def test_what_is_shown_with_plus_minus_is_as_far_on_both_sides(value: float, below: float, above: float) -> None:
+    spread = shown(value, value * (1 - below), value * (1 + above)).spread
+    if spread.startswith("±"):
+        assert below == pytest.approx(above, rel=0.12)
+        assert float(spread.strip("±%")) == pytest.approx(100 * above, rel=0.12)
 
 
 @given(st.floats(-1e12, 1e12), st.floats(1e-9, 1e9))

@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from harness.gate.compare import compare
+from harness.measures.task import WRONG_BY_SPACE
 from harness.report.comparison import print_comparison
 from harness.report.environment import summary, warnings
 from harness.report.findings import finding_tables
@@ -20,8 +21,9 @@ from harness.report.outcomes import expectation_table
 from harness.report.results import result_tables
 from harness.report.table import Table
 from harness.report.tables import print_places, print_run, print_runs
-from harness.results.record import Status
+from harness.results.record import Direction, Measurement, Metric, Status
 from harness.results.run import Run
+from harness.tasks.metric_table import BUILT_IN
 
 
 def terminal(function: Any, *arguments: Any, width: int = 130) -> str:
@@ -48,6 +50,18 @@ def test_one_table_per_measure(full_run: Run) -> None:
     assert len(speed.rows) == 4 * 4 * 2
 
 
+def test_notes_of_cells_are_told_below_once(builders: ModuleType, tmp_path: Path) -> None:
+    note = "not read, of an unknown format: b.docx in texts"
+    cells = [
+        builders.cell_result(
+            tmp_path, model, "memory", {"precision": "fp32"}, {}, builders.memory_measurements(model, "fp32")
+        ).model_copy(update={"notes": (note,)})
+        for model in ("nano", "micro")
+    ]
+    (table,) = result_tables(builders.write_run(tmp_path, cells=cells))
+    assert [line for line in table.notes if line == note] == [note]
+
+
 def test_settings_of_a_model_alone_are_told_below(builders: ModuleType, tmp_path: Path) -> None:
     cells = [
         builders.cell_result(
@@ -61,6 +75,25 @@ def test_settings_of_a_model_alone_are_told_below(builders: ModuleType, tmp_path
     assert [column.name for column in table.columns[:3]] == ["model", "precision", "ttft"]
     assert table.notes[:2] == ("nano, micro: iterations 10", "smollm2: iterations 3")
     assert table.caption == "batch 1"
+
+
+def test_what_space_alone_makes_wrong_has_a_column(builders: ModuleType, tmp_path: Path) -> None:
+    exact_match = Measurement(metric=BUILT_IN["exact_match"].of("generate_until"), value=0.5, n=8)
+    for count in (0, 3):
+        told = Measurement(metric=WRONG_BY_SPACE, value=count, n=8, n_unit="documents")
+        at = ("nano", "task", {"precision": "fp32"}, {"task": "t", "mode": "lm-eval"})
+        cells = [builders.cell_result(tmp_path, *at, [exact_match, told])]
+        (table,) = result_tables(builders.write_run(tmp_path, cells=cells))
+        assert ("wrong by space" in [column.name for column in table.columns]) is (count > 0)
+
+
+def test_a_files_own_metric_is_shown_whatever_its_name(builders: ModuleType, tmp_path: Path) -> None:
+    own = Metric(name="likelihood", unit="score", direction=Direction.HIGHER, definition="of the file")
+    assert own.id == BUILT_IN["likelihood"].metric.id and BUILT_IN["likelihood"].metric.detail
+    at = ("nano", "task", {"precision": "fp32"}, {"task": "t"})
+    cells = [builders.cell_result(tmp_path, *at, [Measurement(metric=own, value=0.3)])]
+    (table,) = result_tables(builders.write_run(tmp_path, cells=cells))
+    assert "likelihood" in [column.name for column in table.columns]
 
 
 def test_a_cell_shows_value_and_interval(full_run: Run) -> None:

@@ -16,9 +16,9 @@ from harness.statistics.proportions import clustered_proportion, wilson
 from harness.tasks import aggregate_as_lm_eval
 from harness.tasks.aggregate import summarise
 from harness.tasks.aggregate_as_lm_eval import drawn_places
-from harness.tasks.config import Function, MetricConfig, Mode, TaskConfig
+from harness.tasks.config import Function, GroupConfig, MetricConfig, Mode, TaskConfig
 from harness.tasks.estimate import Estimate
-from harness.tasks.group_scores import summarise_group
+from harness.tasks.group_scores import check_group, not_given, summarise_group
 from harness.tasks.resample import by_functions
 from harness.tasks.specification import specification
 
@@ -264,10 +264,31 @@ def test_groups_over_pipelines_and_missing_tasks() -> None:
     assert flexible.how.endswith("without a, which lack it")
     (only,) = summarise_group([{"metric": "em", "filter_list": ["strict"]}], tasks)
     assert only == strict
-    with pytest.raises(UserError, match="no task of the group has the metric `acc`"):
-        summarise_group([{"metric": "acc"}], tasks)
-    with pytest.raises(UserError, match="`mean` only"):
-        summarise_group([{"metric": "em", "aggregation": "max"}], tasks)
+    assert summarise_group([{"metric": "acc"}], tasks) == []
+    listed = ({"metric": "em", "aggregation": "max"},)
+    group = GroupConfig(group="g", file=Path("g.yaml"), members=("a",), aggregate=listed)
+    with pytest.raises(UserError, match=r"g.yaml.*`mean` only"):
+        check_group(group)
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ({"metric": "em"}, []),
+        ({"metric": "em", "filter_list": "strict"}, []),
+        ({"metric": "em", "filter_list": ["strict", "flex"]}, []),
+        ({"metric": "acc"}, ["`acc`"]),
+        ({"metric": "e"}, ["`e`"]),
+        ({"metric": "em", "filter_list": "stric"}, ["`em` with the filter `stric`"]),
+        ({"metric": "em", "filter_list": ["strict", "none"]}, ["`em` with the filter `none`"]),
+        ({"metric": "acc", "filter_list": ["x", "y"]}, ["`acc` with the filter `x`", "`acc` with the filter `y`"]),
+    ],
+)
+def test_what_a_group_names_and_no_task_gives(named: dict[str, Any], told: list[str]) -> None:
+    sentences = not_given([named], ["em/strict", "em/flex", "em/strict"])
+    assert len(sentences) == len(told)
+    for sentence, name in zip(sentences, told, strict=True):
+        assert f"names {name}, which no task of the group gives (they give `em/strict`, `em/flex`)" in sentence
 
 
 def test_a_group_of_one_task_is_the_task() -> None:

@@ -82,9 +82,11 @@ def test_arrow_files_and_class_names(tmp_path: Path) -> None:
 def test_csv_is_read_as_the_task_file_says(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("a;1;\nb;2;z\n")
     made = config(tmp_path, "csv", data_files={"test": "x.csv"}, column_names=["q", "n", "m"], header=None, sep=";")
-    assert rows(made) == [{"q": "a", "n": 1, "m": None}, {"q": "b", "n": 2, "m": "z"}]
-    (tmp_path / "test.tsv").write_text("q\tn\na,b\t1.5\n")
-    assert rows(config(tmp_path, "."), "test") == [{"q": "a,b", "n": 1.5}]
+    assert rows(made) == [{"q": "a", "n": "1", "m": ""}, {"q": "b", "n": "2", "m": "z"}]
+    as_there = [{"q": "a", "n": 1, "m": None}, {"q": "b", "n": 2, "m": "z"}]  # pandas guesses
+    assert source(made, {}, "lm-eval").rows("test").to_list() == as_there
+    (tmp_path / "test.tsv").write_text("q\tn\na,b\t1.50\n")
+    assert rows(config(tmp_path, "."), "test") == [{"q": "a,b", "n": "1.50"}]
 
 
 @pytest.mark.parametrize(
@@ -169,13 +171,13 @@ def test_data_files_of_a_hub_set_are_found_in_its_local_folder(tmp_path: Path) -
 
 def test_what_is_broken_is_told_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text('{"a": 1}\n{"a": \n')
-    assert "x.jsonl:2: this line is no JSON" in refusal(config(tmp_path, "x.jsonl"))
+    assert "x.jsonl:2: not JSON at column 6" in refusal(config(tmp_path, "x.jsonl"))
     (tmp_path / "x.jsonl").write_text("[1]\n")
-    assert "x.jsonl:1: this line is no JSON object" in refusal(config(tmp_path, "x.jsonl"))
+    assert "x.jsonl:1: a JSON list; each line must be an object" in refusal(config(tmp_path, "x.jsonl"))
     (tmp_path / "x.jsonl.gz").write_text("no gzip")
-    assert "not a whole gzip file" in refusal(config(tmp_path, "x.jsonl.gz"))
+    assert "x.jsonl.gz:1: the gzip data is cut off or broken" in refusal(config(tmp_path, "x.jsonl.gz"))
     (tmp_path / "x.parquet").write_text("no parquet")
-    assert "not read as Parquet" in refusal(config(tmp_path, "x.parquet"))
+    assert "not a whole Parquet file" in refusal(config(tmp_path, "x.parquet"))
 
 
 def test_a_split_that_is_not_there(tmp_path: Path) -> None:
@@ -187,6 +189,76 @@ def test_a_split_that_is_not_there(tmp_path: Path) -> None:
     save(tmp_path / "e/plain_text/test/data-00000-of-00001.arrow")
     told = refusal(config(tmp_path), table={"owner/set": str(tmp_path / "e")})
     assert "has no split 'test' (but folders: plain_text; name one of them)" in told
+
+
+def in_folder(folder: Path, *names: str) -> TaskConfig:
+    for name in names:
+        file = folder / "d" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith((".jsonl", ".parquet", ".arrow", ".jsonl.gz")):
+            save(file)
+        else:
+            file.write_text("q,n\nx,1\n")
+    return config(folder, str(folder / "d"))
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["test.jsonl", "test.csv"], "split 'test' is there in several formats: test.csv, test.jsonl"),
+        (["test.jsonl.gz", "test.jsonl"], "test.jsonl and test.jsonl.gz are one file packed in two ways"),
+        (["test-00000-of-00002.parquet"], "split 'test' has 1 of 2 files: 1 is missing"),
+        (
+            ["test-00000-of-00001-aaaa.parquet", "test-00000-of-00001-bbbb.parquet"],
+            "split 'test' has file 0 of 1 twice",
+        ),
+        (
+            ["test-00000-of-00001.parquet", "test-00000-of-00002.parquet", "test-00001-of-00002.parquet"],
+            "in sets of 1 and of 2 files",
+        ),
+        (["test-0.jsonl", "test-1.jsonl.7z"], "split 'test' is also in test-1.jsonl.7z, of a format that isn't read"),
+        (["test/0.jsonl", "test/1.xlsx"], "split 'test' is also in 1.xlsx"),
+        (["tset.jsonl"], "has no split 'test'; did you mean 'tset'? (there are: train, tset)"),
+        (["test.xlsx"], "(there are: train; not read, of an unknown format: test.xlsx)"),
+    ],
+)
+def test_a_folder_that_has_less_or_more_than_the_split_is_refused(tmp_path: Path, names: list[str], words: str) -> None:
+    assert words in refusal(in_folder(tmp_path, "train.jsonl", *names))
+
+
+def test_what_stands_beside_data_is_no_data(tmp_path: Path) -> None:
+    made = in_folder(
+        tmp_path, "test.jsonl", "README.txt", "LICENSE", "dataset_infos.json", ".hidden.jsonl", "cache-12ab.arrow"
+    )
+    assert rows(made) == ROWS
+    assert rows(in_folder(tmp_path, "other/test/data-00000-of-00001.arrow", "other/test/state.json")) == ROWS
+
+
+def test_the_text_builder(tmp_path: Path) -> None:
+    (tmp_path / "notes.log").write_text("one\ntwo\n\nthree\n")
+    made = config(tmp_path, "text", data_files={"test": "notes.log"})
+    assert rows(made) == [{"text": "one"}, {"text": "two"}, {"text": ""}, {"text": "three"}]
+    made = config(tmp_path, "text", data_files={"test": "notes.log"}, sample_by="paragraph")
+    assert rows(made) == [{"text": "one\ntwo"}, {"text": "three\n"}]
+    (tmp_path / "plain.txt").write_text("one\n")
+    assert rows(config(tmp_path, "plain.txt")) == [{"text": "one"}]
+
+
+def test_an_option_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("q;a\nx;1\n")
+    told = refusal(config(tmp_path, "csv", data_files={"test": "x.csv"}, seperator=";"))
+    assert "t.yaml: dataset_kwargs: `seperator` is not understood for csv files" in told
+    assert rows(config(tmp_path, "csv", data_files={"test": "x.csv"}, sep=";", trust_remote_code=True)) == [
+        {"q": "x", "a": "1"}
+    ]
+    # a hub set's own options say nothing of the files that stand in its place
+    assert rows(config(tmp_path, language="en", sep=";"), table={"owner/set": str(tmp_path / "x.csv")})
+
+
+@pytest.mark.parametrize(("name", "content"), [("x.csv", "q,a\n"), ("x.jsonl", "\n"), ("x.json", "[]"), ("x.txt", "")])
+def test_a_file_without_rows_is_told(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    assert f"{name}: there is no row in it" in refusal(config(tmp_path, name))
 
 
 def test_without_the_hub_the_table_is_pointed_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,7 +41,21 @@ def show(function: LoadFunction = no_function, **keys: Any) -> Shown:
     [
         ("question", "Who?\n"),  # the cell as it is
         ("label", 1),
-        ("{{label}}", "1"),
+        ("{{label}}", 1),  # with its type
+        ("{{ label }}.", "1."),
+        ("{{choices}}", ["Ann", "Bob"]),
+        ("{{['a', label]}}\n", ["a", 1]),  # blank text around a list is left out
+        ("{{listed}}", "['Ann', 'Bob']"),  # a text, whatever it looks like
+        ("{{digits}}", "1"),
+        ("{{price}}", 2.5),
+        ("{{label == 1}}", True),
+        ("{{nothing}}", None),
+        ("{% if label %}{{choices}}{% else %}none{% endif %}", ["Ann", "Bob"]),
+        ("{% set all = choices + ['Eve'] %}{{all}}", ["Ann", "Bob", "Eve"]),
+        ("{% set one %}{{label}}{% endset %}{{one}}", "1"),
+        ("{% macro twice(x) %}{{x}}{{x}}{% endmacro %}{{twice(label)}}", "11"),
+        ("{{1}}", 1),
+        ("{{['A', 'B'].index('B')}}", 1),
         ("Q: {{question}}", "Q: Who?\n"),
         ("{{question}}\n", "Who?\n\n"),  # a line break at the end stays
         ("{{question|regex_replace('[A-Z]', 'x')}}", "xho?\n"),
@@ -69,17 +83,24 @@ def test_plain_text_is_what_jinja_makes_of_it(text: str) -> None:
     [
         ({"doc_to_text": "{{label}}"}, "1", 1),  # a number is an index only where there are choices
         ({"doc_to_text": "{{label}}", "doc_to_choice": "choices"}, 1, 1),
-        ({"doc_to_text": "digits", "doc_to_choice": "choices"}, "1", 1),  # a cell is never reread
-        ({"doc_to_target": "{{label}}"}, "Who?\n", "1"),
+        ({"doc_to_text": "digits", "doc_to_choice": "choices"}, "1", 1),  # a text stays one
+        ({"doc_to_text": "digits", "doc_to_choice": "choices", "doc_to_target": "{{'is tall.'}}"}, 1, "is tall."),
+        ({"doc_to_text": "{{choices}}"}, "['Ann', 'Bob']", 1),
+        ({"doc_to_text": "price"}, "2.5", 1),
+        ({"doc_to_target": "{{label}}"}, "Who?\n", 1),
+        ({"doc_to_target": "{{label}} "}, "Who?\n", "1 "),
+        ({"doc_to_target": "{{listed}}"}, "Who?\n", "['Ann', 'Bob']"),
+        ({"doc_to_target": "{{label == 1}}"}, "Who?\n", "True"),
+        ({"doc_to_target": "{{label == 1}}", "doc_to_choice": "choices"}, "Who?\n", 1),
         ({"doc_to_target": "{{label}}", "doc_to_choice": "choices"}, "Who?\n", 1),
-        ({"doc_to_target": "digits", "doc_to_choice": "choices"}, "Who?\n", "1"),
+        ({"doc_to_target": "digits", "doc_to_choice": "choices"}, "Who?\n", 1),  # digits that are no choice: an index
         ({"doc_to_target": "{{choices}}"}, "Who?\n", ["Ann", "Bob"]),
         ({"doc_to_target": "[{{question}}]"}, "Who?\n", "[Who?\n]"),  # no list after all
         ({"doc_to_target": "listed"}, "Who?\n", "['Ann', 'Bob']"),
         ({"doc_to_target": ["x", "y"]}, "Who?\n", ["x", "y"]),
         ({"doc_to_target": 0}, "Who?\n", 0),
         ({"doc_to_target": "price"}, "Who?\n", "2.5"),
-        ({"doc_to_target": "Bob", "doc_to_choice": "choices"}, "Who?\n", "Bob"),  # no column, but a choice
+        ({"doc_to_target": "Bob", "doc_to_choice": "choices"}, "Who?\n", 1),  # no column, but a choice
     ],
 )
 def test_text_and_target(keys: dict[str, Any], text: Any, target: Any) -> None:

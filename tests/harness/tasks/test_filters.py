@@ -104,9 +104,9 @@ VOTE = pipeline(("regex", {"regex_pattern": "([0-9]+)"}), "majority_vote", "take
 
 def test_failed_votes_count_in_lm_eval_and_not_in_right() -> None:
     texts = ["a", "b", "3", "c", "3", "4"]
-    assert run(VOTE, texts, "lm-eval") == Extracted(X, 1.0, 0.5, True)
-    assert run(VOTE, texts, "right") == Extracted("3", 0.0, 0.5, True)
-    assert run(VOTE, ["a", "b"], "right") == Extracted(X, 1.0, 1.0, True)
+    assert run(VOTE, texts, "lm-eval") == Extracted(X, 1.0, 0.5, True, (True,))
+    assert run(VOTE, texts, "right") == Extracted("3", 0.0, 0.5, True, (False,))
+    assert run(VOTE, ["a", "b"], "right") == Extracted(X, 1.0, 1.0, True, (True,))
 
 
 def test_of_equal_votes_the_first_seen_wins() -> None:
@@ -176,3 +176,125 @@ def test_mistakes_are_named_before_a_model_runs(step: Any, message: str) -> None
 def test_too_few_samples() -> None:
     with pytest.raises(UserError, match="repeats: 3"):
         run(pipeline(("take_first_k", {"k": 3})), ["a"])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "right", "lm_eval"),
+    [
+        (r"```python\n([^`]*)```", "```python\n    return 1\n```", "    return 1\n", "return 1"),
+        (r"is (.*)$", "it is  Paris ", " Paris ", "Paris"),
+        (r"\d+ ?", "72 apples", "72 ", "72"),
+        (r"(x)?(y)", "y", "y", "y"),
+        (r"(?:a(\w*)|b(\w*))", "b1", "1", "1"),
+        (r"answer: (\w*)", "answer: ", "", ""),  # found, and empty
+        (r"(a)|b", "b", X, ""),  # the group took no part
+        (r"(a)|(b)|c", "c", X, X),
+    ],
+)
+def test_a_regex_returns_what_it_matched(pattern: str, text: str, right: str, lm_eval: str) -> None:
+    step = pipeline(("regex", {"regex_pattern": pattern}), "take_first")
+    assert run(step, [text]).value == right
+    assert run(step, [text], "lm-eval").value == lm_eval
+    stripped = pipeline(("regex", {"regex_pattern": pattern}), "remove_whitespace", "take_first")
+    assert run(stripped, [text]).value == right.strip()
+
+
+def test_arguments_may_differ_in_mode_right() -> None:
+    step = FilterStep(function="regex", options={"regex_pattern": "(a)"}, right={"regex_pattern": "(b)"})
+    steps = FilterPipeline(name="p", steps=(step, FilterStep(function="take_first")))
+    assert run(steps, ["ab"]).value == "b"
+    assert run(steps, ["ab"], "lm-eval").value == "a"
+    wrong = step.model_copy(update={"right": {"regex_patern": "x"}})
+    with pytest.raises(UserError, match="did you mean 'regex_pattern'"):
+        filters.check(
+            TaskConfig(task="t", file=Path("t.yaml"), filter_list=(FilterPipeline(name="p", steps=(wrong,)),))
+        )
+
+
+PLAIN_VOTE = pipeline("majority_vote", "take_first")
+
+
+@pytest.mark.parametrize(
+    ("votes", "ignored", "winner"),
+    [
+        (["Rome", " Paris", "Rome", "Paris\n", "Paris"], {}, " Paris"),
+        (["Rome", "cafe\u0301", "caf\u00e9"], {}, "cafe\u0301"),
+        (["Rome", "Paris.", "Rome", "Paris", "paris"], {}, "Rome"),
+        (["Rome", "Paris.", "Rome", "Paris", "paris"], {"ignore_case": True, "ignore_punctuation": True}, "Paris."),
+        (["71", "72.0", "71", "$72", "72"], {"numbers": True}, "72.0"),
+        (["71", "72.0", "71", "$72", "72"], {}, "71"),
+        (["7", "007", "007"], {}, "007"),
+        ([["NOUN"], ["VERB"], ["VERB "]], {}, ["VERB"]),
+    ],
+)
+def test_votes_for_the_same_answer_count_together(votes: list[Any], ignored: Any, winner: Any) -> None:
+    found = filters.apply(PLAIN_VOTE, votes, row={}, ignored=ignored, function=loader(), place="t.yaml")
+    assert found.value == winner
+
+
+def test_votes_are_compared_as_they_stand_in_lm_eval() -> None:
+    votes = ["Rome", " Paris", "Rome", "Paris\n", "Paris"]
+    found = filters.apply(PLAIN_VOTE, votes, row={}, mode="lm-eval", function=loader(), place="t.yaml")
+    assert found.value == "Rome"
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["", " ", "\n", "\u3000"])), min_size=1, max_size=9))
+def test_the_winner_of_a_vote_does_not_depend_on_spacing(votes: list[tuple[str, str]]) -> None:
+    bare = run(PLAIN_VOTE, [text for text, _ in votes]).value
+    assert run(PLAIN_VOTE, [space + text + space for text, space in votes]).value.strip() == bare
+
+
+CHOSEN = pipeline(("multi_choice_regex", {"regex_pattern": r"(\([A-Z]\))", "ignore_case": True}), "take_first")
+
+
+@pytest.mark.parametrize(
+    ("text", "choices", "right", "lm_eval"),
+    [
+        ("The answer: Apples are red", ("pear", "plum"), X, "(A)"),
+        ("answer: A", ("pear", "plum"), "(A)", "(A)"),
+        ("answer: B.", ("pear", "plum"), "(B)", "(B)"),
+        ("I know it: yes", ("no", "yes"), "(B)", "(A)"),
+        ("it is category 10", ("cat", "1", "10"), "(C)", "(A)"),
+        ("\u7ea2\u8272\u7684", ("\u7ea2", "\u84dd"), "(A)", "(A)"),
+        ("CAFE\u0301 noir", ("t\u00e9", "caf\u00e9"), "(B)", X),
+        ("either", ("same", "same", "either"), "(C)", "(C)"),
+        ("the same", ("same", "same", "either"), X, "(B)"),
+        ("what", ("", "x"), X, X),
+    ],
+)
+def test_a_choice_is_found_as_a_word(text: str, choices: tuple[str, ...], right: str, lm_eval: str) -> None:
+    for mode, expected in (("right", right), ("lm-eval", lm_eval)):
+        found = filters.apply(
+            CHOSEN, [text], row={"choices": list(choices)}, mode=mode, function=loader(), place="t.yaml"
+        )
+        assert found.value == expected, mode
+
+
+def test_more_choices_than_letters_do_no_harm() -> None:
+    found = filters.apply(
+        CHOSEN, ["answer: B"], row={"choices": [f"c{n}" for n in range(40)]}, function=loader(), place="t.yaml"
+    )
+    assert found.value == "(B)"
+
+
+def test_a_map_finds_its_key_by_the_normal_form() -> None:
+    step = pipeline(("map", {"mapping_dict": {"yes": 1, "s\u00ed": 2, 3: "three"}, "default_value": -1}))
+    assert run(step, ["yes", " yes\n", "si\u0301", "3", "no"]).value == [1, 1, 2, "three", -1]
+    assert run(step, ["yes", " yes\n", "si\u0301", "3", "no"], "lm-eval").value == [1, -1, -1, -1, -1]
+
+
+def test_the_mark_of_a_failed_extraction_is_known_apart_from_a_text() -> None:
+    step = pipeline(("regex", {"regex_pattern": "is (.*)"}))
+    assert run(step, ["it is [invalid]", "no"]).lost == (False, True)
+    assert run(pipeline(("regex", {"regex_pattern": "(z)"}), "uppercase"), ["no"]).lost == (True,)
+    named_fallback = pipeline(("regex", {"regex_pattern": "(z)", "fallback": "unknown"}))
+    assert run(named_fallback, ["no"]).lost == (False,)
+
+
+def test_a_filter_of_the_file_that_fails_is_one_sentence() -> None:
+    def broken(samples: list[list[str]], rows: object) -> list[list[str]]:
+        raise IndexError("list index out of range")
+
+    step = FilterPipeline(name="p", steps=(FilterStep(function="custom", options={"filter_fn": named("broken")}),))
+    with pytest.raises(UserError, match=r"t.yaml:filter_list: p: the filter `broken` failed with IndexError: list"):
+        run(step, ["x"], broken=broken)

@@ -209,10 +209,11 @@ def test_every_pipeline_is_judged_with_its_failures() -> None:
     assert lm_eval == {"exact_match/strict-match": 0, "exact_match/flexible-extract": 1}
 
 
-def test_without_filters_the_first_text_as_it_is() -> None:
+def test_without_filters_the_first_text() -> None:
     task = config()
     assert score(task, *written("72", "x")).items == {"exact_match": 1}
-    assert score(task, *written(" 72")).items == {"exact_match": 0}
+    assert score(task, *written(" 72")).items == {"exact_match": 1}
+    assert score(task, *written(" 72"), mode="lm-eval").items == {"exact_match": 0}
     assert score(task, *written("b", target=("a", "b"))).items == {"exact_match": 1}
 
 
@@ -349,3 +350,129 @@ def test_declarations_come_from_the_stored_specification() -> None:
     assert declared("pass@10/strict-match", spec).name == "pass@10"
     assert declared("mine/strict-match", spec).direction == "lower"
     assert declared("unheard_of", spec).direction == "none"
+
+
+@pytest.mark.parametrize("answer", [" Paris", "Paris\n", "\ufeffParis", "\u00a0Paris "])
+def test_space_around_an_answer_is_no_mistake(answer: str) -> None:
+    task = config(metric_list=listed("exact_match", "edit_similarity", "f1"))
+    found = score(task, *written(answer, target="Paris"))
+    assert found.items == {"exact_match": 1, "edit_similarity": 1, "f1": 1}
+    assert found.wrong_by_space is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "target", "options", "told"),
+    [
+        (" Paris", "Paris", {}, True),
+        ("Paris", " Paris\n", {}, True),
+        ("Paris .", "Paris", {"ignore_punctuation": True}, True),
+        ("Paris", "Paris", {}, False),
+        (" Rome", "Paris", {}, False),
+        (" paris", "Paris", {}, False),
+        (" paris", "Paris", {"ignore_case": True}, True),
+    ],
+)
+def test_mode_lm_eval_says_where_space_alone_makes_an_answer_wrong(
+    answer: str, target: str, options: Any, told: bool
+) -> None:
+    task = config(metric_list=listed("exact_match", **options))
+    found = score(task, *written(answer, target=target), mode="lm-eval")
+    assert found.wrong_by_space is told
+    assert found.items["exact_match"] == float(answer == target)
+
+
+def test_numbers_are_compared_as_numbers_where_the_task_says_so() -> None:
+    numbers = config(metric_list=listed("exact_match", numbers=True))
+    for answer in ("72", "72.00", "$72", "72...", "+72"):
+        assert score(numbers, *written(answer)).items == {"exact_match": 1}
+        assert score(config(), *written(answer)).items == {"exact_match": float(answer == "72")}
+        assert score(numbers, *written(answer), mode="lm-eval").items == {"exact_match": float(answer == "72")}
+    metrics.check(numbers)
+
+
+def test_a_vote_is_counted_as_the_task_compares() -> None:
+    vote = FilterPipeline(name="vote", steps=(FilterStep(function="majority_vote"), FilterStep(function="take_first")))
+    texts = ("71", "72.0", "71", "$72", "72")
+    for options, expected in (({"numbers": True}, 1.0), ({}, 0.0)):
+        task = config(filter_list=(vote,), metric_list=listed("exact_match", **options))
+        assert score(task, *written(*texts)).items == {"exact_match/vote": expected}
+
+
+@pytest.mark.parametrize("name", ["exact_match", "f1", "edit_similarity"])
+def test_the_mark_of_a_failed_extraction_is_never_right(name: str) -> None:
+    task = config(filter_list=(STRICT,), metric_list=listed(name))
+    target = "[invalid]" if name != "f1" else "invalid"
+    assert score(task, *written("no number", target=target)).items[f"{name}/strict-match"] == 0
+    assert score(config(metric_list=listed(name)), *written(target, target=target)).items[name] == 1
+
+
+def test_a_list_of_tests_is_run_whole() -> None:
+    task = config(metric_list=listed("pass@k"))
+    program = "def f(x):\n    return 1"
+    both, first = ("assert f(1) == 1", "assert f(2) == 1"), ("assert f(1) == 1", "assert f(2) == 2")
+    assert score(task, *written(program, target=both)).items == {"pass@1": 1.0}
+    assert score(task, *written(program, target=first)).items == {"pass@1": 0.0}
+
+
+def test_of_several_targets_the_best_is_the_least_where_less_is_better() -> None:
+    def distance(references: list[str], predictions: list[str]) -> float:
+        return abs(len(references[0]) - len(predictions[0]))
+
+    asked, answer = written("seven", target=("72", "eight"))
+    task = config(metric_list=(MetricConfig(metric=named("distance"), higher_is_better=False),))
+    assert score(task, asked, answer, distance=distance).items == {"distance": 0}
+
+
+OWN = named("own")
+
+
+@pytest.mark.parametrize("name", ["f1", "acc", "bleu", "chrf++", "mcc"])
+def test_pairs_are_passed_on_to_an_aggregation_of_the_file(name: str) -> None:
+    entry = MetricConfig(metric=name, aggregation=OWN, options={"ignore_case": True, "ignore_punctuation": "true"})
+    task = config(metric_list=(entry,))
+    for mode in ("right", "lm-eval"):
+        metrics.check(task, mode=mode)
+        assert score(task, *written(" A cat", target="cat"), mode=mode).items == {name: ["cat", " A cat"]}
+    several = written("a red cat", target=("dog", "the cat"))
+    assert score(task, *several).items == {name: ["the cat", "a red cat"]}
+    assert score(task, *several, mode="lm-eval").items == {name: 1.0}
+    spec = json.loads(json.dumps(specification(task)))
+    assert declared(name, spec).unit == "score"  # what it is, only the file knows
+
+
+def test_a_metric_that_is_no_pair_is_not_passed_on() -> None:
+    task = config(metric_list=(MetricConfig(metric="exact_match", aggregation=OWN),))
+    assert score(task, *written("72")).items == {"exact_match": 1}
+    with pytest.raises(UserError, match="takes no `ignore_case`"):
+        metrics.check(config(metric_list=listed("f1", ignore_case=True)))
+
+
+def test_of_choices_the_pairs_are_those_of_lm_eval() -> None:
+    asked, answers = choices("a", "b", gold=1, log_probs=[-1.0, -2.0])
+    p = np.exp([-1, -2]) / np.exp([-1, -2]).sum()
+    own = tuple(MetricConfig(metric=name, aggregation=OWN) for name in ("likelihood", "brier_score", "f1"))
+    task = config(output_type="multiple_choice", metric_list=own)
+    for mode in ("right", "lm-eval"):
+        metrics.check(task, mode=mode)
+        found = score(task, asked, answers, mode).items
+        assert found["likelihood"] == [1, [-1.0, -2.0]]
+        assert found["brier_score"] == [1, pytest.approx(list(p))]
+        assert found["f1"] == [1, 0]
+    assert specification(task)["metrics"]["brier_score"]["aggregation"] == "function"
+    with pytest.raises(UserError, match="can't sum up `likelihood`"):
+        metrics.check(config(output_type="multiple_choice", metric_list=listed("likelihood")), mode="lm-eval")
+
+
+def test_a_rule_that_changed_has_another_version() -> None:
+    written_spec = specification(config(metric_list=listed("exact_match", "acc", "f1", "edit_similarity", "pass@k")))
+    choice_spec = specification(config(output_type="multiple_choice", metric_list=listed("exact_match", "acc", "f1")))
+    for name in ("exact_match", "acc", "f1", "edit_similarity", "pass@1", "extraction_failure"):
+        assert declared(name, written_spec).version == 2
+    for name in ("exact_match", "acc", "f1", "likelihood"):
+        assert declared(name, choice_spec).version == 1
+    assert declared("gold_bits_per_byte", written_spec).version == 1
+
+
+def test_a_pattern_to_ignore_that_is_none_is_told() -> None:
+    with pytest.raises(UserError, match=r"`\(` is no regular expression"):
+        metrics.check(config(metric_list=listed("exact_match", regexes_to_ignore=["("])))

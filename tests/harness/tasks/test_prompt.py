@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from harness.errors import UserError
 from harness.tasks.ask import Asked, Choice, Generation, Rolling
 from harness.tasks.config import FewshotConfig, Function, Mode, TaskConfig
-from harness.tasks.decoding import generation
+from harness.tasks.generation_kwargs import generation
 from harness.tasks.prompt import PromptSettings, ask
 
 ROW: dict[str, Any] = {"q": "Who", "choices": ["Ann", "Bob"], "label": 1, "many": ["x", "y"], "none": None, "empty": ""}

@@ -10,7 +10,7 @@ import pytest
 from harness.errors import UserError
 from harness.tasks import filters
 from harness.tasks.config import FilterPipeline, FilterStep, Function, MetricConfig, Reasoning, TaskConfig
-from harness.tasks.decoding import generation
+from harness.tasks.generation_kwargs import generation
 from harness.tasks.prompt import PromptSettings, ask
 from harness.tasks.reasoning import with_reasoning, with_samples
 

@@ -120,7 +120,7 @@ def test_process_docs_may_give_a_list_and_draws_the_same_each_time(folder: Path)
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("test_split: tset\n", "has no split 'tset' (there are: dev, test, train, validation)"),
+        ("test_split: tset\n", "has no split 'tset'; did you mean 'test'? (there are: dev, test, train, validation)"),
         ("test_split: tset\n", "`test_split: tset`"),
         ("test_split: test\nprocess_docs: !function u.broken\n", "`process_docs` (broken) fails for t: KeyError"),
         ("test_split: test\nprocess_docs: !function u.nothing\n", "`process_docs` (nothing) gives back no rows"),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import UserError
-from harness.tasks.text_scores import corpus_score, corpus_statistics, edit_similarity, is_match, word_f1
+from harness.tasks.text_scores import corpus_score, corpus_statistics, edit_similarity, is_match, word_f1, words
 
 
 @pytest.mark.parametrize(
@@ -24,12 +24,16 @@ from harness.tasks.text_scores import corpus_score, corpus_statistics, edit_simi
         ("a", "A", {}, False),
         ("x.", "x", {"ignore_punctuation": True}, True),
         ("the 1", "The ", {"ignore_case": True, "ignore_numbers": True}, True),
+        (" Paris", "Paris", {}, False),
+        ("caf\u00e9", "cafe\u0301", {}, False),
+        ("\u201cx\u201d", "x", {"ignore_punctuation": True}, False),
+        ("72.0", "72", {"numbers": True}, False),
         ("(?i)Xx", "xx", {"regexes_to_ignore": [r"\(\?i\)"], "ignore_case": True}, True),
     ],
 )
 def test_exact_match_is_that_of_lm_eval(answer: str, target: str, ignored: dict[str, Any], expected: bool) -> None:
-    assert is_match(answer, [target], ignored) is expected
-    assert is_match(answer, ["something else", target], ignored) is expected
+    assert is_match(answer, [target], ignored, "lm-eval") is expected
+    assert is_match(answer, ["something else", target], ignored, "lm-eval") is expected
 
 
 def test_nothing_extracted_equals_nothing() -> None:
@@ -42,7 +46,38 @@ def test_word_f1_by_hand() -> None:
     assert word_f1("The cat sat down.", ["a cat sat"]) == pytest.approx(0.8)
     assert word_f1("dog", ["a cat sat", "Dog!"]) == 1
     assert word_f1("", ["x"]) == 0
-    assert word_f1("the", ["a"]) == 1
+    assert word_f1("", [""]) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("The cat sat, down.", ["cat", "sat", "down"]),
+        ("\u5317\u4eac\u5e02\u3002", ["\u5317", "\u4eac", "\u5e02"]),
+        ("\u6771\u4eac\u30bf\u30ef\u30fc\u306f2\u3064", [*"\u6771\u4eac\u30bf\u30ef\u30fc\u306f2\u3064"]),
+        ("iPhone15\u624b\u673a", ["iphone15", "\u624b", "\u673a"]),
+        ("\U00020bb7\u91ce\u5bb6", ["\U00020bb7", "\u91ce", "\u5bb6"]),
+        ("\uc11c\uc6b8 \ud2b9\ubcc4\uc2dc", ["\uc11c\uc6b8", "\ud2b9\ubcc4\uc2dc"]),
+        ("\u201cCafe\u0301\u201d", ["caf\u00e9"]),
+        ("A", ["a"]),
+        ("The the", ["the", "the"]),
+        ("", []),
+    ],
+)
+def test_what_a_word_is(text: str, units: list[str]) -> None:
+    assert words(text) == units
+
+
+def test_word_f1_of_chinese_counts_characters() -> None:
+    # 3 of the answer's 5 characters are the target's 3: precision 0.6, recall 1
+    assert word_f1("\u5317\u4eac\u5e02\u4e2d\u5fc3", ["\u5317\u4eac\u5e02"]) == pytest.approx(0.75)
+    assert word_f1("\u5317\u4eac\u3002", ["\u5317\u4eac"]) == 1
+
+
+def test_nothing_is_no_letter() -> None:
+    assert word_f1("", ["A"]) == 0
+    assert word_f1("the", ["A"]) == 0
+    assert word_f1("A.", ["a"]) == 1
 
 
 def _distance(one: str, other: str) -> int:
@@ -65,6 +100,8 @@ def test_edit_similarity_takes_the_nearest_target_after_what_is_ignored() -> Non
     assert edit_similarity("1234", ["9999", "1294"], {}) == 0.75
     assert edit_similarity("Yes!", ["yes"], {"ignore_case": True, "ignore_punctuation": True}) == 1
     assert edit_similarity(None, ["None"], {}) == 0
+    assert edit_similarity(" cafe\u0301\n", ["caf\u00e9"]) == 1
+    assert edit_similarity(" ab", ["ab"], mode="lm-eval") == pytest.approx(2 / 3)
 
 
 def test_sacrebleu_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

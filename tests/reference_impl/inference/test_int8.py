@@ -53,6 +53,16 @@ def test_every_number_of_rows_equals_the_oracle(kernel: str, rows: int, outputs:
     assert relative_error(y, oracle(x, weight)) < 0.005  # the rounding of the result to bf16
 
 
+def test_weights_may_begin_at_any_address(kernel: str) -> None:
+    """As those do that are mapped from a file."""
+    weight, x = normal(33, 64), normal(3, 64, seed=1).bfloat16()
+    found = Int8Weight(weight)
+    room = torch.empty(33 * 64 + 1, dtype=torch.int8)[1:]
+    found.values = room.copy_(found.values.flatten()).view(33, 64)
+    assert found.values.data_ptr() % 16 == 1
+    assert torch.equal(found.matmul(x), Int8Weight(weight).matmul(x))
+
+
 def test_a_weight_of_many_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weight_format, "BLOCK_ELEMENTS", 1 << 12)
     weight, x = normal(300, 40), normal(50, 40, seed=1).bfloat16()

@@ -97,6 +97,8 @@ def test_a_kernel_that_saturates_is_not_used(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_the_padded_kernel_is_exact_too() -> None:
+    if not has_integer_kernel("cpu"):
+        pytest.skip("torch's integer product is slow or saturates with these instructions, and is not used")
     a, b = (
         torch.randint(-127, 128, (n, 37), generator=torch.Generator().manual_seed(n)).to(torch.int8) for n in (3, 5)
     )

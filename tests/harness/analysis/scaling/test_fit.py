@@ -204,6 +204,25 @@ def test_data_without_noise_are_believed_and_have_sharp_profiles() -> None:
         assert region.high - region.low < 0.01
 
 
+@pytest.mark.parametrize("objective", [HUBER, LAD, SQUARES], ids=lambda objective: objective.name)
+def test_an_exact_fit_that_is_off_by_rounding_is_not_called_a_missed_optimum(objective: Objective) -> None:
+    """Another processor adds in another order, and ends a few roundings beside this one's optimum."""
+    found = fit(LAW, grid(noise=0.0), objective)
+    beside = found.internal * (1 + 1e-13)
+    missed = found.problem.evaluate(beside[None])[0] - found.problem.response
+    value = float(objective.losses(missed).sum())
+    assert value > 10 * found.value
+    assert profile(replace(found, internal=beside, value=value), "alpha").why == ""
+
+
+def test_a_missed_optimum_is_still_told_where_the_data_are_exact() -> None:
+    found = fit(LAW, grid(noise=0.0))
+    beside = found.internal * 1.01
+    missed = found.problem.evaluate(beside[None])[0] - found.problem.response
+    value = float(HUBER.losses(missed).sum())
+    assert "use more starts" in profile(replace(found, internal=beside, value=value), "alpha").why
+
+
 def test_a_law_that_rises_has_no_best_size() -> None:
     """Both exponents below 0: the closed form is that of the worst size."""
     size, tokens = optimum(LAW, np.array([TRUTH, [1.8, 0.1, 0.1, -0.1, -0.1]]), np.array([1e22]))

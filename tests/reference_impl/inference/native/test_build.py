@@ -14,6 +14,7 @@ from reference_impl.model.gpt import GPT
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     build.native_library.cache_clear()
+    monkeypatch.delenv("GPT_NATIVE", raising=False)
     monkeypatch.setattr(build.platformdirs, "user_cache_dir", lambda name: str(tmp_path / name))
     yield
     build.native_library.cache_clear()
@@ -50,7 +51,6 @@ def test_a_compiler_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_identity_tells_kernels_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("GPT_NATIVE", raising=False)
     found = set()
     for version in ("12", "13"):
         compiler = tmp_path / f"compiler-{version}"

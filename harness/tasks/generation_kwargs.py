@@ -1,4 +1,4 @@
-"""How an answer is written: what a task file says under `generation_kwargs`, with lm-eval's names and defaults."""
+"""How a task file says that answers are written: its `generation_kwargs`, with lm-eval's names and defaults."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.tasks.config import Mode, TaskConfig
 
 MAX_NEW = 256
 """Tokens of an answer where the task file says nothing."""
-_MAX_NEW_KEYS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
+MAX_NEW_KEYS = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 _DECODING_KEYS = ("until", "do_sample", "temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 _BEAM_KEYS = ("num_beams", "length_penalty", "early_stopping")
 _INSTEAD = {
@@ -21,6 +21,8 @@ _INSTEAD = {
     "max_length": "it counts the prompt too: say `max_gen_toks`, which counts the answer",
     "num_return_sequences": "say `repeats` in the task file, or `samples` in the suite",
 }
+KEYS = (*MAX_NEW_KEYS, *_DECODING_KEYS, *_BEAM_KEYS)
+"""What may be said of how an answer is written."""
 
 
 def generation(config: TaskConfig, context: str, mode: Mode = "right") -> Generation:
@@ -35,7 +37,7 @@ def generation(config: TaskConfig, context: str, mode: Mode = "right") -> Genera
     _check_keys(given, place)
     until = given["until"]
     stops = [] if until is None else [until] if isinstance(until, str) else list(until)
-    named = next((key for key in _MAX_NEW_KEYS if given.get(key) is not None), _MAX_NEW_KEYS[0])
+    named = next((key for key in MAX_NEW_KEYS if given.get(key) is not None), MAX_NEW_KEYS[0])
     top_k, beams = int(_number(given, "top_k", 0, place)), int(_number(given, "num_beams", 1, place))
     found = Generation(
         context=context,
@@ -59,15 +61,19 @@ def generation(config: TaskConfig, context: str, mode: Mode = "right") -> Genera
     return found
 
 
+def put_over(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of generation over others: one name of the largest number of new tokens replaces all others."""
+    if any(key in given for key in MAX_NEW_KEYS):
+        own = {key: value for key, value in own.items() if key not in MAX_NEW_KEYS}
+    return {**own, **given}
+
+
 def _check_keys(given: Mapping[str, Any], place: str) -> None:
-    known = (*_MAX_NEW_KEYS, *_DECODING_KEYS, *_BEAM_KEYS)
     for key in given:
         if key in _INSTEAD:
             raise UserError(f"`{key}` is not understood: {_INSTEAD[key]}", place=place)
-        if key not in known:
-            raise UserError(
-                f"`{key}` is not understood{nearest(key, known)} (there are {', '.join(known)})", place=place
-            )
+        if key not in KEYS:
+            raise UserError(f"`{key}` is not understood{nearest(key, KEYS)} (there are {', '.join(KEYS)})", place=place)
 
 
 def _temperature(given: Mapping[str, Any], mode: Mode, place: str) -> float:

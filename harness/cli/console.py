@@ -1,0 +1,64 @@
+"""Where commands print: one console for all of them, and streams that take every character.
+
+Text is printed as it is: a name or a reason may hold brackets or colons, which rich would read as markup or emoji.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from harness.errors import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDTH = 160
+"""Columns where nobody says how wide it is: in a file, a pipe or a log of CI."""
+ERRORS = "harness.plainer"
+"""Name of the rule for characters that a stream's encoding lacks."""
+PLAINER = {
+    **dict(zip("–—−‑×·µμ≈→←•", "----x*uu~><*", strict=True)),
+    **dict(zip("“”„«»‘’\N{NO-BREAK SPACE}", '"""""\'\' ', strict=True)),
+    **dict(zip("─━═│┃┼╇╪┏┓└┘├┤┬┴", "--=||+++++++++++", strict=True)),
+    **{"±": "+-", "∞": "inf", "≥": ">=", "≤": "<=", "≠": "!=", "²": "^2", "³": "^3", "√": "sqrt", "…": "..."},
+    **{"α": "alpha", "β": "beta", "γ": "gamma", "Δ": "Delta", "δ": "delta", "ε": "epsilon", "σ": "sigma", "Σ": "sum"},
+}
+"""What stands for a character where the encoding (ASCII, say) lacks it; any other becomes a question mark."""
+
+
+def make_console() -> Console:
+    """The console of a command: as wide as the terminal (or `COLUMNS`), and wide where there is none."""
+    from rich.console import Console
+
+    # rich takes 80 columns where there is no terminal
+    width = None if os.environ.get("COLUMNS", "").isdigit() or sys.stdout.isatty() else WIDTH
+    return Console(width=width, markup=False, emoji=False, highlight=False)
+
+
+def take_every_character() -> None:
+    """Make stdout and stderr write what their encoding lacks in plainer characters, in place of an error."""
+    codecs.register_error(ERRORS, _plainer)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None and _is_strict(stream):
+            reconfigure(errors=ERRORS)
+
+
+def _is_strict(stream: TextIO) -> bool:
+    """Whether nobody said what to do with such characters, as `PYTHONIOENCODING=ascii:ignore` does."""
+    return stream.errors in ("strict", "surrogateescape", "backslashreplace")
+
+
+def _plainer(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    text = error.object[error.start : error.end]
+    return "".join(PLAINER.get(character) or _escaped(character) for character in text), error.end
+
+
+def _escaped(character: str) -> str:
+    """A half character as its escape, any other as a question mark."""
+    return printable(character) if "\ud800" <= character <= "\udfff" else "?"

@@ -1,0 +1,82 @@
+"""The one reader of data files, for texts and for tasks: `reference_impl.files`, with its errors as a user's.
+
+Tasks read rows through this module, since of the packages below them only this one knows the reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from harness.corpora.local import explained
+from reference_impl.files import arrow_rows, compression, folder, json_rows, rows
+
+OPTIONS = rows.OPTIONS
+"""Format (`.csv`) -> what a task may tell its reader."""
+
+
+def suffix_of(file: Path) -> str:
+    """The ending that says the format: `a.jsonl.zst` -> `.jsonl`."""
+    return rows.suffix_of(file.name)
+
+
+def stem_of(file: Path) -> str:
+    """The name without format and compression: `a.jsonl.zst` -> `a`."""
+    return Path(compression.bare_name(file.name)).stem
+
+
+def is_data_file(file: Path) -> bool:
+    """Whether a file has one of the formats, by its name, and isn't one that stands beside data (a README)."""
+    return rows.is_known(file) and not folder.is_beside_data(file)
+
+
+def known_endings() -> str:
+    """For a sentence."""
+    return rows.known_endings()
+
+
+def files_in(place: Path) -> folder.Listing:
+    """The data files of one folder, and those that are passed over; nothing where there is no such folder."""
+    return folder.listing(place, deep=False) if place.is_dir() else folder.Listing([], [])
+
+
+def refuse_twins(files: Iterable[Path]) -> None:
+    """Raises UserError where a file lies there packed and unpacked."""
+    files = list(files)
+    with explained(files[0] if files else Path()):
+        folder.refuse_twins(files)
+
+
+def rows_of(file: Path, options: Mapping[str, Any], split: str, suffix: str) -> list[dict[str, Any]]:
+    """All rows of a file. Raises UserError with the line of what is wrong."""
+    with explained(file):
+        return [row for _, row in rows.read_rows(file, options, split, suffix)]
+
+
+def class_names(file: Path, suffix: str) -> dict[str, list[str]]:
+    """Column -> names of its classes, where the file tells them."""
+    if suffix not in (".parquet", ".arrow"):
+        return {}
+    with explained(file):
+        return arrow_rows.class_names(file, suffix)
+
+
+def bytes_of(file: Path) -> bytes:
+    """What is in a file, unpacked. Raises UserError."""
+    with explained(file):
+        return compression.whole(file)
+
+
+def holds_splits(file: Path, split: str) -> bool:
+    """Whether a JSON file maps splits to lists, this one among them."""
+    if suffix_of(file) != ".json":
+        return False
+    stat = file.stat()
+    return _holds_splits(file, stat.st_mtime_ns, stat.st_size, split)
+
+
+@lru_cache(maxsize=64)
+def _holds_splits(file: Path, changed: int, size: int, split: str) -> bool:
+    return json_rows.holds_splits(file, split)

@@ -1,0 +1,47 @@
+"""Which documents of a task are asked: all, so many, a share of them, or those whose numbers are given."""
+
+from __future__ import annotations
+
+import math
+import re
+from fractions import Fraction
+
+from harness.errors import UserError
+from harness.tasks.config import Mode
+
+_ONE = re.compile(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?")
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """The numbers of `3, 7, 10-12`, in order, each once. Raises ValueError for what is no such list."""
+    found: set[int] = set()
+    for part in text.split(","):
+        read = _ONE.fullmatch(part)
+        if read is None or (read[2] is not None and int(read[2]) < int(read[1])):
+            raise ValueError(f"`{text}` is no list of documents: write numbers and ranges, such as '3, 7, 10-19'")
+        first = int(read[1])
+        found.update(range(first, int(read[2] or first) + 1))
+    return tuple(sorted(found))
+
+
+def chosen(size: int, count: int | float | None, ids: str | None, mode: Mode, place: str) -> list[int]:
+    """The places of the documents that are asked, out of `size`.
+
+    count: so many, or below 1 a share of them, rounded up; evenly spaced, in mode lm-eval the first ones.
+    ids: see `numbers`. Raises UserError for a document that there is not.
+    """
+    if ids is not None:
+        listed = list(numbers(ids))
+        if listed[-1] >= size:
+            raise UserError(
+                f"there is no document {listed[-1]}: the task has {size:,} (0 to {size - 1}); lower `document_ids`",
+                place=place,
+            )
+        return listed
+    if count is None:
+        return list(range(size))
+    if count < 1:
+        # lm-eval multiplies floats: a tenth of 30 is 4 documents there
+        count = math.ceil(size * count) if mode == "lm-eval" else math.ceil(size * Fraction(str(count)))
+    count = min(int(count), size)
+    return list(range(count)) if mode == "lm-eval" else [number * size // count for number in range(count)]

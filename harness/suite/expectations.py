@@ -1,0 +1,71 @@
+"""Whether a suite's expectations mean cells that it has: told when it is loaded, not after the run.
+
+What can't be known yet is left to the judgment after the run: parts of cells, and the device that `auto` stands for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.analysis.selection import Where, describe, same, selects_row, why_no_row
+from harness.errors import UserError
+from harness.gate.expectation import Expectation, measures_of
+from harness.results.record import Scalar
+from harness.suite.cells import cells
+from harness.suite.document import Document
+from harness.suite.schema import Suite
+
+UNKNOWN = ("part", "device")
+"""Coordinates that a plan does not have."""
+
+Row = Mapping[str, Scalar]
+
+
+def check_expectations(suite: Suite, document: Document) -> None:
+    """Raises UserError with the line of every expectation that could never be judged."""
+    rows: list[Row] = [
+        {"model": cell.model, **cell.axes, "measure": cell.measure, **cell.settings} for cell in cells(suite)
+    ]
+    problems = [
+        f"{document.place(('expect', number, key))}: expect.{number}.{key}: {why}"
+        for number, expectation in enumerate(suite.expect)
+        for key, why in _wrong(expectation, suite, rows)
+    ]
+    if problems:
+        raise UserError("\n".join(problems))
+
+
+def _wrong(expectation: Expectation, suite: Suite, rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """(key, what is wrong with it) of an expectation: the first thing."""
+    if expectation.metric is None:
+        return [] if suite.analyse else [("finding", "the suite has no analysis, so there are no findings")]
+    giving = measures_of(expectation.metric)
+    able = [row for row in rows if row["measure"] in giving]
+    if not able:
+        there = ", ".join(sorted(giving)) or "none"
+        return [("metric", f"no measure of this suite gives {expectation.metric}; these do: {there}")]
+    where: Where = {name: value for name, value in expectation.where.items() if name not in UNKNOWN}
+    if expectation.measure is not None:
+        where = {**where, "measure": expectation.measure}
+    chosen = [row for row in able if selects_row(where, row)]
+    if not chosen:
+        return [("where" if expectation.where else "measure", why_no_row(where, able))]
+    if expectation.against is None or any(name in UNKNOWN for name in (*expectation.against, *expectation.where)):
+        return []
+    others = [row for row in chosen if not selects_row(expectation.against, row)]
+    if not others:
+        alone = describe(expectation.against)
+        return [("against", f"it would compare a cell with itself ({alone}); say in `where` which cells are compared")]
+    if not any(_counterpart(row, expectation.against, able) for row in others):
+        if any(selects_row(expectation.against, row) for row in able):
+            given = describe(expectation.against)
+            return [("against", f"no cell has {given} with the other axes and settings the same")]
+        return [("against", f"no cell to compare with: {why_no_row(expectation.against, able)}")]
+    return []
+
+
+def _counterpart(row: Row, against: Row, able: Sequence[Row]) -> bool:
+    wanted = {**row, **against}
+    return any(
+        other.keys() == wanted.keys() and all(same(other[name], wanted[name]) for name in wanted) for other in able
+    )

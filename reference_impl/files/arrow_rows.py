@@ -1,0 +1,114 @@
+"""Rows of Parquet, and of Arrow as `datasets` writes it: values with the types of their columns.
+
+A whole number stays one beside a null, a decimal keeps its digits, a date is a date, bytes are bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from reference_impl.files.compression import COMPRESSIONS, whole
+from reference_impl.files.error import TextError
+
+OPTIONS = frozenset({"columns"})
+"""What a reader may be told; `columns`: only these."""
+CHANGE_NOTHING = frozenset({"batch_size"})
+_ROWS = 1024
+"""Rows that are made at once."""
+
+
+def parquet_rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(row from 1, row) of a Parquet file, read as they are needed. Raises TextError."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(_source(path)) as table:
+            columns = _wanted(path, table.schema_arrow, options.get("columns"))
+            number = 0
+            for batch in table.iter_batches(batch_size=_ROWS, columns=columns):
+                for row in _plain(batch):
+                    number += 1
+                    yield number, row
+    except (pa.ArrowException, OSError) as error:
+        raise TextError(path, f"not a whole Parquet file ({_first(error)}); fetch or write it again") from error
+
+
+def arrow_rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(row from 1, row) of an Arrow file or stream. Raises TextError."""
+    table = _arrow_table(path)
+    columns = _wanted(path, table.schema, options.get("columns"))
+    number = 0
+    for batch in table.select(columns).to_batches(max_chunksize=_ROWS):
+        for row in _plain(batch):
+            number += 1
+            yield number, row
+
+
+def class_names(path: Path, suffix: str) -> dict[str, list[str]]:
+    """The names of classes that `datasets` writes beside columns of class numbers: column -> names."""
+    from pyarrow import parquet
+
+    schema = parquet.read_schema(_source(path)) if suffix == ".parquet" else _arrow_table(path).schema
+    try:
+        described = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+    except (KeyError, ValueError, TypeError):
+        return {}
+    return {
+        name: feature["names"]
+        for name, feature in described.items()
+        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
+    }
+
+
+def _arrow_table(path: Path) -> Any:
+    import pyarrow as pa
+
+    source = _source(path)
+    opened = source if isinstance(source, io.BytesIO) else pa.memory_map(source)
+    try:
+        try:  # one ending for two formats: of streams, and of files
+            return pa.ipc.open_stream(opened).read_all()
+        except pa.ArrowInvalid:
+            opened.seek(0)
+            return pa.ipc.open_file(opened).read_all()
+    except (pa.ArrowException, OSError) as error:
+        raise TextError(path, f"not a whole Arrow file ({_first(error)}); fetch or write it again") from error
+
+
+def _source(path: Path) -> Any:
+    return io.BytesIO(whole(path)) if path.suffix in COMPRESSIONS else str(path)
+
+
+def _wanted(path: Path, schema: Any, columns: Sequence[str] | None) -> list[str]:
+    names: list[str] = list(schema.names)
+    for name in names:
+        if names.count(name) > 1:
+            raise TextError(path, f"has the column '{name}' twice; rename one of them")
+    for name in columns or ():
+        if name not in names:
+            raise TextError(path, f"there is no column '{name}' (there are: {', '.join(names)})")
+    return names if columns is None else list(columns)
+
+
+def _plain(batch: Any) -> Iterator[dict[str, Any]]:
+    """The rows of a batch, with Python's own types."""
+    import pyarrow as pa
+
+    columns = []
+    for column in batch.columns:
+        if pa.types.is_float16(column.type):  # numpy's, else
+            column = column.cast(pa.float32())
+        if pa.types.is_timestamp(column.type) and column.type.unit == "ns":  # pandas' own type, else
+            column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
+        columns.append(column.to_pylist())
+    names = batch.schema.names
+    return (dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True))
+
+
+def _first(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,91 @@
+"""A file's text line by line, so that what can't be decoded has a place.
+
+Text is UTF-8 unless the file begins with the byte-order mark of another Unicode encoding, or the caller names one. A
+byte-order mark is dropped; line ends stay as they are.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import lzma
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from reference_impl.files.compression import damaged, opened, packed_as
+from reference_impl.files.error import TextError
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+"""Byte-order marks; UTF-32's little one begins with UTF-16's."""
+
+
+def text_lines(path: Path, encoding: str | None = None, errors: str | None = None) -> Iterator[tuple[int, str]]:
+    """(number from 1, line with its end) of every line of a file; a line ends with a line feed.
+
+    encoding: where the caller knows it; else UTF-8, or what the byte-order mark says. errors: what becomes of bytes
+    that it can't decode (`strict`, `replace`, `ignore`). Raises TextError with `file:line`, and OSError.
+    """
+    number, errors = 0, errors or "strict"
+    try:
+        codecs.lookup(encoding or "utf-8"), codecs.lookup_error(errors)
+    except LookupError as error:
+        raise TextError(path, f"{error}; name an encoding that Python knows, such as utf-8 or latin-1") from None
+    try:
+        with opened(path) as stream:
+            head, stream = _head(stream)
+            known = encoding or next((name for mark, name in _MARKS if head.startswith(mark)), "utf-8")
+            if codecs.lookup(known).name.startswith(("utf-16", "utf-32")):
+                for line in io.TextIOWrapper(stream, known, errors, newline="\n"):
+                    number += 1
+                    yield number, line.removeprefix("\ufeff") if number == 1 else line
+                return
+            for raw in stream:
+                number += 1
+                if number == 1 and encoding is None and _is_utf16(raw):
+                    raise TextError(f"{path}:1", "this is UTF-16 without a byte-order mark; convert the file to UTF-8")
+                text = _decoded(path, number, raw, known, errors)
+                yield number, text.removeprefix("\ufeff") if number == 1 else text
+    except UnicodeError as error:
+        raise TextError(f"{path}:{number + 1}", f"not {known} ({error}); convert the file to UTF-8") from error
+    except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        if (told := damaged(path, error)) is None:
+            raise
+        raise TextError(f"{path}:{number + 1}", told) from error
+
+
+def whole_text(path: Path, encoding: str | None = None, errors: str | None = None) -> str:
+    """The text of a file. Raises as `text_lines`."""
+    return "".join(line for _, line in text_lines(path, encoding, errors))
+
+
+def _head(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
+    """The first bytes, and a stream that still has them."""
+    buffered: Any = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast(Any, stream))
+    return buffered.peek(4)[:4], buffered
+
+
+def _is_utf16(line: bytes) -> bool:
+    """Whether every second byte is 0 and no other: ASCII as UTF-16 has it."""
+    return len(line) >= 6 and any(not any(line[at : len(line) & ~1 : 2]) and all(line[1 - at :: 2]) for at in (0, 1))
+
+
+def _decoded(path: Path, number: int, line: bytes, encoding: str, errors: str) -> str:
+    try:
+        return line.decode(encoding, errors)
+    except UnicodeDecodeError as error:
+        if number == 1 and (packed := packed_as(line)):
+            raise TextError(path, f"this is packed; give the file a name that ends in {packed}") from None
+        named = "UTF-8" if encoding.startswith("utf-8") else encoding
+        raise TextError(
+            f"{path}:{number}",
+            f"byte {error.start + 1} of the line (0x{line[error.start]:02x}) is not {named}; "
+            "convert the file, e.g. with `iconv -f latin1 -t utf8`, or fix the line",
+        ) from error

@@ -1,0 +1,170 @@
+"""What the values of a data file mean, from the file to the answers that count as right."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from harness.errors import UserError
+from harness.measures.measure import NOTES
+from harness.measures.task import TaskSettings
+from harness.measures.task_documents import documents, prepared
+from harness.models.contract import LanguageModel
+from harness.tasks.ask import Asked, Broken
+from harness.tasks.library import TaskLibrary
+
+CHOICES = "output_type: multiple_choice\ndoc_to_text: '{{q}}'\ndoc_to_choice: '{{[a, b]}}'\ndoc_to_target: gold\n"
+WRITTEN = "output_type: generate_until\ndoc_to_text: '{{q}}'\ndoc_to_target: a\nmetric_list: [{metric: exact_match}]\n"
+
+
+def ask(folder: Path, content: str | list[dict[str, Any]], keys: str, **settings: Any) -> list[Asked | Broken]:
+    """The documents of a task on a CSV file, or on rows as JSON lines."""
+    name = "rows.csv" if isinstance(content, str) else "rows.jsonl"
+    written = content if isinstance(content, str) else "".join(json.dumps(row) + "\n" for row in content)
+    (folder / name).write_text(written)
+    return ask_file(folder, name, keys, **settings)
+
+
+def ask_file(folder: Path, name: str, keys: str, **settings: Any) -> list[Asked | Broken]:
+    (folder / "t.yaml").write_text(f"task: t\ndataset_path: {name}\ntest_split: test\n{keys}")
+    notes = settings.pop("notes", None)
+    asked_for = TaskSettings(task=str(folder / "t.yaml"), **settings)
+    (task,) = prepared(TaskLibrary(()).open(asked_for.task), asked_for)
+    model: LanguageModel = None  # type: ignore[assignment]
+    return documents(task, model, asked_for, notes)
+
+
+def golds(found: list[Asked | Broken]) -> list[Any]:
+    return ["broken" if isinstance(one, Broken) else one.gold for one in found]
+
+
+def targets(found: list[Asked | Broken]) -> list[Any]:
+    return ["broken" if isinstance(one, Broken) else one.target for one in found]
+
+
+def test_a_text_that_looks_like_something_else_is_asked_and_compared_as_it_is(tmp_path: Path) -> None:
+    texts = ["[2]", "['a']", "7", "1.50", "True", "None", "nan", "{'a': 1}", "[x", "007"]
+    for target in ("a", "'{{a}}'"):
+        keys = WRITTEN.replace("doc_to_target: a", f"doc_to_target: {target}")
+        rows = [{"q": text, "a": text} for text in texts]
+        for content in ("q,a\n" + "".join(f'"{text}","{text}"\n' for text in texts), rows):
+            found = ask(tmp_path, content, keys)
+            assert targets(found) == texts
+            assert [one.requests[0].context for one in found if isinstance(one, Asked)] == texts  # type: ignore[union-attr]
+
+
+def test_values_of_json_are_written_as_they_are(tmp_path: Path) -> None:
+    rows = [
+        {"q": "x", "a": value} for value in (True, False, 7, 1.5, ["a", "b"], [True, 2], None, {"text": "a"}, [None])
+    ]
+    found = targets(ask(tmp_path, rows, WRITTEN))
+    assert found == ["True", "False", "7", "1.5", ("a", "b"), ("True", "2"), "broken", "broken", "broken"]
+
+
+def test_values_of_parquet_are_written_as_they_are(tmp_path: Path) -> None:
+    values = {
+        "price": pa.array([decimal.Decimal("1.50")]),
+        "when": pa.array([datetime.date(2020, 1, 2)]),
+        "whole": pa.array([7, None])[:1],
+        "raw": pa.array([b"x"]),
+    }
+    pq.write_table(pa.table({"q": ["x"], **values}), tmp_path / "rows.parquet")
+    told = {}
+    for column in values:
+        found = ask_file(tmp_path, "rows.parquet", WRITTEN.replace("doc_to_target: a", f"doc_to_target: {column}"))
+        (told[column],) = targets(found)
+    assert told == {"price": "1.50", "when": "2020-01-02", "whole": "7", "raw": "broken"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["0", "1", "0"], [0, 1, 0]),
+        (["A", "B", "A"], [0, 1, 0]),  # the choices' texts
+        (["1", "", "0"], [1, "broken", 0]),  # a blank one is its own row's fault
+        (["1", "7", "0"], [1, "broken", 0]),
+        (["1", "2", "2"], [0, 1, 1]),  # they count from 1
+    ],
+)
+def test_labels_of_csv(tmp_path: Path, labels: list[str], expected: list[Any]) -> None:
+    rows = "q,a,b,gold\n" + "".join(f"x,A,B,{label}\n" for label in labels)
+    assert golds(ask(tmp_path, rows, CHOICES)) == expected
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ([0, 1], [0, 1]),
+        ([1, None, 0], [1, "broken", 0]),
+        ([False, True], [0, 1]),
+        ([1, 2], [0, 1]),
+        ([0, 2], [0, "broken"]),
+    ],
+)
+def test_labels_of_json(tmp_path: Path, labels: list[Any], expected: list[Any]) -> None:
+    rows = [{"q": "x", "a": "A", "b": "B", "gold": label} for label in labels]
+    assert golds(ask(tmp_path, rows, CHOICES)) == expected
+
+
+def test_labels_that_count_from_1_are_told_and_shown_right_in_examples(tmp_path: Path) -> None:
+    rows = "q,a,b,gold\n" + "".join(f"q{n},A{n},B{n},{1 + n % 2}\n" for n in range(6))
+    notes: list[str] = []
+    found = ask(tmp_path, rows, CHOICES, shots=2, notes=notes)
+    assert notes == ["t: labels count from 1 (none is 0, one is the number of choices), so 1 is the first choice"]
+    for document, one in enumerate(found):
+        assert isinstance(one, Asked) and one.gold == document % 2
+        for shot in one.shots:
+            assert f"q{shot} {'AB'[shot % 2]}{shot}\n" in one.requests[0].context  # type: ignore[union-attr]
+    assert NOTES == "notes"
+    assert ask(tmp_path, rows, CHOICES, documents=1, notes=notes)[0].gold == 0  # type: ignore[union-attr]
+    assert len(notes) == 2  # the whole split says it, whatever is asked of it
+    assert golds(ask(tmp_path, rows, CHOICES, mode="lm-eval", notes=notes)) == [1, 2, 1, 2, 1, 2] and len(notes) == 2
+
+
+def test_an_ambiguous_label_refuses_the_task_and_the_fixes_work(tmp_path: Path) -> None:
+    rows = "q,a,b,gold\nx,5,6,0\ny,2,3,1\nz,1,0,1\n"
+    with pytest.raises(UserError, match=r"t.yaml:doc_to_target: document 2: the right answer '1' is ambiguous"):
+        ask(tmp_path, rows, CHOICES)
+    as_index = CHOICES.replace("doc_to_target: gold", "doc_to_target: '{{gold|int}}'")
+    assert golds(ask(tmp_path, rows, as_index)) == [0, 1, 1]
+    as_text = CHOICES.replace("doc_to_target: gold", "doc_to_target: '{{[a, b].index(gold)}}'")
+    assert golds(ask(tmp_path, rows, as_text)) == ["broken", "broken", 0]
+
+
+def test_choices_that_are_whole_questions_are_labelled_by_the_text(tmp_path: Path) -> None:
+    keys = CHOICES.replace("doc_to_text: '{{q}}'", "doc_to_text: gold").replace(
+        "doc_to_target: gold", "doc_to_target: ending"
+    )
+    rows = "a,b,gold,ending\nAnn,Bob,1,was tall.\nEve,Dan,2,was late.\n"
+    found = ask(tmp_path, rows, keys)
+    assert golds(found) == [0, 1]
+    assert [request.context for request in found[1].requests] == ["Eve", "Dan"]  # type: ignore[union-attr]
+
+
+def test_a_missing_value_breaks_only_what_writes_it(tmp_path: Path) -> None:
+    rows = [{"q": "x", "hint": None, "a": "1"}, {"q": "y", "hint": "h", "a": "2"}, {"q": "z", "a": "3"}]
+    tested = WRITTEN.replace("'{{q}}'", "'{{q}}{% if hint %} ({{hint}}){% endif %}'")
+    assert [one.requests[0].context for one in ask(tmp_path, rows, tested)] == ["x", "y (h)", "z"]  # type: ignore[union-attr]
+    written = ask(tmp_path, rows, WRITTEN.replace("'{{q}}'", "'{{q}} {{hint}}'"))
+    assert targets(written) == ["broken", "2", "broken"]
+    assert "document 0: the template writes `hint`, which is null here" in written[0].reason  # type: ignore[union-attr]
+    empty = ask(tmp_path, "q,hint,a\nx,,1\n", WRITTEN.replace("'{{q}}'", "'{{q}} {{hint}}A:'"))
+    assert empty[0].requests[0].context == "x A:"  # type: ignore[union-attr]
+
+
+def test_lm_eval_guesses_as_it_does(tmp_path: Path) -> None:
+    found = ask(
+        tmp_path,
+        [{"q": None, "a": "[2]"}],
+        WRITTEN.replace("doc_to_target: a", "doc_to_target: '{{a}}'"),
+        mode="lm-eval",
+    )
+    assert targets(found) == [("2",)] and found[0].requests[0].context == "None"  # type: ignore[union-attr]
+    assert targets(ask(tmp_path, "q,a\nx,007\ny,NA\n", WRITTEN, mode="lm-eval")) == ["7.0", "None"]
