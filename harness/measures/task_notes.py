@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.measures.measure import Sample
-from harness.models.chat import tells_the_date
+from harness.models.chat import CLOCK, names
 from harness.tasks.ask import Asked, Broken
 
 if TYPE_CHECKING:
@@ -19,8 +20,11 @@ def task_notes(
 ) -> Iterator[str]:
     """A sentence for each. rows: the samples of the cell."""
     yield from (f"the model {model.identity.name}: {note}" for note in model.identity.notes)
-    if settings.chat and tells_the_date(model):
+    if settings.chat and names(model, CLOCK):
         yield f"the chat template was told that it is {settings.date} (setting `date`)"
+    for name in json.loads(settings.chat_template_args or "{}"):
+        if settings.chat and not names(model, name):
+            yield f"the chat template of {model.identity.name} knows no `{name}` (setting `chat_template_args`)"
     whole = [one for one in asked if isinstance(one, Asked)]
     for task in dict.fromkeys(one.task for one in whole):
         yield from _of_task(task, [one for one in whole if one.task == task], model)

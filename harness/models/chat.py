@@ -16,7 +16,7 @@ Messages = list[dict[str, str]]
 DATE = "2024-07-26"
 """The day that templates are told it is: any will do, as long as it is the same on every day. It is the one that
 Llama 3.1's template takes where it can't know."""
-_CLOCK = "strftime_now"
+CLOCK = "strftime_now"
 """What templates call to learn the date."""
 _PROBE = "harness probe 7"
 
@@ -99,10 +99,10 @@ def turn_end(tokenizer: object) -> int | None:
     return first[0] if first and first[0] in tokenizer.special_ids else None
 
 
-def tells_the_date(model: LanguageModel) -> bool:
-    """Whether the model's chat template asks which day it is."""
+def names(model: LanguageModel, name: str) -> bool:
+    """Whether the model's chat template speaks of this variable or function."""
     tokenizer: object = model.tokenizer
-    return isinstance(tokenizer, TransformersTokenizer) and _CLOCK in (tokenizer.chat_template or "")
+    return isinstance(tokenizer, TransformersTokenizer) and name in (tokenizer.chat_template or "")
 
 
 def with_clock(template: str, day: datetime.date) -> str:
@@ -110,7 +110,7 @@ def with_clock(template: str, day: datetime.date) -> str:
 
     transformers gives templates the real clock, so that a prompt would be another one tomorrow.
     """
-    if _CLOCK not in template:
+    if CLOCK not in template:
         return template
     told = datetime.datetime.combine(day, datetime.time())
     replaced = "".join(
@@ -147,6 +147,6 @@ def _in_parts(message: Mapping[str, str]) -> dict[str, Any]:
 def _broken(error: Exception) -> Unsupported:
     line = getattr(error, "lineno", None)
     return Unsupported(
-        f"the model's chat template is no template ({error}{f', line {line}' if line else ''}): mend `chat_template` "
-        "beside its tokenizer, or leave out `chat`"
+        f"the model's chat template has a syntax error ({error}{f', line {line}' if line else ''}): mend "
+        "`chat_template` beside its tokenizer, or leave out `chat`"
     )

@@ -188,7 +188,9 @@ def test_a_thought_that_the_prompt_opened(folder: Path) -> None:
     assert found["exact_match"] == 1.0
     given = {"chat": True, "chat_template_args": {"enable_thinking": False}}
     frame, _ = written(folder, model, THINKS, **given)
-    assert frame.prompts[0][0].endswith("[assistant]")
+    assert frame.prompts[0][0].endswith("[assistant]") and not notes_of(frame)
+    frame, _ = written(folder, model, THINKS, chat=True, chat_template_args={"thinking_budget": 3})
+    assert notes_of(frame) == ["the chat template of m knows no `thinking_budget` (setting `chat_template_args`)"]
 
 
 @pytest.mark.parametrize("ended", [True, False])

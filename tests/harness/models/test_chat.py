@@ -79,6 +79,14 @@ def test_the_clock_of_a_template_stands_still() -> None:
     assert chat_template(model(CLOCK), as_lm_eval=True)([USER], True, False).startswith("26 July 2024")
 
 
+def test_the_clock_is_heard_within_macros_and_loops() -> None:
+    inside = (
+        "{% macro day(f) %}{{ strftime_now(f) }}{% endmacro %}{% for m in messages %}{{ day('%d') }}{{ m['content'] }}"
+    )
+    template = inside + "{% set today = strftime_now('%Y-%m-%d') %}{{ today[:4] }}{% endfor %}"
+    assert chat_template(model(template))([USER], True, False) == "26q2024"
+
+
 @pytest.mark.parametrize("begins", ["", "\n", "\n\n", "  {% if true %}", "{%- if true %}", " x\n"])
 def test_a_clock_changes_nothing_else_of_a_template(begins: str) -> None:
     ends = "{% endif %}" if "if" in begins else ""
@@ -99,7 +107,10 @@ def test_a_template_that_knows_lists_of_parts_alone() -> None:
 @pytest.mark.parametrize(
     ("template", "sentence"),
     [
-        ("{% for m in messages %}{{ m['content'] }", "is no template (unexpected '}', line 1): mend `chat_template`"),
+        (
+            "{% for m in messages %}{{ m['content'] }",
+            "has a syntax error (unexpected '}', line 1): mend `chat_template`",
+        ),
         ("Hello!", "doesn't show what a user says"),
     ],
 )

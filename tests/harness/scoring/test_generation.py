@@ -25,10 +25,10 @@ from harness.scoring.generation import (
     TextRequest,
     complete_texts,
     context_ids,
-    cut_at_stops,
     rows_at_once,
     sample_seed,
 )
+from harness.scoring.stops import cut_at_stops
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
 from reference_impl.text.tokenizer import ByteBPE
