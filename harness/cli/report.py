@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import typer
+
 from harness.cli.console import make_console
 from harness.cli.options import RUNS, Out, RunName
 
 
 def report(run: RunName = "latest", out: Out = RUNS) -> None:
-    """Analyse a run again from its cells and write summary.md and report.html; says where they lie."""
-    from harness.execution.run import report_again
+    """Analyse a run again from its cells and write summary.md and report.html; says where they lie.
+
+    Exit code 2 where an analysis or a report fails.
+    """
+    from harness.execution.run import report_again, report_exit_code
     from harness.report.tables import print_places
     from harness.results.find import find_run
 
-    print_places(report_again(find_run(run, out)), make_console())
+    made = report_again(find_run(run, out))
+    console = make_console()
+    for problem in (*made.manifest.problems, *(finding.note for finding in made.findings if finding.failed)):
+        console.print(f"warning: {problem}", style="yellow")
+    print_places(made, console)
+    raise typer.Exit(report_exit_code(made))
