@@ -10,7 +10,7 @@ RunName = Annotated[str, typer.Argument(help="A run folder, a run's name (or a p
 RUNS = Path("results/runs")
 TasksPath = Annotated[
     list[str] | None,
-    typer.Option("--tasks-path", help="A folder of task files; its tasks win over others of their names."),
+    typer.Option("--tasks-path", help="A folder of task files; its tasks win over ours of the same names."),
 ]
 AllowTaskCode = Annotated[
     bool, typer.Option("--allow-task-code", help="Run functions of task files that score or fetch. Read them first.")

@@ -19,13 +19,20 @@ def report(
         typer.Option("--lm-eval", help="A folder for lm-eval's own files: results_*.json and samples_*.jsonl."),
     ] = None,
 ) -> None:
-    """Analyse a run again from its cells and write summary.md and report.html; says where they lie."""
-    from harness.execution.run import report_again
+    """Analyse a run again from its cells and write summary.md and report.html; says where they lie.
+
+    Exit code 2 where an analysis or a report fails.
+    """
+    from harness.execution.run import report_again, report_exit_code
     from harness.report.lm_eval_files import write_lm_eval
     from harness.report.tables import print_places
     from harness.results.find import find_run
 
-    found = report_again(find_run(run, out))
-    print_places(found, make_console())
-    for path in write_lm_eval(found, lm_eval) if lm_eval is not None else ():
+    made = report_again(find_run(run, out))
+    console = make_console()
+    for problem in (*made.manifest.problems, *(finding.note for finding in made.findings if finding.failed)):
+        console.print(f"warning: {problem}", style="yellow")
+    print_places(made, console)
+    for path in write_lm_eval(made, lm_eval) if lm_eval is not None else ():
         typer.echo(f" lm-eval  {path}")
+    raise typer.Exit(report_exit_code(made))

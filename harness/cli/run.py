@@ -26,7 +26,8 @@ def run(
 ) -> None:
     """Run a suite: measure every cell, print the tables, write the report.
 
-    Exit code 0: all expectations met; 1: one is unmet; 2: bad input or a cell failed; 3: one is undecided.
+    Exit code 0: all expectations met; 1: one is unmet; 2: bad input, something failed, or every cell was skipped;
+    3: one is undecided.
     """
     import signal
 

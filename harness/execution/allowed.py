@@ -19,7 +19,7 @@ class Allowed:
     code_execution: bool = False
     """Programs that a model wrote, for pass@k."""
     task_paths: tuple[str, ...] = ()
-    """Folders of task files, which win over those that the suite names."""
+    """Folders of task files beside those that the suite names."""
 
     def library(self, suite: Suite) -> TaskLibrary:
         """Where the tasks of a suite are found."""

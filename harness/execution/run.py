@@ -70,11 +70,17 @@ def exit_code(run: Run) -> ExitCode:
         return ExitCode.USAGE
     if run.cells and all(cell.status is Status.SKIPPED for cell in run.cells):
         return ExitCode.USAGE
-    if any(finding.failed for finding in run.findings) or run.manifest.problems:
+    if report_exit_code(run) is not ExitCode.PASS:
         return ExitCode.USAGE
     if run.manifest.status != "finished":
         return ExitCode.USAGE
     return ExitCode.INCONCLUSIVE if Outcome.UNDECIDED in outcomes else ExitCode.PASS
+
+
+def report_exit_code(run: Run) -> ExitCode:
+    """2 where an analysis failed or a report could not be written, else 0."""
+    failed = any(finding.failed for finding in run.findings) or bool(run.manifest.problems)
+    return ExitCode.USAGE if failed else ExitCode.PASS
 
 
 def _run(name: str, out: Path, resume: bool, fresh: bool, allowed: Allowed, on_event: OnEvent) -> Run:

@@ -9,7 +9,10 @@ from pathlib import Path
 from harness.errors import UserError
 from harness.file_digest import file_sha256
 
-WHAT_COUNTS = ("*.safetensors", "*.bin", "*.json", "*.model", "*.txt", "*.jinja", "*.py")
+WHAT_COUNTS = (
+    *("*.safetensors", "*.bin", "*.json", "*.model", "*.tiktoken", "*.txt", "*.py"),
+    *("*.jinja", "additional_chat_templates/*.jinja"),
+)
 """Files that determine what a model computes; a README does not."""
 
 
@@ -23,7 +26,7 @@ def folder_digest(folder: Path) -> str:
         raise UserError("this folder holds no weights (no *.safetensors or *.bin file)", place=str(folder))
     digest = hashlib.sha256()
     for path in files:
-        digest.update(path.name.encode() + b"\0" + file_sha256(path).encode())
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + file_sha256(path).encode())
     return digest.hexdigest()
 
 

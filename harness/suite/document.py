@@ -74,12 +74,15 @@ def _construct(node: yaml.Node, path: KeyPath, name: str, places: dict[KeyPath, 
             here = f"{name}:{key_node.start_mark.line + 1}"
             if key_node.tag == "tag:yaml.org,2002:merge":
                 raise UserError("YAML merge keys (<<) are not read; use `include`", place=here)
+            if path == ("models",) and key_node.tag != "tag:yaml.org,2002:str":
+                word = key_node.value
+                raise UserError(
+                    f"YAML reads the model's name {word} as {key!r}, not as text; put it in quotes: '{word}'",
+                    place=here,
+                )
             if not isinstance(key, str | int | float | bool):
                 raise UserError("a key must be a word", place=here)
             key = key if isinstance(key, str) else str(key_node.value)
-            if path == ("models",) and key_node.tag != "tag:yaml.org,2002:str":
-                read = f"as {_scalar(key_node)!r}, not as text"
-                raise UserError(f"YAML reads the model's name {key} {read}; put it in quotes: '{key}'", place=here)
             if key in mapping:
                 raise UserError(f"the key '{key}' is written twice; keep one", place=here)
             places[(*path, key)] = here

@@ -72,7 +72,7 @@ def _most_telling(document: Document, error: ValidationError) -> dict[KeyPath, E
     told: dict[KeyPath, ErrorDetails] = {}
     for detail in error.errors():
         path = _written(document, detail)
-        if path not in told or told[path]["type"] == "list_type" or detail["type"] == "too_short":
+        if path not in told or told[path]["type"] == "list_type" or detail["type"] in ("too_short", "value_twice"):
             told[path] = detail
     deepest = {path[:length] for path in told for length in range(len(path)) if path[0] == "measures" and length > 3}
     return {path: detail for path, detail in told.items() if path not in deepest}

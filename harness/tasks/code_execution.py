@@ -31,7 +31,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.errors import UserError
+from harness.errors import UserError, printable
 
 _SANDBOX = Path(__file__).with_name("code_sandbox.py")
 _LONGEST_ANSWER = 1 << 16
@@ -150,7 +150,7 @@ def _judge(said: bytes | None, nonce: str, code: int | None) -> Outcome:
         with suppress(ValueError):
             answer: Any = json.loads(line)
             if isinstance(answer, dict) and answer.get("nonce") == nonce:
-                return Outcome(answer["status"], answer["reason"], tuple(answer["fenced"]))
+                return Outcome(answer["status"], printable(answer["reason"]), tuple(answer["fenced"]))
     if code in (-signal.SIGXCPU, -signal.SIGKILL):  # the hard limit kills who ignores the soft one
         return Outcome("timeout", "processor time is up")
     if code is None:

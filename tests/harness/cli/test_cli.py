@@ -132,3 +132,40 @@ def test_a_corrupted_run_folder_is_one_sentence(
     code, _, errors = harness(capsys, "show", str(copy))
     assert (code, "the manifest is corrupted" in errors, "Traceback" in errors) == (2, True, False)
     assert Run(run_folder).manifest.status == "finished"
+
+
+def test_a_plan_of_analyses_alone_has_no_cells(capsys: pytest.CaptureFixture[str]) -> None:
+    code, output, errors = harness(capsys, "plan", "guide/03-scale-of-training")
+    assert (code, "0 cells, 0 known" in output, errors) == (0, True, "")
+
+
+def test_what_nobody_foresaw_is_one_sentence_and_its_traceback_is_kept(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, run_folder: Path
+) -> None:
+    def fails(*given: object) -> None:
+        raise KeyError("half \ud800")
+
+    monkeypatch.setattr("harness.report.tables.print_run", fails)
+    code, _, errors = harness(capsys, "show", str(run_folder))
+    assert code == 2 and "Traceback" not in errors and len(errors.strip().splitlines()) == 1
+    assert errors.startswith("error: unexpected error while running this command: ")
+    kept = Path(errors.rpartition("the traceback is in ")[2].strip())
+    assert "KeyError" in kept.read_text()
+
+
+def test_a_report_with_a_failed_analysis_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, run_folder: Path, tmp_path: Path
+) -> None:
+    import shutil
+    from dataclasses import replace
+
+    from harness.analysis.registry import ANALYSES
+
+    def fails(*given: object) -> None:
+        raise ZeroDivisionError
+
+    copy = tmp_path / "copy"
+    shutil.copytree(run_folder, copy)
+    monkeypatch.setitem(ANALYSES, "quantization_cost", replace(ANALYSES["quantization_cost"], run=fails))
+    code, output, _ = harness(capsys, "report", str(copy))
+    assert code == 2 and "running the analysis quantization_cost" in output and "report.html" in output

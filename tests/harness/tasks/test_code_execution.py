@@ -68,6 +68,15 @@ def test_leaving_before_the_tests_is_no_pass(leave: str) -> None:
     assert outcome.status == "failed"
 
 
+@pytest.mark.parametrize(
+    "end", ["raise ValueError(chr(0xd800))", "raise ValueError('\udc00 ü 🙂')", "raise Exception(b'x')"]
+)
+def test_whatever_a_program_says_fits_a_file(end: str) -> None:
+    outcome = run(end)
+    assert outcome.status == "failed"
+    outcome.reason.encode()
+
+
 def test_endless_programs_end() -> None:
     start = time.monotonic()
     endless = ["while True: pass", "import time; time.sleep(60)"]
