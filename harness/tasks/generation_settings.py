@@ -12,6 +12,8 @@ from harness.tasks.prompt import MAX_NEW_KEYS, SAMPLING_KEYS, generation, put_ov
 
 KEYS = (*MAX_NEW_KEYS, *SAMPLING_KEYS)
 """What may be said: the names of `generation_kwargs`."""
+KEYS_SCHEMA: dict[str, Any] = {"type": "object", "properties": {key: {} for key in KEYS}, "additionalProperties": False}
+"""The same as a JSON schema, for editors."""
 
 
 def check_keys(given: Mapping[str, Any]) -> None:
