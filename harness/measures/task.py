@@ -44,6 +44,7 @@ def _listed(value: Any) -> Any:
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Listed = Annotated[str, BeforeValidator(_listed), WithJsonSchema({"type": ["string", "integer"]})]
 
 
 class TaskSettings(Settings):
@@ -63,9 +64,7 @@ class TaskSettings(Settings):
     documents: Count | Share | None = None
     """How many documents of each task, or below 1 which share of them (rounded up), evenly spaced; left out, all. In
     mode lm-eval the first ones, as `--limit`."""
-    document_ids: Annotated[str, BeforeValidator(_listed), WithJsonSchema({"type": ["string", "integer"]})] | None = (
-        None
-    )
+    document_ids: Listed | None = None
     """Only these documents of each task, by their places from 0 on: '3, 7, 10-19'."""
     samples: int | None = Field(default=None, ge=1)
     """Answers to draw for each document (self-consistency, pass@k); left out, as the task file says."""
