@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from harness import strict_json
 from harness.errors import Unsupported, UserError, logged
@@ -23,7 +23,7 @@ from harness.models.chat import DATE
 from harness.results.record import Direction, Measurement, Metric, Missing, Status
 from harness.tasks.ask import Asked, Broken
 from harness.tasks.config import Mode, Reasoning
-from harness.tasks.generation_settings import check_keys
+from harness.tasks.generation_settings import KEYS_SCHEMA, check_keys
 from harness.tasks.library import TaskLibrary
 from harness.tasks.metric_table import BUILT_IN
 
@@ -47,6 +47,7 @@ def _listed(value: Any) -> Any:
 
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Listed = Annotated[str, BeforeValidator(_listed), WithJsonSchema({"type": ["string", "integer"]})]
 
 
 class TaskSettings(Settings):
@@ -66,7 +67,7 @@ class TaskSettings(Settings):
     documents: Count | Share | None = None
     """How many documents of each task, or below 1 which share of them (rounded up), evenly spaced; left out, all. In
     mode lm-eval the first ones, as `--limit`."""
-    document_ids: Annotated[str, BeforeValidator(_listed)] | None = None
+    document_ids: Listed | None = None
     """Only these documents of each task, by their places from 0 on: '3, 7, 10-19'."""
     samples: int | None = Field(default=None, ge=1)
     """Answers to draw for each document (self-consistency, pass@k); left out, as the task file says."""
@@ -74,7 +75,7 @@ class TaskSettings(Settings):
     """Of generated answers; left out, as the task file says (0: greedy)."""
     top_p: float | None = Field(default=None, gt=0, le=1)
     """Nucleus of generated answers; left out, as the task file says."""
-    generation: MappingText | None = None
+    generation: Annotated[MappingText, WithJsonSchema(KEYS_SCHEMA)] | None = None
     """How answers are written, put over the task file's `generation_kwargs`: {max_tokens: 64, until: ["\\n"],
     temperature: 0.7, top_p: 0.9, top_k: 40, num_beams: 4}."""
     metadata: MappingText | None = None

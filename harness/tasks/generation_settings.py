@@ -10,6 +10,9 @@ from harness.spelling import nearest
 from harness.tasks.config import TaskConfig
 from harness.tasks.generation_kwargs import KEYS, generation, put_over
 
+KEYS_SCHEMA: dict[str, Any] = {"type": "object", "properties": {key: {} for key in KEYS}, "additionalProperties": False}
+"""The same as a JSON schema, for editors."""
+
 
 def check_keys(given: Mapping[str, Any]) -> None:
     """Raises ValueError for a key that says nothing about writing."""

@@ -77,6 +77,11 @@ class TaskLibrary:
 
         Raises UserError: for an unknown name with the nearest spelling, for a task file with what is wrong in it.
         """
+        if name not in self._opened:
+            self._opened[name] = self._open(name)
+        return self._opened[name]
+
+    def _open(self, name: str) -> Opened:
         entry = self._entry(name)
         if entry.kind == "group":
             source = task_file.read_task_file(Path(entry.file))
@@ -129,6 +134,11 @@ class TaskLibrary:
 
     def _of(self, config: TaskConfig) -> Task:
         return Task(config, self.data, self.allow_task_code, self.allow_code_execution)
+
+    @cached_property
+    def _opened(self) -> dict[str, Opened]:
+        """What was opened so far: a plan asks for each name several times, and a group may have thousands of tasks."""
+        return {}
 
     @cached_property
     def _indexes(self) -> tuple[Index, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -10,16 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness import strict_json
 from harness.errors import UserError
 from harness.spelling import nearest
-from harness.tasks import data, functions, splits
+from harness.tasks import data, functions, splits, task_digest
 from harness.tasks.ask import Row
 from harness.tasks.config import FewshotConfig, Function, Mode, TaskConfig
 from harness.tasks.data import DataSource, DataTable
 from harness.tasks.data_hub import HubData
 from harness.tasks.datasets_module import as_rows
-from harness.tasks.helper_files import source_files
 from harness.tasks.helper_state import HelperState
 from harness.tasks.lm_eval_passes import LmEvalPasses, Shots, sharing_modules
 from harness.tasks.requirements import Need, missing_sentence, needs_of
@@ -152,12 +149,8 @@ class Task:
 
         Fetches nothing, but for local files reads them once. Raises UserError where the data isn't there.
         """
-        folder = self.config.file.parent
-        files = sorted({file for _, named in functions.functions_of(self.config) for file in source_files(named.file)})
-        config = strict_json.dumps(_portable(self.config.model_dump(mode="json"), folder), sort_keys=True)
-        sources = [[_relative(file, folder), hashlib.sha256(file.read_bytes()).hexdigest()] for file in files]
         rows = [] if self.config.custom_dataset else [self._digest_of(self.evaluation_split), self._shots_digest()]
-        return hashlib.sha256(strict_json.dumps([config, sources, rows]).encode()).hexdigest()
+        return task_digest.digest(self.config, rows)
 
     def _shots_digest(self) -> str | None:
         """Of the pool; None where there's none, also where its split is missing here: zero shots need none."""
@@ -365,25 +358,3 @@ class Task:
             raise UserError(
                 f"`{key}` ({function.name}) fails for {self.name}: {what}", place=str(function.file)
             ) from error
-
-
-def _portable(value: Any, folder: Path, key: str = "") -> Any:
-    """Configuration without where the folder lies, so that its digest is the same on another machine."""
-    if isinstance(value, dict):
-        return {name: _portable(inner, folder, str(name)) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_portable(inner, folder) for inner in value]
-    return _relative(Path(value), folder) if key == "file" and isinstance(value, str) else value
-
-
-def _relative(file: Path, folder: Path) -> str:
-    return Path(*_steps(file, folder)).as_posix()
-
-
-def _steps(file: Path, folder: Path) -> list[str]:
-    shared = 0
-    for one, other in zip(file.parts, folder.parts, strict=False):
-        if one != other:
-            break
-        shared += 1
-    return [".."] * (len(folder.parts) - shared) + list(file.parts[shared:])

@@ -42,7 +42,10 @@ def main() -> None:
         read("json", data_files=here[path]) if path in here else read(path, name, **options)
     )
     options = {"pretrained": job["model"], "device": "cpu", "batch_size": 1, "max_length": job["context"]}
-    evaluate.load = lambda *names, **how: SimpleNamespace(compute=lambda **answers: {})  # would fetch a script
+    fetch = evaluate.load
+    evaluate.load = lambda name, *more, **how: (
+        SimpleNamespace(compute=lambda **answers: {}) if name == "squad_v2" else fetch(name, *more, **how)
+    )  # its script isn't on this machine: only documents are compared
     model = HFLM(dtype="float32", **options)
     exact = HFLM(dtype="float64", **options) if job["exact"] else None
     manager = TaskManager(include_path=job["task_files"], include_defaults=False)

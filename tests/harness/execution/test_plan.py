@@ -154,4 +154,9 @@ def test_the_schema_knows_the_settings() -> None:
     task = Suite.model_json_schema()["$defs"]["TaskSettingsInSuite"]["properties"]
     shown = json.dumps(task)
     assert {"generation", "metadata", "document_ids", "documents"} <= set(task)
-    assert '{"type": "object"}' in shown and '"exclusiveMaximum": 1' in shown
+    assert (
+        '{"type": "object"}' in shown
+        and '"max_tokens": {}' in shown
+        and '["string", "integer"]' in shown
+        and '"exclusiveMaximum": 1' in shown
+    )
