@@ -16,6 +16,7 @@ def wrong(wanted: Configuration) -> list[str]:
     import torch
 
     from reference_impl.inference.native.build import native_library
+    from reference_impl.training.precision import cpu_multiplies_bf16
 
     found = []
     level = torch.backends.cpu.get_cpu_capability().lower()
@@ -24,6 +25,8 @@ def wrong(wanted: Configuration) -> list[str]:
     told = onednn()
     if wanted.told and told != wanted.told:
         found.append(f"oneDNN has '{told}', not '{wanted.told}'")
+    if wanted.multiplies_bf16 is not None and cpu_multiplies_bf16() is not wanted.multiplies_bf16:
+        found.append("bf16 products are taken for fast, or for slow, against the wish")
     native = native_library()
     if wanted.native is not None and (native.library is not None) is not wanted.native:
         found.append(f"the compiled kernel: {native.reason}")
@@ -50,8 +53,18 @@ def onednn() -> str:
     return next((line.partition(mark)[2].strip() for line in lines if mark in line), "")
 
 
+def without_bf16() -> None:
+    """Let this process take the processor for one without bf16 instructions: which dense products are computed in."""
+    import torch
+
+    for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        setattr(torch.cpu, probe, lambda: False)
+
+
 if __name__ == "__main__":
     chosen = next(item for item in CONFIGURATIONS if item.name == sys.argv[1])
+    if chosen.multiplies_bf16 is False:
+        without_bf16()
     problems = wrong(chosen)
     if problems:
         sys.exit(f"another kernel than '{chosen.name}' runs: " + "; ".join(problems))

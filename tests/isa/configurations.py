@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from harness.results.instructions import ATEN, ONEDNN
 
@@ -21,12 +20,13 @@ class Configuration:
     """What oneDNN's verbose output must call its instructions."""
     native: bool | None = None
     """Whether the compiled kernel must be there; None: either way."""
-    also: Mapping[str, str] = field(default_factory=dict)
+    multiplies_bf16: bool | None = None
+    """False: decide everything as on a processor without bf16 instructions, whatever this one has."""
 
     @property
     def environment(self) -> dict[str, str]:
         """The variables that are set."""
-        found = dict(self.also)
+        found = {}
         if self.aten is not None:
             found["ATEN_CPU_CAPABILITY"] = self.aten
         if self.onednn is not None:
@@ -49,6 +49,7 @@ CONFIGURATIONS = (
     Configuration("aten-avx2", aten="avx2"),
     Configuration("aten-avx512", aten="avx512"),
     Configuration("onednn-avx2", onednn="AVX2", told="Intel AVX2"),
+    Configuration("avx2-machine", aten="avx2", onednn="AVX2", told="Intel AVX2", multiplies_bf16=False),
     Configuration(
         "onednn-avx512",
         onednn="AVX512_CORE",
@@ -62,7 +63,9 @@ CONFIGURATIONS = (
         onednn="AVX10_1_512_AMX",
         told="Intel AVX10.1 and Intel AMX with bfloat16 and 8-bit integer support",
     ),
-    Configuration("narrowest", aten="default", onednn="SSE41", told="Intel SSE4.1", native=False),
+    Configuration(
+        "narrowest", aten="default", onednn="SSE41", told="Intel SSE4.1", native=False, multiplies_bf16=False
+    ),
 )
 
 NUMERIC = (
