@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test lint bench clean
+.PHONY: quickstart test test-isa bench clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/harness run suites/quickstart.yaml
@@ -14,6 +14,10 @@ test: $(VENV)/installed-test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest
+
+# The numeric tests with each instruction set that this processor has; `make test-isa ISA="--core narrowest"`: a part.
+test-isa: $(VENV)/installed-test
+	$(BIN)/python tests/isa $(ISA)
 
 bench: $(VENV)/installed-test
 	$(BIN)/pytest benchmarks --benchmark-enable

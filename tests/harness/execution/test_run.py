@@ -25,6 +25,7 @@ from harness.execution.events import CellEnded, CellStarted, Event, Preparing
 from harness.execution.run import exit_code
 from harness.measures.registry import MEASURES
 from harness.report.environment import warnings
+from harness.results.instructions import ATEN_VARIABLE, ONEDNN_VARIABLES, OTHERS
 from harness.results.journal import Journal
 from harness.results.record import Measurement, Status
 from harness.results.run import Run
@@ -117,6 +118,30 @@ def test_cells_made_with_another_kernel_are_not_taken_from_the_cache(
     without = harness.plan(str(suite))
     assert set(plan["estimate"]) == {"measured before"}
     assert "measured before" not in set(without.loc[without["measure"].isin(("perplexity", "memory")), "estimate"])
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "known"),
+    [
+        ("ATEN_CPU_CAPABILITY", "default", False),
+        ("ONEDNN_MAX_CPU_ISA", "SSE41", False),
+        ("DNNL_MAX_CPU_ISA", "SSE41", False),
+        ("ONEDNN_DEFAULT_FPMATH_MODE", "BF16", False),
+        ("ATEN_CPU_CAPABILITY", "no such level", True),
+        ("ONEDNN_MAX_CPU_ISA", "DEFAULT", True),
+        ("OMP_NUM_THREADS", "1", True),
+    ],
+)
+def test_quality_computed_with_other_instructions_is_not_taken_from_the_cache(
+    finished_run: Run, suite: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, known: bool
+) -> None:
+    for variable in (ATEN_VARIABLE, *ONEDNN_VARIABLES, *OTHERS):
+        if variable in os.environ:
+            pytest.skip(f"{variable} is set, so the run that is known was made with it")
+    monkeypatch.setenv(name, value)
+    plan = harness.plan(str(suite))
+    quality = plan[plan["measure"] == "perplexity"]
+    assert set(quality["cached"]) == {known}
 
 
 def test_fresh_measures_again_and_quality_is_bitwise_the_same(finished_run: Run, suite: Path, tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
-"""A small random GPT with opinions, as decoding sees a model, and the two kernels for few rows."""
+"""A small random GPT with opinions, the two kernels for few rows, and what arithmetic allows them to be off by."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from torch import Tensor
 from reference_impl.inference import int4, int8
 from reference_impl.inference.kv_cache import KVCache
 from reference_impl.inference.native import build, matrix
+from reference_impl.inference.quantized_modules import QuantizedEmbedding, QuantizedLinear
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
 
@@ -54,6 +57,49 @@ def make_model() -> Any:
 @pytest.fixture(scope="session")
 def model() -> Plain:
     return random_model()
+
+
+def exact(gpt: GPT) -> GPT:
+    """The model with its stored weights widened to what they stand for, in fp32."""
+    if not isinstance(gpt.head, QuantizedLinear):
+        return gpt
+    wide = GPT(replace(gpt.config, tie_head=False)).eval()  # with 4 bits the embedding has 8, and its head has not
+    kept = {name: tensor.float() for name, tensor in gpt.named_parameters()}
+    for name, module in gpt.named_modules():
+        if isinstance(module, QuantizedLinear | QuantizedEmbedding):
+            rows, columns = wide.get_submodule(name).weight.shape
+            kept[f"{name}.weight"] = module.weight.dense(0, rows)[:, :columns]  # type: ignore[operator]
+            if getattr(module, "bias", None) is not None:
+                kept[f"{name}.bias"] = module.bias.float()  # type: ignore[union-attr]
+    wide.load_state_dict(kept)
+    return wide.requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def widened() -> Callable[[GPT], GPT]:
+    return exact
+
+
+BF16 = 2.0**-8
+"""Largest relative error of one rounding to bf16, whose significand has 8 bits."""
+
+
+def off_by_rounding(y: Tensor, x: Tensor, weight: Tensor) -> bool:
+    """Whether every number of a product x W^T of bf16 activations is within what its roundings allow.
+
+    The result is rounded to bf16. Before that, on whatever processor: the dense product rounds each weight to bf16, the
+    compiled kernel rounds the activations to 16-bit integers in units of the largest, and sums of n terms in fp32 are
+    off by n 2^-24 of their terms' sizes. x: (rows, in), weight: (out, in), what the stored numbers stand for.
+    """
+    wide, dense = x.double(), weight.double()
+    expected, sizes = wide @ dense.t(), wide.abs() @ dense.abs().t()
+    before = (BF16 + x.size(1) * 2.0**-24) * sizes + 2.0**-16 * wide.abs().amax(1, keepdim=True) * dense.abs().sum(1)
+    return bool(((y.double() - expected).abs() <= before + BF16 * (expected.abs() + before)).all())
+
+
+@pytest.fixture(scope="session")
+def rounded() -> Callable[[Tensor, Tensor, Tensor], bool]:
+    return off_by_rounding
 
 
 @pytest.fixture(params=["compiled kernel", "torch's kernel"])

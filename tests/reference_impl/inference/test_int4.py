@@ -1,5 +1,7 @@
 """int4 weights: what the codes stand for, their packing, and every kernel against it."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,6 +12,8 @@ from reference_impl.inference.int4 import GROUP, Int4Weight, dequantize_int4, jo
 
 ROWS = [1, 2, 3, 7, 16, 17, 64, 65, 200]
 
+Rounded = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], bool]
+
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
@@ -19,11 +23,16 @@ def relative_error(result: torch.Tensor, expected: torch.Tensor) -> float:
     return ((result.float() - expected).norm() / expected.norm()).item()
 
 
-def oracle(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """The definition, in fp32, with the last group filled with copies of its last weight."""
+def stands_for(weight: torch.Tensor) -> torch.Tensor:
+    """The definition, with the last group filled with copies of its last weight."""
     missing = -weight.size(1) % GROUP
     whole = torch.cat([weight, weight[:, -1:].expand(-1, missing)], dim=1)
-    return x.float() @ dequantize_int4(*quantize_int4(whole))[:, : weight.size(1)].t()
+    return dequantize_int4(*quantize_int4(whole))[:, : weight.size(1)]
+
+
+def oracle(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """The product with it, in fp32."""
+    return x.float() @ stands_for(weight).t()
 
 
 def test_by_hand() -> None:
@@ -62,11 +71,13 @@ def test_join_by_hand() -> None:
 
 @pytest.mark.parametrize("rows", ROWS)
 @pytest.mark.parametrize(("outputs", "inputs"), [(96, 64), (33, 45), (1, 7), (144, 96), (20, 300)])
-def test_every_number_of_rows_equals_the_oracle(kernel: str, rows: int, outputs: int, inputs: int) -> None:
+def test_every_number_of_rows_equals_the_oracle(
+    kernel: str, rounded: Rounded, rows: int, outputs: int, inputs: int
+) -> None:
     weight, x = normal(outputs, inputs), normal(rows, inputs, seed=1).bfloat16()
     y = Int4Weight(weight).matmul(x)
     assert y.dtype == torch.bfloat16 and y.shape == (rows, outputs)
-    assert relative_error(y, oracle(x, weight)) < 0.005  # the rounding of the result to bf16
+    assert rounded(y, x, stands_for(weight))
 
 
 @pytest.mark.parametrize("rows", [1, 5, 16])
@@ -76,6 +87,8 @@ def test_the_compiled_kernel_rounds_activations_finely(rows: int, size: float) -
     if int4.native_library().library is None:
         pytest.skip(int4.native_library().reason)
     weight, x = normal(64, 96), normal(rows, 96, seed=1) * size
+    # Half a step is 2^-16 of a group's largest, which is about 2.5 times the rest: 2.5 / sqrt(3) 2^-16, and as much
+    # again for the seed's.
     assert relative_error(Int4Weight(weight).matmul(x), oracle(x, weight)) < 5e-5
     x[:, 40] *= 1000
     as_bf16 = relative_error(oracle(x.bfloat16(), weight), oracle(x, weight))
@@ -89,13 +102,13 @@ def test_not_a_number_stays_one(kernel: str) -> None:
     assert y[0].isfinite().all() and y[1].isnan().all()
 
 
-def test_a_weight_of_many_blocks(kernel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_weight_of_many_blocks(kernel: str, rounded: Rounded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weight_format, "BLOCK_ELEMENTS", 1 << 12)
     weight = normal(300, 40)
     quantised = Int4Weight(weight)
     for rows in (5, 150):
         x = normal(rows, 40, seed=1).bfloat16()
-        assert relative_error(quantised.matmul(x), oracle(x, weight)) < 0.005
+        assert rounded(quantised.matmul(x), x, stands_for(weight))
 
 
 def test_from_codes_is_the_same_weight() -> None:
@@ -115,18 +128,18 @@ def test_five_bits_a_weight() -> None:
 
 
 @pytest.mark.parametrize("rows", [4, 200])
-def test_a_wrong_group_order_would_be_seen(kernel: str, rows: int) -> None:
+def test_a_wrong_group_order_would_be_seen(kernel: str, rounded: Rounded, rows: int) -> None:
     """The known-bad case: the scales and zero points of the groups the other way round."""
     weight, x = normal(96, 128) * torch.linspace(0.5, 2, 128), normal(rows, 128, seed=1).bfloat16()
     wrong = Int4Weight(weight)
     wrong.scale.copy_(wrong.scale.flip(1))
     wrong.zero.copy_(wrong.zero.flip(1))
-    assert relative_error(wrong.matmul(x), oracle(x, weight)) > 0.05
+    assert not rounded(wrong.matmul(x), x, stands_for(weight))
 
 
 @pytest.mark.parametrize("rows", [4, 200])
-def test_a_wrong_output_order_would_be_seen(kernel: str, rows: int) -> None:
+def test_a_wrong_output_order_would_be_seen(kernel: str, rounded: Rounded, rows: int) -> None:
     weight, x = normal(96, 64), normal(rows, 64, seed=1).bfloat16()
     wrong = Int4Weight(weight)
     wrong.codes.copy_(join(quantize_int4(weight)[0].roll(1, 0)))
-    assert relative_error(wrong.matmul(x), oracle(x, weight)) > 0.05
+    assert not rounded(wrong.matmul(x), x, stands_for(weight))
