@@ -85,7 +85,7 @@ def _measures() -> list[Table]:
         rows = [("setting", *row) for row in _settings(measure.settings.model_fields)]
         rows += [
             ("metric", metric.name, f"[{metric.unit}{_better(metric)}] {metric.definition}")
-            for metric in {metric.name: metric for metric in measure.metrics}.values()
+            for metric in measure.metrics
         ]
         tables.append(_table(f"Measure {measure.name}", ("", "name", "meaning"), rows, measure.about))
     return tables

@@ -55,8 +55,11 @@ class PerplexitySettings(Settings):
         return self
 
 
+VERSION = 2
+"""Of its metrics. 2: what the tokenizer itself puts first stands before a text, be it BOS, another token or several."""
 PERPLEXITY_METRIC = Metric(
     name="perplexity",
+    version=VERSION,
     unit="per token",
     direction=Direction.LOWER,
     definition="exp of the mean negative log-likelihood per scored token of this model's tokenizer: exp(ΣNLL/Σtokens) "
@@ -64,12 +67,14 @@ PERPLEXITY_METRIC = Metric(
 )
 LOSS = Metric(
     name="loss",
+    version=VERSION,
     unit="nats/token",
     direction=Direction.LOWER,
     definition="Mean negative log-likelihood per scored token, natural logarithm: ΣNLL/Σtokens over all documents.",
 )
 BITS_PER_BYTE = Metric(
     name="bits_per_byte",
+    version=VERSION,
     unit="bits/byte",
     direction=Direction.LOWER,
     definition="ΣNLL/(ln 2 · Σbytes), bytes of the raw UTF-8 text that the scored tokens stand for.",
@@ -202,7 +207,7 @@ def _read(text: str) -> list[str]:
 
 PERPLEXITY = Measure(
     name="perplexity",
-    version=1,
+    version=VERSION,
     about="How well the model predicts a text: perplexity, loss and bits per byte.",
     settings=PerplexitySettings,
     metrics=(PERPLEXITY_METRIC, LOSS, BITS_PER_BYTE, TOKENS_SCORED),

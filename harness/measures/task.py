@@ -487,7 +487,7 @@ TASK = Measure(
     about="Few-shot, chain-of-thought and generation tasks in lm-evaluation-harness' format.",
     settings=TaskSettings,
     metrics=(
-        *(metric for built_in in BUILT_IN.values() for metric in built_in.metrics),
+        *(built_in.metric for built_in in BUILT_IN.values()),
         *(CHANCE, DOCUMENTS, BROKEN, TRUNCATED, WRONG_BY_SPACE, CUT_OFF, UNFINISHED_THOUGHTS),
     ),
     isolated=False,

@@ -20,25 +20,16 @@ class BuiltIn:
     aggregation: str
     options: tuple[str, ...] = ()
     """Arguments that it takes."""
-    written: Metric | None = None
-    """The metric of written answers, where these are judged by a rule that has a version of its own."""
-
-    def of(self, output_type: str | None) -> Metric:
-        """The declaration for tasks with this output."""
-        return self.written if self.written is not None and output_type == _GENERATE else self.metric
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """Every declaration that a record may name."""
-        return (self.metric,) if self.written is None else (self.metric, self.written)
 
 
 _DETAILS = ("acc_bytes", "acc_tokens", "brier_score", "likelihood", "sample_extraction_failure", "token_accuracy")
 _CHOICE, _GENERATE = "multiple_choice", "generate_until"
 _LIKELIHOOD, _ROLLING = "loglikelihood", "loglikelihood_rolling"
 _IGNORE = ("ignore_case", "ignore_punctuation", "ignore_numbers", "regexes_to_ignore")
-WRITTEN_VERSION = 2
-"""Of metrics that judge written answers: 2 compares normal forms, and a regex filter strips nothing."""
+VERSION = 2
+"""Of every metric of tasks. 2: values keep their column's type, labels are read over the whole split, few-shot examples
+never show the question, all choices of a document are scored from the same token on; written answers end at every
+declared end token and are compared in their normal form."""
 
 
 IN_PASSING: dict[str, tuple[str, ...]] = {
@@ -63,13 +54,11 @@ answer's likelihood gives where it is asked for."""
 def _declare(
     name: str, unit: str, better: str, outputs: tuple[str, ...], aggregation: str, definition: str, *options: str
 ) -> BuiltIn:
-    metric = Metric(name=name, unit=unit, direction=Direction(better), definition=definition, detail=name in _DETAILS)
-    written = metric.model_copy(update={"version": WRITTEN_VERSION})
-    if _GENERATE not in outputs or name in IN_PASSING[_GENERATE]:
-        return BuiltIn(metric, outputs, aggregation, options)
-    if len(outputs) > 1:
-        return BuiltIn(metric, outputs, aggregation, options, written)
-    return BuiltIn(written, outputs, aggregation, options)
+    detail = name in _DETAILS
+    metric = Metric(
+        name=name, version=VERSION, unit=unit, direction=Direction(better), definition=definition, detail=detail
+    )
+    return BuiltIn(metric, outputs, aggregation, options)
 
 
 _ALL = (

@@ -10,7 +10,7 @@ from typing import Any
 from harness.results.record import Direction, Metric
 from harness.tasks import filters
 from harness.tasks.config import Function, MetricConfig, Mode, TaskConfig
-from harness.tasks.metric_table import BUILT_IN, DEFAULTS, IN_PASSING, WRITTEN_VERSION
+from harness.tasks.metric_table import BUILT_IN, DEFAULTS, IN_PASSING, VERSION
 
 _FAILURES = ("extraction_failure", "sample_extraction_failure")
 
@@ -53,7 +53,6 @@ def specification(config: TaskConfig, *, mode: Mode = "right") -> dict[str, Any]
         "metrics": metrics,
         "pipelines": [pipeline.name for pipeline in config.filter_list or (filters.DEFAULT,)],
         "builtin": config.process_results is None,
-        "output": config.output_type,
     }
 
 
@@ -83,16 +82,15 @@ def declared(key: str, spec: Mapping[str, Any]) -> Metric:
     name, _ = name_of(key, spec)
     direction = Direction(entry_of(key, spec)["direction"])
     aggregation = entry_of(key, spec)["aggregation"]
-    output = spec.get("output")  # lacking in runs of before metrics had versions by output
     if spec["builtin"] and aggregation != "function":
         if name in BUILT_IN:
-            return BUILT_IN[name].of(output)
+            return BUILT_IN[name].metric
         if name.startswith("pass@") and "pass@k" in spec["metrics"]:
             return BUILT_IN["pass@k"].metric.model_copy(update={"name": name})
     how = "a function of the task file" if aggregation == "function" else aggregation
     return Metric(
         name=name,
-        version=WRITTEN_VERSION if output == "generate_until" else 1,
+        version=VERSION,
         unit="score",
         direction=direction,
         definition=f"As the task file of `{spec['task']}` defines it, over documents: {how}.",

@@ -78,7 +78,7 @@ def test_settings_of_a_model_alone_are_told_below(builders: ModuleType, tmp_path
 
 
 def test_what_space_alone_makes_wrong_has_a_column(builders: ModuleType, tmp_path: Path) -> None:
-    exact_match = Measurement(metric=BUILT_IN["exact_match"].of("generate_until"), value=0.5, n=8)
+    exact_match = Measurement(metric=BUILT_IN["exact_match"].metric, value=0.5, n=8)
     for count in (0, 3):
         told = Measurement(metric=WRONG_BY_SPACE, value=count, n=8, n_unit="documents")
         at = ("nano", "task", {"precision": "fp32"}, {"task": "t", "mode": "lm-eval"})
@@ -88,7 +88,7 @@ def test_what_space_alone_makes_wrong_has_a_column(builders: ModuleType, tmp_pat
 
 
 def test_a_files_own_metric_is_shown_whatever_its_name(builders: ModuleType, tmp_path: Path) -> None:
-    own = Metric(name="likelihood", unit="score", direction=Direction.HIGHER, definition="of the file")
+    own = Metric(name="likelihood", version=2, unit="score", direction=Direction.HIGHER, definition="of the file")
     assert own.id == BUILT_IN["likelihood"].metric.id and BUILT_IN["likelihood"].metric.detail
     at = ("nano", "task", {"precision": "fp32"}, {"task": "t"})
     cells = [builders.cell_result(tmp_path, *at, [Measurement(metric=own, value=0.3)])]

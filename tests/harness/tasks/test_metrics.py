@@ -469,8 +469,9 @@ def test_a_rule_that_changed_has_another_version() -> None:
     for name in ("exact_match", "acc", "f1", "edit_similarity", "pass@1", "extraction_failure"):
         assert declared(name, written_spec).version == 2
     for name in ("exact_match", "acc", "f1", "likelihood"):
-        assert declared(name, choice_spec).version == 1
-    assert declared("gold_bits_per_byte", written_spec).version == 1
+        assert declared(name, choice_spec).version == 2
+    own = config(metric_list=[MetricConfig(metric=Function(file=Path("own.py"), name="mine"))])
+    assert declared("mine", specification(own)).version == 2
 
 
 def test_a_pattern_to_ignore_that_is_none_is_told() -> None:
