@@ -312,7 +312,7 @@ def test_two_processes_fetch_it_once(index: Path) -> None:
     with fakes.serving(index) as server:
         server.seconds_per_piece = 0.02
         both = [child(wheel, server.url) for _ in range(2)]
-        folders = [process.communicate(timeout=60)[0].splitlines()[-1] for process in both]
+        folders = [process.communicate(timeout=600)[0].splitlines()[-1] for process in both]
         assert [process.returncode for process in both] == [0, 0]
         assert folders[0] == folders[1]
         assert len(server.files_asked()) == 1
@@ -387,10 +387,10 @@ def test_hub_without_its_package_or_a_network(index: Path, monkeypatch: pytest.M
 
 def test_warm_is_quick(fake: Asset) -> None:
     assets.get("fake")
-    start = time.perf_counter()
+    start = time.process_time()  # not wall time, which on a busy machine is others'
     for _ in range(20):
         assets.get("fake")
-    assert (time.perf_counter() - start) / 20 < 0.05
+    assert (time.process_time() - start) / 20 < 0.05
 
 
 # ---- the table and the archives

@@ -87,7 +87,7 @@ def test_what_interrupts_it_ends_every_worker(tmp_path: Path, story: Path, error
     with pytest.raises(error):
         train_side_by_side(models, 1, 2, tmp_path / "log", on_event)
     assert workers() == []
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 300, "long before a training ends"
     assert not list(tmp_path.glob("a")) + list(tmp_path.glob("b"))
 
 
@@ -125,7 +125,7 @@ def test_workers_die_with_a_parent_that_is_killed(tmp_path: Path, story: Path) -
     assert len(children) >= 2
     parent.kill()
     parent.wait()
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=120)
     assert alive == []
 
 

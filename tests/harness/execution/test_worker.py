@@ -22,7 +22,7 @@ from harness.results.record import Status
 NO_MODEL = Collect("perplexity", {"text": "x"}, ModelSource("m", "reference", "/nowhere", "d"))
 
 
-def gone(pid: int, within: float = 10.0) -> bool:
+def gone(pid: int, within: float = 120.0) -> bool:
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
@@ -65,7 +65,7 @@ SCRIPT = textwrap.dedent(
     print("main module runs", flush=True)
     with Worker(1, Path(sys.argv[1])) as worker:
         print(worker.pid, flush=True)
-        time.sleep(60)
+        time.sleep(3600)
     """
 )
 

@@ -13,7 +13,7 @@ from harness.errors import UserError
 from harness.tasks import code_execution
 from harness.tasks.code_execution import Limits, Outcome, run_programs
 
-SMALL = Limits(seconds=1, memory_bytes=256 << 20, file_bytes=1 << 20)
+SMALL = Limits(seconds=20, memory_bytes=256 << 20, file_bytes=1 << 20)
 
 
 def run(program: str) -> Outcome:
@@ -79,10 +79,10 @@ def test_whatever_a_program_says_fits_a_file(end: str) -> None:
 
 def test_endless_programs_end() -> None:
     start = time.monotonic()
-    endless = ["while True: pass", "import time; time.sleep(60)"]
+    endless = ["while True: pass", "import time; time.sleep(600)"]
     found = run_programs(endless, limits=Limits(seconds=0.1), allow_code_execution=True, workers=2)
     assert [outcome.status for outcome in found] == ["timeout", "timeout"]
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 300, "long before the second ends by itself"
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ from pathlib import Path
 sys.path[:0] = {path!r}
 import test_state as t
 from reference_impl.training.loop import Saving, train
-train(t.a_model(), t.TOKENS, t.TOKENS[:100], t.SETTINGS, lambda progress: t.time.sleep(0.02),
+train(t.a_model(), t.TOKENS, t.TOKENS[:100], t.SETTINGS, lambda progress: t.time.sleep(3600 * (progress.step > 60)),
       saving=Saving(Path(sys.argv[1]), 7))
 """
 
@@ -128,10 +128,10 @@ train(t.a_model(), t.TOKENS, t.TOKENS[:100], t.SETTINGS, lambda progress: t.time
 def test_a_process_that_is_really_killed_goes_on(tmp_path: Path, straight: tuple[GPT, TrainingResult, Path]) -> None:
     program = PROGRAM.format(path=[str(Path(__file__).parent), *sys.path])
     process = subprocess.Popen([sys.executable, "-c", program, str(tmp_path / "state")])
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 600
     while not (tmp_path / "state").exists() and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.01)
-    time.sleep(0.3)
+    time.sleep(0.3)  # somewhere before step 60, or waiting there
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     done = []

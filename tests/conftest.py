@@ -1,0 +1,7 @@
+"""What holds for all tests: none may fail because the machine is busy."""
+
+from hypothesis import HealthCheck, settings
+
+# A deadline, and how long examples take to draw, are wall time: on a busy machine they say nothing about the code.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
