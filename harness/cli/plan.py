@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.console import make_console
-from harness.cli.options import AllowTaskCode, TasksPath
+from harness.cli.options import AllowCodeExecution, AllowTaskCode, TasksPath
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +19,7 @@ def plan(
     suite: Annotated[str, typer.Argument(help="A suite file or a shipped suite's name.")],
     tasks_path: TasksPath = None,
     allow_task_code: AllowTaskCode = False,
+    allow_code_execution: AllowCodeExecution = False,
 ) -> None:
     """Print the cells of a suite, what is cached, and an estimate of time and memory. Nothing is run."""
     from harness.execution.allowed import Allowed
@@ -27,7 +28,9 @@ def plan(
     from harness.report.tables import print_table
     from harness.suite.load import load_suite
 
-    allowed = Allowed(task_code=allow_task_code, task_paths=tuple(tasks_path or ()))
+    allowed = Allowed(
+        task_code=allow_task_code, code_execution=allow_code_execution, task_paths=tuple(tasks_path or ())
+    )
     print_table(plan_table(plan_frame(make_plan(load_suite(suite), allowed))), make_console())
 
 

@@ -50,18 +50,6 @@ def test_one_table_per_measure(full_run: Run) -> None:
     assert len(speed.rows) == 4 * 4 * 2
 
 
-def test_notes_of_cells_are_told_below_once(builders: ModuleType, tmp_path: Path) -> None:
-    note = "not read, of an unknown format: b.docx in texts"
-    cells = [
-        builders.cell_result(
-            tmp_path, model, "memory", {"precision": "fp32"}, {}, builders.memory_measurements(model, "fp32")
-        ).model_copy(update={"notes": (note,)})
-        for model in ("nano", "micro")
-    ]
-    (table,) = result_tables(builders.write_run(tmp_path, cells=cells))
-    assert [line for line in table.notes if line == note] == [note]
-
-
 def test_settings_of_a_model_alone_are_told_below(builders: ModuleType, tmp_path: Path) -> None:
     cells = [
         builders.cell_result(
