@@ -27,7 +27,7 @@ from harness.tasks.specification import judges_programs
 from harness.tasks.task import Counted
 
 if TYPE_CHECKING:
-    from harness.measures.task import TaskSettings
+    from harness.measures.task_settings import TaskSettings
     from harness.models.contract import LanguageModel
     from harness.tasks.config import TaskConfig
     from harness.tasks.library import Opened

@@ -10,7 +10,9 @@ from typing import Any
 import pandas as pd
 
 from harness.measures.measure import Facts
-from harness.measures.task import TaskSettings, collect, summarise
+from harness.measures.task_collection import collect
+from harness.measures.task_settings import TaskSettings
+from harness.measures.task_summary import summarise
 from harness.models.contract import Kind, LanguageModel, ModelSource, Precision
 from harness.models.open import open_model
 from harness.results.record import Measurement

@@ -14,8 +14,8 @@ import pytest
 
 from harness.errors import UserError
 from harness.measures.measure import NOTES
-from harness.measures.task import TaskSettings
 from harness.measures.task_documents import documents, prepared
+from harness.measures.task_settings import TaskSettings
 from harness.models.contract import LanguageModel
 from harness.tasks.ask import Asked, Broken
 from harness.tasks.library import TaskLibrary
