@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -112,9 +113,11 @@ class CellCache:
             if samples is not None:
                 samples.to_parquet(building / SAMPLES, index=False)
             (building / RESULT).write_text(result.model_dump_json(), encoding="utf-8")
-            if target.exists():
-                shutil.rmtree(target)
+            old = building.with_name(f"{building.name}-old")
+            with contextlib.suppress(FileNotFoundError):  # there is none, or another run was quicker
+                os.replace(target, old)
             os.replace(building, target)
+            shutil.rmtree(old, ignore_errors=True)
         finally:
             shutil.rmtree(building, ignore_errors=True)
 

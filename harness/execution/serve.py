@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import io
 import os
 import signal
 import sys
@@ -236,6 +237,9 @@ def _chatter_to(log: str) -> None:
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # whatever the locale: what is printed must not end a cell
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def _die_with_parent() -> None:

@@ -259,7 +259,7 @@ SWEEPABLE = {name: sweepable(measure.settings) for name, measure in MEASURES.ite
 class _MeasureEntry(Strict):
     """One measure with its settings, and where it applies."""
 
-    models: list[str] | None = Field(default=None, min_length=1)
+    models: Annotated[list[str], Field(min_length=1), AfterValidator(_not_twice)] | None = None
     """The models it applies to; left out, all."""
     matrix: Matrix = Matrix()
     """Axes that differ for this measure alone."""
