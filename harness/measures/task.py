@@ -7,6 +7,7 @@ what their prompts share is read once. A group of tasks is one cell: its tasks a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
@@ -21,13 +22,14 @@ from harness.measures.task_summary import (
     TRUNCATED,
     UNFINISHED_THOUGHTS,
     WRONG_BY_SPACE,
+    leaves_of,
     summarise,
 )
 from harness.tasks.library import TaskLibrary
 from harness.tasks.metric_table import BUILT_IN
 
 if TYPE_CHECKING:
-    pass
+    from harness.tasks.library import Opened
 
 
 def check(library: TaskLibrary, settings: TaskSettings) -> None:
@@ -53,7 +55,26 @@ def notes(library: TaskLibrary, settings: TaskSettings) -> tuple[str, ...]:
             f"mode lm-eval asks our own task file of {opened.name}, whose data and examples may differ from lm-eval's; "
             "for lm-eval's own, name its folder of task files in `tasks: {paths: [...]}`"
         )
-    return tuple(found)
+    return (*found, *_lacking(opened, settings))
+
+
+def _lacking(opened: Opened, settings: TaskSettings) -> Iterator[str]:
+    """What a group asks for and no task in it will give, where that can be known before anything runs."""
+    from harness.measures.task_documents import prepared
+    from harness.tasks.group_scores import not_given
+    from harness.tasks.specification import keys_to_come
+
+    if settings.mode == "lm-eval" or not opened.groups:
+        return
+    to_come = {task.name: keys_to_come(task.config) for task in prepared(opened, settings)}
+    members = {group.group: group.members for group in opened.groups}
+    for group in opened.groups:
+        mine = [to_come[name] for name in leaves_of(group.group, members) if name in to_come]
+        known = [keys for keys in mine if keys is not None]
+        if len(known) == len(mine):
+            keys = [key for one in known for key in one]
+            listed = [key for one in known for key, is_listed in one.items() if is_listed]
+            yield from (f"group {group.group}: {told}" for told in not_given(group.aggregate, keys, listed))
 
 
 TASK = Measure(

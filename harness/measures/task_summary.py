@@ -108,6 +108,7 @@ def _of_groups(
 ) -> Iterator[Measurement | Missing]:
     """The numbers of every group in the cell, the one that was asked for first, and why some have none."""
     from harness.tasks.group_scores import not_given, summarise_group
+    from harness.tasks.specification import entry_of
 
     for place, (group, members, aggregate) in enumerate(groups_of(samples, settings.task, list(wrong))):
         part = None if place == 0 else group
@@ -122,7 +123,8 @@ def _of_groups(
             yield measurement(estimate, spec, part)
         if settings.mode == "right":
             keys = [estimate.key for mine in inside.values() for estimate in mine]
-            for told in not_given(aggregate, keys):
+            listed = [e.key for name, mine in inside.items() for e in mine if entry_of(e.key, specs[name])["listed"]]
+            for told in not_given(aggregate, keys, listed):
                 yield Missing(reason=f"group {group}: {told}", part=part, status=Status.SKIPPED)
 
 
@@ -217,10 +219,13 @@ def groups_of(
     told = strict_json.loads(samples["groups"].dropna().iloc[0])
     groups = {group["group"]: group for group in told}
 
-    def leaves(name: str) -> list[str]:
-        return [leaf for member in groups[name]["members"] for leaf in leaves(member)] if name in groups else [name]
-
+    members = {name: group["members"] for name, group in groups.items()}
     if not groups:
         yield asked, tasks, ()
     for name, group in groups.items():
-        yield name, leaves(name), group["aggregate"]
+        yield name, leaves_of(name, members), group["aggregate"]
+
+
+def leaves_of(name: str, members: Mapping[str, Sequence[str]]) -> list[str]:
+    """The tasks in a group, through the groups within. members: of each group."""
+    return [leaf for member in members[name] for leaf in leaves_of(member, members)] if name in members else [name]

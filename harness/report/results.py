@@ -157,5 +157,6 @@ def _notes(
         f"{describe({name: coordinates(cell).get(name) for name in names})}: {record.reason or 'no reason given'}"
         for cell in cells
         for record in cell.missing
+        if record.reason not in cell.notes  # told when it was planned
     ]
     return (*differently, *lines[:6], *told_of_cells, *ended, *lacking)

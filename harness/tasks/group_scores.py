@@ -37,10 +37,15 @@ def summarise_group(
     ]
 
 
-def not_given(aggregate: Sequence[Mapping[str, Any]], keys: Iterable[str]) -> list[str]:
-    """What `aggregate_metric_list` names and no task of the group gives, a sentence each. keys: what the tasks give."""
+def not_given(
+    aggregate: Sequence[Mapping[str, Any]], keys: Iterable[str], listed: Iterable[str] | None = None
+) -> list[str]:
+    """What `aggregate_metric_list` names and no task of the group gives, a sentence each.
+
+    keys: what the tasks give. listed: those that their files list, to be named; left out, all.
+    """
     there = list(dict.fromkeys(keys))
-    told = ", ".join(f"`{key}`" for key in there) or "nothing"
+    told = ", ".join(f"`{key}`" for key in dict.fromkeys(there if listed is None else listed)) or "nothing"
     return [
         f"`aggregate_metric_list` names {_worded(wanted)}, which no task of the group gives (they give {told}); "
         "their own numbers stand"

@@ -56,6 +56,20 @@ def specification(config: TaskConfig, *, mode: Mode = "right") -> dict[str, Any]
     }
 
 
+def keys_to_come(config: TaskConfig, *, mode: Mode = "right") -> dict[str, bool] | None:
+    """The keys that the items of this task will have, and whether its file lists them; None where only code of the
+    file knows."""
+    spec = specification(config, mode=mode)
+    if not spec["builtin"] or any(isinstance(listed.metric, Function) for listed in listed_metrics(config)):
+        return None
+    names = {name: bool(entry["listed"]) for name, entry in spec["metrics"].items()}
+    for listed in listed_metrics(config):
+        if listed.metric == "pass@k" and names.pop("pass@k", False):
+            counts = listed.options.get("k", [1])
+            names |= {f"pass@{k}": True for k in ([counts] if isinstance(counts, int) else counts)}
+    return {key_of(name, pipeline): listed for pipeline in spec["pipelines"] for name, listed in names.items()}
+
+
 def name_of(key: str, spec: Mapping[str, Any]) -> tuple[str, str]:
     """(metric, pipeline) of a key."""
     for pipeline in spec["pipelines"]:

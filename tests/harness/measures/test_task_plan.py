@@ -1,0 +1,63 @@
+"""What is told of a task before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.measures.task import notes
+from harness.measures.task_settings import TaskSettings
+from harness.tasks.library import TaskLibrary
+
+TASK = """task: {name}
+dataset_path: rows.jsonl
+test_split: test
+output_type: generate_until
+doc_to_text: q
+doc_to_target: a
+metric_list: [{{metric: {metric}}}]
+filter_list: [{{name: strict, filter: [{{function: take_first}}]}}]
+"""
+
+
+def told(folder: Path, group: str) -> tuple[str, ...]:
+    for name, metric in (("one", "exact_match"), ("two", "exact_match"), ("own", "!function own.judge")):
+        (folder / f"{name}.yaml").write_text(TASK.format(name=name, metric=metric))
+    (folder / "g.yaml").write_text(group)
+    return notes(TaskLibrary((str(folder),)), TaskSettings(task="g"))
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "named"),
+    [
+        ("[{metric: acc}]", "`acc`"),
+        ("[{metric: exact_match, filter_list: loose}]", "`exact_match` with the filter `loose`"),
+        ("[{metric: exact_match}, {metric: f1, filter_list: [strict]}]", "`f1` with the filter `strict`"),
+    ],
+)
+def test_a_group_that_asks_for_what_no_task_gives_is_told(tmp_path: Path, aggregate: str, named: str) -> None:
+    [note] = told(tmp_path, f"group: g\ntask: [one, two]\naggregate_metric_list: {aggregate}\n")
+    assert note == (
+        f"group g: `aggregate_metric_list` names {named}, which no task of the group gives "
+        "(they give `exact_match/strict`); their own numbers stand"
+    )
+
+
+@pytest.mark.parametrize("aggregate", ["[{metric: exact_match}]", "[{metric: exact_match, filter_list: strict}]", "[]"])
+def test_a_group_that_asks_for_what_its_tasks_give_is_left_alone(tmp_path: Path, aggregate: str) -> None:
+    assert told(tmp_path, f"group: g\ntask: [one, two]\naggregate_metric_list: {aggregate}\n") == ()
+
+
+def test_groups_within_groups_are_looked_through(tmp_path: Path) -> None:
+    (tmp_path / "inner.yaml").write_text("group: inner\ntask: [one]\naggregate_metric_list: [{metric: acc}]\n")
+    found = told(tmp_path, "group: g\ntask: [inner, two]\naggregate_metric_list: [{metric: f1}]\n")
+    assert [note.split(":")[0] for note in found] == ["group g", "group inner"]
+
+
+def test_what_only_code_of_the_file_knows_is_not_guessed(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("def judge(predictions, references): return {'mine': 1}\n")
+    library = TaskLibrary((str(tmp_path),), allow_task_code=True)
+    told(tmp_path, "group: g\ntask: [one]\n")
+    (tmp_path / "g.yaml").write_text("group: g\ntask: [one, own]\naggregate_metric_list: [{metric: mine}]\n")
+    assert notes(library, TaskSettings(task="g")) == ()
