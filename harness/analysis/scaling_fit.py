@@ -40,7 +40,7 @@ class ScalingFitSettings(FitSettings, RunsSettings):
     @classmethod
     def _no_errors(cls, then: str | None) -> str | None:
         if then is not None:
-            raise UserError("a run's trainings have no error of a task: a second step is for `harness fit` of a table")
+            raise ValueError("a run's trainings have no error of a task: a second step is for `harness fit` of a table")
         return then
 
 
