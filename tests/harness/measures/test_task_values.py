@@ -6,6 +6,7 @@ import datetime
 import decimal
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow as pa
@@ -16,7 +17,6 @@ from harness.errors import UserError
 from harness.measures.measure import NOTES
 from harness.measures.task_documents import documents, prepared
 from harness.measures.task_settings import TaskSettings
-from harness.models.contract import LanguageModel
 from harness.tasks.ask import Asked, Broken
 from harness.tasks.library import TaskLibrary
 
@@ -37,7 +37,7 @@ def ask_file(folder: Path, name: str, keys: str, **settings: Any) -> list[Asked 
     notes = settings.pop("notes", None)
     asked_for = TaskSettings(task=str(folder / "t.yaml"), **settings)
     (task,) = prepared(TaskLibrary(()).open(asked_for.task), asked_for)
-    model: LanguageModel = None  # type: ignore[assignment]
+    model: Any = SimpleNamespace(identity=SimpleNamespace(thinking=()))  # asked for nothing else
     return documents(task, model, asked_for, notes)
 
 
