@@ -58,7 +58,7 @@ def describe(at: Mapping[str, Scalar | list[Scalar]]) -> str:
 
 
 def points(run: Run, metric: str) -> list[Point]:
-    """Every record of a metric (`perplexity` or `perplexity@1`) that has a value."""
+    """Every record of a metric (`perplexity` or `perplexity@2`) that has a value."""
     return [
         Point(run, cell, record)
         for cell in run.cells

@@ -42,7 +42,7 @@ class Expectation(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     metric: str | None = None
-    """Name of a metric, such as `perplexity` (or with its version, `perplexity@1`)."""
+    """Name of a metric, such as `perplexity` (or with its version, `perplexity@2`)."""
     finding: str | None = None
     """In place of a metric, the name of a finding of an analysis, such as `alpha`."""
     where: dict[str, Scalar | list[Scalar]] = Field(default={})
@@ -204,7 +204,7 @@ def _is_base(against: dict[str, Scalar], cell: CellResult, judged: list[Point]) 
 
 
 def measures_of(metric: str) -> set[str]:
-    """The measures that emit a metric (`perplexity` or `perplexity@1`), whether or not a cell of theirs ended well."""
+    """The measures that emit a metric (`perplexity` or `perplexity@2`), whether or not a cell of theirs ended well."""
     from harness.measures.registry import MEASURES
 
     return {name for name, measure in MEASURES.items() for item in measure.metrics if metric in (item.name, item.id)}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from harness.tasks.config import Mode
@@ -38,11 +40,22 @@ def first_match(pattern: re.Pattern[str], text: Any, select: int, mode: Mode = "
     said = text if isinstance(text, str) else ""
     if mode == "lm-eval":
         return _first_match_as_lm_eval(pattern, said, select)
-    captured = [
-        next((group for group in found.groups() if group is not None), None) if pattern.groups else found[0]
-        for found in pattern.finditer(said)
-    ]
+    captured = _captured(pattern, said)
+    if not captured and not said.isascii():  # the same letters may be spelled by other characters
+        captured = _captured(_composed(pattern), unicodedata.normalize("NFC", said))
     return captured[select] if -len(captured) <= select < len(captured) else None
+
+
+def _captured(pattern: re.Pattern[str], text: str) -> list[str | None]:
+    return [
+        next((group for group in found.groups() if group is not None), None) if pattern.groups else found[0]
+        for found in pattern.finditer(text)
+    ]
+
+
+@cache
+def _composed(pattern: re.Pattern[str]) -> re.Pattern[str]:
+    return re.compile(unicodedata.normalize("NFC", pattern.pattern), pattern.flags)
 
 
 def _first_match_as_lm_eval(pattern: re.Pattern[str], text: str, select: int) -> str | None:

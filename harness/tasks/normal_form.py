@@ -75,14 +75,15 @@ def comparable(value: Any, mode: Mode = "right", ignored: Ignored = NOTHING) -> 
         return None
     text = written(value, mode)
     if mode == "right" and ignored.get("numbers"):
-        number = read_number(_without_patterns(text, ignored))
-        if number is not None:
-            return number
+        for read in (_without_patterns(text, ignored), normal_form(text, mode, ignored)):  # `3.5` before `(5)`
+            number = read_number(read)
+            if number is not None:
+                return number
     return normal_form(text, mode, ignored)
 
 
 def written(value: Any, mode: Mode = "right") -> str:
-    """A value as a text. Of a whole number that is stored as a float, in mode right without `.0`."""
+    """A value as a text. Of a whole number that a filter or a function gives as a float, in mode right without `.0`."""
     return str(int(value)) if mode == "right" and isinstance(value, float) and value.is_integer() else str(value)
 
 

@@ -20,6 +20,9 @@ _SIGNS = {
     ord("\uff0b"): "+",
     ord("\uff0f"): "/",
     ord("\u2044"): "/",
+    ord("\uff05"): "%",
+    ord("\u066a"): "%",
+    ord("\u2019"): "'",
 }
 """Other scripts' signs, as ASCII has them."""
 _AFTER = ".,;:!?\u2026\u3002\uff01\uff1f\uff1b\uff1a"
@@ -29,20 +32,21 @@ _SPACE = r"[ \u00a0\u2009\u202f']"
 _WHOLE = rf"(?:\d{{1,3}}(?:,\d{{3}})+|\d{{1,2}}(?:,\d{{2}})+,\d{{3}}|\d{{1,3}}(?:{_SPACE}\d{{3}})+|\d+)"
 """Digits, or groups of them: 1,234,567 · 12,34,567 (Indian) · 1 234 567."""
 _DECIMAL = rf"(?:(?P<whole>{_WHOLE})(?:\.(?P<places>\d*))?|\.(?P<alone>\d+))(?:[eE](?P<power>[+-]?\d{{1,3}}))?"
-_NUMBER = re.compile(rf"{_DECIMAL}|(?P<over>\d+) ?/ ?(?P<under>\d+)")
+_NUMBER = re.compile(rf"{_DECIMAL}|(?:(?P<and>\d+) )?(?P<over>\d+) ?/ ?(?P<under>\d+)")
+_IN_MATH = re.compile(r"\$\s*([^$]*?)\s*\$|\\\(\s*(.*?)\s*\\\)", re.DOTALL)
 _SIGN = re.compile(r"\s*([+-]?)\s*")
 
 
 def read_number(text: str) -> Fraction | None:
     """The exact value; None where the whole text is not one number.
 
-    Passed over: white space around it, a currency sign or a percent sign beside it (`50%` is 50), punctuation after
-    it. Digits of any script count. Not read: numbers in words, ranges, units, powers of ten above 999, more than 400
-    characters.
+    Passed over: white space around it, a currency sign or a percent sign beside it (`50%` is 50), TeX's `$5$`,
+    punctuation after it. `1 1/2` and `1½` are one and a half. Digits of any script count. Not read: numbers in words,
+    ranges, units, powers of ten above 999, more than 400 characters.
     """
     if len(text) > _LONGEST:
         return None
-    plain = "".join(map(_digit, text.translate(_SIGNS))).strip()
+    plain = "".join(map(_digit, _without_math(text).translate(_SIGNS))).strip()
     while plain and (plain[-1] in _AFTER or plain[-1].isspace()):  # the value of `72.` is that of `72`
         plain = plain[:-1]
     sign, plain = _signed(plain.removesuffix("%").rstrip())
@@ -54,6 +58,16 @@ def read_number(text: str) -> Fraction | None:
         return None
     value = _fraction(found) if found["over"] else _decimal(found)
     return None if value is None else -value if sign == "-" else value
+
+
+def _without_math(text: str) -> str:
+    """Without TeX's signs around a formula, and with fractions such as ½ written out."""
+    found = _IN_MATH.fullmatch(text.strip().rstrip(_AFTER))
+    plain = text if found is None else found[1] if found[1] is not None else found[2]
+    return "".join(
+        f" {unicodedata.normalize('NFKC', c)}" if unicodedata.decomposition(c).startswith("<fraction>") else c
+        for c in plain
+    )
 
 
 def _signed(text: str) -> tuple[str, str]:
@@ -78,7 +92,7 @@ def _decimal(found: re.Match[str]) -> Fraction:
 
 def _fraction(found: re.Match[str]) -> Fraction | None:
     under = int(found["under"])
-    return Fraction(int(found["over"]), under) if under else None
+    return int(found["and"] or 0) + Fraction(int(found["over"]), under) if under else None
 
 
 def _digit(character: str) -> str:

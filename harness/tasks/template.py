@@ -8,7 +8,7 @@ may be tested and not be written. In mode lm-eval a template is always text, and
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +62,12 @@ def _pieces(template: str, row: Mapping[str, Any]) -> list[Any]:
     """What the template writes, piece by piece: its own text, and the values of its expressions."""
     if _is_plain(template):
         return [template]
-    return list(_rendered(_compiled(template), null.hidden(row)))
+    return [_listed(piece) for piece in _rendered(_compiled(template), null.hidden(row))]
+
+
+def _listed(piece: Any) -> Any:
+    """What `map`, `select` and their like give is a list: its own text would be its place in memory."""
+    return list(piece) if isinstance(piece, Iterator) else piece
 
 
 def _written(pieces: Iterable[Any]) -> str:
@@ -74,6 +79,8 @@ def _one_written(piece: Any) -> str:
         raise TypeError("it writes bytes, which are no text; decode them where the data are made")
     if isinstance(piece, float) and piece != piece:
         raise null.NullWritten("writes a value that is no number")
+    if isinstance(piece, Iterator):
+        return _one_written(list(piece))
     if piece is None:
         raise null.NullWritten("writes a value that is null; test it first, or say what stands in its place: `or ''`")
     return str(piece)
@@ -141,6 +148,7 @@ def _typed_environment() -> Environment:
         "float": _strictly(do_float),
     }
     environment.tests["none"] = lambda piece: piece is None or isinstance(piece, null.Null)
+    environment.tests["sameas"] = lambda piece, other: null.shown(piece) is null.shown(other)
     environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": null.shown}
     return environment
 
@@ -150,6 +158,8 @@ def _strictly(convert: Callable[..., Any]) -> Callable[..., Any]:
     nothing = object()
 
     def filter_(value: Any, default: Any = nothing, *arguments: Any, **options: Any) -> Any:
+        if isinstance(value, null.Null) and default is not nothing:
+            return default
         made = convert(value, default, *arguments, **options)
         if made is nothing:
             raise ValueError(f"{value!r:.60} is no number")

@@ -31,7 +31,7 @@ def load(folder: Path, expectation: str, head: str = HEAD) -> None:
     "expectation",
     [
         "{metric: perplexity, at_most: 9}",
-        "{metric: perplexity@1, where: {model: a, precision: [int8, fp32]}, at_most: 9}",
+        "{metric: perplexity@2, where: {model: a, precision: [int8, fp32]}, at_most: 9}",
         "{metric: perplexity, where: {window: 16}, against: {precision: fp32}, at_most: 1.1}",
         "{metric: perplexity, where: {precision: int8}, against: {precision: fp32}, at_most: 1.1}",
         "{metric: perplexity, against: {model: a}, at_most: 1.1}",

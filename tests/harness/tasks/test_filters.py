@@ -1,5 +1,7 @@
 """Filters: what lm-evaluation-harness 0.4.13 makes of the same texts, and where the right mode differs."""
 
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from harness.errors import UserError
 from harness.tasks import filters
 from harness.tasks.config import FilterPipeline, FilterStep, Function, Mode, TaskConfig
+from harness.tasks.filter_patterns import first_match
 from harness.tasks.filters import Extracted
 
 ROW = {"choices": ["Guilty", "Guilty of Romance", "the red one."], "prompt": "def f():\n"}
@@ -298,3 +301,12 @@ def test_a_filter_of_the_file_that_fails_is_one_sentence() -> None:
     step = FilterPipeline(name="p", steps=(FilterStep(function="custom", options={"filter_fn": named("broken")}),))
     with pytest.raises(UserError, match=r"t.yaml:filter_list: p: the filter `broken` failed with IndexError: list"):
         run(step, ["x"], broken=broken)
+
+
+def test_a_pattern_finds_letters_however_they_are_spelled() -> None:
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    for pattern in (composed, apart):
+        for said in (composed, apart):
+            found = first_match(re.compile(f"a ({pattern})"), f"a {said}", 0)
+            assert found is not None and unicodedata.normalize("NFC", found) == composed
+    assert first_match(re.compile("(x)"), apart, 0) is None

@@ -155,3 +155,10 @@ def test_no_score_depends_on_space_around_or_composed_accents(
     assert edit_similarity(dressed, [target], ignored) == edit_similarity(answer, [target], ignored)
     assert word_f1(dressed, [target]) == word_f1(answer, [target])
     assert is_match(dressed, [answer], judged)
+
+
+def test_a_number_is_found_below_the_punctuation_that_a_task_ignores() -> None:
+    ignored = {"numbers": True, "ignore_punctuation": True}
+    for said in ("(5)", '"5"', "5.", "5.0", "[5]"):
+        assert comparable(said, "right", ignored) == comparable("5", "right", ignored)
+    assert comparable("3.5", "right", ignored) != comparable("35", "right", ignored)

@@ -94,3 +94,18 @@ def test_lm_eval_writes_the_word() -> None:
     assert template.value_as_lm_eval("{{q}} {{hint}}", ROW) == "Who? None"
     assert template.value_as_lm_eval("{{n}}", ROW) == "1"
     assert template.value_as_lm_eval("{{q|int}}", ROW) == "0"
+
+
+def test_a_null_may_be_given_a_number_and_be_compared_with_none() -> None:
+    row = {"h": None, "n": 3}
+    assert template.value("{{h|int(0)}}", row) == 0
+    assert template.value("{{h|float(1.5)}}", row) == 1.5
+    assert template.text("{{ h is sameas none }} {{ n is sameas none }}", row) == "True False"
+    with pytest.raises(NullWritten):
+        template.value("{{h|int}}", row)
+
+
+def test_what_a_filter_gives_piece_by_piece_is_a_list() -> None:
+    row = {"a": [" x", "y "]}
+    assert template.value("{{a|map('trim')}}", row) == ["x", "y"]
+    assert template.text("{{a|map('trim')}}!", row) == "['x', 'y']!"
