@@ -31,6 +31,7 @@ from harness.execution.prepare import (
     prepare_trainings,
 )
 from harness.execution.requests import Collect, Collected, Refused
+from harness.execution.train import shares
 from harness.execution.worker import Worker, WorkerDied, preload
 from harness.measures.measure import Facts, notes_of
 from harness.measures.noise import is_noise
@@ -112,8 +113,8 @@ class Execution:
                 yield self._isolated(item)
 
     def _train_side_by_side(self, items: list[PlannedCell]) -> None:
-        """Train what is not ready, as many at once as the cores have room for, but for models whose training is timed:
-        those are trained alone, when their first cell is due."""
+        """Train what is not ready side by side, but for models whose training is timed: those are trained alone, with
+        their cells' threads, when their first cell is due."""
         timed = {item.source.digest for item in items if MEASURES[item.cell.measure].times_training}
         by_threads: dict[int, dict[str, PlannedCell]] = {}
         for item in items:
@@ -123,8 +124,8 @@ class Execution:
         for threads, group in by_threads.items():
             left = {digest: item for digest, item in group.items() if f"model {digest}" not in self._prepared}
             models = [item.resolved for item in left.values()]
-            at_once = max(1, default_threads() // threads)
-            reasons = prepare_trainings(models, threads, at_once, self._log, self._on_event)
+            each, at_once = shares(models, threads, default_threads())
+            reasons = prepare_trainings(models, each, at_once, self._log, self._on_event)
             for digest, reason in reasons.items():
                 self._prepared[f"model {digest}"] = reason
                 if reason is None:

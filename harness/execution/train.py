@@ -19,6 +19,22 @@ from harness.execution.resolve import Resolved
 from harness.execution.worker import Worker, WorkerDied
 from harness.models.compute_budget import training_work
 
+DOMINANT = 0.75
+"""A model with more than this part of all the work is what the others wait for: it gets all threads."""
+
+
+def shares(models: Sequence[Resolved], threads: int, room: int) -> tuple[int, int]:
+    """With how many threads each model is trained, and how many at once, on `room` threads.
+
+    threads: what the models' cells compute with, the most that one gets. Two small models with a core each are ready
+    sooner than one after the other with two, and on a busy machine neither waits for a core that another program has.
+    """
+    room = max(room, threads)
+    work = [_work(model) for model in models]
+    shared = len(models) > 1 and max(work) <= DOMINANT * sum(work)
+    each = min(threads, max(1, room // len(models))) if shared else threads
+    return each, room // each
+
 
 @dataclass
 class _UnderWay:

@@ -19,7 +19,7 @@ from harness.execution.events import CellStarted, Event, Preparing
 from harness.execution.prepare import prepare_trainings
 from harness.execution.resolve import Resolved
 from harness.execution.serve import pin_threads
-from harness.execution.train import train_side_by_side
+from harness.execution.train import shares, train_side_by_side
 from harness.execution.worker import preload
 from harness.models.contract import ModelSource
 from harness.models.training import Training
@@ -96,7 +96,7 @@ SCRIPT = textwrap.dedent(
     import sys
     from pathlib import Path
     from harness.execution.resolve import Resolved
-    from harness.execution.train import train_side_by_side
+    from harness.execution.train import shares, train_side_by_side
     from harness.models.contract import ModelSource
     from harness.models.training import Training
 
@@ -135,6 +135,27 @@ def workers() -> list[psutil.Process]:
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="threads are pinned on Linux alone")
+@pytest.mark.parametrize(
+    ("steps", "threads", "room", "expected"),
+    [
+        ([5, 6, 7], 2, 2, (1, 2)),
+        ([5, 6, 7], 1, 2, (1, 2)),
+        ([5], 2, 2, (2, 1)),
+        ([5, 5], 8, 8, (4, 2)),
+        ([5, 5], 2, 8, (2, 4)),
+        ([5, 5, 5], 8, 8, (2, 4)),
+        ([5, 100], 8, 8, (8, 1)),  # one is nearly all of the work
+        ([5, 5], 4, 1, (2, 2)),  # a suite's threads go before OMP_NUM_THREADS
+        ([5, 5], 1, 1, (1, 1)),
+    ],
+)
+def test_models_share_the_threads(
+    tmp_path: Path, story: Path, steps: list[int], threads: int, room: int, expected: tuple[int, int]
+) -> None:
+    models = [model(str(number), tmp_path, story, steps=count) for number, count in enumerate(steps)]
+    assert shares(models, threads, room) == expected
+
+
 def test_lanes_have_cores_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[list[int]] = []
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 4, 6, 7, 9})
