@@ -183,6 +183,17 @@ def test_labels_of_a_slice_are_those_of_the_whole_split(tmp_path: Path, processe
     assert len(notes) == 1 and "count from 1" in notes[0]
 
 
+@pytest.mark.parametrize("shots", [0, 1])
+def test_labels_of_sliced_examples_are_those_of_the_whole_split(tmp_path: Path, shots: int) -> None:
+    abc = ["A", "B", "C"]
+    splits = {"test": labelled([1, 2, 1], abc), "train": labelled([1, 2, 3], abc, "t")}
+    keys = "training_split: train[:2]\n" + LISTED
+    assert golds(ask_splits(tmp_path, splits, keys, shots=shots)) == [0, 1, 0]
+    own = "fewshot_split: test[:2]\n" + LISTED
+    splits = {"test": labelled([1, 2, 1, 3], abc)}
+    assert golds(ask_splits(tmp_path, splits, own, split="test[:2]", shots=shots)) == [0, 1]
+
+
 @pytest.mark.parametrize("sampler", ["random", "first_n", "balanced"])
 def test_a_question_with_digits_as_choices_is_not_its_own_example(tmp_path: Path, sampler: str) -> None:
     digits = ["1", "2", "3"]
@@ -232,7 +243,7 @@ def test_a_choice_with_the_text_of_the_right_one_is_right(
 
 
 def test_a_number_is_asked_and_shown_as_a_question(tmp_path: Path) -> None:
-    rows = [{"n": n, "a": "odd"} for n in (5, 7, 9)]
+    rows: list[dict[str, Any]] = [{"n": n, "a": "odd"} for n in (5, 7, 9)]
     for found in ask(tmp_path, rows, WRITTEN.replace("'{{q}}'", "n"), shots=2):
         assert isinstance(found, Asked)
         shown = "".join(f"{rows[place]['n']} odd\n\n" for place in found.shots)
