@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import Unsupported, UserError, logged
 from harness.measures.document_choice import chosen
 from harness.measures.mapping_setting import mapping_of
+from harness.measures.task_labels import labels_of
 from harness.scoring.thinking import opens_thought
 from harness.tasks import metrics
 from harness.tasks.ask import Asked, Broken, Choice, Row
 from harness.tasks.chat import ApplyChat
-from harness.tasks.document import Templates, column_or_template, label, shown
+from harness.tasks.document import Templates, column_or_template, shown
 from harness.tasks.fewshot import Draw, Pool, Sampler, draw, draw_as_lm_eval
 from harness.tasks.functions import DOCUMENT_KEYS, functions_of
 from harness.tasks.generation_kwargs import generation
 from harness.tasks.generation_settings import with_generation
-from harness.tasks.labels import FROM_0, Labels, common
+from harness.tasks.labels import Labels
 from harness.tasks.prompt import PromptSettings, ask
 from harness.tasks.reasoning import with_reasoning, with_samples
 from harness.tasks.shown_keys import shown_keys
@@ -62,7 +62,7 @@ def prepared(opened: Opened, settings: TaskSettings) -> list[Task]:
                 "`likelihood` asks how likely the right answer is, and the target of this task is a test of programs",
                 place=f"{config.file}:doc_to_target",
             )
-        if shots_of(config, settings) > 0 and config.output_type != "loglikelihood_rolling":
+        if _are_shown(config, settings):
             _sampler(config, settings)  # raises: there is none such
         tasks.append(replace(task, config=config, lm_eval=counted(settings)))
     if settings.generation is not None and not any(task.config.output_type == "generate_until" for task in tasks):
@@ -101,10 +101,9 @@ def documents(
         raise UserError(f"there is no document to ask in split '{task.evaluation_split}'", place=str(config.file))
     places = chosen(len(rows), settings.documents, settings.document_ids, settings.mode, str(config.file))
     numbered = [(number, rows[number]) for number in places]
-    told = notes if notes is not None else []
     with task.running():
-        shots, pool = _draws(task, numbered, settings)
-        labels = _labels(task, pool, settings, told)
+        labels = labels_of(task, settings, _are_shown(config, settings), notes if notes is not None else [])
+        shots, pool = _draws(task, numbered, settings, labels)
     prompts = PromptSettings(
         mode=settings.mode,
         chat=_chat(model, settings) if settings.chat else None,
@@ -155,28 +154,6 @@ def _chat(model: LanguageModel, settings: TaskSettings) -> ApplyChat:
     )
 
 
-def _labels(task: Task, pool: list[Row], settings: TaskSettings, notes: list[str]) -> Labels:
-    """What the labels of the split that is asked and of the examples' pool have in common."""
-    config = task.config
-    if settings.mode == "lm-eval" or Templates.examples(config).choices is None:
-        return FROM_0
-    sides = ((Templates.asked(config), task.evaluation_rows(), ""), (Templates.examples(config), pool, "example "))
-    labelled = (
-        (f"{what}document {number}", *found)
-        for templates, rows, what in sides
-        for number, row in enumerate(rows)
-        if (found := label(templates, deepcopy(row) if templates.runs_code else row, what, task.function)) is not None
-    )
-    told = common(labelled)
-    if told.ambiguous is not None and config.process_results is None:
-        raise UserError(told.ambiguous, place=f"{config.file}:doc_to_target")
-    if told.noteworthy:
-        notes.append(
-            f"{config.task}: labels count from 1 (none is 0, one is the number of choices), so 1 is the first choice"
-        )
-    return told
-
-
 def _with_bytes(asked: Asked, file: str) -> Asked:
     """The same. Raises UserError for a text with half a character, which no tokenizer reads and no file holds."""
     texts = {text for request in asked.requests for text in vars(request).values() if isinstance(text, str)}
@@ -192,10 +169,17 @@ def _with_bytes(asked: Asked, file: str) -> Asked:
     return asked
 
 
-def _draws(task: Task, numbered: list[tuple[int, Row]], settings: TaskSettings) -> tuple[list[Places], list[Row]]:
+def _are_shown(config: TaskConfig, settings: TaskSettings) -> bool:
+    """Whether worked examples stand before the documents."""
+    return shots_of(config, settings) > 0 and config.output_type != "loglikelihood_rolling"
+
+
+def _draws(
+    task: Task, numbered: list[tuple[int, Row]], settings: TaskSettings, labels: Labels
+) -> tuple[list[Places], list[Row]]:
     """Of each document the places of its examples, or why it has too few; and the pool that they are places in."""
-    config, shots = task.config, shots_of(task.config, settings)
-    if shots == 0 or config.output_type == "loglikelihood_rolling":
+    config = task.config
+    if not _are_shown(config, settings):
         return [()] * len(numbered), []
     held = task.shot_rows()
     pool = Pool(
@@ -209,13 +193,13 @@ def _draws(task: Task, numbered: list[tuple[int, Row]], settings: TaskSettings) 
         else config.fewshot_config.fewshot_indices,
     )
     how = Draw(
-        shots=shots,
+        shots=shots_of(config, settings),
         sampler=_sampler(config, settings),
         seed=settings.shot_seed,
         task=config.task,
-        label=_label(task),
+        label=_label(task, labels),
         same=_same(task),
-        **({} if settings.mode == "lm-eval" else {"shown": lambda row: shown_keys(config, row, task.function)}),
+        **({} if settings.mode == "lm-eval" else {"shown": lambda row: shown_keys(config, row, task.function, labels)}),
     )
     if settings.mode == "lm-eval" and how.same is None and how.sampler in ("random", "first_n"):
         return list(draw_as_lm_eval(pool, how, numbered)), held.rows
@@ -259,10 +243,10 @@ def _there(sampler: Sampler, config: TaskConfig) -> Sampler:
     return sampler
 
 
-def _label(task: Task) -> Callable[[Row], Hashable]:
+def _label(task: Task, labels: Labels) -> Callable[[Row], Hashable]:
     """The class of a worked example: its answer."""
-    templates = Templates.examples(task.config)
-    return lambda row: repr(shown(templates, row, "a worked example", task.function).target)
+    templates = Templates.examples(task.config, labels=labels)
+    return lambda row: repr(shown(templates, templates.own(row), "a worked example", task.function).target)
 
 
 def _same(task: Task) -> Callable[[Row], Hashable] | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -15,7 +17,7 @@ from harness.spelling import nearest
 from harness.tasks import template
 from harness.tasks.ask import Row
 from harness.tasks.config import Function, Mode, TaskConfig, Template
-from harness.tasks.labels import FROM_0, Labels, index
+from harness.tasks.labels import FROM_0, Labels, index, named
 from harness.tasks.null import NullWritten
 
 LoadFunction = Callable[[Function, str], Callable[..., Any]]
@@ -48,6 +50,10 @@ class Templates:
     def runs_code(self) -> bool:
         """Whether a function of the task's own gets the document."""
         return any(isinstance(one, Function) for one in (self.text, self.target, self.choices))
+
+    def own(self, row: Row) -> Row:
+        """The row as these templates may have it: a copy where a function gets it, which may change it."""
+        return deepcopy(row) if self.runs_code else row
 
     @classmethod
     def asked(cls, config: TaskConfig, mode: Mode = "right", labels: Labels = FROM_0) -> Templates:
@@ -121,6 +127,20 @@ def shown(templates: Templates, row: Row, which: str, function: LoadFunction) ->
     return replace(found, target=place(found.target, "doc_to_target"))
 
 
+def shown_without_answer(templates: Templates, row: Row, which: str, function: LoadFunction) -> Shown:
+    """What can be rendered of a document whose answer can't: an empty question, no choices where these fail too."""
+    text: str | int = ""
+    choices: list[str] | None = None
+    prefix = ""
+    with suppress(UserError):
+        choices = None if templates.choices is None else _choices(templates, row, which, function)
+    with suppress(UserError):
+        text = _text(templates, row, which, function, choices is not None)
+    with suppress(UserError):
+        prefix = _gen_prefix(templates, row, which, function)
+    return Shown(text, None, choices, prefix)
+
+
 def label(templates: Templates, row: Row, which: str, function: LoadFunction) -> tuple[Any, list[str]] | None:
     """(what the document says is right, its choices); None where it has none, or its templates fail."""
     try:
@@ -137,8 +157,12 @@ def _read(templates: Templates, row: Row, which: str, function: LoadFunction) ->
     choices = None if templates.choices is None else _choices(templates, row, which, function)
     text = _text(templates, row, which, function, choices is not None)
     target = _target(templates, row, which, function, choices)
+    return Shown(text, target, choices, _gen_prefix(templates, row, which, function))
+
+
+def _gen_prefix(templates: Templates, row: Row, which: str, function: LoadFunction) -> str:
     prefix = None if templates.gen_prefix is None else _value(templates, "gen_prefix", row, which, function)
-    return Shown(text, target, choices, "" if prefix is None else str(prefix))
+    return "" if prefix is None else str(prefix)
 
 
 def _is_whole_questions(found: Shown) -> bool:
@@ -147,7 +171,7 @@ def _is_whole_questions(found: Shown) -> bool:
     if isinstance(found.text, int):
         return True
     words = isinstance(found.target, str) and found.target and not found.target.isdecimal()
-    return bool(found.text.isdecimal() and words and found.target not in (found.choices or ()))
+    return bool(found.text.isdecimal() and words and named(found.target, found.choices or ()) is None)
 
 
 def rendered(
@@ -225,7 +249,7 @@ def _text(templates: Templates, row: Row, which: str, function: LoadFunction, ha
         raise _no_column(str(templates.text), row, which, place)
     if templates.mode == "right":
         if isinstance(found, int) and not isinstance(found, bool):
-            return found if has_choices or not _is_literal(templates, "text", row) else str(found)
+            return found if has_choices else str(found)
         if isinstance(found, list | tuple) and _is_literal(templates, "text", row):
             key = templates.prefix + _KEYS["text"]
             found = rendered(key, str(templates.text), row, templates.file, which, function, as_text=True)

@@ -7,7 +7,6 @@ a chat template they are one text, joined by the delimiters of the task file; wi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,8 +61,7 @@ def ask(
     """
     which = f"document {document}"
     templates = Templates.asked(config, settings.mode, settings.labels)
-    if templates.runs_code:
-        row = deepcopy(row)  # a function may change what it gets: this document only
+    row = templates.own(row)
     cluster = None
     if config.cluster is not None:
         shared = column_or_template("cluster", config.cluster, row, templates.file, which, function)
@@ -142,7 +140,7 @@ def _examples(
     templates = Templates.examples(config, settings.mode, settings.labels)
     for place, example in shots:
         one = f"{which}, worked example {place}"
-        found = shown(templates, deepcopy(example) if templates.runs_code else example, one, function)
+        found = shown(templates, templates.own(example), one, function)
         text = found.text
         if isinstance(text, int):  # the choices are whole questions: the right one is shown
             text = _choice(found, text, one, templates, settings.mode)
@@ -256,12 +254,15 @@ def _before_choice(found: Shown, templates: Templates, settings: PromptSettings)
 
 
 def _gold(target: Any, choices: Sequence[str]) -> int | tuple[int, ...] | None:
-    """Index of the right choice, or indexes of all right ones; None where one of them is no choice."""
-    if not isinstance(target, list):
-        return _index(target, choices)
-    found = [_index(one, choices) for one in target]
-    known = tuple(index for index in found if index is not None)
-    return known if known and len(known) == len(found) else None
+    """Index of the right choice, or indexes of all right ones; None where one of them is no choice. A choice with the
+    text of a right one is right."""
+    found = [_index(one, choices) for one in (target if isinstance(target, list) else [target])]
+    known = [index for index in found if index is not None]
+    if not known or len(known) < len(found):
+        return None
+    alike = [place for index in known for place, text in enumerate(choices) if text == choices[index]]
+    right = tuple(dict.fromkeys([*known, *alike]))
+    return right if isinstance(target, list) or len(right) > 1 else right[0]
 
 
 def _index(target: Any, choices: Sequence[str]) -> int | None:

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Hashable
-from copy import deepcopy
 
 from harness.errors import UserError
 from harness.tasks.ask import Row
 from harness.tasks.config import Function, Mode, TaskConfig
-from harness.tasks.document import LoadFunction, Shown, Templates, shown
+from harness.tasks.document import LoadFunction, Shown, Templates, shown, shown_without_answer
+from harness.tasks.labels import FROM_0, Labels
 
 
-def shown_keys(config: TaskConfig, row: Row, function: LoadFunction, mode: Mode = "right") -> frozenset[Hashable]:
-    """Keys of what a row shows as a question, and as a few-shot example; empty where it can't be shown.
+def shown_keys(
+    config: TaskConfig, row: Row, function: LoadFunction, labels: Labels = FROM_0, mode: Mode = "right"
+) -> frozenset[Hashable]:
+    """Keys of what a row shows as a question, and as a few-shot example; empty where it shows nothing.
 
+    labels: what the labels of the task's data have in common. A row whose answer can't be read shows its question.
     Rows that share a key show the same: the same question with the same choices, in any order, or with the same
     answer. Texts are compared in NFC, any white space as one blank.
     """
-    asked, example = Templates.asked(config, mode), Templates.examples(config, mode)
+    asked, example = Templates.asked(config, mode, labels), Templates.examples(config, mode, labels)
     templates = [asked] if example == asked else [asked, example]
     return frozenset(key for each in templates for key in _keys(each, row, function))
 
 
 def _keys(templates: Templates, row: Row, function: LoadFunction) -> list[Hashable]:
     try:
-        found = shown(templates, deepcopy(row) if templates.runs_code else row, "a row", function)
+        found = shown(templates, templates.own(row), "a row", function)
     except UserError:  # who is asked it, or shown it, is told
-        return []
+        found = shown_without_answer(templates, templates.own(row), "a row", function)
     question = _plain(f"{found.text} {found.gen_prefix}") if isinstance(found.text, str) else ""
     choices = None if found.choices is None else frozenset(map(_plain, found.choices))
     answer = _answer(found)

@@ -55,6 +55,11 @@ def parts(written: str) -> tuple[Part, ...]:
     return tuple(_part(part.strip(), written) for part in written.split("+"))
 
 
+def unsliced(written: str) -> str:
+    """The same without its slices: all rows of the splits that it is taken from. Raises UserError as `parts`."""
+    return "+".join(dict.fromkeys(part.split for part in parts(written)))
+
+
 def _part(part: str, written: str) -> Part:
     match = _PART.fullmatch(part)
     if match is None:

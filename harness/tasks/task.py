@@ -100,6 +100,23 @@ class Task:
         """
         return self._shots
 
+    def whole_rows(self) -> list[Row]:
+        """All rows of what the evaluated split is a slice of, after `process_docs`; none where it is no slice. Raises
+        UserError."""
+        return self._whole(self.evaluation_split, self.config.process_docs)
+
+    def whole_shot_rows(self) -> list[Row]:
+        """The same of the pool of worked examples; none, too, where that is the evaluated slice. Raises UserError."""
+        if self.shot_split is None or (self.shots_keep_places and self.shot_split == self.evaluation_split):
+            return []
+        return self._whole(self.shot_split, self._shot_process_docs)
+
+    def _whole(self, split: str, process_docs: Function | None) -> list[Row]:
+        whole = splits.unsliced(split)
+        if whole == split:
+            return []
+        return self._processed(split, "split", process_docs, "process_docs", self._state(), whole)
+
     @property
     def shot_split(self) -> str | None:
         """The split that worked examples are drawn from; None where the file gives them itself, or names no split."""
@@ -282,9 +299,16 @@ class Task:
         return self._fewshot.process_docs
 
     def _processed(
-        self, split: str, key: str, process_docs: Function | None, named: str, state: HelperState
+        self,
+        split: str,
+        key: str,
+        process_docs: Function | None,
+        named: str,
+        state: HelperState,
+        read: str | None = None,
     ) -> list[Row]:
-        rows = self._split(split, key)
+        """read: the rows to prepare as those of the split, where it isn't they."""
+        rows = self._split(read or split, key)
         if made_by := self.config.prepared_by.get(split):
             process_docs, named = made_by, "prepared_by"
         if process_docs is None:

@@ -17,7 +17,8 @@ from harness.errors import UserError
 from harness.measures.measure import NOTES
 from harness.measures.task_documents import documents, prepared
 from harness.measures.task_settings import TaskSettings
-from harness.tasks.ask import Asked, Broken
+from harness.tasks.ask import Asked, Broken, ChoiceAnswer
+from harness.tasks.choice_scores import chance, score_choices
 from harness.tasks.library import TaskLibrary
 
 CHOICES = "output_type: multiple_choice\ndoc_to_text: '{{q}}'\ndoc_to_choice: '{{[a, b]}}'\ndoc_to_target: gold\n"
@@ -33,10 +34,10 @@ def ask(folder: Path, content: str | list[dict[str, Any]], keys: str, **settings
 
 
 def ask_file(folder: Path, name: str, keys: str, **settings: Any) -> list[Asked | Broken]:
-    (folder / "t.yaml").write_text(f"task: t\ndataset_path: {name}\ntest_split: test\n{keys}")
-    notes = settings.pop("notes", None)
+    split, notes = settings.pop("split", "test"), settings.pop("notes", None)
+    (folder / "t.yaml").write_text(f"task: t\ndataset_path: {name}\ntest_split: {split}\n{keys}")
     asked_for = TaskSettings(task=str(folder / "t.yaml"), **settings)
-    (task,) = prepared(TaskLibrary(()).open(asked_for.task), asked_for)
+    (task,) = prepared(TaskLibrary((), allow_task_code=True).open(asked_for.task), asked_for)
     model: Any = SimpleNamespace(identity=SimpleNamespace(thinking=()))  # asked for nothing else
     return documents(task, model, asked_for, notes)
 
@@ -126,6 +127,127 @@ def test_labels_that_count_from_1_are_told_and_shown_right_in_examples(tmp_path:
     assert ask(tmp_path, rows, CHOICES, documents=1, notes=notes)[0].gold == 0  # type: ignore[union-attr]
     assert len(notes) == 2  # the whole split says it, whatever is asked of it
     assert golds(ask(tmp_path, rows, CHOICES, mode="lm-eval", notes=notes)) == [1, 2, 1, 2, 1, 2] and len(notes) == 2
+
+
+def ask_splits(folder: Path, splits: dict[str, list[dict[str, Any]]], keys: str, **settings: Any) -> list[Any]:
+    """The documents of a task whose data are a folder with a file for each split. keys: name the splits."""
+    (folder / "data").mkdir(exist_ok=True)
+    for name, rows in splits.items():
+        (folder / "data" / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return ask_file(folder, "data", keys, **settings)
+
+
+def labelled(labels: list[Any], choices: list[str], name: str = "") -> list[dict[str, Any]]:
+    return [{"id": f"{name}{n}", "q": f"{name}q{n}", "c": choices, "gold": label} for n, label in enumerate(labels)]
+
+
+LISTED = CHOICES.replace("'{{[a, b]}}'", "c")
+BOTH = "training_split: train\n"
+
+
+@pytest.mark.parametrize("shots", [0, 1])
+@pytest.mark.parametrize("as_text", [False, True])
+def test_labels_mean_the_same_at_any_number_of_examples(tmp_path: Path, shots: int, as_text: bool) -> None:
+    def told(labels: list[int]) -> list[Any]:
+        return [str(label) for label in labels] if as_text else list(labels)
+
+    abc = ["A", "B", "C"]
+    splits = {"test": labelled(told([1, 2, 1]), abc), "train": labelled(told([1, 2, 3, 3, 2, 1]), abc, "t")}
+    notes: list[str] = []
+    assert golds(ask_splits(tmp_path, splits, BOTH + LISTED, shots=shots, notes=notes)) == [0, 1, 0]
+    assert len(notes) == 1 and "count from 1" in notes[0]
+    splits["train"] = labelled(told([1, 2, 0]), abc, "u")
+    assert golds(ask_splits(tmp_path, splits, BOTH + LISTED, shots=shots, notes=notes)) == [1, 2, 1]
+    assert golds(ask_splits(tmp_path, splits, BOTH + LISTED, shots=shots, mode="lm-eval")) == (
+        [None] * 3 if as_text else [1, 2, 1]
+    )
+
+
+def test_without_the_examples_data_the_split_that_is_asked_says_it(tmp_path: Path) -> None:
+    splits = {"test": labelled([1, 2, 1], ["A", "B", "C"])}
+    assert golds(ask_splits(tmp_path, splits, BOTH + LISTED)) == [1, 2, 1]
+    with pytest.raises(UserError, match="'train'"):
+        ask_splits(tmp_path, splits, BOTH + LISTED, shots=1)
+
+
+@pytest.mark.parametrize("processed", [False, True])
+def test_labels_of_a_slice_are_those_of_the_whole_split(tmp_path: Path, processed: bool) -> None:
+    keys = LISTED
+    rows = labelled([1, 2, 1, 2, 3, 3], ["A", "B", "C"])
+    if processed:
+        (tmp_path / "own.py").write_text("def named(rows):\n    return rows.rename_column('label', 'gold')\n")
+        rows = [{"label" if key == "gold" else key: value for key, value in row.items()} for row in rows]
+        keys += "process_docs: !function own.named\n"
+    notes: list[str] = []
+    assert golds(ask_splits(tmp_path, {"test": rows}, keys, split="test[:3]", notes=notes)) == [0, 1, 0]
+    assert len(notes) == 1 and "count from 1" in notes[0]
+
+
+@pytest.mark.parametrize("shots", [0, 1])
+def test_labels_of_sliced_examples_are_those_of_the_whole_split(tmp_path: Path, shots: int) -> None:
+    abc = ["A", "B", "C"]
+    splits = {"test": labelled([1, 2, 1], abc), "train": labelled([1, 2, 3], abc, "t")}
+    keys = "training_split: train[:2]\n" + LISTED
+    assert golds(ask_splits(tmp_path, splits, keys, shots=shots)) == [0, 1, 0]
+    own = "fewshot_split: test[:2]\n" + LISTED
+    splits = {"test": labelled([1, 2, 1, 3], abc)}
+    assert golds(ask_splits(tmp_path, splits, own, split="test[:2]", shots=shots)) == [0, 1]
+
+
+@pytest.mark.parametrize("sampler", ["random", "first_n", "balanced"])
+def test_a_question_with_digits_as_choices_is_not_its_own_example(tmp_path: Path, sampler: str) -> None:
+    digits = ["1", "2", "3"]
+    asked = labelled(["1", "2", "3"], digits)
+    splits = {"test": asked, "train": [row | {"id": f"t{n}"} for n, row in enumerate(asked)]}
+    found = ask_splits(tmp_path, splits, BOTH + LISTED, shots=2, sampler=sampler)
+    assert golds(found) == [0, 1, 2]
+    assert [sorted(one.shots) for one in found] == [[1, 2], [0, 2], [0, 1]]
+    mixed = [
+        *labelled(["A", "B", "C"], ["A", "B", "C"], "w"),
+        *labelled(["1", "2", "4"], ["1", "2", "3", "4"], "d"),
+    ]
+    splits = {"test": mixed, "train": [row | {"id": f"t{n}"} for n, row in enumerate(mixed)]}
+    found = ask_splits(tmp_path, splits, BOTH + LISTED, shots=5, sampler=sampler)
+    assert golds(found) == [0, 1, 2, 0, 1, 3]
+    assert all(sorted(one.shots) == [place for place in range(6) if place != one.document] for one in found)
+
+
+def test_whole_numbers_that_are_values_refuse_the_task_and_the_fix_works(tmp_path: Path) -> None:
+    splits = {"test": labelled([3, 5, 7], ["3", "5", "7", "9"])}
+    with pytest.raises(UserError, match=r"document 1: the right answer 5 is ambiguous"):
+        ask_splits(tmp_path, splits, LISTED)
+    fixed = LISTED.replace("doc_to_target: gold", "doc_to_target: '{{c.index(gold|string)}}'")
+    assert golds(ask_splits(tmp_path, splits, fixed)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("label", "choices", "expected"),
+    [
+        (2, [" Paris", "b", " Paris"], (2, 0)),
+        (" Paris", [" Paris", "b", " Paris"], (0, 2)),
+        (1, [" Paris", "b", " Paris"], 1),
+        ([0, 1], ["a", "b", "a"], (0, 1, 2)),
+        ("cafe\u0301", ["th\u00e9", "caf\u00e9"], 1),
+        (" yes", ["no", "yes"], 1),
+    ],
+)
+def test_a_choice_with_the_text_of_the_right_one_is_right(
+    tmp_path: Path, label: Any, choices: list[str], expected: Any
+) -> None:
+    (found,) = ask(tmp_path, labelled([label], choices), LISTED)
+    assert isinstance(found, Asked) and found.gold == expected
+    answers = [ChoiceAnswer(-1.0 - place, False, 1) for place in range(len(choices))]
+    right = expected if isinstance(expected, tuple) else (expected,)
+    assert score_choices(found, answers, "right", "t.yaml").items["acc"] == float(0 in right)
+    assert chance(found) == len(right) / len(choices)
+
+
+def test_a_number_is_asked_and_shown_as_a_question(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [{"n": n, "a": "odd"} for n in (5, 7, 9)]
+    for found in ask(tmp_path, rows, WRITTEN.replace("'{{q}}'", "n"), shots=2):
+        assert isinstance(found, Asked)
+        shown = "".join(f"{rows[place]['n']} odd\n\n" for place in found.shots)
+        assert found.requests[0].context == f"{shown}{rows[found.document]['n']}"  # type: ignore[union-attr]
 
 
 def test_an_ambiguous_label_refuses_the_task_and_the_fixes_work(tmp_path: Path) -> None:

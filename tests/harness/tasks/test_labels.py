@@ -34,7 +34,13 @@ LETTERS = ["A", "B", "C"]
         (1, ["1", "2"], 0, 1),  # a whole number is an index, whatever the choices are
         (7, LETTERS, 0, 7),  # neither: stays what it is
         ("", LETTERS, 0, ""),
-        (" 1", LETTERS, 0, " 1"),
+        (" 1", LETTERS, 0, 1),
+        ("  ", [" ", "B"], 0, "  "),  # nothing is no choice's normal form
+        (" B\n", LETTERS, 0, 1),
+        ("B", [" A", " B"], 0, 1),
+        ("cafe\u0301", ["th\u00e9", "caf\u00e9"], 0, 1),
+        ("b", LETTERS, 0, "b"),
+        ("yes", [" yes", "yes"], 0, 1),  # the same text before the same normal form
         ("-1", LETTERS, 0, "-1"),
         (None, LETTERS, 0, None),
         (1.5, LETTERS, 0, 1.5),
@@ -52,6 +58,7 @@ def test_what_a_label_means(label: Any, choices: list[str], first: int, expected
         ("1", ["1", "2"], 0),
         ("0", ["1", "0"], 0),
         ("1", ["2", "1"], 1),
+        (" 1", ["1", "2"], 0),
         (1.0, ["1.0", "2.0"], 0),
         (True, ["True", "False"], 0),
         (True, ["true", "false"], 0),
@@ -97,6 +104,34 @@ def test_one_ambiguous_label_refuses_the_split_and_is_named() -> None:
     agreed = common("1", "2", "3", choices=["1", "2", "3"])  # from 1 both readings agree
     assert agreed.first == 1 and agreed.ambiguous is None and not agreed.noteworthy
     assert common("1", "2", choices=["1", "2", "3"]).ambiguous is not None
+
+
+@pytest.mark.parametrize(
+    ("labelled", "choices", "ambiguous"),
+    [
+        ([3, 5, 7], ["3", "5", "7", "9"], True),  # 3 alone would be an index
+        ([3.0, 5.0], ["3", "5", "7", "9"], True),
+        ([[3, 5]], ["3", "5", "7", "9"], True),
+        ([0, 3], ["0", "2", "3"], True),  # the 0 says nothing, both readings agree
+        ([2, 4, 6], ["2", "4", "6"], True),
+        ([1, 2, 3], ["1", "2", "3"], False),  # from 1 both readings agree
+        ([0, 1, 2], ["1", "2", "0"], False),  # all are indexes
+        ([1, 3], ["3", "5", "7", "9"], False),
+        ([7, 1], LETTERS, False),  # 7 is nothing: its row is broken
+    ],
+)
+def test_whole_numbers_of_which_one_is_no_index_but_a_choice(
+    labelled: list[Any], choices: list[str], ambiguous: bool
+) -> None:
+    told = common(*labelled, choices=choices).ambiguous
+    assert (told is not None) is ambiguous
+    assert told is None or "may all be values; if so, with COLUMN" in told
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_0_that_is_no_choice_says_that_whole_numbers_are_indexes(swapped: bool) -> None:
+    rows: list[Any] = [("document 0", 0, LETTERS), ("document 1", 5, ["5", "6"])]
+    assert labels.common(rows[::-1] if swapped else rows) == labels.FROM_0
 
 
 def test_digits_among_words_are_words() -> None:

@@ -69,3 +69,17 @@ def test_what_an_example_shows_counts_too() -> None:
 def test_a_row_that_can_not_be_shown_shows_nothing() -> None:
     config = TaskConfig(task="t", file=Path("t.yaml"), **ASKED)
     assert shown_keys(config, {"id": 1}, lambda function, key: pytest.fail("none")) == frozenset()
+
+
+def test_a_row_whose_answer_can_not_be_read_shows_its_question() -> None:
+    answer_lost = {key: value for key, value in ROW.items() if key != "a"}
+    assert same(ASKED, answer_lost | {"id": 2}, ROW) and not same(ASKED, answer_lost | {"q": "Who?"}, ROW)
+    digits = CHOSEN | {"doc_to_target": "a"}
+    row = {"q": "Which?", "a": "1", "b": "1", "c": "2"}  # nobody knows which choice 1 is
+    assert same(digits, row, row | {"id": 2}) and not same(digits, row, row | {"c": "3"})
+
+
+def test_a_number_is_a_question() -> None:
+    number = ASKED | {"doc_to_text": "n"}
+    assert same(number, ROW | {"n": 5}, ROW | {"n": 5, "id": 2})
+    assert not same(number, ROW | {"n": 5}, ROW | {"n": 7}), "the answer alone is not the question"
