@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -42,10 +43,11 @@ def chat_template(
     source = tokenizer.chat_template if isinstance(tokenizer, TransformersTokenizer) else None
     if source is None:
         raise Unsupported("this model's tokenizer has no chat template: leave out `chat`")
-    dated = with_clock(source, datetime.date.fromisoformat(date))
+    clock = clock_of(datetime.date.fromisoformat(date))
 
     def render(messages: Sequence[Mapping[str, Any]], add_generation_prompt: bool, continue_final: bool) -> str:
-        return str(tokenizer.apply_chat(dated, messages, add_generation_prompt, continue_final, arguments or {}))
+        told = {**clock, **(arguments or {})}
+        return str(tokenizer.apply_chat(source, messages, add_generation_prompt, continue_final, told))
 
     in_parts = False if as_lm_eval else _wants_parts(render)
 
@@ -71,7 +73,7 @@ def chat_template(
             raise Unsupported(f"the model's chat template can't leave an answer open ({error})") from None
         except Exception as error:  # whatever else the expressions of a template raise
             raise Unsupported(
-                f"the model's chat template fails with {type(error).__name__} ({error}): mend it, or leave out `chat`"
+                f"the model's chat template fails with {type(error).__name__} ({error}): fix it, or leave out `chat`"
             ) from None
         if not as_lm_eval and messages[0]["role"] == "system" and messages[0]["content"].strip() not in text:
             raise Unsupported(
@@ -88,15 +90,19 @@ def turn_end(tokenizer: object) -> int | None:
     template = tokenizer.chat_template if isinstance(tokenizer, TransformersTokenizer) else None
     if template is None or not isinstance(tokenizer, TransformersTokenizer):
         return None
-    dated = with_clock(template, datetime.date.fromisoformat(DATE))
+    clock = clock_of(datetime.date.fromisoformat(DATE))
     roles = ("user", "assistant", "user")
     turns = [{"role": role, "content": f"{_PROBE}{number}"} for number, role in enumerate(roles)]
-    try:
-        after = tokenizer.apply_chat(dated, turns, False, False, {}).rpartition(turns[1]["content"])[2]
-    except Exception:  # a template that can't do it closes nothing; who asks for it is told why
-        return None
-    first = tokenizer.encode(after.lstrip())[:1]
-    return first[0] if first and first[0] in tokenizer.special_ids else None
+    for shaped in (turns, [_in_parts(turn) for turn in turns]):
+        try:
+            text = tokenizer.apply_chat(template, shaped, False, False, clock)
+        except Exception:  # a template that can't do it closes nothing; who asks for it is told why
+            continue
+        _, shown, after = text.rpartition(turns[1]["content"])
+        if shown:
+            first = tokenizer.encode(after.lstrip())[:1]
+            return first[0] if first and first[0] in tokenizer.special_ids else None
+    return None
 
 
 def names(model: LanguageModel, name: str) -> bool:
@@ -105,20 +111,20 @@ def names(model: LanguageModel, name: str) -> bool:
     return isinstance(tokenizer, TransformersTokenizer) and name in (tokenizer.chat_template or "")
 
 
-def with_clock(template: str, day: datetime.date) -> str:
-    """The template with a clock that stands still: `strftime_now` tells this day, at midnight, whenever it is asked.
+def clock_of(day: datetime.date) -> dict[str, Callable[[str], str]]:
+    """What a template is told so that its clock stands still: `strftime_now` tells this day, at midnight UTC.
 
     transformers gives templates the real clock, so that a prompt would be another one tomorrow.
     """
-    if CLOCK not in template:
-        return template
-    told = datetime.datetime.combine(day, datetime.time())
-    replaced = "".join(
-        f" | replace('{spelled}', '{told.strftime(spelled)}')"
-        for letter in "aAwdbBmyYHIpMSfjUWcxXGuVeDFTR"
-        for spelled in (f"%-{letter}", f"%{letter}")
-    )
-    return f"{{%- macro strftime_now(format) -%}}{{{{ format{replaced} }}}}{{%- endmacro %}}\n{template}"
+    told = datetime.datetime.combine(day, datetime.time(), datetime.UTC)
+
+    def strftime_now(format: str) -> str:
+        # `%s` would be counted from the machine's own time zone
+        return told.strftime(
+            re.sub("%[%s]", lambda one: one[0] if one[0] == "%%" else f"{told.timestamp():.0f}", format)
+        )
+
+    return {CLOCK: strftime_now}
 
 
 def _wants_parts(render: Callable[[Sequence[Mapping[str, Any]], bool, bool], str]) -> bool:
@@ -137,7 +143,7 @@ def _wants_parts(render: Callable[[Sequence[Mapping[str, Any]], bool, bool], str
             refused = refused or shaped is message
     if refused:
         return False  # a lone message may be what it refuses: told, with the reason, where it is asked
-    raise Unsupported("the model's chat template doesn't show what a user says: mend it, or leave out `chat`")
+    raise Unsupported("the model's chat template doesn't show what a user says: fix it, or leave out `chat`")
 
 
 def _in_parts(message: Mapping[str, str]) -> dict[str, Any]:
@@ -147,6 +153,6 @@ def _in_parts(message: Mapping[str, str]) -> dict[str, Any]:
 def _broken(error: Exception) -> Unsupported:
     line = getattr(error, "lineno", None)
     return Unsupported(
-        f"the model's chat template has a syntax error ({error}{f', line {line}' if line else ''}): mend "
+        f"the model's chat template has a syntax error ({error}{f', line {line}' if line else ''}): fix "
         "`chat_template` beside its tokenizer, or leave out `chat`"
     )
