@@ -213,7 +213,7 @@ def test_begun_answers_are_joined_with_one_white_space_at_most(question: str, be
             {"temperature": 0.7, "top_p": 0.9, "top_k": 4},
         ),
         ({"top_k": 0, "num_beams": 1}, {}),
-        *(({"do_sample": no, "temperature": 0.5}, {"temperature": 0.0}) for no in (False, 0, "false", "False", " FALSE")),
+        *(({"do_sample": no, "temperature": 0.5}, {"temperature": 0.0}) for no in (False, 0, "false", "FALSE")),
         *(({"do_sample": yes}, {"temperature": 1.0}) for yes in (True, 1, "true", "True", "TRUE")),
         ({"until": [None, "\n"]}, {"until": ("\n",)}),
         ({"until": None}, {"until": ()}),
