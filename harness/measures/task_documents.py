@@ -1,4 +1,4 @@
-"""The documents of a task as they are asked: which of them, with which worked examples, in whose chat template."""
+"""The documents of a task as they are asked: which of them, with which few-shot examples, in whose chat template."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ TASK_CODE = (Exception, SystemExit, KeyboardInterrupt)
 """What code of a task file may end with; Ctrl-C never reaches a worker."""
 
 Places = tuple[int, ...] | UserError
-"""Of one document: where its worked examples are in their split, or why there are too few."""
+"""Of one document: where its few-shot examples are in their split, or why there are too few."""
 
 
 def prepared(opened: Opened, settings: TaskSettings) -> list[Task]:
@@ -93,7 +93,7 @@ def documents(
     """What is asked of each chosen document; `Broken` where its templates fail.
 
     notes: gets what a reader of the numbers must know. Raises UserError where no document can be asked: the data are
-    missing, there are too few worked examples, or nobody can know what the labels mean.
+    missing, there are too few few-shot examples, or the meaning of the labels is unknown.
     """
     config = task.config
     rows = task.evaluation_rows()
@@ -122,7 +122,7 @@ def documents(
         try:
             with task.running(number):
                 found.append(_with_bytes(ask(config, row, number, examples, prompts, task.function), str(config.file)))
-        except MemoryError:
+        except (MemoryError, Unsupported):
             raise
         except TASK_CODE as error:
             found.append(Broken(config.task, number, logged(f"asking document {number} of {config.task}", error)))
@@ -134,9 +134,10 @@ def documents(
 def _no_choice_in_a_thought(asked: list[Asked | Broken], model: LanguageModel) -> None:
     """Raises Unsupported where a prompt begins a thought: choices would be scored as what the model thinks."""
     contexts = (r.context for one in asked if isinstance(one, Asked) for r in one.requests if isinstance(r, Choice))
-    if any(opens_thought(context, model.identity.thinking) for context in contexts):
+    identity = model.identity
+    if any(opens_thought(context, identity.thinking, identity.end_strings) for context in contexts):
         raise Unsupported(
-            "the prompt ends with the beginning of a thought, and how likely a choice is there says nothing of the "
+            "the prompt ends within a thought, and how likely a choice is there says nothing of the "
             "answer: tell the chat template not to begin one (`chat_template_args: {enable_thinking: false}`, where "
             "it knows that), or ask with `thinking: off`"
         )

@@ -63,7 +63,7 @@ class TaskSettings(Settings):
     chat: bool = False
     """Whether the prompt goes through the model's chat template."""
     multi_turn: bool = True
-    """With `chat`: whether worked examples are turns of their own, or part of the one user message."""
+    """With `chat`: whether few-shot examples are turns of their own, or part of the one user message."""
     system: str | None = None
     """A system prompt; without `chat` it is put before the task's description."""
     chat_template_args: MappingText | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,11 +14,15 @@ from harness.models.transformers_tokenizer import TransformersTokenizer
 Messages = list[dict[str, str]]
 """`role` (system, user or assistant) and `content` of each turn."""
 
+Render = Callable[[Sequence[Mapping[str, Any]], bool, bool], str]
+"""(messages, add_generation_prompt, continue_final_message) -> the prompt."""
+
 DATE = "2024-07-26"
 """The day that templates are told it is: any will do, as long as it is the same on every day. It is the one that
 Llama 3.1's template takes where it can't know."""
 CLOCK = "strftime_now"
 """What templates call to learn the date."""
+_TOLD, _ASKS = "harness_clock_told", "harness asks the clock: "
 _PROBE = "harness probe 7"
 
 
@@ -42,11 +47,7 @@ def chat_template(
     source = tokenizer.chat_template if isinstance(tokenizer, TransformersTokenizer) else None
     if source is None:
         raise Unsupported("this model's tokenizer has no chat template: leave out `chat`")
-    dated = with_clock(source, datetime.date.fromisoformat(date))
-
-    def render(messages: Sequence[Mapping[str, Any]], add_generation_prompt: bool, continue_final: bool) -> str:
-        return str(tokenizer.apply_chat(dated, messages, add_generation_prompt, continue_final, arguments or {}))
-
+    render = with_clock(tokenizer, source, datetime.date.fromisoformat(date), arguments or {})
     in_parts = False if as_lm_eval else _wants_parts(render)
 
     def apply(messages: Messages, add_generation_prompt: bool, continue_final_message: bool) -> str:
@@ -71,7 +72,7 @@ def chat_template(
             raise Unsupported(f"the model's chat template can't leave an answer open ({error})") from None
         except Exception as error:  # whatever else the expressions of a template raise
             raise Unsupported(
-                f"the model's chat template fails with {type(error).__name__} ({error}): mend it, or leave out `chat`"
+                f"the model's chat template fails with {type(error).__name__} ({error}): fix it, or leave out `chat`"
             ) from None
         if not as_lm_eval and messages[0]["role"] == "system" and messages[0]["content"].strip() not in text:
             raise Unsupported(
@@ -88,15 +89,19 @@ def turn_end(tokenizer: object) -> int | None:
     template = tokenizer.chat_template if isinstance(tokenizer, TransformersTokenizer) else None
     if template is None or not isinstance(tokenizer, TransformersTokenizer):
         return None
-    dated = with_clock(template, datetime.date.fromisoformat(DATE))
+    render = with_clock(tokenizer, template, datetime.date.fromisoformat(DATE), {})
     roles = ("user", "assistant", "user")
     turns = [{"role": role, "content": f"{_PROBE}{number}"} for number, role in enumerate(roles)]
-    try:
-        after = tokenizer.apply_chat(dated, turns, False, False, {}).rpartition(turns[1]["content"])[2]
-    except Exception:  # a template that can't do it closes nothing; who asks for it is told why
-        return None
-    first = tokenizer.encode(after.lstrip())[:1]
-    return first[0] if first and first[0] in tokenizer.special_ids else None
+    for shaped in (turns, [_in_parts(turn) for turn in turns]):
+        try:
+            text = render(shaped, False, False)
+        except Exception:  # a template that can't do it closes nothing; who asks for it is told why
+            continue
+        _, shown, after = text.rpartition(turns[1]["content"])
+        if shown:
+            first = tokenizer.encode(after.lstrip())[:1]
+            return first[0] if first and first[0] in tokenizer.special_ids else None
+    return None
 
 
 def names(model: LanguageModel, name: str) -> bool:
@@ -105,23 +110,44 @@ def names(model: LanguageModel, name: str) -> bool:
     return isinstance(tokenizer, TransformersTokenizer) and name in (tokenizer.chat_template or "")
 
 
-def with_clock(template: str, day: datetime.date) -> str:
-    """The template with a clock that stands still: `strftime_now` tells this day, at midnight, whenever it is asked.
+def with_clock(
+    tokenizer: TransformersTokenizer, template: str, day: datetime.date, arguments: Mapping[str, Any]
+) -> Render:
+    """Render the template with a clock that stands still: `strftime_now` tells this day, at midnight UTC.
 
-    transformers gives templates the real clock, so that a prompt would be another one tomorrow.
+    transformers gives templates the real clock, so that a prompt would be another one tomorrow. It passes templates
+    data alone, no functions: a format that isn't known yet ends the rendering, which begins again with the answer.
     """
     if CLOCK not in template:
-        return template
-    told = datetime.datetime.combine(day, datetime.time())
-    replaced = "".join(
-        f" | replace('{spelled}', '{told.strftime(spelled)}')"
-        for letter in "aAwdbBmyYHIpMSfjUWcxXGuVeDFTR"
-        for spelled in (f"%-{letter}", f"%{letter}")
-    )
-    return f"{{%- macro strftime_now(format) -%}}{{{{ format{replaced} }}}}{{%- endmacro %}}\n{template}"
+        return lambda messages, begin, leave_open: tokenizer.apply_chat(
+            template, messages, begin, leave_open, arguments
+        )
+    now = datetime.datetime.combine(day, datetime.time(), datetime.UTC)
+    told: dict[str, str] = {}
+    ask = f"{{{{ {_TOLD}[format | string] if format | string in {_TOLD} else raise_exception('{_ASKS}' ~ format) }}}}"
+    dated = f"{{%- macro {CLOCK}(format) -%}}{ask}{{%- endmacro %}}\n{template}"
+
+    def render(messages: Sequence[Mapping[str, Any]], begin: bool, leave_open: bool) -> str:
+        from jinja2 import TemplateError
+
+        while True:
+            try:
+                return tokenizer.apply_chat(dated, messages, begin, leave_open, {**arguments, _TOLD: told})
+            except TemplateError as error:
+                _, asked, format = str(error).partition(_ASKS)
+                if not asked or format in told:
+                    raise
+                told[format] = _formatted(now, format)
+
+    return render
 
 
-def _wants_parts(render: Callable[[Sequence[Mapping[str, Any]], bool, bool], str]) -> bool:
+def _formatted(now: datetime.datetime, format: str) -> str:
+    seconds = f"{now.timestamp():.0f}"  # strftime would count `%s` from the machine's own time zone
+    return now.strftime(re.sub("%[%s]", lambda one: seconds if one[0] == "%s" else one[0], format))
+
+
+def _wants_parts(render: Render) -> bool:
     """Whether a user's message shows only as a list of parts. Raises Unsupported where it shows in neither form."""
     from jinja2 import TemplateSyntaxError
 
@@ -137,7 +163,7 @@ def _wants_parts(render: Callable[[Sequence[Mapping[str, Any]], bool, bool], str
             refused = refused or shaped is message
     if refused:
         return False  # a lone message may be what it refuses: told, with the reason, where it is asked
-    raise Unsupported("the model's chat template doesn't show what a user says: mend it, or leave out `chat`")
+    raise Unsupported("the model's chat template doesn't show what a user says: fix it, or leave out `chat`")
 
 
 def _in_parts(message: Mapping[str, str]) -> dict[str, Any]:
@@ -147,6 +173,6 @@ def _in_parts(message: Mapping[str, str]) -> dict[str, Any]:
 def _broken(error: Exception) -> Unsupported:
     line = getattr(error, "lineno", None)
     return Unsupported(
-        f"the model's chat template has a syntax error ({error}{f', line {line}' if line else ''}): mend "
+        f"the model's chat template has a syntax error ({error}{f', line {line}' if line else ''}): fix "
         "`chat_template` beside its tokenizer, or leave out `chat`"
     )

@@ -198,14 +198,16 @@ def token_request(
     stop_ids: frozenset[int],
     stop_strings: tuple[str, ...],
     searched: Callable[[str], str | None] | None,
+    ended_by: Callable[[Sequence[int]], bool] | None,
 ) -> TokenRequest:
     """A request that the model can serve. Raises ValueError, in one sentence, if it can't.
 
-    searched: of the text so far, what is searched for stop strings; None: all of it.
+    searched: of the text so far, what is searched for stop strings; None: all of it. ended_by: whether the tokens so
+    far end the continuation, in place of that search; None: the search decides.
     """
     sampling = Sampling(temperature, top_k, top_p, min_p, repetition_penalty, seed)
     check_prompt("the request", prompt, max_new, model.identity, drawable_ids(model))
-    return Request(prompt, max_new, sampling, stop_ids, stop_strings, searched)
+    return Request(prompt, max_new, sampling, stop_ids, stop_strings, searched, ended_by)
 
 
 def complete_as_they_end(

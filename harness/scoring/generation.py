@@ -2,8 +2,9 @@
 
 The conventions are lm-eval's. The context is encoded with what the tokenizer puts first, once (`DocumentEncoder`), and
 cut at its left to what leaves room for the answer. An answer ends at one of the model's end tokens
-(`ModelIdentity.end_ids`) or at the first of its stop strings, to which those tokens' spellings belong. Its text is
-without special tokens, cut at the first occurrence of each stop string in turn, and not stripped. What a model thinks
+(`ModelIdentity.end_ids`) or at the first of its stop strings, to which those tokens' spellings belong. Stop strings are
+searched in the text with special tokens written out. The answer is cut at the first occurrence of each stop string in
+turn, has no special tokens, and is not stripped. What a model thinks
 before it answers is no part of it, where a request says between which tags that stands: stop strings are looked for in
 the answer alone, and a thought that isn't finished has none.
 
@@ -20,6 +21,8 @@ What lm-eval 0.4.13 does otherwise, whatever our mode:
 * An empty context is an error there; here it stands for BOS, or the end-of-text token where there is none.
 
 In mode lm-eval only, as there: an answer ends at the end tokens of `generation_config.json` and at the tokenizer's EOS;
+a stop string is searched in the last tokens alone, an empty one ends an answer after one token, and the answer is cut
+where a stop string stands in the text without special tokens;
 beam search stops as a whole as soon as the best extension of a step holds a stop string.
 """
 
@@ -33,7 +36,8 @@ from typing import TYPE_CHECKING, Literal
 from harness.errors import UserError
 from harness.models.contract import LanguageModel, ModelIdentity
 from harness.scoring.document_encoder import DocumentEncoder, Mode, Reads
-from harness.scoring.stops import cut_at_stops, ends_by_text, stops_of, without_special_tokens
+from harness.scoring.special_text import SpecialText
+from harness.scoring.stops import cut_at_stops, ends_in_lm_eval, ends_of_beams, stops_of
 from harness.scoring.thinking import Tags, answer_so_far, opens_thought, parted
 
 if TYPE_CHECKING:
@@ -44,8 +48,6 @@ CACHE_BYTES = 1 << 29
 MOST_ROWS = {"cpu": 16}
 """Requests at once, by the kind of device: on a CPU what the compiled kernel takes."""
 MOST_ROWS_ELSEWHERE = 64
-TAG_TOKENS = 64
-"""Last tokens of a prompt among which a tag is looked for that opens a thought: more than any tag has."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class TextRequest:
     context: str | tuple[int, ...]
     """Text, or token ids, which are taken as they are."""
     until: tuple[str, ...]
-    """Stop strings; an empty one says nothing."""
+    """Stop strings; an empty one says nothing (in lm-eval it ends the answer after one token)."""
     max_new: int
     temperature: float = 0.0
     """0 is greedy."""
@@ -164,7 +166,7 @@ def complete_texts(
         asked += prepared[place].asked
     waiting = {place: len(one.asked) for place, one in prepared.items()}
     answers: list[WrittenAnswer | None] = [None] * len(asked)
-    for number, whole in _completed(model, asked, [requests[owner] for owner in owners], mode):
+    for number, whole in _completed(model, asked, [requests[owner] for owner in owners]):
         place = owners[number]
         opened = prepared[place].in_thought
         answers[number] = _answer(whole, asked[number], requests[place], opened, model, mode)
@@ -201,31 +203,29 @@ def sample_seed(seed: int, task: str, document: int, sample: int) -> int:
 
 
 def _completed(
-    model: LanguageModel, asked: Sequence[TokenRequest], told: Sequence[TextRequest], mode: Mode
+    model: LanguageModel, asked: Sequence[TokenRequest], told: Sequence[TextRequest]
 ) -> Iterator[tuple[int, TokenCompletion]]:
     """The place and the completion of each token request, as soon as it has ended. told: what each is of."""
     from harness.models.decoding import complete_as_they_end, complete_by_beams
 
-    for tags in dict.fromkeys(request.thinking for request in told):
-        decode = without_special_tokens(model.tokenizer, tags)
-        drawn = [n for n, request in enumerate(told) if request.thinking == tags and request.beams == 1]
-        longest = max((len(asked[n].prompt) + asked[n].max_new for n in drawn), default=1)
-        rows = rows_at_once(model.identity, longest)
-        for number, whole in complete_as_they_end(model, [asked[n] for n in drawn], decode, rows):
-            yield drawn[number], whole
-        for number, request in enumerate(told):
-            if request.thinking == tags and request.beams > 1:
-                yield (
-                    number,
-                    complete_by_beams(
-                        model,
-                        asked[number],
-                        beams=request.beams,
-                        length_penalty=request.length_penalty,
-                        early_stopping=request.early_stopping,
-                        ends=ends_by_text(model.tokenizer, decode, asked[number], mode),
-                    ),
-                )
+    drawn = [n for n, request in enumerate(told) if request.beams == 1]
+    longest = max((len(asked[n].prompt) + asked[n].max_new for n in drawn), default=1)
+    rows = rows_at_once(model.identity, longest)
+    for number, whole in complete_as_they_end(model, [asked[n] for n in drawn], model.tokenizer.decode, rows):
+        yield drawn[number], whole
+    for number, request in enumerate(told):
+        if request.beams > 1:
+            yield (
+                number,
+                complete_by_beams(
+                    model,
+                    asked[number],
+                    beams=request.beams,
+                    length_penalty=request.length_penalty,
+                    early_stopping=request.early_stopping,
+                    ends=ends_of_beams(model.tokenizer, asked[number]),
+                ),
+            )
 
 
 def _prepared(model: LanguageModel, encode: DocumentEncoder, request: TextRequest, context: int) -> _Prepared:
@@ -250,7 +250,7 @@ def _prepared(model: LanguageModel, encode: DocumentEncoder, request: TextReques
     if request.beams > 1 and mode == "lm-eval":
         ends = frozenset(model.identity.generate_end_ids)  # the others are strings to it, of which one ends the search
     tags = request.thinking
-    opened = bool(tags) and opens_thought(tokenizer.decode(list(prompt[-TAG_TOKENS:])), tags)
+    opened = bool(tags) and opens_thought(tokenizer.decode(list(ids)), tags, model.identity.end_strings)
     asked = [
         token_request(
             model,
@@ -265,6 +265,7 @@ def _prepared(model: LanguageModel, encode: DocumentEncoder, request: TextReques
             stop_ids=ends,
             stop_strings=stops,
             searched=(lambda text: answer_so_far(text, tags, opened)) if tags else None,
+            ended_by=ends_in_lm_eval(tokenizer, stops) if mode == "lm-eval" and not tags else None,
         )
         for sample in range(1 if request.temperature == 0 or request.beams > 1 else request.samples)
     ]
@@ -285,17 +286,26 @@ def context_ids(encode: DocumentEncoder, context: str) -> tuple[int, ...]:
 def _answer(
     whole: TokenCompletion, asked: TokenRequest, request: TextRequest, opened: bool, model: Reads, mode: Mode
 ) -> WrittenAnswer:
-    decode = without_special_tokens(model.tokenizer, request.thinking)
     ended = whole.finish == "stop_id"
     finish: Finish = "stop_string" if whole.finish == "stop_string" else "length"
     if ended:  # by an end token, or by a special token that is a stop string
         of_model, _ = stops_of(model, (), mode)
         finish = "end" if whole.tokens[-1] in of_model else "stop_string"
+    texts = SpecialText(model.tokenizer, request.thinking)
     # in lm-eval an end token that has a text is a part of the answer
-    text = decode(list(whole.tokens[:-1] if ended and mode == "right" else whole.tokens))
+    written = list(whole.tokens[:-1] if ended and mode == "right" else whole.tokens)
+
+    def cut(marked: str) -> str:
+        upto = len(cut_at_stops(texts.spelled(marked), asked.stop_strings)) if mode == "right" else None
+        return cut_at_stops(texts.without_marks(marked[:upto]), asked.stop_strings)
+
+    marked = texts.marked(written)
     if not request.thinking:
-        return WrittenAnswer(cut_at_stops(text, asked.stop_strings), whole.tokens, whole.log_probs, finish)
-    parts = parted(text, request.thinking, opened)
-    answer = cut_at_stops(parts.answer or "", asked.stop_strings)
+        return WrittenAnswer(cut(marked), whole.tokens, whole.log_probs, finish)
+    parts = parted(marked, request.thinking, opened)
+    answer = cut(parts.answer or "")
+    thought = None if parts.thought is None else texts.without_marks(parts.thought).strip()
+    if thought is not None:
+        answer = answer.lstrip()  # what stood behind a special token
     answered = parts.answer is not None
-    return WrittenAnswer(answer, whole.tokens, whole.log_probs, finish, parts.thought, answered)
+    return WrittenAnswer(answer, whole.tokens, whole.log_probs, finish, thought, answered)

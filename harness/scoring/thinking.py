@@ -66,9 +66,14 @@ def answer_so_far(text: str, tags: Tags, opened: bool = False) -> str | None:
     return None if any(tag.startswith(begun) for tag, _ in tags) else found.answer
 
 
-def opens_thought(prompt: str, tags: Tags) -> bool:
-    """Whether a prompt ends within a thought: with an opening tag."""
-    return prompt.rstrip().endswith(tuple(opening for opening, _ in tags)) if tags else False
+def opens_thought(prompt: str, tags: Tags, ends: Sequence[str] = ()) -> bool:
+    """Whether a prompt ends within a thought: an opening tag stands in it after every closing tag.
+
+    ends: what ends a turn, as text. A thought doesn't outlast its turn, so a user who writes a tag opens none.
+    """
+    opened = max((prompt.rfind(opening) for opening, _ in tags), default=-1)
+    closed = max((prompt.rfind(end) for end in (*(closing for _, closing in tags), *ends)), default=-1)
+    return opened > closed
 
 
 def _first(text: str, wanted: set[str], place: int) -> tuple[int, str]:

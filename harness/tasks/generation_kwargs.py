@@ -35,13 +35,11 @@ def generation(config: TaskConfig, context: str, mode: Mode = "right") -> Genera
     given = {"until": [config.fewshot_delimiter]} | (config.generation_kwargs or {})
     place = f"{config.file}:generation_kwargs"
     _check_keys(given, place)
-    until = given["until"]
-    stops = [] if until is None else [until] if isinstance(until, str) else list(until)
     named = next((key for key in MAX_NEW_KEYS if given.get(key) is not None), MAX_NEW_KEYS[0])
     top_k, beams = int(_number(given, "top_k", 0, place)), int(_number(given, "num_beams", 1, place))
     found = Generation(
         context=context,
-        until=tuple(map(str, stops)),
+        until=_stops(given["until"], place),
         max_new=int(_number(given, named, MAX_NEW, place)),
         temperature=_temperature(given, mode, place),
         top_p=_number(given, "top_p", 1.0, place),
@@ -78,10 +76,10 @@ def _check_keys(given: Mapping[str, Any], place: str) -> None:
 
 def _temperature(given: Mapping[str, Any], mode: Mode, place: str) -> float:
     """0 is greedy."""
-    temperature = _number(given, "temperature", 0.0, place)
-    if given.get("do_sample") is False:
+    temperature, do_sample = _number(given, "temperature", 0.0, place), _do_sample(given, mode, place)
+    if do_sample is False:
         return 0.0
-    if given.get("do_sample") and temperature == 0:
+    if do_sample and temperature == 0:
         if mode == "lm-eval":
             raise UserError(
                 "`do_sample: true` without a temperature above 0 is an error in lm-eval: write one, or "
@@ -91,6 +89,30 @@ def _temperature(given: Mapping[str, Any], mode: Mode, place: str) -> float:
         if given.get("temperature") is None:
             return 1.0  # what transformers draws with where nothing is said
     return temperature
+
+
+def _do_sample(given: Mapping[str, Any], mode: Mode, place: str) -> bool | None:
+    """In mode lm-eval any value counts as Python takes it: the text "false" draws."""
+    value = given.get("do_sample")
+    if value is None or mode == "lm-eval":
+        return None if value is None else bool(value)
+    if isinstance(value, int) and value in (0, 1):
+        return bool(value)
+    said = value.strip().lower() if isinstance(value, str) else None
+    if said not in ("true", "false"):
+        raise UserError(f"`do_sample: {value}` must be true or false", place=place)
+    return said == "true"
+
+
+def _stops(until: Any, place: str) -> tuple[str, ...]:
+    """Stop strings; null is none."""
+    stops = [stop for stop in (until if isinstance(until, list | tuple) else [until]) if stop is not None]
+    for stop in stops:
+        if isinstance(stop, bool | int | float):
+            raise UserError(f"`until: {stop}` must be a text: quote it as it is to be found in the answer", place=place)
+        if not isinstance(stop, str):
+            raise UserError(f"`until: {stop}` must be a text or a list of texts", place=place)
+    return tuple(stops)
 
 
 def _early_stopping(value: Any, place: str) -> bool | Literal["never"]:
@@ -105,7 +127,7 @@ def _number(given: Mapping[str, Any], key: str, default: float, place: str, leas
     """A setting that is a number, be it written as a text. Raises UserError."""
     value = given.get(key)
     try:
-        number = default if value is None else float(value)
+        number = default if value is None else math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
         number = math.nan
     if not least <= number < math.inf or number == -math.inf:

@@ -43,4 +43,7 @@ def with_generation(config: TaskConfig, given: Mapping[str, Any]) -> TaskConfig:
 
 
 def _is_above_0(value: Any) -> bool:
-    return isinstance(value, int | float) and value > 0
+    try:
+        return float(value) > 0
+    except (TypeError, ValueError):
+        return False

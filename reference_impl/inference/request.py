@@ -30,6 +30,8 @@ class Request:
     searched: Callable[[str], str | None] | None = None
     """Of the text so far, where stop strings are looked for (None: nowhere yet); left out, in all of it. What a model
     thinks before it answers may hold them."""
+    ended_by: Callable[[Sequence[int]], bool] | None = None
+    """Whether the tokens so far end the continuation, asked after each one; replaces the search for stop strings."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,8 @@ class Completion:
     log_probs: tuple[float, ...]
     """Of each token under the model itself (temperature 1, no filter), in nats."""
     text: str | None
-    """Its text, cut before a stop string (but whole where the request says what is searched for them) and without a
-    stop id; None where no `decode` was given."""
+    """Its text, cut before a stop string (but whole where the request has `searched` or `ended_by`) and without a stop
+    id; None where no `decode` was given."""
     finish: Finish
 
 
@@ -73,6 +75,10 @@ class Continuation:
             stream.push(token)
         if last:
             stream.flush()
+        if self.request.ended_by is not None:
+            if self.finish != "stop_id" and self.request.ended_by(self.tokens):
+                self.finish = "stop_string"
+            return
         if self.request.searched is not None:
             text = self.request.searched(stream.text)
             if text is not None and find_stop(text, self.request.stop_strings) is not None:

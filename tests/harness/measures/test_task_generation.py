@@ -207,6 +207,27 @@ def test_a_thought_that_is_not_finished_has_no_answer(folder: Path, ended: bool)
     assert (plain["exact_match"], plain["extraction_failure"]) == (0.0, 1.0), "also without a filter that may fail"
 
 
+def test_a_thought_that_the_task_file_begins(folder: Path) -> None:
+    model = scripted(folder / "m", [*THOUGHT[1:]])
+    frame, found = written(folder, model, THINKS + 'doc_to_text: "{{q}}<think>\\nOkay a"\n')
+    assert (frame.continuations[0][0], frame.thoughts[0][0]) == ("The answer is 5", "3 apples\n\nso 4")
+    assert found["exact_match"] == 1.0
+
+
+SYSTEM_REFUSED = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}" + CHAT
+SYSTEM_DROPPED = "{% for m in messages if m['role'] != 'system' %}{{ m['content'] }}{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("template", "told"), [(SYSTEM_REFUSED, "refuses a system message"), (SYSTEM_DROPPED, "leaves the system message")]
+)
+def test_a_template_without_a_system_prompt_skips_the_cell(folder: Path, template: str, told: str) -> None:
+    model = scripted(folder / "m", ["5"], template=template)
+    with pytest.raises(Unsupported, match=told):
+        written(folder, model, SHORT, chat=True, system="Be brief.")
+    written(folder, model, SHORT, chat=True)
+
+
 def test_text_that_only_looks_like_a_thought(folder: Path) -> None:
     """The tags are letters of this model: nothing declares them."""
     model = scripted(folder / "m", list("<i>5"))
@@ -220,7 +241,7 @@ def test_choices_are_not_scored_inside_a_thought(folder: Path) -> None:
     text = WRITTEN.format(name="c", more="doc_to_choice: [five, six]\n").replace("generate_until", "multiple_choice")
     (folder / "c.yaml").write_text(text.replace("exact_match", "acc").replace("{{a}}", "five"))
     settings = {"task": str(folder / "c.yaml"), "chat": True}
-    with pytest.raises(Unsupported, match="the prompt ends with the beginning of a thought"):
+    with pytest.raises(Unsupported, match="the prompt ends within a thought"):
         collect(Loaded(model, folder), TaskSettings(**settings))
     for more in ({"chat_template_args": {"enable_thinking": False}}, {"thinking": "off"}):
         rows = collect(Loaded(model, folder), TaskSettings(**settings, **more))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.errors import Unsupported
-from harness.models.chat import chat_template
+from harness.models.chat import chat_template, turn_end
 from harness.models.transformers_tokenizer import TransformersTokenizer
 
 TURNS = "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}</>{% endfor %}"
@@ -69,6 +69,23 @@ def test_arguments_that_the_template_knows() -> None:
     assert off([USER], True, False) == "<user>q</><assistant>"
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("%h %Z %z %%", "Jul UTC +0000 %"),
+        ("%%d %%%d %%s", "%d %26 %s"),
+        ("%s", "1721952000"),
+        ("%D %T %R %F %e %C %n%t|", "07/26/24 00:00:00 00:00 2024-07-26 26 20 \n\t|"),
+        ("%c", "Fri Jul 26 00:00:00 2024"),
+        ("%-m/%-d %_d %^a %10Y", "7/26 26 FRI 0000002024"),
+        ("it's \u6771 %d", "it's \u6771 26"),
+    ],
+)
+def test_every_directive_of_the_clock(asked: str, told: str) -> None:
+    template = '{{ strftime_now("' + asked + '") }}' + TURNS
+    assert chat_template(model(template))([USER], True, False) == f"{told}<user>q</>"
+
+
 CLOCK = "{% if strftime_now is defined %}{{ strftime_now('%-d %B %Y, %A %H:%M %y%m%d') }} {% endif %}" + TURNS
 
 
@@ -104,12 +121,43 @@ def test_a_template_that_knows_lists_of_parts_alone() -> None:
     assert chat_template(model(PARTS), as_lm_eval=True)([SYSTEM, USER], True, False) == "||", "lm-eval asks nothing"
 
 
+def chatty(template: str) -> TransformersTokenizer:
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer(WordLevel({"a": 0}, unk_token="a")),
+        additional_special_tokens=["<|begin|>", "<|end|>"],
+    )
+    tokenizer.chat_template = template
+    return TransformersTokenizer(tokenizer)
+
+
+@pytest.mark.parametrize(
+    ("content", "end"),
+    [
+        ("{{ m['content'] }}<|end|>", "<|end|>"),
+        ("{% for p in m['content'] %}{{ p['text'] }}{% endfor %}<|end|>\n", "<|end|>"),
+        ("{{ m['content'][0]['text'] }}\n<|end|>", "<|end|>"),
+        ("{{ m['content'][0]['text'] + '' }}<|end|>", "<|end|>"),
+        ("{{ m['content'] }}", "<|begin|>"),  # where the next turn begins
+        ("{% for p in m['content'] %}{{ p['text'] }}{% endfor %} a", None),
+        ("nothing", None),
+    ],
+)
+def test_what_closes_a_turn(content: str, end: str | None) -> None:
+    tokenizer = chatty("{% for m in messages %}<|begin|>" + content + "{% endfor %}")
+    found = turn_end(tokenizer)
+    assert (None if found is None else tokenizer.decode([found])) == end
+
+
 @pytest.mark.parametrize(
     ("template", "sentence"),
     [
         (
             "{% for m in messages %}{{ m['content'] }",
-            "has a syntax error (unexpected '}', line 1): mend `chat_template`",
+            "has a syntax error (unexpected '}', line 1): fix `chat_template`",
         ),
         ("Hello!", "doesn't show what a user says"),
     ],

@@ -64,5 +64,9 @@ def test_an_answer_so_far() -> None:
 def test_a_prompt_that_opens_a_thought() -> None:
     assert opens_thought("<|assistant|>\n<think>\n", TAGS)
     assert not opens_thought("<think>\n\n</think>\n\n", TAGS)
-    assert not opens_thought("What does <think> mean?", TAGS)
+    assert opens_thought("q<think>\nOkay a", TAGS), "with words after the tag"
+    assert opens_thought("<think>a</think>b<think>\nOkay", TAGS)
+    assert not opens_thought("<think>a</think>b [THINK]c[/THINK] d", TAGS)
+    assert not opens_thought("What does <think> mean?<|end|>\n<|assistant|>", TAGS, ("<|end|>",)), "in a turn before"
+    assert opens_thought("q<|end|>\n<|assistant|><think>\nOkay", TAGS, ("<|end|>",))
     assert not opens_thought("<think>", ())

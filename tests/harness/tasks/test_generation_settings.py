@@ -29,6 +29,7 @@ FILE = {"until": ["\n"], "max_gen_toks": 256, "do_sample": False, "temperature":
         (FILE, {"until": ["a", "b"]}, {"until": ("a", "b"), "max_new": 256}),
         (FILE, {"until": []}, {"until": ()}),
         (FILE, {"temperature": 0.7}, {"temperature": 0.7}),
+        (FILE, {"temperature": "0.7"}, {"temperature": 0.7}),
         ({"do_sample": True, "temperature": 0.7}, {"temperature": 0}, {"temperature": 0}),
         (FILE, {"temperature": 0.7, "top_p": 0.9, "top_k": 40}, {"temperature": 0.7, "top_p": 0.9, "top_k": 40}),
         (None, {"max_tokens": 5}, {"max_new": 5, "until": ("\n\n",)}),

@@ -213,6 +213,12 @@ def test_begun_answers_are_joined_with_one_white_space_at_most(question: str, be
             {"temperature": 0.7, "top_p": 0.9, "top_k": 4},
         ),
         ({"top_k": 0, "num_beams": 1}, {}),
+        *(({"do_sample": no, "temperature": 0.5}, {"temperature": 0.0}) for no in (False, 0, "false", "FALSE")),
+        *(({"do_sample": yes}, {"temperature": 1.0}) for yes in (True, 1, "true", "True", "TRUE")),
+        ({"until": [None, "\n"]}, {"until": ("\n",)}),
+        ({"until": None}, {"until": ()}),
+        ({"until": "\n"}, {"until": ("\n",)}),
+        ({"until": ("5", "\n")}, {"until": ("5", "\n")}),
     ],
 )
 def test_how_an_answer_is_written(given_keys: dict[str, Any] | None, expected: dict[str, Any]) -> None:
@@ -233,6 +239,15 @@ def test_a_temperature_of_0_that_is_drawn_with_is_an_error_in_lm_eval() -> None:
 
 
 @pytest.mark.parametrize(
+    ("do_sample", "temperature"),
+    [("false", 0.5), ("maybe", 0.5), (1, 0.5), (0, 0.0), ("", 0.0), (False, 0.0), (None, 0.5)],
+)
+def test_lm_eval_takes_do_sample_as_python_does(do_sample: Any, temperature: float) -> None:
+    keys = {"do_sample": do_sample, "temperature": 0.5}
+    assert generation(config(generation_kwargs=keys), "c", "lm-eval").temperature == temperature
+
+
+@pytest.mark.parametrize(
     ("given_keys", "words"),
     [
         ({"temprature": 1}, "`temprature` is not understood; did you mean 'temperature'"),
@@ -243,6 +258,16 @@ def test_a_temperature_of_0_that_is_drawn_with_is_an_error_in_lm_eval() -> None:
         ({"max_length": 30}, "`max_length` is not understood: it counts the prompt too: say `max_gen_toks`"),
         ({"temperature": "warm"}, "`temperature: warm` must be a number of 0 or more"),
         ({"max_gen_toks": -1}, "`max_gen_toks: -1` must be a number"),
+        ({"temperature": True}, "`temperature: True` must be a number of 0 or more"),
+        ({"top_k": False}, "`top_k: False` must be a number of 0 or more"),
+        ({"do_sample": "maybe"}, "`do_sample: maybe` must be true or false"),
+        ({"do_sample": "0"}, "`do_sample: 0` must be true or false"),
+        ({"do_sample": 2}, "`do_sample: 2` must be true or false"),
+        ({"do_sample": [True]}, r"`do_sample: \[True\]` must be true or false"),
+        ({"until": 5}, "`until: 5` must be a text: quote it"),
+        ({"until": [False]}, "`until: False` must be a text: quote it"),
+        ({"until": ["a", 1.5]}, "`until: 1.5` must be a text: quote it"),
+        ({"until": {"a": "b"}}, "`until: {'a': 'b'}` must be a text or a list of texts"),
     ],
 )
 def test_bad_generation_settings(given_keys: dict[str, Any], words: str) -> None:
