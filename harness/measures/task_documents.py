@@ -93,7 +93,7 @@ def documents(
     """What is asked of each chosen document; `Broken` where its templates fail.
 
     notes: gets what a reader of the numbers must know. Raises UserError where no document can be asked: the data are
-    missing, there are too few few-shot examples, or the meaning of the labels is unknown.
+    missing, there are not enough few-shot examples, or the meaning of the labels is unknown.
     """
     config = task.config
     rows = task.evaluation_rows()

@@ -209,7 +209,7 @@ def test_a_thought_that_is_not_finished_has_no_answer(folder: Path, ended: bool)
 
 def test_a_thought_that_the_task_file_begins(folder: Path) -> None:
     model = scripted(folder / "m", [*THOUGHT[1:]])
-    frame, found = written(folder, model, THINKS + 'doc_to_text: "{{q}}<think>\\nOkay a"\n')
+    frame, found = written(folder, model, THINKS + 'doc_to_text: "{{q}}<think>\\nOkay:"\n')
     assert (frame.continuations[0][0], frame.thoughts[0][0]) == ("The answer is 5", "3 apples\n\nso 4")
     assert found["exact_match"] == 1.0
 
