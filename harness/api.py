@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.estimate import plan_frame
 from harness.execution.plan import make_plan
 from harness.execution.run import report_again, run
@@ -28,9 +29,12 @@ def open_run(name: str | Path, out: str | Path = "results/runs") -> Run:
     return find_run(str(name), Path(out))
 
 
-def plan(suite: str) -> pd.DataFrame:
-    """The cells of a suite: what is cached, and estimates of time and memory. Nothing is run."""
-    return plan_frame(make_plan(load_suite(suite)))
+def plan(suite: str, allowed: Allowed = NOTHING_MORE) -> pd.DataFrame:
+    """The cells of a suite: what is cached, and estimates of time and memory. Nothing is run.
+
+    allowed: what the run will be allowed, which is part of the cells' keys.
+    """
+    return plan_frame(make_plan(load_suite(suite), allowed))
 
 
 def make_report(name: str | Path, out: str | Path = "results/runs", lm_eval: str | Path | None = None) -> Run:

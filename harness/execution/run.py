@@ -20,7 +20,7 @@ from harness.execution.execute import Execution
 from harness.execution.plan import Plan, make_plan
 from harness.execution.resolve import hash_of
 from harness.gate.expectation import evaluate, undecided
-from harness.report.html import write_html
+from harness.report.html import HTML, write_html
 from harness.report.markdown import write_markdown
 from harness.results.finding import Finding, Outcome
 from harness.results.journal import Journal
@@ -238,7 +238,8 @@ def _last_unfinished(out: Path, suite: Suite) -> Path:
         if manifest.suite != suite.name:
             continue
         newest, is_newest = False, newest
-        if manifest.status == "finished" and not (is_newest and _has_failed(Run(path.parent))):
+        whole = manifest.status == "finished" and (path.parent / HTML).is_file()  # a full disk may have kept it out
+        if whole and not (is_newest and _has_failed(Run(path.parent))):
             continue
         if manifest.suite_hash == text_hash:
             return path.parent

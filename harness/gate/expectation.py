@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from harness.analysis.ratio import estimate, ratio
@@ -56,6 +57,21 @@ class Expectation(BaseModel):
     """Lower bound."""
     measure: str | None = None
     """The measure, where several emit the metric."""
+
+    @field_validator("where")
+    @classmethod
+    def _values(cls, where: dict[str, Any]) -> dict[str, Any]:
+        for name, value in where.items():
+            if value == []:
+                raise PydanticCustomError("where", "`where` has no value for {name}", {"name": name})
+        return where
+
+    @field_validator("at_most", "at_least", mode="before")
+    @classmethod
+    def _a_number(cls, bound: Any) -> Any:
+        if isinstance(bound, bool):
+            raise PydanticCustomError("bound", "should be a number")
+        return bound
 
     @model_validator(mode="after")
     def _bounded(self) -> Expectation:

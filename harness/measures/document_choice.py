@@ -9,19 +9,19 @@ from fractions import Fraction
 from harness.errors import UserError
 from harness.tasks.config import Mode
 
-_ONE = re.compile(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?")
+_ONE = re.compile(r"\s*(\d{1,15})\s*(?:-\s*(\d{1,15})\s*)?")
 
 
-def numbers(text: str) -> tuple[int, ...]:
-    """The numbers of `3, 7, 10-12`, in order, each once. Raises ValueError for what is no such list."""
-    found: set[int] = set()
+def numbers(text: str) -> tuple[range, ...]:
+    """The ranges of `3, 7, 10-12`. Raises ValueError for what is no such list."""
+    found = []
     for part in text.split(","):
         read = _ONE.fullmatch(part)
         if read is None or (read[2] is not None and int(read[2]) < int(read[1])):
-            raise ValueError(f"`{text}` is no list of documents: write numbers and ranges, such as '3, 7, 10-19'")
-        first = int(read[1])
-        found.update(range(first, int(read[2] or first) + 1))
-    return tuple(sorted(found))
+            shown = text if len(text) <= 80 else f"{text[:80]}…"
+            raise ValueError(f"`{shown}` is no list of documents: write numbers and ranges, such as '3, 7, 10-19'")
+        found.append(range(int(read[1]), int(read[2] or read[1]) + 1))
+    return tuple(found)
 
 
 def chosen(size: int, count: int | float | None, ids: str | None, mode: Mode, place: str) -> list[int]:
@@ -31,13 +31,14 @@ def chosen(size: int, count: int | float | None, ids: str | None, mode: Mode, pl
     ids: see `numbers`. Raises UserError for a document that there is not.
     """
     if ids is not None:
-        listed = list(numbers(ids))
-        if listed[-1] >= size:
+        ranges = numbers(ids)
+        last = max(one.stop for one in ranges) - 1
+        if last >= size:
             raise UserError(
-                f"there is no document {listed[-1]}: the task has {size:,} (0 to {size - 1}); lower `document_ids`",
+                f"there is no document {last}: the task has {size:,} (0 to {size - 1}); lower `document_ids`",
                 place=place,
             )
-        return listed
+        return sorted({number for one in ranges for number in one})
     if count is None:
         return list(range(size))
     if count < 1:

@@ -6,14 +6,16 @@ What is finished is written down at once, under the cell's key; the next try of 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import strict_json
-from harness.errors import UserError
+from harness.errors import UserError, told
 from harness.tasks.ask import Answer, Asked, Broken, Choice, ChoiceAnswer, Generation, GenerationAnswer, Rolling
 from harness.tasks.config import Mode
 
@@ -131,13 +133,23 @@ class _Finished:
                 continue
             whole.append(line)
         if torn or len(whole) < len(lines):
-            self.path.write_bytes(b"".join(line + b"\n" for line in whole))
+            with self._may_fail():
+                self.path.write_bytes(b"".join(line + b"\n" for line in whole))
+
+    @contextmanager
+    def _may_fail(self) -> Iterator[None]:
+        """A cache that is full or can't be written to costs the next try of a killed cell, not this result."""
+        try:
+            yield
+        except OSError as error:
+            print(f"answers are not kept for another try: {told(error)}", file=sys.stderr)
+            self.path = None
 
     def add(self, asked: Asked, found: dict[str, Any]) -> None:
         """Keep one document; it is on the disk when this returns."""
         if self.path is None:
             return
-        with self.path.open("a", encoding="utf-8") as file:
+        with self._may_fail(), self.path.open("a", encoding="utf-8") as file:
             file.write(strict_json.dumps({"task": asked.task, "document": asked.document, **found}) + "\n")
 
 

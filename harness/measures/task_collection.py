@@ -36,6 +36,9 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     failed: dict[str, str] = {}
     notes: list[str] = []
     for task in tasks.values():
+        if task.missing is not None:
+            failed[task.name] = task.missing
+            continue
         try:
             asked += documents(task, model, settings, notes)
         except (Unsupported, MemoryError):

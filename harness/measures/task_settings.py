@@ -84,6 +84,12 @@ class TaskSettings(Settings):
     mode: Mode = "right"
     """right, or lm-eval: its numbers bug for bug where its default differs from the right one (docs/tasks.md)."""
 
+    @field_validator("date", mode="before")
+    @classmethod
+    def _as_text(cls, date: Any) -> Any:
+        """YAML reads an unquoted day as one."""
+        return date.isoformat() if type(date) is datetime.date else date
+
     @field_validator("date")
     @classmethod
     def _a_day(cls, date: str) -> str:

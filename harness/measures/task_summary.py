@@ -147,7 +147,12 @@ def estimated(frame: pd.DataFrame, spec: Mapping[str, Any]) -> tuple[list[Estima
         except UserError as error:
             wrong.append(str(error))
             continue
-        if estimate is not None:
+        if estimate is not None and spec["mode"] == "right" and estimate.value != estimate.value:
+            numbers = [float("nan") if key not in item else item[key] for item in items]
+            lost = [document for document, x in zip(judged["document"], numbers, strict=True) if x != x]
+            told = f"{len(lost)} of {len(items)} documents scored NaN, such as document {lost[0]}" if lost else "NaN"
+            wrong.append(f"`{key}` is no number: {told}")
+        elif estimate is not None:
             found.append(estimate)
     return found, wrong
 

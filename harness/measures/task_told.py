@@ -76,7 +76,11 @@ def _plain(value: Any) -> Any:
         fields = {
             name: _plain(getattr(value, name)) for name in type(value).model_fields if name not in ("options", "right")
         }
-        kept = {named.get(name, name): inner for name, inner in fields.items() if inner not in (None, False)}
+        kept = {
+            named.get(name, name): inner
+            for name, inner in fields.items()
+            if inner is not None and (inner is not False or name in value.model_fields_set)
+        }
         return kept | _plain(getattr(value, "options", {}))
     if isinstance(value, Mapping):
         return {str(name): _plain(inner) for name, inner in value.items()}

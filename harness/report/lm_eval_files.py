@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import strict_json
-from harness.errors import UserError
+from harness.errors import UserError, disk_is_full
 from harness.measures.mapping_setting import mapping_of
 from harness.measures.task_summary import estimated, groups_of
 from harness.report.lm_eval_samples import Line, hashed, sample_lines
@@ -57,16 +57,31 @@ def write_lm_eval(run: Run, folder: Path) -> list[Path]:
     for number, evaluation in enumerate(evaluations):
         time = (began + timedelta(microseconds=number)).isoformat(timespec="microseconds").replace(":", "-")
         model = _model(run, evaluation.cell)
-        inside = folder / re.sub(r"[\"<>:/|\\?*\[\]]+", "__", model)
-        inside.mkdir(parents=True, exist_ok=True)
+        inside = folder / _file_name(model)
+        _make(inside)
         for task, of in evaluation.tasks.items():
             lines = [json.dumps(_strict(line), ensure_ascii=False, allow_nan=False) + "\n" for line in of["lines"]]
-            _write(inside / f"samples_{task}_{time}.jsonl", "".join(lines))
+            _write(inside / f"samples_{_file_name(task)}_{time}.jsonl", "".join(lines))
         path = inside / f"results_{time}.json"
         whole = _strict(_results(run, evaluation, model))
         _write(path, json.dumps(whole, indent=2, ensure_ascii=False, allow_nan=False))
         written.append(path)
     return written
+
+
+def _file_name(name: str) -> str:
+    """A name of a model or a task as lm-eval puts it into names of files; shortened where no file may be called so."""
+    return re.sub(r"[\"<>:/|\\?*\[\]]+", "__", name)[:200]
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if disk_is_full(error):
+            raise
+        why = error.strerror or "it is no folder"
+        raise UserError(f"this folder can't be made ({why}); choose another", place=str(folder)) from None
 
 
 def _evaluations(run: Run) -> Iterator[_Evaluation]:
@@ -132,7 +147,7 @@ def _results(run: Run, evaluation: _Evaluation, model: str) -> dict[str, Any]:
             shots[name] = counts.pop()
         better[name] = _merged([better[member] for member in members if member in better])
         version = of["config"]["metadata"].get("version")
-        versions[name] = None if version is None else str(version)
+        versions[name] = "N/A" if version is None else str(version)
     system = cell.settings.get("system")
     found: dict[str, Any] = {
         "results": per_task | per_group,

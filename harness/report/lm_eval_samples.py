@@ -8,6 +8,7 @@ from typing import Any
 
 from harness import strict_json
 from harness.tasks.specification import name_of
+from harness.tasks.text_scores import CORPUS_SCORES
 
 Line = dict[str, Any]
 
@@ -33,7 +34,7 @@ def _line(row: Mapping[str, Any], told: Mapping[str, Any], spec: Mapping[str, An
     arguments, responses = _asked(row, told)
     document = strict_json.loads(row["doc"])
     items = strict_json.loads(row["items"])
-    mine = {name: items[key] for key in items for name, of in [name_of(key, spec)] if of == pipeline}
+    mine = {name: _item(name, items[key]) for key in items for name, of in [name_of(key, spec)] if of == pipeline}
     return {
         "doc_id": int(row["document"]),
         "doc": document,
@@ -51,6 +52,13 @@ def _line(row: Mapping[str, Any], told: Mapping[str, Any], spec: Mapping[str, An
         "target_hash": hashed(row["shown_target"]),
         **mine,
     }
+
+
+def _item(name: str, item: Any) -> Any:
+    """As lm-eval writes what one document adds: a single reference of a corpus score stands by itself."""
+    if name in CORPUS_SCORES and isinstance(item, list) and isinstance(item[0], list) and len(item[0]) == 1:
+        return [item[0][0], *item[1:]]
+    return item
 
 
 def _asked(row: Mapping[str, Any], told: Mapping[str, Any]) -> tuple[list[list[Any]], list[list[Any]]]:

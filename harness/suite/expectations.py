@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from harness.analysis.selection import Where, describe, same, selects_row, why_no_row
 from harness.errors import UserError
 from harness.gate.expectation import Expectation, measures_of
+from harness.measures.registry import MEASURES
 from harness.results.record import Scalar
 from harness.suite.cells import cells
 from harness.suite.document import Document
@@ -41,6 +42,10 @@ def _wrong(expectation: Expectation, suite: Suite, rows: Sequence[Row]) -> list[
         return [] if suite.analyse else [("finding", "the suite has no analysis, so there are no findings")]
     giving = measures_of(expectation.metric)
     able = [row for row in rows if row["measure"] in giving]
+    name, _, version = expectation.metric.partition("@")
+    if version and not giving and (known := measures_of(name)):
+        now = next(one.id for measure in known for one in MEASURES[measure].metrics if one.name == name)
+        return [("metric", f"there is no {expectation.metric} any more: it is now {now}, and its numbers differ")]
     if not able:
         there = ", ".join(sorted(giving)) or "none"
         return [("metric", f"no measure of this suite gives {expectation.metric}; these do: {there}")]

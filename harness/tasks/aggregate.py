@@ -105,7 +105,7 @@ def _estimate(
     if aggregation in ("f1", "matthews_corrcoef"):
         rows, score = class_scores(items, aggregation)
         return _corpus(key, rows, groups, score, confidence)
-    raise ValueError(f"nobody knows an aggregation `{aggregation}`")
+    raise ValueError(f"unknown aggregation `{aggregation}`")
 
 
 def _mean(key: str, numbers: Sequence[float], groups: Sequence[str], confidence: float) -> Estimate:

@@ -88,7 +88,7 @@ class _State:
 
 
 def check(config: TaskConfig) -> None:
-    """Raise UserError for a filter or an argument that nobody knows, or a pattern that is none: before a model runs."""
+    """Raise UserError for a filter or an argument that is unknown, or a pattern that is none: before a model runs."""
     for pipeline in config.filter_list or ():
         for step in pipeline.steps:
             for mode in ("lm-eval", "right"):
@@ -339,7 +339,7 @@ def _check(step: FilterStep, where: str) -> None:
     if name == "decontaminate":
         raise UserError("`decontaminate` does nothing in lm-eval either: leave the step out", place=where)
     if name not in _ARGUMENTS:
-        raise UserError(f"nobody knows a filter `{name}`{nearest(name, _ARGUMENTS)}", place=where)
+        raise UserError(f"unknown filter `{name}`{nearest(name, _ARGUMENTS)}", place=where)
     for key in step.options:
         if key not in _ARGUMENTS[name]:
             raise UserError(f"filter `{name}` takes no `{key}`{nearest(key, _ARGUMENTS[name])}", place=where)

@@ -36,16 +36,16 @@ def generation(config: TaskConfig, context: str, mode: Mode = "right") -> Genera
     place = f"{config.file}:generation_kwargs"
     _check_keys(given, place)
     named = next((key for key in MAX_NEW_KEYS if given.get(key) is not None), MAX_NEW_KEYS[0])
-    top_k, beams = int(_number(given, "top_k", 0, place)), int(_number(given, "num_beams", 1, place))
+    top_k, beams = _count(given, "top_k", 0, place), _count(given, "num_beams", 1, place)
     found = Generation(
         context=context,
         until=_stops(given["until"], place),
-        max_new=int(_number(given, named, MAX_NEW, place)),
+        max_new=_count(given, named, MAX_NEW, place),
         temperature=_temperature(given, mode, place),
-        top_p=_number(given, "top_p", 1.0, place),
+        top_p=_share(given, "top_p", 1.0, place),
         top_k=top_k or None,
-        min_p=_number(given, "min_p", 0.0, place),
-        repetition_penalty=_number(given, "repetition_penalty", 1.0, place),
+        min_p=_share(given, "min_p", 0.0, place),
+        repetition_penalty=_penalty(given, place),
         beams=max(beams, 1),
         length_penalty=_number(given, "length_penalty", 1.0, place, least=-math.inf),
         early_stopping=_early_stopping(given.get("early_stopping"), place),
@@ -132,4 +132,27 @@ def _number(given: Mapping[str, Any], key: str, default: float, place: str, leas
         number = math.nan
     if not least <= number < math.inf or number == -math.inf:
         raise UserError(f"`{key}: {value}` must be a number{' of 0 or more' if least == 0 else ''}", place=place)
+    return number
+
+
+def _count(given: Mapping[str, Any], key: str, default: int, place: str) -> int:
+    number = _number(given, key, default, place)
+    if number != int(number):
+        raise UserError(f"`{key}: {given[key]}` must be a whole number", place=place)
+    return int(number)
+
+
+def _share(given: Mapping[str, Any], key: str, default: float, place: str) -> float:
+    number = _number(given, key, default, place)
+    if number > 1 or (key == "top_p" and number == 0):
+        raise UserError(
+            f"`{key}: {given[key]}` must be {'above 0 and ' if key == 'top_p' else ''}at most 1", place=place
+        )
+    return number
+
+
+def _penalty(given: Mapping[str, Any], place: str) -> float:
+    number = _number(given, "repetition_penalty", 1.0, place)
+    if number == 0:
+        raise UserError("`repetition_penalty: 0` must be above 0; 1 changes nothing", place=place)
     return number

@@ -113,9 +113,10 @@ class TaskLibrary:
         return {task.name: task.made_with() for task in self.open(name).tasks}
 
     def missing(self, name: str) -> str | None:
-        """The packages that tasks of this name need and that aren't installed, as a sentence. Raises UserError."""
-        told = (task.missing for task in self.open(name).tasks)
-        return next((sentence for sentence in told if sentence is not None), None)
+        """The packages that the tasks of this name need and that aren't installed, as a sentence; None where one of
+        them can be asked. Raises UserError."""
+        told = [task.missing for task in self.open(name).tasks]
+        return told[0] if all(told) else None
 
     def ensure(self, name: str) -> None:
         """Bring the tasks' data into reach. Raises UserError."""

@@ -59,13 +59,13 @@ def needs_unconditional(config: TaskConfig) -> bool:
 
 
 def check(config: TaskConfig, *, mode: Mode = "right", allow_code_execution: bool = False) -> None:
-    """Raise UserError for metrics, aggregations, filters and arguments that nobody knows: before a model runs."""
+    """Raise UserError for metrics, aggregations, filters and arguments that are unknown: before a model runs."""
     filters.check(config)
     place = f"{config.file}:metric_list"
     for listed in listed_metrics(config):
         if isinstance(listed.aggregation, str) and listed.aggregation not in AGGREGATIONS:
             raise UserError(
-                f"nobody knows an aggregation `{listed.aggregation}`{nearest(listed.aggregation, AGGREGATIONS)}",
+                f"unknown aggregation `{listed.aggregation}`{nearest(listed.aggregation, AGGREGATIONS)}",
                 place=place,
             )
         if config.process_results is None and isinstance(listed.metric, str):
@@ -327,7 +327,7 @@ def _check_built_in(listed: MetricConfig, name: str, config: TaskConfig, mode: M
         hint = nearest(name, fitting)
         if not hint and written:
             hint = "; metrics of the library `evaluate` are not here: write it as `metric: !function file.name`"
-        raise UserError(f"nobody knows a metric `{name}` of {config.output_type}{hint}", place=place)
+        raise UserError(f"unknown metric `{name}` of {config.output_type}{hint}", place=place)
     if name == "likelihood" and mode == "lm-eval" and not isinstance(listed.aggregation, Function):
         raise UserError("lm-eval can't sum up `likelihood` itself (a mean of tuples): use mode right", place=place)
     if not written or listed.hf_evaluate:

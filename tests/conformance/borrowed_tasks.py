@@ -136,6 +136,9 @@ def _early_questions() -> list[Row]:
         }
         for number in range(ASKED + POOL)
     ]
+
+
+def _based() -> list[Row]:
     """In the form of the sets of Based (Arora et al. 2024), written for this test."""
     words = re.findall(r"\w+", "the river is old and the stone in it is red near a mat where one cat sat all day")
     return [
@@ -321,7 +324,7 @@ BORROWED = (
         documents=20,
     ),
     *(
-        Borrowed(task, f"{task}/{task}.yaml", data_set, _passages, pool=None, first=12, shots=(0,), documents=8)
+        Borrowed(task, f"{task}/{task}.yaml", data_set, _based, pool=None, first=12, shots=(0,), documents=8)
         for task, data_set in (
             ("squad_completion", "hazyresearch/based-squad"),
             ("swde", "hazyresearch/based-swde-v2"),

@@ -13,7 +13,15 @@ from harness.measures.document_choice import chosen, numbers
     [("3", (3,)), ("3,7, 12", (3, 7, 12)), ("7-9", (7, 8, 9)), ("9, 1-2 ,2", (1, 2, 9)), (" 0 - 1 ", (0, 1))],
 )
 def test_numbers_and_ranges(text: str, places: tuple[int, ...]) -> None:
-    assert numbers(text) == places
+    assert chosen(99, None, text, "right", "task") == list(places)
+
+
+def test_a_range_without_end_is_compared_before_it_is_counted_out() -> None:
+    assert numbers("0-99999999999") == (range(100_000_000_000),)
+    with pytest.raises(UserError, match="no document 99999999999: the task has 10"):
+        chosen(10, None, "0-99999999999", "right", "task")
+    with pytest.raises(ValueError, match="…` is no list of documents"):
+        numbers("1" * 5000)
 
 
 @pytest.mark.parametrize("text", ["", "a", "1,,2", "3-1", "-1", "1.5", "1-2-3", "[1]"])

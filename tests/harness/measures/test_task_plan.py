@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,23 @@ def test_what_only_code_of_the_file_knows_is_not_guessed(tmp_path: Path) -> None
     told(tmp_path, "group: g\ntask: [one]\n")
     (tmp_path / "g.yaml").write_text("group: g\ntask: [one, own]\naggregate_metric_list: [{metric: mine}]\n")
     assert notes(library, TaskSettings(task="g")) == ()
+
+
+def test_a_package_that_one_task_of_a_group_lacks_is_told_and_costs_the_others_nothing(tmp_path: Path) -> None:
+    (tmp_path / "lacks.py").write_text("import package_that_is_absent\ndef judge(doc, results): return {'acc': 1}\n")
+    (tmp_path / "bad.yaml").write_text(
+        TASK.format(name="bad", metric="acc") + "process_results: !function lacks.judge\n"
+    )
+    (tmp_path / "one.yaml").write_text(TASK.format(name="one", metric="exact_match"))
+    (tmp_path / "g.yaml").write_text("group: g\ntask: [one, bad]\n")
+    library = TaskLibrary((str(tmp_path),), allow_task_code=True)
+    [note] = notes(library, TaskSettings(task="g"))
+    assert "pip install 'package-that-is-absent'" in note
+    assert library.missing("g") is None
+    assert library.missing("bad") == note
+
+
+def test_a_day_may_stand_without_quotes() -> None:
+    assert TaskSettings.model_validate({"task": "t", "date": date(2024, 2, 28)}).date == "2024-02-28"
+    with pytest.raises(ValueError, match="is no day"):
+        TaskSettings(task="t", date="2024-02-30")

@@ -54,6 +54,9 @@ def test_what_may_be_judged_is_accepted(tmp_path: Path, expectation: str) -> Non
         ("{metric: perplexity, where: {precision: [int4, nf4]}, at_most: 9}", "no cell has precision = int4"),
         ("{metric: perplexity, where: {window: 64}, at_most: 9}", "no cell has window = 64"),
         ("{metric: weight_bytes, where: {model: b}, at_most: 9}", "no cell has model = b; there are: a"),
+        ("{metric: perplexity, where: {precision: []}, at_most: 9}", "`where` has no value for precision"),
+        ("{metric: perplexity, at_most: true}", "should be a number"),
+        ("{metric: perplexity@1, at_most: 9}", "there is no perplexity@1 any more: it is now perplexity@2"),
         ("{metric: ttft, at_most: 9}", "metric: no measure of this suite gives ttft; these do: inference"),
         ("{metric: perplexity, measure: memory, at_most: 9}", "measure: no cell has measure = memory"),
         (

@@ -105,7 +105,7 @@ def test_it_runs_only_where_task_code_is_allowed(tmp_path: Path) -> None:
 
 
 def test_a_name_that_nobody_registers_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="nobody knows a filter `whisper`"):
+    with pytest.raises(UserError, match="unknown filter `whisper`"):
         filters.check(opened(tmp_path, "whisper").config)
 
 
