@@ -3,6 +3,7 @@
 import pytest
 
 from harness.errors import UserError
+from harness.measures.registry import MEASURES
 from harness.suite.load import find_suite, load_suite, parse_suite, suite_text
 from harness.suite.shipped import shipped_suites
 
@@ -90,6 +91,13 @@ def test_a_line_that_is_not_utf8_is_named(tmp_path) -> None:  # type: ignore[no-
 def test_a_suite_survives_being_written_down_in_a_manifest() -> None:
     suite = load_suite("quickstart")
     assert parse_suite(suite_text(suite)) == suite
+
+
+def test_the_quickstart_expects_nothing_of_speed() -> None:
+    """On a busy machine it would end as undecided, for reasons that are not the model's."""
+    timed = {metric.name for measure in MEASURES.values() if measure.timed for metric in measure.metrics}
+    expected = {entry.metric for entry in load_suite("quickstart").expect}
+    assert expected and not expected & timed
 
 
 def test_the_shipped_suites_are_found_by_name_and_are_valid() -> None:
