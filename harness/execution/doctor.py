@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from harness.cache import cache_folder
 from harness.execution.events import OnEvent, unheard
 from harness.execution.prepare import NotPrepared, prepare_peaks
 from harness.execution.worker import preload
-from harness.results.fingerprint import QUIET, Fingerprint, conditions, fingerprint, others_share
+from harness.results.fingerprint import QUIET, Fingerprint, fingerprint, taken_now
 from harness.results.peaks import Peaks, cached_peaks
 from harness.threads import default_threads
 
@@ -84,9 +82,7 @@ def _kernel() -> str:
 
 def _busy() -> str | None:
     """Look at the machine for half a second of doing nothing."""
-    before = conditions()
-    time.sleep(0.5)
-    share = others_share(before, conditions(), os.cpu_count() or 1)
+    share = taken_now(0.5)
     if share is None or share <= QUIET:
         return None
     return f"other programs take {share:.0%} of the cores: speeds measured now will be too low"

@@ -38,11 +38,11 @@ from harness.measures.noise import is_noise
 from harness.measures.registry import MEASURES
 from harness.models.open import KINDS
 from harness.models.training import trained_summary
-from harness.results.fingerprint import Fingerprint, most_taken
+from harness.results.fingerprint import Fingerprint, most_taken, taken_now
 from harness.results.peaks import Peaks, cached_peaks
 from harness.results.record import CellResult, Measurement, Missing, Record, Status
 from harness.tasks.library import TaskLibrary
-from harness.threads import default_threads
+from harness.threads import beside_others, default_threads
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,6 +139,7 @@ class Execution:
             sources = list(dict.fromkeys(item.source for item in group))
             group = sorted(group, key=lambda item: sources.index(item.source))
             worker: Worker | None = None
+            share = taken_now(0.2) if threads > 1 else None
             try:
                 for item in group:
                     reason = self._why_not(item)
@@ -152,11 +153,15 @@ class Execution:
                     if worker is None:
                         worker = Worker(threads, self._log)
                     self._on_event(CellStarted(item.cell, 1, 1))
-                    answer = self._ask(worker, item)
+                    # what is not timed gives way; a suite's own number of threads is kept
+                    fewer = None if "threads" in item.cell.axes else beside_others(threads, share)
+                    answer = self._ask(worker, item, fewer)
                     if isinstance(answer, WorkerDied):
                         worker.__exit__(None)
                         worker = None
                         answer = _died(answer)
+                    elif isinstance(answer, Collected):
+                        share = most_taken([answer.conditions], self._machine.cores)
                     yield self._done(item, answer, time.monotonic() - began, [])
             finally:
                 if worker is not None:
@@ -360,10 +365,10 @@ class Execution:
         changed = {**own, "records": records, "samples": None, "notes": notes}
         return Done(item, done.result.model_copy(update=changed), done.samples)
 
-    def _ask(self, worker: Worker, item: PlannedCell) -> Collected | Refused | WorkerDied:
+    def _ask(self, worker: Worker, item: PlannedCell, threads: int | None = None) -> Collected | Refused | WorkerDied:
         kills = _oom_kills()
-        unfinished = self._cache.unfinished(item.key)
-        request = Collect(item.cell.measure, item.cell.settings, item.source, self._library, str(unfinished))
+        unfinished = str(self._cache.unfinished(item.key))
+        request = Collect(item.cell.measure, item.cell.settings, item.source, self._library, unfinished, threads)
         try:
             answer = worker.ask(request, lambda step: self._on_event(CellGoing(item.cell, step.done, step.text)))
         except WorkerDied as died:

@@ -24,6 +24,8 @@ class Collect:
     """Where tasks are found."""
     unfinished: str | None = None
     """A file that a long collection may keep what it has in: see `Load.unfinished`."""
+    threads: int | None = None
+    """With fewer threads than the worker has, for this cell alone: where others use the cores."""
 
 
 @dataclass(frozen=True)

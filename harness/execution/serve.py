@@ -167,17 +167,19 @@ _MEMORY_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", 
 
 
 def _collect(request: Collect, opened: OpenedModel, send: Callable[[Step], None]) -> Collected:
+    import torch
+
     from harness.measures.registry import MEASURES
     from harness.results.fingerprint import conditions
 
+    if request.threads is not None:
+        torch.set_num_threads(request.threads)
     measure = MEASURES[request.measure]
     settings = measure.settings.model_validate(request.settings)
     before = conditions()
     loader = Loader(request, opened, send)
     samples = measure.collect(loader, settings)
     after = conditions()
-    import torch
-
     found = {"before": before, "after": after, "threads": torch.get_num_threads(), "pid": os.getpid()}
     found["aten"] = torch.backends.cpu.get_cpu_capability()
     return Collected([_printable(row) for row in samples], opened.open(request.source).identity, found)

@@ -211,6 +211,13 @@ def others_share(before: Mapping[str, Any], after: Mapping[str, Any], cores: int
     return float(min(max(others / (span["clock_s"] * cores), 0.0), 1.0))
 
 
+def taken_now(seconds: float) -> float | None:
+    """Part of the cores' time that others take while this process does nothing for so long; None if unknown."""
+    before = conditions()
+    time.sleep(seconds)
+    return others_share(before, conditions(), os.cpu_count() or 1)
+
+
 QUIET = 0.1
 """Part of the cores' time that others may take: beyond it a time that was measured meanwhile is noise."""
 

@@ -50,6 +50,17 @@ def test_a_container_s_quota_leaves_whole_cores(
     assert default_threads() == expected
 
 
+@pytest.mark.parametrize(
+    ("asked", "share", "expected"),
+    [(8, None, 8), (8, 0.0, 8), (8, 0.05, 8), (8, 0.25, 6), (8, 0.5, 4), (2, 0.5, 2), (8, 0.99, 1), (1, 1.0, 1)],
+)
+def test_what_is_not_timed_gives_way_to_others(
+    monkeypatch: pytest.MonkeyPatch, asked: int, share: float | None, expected: int
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert threads.beside_others(asked, share) == expected
+
+
 def harness(*arguments: str, threads: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "harness", *arguments],

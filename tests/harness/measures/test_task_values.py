@@ -38,7 +38,7 @@ def ask_file(folder: Path, name: str, keys: str, **settings: Any) -> list[Asked 
     (folder / "t.yaml").write_text(f"task: t\ndataset_path: {name}\ntest_split: {split}\n{keys}")
     asked_for = TaskSettings(task=str(folder / "t.yaml"), **settings)
     (task,) = prepared(TaskLibrary((), allow_task_code=True).open(asked_for.task), asked_for)
-    model: Any = SimpleNamespace(identity=SimpleNamespace(thinking=()))  # asked for nothing else
+    model: Any = SimpleNamespace(identity=SimpleNamespace(thinking=(), end_strings=()))  # asked for nothing else
     return documents(task, model, asked_for, notes)
 
 
