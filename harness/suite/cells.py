@@ -11,6 +11,7 @@ from harness.errors import UserError
 from harness.measures.measure import Settings
 from harness.measures.registry import MEASURES
 from harness.results.record import Record, Scalar
+from harness.suite.document import Document
 from harness.suite.schema import SWEEPABLE, Matrix, Suite
 
 TRAINED_AXES = ("seed", "compute")
@@ -56,8 +57,9 @@ def axis_text(name: str, value: Scalar) -> str:
     return f"{name}={value}"
 
 
-def cells(suite: Suite) -> list[Cell]:
-    """All cells of a suite, each once. Raises UserError for a setting that the measure refuses."""
+def cells(suite: Suite, document: Document | None = None) -> list[Cell]:
+    """All cells of a suite, each once. Raises UserError for a setting that the measure refuses, with its line where the
+    document is given that the suite was read from."""
     found: dict[str, Cell] = {}
     for number, entry in enumerate(suite.measures):
         names = entry.models or list(suite.models)  # type: ignore[attr-defined]
@@ -67,7 +69,7 @@ def cells(suite: Suite) -> list[Cell]:
                 for axis in TRAINED_AXES:
                     axes.pop(axis, None)
             for point in _product(axes):
-                for settings in _settings(number, entry.measure, entry.settings):  # type: ignore[attr-defined]
+                for settings in _settings(number, entry.measure, entry.settings, document):  # type: ignore[attr-defined]
                     cell = Cell(name, entry.measure, point, settings)  # type: ignore[attr-defined]
                     found.setdefault(repr(cell), cell)
     return list(found.values())
@@ -84,7 +86,7 @@ def _product(axes: dict[str, list[Any]]) -> list[dict[str, Scalar]]:
     return [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
 
 
-def _settings(number: int, measure: str, swept: Any) -> list[dict[str, Scalar]]:
+def _settings(number: int, measure: str, swept: Any, document: Document | None) -> list[dict[str, Scalar]]:
     """Every combination of the swept settings, validated by the measure's own class."""
     own = set(Record.model_fields) | set(Matrix.model_fields)
     values = {name: getattr(swept, name) for name in SWEEPABLE[measure].model_fields}
@@ -96,7 +98,11 @@ def _settings(number: int, measure: str, swept: Any) -> list[dict[str, Scalar]]:
         try:
             points.append(MEASURES[measure].settings.model_validate(point).model_dump(mode="json"))
         except ValueError as error:
-            raise UserError(_sentence(error), place=f"measures.{number}.{measure}") from None
+            key = f"measures.{number}.{measure}"
+            if document is None:
+                raise UserError(_sentence(error), place=key) from None
+            place = document.place(("measures", number, measure))
+            raise UserError(f"{key}: {_sentence(error)}", place=place) from None
     return points
 
 

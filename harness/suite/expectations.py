@@ -25,7 +25,7 @@ Row = Mapping[str, Scalar]
 def check_expectations(suite: Suite, document: Document) -> None:
     """Raises UserError with the line of every expectation that could never be judged."""
     rows: list[Row] = [
-        {"model": cell.model, **cell.axes, "measure": cell.measure, **cell.settings} for cell in cells(suite)
+        {"model": cell.model, **cell.axes, "measure": cell.measure, **cell.settings} for cell in cells(suite, document)
     ]
     problems = [
         f"{document.place(('expect', number, key))}: expect.{number}.{key}: {why}"

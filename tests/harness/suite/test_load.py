@@ -1,5 +1,7 @@
 """Every mistake in a suite is one sentence with file, line, key, what is allowed and the nearest spelling."""
 
+from pathlib import Path
+
 import pytest
 
 from harness.errors import UserError
@@ -140,3 +142,14 @@ def test_an_include_that_is_missing_or_goes_in_a_circle_is_refused(tmp_path) -> 
     (tmp_path / "other.yaml").write_text("include: main.yaml\n")
     with pytest.raises(UserError, match="include goes in a circle"):
         load_suite(str(main))
+
+
+def test_settings_that_exclude_each_other_are_refused_with_their_line(tmp_path: Path) -> None:
+    path = tmp_path / "both.yaml"
+    path.write_text(
+        "name: both\nmodels: {m: {transformers: m}}\nmeasures:\n"
+        "  - task: {task: gsm8k, documents: 3, document_ids: '1'}\n"
+    )
+    with pytest.raises(UserError) as caught:
+        load_suite(str(path))
+    assert str(caught.value).startswith(f"{path}:4: measures.0.task: `documents` and `document_ids` both choose")
