@@ -54,7 +54,9 @@ def run(
 
 
 def report_again(run: Run) -> Run:
-    """Analyse, judge and report a run folder again from its cells; nothing is measured."""
+    """Analyse, judge and report a run folder again from its cells; nothing is measured. Raises UserError where the
+    manifest or the cells can't be read; the reports that are there stay."""
+    run.cells  # noqa: B018 - read here for the first time
     with disk_full_is_told(run.folder):
         suite = parse_suite(run.manifest.suite_text, str(run.folder / MANIFEST))
         return _conclude(Journal(run.folder), suite)

@@ -22,7 +22,7 @@ from harness.measures.mapping_setting import mapping_of
 from harness.measures.task_summary import estimated, groups_of
 from harness.report.lm_eval_samples import Line, hashed, sample_lines
 from harness.results.record import CellResult, Status
-from harness.results.run import Run
+from harness.results.run import Run, reading_samples
 from harness.tasks.estimate import Estimate
 from harness.tasks.group_scores import summarise_group
 from harness.tasks.specification import entry_of, name_of
@@ -91,7 +91,8 @@ def _evaluations(run: Run) -> Iterator[_Evaluation]:
             continue
         settings = {name: value for name, value in cell.settings.items() if name not in _EVERY_CELL}
         alike = found.setdefault(repr((cell.model, cell.axes, settings)), [])
-        tasks, groups = _of_cell(run, cell)
+        with reading_samples(run.samples_file(cell)):
+            tasks, groups = _of_cell(run, cell)
         fits = (one for one in alike if not one.tasks.keys() & tasks.keys() and not one.groups.keys() & groups.keys())
         into = next(fits, None)
         if into is None:

@@ -134,6 +134,44 @@ def test_a_corrupted_run_folder_is_one_sentence(
     assert Run(run_folder).manifest.status == "finished"
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "cells.jsonl", "findings.json"])
+def test_a_folder_in_place_of_a_runs_file_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], run_folder: Path, tmp_path: Path, name: str
+) -> None:
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(run_folder, copy)
+    (copy / name).unlink()
+    (copy / name).mkdir()
+    report = (copy / "report.html").read_bytes()
+    commands = [("show", str(copy)), ("report", str(copy))]
+    if name != "findings.json":  # which `compare` doesn't read
+        commands.append(("compare", str(run_folder), str(copy)))
+    for command in commands:
+        code, _, errors = harness(capsys, *command)
+        assert code == 2 and len(errors.strip().splitlines()) == 1
+        assert errors.startswith(f"error: {copy / name}: a folder stands where this file belongs; remove the folder")
+    assert (copy / "report.html").read_bytes() == report
+
+
+def test_samples_that_cannot_be_read_cost_their_own_rows_of_a_comparison(
+    capsys: pytest.CaptureFixture[str], run_folder: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(run_folder, copy)
+    path = copy / next(cell.samples for cell in Run(copy).cells if cell.samples and cell.measure == "perplexity")
+    path.unlink()
+    path.mkdir()
+    code, output, errors = harness(capsys, "compare", str(run_folder), str(copy))
+    assert code == 2 and errors == (
+        f"error: {path}: a folder stands where this file belongs; remove the folder, then run the suite again\n"
+    )
+    assert "perplexity" in output and "weight bytes" in output
+
+
 def test_a_plan_of_analyses_alone_has_no_cells(capsys: pytest.CaptureFixture[str]) -> None:
     code, output, errors = harness(capsys, "plan", "guide/03-scale-of-training")
     assert (code, "0 cells, 0 known" in output, errors) == (0, True, "")
