@@ -199,9 +199,9 @@ def _manifest(name: str, suite: Suite, plan: Plan) -> Manifest:
         about=suite.about,
         suite_hash=hash_of(text),
         suite_text=text,
-        suite_source=name,
+        suite_source=printable(name),
         started=_now(),
-        command=["harness", *sys.argv[1:]] if Path(sys.argv[0]).name == "harness" else [],
+        command=["harness", *map(printable, sys.argv[1:])] if Path(sys.argv[0]).name == "harness" else [],
         git=_git_state(),
         fingerprint=plan.fingerprint.model_dump(mode="json"),
         fingerprint_class=plan.fingerprint.class_id,
@@ -210,6 +210,8 @@ def _manifest(name: str, suite: Suite, plan: Plan) -> Manifest:
 
 
 def _new_folder(out: Path, manifest: Manifest) -> Journal:
+    if (place := str(out.absolute())) != printable(place):
+        raise UserError("the folder's name is not UTF-8, as Parquet files need it; choose another --out", place=place)
     for number in range(1, 1000):
         name = manifest.run if number == 1 else f"{manifest.run}-{number}"
         try:
