@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from harness.tasks.config import FilterStep, Function
-from harness.tasks.functions import functions_of, needs_task_code
+from harness.tasks.config import FilterStep, Function, TaskConfig
+from harness.tasks.functions import DOCUMENT_KEYS, functions_of
 from harness.tasks.task_file import kind, read_task_file, tags, task_config
 
 
@@ -19,8 +19,12 @@ def write(folder: Path, name: str, text: str) -> Path:
     return file
 
 
-def config(folder: Path, text: str) -> object:
+def config(folder: Path, text: str) -> TaskConfig:
     return task_config(read_task_file(write(folder, "t.yaml", text)))
+
+
+def needing_permission(made: TaskConfig) -> list[str]:
+    return [key for key, _ in functions_of(made) if key not in DOCUMENT_KEYS]
 
 
 def refusal(folder: Path, text: str) -> str:
@@ -181,7 +185,7 @@ def test_which_functions_need_permission(tmp_path: Path) -> None:
     free = (
         "task: t\nprocess_docs: !function u.f\ndoc_to_text: !function u.f\nfewshot_config: {samples: !function u.f}\n"
     )
-    assert needs_task_code(config(tmp_path, free)) is None
+    assert needing_permission(config(tmp_path, free)) == []
     for text, key in [
         ("process_results: !function u.f\n", "process_results"),
         ("metric_list: [{metric: acc, aggregation: !function u.f}]\n", "metric_list.aggregation"),
@@ -191,7 +195,8 @@ def test_which_functions_need_permission(tmp_path: Path) -> None:
         ("custom_dataset: !function u.f\n", "custom_dataset"),
         ("fewshot_config: {sampler: !function u.F}\n", "fewshot_config.sampler"),
     ]:
-        assert needs_task_code(config(tmp_path, free.replace("fewshot_config", "# fewshot_config") + text)) == key
+        made = config(tmp_path, free.replace("fewshot_config", "# fewshot_config") + text)
+        assert needing_permission(made)[0] == key
 
 
 def test_kinds_and_tags() -> None:
