@@ -44,11 +44,6 @@ def functions_of(config: TaskConfig) -> list[tuple[str, Function]]:
     return list(_functions(config, ""))
 
 
-def load(function: Function, key: str, allow_task_code: bool) -> Callable[..., Any]:
-    """One function with modules of its own: see `Modules.load`."""
-    return Modules(allow_task_code).load(function, key)
-
-
 class Modules:
     """Helper files as modules: each is loaded once here, and anew by every other `Modules`.
 
