@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.file_digest import file_sha256
+from harness.models.checkpoint_files import why_no_weights
 
 WHAT_COUNTS = (
     *("*.safetensors", "*.bin", "*.json", "*.model", "*.tiktoken", "*.txt", "*.py"),
@@ -23,7 +24,7 @@ def folder_digest(folder: Path) -> str:
     """
     files = sorted({path for pattern in WHAT_COUNTS for path in folder.glob(pattern) if path.is_file()})
     if not any(path.suffix in (".safetensors", ".bin") for path in files):
-        raise UserError("this folder holds no weights (no *.safetensors or *.bin file)", place=str(folder))
+        raise UserError(why_no_weights(folder), place=str(folder))
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + file_sha256(path).encode())

@@ -19,16 +19,15 @@ from transformers import (
     DynamicCache,
     LlamaConfig,
     LlamaForCausalLM,
-    PreTrainedConfig,
     PreTrainedTokenizerFast,
 )
 
 from harness.errors import UserError
 from harness.models.audit import audited, ends_of
 from harness.models.contract import ModelIdentity, ModelSource
-from harness.models.counting import count_parameters, read_bytes, stored_bytes
-from harness.models.quantised import SCHEMES, quantise
-from harness.models.transformers_loading import active_experts, load_model, open_tokenizer
+from harness.models.quantised import SCHEMES, quantise, type_buffers_like
+from harness.models.storage import settled
+from harness.models.transformers_loading import load_model, open_tokenizer
 from harness.models.transformers_tokenizer import TransformersTokenizer
 from reference_impl.text.tokenizer import ByteBPE
 
@@ -88,12 +87,13 @@ class TransformersModel:
 
 def open_source(source: ModelSource) -> TransformersModel:
     """Load the model and its tokenizer. Raises UserError where that fails, with the mend."""
-    model = load_model(source)
+    loaded = load_model(source)
+    model, counts = loaded.model, loaded.counts
+    rows = model.get_input_embeddings().weight.shape[0]
     tokenizer = open_tokenizer(source)
-    head = model.get_output_embeddings()
-    counts = count_parameters(model, head, active_experts(model.config))
     if source.precision in SCHEMES:
         # its cache has the type of the activations, so bf16 also where fp32 would be faster
+        type_buffers_like(model, loaded.skeleton)
         quantise(model, source.precision, tokenizer, _context(model.config.get_text_config()), torch.bfloat16)
     model.eval()
     config = model.config.get_text_config()
@@ -108,26 +108,21 @@ def open_source(source: ModelSource) -> TransformersModel:
         parameters=counts.total,
         parameters_non_embedding=counts.non_embedding,
         parameters_matmul=counts.matmul,
+        parameters_active=counts.active,
         parameters_head=counts.head,
-        weight_bytes=stored_bytes(model),
-        weight_bytes_read=read_bytes(model),
         vocabulary=config.vocab_size,
+        embedding_rows=rows,
         context=_context(config),
         layers=config.num_hidden_layers,
         width=heads * (getattr(config, "head_dim", None) or config.hidden_size // heads),
         kv_bytes_per_token=0,
+        **settled(model, source.precision, loaded.quantized.label if loaded.quantized is not None else ""),
     )
-    identity = audited(identity, tokenizer, ends_of(getattr(model, "generation_config", None), _written_config(source)))
+    identity = identity.model_copy(update={"notes": (*loaded.notes, *identity.notes)})
+    identity = audited(identity, tokenizer, ends_of(getattr(model, "generation_config", None), loaded.written))
     opened = TransformersModel(model, tokenizer, identity)
     bytes_per_token = _probe(opened, source)
     return TransformersModel(model, tokenizer, identity.model_copy(update={"kv_bytes_per_token": bytes_per_token}))
-
-
-def _written_config(source: ModelSource) -> dict[str, Any]:
-    """`config.json` as it is written, without the defaults of its class."""
-    written: dict[str, Any]
-    written, _ = PreTrainedConfig.get_config_dict(source.path, revision=source.revision or "main")
-    return written
 
 
 def save_throwaway(folder: str) -> None:

@@ -218,7 +218,8 @@ class Transposed(ReadAsTensor):
     def _computed(self, func: Callable[..., Any], args: Sequence[Any], given: Mapping[str, Any]) -> Tensor | None:
         x = args[0] if args else None
         if func in _PRODUCTS and len(args) == 2 and args[1] is self and isinstance(x, Tensor):
-            return self.weight.times(x)
+            found: Tensor = self.weight.times(x)
+            return found
         return None
 
 

@@ -162,7 +162,7 @@ def broken(llama_folder: Path, tmp_path: Path) -> Path:
 def refusal(folder: str) -> str:
     with pytest.raises(UserError) as caught:
         open_model(ModelSource("m", "transformers", folder, "digest"))
-    assert caught.value.place == folder
+    assert (caught.value.place or "").startswith(folder)
     assert "\n" not in caught.value.message
     return caught.value.message
 
@@ -180,7 +180,7 @@ def test_no_config(llama_folder: Path, tmp_path: Path) -> None:
 def test_broken_config(llama_folder: Path, tmp_path: Path) -> None:
     folder = broken(llama_folder, tmp_path)
     (folder / "config.json").write_text("{")
-    assert "can't load" in refusal(str(folder))
+    assert "not JSON" in refusal(str(folder))
 
 
 def test_no_weights(llama_folder: Path, tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_weights_of_another_shape(llama_folder: Path, tmp_path: Path) -> None:
     folder = broken(llama_folder, tmp_path)
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"intermediate_size": 64}))
-    assert "can't load" in refusal(str(folder))
+    assert "down_proj.weight: [32, 48] in the file, [32, 64] by the configuration" in refusal(str(folder))
 
 
 def test_no_tokenizer(llama_folder: Path, tmp_path: Path) -> None:
