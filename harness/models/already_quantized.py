@@ -46,19 +46,21 @@ class AlreadyQuantized:
     """As tables show it: `nf4 by bitsandbytes`, `4 bits by gptq`."""
 
 
-def already_quantized(config: Mapping[str, Any]) -> AlreadyQuantized | None:
+def already_quantized(config: Mapping[str, Any], place: str | None = None) -> AlreadyQuantized | None:
     """How a checkpoint is quantised, by its `config.json` or that of its text model; None where it isn't."""
     text = config.get("text_config")
     said = config.get("quantization_config") or (text.get("quantization_config") if isinstance(text, Mapping) else None)
     if not said:
         return None
     if not isinstance(said, Mapping):
-        raise UserError("`quantization_config` in config.json is no object: copy the model again")
+        raise UserError("`quantization_config` in config.json is no object: copy the model again", place=place)
     method = said.get("quant_method")
     if method is None and (said.get("load_in_4bit") or said.get("load_in_8bit")):
         method = "bitsandbytes"  # what transformers takes it for
     if not isinstance(method, str):
-        raise UserError("`quantization_config` in config.json doesn't say its `quant_method`: copy the model again")
+        raise UserError(
+            "`quantization_config` in config.json doesn't say its `quant_method`: copy the model again", place=place
+        )
     bits = _bits(method, said)
     return AlreadyQuantized(method, f"{bits} by {method}" if bits else method)
 

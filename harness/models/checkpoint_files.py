@@ -114,7 +114,10 @@ def read_header(path: Path) -> dict[str, TensorHeader]:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            length = struct.unpack("<Q", file.read(8))[0]
+            first = file.read(8)
+            if first == b"version ":
+                raise UserError("this is a pointer of git-lfs, not the weights: run `git lfs pull`", place=str(path))
+            length = struct.unpack("<Q", first)[0]
             if length > size:
                 raise ValueError
             header = json.loads(file.read(length))

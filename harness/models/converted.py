@@ -23,7 +23,7 @@ __all__ = ["open_source", "save_throwaway"]
 def open_source(source: ModelSource) -> ReferenceModel:
     """Load the folder. Raises UserError where it is damaged, or of an architecture that the reference hasn't."""
     path = Path(source.path).expanduser()
-    quantized = already_quantized(read_checkpoint(path).config)
+    quantized = already_quantized(read_checkpoint(path).config, source.path)
     if quantized is not None:
         raise UserError(
             f"its weights came quantized ({quantized.label}), and the reference GPT reads none such: open it with "

@@ -136,7 +136,9 @@ def _packed(tensor: Any) -> tuple[int, str]:
     """What bitsandbytes keeps beside the codes of a weight, in bytes, and its format; 0 and the type for others."""
     state = getattr(tensor, "quant_state", None)
     if state is not None:
-        beside = state.as_dict(packed=True).values()
+        states = (state, getattr(state, "state2", None))  # the second: scales of the scales
+        beside = [getattr(each, name, None) for each in states for name in ("absmax", "code")]
+        beside.append(getattr(state, "offset", None))
         return sum(each.nbytes for each in beside if isinstance(each, Tensor)), state.quant_type
     scales = getattr(tensor, "SCB", None)
     if isinstance(scales, Tensor):

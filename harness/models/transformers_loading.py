@@ -19,6 +19,7 @@ import torch
 from safetensors import SafetensorError
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig
+from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING as KNOWN_METHODS
 from transformers.utils.peft_utils import find_adapter_config_file
 
 from harness.errors import UserError
@@ -33,6 +34,9 @@ from reference_impl.training.checkpoint import all_finite
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 """What the weights are loaded as. The quantised precisions take the file's own type and quantise it layer by layer, in
 place: rounding to bf16 first would be a second rounding, widening to fp32 a second copy."""
+
+MAY_BE_DENSE = ("compressed-tensors", "fp_quant", "quark")
+"""Kinds of quantised checkpoints whose files may hold rounded weights in floating point."""
 
 FLOATS = {"F64": torch.float64, "F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 """Types of weights in safetensors files that a model is run in as they are."""
@@ -75,9 +79,11 @@ def load_model(source: ModelSource) -> LoadedModel:
     skeleton = _skeleton(config, source)
     if files is not None and quantized is None:
         _refuse_other_shapes(skeleton, files.tensors, source.path)
+    if files is not None and quantized is not None:
+        _refuse_never_quantized(files.tensors, quantized, source.path)
     model, report = _from_pretrained(source, config, _dtype(source.precision, files), quantized)
     _refuse_other_tensors(report, source.path, quantized)
-    _refuse_unfit_values(model, source, quantized)
+    _refuse_unfit_values(model, source)
     counted = model if quantized is None else skeleton
     return LoadedModel(
         model=model,
@@ -129,9 +135,15 @@ def _written_config(source: ModelSource) -> dict[str, Any]:
 
 
 def _quantized(written: Mapping[str, Any], source: ModelSource) -> AlreadyQuantized | None:
-    found = already_quantized(written)
+    found = already_quantized(written, source.path)
     if found is None:
         return None
+    if found.method not in KNOWN_METHODS and found.method != "bitsandbytes":
+        raise UserError(
+            f"this version of transformers knows no quantization `{found.method}` (`quantization_config` in config.json)"
+            ": `pip install --upgrade transformers`, or give the checkpoint that it was made from",
+            place=source.path,
+        )
     if source.precision in SCHEMES:
         refuse_second(found, source.precision, source.path)
     require_packages(found, source.path)
@@ -155,6 +167,16 @@ def _skeleton(config: Any, source: ModelSource) -> Any:
         ) from error
 
 
+def _refuse_never_quantized(tensors: Mapping[str, TensorHeader], quantized: AlreadyQuantized, place: str) -> None:
+    """UserError where the configuration says that weights are quantised, and all are plain floating point."""
+    if quantized.method not in MAY_BE_DENSE and all(header.dtype in FLOATS for header in tensors.values()):
+        raise UserError(
+            f"config.json says that the weights are quantized ({quantized.label}), and the files hold none that are: "
+            "take `quantization_config` out of it, or give the quantized files",
+            place=place,
+        )
+
+
 def _refuse_other_shapes(skeleton: nn.Module, tensors: Mapping[str, TensorHeader], place: str) -> None:
     """UserError where a tensor of the files has another shape than the configuration gives it, and where the
     configuration describes a model of far more weights than there are: before anything is allocated.
@@ -171,6 +193,12 @@ def _refuse_other_shapes(skeleton: nn.Module, tensors: Mapping[str, TensorHeader
     ]
     if wrong:
         raise _another_shape(wrong, place)
+    if integers := [name for name, header in tensors.items() if name in expected and header.dtype[0] in "IU"]:
+        raise UserError(
+            f"the weight {integers[0]}{_and_more(integers)} holds integers, and config.json has no "
+            "`quantization_config` that says what they stand for: add it, or give the checkpoint that it was made from",
+            place=place,
+        )
     described = sum({id(p): p.numel() for p in skeleton.parameters()}.values())
     held = sum(math.prod(header.shape) for header in tensors.values())
     if described > 2 * held:
@@ -261,26 +289,19 @@ def _refuse_other_tensors(report: Mapping[str, Any], place: str, quantized: Alre
         )
 
 
-def _refuse_unfit_values(model: nn.Module, source: ModelSource, quantized: AlreadyQuantized | None) -> None:
-    """UserError where a weight holds NaN or infinity, or integers that nobody scales."""
+def _refuse_unfit_values(model: nn.Module, source: ModelSource) -> None:
+    """UserError where a weight holds NaN or infinity."""
     broken = [name for name, parameter in model.named_parameters() if not all_finite(parameter)]
     if broken and source.precision == "fp16":
         raise UserError(
-            f"{_count(len(broken), 'weight')} not finite in fp16, whose largest number is 65504, such as {broken[0]}: "
-            "ask for bf16 or fp32",
+            f"the weight {broken[0]}{_and_more(broken)} isn't finite in fp16, whose largest number is 65504: ask for "
+            "bf16 or fp32",
             place=source.path,
         )
     if broken:
         raise UserError(
-            f"{_count(len(broken), 'weight')} with values that aren't finite (NaN or infinity), such as {broken[0]}: "
-            "fetch or copy the model again, or train it anew",
-            place=source.path,
-        )
-    integers = [name for name, p in model.named_parameters() if not p.is_floating_point() and not p.is_complex()]
-    if integers and quantized is None:
-        raise UserError(
-            f"the weights of {integers[0]} are integers, and config.json has no `quantization_config` that says what "
-            "they stand for: add it, or give the checkpoint that it was made from",
+            f"the weight {broken[0]}{_and_more(broken)} holds values that aren't finite (NaN or infinity): fetch or "
+            "copy the model again, or train it anew",
             place=source.path,
         )
 
@@ -327,9 +348,11 @@ def open_tokenizer(source: ModelSource) -> TransformersTokenizer:
             )
         )
     except Exception as error:  # the library raises whatever its parsers raise
+        none = "instantiate the backend tokenizer" in str(error)
+        why = "there is none" if none else _first_line(error)
         raise UserError(
-            f"the tokenizer can't be loaded ({_first_line(error)}): put its files (tokenizer.json, "
-            "tokenizer_config.json) beside the weights",
+            f"the tokenizer can't be loaded ({why}): put its files (tokenizer.json, tokenizer_config.json) beside the "
+            "weights",
             place=source.path,
         ) from error
 
@@ -353,18 +376,23 @@ def _what_went_wrong(error: Exception, otherwise: str) -> str:
         return (
             "there is neither such a folder nor such a model on the hub: check the name (a private one needs a token)"
         )
-    return f"{otherwise} ({_first_line(error)})"
+    return f"{otherwise} ({_first_line(error)}): is it this model's own config.json, and the whole checkpoint?"
 
 
 def _first_line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
     if not lines:
         return type(error).__name__
-    return " ".join(lines[:3]) if lines[0].endswith(":") else lines[0]
+    first = " ".join(lines[:3]) if lines[0].endswith(":") else lines[0]
+    return re.sub(r"^(Class v|V)alidation error for .*?: \w+Error: ", "", first).rstrip(".")
 
 
 def _names(names: list[str]) -> str:
     return names[0] if len(names) == 1 else f"{len(names)} tensors ({', '.join(names[:3])}{', …' * (len(names) > 3)})"
+
+
+def _and_more(names: list[str]) -> str:
+    return f" (and {len(names) - 1} more)" if len(names) > 1 else ""
 
 
 def _count(number: int, what: str) -> str:
