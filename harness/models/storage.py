@@ -83,7 +83,8 @@ def settled(model: nn.Module, precision: Precision, quantized_by: str = "") -> d
     """
     tensors = stored_tensors(model)
     wide = left_wide_by(model, precision)
-    if quantized_by:
+    packed = any(tensor.format not in SHORT.values() for tensor in tensors)
+    if quantized_by and packed:
         wide = {t.name: "left by its quantizer" for t in tensors if t.matrix and t.format in SHORT.values()}
     stored = stored_weights(tensors, wide)
     return {
@@ -91,7 +92,10 @@ def settled(model: nn.Module, precision: Precision, quantized_by: str = "") -> d
         "weight_bytes_read": sum(tensor.bytes for tensor in tensors if tensor.read),
         "stored": stored,
         "quantized_by": quantized_by,
-        "notes": tuple(_notes(stored, precision, tensors)),
+        "notes": (
+            *_notes(stored, precision, tensors),
+            *([f"{quantized_by}: widened to {precision} when it is loaded"] if quantized_by and not packed else []),
+        ),
     }
 
 

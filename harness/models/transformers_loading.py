@@ -27,7 +27,7 @@ from harness.models.already_quantized import AlreadyQuantized, already_quantized
 from harness.models.checkpoint_files import ADAPTER, CheckpointFiles, TensorHeader, read_checkpoint, refuse_file
 from harness.models.contract import ModelSource, Precision
 from harness.models.counting import ParameterCounts, count_parameters, visited_experts
-from harness.models.quantised import SCHEMES
+from harness.models.quantised import SCHEMES, type_buffers_like
 from harness.models.transformers_tokenizer import TransformersTokenizer
 from reference_impl.training.checkpoint import all_finite
 
@@ -84,6 +84,8 @@ def load_model(source: ModelSource) -> LoadedModel:
     model, report = _from_pretrained(source, config, _dtype(source.precision, files), quantized)
     _refuse_other_tensors(report, source.path, quantized)
     _refuse_unfit_values(model, source)
+    if quantized is not None:
+        _cast_what_is_wide(model, skeleton, DTYPES[source.precision])
     counted = model if quantized is None else skeleton
     return LoadedModel(
         model=model,
@@ -140,8 +142,8 @@ def _quantized(written: Mapping[str, Any], source: ModelSource) -> AlreadyQuanti
         return None
     if found.method not in KNOWN_METHODS and found.method != "bitsandbytes":
         raise UserError(
-            f"this version of transformers knows no quantization `{found.method}` (`quantization_config` in config.json)"
-            ": `pip install --upgrade transformers`, or give the checkpoint that it was made from",
+            f"this version of transformers knows no quantization `{found.method}` (config.json, `quantization_config`): "
+            "`pip install --upgrade transformers`, or give the checkpoint that it was made from",
             place=source.path,
         )
     if source.precision in SCHEMES:
@@ -165,6 +167,15 @@ def _skeleton(config: Any, source: ModelSource) -> Any:
         raise UserError(
             _what_went_wrong(error, "config.json describes no model that can be built"), place=source.path
         ) from error
+
+
+def _cast_what_is_wide(model: nn.Module, skeleton: nn.Module, dtype: torch.dtype) -> None:
+    """Bring what a quantiser left in floating point to the type that is asked for; transformers leaves it as it came."""
+    for parameter in model.parameters():
+        if parameter.dtype in FLOATS.values() and not hasattr(parameter, "quant_state"):
+            parameter.data = parameter.data.to(dtype)
+    if dtype == torch.bfloat16:
+        type_buffers_like(model, skeleton)
 
 
 def _refuse_never_quantized(tensors: Mapping[str, TensorHeader], quantized: AlreadyQuantized, place: str) -> None:
@@ -309,9 +320,7 @@ def _refuse_unfit_values(model: nn.Module, source: ModelSource) -> None:
 def _notes(model: Any, files: CheckpointFiles | None, quantized: AlreadyQuantized | None, config: Any) -> Iterable[str]:
     """What a reader of this model's numbers must know of its files."""
     if quantized is not None:
-        wide = getattr(getattr(model.config, "quantization_config", None), "dequantize", False)
-        how = ", widened to floating point when they are loaded" if wide else ""
-        yield f"its weights came quantized ({quantized.label}){how}: `precision` is the type of its activations"
+        yield f"its weights came quantized ({quantized.label}): `precision` is the type of its activations"
     if files is None:
         return
     if unused := _declared(files.tensors, _ignorable(model)):
