@@ -142,7 +142,7 @@ def _quantized(written: Mapping[str, Any], source: ModelSource) -> AlreadyQuanti
         return None
     if found.method not in KNOWN_METHODS and found.method != "bitsandbytes":
         raise UserError(
-            f"this version of transformers knows no quantization `{found.method}` (config.json, `quantization_config`): "
+            f"this version of transformers knows no quantization `{found.method}`, which config.json names: "
             "`pip install --upgrade transformers`, or give the checkpoint that it was made from",
             place=source.path,
         )
@@ -170,7 +170,7 @@ def _skeleton(config: Any, source: ModelSource) -> Any:
 
 
 def _cast_what_is_wide(model: nn.Module, skeleton: nn.Module, dtype: torch.dtype) -> None:
-    """Bring what a quantiser left in floating point to the type that is asked for; transformers leaves it as it came."""
+    """Bring what a quantizer left in floating point to the type that is asked for; transformers leaves it as it is."""
     for parameter in model.parameters():
         if parameter.dtype in FLOATS.values() and not hasattr(parameter, "quant_state"):
             parameter.data = parameter.data.to(dtype)
