@@ -190,7 +190,7 @@ def swaps_experts(model: Any) -> None:
 
     class Swapped(StoredExperts):
         def __getitem__(self, index: Any) -> Any:
-            return super().__getitem__(len(self) - 1 - int(index))
+            return super().__getitem__(len(self.experts) - 1 - int(index))
 
     for module in model._model.modules():
         if isinstance(module, StoredExperts):
