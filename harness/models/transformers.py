@@ -27,7 +27,7 @@ from harness.models.audit import audited, ends_of
 from harness.models.contract import ModelIdentity, ModelSource
 from harness.models.quantised import SCHEMES, quantise, type_buffers_like
 from harness.models.storage import settled
-from harness.models.transformers_loading import load_model, open_tokenizer
+from harness.models.transformers_loading import load_model, open_tokenizer, refuse_overflow
 from harness.models.transformers_tokenizer import TransformersTokenizer
 from reference_impl.text.tokenizer import ByteBPE
 
@@ -150,6 +150,7 @@ def _probe(model: TransformersModel, source: ModelSource) -> int:
     changed[0, -1] = (changed[0, -1] + 1) % model.identity.vocabulary
     cache = model.new_cache(1, time)
     before, after = model.forward(tokens, cache=cache), model.forward(changed)
+    refuse_overflow(before, source)
     moved = (before - after)[:, :-1].float().abs().amax() if time > 1 else torch.zeros(())
     if moved > 0.02 * before.float().std():
         raise UserError(

@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from torch import nn
+from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig
 from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING as KNOWN_METHODS
 from transformers.utils.peft_utils import find_adapter_config_file
@@ -323,7 +323,9 @@ def _notes(model: Any, files: CheckpointFiles | None, quantized: AlreadyQuantize
         yield f"its weights came quantized ({quantized.label}): `precision` is the type of its activations"
     if files is None:
         return
-    if unused := _declared(files.tensors, _ignorable(model)):
+    known = model.state_dict().keys()
+    used = {*known, *(name.removeprefix(f"{model.base_model_prefix}.") for name in known)}
+    if unused := [name for name in _declared(files.tensors, _ignorable(model)) if name not in used]:
         yield f"its architecture leaves out {_names(unused)} of the files"
     made_up = _declared(model.state_dict(), getattr(model, "_keys_to_ignore_on_load_missing", None) or ())
     tied = getattr(model, "all_tied_weights_keys", None) or {}
@@ -346,6 +348,26 @@ def _ignorable(model: Any) -> list[str]:
 def _declared(names: Iterable[str], patterns: Iterable[str]) -> list[str]:
     joined = "|".join(f"({pattern})" for pattern in patterns)
     return [name for name in names if re.search(joined, name)] if joined else []
+
+
+def refuse_overflow(logits: Tensor, source: ModelSource) -> None:
+    """UserError where the first logits of an opened model are not numbers, which nothing measured of it would be.
+
+    Minus infinity is one: architectures mask tokens with it.
+    """
+    if not bool(logits.isnan().any() | logits.isposinf().any()):
+        return
+    if source.precision == "fp16":
+        raise UserError(
+            "the model's numbers overflow in fp16, whose largest is 65504: its logits are not finite; ask for bf16 "
+            "or fp32",
+            place=source.path,
+        )
+    raise UserError(
+        f"the model's logits are not finite in {source.precision}, though its weights are: ask for fp32, or fetch "
+        "or train the model anew",
+        place=source.path,
+    )
 
 
 def open_tokenizer(source: ModelSource) -> TransformersTokenizer:
