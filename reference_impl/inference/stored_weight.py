@@ -167,7 +167,7 @@ class StoredWeight(ReadAsTensor):
 
     def whole(self) -> Tensor:
         """(out, in), dense."""
-        return self.dense(0, self.out_features).to(self.dtype)
+        return self.dense(0, self.out_features).to(self.dtype).contiguous()
 
     @property
     def mT(self) -> Transposed:  # noqa: N802
