@@ -23,7 +23,7 @@ def folder_digest(folder: Path) -> str:
     Contents of big files are hashed once: the hash is kept in the cache by path, size and time of change.
     """
     files = sorted({path for pattern in WHAT_COUNTS for path in folder.glob(pattern) if path.is_file()})
-    if not any(path.suffix in (".safetensors", ".bin") for path in files):
+    if not any(path.suffix == ".safetensors" for path in files):
         raise UserError(why_no_weights(folder), place=str(folder))
     digest = hashlib.sha256()
     for path in files:
