@@ -38,6 +38,9 @@ QUALITY = "quality"
 COMPARED_WITH_FP32 = ("loss_change", "kl_mean", "kl_median", "kl_p99", "top1_agreement", "first_divergence")
 """Metrics that are a comparison with fp32 in themselves."""
 
+LEFT_WIDE = "left_wide"
+"""Share of the weights' bytes whose matrices the quantisation left in a wider format."""
+
 METRICS = (
     *("weight_bytes", "perplexity", QUALITY, "kl_mean", "top1_agreement"),
     *("ttft", "prefill_rate", "decode_rate", "peak_memory"),
@@ -81,7 +84,31 @@ def run(run: Run, settings: QuantizationCostSettings) -> list[Finding]:
                     findings.append(_as_measured(cell, metric, point, settings.against, subject | part))
                 else:
                     findings.extend(_cost(run, cell, metric, point, having, settings.against, subject | part))
-    return findings
+    return [*findings, *_left_wide(chosen, settings.against)]
+
+
+def _left_wide(chosen: list[CellResult], against: dict[str, Scalar]) -> Iterator[Finding]:
+    """What share of the weights' bytes stayed in a wider format than the precision says, and which weights."""
+    told: set[str] = set()
+    for cell in chosen:
+        at = coordinates(cell)
+        subject = {name: at[name] for name in ("model", *against) if name in at}
+        if cell.stored is None or not cell.stored.wide or repr(subject) in told or not _is_alternative(at, against):
+            continue
+        told.add(repr(subject))
+        named = [
+            f"{each.name}{f' ({each.tensors} tensors)' if each.tensors > 1 else ''} in {each.format}: {each.reason}"
+            for each in cell.stored.wide
+        ]
+        yield Finding(
+            analysis="quantization_cost",
+            name=LEFT_WIDE,
+            value=cell.stored.wide_share,
+            unit="fraction",
+            subject=subject,
+            note=f"left wide: {'; '.join(named)}",
+            data={"metric": LEFT_WIDE, "unit": "fraction", "direction": str(Direction.NONE)},
+        )
 
 
 def _is_alternative(at: dict[str, Scalar], against: dict[str, Scalar]) -> bool:

@@ -259,7 +259,9 @@ class Execution:
             others = {"others_share": most_taken(evidence.conditions["launches"], self._machine.cores)}
             result = self._result(item, Status.OK, None, records, evidence.conditions | others, evidence.seconds)
             notes = [note for text in measure.texts(item.cell.typed_settings()) for note in corpora.notes(text)]
-            notes = list(dict.fromkeys([*notes, *notes_of(evidence.samples)]))
+            of_model = [f"the model: {note}" for note in facts.identity.notes]
+            notes = list(dict.fromkeys([*notes, *of_model, *notes_of(evidence.samples)]))
+            result = result.model_copy(update={"stored": facts.identity.stored})
         except Exception as error:
             with self._cache_may_fail(item):
                 self._cache.keep(item.key, evidence)

@@ -13,7 +13,7 @@ from harness.execution.cell_cache import CellCache
 from harness.execution.code_digest import MEASURING, code_digest
 from harness.execution.resolve import Resolved, hash_of, resolve_all
 from harness.measures.registry import MEASURES
-from harness.models.contract import ModelSource
+from harness.models.contract import TYPES, ModelSource
 from harness.results.fingerprint import Fingerprint, cpu_flags, fingerprint
 from harness.results.instructions import instructions
 from harness.results.record import Scalar
@@ -83,6 +83,7 @@ def make_plan(suite: Suite, allowed: Allowed = NOTHING_MORE) -> Plan:
             device=str(cell.axes["device"]),
         )
         key = cell_key(cell, source, threads, machine, digests)
+        cell = _labelled(cell, source, model.quantized_by)
         planned.append(
             PlannedCell(cell, key, model, source, threads, cache.has(key), told.missing(cell), told.notes(cell))
         )
@@ -167,11 +168,21 @@ def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint
         "torch": machine.packages.get("torch"),
         "tokenizers": machine.packages.get("tokenizers"),
         "transformers": machine.packages.get("transformers") if source.kind != "reference" else None,
-        "bitsandbytes": machine.packages.get("bitsandbytes") if source.precision in ("nf4", "fp4") else None,
+        # of a transformers model the weights may have come quantised by it
+        "bitsandbytes": machine.packages.get("bitsandbytes")
+        if source.precision in ("nf4", "fp4") or source.kind == "transformers"
+        else None,
     }
     if measure.isolated:
         determined_by |= {"machine": machine.class_id, "threads": threads}
     return hash_of(determined_by)[:32]
+
+
+def _labelled(cell: Cell, source: ModelSource, quantized_by: str) -> Cell:
+    """The cell as tables show it: weights that came quantised are not called by the type of their activations."""
+    if not quantized_by or source.precision not in TYPES:
+        return cell
+    return replace(cell, axes={**cell.axes, "precision": f"{quantized_by}, {source.precision} activations"})
 
 
 def _with_device(cell: Cell, machine: Fingerprint) -> Cell:

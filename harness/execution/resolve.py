@@ -17,6 +17,8 @@ from harness.cache import cache_folder
 from harness.corpora.training import training_digest
 from harness.errors import UserError
 from harness.execution.code_digest import TRAINING, code_digest
+from harness.models.already_quantized import quantized_label
+from harness.models.checkpoint_files import refuse_file
 from harness.models.compute_budget import with_compute
 from harness.models.contract import Kind, ModelSource
 from harness.models.digest import folder_digest, is_whole
@@ -41,6 +43,13 @@ class Resolved:
     """How a person names it where it is one of several trainings of an entry: `nano seed=1 compute=1e12`."""
 
     @property
+    def quantized_by(self) -> str:
+        """How its weights came quantised (`nf4 by bitsandbytes`), where a folder says so that lies here; else empty."""
+        if self.training is not None or not self.ready:
+            return ""
+        return quantized_label(Path(self.source.path))
+
+    @property
     def ready(self) -> bool:
         """Whether it can be opened now, with nothing to fetch and nothing to train."""
         if self.asset is not None:
@@ -63,6 +72,7 @@ def resolve(
         asset = assets.model_asset(entry.reference.removeprefix("asset:"), place=f"models.{name}.reference")
         return Resolved(ModelSource(name, "converted", str(assets.folder(asset)), assets.digest(asset)), asset=asset)
     folder = Path(entry.reference).expanduser()
+    refuse_file(entry.reference, f"models.{name}.reference")
     if not folder.is_dir():
         raise UserError(
             f"no checkpoint folder '{entry.reference}'; to train a preset of that name, give it `train: ...`",
@@ -84,6 +94,7 @@ def _transformers(name: str, entry: ModelEntry, trust_remote_code: bool) -> Reso
             name, "transformers", str(folder), folder_digest(folder), trust_remote_code=trust_remote_code
         )
         return Resolved(source)
+    refuse_file(where, f"models.{name}.transformers")
     if where.startswith((".", "/", "~")) or where.count("/") > 1:
         raise UserError(f"no model folder '{where}'", place=f"models.{name}.transformers")
     digest = hashlib.sha256(f"hub:{where}@{_hub_commit(where, entry.revision or 'main')}".encode()).hexdigest()

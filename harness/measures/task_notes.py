@@ -19,7 +19,6 @@ def task_notes(
     model: LanguageModel, settings: TaskSettings, asked: Sequence[Asked | Broken], rows: Sequence[Sample]
 ) -> Iterator[str]:
     """A sentence for each. rows: the samples of the cell."""
-    yield from (f"the model {model.identity.name}: {note}" for note in model.identity.notes)
     if settings.chat and names(model, CLOCK):
         yield f"the chat template was told that it is {settings.date} (setting `date`)"
     for name in json.loads(settings.chat_template_args or "{}"):

@@ -59,6 +59,7 @@ def audited(identity: ModelIdentity, tokenizer: Tokenizer, declared: DeclaredEnd
             "is this the model's own tokenizer?",
             place=identity.name,
         )
+    strange = _ids_beyond(tokenizer, identity)
     template = tokenizer.chat_template if isinstance(tokenizer, TransformersTokenizer) else None
     of_tokenizer = [tokenizer.eos_id]
     if isinstance(tokenizer, TransformersTokenizer):
@@ -78,12 +79,45 @@ def audited(identity: ModelIdentity, tokenizer: Tokenizer, declared: DeclaredEnd
             "prefix": tokenizer.prefix,
             "start": tokenizer.prefix or tuple(first[:1]),
             "thinking": thinking_tags(tokenizer.added, template),
-            "notes": tuple(
-                f"its files name token {unknown} as an end token, and its ids are 0 to {vocabulary - 1}: not used"
-                for unknown in sorted(named - set(ends))
+            "notes": (
+                *identity.notes,
+                *strange,
+                *(
+                    f"its files name token {unknown} as an end token, and its ids are 0 to {vocabulary - 1}: not used"
+                    for unknown in sorted(named - set(ends))
+                ),
             ),
         }
     )
+
+
+FEW = 0.5
+"""A tokenizer that has fewer of a model's ids than this is hardly its own: embeddings are padded by far less."""
+
+
+def _ids_beyond(tokenizer: Tokenizer, identity: ModelIdentity) -> tuple[str, ...]:
+    """Notes about tokens that the model has no row for, and about a tokenizer that knows few of its rows.
+
+    Raises UserError where plain text can give such a token. One that is only declared beside the vocabulary (a padding
+    token that nobody trained) can't come from a text that doesn't spell it.
+    """
+    rows = min(identity.vocabulary, identity.embedding_rows or identity.vocabulary)
+    declared = {token: text for text, token in tokenizer.added.items()}
+    beyond = [token for token in range(rows, tokenizer.size) if token not in declared]
+    if beyond:
+        raise UserError(
+            f"the tokenizer gives ids up to {beyond[-1]}, and the model's ids are 0 to {rows - 1}: is this the model's "
+            "own tokenizer? Put that beside the weights",
+            place=identity.name,
+        )
+    if over := sorted(token for token in declared if token >= rows):
+        return (
+            f"its tokenizer declares {len(over)} tokens that the model has no row for, such as {declared[over[0]]!r} "
+            f"({over[0]}): a text that spells one can't be scored",
+        )
+    if tokenizer.size < FEW * rows:
+        return (f"its tokenizer has {tokenizer.size:,} tokens and the model {rows:,} rows: is it the model's own?",)
+    return ()
 
 
 def _known(ids: Iterable[int], vocabulary: int) -> tuple[int, ...]:

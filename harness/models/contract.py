@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_chec
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.results.stored_weights import StoredWeights
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -19,6 +21,9 @@ Precision = Literal["fp32", "bf16", "fp16", "int8", "int8-dynamic", "int4", "int
 channel, symmetric; int8-dynamic: the same, with activations rounded to int8 too but for the loud ones (LLM.int8).
 int4: in groups of 32, asymmetric, rounded to nearest; int4-gptq: the same format, its codes chosen by GPTQ on a fixed
 calibration text. nf4, fp4: 4-bit floats in blocks of 64 (bitsandbytes)."""
+
+TYPES: tuple[Precision, ...] = ("fp32", "bf16", "fp16")
+"""The precisions that are a type of weights and activations alike; the others are formats of the weights."""
 
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
@@ -62,13 +67,18 @@ class ModelIdentity(BaseModel):
     parameters_matmul: int
     """Parameters that take part in a matrix product for every token: the head counts even when it is
     tied, the embedding look-up does not."""
+    parameters_active: int = 0
+    """Those that take part for one token: of a mixture's experts as many as it visits, of all others all."""
     parameters_head: int
     """Those of `parameters_matmul` that are the head: they work only at the positions whose logits are asked for."""
     weight_bytes: int
-    """Bytes of all stored weights, quantisation scales included."""
+    """Bytes of all stored weights, quantisation scales included: the sum of `stored`."""
     weight_bytes_read: int
     """Bytes of weights that one decode step reads: `weight_bytes` less embeddings that are only looked up."""
     vocabulary: int
+    """How many token ids it gives logits to."""
+    embedding_rows: int = 0
+    """How many token ids it can read."""
     context: int
     layers: int
     width: int
@@ -90,8 +100,17 @@ class ModelIdentity(BaseModel):
     thinking: tuple[tuple[str, str], ...] = ()
     """Tags between which the model thinks before it answers, as its tokenizer or its chat template declare them:
     (`<think>`, `</think>`)."""
+    stored: StoredWeights | None = None
+    """What its weights are stored as."""
+    quantized_by: str = ""
+    """How its weights came quantised, such as `nf4 by bitsandbytes`; empty where they didn't."""
     notes: tuple[str, ...] = ()
-    """What its files say that can't be: a sentence each."""
+    """What its files say that can't be, and what a reader of its numbers must know: a sentence each."""
+
+    @property
+    def parameters_embedding(self) -> int:
+        """Those of embeddings of tokens and positions, and of the head."""
+        return self.parameters - self.parameters_non_embedding
 
 
 class Tokenizer(Protocol):

@@ -331,6 +331,7 @@ def continue_prompts(
     ends it (`ModelIdentity.end_ids`).
 
     seeds: of each prompt's draws. Two equal prompts under one seed are continued alike, so give each its own.
+    Raises UserError where the model's logits are not numbers.
     """
     stops = frozenset(model.identity.end_ids if stop_at_end else ())
     vocabulary, decodable = drawable_ids(model), Decodable(model)
@@ -347,13 +348,16 @@ def continue_prompts(
     growing = [Continuation(request, decode=None) for request in requests]
     entropies: list[list[float]] = [[] for _ in growing]
     drawn: list[list[float]] = [[] for _ in growing]
-    for step in steps(decodable, growing, vocabulary, model.identity.device):
-        before = torch.special.entr(step.logits.double().softmax(-1)).sum(-1).tolist()
-        after = torch.special.entr(step.probabilities).sum(-1).tolist()
-        for row, number in enumerate(step.numbers):
-            growing[number].push(step.tokens[row], step.log_probs[row])
-            entropies[number].append(before[row])
-            drawn[number].append(after[row])
+    try:
+        for step in steps(decodable, growing, vocabulary, model.identity.device):
+            before = torch.special.entr(step.logits.double().softmax(-1)).sum(-1).tolist()
+            after = torch.special.entr(step.probabilities).sum(-1).tolist()
+            for row, number in enumerate(step.numbers):
+                growing[number].push(step.tokens[row], step.log_probs[row])
+                entropies[number].append(before[row])
+                drawn[number].append(after[row])
+    except ValueError as error:
+        raise UserError(str(error), place=model.identity.name) from error
     found: list[Continued] = []
     for continuation, own, filtered in zip(growing, entropies, drawn, strict=True):
         ended = continuation.finish == "stop_id"

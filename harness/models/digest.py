@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.errors import UserError
 from harness.file_digest import file_sha256
+from harness.models.checkpoint_files import why_no_weights
 
 WHAT_COUNTS = (
     *("*.safetensors", "*.bin", "*.json", "*.model", "*.tiktoken", "*.txt", "*.py"),
@@ -22,8 +23,8 @@ def folder_digest(folder: Path) -> str:
     Contents of big files are hashed once: the hash is kept in the cache by path, size and time of change.
     """
     files = sorted({path for pattern in WHAT_COUNTS for path in folder.glob(pattern) if path.is_file()})
-    if not any(path.suffix in (".safetensors", ".bin") for path in files):
-        raise UserError("this folder holds no weights (no *.safetensors or *.bin file)", place=str(folder))
+    if not any(path.suffix == ".safetensors" for path in files):
+        raise UserError(why_no_weights(folder), place=str(folder))
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + file_sha256(path).encode())

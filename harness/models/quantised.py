@@ -8,6 +8,7 @@ corpus, joined, and cut into windows; the same tokenizer always gives the same w
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from harness import corpora
 from harness.errors import UserError
 from harness.models.contract import Precision, Tokenizer
-from reference_impl.inference.quantization import Scheme, quantize_
+from reference_impl.inference.quantization import Scheme, left_wide, quantize_
 
 CALIBRATION_TEXT = "microworld/train"
 CALIBRATION_WINDOWS = 16
@@ -45,10 +46,29 @@ def quantise(
     if scheme == "int4-gptq":
         device = next(model.parameters()).device
         batches = [window.to(device) for window in calibration_batches(tokenizer, context)]
+    choose: Any = getattr(model, "set_experts_implementation", None)
+    if choose is not None:
+        choose("eager")  # the one that reads an expert at a time
     try:
         quantize_(model, scheme, activations, calibration=batches)
     except ValueError as error:
         raise UserError(f"the model can't be opened as {precision}: {error}") from error
+
+
+def type_buffers_like(model: nn.Module, skeleton: nn.Module) -> None:
+    """Give tables that follow from the configuration the types that they have in `skeleton`, a model of the type of the
+    activations: what is added to those gets their type, rotary frequencies stay in fp32. What a checkpoint holds stays.
+    """
+    saved = skeleton.state_dict().keys()
+    types = {name: buffer.dtype for name, buffer in skeleton.named_buffers() if name not in saved}
+    for name, buffer in list(model.named_buffers()):
+        if buffer.is_floating_point() and types.get(name, buffer.dtype) != buffer.dtype:
+            buffer.data = buffer.data.to(types[name])
+
+
+def left_wide_by(model: nn.Module, precision: Precision) -> dict[str, str]:
+    """Matrices that are stored wider than `precision` says: name and reason. Empty for a type, which takes all."""
+    return left_wide(model, SCHEMES[precision]) if precision in SCHEMES else {}
 
 
 def calibration_batches(tokenizer: Tokenizer, context: int) -> list[Tensor]:

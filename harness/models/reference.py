@@ -13,8 +13,8 @@ from torch import Tensor
 from harness.errors import UserError
 from harness.models.audit import audited, ends_in
 from harness.models.contract import ModelIdentity, ModelSource, Precision, Tokenizer
-from harness.models.counting import read_bytes, stored_bytes
 from harness.models.quantised import SCHEMES, quantise
+from harness.models.storage import settled
 from reference_impl.inference.engine import Engine
 from reference_impl.inference.kv_cache import KVCache
 from reference_impl.inference.quantization import Scheme, quantize_
@@ -126,7 +126,7 @@ def open_source(source: ModelSource) -> ReferenceModel:
 def quantized_tokenizer(source: ModelSource) -> Tokenizer:
     """The tokenizer beside quantised weights: ours, or that of the `transformers` folder that they came from."""
     if (Path(source.path) / "tokenizer_config.json").is_file():
-        from harness.models.transformers import open_tokenizer
+        from harness.models.transformers_loading import open_tokenizer
 
         return open_tokenizer(source)
     return load_tokenizer(Path(source.path) / TOKENIZER)
@@ -182,13 +182,14 @@ def running(model: GPT, tokenizer: Tokenizer, source: ModelSource) -> ReferenceM
         parameters=counts.total,
         parameters_non_embedding=counts.non_embedding,
         parameters_matmul=counts.matmul,
+        parameters_active=counts.total,
         parameters_head=counts.head,
-        weight_bytes=stored_bytes(model),
-        weight_bytes_read=read_bytes(model),
         vocabulary=config.vocabulary,
+        embedding_rows=config.vocabulary,
         context=config.context,
         layers=config.layers,
         width=config.width,
         kv_bytes_per_token=kv_bytes_per_token(config, engine.cache_dtype.itemsize),
+        **settled(model, source.precision),
     )
     return ReferenceModel(engine, tokenizer, audited(identity, tokenizer, ends_in(Path(source.path).expanduser())))

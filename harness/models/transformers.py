@@ -14,34 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
     DynamicCache,
     LlamaConfig,
     LlamaForCausalLM,
-    PreTrainedConfig,
     PreTrainedTokenizerFast,
 )
 
 from harness.errors import UserError
 from harness.models.audit import audited, ends_of
-from harness.models.contract import ModelIdentity, ModelSource, Precision
-from harness.models.counting import count_parameters, read_bytes, stored_bytes
-from harness.models.quantised import SCHEMES, quantise
+from harness.models.contract import ModelIdentity, ModelSource
+from harness.models.quantised import SCHEMES, quantise, type_buffers_like
+from harness.models.storage import settled
+from harness.models.transformers_loading import load_model, open_tokenizer, refuse_overflow
 from harness.models.transformers_tokenizer import TransformersTokenizer
 from reference_impl.text.tokenizer import ByteBPE
-
-DTYPES: dict[Precision, Any] = {
-    "fp32": torch.float32,
-    "bf16": torch.bfloat16,
-    "fp16": torch.float16,
-    **dict.fromkeys(SCHEMES, "auto"),
-}
-"""What the weights are loaded as. The quantised precisions take the file's own type and quantise it layer by layer, in
-place: rounding to bf16 first would be a second rounding, widening to fp32 a second copy."""
 
 
 class TransformersModel:
@@ -99,12 +87,13 @@ class TransformersModel:
 
 def open_source(source: ModelSource) -> TransformersModel:
     """Load the model and its tokenizer. Raises UserError where that fails, with the mend."""
-    model = _load_model(source)
+    loaded = load_model(source)
+    model, counts = loaded.model, loaded.counts
+    rows = model.get_input_embeddings().weight.shape[0]
     tokenizer = open_tokenizer(source)
-    head = model.get_output_embeddings()
-    counts = count_parameters(model, head, _active_experts(model.config))
     if source.precision in SCHEMES:
         # its cache has the type of the activations, so bf16 also where fp32 would be faster
+        type_buffers_like(model, loaded.skeleton)
         quantise(model, source.precision, tokenizer, _context(model.config.get_text_config()), torch.bfloat16)
     model.eval()
     config = model.config.get_text_config()
@@ -119,26 +108,21 @@ def open_source(source: ModelSource) -> TransformersModel:
         parameters=counts.total,
         parameters_non_embedding=counts.non_embedding,
         parameters_matmul=counts.matmul,
+        parameters_active=counts.active,
         parameters_head=counts.head,
-        weight_bytes=stored_bytes(model),
-        weight_bytes_read=read_bytes(model),
         vocabulary=config.vocab_size,
+        embedding_rows=rows,
         context=_context(config),
         layers=config.num_hidden_layers,
         width=heads * (getattr(config, "head_dim", None) or config.hidden_size // heads),
         kv_bytes_per_token=0,
+        **settled(model, source.precision, loaded.quantized.label if loaded.quantized is not None else ""),
     )
-    identity = audited(identity, tokenizer, ends_of(getattr(model, "generation_config", None), _written_config(source)))
+    identity = identity.model_copy(update={"notes": (*loaded.notes, *identity.notes)})
+    identity = audited(identity, tokenizer, ends_of(getattr(model, "generation_config", None), loaded.written))
     opened = TransformersModel(model, tokenizer, identity)
     bytes_per_token = _probe(opened, source)
     return TransformersModel(model, tokenizer, identity.model_copy(update={"kv_bytes_per_token": bytes_per_token}))
-
-
-def _written_config(source: ModelSource) -> dict[str, Any]:
-    """`config.json` as it is written, without the defaults of its class."""
-    written: dict[str, Any]
-    written, _ = PreTrainedConfig.get_config_dict(source.path, revision=source.revision or "main")
-    return written
 
 
 def save_throwaway(folder: str) -> None:
@@ -158,79 +142,6 @@ def save_throwaway(folder: str) -> None:
     PreTrainedTokenizerFast(tokenizer_file=str(definition)).save_pretrained(folder)
 
 
-def _load_model(source: ModelSource) -> Any:
-    _check_folder(source)
-    placed = {} if source.device == "cpu" else {"device_map": {"": source.device}}
-    try:
-        model, report = AutoModelForCausalLM.from_pretrained(
-            source.path,
-            dtype=DTYPES[source.precision],
-            revision=source.revision or "main",
-            trust_remote_code=source.trust_remote_code,
-            output_loading_info=True,
-            **placed,
-        )
-    except (SafetensorError, EOFError) as error:
-        raise UserError(
-            f"the weights are damaged ({_first_line(error)}): fetch or write them again", place=source.path
-        ) from error
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
-        raise UserError(_what_went_wrong(error), place=source.path) from error
-    missing = sorted(report["missing_keys"])
-    if missing:
-        raise UserError(
-            f"{len(missing)} weights are missing, such as {missing[0]}; transformers would make them up at random: "
-            "is this the whole checkpoint, of a causal language model?",
-            place=source.path,
-        )
-    return model
-
-
-def open_tokenizer(source: ModelSource) -> TransformersTokenizer:
-    """The tokenizer of a folder or of a hub id. Raises UserError where it can't be loaded."""
-    try:
-        return TransformersTokenizer(
-            AutoTokenizer.from_pretrained(
-                source.path, revision=source.revision or "main", trust_remote_code=source.trust_remote_code
-            )
-        )
-    except Exception as error:  # the library raises whatever its parsers raise
-        raise UserError(
-            f"the tokenizer can't be loaded ({_first_line(error)}): put its files (tokenizer.json, "
-            "tokenizer_config.json) beside the weights",
-            place=source.path,
-        ) from error
-
-
-def _check_folder(source: ModelSource) -> None:
-    """Say what is missing in a local folder before the library does, at length."""
-    folder = Path(source.path).expanduser()
-    if not folder.is_dir():
-        if folder.is_absolute() or source.path.startswith((".", "~")) or source.path.count("/") > 1:
-            raise UserError("no such model folder; give a folder, or a hub id such as owner/name", place=source.path)
-        return
-    if not (folder / "config.json").is_file():
-        raise UserError("this folder has no config.json, so it holds no model of transformers", place=source.path)
-    if not any(folder.glob("*.safetensors")) and not any(folder.glob("*.bin")):
-        raise UserError("this folder has no weights (*.safetensors): copy the whole model", place=source.path)
-
-
-def _what_went_wrong(error: Exception) -> str:
-    text = str(error)
-    if "Unrecognized configuration class" in text:
-        return "this is not a causal language model: transformers has no such head for its architecture"
-    if "trust_remote_code" in text:
-        return "this model needs its own code: if you trust it, run again with --trust-remote-code"
-    if "connect" in text.lower() or "offline" in text.lower():
-        return "the hub can't be reached and this model is not in its cache: go online, or give a local folder"
-    return f"transformers can't load this model ({_first_line(error)})"
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
-
-
 def _probe(model: TransformersModel, source: ModelSource) -> int:
     """Bytes of the KV cache per token, from a cache that is filled. Raises UserError if the model isn't causal."""
     time = min(4, model.identity.context)
@@ -239,6 +150,7 @@ def _probe(model: TransformersModel, source: ModelSource) -> int:
     changed[0, -1] = (changed[0, -1] + 1) % model.identity.vocabulary
     cache = model.new_cache(1, time)
     before, after = model.forward(tokens, cache=cache), model.forward(changed)
+    refuse_overflow(before, source)
     moved = (before - after)[:, :-1].float().abs().amax() if time > 1 else torch.zeros(())
     if moved > 0.02 * before.float().std():
         raise UserError(
@@ -263,11 +175,3 @@ def _context(config: Any) -> int:
         if isinstance(found, int):
             return found
     return 2048
-
-
-def _active_experts(config: Any) -> float:
-    """The share of a mixture's experts that one token visits; 1 for a dense model."""
-    text = config.get_text_config()
-    experts = next((getattr(text, n) for n in ("num_local_experts", "num_experts") if getattr(text, n, None)), None)
-    visited = getattr(text, "num_experts_per_tok", None)
-    return visited / experts if experts and visited else 1.0

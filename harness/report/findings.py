@@ -74,6 +74,7 @@ def _pivot(title: str, findings: Sequence[Finding]) -> Table:
             missing.setdefault(f"{describe(item.subject)}: {item.note}", []).append(
                 item.name.removesuffix(RATIO).replace("_", " ")
             )
+    told = {f"{describe(item.subject)}: {item.note}": None for item in findings if item.value is not None and item.note}
     return Table(
         title,
         tuple(columns),
@@ -81,7 +82,7 @@ def _pivot(title: str, findings: Sequence[Finding]) -> Table:
         "each value over the base's, 1 is no change"
         + ("; quality: the base's perplexity over this one's" if "quality_ratio" in metrics else "")
         + ("; what has a unit is no ratio" if any(not metric.endswith(RATIO) for metric in metrics) else ""),
-        (*_how(findings), *(f"{why} ({', '.join(what)})" for why, what in missing.items())),
+        (*_how(findings), *told, *(f"{why} ({', '.join(what)})" for why, what in missing.items())),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
+from harness.results.stored_weights import StoredWeights
 from harness.strict_json import STRICT, tagged, untagged
 
 SCHEMA_VERSION = 1
@@ -165,6 +166,8 @@ class CellResult(BaseModel):
     largest part of the cores' time that others took during one."""
     measured: str | None = None
     """When it was measured (UTC)."""
+    stored: StoredWeights | None = None
+    """What the weights of its model were stored as."""
     seconds: float = 0.0
     """Wall time of the cell, start of the process included."""
     source: Literal["measured", "cache"] = "measured"

@@ -7,13 +7,14 @@ without bf16 instructions multiplies many rows seven times as slowly as in fp32.
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from reference_impl.inference.native.matrix import Matrix, matrix
+from reference_impl.inference.stored_weight import StoredWeight
 from reference_impl.inference.weight_format import dense_matmul, kernel_matmul
 
 
-class Bf16Weight(nn.Module):
+class Bf16Weight(StoredWeight):
     """A weight (out, in) in bf16; may be shared by a head and an embedding."""
 
     values: Tensor

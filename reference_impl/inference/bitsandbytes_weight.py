@@ -12,10 +12,11 @@ import importlib.util
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from reference_impl.inference.four_bit_float import BLOCK, Format
+from reference_impl.inference.stored_weight import StoredWeight
 from reference_impl.inference.weight_format import dense_matmul, dense_type, row_blocks
 
 
@@ -28,7 +29,7 @@ def which_kernel(device_type: str = "cpu") -> str:
     return "fused 4-bit kernel of bitsandbytes"
 
 
-class BitsAndBytesWeight(nn.Module):
+class BitsAndBytesWeight(StoredWeight):
     """A weight (out, in) as 4-bit floats.
 
     Raises ValueError where bitsandbytes is not installed.

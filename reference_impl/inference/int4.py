@@ -16,6 +16,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from reference_impl.inference.native.build import native_library
 from reference_impl.inference.native.matrix import Matrix, matrix
+from reference_impl.inference.stored_weight import StoredWeight
 from reference_impl.inference.weight_format import dense_matmul, kernel_matmul, row_blocks
 
 GROUP = 32
@@ -64,7 +65,7 @@ def split(joined: Tensor) -> Tensor:
     return torch.cat((groups & 15, groups >> 4), dim=2).flatten(1)
 
 
-class Int4Weight(nn.Module):
+class Int4Weight(StoredWeight):
     """A weight (out, in) as joined codes; may be shared by several layers."""
 
     codes: Tensor

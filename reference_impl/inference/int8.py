@@ -7,11 +7,12 @@ read. `quantize_int8` and `dequantize_int8` are the whole definition; the kernel
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from reference_impl.inference.native.build import native_library
 from reference_impl.inference.native.matrix import Matrix, matrix
+from reference_impl.inference.stored_weight import StoredWeight
 from reference_impl.inference.weight_format import dense_matmul, kernel_matmul, row_blocks
 
 PACKED_OP_ROWS = 8
@@ -45,7 +46,7 @@ def dequantize_int8(values: Tensor, scale: Tensor) -> Tensor:
     return values.float() * scale.float()[:, None]
 
 
-class Int8Weight(nn.Module):
+class Int8Weight(StoredWeight):
     """A weight (out, in) as integers; may be shared by a head and an embedding."""
 
     values: Tensor

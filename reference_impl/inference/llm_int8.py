@@ -16,9 +16,10 @@ from __future__ import annotations
 from functools import cache
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from reference_impl.inference.int8 import Int8Weight
+from reference_impl.inference.stored_weight import StoredWeight
 from reference_impl.inference.weight_format import row_blocks
 
 THRESHOLD = 6.0
@@ -28,7 +29,7 @@ EXACT_TERMS = 1024
 """So many products of two integers up to 127 sum up to less than 2^24, which fp32 holds exactly."""
 
 
-class DynamicInt8Weight(nn.Module):
+class DynamicInt8Weight(StoredWeight):
     """A weight (out, in) as integers that is multiplied with activations rounded to integers.
 
     No subclass of `Int8Weight`: kernels that leave the activations as they are would take it for one.

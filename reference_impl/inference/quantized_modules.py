@@ -21,6 +21,7 @@ class QuantizedLinear(nn.Module):
     def __init__(self, weight: WeightFormat, bias: Tensor | None) -> None:
         super().__init__()
         self.weight = weight
+        self.in_features, self.out_features = weight.in_features, weight.out_features
         self.register_buffer("bias", None if bias is None else bias.detach().to(torch.bfloat16))
 
     def forward(self, x: Tensor) -> Tensor:

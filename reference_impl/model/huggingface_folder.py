@@ -7,10 +7,12 @@ stored in fewer bits no longer counts as this process' memory.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -30,8 +32,28 @@ class HuggingFaceFolder:
     read_all: Callable[[Callable[[str], Tensor], GPTConfig], Iterator[tuple[str, Tensor]]]
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """Our names and tensors, a block after the other. Raises ValueError where one is missing or damaged."""
-        return self.read_all(_reader(self.path), self.config)
+        """Our names and tensors, a block after the other. Raises ValueError where one is missing or damaged, and where
+        the files hold tensors that a model of this shape has no place for."""
+        files = _files(self.path)
+        left = set(files)
+        read = _reader(self.path, files)
+
+        def noted(name: str) -> Tensor:
+            left.difference_update((name, name.removeprefix("transformer.")))
+            return read(name)
+
+        yield from self.read_all(noted, self.config)
+        if HEAD in left and self.config.tie_head:
+            left.discard(HEAD)
+            embedding = next(name for name in files if name.endswith(EMBEDDINGS))
+            if not torch.equal(read(HEAD), read(embedding)):
+                raise ValueError(f"{self.path}: config.json ties {HEAD} to {embedding}, and they differ in the files.")
+        strange = sorted(name for name in left if not re.search(NO_WEIGHTS, name))
+        if strange:
+            raise ValueError(
+                f"{self.path}: a model of this shape has no place for {len(strange)} tensors of the files, such as "
+                f"{strange[0]}: is config.json that of this checkpoint?"
+            )
 
 
 def open_folder(path: Path) -> HuggingFaceFolder:
@@ -50,16 +72,22 @@ def open_folder(path: Path) -> HuggingFaceFolder:
     raise ValueError(f"{path}: the reference GPT reads gpt2 and llama, not {kind!r}; open it with transformers.")
 
 
-def _reader(path: Path) -> Callable[[str], Tensor]:
-    files: dict[str, Path] = {}
+HEAD, EMBEDDINGS = "lm_head.weight", ("wte.weight", "embed_tokens.weight")
+NO_WEIGHTS = r"attn\.(masked_)?bias$|rotary_emb\.inv_freq$|position_ids$"
+"""Masks and tables that older files hold."""
+
+
+def _files(path: Path) -> dict[str, Path]:
     if (path / INDEX).is_file():
-        files = {name: path / file for name, file in json.loads((path / INDEX).read_bytes())["weight_map"].items()}
-    else:
-        try:
-            with safe_open(path / WEIGHTS, "pt") as opened:
-                files = dict.fromkeys(opened.keys(), path / WEIGHTS)
-        except (OSError, SafetensorError) as error:
-            raise ValueError(f"{path / WEIGHTS}: can't be read ({error}); copy the model again.") from error
+        return {name: path / file for name, file in json.loads((path / INDEX).read_bytes())["weight_map"].items()}
+    try:
+        with safe_open(path / WEIGHTS, "pt") as opened:
+            return dict.fromkeys(opened.keys(), path / WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise ValueError(f"{path / WEIGHTS}: can't be read ({error}); copy the model again.") from error
+
+
+def _reader(path: Path, files: dict[str, Path]) -> Callable[[str], Tensor]:
 
     def read(name: str) -> Tensor:
         known = name if name in files else name.removeprefix("transformer.")  # OpenAI's GPT-2 files lack it

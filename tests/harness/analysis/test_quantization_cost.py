@@ -14,6 +14,7 @@ from harness.report.findings import finding_tables
 from harness.results.finding import Finding
 from harness.results.record import Measurement
 from harness.results.run import Run
+from harness.results.stored_weights import FormatBytes, StoredWeights, WideWeights
 
 
 def analyse(run: Run, **settings: Any) -> list[Finding]:
@@ -129,3 +130,19 @@ def test_missing_samples_fall_back_to_the_records_intervals(builders: ModuleType
     for item in findings:
         assert item.interval is not None and item.interval.startswith("two independent intervals")
         assert item.low is not None and item.high is not None and item.high - item.low > 10 * paired
+
+
+def test_what_stayed_wide_is_a_share_with_names(builders: ModuleType, tmp_path: Path) -> None:
+    """Known bad: a mixture whose experts stayed in bf16 under `int4`, and a table that says nothing of it."""
+    wide = WideWeights(name="layers.*.experts", tensors=2, format="bf16", bytes=300, reason="a parameter of Experts")
+    update = {"stored": StoredWeights(formats=(FormatBytes(format="int4", tensors=9, bytes=900),), wide=(wide,))}
+    cells = builders.full_cells(tmp_path / "run")
+    assert not [item for item in analyse(builders.write_run(tmp_path / "run", cells=cells)) if item.name == "left_wide"]
+    cells = [cell.model_copy(update=update) if cell.model == "mini" else cell for cell in cells]
+    findings = analyse(builders.write_run(tmp_path / "run", cells=cells))
+    told = [item for item in findings if item.name == "left_wide"]
+    assert [item.subject for item in told] == [{"model": "mini", "precision": p} for p in ("bf16", "int8", "int4")]
+    assert told[0].value == pytest.approx(1 / 3)
+    assert told[0].note == "left wide: layers.*.experts (2 tensors) in bf16: a parameter of Experts"
+    (table,) = finding_tables(findings)
+    assert any("layers.*.experts (2 tensors) in bf16" in note for note in table.notes)

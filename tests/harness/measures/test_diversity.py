@@ -166,5 +166,5 @@ def test_what_does_not_fit_is_told(model: LanguageModel) -> None:
 def test_not_a_number_is_an_error(model: LanguageModel) -> None:
     import torch
 
-    with pytest.raises(ValueError, match="logits are not numbers"):
+    with pytest.raises(UserError, match="logits are not numbers"):
         collect(lambda: Says(model, torch.tensor(math.nan)), settings(documents=2))  # type: ignore[arg-type, return-value]

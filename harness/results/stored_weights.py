@@ -1,0 +1,50 @@
+"""How the weights of a model lie in memory: bytes by format, and which matrices stayed in a wider one."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class FormatBytes(BaseModel):
+    """The tensors of one format."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: str
+    """fp32, bf16, int8, int4 … A quantised weight is one tensor, its scales included."""
+    tensors: int
+    bytes: int
+
+
+class WideWeights(BaseModel):
+    """Matrices that a quantisation left in a wider format: one name, or one that many layers have."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    """Numbers of layers and experts are written as `*`."""
+    tensors: int
+    format: str
+    bytes: int
+    reason: str
+
+
+class StoredWeights(BaseModel):
+    """All that a loaded model stores, each tensor once, tied ones too."""
+
+    model_config = ConfigDict(frozen=True)
+
+    formats: tuple[FormatBytes, ...]
+    """The largest first."""
+    wide: tuple[WideWeights, ...] = ()
+    """Empty where nothing was quantised, and where nothing was left."""
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all weights."""
+        return sum(each.bytes for each in self.formats)
+
+    @property
+    def wide_share(self) -> float:
+        """Which part of the bytes the matrices take that stayed wide."""
+        return sum(each.bytes for each in self.wide) / self.bytes if self.bytes else 0.0
