@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_chec
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.models.cache_behavior import CacheBehavior
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -74,7 +76,10 @@ class ModelIdentity(BaseModel):
     width: int
     """Width of the attention's queries over all heads (for attention FLOPs)."""
     kv_bytes_per_token: int
-    """Bytes of keys and values that one token of one sequence adds to the cache, over all layers."""
+    """Bytes of keys and values that one token of one sequence adds to the cache, over all layers; 0 where no cache is
+    used. See `kv_bytes` for a text."""
+    cache: CacheBehavior = CacheBehavior()
+    """How its cache behaves: what it may be used for."""
     end_ids: tuple[int, ...] = ()
     """Tokens that end an answer, sorted: all that the tokenizer, its chat template, `generation_config.json` and
     `config.json` declare and the model can draw."""
@@ -92,6 +97,12 @@ class ModelIdentity(BaseModel):
     (`<think>`, `</think>`)."""
     notes: tuple[str, ...] = ()
     """What its files say that can't be: a sentence each."""
+
+    def kv_bytes(self, tokens: float) -> float:
+        """Bytes that the cache of one sequence of so many tokens holds: layers with a window hold no more than that."""
+        windows = self.cache.windows
+        whole = self.kv_bytes_per_token - sum(each for _, each in windows)
+        return whole * tokens + sum(min(tokens, held) * each for held, each in windows) + self.cache.state_bytes
 
 
 class Tokenizer(Protocol):

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from harness.errors import UserError
 from harness.models.audit import audited, ends_in
+from harness.models.cache_behavior import CacheBehavior
 from harness.models.contract import ModelIdentity, ModelSource, Precision, Tokenizer
 from harness.models.counting import read_bytes, stored_bytes
 from harness.models.quantised import SCHEMES, quantise
@@ -190,5 +191,6 @@ def running(model: GPT, tokenizer: Tokenizer, source: ModelSource) -> ReferenceM
         layers=config.layers,
         width=config.width,
         kv_bytes_per_token=kv_bytes_per_token(config, engine.cache_dtype.itemsize),
+        cache=CacheBehavior(tree=True),
     )
     return ReferenceModel(engine, tokenizer, audited(identity, tokenizer, ends_in(Path(source.path).expanduser())))
