@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from harness.errors import Unsupported, UserError
-from harness.measures.measure import Facts, Measure, Sample, Settings
+from harness.measures.measure import Facts, Measure, Sample, Settings, with_notes
 from harness.measures.perplexity import chosen_documents
 from harness.models.contract import LanguageModel
 from harness.results.record import Direction, Measurement, Metric
@@ -141,7 +141,7 @@ def collect(load: Callable[[], LanguageModel], settings: DiversitySettings) -> l
         seeds=[_document_seed(settings.sampling_seed, index) for index in prompts],
         stop_at_end=settings.stop_at_end,
     )
-    return [
+    rows: list[Sample] = [
         {
             "document": index,
             "tokens": list(continued.tokens),
@@ -154,6 +154,7 @@ def collect(load: Callable[[], LanguageModel], settings: DiversitySettings) -> l
         }
         for (index, prompt), continued in zip(prompts.items(), found, strict=True)
     ]
+    return with_notes(rows, model.identity.cache.notes_on(needed))
 
 
 def summarise(samples: pd.DataFrame, settings: DiversitySettings, facts: Facts) -> list[Measurement]:

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.errors import Unsupported
-from harness.measures.measure import Facts, Measure, Peaks, Sample, Settings
+from harness.measures.measure import Facts, Measure, Peaks, Sample, Settings, check_batch
 from harness.measures.useful_work import decode_bytes, prefill_flops
 from harness.models.contract import LanguageModel
-from harness.results.record import Direction, Measurement, Metric
+from harness.results.record import Direction, Measurement, Metric, Missing, Status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,10 +85,11 @@ MFU = Metric(
 )
 MBU = Metric(
     name="mbu",
+    version=2,
     unit="fraction",
     direction=Direction.HIGHER,
-    definition="Memory-bandwidth utilisation of decoding: weight bytes read plus key and value bytes read per step, "
-    "over TPOT, over the measured triad bandwidth.",
+    definition="Memory-bandwidth utilisation of decoding: weight bytes read plus key and value bytes read per step (of "
+    "layers with a sliding window no more than that holds), over TPOT, over the measured triad bandwidth.",
 )
 
 
@@ -106,9 +107,12 @@ def timed_iterations(model: LanguageModel, settings: InferenceSettings, clock: C
         raise Unsupported(
             f"prompt + generate = {needed} tokens do not fit in this model's context of {model.identity.context}"
         )
+    check_batch(model.identity, settings.batch)
     prompt = _prompt(model, settings)
+    # without a cache the prefill alone is timed: reading everything again for each token says nothing of the model
+    generate = settings.generate if model.identity.cache.serves(needed) else 1
     for _ in range(settings.warmup):
-        generate_timed(model, prompt, settings.generate, clock)
+        generate_timed(model, prompt, generate, clock)
     rows: list[Sample] = []
     gc.collect()
     gc.freeze()
@@ -116,7 +120,7 @@ def timed_iterations(model: LanguageModel, settings: InferenceSettings, clock: C
     try:
         for iteration in range(settings.iterations):
             load_average, switches, cpu = os.getloadavg()[0], _involuntary_switches(), time.process_time_ns()
-            timeline, tokens = generate_timed(model, prompt, settings.generate, clock)
+            timeline, tokens = generate_timed(model, prompt, generate, clock)
             rows.append(
                 {
                     "iteration": iteration,
@@ -134,11 +138,12 @@ def timed_iterations(model: LanguageModel, settings: InferenceSettings, clock: C
     return rows
 
 
-def summarise(samples: pd.DataFrame, settings: InferenceSettings, facts: Facts) -> list[Measurement]:
+def summarise(samples: pd.DataFrame, settings: InferenceSettings, facts: Facts) -> list[Measurement | Missing]:
     """Measurements from the rows of all launches (their column `launch` says which; absent means one)."""
     launches = samples["launch"] if "launch" in samples else samples["iteration"] * 0
     ttft, how, unit = _centre(samples["ttft_s"], launches)
-    tpot, _, _ = _centre(samples["step_s"].map(lambda steps: sum(steps) / len(steps)), launches)
+    behavior = facts.identity.cache
+    decodes = behavior.serves(settings.prompt + settings.generate)
 
     def direct(metric: Metric, seconds: Interval, factor: float) -> Measurement:
         return _measurement(metric, seconds.value * factor, seconds.low, seconds.high, factor, seconds.n)
@@ -161,12 +166,17 @@ def summarise(samples: pd.DataFrame, settings: InferenceSettings, facts: Facts) 
             n_unit=unit,
         )
 
-    found = [
+    found: list[Measurement | Missing] = [
         direct(TTFT, ttft, 1e3),
-        direct(TPOT, tpot, 1e3),
         inverse(PREFILL_RATE, ttft, settings.batch * settings.prompt),
-        inverse(DECODE_RATE, tpot, settings.batch),
     ]
+    if decodes:
+        tpot, _, _ = _centre(samples["step_s"].map(lambda steps: sum(steps) / len(steps)), launches)
+        found[1:1] = [direct(TPOT, tpot, 1e3)]
+        found.append(inverse(DECODE_RATE, tpot, settings.batch))
+    else:
+        reason = f"no speed of decoding: no KV cache is used, because {behavior.reason}"
+        found.append(Missing(reason=reason, status=Status.SKIPPED))
     peaks = facts.peaks
     if peaks is None or peaks.device != facts.identity.device.partition(":")[0]:
         return found
@@ -174,7 +184,7 @@ def summarise(samples: pd.DataFrame, settings: InferenceSettings, facts: Facts) 
     if peak is not None:
         flops = prefill_flops(facts.identity, settings.batch, settings.prompt)
         found.append(inverse(MFU, ttft, flops / peak))
-    if peaks.bandwidth > 0:
+    if peaks.bandwidth > 0 and decodes:
         read = decode_bytes(facts.identity, settings.batch, settings.prompt, settings.generate)
         found.append(inverse(MBU, tpot, read / peaks.bandwidth))
     return found

@@ -93,6 +93,12 @@ def collect(load: Callable[[], LanguageModel], settings: KVCacheSettings) -> lis
             f"{settings.generate} tokens from one start token do not fit in this model's context of "
             f"{model.identity.context}"
         )
+    behavior = model.identity.cache
+    if not behavior.serves(settings.generate):
+        raise Unsupported(
+            f"no KV cache serves {settings.generate} tokens of this model, because {behavior.reason}: there is nothing "
+            "to measure"
+        )
     counted = Counted(model)
     text, error = _checked(model, settings.generate)
     without_cache(counted, text[:, :8])  # warm-up; the cached way is warm from the check

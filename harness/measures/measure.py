@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from harness import strict_json
+from harness.errors import Unsupported
 from harness.models.contract import LanguageModel, ModelIdentity, ModelSource, Precision
 from harness.results.peaks import Peaks as Peaks
 from harness.results.record import Measurement, Metric, Missing
@@ -42,6 +43,14 @@ def notes_of(samples: pd.DataFrame) -> list[str]:
     if NOTES not in samples:
         return []
     return list(dict.fromkeys(note for told in samples[NOTES].dropna() for note in strict_json.loads(told)))
+
+
+def check_batch(identity: ModelIdentity, batch: int) -> None:
+    """Raises Unsupported for several rows of a model that answers rightly for one alone."""
+    if batch > 1 and not identity.cache.rows:
+        raise Unsupported(
+            f"this model's logits change with the other rows of a batch: measure it with batch 1, not {batch}"
+        )
 
 
 class Load(Protocol):

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.errors import Unsupported
-from harness.measures.measure import Facts, Measure, Sample, Settings
+from harness.measures.measure import Facts, Measure, Sample, Settings, check_batch, with_notes
 from harness.models.contract import LanguageModel
-from harness.results.record import Direction, Measurement, Metric
+from harness.results.record import Direction, Measurement, Metric, Missing, Status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,8 +37,8 @@ class MemorySettings(Settings):
     """Fresh processes. Three or more give an interval."""
 
 
-def _bytes(name: str, definition: str) -> Metric:
-    return Metric(name=name, unit="bytes", direction=Direction.LOWER, definition=definition)
+def _bytes(name: str, definition: str, version: int = 1) -> Metric:
+    return Metric(name=name, version=version, unit="bytes", direction=Direction.LOWER, definition=definition)
 
 
 WEIGHT_BYTES = _bytes(
@@ -46,7 +46,9 @@ WEIGHT_BYTES = _bytes(
 )
 KV_CACHE_BYTES = _bytes(
     "kv_cache_bytes",
-    "Bytes of keys and values of `context` tokens of `batch` sequences, over all layers and key-value heads. Exact.",
+    "Bytes of keys and values of `context` tokens of `batch` sequences, over all layers and key-value heads; layers "
+    "with a sliding window hold no more than that, and recurrent states count. Exact.",
+    version=2,
 )
 LOAD_PEAK = _bytes(
     "load_peak",
@@ -83,6 +85,7 @@ def collect(load: Callable[[], LanguageModel], settings: MemorySettings) -> list
     identity = model.identity
     if settings.context > identity.context:
         raise Unsupported(f"{settings.context} tokens do not fit in this model's context of {identity.context}")
+    check_batch(identity, settings.batch)
     on_host = identity.device.startswith("cpu")
     meter: MemoryMeter = host if on_host else memory_meter(identity.device)
     if not on_host:
@@ -94,29 +97,36 @@ def collect(load: Callable[[], LanguageModel], settings: MemorySettings) -> list
     loaded = meter.held() - baseline
     with torch.inference_mode():
         _fill_context(model, settings)
-    return [
-        {
-            "meter": meter.name,
-            "baseline_bytes": baseline,
-            "load_peak_bytes": load_peak,
-            "loaded_bytes": loaded,
-            "run_peak_bytes": meter.peak() - baseline,
-            "weight_bytes": identity.weight_bytes,
-            "kv_cache_bytes": identity.kv_bytes_per_token * settings.context * settings.batch,
-        }
-    ]
+    row: Sample = {
+        "meter": meter.name,
+        "baseline_bytes": baseline,
+        "load_peak_bytes": load_peak,
+        "loaded_bytes": loaded,
+        "run_peak_bytes": meter.peak() - baseline,
+        "weight_bytes": identity.weight_bytes,
+        "kv_cache_bytes": round(identity.kv_bytes(settings.context) * settings.batch),
+    }
+    return with_notes([row], identity.cache.notes_on(settings.context))
 
 
-def summarise(samples: pd.DataFrame, settings: MemorySettings, facts: Facts) -> list[Measurement]:
+def summarise(samples: pd.DataFrame, settings: MemorySettings, facts: Facts) -> list[Measurement | Missing]:
     """Measurements from the rows: exact counts, and the centre over launches of each peak."""
     working = samples["run_peak_bytes"] - samples["loaded_bytes"] - samples["kv_cache_bytes"]
     return [
         Measurement(metric=WEIGHT_BYTES, value=float(samples["weight_bytes"].iloc[0])),
-        Measurement(metric=KV_CACHE_BYTES, value=float(samples["kv_cache_bytes"].iloc[0])),
+        _cache(samples, settings, facts),
         _over_launches(LOAD_PEAK, samples["load_peak_bytes"]),
         _over_launches(PEAK_MEMORY, samples["run_peak_bytes"]),
         _over_launches(WORKING_MEMORY, working),
     ]
+
+
+def _cache(samples: pd.DataFrame, settings: MemorySettings, facts: Facts) -> Measurement | Missing:
+    behavior = facts.identity.cache
+    if not behavior.serves(settings.context):
+        reason = f"{KV_CACHE_BYTES.name}: no KV cache is used, because {behavior.reason}"
+        return Missing(reason=reason, status=Status.SKIPPED)
+    return Measurement(metric=KV_CACHE_BYTES, value=float(samples["kv_cache_bytes"].iloc[0]))
 
 
 ENOUGH_LAUNCHES = 3

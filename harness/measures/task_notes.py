@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.measures.measure import Sample
 from harness.models.chat import CLOCK, names
-from harness.tasks.ask import Asked, Broken
+from harness.tasks.ask import Asked, Broken, Generation
 
 if TYPE_CHECKING:
     from harness.measures.task_settings import TaskSettings
@@ -19,6 +19,8 @@ def task_notes(
     model: LanguageModel, settings: TaskSettings, asked: Sequence[Asked | Broken], rows: Sequence[Sample]
 ) -> Iterator[str]:
     """A sentence for each. rows: the samples of the cell."""
+    if any(isinstance(request, Generation) for one in asked if isinstance(one, Asked) for request in one.requests):
+        yield from (f"the model {model.identity.name}: {note}" for note in model.identity.cache.notes)
     if settings.chat and names(model, CLOCK):
         yield f"the chat template was told that it is {settings.date} (setting `date`)"
     for name in json.loads(settings.chat_template_args or "{}"):

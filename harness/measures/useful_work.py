@@ -25,8 +25,9 @@ def decode_bytes(identity: ModelIdentity, batch: int, prompt: int, generate: int
 
     All weights that take part once for the whole batch (`weight_bytes_read`), and for each sequence the keys and values
     of every token so far: step j = 1 … generate - 1 attends to prompt + j tokens, prompt + generate/2 on average.
+    Layers with a sliding window hold fewer (`ModelIdentity.kv_bytes`).
     """
-    return identity.weight_bytes_read + batch * identity.kv_bytes_per_token * (prompt + generate / 2)
+    return identity.weight_bytes_read + batch * identity.kv_bytes(prompt + generate / 2)
 
 
 def training_flops_per_token(identity: ModelIdentity, sequence: int) -> float:

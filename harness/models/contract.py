@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_chec
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.models.cache_behavior import CacheBehavior
 from harness.results.stored_weights import StoredWeights
 
 if TYPE_CHECKING:
@@ -84,7 +85,10 @@ class ModelIdentity(BaseModel):
     width: int
     """Width of the attention's queries over all heads (for attention FLOPs)."""
     kv_bytes_per_token: int
-    """Bytes of keys and values that one token of one sequence adds to the cache, over all layers."""
+    """Bytes of keys and values that one token of one sequence adds to the cache, over all layers; 0 where no cache is
+    used. See `kv_bytes` for a text."""
+    cache: CacheBehavior = CacheBehavior()
+    """How its cache behaves: what it may be used for."""
     end_ids: tuple[int, ...] = ()
     """Tokens that end an answer, sorted: all that the tokenizer, its chat template, `generation_config.json` and
     `config.json` declare and the model can draw."""
@@ -111,6 +115,12 @@ class ModelIdentity(BaseModel):
     def parameters_embedding(self) -> int:
         """Those of embeddings of tokens and positions, and of the head."""
         return self.parameters - self.parameters_non_embedding
+
+    def kv_bytes(self, tokens: float) -> float:
+        """Bytes that the cache of one sequence of so many tokens holds: layers with a window hold no more than that."""
+        windows = self.cache.windows
+        whole = self.kv_bytes_per_token - sum(each for _, each in windows)
+        return whole * tokens + sum(min(tokens, held) * each for held, each in windows) + self.cache.state_bytes
 
 
 class Tokenizer(Protocol):

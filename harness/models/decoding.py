@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from harness.errors import Unsupported, UserError
+from harness.models.rereading import TokensRead
 from reference_impl.inference.beam_search import EarlyStopping, beam_search
 from reference_impl.inference.causal_model import Arrival
 from reference_impl.inference.generation import generate, steps
@@ -35,17 +36,29 @@ class Dimensions:
 
 
 class Decodable:
-    """A `LanguageModel` as decoding sees it."""
+    """A `LanguageModel` as decoding sees it, with the caches that its behavior allows (`ModelIdentity.cache`)."""
 
-    def __init__(self, model: LanguageModel) -> None:
+    def __init__(self, model: LanguageModel, longest: int | None = None, *, revises: bool = False) -> None:
+        """longest: tokens of the longest sequence; left out, the context. revises: whether sequences are cut back or
+        copied, as in speculation and beam search."""
         self._model = model
         self.config = Dimensions(model.identity.vocabulary, model.identity.context)
+        behavior = model.identity.cache
+        self._limit = behavior.limit
+        self._cached = behavior.serves(model.identity.context if longest is None else longest)
+        self._cached &= behavior.divisible or not revises
+        self._divisible = behavior.divisible
 
     def new_cache(self, batch: int, length: int) -> Any:
-        """An empty cache that can be cut and reordered."""
-        cache = self._model.new_cache(batch, length)
+        """An empty cache; it can be cut and reordered where sequences can be put together at all."""
+        if not self._cached:
+            return TokensRead(length)
+        # a running batch asks for more room than its sequences need
+        cache = self._model.new_cache(batch, length if self._limit is None else min(length, self._limit))
         if not hasattr(cache, "crop"):
             return cache
+        if not self._divisible:
+            return WholeCache(cache)
         _keep_all(cache)
         return GrowingCache(cache, batch, length)
 
@@ -58,8 +71,20 @@ class Decodable:
         logits_at: Tensor | None = None,
     ) -> Tensor:
         """Logits of the next token: see `LanguageModel.forward`."""
-        held = cache.grown if isinstance(cache, GrowingCache) else cache
+        held = cache.grown if isinstance(cache, GrowingCache | WholeCache) else cache
+        if isinstance(cache, WholeCache):
+            cache.length += tokens.shape[1]
         return self._model.forward(tokens, held, positions, attention_mask, logits_at)
+
+
+class WholeCache:
+    """A `transformers` cache out of which no sequence can be taken: one that keeps a state, say."""
+
+    divisible = False
+
+    def __init__(self, grown: Any) -> None:
+        self.grown = grown
+        self.length = 0
 
 
 class GrowingCache:
@@ -79,7 +104,7 @@ class GrowingCache:
     @property
     def divisible(self) -> bool:
         """Whether every layer keeps the keys and values of all tokens; a sliding window or a state doesn't."""
-        return all(type(layer).__name__ == "DynamicLayer" for layer in self.grown.layers)
+        return all(type(layer).__name__ in ("DynamicLayer", "DummyLayer") for layer in self.grown.layers)
 
     def truncate(self, length: int) -> None:
         """Forget all but the first `length` tokens. Raises Unsupported for a cache that has dropped some itself."""
@@ -96,7 +121,7 @@ class GrowingCache:
     def begin(self, stem: GrowingCache) -> None:
         """Hold what `stem` holds, one sequence, at the beginning of every sequence. Only for an empty cache."""
         for number, layer in enumerate(stem.grown.layers):
-            if layer.is_initialized:
+            if _is_filled(layer):
                 repeated = (part.expand(self._batch, -1, -1, -1) for part in (layer.keys, layer.values))
                 self.grown.update(*repeated, number)
 
@@ -113,20 +138,20 @@ class GrowingCache:
         length, rows = self.length, max(arrival.row for arrival in arrivals) + 1
         first: GrowingCache = arrivals[0].cache
         for number, read in enumerate(first.grown.layers):
-            if not read.is_initialized:  # a layer that shares another's keys and values
+            if not _is_filled(read):  # a layer that shares another's keys and values
                 continue
             held = self.grown.layers[number] if number < len(self.grown.layers) else None
             grown = []
             for name in ("keys", "values"):
                 _, heads, _, width = getattr(read, name).shape
                 part = getattr(read, name).new_zeros(rows, heads, length, width)
-                if held is not None and held.is_initialized:
+                if held is not None and _is_filled(held):
                     part[: len(getattr(held, name))] = getattr(held, name)
                 for arrival in arrivals:
                     source = getattr(arrival.cache.grown.layers[number], name)
                     part[arrival.row, :, length - arrival.tokens :] = source[arrival.cache_row, :, : arrival.tokens]
                 grown.append(part)
-            if held is None or not held.is_initialized:
+            if held is None or not _is_filled(held):
                 self.grown.update(*grown, number)
             else:
                 held.keys, held.values = grown
@@ -142,7 +167,11 @@ class GrowingCache:
             )
 
     def _layers(self) -> list[Any]:
-        return [layer for layer in self.grown.layers if layer.is_initialized]
+        return [layer for layer in self.grown.layers if _is_filled(layer)]
+
+
+def _is_filled(layer: Any) -> bool:
+    return bool(layer.is_initialized) and layer.keys is not None
 
 
 def _keep_all(cache: Any) -> None:
@@ -166,16 +195,35 @@ def complete(model: LanguageModel, requests: Sequence[Request]) -> list[Completi
     An empty prompt is legal where something stands for nothing before a text (`ModelIdentity.start`). Raises UserError
     for a request that can't be served.
     """
+    asked = [replace(request, prompt=started(model, request.prompt)) for request in requests]
+    found: dict[int, Completion] = {}
     try:
-        return generate(
-            Decodable(model),
-            [replace(request, prompt=started(model, request.prompt)) for request in requests],
-            decode=model.tokenizer.decode,
-            vocabulary=drawable_ids(model),
-            device=model.identity.device,
-        )
+        check_requests(asked, Decodable(model).config, drawable_ids(model), model.tokenizer.decode)
+        for numbers, longest in _by_cache(model, asked):
+            completions = generate(
+                Decodable(model, longest),
+                [asked[number] for number in numbers],
+                decode=model.tokenizer.decode,
+                vocabulary=drawable_ids(model),
+                device=model.identity.device,
+            )
+            found |= dict(zip(numbers, completions, strict=True))
     except ValueError as error:
         raise UserError(str(error), place=model.identity.name) from error
+    return [found[number] for number in range(len(asked))]
+
+
+def _by_cache(model: LanguageModel, requests: Sequence[Request]) -> Iterator[tuple[list[int], int]]:
+    """The places of requests that a cache may serve, then of those that it may not, with the tokens of the longest.
+
+    The last token of a request is drawn and never read.
+    """
+    lengths = [len(request.prompt) + max(request.max_new, 1) - 1 for request in requests]
+    served = [model.identity.cache.serves(length) for length in lengths]
+    for kind in (True, False):
+        numbers = [number for number, serves in enumerate(served) if serves is kind]
+        if numbers:
+            yield numbers, max(lengths[number] for number in numbers)
 
 
 TokenRequest = Request
@@ -221,10 +269,12 @@ def complete_as_they_end(
     growing = [Continuation(request, decode) for request in requests]
     yield from ((place, one.completion()) for place, one in enumerate(growing) if one.finish is not None)
     try:
-        for step in steps(Decodable(model), growing, drawable_ids(model), model.identity.device, rows):
-            for number, token, log_prob in zip(step.numbers, step.tokens, step.log_probs, strict=True):
-                growing[number].push(token, log_prob)
-            yield from ((n, growing[n].completion()) for n in step.numbers if growing[n].finish is not None)
+        for numbers, longest in _by_cache(model, requests):
+            some = [growing[number] for number in numbers]
+            for step in steps(Decodable(model, longest), some, drawable_ids(model), model.identity.device, rows):
+                for number, token, log_prob in zip(step.numbers, step.tokens, step.log_probs, strict=True):
+                    some[number].push(token, log_prob)
+                yield from ((numbers[n], some[n].completion()) for n in step.numbers if some[n].finish is not None)
     except ValueError as error:
         raise UserError(str(error), place=model.identity.name) from error
 
@@ -244,7 +294,7 @@ def complete_by_beams(
     """
     try:
         [[best, *_]] = beam_search(
-            Decodable(model),
+            Decodable(model, len(request.prompt) + request.max_new, revises=True),
             [request.prompt],
             beams=beams,
             max_new=request.max_new,
@@ -272,11 +322,13 @@ def complete_speculatively(
             "other text; take a draft of the same family",
             place=model.identity.name,
         )
+    asked = replace(request, prompt=started(model, request.prompt))
+    longest = len(asked.prompt) + asked.max_new
     try:
         return speculate(
-            Decodable(model),
-            Decodable(draft),
-            replace(request, prompt=started(model, request.prompt)),
+            Decodable(model, longest, revises=True),
+            Decodable(draft, longest, revises=True),
+            asked,
             lookahead=lookahead,
             decode=model.tokenizer.decode,
             vocabulary=min(drawable_ids(model), drawable_ids(draft)),
@@ -334,7 +386,7 @@ def continue_prompts(
     Raises UserError where the model's logits are not numbers.
     """
     stops = frozenset(model.identity.end_ids if stop_at_end else ())
-    vocabulary, decodable = drawable_ids(model), Decodable(model)
+    vocabulary = drawable_ids(model)
     requests = [
         Request(
             started(model, prompt),
@@ -344,18 +396,20 @@ def continue_prompts(
         )
         for prompt, seed in zip(prompts, seeds, strict=True)
     ]
-    check_requests(requests, decodable.config, vocabulary, decode=None)
+    check_requests(requests, Decodable(model).config, vocabulary, decode=None)
     growing = [Continuation(request, decode=None) for request in requests]
     entropies: list[list[float]] = [[] for _ in growing]
     drawn: list[list[float]] = [[] for _ in growing]
     try:
-        for step in steps(decodable, growing, vocabulary, model.identity.device):
-            before = torch.special.entr(step.logits.double().softmax(-1)).sum(-1).tolist()
-            after = torch.special.entr(step.probabilities).sum(-1).tolist()
-            for row, number in enumerate(step.numbers):
-                growing[number].push(step.tokens[row], step.log_probs[row])
-                entropies[number].append(before[row])
-                drawn[number].append(after[row])
+        for numbers, longest in _by_cache(model, requests):
+            some = [growing[number] for number in numbers]
+            for step in steps(Decodable(model, longest), some, vocabulary, model.identity.device):
+                before = torch.special.entr(step.logits.double().softmax(-1)).sum(-1).tolist()
+                after = torch.special.entr(step.probabilities).sum(-1).tolist()
+                for row, number in enumerate(step.numbers):
+                    some[number].push(step.tokens[row], step.log_probs[row])
+                    entropies[numbers[number]].append(before[row])
+                    drawn[numbers[number]].append(after[row])
     except ValueError as error:
         raise UserError(str(error), place=model.identity.name) from error
     found: list[Continued] = []

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from harness.errors import UserError
 from harness.models.audit import audited, ends_in
+from harness.models.cache_behavior import CacheBehavior
 from harness.models.contract import ModelIdentity, ModelSource, Precision, Tokenizer
 from harness.models.quantised import SCHEMES, quantise
 from harness.models.storage import settled
@@ -191,5 +192,6 @@ def running(model: GPT, tokenizer: Tokenizer, source: ModelSource) -> ReferenceM
         width=config.width,
         kv_bytes_per_token=kv_bytes_per_token(config, engine.cache_dtype.itemsize),
         **settled(model, source.precision),
+        cache=CacheBehavior(tree=True),
     )
     return ReferenceModel(engine, tokenizer, audited(identity, tokenizer, ends_in(Path(source.path).expanduser())))

@@ -1,8 +1,8 @@
 """Adapter: any causal language model that Hugging Face `transformers` loads, from a folder or from the hub.
 
 The weights are read straight into the type that is asked for, so that there is never a second copy. Right after
-loading the model is probed with a few tokens: an encoder that can be loaded as a language model, but looks at later
-tokens, is refused, and the bytes of its KV cache are counted instead of assumed.
+loading the model is tried: one that looks at later tokens is refused, how its cache behaves is found by comparing it
+with whole passes, and the bytes of its cache are counted instead of assumed.
 
 Imports all it needs at the top, and runs no operation then: workers are forked from a process that has imported it.
 """
@@ -22,14 +22,22 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from harness.errors import UserError
 from harness.models.audit import audited, ends_of
+from harness.models.cache_behavior import CacheBehavior
+from harness.models.causality import refuse_other_kinds
+from harness.models.context import longest_text
 from harness.models.contract import ModelIdentity, ModelSource
+from harness.models.dynamic_positions import forget_lengths
+from harness.models.known_behavior import behavior_of, with_bytes
 from harness.models.quantised import SCHEMES, quantise, type_buffers_like
+from harness.models.rereading import TokensRead
 from harness.models.storage import settled
 from harness.models.transformers_loading import load_model, open_tokenizer, refuse_overflow
 from harness.models.transformers_tokenizer import TransformersTokenizer
 from reference_impl.text.tokenizer import ByteBPE
+
+CACHES = ("past_key_values", "cache_params")
+"""What classes call the cache that `DynamicCache` can be."""
 
 
 class TransformersModel:
@@ -39,7 +47,9 @@ class TransformersModel:
         self._model = model
         self._tokenizer = tokenizer
         self._identity = identity
-        self._selects_logits = "logits_to_keep" in inspect.signature(model.forward).parameters
+        self._takes = frozenset(inspect.signature(model.forward).parameters)
+        self._selects_logits = "logits_to_keep" in self._takes
+        self._cache_name = next((name for name in CACHES if name in self._takes), None)
 
     @property
     def identity(self) -> ModelIdentity:
@@ -51,53 +61,110 @@ class TransformersModel:
         """Its tokenizer."""
         return self._tokenizer
 
-    def new_cache(self, batch: int, length: int) -> DynamicCache:
-        """An empty cache; it grows as it is filled, so `batch` and `length` are not needed."""
-        return DynamicCache(config=self._model.config)
+    @property
+    def module(self) -> Any:
+        """The `transformers` module."""
+        return self._model
+
+    @property
+    def takes_cache(self) -> bool:
+        """Whether its class can be given a cache at all."""
+        return self._cache_name is not None
+
+    @property
+    def takes_positions(self) -> bool:
+        """Whether its class can be told the positions of tokens."""
+        return "position_ids" in self._takes
+
+    def of(self, module: Any) -> TransformersModel:
+        """The same with another module."""
+        return TransformersModel(module, self._tokenizer, self._identity)
+
+    def behaving(self, cache: CacheBehavior) -> TransformersModel:
+        """The same model, whose cache is used as far as this says."""
+        return TransformersModel(self._model, self._tokenizer, self._identity.model_copy(update={"cache": cache}))
+
+    def new_cache(self, batch: int, length: int) -> DynamicCache | TokensRead:
+        """An empty cache; it grows as it is filled. Where none can be used, what is read is read again instead."""
+        if not self._identity.cache.serves(length):
+            return TokensRead(length)
+        config = self._model.config.get_text_config()
+        cache = DynamicCache(config=config)
+        # a decoder that was cut out of an encoder-decoder counts the encoder's layers
+        return cache if getattr(config, "decoder_layers", len(cache.layers)) == len(cache.layers) else DynamicCache()
 
     @torch.inference_mode()
     def forward(
         self,
         tokens: Tensor,
-        cache: DynamicCache | None = None,
+        cache: DynamicCache | TokensRead | None = None,
         positions: Tensor | None = None,
         attention_mask: Tensor | None = None,
         logits_at: Tensor | None = None,
     ) -> Tensor:
         """Logits of the next token: see `LanguageModel.forward`."""
-        given: dict[str, Any] = {}
+        if isinstance(cache, TokensRead):
+            return self._read_again(cache.extended(tokens), tokens.shape[1], logits_at)
+        given = self._arguments(tokens, cache, positions, attention_mask)
+        if logits_at is not None and self._selects_logits:
+            given["logits_to_keep"] = logits_at
+        logits: Tensor = self._model(**given).logits
+        return logits if logits_at is None or self._selects_logits else logits[:, logits_at]
+
+    def plain(self, tokens: Tensor) -> Tensor:
+        """Logits of one pass over whole texts, outside of inference mode. (batch, time) -> (batch, time, vocabulary)"""
+        logits: Tensor = self._model(**self._arguments(tokens, None, None, None)).logits
+        return logits
+
+    def _arguments(
+        self, tokens: Tensor, cache: DynamicCache | None, positions: Tensor | None, attention_mask: Tensor | None
+    ) -> dict[str, Any]:
+        """What the module's forward is called with: no more than its class takes."""
         if attention_mask is not None and attention_mask.dim() == 3:
             attention_mask = _added(attention_mask, self._model.dtype)
         elif positions is None and attention_mask is not None:
             # transformers would number the padding too, and shift a left-padded row's real tokens
             positions = (attention_mask.long().cumsum(dim=-1) - 1).clamp(min=0)[:, -tokens.shape[1] :]
-        if positions is not None:
+        given: dict[str, Any] = {"input_ids": tokens}
+        if positions is not None and self.takes_positions:
             given["position_ids"] = positions
-        if logits_at is not None and self._selects_logits:
-            given["logits_to_keep"] = logits_at
-        logits: Tensor = self._model(
-            input_ids=tokens,
-            attention_mask=attention_mask,
-            past_key_values=cache,
-            use_cache=cache is not None,
-            **given,
-        ).logits
-        return logits if logits_at is None or self._selects_logits else logits[:, logits_at]
+        if attention_mask is not None:
+            given["attention_mask"] = attention_mask
+        if "use_cache" in self._takes:
+            given["use_cache"] = cache is not None
+        if cache is not None and self._cache_name is not None:
+            given[self._cache_name] = cache
+        return given
+
+    def _read_again(self, whole: Tensor, new: int, logits_at: Tensor | None) -> Tensor:
+        """Logits at some of the last `new` positions, from passes over all that was read before them.
+
+        Each position has a pass of its own where the length of a text changes the numbers at its beginning.
+        """
+        before = whole.shape[1] - new
+        at = torch.arange(new, device=whole.device) if logits_at is None else logits_at
+        ends = (at + before).tolist()
+        rows = [whole] if self._identity.cache.rows else [row[None] for row in whole]
+        found = []
+        for row in rows:
+            if self._identity.cache.limit is None:
+                found.append(self.forward(row, logits_at=at + before))
+            else:
+                last = [torch.tensor([end], device=whole.device) for end in ends]
+                each = [self.forward(row[:, : int(end) + 1], logits_at=end) for end in last]
+                found.append(torch.cat(each, dim=1))
+        return torch.cat(found)
 
 
 def open_source(source: ModelSource) -> TransformersModel:
     """Load the model and its tokenizer. Raises UserError where that fails, with the mend."""
+    refuse_other_kinds(source)
     loaded = load_model(source)
     model, counts = loaded.model, loaded.counts
-    rows = model.get_input_embeddings().weight.shape[0]
-    tokenizer = open_tokenizer(source)
-    if source.precision in SCHEMES:
-        # its cache has the type of the activations, so bf16 also where fp32 would be faster
-        type_buffers_like(model, loaded.skeleton)
-        quantise(model, source.precision, tokenizer, _context(model.config.get_text_config()), torch.bfloat16)
     model.eval()
+    forget_lengths(model)
+    tokenizer = open_tokenizer(source)
     config = model.config.get_text_config()
-    heads = config.num_attention_heads
     identity = ModelIdentity(
         name=source.name,
         kind=source.kind,
@@ -110,19 +177,31 @@ def open_source(source: ModelSource) -> TransformersModel:
         parameters_matmul=counts.matmul,
         parameters_active=counts.active,
         parameters_head=counts.head,
+        weight_bytes=0,
+        weight_bytes_read=0,
         vocabulary=config.vocab_size,
-        embedding_rows=rows,
-        context=_context(config),
+        embedding_rows=model.get_input_embeddings().weight.shape[0],
+        context=longest_text(config, model, tokenizer.longest),
         layers=config.num_hidden_layers,
-        width=heads * (getattr(config, "head_dim", None) or config.hidden_size // heads),
+        width=_attention_width(config),
         kv_bytes_per_token=0,
-        **settled(model, source.precision, loaded.quantized.label if loaded.quantized is not None else ""),
     )
-    identity = identity.model_copy(update={"notes": (*loaded.notes, *identity.notes)})
     identity = audited(identity, tokenizer, ends_of(getattr(model, "generation_config", None), loaded.written))
+    behavior = behavior_of(TransformersModel(model, tokenizer, identity), source.path)
+    if source.precision in SCHEMES:
+        # its cache has the type of the activations, so bf16 also where fp32 would be faster
+        type_buffers_like(model, loaded.skeleton)
+        quantise(model, source.precision, tokenizer, identity.context, torch.bfloat16)
+        model.eval()
+    stored = settled(model, source.precision, loaded.quantized.label if loaded.quantized is not None else "")
+    notes = (*loaded.notes, *stored["notes"], *identity.notes)
+    identity = identity.model_copy(update={**stored, "notes": notes, "cache": behavior})
     opened = TransformersModel(model, tokenizer, identity)
-    bytes_per_token = _probe(opened, source)
-    return TransformersModel(model, tokenizer, identity.model_copy(update={"kv_bytes_per_token": bytes_per_token}))
+    few = torch.arange(min(4, identity.context), device=source.device).remainder(identity.vocabulary)[None]
+    refuse_overflow(opened.forward(few), source)
+    per_token, behavior = with_bytes(opened)
+    identity = identity.model_copy(update={"kv_bytes_per_token": per_token, "cache": behavior})
+    return TransformersModel(model, tokenizer, identity)
 
 
 def save_throwaway(folder: str) -> None:
@@ -142,36 +221,13 @@ def save_throwaway(folder: str) -> None:
     PreTrainedTokenizerFast(tokenizer_file=str(definition)).save_pretrained(folder)
 
 
-def _probe(model: TransformersModel, source: ModelSource) -> int:
-    """Bytes of the KV cache per token, from a cache that is filled. Raises UserError if the model isn't causal."""
-    time = min(4, model.identity.context)
-    tokens = torch.arange(time, device=source.device).remainder(model.identity.vocabulary)[None]
-    changed = tokens.clone()
-    changed[0, -1] = (changed[0, -1] + 1) % model.identity.vocabulary
-    cache = model.new_cache(1, time)
-    before, after = model.forward(tokens, cache=cache), model.forward(changed)
-    refuse_overflow(before, source)
-    moved = (before - after)[:, :-1].float().abs().amax() if time > 1 else torch.zeros(())
-    if moved > 0.02 * before.float().std():
-        raise UserError(
-            "the logits of a token change with the tokens after it: this is not a causal language model "
-            "(an encoder such as BERT?)",
-            place=source.path,
-        )
-    held = [t for layer in cache.layers for t in (layer.keys, layer.values) if isinstance(t, Tensor)]
-    return sum(t.nbytes for t in held) // time
-
-
 def _added(visible: Tensor, dtype: torch.dtype) -> Tensor:
     """What transformers adds to the scores of (1, time, keys): 0 where a token may look. (1, 1, time, keys)."""
     hidden = torch.zeros(visible.shape, dtype=dtype, device=visible.device)
     return hidden.masked_fill_(~visible, torch.finfo(dtype).min)[:, None]
 
 
-def _context(config: Any) -> int:
-    """The longest sequence: the config's, under any of its names; 2048 where none tells, as lm-eval assumes."""
-    for name in ("max_position_embeddings", "n_positions", "n_ctx"):
-        found = getattr(config, name, None)
-        if isinstance(found, int):
-            return found
-    return 2048
+def _attention_width(config: Any) -> int:
+    """Width of the queries over all heads; 0 for a model without attention."""
+    heads = getattr(config, "num_attention_heads", None)
+    return heads * (getattr(config, "head_dim", None) or config.hidden_size // heads) if heads else 0

@@ -22,6 +22,12 @@ class TransformersTokenizer:
         """Number of token ids, added ones included."""
         return len(self._tokenizer)
 
+    @property
+    def longest(self) -> int | None:
+        """Tokens of the longest text that its configuration names, be it as large as it may."""
+        found = getattr(self._tokenizer, "model_max_length", None)
+        return found if isinstance(found, int) else None
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the definition (vocabulary, merges, rules, special tokens)."""

@@ -73,9 +73,11 @@ def divergences(
 
 
 def greedy(model: LanguageModel, prompts: Sequence[Sequence[int]], steps: int) -> NDArray[np.int64]:
-    """Greedy continuations of prompts of one length, decoded with the KV cache: (prompts, steps) token ids."""
+    """Greedy continuations of prompts of one length, with a KV cache where one serves: (prompts, steps) token ids."""
     import torch
 
+    if len(prompts) > 1 and not model.identity.cache.rows:
+        return np.concatenate([greedy(model, [prompt], steps) for prompt in prompts])
     tokens = torch.tensor(list(map(list, prompts)), dtype=torch.int64, device=model.identity.device)
     cache = model.new_cache(len(prompts), tokens.shape[1] + steps)
     chosen = []

@@ -15,13 +15,14 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.models.contract import HeadApart, LanguageModel
+from harness.models.token_tree import layout
 from harness.scoring.bf16 import bf16_through_fp32
 from harness.scoring.budget import Budget, budget_for
 from harness.scoring.plan import Pass, passes
 from harness.scoring.prefix_tree import prefix_tree
 from harness.scoring.request import OnScored, Scored, TokenScores
 from harness.scoring.results import Results, Wanted
-from harness.scoring.sharing import Held, can_share, layout
+from harness.scoring.sharing import Held, can_share
 from harness.scoring.token_log_probs import log_probs_by_head, token_log_probs
 
 
@@ -65,7 +66,7 @@ def _check(model: LanguageModel, requests: Sequence[Scored]) -> None:
 def _finished(model: LanguageModel, requests: Sequence[Scored], results: Results) -> Iterator[list[int]]:
     """Run all passes; give the requests that each one finished."""
     budget, context = budget_for(model), model.identity.context
-    if not can_share(model):
+    if not can_share(model, max(len(request.read) for request in requests)):
         yield from _one_by_one(model, requests, results, budget)
         return
     planned = list(passes(prefix_tree(requests), budget, context))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.models.contract import LanguageModel
+from harness.models.contract import LanguageModel, ModelIdentity
 from harness.scoring.bf16 import bf16_through_fp32
 from harness.scoring.windows import sliding_windows
 
@@ -65,7 +65,7 @@ def token_nlls(
     ]
     device = model.identity.device
     with torch.inference_mode(), bf16_through_fp32():
-        for batch in _batches(passes, model.identity.vocabulary):
+        for batch in _batches(passes, model.identity):
             time, scored = batch[0].shape
             ids = [documents[p.document][p.start : p.end] for p in batch]
             tokens = torch.tensor(ids, dtype=torch.int64, device=device)
@@ -77,12 +77,13 @@ def token_nlls(
     return results
 
 
-def _batches(passes: list[_Pass], vocabulary: int) -> Iterator[list[_Pass]]:
+def _batches(passes: list[_Pass], identity: ModelIdentity) -> Iterator[list[_Pass]]:
     """Passes of equal shape together, the largest first (what does not fit in memory fails at once)."""
     ordered = sorted(passes, key=lambda p: p.shape, reverse=True)
     for (time, scored), group in groupby(ordered, key=lambda p: p.shape):
         alike = list(group)
-        size = max(1, min(TOKENS_PER_BATCH // time, LOGITS_PER_BATCH // (scored * vocabulary)))
+        size = max(1, min(TOKENS_PER_BATCH // time, LOGITS_PER_BATCH // (scored * identity.vocabulary)))
+        size = size if identity.cache.rows else 1
         for i in range(0, len(alike), size):
             yield alike[i : i + size]
 

@@ -12,9 +12,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from harness.models import token_tree
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.reference import as_language_model
-from harness.scoring import engine, plan, prefix_tree, sharing
+from harness.scoring import engine, plan, prefix_tree
 from harness.scoring.budget import Budget
 from harness.scoring.engine import score
 from harness.scoring.plan import Segment
@@ -50,7 +51,7 @@ def scored_as_if_alone(model: LanguageModel, budget: Budget) -> bool:
     requests += [Scored((*requests[3].ids, 7, 8), 12), Scored(requests[3].ids, 14), Scored(context, 1)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "budget_for", lambda model: budget)
-        patch.setattr(engine, "can_share", lambda model: True)
+        patch.setattr(engine, "can_share", lambda model, longest: True)
         found = score(model, requests)
     return all(
         np.allclose(one.log_probs, alone(model, request), atol=1e-4)
@@ -104,7 +105,7 @@ def test_one_text_split_in_two_places_whose_leading_logits_are_taken_is_seen(
 
 
 def test_siblings_that_see_each_other_are_seen(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    layout = sharing.layout
+    layout = token_tree.layout
 
     def causal(segments: Sequence[Segment], held: int) -> tuple[Tensor | None, Tensor]:
         return None, layout(segments, held)[1]
@@ -114,7 +115,7 @@ def test_siblings_that_see_each_other_are_seen(model: LanguageModel, monkeypatch
 
 
 def test_positions_that_count_siblings_are_seen(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    layout = sharing.layout
+    layout = token_tree.layout
 
     def in_a_row(segments: Sequence[Segment], held: int) -> tuple[Tensor | None, Tensor]:
         visible, positions = layout(segments, held)

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from harness.errors import Unsupported, UserError
+from harness.models.cache_behavior import CacheBehavior
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.decoding import (
     Decodable,
@@ -104,7 +105,7 @@ def mistral(window: int) -> LanguageModel:
         vocab_size=97, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=2, sliding_window=window, initializer_range=0.3,
     )  # fmt: skip
-    identity = types.SimpleNamespace(vocabulary=97, context=64, device="cpu", name="mistral")
+    identity = types.SimpleNamespace(vocabulary=97, context=64, device="cpu", name="mistral", cache=CacheBehavior())
     return TransformersModel(MistralForCausalLM(config).eval(), None, identity)  # type: ignore[arg-type]
 
 

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import UserError
+from harness.models.cache_behavior import CacheBehavior
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.open import open_model
 from harness.scoring import engine
@@ -139,20 +140,13 @@ def test_what_is_shared_is_read_once(model: LanguageModel) -> None:
     assert counting.read == 20 + 4, "the context once, and each first token that a second one follows"
 
 
-class Obstinate(Counting):
-    """A model that looks at all tokens before, whatever it is told."""
-
-    def forward(self, tokens: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
-        cache = args[0] if args else kwargs.get("cache")
-        at = args[3] if len(args) > 3 else kwargs.get("logits_at")
-        return self.model.forward(tokens, cache, logits_at=at)
-
-
-def test_a_model_that_ignores_masks_reads_each_request_alone(model: LanguageModel) -> None:
-    obstinate = Obstinate(model)
-    assert not can_share(obstinate)
+def test_a_model_that_is_not_known_to_obey_masks_reads_each_request_alone(model: LanguageModel) -> None:
+    unknown = Counting(model)
+    unknown.identity = model.identity.model_copy(update={"cache": CacheBehavior(tree=False)})
+    assert not can_share(unknown)
     requests = [Scored((1, 2, 3, 4, 5 + i), 2) for i in range(3)] + [Scored((9, 8), 1)]
-    assert_same(score(obstinate, requests), [naive(model, request) for request in requests])
+    assert_same(score(unknown, requests), [naive(model, request) for request in requests])
+    assert unknown.read == 3 * 4 + 1
 
 
 def test_a_sliding_window_is_not_shared(tmp_path: Path, gpt2_folder: Path) -> None:

@@ -1,0 +1,106 @@
+"""How an opened model's cache behaves: compared once, and kept by what determines it."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import importlib
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import transformers
+
+from harness.cache import cache_folder
+from harness.models.cache_behavior import CacheBehavior
+from harness.models.causality import refuse_lookahead
+from harness.models.context import seams, void_beyond
+from harness.models.probe import probe, tensors_of
+from harness.whole_file import write_whole
+
+if TYPE_CHECKING:
+    from harness.models.transformers import TransformersModel
+
+SMALL = 4_000_000
+"""A model of up to so many parameters in bf16 or fp16 is compared as a copy in fp32, where rounding hides less."""
+DECIDES = (
+    *(f"harness.models.{name}" for name in ("cache_behavior", "causality", "context", "decoding", "dynamic_positions")),
+    *(f"harness.models.{name}" for name in ("known_behavior", "probe", "rereading", "token_tree", "transformers")),
+    *(f"reference_impl.inference.{name}" for name in ("reading", "running_batch")),
+)
+"""Modules whose code the answer depends on."""
+
+
+def behavior_of(model: TransformersModel, place: str) -> CacheBehavior:
+    """The behavior of a model as it was loaded, before it is quantised: known from earlier, or compared now.
+
+    Raises UserError if it isn't a causal language model. An answer is kept under the digest of the weights.
+    """
+    kept = _kept_in(model)
+    if kept is not None and (known := _known(kept)) is not None:
+        return known
+    identity, config = model.identity, model.module.config.get_text_config()
+    refuse_lookahead(model.module, model.plain, identity.vocabulary, place)
+    parameters = identity.parameters_matmul
+    if parameters <= SMALL and next(model.module.parameters()).dtype != torch.float32:
+        model = model.of(copy.deepcopy(model.module).float())
+    behavior = probe(model, parameters, seams(config), void_beyond(config))
+    if kept is not None:
+        write_whole(kept, behavior.model_dump_json())
+    return behavior
+
+
+def with_bytes(model: TransformersModel) -> tuple[int, CacheBehavior]:
+    """Bytes of keys and values per token, and the behavior with what its windows and states hold, from a cache that is
+    filled: in the type that the model computes in now."""
+    behavior, context = model.identity.cache, model.identity.context
+    if not behavior.serves(1):
+        return 0, behavior
+    time = min(4, context)
+    tokens = torch.arange(time, device=model.identity.device).remainder(model.identity.vocabulary)[None]
+    cache: Any = model.new_cache(1, time)
+    model.forward(tokens, cache=cache)
+    per_token, state_bytes = 0, 0
+    windows: dict[int, int] = {}
+    for layer in cache.layers:
+        held, states = tensors_of(layer)
+        each = sum(t.nbytes // t.shape[-2] for t in held if t.numel())
+        per_token += each
+        state_bytes += sum(t.nbytes for t in states)
+        if getattr(layer, "is_sliding", False) and each:
+            size = int(layer.sliding_window) - 1  # the token that is read now is not counted
+            windows[size] = windows.get(size, 0) + each
+    update = {"windows": tuple(sorted(windows.items())), "state_bytes": state_bytes}
+    return per_token, behavior.model_copy(update=update)
+
+
+def _kept_in(model: TransformersModel) -> Path | None:
+    """Where the answer is kept; None for a model whose digest is none, such as one that is made up for a moment."""
+    identity = model.identity
+    if re.fullmatch("[0-9a-f]{64}", identity.digest) is None:
+        return None
+    determined_by = [
+        *(identity.digest, str(model.module.dtype), identity.device.partition(":")[0]),
+        *(model.module.config.to_json_string(), transformers.__version__, torch.__version__, _code()),
+    ]
+    key = hashlib.sha256(json.dumps(determined_by).encode()).hexdigest()
+    return cache_folder("cache-behavior") / f"{key[:32]}.json"
+
+
+def _known(kept: Path) -> CacheBehavior | None:
+    try:
+        return CacheBehavior.model_validate_json(kept.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+@cache
+def _code() -> str:
+    """Digest of the code that decides."""
+    found = hashlib.sha256()
+    for name in DECIDES:
+        found.update(Path(str(importlib.import_module(name).__file__)).read_bytes())
+    return found.hexdigest()
