@@ -37,12 +37,15 @@ class MemorySettings(Settings):
     """Fresh processes. Three or more give an interval."""
 
 
-def _bytes(name: str, definition: str) -> Metric:
-    return Metric(name=name, unit="bytes", direction=Direction.LOWER, definition=definition)
+def _bytes(name: str, definition: str, version: int = 1) -> Metric:
+    return Metric(name=name, version=version, unit="bytes", direction=Direction.LOWER, definition=definition)
 
 
 WEIGHT_BYTES = _bytes(
-    "weight_bytes", "Bytes of all stored weights, quantisation scales included, tied ones once. Exact."
+    "weight_bytes",
+    "Bytes of all stored weights, quantisation scales included, those of checkpoints that came quantised too, tied ones "
+    "once. Exact.",
+    version=2,  # 1 left out the scales of bitsandbytes' checkpoints, and experts stayed wide
 )
 KV_CACHE_BYTES = _bytes(
     "kv_cache_bytes",
