@@ -27,7 +27,8 @@ from harness.models.audit import audited, ends_of
 from harness.models.contract import ModelIdentity, ModelSource
 from harness.models.quantised import SCHEMES, quantise, type_buffers_like
 from harness.models.storage import settled
-from harness.models.transformers_loading import load_model, open_tokenizer, refuse_overflow
+from harness.models.transformers_fit import refuse_overflow
+from harness.models.transformers_loading import load_model, open_tokenizer
 from harness.models.transformers_tokenizer import TransformersTokenizer
 from reference_impl.text.tokenizer import ByteBPE
 
