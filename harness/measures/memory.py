@@ -42,7 +42,10 @@ def _bytes(name: str, definition: str, version: int = 1) -> Metric:
 
 
 WEIGHT_BYTES = _bytes(
-    "weight_bytes", "Bytes of all stored weights, quantisation scales included, tied ones once. Exact."
+    "weight_bytes",
+    "Bytes of all stored weights, quantisation scales included, also where a checkpoint came quantised, tied ones "
+    "once. Exact.",
+    version=2,  # 1 left out the scales of bitsandbytes' checkpoints, and experts stayed wide
 )
 KV_CACHE_BYTES = _bytes(
     "kv_cache_bytes",

@@ -32,7 +32,8 @@ from harness.models.known_behavior import behavior_of, with_bytes
 from harness.models.quantised import SCHEMES, quantise, type_buffers_like
 from harness.models.rereading import TokensRead
 from harness.models.storage import settled
-from harness.models.transformers_loading import load_model, open_tokenizer, refuse_overflow
+from harness.models.transformers_fit import refuse_overflow
+from harness.models.transformers_loading import load_model, open_tokenizer
 from harness.models.transformers_tokenizer import TransformersTokenizer
 from reference_impl.text.tokenizer import ByteBPE
 
