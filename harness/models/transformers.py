@@ -188,13 +188,15 @@ def open_source(source: ModelSource) -> TransformersModel:
         kv_bytes_per_token=0,
     )
     identity = audited(identity, tokenizer, ends_of(getattr(model, "generation_config", None), loaded.written))
+    label = loaded.quantized.label if loaded.quantized is not None else ""
+    stored = settled(model, source.precision, label)  # before a pass: bitsandbytes then rewrites weights for this CPU
     behavior = behavior_of(TransformersModel(model, tokenizer, identity), source.path)
     if source.precision in SCHEMES:
         # its cache has the type of the activations, so bf16 also where fp32 would be faster
         type_buffers_like(model, loaded.skeleton)
         quantise(model, source.precision, tokenizer, identity.context, torch.bfloat16)
         model.eval()
-    stored = settled(model, source.precision, loaded.quantized.label if loaded.quantized is not None else "")
+        stored = settled(model, source.precision, label)
     notes = (*loaded.notes, *stored["notes"], *identity.notes)
     identity = identity.model_copy(update={**stored, "notes": notes, "cache": behavior})
     opened = TransformersModel(model, tokenizer, identity)
