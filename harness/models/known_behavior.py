@@ -45,7 +45,8 @@ def behavior_of(model: TransformersModel, place: str) -> CacheBehavior:
     identity, config = model.identity, model.module.config.get_text_config()
     refuse_lookahead(model.module, model.plain, identity.vocabulary, place)
     parameters = identity.parameters_matmul
-    if parameters <= SMALL and next(model.module.parameters()).dtype != torch.float32:
+    floats = not getattr(model.module, "is_quantized", False)
+    if floats and parameters <= SMALL and next(model.module.parameters()).dtype != torch.float32:
         model = model.of(copy.deepcopy(model.module).float())
     behavior = probe(model, parameters, seams(config), void_beyond(config))
     if kept is not None:
