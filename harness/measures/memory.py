@@ -50,7 +50,7 @@ WEIGHT_BYTES = _bytes(
 KV_CACHE_BYTES = _bytes(
     "kv_cache_bytes",
     "Bytes of keys and values of `context` tokens of `batch` sequences, over all layers and key-value heads; layers "
-    "with a sliding window hold no more than that, and recurrent states count. Exact.",
+    "with a sliding window hold no more than that, recurrent states are none of it. Exact.",
     version=2,
 )
 LOAD_PEAK = _bytes(
@@ -127,8 +127,10 @@ def summarise(samples: pd.DataFrame, settings: MemorySettings, facts: Facts) -> 
 def _cache(samples: pd.DataFrame, settings: MemorySettings, facts: Facts) -> Measurement | Missing:
     behavior = facts.identity.cache
     if not behavior.serves(settings.context):
-        reason = f"{KV_CACHE_BYTES.name}: no KV cache is used, because {behavior.reason}"
-        return Missing(reason=reason, status=Status.SKIPPED)
+        return Missing(reason=f"no KV cache is used, because {behavior.reason}", status=Status.SKIPPED)
+    if facts.identity.kv_bytes_per_token == 0:
+        held = f"{behavior.state_bytes:,} bytes, whatever its length"
+        return Missing(reason=f"no KV cache: a sequence has a state of {held}", status=Status.SKIPPED)
     return Measurement(metric=KV_CACHE_BYTES, value=float(samples["kv_cache_bytes"].iloc[0]))
 
 

@@ -25,9 +25,10 @@ def decode_bytes(identity: ModelIdentity, batch: int, prompt: int, generate: int
 
     All weights that take part once for the whole batch (`weight_bytes_read`), and for each sequence the keys and values
     of every token so far: step j = 1 … generate - 1 attends to prompt + j tokens, prompt + generate/2 on average.
-    Layers with a sliding window hold fewer (`ModelIdentity.kv_bytes`).
+    Layers with a sliding window hold fewer (`ModelIdentity.kv_bytes`); a recurrent state is read whole.
     """
-    return identity.weight_bytes_read + batch * identity.kv_bytes(prompt + generate / 2)
+    held = identity.kv_bytes(prompt + generate / 2) + identity.cache.state_bytes
+    return identity.weight_bytes_read + batch * held
 
 
 def training_flops_per_token(identity: ModelIdentity, sequence: int) -> float:

@@ -43,8 +43,8 @@ def refuse_other_kinds(source: ModelSource) -> None:
         )
     if kind in MODEL_FOR_MASKED_LM_MAPPING_NAMES and getattr(config, "is_decoder", None) is False:
         raise UserError(
-            f"this is an encoder ({kind} without `is_decoder: true` in its config.json), not a causal language model: it "
-            "looks at the tokens after the one that it predicts; give a decoder-only model",
+            f"this is an encoder ({kind} without `is_decoder: true` in its config.json), not a causal language model: "
+            "it looks at the tokens after the one that it predicts; give a decoder-only model",
             place=source.path,
         )
 
@@ -61,8 +61,8 @@ def refuse_lookahead(model: Any, read: Callable[[Tensor], Tensor], vocabulary: i
     tokens = (torch.arange(TIME, device=device) * 7 + 3).remainder(vocabulary)[None]
     if _depends(model, read, tokens) or _moves(read, tokens, vocabulary):
         raise UserError(
-            "this is not a causal language model: the logits of a token depend on later tokens, as in an encoder; give a "
-            "decoder-only model",
+            "this is not a causal language model: the logits of a token depend on later tokens, as in an encoder; give "
+            "a decoder-only model",
             place=place,
         )
 

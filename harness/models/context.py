@@ -62,7 +62,7 @@ def void_beyond(config: Any) -> Limit | None:
     if not known:
         return None
     tokens, kind = min(known)
-    return Limit(tokens, f"its rotary positions are scaled anew beyond them ({kind})")
+    return Limit(tokens, f"longer texts have their rotary positions scaled anew ({kind})")
 
 
 def seams(config: Any) -> list[int]:

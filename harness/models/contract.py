@@ -117,10 +117,10 @@ class ModelIdentity(BaseModel):
         return self.parameters - self.parameters_non_embedding
 
     def kv_bytes(self, tokens: float) -> float:
-        """Bytes that the cache of one sequence of so many tokens holds: layers with a window hold no more than that."""
+        """Bytes of keys and values of one sequence of so many tokens: layers with a window hold no more than that."""
         windows = self.cache.windows
         whole = self.kv_bytes_per_token - sum(each for _, each in windows)
-        return whole * tokens + sum(min(tokens, held) * each for held, each in windows) + self.cache.state_bytes
+        return whole * tokens + sum(min(tokens, held) * each for held, each in windows)
 
 
 class Tokenizer(Protocol):

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 EARLY = 10
 """Tokens of a text that crosses nothing."""
+FAR = 60
+"""And of one that crosses what nobody has named."""
 AROUND = 3
 """Tokens before and after a place that are read one by one."""
 MOST_TOKENS = 1100
@@ -71,12 +73,13 @@ class _Probe:
         self.reach = min(identity.context, MOST_TOKENS, max(4 * EARLY, int(budget / max(work, 1))))
         most = self.reach if limit is None else min(self.reach, limit.tokens)
         self.early = min(EARLY, most - AROUND)
-        crossed = {seam for seam in seams if self.early < seam <= most - AROUND}
-        self.places = sorted({self.early, *crossed})
+        last = most - AROUND
+        crossed = {seam for seam in seams if self.early < seam <= last}
+        self.places = sorted({self.early, min(FAR, last), *crossed})
         """Lengths around which everything is compared."""
-        ends = most if most == identity.context or limit is not None else 0
-        self.end = ends - AROUND if ends - AROUND > self.places[-1] else None
-        """And the one at whose end a text is full."""
+        full = most == identity.context or limit is not None
+        self.end = last if full and last > self.places[-1] else None
+        """And the one at whose end a text is as long as it may be."""
         longest = max([*self.places, self.end or 0]) + AROUND
         generator = torch.Generator().manual_seed(longest)
         texts = torch.randint(identity.vocabulary, (2, longest), generator=generator)
@@ -100,21 +103,14 @@ class _Probe:
         self.whole = torch.cat(whole)
         self.tolerance = ROUNDING.get(self.model.module.dtype, ROUNDING_HALF) * self._rounding()
         rows = self._same(self._read(self.texts)[:, -AROUND:], self.whole[:, -AROUND:])
-        alone = self._alone(self.places + ([] if self.end is None else [self.end]))
-        if isinstance(alone, str):
-            return without_cache(alone, rows, longest)
-        kind, limit = alone
-        reason = ""
-        if limit is not None:
-            reason = "its logits then differ from those of whole passes"
-        if self.limit is not None and (limit is None or limit >= self.limit.tokens):
-            limit, reason = self.limit
+        kind, why = self._alone(self.places + ([] if self.end is None else [self.end]))
+        if kind == "none":
+            return without_cache(why, rows, longest)
+        limit, reason = (None, "") if self.limit is None else self.limit
         sure = CacheBehavior(kind=kind, limit=limit, reason=reason, rows=rows, compared=longest)
-        places = [place for place in self.places if limit is None or place + AROUND <= limit]
-        kept = kind in ("whole", "window")
-        divisible = rows and kept and all(self._holds(self._divided, place, sure) for place in places)
+        divisible = rows and kind != "state" and all(self._holds(self._divided, place, sure) for place in self.places)
         tree = kind == "whole" and self.model.takes_positions
-        tree = tree and all(self._holds(self._branched, place, sure) for place in places)
+        tree = tree and all(self._holds(self._branched, place, sure) for place in self.places)
         return sure.model_copy(update={"divisible": divisible, "tree": tree})
 
     def _read(self, tokens: Tensor, cache: Any = None) -> Tensor:
@@ -140,7 +136,8 @@ class _Probe:
 
     def _difference(self, ours: Tensor, theirs: Tensor) -> Tensor:
         """Root mean square over the vocabulary, as a share of the logits' spread. (…, vocabulary) -> (…)"""
-        return (ours - theirs).square().mean(-1).sqrt() / self.whole.std()
+        spread = self.whole.std().clamp(min=torch.finfo(torch.float32).tiny)
+        return (ours - theirs).square().mean(-1).sqrt() / spread
 
     def _same(self, ours: Tensor, theirs: Tensor) -> bool:
         """Whether all positions agree."""
@@ -152,27 +149,23 @@ class _Probe:
         except Exception:  # a model says in its own way that it can't
             return False
 
-    def _alone(self, places: Sequence[int]) -> str | tuple[CacheKind, int | None]:
-        """One sequence, token by token after a prompt. Returns why no cache can be used, or its kind and up to how many
-        tokens it is right."""
+    def _alone(self, places: Sequence[int]) -> tuple[CacheKind, str]:
+        """One sequence, token by token after a prompt: what its cache keeps, and if none can be used, why."""
         if not self.model.takes_cache:
-            return "its class takes none"
-        kind: CacheKind = "whole"
-        right: int | None = None
+            return "none", "its class takes no cache"
+        kind: CacheKind = "none"
         for place in places:
             try:
                 cache, same = self._one_by_one(place)
             except Exception as error:  # a model says in its own way that it can't
                 first = [*str(error).strip().splitlines(), type(error).__name__][0].rstrip(".")
-                return f"its class can't be run with one ({first})"
-            if right is None:
-                kind = kind_of(cache)
-                if held_in(cache) == 0:
-                    return "it stays empty"
+                return "none", f"its class can't be run with one ({first})"
+            kind = kind_of(cache)
+            if held_in(cache) == 0:
+                return "none", "it stays empty"
             if not same:
-                return "logits with it differ from those of whole passes" if right is None else (kind, right)
-            right = place + AROUND
-        return kind, None
+                return "none", "logits with it differ from those of whole passes"
+        return kind, ""
 
     def _one_by_one(self, place: int) -> tuple[Any, bool]:
         """The cache in the end, and whether all logits were those of whole passes over just these tokens."""

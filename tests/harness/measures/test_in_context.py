@@ -16,6 +16,7 @@ from harness.errors import Unsupported
 from harness.measures import in_context
 from harness.measures.in_context import IN_CONTEXT, InContextSettings, collect, summarise
 from harness.measures.measure import Facts
+from harness.models.cache_behavior import CacheBehavior
 from harness.results.record import Measurement
 
 VOCABULARY = 48
@@ -33,6 +34,7 @@ class Tokens:
 
 class Identity:
     name, context, vocabulary, device, prefix = "known", CONTEXT, VOCABULARY, "cpu", (0,)
+    cache = CacheBehavior()
 
 
 class Known:

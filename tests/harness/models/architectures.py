@@ -138,7 +138,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         "bamba",
         **MAMBA2,
         attn_layer_indices=[1],
-        quick=True,
+        quick=False,
         mamba_expand=2,
     ),
     Architecture(
@@ -270,7 +270,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         new_decoder_architecture=True,
         max_position_embeddings=CONTEXT,
     ),
-    _llama("falcon_h1", "falcon_h1", **MAMBA2, mamba_d_ssm=64, quick=True),
+    _llama("falcon_h1", "falcon_h1", **MAMBA2, mamba_d_ssm=64, quick=False),
     _gpt("falcon_mamba", "falcon_mamba", vocab_size=VOCABULARY, hidden_size=32, num_hidden_layers=2, state_size=8),
     _llama("flex_olmo", "flex_olmo", num_experts=4, num_experts_per_tok=2),
     _llama("gemma", "gemma", head_dim=8),
@@ -406,6 +406,7 @@ ARCHITECTURES: tuple[Architecture, ...] = (
         floor_scale=16,
         moe_layers=[1],
         layer_types=["chunked_attention"] * 3 + ["full_attention"],
+        quick=True,
     ),
     _gpt("mamba", "mamba", vocab_size=VOCABULARY, hidden_size=32, num_hidden_layers=2, state_size=8, quick=True),
     _gpt(

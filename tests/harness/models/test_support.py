@@ -1,0 +1,68 @@
+"""Each architecture's numbers against plain whole passes of `transformers`, and the table of docs/models.md against
+what is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.harness.models.architectures import ARCHITECTURES, Architecture
+from tests.harness.models.support import SCALE, examine, table_in_page, tokenizer_file
+
+QUICK = [one for one in ARCHITECTURES if one.quick]
+by_name = pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda one: one.name)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tokenizer_file(tmp_path_factory.mktemp("tokenizer"))
+
+
+def test_the_page_has_a_row_for_each_architecture() -> None:
+    _, _, _, *rows, _ = table_in_page().splitlines()
+    assert [row.split(" | ")[0].removeprefix("| ") for row in rows] == [one.name for one in ARCHITECTURES]
+    assert not [row for row in rows if "wrong" in row]
+
+
+@pytest.mark.parametrize("architecture", QUICK, ids=lambda one: one.name)
+def test_a_part_of_the_table(architecture: Architecture, tmp_path: Path, tokenizer: Path) -> None:
+    agrees_with_the_page(architecture, tmp_path, tokenizer)
+
+
+@pytest.mark.slow
+@by_name
+def test_the_whole_table(architecture: Architecture, tmp_path: Path, tokenizer: Path) -> None:
+    agrees_with_the_page(architecture, tmp_path, tokenizer)
+
+
+def agrees_with_the_page(architecture: Architecture, folder: Path, tokenizer: Path) -> None:
+    row = examine(architecture, folder, tokenizer)
+    assert row.right
+    assert row.line in table_in_page().splitlines(), "write the table again: python -m tests.harness.models.support"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scale", [0.02, 1.0])
+@by_name
+def test_the_size_of_the_weights_changes_nothing(
+    architecture: Architecture, scale: float, tmp_path: Path, tokenizer: Path
+) -> None:
+    row = examine(architecture, tmp_path, tokenizer, scale, seed=1)
+    assert row.right
+    assert (row.scores == "refused") == (architecture.refused is not None)
+
+
+@pytest.mark.parametrize("scale", [0.02, 1.0])
+@pytest.mark.parametrize("name", ["bert", "bert (as a language model)", "roberta", "electra", "bart", "marian", "t5"])
+def test_other_kinds_are_refused_whatever_the_size_of_their_weights(
+    name: str, scale: float, tmp_path: Path, tokenizer: Path
+) -> None:
+    [architecture] = [one for one in ARCHITECTURES if one.name == name]
+    row = examine(architecture, tmp_path, tokenizer, scale)
+    assert row.scores == "refused" and architecture.refused is not None and architecture.refused in row.why
+
+
+def test_the_part_is_drawn_from_every_kind() -> None:
+    assert 12 <= len(QUICK) <= 20 and SCALE == 0.3
+    assert any(one.refused for one in QUICK) and any("longrope" in one.name for one in QUICK)
