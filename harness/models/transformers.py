@@ -10,6 +10,7 @@ Imports all it needs at the top, and runs no operation then: workers are forked 
 from __future__ import annotations
 
 import inspect
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from harness.models.audit import audited, ends_of
 from harness.models.contract import ModelIdentity, ModelSource, Precision
 from harness.models.counting import count_parameters, read_bytes, stored_bytes
 from harness.models.quantised import SCHEMES, quantise
+from harness.models.transformers_head import SplitHead, split_head
 from harness.models.transformers_tokenizer import TransformersTokenizer
 from reference_impl.text.tokenizer import ByteBPE
 
@@ -77,24 +79,63 @@ class TransformersModel:
         logits_at: Tensor | None = None,
     ) -> Tensor:
         """Logits of the next token: see `LanguageModel.forward`."""
-        given: dict[str, Any] = {}
+        given = self._arguments(tokens, cache, positions, attention_mask)
+        if logits_at is None:
+            return self._model(**given).logits  # type: ignore[no-any-return]
+        if self._selects_logits:
+            return self._model(**given, logits_to_keep=logits_at).logits  # type: ignore[no-any-return]
+        if self._split is not None:
+            return self._split.logits(self._split.features(**given)[:, logits_at])
+        return self._model(**given).logits[:, logits_at]  # type: ignore[no-any-return]
+
+    @property
+    def head_is_apart(self) -> bool:
+        """See `HeadApart.head_is_apart`."""
+        return self._split is not None
+
+    @property
+    def head(self) -> Tensor | None:
+        """See `HeadApart.head`."""
+        return None if self._split is None else self._split.matrix
+
+    def features(
+        self,
+        tokens: Tensor,
+        cache: DynamicCache | None = None,
+        positions: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        at: Tensor | None = None,
+    ) -> Tensor:
+        """See `HeadApart.features`."""
+        assert self._split is not None
+        features = self._split.features(**self._arguments(tokens, cache, positions, attention_mask))
+        return features if at is None else features[:, at]
+
+    def logits_of(self, features: Tensor) -> Tensor:
+        """See `HeadApart.logits_of`."""
+        assert self._split is not None
+        return self._split.logits(features)
+
+    @cached_property
+    def _split(self) -> SplitHead | None:
+        return split_head(self._model, self._identity.vocabulary, self._identity.device)
+
+    def _arguments(
+        self, tokens: Tensor, cache: DynamicCache | None, positions: Tensor | None, attention_mask: Tensor | None
+    ) -> dict[str, Any]:
+        """What the module's forward is called with."""
         if attention_mask is not None and attention_mask.dim() == 3:
             attention_mask = _added(attention_mask, self._model.dtype)
         elif positions is None and attention_mask is not None:
             # transformers would number the padding too, and shift a left-padded row's real tokens
             positions = (attention_mask.long().cumsum(dim=-1) - 1).clamp(min=0)[:, -tokens.shape[1] :]
-        if positions is not None:
-            given["position_ids"] = positions
-        if logits_at is not None and self._selects_logits:
-            given["logits_to_keep"] = logits_at
-        logits: Tensor = self._model(
-            input_ids=tokens,
-            attention_mask=attention_mask,
-            past_key_values=cache,
-            use_cache=cache is not None,
-            **given,
-        ).logits
-        return logits if logits_at is None or self._selects_logits else logits[:, logits_at]
+        given: dict[str, Any] = {} if positions is None else {"position_ids": positions}
+        return given | {
+            "input_ids": tokens,
+            "attention_mask": attention_mask,
+            "past_key_values": cache,
+            "use_cache": cache is not None,
+        }
 
 
 def open_source(source: ModelSource) -> TransformersModel:
