@@ -17,6 +17,7 @@ from harness.errors import Unsupported, UserError
 from harness.measures.measure import Facts, Load, Measure, Sample
 from harness.measures.perplexity import PerplexitySettings, before_documents, chosen_documents, cut, window_and_stride
 from harness.models.contract import LanguageModel, Precision
+from harness.models.token_ids import check_ids
 from harness.results.record import Direction, Measurement, Metric
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ def collect(load: Load, settings: FidelitySettings) -> list[Sample]:
     before = before_documents(model, settings.bos)
     given = max(len(before), 1)
     documents = [list(with_prefix(before, tuple(model.tokenizer.encode(text)))) for _, text in texts]
+    for (index, _), ids in zip(texts, documents, strict=True):
+        check_ids(model, ids, index, settings.text)
     agreed = _greedy_agreement(model, baseline, documents, settings)
     rows: list[Sample] = []
     found = divergences(model, baseline, documents, window, stride)

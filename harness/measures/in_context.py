@@ -22,6 +22,7 @@ from harness.errors import Unsupported, UserError
 from harness.measures.measure import Facts, Measure, Sample, Settings
 from harness.measures.perplexity import before_documents, chosen_documents
 from harness.models.contract import LanguageModel
+from harness.models.token_ids import check_ids
 from harness.results.record import Direction, Measurement, Metric
 
 if TYPE_CHECKING:
@@ -189,8 +190,10 @@ def _long_enough(settings: InContextSettings, model: LanguageModel, room: int) -
             f"{len(long)} documents of {settings.text} have {room} tokens, and two are needed; the longest has {most}: "
             "give `tokens` a smaller number"
         )
-    kept = chosen_documents([str(place) for place in range(len(long))], settings.documents)
-    return [long[place] for place, _ in kept]
+    kept = [long[place] for place, _ in chosen_documents([str(n) for n in range(len(long))], settings.documents)]
+    for index, ids in kept:
+        check_ids(model, ids, index, settings.text)
+    return kept
 
 
 def _bands(count: int, settings: InContextSettings) -> tuple[slice, slice]:

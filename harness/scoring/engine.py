@@ -15,6 +15,7 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.models.contract import LanguageModel
+from harness.models.token_ids import why_unknown
 from harness.scoring.bf16 import bf16_through_fp32
 from harness.scoring.budget import budget_for
 from harness.scoring.head_slices import Reading, logits_in_slices
@@ -47,7 +48,7 @@ def score(model: LanguageModel, requests: Sequence[Scored], *, on_scored: OnScor
 
 
 def _check(model: LanguageModel, requests: Sequence[Scored]) -> None:
-    context, vocabulary = model.identity.context, model.identity.vocabulary
+    context = model.identity.context
     for request in requests:
         if len(request.ids) > context + 1:
             raise UserError(
@@ -55,12 +56,8 @@ def _check(model: LanguageModel, requests: Sequence[Scored]) -> None:
                 "token after it): cut it at its left",
                 place=model.identity.name,
             )
-        if not 0 <= min(request.ids) <= max(request.ids) < vocabulary:
-            raise UserError(
-                f"token id {max(request.ids)} is outside of the model's vocabulary of {vocabulary}: "
-                "use the tokenizer that the model was made for",
-                place=model.identity.name,
-            )
+        if (why := why_unknown(model, request.ids)) is not None:
+            raise UserError(why, place=model.identity.name)
 
 
 def _finished(model: LanguageModel, requests: Sequence[Scored], results: Results) -> Iterator[list[int]]:

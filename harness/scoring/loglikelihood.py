@@ -41,7 +41,7 @@ class _Pass(NamedTuple):
 
 
 def token_nlls(
-    model: LanguageModel, documents: Sequence[Sequence[int]], window: int, stride: int
+    model: LanguageModel, documents: Sequence[Sequence[int] | NDArray[np.int64]], window: int, stride: int
 ) -> list[NDArray[np.float64]]:
     """Negative log-likelihood, in nats, of each token of each document but its first.
 
@@ -63,8 +63,8 @@ def token_nlls(
     with torch.inference_mode(), bf16_through_fp32():
         for batch in _batches(passes, positions):
             time, scored = batch[0].shape
-            ids = [documents[p.document][p.start : p.end] for p in batch]
-            tokens = torch.tensor(ids, dtype=torch.int64, device=device)
+            ids = np.array([documents[p.document][p.start : p.end] for p in batch], dtype=np.int64)
+            tokens = torch.from_numpy(ids).to(device)
             at = torch.arange(time - scored, time, device=device)
             slices = logits_in_slices(model, Reading(tokens[:, :-1]), at)
             targets = tokens[:, time - scored + 1 :].flatten()
