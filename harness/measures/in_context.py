@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported, UserError
-from harness.measures.measure import Facts, Measure, Sample, Settings
+from harness.measures.measure import Facts, Measure, Sample, Settings, in_first_row
 from harness.measures.perplexity import before_documents, chosen_documents
 from harness.models.contract import LanguageModel
 from harness.models.token_ids import check_ids
@@ -143,6 +143,7 @@ def collect(load: Callable[[], LanguageModel], settings: InContextSettings) -> l
         rows.append(
             {
                 "kind": TEXT,
+                "tokens": length,
                 "document": index,
                 "early": float(whole[early].mean()),
                 "late": float(whole[late].mean()),
@@ -261,5 +262,6 @@ IN_CONTEXT = Measure(
     needs_peaks=False,
     collect=collect,
     summarise=summarise,
+    resolved=in_first_row("tokens"),
     texts=lambda settings: (settings.text,),
 )

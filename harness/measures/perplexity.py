@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported, UserError
-from harness.measures.measure import Facts, Measure, Sample, Settings, with_notes
+from harness.measures.measure import Facts, Measure, Sample, Settings, in_first_row, with_notes
 from harness.models.contract import LanguageModel
 from harness.models.token_ids import check_ids
 from harness.results.record import Direction, Measurement, Metric, Missing, Status
@@ -136,7 +136,8 @@ def collect(load: Callable[[], LanguageModel], settings: PerplexitySettings) -> 
                 "added_bytes": trip.added,
                 "window": window,
                 "stride": stride,
-                "before": len(before),
+                "whole_documents": all(len(ids) <= window for ids in documents),
+                "first_token": "scored" if before else "given",
                 "window_nll": [float(all_nll[first - 1 : end - 1].sum()) for first, end in spans],
                 "window_tokens": [end - first for first, end in spans],
                 "text_digest": hashlib.sha256(text.encode()).hexdigest()[:16],
@@ -180,7 +181,7 @@ def summarise(samples: pd.DataFrame, settings: PerplexitySettings, facts: Facts)
         measurement(LOSS, *loss[:3]),
         measurement(BITS_PER_BYTE, *bits[:3])
         if nonsense is None
-        else Missing(reason=f"bits_per_byte: {nonsense}", status=Status.SKIPPED),
+        else Missing(reason=f"no bits_per_byte: {nonsense}", status=Status.SKIPPED),
         Measurement(metric=TOKENS_SCORED, value=float(scored["tokens"].sum()), n=len(scored), n_unit="documents"),
         Measurement(metric=LOST_BYTES, value=lost, n=len(scored), n_unit="documents"),
     ]
@@ -245,5 +246,6 @@ PERPLEXITY = Measure(
     needs_peaks=False,
     collect=collect,
     summarise=summarise,
+    resolved=in_first_row("window", "stride", "whole_documents", "first_token"),
     texts=lambda settings: (settings.text,),
 )

@@ -7,7 +7,7 @@ tokenizer's last one and the last row, where the embedding is padded, are the mo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Protocol
 
 from harness.errors import UserError
@@ -26,20 +26,22 @@ class Reads(Protocol):
         """Its tokenizer."""
 
 
-def check_ids(model: Reads, ids: Iterable[int], document: int, source: str) -> None:
+def check_ids(model: Reads, ids: Sequence[int], document: int, source: str) -> None:
     """UserError where a document of `source` has a token that the model hasn't."""
     if (why := why_unknown(model, ids)) is not None:
         raise UserError(f"document {document}: {why}", place=source)
 
 
-def why_unknown(model: Reads, ids: Iterable[int]) -> str | None:
+def why_unknown(model: Reads, ids: Sequence[int]) -> str | None:
     """A clause with the first of these ids that the model hasn't, and the fix; None where it has them all."""
     wrong = unknown_id(ids, model.identity.vocabulary)
     return None if wrong is None else told(wrong, model.identity, spelled(model.tokenizer, wrong))
 
 
-def unknown_id(ids: Iterable[int], vocabulary: int) -> int | None:
+def unknown_id(ids: Sequence[int], vocabulary: int) -> int | None:
     """The first id that is none of 0 to vocabulary - 1."""
+    if len(ids) == 0 or (min(ids) >= 0 and max(ids) < vocabulary):
+        return None
     return next((int(token) for token in ids if not 0 <= token < vocabulary), None)
 
 

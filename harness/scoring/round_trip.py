@@ -78,11 +78,11 @@ def lossy_note(trips: Iterable[tuple[object, RoundTrip]], of: str) -> str | None
 
 
 def why_nonsense(lost: float, size: float) -> str | None:
-    """Why numbers per byte (or per word) of a text are not given; None where they may be."""
+    """Why numbers per byte (or per word) of a text are not given, as a clause; None where they may be."""
     if lost <= NONSENSE_FROM * size:
         return None
     return (
-        f"no number per byte: the tokenizer loses {lost:,.0f} of {size:,.0f} bytes of the text "
+        f"the tokenizer loses {lost:,.0f} of {size:,.0f} bytes of the text "
         f"({100 * lost / size:.2g} %), which the model never sees and is not charged for; its numbers per token stand, "
         "but under another tokenizer they mean something else"
     )
