@@ -18,7 +18,7 @@ def definition(cell: CellResult) -> dict[str, Scalar]:
     """What a cell's model settled, as far as it moves the numbers: windows that hold every document don't."""
     settled = dict(cell.resolved)
     if settled.pop("whole_documents", False):
-        settled["window"] = "whole documents"
+        settled |= {name: "whole documents" for name in ("window", "context") if name in settled}
         settled.pop("stride", None)
     return settled
 

@@ -80,9 +80,17 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     rows[0]["tasks"] = strict_json.dumps(
         {name: told(task, settings, len(task.evaluation_rows())) for name, task in tasks.items() if name not in failed}
     )
+    rows[0]["context"] = context
+    rows[0]["whole_documents"] = all(_is_whole(sample) for sample in rows)
     rows[0]["failed"] = strict_json.dumps(failed)
     rows[0]["pieces"] = strict_json.dumps(pieces(model, rows))
     return with_notes(rows, [*notes, *task_notes(model, settings, asked, rows), *lost_text_notes(rows)])
+
+
+def _is_whole(sample: Sample) -> bool:
+    """Whether the model saw a document at once: no beginning was cut off, and no text was read in windows."""
+    is_rolling = "prompts" in sample and not sample["choices"] and "finish" not in sample
+    return max(sample.get("cut", ()), default=0) == 0 and not (is_rolling and len(sample["log_probs"]) > 1)
 
 
 def _row(task: Task, evidence: Evidence, found: Judged) -> Sample:

@@ -118,8 +118,11 @@ def _number(record: Record | None, scale: Scale) -> Shown:
 def _settled(cells: Sequence[CellResult]) -> dict[str, list[Scalar]]:
     """What models settled where the settings left it open, each with its different values."""
     found: dict[str, dict[Scalar, None]] = {}
+    whole = all(cell.resolved.get("whole_documents", True) for cell in cells)
     for cell in cells:
         for name, value in cell.resolved.items():
+            if whole and name in ("context", "whole_documents"):  # nothing was cut, which is what one expects
+                continue
             found.setdefault(name, {})[value] = None
     return {name: list(values) for name, values in found.items()}
 
