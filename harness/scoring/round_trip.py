@@ -144,7 +144,7 @@ def _common(a: str, b: str, i: int, j: int) -> int:
         if end > n and a[i + n : i + end] == b[j + n : j + end]:
             n, size = end, min(2 * size, 1 << 16)
         else:
-            size //= 4
+            size //= 2
     return n
 
 
