@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
+from harness.analysis.definition import why_no_ranking
 from harness.analysis.emergence_of_counts import emergence
 from harness.analysis.emergence_verdict import LEAST_SCALES, SCATTER, Emergence, Verdict
 from harness.analysis.selection import Point, of_cell, points, selects, varying_within_models, why_nothing
@@ -104,6 +105,9 @@ def _scales(run: Run, settings: EmergenceSettings) -> dict[str, float] | str:
         what = f" on {settings.text}" if settings.text else ""
         return f"the run has no loss{what}{there}: add the measure perplexity to the suite"
     text = settings.text or texts[0]
+    read = [point.cell for point in losses if point.cell.settings.get("text") == text]
+    if (why := why_no_ranking(read)) is not None:
+        return f"the loss on {text} is no common scale of these models: {why}"
     at = {_models_axes(p.cell): float(p.record.value or 0) for p in losses if p.cell.settings.get("text") == text}
     return {cell.identity: at[_models_axes(cell)] for cell in run.cells if _models_axes(cell) in at}
 

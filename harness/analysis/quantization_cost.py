@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
+from harness.analysis.definition import why_other_definition
 from harness.analysis.ratio import ratio
 from harness.analysis.selection import (
     ENDED,
@@ -151,6 +152,10 @@ def _cost(
     if point is None or base is None:
         why = _ended(cell, metric) if point is None else _why_no_base(run, cell, metric, against)
         yield Finding(analysis="quantization_cost", name=name, unit="ratio", subject=subject, note=why)
+        return
+    other = why_other_definition(base.cell, point.cell)
+    if other is not None:
+        yield Finding(analysis="quantization_cost", name=name, unit="ratio", subject=subject, note=other)
         return
     result = ratio(base, point) if metric == QUALITY else ratio(point, base)
     yield Finding(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
+from harness.analysis.definition import definition
 from harness.analysis.log_line import (
     LogLine,
     Uncertainty,
@@ -76,18 +77,18 @@ def run(run: Run, settings: ScalingLawSettings) -> list[Finding]:
         longest = max(ladders, key=len)
         models = ", ".join(point.cell.model for point in longest)
         why = (
-            f"a power law needs at least {LEAST_SIZES} sizes measured on the same text with the same tokens, "
-            f"here are {len(longest)}" + (f" ({models})" if models else "")
+            f"a power law needs at least {LEAST_SIZES} sizes measured on the same text with the same tokens and the "
+            f"same window, here are {len(longest)}" + (f" ({models})" if models else "")
         )
         return [_not_identified(settings, why)]
     return [finding for ladder in identified for finding in _law(ladder, settings)]
 
 
 def _comparable(found: Sequence[Point]) -> list[list[Point]]:
-    """Groups that differ in the model alone and count the same tokens in the same documents."""
+    """Groups that differ in the model alone and count the same tokens in the same documents, in equal windows."""
     groups: list[tuple[dict[str, Scalar], PerDocument | None, list[Point]]] = []
     for point in found:
-        at, evidence = _without_model(point), per_document(point)
+        at, evidence = _without_model(point) | definition(point.cell), per_document(point)
         for there, seen, members in groups:
             alike = evidence is seen if evidence is None or seen is None else evidence.same_tokens(seen)
             if there == at and alike:

@@ -1,7 +1,7 @@
 """What a plan would take: rough estimates of time and memory per cell, from counts and this machine's peaks.
 
-An estimate is arithmetic, not a measurement: half of the measured (or, before `harness doctor`, assumed) peaks, plus
-the start of the process. A cell that was measured before shows what it took then.
+An estimate is arithmetic, not a measurement (of memory: `memory_estimate`): half of the measured (or, before `harness
+doctor`, assumed) peaks, plus the start of the process. A cell that was measured before shows what it took then.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from harness import assets, corpora
 from harness.execution.cell_cache import CellCache
+from harness.execution.memory_estimate import BYTES_PER_WEIGHT, LIBRARIES, LOADING, memory_of
 from harness.execution.plan import Plan, PlannedCell
-from harness.models.contract import Precision
+from harness.models.shape import ModelShape, folder_shape, gpt_shape
 from harness.models.size import ModelSize, config_size, folder_size
 from harness.results.peaks import Peaks, cached_peaks
 from harness.suite.cells import TRAINED_AXES
@@ -28,12 +29,6 @@ START = {"reference": 3.0, "converted": 6.0, "transformers": 7.0}
 """Seconds from starting a process to its first operation."""
 COLUMNS = ("model", "measure", "cell", "cached", "seconds", "memory_bytes", "estimate")
 """Of a plan without a cell: a suite of analyses alone."""
-LIBRARIES = 350e6
-"""Bytes that torch takes before it does anything."""
-BYTES_PER_WEIGHT: dict[Precision, float] = {
-    **{"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "int8": 1.05, "int8-dynamic": 1.05},
-    **{"int4": 0.65, "int4-gptq": 0.65, "nf4": 0.6, "fp4": 0.6},
-}
 
 
 def plan_frame(plan: Plan) -> pd.DataFrame:
@@ -58,7 +53,7 @@ def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
     known = CellCache().load(item.key) if item.cached else None
     size = size_of(item)
     seconds = known.seconds if known is not None else _seconds(item, size, peaks)
-    memory = None if size is None else LIBRARIES + size.parameters * BYTES_PER_WEIGHT[item.source.precision] * 1.25
+    memory = None if size is None else _memory(item, size.parameters)
     return {
         "model": item.cell.model,
         **item.cell.axes,
@@ -73,6 +68,14 @@ def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
     }
 
 
+def _memory(item: PlannedCell, parameters: int) -> float:
+    source, cell = item.source, item.cell
+    shape = shape_of(item)
+    if shape is None:
+        return LIBRARIES[source.kind] + parameters * BYTES_PER_WEIGHT[source.precision] * LOADING
+    return memory_of(cell.measure, cell.settings, source.kind, source.precision, parameters, shape)
+
+
 def _preparation_row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
     training = item.resolved.training
     size = size_of(item)
@@ -84,7 +87,7 @@ def _preparation_row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
     assert size is not None
     tokens = training.settings().tokens
     seconds = 6.0 * size.matmul * tokens / (EFFICIENCY * peaks.flops["fp32"])
-    memory = LIBRARIES + 16.0 * size.parameters + 4e8
+    memory = LIBRARIES["reference"] + 16.0 * size.parameters + 4e8
     return row | {
         "measure": "train",
         "cell": f"{item.cell.trained_model} train {training.preset} on {training.corpus}, {tokens:,} tokens",
@@ -102,6 +105,12 @@ def size_of(item: PlannedCell) -> ModelSize | None:
         parameters = assets.asset(item.resolved.asset).parameters
         return None if parameters is None else ModelSize(parameters, parameters)
     return folder_size(item.source.path)
+
+
+def shape_of(item: PlannedCell) -> ModelShape | None:
+    """The shape of a cell's model, without loading it; None where it is not known."""
+    training = item.resolved.training
+    return gpt_shape(training.config()) if training is not None else folder_shape(item.source.path, item.source.kind)
 
 
 def _seconds(item: PlannedCell, size: ModelSize | None, peaks: Peaks) -> float | None:

@@ -258,6 +258,13 @@ class Execution:
             records = [self._record(item, one, facts) for one in found]
             others = {"others_share": most_taken(evidence.conditions["launches"], self._machine.cores)}
             result = self._result(item, Status.OK, None, records, evidence.conditions | others, evidence.seconds)
+            resolved = measure.resolved(evidence.samples)
+            result = result.model_copy(
+                update={
+                    "resolved": resolved,
+                    "records": [record.model_copy(update={"resolved": resolved}) for record in records],
+                }
+            )
             notes = [note for text in measure.texts(item.cell.typed_settings()) for note in corpora.notes(text)]
             of_model = [f"the model: {note}" for note in facts.identity.notes]
             notes = list(dict.fromkeys([*notes, *of_model, *notes_of(evidence.samples)]))
@@ -270,7 +277,7 @@ class Execution:
         if (unstorable := _why_no_file(evidence.samples)) is not None:
             self._write_trace(f"{item.cell.title} [{item.key}]", unstorable)
             lost = Missing(reason=unexpected("storing the samples", unstorable))
-            result = result.model_copy(update={"records": [*records, self._record(item, lost, facts)]})
+            result = result.model_copy(update={"records": [*result.records, self._record(item, lost, facts)]})
             samples = None
         if result.whole:  # what failed in part is tried again
             with self._cache_may_fail(item):

@@ -2,7 +2,8 @@
 
 Speed and memory depend on the machine and its software, so they need the same fingerprint class. Quality depends on
 the text and the tokenizer, never on the machine. A metric whose definition changed (another version) is another
-metric. The evidence per document decides whether the text and the tokenizer are the same: it cannot be out of date.
+metric, and so is one whose window each model settled for itself. The evidence per document decides whether the text and
+the tokenizer are the same: it cannot be out of date.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from harness.analysis.definition import why_other_definition
 from harness.analysis.per_document import WEIGHT_OF, per_document
 from harness.analysis.selection import Point
-from harness.results.record import Record
+from harness.results.record import Direction, Record
 
 PER_TOKEN = ("perplexity", "loss", "validation_loss")
 """Quality metrics that mean something else under another tokenizer; bits per byte does not."""
@@ -27,6 +29,8 @@ def why_not_comparable(base: Point, head: Point) -> str | None:
         return f"the units differ: {a.unit} and {b.unit}"
     if _depends_on_machine(a) and a.fingerprint_class != b.fingerprint_class:
         return "the machines differ: " + difference(base.run.manifest.fingerprint, head.run.manifest.fingerprint)
+    if a.direction is not Direction.NONE and (why := why_other_definition(base.cell, head.cell)) is not None:
+        return why
     return _why_other_text(base, head)
 
 

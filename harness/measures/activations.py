@@ -16,6 +16,7 @@ from pydantic import Field
 from harness.errors import Unsupported, UserError
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
 from harness.measures.perplexity import before_documents, chosen_documents
+from harness.models.token_ids import check_ids
 from harness.results.record import Direction, Measurement, Metric
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def collect(load: Load, settings: ActivationsSettings) -> list[Sample]:
         ids = list(with_prefix(before, tuple(model.tokenizer.encode(text)))[:length])
         if not ids:
             continue
+        check_ids(model, ids, index, settings.text)
         seen = activations(gpt, torch.tensor([ids], device=model.identity.device))
         if not math.isfinite(sum(seen.stream)):
             raise UserError(

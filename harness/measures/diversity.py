@@ -18,6 +18,7 @@ from harness.errors import Unsupported, UserError
 from harness.measures.measure import Facts, Measure, Sample, Settings, with_notes
 from harness.measures.perplexity import chosen_documents
 from harness.models.contract import LanguageModel
+from harness.models.token_ids import check_ids
 from harness.results.record import Direction, Measurement, Metric
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ def collect(load: Callable[[], LanguageModel], settings: DiversitySettings) -> l
         for index, text in texts
         if len(ids := with_prefix(begin, tuple(tokenizer.encode(text)))[len(begin) :]) >= settings.prompt
     }
+    for index, prompt in prompts.items():
+        check_ids(model, prompt, index, settings.text)
     if not prompts:
         raise UserError(f"no document of {settings.text} has {settings.prompt} tokens: ask for a shorter prompt")
     found = continue_prompts(

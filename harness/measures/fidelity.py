@@ -14,9 +14,10 @@ import numpy as np
 from pydantic import Field
 
 from harness.errors import Unsupported, UserError
-from harness.measures.measure import Facts, Load, Measure, Sample
+from harness.measures.measure import Facts, Load, Measure, Sample, in_first_row
 from harness.measures.perplexity import PerplexitySettings, before_documents, chosen_documents, cut, window_and_stride
 from harness.models.contract import LanguageModel, Precision
+from harness.models.token_ids import check_ids
 from harness.results.record import Direction, Measurement, Metric
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ def collect(load: Load, settings: FidelitySettings) -> list[Sample]:
     before = before_documents(model, settings.bos)
     given = max(len(before), 1)
     documents = [list(with_prefix(before, tuple(model.tokenizer.encode(text)))) for _, text in texts]
+    for (index, _), ids in zip(texts, documents, strict=True):
+        check_ids(model, ids, index, settings.text)
     agreed = _greedy_agreement(model, baseline, documents, settings)
     rows: list[Sample] = []
     found = divergences(model, baseline, documents, window, stride)
@@ -122,6 +125,10 @@ def collect(load: Load, settings: FidelitySettings) -> list[Sample]:
                 "kl_sum": float(one.kl.sum()),
                 "agrees": int(one.agrees.sum()),
                 "greedy_agreed": tokens,
+                "window": window,
+                "stride": stride,
+                "whole_documents": all(len(ids) <= window for ids in documents),
+                "first_token": "scored" if before else "given",
                 "text_digest": hashlib.sha256(text.encode()).hexdigest()[:16],
                 "ids_digest": hashlib.sha256(np.asarray(ids, dtype=np.int64).tobytes()).hexdigest()[:16],
             }
@@ -228,5 +235,6 @@ FIDELITY = Measure(
     needs_peaks=False,
     collect=collect,
     summarise=summarise,
+    resolved=in_first_row("window", "stride", "whole_documents", "first_token"),
     texts=_texts,
 )

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported, UserError
-from harness.measures.measure import Facts, Measure, Sample, Settings
+from harness.measures.measure import Facts, Measure, Sample, Settings, in_first_row
 from harness.measures.perplexity import before_documents, chosen_documents
 from harness.models.contract import LanguageModel
+from harness.models.token_ids import check_ids
 from harness.results.record import Direction, Measurement, Metric
 
 if TYPE_CHECKING:
@@ -142,6 +143,7 @@ def collect(load: Callable[[], LanguageModel], settings: InContextSettings) -> l
         rows.append(
             {
                 "kind": TEXT,
+                "tokens": length,
                 "document": index,
                 "early": float(whole[early].mean()),
                 "late": float(whole[late].mean()),
@@ -189,8 +191,10 @@ def _long_enough(settings: InContextSettings, model: LanguageModel, room: int) -
             f"{len(long)} documents of {settings.text} have {room} tokens, and two are needed; the longest has {most}: "
             "give `tokens` a smaller number"
         )
-    kept = chosen_documents([str(place) for place in range(len(long))], settings.documents)
-    return [long[place] for place, _ in kept]
+    kept = [long[place] for place, _ in chosen_documents([str(n) for n in range(len(long))], settings.documents)]
+    for index, ids in kept:
+        check_ids(model, ids, index, settings.text)
+    return kept
 
 
 def _bands(count: int, settings: InContextSettings) -> tuple[slice, slice]:
@@ -258,5 +262,6 @@ IN_CONTEXT = Measure(
     needs_peaks=False,
     collect=collect,
     summarise=summarise,
+    resolved=in_first_row("tokens"),
     texts=lambda settings: (settings.text,),
 )

@@ -17,6 +17,7 @@ from pydantic import Field
 from harness.errors import Unsupported, UserError
 from harness.measures.measure import Facts, Measure, Sample, Settings
 from harness.models.contract import LanguageModel
+from harness.models.token_ids import why_unknown
 from harness.results.record import Direction, Measurement, Metric
 
 if TYPE_CHECKING:
@@ -161,6 +162,8 @@ def _checked(model: LanguageModel, count: int) -> tuple[Tensor, float]:
     from harness.scoring.loglikelihood import token_nlls
 
     first = [*model.identity.start, 0][0]
+    if (why := why_unknown(model, [first])) is not None:
+        raise UserError(f"its start token: {why}", place=model.identity.name)
     cache, ids, cached = model.new_cache(1, count), [first], []
     for _ in range(count):
         token = torch.tensor([ids[-1:]], device=model.identity.device)

@@ -18,7 +18,7 @@ from harness import strict_json
 from harness.errors import Unsupported
 from harness.models.contract import LanguageModel, ModelIdentity, ModelSource, Precision
 from harness.results.peaks import Peaks as Peaks
-from harness.results.record import Measurement, Metric, Missing
+from harness.results.record import Measurement, Metric, Missing, Scalar
 from harness.tasks.library import TaskLibrary
 
 if TYPE_CHECKING:
@@ -51,6 +51,17 @@ def check_batch(identity: ModelIdentity, batch: int) -> None:
         raise Unsupported(
             f"this model's logits change with the other rows of a batch: measure it with batch 1, not {batch}"
         )
+
+
+def in_first_row(*columns: str) -> Callable[[pd.DataFrame], dict[str, Scalar]]:
+    """`Measure.resolved` of a measure whose rows tell it in columns, the same in each."""
+
+    def resolved(samples: pd.DataFrame) -> dict[str, Scalar]:
+        known = {name: samples[name].dropna() for name in columns if name in samples}
+        values = {name: column.iloc[0] for name, column in known.items() if len(column)}
+        return {name: value.item() if hasattr(value, "item") else value for name, value in values.items()}
+
+    return resolved
 
 
 class Load(Protocol):
@@ -104,6 +115,8 @@ class Measure:
     collect: Callable[[Load, Any], list[Sample]]
     """(load, settings) -> samples."""
     summarise: Callable[[pd.DataFrame, Any, Facts], Sequence[Measurement | Missing]]
+    resolved: Callable[[pd.DataFrame], dict[str, Scalar]] = lambda samples: {}
+    """samples -> what defines the numbers and was settled when the model was opened: see `CellResult.resolved`."""
     texts: Callable[[Any], tuple[str, ...]] = lambda settings: ()
     """The texts that the settings name: fetched before the cell runs; their digests enter the cell's key."""
     tasks: Callable[[Any], tuple[str, ...]] = lambda settings: ()

@@ -16,9 +16,10 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported, UserError
-from harness.measures.measure import Facts, Measure, Sample, Settings
+from harness.measures.measure import Facts, Measure, Sample, Settings, in_first_row, with_notes
 from harness.models.contract import LanguageModel
-from harness.results.record import Direction, Measurement, Metric
+from harness.models.token_ids import check_ids
+from harness.results.record import Direction, Measurement, Metric, Missing, Status
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +78,16 @@ BITS_PER_BYTE = Metric(
     version=VERSION,
     unit="bits/byte",
     direction=Direction.LOWER,
-    definition="ΣNLL/(ln 2 · Σbytes), bytes of the raw UTF-8 text that the scored tokens stand for.",
+    definition="ΣNLL/(ln 2 · Σbytes), bytes of the raw UTF-8 text that the scored tokens stand for. Not given where "
+    "the tokenizer loses more than 1 % of them (`lost_bytes`).",
+)
+LOST_BYTES = Metric(
+    name="lost_bytes",
+    unit="bytes",
+    direction=Direction.LOWER,
+    definition="Bytes of the text that don't come back when its tokens are decoded: the model never sees them. A "
+    "single space that a tokenizer puts before a text, or takes away there, isn't one.",
+    detail=True,
 )
 TOKENS_SCORED = Metric(
     name="tokens_scored", unit="tokens", direction=Direction.NONE, definition="Tokens whose likelihood was taken."
@@ -88,6 +98,7 @@ def collect(load: Callable[[], LanguageModel], settings: PerplexitySettings) -> 
     """One row per document; an empty document gives a row that scores nothing."""
     from harness.scoring.document_encoder import with_prefix
     from harness.scoring.loglikelihood import token_nlls
+    from harness.scoring.round_trip import lossy_note, round_trip
     from harness.scoring.windows import sliding_windows
 
     model = load()
@@ -97,9 +108,15 @@ def collect(load: Callable[[], LanguageModel], settings: PerplexitySettings) -> 
         texts = [(index, cut(text, settings.document_bytes)) for index, text in texts]
     before = before_documents(model, settings.bos)
     given = max(len(before), 1)
-    documents = [with_prefix(before, tuple(model.tokenizer.encode(text))) for _, text in texts]
+    documents, trips = [], []
+    for index, text in texts:
+        encoded = tuple(model.tokenizer.encode(text))
+        check_ids(model, encoded, index, settings.text)
+        trips.append(round_trip(model.tokenizer, text, encoded))
+        documents.append(np.array(with_prefix(before, encoded), dtype=np.int64))
     rows: list[Sample] = []
-    for (index, text), ids, all_nll in zip(texts, documents, token_nlls(model, documents, window, stride), strict=True):
+    nlls = token_nlls(model, documents, window, stride)
+    for (index, text), ids, trip, all_nll in zip(texts, documents, trips, nlls, strict=True):
         nll = all_nll[given - 1 :]  # what the tokenizer puts first is given, be it several tokens
         if np.isnan(nll).any():
             raise UserError(
@@ -107,24 +124,33 @@ def collect(load: Callable[[], LanguageModel], settings: PerplexitySettings) -> 
                 "run it in fp32, or train or fetch it anew"
             )
         spans = [(max(first, given), end) for _, end, first in sliding_windows(len(ids), window, stride) if end > given]
-        unscored = 0 if before or not ids else model.tokenizer.token_bytes(list(ids[:1]))[0]
+        unscored = 0 if before or not len(ids) else model.tokenizer.token_bytes(list(ids[:1]))[0]
+        scored_bytes = max(trip.bytes - unscored, 0) if len(nll) else 0
         rows.append(
             {
                 "document": index,
                 "nll": float(nll.sum()),
                 "tokens": len(nll),
-                "bytes": max(len(text.encode()) - unscored, 0) if len(nll) else 0,
+                "bytes": scored_bytes,
+                "lost_bytes": min(trip.lost, scored_bytes),
+                "added_bytes": trip.added,
+                "window": window,
+                "stride": stride,
+                "whole_documents": all(len(ids) <= window for ids in documents),
+                "first_token": "scored" if before else "given",
                 "window_nll": [float(all_nll[first - 1 : end - 1].sum()) for first, end in spans],
                 "window_tokens": [end - first for first, end in spans],
                 "text_digest": hashlib.sha256(text.encode()).hexdigest()[:16],
-                "ids_digest": hashlib.sha256(np.asarray(ids, dtype=np.int64).tobytes()).hexdigest()[:16],
+                "ids_digest": hashlib.sha256(ids.tobytes()).hexdigest()[:16],
             }
         )
-    return rows
+    note = lossy_note(zip((index for index, _ in texts), trips, strict=True), settings.text)
+    return with_notes(rows, [note]) if note is not None else rows
 
 
-def summarise(samples: pd.DataFrame, settings: PerplexitySettings, facts: Facts) -> list[Measurement]:
+def summarise(samples: pd.DataFrame, settings: PerplexitySettings, facts: Facts) -> list[Measurement | Missing]:
     """Measurements from the rows. Documents that scored nothing count for nothing."""
+    from harness.scoring.round_trip import why_nonsense
     from harness.statistics.intervals import ratio_of_sums
 
     scored = samples[samples["tokens"] > 0]
@@ -147,12 +173,17 @@ def summarise(samples: pd.DataFrame, settings: PerplexitySettings, facts: Facts)
     def measurement(metric: Metric, value: float, low: float | None, high: float | None) -> Measurement:
         return Measurement(metric=metric, value=value, low=low, high=high, interval=how, n=loss.n, n_unit=unit)
 
+    lost = float(scored["lost_bytes"].sum()) if "lost_bytes" in scored else 0.0
+    nonsense = why_nonsense(lost, float(scored["bytes"].sum()))
     exp = [None if end is None else _exp(end) for end in (loss.low, loss.high)]
     return [
         measurement(PERPLEXITY_METRIC, _exp(loss.value), *exp),
         measurement(LOSS, *loss[:3]),
-        measurement(BITS_PER_BYTE, *bits[:3]),
+        measurement(BITS_PER_BYTE, *bits[:3])
+        if nonsense is None
+        else Missing(reason=f"no bits_per_byte: {nonsense}", status=Status.SKIPPED),
         Measurement(metric=TOKENS_SCORED, value=float(scored["tokens"].sum()), n=len(scored), n_unit="documents"),
+        Measurement(metric=LOST_BYTES, value=lost, n=len(scored), n_unit="documents"),
     ]
 
 
@@ -210,10 +241,11 @@ PERPLEXITY = Measure(
     version=VERSION,
     about="How well the model predicts a text: perplexity, loss and bits per byte.",
     settings=PerplexitySettings,
-    metrics=(PERPLEXITY_METRIC, LOSS, BITS_PER_BYTE, TOKENS_SCORED),
+    metrics=(PERPLEXITY_METRIC, LOSS, BITS_PER_BYTE, TOKENS_SCORED, LOST_BYTES),
     isolated=False,
     needs_peaks=False,
     collect=collect,
     summarise=summarise,
+    resolved=in_first_row("window", "stride", "whole_documents", "first_token"),
     texts=lambda settings: (settings.text,),
 )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
-from harness.measures.measure import Measure
+from harness.measures.measure import Measure, in_first_row
 from harness.measures.task_collection import collect
 from harness.measures.task_settings import TaskSettings
 from harness.measures.task_summary import (
@@ -91,6 +91,7 @@ TASK = Measure(
     needs_peaks=False,
     collect=collect,
     summarise=summarise,
+    resolved=in_first_row("context", "whole_documents"),
     tasks=lambda settings: (settings.task,),
     check=check,
     notes=notes,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.measures.measure import Load
     from harness.models.contract import LanguageModel
     from harness.scoring.generation import TextRequest
+    from harness.scoring.pairs import EncodedPair, Unscorable
     from harness.scoring.request import Scored, TokenScores
     from harness.scoring.thinking import Tags
 
@@ -238,6 +239,7 @@ def _likelihoods(asking: _Asking, documents: Sequence[Asked]) -> Iterator[Eviden
 
 def _encoded(asking: _Asking, documents: Sequence[Asked]) -> Iterator[tuple[tuple[Scored, ...], tuple[int, ...]] | str]:
     """Of each document its requests as tokens and what was cut of them, or why it can't be asked."""
+    from harness.models.token_ids import why_unknown
     from harness.scoring.document_encoder import DocumentEncoder
     from harness.scoring.pairs import EncodedPair, Unscorable, encode_choices
     from harness.scoring.rolling import rolling_requests
@@ -251,12 +253,15 @@ def _encoded(asking: _Asking, documents: Sequence[Asked]) -> Iterator[tuple[tupl
             except UserError as error:
                 yield error.message
             else:
-                yield windows, (0,) * len(windows)
+                unknown = why_unknown(asking.model, [token for window in windows for token in window.ids])
+                yield unknown if unknown is not None else (windows, (0,) * len(windows))
             continue
         pairs = [(one.context, one.continuation) for one in asked.requests if isinstance(one, Choice)]
         encoded = encode_choices(encode, pairs, asking.context)
         wrong = next((pair.reason for pair in encoded if isinstance(pair, Unscorable)), None)
         whole = [pair for pair in encoded if isinstance(pair, EncodedPair)]
+        found = (why_unknown(asking.model, pair.scored.ids) for pair in whole)
+        wrong = next((why for why in found if why is not None), wrong)
         yield wrong if wrong is not None else (tuple(p.scored for p in whole), tuple(p.cut for p in whole))
 
 
@@ -301,7 +306,7 @@ def _rights(asking: _Asking, documents: Sequence[Asked]) -> dict[tuple[str, int]
 
     wanted = [(asked, asked.right) for asked in documents if asked.right is not None]
     pairs = [(choice.context, choice.continuation) for _, choice in wanted]
-    encoded = encode_pairs(asking.model, pairs, asking.context, asking.mode)
+    encoded = [_known(asking.model, pair) for pair in encode_pairs(asking.model, pairs, asking.context, asking.mode)]
     scores = iter(score(asking.model, [pair.scored for pair in encoded if not isinstance(pair, Unscorable)]))
     found: dict[tuple[str, int], Right | str] = {}
     for (asked, _), pair in zip(wanted, encoded, strict=True):
@@ -311,6 +316,15 @@ def _rights(asking: _Asking, documents: Sequence[Asked]) -> dict[tuple[str, int]
         scored = next(scores)
         found[asked.task, asked.document] = Right(tuple(map(float, scored.log_probs)), int(scored.greedy.sum()))
     return found
+
+
+def _known(model: LanguageModel, pair: EncodedPair | Unscorable) -> EncodedPair | Unscorable:
+    """The same pair, or that the model has not all of its tokens."""
+    from harness.models.token_ids import why_unknown
+    from harness.scoring.pairs import EncodedPair, Unscorable
+
+    why = why_unknown(model, pair.scored.ids) if isinstance(pair, EncodedPair) else None
+    return pair if why is None else Unscorable(why)
 
 
 def _text_request(asking: _Asking, asked: Asked) -> TextRequest:

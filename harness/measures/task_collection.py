@@ -25,6 +25,7 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     from harness.measures.task_answers import answers
     from harness.measures.task_documents import TASK_CODE, documents, prepared
     from harness.measures.task_judging import judged
+    from harness.measures.task_lost_text import LostText, lost_text_notes
     from harness.measures.task_notes import task_notes
     from harness.measures.task_samples import broken_row
     from harness.measures.task_told import told
@@ -57,10 +58,14 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
             rows.append(broken_row(replace(evidence, reason=str(wrong))))
         else:
             answered[evidence.asked.task].append(evidence)
+    lost = LostText(model.tokenizer)
     for name, task in tasks.items():
         in_order = sorted(answered[name], key=lambda evidence: evidence.asked.document)
         for evidence, found in zip(in_order, judged(task, in_order), strict=True):
-            rows.append(broken_row(found.scores) if isinstance(found.scores, Broken) else _row(task, evidence, found))
+            if isinstance(found.scores, Broken):
+                rows.append(broken_row(found.scores))
+            else:
+                rows.append(_row(task, evidence, found) | lost.columns(evidence.asked))
     if not any(sample["broken"] is None for sample in rows):
         reasons = [*failed.values(), *(sample["broken"] for sample in rows)]
         raise UserError(reasons[0] if reasons else "there is no document to ask", place=f"task {settings.task}")
@@ -75,9 +80,17 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     rows[0]["tasks"] = strict_json.dumps(
         {name: told(task, settings, len(task.evaluation_rows())) for name, task in tasks.items() if name not in failed}
     )
+    rows[0]["context"] = context
+    rows[0]["whole_documents"] = all(_is_whole(sample) for sample in rows)
     rows[0]["failed"] = strict_json.dumps(failed)
     rows[0]["pieces"] = strict_json.dumps(pieces(model, rows))
-    return with_notes(rows, [*notes, *task_notes(model, settings, asked, rows)])
+    return with_notes(rows, [*notes, *task_notes(model, settings, asked, rows), *lost_text_notes(rows)])
+
+
+def _is_whole(sample: Sample) -> bool:
+    """Whether the model saw a document at once: no beginning was cut off, and no text was read in windows."""
+    is_rolling = "prompts" in sample and not sample["choices"] and "finish" not in sample
+    return max(sample.get("cut", ()), default=0) == 0 and not (is_rolling and len(sample["log_probs"]) > 1)
 
 
 def _row(task: Task, evidence: Evidence, found: Judged) -> Sample:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness import strict_json
 from harness.errors import UserError
 from harness.measures.measure import Facts
+from harness.measures.task_lost_text import parted
 from harness.measures.task_settings import TaskSettings
 from harness.results.record import Direction, Measurement, Metric, Missing, Status
 
@@ -78,11 +79,13 @@ def summarise(samples: pd.DataFrame, settings: TaskSettings, facts: Facts) -> li
     specs = {name: strict_json.loads(frame["spec"].iloc[0]) for name, frame in by_task.items()}
     estimates: dict[str, list[Estimate]] = {}
     wrong: dict[str, list[str]] = {name: [reason] for name, reason in _failed(samples).items()}
+    withheld: dict[str, list[Missing]] = {}
+    several = len(by_task) + len(wrong) > 1
     for name, frame in by_task.items():
-        estimates[name], wrong[name] = estimated(frame, specs[name])
+        given, wrong[name] = estimated(frame, specs[name])
+        estimates[name], withheld[name] = parted(frame, given, specs[name], name if several else None)
     if not any(estimates.values()) and any(wrong.values()):
         raise UserError(next(reason for reasons in wrong.values() for reason in reasons))
-    several = len(wrong) > 1
     found: list[Measurement | Missing] = []
     if several:
         found += _of_groups(samples, settings, estimates, wrong, specs)
@@ -90,6 +93,7 @@ def summarise(samples: pd.DataFrame, settings: TaskSettings, facts: Facts) -> li
         part = name if several else None
         found += [measurement(estimate, specs[name], part) for estimate in estimates.get(name, ())]
         found += [Missing(reason=f"task {name}: {reason}", part=part) for reason in reasons]
+        found += withheld.get(name, [])
     return [*found, *counts(samples)]
 
 

@@ -203,7 +203,11 @@ class LanguageModel(Protocol):
 
 @runtime_checkable
 class HeadApart(Protocol):
-    """A `LanguageModel` whose head can be run by others, a few columns at a time. Not every model is one."""
+    """A `LanguageModel` whose last steps can be run apart, at a few positions at a time. Not every model is one."""
+
+    @property
+    def head_is_apart(self) -> bool:
+        """Whether that can be done with this model: the other members are for those with which it can."""
 
     @property
     def head(self) -> Tensor | None:
@@ -217,4 +221,7 @@ class HeadApart(Protocol):
         attention_mask: Tensor | None = None,
         at: Tensor | None = None,
     ) -> Tensor:
-        """What the head multiplies: `forward`, before its last product. Returns (batch, k or time, width)."""
+        """What the last steps start from: `forward`, before them. Returns (batch, k or time, width)."""
+
+    def logits_of(self, features: Tensor) -> Tensor:
+        """The last steps, each position by itself: (batch, k, width) -> (batch, k, vocabulary)."""

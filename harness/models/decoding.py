@@ -14,6 +14,7 @@ import torch
 
 from harness.errors import Unsupported, UserError
 from harness.models.rereading import TokensRead
+from harness.models.token_ids import why_unknown
 from reference_impl.inference.beam_search import EarlyStopping, beam_search
 from reference_impl.inference.causal_model import Arrival
 from reference_impl.inference.generation import generate, steps
@@ -254,7 +255,9 @@ def token_request(
     far end the continuation, in place of that search; None: the search decides.
     """
     sampling = Sampling(temperature, top_k, top_p, min_p, repetition_penalty, seed)
-    check_prompt("the request", prompt, max_new, model.identity, drawable_ids(model))
+    if (why := why_unknown(model, prompt)) is not None:
+        raise ValueError(why)
+    check_prompt("the request", prompt, max_new, model.identity)
     return Request(prompt, max_new, sampling, stop_ids, stop_strings, searched, ended_by)
 
 
@@ -340,6 +343,8 @@ def complete_speculatively(
 
 def started(model: LanguageModel, prompt: Sequence[int]) -> Sequence[int]:
     """The prompt, or where it is empty what stands for nothing before a text. Raises UserError if nothing does."""
+    if (why := why_unknown(model, prompt)) is not None:
+        raise UserError(why, place=model.identity.name)
     if len(prompt) > 0:
         return prompt
     if not model.identity.start:

@@ -74,9 +74,20 @@ class ReferenceModel:
         return self._engine(tokens, cache, positions, attention_mask, logits_at)
 
     @property
+    def head_is_apart(self) -> bool:
+        """See `HeadApart.head_is_apart`."""
+        return True
+
+    @property
     def head(self) -> Tensor | None:
         """See `HeadApart.head`."""
         return plain_head(self.gpt)
+
+    @torch.inference_mode()
+    def logits_of(self, features: Tensor) -> Tensor:
+        """See `HeadApart.logits_of`."""
+        logits: Tensor = self.gpt.head(features)
+        return logits
 
     def features(
         self,

@@ -30,7 +30,9 @@ PARTS = 100
 """Contiguous parts of the validation text, the units of its interval. Neighbouring windows are of one document, so a
 window is no unit."""
 TOKENS_AT_ONCE = 2048
-"""Tokens that are read at once."""
+"""Tokens that are read at once: fewer where that made more logits than `LOGITS_AT_ONCE`."""
+LOGITS_AT_ONCE = 64_000_000
+"""256 MB in fp32."""
 
 _RESULT = TypeAdapter(TrainingResult)
 
@@ -115,7 +117,8 @@ def _token_nlls(model: LanguageModel, tokens: NDArray[np.unsignedinteger], seque
     found = []
     device = model.identity.device
     with torch.inference_mode():
-        for inputs, targets in validation_batches(tokens, batch=max(TOKENS_AT_ONCE // sequence, 1), sequence=sequence):
+        at_once = min(TOKENS_AT_ONCE, LOGITS_AT_ONCE // model.identity.vocabulary)
+        for inputs, targets in validation_batches(tokens, batch=max(at_once // sequence, 1), sequence=sequence):
             logits = model.forward(inputs.to(device)).float().flatten(0, 1)
             nll = torch.nn.functional.cross_entropy(logits, targets.flatten().to(device), reduction="none")
             found.append(nll.double().cpu().numpy())

@@ -10,6 +10,8 @@ Imports all it needs at the top, and runs no operation then: workers are forked 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,7 @@ from harness.models.quantised import SCHEMES, quantise, type_buffers_like
 from harness.models.rereading import TokensRead
 from harness.models.storage import settled
 from harness.models.transformers_fit import refuse_overflow
+from harness.models.transformers_head import SplitHead, split_head
 from harness.models.transformers_loading import load_model, open_tokenizer
 from harness.models.transformers_tokenizer import TransformersTokenizer
 from reference_impl.text.tokenizer import ByteBPE
@@ -105,17 +108,74 @@ class TransformersModel:
     ) -> Tensor:
         """Logits of the next token: see `LanguageModel.forward`."""
         if isinstance(cache, TokensRead):
-            return self._read_again(cache.extended(tokens), tokens.shape[1], logits_at)
-        given = self._arguments(tokens, cache, positions, attention_mask)
-        if logits_at is not None and self._selects_logits:
-            given["logits_to_keep"] = logits_at
-        logits: Tensor = self._model(**given).logits
-        return logits if logits_at is None or self._selects_logits else logits[:, logits_at]
+            return self._read_again(self._logits, cache.extended(tokens), tokens.shape[1], logits_at)
+        return self._logits(tokens, cache, positions, attention_mask, logits_at)
 
     def plain(self, tokens: Tensor) -> Tensor:
         """Logits of one pass over whole texts, outside of inference mode. (batch, time) -> (batch, time, vocabulary)"""
         logits: Tensor = self._model(**self._arguments(tokens, None, None, None)).logits
         return logits
+
+    @property
+    def head_is_apart(self) -> bool:
+        """See `HeadApart.head_is_apart`."""
+        return self._split is not None
+
+    @property
+    def head(self) -> Tensor | None:
+        """See `HeadApart.head`."""
+        return None if self._split is None else self._split.matrix
+
+    def features(
+        self,
+        tokens: Tensor,
+        cache: Any = None,
+        positions: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        at: Tensor | None = None,
+    ) -> Tensor:
+        """See `HeadApart.features`."""
+        if isinstance(cache, TokensRead):
+            return self._read_again(self._features, cache.extended(tokens), tokens.shape[1], at)
+        return self._features(tokens, cache, positions, attention_mask, at)
+
+    def logits_of(self, features: Tensor) -> Tensor:
+        """See `HeadApart.logits_of`."""
+        assert self._split is not None
+        return self._split.logits(features)
+
+    @cached_property
+    def _split(self) -> SplitHead | None:
+        return split_head(self._model, self._identity.vocabulary, self._identity.device)
+
+    def _logits(
+        self,
+        tokens: Tensor,
+        cache: Any = None,
+        positions: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        logits_at: Tensor | None = None,
+    ) -> Tensor:
+        given = self._arguments(tokens, cache, positions, attention_mask)
+        if logits_at is None:
+            return self._model(**given).logits  # type: ignore[no-any-return]
+        if self._selects_logits:
+            return self._model(**given, logits_to_keep=logits_at).logits  # type: ignore[no-any-return]
+        if self._split is not None:
+            return self._split.logits(self._split.features(**given)[:, logits_at])
+        return self._model(**given).logits[:, logits_at]  # type: ignore[no-any-return]
+
+    def _features(
+        self,
+        tokens: Tensor,
+        cache: Any = None,
+        positions: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        at: Tensor | None = None,
+    ) -> Tensor:
+        assert self._split is not None
+        features = self._split.features(**self._arguments(tokens, cache, positions, attention_mask))
+        return features if at is None else features[:, at]
 
     def _arguments(
         self, tokens: Tensor, cache: DynamicCache | None, positions: Tensor | None, attention_mask: Tensor | None
@@ -137,22 +197,21 @@ class TransformersModel:
             given[self._cache_name] = cache
         return given
 
-    def _read_again(self, whole: Tensor, new: int, logits_at: Tensor | None) -> Tensor:
-        """Logits at some of the last `new` positions, from passes over all that was read before them.
+    def _read_again(self, read: Callable[..., Tensor], whole: Tensor, new: int, at: Tensor | None) -> Tensor:
+        """What `read` gives at some of the last `new` positions, from passes over all that was read before them.
 
         Each position has a pass of its own where the length of a text changes the numbers at its beginning.
         """
         before = whole.shape[1] - new
-        at = torch.arange(new, device=whole.device) if logits_at is None else logits_at
-        ends = (at + before).tolist()
+        at = (torch.arange(new, device=whole.device) if at is None else at) + before
         rows = [whole] if self._identity.cache.rows else [row[None] for row in whole]
         found = []
         for row in rows:
             if self._identity.cache.limit is None:
-                found.append(self.forward(row, logits_at=at + before))
+                found.append(read(row, None, None, None, at))
             else:
-                last = [torch.tensor([end], device=whole.device) for end in ends]
-                each = [self.forward(row[:, : int(end) + 1], logits_at=end) for end in last]
+                last = [torch.tensor([end], device=whole.device) for end in at.tolist()]
+                each = [read(row[:, : int(end) + 1], None, None, None, end) for end in last]
                 found.append(torch.cat(each, dim=1))
         return torch.cat(found)
 

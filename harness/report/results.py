@@ -5,8 +5,9 @@ What all rows share (device, threads, the text) goes into the caption; what diff
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from harness.analysis.definition import why_no_ranking
 from harness.analysis.selection import ENDED, coordinates, describe, varying, varying_within_models
 from harness.report.number import NOTHING, Scale, Shown, scale, shown
 from harness.report.table import Column, Row, Table
@@ -64,17 +65,21 @@ def _table(measure: str, cells: Sequence[CellResult]) -> Table:
     names = ["model", *(name for name in differing if name in columned)]
     parted = any(record.part is not None for cell in cells for record in cell.records)
     told = [name for name in differing if name not in columned]
+    settled = _settled(cells)
+    names += [name for name, values in settled.items() if len(values) > 1 and name not in names]
     metrics = _shown_metrics(measure, cells)
     of = {metric: [r for cell in cells for r in cell.records if r.metric == metric] for metric in metrics}
     scales = {metric: scale([record.value for record in of[metric]], of[metric][0].unit) for metric in metrics}
     columns = [Column(name.replace("_", " ")) for name in (*names, *(["part"] if parted else []))]
     columns += [Column(metric.replace("_", " "), scales[metric].unit, numeric=True) for metric in metrics]
     rows = tuple(row for cell in cells for row in _rows(cell, names, parted, metrics, scales))
-    return Table(measure, tuple(columns), rows, _caption(cells, differing), _notes(cells, metrics, names, told))
+    return Table(
+        measure, tuple(columns), rows, _caption(cells, differing, settled), _notes(cells, metrics, names, told)
+    )
 
 
 def _shown_metrics(measure: str, cells: Sequence[CellResult]) -> list[str]:
-    """Names of the metrics that become columns: a detail does only where it counts documents that went wrong."""
+    """Names of the metrics that become columns: a detail does only where it counts what went wrong."""
     from harness.measures.registry import MEASURES
 
     declared = MEASURES[measure].metrics if measure in MEASURES else ()
@@ -82,7 +87,8 @@ def _shown_metrics(measure: str, cells: Sequence[CellResult]) -> list[str]:
     details = {(metric.id, metric.unit) for metric in declared if metric.detail}
     found: dict[str, None] = {}
     for record in (record for cell in cells for record in cell.records):
-        went_wrong = record.unit == "documents" and record.direction is Direction.LOWER and (record.value or 0) > 0
+        counted = record.unit in ("documents", "bytes") and record.direction is Direction.LOWER
+        went_wrong = counted and (record.value or 0) > 0
         if record.metric and ((record.metric_id, record.unit) not in details or went_wrong):
             found[record.metric] = None
     return list(found)
@@ -92,7 +98,7 @@ def _rows(
     cell: CellResult, names: list[str], parted: bool, metrics: list[str], scales: dict[str, Scale]
 ) -> Iterator[Row]:
     """A row for the cell, and one for each of its parts where metrics have several values."""
-    at = coordinates(cell)
+    at = coordinates(cell) | cell.resolved
     lead = [text(at.get(name)) for name in names]
     if cell.status is not Status.OK:
         numbers = [Shown(SHORT[cell.status] if number == 0 else NOTHING) for number in range(len(metrics))]
@@ -109,10 +115,23 @@ def _number(record: Record | None, scale: Scale) -> Shown:
     return Shown(NOTHING) if record is None else shown(record.value, record.low, record.high, scale)
 
 
-def _caption(cells: Sequence[CellResult], differing: Sequence[str]) -> str:
+def _settled(cells: Sequence[CellResult]) -> dict[str, list[Scalar]]:
+    """What models settled where the settings left it open, each with its different values."""
+    found: dict[str, dict[Scalar, None]] = {}
+    whole = all(cell.resolved.get("whole_documents", True) for cell in cells)
+    for cell in cells:
+        for name, value in cell.resolved.items():
+            if whole and name in ("context", "whole_documents"):  # nothing was cut, which is what one expects
+                continue
+            found.setdefault(name, {})[value] = None
+    return {name: list(values) for name, values in found.items()}
+
+
+def _caption(cells: Sequence[CellResult], differing: Sequence[str], settled: Mapping[str, list[Scalar]]) -> str:
     """What all cells share."""
-    own = (*differing, "model", "measure")
+    own = (*differing, "model", "measure", *settled)
     shared = {name: value for name, value in coordinates(cells[0]).items() if name not in own}
+    shared |= {name: values[0] for name, values in settled.items() if len(values) == 1 and name not in differing}
     return ", ".join(label(name, value) for name, value in shared.items() if value is not None)
 
 
@@ -159,4 +178,5 @@ def _notes(
         for record in cell.missing
         if record.reason not in cell.notes  # told when it was planned
     ]
-    return (*differently, *lines[:6], *told_of_cells, *ended, *lacking)
+    apart = why_no_ranking([cell for cell in cells if cell.status is Status.OK])
+    return (*([apart] if apart else []), *differently, *lines[:6], *told_of_cells, *ended, *lacking)

@@ -123,6 +123,9 @@ class Record(BaseModel):
     """The point of the matrix: precision, device, seed, threads …"""
     settings: dict[str, Scalar] = Field(default_factory=dict)
     """The measure's settings at this point."""
+    resolved: dict[str, Scalar] = Field(default_factory=dict)
+    """What the model settled where the settings left it open, such as the window of a perplexity: see
+    `CellResult.resolved`."""
     part: str | None = None
     """Of a cell with several values of one metric, which one this is: see `Measurement.part`."""
     metric: str | None = None
@@ -173,6 +176,9 @@ class CellResult(BaseModel):
     source: Literal["measured", "cache"] = "measured"
     samples: str | None = None
     """The file of samples (per-document or per-iteration evidence), relative to the run folder."""
+    resolved: dict[str, Scalar] = Field(default_factory=dict)
+    """What defines the numbers and is no setting, or one that was left open until the model was opened: the window of a
+    perplexity, which is the model's context. Two cells where it differs measured two things."""
     notes: list[str] = Field(default_factory=list)
     """What a reader of the numbers must know: files that were passed over, labels read as 1-based; a sentence each."""
 

@@ -9,7 +9,7 @@ findings.json, expectations.json, summary.md, report.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from harness.errors import UserError, told
 from harness.results.finding import ExpectationOutcome, Finding
-from harness.results.record import SCHEMA_VERSION, CellResult, Record
+from harness.results.record import SCHEMA_VERSION, CellResult, Record, Scalar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -212,18 +212,25 @@ def records_frame(records: list[Record]) -> pd.DataFrame:
     own = set(Record.model_fields)
     rows = []
     for record in records:
-        row = record.model_dump(mode="python", exclude={"axes", "settings"})
+        row = record.model_dump(mode="python", exclude={"axes", "settings", "resolved"})
         row["status"], row["direction"] = str(record.status), str(record.direction)
-        extra = record.axes | record.settings
+        extra = record.axes | settled(record.settings, record.resolved)
         rows.append(row | {(f"setting_{name}" if name in own else name): value for name, value in extra.items()})
     frame = pd.DataFrame(rows)
     if frame.empty:
-        return pd.DataFrame(columns=[name for name in Record.model_fields if name not in ("axes", "settings")])
+        return pd.DataFrame(
+            columns=[name for name in Record.model_fields if name not in ("axes", "settings", "resolved")]
+        )
     axes = list(dict.fromkeys(name for record in records for name in record.axes))
-    settings = list(dict.fromkeys(name for record in records for name in record.settings))
+    settings = list(dict.fromkeys(name for record in records for name in (*record.settings, *record.resolved)))
     settings = [f"setting_{name}" if name in own else name for name in settings if name not in axes]
     lead = ["model", *axes, "measure", *settings, "part", "metric", "value", "unit", "low", "high", "status"]
     return frame[lead + [column for column in frame.columns if column not in lead]]
+
+
+def settled(settings: Mapping[str, Scalar], resolved: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Settings with what the model settled in place of those that were left open."""
+    return {**settings, **resolved}
 
 
 def _folder_here(path: Path, again: str) -> UserError:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from harness.models.contract import HeadApart, LanguageModel
+from harness.models.contract import LanguageModel
+from harness.scoring.head_slices import apart
 
 TOKENS = 1024
 """Tokens of one pass: products of so many rows run at a CPU's full speed, and reading the weights costs little."""
@@ -28,6 +29,9 @@ class Budget(NamedTuple):
 
 def budget_for(model: LanguageModel) -> Budget:
     """The budget of a model: where logits are made for some positions at a time, any token may be scored."""
-    if isinstance(model, HeadApart) and model.head is not None:
-        return Budget(TOKENS, TOKENS)
-    return Budget(MASKED_TOKENS, max(1, LOGITS_BYTES // (4 * model.identity.vocabulary)))
+    parted = apart(model)
+    if parted is None:
+        return Budget(MASKED_TOKENS, max(1, LOGITS_BYTES // (4 * model.identity.vocabulary)))
+    skips_masked = model.identity.kind != "transformers" and parted.head is not None
+    tokens = TOKENS if skips_masked else MASKED_TOKENS
+    return Budget(tokens, tokens)

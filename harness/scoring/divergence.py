@@ -1,12 +1,12 @@
 """How far one model's predictions are from another's, token by token, over the whole vocabulary.
 
-Both models read the same tokens, a chunk at a time through their KV caches, so that no more than two chunks of
-logits exist whatever the window; the softmaxes run in fp32 over a few rows at a time.
+Both models read the same window once, and their logits are made at a few positions at a time (`head_slices`), so that
+no more than two slices of them exist whatever the window; the softmaxes run in fp32 over a few rows at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 
 from harness.models.contract import LanguageModel
 from harness.scoring.bf16 import bf16_through_fp32
+from harness.scoring.head_slices import Reading, logits_in_slices, side_by_side
 from harness.scoring.windows import sliding_windows
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-CHUNK = 128
-"""Tokens that a forward pass reads: 25 MB of fp32 logits for a vocabulary of 50,000, and rows enough to be quick."""
 LOGITS_PER_SOFTMAX = 4_000_000
 """Most logits that each softmax holds in fp32 at once: 16 MB."""
 
@@ -62,9 +61,10 @@ def divergences(
         for ids, into in zip(documents, found, strict=True):
             for start, end, first in sliding_windows(len(ids), window, stride):
                 tokens = torch.tensor([ids[start:end]], dtype=torch.int64, device=model.identity.device)
+                positions = torch.arange(first - start - 1, end - start - 1, device=tokens.device)
+                each = (logits_in_slices(which, Reading(tokens[:, :-1]), positions) for which in (model, baseline))
                 at = first - 1
-                each = (_logits(which, tokens, first - start) for which in (model, baseline))
-                for q, p in zip(*each, strict=True):
+                for q, p in side_by_side(*each):
                     compared = _compare(q, p, tokens[0, at + 1 - start :][: len(q)])
                     for array, values in zip(into, compared, strict=True):
                         array[at : at + len(q)] = values
@@ -87,22 +87,6 @@ def greedy(model: LanguageModel, prompts: Sequence[Sequence[int]], steps: int) -
             tokens = model.forward(tokens, cache=cache, logits_at=last)[:, -1].argmax(-1, keepdim=True)
             chosen.append(tokens)
     return np.asarray(torch.cat(chosen, dim=1).cpu().numpy(), dtype=np.int64)
-
-
-def _logits(model: LanguageModel, tokens: Tensor, first: int) -> Iterator[Tensor]:
-    """Logits that predict tokens `first` … of one window, in chunks of (rows, vocabulary) in order."""
-    import torch
-
-    read = tokens.shape[1] - 1
-    cache = model.new_cache(1, read)
-    for start in range(0, read, CHUNK):
-        stop = min(start + CHUNK, read)
-        begin = max(start, first - 1)
-        # one position at least, or the model has nothing to give: dropped again where it is not scored
-        at = torch.arange(min(begin, stop - 1) - start, stop - start, device=tokens.device)
-        logits = model.forward(tokens[:, start:stop], cache=cache, logits_at=at)[0]
-        if begin < stop:
-            yield logits
 
 
 def _compare(q: Tensor, p: Tensor, targets: Tensor) -> tuple[NDArray[np.float64], ...]:

@@ -13,25 +13,13 @@ with that is a matter of its characters; and what the tokenizer puts after a tex
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Literal
 
 from harness.errors import UserError
-from harness.models.contract import ModelIdentity, Tokenizer
+from harness.models.token_ids import Reads as Reads
 
 Mode = Literal["right", "lm-eval"]
 """right: what is sound. lm-eval: what lm-evaluation-harness 0.4.13 does, also where that differs."""
-
-
-class Reads(Protocol):
-    """Who reads text: a model, of which only what is known about its text is needed."""
-
-    @property
-    def identity(self) -> ModelIdentity:
-        """What is settled about it."""
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """Its tokenizer."""
 
 
 class DocumentEncoder:

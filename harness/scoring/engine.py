@@ -14,16 +14,18 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from harness.errors import UserError
-from harness.models.contract import HeadApart, LanguageModel
+from harness.models.contract import LanguageModel
+from harness.models.token_ids import why_unknown
 from harness.models.token_tree import layout
 from harness.scoring.bf16 import bf16_through_fp32
-from harness.scoring.budget import Budget, budget_for
+from harness.scoring.budget import budget_for
+from harness.scoring.head_slices import Reading, logits_in_slices
 from harness.scoring.plan import Pass, passes
 from harness.scoring.prefix_tree import prefix_tree
 from harness.scoring.request import OnScored, Scored, TokenScores
 from harness.scoring.results import Results, Wanted
 from harness.scoring.sharing import Held, can_share
-from harness.scoring.token_log_probs import log_probs_by_head, token_log_probs
+from harness.scoring.token_log_probs import log_probs_in_slices
 
 
 def score(model: LanguageModel, requests: Sequence[Scored], *, on_scored: OnScored | None = None) -> list[TokenScores]:
@@ -47,7 +49,7 @@ def score(model: LanguageModel, requests: Sequence[Scored], *, on_scored: OnScor
 
 
 def _check(model: LanguageModel, requests: Sequence[Scored]) -> None:
-    context, vocabulary = model.identity.context, model.identity.vocabulary
+    context = model.identity.context
     for request in requests:
         if len(request.ids) > context + 1:
             raise UserError(
@@ -55,19 +57,15 @@ def _check(model: LanguageModel, requests: Sequence[Scored]) -> None:
                 "token after it): cut it at its left",
                 place=model.identity.name,
             )
-        if not 0 <= min(request.ids) <= max(request.ids) < vocabulary:
-            raise UserError(
-                f"token id {max(request.ids)} is outside of the model's vocabulary of {vocabulary}: "
-                "use the tokenizer that the model was made for",
-                place=model.identity.name,
-            )
+        if (why := why_unknown(model, request.ids)) is not None:
+            raise UserError(why, place=model.identity.name)
 
 
 def _finished(model: LanguageModel, requests: Sequence[Scored], results: Results) -> Iterator[list[int]]:
     """Run all passes; give the requests that each one finished."""
     budget, context = budget_for(model), model.identity.context
     if not can_share(model, max(len(request.read) for request in requests)):
-        yield from _one_by_one(model, requests, results, budget)
+        yield from _one_by_one(model, requests, results)
         return
     planned = list(passes(prefix_tree(requests), budget, context))
     capacity = max(step.held + step.tokens for step in planned)
@@ -84,7 +82,7 @@ def _run(model: LanguageModel, step: Pass, held: Held | None, results: Results) 
 
     device = model.identity.device
     visible, positions = layout(step.segments, step.held)
-    read = (
+    reading = Reading(
         torch.tensor([[token for segment in step.segments for token in segment.ids]], device=device),
         None if held is None else held.cache,
         positions.to(device),
@@ -94,30 +92,18 @@ def _run(model: LanguageModel, step: Pass, held: Held | None, results: Results) 
     rows, row = np.unique(wanted.positions, return_inverse=True)
     at = rows if len(rows) else np.array([step.tokens - 1])  # a model must give something
     places, which, tokens = (torch.from_numpy(part).to(device) for part in (at, row, results.tokens(wanted)))
-    if isinstance(model, HeadApart) and model.head is not None:
-        scores = log_probs_by_head(model.features(*read, places)[0], model.head, which, tokens)
-    else:
-        scores = token_log_probs(model.forward(*read, places)[0], which, tokens)
-    return results.take(wanted, *scores)
+    return results.take(wanted, *log_probs_in_slices(logits_in_slices(model, reading, places), which, tokens))
 
 
-def _one_by_one(
-    model: LanguageModel, requests: Sequence[Scored], results: Results, budget: Budget
-) -> Iterator[list[int]]:
-    """Each request for itself, by what any model can do; in chunks where its logits are too many."""
+def _one_by_one(model: LanguageModel, requests: Sequence[Scored], results: Results) -> Iterator[list[int]]:
+    """Each request for itself, in one pass and without a cache: by what any model can do."""
     import torch
 
     device = model.identity.device
     for number, request in enumerate(requests):
-        planned = list(passes(prefix_tree([request]), budget._replace(tokens=model.identity.context), len(request.ids)))
-        cache = model.new_cache(1, len(request.read)) if len(planned) > 1 else None
-        for step in planned:
-            wanted = Wanted.by(step)
-            read = torch.tensor([step.segments[0].ids], device=device)
-            at = wanted.positions if len(wanted.positions) else np.array([step.tokens - 1])
-            logits = model.forward(read, cache, logits_at=torch.from_numpy(at).to(device))[0]
-            wanted = wanted.of(number)
-            tokens = torch.from_numpy(results.tokens(wanted)).to(device)
-            rows = torch.arange(len(tokens), device=device)
-            done = results.take(wanted, *token_log_probs(logits, rows, tokens))
-        yield done
+        scored = np.arange(request.start, len(request.ids))
+        wanted = Wanted(scored - 1, np.full_like(scored, number), scored - request.start)
+        reading = Reading(torch.tensor([request.read], device=device))
+        slices = logits_in_slices(model, reading, torch.from_numpy(wanted.positions).to(device))
+        tokens = torch.from_numpy(results.tokens(wanted)).to(device)
+        yield results.take(wanted, *log_probs_in_slices(slices, torch.arange(len(tokens), device=device), tokens))

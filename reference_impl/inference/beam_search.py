@@ -81,7 +81,7 @@ def beam_search(
     if beams < 1 or max_new < 1:
         raise ValueError(f"beam search needs at least one beam and one new token, not {beams} and {max_new}.")
     for number, prompt in enumerate(prompts):
-        check_prompt(f"prompt {number}", prompt, max_new, model.config, size)
+        check_prompt(f"prompt {number}", prompt, max_new, model.config)
     if not prompts:
         return []
     length = max(map(len, prompts)) + max_new - 1

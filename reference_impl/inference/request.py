@@ -109,7 +109,7 @@ def check_vocabulary(shape: Shape, vocabulary: int | None) -> int:
     return vocabulary
 
 
-def check_prompt(place: str, prompt: Sequence[int], max_new: int, shape: Shape, vocabulary: int) -> None:
+def check_prompt(place: str, prompt: Sequence[int], max_new: int, shape: Shape) -> None:
     """ValueError for a prompt that can't be continued, in one sentence that begins with `place`."""
     if max_new < 0:
         raise ValueError(f"{place}: max_new must be at least 0, not {max_new}.")
@@ -117,9 +117,9 @@ def check_prompt(place: str, prompt: Sequence[int], max_new: int, shape: Shape, 
         raise ValueError(
             f"{place}: the prompt is empty, so nothing predicts the first token: begin it with the model's BOS token."
         )
-    if min(prompt) < 0 or max(prompt) >= vocabulary:
-        wrong = next(token for token in prompt if not 0 <= token < vocabulary)
-        raise ValueError(f"{place}: the prompt has the unknown token id {wrong}; ids are 0 to {vocabulary - 1}.")
+    if min(prompt) < 0 or max(prompt) >= shape.vocabulary:
+        wrong = next(token for token in prompt if not 0 <= token < shape.vocabulary)
+        raise ValueError(f"{place}: the prompt has the unknown token id {wrong}; ids are 0 to {shape.vocabulary - 1}.")
     # The last new token is never read back, so it needs no room.
     if len(prompt) + max(max_new, 1) - 1 > shape.context:
         raise ValueError(
@@ -132,7 +132,7 @@ def check_requests(requests: Sequence[Request], shape: Shape, vocabulary: int, d
     """ValueError for the first request that can't be served."""
     for number, request in enumerate(requests):
         place = f"request {number}"
-        check_prompt(place, request.prompt, request.max_new, shape, vocabulary)
+        check_prompt(place, request.prompt, request.max_new, shape)
         for token in request.stop_ids:
             if not 0 <= token < vocabulary:
                 raise ValueError(f"{place}: the stop id {token} is unknown; ids are 0 to {vocabulary - 1}.")

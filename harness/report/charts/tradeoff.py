@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from harness.analysis.definition import why_other_definition
 from harness.analysis.selection import Point
 from harness.report.charts.style import Values, conditions, drawable, ends_of, palette, told
 from harness.report.number import scale
-from harness.report.results import text
+from harness.report.results import label, text
 from harness.results.run import Run
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
 ABOUT = (
     "Quality against speed against memory. Up is better (fewer bits per byte), right is faster, a bigger point takes "
-    "more memory; a line joins the precisions of one model. Panels are different texts, whose bits per byte can't be "
-    "compared. Rules are 95 % intervals of one value: differences between precisions of a model are known far better "
-    "(they share the documents), see the cost of quantization."
+    "more memory; a line joins the precisions of one model. Panels are different texts, or different windows over one, "
+    "whose bits per byte can't be compared. Rules are 95 % intervals of one value: differences between precisions of a "
+    "model are known far better (they share the documents), see the cost of quantization."
 )
 
 
@@ -58,13 +59,14 @@ def tradeoff_values(run: Run) -> Values:
     speeds, memories = drawable(run, "decode_rate"), drawable(run, "peak_memory") or drawable(run, "weight_bytes")
     readable = scale([point.record.value for point in memories], "bytes")
     rows: Values = []
-    for quality in drawable(run, "bits_per_byte"):
+    qualities = drawable(run, "bits_per_byte")
+    for quality in qualities:
         speed, memory = _beside(quality, speeds), _beside(quality, memories)
         if speed is None or memory is None or not (speed.record.value or 0) > 0:
             continue
         rows.append(
             {
-                "text": text(quality.cell.settings.get("text")),
+                "text": _read(quality, qualities),
                 "model": quality.cell.model,
                 "precision": text(quality.cell.axes.get("precision")),
                 "place": sum(row["model"] == quality.cell.model for row in rows),
@@ -108,6 +110,15 @@ def _panel(rows: Values, colour: alt.Color, size: alt.Size) -> alt.LayerChart:
         base.transform_filter("datum.place % 2 == 0").mark_text(dy=-20, fontSize=10).encode(text="precision:N"),
         base.transform_filter("datum.place % 2 == 1").mark_text(dy=20, fontSize=10).encode(text="precision:N"),
     )
+
+
+def _read(quality: Point, others: Sequence[Point]) -> str:
+    """The text, with how it was read where others read it in another window."""
+    name = text(quality.cell.settings.get("text"))
+    same = [other.cell for other in others if other.cell.settings.get("text") == quality.cell.settings.get("text")]
+    if all(why_other_definition(quality.cell, cell) is None for cell in same):
+        return name
+    return ", ".join([name, *(label(key, value) for key, value in quality.cell.resolved.items())])
 
 
 def _beside(quality: Point, others: Sequence[Point]) -> Point | None:

@@ -122,8 +122,8 @@ def test_two_sizes_are_not_identified(builders: ModuleType, tmp_path: Path) -> N
     (finding,) = analyse(ladder(builders, tmp_path, losses))
     assert finding.value is None and finding.low is None
     assert finding.note == (
-        "not identified: a power law needs at least 3 sizes measured on the same text with the same tokens, "
-        "here are 2 (nano, micro)"
+        "not identified: a power law needs at least 3 sizes measured on the same text with the same tokens and the "
+        "same window, here are 2 (nano, micro)"
     )
 
 

@@ -148,6 +148,29 @@ def test_another_tokenizer_may_split_off_a_first_token_of_any_length(builders: M
     assert row(frame, "bits_per_byte")["comparable"]
 
 
+def test_another_window_is_another_definition(builders: ModuleType, tmp_path: Path) -> None:
+    """Where a suite left it open and the model's context is another now, with the same texts and tokens."""
+    runs = []
+    for window in (32, 512):
+        folder = tmp_path / str(window)
+        cells = [
+            cell.model_copy(
+                update={
+                    "key": f"{window} {cell.key}",
+                    "resolved": {"window": window, "whole_documents": False} if cell.samples is not None else {},
+                }
+            )
+            for cell in builders.full_cells(folder)
+        ]
+        runs.append(builders.write_run(folder, cells=cells))
+    frame = compare(*runs)
+    for metric in ("perplexity", "bits_per_byte"):
+        got = row(frame, metric)
+        assert not got["comparable"] and got["reason"].startswith("they were measured differently (window 32 and 512)")
+    assert row(frame, "tokens_scored")["comparable"], "a count is what it is"
+    assert row(frame, "weight_bytes")["comparable"]
+
+
 def test_cells_that_one_run_lacks_are_listed(builders: ModuleType, full_run: Run, tmp_path: Path) -> None:
     cells = [cell for cell in builders.full_cells(tmp_path) if cell.model != "mini"]
     fewer = builders.write_run(tmp_path, cells=cells)

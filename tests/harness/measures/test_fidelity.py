@@ -17,7 +17,7 @@ from harness.measures.measure import Facts, Sample
 from harness.models.contract import LanguageModel, ModelSource, Precision
 from harness.models.reference import as_language_model
 from harness.results.record import Measurement
-from harness.scoring import divergence
+from harness.scoring import divergence, head_slices
 from harness.scoring.divergence import divergences, greedy
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
@@ -113,7 +113,8 @@ def test_chunks_change_nothing(gpt: GPT, tokenizer: ByteBPE, monkeypatch: pytest
     model, baseline = at(gpt, tokenizer, "int8"), at(gpt, tokenizer, "fp32")
     documents = [[0, *tokenizer.encode(text)] for text in TEXT[:3]] + [[], [0], [0, 5]]
     whole = divergences(baseline, model, documents, 24, 16)
-    monkeypatch.setattr(divergence, "CHUNK", 5)
+    monkeypatch.setattr(head_slices, "LOGITS_AT_ONCE", 5 * VOCABULARY)
+    monkeypatch.setattr(head_slices, "LOGITS_PER_STEP", 3 * VOCABULARY)
     monkeypatch.setattr(divergence, "LOGITS_PER_SOFTMAX", 2 * VOCABULARY)
     for chunked, one in zip(divergences(baseline, model, documents, 24, 16), whole, strict=True):
         assert np.allclose(chunked.nll, one.nll, atol=1e-4)

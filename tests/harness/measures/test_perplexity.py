@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from harness.errors import Unsupported, UserError
 from harness.measures import perplexity
-from harness.measures.measure import Facts
+from harness.measures.measure import Facts, notes_of
 from harness.measures.perplexity import (
     PERPLEXITY,
     PerplexitySettings,
@@ -27,7 +27,7 @@ from harness.measures.perplexity import (
 )
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.open import open_model
-from harness.results.record import Measurement
+from harness.results.record import Measurement, Missing, Status
 
 DOCUMENTS = [
     "The cat sat on the mat, and the dog sat on the cat. " * 6,
@@ -53,7 +53,8 @@ def settings(**given: Any) -> PerplexitySettings:
 
 
 def by_name(rows: list[dict[str, Any]], chosen: PerplexitySettings, model: LanguageModel) -> dict[str, Measurement]:
-    return {m.metric.name: m for m in summarise(pd.DataFrame(rows), chosen, Facts(model.identity))}
+    told = summarise(pd.DataFrame(rows), chosen, Facts(model.identity))
+    return {m.metric.name: m for m in told if isinstance(m, Measurement)}
 
 
 def test_same_as_transformers_on_whole_documents(model: LanguageModel, llama_folder: Path) -> None:
@@ -225,3 +226,65 @@ def test_the_measure_declares_what_it_gives(model: LanguageModel) -> None:
     assert set(by_name(collect(lambda: model, chosen), chosen, model)) == {m.name for m in PERPLEXITY.metrics}
     assert PERPLEXITY.texts(chosen) == ("fixture",)
     assert np.isfinite([row["nll"] for row in collect(lambda: model, chosen)]).all()
+
+
+def test_the_window_that_was_used_is_told(model: LanguageModel) -> None:
+    told = PERPLEXITY.resolved(pd.DataFrame(collect(lambda: model, settings())))
+    assert told == {"window": 64, "stride": 32, "whole_documents": False, "first_token": "given"}
+    told = PERPLEXITY.resolved(pd.DataFrame(collect(lambda: model, settings(document_bytes=9, bos="add"))))
+    assert told == {"window": 64, "stride": 32, "whole_documents": True, "first_token": "scored"}
+
+
+class Changing:
+    """The model's tokenizer, which reads another text than it is given."""
+
+    def __init__(self, inner: Any, change: Any) -> None:
+        self.inner, self.change = inner, change
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def encode(self, text: str) -> list[int]:
+        ids: list[int] = self.inner.encode(self.change(text))
+        return ids
+
+
+class Beside:
+    """The model with another tokenizer."""
+
+    def __init__(self, model: LanguageModel, tokenizer: Any) -> None:
+        self.model, self.tokenizer = model, tokenizer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+
+def test_numbers_per_byte_are_withheld_where_the_tokenizer_loses_bytes(model: LanguageModel) -> None:
+    lossy: Any = Beside(model, Changing(model.tokenizer, str.lower))
+    rows = collect(lambda: lossy, settings())
+    assert [row["lost_bytes"] for row in rows] == [6, 0, 2, 0, 0], "a capital in each sentence, and Ü is two bytes"
+    told = summarise(pd.DataFrame(rows), settings(), Facts(model.identity))
+    [missing] = [one for one in told if isinstance(one, Missing)]
+    assert missing.status is Status.SKIPPED and missing.reason.startswith("no bits_per_byte: the tokenizer loses 8 of")
+    found = {one.metric.name: one.value for one in told if isinstance(one, Measurement)}
+    assert found["lost_bytes"] == 8 and found["perplexity"] > 0, "what is per token stands"
+    assert any("comes back as" in note for note in notes_of(pd.DataFrame(rows)))
+
+
+def test_numbers_per_byte_are_marked_where_it_loses_a_few(model: LanguageModel) -> None:
+    lossy: Any = Beside(model, Changing(model.tokenizer, lambda text: text.replace("\n    ", "\n ")))
+    rows = collect(lambda: lossy, settings())
+    told = summarise(pd.DataFrame(rows), settings(), Facts(model.identity))
+    found = {one.metric.name: one.value for one in told if isinstance(one, Measurement)}
+    assert found["lost_bytes"] == 3 and "bits_per_byte" in found
+    assert any("loses 3 of" in note for note in notes_of(pd.DataFrame(rows)))
+
+
+def test_a_token_that_the_model_has_not_is_named(model: LanguageModel) -> None:
+    class Adding(Changing):
+        def encode(self, text: str) -> list[int]:
+            return [*self.inner.encode(text), *([320] if text.startswith("def") else [])]
+
+    wrong: Any = Beside(model, Adding(model.tokenizer, None))
+    with pytest.raises(UserError, match=r"^fixture: document 4: token id 320 .*which are 0 to 319: use the tokenizer"):
+        collect(lambda: wrong, settings())

@@ -231,7 +231,7 @@ def test_what_is_wrong_is_said(model: LanguageModel) -> None:
     context = model.identity.context
     with pytest.raises(UserError, match=f"{context + 2} tokens doesn't fit the model's context of {context}"):
         score(model, [Scored((1,) * (context + 2), 1)])
-    with pytest.raises(UserError, match="token id 320 is outside of the model's vocabulary of 320"):
+    with pytest.raises(UserError, match="token id 320 is not one of the model's, which are 0 to 319"):
         score(model, [Scored((1, 320), 1)])
     with pytest.raises(UserError, match=r"not numbers \(NaN\) in request"):
         score(Broken(model), [Scored((1, 2), 1)])

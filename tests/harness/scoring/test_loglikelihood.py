@@ -10,7 +10,7 @@ import torch
 
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.open import open_model
-from harness.scoring import loglikelihood
+from harness.scoring import head_slices, loglikelihood, token_log_probs
 from harness.scoring.loglikelihood import token_nlls
 from harness.scoring.windows import sliding_windows
 
@@ -75,7 +75,8 @@ def test_same_as_hugging_faces_loop(model: LanguageModel) -> None:
 def test_batches_and_chunks_change_nothing(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
     together = token_nlls(model, documents(), 32, 16)
     monkeypatch.setattr(loglikelihood, "TOKENS_PER_BATCH", 1)
-    monkeypatch.setattr(loglikelihood, "LOGITS_PER_SOFTMAX", 1)
+    monkeypatch.setattr(token_log_probs, "LOGITS_PER_SOFTMAX", 1)
+    monkeypatch.setattr(head_slices, "LOGITS_AT_ONCE", 1)
     for a, b in zip(together, token_nlls(model, documents(), 32, 16), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5)
 

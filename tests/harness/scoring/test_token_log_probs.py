@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from harness.scoring import head_slices
 from harness.scoring import token_log_probs as module
-from harness.scoring.token_log_probs import log_probs_by_head, token_log_probs
+from harness.scoring.head_slices import by_product
+from harness.scoring.token_log_probs import log_probs_in_slices, token_log_probs
 
 ROWS = torch.tensor([0, 0, 1, 3, 3, 3, 6])
 TOKENS = torch.tensor([2, 5, 30, 0, 1, 2, 7])
@@ -14,9 +16,9 @@ TOKENS = torch.tensor([2, 5, 30, 0, 1, 2, 7])
 
 @pytest.fixture(params=[10**7, 100, 1])
 def chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LOGITS_PER_SOFTMAX", "LOGITS_AT_ONCE"):
-        monkeypatch.setattr(module, name, request.param)
-    monkeypatch.setattr(module, "COLUMNS", 7)
+    monkeypatch.setattr(module, "LOGITS_PER_SOFTMAX", request.param)
+    monkeypatch.setattr(head_slices, "LOGITS_AT_ONCE", request.param)
+    monkeypatch.setattr(head_slices, "COLUMNS", 7)
 
 
 @pytest.mark.usefixtures("chunk")
@@ -28,7 +30,8 @@ def test_same_as_in_double_precision() -> None:
     expected = logits.double().log_softmax(-1)[ROWS, TOKENS]
     likeliest = logits.argmax(-1)[ROWS] == TOKENS
     assert likeliest.any()
-    for log_probs, greedy in (token_log_probs(logits, ROWS, TOKENS), log_probs_by_head(features, head, ROWS, TOKENS)):
+    sliced = log_probs_in_slices(by_product(features, head), ROWS, TOKENS)
+    for log_probs, greedy in (token_log_probs(logits, ROWS, TOKENS), sliced):
         torch.testing.assert_close(log_probs.double(), expected, atol=1e-5, rtol=1e-5)
         assert torch.equal(greedy, likeliest)
 

@@ -1,0 +1,92 @@
+"""What of a model's shape its memory depends on, read from `config.json` without opening it. Imports no torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from reference_impl.model.config import GPTConfig
+
+Attention = Literal["fused", "masked", "eager"]
+"""fused: scores of queries with keys are never stored. masked: neither, but a mask of their size is. eager: they are,
+for every head."""
+
+EAGER = frozenset(
+    {"bloom", "codegen", "gemma2", "gpt_neo", "gpt_oss", "gptj", "mpt", "openai-gpt", "xglm", "xlnet", "rwkv", "mamba"}
+)
+"""Architectures for which transformers has no fused attention (or, as Gemma 2's soft cap, none that is the same)."""
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """The sizes that buffers of a forward pass have."""
+
+    vocabulary: int
+    context: int
+    layers: int
+    width: int
+    ffn_width: int
+    heads: int
+    kv_heads: int
+    head_width: int
+    attention: Attention
+    plain_head: bool
+    """Whether logits are one product, whose buffer is small."""
+
+
+def gpt_shape(config: GPTConfig) -> ModelShape:
+    """The shape of a reference GPT."""
+    return ModelShape(
+        vocabulary=config.vocabulary,
+        context=config.context,
+        layers=config.layers,
+        width=config.width,
+        ffn_width=config.ffn_width,
+        heads=config.heads,
+        kv_heads=config.kv_heads,
+        head_width=config.head_width,
+        attention="fused",
+        plain_head=True,
+    )
+
+
+def folder_shape(folder: str, kind: str) -> ModelShape | None:
+    """The shape of a `transformers` folder by its `config.json`; None where it doesn't tell."""
+    try:
+        written = json.loads((Path(folder).expanduser() / "config.json").read_bytes())
+        config = written.get("text_config", written) if isinstance(written, dict) else {}
+        return _shape(config, str(written.get("model_type")), kind)
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+        return None  # opening the model says what is wrong with it
+
+
+def _shape(config: Mapping[str, Any], model_type: str, kind: str) -> ModelShape:
+    def number(*names: str, default: int | None = None) -> int:
+        found = next((config[name] for name in names if isinstance(config.get(name), int)), default)
+        if found is None:
+            raise KeyError(names[0])
+        return int(found)
+
+    width = number("hidden_size", "n_embd", "d_model")
+    heads = number("num_attention_heads", "n_head", "n_heads", "num_heads", "attention_heads")
+    attention: Attention = "fused"
+    if kind == "transformers" and model_type in EAGER:
+        attention = "eager"
+    elif kind == "transformers" and (config.get("sliding_window") or "sliding" in str(config.get("layer_types"))):
+        attention = "masked"
+    return ModelShape(
+        vocabulary=number("vocab_size"),
+        context=number("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", default=2048),
+        layers=number("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
+        width=width,
+        ffn_width=number("intermediate_size", "n_inner", "ffn_dim", "dff", default=4 * width),
+        heads=heads,
+        kv_heads=number("num_key_value_heads", default=heads),
+        head_width=number("head_dim", default=width // heads),
+        attention=attention,
+        plain_head=config.get("final_logit_softcapping") is None,
+    )
