@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from harness.errors import Unsupported, UserError
-from harness.measures.measure import Facts, Load, Measure, Sample, in_first_row
+from harness.measures.measure import Facts, Load, Measure, Sample, in_first_row, with_notes
 from harness.measures.perplexity import PerplexitySettings, before_documents, chosen_documents, cut, window_and_stride
 from harness.models.contract import LanguageModel, Precision
 from harness.models.token_ids import check_ids
@@ -133,7 +133,8 @@ def collect(load: Load, settings: FidelitySettings) -> list[Sample]:
                 "ids_digest": hashlib.sha256(np.asarray(ids, dtype=np.int64).tobytes()).hexdigest()[:16],
             }
         )
-    return rows
+    behavior = model.identity.cache
+    return with_notes(rows, behavior.notes_on(settings.prompt + settings.generate) if settings.generate else ())
 
 
 def summarise(samples: pd.DataFrame, settings: FidelitySettings, facts: Facts) -> list[Measurement]:

@@ -33,7 +33,7 @@ NOTES = "notes"
 
 def with_notes(samples: list[Sample], notes: Iterable[str]) -> list[Sample]:
     """The samples, the first of which carries the cell's notes, each once."""
-    if told := list(dict.fromkeys(notes)):
+    if samples and (told := list(dict.fromkeys(notes))):
         samples[0][NOTES] = strict_json.dumps(told)
     return samples
 

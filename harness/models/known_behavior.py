@@ -15,6 +15,7 @@ import torch
 import transformers
 
 from harness.cache import cache_folder
+from harness.errors import UserError
 from harness.models.cache_behavior import CacheBehavior
 from harness.models.causality import refuse_lookahead
 from harness.models.context import seams, void_beyond
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 SMALL = 4_000_000
 """A model of up to so many parameters in bf16 or fp16 is compared as a copy in fp32, where rounding hides less."""
+HALVES = {torch.bfloat16, torch.float16}
 DECIDES = (
     *(f"harness.models.{name}" for name in ("cache_behavior", "causality", "context", "decoding", "dynamic_positions")),
     *(f"harness.models.{name}" for name in ("known_behavior", "probe", "rereading", "token_tree", "transformers")),
@@ -43,12 +45,23 @@ def behavior_of(model: TransformersModel, place: str) -> CacheBehavior:
     if kept is not None and (known := _known(kept)) is not None:
         return known
     identity, config = model.identity, model.module.config.get_text_config()
-    refuse_lookahead(model.module, model.plain, identity.vocabulary, place)
     parameters = identity.parameters_matmul
-    floats = not getattr(model.module, "is_quantized", False)
-    if floats and parameters <= SMALL and next(model.module.parameters()).dtype != torch.float32:
+    types = {parameter.dtype for parameter in model.module.parameters()}
+    halves = types & HALVES and types <= {torch.float32, *HALVES}
+    if parameters <= SMALL and halves and not getattr(model.module, "is_quantized", False):
         model = model.of(copy.deepcopy(model.module).float())
-    behavior = probe(model, parameters, seams(config), void_beyond(config))
+    try:
+        refuse_lookahead(model.module, model.plain, identity.vocabulary, place)
+        behavior = probe(model, parameters, seams(config), void_beyond(config))
+    except UserError:
+        raise
+    except Exception as error:  # a class says in its own way that it can't read a text
+        first = [*str(error).strip().splitlines(), type(error).__name__][0].rstrip(".")
+        raise UserError(
+            f"the model can't read a text of up to {identity.context} tokens in one pass ({first}): are its "
+            "config.json and its weights of one model?",
+            place=place,
+        ) from error
     if kept is not None:
         write_whole(kept, behavior.model_dump_json())
     return behavior

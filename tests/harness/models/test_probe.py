@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import LlamaForCausalLM, MistralForCausalLM
 from transformers.cache_utils import DynamicSlidingWindowLayer
 
+from harness.errors import UserError
 from harness.models import known_behavior
 from harness.models.cache_behavior import CacheBehavior
 from harness.models.contract import ModelIdentity
@@ -185,6 +186,14 @@ def test_logits_that_are_not_numbers_decide_nothing() -> None:
     assert found(module).reason == "its logits are not numbers"
 
 
+def test_a_model_that_can_not_read_is_refused_in_one_sentence() -> None:
+    module = built(LlamaForCausalLM)
+    module.model.layers[1].self_attn.q_proj.weight = torch.nn.Parameter(torch.zeros(16, 32))
+    with pytest.raises(UserError, match=r"^model: the model can't read a text .*of one model\?$") as caught:
+        found(module)
+    assert "\n" not in str(caught.value)
+
+
 def test_equal_logits_are_no_difference() -> None:
     module = built(LlamaForCausalLM)
     with torch.no_grad():
@@ -203,13 +212,13 @@ def test_an_answer_is_kept_by_the_digest_of_the_weights(tmp_path: Path, monkeypa
     first = behavior_of(wrapped(module, "a" * 64), "model")
 
     def refuse(*args: Any) -> CacheBehavior:
-        raise AssertionError("compared again")
+        raise UserError("compared again")
 
     with monkeypatch.context() as patch:
         patch.setattr(known_behavior, "probe", refuse)
         assert behavior_of(wrapped(module, "a" * 64), "model") == first
         for other in ("b" * 64, "not a digest"):
-            with pytest.raises(AssertionError, match="compared again"):
+            with pytest.raises(UserError, match="compared again"):
                 behavior_of(wrapped(module, other), "model")
     [kept] = (tmp_path / "cache-behavior").iterdir()
     kept.write_text("{")

@@ -3,6 +3,7 @@ what is found."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from tests.harness.models.architectures import ARCHITECTURES, Architecture
 from tests.harness.models.support import SCALE, examine, table_in_page, tokenizer_file
 
 QUICK = [one for one in ARCHITECTURES if one.quick]
+all_of_them = pytest.mark.skipif(
+    os.environ.get("HARNESS_ARCHITECTURES") != "all", reason="takes minutes; run with HARNESS_ARCHITECTURES=all"
+)
 by_name = pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda one: one.name)
 
 
@@ -31,6 +35,7 @@ def test_a_part_of_the_table(architecture: Architecture, tmp_path: Path, tokeniz
 
 
 @pytest.mark.slow
+@all_of_them
 @by_name
 def test_the_whole_table(architecture: Architecture, tmp_path: Path, tokenizer: Path) -> None:
     agrees_with_the_page(architecture, tmp_path, tokenizer)
@@ -43,6 +48,7 @@ def agrees_with_the_page(architecture: Architecture, folder: Path, tokenizer: Pa
 
 
 @pytest.mark.slow
+@all_of_them
 @pytest.mark.parametrize("scale", [0.02, 1.0])
 @by_name
 def test_the_size_of_the_weights_changes_nothing(
