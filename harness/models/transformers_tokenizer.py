@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from harness import strict_json
+from harness.models import long_text
 
 
 class TransformersTokenizer:
@@ -93,8 +94,16 @@ class TransformersTokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Token ids without any added special token (special tokens written out in `text` are recognised)."""
+        if len(text) > long_text.PIECE and getattr(self._tokenizer, "is_fast", False):
+            in_pieces = long_text.encode_in_pieces(self._with_places, text)
+            if in_pieces is not None:
+                return in_pieces
         ids: list[int] = self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
         return ids
+
+    def _with_places(self, text: str) -> long_text.Encoded:
+        told = self._tokenizer(text, add_special_tokens=False, verbose=False, return_offsets_mapping=True)
+        return told["input_ids"], told["offset_mapping"]
 
     def decode(self, ids: list[int]) -> str:
         """The text of `ids`, special tokens written out, spaces left as they are."""
