@@ -30,8 +30,8 @@ SMALL = 4_000_000
 HALVES = {torch.bfloat16, torch.float16}
 DECIDES = (
     *(f"harness.models.{name}" for name in ("cache_behavior", "causality", "context", "decoding", "dynamic_positions")),
-    *(f"harness.models.{name}" for name in ("known_behavior", "probe", "rereading", "token_tree", "transformers")),
-    *(f"reference_impl.inference.{name}" for name in ("reading", "running_batch")),
+    *(f"harness.models.{name}" for name in ("growing_cache", "known_behavior", "probe", "rereading", "token_tree")),
+    *("harness.models.transformers", "reference_impl.inference.reading", "reference_impl.inference.running_batch"),
 )
 """Modules whose code the answer depends on."""
 

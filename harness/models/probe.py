@@ -19,7 +19,8 @@ from torch import Tensor
 
 from harness.models.cache_behavior import CacheBehavior, CacheKind, without_cache
 from harness.models.context import Limit
-from harness.models.decoding import Decodable, GrowingCache
+from harness.models.decoding import Decodable
+from harness.models.growing_cache import GrowingCache
 from harness.models.token_tree import Branch, layout
 from reference_impl.inference.reading import Reader
 from reference_impl.inference.running_batch import Row, RunningBatch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.models.contract import LanguageModel
-from harness.models.decoding import GrowingCache
+from harness.models.growing_cache import GrowingCache
 
 
 class Held:
