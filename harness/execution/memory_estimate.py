@@ -40,12 +40,12 @@ def memory_of(
     models = stored * LOADING
     if measure == "fidelity" and precision != "fp32":
         models += 4.0 * weights
-    tokens, cached = _tokens(measure, settings, shape)
+    tokens, longest, cached = _tokens(measure, settings, shape)
     wide = 4.0 if precision in ("fp32", "int8", "int8-dynamic") else 3.0  # bf16 passes have some fp32 buffers
     return (
         LIBRARIES[kind]
         + models
-        + activations(tokens, shape, wide)
+        + activations(tokens, longest, shape, wide)
         + cached * kv_bytes(shape, 4.0 if precision == "fp32" else 2.0)
         + logits(tokens, shape)
     )
@@ -57,13 +57,13 @@ def logits(tokens: int, shape: ModelShape) -> float:
     return 4.0 * (min(tokens * shape.vocabulary, most) + min(tokens * shape.vocabulary, max(SOFTMAX, shape.vocabulary)))
 
 
-def activations(tokens: int, shape: ModelShape, size: float) -> float:
-    """Bytes of the largest layer's buffers, over `tokens` tokens of `size` bytes an element."""
+def activations(tokens: int, longest: int, shape: ModelShape, size: float) -> float:
+    """Bytes of the largest layer's buffers, over `tokens` tokens of `size` bytes an element, in sequences of up to
+    `longest`."""
     layer = tokens * size * (8 * shape.width + 5 * shape.ffn_width)
-    longest = min(tokens, shape.context)
     if shape.attention == "fused":
         return layer
-    pairs = float(longest) ** 2
+    pairs = float(tokens) * longest
     if shape.attention == "masked":
         return layer + 5.0 * pairs  # one bool and one float per pair
     return layer + 2.5 * size * shape.heads * pairs
@@ -74,28 +74,28 @@ def kv_bytes(shape: ModelShape, size: float) -> float:
     return 2.0 * shape.layers * shape.kv_heads * shape.head_width * size
 
 
-def _tokens(measure: str, settings: Mapping[str, Scalar], shape: ModelShape) -> tuple[int, int]:
-    """Tokens of the longest forward pass, and tokens that caches hold."""
+def _tokens(measure: str, settings: Mapping[str, Scalar], shape: ModelShape) -> tuple[int, int, int]:
+    """Tokens of the largest forward pass, of its longest sequence, and tokens that caches hold."""
 
     def number(name: str, default: int) -> int:
         value = settings.get(name)
         return int(value) if isinstance(value, int) else default
 
-    batch = number("batch", 1)
-    if measure in ("perplexity", "fidelity"):
-        return max(number("window", shape.context), min(TOKENS_AT_ONCE, shape.context)), 0
-    if measure == "in_context":
-        return max(number("tokens", shape.context), min(TOKENS_AT_ONCE, shape.context)), 0
+    batch, context = number("batch", 1), shape.context
+    if measure in ("perplexity", "fidelity", "in_context"):
+        window = number("tokens" if measure == "in_context" else "window", context)
+        return max(window, TOKENS_AT_ONCE // window * window), window, 0
     if measure == "inference":
         prompt = number("prompt", 128)
-        return batch * prompt, batch * (prompt + number("generate", 32))
+        return batch * prompt, prompt, batch * (prompt + number("generate", 32))
     if measure == "memory":
-        return batch * number("context", 512), batch * number("context", 512)
+        held = number("context", 512)
+        return batch * held, held, batch * held
     if measure == "kv_cache":
-        return number("generate", 1000), number("generate", 1000)
+        held = number("generate", 1000)
+        return held, held, held
     if measure == "diversity":
-        held = ROWS * (number("prompt", 16) + number("generate", 64))
-        return held, held
-    if measure == "task":
-        return min(shape.context, TOKENS_AT_ONCE), 2 * min(shape.context, TOKENS_AT_ONCE)
-    return min(shape.context, TOKENS_AT_ONCE), 0
+        prompt = number("prompt", 16)
+        return min(ROWS * prompt, max(prompt, TOKENS_AT_ONCE)), prompt, ROWS * (prompt + number("generate", 64))
+    longest = min(context, TOKENS_AT_ONCE)
+    return longest, longest, 2 * longest if measure == "task" else 0

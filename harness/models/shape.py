@@ -58,9 +58,8 @@ def folder_shape(folder: str, kind: str) -> ModelShape | None:
     """The shape of a `transformers` folder by its `config.json`; None where it doesn't tell."""
     try:
         written = json.loads((Path(folder).expanduser() / "config.json").read_bytes())
-        config = written.get("text_config", written) if isinstance(written, dict) else {}
-        return _shape(config, str(written.get("model_type")), kind)
-    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+        return _shape(written.get("text_config", written), str(written.get("model_type")), kind)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
         return None  # opening the model says what is wrong with it
 
 

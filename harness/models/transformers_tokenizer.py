@@ -18,10 +18,10 @@ class TransformersTokenizer:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
 
-    @property
+    @cached_property
     def size(self) -> int:
-        """Number of token ids, added ones included."""
-        return len(self._tokenizer)
+        """Number of token ids, added ones included: one more than the largest, where some in between have no token."""
+        return max(len(self._tokenizer), 1 + max(self._tokenizer.get_vocab().values(), default=-1))
 
     @property
     def longest(self) -> int | None:

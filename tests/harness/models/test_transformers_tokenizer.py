@@ -77,3 +77,12 @@ def test_the_digest_is_the_definitions(
     assert byte_level.digest == TransformersTokenizer(AutoTokenizer.from_pretrained(gpt2_folder)).digest
     assert sentencepiece_like(True).digest != sentencepiece_like(False).digest
     assert byte_level.size == 320
+
+
+def test_ids_between_which_some_have_no_token() -> None:
+    from transformers import PreTrainedTokenizerFast
+
+    definition = Tokenizer(models.WordLevel({"<unk>": 0, "river": 7}, unk_token="<unk>"))
+    tokenizer = TransformersTokenizer(PreTrainedTokenizerFast(tokenizer_object=definition, unk_token="<unk>"))
+    assert tokenizer.encode("river") == [7] and tokenizer.size == 8
+    assert tokenizer.token_bytes([7, 3]) == [5, 0]

@@ -50,6 +50,28 @@ def test_one_table_per_measure(full_run: Run) -> None:
     assert len(speed.rows) == 4 * 4 * 2
 
 
+def test_a_window_that_each_model_settled_stands_in_the_table(builders: ModuleType, tmp_path: Path) -> None:
+    def table(windows: dict[str, int]) -> Table:
+        cells = [
+            builders.cell_result(
+                tmp_path, model, "perplexity", {"precision": "fp32"}, {"text": "t", "window": None},
+                builders.quality_measurements(builders.quality_samples(model, "fp32")),
+            ).model_copy(update={"resolved": {"window": window, "stride": 16, "whole_documents": False}})
+            for model, window in windows.items()
+        ]  # fmt: skip
+        [found] = result_tables(builders.write_run(tmp_path / str(windows), cells=cells))
+        return found
+
+    apart = table({"nano": 32, "micro": 512})
+    assert [column.name for column in apart.columns[:2]] == ["model", "window"]
+    assert cell(apart, "window", "nano") == "32" and cell(apart, "window", "micro") == "512"
+    assert "these rows can't be ranked, because they were measured differently (window 32 (nano), 512 (micro))" in str(
+        apart.notes
+    )
+    alike = table({"nano": 32, "micro": 32})
+    assert "window 32, stride 16" in alike.caption and "can't be ranked" not in str(alike.notes)
+
+
 def test_settings_of_a_model_alone_are_told_below(builders: ModuleType, tmp_path: Path) -> None:
     cells = [
         builders.cell_result(
