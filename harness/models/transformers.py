@@ -98,7 +98,7 @@ class TransformersModel:
 
 
 def open_source(source: ModelSource) -> TransformersModel:
-    """Load the model and its tokenizer. Raises UserError where that fails, with the mend."""
+    """Load the model and its tokenizer. Raises UserError where that fails, with the fix."""
     model = _load_model(source)
     tokenizer = open_tokenizer(source)
     head = model.get_output_embeddings()

@@ -11,7 +11,7 @@ LOGITS_PER_SOFTMAX = 2_000_000
 """Most logits that the softmax holds in fp32 at once: 8 MB, which stay in a CPU's cache."""
 
 LOGITS_AT_ONCE = 7_500_000
-"""Most logits that are made from features at once: 30 MB. What is larger than 32 MB glibc maps anew each time, and
+"""Most logits that are made from features at once: 30 MB. What is larger than 32 MB glibc maps again each time, and
 clearing its pages costs more than writing it."""
 COLUMNS = 1024
 """Of the vocabulary in one product: a piece of the head that stays in a CPU's cache."""

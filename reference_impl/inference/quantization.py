@@ -105,7 +105,7 @@ def _replace(users: list[Place], scheme: Scheme, activations: torch.dtype, codes
     if not source.is_meta and not all_finite(source):
         name = users[0][1]
         raise ValueError(
-            f"the weight of {name!r} holds values that aren't finite: it can't be quantised, train it anew."
+            f"the weight of {name!r} holds values that aren't finite: it can't be quantised, train it again."
         )
     known = next((codes.pop(layer) for layer in linears if layer in codes), None)
     weight: Stored

@@ -316,12 +316,12 @@ def test_a_task_of_a_group_without_documents_is_no_silence(model: LanguageModel,
     assert (group.part, group.status) == (None, Status.FAILED)
     assert group.reason == "the group both has no number, because its task none has none"
     assert task.part == "none" and task.reason.startswith("task none: ")
-    assert "none.jsonl: there is no row in it" in task.reason
+    assert "none.jsonl: it has no rows" in task.reason
 
 
 def test_a_task_alone_without_documents_is_an_error(model: LanguageModel, tmp_path: Path) -> None:
     write_tasks(tmp_path, [])
-    with pytest.raises(UserError, match=r"animals.jsonl: there is no row in it"):
+    with pytest.raises(UserError, match=r"animals.jsonl: it has no rows"):
         asked(model, tmp_path, "animals")
 
 
@@ -356,7 +356,7 @@ def test_a_long_prompt_loses_its_beginning_and_says_so(model: LanguageModel, fol
     ("given", "told"),
     [
         ({"task": "animal"}, "animals"),
-        ({"task": "animals", "shots": 50}, "50 worked examples are wanted"),
+        ({"task": "animals", "shots": 50}, "50 few-shot examples are wanted"),
         ({"task": "animals", "reasoning": "cot"}, "reasoning"),
         ({"task": "animals", "samples": 4, "temperature": 1.0}, "writes no answers"),
         ({"task": "written", "samples": 4}, "temperature"),
