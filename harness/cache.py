@@ -15,7 +15,7 @@ _FIX = "set HARNESS_CACHE to a folder that can be written to"
 
 
 def cache_root() -> Path:
-    """The cache folder, which may not exist yet. Raises UserError where HARNESS_CACHE names the home of nobody."""
+    """The cache folder, which may not exist yet. Raises UserError where HARNESS_CACHE names an unknown home folder."""
     named = os.environ.get("HARNESS_CACHE")
     try:
         return Path(named).expanduser() if named else platformdirs.user_cache_path("harness", appauthor=False)

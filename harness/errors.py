@@ -1,7 +1,7 @@
 """What the harness says when its input is wrong.
 
 Every mistake that a user can make ends as one `UserError`: one clear sentence with the place and the
-mend. The command line prints it and exits with `EXIT_USAGE`; nothing else in the house prints errors.
+fix. The command line prints it and exits with `EXIT_USAGE`; nothing else in the house prints errors.
 """
 
 import errno
@@ -22,7 +22,7 @@ class ExitCode(IntEnum):
 
 
 class UserError(Exception):
-    """Bad input or a missing piece: says where it is and how to mend it.
+    """Bad input or a missing piece: says where it is and how to fix it.
 
     `place` is a file, a `file:line` or an option; it is put before the message.
     """
@@ -40,11 +40,11 @@ class Unsupported(Exception):
 
 
 LOGGED = "the traceback is in worker.log"
-"""Where a run keeps the traceback of what nobody expected."""
+"""Where a run keeps the traceback of unexpected errors."""
 
 
 def unexpected(what: str, error: BaseException, kept: str = LOGGED) -> str:
-    """An error that nobody foresaw, as one sentence: what was being done (`opening the model`), and where the traceback
+    """An unexpected error as one sentence: what was being done (`opening the model`), and where the traceback
     is `kept`.
 
     What a `UserError` or an `Unsupported` says is a sentence already.
@@ -55,7 +55,7 @@ def unexpected(what: str, error: BaseException, kept: str = LOGGED) -> str:
 
 
 def logged(what: str, error: BaseException) -> str:
-    """`unexpected`, in a worker: the traceback of what nobody foresaw goes to its log."""
+    """`unexpected`, in a worker: the traceback of an unexpected error goes to its log."""
     if not isinstance(error, UserError | Unsupported):
         traceback.print_exception(error)
     return unexpected(what, error)
@@ -76,7 +76,7 @@ def told(error: BaseException) -> str:
             text = ""
     lines = printable(text).strip().splitlines()
     first = lines[0].strip().rstrip(".;:") if lines else ""
-    return f"{first} ({kind})" if first else f"a {kind} that says nothing"
+    return f"{first} ({kind})" if first else f"{kind} without a message"
 
 
 def printable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The nearest spelling of a word that nobody knows."""
+"""The nearest spelling of an unknown word."""
 
 import difflib
 from collections.abc import Iterable

@@ -59,7 +59,7 @@ def _asked_for() -> int | None:
     first = written.partition(",")[0].strip()
     if not re.fullmatch(r"[0-9]+", first) or int(first) == 0:
         raise UserError(
-            f"'{written}' is no number of threads; set it to 1 or more, or unset it to use all cores",
+            f"'{written}' is not a number of threads; set it to 1 or more, or unset it to use all cores",
             place=OMP_NUM_THREADS,
         )
     return int(first)

@@ -37,7 +37,7 @@ class Request:
     finish: str | None
     """Why a written answer ended: stop_string, end or length."""
     thought: str | None = None
-    """What the model thought before it answered; None where it didn't, or nobody looked."""
+    """What the model thought before it answered; None where it didn't, or thoughts were not looked for."""
     answered: bool = True
     """False: it still thought when it ended."""
 
@@ -57,7 +57,7 @@ class Answered:
     """Why it could not be asked or judged."""
     cluster: str | None = None
     shots: tuple[int, ...] = ()
-    """Places of the worked examples in their split."""
+    """Places of the few-shot examples in their split."""
     gold: tuple[int, ...] = ()
     """Right choices."""
     target: tuple[str, ...] = ()

@@ -56,7 +56,7 @@ class Emergence:
     task: str
     verdict: Verdict
     why: str
-    """The verdict's reason as a clause, and what would mend it where nothing is decided."""
+    """The verdict's reason as a clause, and what would help where nothing is decided."""
     scale: Floats
     correct: Floats
     n: Floats

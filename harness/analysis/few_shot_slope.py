@@ -1,4 +1,4 @@
-"""What worked examples bring: a score against the number of examples, its slope, and that slope over model size.
+"""What few-shot examples bring: a score against the number of examples, its slope, and that slope over model size.
 
 In-context learning that grows with size shows as a slope that grows with it (Brown et al. 2020, arXiv:2005.14165,
 figure 1.2). How slopes and intervals are made is in `shot_curve`.
@@ -174,7 +174,7 @@ def _nothing(run: Run, settings: FewShotSlopeSettings) -> Finding:
 
 FEW_SHOT_SLOPE = Analysis(
     name="few_shot_slope",
-    about="What worked examples bring: a score's slope per doubling of shots + 1, and that slope over model size",
+    about="What few-shot examples bring: a score's slope per doubling of shots + 1, and that slope over model size",
     settings=FewShotSlopeSettings,
     run=run,
 )

@@ -1,4 +1,4 @@
-"""Published tables of scores over worked examples: a slope for every model, and how it changes with size."""
+"""Published tables of scores over few-shot examples: a slope for every model, and how it changes with size."""
 
 from __future__ import annotations
 

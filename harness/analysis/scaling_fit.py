@@ -53,7 +53,7 @@ def runs_of(run: Run, settings: RunsSettings) -> Runs:
     columns = {"parameters": column, "tokens": "tokens", "loss": "loss"}
     if settings.flops == "exact":
         if frame["training_flops"].isna().any():
-            raise UserError("no exact FLOPs are recorded for these models: measure their `training` anew, or use 6ND")
+            raise UserError("no exact FLOPs are recorded for these models: measure their `training` again, or use 6ND")
         columns["compute"] = "training_flops"
     else:
         frame = frame.drop(columns=["compute", "training_flops"], errors="ignore")

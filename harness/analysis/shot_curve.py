@@ -1,4 +1,4 @@
-"""A score over the number of worked examples, its slope, and the slope of slopes over model size, with intervals.
+"""A score over the number of few-shot examples, its slope, and the slope of slopes over model size, with intervals.
 
 The slope is least squares of the score on log2(shots + 1): what twice as many things to read (the question counts as
 one) change. It is linear in the scores, so with the same documents at every number of shots its interval is exact

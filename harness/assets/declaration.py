@@ -50,7 +50,7 @@ class GitHub:
     repository: str
     commit: str
     archive_size: int | None = None
-    """About how many bytes the repository's archive has, for the progress: GitHub packs it anew for everybody, so that
+    """About how many bytes the repository's archive has, for the progress: GitHub packs it again for everybody, so that
     neither its size nor its sha256 can be declared, and the parts alone are checked. None: the parts are single files,
     and are asked for one by one."""
 

@@ -20,7 +20,7 @@ def download(address: GitHub, parts: tuple[Part, ...], incoming: Path, unpacked:
     """Write the files of `parts` to `unpacked`, checked, under the paths that `archive.extract` gives them.
 
     What came to `incoming` before a break is not asked for again: single files go on where they stopped, an archive
-    starts anew unless it was whole. Raises UserError where the address can't be reached or a part is another than
+    starts again unless it was whole. Raises UserError where the address can't be reached or a part is another than
     declared; nothing of `incoming` is kept then that is known to be wrong.
     """
     if address.archive_size is None:

@@ -45,7 +45,7 @@ def download(address: Url, size: int, folder: Path, on_progress: OnProgress) -> 
 
 
 def download_of_unknown_size(address: Url, about: int, folder: Path, on_progress: OnProgress) -> Path:
-    """Download a file that the server makes anew for everybody, from its start; returns it. Errors as in `download`.
+    """Download a file that the server makes again for everybody, from its start; returns it. Errors as in `download`.
 
     `about`: how many bytes are expected, for the progress.
     """

@@ -55,7 +55,7 @@ def is_whole(folder: Path, asset_digest: str) -> bool:
     if touched:
         if damaged(folder, asset_digest):
             return False
-        with contextlib.suppress(OSError):  # a cache that may only be read is checked anew each time
+        with contextlib.suppress(OSError):  # a cache that may only be read is checked again each time
             write(folder, asset_digest)
     return True
 

@@ -86,14 +86,14 @@ def is_present(name: str) -> bool:
 def verify(name: str) -> None:
     """Compare every byte of a fetched asset with its recorded sha256. Raises UserError that says what is damaged.
 
-    A damaged asset no longer counts as present, so that the next `get` brings it anew.
+    A damaged asset no longer counts as present, so that the next `get` brings it again.
     """
     if not folder(name).is_dir():
         raise UserError(f"it isn't in the cache; `harness assets get {name}` brings it", place=f"asset {name}")
     if problems := manifest.damaged(folder(name), digest(name)):
         manifest.forget(folder(name))
         raise UserError(
-            f"damaged in the cache ({'; '.join(problems)}); `harness assets get {name}` brings it anew",
+            f"damaged in the cache ({'; '.join(problems)}); `harness assets get {name}` brings it again",
             place=f"asset {name}",
         )
 

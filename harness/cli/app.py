@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def _unexpected(error: Exception) -> NoReturn:
-    """One sentence for what nobody foresaw; the traceback is for who mends it."""
+    """One sentence for an unexpected error; the traceback is for whoever fixes it."""
     from harness.cache import cache_folder
 
     trace = printable("".join(traceback.format_exception(error)))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDTH = 160
-"""Columns where nobody says how wide it is: in a file, a pipe or a log of CI."""
+"""Columns where the width is not given: in a file, a pipe or a log of CI."""
 ERRORS = "harness.plainer"
 """Name of the rule for characters that a stream's encoding lacks."""
 PLAINER = {
@@ -48,7 +48,7 @@ def take_every_character() -> None:
 
 
 def _is_strict(stream: TextIO) -> bool:
-    """Whether nobody said what to do with such characters, as `PYTHONIOENCODING=ascii:ignore` does."""
+    """Whether nothing says what to do with such characters, as `PYTHONIOENCODING=ascii:ignore` does."""
     return stream.errors in ("strict", "surrogateescape", "backslashreplace")
 
 

@@ -41,7 +41,7 @@ def data_table() -> Table:
 
 @app.command("show")
 def show(name: Annotated[str, typer.Argument(help="Name of a data set.")]) -> None:
-    """Print what a data set's columns mean, which rows its published fits used, what is mended, whom to cite."""
+    """Print a data set's columns with their meaning, the rows of published fits, corrected errors and whom to cite."""
     from harness import assets
     from harness.published_data import data_set
     from harness.report.table import Column, Row, Table
@@ -54,7 +54,7 @@ def show(name: Annotated[str, typer.Argument(help="Name of a data set.")]) -> No
     notes = [
         parameters,
         *(f"Fit {fit.name}: {fit.about}" for fit in declared.fits),
-        *(f"Mended: {mend.about}" for mend in declared.mends),
+        *(f"Corrected: {mend.about}" for mend in declared.mends),
         f"Cite: {declared.cite}",
         f"From: {assets.asset(name).address}; licence: {assets.asset(name).licence}",
     ]

@@ -76,7 +76,7 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except TextError as error:
-        fix = f" (in a suite, FIELD is written behind the path: {path.name}#FIELD)"
+        fix = f" (in a suite, FIELD is written after the path: {path.name}#FIELD)"
         wants_field = "there is no field" in error.message or "there is no column" in error.message
         raise UserError(error.message + (fix if wants_field else ""), place=error.place) from error
     except OSError as error:

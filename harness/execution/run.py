@@ -248,7 +248,7 @@ def _last_unfinished(out: Path, suite: Suite) -> Path:
         if manifest.suite_hash == text_hash:
             return path.parent
         raise UserError(
-            "the suite has changed since this run began; run it anew, or resume it as it was: "
+            "the suite has changed since this run began; run it again, or resume it as it was: "
             f"harness run --resume {path.parent}",
             place=str(path.parent),
         )
@@ -256,7 +256,7 @@ def _last_unfinished(out: Path, suite: Suite) -> Path:
 
 
 def _has_failed(run: Run) -> bool:
-    """Whether a cell would be tried again; of a run whose cells can't be read, nobody knows."""
+    """Whether a cell would be tried again; False where the cells of the run can't be read."""
     try:
         return any(not cell.whole and cell.status is not Status.SKIPPED for cell in run.cells)
     except UserError:
@@ -272,7 +272,7 @@ def _same_cells(manifest: Manifest, plan: Plan) -> None:
         what = "with other code, or its models or texts have changed"
     else:
         return
-    raise UserError(f"this run began {what}: run the suite anew (what is still the same is known)", place=manifest.run)
+    raise UserError(f"this run began {what}: run the suite again (what is still the same is known)", place=manifest.run)
 
 
 def _git_state() -> dict[str, object]:

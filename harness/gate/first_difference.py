@@ -60,7 +60,7 @@ def _prompts(a: Answered, b: Answered) -> str:
         if before != after:
             examples = ""
             if a.shots != b.shots:
-                examples = f"; worked examples: {_places(a.shots)} and {_places(b.shots)}"
+                examples = f"; few-shot examples: {_places(a.shots)} and {_places(b.shots)}"
             return f"{_where(before or '', after or '')}{examples}"
     asked = [[request.text for request in one.requests] for one in (a, b)]
     if not a.written and not b.written and asked[0] != asked[1]:

@@ -95,7 +95,7 @@ def collect(load: Load, settings: ActivationsSettings) -> list[Sample]:
         if not math.isfinite(sum(seen.stream)):
             raise UserError(
                 f"activations are not finite numbers in document {index} of {settings.text}: "
-                "run it in fp32, or train or fetch it anew"
+                "run it in fp32, or train or fetch it again"
             )
         rows.append(
             {

@@ -19,7 +19,7 @@ def numbers(text: str) -> tuple[range, ...]:
         read = _ONE.fullmatch(part)
         if read is None or (read[2] is not None and int(read[2]) < int(read[1])):
             shown = text if len(text) <= 80 else f"{text[:80]}…"
-            raise ValueError(f"`{shown}` is no list of documents: write numbers and ranges, such as '3, 7, 10-19'")
+            raise ValueError(f"`{shown}` is not a list of documents: write numbers and ranges, such as '3, 7, 10-19'")
         found.append(range(int(read[1]), int(read[2] or read[1]) + 1))
     return tuple(found)
 

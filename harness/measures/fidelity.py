@@ -112,7 +112,7 @@ def collect(load: Load, settings: FidelitySettings) -> list[Sample]:
         if any(np.isnan(values).any() for values in one):
             raise UserError(
                 f"the model's logits are not numbers (NaN) in document {index} of {settings.text}: "
-                "run it in fp32, or train or fetch it anew"
+                "run it in fp32, or train or fetch it again"
             )
         rows.append(
             {

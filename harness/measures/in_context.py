@@ -133,7 +133,7 @@ def collect(load: Callable[[], LanguageModel], settings: InContextSettings) -> l
     nlls = [nll[given - 1 :] for nll in token_nlls(model, asked, length, length // 2)]
     if any(np.isnan(nll).any() for nll in nlls):
         raise UserError(
-            f"the model's logits are not numbers (NaN) on {settings.text}: run it in fp32, or train or fetch it anew"
+            f"the model's logits are not numbers (NaN) on {settings.text}: run it in fp32, or train or fetch it again"
         )
     count, sequences = len(texts), settings.sequences
     early, late = _bands(length - given, settings)

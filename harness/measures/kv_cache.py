@@ -46,7 +46,7 @@ POSITIONS_UNCACHED = Metric(
     name="positions_uncached",
     unit="positions",
     direction=Direction.NONE,
-    definition="Token positions that went through the model when the text is read anew for each token: n(n + 1)/2.",
+    definition="Token positions that went through the model when the text is read again for each token: n(n + 1)/2.",
 )
 SECONDS_CACHED = Metric(
     name="seconds_cached",
@@ -171,7 +171,7 @@ def _checked(model: LanguageModel, count: int) -> tuple[Tensor, float]:
         if bool(log_probs.isnan().any()):
             raise UserError(
                 f"the model's logits are not numbers (NaN) after {len(ids)} tokens: "
-                "run it in fp32, or train or fetch it anew"
+                "run it in fp32, or train or fetch it again"
             )
         ids.append(int(log_probs.argmax()))
         cached.append(float(log_probs[ids[-1]]))

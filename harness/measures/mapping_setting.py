@@ -24,7 +24,7 @@ def _as_line(value: Any) -> Any:
     try:
         return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"holds what is no plain data ({error})") from None
+        raise ValueError(f"holds a value that is not plain data ({error})") from None
 
 
 MappingText = Annotated[str, BeforeValidator(_as_line), WithJsonSchema({"type": "object"})]

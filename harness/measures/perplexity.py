@@ -121,7 +121,7 @@ def collect(load: Callable[[], LanguageModel], settings: PerplexitySettings) -> 
         if np.isnan(nll).any():
             raise UserError(
                 f"the model's logits are not numbers (NaN) in document {index} of {settings.text}: "
-                "run it in fp32, or train or fetch it anew"
+                "run it in fp32, or train or fetch it again"
             )
         spans = [(max(first, given), end) for _, end, first in sliding_windows(len(ids), window, stride) if end > given]
         unscored = 0 if before or not len(ids) else model.tokenizer.token_bytes(list(ids[:1]))[0]

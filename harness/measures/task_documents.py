@@ -81,7 +81,7 @@ def counted(settings: TaskSettings) -> Counted | None:
 
 
 def shots_of(config: TaskConfig, settings: TaskSettings) -> int:
-    """Worked examples: what the settings say, else the file, else none. In mode lm-eval a file's 0 can't be changed."""
+    """Few-shot examples: as the settings say, else the file, else none. In mode lm-eval a file's 0 can't be changed."""
     if settings.mode == "lm-eval" and config.num_fewshot == 0:
         return 0
     return settings.shots if settings.shots is not None else config.num_fewshot or 0
@@ -164,14 +164,14 @@ def _with_bytes(asked: Asked, file: str) -> Asked:
         except UnicodeEncodeError as error:
             half = f"\\u{ord(text[error.start]):04x}"
             raise UserError(
-                f"document {asked.document}: its text has half a character, {half}, which is no text; mend the data",
+                f"document {asked.document}: its text has half a character, {half}, which is not text; fix the data",
                 place=file,
             ) from None
     return asked
 
 
 def _are_shown(config: TaskConfig, settings: TaskSettings) -> bool:
-    """Whether worked examples stand before the documents."""
+    """Whether few-shot examples stand before the documents."""
     return shots_of(config, settings) > 0 and config.output_type != "loglikelihood_rolling"
 
 
@@ -245,9 +245,9 @@ def _there(sampler: Sampler, config: TaskConfig) -> Sampler:
 
 
 def _label(task: Task, labels: Labels) -> Callable[[Row], Hashable]:
-    """The class of a worked example: its answer."""
+    """The class of a few-shot example: its answer."""
     templates = Templates.examples(task.config, labels=labels)
-    return lambda row: repr(shown(templates, templates.own(row), "a worked example", task.function).target)
+    return lambda row: repr(shown(templates, templates.own(row), "a few-shot example", task.function).target)
 
 
 def _same(task: Task) -> Callable[[Row], Hashable] | None:

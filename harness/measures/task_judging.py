@@ -29,7 +29,7 @@ class Judged:
 def judged(task: Task, answered: Sequence[Evidence]) -> list[Judged]:
     """The scores of each document. answered: in order of their documents.
 
-    In mode lm-eval a helper that keeps a generator may have prepared the documents anew for every filter pipeline, and
+    In mode lm-eval a helper that keeps a generator may have prepared the documents again for every filter pipeline, and
     an answer is judged by its document as that pass has it.
     """
     if task.lm_eval is None or task.config.process_docs is None:

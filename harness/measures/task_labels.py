@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 def labels_of(task: Task, settings: TaskSettings, are_shown: bool, notes: list[str]) -> Labels:
     """What the labels of the split that is asked, of the examples' and of what these are slices of have in common.
 
-    are_shown: whether there are worked examples. notes: gets what a reader of the numbers must know. Raises UserError
-    where nobody can know what the labels mean, or where the split that is asked can't be read.
+    are_shown: whether there are few-shot examples. notes: gets what a reader of the numbers must know. Raises UserError
+    where the labels are ambiguous, or where the split that is asked can't be read.
     """
     config = task.config
     if settings.mode == "lm-eval" or Templates.examples(config).choices is None:
         return FROM_0
-    found = common(_labelled(task, are_shown))
+    found = common(_labeled(task, are_shown))
     if found.ambiguous is not None and config.process_results is None:
         raise UserError(found.ambiguous, place=f"{config.file}:doc_to_target")
     if found.noteworthy:
@@ -35,7 +35,7 @@ def labels_of(task: Task, settings: TaskSettings, are_shown: bool, notes: list[s
     return found
 
 
-def _labelled(task: Task, are_shown: bool) -> Iterator[tuple[str, Any, list[str]]]:
+def _labeled(task: Task, are_shown: bool) -> Iterator[tuple[str, Any, list[str]]]:
     """(which document, its label, its choices). What a number means is said by others: where no document that is asked
     or shown has one, nothing else is read."""
     asked, examples = Templates.asked(task.config), Templates.examples(task.config)
@@ -66,8 +66,8 @@ def _of(task: Task, templates: Templates, rows: list[Row], what: str) -> Iterato
             yield which, *found
 
 
-def _has_number(labelled: tuple[str, Any, list[str]]) -> bool:
-    told = labelled[1]
+def _has_number(labeled: tuple[str, Any, list[str]]) -> bool:
+    told = labeled[1]
     return any(whole_number(one) is not None for one in (told if isinstance(told, list) else [told]))
 
 

@@ -22,7 +22,7 @@ def task_notes(
     if any(isinstance(request, Generation) for one in asked if isinstance(one, Asked) for request in one.requests):
         yield from (f"the model {model.identity.name}: {note}" for note in model.identity.cache.notes)
     if settings.chat and names(model, CLOCK):
-        yield f"the chat template was told that it is {settings.date} (setting `date`)"
+        yield f"the chat template was given the date {settings.date} (setting `date`)"
     for name in json.loads(settings.chat_template_args or "{}"):
         if settings.chat and not names(model, name):
             yield f"the chat template of {model.identity.name} knows no `{name}` (setting `chat_template_args`)"
@@ -39,7 +39,7 @@ def task_notes(
 def _of_task(task: str, asked: Sequence[Asked], model: LanguageModel) -> Iterator[str]:
     empty = [one.document for one in asked if one.empty_question]
     if 0 < len(empty) < len(asked):
-        yield f"{task}: an empty question is asked by {_documents(empty)}"
+        yield f"{task}: the question is empty in {_documents(empty)}"
     special = _special(model)
     spelled = {one.document: found for one in asked if (found := [text for text in special if _holds(one.row, text)])}
     if spelled:

@@ -55,7 +55,7 @@ def text_digest(asked: Asked) -> str:
 
 
 def question_digest(asked: Asked) -> str:
-    """Hash of the document and what is right, however it is asked: equal with and without worked examples."""
+    """Hash of the document and what is right, however it is asked: equal with and without few-shot examples."""
     told = [asked.row, asked.choices, asked.gold, asked.target]
     return hashlib.sha256(strict_json.dumps(told, default=str, sort_keys=True).encode()).hexdigest()[:16]
 

@@ -34,7 +34,7 @@ class TaskSettings(Settings):
     task: str = Field(min_length=1)
     """A task, a group or a tag (`harness list tasks`), or the path of a task file."""
     shots: int | None = Field(default=None, ge=0)
-    """Worked examples before the question; left out, as many as the task file says (0 where it says nothing)."""
+    """Few-shot examples before the question; left out, as many as the task file says (0 where it says nothing)."""
     sampler: Literal["random", "first_n", "balanced", "fixed"] | None = None
     """How the examples are chosen: at random for each document, the first ones, in turn from every class, or those of
     the task file; left out, as the task file says, else at random."""
@@ -69,7 +69,7 @@ class TaskSettings(Settings):
     chat_template_args: MappingText | None = None
     """With `chat`: what else the chat template is told, such as `{enable_thinking: false}`."""
     date: str = Field(default=DATE, pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
-    """With `chat`: the day that the chat template is told it is, so that a prompt is the same tomorrow."""
+    """With `chat`: the date that the chat template is given, so that a prompt is the same tomorrow."""
     thinking: Literal["auto", "off"] = "auto"
     """Whether what the model thinks is parted from its answer before stop strings, filters and metrics. auto: between
     the tags that its tokenizer or its chat template declare; off: all that it writes is its answer. In mode lm-eval
@@ -96,20 +96,20 @@ class TaskSettings(Settings):
         try:
             datetime.date.fromisoformat(date)
         except ValueError:
-            raise ValueError(f"{date} is no day: write YYYY-MM-DD") from None
+            raise ValueError(f"{date} is not a date: write YYYY-MM-DD") from None
         return date
 
     @model_validator(mode="after")
     def _draws(self) -> Self:
         if not self.chat and self.chat_template_args is not None:
-            raise ValueError("`chat_template_args` are for the chat template: say `chat: true`, or leave them out")
+            raise ValueError("`chat_template_args` are for the chat template: set `chat: true`, or leave them out")
         if self.samples is not None and self.samples > 1 and self.temperature == 0:
             raise ValueError(
                 f"{self.samples} samples at temperature 0 would all be the same: give a temperature above 0"
             )
         if self.likelihood and self.mode == "lm-eval":
             raise ValueError(
-                "lm-eval scores no right answers of written ones: leave out `likelihood`, or use mode right"
+                "lm-eval does not score the right answer of generated ones: leave out `likelihood`, or use mode right"
             )
         return self
 

@@ -43,7 +43,7 @@ WRONG_BY_SPACE = Metric(
     name="wrong_by_space",
     unit="documents",
     direction=Direction.LOWER,
-    definition="Mode lm-eval: documents whose answer is a target but for white space at the ends of either, which "
+    definition="Mode lm-eval: documents whose answer differs from a target only in white space at the ends, which "
     "lm-eval compares too. Mode right strips it.",
     detail=True,
 )

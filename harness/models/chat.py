@@ -76,7 +76,7 @@ def chat_template(
             ) from None
         if not as_lm_eval and messages[0]["role"] == "system" and messages[0]["content"].strip() not in text:
             raise Unsupported(
-                "the model's chat template leaves the system message out without a word: leave out `system`, or ask a "
+                "the model's chat template drops the system message: leave out `system`, or ask a "
                 "task without a `description`"
             )
         return text

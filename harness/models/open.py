@@ -37,6 +37,6 @@ def rehearse(kind: Kind) -> LanguageModel:
 
 
 def open_model(source: ModelSource) -> LanguageModel:
-    """Open the model at its precision, on its device. Raises UserError where it can't be, with the mend."""
+    """Open the model at its precision, on its device. Raises UserError where it can't be, with the fix."""
     model: LanguageModel = importlib.import_module(KINDS[source.kind]).open_source(source)
     return model

@@ -78,7 +78,7 @@ def training_evidence(folder: Path) -> tuple[Evidence, TrainingResult]:
         ) from None
     except (ValidationError, OSError) as error:
         raise UserError(
-            f"what is kept of the training can't be read ({told(error)}); delete the folder", place=str(folder)
+            f"the record of the training can't be read ({told(error)}); delete the folder", place=str(folder)
         ) from None
 
 

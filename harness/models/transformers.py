@@ -217,7 +217,7 @@ class TransformersModel:
 
 
 def open_source(source: ModelSource) -> TransformersModel:
-    """Load the model and its tokenizer. Raises UserError where that fails, with the mend."""
+    """Load the model and its tokenizer. Raises UserError where that fails, with the fix."""
     refuse_other_kinds(source)
     loaded = load_model(source)
     model, counts = loaded.model, loaded.counts

@@ -44,7 +44,7 @@ def where(name: str) -> Where | None:
 def frame(name: str, file: str | None = None) -> pd.DataFrame:
     """A data set's main table, or another of its CSV files, in the columns in which it was published.
 
-    `data_set(name).columns` says what the main table's columns mean; known errors in it are mended
+    `data_set(name).columns` says what the main table's columns mean; known errors in it are corrected
     (`data_set(name).mends`). Raises UserError where the data set is unknown, is not on this machine, or is there with
     other bytes than declared.
     """

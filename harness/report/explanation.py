@@ -108,7 +108,7 @@ def print_explanation(explanation: Explanation, console: Console, whole: bool = 
     console.print()
     console.print(Text.assemble((f"{one.task}, document {one.document}", "bold"), f"  {explanation.title}"))
     if one.shots:
-        console.print(f"worked examples: documents {', '.join(map(str, one.shots))} of their split", highlight=False)
+        console.print(f"few-shot examples: documents {', '.join(map(str, one.shots))} of their split", highlight=False)
     if one.broken is not None:
         console.print(Text(f"not judged: {one.broken}", style="red"), soft_wrap=True)
     if not one.requests:
@@ -237,7 +237,7 @@ class _Shown:
             self.scored("", request)
             if request.thought is not None:
                 self.line(f"thought: {one_line(request.thought)}", "dim")
-            told = one_line(request.text or "") if request.answered else "none: it still thought when it ended"
+            told = one_line(request.text or "") if request.answered else "none: still thinking when it ended"
             self.line(f"text: {told}", "")
         rows = []
         for pipeline, value in one.extracted.items():

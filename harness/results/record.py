@@ -101,7 +101,7 @@ class Missing(BaseModel):
     part: str | None = None
     """Of the cell, which: see `Measurement.part`."""
     status: Status = Status.FAILED
-    """failed: something went wrong, and a retry may mend it. skipped: it was asked for, and there is no such thing."""
+    """failed: something went wrong, and a retry may succeed. skipped: it was asked for, and there is no such thing."""
 
     def fields(self) -> dict[str, Any]:
         """What a record takes from it; whose cell it is comes beside."""

@@ -13,7 +13,7 @@ MASKED_TOKENS = 384
 """The same for a model that multiplies out what a mask hides: sequences side by side then cost their square."""
 LOGITS_BYTES = 30_000_000
 """Of fp32 logits that one pass may give: 150 positions of a vocabulary of 50,000. glibc maps what is larger than 32 MB
-anew each time, and clearing its pages costs more than writing it."""
+again each time, and clearing its pages costs more than writing it."""
 PASS_COSTS = 16
 """What a pass costs beyond its tokens, in tokens: the weights are read whatever their number."""
 

@@ -121,7 +121,7 @@ class Refused:
     """A request that can't be served; the others are."""
 
     reason: str
-    """One sentence with the mend."""
+    """One sentence with the fix."""
 
 
 OnDone = Callable[[int, Completed | Refused], None]

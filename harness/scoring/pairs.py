@@ -40,7 +40,7 @@ class Unscorable:
     """A pair that can't be asked."""
 
     reason: str
-    """One clause with the mend, to follow the name of the document."""
+    """One clause with the fix, to follow the name of the document."""
 
 
 Ids = tuple[int, ...]

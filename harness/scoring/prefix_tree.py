@@ -1,8 +1,8 @@
 """Many sequences of tokens as one tree: what several of them begin with is there once.
 
 A radix tree over what the model reads. Choices of one question share its context, questions of one task share its
-worked examples, and two choices that begin alike share that too; equal sequences are one. Each node knows which of its
-tokens' logits somebody wants.
+few-shot examples, and two choices that begin alike share that too; equal sequences are one. Each node knows which of
+its tokens' logits somebody wants.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ class Results:
             if log_prob != log_prob:
                 raise UserError(
                     f"the model's logits are not numbers (NaN) in request {request}: run it in fp32, or train or fetch "
-                    "it anew",
+                    "it again",
                     place=self._model,
                 )
             scores = self._scores[request]

@@ -64,7 +64,7 @@ class Asked:
     """What a generated answer is compared with."""
     cluster: str | None = None
     shots: tuple[int, ...] = ()
-    """Places of the worked examples in their split."""
+    """Places of the few-shot examples in their split."""
     right: Choice | None = None
     """Of a written answer: the right one after the prompt, where its likelihood is wanted too."""
     empty_question: bool = False
@@ -80,7 +80,7 @@ class Broken:
     task: str
     document: int
     reason: str
-    """One sentence with the file, the key and the mend."""
+    """One sentence with the file, the key and the fix."""
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def worked(
 def prompt(messages: Sequence[Message], chat: ApplyChat | None, multi_turn: bool) -> str:
     """The text that a model gets. A last turn of the assistant is an answer that is begun: the model goes on with it.
 
-    chat: the model's chat template; None: plain text. multi_turn: whether worked examples are turns of their own, or
+    chat: the model's chat template; None: plain text. multi_turn: whether few-shot examples are turns of their own, or
     part of the one message of the user.
     """
     if chat is None:

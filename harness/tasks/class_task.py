@@ -43,7 +43,7 @@ def class_config(source: TaskFile, allow_task_code: bool) -> TaskConfig:
         )
     missing = [name for name in ("process_results", "aggregation", "higher_is_better") if not hasattr(made, name)]
     if missing:
-        raise UserError(f"{named.name} has no `{missing[0]}`, by which it would be judged", place=str(named.file))
+        raise UserError(f"{named.name} has no `{missing[0]}`, which judges its answers", place=str(named.file))
     try:
         return _config(source, named, made, modules.object_of(named))
     except UserError:

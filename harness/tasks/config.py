@@ -36,7 +36,7 @@ class _Strict(BaseModel):
 
 
 class FewshotConfig(_Strict):
-    """How worked examples are chosen and shown, where it differs from the documents that are asked."""
+    """How few-shot examples are chosen and shown, where it differs from the documents that are asked."""
 
     sampler: str | Function | None = None
     """random (or default), first_n, balanced (in turn from every class), fixed (`samples`)."""
@@ -44,7 +44,7 @@ class FewshotConfig(_Strict):
     process_docs: Function | None = None
     fewshot_indices: list[int] | None = None
     samples: list[dict[str, Any]] | Function | None = None
-    """The worked examples themselves."""
+    """The few-shot examples themselves."""
     same: str | None = None
     """Ours: column or template: only examples are drawn whose value is the document's."""
     doc_to_text: Template | None = None

@@ -108,7 +108,7 @@ class Local:
             data_files.refuse_unknown(self.options, files[0], self.builder, self.mode, told)
         found = concatenated([self._read(file, split) for file in files])
         if not len(found):
-            raise UserError("there is no row in it", place=", ".join(map(str, files[:3])))
+            raise UserError("it has no rows", place=", ".join(map(str, files[:3])))
         return found
 
     def _read(self, file: Path, split: str) -> Rows:

@@ -135,7 +135,7 @@ def _read(file: Path, changed: int, size: int, split: str, options: str, suffix:
 
 
 def _format(file: Path, builder: str | None) -> str:
-    """The ending that says how a file is read. Raises UserError for one that nobody knows."""
+    """The ending that says how a file is read. Raises UserError for an unknown one."""
     suffix = row_files.suffix_of(file)
     if builder is not None:
         formats = BUILDERS[builder]
@@ -172,7 +172,7 @@ def _in(place: Path, split: str) -> list[Path]:
     if found and unread:
         raise UserError(
             f"split '{split}' is also in {', '.join(file.name for file in unread[:10])}, of a format that isn't read "
-            f"(read are: {row_files.known_endings()}); convert it, or take it away",
+            f"(read are: {row_files.known_endings()}); convert or remove it",
             place=str(place),
         )
     return _one_set(place, found, f"split '{split}'")
@@ -184,7 +184,7 @@ def _one_set(place: Path, files: list[Path], what: str) -> list[Path]:
     formats = sorted({row_files.suffix_of(file) for file in files})
     if len(formats) > 1:
         names = ", ".join(file.name for file in files[:10])
-        raise UserError(f"{what} is there in several formats: {names}; name the one that counts", place=str(place))
+        raise UserError(f"{what} exists in several formats: {names}; name one of them", place=str(place))
     numbered: dict[int, list[int]] = {}
     for number, of in _shards(files):
         numbered.setdefault(of, []).append(number)
@@ -195,10 +195,10 @@ def _one_set(place: Path, files: list[Path], what: str) -> list[Path]:
             raise UserError(f"{what} has {len(set(numbers))} of {of} files: {named} is missing", place=str(place))
         twice = sorted(number for number in set(numbers) if numbers.count(number) > 1)
         if twice:
-            raise UserError(f"{what} has file {twice[0]} of {of} twice; take the old one away", place=str(place))
+            raise UserError(f"{what} has file {twice[0]} of {of} twice; remove the old one", place=str(place))
     if len(numbered) > 1:
         raise UserError(
-            f"{what} is there in sets of {' and of '.join(map(str, sorted(numbered)))} files; take the old one away",
+            f"{what} is there in sets of {' and of '.join(map(str, sorted(numbered)))} files; remove the old one",
             place=str(place),
         )
     return files

@@ -56,13 +56,13 @@ class HubData:
             return None
         return UserError(
             f"'{self.path}' is a data set of the Hugging Face hub, which needs `datasets` "
-            f"(`pip install gpt-harness[hub]`); or {self._mend}",
+            f"(`pip install gpt-harness[hub]`); or {self._fix}",
             place=self.place,
         )
 
     @property
-    def _mend(self) -> str:
-        return f"tell where it lies on this machine: `data: {{{(self.keys or (self.path,))[0]}: FILE or FOLDER}}`"
+    def _fix(self) -> str:
+        return f"say where it is on this machine: `data: {{{(self.keys or (self.path,))[0]}: FILE or FOLDER}}`"
 
     def _load(self) -> Any:
         if (missing := self.missing) is not None:
@@ -75,5 +75,6 @@ class HubData:
         except Exception as error:  # whatever datasets, huggingface_hub or the connection raise: there are dozens
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise UserError(
-                f"the hub did not give '{self.path}': {reason}. Without a network, {self._mend}", place=self.place
+                f"'{self.path}' could not be fetched from the hub: {reason}. Without a network, {self._fix}",
+                place=self.place,
             ) from error

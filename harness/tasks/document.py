@@ -26,11 +26,11 @@ LoadFunction = Callable[[Function, str], Callable[..., Any]]
 
 @dataclass(frozen=True)
 class Templates:
-    """How documents of a task are shown: those that are asked, or those that are worked examples."""
+    """How documents of a task are shown: those that are asked, or those that are few-shot examples."""
 
     file: str
     prefix: str
-    """What stands before a key in the file: `fewshot_config.` for worked examples, else nothing."""
+    """What stands before a key in the file: `fewshot_config.` for few-shot examples, else nothing."""
     text: Template | None
     target: Template | None
     choices: Template | None
@@ -42,7 +42,7 @@ class Templates:
     of every document as it is; and where code of the task's own judges, which may not look at the target at all."""
     mode: Mode = "right"
     judged_by_code: bool = False
-    """Whether code of the task's own judges: then nobody asks here which choice is right."""
+    """Whether code of the task's own judges: then it doesn't matter here which choice is right."""
     labels: Labels = FROM_0
     """What the labels of all documents have in common (`labels.common`)."""
 
@@ -75,7 +75,7 @@ class Templates:
 
     @classmethod
     def examples(cls, config: TaskConfig, mode: Mode = "right", labels: Labels = FROM_0) -> Templates:
-        """Of worked examples: what `fewshot_config` says, else as the documents that are asked."""
+        """Of few-shot examples: what `fewshot_config` says, else as the documents that are asked."""
         own, shots = cls.asked(config, mode, labels), config.fewshot_config
         if shots is None:
             return own

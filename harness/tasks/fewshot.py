@@ -1,4 +1,4 @@
-"""Which worked examples stand before a document.
+"""Which few-shot examples stand before a document.
 
 In mode right the draw depends on (seed, task, document) alone: not on the order of documents, on a limit or on how many
 processes share the work. A document is never its own example, whatever the splits are called, and nor is another row
@@ -24,7 +24,7 @@ Sampler = Literal["random", "first_n", "balanced", "fixed"]
 
 @dataclass(frozen=True)
 class Pool:
-    """The documents that worked examples are drawn from."""
+    """The documents that few-shot examples are drawn from."""
 
     rows: Sequence[Row]
     split: str | None
@@ -192,7 +192,7 @@ def _enough(chosen: list[int], shots: int, pool: Pool, document: int) -> tuple[i
     if len(chosen) < shots:
         few = "none" if not chosen else f"only {len(chosen)}"
         raise UserError(
-            f"document {document}: {shots} worked examples are wanted and {pool.name} has {few} for it; lower `shots`, "
+            f"document {document}: {shots} few-shot examples are wanted, {pool.name} has {few} for it; lower `shots`, "
             "or name a larger `fewshot_split`",
             place=pool.place,
         )

@@ -127,8 +127,8 @@ def part_of_speech_tags(text: Any) -> list[str]:
 
 def entity_spans(text: str) -> str:
     """`label: name $ label: name` from an answer that lists named entities, with the labels per, loc, org and date."""
-    labelled = re.sub(rf"\b({'|'.join(_LABELS)})\s*:", lambda found: f"{_LABELS[found[1]]}:", text.lower())
-    flat = labelled.replace("$$", "$").rstrip("$").replace("\n", "$").strip()
+    labeled = re.sub(rf"\b({'|'.join(_LABELS)})\s*:", lambda found: f"{_LABELS[found[1]]}:", text.lower())
+    flat = labeled.replace("$$", "$").rstrip("$").replace("\n", "$").strip()
     return " $ ".join(
         f"{label.lower()}: {name.strip()}"
         for label, names in re.findall(r"\b(PER|LOC|ORG|DATE):\s*([^$]+)", flat)

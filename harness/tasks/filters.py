@@ -353,4 +353,4 @@ def _check(step: FilterStep, where: str) -> None:
         try:
             re.compile(pattern)
         except (re.error, TypeError) as error:
-            raise UserError(f"`{pattern}` is no regular expression: {error}", place=where) from None
+            raise UserError(f"`{pattern}` is not a valid regular expression: {error}", place=where) from None

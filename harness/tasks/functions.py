@@ -45,7 +45,7 @@ def functions_of(config: TaskConfig) -> list[tuple[str, Function]]:
 
 
 class Modules:
-    """Helper files as modules: each is loaded once here, and anew by every other `Modules`.
+    """Helper files as modules: each is loaded once here, and again by every other `Modules`.
 
     So what a file keeps (a generator, a counter, a cache, a dictionary that its functions change) is shared by the
     functions of one pass over the documents and can't reach the next.
@@ -174,7 +174,7 @@ class Modules:
         for wanted in fromlist:
             inner = f"{name}.{wanted}" if name else wanted
             if (found := _beside(inner, file, level)) is None:
-                raise UserError(f"imports {inner}, and there is no such file beside", place=str(file))
+                raise UserError(f"imports {inner}, and there is no such file next to it", place=str(file))
             setattr(package, wanted, self._module(found, None))
         return package
 

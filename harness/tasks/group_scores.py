@@ -48,7 +48,7 @@ def not_given(
     told = ", ".join(f"`{key}`" for key in dict.fromkeys(there if listed is None else listed)) or "nothing"
     return [
         f"`aggregate_metric_list` names {_worded(wanted)}, which no task of the group gives (they give {told}); "
-        "their own numbers stand"
+        "their own numbers are kept"
         for entry in aggregate
         for wanted in _wanted(entry)
         if not _keys(wanted, there)

@@ -2,7 +2,7 @@
 
 lm-eval's own folder has 14,000 files; reading them takes seconds, looking at their times of change a tenth of one.
 What a file says of names (its task, group, tags, includes) is kept in the cache by its size and time of change, and is
-read anew only where these differ. Includes are followed in memory afterwards, so a changed template counts at once.
+read again only where these differ. Includes are followed in memory afterwards, so a changed template counts at once.
 Paths are strings here: pathlib would take most of the second that is allowed.
 """
 

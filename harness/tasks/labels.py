@@ -2,7 +2,7 @@
 
 A whole number, and a text of digits that is no choice, is an index; another text is the choice itself. Indexes count
 from 0, or from 1 where the labels of the whole split say so: none is 0, and one is the number of choices. A text of
-digits that is a choice and, as an index, means another one is ambiguous, and the task is refused: nobody can know.
+digits that is a choice and, as an index, means another one is ambiguous, and the task is refused.
 Where other labels of the split are choices in words (A, B, and 1 where the choices are 1 to 4, as in ARC), the digits
 are a choice too: one column has one meaning. Whole numbers of which one is no index but a choice's text may all be
 values: that is refused as well. Texts are compared as they stand, then in their normal form.
@@ -66,12 +66,12 @@ def whole_number(label: Any) -> int | None:
     return int(digits) if digits.isdecimal() and len(digits) < 10 else None
 
 
-def common(labelled: Iterable[tuple[str, Any, Sequence[str]]]) -> Labels:
-    """What the labels of a split say together. labelled: (`document 3`, its label or list of them, its choices)."""
+def common(labeled: Iterable[tuple[str, Any, Sequence[str]]]) -> Labels:
+    """What the labels of a split say together. labeled: (`document 3`, its label or list of them, its choices)."""
     numbers: list[tuple[int, int, bool]] = []  # a label, how many choices it has, whether it is one of their texts
     unclear: list[tuple[str, str, Sequence[str]]] = []
     are_texts = False
-    for which, target, choices in labelled:
+    for which, target, choices in labeled:
         for label in target if isinstance(target, list) else [target]:
             is_choice = isinstance(label, str) and named(label, choices) is not None
             number = whole_number(label)
@@ -113,8 +113,8 @@ def _readings(label: Any, choices: Sequence[str], first: int) -> tuple[int | Non
 def _ambiguous(label: Any, choices: Sequence[str], as_text: int, as_index: int) -> str:
     return (
         f"the right answer {label!r:.40} is ambiguous: as a text it is choice {as_text}, as an index choice {as_index} "
-        f"({choices[as_index]!r:.40}); say which is meant: with COLUMN as the label's column, `{{{{COLUMN|int}}}}` is "
-        "the index, and `{{LIST.index(COLUMN)}}` the text's place in the list of choices"
+        f"({choices[as_index]!r:.40}); write which is meant: with COLUMN as the label's column, `{{{{COLUMN|int}}}}` "
+        "is the index, and `{{LIST.index(COLUMN)}}` the text's place in the list of choices"
     )
 
 
@@ -124,5 +124,5 @@ def _may_be_value(label: Any, choices: Sequence[str]) -> str:
         f"the right answer {label!r:.40} is ambiguous: it is no index of {len(choices)} choices, and as a text it is "
         f"choice {choices.index(str(number))}, so the whole numbers of this column may all be values; if so, with "
         "COLUMN as the label's column, `{{LIST.index(COLUMN|string)}}` is the value's place in the list of choices; if "
-        "not, mend the row"
+        "not, fix the row"
     )

@@ -346,4 +346,4 @@ def _check_patterns(listed: MetricConfig, place: str) -> None:
         try:
             re.compile(pattern)
         except (re.error, TypeError) as error:
-            raise UserError(f"`{pattern}` is no regular expression: {error}", place=place) from None
+            raise UserError(f"`{pattern}` is not a valid regular expression: {error}", place=place) from None

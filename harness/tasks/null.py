@@ -1,7 +1,7 @@
 """A value that is missing: templates may test it, and may not write it.
 
 `{% if hint %}`, `{{ hint or '' }}`, `hint is none` and `hint == none` work as with None. What writes it raises
-`NullWritten`: a prompt that says "None" asks something that nobody wrote.
+`NullWritten`: a prompt that says "None" asks something that no one wrote.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Null:
     def _written(self, *arguments: Any) -> NoReturn:
         what = "null" if self.value is None else "no number"
         raise NullWritten(
-            f"writes `{self.name}`, which is {what} here; test it first: {{% if {self.name} %}}, or say what stands in "
-            f"its place: {{{{ {self.name} or '' }}}}"
+            f"writes `{self.name}`, which is {what} here; test it first: {{% if {self.name} %}}, or give a "
+            f"default: {{{{ {self.name} or '' }}}}"
         )
 
     __str__ = __repr__ = __format__ = __int__ = __float__ = __index__ = _written

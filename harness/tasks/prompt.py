@@ -1,4 +1,4 @@
-"""Prompts: a document with its worked examples becomes what a model is asked. lm-evaluation-harness' conventions.
+"""Prompts: a document with its few-shot examples becomes what a model is asked. lm-evaluation-harness' conventions.
 
 A prompt is a sequence of messages (description, then question and answer of each example, then the question). Without
 a chat template they are one text, joined by the delimiters of the task file; with one they are turns of a conversation.
@@ -36,7 +36,7 @@ class PromptSettings:
     mode: Mode = "right"
     chat: ApplyChat | None = None
     multi_turn: bool = True
-    """With `chat`: whether worked examples are turns of their own."""
+    """With `chat`: whether few-shot examples are turns of their own."""
     system: str | None = None
     unconditional: bool = False
     """Whether each choice is also asked without its context."""
@@ -56,7 +56,7 @@ def ask(
 ) -> Asked:
     """What is asked about one document.
 
-    document: its place, for errors and samples. shots: places and rows of its worked examples. function: loads what the
+    document: its place, for errors and samples. shots: places and rows of its examples. function: loads what the
     task file names with `!function`. Raises UserError with file, key and document.
     """
     which = f"document {document}"
@@ -130,7 +130,7 @@ def _examples(
     which: str,
     function: LoadFunction,
 ) -> list[Message]:
-    """The description and the worked examples."""
+    """The description and the few-shot examples."""
     file = str(config.file)
     described: Any = config.description
     if isinstance(described, Function) or described:
@@ -139,7 +139,7 @@ def _examples(
     messages = [Message("system", system)] if system else []
     templates = Templates.examples(config, settings.mode, settings.labels)
     for place, example in shots:
-        one = f"{which}, worked example {place}"
+        one = f"{which}, few-shot example {place}"
         found = shown(templates, templates.own(example), one, function)
         text = found.text
         if isinstance(text, int):  # the choices are whole questions: the right one is shown
@@ -151,7 +151,7 @@ def _examples(
 
 
 def _answer(found: Shown, which: str, templates: Templates, mode: Mode) -> str | None:
-    """The text of a worked example's answer, of several right ones the first; None where it shows none."""
+    """The text of a few-shot example's answer, of several right ones the first; None where it shows none."""
     target = found.target
     if target == "" or (target is None and mode == "lm-eval"):
         return None

@@ -1,6 +1,6 @@
 """Direct answers and chain of thought as two ways to ask one task, and several samples of an answer.
 
-A task file says under `reasoning:` what differs: `direct`, `cot`, and `cot_zero_shot` for cot without worked examples.
+A task file says under `reasoning:` what differs: `direct`, `cot`, and `cot_zero_shot` for cot without examples.
 A task that generates its answers and says nothing is asked in the way of Kojima et al. 2022 (arXiv:2205.11916): the
 answer begins with "Let's think step by step.", and is found in what follows by a strict and by a flexible rule. The
 flexible one knows numbers and letters of choices; answers in words need keys of their own.
@@ -38,7 +38,7 @@ def with_reasoning(config: TaskConfig, reasoning: Reasoning, shots: int) -> Task
             changes |= declared.get("cot_zero_shot", {})
         elif "cot" not in declared:
             raise UserError(
-                "it says how to reason without worked examples only: ask with `shots: 0`, or give it "
+                "it says how to reason without few-shot examples only: ask with `shots: 0`, or give it "
                 "`reasoning: {cot: ...}`",
                 place=f"{config.file}:reasoning",
             )
@@ -51,7 +51,7 @@ def with_reasoning(config: TaskConfig, reasoning: Reasoning, shots: int) -> Task
         )
     if shots > 0:
         raise UserError(
-            "its worked examples have no steps: ask with `shots: 0`, or say under `reasoning: cot:` in its file what "
+            "its few-shot examples have no steps: ask with `shots: 0`, or say under `reasoning: cot:` in its file what "
             "they look like",
             place=f"{config.file}:reasoning",
         )

@@ -83,7 +83,7 @@ def call_key(origin: str, name: str, arguments: tuple[Any, ...], options: dict[s
     target = io.BytesIO()
     try:
         _Told(target).dump((origin, name, arguments, sorted(options.items())))
-    except Exception:  # whatever can't be written down: `datasets` computes those anew too
+    except Exception:  # whatever can't be written down: `datasets` computes those again too
         return None
     return hashlib.sha256(target.getvalue()).hexdigest()
 

@@ -64,8 +64,8 @@ def _part(part: str, written: str) -> Part:
     match = _PART.fullmatch(part)
     if match is None:
         raise UserError(
-            f"'{written}' is no split: write its name, a slice such as test[:100], test[10%:20%] or test[-50:], or a "
-            "sum such as train+validation"
+            f"'{written}' is not a split: write its name, a slice such as test[:100], test[10%:20%] or test[-50:], or "
+            "a sum such as train+validation"
         )
     if part == match["split"]:
         return Part(part)

@@ -1,7 +1,7 @@
 """Task files: lm-evaluation-harness' YAML, read into a `TaskConfig` or a `GroupConfig`.
 
 The scalars are what PyYAML makes of them (YAML 1.1, a key that is written twice has its last value), since
-that is what the files were written for. A key that nobody knows is refused.
+that is what the files were written for. An unknown key is refused.
 """
 
 from __future__ import annotations

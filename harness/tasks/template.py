@@ -76,13 +76,13 @@ def _written(pieces: Iterable[Any]) -> str:
 
 def _one_written(piece: Any) -> str:
     if isinstance(piece, bytes):
-        raise TypeError("it writes bytes, which are no text; decode them where the data are made")
+        raise TypeError("it writes bytes, which are not text; decode them where the data are made")
     if isinstance(piece, float) and piece != piece:
-        raise null.NullWritten("writes a value that is no number")
+        raise null.NullWritten("writes a value that is not a number")
     if isinstance(piece, Iterator):
         return _one_written(list(piece))
     if piece is None:
-        raise null.NullWritten("writes a value that is null; test it first, or say what stands in its place: `or ''`")
+        raise null.NullWritten("writes a value that is null; test it first, or give a default: `or ''`")
     return str(piece)
 
 

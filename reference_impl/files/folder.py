@@ -61,6 +61,6 @@ def refuse_twins(files: Iterable[Path]) -> None:
         bare = file.with_name(bare_name(file.name))
         if bare in seen:
             raise TextError(
-                file.parent, f"{seen[bare].name} and {file.name} are one file packed in two ways; keep one of them"
+                file.parent, f"{seen[bare].name} and {file.name} are one file, packed differently; keep one of them"
             )
         seen[bare] = file

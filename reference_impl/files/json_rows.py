@@ -34,7 +34,7 @@ def json_line_rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[int
         except ValueError as error:
             raise TextError(place, _told(error)) from None
         except RecursionError:
-            raise TextError(place, "lists and objects stand too deep in each other to be read") from None
+            raise TextError(place, "lists and objects are nested too deeply") from None
         if not isinstance(row, dict):
             raise TextError(
                 place, f"a JSON {type(row).__name__}; each line must be an object, which maps columns to values"
@@ -62,7 +62,7 @@ def json_rows(path: Path, options: Mapping[str, Any], split: str | None) -> Iter
         line = _line_of_broken_row(content)
         raise TextError(path if line is None else f"{path}:{line}", _told(error)) from None
     except RecursionError:
-        raise TextError(path, "lists and objects stand too deep in each other to be read") from None
+        raise TextError(path, "lists and objects are nested too deeply") from None
     if isinstance(value, dict):
         value = _rows_within(path, value, split, options.get("field"))
     if not isinstance(value, list):

@@ -1,6 +1,6 @@
 """Which prompts begin alike: what several share is read once.
 
-Equal prompts (several samples of one) are one prompt to read. Different ones that begin with the same worked examples
+Equal prompts (several samples of one) are one prompt to read. Different ones that begin with the same few-shot examples
 are a family: their common beginning, the stem, is read once, and each of them only from there on.
 """
 

@@ -201,5 +201,5 @@ def _does_more(module: nn.Module) -> bool:
 def _refuse_infinite(weight: Tensor, name: str) -> None:
     if not weight.is_meta and not all_finite(weight):
         raise ValueError(
-            f"the weight of {name!r} holds values that aren't finite: it can't be quantised, train it anew."
+            f"the weight of {name!r} holds values that aren't finite: it can't be quantised, train it again."
         )

@@ -220,7 +220,7 @@ class GPT(nn.Module):
 
     @torch.no_grad()
     def initialize(self) -> None:
-        """Draw every parameter anew from torch's global generator.
+        """Draw every parameter again from torch's global generator.
 
         Weights N(0, 0.02), biases 0, norms the identity; projections into the residual stream are
         scaled by 1/sqrt(2 layers), so that its variance doesn't grow with depth (Radford et al. 2019, 2.3).

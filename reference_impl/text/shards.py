@@ -28,7 +28,7 @@ VERSION = 1
 
 
 class CorruptShard(ValueError):
-    """A shard that can't be used: names the file, what is wrong and the mend."""
+    """A shard that can't be used: names the file, what is wrong and the fix."""
 
     def __init__(self, path: Path, message: str) -> None:
         super().__init__(f"{path}: {message}; write it again with write_shard")

@@ -79,7 +79,7 @@ class ByteBPE:
             return cls(definition)
         except Exception as error:  # the library raises bare Exception
             raise ValueError(
-                f"{path}: not a byte-level BPE tokenizer ({error}); make it anew with ByteBPE.train(...).save"
+                f"{path}: not a byte-level BPE tokenizer ({error}); make it again with ByteBPE.train(...).save"
             ) from error
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -52,12 +52,12 @@ _TRAINING = TypeAdapter(TrainingResult)
 
 
 class CorruptCheckpoint(ValueError):
-    """A checkpoint that can't be used: names the file, what is wrong and the mend."""
+    """A checkpoint that can't be used: names the file, what is wrong and the fix."""
 
     def __init__(self, path: Path, message: str) -> None:
         self.path = path
         self.message = message
-        super().__init__(f"{path}: {message}; copy the checkpoint again or train it anew")
+        super().__init__(f"{path}: {message}; copy the checkpoint again or train it again")
 
 
 class FileEntry(BaseModel):

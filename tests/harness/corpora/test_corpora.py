@@ -114,7 +114,7 @@ def test_a_file_that_is_there_twice_or_only_white_space(own_cache: Path) -> None
     folder.mkdir()
     write(folder / "a.jsonl", ["one"])
     write(folder / "a.jsonl.gz", ["one"])
-    with pytest.raises(UserError, match=r"a.jsonl and a.jsonl.gz are one file packed in two ways; keep one of them"):
+    with pytest.raises(UserError, match=r"a.jsonl and a.jsonl.gz are one file, packed differently; keep one of them"):
         corpora.documents(str(folder))
     (own_cache / "blank.txt").write_text(" \n\n")
     with pytest.raises(UserError, match="there is only white space in it"):
@@ -212,7 +212,7 @@ def test_microworld_is_made_once(small_world: dict[str, int], own_cache: Path) -
     assert small_world == {"test": 1}
     assert corpora.digest("microworld/train") != digest
     (file,) = (own_cache / "cache" / "corpora").glob("microworld-*/test.json")
-    file.write_text('["half')  # a damaged copy is made anew
+    file.write_text('["half')  # a damaged copy is made again
     assert corpora.documents("microworld/test") == ["test ä 1", "test 2"]
     assert small_world["test"] == 2
 

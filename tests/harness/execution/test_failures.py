@@ -336,7 +336,7 @@ def test_a_text_with_nothing_to_score_is_one_sentence(
 
 def test_a_resumed_fresh_run_goes_on_measuring_anew(finished_run: Run, tiny_suite: str, tmp_path: Path) -> None:
     path = tmp_path / "tiny.yaml"
-    # perplexity alone: what is measured anew replaces what other tests know of the shared cache
+    # perplexity alone: what is measured again replaces what other tests know of the shared cache
     path.write_text(
         "\n".join(line for line in tiny_suite.split("\n") if "inference" not in line and "memory" not in line)
     )

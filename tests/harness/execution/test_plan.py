@@ -115,7 +115,7 @@ def test_a_mapping_is_one_setting_and_a_list_of_them_an_axis(llama_folder: Path,
     ("settings", "told"),
     [
         ("task: plain, document_ids: '1', documents: 2", "both choose documents"),
-        ("task: plain, document_ids: 'a'", "is no list of documents"),
+        ("task: plain, document_ids: 'a'", "is not a list of documents"),
         ("task: plain, documents: 1.5", "documents"),
         ("task: plain, documents: 0", "documents"),
         ("task: translated, generation: {max_token: 5}", "did you mean 'max_tokens'"),

@@ -84,7 +84,7 @@ def test_another_prompt_is_told_apart(task_builders: ModuleType, tmp_path: Path)
     assert (otherwise.asked, otherwise.documents, otherwise.only_base) == ("otherwise", 1, 1)
     assert otherwise.flips[0].cause is Cause.PROMPT
     assert otherwise.flips[0].detail == (
-        "from line 2, character 6: '2\\nThree:' and 'II\\nThree:'; worked examples: none and 3, 9"
+        "from line 2, character 6: '2\\nThree:' and 'II\\nThree:'; few-shot examples: none and 3, 9"
     )
 
 

@@ -20,7 +20,7 @@ def test_a_range_without_end_is_compared_before_it_is_counted_out() -> None:
     assert numbers("0-99999999999") == (range(100_000_000_000),)
     with pytest.raises(UserError, match="no document 99999999999: the task has 10"):
         chosen(10, None, "0-99999999999", "right", "task")
-    with pytest.raises(ValueError, match="…` is no list of documents"):
+    with pytest.raises(ValueError, match="…` is not a list of documents"):
         numbers("1" * 5000)
 
 

@@ -304,7 +304,7 @@ def test_half_a_character_breaks_one_document(model: LanguageModel, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("content", "told"), [("", "none.jsonl: there is no row in it"), (None, "none.jsonl (`data_files` of ")]
+    ("content", "told"), [("", "none.jsonl: it has no rows"), (None, "none.jsonl (`data_files` of ")]
 )
 def test_a_task_of_a_group_without_documents_is_no_silence(
     model: LanguageModel, tmp_path: Path, content: str | None, told: str
@@ -327,7 +327,7 @@ def test_a_task_of_a_group_without_documents_is_no_silence(
 
 def test_a_task_alone_without_documents_is_an_error(model: LanguageModel, tmp_path: Path) -> None:
     write_tasks(tmp_path, [])
-    with pytest.raises(UserError, match=r"animals.jsonl: there is no row in it"):
+    with pytest.raises(UserError, match=r"animals.jsonl: it has no rows"):
         asked(model, tmp_path, "animals")
 
 
@@ -362,7 +362,7 @@ def test_a_long_prompt_loses_its_beginning_and_says_so(model: LanguageModel, fol
     ("given", "told"),
     [
         ({"task": "animal"}, "animals"),
-        ({"task": "animals", "shots": 50}, "50 worked examples are wanted"),
+        ({"task": "animals", "shots": 50}, "50 few-shot examples are wanted"),
         ({"task": "animals", "reasoning": "cot"}, "reasoning"),
         ({"task": "animals", "samples": 4, "temperature": 1.0}, "writes no answers"),
         ({"task": "written", "samples": 4}, "temperature"),

@@ -219,7 +219,7 @@ SYSTEM_DROPPED = "{% for m in messages if m['role'] != 'system' %}{{ m['content'
 
 
 @pytest.mark.parametrize(
-    ("template", "told"), [(SYSTEM_REFUSED, "refuses a system message"), (SYSTEM_DROPPED, "leaves the system message")]
+    ("template", "told"), [(SYSTEM_REFUSED, "refuses a system message"), (SYSTEM_DROPPED, "drops the system message")]
 )
 def test_a_template_without_a_system_prompt_skips_the_cell(folder: Path, template: str, told: str) -> None:
     model = scripted(folder / "m", ["5"], template=template)
@@ -262,7 +262,7 @@ def test_the_date_of_a_chat_template_is_a_setting(folder: Path) -> None:
     model = scripted(folder / "m", ["5"], template="Today is {{ strftime_now('%d %b %Y') }}\n" + CHAT)
     frame, _ = written(folder, model, SHORT, chat=True)
     assert frame.prompts[0][0].startswith("Today is 26 Jul 2024\n")
-    assert notes_of(frame) == ["the chat template was told that it is 2024-07-26 (setting `date`)"]
+    assert notes_of(frame) == ["the chat template was given the date 2024-07-26 (setting `date`)"]
     frame, _ = written(folder, model, SHORT, chat=True, date="2025-02-28")
     assert frame.prompts[0][0].startswith("Today is 28 Feb 2025\n")
 
@@ -270,11 +270,11 @@ def test_the_date_of_a_chat_template_is_a_setting(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"date": "2025-02-30"}, "2025-02-30 is no day"),
+        ({"date": "2025-02-30"}, "2025-02-30 is not a date"),
         ({"date": "yesterday"}, "date"),
         ({"chat": True, "chat_template_args": "thinking"}, "is a mapping of names to values"),
         ({"chat": True, "chat_template_args": [1]}, "is a mapping of names to values"),
-        ({"chat_template_args": {"a": 1}}, "say `chat: true`"),
+        ({"chat_template_args": {"a": 1}}, "set `chat: true`"),
     ],
 )
 def test_settings_that_can_not_be(given: dict[str, Any], sentence: str) -> None:
@@ -293,7 +293,7 @@ def test_special_tokens_and_empty_questions_in_the_data_are_told(folder: Path) -
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     frame, _ = written(folder, scripted(folder / "m", ["5"], special=("<eos>", "<s>"), first="<s>"), SHORT)
     assert notes_of(frame) == [
-        "w: an empty question is asked by document 1",
+        "w: the question is empty in document 1",
         "w: special tokens of this model (<eos>) are spelled in the data of document 2; it reads them as those tokens",
     ]
 

@@ -44,7 +44,7 @@ def test_a_group_that_asks_for_what_no_task_gives_is_told(tmp_path: Path, aggreg
     [note] = told(tmp_path, f"group: g\ntask: [one, two]\naggregate_metric_list: {aggregate}\n")
     assert note == (
         f"group g: `aggregate_metric_list` names {named}, which no task of the group gives "
-        "(they give `exact_match/strict`); their own numbers stand"
+        "(they give `exact_match/strict`); their own numbers are kept"
     )
 
 
@@ -110,5 +110,5 @@ def test_data_that_one_task_of_a_group_lacks_are_told_and_cost_the_others_nothin
 
 def test_a_day_may_stand_without_quotes() -> None:
     assert TaskSettings.model_validate({"task": "t", "date": date(2024, 2, 28)}).date == "2024-02-28"
-    with pytest.raises(ValueError, match="is no day"):
+    with pytest.raises(ValueError, match="is not a date"):
         TaskSettings(task="t", date="2024-02-30")

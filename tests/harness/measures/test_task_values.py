@@ -137,7 +137,7 @@ def ask_splits(folder: Path, splits: dict[str, list[dict[str, Any]]], keys: str,
     return ask_file(folder, "data", keys, **settings)
 
 
-def labelled(labels: list[Any], choices: list[str], name: str = "") -> list[dict[str, Any]]:
+def labeled(labels: list[Any], choices: list[str], name: str = "") -> list[dict[str, Any]]:
     return [{"id": f"{name}{n}", "q": f"{name}q{n}", "c": choices, "gold": label} for n, label in enumerate(labels)]
 
 
@@ -152,11 +152,11 @@ def test_labels_mean_the_same_at_any_number_of_examples(tmp_path: Path, shots: i
         return [str(label) for label in labels] if as_text else list(labels)
 
     abc = ["A", "B", "C"]
-    splits = {"test": labelled(told([1, 2, 1]), abc), "train": labelled(told([1, 2, 3, 3, 2, 1]), abc, "t")}
+    splits = {"test": labeled(told([1, 2, 1]), abc), "train": labeled(told([1, 2, 3, 3, 2, 1]), abc, "t")}
     notes: list[str] = []
     assert golds(ask_splits(tmp_path, splits, BOTH + LISTED, shots=shots, notes=notes)) == [0, 1, 0]
     assert len(notes) == 1 and "count from 1" in notes[0]
-    splits["train"] = labelled(told([1, 2, 0]), abc, "u")
+    splits["train"] = labeled(told([1, 2, 0]), abc, "u")
     assert golds(ask_splits(tmp_path, splits, BOTH + LISTED, shots=shots, notes=notes)) == [1, 2, 1]
     assert golds(ask_splits(tmp_path, splits, BOTH + LISTED, shots=shots, mode="lm-eval")) == (
         [None] * 3 if as_text else [1, 2, 1]
@@ -164,7 +164,7 @@ def test_labels_mean_the_same_at_any_number_of_examples(tmp_path: Path, shots: i
 
 
 def test_without_the_examples_data_the_split_that_is_asked_says_it(tmp_path: Path) -> None:
-    splits = {"test": labelled([1, 2, 1], ["A", "B", "C"])}
+    splits = {"test": labeled([1, 2, 1], ["A", "B", "C"])}
     assert golds(ask_splits(tmp_path, splits, BOTH + LISTED)) == [1, 2, 1]
     with pytest.raises(UserError, match="'train'"):
         ask_splits(tmp_path, splits, BOTH + LISTED, shots=1)
@@ -173,7 +173,7 @@ def test_without_the_examples_data_the_split_that_is_asked_says_it(tmp_path: Pat
 @pytest.mark.parametrize("processed", [False, True])
 def test_labels_of_a_slice_are_those_of_the_whole_split(tmp_path: Path, processed: bool) -> None:
     keys = LISTED
-    rows = labelled([1, 2, 1, 2, 3, 3], ["A", "B", "C"])
+    rows = labeled([1, 2, 1, 2, 3, 3], ["A", "B", "C"])
     if processed:
         (tmp_path / "own.py").write_text("def named(rows):\n    return rows.rename_column('label', 'gold')\n")
         rows = [{"label" if key == "gold" else key: value for key, value in row.items()} for row in rows]
@@ -186,25 +186,25 @@ def test_labels_of_a_slice_are_those_of_the_whole_split(tmp_path: Path, processe
 @pytest.mark.parametrize("shots", [0, 1])
 def test_labels_of_sliced_examples_are_those_of_the_whole_split(tmp_path: Path, shots: int) -> None:
     abc = ["A", "B", "C"]
-    splits = {"test": labelled([1, 2, 1], abc), "train": labelled([1, 2, 3], abc, "t")}
+    splits = {"test": labeled([1, 2, 1], abc), "train": labeled([1, 2, 3], abc, "t")}
     keys = "training_split: train[:2]\n" + LISTED
     assert golds(ask_splits(tmp_path, splits, keys, shots=shots)) == [0, 1, 0]
     own = "fewshot_split: test[:2]\n" + LISTED
-    splits = {"test": labelled([1, 2, 1, 3], abc)}
+    splits = {"test": labeled([1, 2, 1, 3], abc)}
     assert golds(ask_splits(tmp_path, splits, own, split="test[:2]", shots=shots)) == [0, 1]
 
 
 @pytest.mark.parametrize("sampler", ["random", "first_n", "balanced"])
 def test_a_question_with_digits_as_choices_is_not_its_own_example(tmp_path: Path, sampler: str) -> None:
     digits = ["1", "2", "3"]
-    asked = labelled(["1", "2", "3"], digits)
+    asked = labeled(["1", "2", "3"], digits)
     splits = {"test": asked, "train": [row | {"id": f"t{n}"} for n, row in enumerate(asked)]}
     found = ask_splits(tmp_path, splits, BOTH + LISTED, shots=2, sampler=sampler)
     assert golds(found) == [0, 1, 2]
     assert [sorted(one.shots) for one in found] == [[1, 2], [0, 2], [0, 1]]
     mixed = [
-        *labelled(["A", "B", "C"], ["A", "B", "C"], "w"),
-        *labelled(["1", "2", "4"], ["1", "2", "3", "4"], "d"),
+        *labeled(["A", "B", "C"], ["A", "B", "C"], "w"),
+        *labeled(["1", "2", "4"], ["1", "2", "3", "4"], "d"),
     ]
     splits = {"test": mixed, "train": [row | {"id": f"t{n}"} for n, row in enumerate(mixed)]}
     found = ask_splits(tmp_path, splits, BOTH + LISTED, shots=5, sampler=sampler)
@@ -213,7 +213,7 @@ def test_a_question_with_digits_as_choices_is_not_its_own_example(tmp_path: Path
 
 
 def test_whole_numbers_that_are_values_refuse_the_task_and_the_fix_works(tmp_path: Path) -> None:
-    splits = {"test": labelled([3, 5, 7], ["3", "5", "7", "9"])}
+    splits = {"test": labeled([3, 5, 7], ["3", "5", "7", "9"])}
     with pytest.raises(UserError, match=r"document 1: the right answer 5 is ambiguous"):
         ask_splits(tmp_path, splits, LISTED)
     fixed = LISTED.replace("doc_to_target: gold", "doc_to_target: '{{c.index(gold|string)}}'")
@@ -234,7 +234,7 @@ def test_whole_numbers_that_are_values_refuse_the_task_and_the_fix_works(tmp_pat
 def test_a_choice_with_the_text_of_the_right_one_is_right(
     tmp_path: Path, label: Any, choices: list[str], expected: Any
 ) -> None:
-    (found,) = ask(tmp_path, labelled([label], choices), LISTED)
+    (found,) = ask(tmp_path, labeled([label], choices), LISTED)
     assert isinstance(found, Asked) and found.gold == expected
     answers = [ChoiceAnswer(-1.0 - place, False, 1) for place in range(len(choices))]
     right = expected if isinstance(expected, tuple) else (expected,)
@@ -260,7 +260,7 @@ def test_an_ambiguous_label_refuses_the_task_and_the_fixes_work(tmp_path: Path) 
     assert golds(ask(tmp_path, rows, as_text)) == ["broken", "broken", 0]
 
 
-def test_choices_that_are_whole_questions_are_labelled_by_the_text(tmp_path: Path) -> None:
+def test_choices_that_are_whole_questions_are_labeled_by_the_text(tmp_path: Path) -> None:
     keys = CHOICES.replace("doc_to_text: '{{q}}'", "doc_to_text: gold").replace(
         "doc_to_target: gold", "doc_to_target: ending"
     )

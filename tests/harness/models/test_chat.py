@@ -173,7 +173,7 @@ def test_a_template_that_can_show_nothing(template: str, sentence: str) -> None:
     [
         (
             "{% for m in messages if m['role'] == 'user' %}{{ m['content'] }}{% endfor %}",
-            "leaves the system message out",
+            "drops the system message",
         ),
         (TURNS + "{{ messages[0]['content'] + 1 }}", "fails with TypeError"),
     ],

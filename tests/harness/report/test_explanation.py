@@ -70,7 +70,7 @@ def run(task_builders: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_a_question_with_choices(run: Run) -> None:
     text = printed(explanations(run, "capitals", 0, where=["precision=int8"])[0])
     assert "capitals, document 0  nano, int8" in text
-    assert "worked examples: documents 4, 7 of their split" in text
+    assert "few-shot examples: documents 4, 7 of their split" in text
     assert "prompt: 10 tokens; 2 more at its left did not fit and were cut off" in text
     # from where it was cut to its end, with the line break to be seen
     assert "\n| What| is| the| capital| of| Egypt|?|↵\n|A|:|\n◂ here the prompt ends" in text
@@ -216,4 +216,4 @@ def test_a_thought_is_shown_beside_the_answer(run: Run) -> None:
     assert line(printed(one), "thought: ").startswith("thought: 3")
     assert line(printed(one), "text: ") == "text: 6"
     [other] = explanations(run, "other_5", 1)
-    assert line(printed(other), "text: ") == "text: none: it still thought when it ended"
+    assert line(printed(other), "text: ") == "text: none: still thinking when it ended"

@@ -66,7 +66,7 @@ def answered(model: LanguageModel, *requests: TextRequest, **given: Any) -> list
 
 
 def slowly(model: LanguageModel, request: TextRequest) -> str:
-    """Greedy, one token at a time over the whole text anew; the text is looked at after each."""
+    """Greedy, one token at a time over the whole text again; the text is looked at after each."""
     assert isinstance(request.context, str)
     ids = list(context_ids(DocumentEncoder(model), request.context))
     begun, stops = len(ids), [*request.until, END]

@@ -205,8 +205,8 @@ def in_folder(folder: Path, *names: str) -> TaskConfig:
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (["test.jsonl", "test.csv"], "split 'test' is there in several formats: test.csv, test.jsonl"),
-        (["test.jsonl.gz", "test.jsonl"], "test.jsonl and test.jsonl.gz are one file packed in two ways"),
+        (["test.jsonl", "test.csv"], "split 'test' exists in several formats: test.csv, test.jsonl"),
+        (["test.jsonl.gz", "test.jsonl"], "test.jsonl and test.jsonl.gz are one file, packed differently"),
         (["test-00000-of-00002.parquet"], "split 'test' has 1 of 2 files: 1 is missing"),
         (
             ["test-00000-of-00001-aaaa.parquet", "test-00000-of-00001-bbbb.parquet"],
@@ -258,7 +258,7 @@ def test_an_option_that_nobody_knows_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "content"), [("x.csv", "q,a\n"), ("x.jsonl", "\n"), ("x.json", "[]"), ("x.txt", "")])
 def test_a_file_without_rows_is_told(tmp_path: Path, name: str, content: str) -> None:
     (tmp_path / name).write_text(content)
-    assert f"{name}: there is no row in it" in refusal(config(tmp_path, name))
+    assert f"{name}: it has no rows" in refusal(config(tmp_path, name))
 
 
 def test_without_the_hub_the_table_is_pointed_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Worked examples: never the document itself, the same whatever else is asked, and as lm-eval draws them."""
+"""Few-shot examples: never the document itself, the same whatever else is asked, and as lm-eval draws them."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_examples_that_share_a_value_with_the_document() -> None:
         drawn = draw(pool(held), how(4, sampler, same=lambda row: row["q"] % 5), documents)
         for (_, row), places in zip(documents, drawn, strict=True):
             assert all(held[place]["q"] % 5 == row["q"] % 5 for place in places)
-    with pytest.raises(UserError, match="document 7: 6 worked examples are wanted and split 'train' has only 5"):
+    with pytest.raises(UserError, match="document 7: 6 few-shot examples are wanted, split 'train' has only 5"):
         draw(pool(held), how(6, same=lambda row: row["q"] % 5), [(7, held[7])])
 
 
@@ -131,7 +131,7 @@ def test_only_these_rows_in_this_order() -> None:
 def test_a_pool_that_is_too_small(draw_by: Any, sampler: Sampler) -> None:
     held = rows(3)
     with pytest.raises(
-        UserError, match="document 2: 3 worked examples are wanted and split 'train' has only 2"
+        UserError, match="document 2: 3 few-shot examples are wanted, split 'train' has only 2"
     ) as caught:
         draw_by(pool(held, excludes=True), how(3, sampler), [(2, held[2])])
     assert caught.value.place == "t.yaml"

@@ -163,7 +163,7 @@ def test_choices_of_the_task_where_the_document_has_no_column() -> None:
     [
         ("take_frist", "did you mean 'take_first'"),
         (("regex", {"regex_patern": "x"}), "did you mean 'regex_pattern'"),
-        (("regex", {"regex_pattern": "("}), "no regular expression"),
+        (("regex", {"regex_pattern": "("}), "not a valid regular expression"),
         ("take_first_k", "needs `k`"),
         (("take_first_k", {"k": 3}), "wants 3 samples, but 1 are drawn"),
         ("decontaminate", "does nothing"),

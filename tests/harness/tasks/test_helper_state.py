@@ -143,7 +143,7 @@ def test_the_pool_moves_the_global_generator_on_in_mode_lm_eval(tmp_path: Path) 
     opened = task(tmp_path, KEEPERS["the global generator"] + MAPPED, lm_eval=Counted())
     assert drawn(opened.evaluation_rows()) == asked and drawn(opened.shot_rows().rows) == pool
     right = task(tmp_path, KEEPERS["the global generator"] + MAPPED)
-    assert drawn(right.evaluation_rows()) == pool == drawn(right.shot_rows().rows), "each pass starts anew"
+    assert drawn(right.evaluation_rows()) == pool == drawn(right.shot_rows().rows), "each pass starts again"
 
 
 def test_a_pool_whose_data_are_missing_matters_only_where_it_is_wanted(tmp_path: Path) -> None:

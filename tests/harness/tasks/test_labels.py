@@ -1,4 +1,4 @@
-"""Labels: an index or a choice's text, counted from 0 or 1, and refused where nobody can know."""
+"""Labels: an index or a choice's text, counted from 0 or 1, and refused where they are ambiguous."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ def test_a_label_with_two_meanings_is_refused(label: Any, choices: list[str], fi
         labels.index(label, choices, labels.Labels(first))
 
 
-def common(*labelled: Any, choices: list[str] | None = None) -> labels.Labels:
-    return labels.common([(f"document {n}", label, choices or LETTERS) for n, label in enumerate(labelled)])
+def common(*labeled: Any, choices: list[str] | None = None) -> labels.Labels:
+    return labels.common([(f"document {n}", label, choices or LETTERS) for n, label in enumerate(labeled)])
 
 
 @pytest.mark.parametrize(
-    ("labelled", "first"),
+    ("labeled", "first"),
     [
         ([1, 2, 3], 1),
         (["1", "2", "3"], 1),
@@ -89,8 +89,8 @@ def common(*labelled: Any, choices: list[str] | None = None) -> labels.Labels:
         ([], 0),
     ],
 )
-def test_labels_that_count_from_1_are_recognized(labelled: list[Any], first: int) -> None:
-    assert common(*labelled)[0] == first and common(*labelled).ambiguous is None
+def test_labels_that_count_from_1_are_recognized(labeled: list[Any], first: int) -> None:
+    assert common(*labeled)[0] == first and common(*labeled).ambiguous is None
 
 
 def test_the_number_of_choices_is_each_documents_own() -> None:
@@ -107,7 +107,7 @@ def test_one_ambiguous_label_refuses_the_split_and_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("labelled", "choices", "ambiguous"),
+    ("labeled", "choices", "ambiguous"),
     [
         ([3, 5, 7], ["3", "5", "7", "9"], True),  # 3 alone would be an index
         ([3.0, 5.0], ["3", "5", "7", "9"], True),
@@ -121,9 +121,9 @@ def test_one_ambiguous_label_refuses_the_split_and_is_named() -> None:
     ],
 )
 def test_whole_numbers_of_which_one_is_no_index_but_a_choice(
-    labelled: list[Any], choices: list[str], ambiguous: bool
+    labeled: list[Any], choices: list[str], ambiguous: bool
 ) -> None:
-    told = common(*labelled, choices=choices).ambiguous
+    told = common(*labeled, choices=choices).ambiguous
     assert (told is not None) is ambiguous
     assert told is None or "may all be values; if so, with COLUMN" in told
 

@@ -475,5 +475,5 @@ def test_a_rule_that_changed_has_another_version() -> None:
 
 
 def test_a_pattern_to_ignore_that_is_none_is_told() -> None:
-    with pytest.raises(UserError, match=r"`\(` is no regular expression"):
+    with pytest.raises(UserError, match=r"`\(` is not a valid regular expression"):
         metrics.check(config(metric_list=listed("exact_match", regexes_to_ignore=["("])))

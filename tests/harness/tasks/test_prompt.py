@@ -111,13 +111,13 @@ def test_bad_documents(keys: dict[str, Any], words: str) -> None:
 @pytest.mark.parametrize(
     ("keys", "row", "words"),
     [
-        (CHOICE, {**ROW, "label": 2}, "document 37, worked example 5: choice 2 is wanted and there are 2"),
-        (CHOICE, {**ROW, "label": None}, "document 37, worked example 5: its answer is nothing, not text"),
-        (CHOICE, {"q": "Who", "label": 0}, "worked example 5 has no column `choices`"),
+        (CHOICE, {**ROW, "label": 2}, "document 37, few-shot example 5: choice 2 is wanted and there are 2"),
+        (CHOICE, {**ROW, "label": None}, "document 37, few-shot example 5: its answer is nothing, not text"),
+        (CHOICE, {"q": "Who", "label": 0}, "few-shot example 5 has no column `choices`"),
         (
             {**CHOICE, "fewshot_config": FewshotConfig(doc_to_text="{{absent}}")},
             ROW,
-            "t.yaml:fewshot_config.doc_to_text: document 37, worked example 5: the template failed",
+            "t.yaml:fewshot_config.doc_to_text: document 37, few-shot example 5: the template failed",
         ),
     ],
 )

@@ -88,8 +88,8 @@ def test_answers_are_found_by_a_strict_and_by_a_flexible_rule(text: str, strict:
     ("keys", "reasoning", "shots", "words"),
     [
         ({"output_type": "multiple_choice"}, "cot", 0, "a multiple_choice task has no steps to write"),
-        ({}, "cot", 2, "its worked examples have no steps: ask with `shots: 0`"),
-        ({"reasoning": {"cot_zero_shot": {"gen_prefix": "So"}}}, "cot", 2, "without worked examples only"),
+        ({}, "cot", 2, "its few-shot examples have no steps: ask with `shots: 0`"),
+        ({"reasoning": {"cot_zero_shot": {"gen_prefix": "So"}}}, "cot", 2, "without few-shot examples only"),
     ],
 )
 def test_no_way_to_reason(keys: dict[str, Any], reasoning: Reasoning, shots: int, words: str) -> None:

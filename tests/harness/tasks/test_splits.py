@@ -48,7 +48,7 @@ def test_slices(written: str, taken: list[tuple[str, int, int]]) -> None:
     "written", ["test[10]", "test[::2]", "test[1.5%:]", "test[:1", "test]", "+test", "[:5]", "a[:5]b"]
 )
 def test_what_is_no_split_is_refused(written: str) -> None:
-    with pytest.raises(UserError, match=r"is no split: write its name, a slice such as test\[:100\]"):
+    with pytest.raises(UserError, match=r"is not a split: write its name, a slice such as test\[:100\]"):
         splits.parts(written)
 
 
@@ -84,7 +84,7 @@ def test_a_task_is_asked_the_rows_of_its_slice(tmp_path: Path) -> None:
     [
         ({"test_split": "tset"}, r"has no split 'tset'; did you mean 'test'\? \(there are: test, train\)"),
         ({"test_split": "dev[:5]"}, r"has no split 'dev' \(there are: test, train\)"),
-        ({"test_split": "test[5]"}, r"t.yaml: test_split: 'test\[5\]' is no split"),
+        ({"test_split": "test[5]"}, r"t.yaml: test_split: 'test\[5\]' is not a split"),
     ],
 )
 def test_what_is_not_there_is_refused_with_what_is(tmp_path: Path, keys: dict[str, str], words: str) -> None:

@@ -1,4 +1,4 @@
-"""A task's documents and the pool of its worked examples."""
+"""A task's documents and the pool of its few-shot examples."""
 
 from __future__ import annotations
 

@@ -231,7 +231,7 @@ BROKEN: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "huge.jsonl": (b'{"q": 1e999}\n', {}, r"huge\.jsonl:1: the number 1e999 is too large"),
     "digits.jsonl": (b'{"q": ' + b"1" * 5000 + b"}\n", {}, r"digits\.jsonl:1: a whole number here has thousands of"),
     "twice.jsonl": (b'{"q": {"x": 1, "x": 2}}\n', {}, r"twice\.jsonl:1: the key 'x' stands twice in one object"),
-    "deep.jsonl": (b"[" * 100_000, {}, r"deep\.jsonl:1: lists and objects stand too deep in each other"),
+    "deep.jsonl": (b"[" * 100_000, {}, r"deep\.jsonl:1: lists and objects are nested too deeply"),
     "list.jsonl": (b"[1]\n", {}, r"list\.jsonl:1: a JSON list; each line must be an object"),
     "nan.json": (b'[{"q": 1},\n {"q": NaN}]', {}, r"nan\.json:2: NaN is not JSON"),
     "twice.json": (b'[{"q": 1},\n\n {"q": 1, "q": 2}]', {}, r"twice\.json:3: the key 'q' stands twice"),

@@ -1,4 +1,4 @@
-"""Generation equals reading the whole text anew for each token, whatever else is in the batch."""
+"""Generation equals reading the whole text again for each token, whatever else is in the batch."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def test_a_tokenizer_that_is_too_big_for_the_model_is_refused(tmp_path) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_a_missing_file_is_named(folder, name: str) -> None:
     (folder / name).unlink()
-    with pytest.raises(CorruptCheckpoint, match=rf"{name}: missing.*(copy the checkpoint again|train it anew)"):
+    with pytest.raises(CorruptCheckpoint, match=rf"{name}: missing.*(copy the checkpoint again|train it again)"):
         load_checkpoint(folder)
 
 

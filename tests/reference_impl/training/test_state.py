@@ -156,7 +156,7 @@ def test_another_run_is_refused(tmp_path: Path, changes: dict[str, Any], message
     interrupted(tmp_path / "state")
     model = changes.get("model", a_model())
     before = [parameter.clone() for parameter in model.parameters()]
-    with pytest.raises(ValueError, match=message + ".*resume with the same model, tokens and settings, or start anew"):
+    with pytest.raises(ValueError, match=message + ".*resume with the same model, tokens and settings, or start again"):
         train(
             model,
             changes.get("tokens", TOKENS),
