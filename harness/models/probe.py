@@ -36,8 +36,10 @@ AROUND = 3
 """Tokens before and after a place that are read one by one."""
 MOST_TOKENS = 1100
 """Of a text that is read for this."""
-WORK = {"cpu": 3e10, "elsewhere": 1e12}
-"""Products of parameters and tokens that one text may cost, by the kind of device: 220 tokens of a model of 135M."""
+WORK = {"cpu": 1e10, "elsewhere": 1e12}
+"""Products of parameters and tokens that one text may cost, by the kind of device: 75 tokens of a model of 135M."""
+MOST_LOGITS = 8_000_000
+"""Of a text by a class that gives logits at all positions, wanted or not: 32 MB."""
 ROUNDING = {torch.float32: 64.0}
 ROUNDING_HALF = 8.0
 """A difference of so many times what rounding the embeddings does is more than rounding, in fp32 and in 16 bits. Over
@@ -72,6 +74,8 @@ class _Probe:
         identity = model.identity
         budget = WORK.get(identity.device.partition(":")[0], WORK["elsewhere"])
         self.reach = min(identity.context, MOST_TOKENS, max(4 * EARLY, int(budget / max(work, 1))))
+        if not model.selects_logits:
+            self.reach = min(self.reach, max(4 * EARLY, MOST_LOGITS // identity.vocabulary))
         most = self.reach if limit is None else min(self.reach, limit.tokens)
         self.early = min(EARLY, most - AROUND)
         last = most - AROUND
@@ -91,6 +95,11 @@ class _Probe:
             for back, token in enumerate(known):
                 texts[:, place - 1 - back] = token
         self.texts = texts.to(identity.device)
+        every = self.places if self.end is None else [*self.places, self.end]
+        near = {n for at in every for n in range(at - 2 * AROUND, at + 2 * AROUND)}
+        self.at = sorted(n for n in {*range(AROUND), *near} if 0 <= n < longest)
+        """Positions whose logits are compared: no others are made, of a large vocabulary they are the most memory."""
+        self.number = {position: n for n, position in enumerate(self.at)}
 
     @torch.inference_mode()
     def behavior(self) -> CacheBehavior:
@@ -98,12 +107,12 @@ class _Probe:
         longest = self.texts.shape[1]
         if self.early < AROUND:
             return without_cache(f"its context of {self.model.identity.context} tokens is too short to compare it")
-        whole = [self._read(row[None]) for row in self.texts]
+        whole = [self._read(row[None], at=self.at) for row in self.texts]
         if not all(bool(logits.isfinite().all()) for logits in whole):
             return without_cache("its logits are not numbers")  # said by whoever needs them
         self.whole = torch.cat(whole)
         self.tolerance = ROUNDING.get(self.model.module.dtype, ROUNDING_HALF) * self._rounding()
-        rows = self._same(self._read(self.texts)[:, -AROUND:], self.whole[:, -AROUND:])
+        rows = self._same(self._read(self.texts, at=self.at), self.whole)
         kind, why = self._alone(self.places + ([] if self.end is None else [self.end]))
         if kind == "none":
             return without_cache(why, rows, longest)
@@ -114,10 +123,16 @@ class _Probe:
         tree = tree and all(self._holds(self._branched, place, sure) for place in self.places)
         return sure.model_copy(update={"divisible": divisible, "tree": tree})
 
-    def _read(self, tokens: Tensor, cache: Any = None) -> Tensor:
+    def _read(self, tokens: Tensor, cache: Any = None, at: Sequence[int] = ()) -> Tensor:
+        """Logits at some positions of the tokens; left out, at the last."""
         self.tokens += tokens.numel()
-        logits: Tensor = self.model.forward(tokens, cache=cache)
-        return logits.float()
+        wanted = torch.tensor(at or [tokens.shape[1] - 1], device=tokens.device)
+        return self.model.forward(tokens, cache=cache, logits_at=wanted).float()
+
+    def _expected(self, text: int, first: int, end: int) -> Tensor:
+        """What a whole pass gives at the positions first … end - 1: (end - first, vocabulary)."""
+        begin = self.number[first]
+        return self.whole[text, begin : begin + end - first]
 
     def _rounding(self) -> float:
         """What a change of the embeddings in their last digit does to logits, as a share of their spread."""
@@ -130,7 +145,7 @@ class _Probe:
 
         hook = self.model.module.get_input_embeddings().register_forward_hook(disturb)
         try:
-            disturbed = self._read(self.texts[:1])
+            disturbed = self._read(self.texts[:1], at=self.at)
         finally:
             hook.remove()
         return max(size, float(self._difference(disturbed, self.whole[:1]).median()))
@@ -173,15 +188,15 @@ class _Probe:
         first, end = max(1, place - AROUND), min(place + AROUND, self.texts.shape[1])
         text = self.texts[:1]
         cache = self.model.new_cache(1, end)
-        found = [self._read(text[:, :first], cache)[:, -1:]]
+        found = [self._read(text[:, :first], cache)]
         found += [self._read(text[:, at : at + 1], cache) for at in range(first, end)]
-        same = self._same(torch.cat(found, dim=1), self.whole[:1, first - 1 : end])
+        same = self._same(torch.cat(found, dim=1)[0], self._expected(0, first - 1, end))
         for length in {place, end}:  # and whether what comes later changes what was there
-            same = same and self._same(self._read(text[:, :length])[:, -1], self.whole[:1, length - 1])
+            same = same and self._same(self._read(text[:, :length])[0], self._expected(0, length - 1, length))
         if place == self.early:  # from nothing, as whoever generates without a prompt
             cache = self.model.new_cache(1, end)
             found = [self._read(text[:, at : at + 1], cache) for at in range(AROUND)]
-            same = same and self._same(torch.cat(found, dim=1), self.whole[:1, :AROUND])
+            same = same and self._same(torch.cat(found, dim=1)[0], self._expected(0, 0, AROUND))
         return cache, same
 
     def _divided(self, place: int, sure: CacheBehavior) -> bool:
@@ -210,19 +225,20 @@ class _Probe:
                 row.last = texts[row.number][lengths[row.number] + step]
             self.tokens += 2
             logits = batch.read_last().float()
-            expected = torch.stack([self.whole[row.number, lengths[row.number] + step] for row in batch.rows])
-            same = same and self._same(logits, expected)
+            ends = [(row.number, lengths[row.number] + step) for row in batch.rows]
+            same = same and self._same(logits, torch.cat([self._expected(text, at, at + 1) for text, at in ends]))
         return same and self._cut_back(model, place)
 
     def _cut_back(self, model: Decodable, place: int) -> bool:
         """A sequence that is read too far, cut back and read on, several tokens at once."""
         cut, end = max(1, place - AROUND), min(place + AROUND, self.texts.shape[1])
         cache = model.new_cache(1, end)
-        model(torch.cat([self.texts[:1, :cut], self.texts[1:, :AROUND]], dim=1), cache)
+        last = torch.tensor([cut + AROUND - 1], device=self.texts.device)
+        model(torch.cat([self.texts[:1, :cut], self.texts[1:, :AROUND]], dim=1), cache, logits_at=last)
         cache.truncate(cut)
         self.tokens += end + AROUND
         found = model(self.texts[:1, cut:end], cache).float()
-        return self._same(found, self.whole[:1, cut:end])
+        return self._same(found[0], self._expected(0, cut, end))
 
     def _branched(self, place: int, sure: CacheBehavior) -> bool:
         """Continuations of a cached prefix in one row, each of which sees itself alone."""
@@ -234,17 +250,17 @@ class _Probe:
         limit = model.identity.context if sure.limit is None else sure.limit
         sibling = (others * 4)[: max(1, min(max(place, 4 * EARLY), limit - held - half))]
         branches = [Branch(tuple(ours[:half]), -1), Branch(tuple(sibling), 0), Branch(tuple(ours[half:]), 0)]
-        self.tokens += held + AROUND + len(ours) + len(sibling)
+        self.tokens += len(ours) + len(sibling)
         cache = model.new_cache(1, end)
-        model.forward(torch.cat([self.texts[:1, :held], self.texts[1:, :AROUND]], dim=1), cache)
+        self._read(torch.cat([self.texts[:1, :held], self.texts[1:, :AROUND]], dim=1), cache)
         GrowingCache(cache).truncate(held)
         visible, positions = layout(branches, held)
         assert visible is not None
         device = self.texts.device
         row = torch.tensor([[token for branch in branches for token in branch.ids]], device=device)
-        found = model.forward(row, cache, positions.to(device), visible.to(device))[0]
-        mine = [*range(half), *range(half + len(sibling), row.shape[1])]
-        return self._same(found[mine].float(), self.whole[0, held:end])
+        mine = torch.tensor([*range(half), *range(half + len(sibling), row.shape[1])], device=device)
+        found = model.forward(row, cache, positions.to(device), visible.to(device), mine)[0]
+        return self._same(found.float(), self._expected(0, held, end))
 
 
 def kind_of(cache: Any) -> CacheKind:

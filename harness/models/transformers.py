@@ -71,6 +71,11 @@ class TransformersModel:
         return self._model
 
     @property
+    def selects_logits(self) -> bool:
+        """Whether its class computes logits only where they are asked for."""
+        return self._selects_logits
+
+    @property
     def takes_cache(self) -> bool:
         """Whether its class can be given a cache at all."""
         return self._cache_name is not None
