@@ -176,6 +176,9 @@ def _replace(users: list[Place], format: _Format, codes: dict[nn.Module, Int4Cod
         rows = format.named(Int8Weight(source), "int8")
     replacements: dict[int, nn.Module] = {}  # a module that stands in several places stays one module
     for module in modules:
+        bias = getattr(module, "bias", None)
+        if isinstance(bias, nn.Parameter):
+            bias.data = bias.data.to(torch.bfloat16)  # in place: a bias that others share stays theirs
         if module in embeddings:
             stands_for: nn.Module = QuantizedEmbedding(rows, format.activations)
             read = rows
@@ -185,11 +188,8 @@ def _replace(users: list[Place], format: _Format, codes: dict[nn.Module, Int4Cod
         if not _does_more(module):
             replacements[id(module)] = stands_for
         else:
-            bias = getattr(module, "bias", None)
             del module._parameters["weight"]
             module.add_module("weight", read)
-            if isinstance(bias, nn.Parameter):
-                bias.data = bias.data.to(torch.bfloat16)
     for (parent, name), module in zip(users, modules, strict=True):
         setattr(parent, name, replacements.get(id(module), module))
 

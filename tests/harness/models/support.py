@@ -10,7 +10,7 @@ import copy
 import inspect
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from harness.errors import UserError
-from harness.models.contract import LanguageModel, ModelSource
+from harness.models.contract import LanguageModel, ModelSource, Precision
 from harness.models.decoding import complete
 from harness.models.open import open_model
 from harness.scoring.engine import score
@@ -28,6 +28,7 @@ from harness.scoring.windows import sliding_windows
 from reference_impl.inference.request import Request
 from reference_impl.text.tokenizer import ByteBPE
 from tests.harness.models.architectures import ARCHITECTURES, VOCABULARY, Architecture
+from tests.harness.models.quantization_oracle import check_precision
 
 PAGE = Path(__file__).parents[3] / "docs" / "models.md"
 BEGIN, END = "<!-- support table: begin -->", "<!-- support table: end -->"
@@ -37,8 +38,8 @@ SCALE = 0.3
 TEXT, NEW = 90, 14
 PROMPTS = (3, 19, 44)
 WINDOWS = ((TEXT, TEXT // 2), (13, 5))
-quantized: Callable[[Architecture, Path], str] | None = None
-"""(architecture, folder of the fp32 model) -> a cell of the column, once there is a check for it."""
+FORMATS: tuple[Precision, ...] = ("bf16", "int8", "int4", "nf4")
+"""What the column `Quantized` is about: see `quantization_oracle`."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Row:
     @property
     def right(self) -> bool:
         """Whether every number is that of plain whole passes."""
-        return not any("wrong" in cell for cell in (self.scores, self.generation, self.batch))
+        return not any("wrong" in cell for cell in (self.scores, self.generation, self.batch, self.quantized))
 
     @property
     def line(self) -> str:
@@ -73,8 +74,15 @@ def tokenizer_file(folder: Path) -> Path:
     return file
 
 
-def examine(architecture: Architecture, folder: Path, tokenizer: Path, scale: float = SCALE, seed: int = 0) -> Row:
-    """Save a random model, open it, and compare it."""
+def examine(
+    architecture: Architecture,
+    folder: Path,
+    tokenizer: Path,
+    scale: float = SCALE,
+    seed: int = 0,
+    formats: Sequence[Precision] = (),
+) -> Row:
+    """Save a random model, open it, and compare it, in fp32 and in these formats."""
     architecture.save(folder, tokenizer, scale, seed)
     try:
         model = open_model(ModelSource(architecture.name, "transformers", str(folder), f"{architecture.name} {scale}"))
@@ -94,9 +102,26 @@ def examine(architecture: Architecture, folder: Path, tokenizer: Path, scale: fl
         cache=kind if behavior.limit is None else f"{kind}, up to a length",
         generation="right" if alone == expected else "wrong",
         batch=placed if together == expected else "wrong",
-        quantized="" if quantized is None else quantized(architecture, folder),
+        quantized=_quantized(folder, formats),
         why="" if not behavior.reason else _reason(behavior.reason),
     )
+
+
+def _quantized(folder: Path, formats: Sequence[Precision]) -> str:
+    """Whether every weight is what each format says, and what no format takes."""
+    tokens = torch.randint(VOCABULARY, (1, 24), generator=torch.Generator().manual_seed(3))
+    wide: set[str] = set()
+    wrong = []
+    for precision in formats:
+        try:
+            stored = check_precision(folder, precision, tokens)
+        except (AssertionError, UserError) as error:
+            wrong.append(f"wrong in {precision} ({str(error).splitlines()[0]})")
+        else:
+            wide |= {".".join(w.name.split(".")[-2:]) for w in stored.wide if w.reason.startswith("a parameter of")}
+    if wrong or not wide:
+        return "; ".join(wrong) or ("right" if formats else "")
+    return f"right; wide: {', '.join(sorted(wide))}"
 
 
 def _reason(text: str) -> str:
@@ -187,7 +212,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         tokenizer = tokenizer_file(Path(scratch))
         for number, architecture in enumerate(ARCHITECTURES):
-            rows.append(examine(architecture, Path(scratch, str(number)), tokenizer))
+            rows.append(examine(architecture, Path(scratch, str(number)), tokenizer, formats=FORMATS))
             print(rows[-1].line, file=sys.stderr)
     PAGE.write_text(PAGE.read_text().replace(table_in_page(), table(rows)))
 
