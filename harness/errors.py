@@ -76,7 +76,7 @@ def told(error: BaseException) -> str:
             text = ""
     lines = printable(text).strip().splitlines()
     first = lines[0].strip().rstrip(".;:") if lines else ""
-    return f"{first} ({kind})" if first else f"{kind} without a message"
+    return f"{first} ({kind})" if first else f"a {kind} without a message"
 
 
 def printable(text: str) -> str:

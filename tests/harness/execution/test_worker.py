@@ -94,16 +94,16 @@ BARE = re.compile(r"[A-Za-z_]*(Error|Exception|Interrupt)\b:")
     [
         (Unsupported("too long"), Status.SKIPPED, "too long"),
         (UserError("no file", place="x.txt"), Status.FAILED, "x.txt: no file"),
-        (MemoryError(), Status.OUT_OF_MEMORY, "out of memory {}: MemoryError without a message"),
+        (MemoryError(), Status.OUT_OF_MEMORY, "out of memory {}: a MemoryError without a message"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: 9"), Status.OUT_OF_MEMORY, "out of"),
         (RuntimeError("CUDA out of memory. Tried"), Status.OUT_OF_MEMORY, "out of memory {}: CUDA out of memory"),
         (ZeroDivisionError("division by zero\nmore"), Status.FAILED, "unexpected error {}: division by zero (Zero"),
         (KeyError("acc"), Status.FAILED, "unexpected error {}: nothing is called 'acc' (KeyError); the traceback is"),
-        (ValueError(), Status.FAILED, "unexpected error {}: ValueError without a message; the"),
+        (ValueError(), Status.FAILED, "unexpected error {}: a ValueError without a message; the"),
         (OSError(2, "No such file", "x"), Status.FAILED, "unexpected error {}: x: No such file (FileNotFoundError)"),
         (ValueError("half \ud800"), Status.FAILED, "unexpected error {}: half \\ud800 (ValueError)"),
         (SystemExit(3), Status.FAILED, "unexpected error {}: 3 (SystemExit)"),
-        (KeyboardInterrupt(), Status.FAILED, "unexpected error {}: KeyboardInterrupt without a message"),
+        (KeyboardInterrupt(), Status.FAILED, "unexpected error {}: a KeyboardInterrupt without a message"),
     ],
 )
 def test_errors_become_a_status_and_a_sentence(error: Exception, status: Status, reason: str) -> None:
