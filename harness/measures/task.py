@@ -55,8 +55,8 @@ def notes(library: TaskLibrary, settings: TaskSettings) -> tuple[str, ...]:
             f"mode lm-eval asks our own task file of {opened.name}, whose data and examples may differ from lm-eval's; "
             "for lm-eval's own, name its folder of task files in `tasks: {paths: [...]}`"
         )
-    lacking = [task.missing for task in opened.tasks if task.missing is not None]
-    return (*found, *(lacking if len(lacking) < len(opened.tasks) else ()), *_lacking(opened, settings))
+    lacking = [why for task in opened.tasks if (why := task.missing or task.missing_data)]
+    return (*found, *map(str, lacking if len(lacking) < len(opened.tasks) else ()), *_lacking(opened, settings))
 
 
 def _lacking(opened: Opened, settings: TaskSettings) -> Iterator[str]:

@@ -37,8 +37,8 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     failed: dict[str, str] = {}
     notes: list[str] = []
     for task in tasks.values():
-        if task.missing is not None:
-            failed[task.name] = task.missing
+        if lacking := task.missing or task.missing_data:
+            failed[task.name] = str(lacking)
             continue
         try:
             asked += documents(task, model, settings, notes)

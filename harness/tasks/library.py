@@ -102,8 +102,11 @@ class TaskLibrary:
         return opened.tasks[0].config
 
     def digest(self, name: str) -> str:
-        """Hash of all that determines what the tasks of this name ask. Raises UserError."""
+        """Hash of all that determines what the tasks of this name ask. Raises UserError where no task has its data."""
         opened = self.open(name)
+        absent = [task.missing_data for task in opened.tasks]
+        if all(absent) and absent[0] is not None:
+            raise absent[0]
         groups = [group.model_dump(mode="json", exclude={"file", "metadata"}) for group in opened.groups]
         tasks = sorted([task.name, task.digest()] for task in opened.tasks)
         return hashlib.sha256(strict_json.dumps([groups, tasks], sort_keys=True, default=str).encode()).hexdigest()
@@ -119,9 +122,17 @@ class TaskLibrary:
         return told[0] if all(told) else None
 
     def ensure(self, name: str) -> None:
-        """Bring the tasks' data into reach. Raises UserError."""
-        for task in self.open(name).tasks:
-            task.ensure()
+        """Bring the tasks' data into reach. Raises UserError where that fails for all of them: one costs the others
+        nothing, and is told where its documents are read."""
+        failed = []
+        tasks = self.open(name).tasks
+        for task in tasks:
+            try:
+                task.ensure()
+            except UserError as error:
+                failed.append(error)
+        if failed and len(failed) == len(tasks):
+            raise failed[0]
 
     def _tasks(self, members: Members) -> tuple[Task, ...]:
         return tuple(self._of(config) for config in members.tasks.values())

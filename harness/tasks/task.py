@@ -164,10 +164,18 @@ class Task:
     def digest(self) -> str:
         """Hash of all that determines what the task asks: configuration, sources of its functions, its data.
 
-        Fetches nothing, but for local files reads them once. Raises UserError where the data isn't there.
+        Fetches nothing, but for local files reads them once.
         """
-        rows = [] if self.config.custom_dataset else [self._digest_of(self.evaluation_split), self._shots_digest()]
-        return task_digest.digest(self.config, rows)
+        rows = [] if self.config.custom_dataset else [self._evaluation_digest, self._shots_digest()]
+        return task_digest.digest(self.config, [row if isinstance(row, str) else None for row in rows])
+
+    @cached_property
+    def _evaluation_digest(self) -> str | UserError:
+        """Of the documents; why they can't be had where they can't."""
+        try:
+            return self._digest_of(self.evaluation_split)
+        except UserError as error:
+            return error
 
     def _shots_digest(self) -> str | None:
         """Of the pool; None where there's none, also where its split is missing here: zero shots need none."""
@@ -186,18 +194,21 @@ class Task:
     def missing(self) -> str | None:
         """The packages that it needs and that aren't installed, as a sentence; None where all are. Imports nothing."""
         told = missing_sentence(self.name, needs_of(self.config, self.allow_task_code))
-        if told is not None or self.config.custom_dataset is not None:
+        if told is not None or self._hub is None or self._hub.missing is None:
             return told
-        try:
-            error = self._source.missing if isinstance(self._source, HubData) else None
-        except UserError:  # told where the data are read
+        return str(self._hub.missing)
+
+    @property
+    def missing_data(self) -> UserError | None:
+        """Why its documents can't be had, such as a file that isn't there; None where nothing is known against it."""
+        if self.config.custom_dataset is not None or isinstance(self._evaluation_digest, str):
             return None
-        return None if error is None else str(error)
+        return self._evaluation_digest
 
     def made_with(self) -> dict[str, Any]:
         """Versions of the packages that make its prompts and scores, and what its code was allowed."""
         needs = [Need("jinja2", ""), *needs_of(self.config, self.allow_task_code)]
-        if self.config.custom_dataset is None and isinstance(self._source, HubData):
+        if self._hub is not None:
             needs.append(Need("datasets", ""))
         code = any(True for _ in functions.functions_of(self.config))
         return {
@@ -210,6 +221,13 @@ class Task:
         """Bring its data into reach, so that everything else works offline. Raises UserError."""
         if self.config.custom_dataset is None:
             self._source.ensure()
+
+    @property
+    def _hub(self) -> HubData | None:
+        """Where its documents come from, if that is the hub."""
+        if self.config.custom_dataset is not None or self.missing_data is not None:
+            return None
+        return self._source if isinstance(self._source, HubData) else None
 
     @cached_property
     def _source(self) -> DataSource:

@@ -303,9 +303,15 @@ def test_half_a_character_breaks_one_document(model: LanguageModel, tmp_path: Pa
     assert "\\ud83d" in broken[1] and "\\udc00" in broken[2]
 
 
-def test_a_task_of_a_group_without_documents_is_no_silence(model: LanguageModel, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "told"), [("", "none.jsonl: there is no row in it"), (None, "none.jsonl (`data_files` of ")]
+)
+def test_a_task_of_a_group_without_documents_is_no_silence(
+    model: LanguageModel, tmp_path: Path, content: str | None, told: str
+) -> None:
     write_tasks(tmp_path, documents(4))
-    (tmp_path / "none.jsonl").write_text("")
+    if content is not None:
+        (tmp_path / "none.jsonl").write_text(content)
     (tmp_path / "none.yaml").write_text(CHOICES.replace("task: animals", "task: none").replace("animals.", "none."))
     (tmp_path / "group.yaml").write_text("group: both\ntask: [animals, none]\n")
     rows = asked(model, tmp_path, "both")
@@ -316,7 +322,7 @@ def test_a_task_of_a_group_without_documents_is_no_silence(model: LanguageModel,
     assert (group.part, group.status) == (None, Status.FAILED)
     assert group.reason == "the group both has no number, because its task none has none"
     assert task.part == "none" and task.reason.startswith("task none: ")
-    assert "none.jsonl: there is no row in it" in task.reason
+    assert told in task.reason
 
 
 def test_a_task_alone_without_documents_is_an_error(model: LanguageModel, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.errors import UserError
 from harness.measures.task import notes
 from harness.measures.task_settings import TaskSettings
 from harness.tasks.library import TaskLibrary
@@ -20,12 +21,14 @@ doc_to_target: a
 metric_list: [{{metric: {metric}}}]
 filter_list: [{{name: strict, filter: [{{function: take_first}}]}}]
 """
+ROWS = '{"q": "x", "a": "y"}\n'
 
 
 def told(folder: Path, group: str) -> tuple[str, ...]:
     for name, metric in (("one", "exact_match"), ("two", "exact_match"), ("own", "!function own.judge")):
         (folder / f"{name}.yaml").write_text(TASK.format(name=name, metric=metric))
     (folder / "g.yaml").write_text(group)
+    (folder / "rows.jsonl").write_text(ROWS)
     return notes(TaskLibrary((str(folder),)), TaskSettings(task="g"))
 
 
@@ -71,11 +74,38 @@ def test_a_package_that_one_task_of_a_group_lacks_is_told_and_costs_the_others_n
     )
     (tmp_path / "one.yaml").write_text(TASK.format(name="one", metric="exact_match"))
     (tmp_path / "g.yaml").write_text("group: g\ntask: [one, bad]\n")
+    (tmp_path / "rows.jsonl").write_text(ROWS)
     library = TaskLibrary((str(tmp_path),), allow_task_code=True)
     [note] = notes(library, TaskSettings(task="g"))
     assert "pip install 'package-that-is-absent'" in note
     assert library.missing("g") is None
     assert library.missing("bad") == note
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "dataset_path: gone.jsonl",
+        "dataset_path: json\ndataset_kwargs: {data_files: {test: gone.jsonl}}",
+        "dataset_path: json\ndataset_kwargs: {data_files: {train: rows.jsonl}}",
+        "dataset_path: asset:no-such-asset/gone.jsonl",
+    ],
+)
+def test_data_that_one_task_of_a_group_lacks_are_told_and_cost_the_others_nothing(tmp_path: Path, data: str) -> None:
+    (tmp_path / "one.yaml").write_text(TASK.format(name="one", metric="exact_match"))
+    bad = TASK.format(name="bad", metric="exact_match").replace("dataset_path: rows.jsonl", data)
+    (tmp_path / "bad.yaml").write_text(bad)
+    (tmp_path / "g.yaml").write_text("group: g\ntask: [one, bad]\n")
+    (tmp_path / "rows.jsonl").write_text(ROWS)
+    library = TaskLibrary((str(tmp_path),))
+    [note] = notes(library, TaskSettings(task="g"))
+    assert "bad.yaml" in note
+    without = library.digest("g")
+    library.ensure("g")
+    with pytest.raises(UserError, match=r"bad\.yaml"):
+        library.digest("bad")
+    (tmp_path / "gone.jsonl").write_text(ROWS)
+    assert ("gone" in data and "asset" not in data) == (TaskLibrary((str(tmp_path),)).digest("g") != without)
 
 
 def test_a_day_may_stand_without_quotes() -> None:
