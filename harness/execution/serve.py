@@ -153,8 +153,11 @@ def pin_threads(threads: int, lane: int | None) -> None:
 
 
 def refusal(error: BaseException, what: str) -> Refused:
-    """An exception as one sentence with a status; `what` was being done, as in `while opening the model`."""
-    trace = printable("".join(traceback.format_exception(error)))
+    """An exception as one sentence with a status; `what` was being done, as in `while opening the model`.
+
+    A sentence of ours needs no traceback, unless something that nobody foresaw is behind it."""
+    is_foreseen = isinstance(error, UserError | Unsupported) and error.__cause__ is None
+    trace = "" if is_foreseen else printable("".join(traceback.format_exception(error)))
     if isinstance(error, Unsupported):
         return Refused(Status.SKIPPED, printable(str(error)), trace)
     if isinstance(error, MemoryError) or any(sign in told(error) for sign in _MEMORY_SIGNS):

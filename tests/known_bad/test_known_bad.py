@@ -50,7 +50,7 @@ class Bad:
         self._replaced = replaced
 
     def __getattr__(self, name: str) -> Any:
-        return self._replaced.get(name) or getattr(self._model, name)
+        return self._replaced[name] if name in self._replaced else getattr(self._model, name)
 
 
 def measured(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:

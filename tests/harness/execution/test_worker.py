@@ -113,3 +113,6 @@ def test_errors_become_a_status_and_a_sentence(error: Exception, status: Status,
     assert "\n" not in refused.reason
     assert not BARE.match(refused.reason)
     refused.reason.encode(), refused.trace.encode()
+    assert bool(refused.trace) is not isinstance(error, UserError | Unsupported), (
+        "a sentence of ours needs no traceback"
+    )
