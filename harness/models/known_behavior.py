@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import importlib
-import json
 import re
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import transformers
 
+from harness import strict_json
 from harness.cache import cache_folder
 from harness.errors import UserError
 from harness.models.cache_behavior import CacheBehavior
@@ -100,7 +100,7 @@ def _kept_in(model: TransformersModel) -> Path | None:
         *(identity.digest, str(model.module.dtype), identity.device.partition(":")[0]),
         *(model.module.config.to_json_string(), transformers.__version__, torch.__version__, _code()),
     ]
-    key = hashlib.sha256(json.dumps(determined_by).encode()).hexdigest()
+    key = hashlib.sha256(strict_json.dumps(determined_by).encode()).hexdigest()
     return cache_folder("cache-behavior") / f"{key[:32]}.json"
 
 

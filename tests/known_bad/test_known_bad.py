@@ -137,7 +137,7 @@ def test_hidden_work_in_the_forward_pass_is_seen(model: LanguageModel) -> None:
     import time
 
     def slow(*args: Any, **kwargs: Any) -> Tensor:
-        time.sleep(0.02)
+        time.sleep(0.1)
         return model.forward(*args, **kwargs)
 
     settings = InferenceSettings(prompt=8, generate=4, iterations=3, warmup=1)
@@ -148,7 +148,7 @@ def test_hidden_work_in_the_forward_pass_is_seen(model: LanguageModel) -> None:
         return next(item.value for item in found if item.metric.name == "tpot")
 
     assert INFERENCE.isolated
-    assert tpot(Bad(model, forward=slow)) > tpot(model) + 18  # type: ignore[arg-type]
+    assert tpot(model) < 100 <= tpot(Bad(model, forward=slow))  # type: ignore[arg-type]
 
 
 def test_an_untrained_model_stays_at_chance(monkeypatch: pytest.MonkeyPatch, model: LanguageModel) -> None:
