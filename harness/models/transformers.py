@@ -24,6 +24,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from harness.errors import UserError
 from harness.models.audit import audited, ends_of
 from harness.models.cache_behavior import CacheBehavior
 from harness.models.causality import refuse_other_kinds
@@ -265,10 +266,21 @@ def open_source(source: ModelSource) -> TransformersModel:
     identity = identity.model_copy(update={**stored, "notes": notes, "cache": behavior})
     opened = TransformersModel(model, tokenizer, identity)
     few = torch.arange(min(4, identity.context), device=source.device).remainder(identity.vocabulary)[None]
-    refuse_overflow(opened.forward(few), source)
+    refuse_overflow(_first_logits(opened, few, source), source)
     per_token, behavior = with_bytes(opened)
     identity = identity.model_copy(update={"kv_bytes_per_token": per_token, "cache": behavior})
     return TransformersModel(model, tokenizer, identity)
+
+
+def _first_logits(opened: TransformersModel, tokens: Tensor, source: ModelSource) -> Tensor:
+    try:
+        return opened.forward(tokens)
+    except Exception as error:  # a class says in its own way that it can't be run so
+        first = [*str(error).strip().splitlines(), type(error).__name__][0].rstrip(".")
+        raise UserError(
+            f"the model's code can't be run in {source.precision} ({first}): measure it in bf16 or fp32",
+            place=source.path,
+        ) from error
 
 
 def save_throwaway(folder: str) -> None:

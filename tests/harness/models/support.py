@@ -111,17 +111,22 @@ def _quantized(folder: Path, formats: Sequence[Precision]) -> str:
     """Whether every weight is what each format says, and what no format takes."""
     tokens = torch.randint(VOCABULARY, (1, 24), generator=torch.Generator().manual_seed(3))
     wide: set[str] = set()
-    wrong = []
+    wrong, refused = [], []
     for precision in formats:
         try:
             stored = check_precision(folder, precision, tokens)
-        except (AssertionError, UserError) as error:
+        except UserError:
+            refused.append(precision)
+        except AssertionError as error:
             wrong.append(f"wrong in {precision} ({str(error).splitlines()[0]})")
         else:
             wide |= {".".join(w.name.split(".")[-2:]) for w in stored.wide if w.reason.startswith("a parameter of")}
-    if wrong or not wide:
-        return "; ".join(wrong) or ("right" if formats else "")
-    return f"right; wide: {', '.join(sorted(wide))}"
+    if wrong or not formats:
+        return "; ".join(wrong)
+    told = ["right" if len(refused) < len(formats) else ""]
+    told += [f"refused: {', '.join(refused)}"] if refused else []
+    told += [f"wide: {', '.join(sorted(wide))}"] if wide else []
+    return "; ".join(filter(None, told))
 
 
 def _reason(text: str) -> str:
