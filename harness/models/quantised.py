@@ -57,13 +57,19 @@ def quantise(
 
 def type_buffers_like(model: nn.Module, skeleton: nn.Module) -> None:
     """Give tables that follow from the configuration the types that they have in `skeleton`, a model of the type of the
-    activations: what is added to those gets their type, rotary frequencies stay in fp32. What a checkpoint holds stays.
+    activations: what is added to those gets their type, rotary frequencies stay in fp32. So does what the architecture
+    keeps in fp32 of a checkpoint.
     """
-    saved = skeleton.state_dict().keys()
-    types = {name: buffer.dtype for name, buffer in skeleton.named_buffers() if name not in saved}
-    for name, buffer in list(model.named_buffers()):
-        if buffer.is_floating_point() and types.get(name, buffer.dtype) != buffer.dtype:
-            buffer.data = buffer.data.to(types[name])
+    kept = {
+        *(getattr(model, "_keep_in_fp32_modules", None) or ()),
+        *(getattr(model, "_keep_in_fp32_modules_strict", None) or ()),
+    }
+    types = {name: buffer.dtype for name, buffer in skeleton.named_buffers() if kept.isdisjoint(name.split("."))}
+    for prefix, module in model.named_modules():
+        for name, buffer in module._buffers.items():
+            wanted = types.get(f"{prefix}.{name}" if prefix else name)
+            if buffer is not None and wanted is not None and buffer.is_floating_point():
+                module._buffers[name] = buffer.to(wanted)  # not `.data`: a pass may have made it in inference mode
 
 
 def left_wide_by(model: nn.Module, precision: Precision) -> dict[str, str]:
