@@ -10,7 +10,7 @@ Imports all it needs at the top, and runs no operation then: workers are forked 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,9 @@ from reference_impl.text.tokenizer import ByteBPE
 
 CACHES = ("past_key_values", "cache_params")
 """What classes call the cache that `DynamicCache` can be."""
+
+Read = Callable[[Mapping[str, Any], Tensor | None], Tensor]
+"""Arguments of the module's forward, and the positions that are wanted -> (batch, k or time, …)."""
 
 
 class TransformersModel:
@@ -113,13 +116,11 @@ class TransformersModel:
         logits_at: Tensor | None = None,
     ) -> Tensor:
         """Logits of the next token: see `LanguageModel.forward`."""
-        if isinstance(cache, TokensRead):
-            return self._read_again(self._logits, cache.extended(tokens), tokens.shape[1], logits_at)
-        return self._logits(tokens, cache, positions, attention_mask, logits_at)
+        return self._run(self._logits, tokens, cache, positions, attention_mask, logits_at)
 
     def plain(self, tokens: Tensor) -> Tensor:
         """Logits of one pass over whole texts, outside of inference mode. (batch, time) -> (batch, time, vocabulary)"""
-        logits: Tensor = self._model(**self._arguments(tokens, None, None, None)).logits
+        logits: Tensor = self._model(**self._arguments(tokens)).logits
         return logits
 
     @property
@@ -141,9 +142,7 @@ class TransformersModel:
         at: Tensor | None = None,
     ) -> Tensor:
         """See `HeadApart.features`."""
-        if isinstance(cache, TokensRead):
-            return self._read_again(self._features, cache.extended(tokens), tokens.shape[1], at)
-        return self._features(tokens, cache, positions, attention_mask, at)
+        return self._run(self._features, tokens, cache, positions, attention_mask, at)
 
     def logits_of(self, features: Tensor) -> Tensor:
         """See `HeadApart.logits_of`."""
@@ -154,37 +153,42 @@ class TransformersModel:
     def _split(self) -> SplitHead | None:
         return split_head(self._model, self._identity.vocabulary, self._identity.device)
 
-    def _logits(
-        self,
-        tokens: Tensor,
-        cache: Any = None,
-        positions: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        logits_at: Tensor | None = None,
-    ) -> Tensor:
-        given = self._arguments(tokens, cache, positions, attention_mask)
-        if logits_at is None:
+    def _logits(self, given: Mapping[str, Any], at: Tensor | None) -> Tensor:
+        """given: see `_arguments`. at: (k,) positions; None means every one."""
+        if at is None:
             return self._model(**given).logits  # type: ignore[no-any-return]
         if self._selects_logits:
-            return self._model(**given, logits_to_keep=logits_at).logits  # type: ignore[no-any-return]
+            return self._model(**given, logits_to_keep=at).logits  # type: ignore[no-any-return]
         if self._split is not None:
-            return self._split.logits(self._split.features(**given)[:, logits_at])
-        return self._model(**given).logits[:, logits_at]  # type: ignore[no-any-return]
+            return self._split.logits(self._split.features(**given)[:, at])
+        return self._model(**given).logits[:, at]  # type: ignore[no-any-return]
 
-    def _features(
-        self,
-        tokens: Tensor,
-        cache: Any = None,
-        positions: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        at: Tensor | None = None,
-    ) -> Tensor:
+    def _features(self, given: Mapping[str, Any], at: Tensor | None) -> Tensor:
+        """What the last steps make logits of, at the same positions."""
         assert self._split is not None
-        features = self._split.features(**self._arguments(tokens, cache, positions, attention_mask))
+        features = self._split.features(**given)
         return features if at is None else features[:, at]
 
+    def _run(
+        self,
+        read: Read,
+        tokens: Tensor,
+        cache: DynamicCache | TokensRead | None,
+        positions: Tensor | None,
+        attention_mask: Tensor | None,
+        at: Tensor | None,
+    ) -> Tensor:
+        """What `read` gives of the tokens, after those in the cache."""
+        if isinstance(cache, TokensRead):
+            return self._read_again(read, cache.extended(tokens), tokens.shape[1], at)
+        return read(self._arguments(tokens, cache, positions, attention_mask), at)
+
     def _arguments(
-        self, tokens: Tensor, cache: DynamicCache | None, positions: Tensor | None, attention_mask: Tensor | None
+        self,
+        tokens: Tensor,
+        cache: DynamicCache | None = None,
+        positions: Tensor | None = None,
+        attention_mask: Tensor | None = None,
     ) -> dict[str, Any]:
         """What the module's forward is called with: no more than its class takes."""
         if attention_mask is not None and attention_mask.dim() == 3:
@@ -203,7 +207,7 @@ class TransformersModel:
             given[self._cache_name] = cache
         return given
 
-    def _read_again(self, read: Callable[..., Tensor], whole: Tensor, new: int, at: Tensor | None) -> Tensor:
+    def _read_again(self, read: Read, whole: Tensor, new: int, at: Tensor | None) -> Tensor:
         """What `read` gives at some of the last `new` positions, from passes over all that was read before them.
 
         Each position has a pass of its own where the length of a text changes the numbers at its beginning.
@@ -214,10 +218,10 @@ class TransformersModel:
         found = []
         for row in rows:
             if self._identity.cache.limit is None:
-                found.append(read(row, None, None, None, at))
+                found.append(read(self._arguments(row), at))
             else:
                 last = [torch.tensor([end], device=whole.device) for end in at.tolist()]
-                each = [read(row[:, : int(end) + 1], None, None, None, end) for end in last]
+                each = [read(self._arguments(row[:, : int(end) + 1]), end) for end in last]
                 found.append(torch.cat(each, dim=1))
         return torch.cat(found)
 
