@@ -47,7 +47,7 @@ def longest_text(config: Any, model: nn.Module, tokenizer_limit: int | None = No
 
 
 def void_beyond(config: Any) -> Limit | None:
-    """The length beyond which rotary positions are scaled anew, so that keys that are cached already are wrong."""
+    """The length beyond which rotary positions are scaled in another way, so that cached keys are wrong."""
     found = []
     for rope in _ropes(config):
         kind = rope.get("rope_type")
@@ -62,7 +62,7 @@ def void_beyond(config: Any) -> Limit | None:
     if not known:
         return None
     tokens, kind = min(known)
-    return Limit(tokens, f"longer texts have their rotary positions scaled anew ({kind})")
+    return Limit(tokens, f"longer texts have their rotary positions scaled in another way ({kind})")
 
 
 def seams(config: Any) -> list[int]:

@@ -2,9 +2,9 @@
 
 The layouts that scoring and generation use are run on short random texts: token by token after a prompt, several tokens
 at once, rows of a batch, rows of different lengths that were read apart, and several continuations behind a mask. Each
-is compared at the lengths where a model changes its computation (a sliding window is full, positions are scaled anew,
-the context ends) as far as reading them is cheap. What differs by more than rounding is not used: rounding is what as
-small a change of the embeddings does to the same model's logits.
+is compared at the lengths where a model changes its computation (a sliding window is full, positions are scaled in
+another way, the context ends) as far as reading them is cheap. What differs by more than rounding is not used: rounding
+is what as small a change of the embeddings does to the same model's logits.
 """
 
 from __future__ import annotations

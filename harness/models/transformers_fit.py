@@ -128,7 +128,7 @@ def refuse_unfit_values(model: nn.Module, source: ModelSource) -> None:
     if broken:
         raise UserError(
             f"the weight {broken[0]}{_and_more(broken)} holds values that aren't finite (NaN or infinity): fetch or "
-            "copy the model again, or train it anew",
+            "copy the model again, or train it again",
             place=source.path,
         )
 
@@ -148,7 +148,7 @@ def refuse_overflow(logits: Tensor, source: ModelSource) -> None:
         )
     raise UserError(
         f"the model's logits are not finite in {source.precision}, though its weights are: ask for fp32, or fetch "
-        "or train the model anew",
+        "or train the model again",
         place=source.path,
     )
 
