@@ -17,14 +17,16 @@ def compare(
 ) -> None:
     """Print two runs side by side: every metric that both have, with the ratio and its interval.
 
-    Exit code 4 where nothing in them is comparable.
+    Exit code 4 where nothing in them is comparable; 2 where a run is damaged, of which the rest is compared.
     """
+    from harness.cli.ending import end
     from harness.errors import ExitCode
     from harness.gate.compare import compare as compare_runs
     from harness.report.comparison import print_comparison
     from harness.results.find import find_run
 
-    frame = compare_runs(find_run(base, out), find_run(head, out))
+    runs = find_run(base, out), find_run(head, out)
+    frame = compare_runs(*runs)
     print_comparison(frame, make_console())
-    if frame.empty or not frame["comparable"].any():
-        raise typer.Exit(ExitCode.NOT_COMPARABLE)
+    comparable = not frame.empty and frame["comparable"].any()
+    end(*runs, code=ExitCode.PASS if comparable else ExitCode.NOT_COMPARABLE)

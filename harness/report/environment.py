@@ -35,12 +35,15 @@ def warnings(run: Run) -> list[str]:
     """What a reader must know before believing the numbers."""
     found = []
     manifest = run.manifest
-    ended = {cell.key for cell in run.cells}
+    ended = {cell.planned_key for cell in run.cells}
     left = sum(key not in ended for key in manifest.cells)
     if manifest.status != "finished":
         missing = f", {left} of {len(manifest.cells)} cells are missing" if left else ""
         found.append(f"the run is {manifest.status}{missing}; `harness run --resume {run.folder}` goes on")
     found += manifest.problems
+    found += run.damage
+    if run.unchecked:
+        found.append("an earlier version wrote this run, without checksums: its numbers are unchecked")
     if run.cells and all(cell.status is Status.SKIPPED for cell in run.cells):
         found.append("nothing was measured: every cell was skipped")
     shares = list(_others(run))
