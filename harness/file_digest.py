@@ -29,7 +29,11 @@ _hashed: dict[FileState, tuple[str, float]] = {}
 
 def file_state(path: Path | str) -> FileState:
     """(device, inode, size, time of modification, time of change): another file, or a changed one, has another."""
-    stat = os.stat(path)  # noqa: PTH116 - as quick as can be: called for thousands of files
+    return state_of(os.stat(path))  # noqa: PTH116 - as quick as can be: called for thousands of files
+
+
+def state_of(stat: os.stat_result) -> FileState:
+    """The state of a file that was looked at."""
     return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.analysis.registry import ANALYSES
+from harness.cache import cache_folder
 from harness.errors import ExitCode, UserError, disk_is_full, printable, unexpected
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.cell_cache import CellCache
@@ -218,7 +219,8 @@ def _new_folder(out: Path, manifest: Manifest) -> Journal:
 
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with FileLock(out / ".sequence.lock"):  # two runs that begin at once get two numbers
+        lock = cache_folder("locks") / f"{hash_of(str(out.resolve()))[:32]}.lock"
+        with FileLock(lock):  # two runs that begin at once get two numbers
             return _numbered_folder(out, manifest.model_copy(update={"sequence": next_sequence(out)}))
     except FileExistsError:
         raise UserError("a file stands where the run folder should go; move it or use --out", place=str(out)) from None
