@@ -165,8 +165,8 @@ OTHER = {
     # what is fetched, compared with the sha256 that the table of assets declares before it is kept
     **dict.fromkeys(
         (
-            *("harness/assets/archive.py", "harness/assets/github.py", "harness/assets/https.py"),
-            *("harness/assets/pypi.py", "harness/assets/store.py", "harness/assets/gguf_conversion.py"),
+            *("harness/assets/archive.py", "harness/assets/https.py"),
+            *("harness/assets/pypi.py", "harness/assets/gguf_conversion.py"),
             *("harness/assets/gguf_tokenizer.py",),
             *(f"harness/assets/published/{name}.py" for name in ("bbh_codex", "cot_wei2022", "csv_table")),
             *(f"harness/assets/published/{name}.py" for name in ("datablations_repetition", "gadre_overtraining")),
@@ -186,7 +186,7 @@ OTHER = {
             *("harness/tasks/written_twice.py", "harness/measures/task_told.py", "harness/corpora/microworld.py"),
             *("harness/models/audit.py", "harness/models/size.py", "harness/execution/resolve.py"),
             *("reference_impl/model/huggingface_folder.py", "reference_impl/files/compression.py"),
-            *("reference_impl/files/arrow_rows.py", "reference_impl/training/__main__.py"),
+            "reference_impl/files/arrow_rows.py",
         ),
         "the user's",
     ),
