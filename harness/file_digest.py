@@ -49,7 +49,7 @@ def file_sha256(path: Path, at_most: float | None = None) -> str:
         _hashed[state] = found, when
         return found
     found = kept_file.content_sha256(path)
-    if file_state(path) == state and int(now * 1e9) - max(state[3:]) > TICK:
+    if file_state(path) == state and int(now * 1e9) - state[4] > TICK:
         _hashed[state] = found, now
         told = strict_json.dumps({"state": state, "sha256_of_file": found, "hashed": now})
         with contextlib.suppress(OSError):  # a cache that is full or may only be read: it is hashed each time

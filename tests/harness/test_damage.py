@@ -58,8 +58,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory, test_cache: Path, finished_r
         (tasks / "t.yaml").write_text("task: t\ndataset_path: t.jsonl\ntag: mine\n")
         read_index(tasks)
         (folder.parent / "data.bin").write_bytes(bytes(1000))
-        patch.setattr(file_digest, "TICK", -(10**18))  # what was written a moment ago is remembered too
-        file_digest.file_sha256(folder.parent / "data.bin")
+        with pytest.MonkeyPatch.context() as old:
+            old.setattr(file_digest, "TICK", -(10**18))  # what was written a moment ago is remembered too
+            file_digest.file_sha256(folder.parent / "data.bin")
         yield folder
 
 
