@@ -83,5 +83,5 @@ def _load(folder: Path, asset_digest: str) -> list[Entry] | None:
         if recorded["asset"] != asset_digest:
             return None
         return [Entry(entry["path"], entry["size"], entry["sha256"]) for entry in recorded["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

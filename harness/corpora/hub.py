@@ -45,7 +45,7 @@ class HubText:
 
     def _kept(self) -> list[str] | None:
         """What was fetched before; None where there is nothing, or what is damaged."""
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, RecursionError):
             if isinstance(documents := json.loads(self._file().read_bytes()), list):
                 self._keep(documents)  # an earlier version fetched it, and kept no checksum
         kept = kept_file.kept_json(self._file())

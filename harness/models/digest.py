@@ -50,6 +50,6 @@ def why_not_whole(checkpoint: Path) -> str | None:
                 return f"{name} has another size than when it was written"
             if file_sha256(path) != entry["sha256"]:
                 return f"the sha256 of {name} is another than when it was written"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return told(error)
     return None

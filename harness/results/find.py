@@ -72,5 +72,5 @@ def _facts(manifest: Path) -> dict[str, Any]:
             if found.get("schema_version") != UNCHECKED_VERSION:
                 return {}
         return found if isinstance(found.get("sequence", 0), int) and isinstance(found.get("started"), str) else {}
-    except (OSError, Damaged, ValueError, AttributeError):
+    except (OSError, Damaged, ValueError, AttributeError, RecursionError):
         return {}
