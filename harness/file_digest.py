@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from harness import kept_file, strict_json
@@ -49,12 +50,18 @@ def file_sha256(path: Path, at_most: float | None = None) -> str:
         _hashed[state] = found, when
         return found
     found = kept_file.content_sha256(path)
-    if file_state(path) == state and int(now * 1e9) - state[4] > TICK:
+    if file_state(path) == state and is_settled([state], now):
         _hashed[state] = found, now
         told = strict_json.dumps({"state": state, "sha256_of_file": found, "hashed": now})
         with contextlib.suppress(OSError):  # a cache that is full or may only be read: it is hashed each time
             kept_file.write_json(_memory(state), told)
     return found
+
+
+def is_settled(states: Iterable[FileState], now: float | None = None) -> bool:
+    """Whether no file was changed a moment before `now` (seconds): a change that comes will give it another state."""
+    moment = int((time.time() if now is None else now) * 1e9)
+    return all(moment - state[4] > TICK for state in states)
 
 
 def _remembered(state: FileState) -> tuple[str, float] | None:

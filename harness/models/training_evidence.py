@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from harness import kept_file
 from harness.errors import Unsupported, UserError, told
+from harness.file_digest import FileState, file_state, is_settled
 from harness.models.contract import LanguageModel
 from harness.models.digest import why_not_whole
 from harness.models.training import Training, encoded
@@ -75,6 +76,9 @@ def is_trained(folder: Path) -> bool:
     """
     if not folder.is_dir():
         return False
+    states = tuple(file_state(path) for path in sorted(folder.iterdir()))
+    if (folder, states) in _trained:
+        return True
     try:
         found = Evidence.model_validate_json(kept_file.read_json(folder / EVIDENCE, EVIDENCE))
         why = _why_other(folder, found) or why_not_whole(folder)
@@ -84,7 +88,13 @@ def is_trained(folder: Path) -> bool:
         why = told(error)
     if why is not None:
         notice(f"{folder}: {why}; this trained model is not believed and is trained again where it is needed")
+    elif is_settled(states):
+        _trained.add((folder, states))
     return why is None
+
+
+_trained: set[tuple[Path, tuple[FileState, ...]]] = set()
+"""Folders that were found whole, with the states of their files: asked once for every cell."""
 
 
 def _why_other(folder: Path, evidence: Evidence) -> str | None:
