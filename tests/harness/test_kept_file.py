@@ -3,6 +3,9 @@ it."""
 
 import ast
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +17,7 @@ import harness
 import reference_impl
 from harness import kept_file
 from harness.kept_file import Damaged
+from harness.results.run import Run
 
 NAME = "cells.jsonl"
 TEXT = '{"value": 0.1234, "text": "Ünïcödé", "list": [1, 2, {"a": null}]}'
@@ -264,3 +268,41 @@ def test_known_bad_a_new_way_is_noticed() -> None:
         "line 1: write_text",
         "line 3: np.memmap",
     ]
+
+
+SEEN_BY = ("kept_file.py", "checkpoint.py", "shards.py", "any_tokenizer.py", "tokenizer.py", "training.py", "digest.py")
+"""Who opens what is kept in the cache while a run is made: `kept_file`, and those whose format has a checksum."""
+RUN_FOLDER = ("run.py", "find.py", "journal.py", "kept_file.py")
+
+
+def test_a_run_opens_what_is_kept_through_these_files_alone(
+    finished_run: Run, tiny_suite: str, test_cache: Path, tmp_path: Path
+) -> None:
+    """The same seen from below: who opens the files while a known suite runs again, is shown and reported."""
+    (tmp_path / "tiny.yaml").write_text(tiny_suite)
+    program = f"""
+import json, os, sys, traceback
+from pathlib import Path
+import harness
+from harness.cli import show, report
+cache, out, seen = {str(test_cache)!r}, {str(tmp_path / "runs")!r}, set()
+def hook(event, arguments):
+    if event == "open" and isinstance(arguments[0], str) and arguments[0].startswith((cache, out)):
+        if "r" in (arguments[1] or "r") and not arguments[0].endswith((".lock", "worker.log")):
+            frame = sys._getframe(1)
+            while frame and not frame.f_code.co_filename.startswith({str(Path(harness.__path__[0]).parent)!r} + os.sep):
+                frame = frame.f_back
+            if frame and "/.venv/" not in frame.f_code.co_filename:
+                seen.add((arguments[0].startswith(cache), Path(frame.f_code.co_filename).name))
+sys.addaudithook(hook)
+run = harness.run({str(tmp_path / "tiny.yaml")!r}, out=out)
+harness.make_report(str(run.folder))
+[run.samples(cell) for cell in run.cells]
+print(json.dumps(sorted(seen)))
+"""
+    environment = os.environ | {"HARNESS_CACHE": str(test_cache), "PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    seen = [(in_cache, name) for in_cache, name in json.loads(ended.stdout.splitlines()[-1])]
+    assert (True, "kept_file.py") in seen and (False, "kept_file.py") in seen
+    assert [name for in_cache, name in seen if name not in (SEEN_BY if in_cache else RUN_FOLDER)] == []
