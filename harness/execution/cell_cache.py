@@ -54,8 +54,12 @@ class CellCache:
         self._root = cache_folder("cells")
 
     def has(self, key: str) -> bool:
-        """Whether the result of `key` is known. Of its samples only the size is looked at, so that a plan is quick."""
-        return self._result(key, whole=False) is not None
+        """Whether the result of `key` is known: see `glance`."""
+        return self.glance(key) is not None
+
+    def glance(self, key: str) -> CellResult | None:
+        """As `load`, but of the samples only the size is looked at, so that a plan is quick."""
+        return self._result(key, whole=False)
 
     def load(self, key: str) -> CellResult | None:
         """The result of `key`, or None where there is none or it is damaged (it is then dropped and told of)."""

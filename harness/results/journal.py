@@ -45,16 +45,7 @@ class Journal:
         """
         told = result
         if samples is not None:
-            name = f"samples/{result.key}.parquet"
-            path = self.folder / name
-            path.parent.mkdir(exist_ok=True)
-            if isinstance(samples, Path):
-                sha256 = kept_file.copy(samples, path)
-                if sha256 != result.samples_sha256:
-                    path.unlink()
-                    raise kept_file.Damaged("the sha256 of its samples is another than when they were written")
-            else:
-                sha256 = kept_file.write_frame(path, samples)
+            name, sha256 = self._add_samples(result, samples)
             told = result.model_copy(update={"samples": name, "samples_sha256": sha256, "samples_bytes": None})
         line = kept_file.seal(told.model_dump_json(), CELLS) + "\n"
         cells = self.folder / CELLS
@@ -64,6 +55,29 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         return told
+
+    def _add_samples(self, result: CellResult, samples: pd.DataFrame | Path) -> tuple[str, str]:
+        """The name and the sha256 of a cell's file of samples. Two cells may have one key: two names for one model."""
+        (self.folder / "samples").mkdir(exist_ok=True)
+        name = f"samples/{result.key}.parquet"
+        others: dict[str | None, str | None] = {}
+        if (self.folder / name).exists():
+            cells = Run(self.folder).cells
+            others = {cell.samples: cell.samples_sha256 for cell in cells if cell.identity != result.identity}
+        names = (name, *(f"samples/{result.key}-{number}.parquet" for number in range(2, len(others) + 3)))
+        name = next(name for name in names if name not in others)
+        path = self.folder / name
+        if isinstance(samples, Path):
+            sha256 = kept_file.copy(samples, path)
+            if sha256 != result.samples_sha256:
+                path.unlink()
+                raise kept_file.Damaged("the sha256 of its samples is another than when they were written")
+        else:
+            sha256 = kept_file.write_frame(path, samples)
+        if same := next((other for other in names if others.get(other) == sha256), None):
+            path.unlink()
+            return same, sha256
+        return name, sha256
 
     def drop_damaged(self) -> None:
         """Take damaged lines out of the cells: they are about to be measured again."""

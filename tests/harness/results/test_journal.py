@@ -64,6 +64,19 @@ def test_a_cell_measured_again_replaces_its_first_line(journal: Journal) -> None
     assert [item.records[0].value for item in Run(journal.folder).cells] == [2.0]
 
 
+def test_two_cells_of_one_key_keep_their_own_samples(journal: Journal) -> None:
+    """Two names for one model have one key; where each was measured by itself, their times differ."""
+    frames = {"m": pd.DataFrame({"x": [1.0]}), "n": pd.DataFrame({"x": [2.0]}), "o": pd.DataFrame({"x": [1.0]})}
+    for model, samples in frames.items():
+        journal.append(cell("a").model_copy(update={"model": model}), samples)
+    journal.append(cell("a"), again := pd.DataFrame({"x": [3.0]}))  # measured again: its line is replaced
+    run = Run(journal.folder)
+    found = {one.model: run.samples(one) for one in run.cells}
+    for model, samples in (frames | {"m": again}).items():
+        pd.testing.assert_frame_equal(found[model], samples)
+    assert run.damage == [] and len(list((journal.folder / "samples").iterdir())) <= 3
+
+
 def test_a_corrupted_line_in_the_middle_is_named_and_the_rest_is_read(journal: Journal) -> None:
     journal.append(cell("a"), None)
     with (journal.folder / CELLS).open("ab") as file:

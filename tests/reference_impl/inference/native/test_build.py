@@ -1,5 +1,6 @@
 """Without a compiler, or with one that fails, there is a reason and everything goes through torch."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,18 @@ def test_a_damaged_library_is_compiled_again(monkeypatch: pytest.MonkeyPatch, da
     assert path.read_bytes()[-64:] == whole[-64:] and name in again.mended.encode()
     forget()
     assert build.native_library().mended == ""
+
+
+def test_no_flipped_bit_of_a_library_is_loaded(tmp_path: Path) -> None:
+    first = build.native_library()
+    if first.library is None:
+        pytest.skip(first.reason)
+    whole, copy = Path(first.reason).read_bytes(), tmp_path / Path(first.reason).name
+    copy.write_bytes(whole)
+    assert build._is_whole(copy)
+    draw = random.Random(0)
+    for bit in (*(draw.randrange(8 * len(whole)) for _ in range(300)), *range(8 * len(whole) - 600, 8 * len(whole))):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        copy.write_bytes(damaged)
+        assert not build._is_whole(copy), bit
