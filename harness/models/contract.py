@@ -38,13 +38,13 @@ class ModelSource:
     """A checkpoint folder, or a hub id for transformers."""
     digest: str
     """Hash of what determines the weights."""
-    files: str | None = None
-    """`harness.models.digest.folder_digest` of the folder when the plan was made, compared when it is opened; None
-    where its files were not there yet, or prove themselves (`checkpoint.json`)."""
     precision: Precision = "fp32"
     device: str = "cpu"
     revision: str | None = None
     trust_remote_code: bool = False
+    files: str | None = None
+    """`harness.models.digest.folder_digest` of the folder when the plan was made, compared when it is opened; None
+    where its files were not there yet, or prove themselves (`checkpoint.json`)."""
 
 
 class ModelIdentity(BaseModel):

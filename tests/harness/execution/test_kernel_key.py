@@ -1,6 +1,7 @@
 """A result is kept under the kernel that ran, not the one that was planned."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -53,7 +54,7 @@ def test_a_worker_that_runs_another_kernel_than_planned_stores_under_the_one_tha
 
 
 def test_a_compiler_that_fails_has_not_the_key_of_one_that_works(
-    finished_run: Run, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished_run: Run, suite: Path, tmp_path: Path, test_cache: Path
 ) -> None:
     """It tells the version of the real one. What ran without the kernel is not taken for what runs with it."""
     version = subprocess.run([str(_compiler()), "--version"], capture_output=True, text=True, check=True).stdout
@@ -65,6 +66,7 @@ def test_a_compiler_that_fails_has_not_the_key_of_one_that_works(
     broken.chmod(0o755)
     environment = os.environ | {
         "CXX": str(broken),
+        "HARNESS_CACHE": str(shutil.copytree(test_cache, tmp_path / "cache")),
         "XDG_CACHE_HOME": str(tmp_path / "no kernel yet"),
         "PYTHONPATH": os.pathsep.join(sys.path),
     }
