@@ -39,6 +39,8 @@ from harness.results.run import CELLS, MANIFEST, Run
 from harness.tasks.index import read_index
 from reference_impl.training.checkpoint import load_checkpoint
 
+NOT_KEPT = ("*.lock", "locks", "log", "digests", "unfinished", "collected")
+"""What of a cache other tests leave, and is damaged in a test of its own or by nobody read."""
 Look = Callable[[], None]
 """Reads a damaged file through what reads it in a run; fails where it is believed."""
 
@@ -47,7 +49,7 @@ Look = Callable[[], None]
 def cache(tmp_path_factory: pytest.TempPathFactory, test_cache: Path, finished_run: Run) -> Iterator[Path]:
     """A copy of the cache of `finished_run` with a few things more in it; this process uses it."""
     folder = tmp_path_factory.mktemp("damage") / "cache"
-    shutil.copytree(test_cache, folder, ignore=shutil.ignore_patterns("*.lock", "digests"))
+    shutil.copytree(test_cache, folder, ignore=shutil.ignore_patterns(*NOT_KEPT))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HARNESS_CACHE", str(folder))
         microworld.Microworld("validation").documents()
