@@ -40,7 +40,7 @@ from harness.tasks.index import read_index
 from reference_impl.training.checkpoint import load_checkpoint
 
 NOT_KEPT = ("*.lock", "locks", "log", "digests", "unfinished", "collected")
-"""What of a cache other tests leave, and is damaged in a test of its own or by nobody read."""
+"""What other tests may leave in a cache, which nothing believes or which has a test of its own."""
 Look = Callable[[], None]
 """Reads a damaged file through what reads it in a run; fails where it is believed."""
 
