@@ -23,6 +23,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from harness.errors import UserError
+from harness.file_digest import FileState, file_state
 from harness.spelling import nearest
 from harness.tasks import fence
 from harness.tasks.config import Function, TaskConfig
@@ -115,7 +116,7 @@ class Modules:
         """The file as a module; behind the fence only what `wanted` needs of it (None: everything)."""
         if (file, wanted) in self._loaded:
             return self._loaded[file, wanted]
-        code = _module(file, file.stat().st_mtime_ns, wanted, self._allow)
+        code = _module(file, file_state(file), wanted, self._allow)
         module = ModuleType(f"harness_task_code_{next(_NUMBERS)}")
         module.__file__ = str(file)
         vars(module)["__builtins__"] = {**vars(builtins), "__import__": self._importer(file)}
@@ -180,7 +181,7 @@ class Modules:
 
 
 @lru_cache(maxsize=1024)
-def _module(file: Path, changed: int, wanted: tuple[str, ...] | None, allow_task_code: bool) -> CodeType:
+def _module(file: Path, state: FileState, wanted: tuple[str, ...] | None, allow_task_code: bool) -> CodeType:
     """The compiled statements of a file that are run where these names are wanted. Raises UserError with file, line."""
     try:
         tree = ast.parse(file.read_bytes(), filename=str(file))

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from harness.file_digest import FileState, file_state
+
 _LM_EVAL = ("lm_eval", "tasks")
 """The package that lm-eval's own task files are in; copies of its folders still name it."""
 
@@ -43,7 +45,7 @@ def source_files(file: Path) -> tuple[Path, ...]:
         one = waiting.pop()
         if one not in found and one.is_file():
             found.add(one)
-            waiting += _imported(one)
+            waiting += _imported(one, file_state(one))
     return tuple(sorted(found))
 
 
@@ -53,7 +55,7 @@ def is_library(name: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _imported(file: Path) -> tuple[Path, ...]:
+def _imported(file: Path, state: FileState) -> tuple[Path, ...]:
     try:
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError):  # told where the function is loaded

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from harness.file_digest import FileState, file_state
 from harness.tasks import fence
 from harness.tasks.config import TaskConfig
 from harness.tasks.evaluate_module import METRICS
@@ -138,15 +139,15 @@ def _needs(
     file: Path, wanted: tuple[str, ...] | None, allow_task_code: bool, above: tuple[Path, ...] = ()
 ) -> tuple[Need, ...]:
     try:
-        changed = file.stat().st_mtime_ns
+        state = file_state(file)
     except OSError:  # told where the function is loaded
         return ()
-    return _read_off(file, changed, wanted, allow_task_code, above)
+    return _read_off(file, state, wanted, allow_task_code, above)
 
 
 @lru_cache(maxsize=4096)
 def _read_off(
-    file: Path, changed: int, wanted: tuple[str, ...] | None, allow_task_code: bool, above: tuple[Path, ...]
+    file: Path, state: FileState, wanted: tuple[str, ...] | None, allow_task_code: bool, above: tuple[Path, ...]
 ) -> tuple[Need, ...]:
     try:
         tree = ast.parse(file.read_bytes())
