@@ -17,8 +17,9 @@ from pathlib import Path
 from harness.tasks import fence
 from harness.tasks.config import TaskConfig
 from harness.tasks.evaluate_module import METRICS
-from harness.tasks.functions import functions_of, stand_in
+from harness.tasks.functions import functions_of
 from harness.tasks.helper_files import is_library, module_file
+from harness.tasks.lm_eval_module import stand_in
 from harness.tasks.specification import listed_metrics
 from harness.tasks.text_scores import CORPUS_SCORES
 
