@@ -10,6 +10,8 @@ from pathlib import Path
 
 from harness.tasks.helper_files import module_file
 
+_LATER = {b"shuffle": "numpy", b"train_test_split": "numpy", b"_pandas": "pandas"}
+"""Words of a source that stand for what the stand-in for `datasets` imports when it is asked."""
 _STAND_INS = ("datasets", "evaluate", "lm_eval")
 
 
@@ -27,9 +29,11 @@ def imported_modules(sources: Mapping[Path, bytes]) -> list[str]:
 @lru_cache(maxsize=256)
 def _imported(source: bytes) -> tuple[str, ...]:
     try:
-        return tuple(_names(ast.parse(source)))
+        names = list(_names(ast.parse(source)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):  # told where the file is loaded
         return ()
+    names += [module for word, module in _LATER.items() if word in source]
+    return tuple("numpy.random" if name == "numpy" else name for name in names)
 
 
 def _names(tree: ast.Module) -> Iterator[str]:

@@ -34,7 +34,7 @@ from harness.tasks.code.tagged_json import loads
 _SECONDS = 60.0
 """What one question may take; and so much more for each thousand rows that go with it:"""
 _SECONDS_PER_THOUSAND = 10.0
-_LONGEST = 64 << 20
+_LONGEST = 16 << 20
 """Bytes of an answer; and so many times what the question has:"""
 _GROWTH = 16
 _SET_PIPE_SIZE, _PIPE_SIZE = 1031, 1 << 20

@@ -27,7 +27,8 @@ DEPTH = 64
 _TAG = "!"
 _WHOLE = 1 << 63
 _SCALARS = frozenset({str, int, float, bool, type(None)})
-_EXPONENT = 100_000
+_EXPONENT = 4000
+_BITS = 14_000  # some 4,200 decimal digits; Python writes out 4,300
 _TOLD = 200  # characters of an object's own text
 _ARRAYS = "biufcSUmM"  # numpy's kinds of plain numbers, texts and times
 
@@ -74,7 +75,7 @@ def _packed(value: Any, depth: int, objects: bool) -> Any:
     if kind is str or value is None or kind is bool:
         return value
     if kind is int:
-        return value if -_WHOLE < value < _WHOLE else {_TAG: "int", "of": hex(value)}
+        return value if -_WHOLE < value < _WHOLE else {_TAG: "int", "of": _pack_int(value)}
     if kind is float:
         return value if math.isfinite(value) else {_TAG: "float", "of": repr(value)}
     if not depth:
@@ -152,6 +153,18 @@ def _of_numpy(value: Any, depth: int, objects: bool) -> Any:
     return None
 
 
+def _pack_int(value: int) -> str:
+    if value.bit_length() > _BITS:
+        raise UserError("a number has more digits than Python writes out")
+    return hex(value)
+
+
+def _int(of: str) -> int:
+    if len(of) > _BITS // 4 + 3:
+        raise ValueError("a number with more digits than Python writes out")
+    return int(of, 16)
+
+
 def _pack_bytes(value: bytes) -> str:
     return base64.b64encode(value).decode()
 
@@ -181,7 +194,7 @@ _PACKERS: dict[type, Callable[[Any], Any]] = {
     datetime.time: _pack_time,
     datetime.timedelta: _pack_delta,
     Decimal: str,
-    Fraction: lambda value: [hex(value.numerator), hex(value.denominator)],
+    Fraction: lambda value: [_pack_int(value.numerator), _pack_int(value.denominator)],
     UUID: lambda value: value.hex,
     complex: lambda value: [repr(value.real), repr(value.imag)],
 }
@@ -259,7 +272,7 @@ def _object(of: list[Any]) -> Any:
 
 _COLLECTIONS: dict[str, Callable[[list[Any]], Any]] = {"tuple": tuple, "set": set, "frozenset": frozenset}
 _READERS: dict[str, Callable[[Any], Any]] = {
-    "int": lambda of: int(of, 16),
+    "int": _int,
     "float": lambda of: {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}[of],
     "bytes": base64.b64decode,
     "datetime": lambda of: datetime.datetime(*of[0]).replace(fold=of[1], tzinfo=_zone(of[2])),
@@ -267,7 +280,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "time": lambda of: datetime.time(*of[0]).replace(fold=of[1], tzinfo=_zone(of[2])),
     "timedelta": lambda of: datetime.timedelta(*of),
     "Decimal": _decimal,
-    "Fraction": lambda of: Fraction(int(of[0], 16), int(of[1], 16)),
+    "Fraction": lambda of: Fraction(_int(of[0]), _int(of[1])),
     "UUID": UUID,
     "complex": lambda of: complex(float(of[0]), float(of[1])),
     "array": _array,
