@@ -66,13 +66,18 @@ class HostProcess:
         self._channel, pid = server.fork(modules)
         self._end = weakref.finalize(self, _end, server, pid, self._channel, os.getpid())
 
-    def ask(self, order: bytes, lines: Lines = ()) -> tuple[dict[str, Any], list[bytes]]:
+    @property
+    def ended(self) -> bool:
+        """Whether it answers no more."""
+        return self._ended is not None
+
+    def ask(self, order: bytes, lines: Lines = (), seconds: float | None = None) -> tuple[dict[str, Any], list[bytes]]:
         """The answer: what its first line says, and the others. Raises ForeignError for what the code raised;
         UserError for what it may not, or where its process ended, whatever is asked of it then."""
         with self._lock:
             if self._ended is not None:
                 raise UserError(self._ended, place=self._place)
-            seconds = self._seconds(len(lines))
+            seconds = self._seconds(len(lines)) if seconds is None else seconds
             deadline = None if seconds is None else time.monotonic() + seconds
             longest = None if self._allowed else _LONGEST + _GROWTH * (len(order) + sum(map(len, lines)))
             try:
