@@ -17,11 +17,11 @@ from harness.errors import UserError
 from harness.fences import enclosure
 from harness.tasks.code.process import HostProcess
 from harness.tasks.code.tagged_json import dumps
+from harness.tasks.template_bounds import TooMuch
 
 SECONDS = 5.0
 _TRIES = 2
 _SHORT = 4000
-_TOO_LATE = f"the pattern of `regex_replace` takes longer than {SECONDS:g} s, or too much memory"
 _late: Counter[str] = Counter()
 """How often each pattern took too long: the next documents needn't wait for it."""
 _lock = threading.Lock()
@@ -34,7 +34,7 @@ def substituted(text: str, pattern: str, replacement: str, count: int = 0) -> st
     if len(text) <= _SHORT and _repetitions(pattern) <= 1 and len(text) * len(replacement) < 1 << 24:
         return re.sub(pattern, replacement, text, count=count)
     if _late[pattern] >= _TRIES:
-        raise UserError(_TOO_LATE)
+        raise _too_late()
     asked = {"pattern": pattern, "replacement": replacement, "text": text, "count": count}
     answer = _asked(dumps({"do": "substitute", "document": None, **asked}), pattern)
     return str(answer.get("value"))
@@ -64,6 +64,10 @@ def _counted(parsed: Any, inside: bool) -> int:
     return found
 
 
+def _too_late() -> TooMuch:
+    return TooMuch(f"the pattern of its `regex_replace` takes longer than {SECONDS:g} s, or too much memory")
+
+
 def _asked(order: bytes, pattern: str) -> dict[str, Any]:
     global _process
     with _lock:
@@ -74,5 +78,5 @@ def _asked(order: bytes, pattern: str) -> dict[str, Any]:
             answer, _ = _process.ask(order, seconds=SECONDS)
         except UserError:
             _late[pattern] += 1
-            raise UserError(_TOO_LATE) from None
+            raise _too_late() from None
         return answer

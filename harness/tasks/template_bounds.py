@@ -98,7 +98,7 @@ _late: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 def start(template: object = None) -> None:
     """A template begins: its time runs from now. Raises TooMuch at once for one that took too long twice: it would
     for each of thousands of documents."""
-    if _late and _late.get(template, 0) >= _TRIES:
+    if template is not None and _late and _late.get(template, 0) >= _TRIES:
         raise _too_late()
     _clock.of = template
     _clock.deadline = time.monotonic() + SECONDS
