@@ -14,6 +14,7 @@ from harness.spelling import nearest
 from harness.tasks import data, functions, splits, task_digest
 from harness.tasks.ask import Row
 from harness.tasks.code.foreign import ForeignFunction
+from harness.tasks.code.process import start_ahead
 from harness.tasks.config import FewshotConfig, Function, Mode, TaskConfig
 from harness.tasks.data import DataSource, DataTable
 from harness.tasks.data_hub import HubData
@@ -161,6 +162,11 @@ class Task:
         difference."""
         if named:
             self._asking.foresee(named, rows)
+
+    def start_ahead(self) -> None:
+        """Begin to start what its functions need: it takes a moment, in which a model may be opened."""
+        if any(True for _ in functions.functions_of(self.config)):
+            start_ahead(self.allow_task_code)
 
     def asked(self) -> None:
         """All documents are asked: the process of functions that judge nothing is not needed any more."""

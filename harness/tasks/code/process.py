@@ -215,6 +215,13 @@ def _server(allowed: bool) -> _Server:
         return known
 
 
+def start_ahead(allowed: bool) -> None:
+    """Begin to start the server, so that it is there when it is needed. Doesn't wait, and raises nothing."""
+    if allowed or enclosure.available().enough:
+        with suppress(OSError):
+            _server(allowed)
+
+
 @atexit.register
 def _close_servers() -> None:
     for server in _SERVERS.values():
