@@ -28,7 +28,8 @@ from typing import Any
 FUNCTIONS = {
     "rows prepared": (
         "process_docs: !function u.prepare\ndoc_to_text: '{{q}}'\ndoc_to_choice: '{{c}}'\ndoc_to_target: '{{label}}'\n",
-        "import re\ndef tidy(text):\n    text = re.sub(r'\\[.*?\\]', '', text.strip().replace(' [title]', '. '))\n"
+        "import re\ndef tidy(text):\n"
+        "    text = re.sub(r'\\[.*?\\]', '', text.strip())\n"
         "    return text.replace('  ', ' ')\n"
         "def prepare(rows):\n    def one(row):\n        return {'q': tidy(row['q']), 'c': [tidy(x) for x in row['c']]}\n"
         "    return rows.map(one)\n",
@@ -96,7 +97,7 @@ def _settings(task: str) -> Any:
     try:
         from harness.measures.task_settings import TaskSettings
     except ImportError:  # older checkouts
-        from harness.measures.task import TaskSettings  # type: ignore[attr-defined,no-redef]
+        from harness.measures.task import TaskSettings  # type: ignore[attr-defined]
     return TaskSettings(task=task, **({"thinking": "off"} if "thinking" in TaskSettings.model_fields else {}))
 
 
