@@ -31,7 +31,7 @@ FUNCTIONS = {
         "import re\ndef tidy(text):\n"
         "    text = re.sub(r'\\[.*?\\]', '', text.strip())\n"
         "    return text.replace('  ', ' ')\n"
-        "def prepare(rows):\n    def one(row):\n        return {'q': tidy(row['q']), 'c': [tidy(x) for x in row['c']]}\n"
+        "def prepare(rows):\n    def one(row):\n        return {'q': tidy(row['q']), 'c': list(map(tidy, row['c']))}\n"
         "    return rows.map(one)\n",
     ),
     "questions, choices and answers made": (

@@ -25,7 +25,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import harness
 from harness.errors import UserError, printable
 from harness.fences import enclosure
 from harness.tasks.code.frames import Channel, Ended, Lines, TooLate, TooLong
@@ -40,6 +39,8 @@ _GROWTH = 16
 _SET_PIPE_SIZE, _PIPE_SIZE = 1031, 1 << 20
 _CPU_SECONDS = 24 * 3600
 _LEAST_MEMORY, _MOST_MEMORY = 1 << 30, 8 << 30
+_HERE = str(Path(__file__).resolve().parents[3])
+"""The folder of this package: the server imports it too."""
 _START = "import sys; sys.path[:] = {path!r}; from harness.tasks.code.server import main; main({descriptor}, {allowed})"
 
 
@@ -131,7 +132,7 @@ class _Server:
         self._lock = threading.Lock()
         self._control, other = socket.socketpair()
         with other:
-            path = list(dict.fromkeys([*map(os.path.abspath, sys.path), str(Path(harness.__file__).parent.parent)]))
+            path = list(dict.fromkeys([*map(os.path.abspath, sys.path), _HERE]))
             start = _START.format(path=path, descriptor=other.fileno(), allowed=allowed)
             # -P and -s: nothing of the working folder or the user's; hashes of texts, and so sets, have one order
             bare = [] if allowed else ["-S"]

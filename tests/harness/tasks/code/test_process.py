@@ -128,6 +128,16 @@ def test_the_scoring_process_loads_nothing_of_a_helper(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], check=True, env=environment, capture_output=True)
 
 
+def is_gone(pid: str) -> bool:
+    """Whether a process ends soon: a busy machine takes a moment to kill one."""
+    for _ in range(200):
+        stat = Path(f"/proc/{pid}/stat")
+        if not stat.exists() or stat.read_text().rpartition(") ")[2][0] in "ZX":
+            return True
+        time.sleep(0.05)
+    return False
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_it_ends_with_its_state_and_with_its_parent(tmp_path: Path) -> None:
     before = pids()
@@ -135,13 +145,13 @@ def test_it_ends_with_its_state_and_with_its_parent(tmp_path: Path) -> None:
     ask(found, tmp_path, "f", {})
     (own,) = pids() - before
     found.close()
-    assert own not in pids()
+    assert is_gone(own)
     left = state(tmp_path, "def f(d): return 1\n", "f")
     ask(left, tmp_path, "f", {})
     (own,) = pids() - before
     del left
     gc.collect()
-    assert own not in pids()
+    assert is_gone(own)
     code = (
         "import os, sys, time\nfrom pathlib import Path\nfrom harness.tasks.helper_state import HelperState\n"
         "from harness.tasks.config import Function\n"
@@ -153,9 +163,4 @@ def test_it_ends_with_its_state_and_with_its_parent(tmp_path: Path) -> None:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     answer, pid = run.stdout.split()
     assert answer == "1"
-    for _ in range(100):
-        stat = Path(f"/proc/{pid}/stat")
-        if not stat.exists() or stat.read_text().rpartition(") ")[2][0] == "Z":
-            return
-        time.sleep(0.05)
-    raise AssertionError("it outlives its parent")
+    assert is_gone(pid), "it outlives its parent"
