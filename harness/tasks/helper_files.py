@@ -56,7 +56,7 @@ def is_library(name: str) -> bool:
 def _imported(file: Path) -> tuple[Path, ...]:
     try:
         tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError):  # told where the function is loaded
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # told where the function is loaded
         return ()
     asked = [(name, level) for name, level in _imports(tree) if level or not is_library(name)]
     return tuple(found for name, level in asked if (found := module_file(name, file.parent, level)))

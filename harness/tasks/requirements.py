@@ -151,7 +151,7 @@ def _read_off(
 ) -> tuple[Need, ...]:
     try:
         tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     used = fence.needed_statements(tree, wanted)
     run = [statement for statement in tree.body if not fence.is_script(statement)] if allow_task_code else used

@@ -37,6 +37,8 @@ _LONGEST = 16 << 20
 """Bytes of an answer; and so many times what the question has:"""
 _GROWTH = 16
 _SET_PIPE_SIZE, _PIPE_SIZE = 1031, 1 << 20
+PACKAGES = ("site-packages", "dist-packages")
+"""Names of folders of installed packages."""
 _CPU_SECONDS = 24 * 3600
 _LEAST_MEMORY, _MOST_MEMORY = 1 << 30, 8 << 30
 _HERE = str(Path(__file__).resolve().parents[3])
@@ -115,8 +117,11 @@ class HostProcess:
     def _seconds(self, rows: int) -> float | None:
         if self._allowed:
             return None
-        base = float(os.environ.get("HARNESS_TASK_CODE_SECONDS") or _SECONDS)
-        return base + rows / 1000 * _SECONDS_PER_THOUSAND
+        told = os.environ.get("HARNESS_TASK_CODE_SECONDS") or str(_SECONDS)
+        try:
+            return float(told) + rows / 1000 * _SECONDS_PER_THOUSAND
+        except ValueError:
+            raise UserError(f"is no number of seconds: {told!r}", place="HARNESS_TASK_CODE_SECONDS") from None
 
     def _stopped(self, why: str) -> UserError:
         self._ended = f"this task code {why}"
@@ -132,7 +137,7 @@ class _Server:
         self._lock = threading.Lock()
         self._control, other = socket.socketpair()
         with other:
-            path = list(dict.fromkeys([*map(os.path.abspath, sys.path), _HERE]))
+            path = _path(allowed)
             start = _START.format(path=path, descriptor=other.fileno(), allowed=allowed)
             # -P and -s: nothing of the working folder or the user's; hashes of texts, and so sets, have one order
             bare = [] if allowed else ["-S"]
@@ -202,6 +207,16 @@ class _Server:
                 self._process.wait(1)
             self._process.kill()
             self._process.wait()
+
+
+def _path(allowed: bool) -> list[str]:
+    """Where a server finds modules. Without permission: Python's own folders and those of packages, not where a user,
+    or who gave them a folder, has put files."""
+    every = [str(Path(folder).absolute()) for folder in sys.path]
+    if not allowed:
+        own = (sys.base_prefix, sys.base_exec_prefix, sys.prefix)
+        every = [folder for folder in every if Path(folder).name in PACKAGES or folder.startswith(own)]
+    return list(dict.fromkeys([*every, _HERE]))
 
 
 _SERVERS: dict[bool, _Server] = {}
