@@ -1,7 +1,7 @@
 """Runs code that a model wrote, with its tests: only where the user allows it, and only behind the kernel's fences.
 
-Each program is run in a process of its own, and judged by its tests in another (`programs`): neither has a descriptor of
-this process's, and the program has none by which its verdict is given. Both are fenced in (`harness.fences`). What that
+Each program is run in a process of its own, and judged by its tests in another (`programs`): the program has no
+descriptor of this process's, and none by which its verdict is given. Both are fenced in (`harness.fences`). What that
 promises, and what not, says SECURITY.md.
 """
 
@@ -22,11 +22,11 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.errors import UserError, printable
+from harness.errors import UserError, inert
 from harness.fences.enclosure import available
 from harness.fences.folder import remove
 from harness.tasks.programs.names import split
@@ -49,7 +49,7 @@ class Program:
     tests: str = ""
     """Code that raises where the program is wrong. Without it a program has passed when it runs to its end."""
     given: str = ""
-    """The beginning of the text that the task gave: functions that are whole in it are the task's also for the tests."""
+    """The beginning of the text that the task gave: for the tests, functions that are whole in it are the task's."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def _outcome(said: bytes, ended: dict[str, Any]) -> Outcome:
     code = ended["ended"]["candidate"]
     if verdict["gone"] and code in by_time:
         return Outcome("timeout", "processor time is up")
-    reason = printable(verdict["reason"])
+    reason = inert(verdict["reason"])
     return Outcome(verdict["status"], f"{reason}, with exit code {code}" if verdict["gone"] else reason)
 
 

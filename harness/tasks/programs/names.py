@@ -60,7 +60,7 @@ def _defined(tree: ast.AST) -> set[str]:
 
 
 def task_helpers(given: str) -> str:
-    """What of a program's given beginning is whole: imports, constants, functions with a body; not what is to be written.
+    """What is whole of the beginning that a program was given: imports, constants, functions with a body.
 
     The last function or class is the one that the program completes, and a function that is a docstring alone is
     another such. What can't be read gives nothing.

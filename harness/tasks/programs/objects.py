@@ -1,4 +1,4 @@
-"""What is no plain value, between two processes: it stays where it is, and has a number by which the other side knows it.
+"""What is no plain value, between two processes: it stays where it is, and the other side knows it by a number.
 
 Of a class of exceptions and of an exception each side has its own, with the same name, bases and text, so that `except`
 works; of a generator and a coroutine a real one that asks; of what both can import, the thing itself, by its name.
@@ -20,15 +20,17 @@ from harness.tasks.programs.values import Malformed, Node, Part, Writer
 
 _NEVER_NAMED = frozenset({
     "__import__", "breakpoint", "compile", "copyright", "credits", "delattr", "dir", "eval", "exec", "exit", "getattr",
-    "globals", "help", "input", "license", "locals", "memoryview", "object", "open", "print", "quit", "setattr", "super",
-    "type", "vars",
+    "globals", "help", "input", "license", "locals", "memoryview", "object", "open", "print", "quit", "setattr",
+    "super", "type", "vars",
 })  # fmt: skip
 _PURE_MODULES = frozenset({
     "_collections", "_functools", "_operator", "cmath", "collections", "datetime", "decimal", "fractions", "functools",
     "itertools", "math", "operator", "statistics", "string", "typing",
 })  # fmt: skip
-_BY_NAME = (type, types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType,
-            types.ClassMethodDescriptorType)  # fmt: skip
+_BY_NAME = (
+    type, types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType,
+    types.ClassMethodDescriptorType,
+)  # fmt: skip
 
 Maker = Callable[[int, str, str, list[str], str | None], Any]
 """Makes what stands for an object: its number, kind, name, special methods, and the plain type that it derives from."""
@@ -107,7 +109,8 @@ class Objects:
             if tag == "theirs":
                 made = self._make(*rest)
             elif tag == "exception":
-                made = self._exception(*(read(part) for part in rest[1]), str(rest[2]))
+                kind, arguments = (read(part) for part in rest[1])
+                made = self._exception(kind, arguments, str(rest[2]))
             elif tag == "exception type":
                 made = self._exception_type(str(rest[1]), tuple(read(part) for part in rest[2]))
             else:

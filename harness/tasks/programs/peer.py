@@ -12,7 +12,7 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-from harness.tasks.programs import stand_ins, values
+from harness.tasks.programs import changes, stand_ins, values
 from harness.tasks.programs.channel import Channel, Gone
 from harness.tasks.programs.objects import Objects, text_of
 from harness.tasks.programs.stand_ins import FORWARDED, StandIn
@@ -52,7 +52,7 @@ class Peer:
         with self._lock:
             writer = Writer(self.objects.node, {})
             root = writer.write([operation, target, arguments, named])
-            sent = {index: one for index, one in enumerate(writer.kept) if values.is_mutable(one)}
+            sent = {index: one for index, one in enumerate(writer.kept) if changes.is_mutable(one)}
             self._channel.send("ask", writer.nodes, root)
             while True:
                 kind, nodes, root = self._channel.receive()
@@ -78,7 +78,7 @@ class Peer:
             if failed and not isinstance(result, BaseException):
                 raise Malformed("an error that is none")
             for index, new in changed:
-                values.refill(sent[index], new)
+                changes.refill(sent[index], new)
         except (Malformed, TypeError, ValueError, KeyError):
             raise Gone("answered what is no answer") from None
         return bool(failed), result
@@ -88,7 +88,7 @@ class Peer:
             (operation, target, arguments, named), built = self._read(nodes, root, {})
         except (Malformed, TypeError, ValueError) as error:
             raise Gone("asked what is no question") from error
-        before = {index: values.snapshot(one) for index, one in enumerate(built) if values.is_mutable(one)}
+        before = {index: changes.snapshot(one) for index, one in enumerate(built) if changes.is_mutable(one)}
         failed, result = False, None
         try:
             if not self.may(operation, target, arguments):
@@ -101,9 +101,9 @@ class Peer:
         known = {id(built[index]): index for index in before}
         try:
             changed = [
-                (index, values.content(built[index]))
+                (index, changes.content(built[index]))
                 for index, was in before.items()
-                if values.snapshot(built[index]) != was
+                if changes.snapshot(built[index]) != was
             ]
             writer = Writer(self.objects.node, known)
             root = writer.write([failed, result, changed])

@@ -28,11 +28,39 @@ from harness.tasks.programs import candidate, tester
 
 _LONGEST_ORDER = 1 << 16
 _SHORT = 0.005
-_PRELOADED = (
-    "abc array bisect calendar cmath collections.abc copy dataclasses datetime decimal enum fractions functools heapq "
-    "inspect itertools json math numbers operator random re statistics string textwrap threading types typing "
-    "unicodedata asyncio resource"
-).split()
+_PRELOADED = [
+    "abc",
+    "array",
+    "bisect",
+    "calendar",
+    "cmath",
+    "collections.abc",
+    "copy",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "enum",
+    "fractions",
+    "functools",
+    "heapq",
+    "inspect",
+    "itertools",
+    "json",
+    "math",
+    "numbers",
+    "operator",
+    "random",
+    "re",
+    "statistics",
+    "string",
+    "textwrap",
+    "threading",
+    "types",
+    "typing",
+    "unicodedata",
+    "asyncio",
+    "resource",
+]
 
 
 def main(control: int, folder: str, packages: str) -> None:
@@ -148,14 +176,15 @@ def _wait(
     watched = set(opened)
     try:
         while "tester" not in ended and not excess:
-            ready, _, _ = select.select([*watched, connection], [], [], watch.INTERVAL if watched else _SHORT)
-            if connection in ready:
+            looked_at = [*watched, connection.fileno()]
+            ready, _, _ = select.select(looked_at, [], [], watch.INTERVAL if watched else _SHORT)
+            if connection.fileno() in ready:
                 return None
             for name in children.keys() - ended.keys():
                 pid, status = os.waitpid(children[name], os.WNOHANG)
                 if pid:
                     ended[name] = os.waitstatus_to_exitcode(status)
-            watched -= {descriptor for descriptor in ready if isinstance(descriptor, int)}
+            watched -= set(ready)
             excess = "wall time is up" if time.monotonic() > deadline else None
             for (name, pid), folder in zip(children.items(), folders, strict=True):
                 excess = excess or watch.excess_of(0 if name in ended else pid, folder, limits)

@@ -1,7 +1,7 @@
 """The process that runs a task's test on a program in another process, and alone says how the program did.
 
 What comes from the program can't act here: values are copied as plain ones, and an object is a stand-in that never says
-itself whether it equals a value of the test's. When the candidate is gone the test ends at once, whatever it would catch.
+itself whether it equals a value of the test's. When the candidate is gone the test ends at once, whatever it catches.
 """
 
 from __future__ import annotations
@@ -20,19 +20,63 @@ from harness.tasks.programs.objects import is_pure, text_of
 from harness.tasks.programs.peer import Peer
 from harness.tasks.programs.stand_ins import StandIn, is_stand_in, state_of
 
-_ARITHMETIC = frozenset(
+_OPERATORS = frozenset(
     f"__{prefix}{name}__"
-    for name in "add sub mul matmul truediv floordiv mod divmod pow lshift rshift and xor or".split()
+    for name in [
+        "add",
+        "sub",
+        "mul",
+        "matmul",
+        "truediv",
+        "floordiv",
+        "mod",
+        "divmod",
+        "pow",
+        "lshift",
+        "rshift",
+        "and",
+        "xor",
+        "or",
+    ]
     for prefix in ("", "r", "i")
-)
-_SIGNS = frozenset({"__neg__", "__pos__", "__invert__"})
+) | {"__neg__", "__pos__", "__invert__"}
 _ORDER = frozenset({"__lt__", "__le__", "__gt__", "__ge__"})
 _NUMBERS = frozenset(
-    "__bool__ __int__ __float__ __complex__ __index__ __round__ __trunc__ __floor__ __ceil__ __abs__ __hash__".split()
+    [
+        "__bool__",
+        "__int__",
+        "__float__",
+        "__complex__",
+        "__index__",
+        "__round__",
+        "__trunc__",
+        "__floor__",
+        "__ceil__",
+        "__abs__",
+        "__hash__",
+    ]
 )
 _PREDICATES = frozenset(
-    "startswith endswith issubset issuperset isdisjoint is_integer isalnum isalpha isascii isdecimal isdigit "
-    "isidentifier islower isnumeric isprintable isspace istitle isupper".split()
+    [
+        "startswith",
+        "endswith",
+        "issubset",
+        "issuperset",
+        "isdisjoint",
+        "is_integer",
+        "isalnum",
+        "isalpha",
+        "isascii",
+        "isdecimal",
+        "isdigit",
+        "isidentifier",
+        "islower",
+        "isnumeric",
+        "isprintable",
+        "isspace",
+        "istitle",
+        "isupper",
+    ]
 )
 _ASKED_OF_ITERATORS = frozenset({"send", "throw", "close"})
 _PUBLIC_SPECIAL = frozenset({"__name__", "__qualname__", "__doc__", "__module__"})
@@ -52,9 +96,9 @@ class Tester(Peer):
 
     def ask(self, operation: str, target: Any, *arguments: Any, **named: Any) -> Any:
         """Ask the program; where it can't answer any more the test is over."""
-        if operation == "get" and arguments[0] in _PREDICATES and is_stand_in(target):
-            if not state_of(target).constructed:
-                raise AttributeError(f"the test asks an object of the program's whether it `{arguments[0]}`")
+        predicate = operation == "get" and arguments[0] in _PREDICATES and is_stand_in(target)
+        if predicate and not state_of(target).constructed:
+            raise AttributeError(f"the test asks an object of the program's whether it `{arguments[0]}`")
         try:
             return super().ask(operation, target, *arguments, **named)
         except Gone as error:
@@ -65,7 +109,7 @@ class Tester(Peer):
         return not name or is_pure(module, name)
 
     def may(self, operation: str, target: Any, arguments: tuple[Any, ...]) -> bool:
-        """What the test has handed over may be called and gone through; of objects of the test's classes, also looked into."""
+        """What the test has handed over may be called and gone through; objects of its own classes, looked into."""
         if not self.objects.is_own(target) or operation in ("run", "start", "name"):
             return False
         if operation not in ("get", "set", "del", "copy", "deepcopy"):
@@ -95,12 +139,12 @@ class Tester(Peer):
         if state.operated and special in _NUMBERS:
             raise TypeError(f"{state.name} and a value of the test's give an object that is no number of the test's")
         result = self.ask(special, target, *arguments, **named)
-        if special in _ARITHMETIC or special in _SIGNS:
-            if state.operated or not all(is_stand_in(one) and not state_of(one).operated for one in arguments):
-                if result is not NotImplemented and not is_stand_in(result):
-                    raise TypeError(f"{state.name} and a value of the test's must give an object of the program's")
-                if is_stand_in(result):
-                    state_of(result).operated = True
+        theirs_alone = all(is_stand_in(one) and not state_of(one).operated for one in (target, *arguments))
+        if theirs_alone or special not in _OPERATORS or result is NotImplemented:
+            return result
+        if not is_stand_in(result):
+            raise TypeError(f"{state.name} and a value of the test's must give an object of the program's")
+        state_of(result).operated = True
         return result
 
     def _compare(self, target: StandIn, special: str, other: Any) -> Any:

@@ -1,19 +1,20 @@
 """Values as a flat table of plain data, written and read without recursion: a hostile one costs memory and no crash.
 
 A table is a list of nodes: `[tag, ...]` of scalars and lists of parts. A part is a scalar itself, or `[index]` of
-another node, so that shared and circular values keep their shape. What is no plain value is named by whoever owns it: see `peer`.
+another node, so that shared and circular values keep their shape. What is no plain value: see `objects`.
 """
 
 from __future__ import annotations
 
 import base64
 import datetime
-import sys
 from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+
+from harness.tasks.programs import arrays
 
 Part = Any
 """None, a bool, int, float or str as they are; `[index]`: a node."""
@@ -23,8 +24,7 @@ _SCALARS = frozenset({type(None), bool, str, float})
 _LONGEST_NUMBER = 1 << 4000
 _SINGLETONS = {"...": Ellipsis, "NotImplemented": NotImplemented}
 _VIEWS = {type({}.keys()): "keys", type({}.values()): "values", type({}.items()): "items"}
-_ARRAY_KINDS = "?biufcSUmM"
-PLAIN_BASES = (int, float, complex, str, bytes, bytearray, tuple, list, dict, set, frozenset)
+PLAIN_BASES: tuple[Any, ...] = (int, float, complex, str, bytes, bytearray, tuple, list, dict, set, frozenset)
 
 
 class Malformed(Exception):
@@ -38,7 +38,7 @@ class Writer:
     table, id -> index there.
     """
 
-    def __init__(self, foreign: Callable[[Any, "Writer"], Node], known: dict[int, int]) -> None:
+    def __init__(self, foreign: Callable[[Any, Writer], Node], known: dict[int, int]) -> None:
         self._foreign, self._known = foreign, known
         self._index: dict[int, int] = {}
         self._waiting: list[tuple[int, Any]] = []
@@ -55,6 +55,7 @@ class Writer:
         return part
 
     def part(self, value: Any) -> Part:
+        """A value as a part of a node; its own node is written later."""
         kind = type(value)
         if kind in _SCALARS or (kind is int and -_LONGEST_NUMBER < value < _LONGEST_NUMBER):
             return value
@@ -78,7 +79,7 @@ class Writer:
     def plain(self, value: Any) -> Node | None:
         """The node of a plain value; None: it isn't one."""
         kind = type(value)
-        if kind in _SHELLS:
+        if kind in CONTAINERS:
             return [kind.__name__, *_content(value, self.parts)]
         if kind in (tuple, frozenset):
             return [kind.__name__, self.parts(value)]
@@ -86,9 +87,8 @@ class Writer:
             return ["int", hex(value)] if abs(value) >= _LONGEST_NUMBER else ["same", [value]]
         if kind in (bytes, complex, range, slice, Decimal, Fraction):
             return [kind.__name__, self.parts(_arguments(value))]
-        if kind in (datetime.date, datetime.time, datetime.datetime, datetime.timedelta):
-            if getattr(value, "tzinfo", None) is None:
-                return [kind.__name__, _moment(value)]
+        if kind in _MOMENTS.values() and getattr(value, "tzinfo", None) is None:
+            return [kind.__name__, _moment(value)]
         if kind in _VIEWS:
             return ["view", _VIEWS[kind], self.parts(list(value))]
         for name, one in _SINGLETONS.items():
@@ -96,11 +96,11 @@ class Writer:
                 return ["singleton", name]
         if kind in _SCALARS:
             return ["same", [value]]
-        return _array_node(value, self.parts)
+        return arrays.node(value, self.parts)
 
 
 class Reader:
-    """Reads a table. Objects of the other side are made by `foreign(node, read)`, those that it knows by `known(index)`.
+    """Reads a table. The other side's objects are made by `foreign(node, read)`, those that it knows by `known(index)`.
 
     `read(part)`: the value of a part that is immutable. Raises Malformed.
     """
@@ -115,7 +115,7 @@ class Reader:
     def read(self) -> None:
         """Build every node. Raises Malformed."""
         try:
-            shells = [index for index, node in enumerate(self._nodes) if node[0] in _SHELL_NAMES]
+            shells = [index for index, node in enumerate(self._nodes) if node[0] in _CONTAINERS_BY_NAME]
             for index in shells:
                 self.built[index] = _shell(*self._nodes[index])
             for index in range(len(self._nodes)):
@@ -183,7 +183,7 @@ class Reader:
         if tag == "singleton":
             return _SINGLETONS[rest[0]]
         if tag in ("array", "objects", "scalar"):
-            return _array(tag, rest, self._parts)
+            return arrays.made(tag, rest, self._parts)
         return self._foreign(node, self.value)
 
 
@@ -192,8 +192,8 @@ class _Unbuilt:
 
 
 _UNBUILT = _Unbuilt()
-_SHELLS = frozenset({list, dict, set, bytearray, deque, OrderedDict, defaultdict, Counter})
-_SHELL_NAMES = {kind.__name__: kind for kind in _SHELLS}
+CONTAINERS = frozenset({list, dict, set, bytearray, deque, OrderedDict, defaultdict, Counter})
+_CONTAINERS_BY_NAME = {kind.__name__: kind for kind in CONTAINERS}
 _BY_ARGUMENTS: dict[str, Callable[..., Any]] = {
     "complex": complex,
     "range": range,
@@ -209,63 +209,8 @@ _MOMENTS: dict[str, Callable[..., Any]] = {
 }
 
 
-def is_mutable(value: Any) -> bool:
-    """Whether a value that is sent can be changed by who gets it."""
-    return type(value) in _SHELLS or (type(value).__name__ == "ndarray" and _numpy_kind(value) == "array")
-
-
-def snapshot(value: Any) -> Any:
-    """What a mutable value holds now, to see later whether it was changed; the things in it by identity."""
-    if type(value).__name__ == "ndarray":
-        return value.tobytes()
-    if isinstance(value, bytearray):
-        return bytes(value)
-    if isinstance(value, dict):
-        return [id(one) for pair in value.items() for one in pair]
-    return [id(one) for one in value]
-
-
-def content(value: Any) -> Any:
-    """A copy of what a mutable value holds, to be sent as its new content: see `refill`."""
-    if type(value).__name__ == "ndarray":
-        return value.copy()
-    if isinstance(value, defaultdict):
-        return [value.default_factory, list(value.items())]
-    if isinstance(value, deque):
-        return [value.maxlen, list(value)]
-    if isinstance(value, dict):
-        return list(value.items())
-    return bytes(value) if isinstance(value, bytearray) else list(value)
-
-
-def refill(value: Any, new: Any) -> None:
-    """Give a mutable value the `content` that it got on the other side. Raises Malformed."""
-    try:
-        if type(value).__name__ == "ndarray":
-            value[...] = new
-            return
-        if isinstance(value, defaultdict):
-            value.default_factory, new = new
-        elif isinstance(value, deque):
-            new = new[1]
-        new = list(new)
-        if isinstance(value, dict):
-            new = dict(new)
-        value.clear()
-        if isinstance(value, dict):
-            dict.update(value, new)
-        elif isinstance(value, set):
-            value.update(new)
-        else:
-            value.extend(new)
-    except (Malformed, MemoryError):
-        raise
-    except Exception as error:
-        raise Malformed(f"{type(error).__name__}: {error}"[:200]) from None
-
-
 def _shell(tag: str, *rest: Any) -> Any:
-    return deque(maxlen=rest[1]) if tag == "deque" else _SHELL_NAMES[tag]()
+    return deque(maxlen=rest[1]) if tag == "deque" else _CONTAINERS_BY_NAME[tag]()
 
 
 def fill(shell: Any, rest: list[Any]) -> None:
@@ -345,40 +290,4 @@ def named_tuple_fields(value: Any) -> tuple[str, ...] | None:
 
 def named_tuple(name: str, fields: list[str], values: list[Any]) -> Any:
     """A named tuple of a class of its own."""
-    return namedtuple(name, fields)(*values)  # type: ignore[misc]
-
-
-def _numpy_kind(value: Any) -> str | None:
-    numpy = sys.modules.get("numpy")
-    if numpy is None:
-        return None
-    if isinstance(value, numpy.ndarray):
-        if value.dtype.kind in _ARRAY_KINDS:
-            return "array"
-        return "objects" if value.dtype.kind == "O" else None
-    return "scalar" if isinstance(value, numpy.generic) and value.dtype.kind in _ARRAY_KINDS else None
-
-
-def _array_node(value: Any, parts: Callable[[Iterable[Any]], list[Part]]) -> Node | None:
-    kind = _numpy_kind(value)
-    if kind is None:
-        return None
-    if kind == "objects":
-        return ["objects", list(value.shape), parts(value.ravel().tolist())]
-    return [kind, value.dtype.str, list(value.shape), base64.b64encode(value.tobytes()).decode()]
-
-
-def _array(tag: str, rest: list[Any], values: Callable[[list[Part]], list[Any]]) -> Any:
-    numpy = sys.modules.get("numpy")
-    if numpy is None:
-        raise Malformed("an array, and no numpy")
-    if tag == "objects":
-        flat = numpy.empty(len(rest[1]), dtype=object)
-        flat[:] = values(rest[1])
-        return flat.reshape(rest[0])
-    kind, shape, data = rest
-    dtype = numpy.dtype(str(kind))
-    if dtype.kind not in _ARRAY_KINDS:
-        raise Malformed("an array of objects")
-    array = numpy.frombuffer(base64.b64decode(data), dtype=dtype).reshape(shape).copy()
-    return array[()] if tag == "scalar" else array
+    return namedtuple(name, fields)(*values)
