@@ -211,7 +211,7 @@ def _metric_items(
     wanted = targets(asked, str(config.file))
     if metric == "pass@k":
         items, scores.programs[pipeline.name] = score_programs(
-            extracted.value, wanted, listed.options, allow_code_execution, place
+            extracted.value, wanted, listed.options, allow_code_execution, place, _given(listed, pipeline, asked, place)
         )
         return items
     if passed_through(listed):
@@ -292,6 +292,16 @@ def plain(value: Any) -> Item:
     if isinstance(value, Sequence) or hasattr(value, "__iter__"):
         return [plain(entry) for entry in value]
     raise TypeError(f"{type(value).__name__} can't be stored: give numbers, texts, lists or mappings")
+
+
+def _given(listed: MetricConfig, pipeline: FilterPipeline, asked: Asked, place: str) -> str:
+    """The task's own beginning of a program: the column `given`, or what the pipeline puts before it."""
+    column = listed.options.get("given")
+    if column is None:
+        return filters.prepended(pipeline, asked.row)
+    if column not in asked.row:
+        raise UserError(f"`given` of `pass@k`: document {asked.document} has no column `{column}`", place=place)
+    return str(asked.row[column])
 
 
 def _check_programs(listed: MetricConfig, config: TaskConfig, place: str) -> None:

@@ -52,7 +52,8 @@ def refill(value: Any, new: Any) -> None:
             new = dict(new)
         value.clear()
         if isinstance(value, dict):
-            dict.update(value, new)
+            for key, one in new.items():
+                value[key] = one
         elif isinstance(value, set):
             value.update(new)
         else:

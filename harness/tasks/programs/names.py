@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import symtable
 import sys
 from dataclasses import dataclass
 
@@ -27,11 +28,10 @@ def looked_up(test: str) -> Names:
     some tasks do ask for a function called `sum`.
     """
     tree = ast.parse(test)
-    loads = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    free = _free(symtable.symtable(test, "tests.py", "exec"))
     bases = [node.value for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
     as_base = [node.id for node in bases if isinstance(node, ast.Name)]
     alone = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node not in bases}
-    free = loads - _defined(tree)
     modules = {
         name: _ALIASES.get(name, name)
         for name in free.intersection(as_base) - alone
@@ -42,21 +42,20 @@ def looked_up(test: str) -> Names:
     return Names(tuple(sorted(own or free)), modules)
 
 
-def _defined(tree: ast.AST) -> set[str]:
-    found = set()
-    for node in ast.walk(tree):
-        match node:
-            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-                found.add(name)
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                found.add(name)
-            case ast.arg(arg=name):
-                found.add(name)
-            case ast.alias(name=name, asname=as_name):
-                found.add(as_name or name.partition(".")[0])
-            case ast.ExceptHandler(name=str(name)):
-                found.add(name)
-    return found
+def _free(module: symtable.SymbolTable) -> set[str]:
+    """Names that some scope looks up globally, and none defines so."""
+    used, defined = set(), set()
+    waiting = [module]
+    while waiting:
+        table = waiting.pop()
+        waiting += table.get_children()
+        for symbol in table.get_symbols():
+            is_global = table is module or symbol.is_global()
+            if is_global and (symbol.is_assigned() or symbol.is_imported() or symbol.is_namespace()):
+                defined.add(symbol.get_name())
+            elif is_global and symbol.is_referenced():
+                used.add(symbol.get_name())
+    return used - defined
 
 
 def task_helpers(given: str) -> str:

@@ -83,10 +83,11 @@ class Objects:
         if isinstance(value, type) and issubclass(value, BaseException):
             bases = [base for base in value.__bases__ if issubclass(base, BaseException)]
             return ["exception type", self._number(value), value.__name__, writer.parts(bases)]
-        if (fields := values.named_tuple_fields(value)) is not None:
+        fields = values.named_tuple_fields(value)
+        if fields is not None and not _has_methods(type(value), fields):
             return ["named tuple", type(value).__name__, list(fields), writer.parts(tuple.__iter__(value))]
         base = next((one for one in values.PLAIN_BASES if one in type(value).__mro__), None)
-        if base and not isinstance(value, enum.Enum) and not self._keeps(value):
+        if base and fields is None and not isinstance(value, enum.Enum) and not self._keeps(value):
             return writer.plain(values.plain_base(value)) or ["same", [None]]
         of = value if isinstance(value, type) else type(value)
         return ["theirs", self._number(value), _kind(value), of.__name__, _special(value), base and base.__name__]
@@ -209,6 +210,11 @@ def _resolved(module: str, name: str) -> Any:
     for step in name.split("."):
         found = getattr(found, step)
     return found
+
+
+def _has_methods(kind: type, fields: tuple[str, ...]) -> bool:
+    """Whether a class of named tuples has more than its fields."""
+    return any(not name.startswith("_") and name not in fields for name in vars(kind))
 
 
 def _kind(value: Any) -> str:

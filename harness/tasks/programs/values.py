@@ -87,7 +87,7 @@ class Writer:
             return ["int", hex(value)] if abs(value) >= _LONGEST_NUMBER else ["same", [value]]
         if kind in (bytes, complex, range, slice, Decimal, Fraction):
             return [kind.__name__, self.parts(_arguments(value))]
-        if kind in _MOMENTS.values() and getattr(value, "tzinfo", None) is None:
+        if kind.__name__ in _MOMENTS and kind.__module__ == "datetime" and getattr(value, "tzinfo", None) is None:
             return [kind.__name__, _moment(value)]
         if kind in _VIEWS:
             return ["view", _VIEWS[kind], self.parts(list(value))]
@@ -203,8 +203,8 @@ _BY_ARGUMENTS: dict[str, Callable[..., Any]] = {
 }
 _MOMENTS: dict[str, Callable[..., Any]] = {
     "date": datetime.date,
-    "time": datetime.time,
-    "datetime": datetime.datetime,
+    "time": lambda *numbers: datetime.time(*numbers[:-1], fold=numbers[-1]),
+    "datetime": lambda *numbers: datetime.datetime(*numbers[:-1], fold=numbers[-1]),
     "timedelta": datetime.timedelta,
 }
 
@@ -220,7 +220,8 @@ def fill(shell: Any, rest: list[Any]) -> None:
     elif isinstance(shell, deque):
         shell.extend(rest[0])
     elif isinstance(shell, dict):
-        dict.update(shell, zip(rest[0], rest[1], strict=True))
+        for key, one in zip(rest[0], rest[1], strict=True):
+            shell[key] = one
         if isinstance(shell, defaultdict):
             shell.default_factory = rest[2][0]
     elif isinstance(shell, set):
@@ -236,7 +237,7 @@ def _content(value: Any, parts: Callable[[Iterable[Any]], list[Part]]) -> list[A
         return [parts(list(value)), value.maxlen]
     if isinstance(value, dict):
         factory = [parts([value.default_factory])] if isinstance(value, defaultdict) else []
-        return [parts(list(dict.keys(value))), parts(list(dict.values(value))), *factory]
+        return [parts(list(value.keys())), parts(list(value.values())), *factory]
     return [parts(list(value))]
 
 
@@ -253,7 +254,7 @@ def _arguments(value: Any) -> list[Any]:
 def _moment(value: Any) -> list[int]:
     if isinstance(value, datetime.timedelta):
         return [value.days, value.seconds, value.microseconds]
-    names = ("year", "month", "day", "hour", "minute", "second", "microsecond")
+    names = ("year", "month", "day", "hour", "minute", "second", "microsecond", "fold")
     return [getattr(value, name) for name in names if hasattr(value, name)]
 
 
