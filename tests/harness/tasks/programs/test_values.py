@@ -55,8 +55,10 @@ def unread(node: Any, read: Any) -> Any:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal, of the same types, NaN too."""
-    return type(one) is type(other) and (one == other if isinstance(one, int) else repr(one) == repr(other))
+    """Equal, of the same types, NaN too; the order of a set may differ."""
+    if type(one) is not type(other):
+        return False
+    return one == other if isinstance(one, int) else sorted(repr(one)) == sorted(repr(other))
 
 
 def repr_or_size(value: Any) -> str:
