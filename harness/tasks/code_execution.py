@@ -111,8 +111,7 @@ def run_programs(
 def _run(program: Program, limits: Limits) -> Outcome:
     with_numpy = bool(_NUMPY.search(program.text) or _NUMPY.search(program.tests))
     order = {
-        "numpy": with_numpy,
-        "readable": list(_numpy_folders()[1]),
+        "readable": list(_numpy_folders()[1]) if with_numpy else [],
         "wall_seconds": 3 * limits.seconds + 2,
         "limits": {
             "cpu_seconds": max(1, math.ceil(limits.seconds)),
@@ -123,7 +122,7 @@ def _run(program: Program, limits: Limits) -> Outcome:
         },
     }
     test = json.dumps({"tests": program.tests, "given": program.given})
-    server = _lent_server()
+    server = _lent_server(with_numpy)
     reading, writing = os.pipe()
     try:
         texts = [_file(program.text), _file(test)]
@@ -148,7 +147,7 @@ def _outcome(said: bytes, ended: dict[str, Any]) -> Outcome:
     if excess := ended["excess"]:
         return Outcome("timeout" if "time" in excess else "failed", excess)
     by_time = (-signal.SIGXCPU, -signal.SIGKILL)  # the hard limit kills who ignores the soft one
-    verdict = json.loads(said) if said else None
+    verdict = _verdict(said)
     if verdict is None:
         code = ended["ended"]["tester"]
         if code in by_time:
@@ -159,6 +158,17 @@ def _outcome(said: bytes, ended: dict[str, Any]) -> Outcome:
         return Outcome("timeout", "processor time is up")
     reason = inert(verdict["reason"])
     return Outcome(verdict["status"], f"{reason}, with exit code {code}" if verdict["gone"] else reason)
+
+
+def _verdict(said: bytes) -> dict[str, Any] | None:
+    """What a tester wrote; None where it wrote none, or its test something else."""
+    try:
+        verdict = json.loads(said)
+        if verdict["status"] in ("passed", "failed", "memory") and isinstance(verdict["reason"], str):
+            return {"gone": False, **verdict}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        pass
+    return None
 
 
 def _file(text: str) -> int:
@@ -182,14 +192,15 @@ def _numpy_folders() -> tuple[str, tuple[str, ...]]:
 class _Server:
     """A process that forks programs: see `programs.server`."""
 
-    def __init__(self) -> None:
+    def __init__(self, with_numpy: bool) -> None:
+        self.with_numpy = with_numpy
         self.folder = tempfile.mkdtemp(prefix="harness-programs-")
         self.pid = os.getpid()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-s", "-S", "-B", "-c", _START, _ROOT, str(theirs.fileno()), self.folder,
-                 _numpy_folders()[0]],
+                 _numpy_folders()[0] if with_numpy else ""],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                 cwd=self.folder, pass_fds=[theirs.fileno()], start_new_session=True,
                 # the same order of a set's words in every run; one thread, so that a fork has all of them
@@ -224,13 +235,12 @@ _idle: list[_Server] = []
 _guard = threading.Lock()
 
 
-def _lent_server() -> _Server:
+def _lent_server(with_numpy: bool) -> _Server:
     with _guard:
-        while _idle:
-            server = _idle.pop()
-            if server.pid == os.getpid():
-                return server
-    return _Server()
+        for server in [one for one in _idle if one.pid == os.getpid() and one.with_numpy == with_numpy]:
+            _idle.remove(server)
+            return server
+    return _Server(with_numpy)
 
 
 def _give_back(server: _Server) -> None:

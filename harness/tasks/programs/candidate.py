@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-import os
+import signal
 import sys
 import types
 from typing import Any
@@ -63,4 +63,4 @@ def main(text: str, reading: int, writing: int) -> None:
     candidate = Candidate(Channel(reading, writing))
     candidate.run(text)
     candidate.serve()
-    os._exit(0)
+    signal.pause()  # until it is looked at and ended

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-from harness.fences import capabilities, watch
+from harness.fences import capabilities, landlock, watch
 from harness.fences.enclosure import shut_in
 from harness.fences.folder import remove
 from harness.fences.limits import Limits
@@ -29,53 +29,38 @@ from harness.tasks.programs import candidate, tester
 _LONGEST_ORDER = 1 << 16
 _SHORT = 0.005
 _PRELOADED = [
-    "abc",
-    "array",
-    "bisect",
-    "calendar",
-    "cmath",
-    "collections.abc",
-    "copy",
-    "dataclasses",
-    "datetime",
-    "decimal",
-    "enum",
-    "fractions",
-    "functools",
-    "heapq",
-    "inspect",
-    "itertools",
-    "json",
-    "math",
-    "numbers",
-    "operator",
-    "random",
-    "re",
-    "statistics",
-    "string",
-    "textwrap",
-    "threading",
-    "types",
-    "typing",
-    "unicodedata",
-    "asyncio",
-    "resource",
-]
+    "abc", "array", "bisect", "calendar", "cmath", "collections.abc", "copy", "dataclasses", "datetime",
+    "decimal", "enum", "fractions", "functools", "heapq", "inspect", "itertools", "json", "math", "numbers",
+    "operator", "random", "re", "statistics", "string", "textwrap", "threading", "types", "typing",
+    "unicodedata", "asyncio", "resource",
+]  # fmt: skip
+_READ_LATER = [
+    "argparse", "ast", "base64", "binascii", "codecs", "colorsys", "concurrent.futures", "concurrent.futures.thread",
+    "configparser", "contextlib", "contextvars", "csv", "difflib", "dis", "fnmatch", "gc", "getopt", "glob", "graphlib",
+    "hashlib", "hmac", "html", "html.parser", "io", "keyword", "linecache", "locale", "logging", "pathlib", "pickle",
+    "platform", "pprint", "queue", "secrets", "shelve", "shlex", "shutil", "signal", "sqlite3", "sched", "socket",
+    "struct", "subprocess", "symtable", "tempfile", "time", "timeit", "tokenize", "traceback", "unittest",
+    "unittest.mock", "urllib.parse", "uuid", "weakref", "xml.etree.ElementTree", "zlib",
+]  # fmt: skip
+"""Loaded beforehand where no file can be opened later."""
 
 
 def main(control: int, folder: str, packages: str) -> None:
-    """Serve orders that come over a socket until it is closed. packages: where numpy is found."""
+    """Serve orders that come over a socket until it is closed. packages: where numpy is, or empty to have none.
+
+    A server has numpy from its start or never: what a program finds doesn't hang on the programs before it.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: who started us decides
-    for name in _PRELOADED:
+    for name in _PRELOADED if landlock.version() else _PRELOADED + _READ_LATER:
         importlib.import_module(name)
+    if packages:
+        _load_numpy(packages)
     connection = socket.socket(fileno=control)
     while True:
         data, descriptors, _, _ = socket.recv_fds(connection, _LONGEST_ORDER, 3)
         if not data:
             return
         order = json.loads(data)
-        if order["numpy"]:
-            _load_numpy(packages)
         answer = _judge_one(order, descriptors, connection, folder)
         if answer is None:
             return
@@ -84,12 +69,11 @@ def main(control: int, folder: str, packages: str) -> None:
 
 def _load_numpy(packages: str) -> None:
     """Import numpy if it is there; a program that uses it is told by the import itself where it isn't."""
-    if "numpy" not in sys.modules:
-        sys.path.append(packages)
-        with suppress(ImportError):
-            for name in ("numpy", "numpy.random", "numpy.fft", "numpy.polynomial", "numpy.testing", "numpy.ma"):
-                importlib.import_module(name)
-        sys.path.remove(packages)
+    sys.path.append(packages)
+    with suppress(ImportError):
+        for name in ("numpy", "numpy.random", "numpy.fft", "numpy.polynomial", "numpy.testing", "numpy.ma"):
+            importlib.import_module(name)
+    sys.path.remove(packages)
 
 
 def _judge_one(
@@ -102,7 +86,7 @@ def _judge_one(
     asked, asking = os.pipe()
     answered, answering = os.pipe()
     try:
-        readable = [*order["readable"]] if order["numpy"] else []
+        readable = list(order["readable"])
         children = {
             "candidate": _fork(
                 lambda: candidate.main(_text(program), asked, answering),
@@ -145,9 +129,6 @@ def _fork(deed: Callable[[], None], kept: set[int], folder: str, limits: Limits,
         for descriptor in (0, 1, 2):
             os.dup2(nothing, descriptor)
         _close_others(kept | {0, 1, 2})
-        if not readable:
-            for name in [name for name in sys.modules if name.partition(".")[0] == "numpy"]:
-                del sys.modules[name]
         os.chdir(folder)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         shut_in(folder, limits, readable=readable)

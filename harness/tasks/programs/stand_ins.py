@@ -8,64 +8,24 @@ from typing import Any, Protocol
 
 from harness.tasks.programs.values import PLAIN_BASES, Malformed
 
-FORWARDED = frozenset(
-    [
-        "__call__",
-        "__iter__",
-        "__next__",
-        "__reversed__",
-        "__len__",
-        "__getitem__",
-        "__setitem__",
-        "__delitem__",
-        "__contains__",
-        "__bool__",
-        "__int__",
-        "__float__",
-        "__complex__",
-        "__index__",
-        "__round__",
-        "__trunc__",
-        "__floor__",
-        "__ceil__",
-        "__abs__",
-        "__neg__",
-        "__pos__",
-        "__invert__",
-        "__lt__",
-        "__le__",
-        "__gt__",
-        "__ge__",
-        "__eq__",
-        "__ne__",
-        "__hash__",
-        "__enter__",
-        "__exit__",
-        "__str__",
-        "__repr__",
-        "__format__",
-        "__bytes__",
-    ]
-) | {
+ARITHMETIC = frozenset(
     f"__{prefix}{name}__"
     for name in [
-        "add",
-        "sub",
-        "mul",
-        "matmul",
-        "truediv",
-        "floordiv",
-        "mod",
-        "divmod",
-        "pow",
-        "lshift",
-        "rshift",
-        "and",
-        "xor",
-        "or",
+        "add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "divmod", "pow", "lshift", "rshift", "and",
+        "xor", "or",
     ]
     for prefix in ("", "r", "i")
-}
+)  # fmt: skip
+"""The special methods of operators with two sides."""
+FORWARDED = frozenset(
+    [
+        "__call__", "__iter__", "__next__", "__reversed__", "__len__", "__getitem__", "__setitem__", "__delitem__",
+        "__contains__", "__bool__", "__int__", "__float__", "__complex__", "__index__", "__round__", "__trunc__",
+        "__floor__", "__ceil__", "__abs__", "__neg__", "__pos__", "__invert__", "__lt__", "__le__", "__gt__",
+        "__ge__", "__eq__", "__ne__", "__hash__", "__enter__", "__exit__", "__str__", "__repr__", "__format__",
+        "__bytes__",
+    ]
+) | ARITHMETIC  # fmt: skip
 """The special methods that a stand-in has if its object has them."""
 _PUBLIC_SPECIAL = frozenset({"__name__", "__qualname__", "__doc__", "__module__", "__dict__"})
 _PLAIN = {base.__name__: base for base in PLAIN_BASES}

@@ -18,66 +18,23 @@ from harness.tasks.programs.channel import Channel, Gone
 from harness.tasks.programs.names import looked_up, task_helpers
 from harness.tasks.programs.objects import is_pure, text_of
 from harness.tasks.programs.peer import Peer
-from harness.tasks.programs.stand_ins import StandIn, is_stand_in, state_of
+from harness.tasks.programs.stand_ins import ARITHMETIC, StandIn, is_stand_in, state_of
 
-_OPERATORS = frozenset(
-    f"__{prefix}{name}__"
-    for name in [
-        "add",
-        "sub",
-        "mul",
-        "matmul",
-        "truediv",
-        "floordiv",
-        "mod",
-        "divmod",
-        "pow",
-        "lshift",
-        "rshift",
-        "and",
-        "xor",
-        "or",
-    ]
-    for prefix in ("", "r", "i")
-) | {"__neg__", "__pos__", "__invert__"}
+_OPERATORS = ARITHMETIC | {"__neg__", "__pos__", "__invert__"}
 _ORDER = frozenset({"__lt__", "__le__", "__gt__", "__ge__"})
 _NUMBERS = frozenset(
     [
-        "__bool__",
-        "__int__",
-        "__float__",
-        "__complex__",
-        "__index__",
-        "__round__",
-        "__trunc__",
-        "__floor__",
-        "__ceil__",
-        "__abs__",
-        "__hash__",
+        "__bool__", "__int__", "__float__", "__complex__", "__index__", "__round__", "__trunc__", "__floor__",
+        "__ceil__", "__abs__", "__hash__",
     ]
-)
+)  # fmt: skip
 _PREDICATES = frozenset(
     [
-        "startswith",
-        "endswith",
-        "issubset",
-        "issuperset",
-        "isdisjoint",
-        "is_integer",
-        "isalnum",
-        "isalpha",
-        "isascii",
-        "isdecimal",
-        "isdigit",
-        "isidentifier",
-        "islower",
-        "isnumeric",
-        "isprintable",
-        "isspace",
-        "istitle",
-        "isupper",
+        "startswith", "endswith", "issubset", "issuperset", "isdisjoint", "is_integer", "isalnum", "isalpha",
+        "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric", "isprintable", "isspace",
+        "istitle", "isupper",
     ]
-)
+)  # fmt: skip
 _ASKED_OF_ITERATORS = frozenset({"send", "throw", "close"})
 _PUBLIC_SPECIAL = frozenset({"__name__", "__qualname__", "__doc__", "__module__"})
 
