@@ -40,7 +40,9 @@ _READ_LATER = [
     "hashlib", "hmac", "html", "html.parser", "io", "keyword", "linecache", "locale", "logging", "pathlib", "pickle",
     "platform", "pprint", "queue", "secrets", "shelve", "shlex", "shutil", "signal", "sqlite3", "sched", "socket",
     "struct", "subprocess", "symtable", "tempfile", "time", "timeit", "tokenize", "traceback", "unittest",
-    "unittest.mock", "urllib.parse", "uuid", "weakref", "xml.etree.ElementTree", "zlib",
+    "unittest.mock", "encodings.ascii", "encodings.cp1252", "encodings.cp437", "encodings.hex_codec", "encodings.idna",
+    "encodings.latin_1", "encodings.raw_unicode_escape", "encodings.unicode_escape", "encodings.utf_16",
+    "encodings.utf_32", "urllib.parse", "uuid", "weakref", "xml.etree.ElementTree", "zlib",
 ]  # fmt: skip
 """Loaded beforehand where no file can be opened later."""
 
@@ -108,7 +110,7 @@ def _judge_one(
 
 
 def _text(descriptor: int) -> str:
-    with open(descriptor, encoding="ascii") as file:
+    with open(descriptor, encoding="utf-8") as file:
         text = json.load(file)
     assert isinstance(text, str)
     return text

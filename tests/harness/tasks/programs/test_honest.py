@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from harness.fences.enclosure import available
+from harness.tasks import code_execution
 from harness.tasks.code_execution import Limits, Program, run_programs
 
 CASES: list[dict[str, Any]] = yaml.safe_load(
@@ -21,8 +22,21 @@ def test_in_one_process_they_pass() -> None:
             exec(compile(case["program"] + case["test"].replace("unittest.main()", "pass"), case["name"], "exec"), {})
 
 
-def test_apart_they_pass() -> None:
+def failed() -> list[str]:
     programs = [Program(case["program"], case["test"]) for case in CASES]
     outcomes = run_programs(programs, limits=Limits(seconds=10), allow_code_execution=True)
-    failed = [f"{case['name']}: {one}" for case, one in zip(CASES, outcomes, strict=True) if not one.passed]
-    assert failed == []
+    return [f"{case['name']}: {one}" for case, one in zip(CASES, outcomes, strict=True) if not one.passed]
+
+
+def test_apart_they_pass() -> None:
+    assert failed() == []
+
+
+def test_where_the_kernel_has_no_landlock_all_pass_that_open_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = "from harness.fences import landlock; landlock.version = lambda: 0; server.main("
+    monkeypatch.setattr(code_execution, "_START", code_execution._START.replace("server.main(", start))
+    monkeypatch.setattr(code_execution, "_idle", [])
+    found = failed()
+    code_execution._end_servers()
+    assert [one for one in found if "files" not in one.partition(":")[0]] == []
+    assert ["Permission denied" in one for one in found] == [True]
