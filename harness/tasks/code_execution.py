@@ -223,9 +223,11 @@ class _Server:
         return answer
 
     def end(self) -> None:
-        """End it, and what it has running, and remove its folder."""
+        """End it, and what it has running, and remove its folder: it does that itself, unless it is stuck."""
         self._socket.close()
         if self.pid == os.getpid():  # and not a fork of ours
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_GRACE)
             self._process.kill()
             self._process.wait()
             remove(self.folder)

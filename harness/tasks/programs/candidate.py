@@ -27,7 +27,7 @@ class Candidate(Peer):
 
     def offers(self, module: str, name: str) -> bool:
         """Modules, and what computes with values alone."""
-        return not name or is_pure(module, name)
+        return is_pure(module, name)
 
     def keeps(self, value: Any) -> bool:
         """What a test made by calling a class stays an object of that class."""

@@ -24,9 +24,13 @@ _NEVER_NAMED = frozenset({
     "super", "type", "vars",
 })  # fmt: skip
 _PURE_MODULES = frozenset({
-    "_collections", "_functools", "_operator", "cmath", "collections", "datetime", "decimal", "fractions", "functools",
-    "itertools", "math", "operator", "statistics", "string", "typing",
+    "_collections", "_operator", "cmath", "collections", "datetime", "decimal", "fractions", "math", "operator",
 })  # fmt: skip
+_LENT_MODULES = frozenset({
+    "bisect", "cmath", "collections", "copy", "datetime", "decimal", "fractions", "functools", "heapq", "itertools",
+    "json", "math", "numpy", "operator", "random", "re", "statistics", "string", "time", "typing",
+})  # fmt: skip
+"""Modules that a test may have from a program under another name: `import math as m`."""
 _BY_NAME = (
     type, types.FunctionType, types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType,
     types.ClassMethodDescriptorType,
@@ -137,7 +141,10 @@ class Objects:
         if not (_is_importable(module) and self._accepts(module, name)):
             raise Malformed("an object that can't be named")
         __import__(module)
-        return _resolved(module, name)
+        found = _resolved(module, name)
+        if _reference(found) != (module, name):  # reached through another thing: `typing.sys.exit`
+            raise Malformed("an object by a name that isn't its own")
+        return found
 
     def _exception(self, kind: type, arguments: tuple[Any, ...], text: str) -> BaseException:
         if not (isinstance(kind, type) and issubclass(kind, BaseException) and isinstance(arguments, tuple)):
@@ -169,7 +176,11 @@ class Objects:
 
 
 def is_pure(module: str, name: str) -> bool:
-    """Whether an importable object is a type or a function of values alone: one that can come from a program."""
+    """Whether an importable object can come from a program: a type, a function of values alone, a well-known module."""
+    if not name:
+        return module in _LENT_MODULES
+    if any(step.startswith("_") for step in name.split(".")):
+        return False
     if module == "builtins":
         return name.partition(".")[0] not in _NEVER_NAMED
     return module in _PURE_MODULES

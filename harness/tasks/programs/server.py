@@ -48,8 +48,9 @@ _READ_LATER = [
 
 
 def main(control: int, folder: str, packages: str) -> None:
-    """Serve orders that come over a socket until it is closed. packages: where numpy is, or empty to have none.
+    """Serve orders that come over a socket until it is closed, then remove the folder of all programs' folders.
 
+    packages: where numpy is, or empty to have none.
     A server has numpy from its start or never: what a program finds doesn't hang on the programs before it.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: who started us decides
@@ -57,13 +58,18 @@ def main(control: int, folder: str, packages: str) -> None:
         importlib.import_module(name)
     if packages:
         _load_numpy(packages)
-    connection = socket.socket(fileno=control)
+    try:
+        _serve(socket.socket(fileno=control), folder)
+    finally:
+        remove(folder)
+
+
+def _serve(connection: socket.socket, folder: str) -> None:
     while True:
         data, descriptors, _, _ = socket.recv_fds(connection, _LONGEST_ORDER, 3)
         if not data:
             return
-        order = json.loads(data)
-        answer = _judge_one(order, descriptors, connection, folder)
+        answer = _judge_one(json.loads(data), descriptors, connection, folder)
         if answer is None:
             return
         connection.send(json.dumps(answer).encode())

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import sys
+import traceback
 import types
 from typing import Any
 
@@ -63,7 +64,7 @@ class Tester(Peer):
 
     def accepts(self, module: str, name: str) -> bool:
         """Modules, and what computes with values alone."""
-        return not name or is_pure(module, name)
+        return is_pure(module, name)
 
     def may(self, operation: str, target: Any, arguments: tuple[Any, ...]) -> bool:
         """What the test has handed over may be called and gone through; objects of its own classes, looked into."""
@@ -164,12 +165,21 @@ def main(order: str, reading: int, writing: int, verdict: int) -> None:
         _run(tester, **json.loads(order))
     except MemoryError:
         tester.end("memory", "MemoryError")
-    except SystemExit as error:  # of `unittest.main()`: fine, if it says so and not the program
-        if error.code or tester.objects.is_theirs(error):
+    except SystemExit as error:
+        if error.code or not _is_of_unittest(error):
             tester.end("failed", f"SystemExit: {text_of(error)}")
     except BaseException as error:
         tester.end("failed", f"{type(error).__name__}: {text_of(error)}")
     tester.end("passed")
+
+
+def _is_of_unittest(error: SystemExit) -> bool:
+    """Whether it is the end of the test's own `unittest.main()`, and nobody else's."""
+    modules = [frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return modules[-1] == "unittest.main" and set(modules[2:]) == {
+        "__main__",
+        "unittest.main",
+    }  # past `main` and `_run`
 
 
 def _run(tester: Tester, tests: str, given: str) -> None:

@@ -206,11 +206,14 @@ def test_a_killed_harness_leaves_no_program(tmp_path: Path) -> None:
         seen = descendants(parent.pid)
         time.sleep(0.05)
     assert len(seen) == 3, "a server, a candidate, a tester"
+    commands = [os.fsdecode(part) for pid in seen for part in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")]
     parent.kill()
     parent.wait()
     while any(Path(f"/proc/{pid}").exists() and alive(pid) for pid in seen) and time.monotonic() < end:
         time.sleep(0.05)
     assert not any(alive(pid) for pid in seen)
+    folders = [Path(name) for name in commands if "harness-programs-" in name]
+    assert folders and not any(folder.exists() for folder in folders)
 
 
 def descendants(pid: int) -> set[int]:
