@@ -113,3 +113,13 @@ def test_errors_and_warnings_are_shown_too(tmp_path: Path) -> None:
     script = f"from harness.cli.console import take_every_character as t; t(); raise ValueError({HOSTILE!r})"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
     assert b"ValueError" in done.stderr and not ACTING.search(done.stderr.decode())
+
+
+def test_answers_and_questions_are_shown_too(task_builders: ModuleType, tmp_path: Path) -> None:
+    b, out = task_builders, tmp_path / "results" / "runs"
+    for name, margin in (("before", 1.0), ("after", -1.0)):
+        rows = [b.choice_row(n, f"Question {HOSTILE} {n}.", [HOSTILE, "no"], [-2, -2 - margin]) for n in range(3)]
+        b.task_run(out / name, [b.task_cell(out / name, rows)])
+    told = [said("explain", "before", "capitals", "1"), said("diff", "before", "after")]
+    assert not any(ACTING.search(text) for text in told), told
+    assert "owned" in told[0] and "flipped" in told[1]
