@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from harness.errors import UserError
 from harness.results.finding import ExpectationOutcome, Finding
 from harness.results.record import SCHEMA_VERSION, CellResult, Record
+from harness.results.run_folder import inside, refuse_links
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +81,8 @@ class Run:
 
     @cached_property
     def manifest(self) -> Manifest:
-        """The manifest; UserError where it is missing or corrupted."""
+        """The manifest; UserError where it is missing or corrupted, or where the folder has links."""
+        refuse_links(self.folder)
         path = self.folder / MANIFEST
         try:
             return Manifest.model_validate_json(path.read_bytes())
@@ -101,6 +103,7 @@ class Run:
 
         A torn last line (a kill in the middle of a write) is dropped: that cell did not end.
         """
+        refuse_links(self.folder)
         path = self.folder / CELLS
         if not path.exists():
             return []
@@ -133,7 +136,7 @@ class Run:
 
         if cell.samples is None:
             return pd.DataFrame()
-        path = self.folder / cell.samples
+        path = inside(self.folder, cell.samples)
         try:
             return pd.read_parquet(path)
         except (OSError, ValueError) as error:

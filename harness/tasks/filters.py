@@ -115,6 +115,12 @@ def left(pipeline: FilterPipeline, samples: int, where: str = "") -> int | None:
     return samples
 
 
+def prepended(pipeline: FilterPipeline, row: Row) -> str:
+    """What a pipeline puts before each sample, of this document."""
+    columns = [step.options.get("column") for step in pipeline.steps if step.function == "prepend"]
+    return "".join(str(row[column]) for column in reversed(columns) if column in row)
+
+
 def apply(
     pipeline: FilterPipeline,
     samples: Sequence[Any],

@@ -103,12 +103,13 @@ def wrong_by_space(extracted: Extracted, wanted: Sequence[str], options: Mapping
 
 
 def score_programs(
-    value: Any, tests: Sequence[str], options: Mapping[str, Any], allowed: bool, place: str
+    value: Any, tests: Sequence[str], options: Mapping[str, Any], allowed: bool, place: str, given: str = ""
 ) -> tuple[dict[str, float], list[str]]:
     """pass@k for each k of the options, and how each program ended.
 
     value: programs (filters put what belongs before a completion: see `prepend`); tests: code that raises where a
-    program is wrong, of a list every one. Raises UserError unless code may run, or for a k above the number of
+    program is wrong, of a list every one; given: what a filter put before each, whose functions are the task's also for
+    the tests. Raises UserError unless code may run, or for a k above the number of
     programs.
     """
     programs = [_text(program) for program in (value if isinstance(value, list) else [value])]
@@ -124,7 +125,9 @@ def score_programs(
         memory_bytes=int(options.get("memory_mb", code_execution.Limits().memory_bytes >> 20)) << 20,
     )
     outcomes = code_execution.run_programs(
-        ["\n".join([program, *tests, ""]) for program in programs], limits=limits, allow_code_execution=allowed
+        [code_execution.Program(program, "\n".join(tests), given) for program in programs],
+        limits=limits,
+        allow_code_execution=allowed,
     )
     passed = sum(outcome.passed for outcome in outcomes)
     return {f"pass@{k}": pass_at_k(len(programs), passed, k) for k in counts}, [str(outcome) for outcome in outcomes]

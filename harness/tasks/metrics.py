@@ -212,7 +212,7 @@ def _metric_items(
     wanted = targets(asked, str(config.file))
     if metric == "pass@k":
         items, scores.programs[pipeline.name] = score_programs(
-            extracted.value, wanted, listed.options, allow_code_execution, place
+            extracted.value, wanted, listed.options, allow_code_execution, place, _given(listed, pipeline, asked, place)
         )
         return items
     if passed_through(listed):
@@ -275,6 +275,16 @@ def _by_process_results(
 def _failed(function: Function, asked: Asked, error: Exception) -> UserError:
     reason = f"{type(error).__name__}: {error}"
     return UserError(f"document {asked.document}: `{function.name}` failed with {reason}", place=str(function.file))
+
+
+def _given(listed: MetricConfig, pipeline: FilterPipeline, asked: Asked, place: str) -> str:
+    """The task's own beginning of a program: the column `given`, or what the pipeline puts before it."""
+    column = listed.options.get("given")
+    if column is None:
+        return filters.prepended(pipeline, asked.row)
+    if column not in asked.row:
+        raise UserError(f"`given` of `pass@k`: document {asked.document} has no column `{column}`", place=place)
+    return str(asked.row[column])
 
 
 def _check_programs(listed: MetricConfig, config: TaskConfig, place: str) -> None:

@@ -224,10 +224,11 @@ def test_any_tree_is_removed(tmp_path: Path) -> None:
     place = tmp_path / "place"
     place.mkdir()
     here = os.open(place, os.O_RDONLY)
-    for _ in range(3000):
-        for name in (b"n\xff\n", b"side"):
-            os.mkdir(name, dir_fd=here)
-        os.close(os.open(b"f\xfe", os.O_CREAT | os.O_WRONLY, dir_fd=here))
+    for depth in range(3000):
+        os.mkdir(b"n\xff\n", dir_fd=here)
+        if depth % 300 == 0:
+            os.mkdir(b"side", dir_fd=here)
+            os.close(os.open(b"f\xfe", os.O_CREAT | os.O_WRONLY, dir_fd=here))
         below = os.open(b"n\xff\n", os.O_RDONLY, dir_fd=here)
         os.close(here)
         here = below
