@@ -62,6 +62,12 @@ class HelperState:
             self._process.close()
         self._process = None
         self._sent.clear()
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget answers that were kept for rows that are asked again: they take memory, and can be asked for anew."""
+        self._known.clear()
+        self._known_bytes = 0
 
     def preload(self) -> None:
         """Load the modules of all functions as soon as the process starts, so that what a file does when it is loaded

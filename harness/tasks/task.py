@@ -171,8 +171,10 @@ class Task:
     def asked(self) -> None:
         """All documents are asked: the process of functions that judge nothing is not needed any more."""
         needs = functions.needs_task_code(self.config) is not None
-        if "_asking" in vars(self) and not needs and (self.lm_eval is None or self.config.process_docs is None):
-            self._asking.close()
+        if "_asking" in vars(self):
+            self._asking.forget()
+            if not needs and (self.lm_eval is None or self.config.process_docs is None):
+                self._asking.close()
 
     def running(self, document: int | None = None) -> AbstractContextManager[None]:
         """Run functions of the task with the generators that they get: of one document, which determines them in mode
