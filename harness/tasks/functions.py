@@ -44,16 +44,6 @@ def functions_of(config: TaskConfig) -> list[tuple[str, Function]]:
     return list(_functions(config, ""))
 
 
-def needs_task_code(config: TaskConfig) -> str | None:
-    """The first key whose function runs only where task code is allowed; None where there's none."""
-    return next((key for key, _ in functions_of(config) if key not in DOCUMENT_KEYS), None)
-
-
-def load(function: Function, key: str, allow_task_code: bool) -> Callable[..., Any]:
-    """One function with modules of its own: see `Modules.load`."""
-    return Modules(allow_task_code).load(function, key)
-
-
 class Modules:
     """Helper files as modules: each is loaded once here, and anew by every other `Modules`.
 

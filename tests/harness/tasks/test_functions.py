@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import UserError
 from harness.tasks.config import Function
-from harness.tasks.functions import load
+from harness.tasks.functions import Modules
 from harness.tasks.helper_files import source_files
 from harness.tasks.rows import Rows
 
@@ -22,7 +22,7 @@ def helper(folder: Path, text: str, name: str = "utils.py") -> Path:
 
 
 def run(file: Path, name: str = "f", key: str = "process_docs", allow: bool = False) -> object:
-    return load(Function(file=file, name=name), key, allow)
+    return Modules(allow).load(Function(file=file, name=name), key)
 
 
 def refusal(file: Path, **options: object) -> str:
