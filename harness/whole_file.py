@@ -3,12 +3,23 @@
 import os
 from pathlib import Path
 
+from harness.errors import UserError
+
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Replace `path` by `content` (text as UTF-8). Nothing is left behind where it fails."""
+    """Replace `path` by `content` (text as UTF-8). Nothing is left behind where it fails. Raises UserError where `path`
+    is a folder."""
     building = path.with_name(f".{path.name}.{os.getpid()}.building")
     try:
         building.write_bytes(content.encode() if isinstance(content, str) else content)
-        building.replace(path)
+        put_in_place(building, path)
     finally:
         building.unlink(missing_ok=True)
+
+
+def put_in_place(building: Path, path: Path) -> None:
+    """Rename a finished file to its final name. Raises UserError where a folder has that name."""
+    try:
+        building.replace(path)
+    except IsADirectoryError:
+        raise UserError("a folder stands where this file belongs; remove the folder", place=str(path)) from None

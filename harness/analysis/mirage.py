@@ -22,7 +22,7 @@ from harness.analysis.selection import coordinates, selects, why_nothing
 from harness.errors import UserError
 from harness.results.finding import Finding
 from harness.results.record import CellResult, Scalar, Status
-from harness.results.run import Run
+from harness.results.run import Run, reading_samples
 
 RIGHT = ("exact_match", "acc", "pass@1")
 LEAST_SIZES = 3
@@ -65,7 +65,9 @@ def _ladder(run: Run, ladder: Sequence[CellResult], settings: MirageSettings) ->
     tables: dict[tuple[str, str, str], list[pd.DataFrame]] = {}
     chances: dict[tuple[str, str, str], float] = {}
     for size, cell in sized:
-        for found in answers_of_samples(run.samples(cell), settings.of, settings.where.get("part")):
+        with reading_samples(run.samples_file(cell)):
+            answers = list(answers_of_samples(run.samples(cell), settings.of, settings.where.get("part")))
+        for found in answers:
             key = (found.task, found.part, found.metric)
             tables.setdefault(key, []).append(pd.DataFrame(found.rows).assign(parameters=float(size)))
             chances[key] = found.chance

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness import strict_json
 from harness.analysis.selection import Point
+from harness.results.run import reading_samples
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,16 +74,20 @@ class PerDocument:
 
 
 def per_document(point: Point) -> PerDocument | None:
-    """The per-document evidence of a record; None where its metric or its measure has none."""
-    if point.record.measure == "task":
-        return _of_task(point)
+    """The per-document evidence of a record; None where its metric or its measure has none.
+
+    Raises UserError where the samples can't be read, or have other columns than this measure writes.
+    """
+    with reading_samples(point.run.samples_file(point.cell)):
+        return _of_task(point) if point.record.measure == "task" else _of_text(point)
+
+
+def _of_text(point: Point) -> PerDocument | None:
     weight = WEIGHT_OF.get(point.record.metric or "")
     if weight is None or point.cell.samples is None:
         return None
     samples: pd.DataFrame = point.run.samples(point.cell)
     total = SUM_OF.get(point.record.metric or "", "nll")
-    if not {"document", total, "tokens", "bytes", "text_digest"} <= set(samples.columns):
-        return None
     scored = samples[samples["tokens"] > 0].sort_values("document")
     column = {name: scored[name].to_numpy(dtype=float) for name in (total, "tokens", "bytes")}
     documents = tuple(map(str, scored["document"]))
@@ -111,7 +116,7 @@ def together(evidence: Sequence[PerDocument]) -> list[PerDocument]:
     """The same, of the documents alone that all of them have with the same text: what can be paired."""
     shared = set.intersection(*(set(zip(item.documents, item.texts, strict=True)) for item in evidence))
     return [
-        item.only([place for place, told in enumerate(zip(item.documents, item.texts, strict=True)) if told in shared])
+        item.only([place for place, one in enumerate(zip(item.documents, item.texts, strict=True)) if one in shared])
         for item in evidence
     ]
 
@@ -140,7 +145,7 @@ def _of_task(point: Point) -> PerDocument | None:
         sums = -sums / math.log(2)
     if not math.isclose(sums.sum() / weights.sum(), point.record.value or math.nan, rel_tol=1e-9, abs_tol=1e-12):
         return None  # summed up in another way: a perplexity, tasks weighted equally
-    told = "question_digest" if "question_digest" in rows else "text_digest"
+    digest = "question_digest" if "question_digest" in rows else "text_digest"
     names = tuple(f"{task} {number}" for task, number in zip(rows["task"], rows["document"], strict=True))
     shared = list(rows["cluster"]) if "cluster" in rows else [None] * len(rows)
     clusters = tuple(
@@ -148,7 +153,7 @@ def _of_task(point: Point) -> PerDocument | None:
         for name, task, cluster in zip(names, rows["task"], shared, strict=True)
     )
     ones = np.ones(len(rows))
-    return PerDocument(names, sums, weights, ones, ones, tuple(map(str, rows[told])), None, clusters)
+    return PerDocument(names, sums, weights, ones, ones, tuple(map(str, rows[digest])), None, clusters)
 
 
 def _is_mean_or_ratio(item: object) -> bool:

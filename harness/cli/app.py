@@ -86,7 +86,7 @@ def _unexpected(error: Exception) -> NoReturn:
     trace = printable("".join(traceback.format_exception(error)))
     try:
         log = cache_folder("log") / "traceback.txt"
-        log.write_text(f"{shlex.join(sys.argv)}\n{trace}", encoding="utf-8")
+        log.write_text(f"{printable(shlex.join(sys.argv))}\n{trace}", encoding="utf-8")
         kept = f"this is a fault of the harness; the traceback is in {log}"
     except (OSError, UserError):
         kept = f"this is a fault of the harness:\n{trace}"

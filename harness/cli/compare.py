@@ -17,7 +17,7 @@ def compare(
 ) -> None:
     """Print two runs side by side: every metric that both have, with the ratio and its interval.
 
-    Exit code 4 where nothing in them is comparable.
+    Exit code 4 where nothing in them is comparable, 2 where samples of a cell can't be read; the rest is printed.
     """
     from harness.errors import ExitCode
     from harness.gate.compare import compare as compare_runs
@@ -26,5 +26,9 @@ def compare(
 
     frame = compare_runs(find_run(base, out), find_run(head, out))
     print_comparison(frame, make_console())
+    if frame["damaged"].any():
+        for problem in frame.loc[frame["damaged"], "reason"].unique():
+            typer.echo(f"error: {problem}", err=True)
+        raise typer.Exit(ExitCode.USAGE)
     if frame.empty or not frame["comparable"].any():
         raise typer.Exit(ExitCode.NOT_COMPARABLE)

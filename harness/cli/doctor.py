@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 def doctor(
     measure: Annotated[bool, typer.Option(help="Measure the peaks if they are not known (a few seconds).")] = True,
 ) -> None:
-    """Print the fingerprint, the measured peaks, the threads, and what is missing and how to install it."""
+    """Print the fingerprint, the measured peaks, the threads, and what is missing and how to install it.
+
+    Exit code 2 where nothing can be kept in the cache folder: no suite can run then.
+    """
+    from harness.errors import ExitCode
     from harness.execution.doctor import examine
     from harness.report.table import Column, Row, Table
     from harness.report.tables import print_table
@@ -35,6 +39,8 @@ def doctor(
     console.print(f"compiled decode step: {found.kernel}", soft_wrap=True, highlight=False)
     if found.busy:
         console.print(f"warning: {found.busy}", style="yellow")
+    if found.cache_problem:
+        raise typer.Exit(ExitCode.USAGE)
 
 
 def _machine(found: Examination) -> list[Row]:
@@ -54,7 +60,7 @@ def _machine(found: Examination) -> list[Row]:
         Row(("libraries", versions)),
         Row(("fingerprint class", f"{machine.class_id} (speeds are comparable within a class)")),
         Row(("fences of foreign code", str(found.fences))),
-        Row(("cache", str(found.cache))),
+        Row(("cache", found.cache_problem or str(found.cache))),
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 
 from harness import corpora
 
@@ -41,9 +40,3 @@ def _kept(size: int, held_out: float) -> int:
 def training_digest(corpus: str) -> str:
     """Hash of everything that training on the corpus reads. Fetches nothing."""
     return hashlib.sha256("\n".join(corpora.digest(text) for text in training_texts(corpus)).encode()).hexdigest()
-
-
-def ensure_training(corpus: str, on_progress: Callable[[int, int], None] | None = None) -> None:
-    """Bring the corpus into reach."""
-    for text in training_texts(corpus):
-        corpora.ensure(text, on_progress)

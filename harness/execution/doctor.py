@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.cache import cache_folder
+from harness.cache import cache_problem, cache_root
+from harness.errors import UserError
 from harness.execution.events import OnEvent, unheard
 from harness.execution.prepare import NotPrepared, prepare_peaks
 from harness.execution.worker import preload
@@ -46,7 +48,10 @@ class Examination:
     threads: int
     peaks: Peaks | None
     peaks_problem: str | None
-    cache: Path
+    cache: Path | None
+    """Where results are kept; None where they can't be."""
+    cache_problem: str | None
+    """Why nothing can be kept there."""
     missing: tuple[Part, ...]
     kernel: str
     """Where the compiled decode step of the reference lies, or why there is none and decoding is slower."""
@@ -61,8 +66,12 @@ def examine(*, measure: bool = True, on_event: OnEvent = unheard) -> Examination
     machine = fingerprint()
     threads = default_threads()
     device = "cuda" if machine.gpus else "cpu"
-    peaks, problem = cached_peaks(machine.class_id, threads, device), None
-    if peaks is None and measure:
+    unusable, peaks, problem = cache_problem(), None, None
+    with contextlib.suppress(UserError):  # there is no cache, which `unusable` says
+        peaks = cached_peaks(machine.class_id, threads, device)
+    if peaks is None and unusable:
+        problem = "not measured: there is no cache to keep them in"
+    elif peaks is None and measure:
         preload(["torch"])
         with tempfile.TemporaryDirectory() as folder:
             try:
@@ -70,7 +79,8 @@ def examine(*, measure: bool = True, on_event: OnEvent = unheard) -> Examination
             except NotPrepared as error:
                 problem = str(error)
     missing = tuple(part for part in PARTS if importlib.util.find_spec(part.module) is None)
-    return Examination(machine, threads, peaks, problem, cache_folder(), missing, _kernel(), available(), _busy())
+    place = None if unusable else cache_root()
+    return Examination(machine, threads, peaks, problem, place, unusable, missing, _kernel(), available(), _busy())
 
 
 def _kernel() -> str:

@@ -54,7 +54,9 @@ def run(
 
 
 def report_again(run: Run) -> Run:
-    """Analyse, judge and report a run folder again from its cells; nothing is measured."""
+    """Analyse, judge and report a run folder again from its cells; nothing is measured. Raises UserError where the
+    manifest or the cells can't be read; the reports that are there stay."""
+    run.cells  # noqa: B018 - read here for the first time
     with disk_full_is_told(run.folder):
         suite = parse_suite(run.manifest.suite_text, str(run.folder / MANIFEST))
         return _conclude(Journal(run.folder), suite)
@@ -197,9 +199,9 @@ def _manifest(name: str, suite: Suite, plan: Plan) -> Manifest:
         about=suite.about,
         suite_hash=hash_of(text),
         suite_text=text,
-        suite_source=name,
+        suite_source=printable(name),
         started=_now(),
-        command=["harness", *sys.argv[1:]] if Path(sys.argv[0]).name == "harness" else [],
+        command=["harness", *map(printable, sys.argv[1:])] if Path(sys.argv[0]).name == "harness" else [],
         git=git_state(),
         fingerprint=plan.fingerprint.model_dump(mode="json"),
         fingerprint_class=plan.fingerprint.class_id,
@@ -208,6 +210,8 @@ def _manifest(name: str, suite: Suite, plan: Plan) -> Manifest:
 
 
 def _new_folder(out: Path, manifest: Manifest) -> Journal:
+    if (place := str(out.absolute())) != printable(place):
+        raise UserError("the folder's name is not UTF-8, as Parquet files need it; choose another --out", place=place)
     for number in range(1, 1000):
         name = manifest.run if number == 1 else f"{manifest.run}-{number}"
         try:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.analysis.ratio import ratio
 from harness.analysis.selection import Point, coordinates
+from harness.errors import UserError
 from harness.gate.comparability import why_not_comparable
 from harness.results.record import CellResult, Direction, Record, Status
 from harness.results.run import Run
@@ -37,6 +38,7 @@ COLUMNS = (
     "change",
     "comparable",
     "reason",
+    "damaged",
     "metric_id",
 )
 
@@ -47,7 +49,8 @@ def compare(base: Run, head: Run) -> pd.DataFrame:
     Columns: model, measure, then every axis and setting, then `COLUMNS`. `ratio` is head / base: paired by document
     where both have samples of the same documents, else from the two independent intervals. `change` is better,
     worse, `same?` (the interval holds 1), `same` (equal exactly), or empty where nothing can be said.
-    `comparable` is False with a `reason` where the two may not be compared or one of them is missing.
+    `comparable` is False with a `reason` where the two may not be compared or one of them is missing; `damaged` is
+    True where that is because the samples of one can't be read.
     """
     import pandas as pd
 
@@ -77,12 +80,16 @@ def _rows(base: Run, a: CellResult | None, head: Run, b: CellResult | None) -> I
         row: dict[str, Any] = _described(theirs or mine) | _values("base", mine) | _values("head", theirs)
         row |= {"ratio": None, "ratio_low": None, "ratio_high": None, "interval": None, "change": ""}
         reason = _why_missing("base", a, mine) or _why_missing("head", b, theirs)
+        damaged = False
         if reason is None and a and b and mine and theirs:
             pair = Point(base, a, mine), Point(head, b, theirs)
-            reason = why_not_comparable(*pair)
-            if reason is None:
-                row |= _ratio(*pair)
-        yield row | {"comparable": reason is None, "reason": reason or ""}
+            try:
+                reason = why_not_comparable(*pair)
+                if reason is None:
+                    row |= _ratio(*pair)
+            except UserError as error:
+                reason, damaged = str(error), True
+        yield row | {"comparable": reason is None, "reason": reason or "", "damaged": damaged}
 
 
 def _by_metric(cell: CellResult | None) -> dict[tuple[str, str | None], Record]:

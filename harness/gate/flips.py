@@ -14,7 +14,7 @@ from harness.errors import UserError
 from harness.gate.paired_samples import PairedSamples
 from harness.results.flip import Difference, Paired
 from harness.results.record import CellResult, Scalar, Status
-from harness.results.run import Run
+from harness.results.run import Run, reading_samples
 
 
 def flips(
@@ -41,13 +41,14 @@ def flips(
         before, after = base.samples(left), head.samples(right)
         if not has_documents(before) or not has_documents(after):
             continue
-        group = coordinates(left).get("task")
-        tasks |= dict.fromkeys([str(group), *map(str, before["task"].unique())])
-        found = PairedSamples(at, before, after, task if task != group else None)
-        if not (mine := list(found.pairs(metric))):
-            metrics |= dict.fromkeys(found.metrics())
-        pairs.extend(mine)
-        notes |= dict.fromkeys(found.notes())
+        with reading_samples(base.samples_file(left), head.samples_file(right)):
+            group = coordinates(left).get("task")
+            tasks |= dict.fromkeys([str(group), *map(str, before["task"].unique())])
+            found = PairedSamples(at, before, after, task if task != group else None)
+            if not (mine := list(found.pairs(metric))):
+                metrics |= dict.fromkeys(found.metrics())
+            pairs.extend(mine)
+            notes |= dict.fromkeys(found.notes())
     if not pairs:
         raise UserError(
             _why_nothing(task, metric, list(tasks), list(metrics), list(notes)), place=f"{base.name}, {head.name}"

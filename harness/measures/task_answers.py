@@ -7,7 +7,7 @@ What is finished is written down at once, under the cell's key; the next try of 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -153,6 +153,24 @@ class _Finished:
             file.write(strict_json.dumps({"task": asked.task, "document": asked.document, **found}) + "\n")
 
 
+@dataclass(frozen=True)
+class _Asking:
+    """What every way of asking the documents of one cell needs; the arguments of `answers`."""
+
+    model: LanguageModel
+    mode: Mode
+    context: int
+    seed: int
+    tags: Tags
+    finished: _Finished
+    tell: Callable[[float, str], None]
+    """Hears how much is done."""
+
+    def report(self, done: int, of: int) -> None:
+        """Say how many documents are answered."""
+        self.tell(done / of, f"{done:,} of {of:,} documents")
+
+
 def answers(
     load: Load,
     model: LanguageModel,
@@ -169,24 +187,23 @@ def answers(
     """
     finished = _Finished(load.unfinished)
     finished.read()
+    asking = _Asking(model, mode, context, seed, tags, finished, load.tell)
     generations = [asked for asked in documents if isinstance(asked.requests[0], Generation)]
     likelihoods = [asked for asked in documents if not isinstance(asked.requests[0], Generation)]
-    yield from _likelihoods(load, model, likelihoods, mode, context, finished)
-    yield from _generations(load, model, generations, mode, context, seed, finished, tags)
+    yield from _likelihoods(asking, likelihoods)
+    yield from _generations(asking, generations)
 
 
-def _likelihoods(
-    load: Load, model: LanguageModel, documents: Sequence[Asked], mode: Mode, context: int, finished: _Finished
-) -> Iterator[Evidence | Broken]:
+def _likelihoods(asking: _Asking, documents: Sequence[Asked]) -> Iterator[Evidence | Broken]:
     from harness.scoring.engine import score
 
     waiting: list[tuple[Asked, tuple[Scored, ...], tuple[int, ...]]] = []
-    for asked, encoded in zip(documents, _encoded(model, documents, mode, context), strict=True):
+    for asked, encoded in zip(documents, _encoded(asking, documents), strict=True):
         if isinstance(encoded, str):
             yield Broken(asked.task, asked.document, encoded)
             continue
         requests, cut = encoded
-        if (known := finished.known.get((asked.task, asked.document))) is not None:
+        if (known := asking.finished.known.get((asked.task, asked.document))) is not None:
             log_probs = tuple(tuple(one) for one in known["log_probs"])
             yield Likelihoods(asked, requests, cut, log_probs, tuple(known["hits"]))
         elif not requests:  # an empty text has no windows, and the likelihood of nothing is 1
@@ -211,61 +228,50 @@ def _likelihoods(
                 evidence = Likelihoods(
                     asked, requests, cut, log_probs, tuple(int(scored.greedy.sum()) for scored in mine)
                 )
-                finished.add(asked, {"log_probs": evidence.log_probs, "hits": evidence.hits})
+                asking.finished.add(asked, {"log_probs": evidence.log_probs, "hits": evidence.hits})
                 ready.append(evidence)
-        load.tell(len(ready) / len(waiting), f"{len(ready):,} of {len(waiting):,} documents")
+        asking.report(len(ready), len(waiting))
 
-    score(model, [request for _, requests, _ in waiting for request in requests], on_scored=hear)
+    score(asking.model, [request for _, requests, _ in waiting for request in requests], on_scored=hear)
     yield from ready
 
 
-def _encoded(
-    model: LanguageModel, documents: Sequence[Asked], mode: Mode, context: int
-) -> Iterator[tuple[tuple[Scored, ...], tuple[int, ...]] | str]:
+def _encoded(asking: _Asking, documents: Sequence[Asked]) -> Iterator[tuple[tuple[Scored, ...], tuple[int, ...]] | str]:
     """Of each document its requests as tokens and what was cut of them, or why it can't be asked."""
     from harness.scoring.document_encoder import DocumentEncoder
     from harness.scoring.pairs import EncodedPair, Unscorable, encode_choices
     from harness.scoring.rolling import rolling_requests
 
-    encode = DocumentEncoder(model, mode)
+    encode = DocumentEncoder(asking.model, asking.mode)
     for asked in documents:
         request = asked.requests[0]
         if isinstance(request, Rolling):
             try:
-                windows = tuple(rolling_requests(model, request.text, context, mode))
+                windows = tuple(rolling_requests(asking.model, request.text, asking.context, asking.mode))
             except UserError as error:
                 yield error.message
             else:
                 yield windows, (0,) * len(windows)
             continue
         pairs = [(one.context, one.continuation) for one in asked.requests if isinstance(one, Choice)]
-        encoded = encode_choices(encode, pairs, context)
+        encoded = encode_choices(encode, pairs, asking.context)
         wrong = next((pair.reason for pair in encoded if isinstance(pair, Unscorable)), None)
         whole = [pair for pair in encoded if isinstance(pair, EncodedPair)]
         yield wrong if wrong is not None else (tuple(p.scored for p in whole), tuple(p.cut for p in whole))
 
 
-def _generations(
-    load: Load,
-    model: LanguageModel,
-    documents: Sequence[Asked],
-    mode: Mode,
-    context: int,
-    seed: int,
-    finished: _Finished,
-    tags: Tags,
-) -> Iterator[Evidence | Broken]:
+def _generations(asking: _Asking, documents: Sequence[Asked]) -> Iterator[Evidence | Broken]:
     from harness.scoring.generation import Completed, Refused, complete_texts
 
-    rights = _rights(model, documents, mode, context)
+    rights, thinks = _rights(asking, documents), bool(asking.tags)
     waiting = []
     for asked in documents:
         right = rights.get((asked.task, asked.document))
         if isinstance(right, str):
             yield Broken(asked.task, asked.document, right)
-        elif (known := finished.known.get((asked.task, asked.document))) is not None:
+        elif (known := asking.finished.known.get((asked.task, asked.document))) is not None:
             samples = tuple(Drawn(text, tuple(ids), tuple(lps), *more) for text, ids, lps, *more in known["samples"])
-            yield Generated(asked, tuple(known["prompt"]), known["cut"], samples, right, bool(tags))
+            yield Generated(asked, tuple(known["prompt"]), known["cut"], samples, right, thinks)
         else:
             waiting.append(asked)
     ready: list[Evidence | Broken] = []
@@ -277,27 +283,26 @@ def _generations(
             return
         samples = tuple(Drawn(*vars(answer).values()) for answer in done.answers)
         told = [list(vars(sample).values()) for sample in samples]
-        finished.add(asked, {"prompt": done.prompt, "cut": done.cut, "samples": told})
+        asking.finished.add(asked, {"prompt": done.prompt, "cut": done.cut, "samples": told})
         right = rights.get((asked.task, asked.document))
         assert not isinstance(right, str)
-        ready.append(Generated(asked, done.prompt, done.cut, samples, right, bool(tags)))
-        load.tell(len(ready) / len(waiting), f"{len(ready):,} of {len(waiting):,} documents")
+        ready.append(Generated(asked, done.prompt, done.cut, samples, right, thinks))
+        asking.report(len(ready), len(waiting))
 
-    complete_texts(model, [_text_request(asked, seed, tags) for asked in waiting], hear, mode, context)
+    requests = [_text_request(asking, asked) for asked in waiting]
+    complete_texts(asking.model, requests, hear, asking.mode, asking.context)
     yield from ready
 
 
-def _rights(
-    model: LanguageModel, documents: Sequence[Asked], mode: Mode, context: int
-) -> dict[tuple[str, int], Right | str]:
+def _rights(asking: _Asking, documents: Sequence[Asked]) -> dict[tuple[str, int], Right | str]:
     """What the model says to the right answers that are wanted, by task and document; or why one can't be asked."""
     from harness.scoring.engine import score
     from harness.scoring.pairs import Unscorable, encode_pairs
 
     wanted = [(asked, asked.right) for asked in documents if asked.right is not None]
     pairs = [(choice.context, choice.continuation) for _, choice in wanted]
-    encoded = encode_pairs(model, pairs, context, mode)
-    scores = iter(score(model, [pair.scored for pair in encoded if not isinstance(pair, Unscorable)]))
+    encoded = encode_pairs(asking.model, pairs, asking.context, asking.mode)
+    scores = iter(score(asking.model, [pair.scored for pair in encoded if not isinstance(pair, Unscorable)]))
     found: dict[tuple[str, int], Right | str] = {}
     for (asked, _), pair in zip(wanted, encoded, strict=True):
         if isinstance(pair, Unscorable):
@@ -308,9 +313,9 @@ def _rights(
     return found
 
 
-def _text_request(asked: Asked, seed: int, tags: Tags) -> TextRequest:
+def _text_request(asking: _Asking, asked: Asked) -> TextRequest:
     from harness.scoring.generation import TextRequest
 
     wanted = asked.requests[0]
     assert isinstance(wanted, Generation)
-    return TextRequest(**vars(wanted), thinking=tags, seed=seed, task=asked.task, document=asked.document)
+    return TextRequest(**vars(wanted), thinking=asking.tags, seed=asking.seed, task=asked.task, document=asked.document)

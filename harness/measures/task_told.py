@@ -79,7 +79,7 @@ def _plain(value: Any) -> Any:
         kept = {
             named.get(name, name): inner
             for name, inner in fields.items()
-            if inner is not None and (inner is not False or name in value.model_fields_set)
+            if inner not in (None, False) or name in value.model_fields_set
         }
         return kept | _plain(getattr(value, "options", {}))
     if isinstance(value, Mapping):

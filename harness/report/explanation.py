@@ -21,7 +21,7 @@ from harness.report.token_text import (
     token_text_with_log_probs,
 )
 from harness.results.record import CellResult, Scalar, Status
-from harness.results.run import Run
+from harness.results.run import Run, reading_samples
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,6 +59,13 @@ def explanations(
         raise UserError("no cell of this run has documents: the measure `task` keeps them", place=str(run.folder))
     picked = chosen(cells, [*([f"model={model}"] if model is not None else []), *where], "--where")
     asked = [(cell, samples) for cell in picked if has_documents(samples := run.samples(cell))]
+    with reading_samples(*(run.samples_file(cell) for cell, _ in asked)):
+        return _explained(run, cells, asked, task, document)
+
+
+def _explained(
+    run: Run, cells: Sequence[CellResult], asked: Sequence[tuple[CellResult, pd.DataFrame]], task: str, document: int
+) -> list[Explanation]:
     _check_task(task, asked, run)
     found = [
         Explanation(coordinates(cell), _title(cell, cells), answered(rows.iloc[0].to_dict()), pieces(samples))

@@ -22,10 +22,10 @@ from harness.measures.mapping_setting import mapping_of
 from harness.measures.task_summary import estimated, groups_of
 from harness.report.lm_eval_samples import Line, hashed, sample_lines
 from harness.results.record import CellResult, Status
-from harness.results.run import Run
+from harness.results.run import Run, reading_samples
 from harness.tasks.estimate import Estimate
 from harness.tasks.group_scores import summarise_group
-from harness.tasks.specification import entry_of, name_of
+from harness.tasks.specification import name_of
 from harness.whole_file import write_whole
 
 FORMAT = "0.4.13"
@@ -91,7 +91,8 @@ def _evaluations(run: Run) -> Iterator[_Evaluation]:
             continue
         settings = {name: value for name, value in cell.settings.items() if name not in _EVERY_CELL}
         alike = found.setdefault(repr((cell.model, cell.axes, settings)), [])
-        tasks, groups = _of_cell(run, cell)
+        with reading_samples(run.samples_file(cell)):
+            tasks, groups = _of_cell(run, cell)
         fits = (one for one in alike if not one.tasks.keys() & tasks.keys() and not one.groups.keys() & groups.keys())
         into = next(fits, None)
         if into is None:
@@ -135,19 +136,19 @@ def _results(run: Run, evaluation: _Evaluation, model: str) -> dict[str, Any]:
     tasks, groups, cell = evaluation.tasks, evaluation.groups, evaluation.cell
     manifest = run.manifest
     per_task = {name: _of_task(name, of) for name, of in tasks.items()}
-    per_group = {name: _of_group(name, of, per_task) for name, of in reversed(groups.items())}
+    per_group = {name: _of_group(name, groups[name], per_task) for name in _inner_first(groups)}
     aggregated = {name: numbers for name, numbers in per_group.items() if "sample_len" in numbers}
     shots = {name: of["told"]["shots"] for name, of in tasks.items()}
-    better = {name: _directions(of["spec"]) for name, of in tasks.items()}
+    better = {name: _directions(of["spec"], of["estimates"]) for name, of in tasks.items()}
     versions = {name: of["told"]["version"] for name, of in tasks.items()}
-    for name, of in reversed(groups.items()):
+    for name, of in groups.items():  # outer groups first, as lm-eval does: they have nothing of the groups within
         members = of["config"]["members"]
         counts = {shots[member] for member in members if member in shots}
         if len(counts) == 1:
             shots[name] = counts.pop()
-        better[name] = _merged([better[member] for member in members if member in better])
-        version = of["config"]["metadata"].get("version")
-        versions[name] = "N/A" if version is None else str(version)
+        if merged := _merged([better[member] for member in members if member in better]):
+            better[name] = merged
+        versions[name] = str(of["config"]["metadata"].get("version", "N/A"))
     system = cell.settings.get("system")
     found: dict[str, Any] = {
         "results": per_task | per_group,
@@ -185,6 +186,25 @@ def _results(run: Run, evaluation: _Evaluation, model: str) -> dict[str, Any]:
     return found
 
 
+def _inner_first(groups: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The groups in the order in which lm-eval sums them up: those within a group before it, in the order of its
+    members."""
+    members = {name: of["config"]["members"] for name, of in groups.items()}
+    inner = {member for mine in members.values() for member in mine}
+    found: dict[str, None] = {}
+
+    def visit(name: str) -> None:
+        for member in members[name]:
+            if member in members and member not in found:
+                visit(member)
+        found.setdefault(name)
+
+    for name in members:
+        if name not in inner:
+            visit(name)
+    return list(found)
+
+
 def _of_task(name: str, of: Mapping[str, Any]) -> dict[str, Any]:
     estimates: Sequence[Estimate] = of["estimates"]
     numbers = _numbers(estimates, of["spec"])
@@ -195,12 +215,13 @@ def _of_task(name: str, of: Mapping[str, Any]) -> dict[str, Any]:
 def _of_group(name: str, of: Mapping[str, Any], per_task: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {"alias": of["config"].get("group_alias") or name, "name": name}
     estimates: Sequence[Estimate] = of["estimates"]
-    if not estimates:
+    if not estimates and not of["config"]["aggregate"]:
         return found
     spec = {"pipelines": {key.partition("/")[2] for key in (one.key for one in estimates)} | {"none"}}
     found["sample_len"] = sum(per_task[task]["sample_len"] for task in of["tasks"])
     found |= _numbers(estimates, spec)
-    return found | {"sample_count": {_named(one.key, spec, ""): one.n for one in estimates}}
+    counts = {_named(one.key, spec, ""): one.n for one in estimates}
+    return found | {"sample_count": counts} if counts else found
 
 
 def _numbers(estimates: Sequence[Estimate], spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -216,9 +237,17 @@ def _named(key: str, spec: Mapping[str, Any], ending: str) -> str:
     return f"{metric}{ending},{pipeline}"
 
 
-def _directions(spec: Mapping[str, Any]) -> dict[str, bool | None]:
-    better = {"higher": True, "lower": False}
-    return {name: better.get(entry_of(name, spec)["direction"]) for name in spec["metrics"]}
+def _directions(spec: Mapping[str, Any], estimates: Sequence[Estimate]) -> dict[str, bool | None]:
+    """Of every metric of a task, then of those that a function of its file gives under other names: as that one."""
+    found: dict[str, bool | None] = {}
+    for name, entry in spec["metrics"].items():
+        by_direction = {"higher": True, "lower": False}.get(entry["direction"])
+        found[name] = entry.get("higher_is_better", by_direction)
+    of_functions = {found[name] for name, entry in spec["metrics"].items() if entry.get("function")}
+    if spec["builtin"] and of_functions:
+        one = of_functions.pop() if len(of_functions) == 1 else None
+        found |= {name: one for name, _ in (name_of(each.key, spec) for each in estimates) if name not in found}
+    return found
 
 
 def _merged(directions: Sequence[Mapping[str, bool | None]]) -> dict[str, bool | None]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from harness.results.finding import ExpectationOutcome, Finding
 from harness.results.record import CellResult
 from harness.results.run import CELLS, EXPECTATIONS, FINDINGS, MANIFEST, RECORDS, Manifest, Run
-from harness.whole_file import write_whole
+from harness.whole_file import put_in_place, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,8 +61,11 @@ class Journal:
         """Every record as Parquet (axes and settings as columns)."""
         path = self.folder / RECORDS
         building = path.with_suffix(".building")
-        Run(self.folder).records.to_parquet(building, index=False)
-        os.replace(building, path)
+        try:
+            Run(self.folder).records.to_parquet(building, index=False)
+            put_in_place(building, path)
+        finally:
+            building.unlink(missing_ok=True)
 
     def write_findings(self, findings: Iterable[Finding], outcomes: Iterable[ExpectationOutcome]) -> None:
         """What analyses found and how expectations came out."""

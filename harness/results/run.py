@@ -9,6 +9,8 @@ findings.json, expectations.json, summary.md, report.html
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from harness.errors import UserError
+from harness.errors import UserError, told
 from harness.results.finding import ExpectationOutcome, Finding
 from harness.results.record import SCHEMA_VERSION, CellResult, Record
 from harness.results.run_folder import inside, refuse_links
@@ -84,13 +86,13 @@ class Run:
         """The manifest; UserError where it is missing or corrupted, or where the folder has links."""
         refuse_links(self.folder)
         path = self.folder / MANIFEST
-        try:
-            return Manifest.model_validate_json(path.read_bytes())
-        except FileNotFoundError:
+        if (content := self._content(MANIFEST, "run the suite again, cached cells are kept")) is None:
             raise UserError(
                 "not a run folder (it has no manifest.json); `harness show` lists the runs here",
                 place=str(self.folder),
-            ) from None
+            )
+        try:
+            return Manifest.model_validate_json(content)
         except (ValidationError, UnicodeDecodeError) as error:
             raise UserError(
                 f"the manifest is corrupted ({_first_line(error)}); run the suite again, cached cells are kept",
@@ -105,10 +107,9 @@ class Run:
         """
         refuse_links(self.folder)
         path = self.folder / CELLS
-        if not path.exists():
-            return []
         ended: dict[str, CellResult] = {}
-        lines = path.read_bytes().split(b"\n")
+        again = f"measure its cells again: harness run --resume {self.folder}"
+        lines = (self._content(CELLS, again) or b"").split(b"\n")
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
@@ -130,13 +131,21 @@ class Run:
         """Every record as a tidy DataFrame, axes and settings as columns."""
         return records_frame([record for cell in self.cells for record in cell.records])
 
+    def samples_file(self, cell: CellResult) -> Path:
+        """Where the samples of one cell lie; the run folder itself where it has none."""
+        return inside(self.folder, cell.samples or "")
+
     def samples(self, cell: CellResult) -> pd.DataFrame:
         """The samples of one cell; UserError where the file is missing or corrupted."""
         import pandas as pd
 
         if cell.samples is None:
             return pd.DataFrame()
-        path = inside(self.folder, cell.samples)
+        path = self.samples_file(cell)
+        if path.is_dir():  # which pandas would read as one table in many files
+            raise _folder_here(path, "run the suite again")
+        if not path.is_file():
+            raise UserError("the samples are missing; run the suite again", place=str(path))
         try:
             return pd.read_parquet(path)
         except (OSError, ValueError) as error:
@@ -155,17 +164,44 @@ class Run:
         """Outcomes of the suite's expectations."""
         return self._list(EXPECTATIONS, ExpectationOutcome)
 
+    def _content(self, name: str, again: str) -> bytes | None:
+        """A file of this folder; None where there is none. Raises UserError where it can't be read; `again` is how it
+        is made again."""
+        path = self.folder / name
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except IsADirectoryError:
+            raise _folder_here(path, again) from None
+        except OSError as error:
+            raise UserError(f"can't be read ({error.strerror}); make it readable", place=str(path)) from None
+
     def _list(self, name: str, kind: type[Read]) -> list[Read]:
         path = self.folder / name
-        if not path.exists():
+        if (content := self._content(name, f"write it again: harness report {self.folder}")) is None:
             return []
         try:
-            return TypeAdapter(list[kind]).validate_json(path.read_bytes())  # type: ignore[valid-type]
+            return TypeAdapter(list[kind]).validate_json(content)  # type: ignore[valid-type]
         except ValidationError as error:
             raise UserError(
                 f"not what belongs here ({_first_line(error)}); `harness report {self.folder}` writes it again",
                 place=str(path),
             ) from None
+
+
+@contextmanager
+def reading_samples(*files: Path) -> Iterator[None]:
+    """Around what looks into samples: a column that is missing or holds something else becomes a UserError that names
+    the files, as a file that can't be read does."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        wrong = f"no column {error}" if isinstance(error, KeyError) else told(error)
+        raise UserError(
+            f"not what the samples of this cell should hold ({wrong}); run the suite again",
+            place=", ".join(map(str, files)),
+        ) from error
 
 
 def records_frame(records: list[Record]) -> pd.DataFrame:
@@ -191,6 +227,10 @@ def records_frame(records: list[Record]) -> pd.DataFrame:
     settings = [f"setting_{name}" if name in own else name for name in settings if name not in axes]
     lead = ["model", *axes, "measure", *settings, "part", "metric", "value", "unit", "low", "high", "status"]
     return frame[lead + [column for column in frame.columns if column not in lead]]
+
+
+def _folder_here(path: Path, again: str) -> UserError:
+    return UserError(f"a folder stands where this file belongs; remove the folder, then {again}", place=str(path))
 
 
 def _first_line(error: Exception) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from harness.errors import UserError
+from harness.yaml_errors import not_valid, scalar
 
 KeyPath = tuple[str | int, ...]
 
@@ -48,20 +49,15 @@ def parse_document(text: str, name: str) -> Document:
     """Parse YAML text; `name` stands for the file in every place."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        problem = " ".join(part for part in (error.problem, error.context) if part)
-        raise UserError(f"not valid YAML: {problem}", place=f"{name}:{line}") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"not valid YAML: {' '.join(str(error).split())}", place=name) from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise not_valid(error, name) from None
     if root is None:
         raise UserError("the file is empty; a suite needs at least `name`, `models` and `measures`", place=name)
     document = Document(None)
     try:
         document.data = _construct(root, (), name, document.places)
-    except RecursionError:
-        raise UserError("an anchor refers to itself, or the nesting is too deep", place=name) from None
+    except RecursionError as error:
+        raise not_valid(error, name) from None
     return document
 
 
@@ -70,10 +66,13 @@ def _construct(node: yaml.Node, path: KeyPath, name: str, places: dict[KeyPath, 
     if isinstance(node, yaml.MappingNode):
         mapping: dict[Any, Any] = {}
         for key_node, value_node in node.value:
-            key = _scalar(key_node)
             here = f"{name}:{key_node.start_mark.line + 1}"
             if key_node.tag == "tag:yaml.org,2002:merge":
                 raise UserError("YAML merge keys (<<) are not read; use `include`", place=here)
+            if not isinstance(key_node, yaml.ScalarNode):
+                kind = "list" if isinstance(key_node, yaml.SequenceNode) else "mapping"
+                raise UserError(f"a key must be a word, and this one is a {kind}", place=here)
+            key = scalar(key_node, name)
             if path == ("models",) and key_node.tag != "tag:yaml.org,2002:str":
                 word = key_node.value
                 raise UserError(
@@ -90,15 +89,4 @@ def _construct(node: yaml.Node, path: KeyPath, name: str, places: dict[KeyPath, 
         return mapping
     if isinstance(node, yaml.SequenceNode):
         return [_construct(item, (*path, index), name, places) for index, item in enumerate(node.value)]
-    return _scalar(node)
-
-
-def _scalar(node: yaml.Node) -> Any:
-    constructor = yaml.SafeLoader("")
-    try:
-        return constructor.construct_object(node, deep=True)
-    except (yaml.YAMLError, ValueError) as error:
-        line = node.start_mark.line + 1
-        raise UserError(f"this value can't be read: {' '.join(str(error).split())}", place=f"line {line}") from None
-    finally:
-        constructor.dispose()
+    return scalar(node, name)

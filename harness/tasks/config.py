@@ -19,7 +19,7 @@ Mode = Literal["right", "lm-eval"]
 
 
 class Function(BaseModel):
-    """A Python function beside a task file: the file that holds it and its name. `functions.load` loads it."""
+    """A Python function beside a task file: the file that holds it and its name. `functions.Modules` loads it."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -27,11 +27,6 @@ def functions_of(config: TaskConfig) -> list[tuple[str, Function]]:
     return list(_functions(config, ""))
 
 
-def needs_task_code(config: TaskConfig) -> str | None:
-    """The first key whose function runs only where task code is allowed; None where there's none."""
-    return next((key for key, _ in functions_of(config) if key not in DOCUMENT_KEYS), None)
-
-
 def check_allowed(function: Function, key: str, allow_task_code: bool) -> None:
     """Raise UserError where a function may not run. `key` names it, as `functions_of` writes it."""
     if key not in DOCUMENT_KEYS and not allow_task_code:

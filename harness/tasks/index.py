@@ -181,16 +181,22 @@ def _seen(root: str, path: str, changed: int, size: int, before: dict[str, _Seen
         keys = task_file.own_keys(Path(root, path))
         included = task_file.included(keys, path)
     except UserError as error:
-        return _Seen(changed, size, {}, error.message)
-    kept = {key: keys[key] for key in _KEYS if keys.get(key) is not None}
+        line = str(error.place or "").rpartition(":")[2]
+        return _Seen(changed, size, {}, f"line {line}: {error.message}" if line.isdigit() else error.message)
+    kept = {key: _plain(keys[key]) for key in _KEYS if keys.get(key) is not None}
     if "class" in kept:
         kept["class"] = True
-    if isinstance(kept.get("task"), list):
+    if not isinstance(kept.get("task", ""), str):
         kept["task"] = []
     if included:
         folder = os.path.dirname(path)  # noqa: PTH120
         kept["include"] = [os.path.normpath(os.path.join(folder, name)) for name in included]  # noqa: PTH118
     return _Seen(changed, size, kept)
+
+
+def _plain(value: Any) -> Any:
+    """A name or a list of names as JSON holds it; what is no text stays no name."""
+    return value if isinstance(value, str) else list(map(str, value if isinstance(value, list) else [value]))
 
 
 def _remembered(memory: Path, root: Path) -> dict[str, _Seen]:

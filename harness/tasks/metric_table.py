@@ -53,6 +53,14 @@ IN_PASSING: dict[str, tuple[str, ...]] = {
 answer's likelihood gives where it is asked for."""
 
 
+LM_EVAL_HIGHER_IS_BETTER: dict[str, bool] = {
+    **dict.fromkeys(("acc", "acc_all", "acc_bytes", "acc_mutual_info", "acc_norm", "bleu", "bypass", "chrf"), True),
+    **dict.fromkeys(("chrf++", "exact_match", "f1", "likelihood", "mcc"), True),
+    **dict.fromkeys(("bits_per_byte", "brier_score", "byte_perplexity", "perplexity", "ter", "word_perplexity"), False),
+}
+"""lm-eval 0.4.13's own table (`lm_eval.api.registry.is_higher_better`): of a metric whose task file doesn't say."""
+
+
 def _declare(
     name: str, unit: str, better: str, outputs: tuple[str, ...], aggregation: str, definition: str, *options: str
 ) -> BuiltIn:

@@ -10,7 +10,7 @@ from typing import Any
 from harness.results.record import Direction, Metric
 from harness.tasks import filters
 from harness.tasks.config import Function, MetricConfig, Mode, TaskConfig
-from harness.tasks.metric_table import BUILT_IN, DEFAULTS, IN_PASSING, VERSION
+from harness.tasks.metric_table import BUILT_IN, DEFAULTS, IN_PASSING, LM_EVAL_HIGHER_IS_BETTER, VERSION
 
 _FAILURES = ("extraction_failure", "sample_extraction_failure")
 
@@ -46,6 +46,11 @@ def specification(config: TaskConfig, *, mode: Mode = "right") -> dict[str, Any]
             (built_in.metric.direction if built_in else Direction.NONE) if better is None else _direction(better)
         )
         metrics[name] = {"aggregation": aggregation, "direction": direction.value, "listed": True}
+        if isinstance(listed.metric, Function):
+            metrics[name]["function"] = True
+        if mode == "lm-eval":
+            is_said = "higher_is_better" in listed.model_fields_set
+            metrics[name]["higher_is_better"] = better if is_said else LM_EVAL_HIGHER_IS_BETTER.get(name)
     return {
         "task": config.task,
         "file": str(config.file),

@@ -170,10 +170,10 @@ class Task:
 
     def asked(self) -> None:
         """All documents are asked: the process of functions that judge nothing is not needed any more."""
-        needs = functions.needs_task_code(self.config) is not None
+        judges = any(key not in functions.DOCUMENT_KEYS for key, _ in functions.functions_of(self.config))
         if "_asking" in vars(self):
             self._asking.forget()
-            if not needs and (self.lm_eval is None or self.config.process_docs is None):
+            if not judges and (self.lm_eval is None or self.config.process_docs is None):
                 self._asking.close()
 
     def running(self, document: int | None = None) -> AbstractContextManager[None]:

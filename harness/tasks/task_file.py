@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from harness.tasks.filters import FILTERS
 from harness.tasks.functions import functions_of
 from harness.tasks.helper_files import module_file
 from harness.tasks.registered_filters import resolved
+from harness.yaml_errors import not_readable, not_valid
 
 GROUP_KEYS = ("group", "group_alias", "task", "aggregate_metric_list", "metadata", "tag")
 """What a group file may say about the group; its other keys are put over every task in it."""
@@ -177,8 +179,13 @@ def _validated(source: TaskFile, values: dict[str, Any]) -> TaskConfig:
             allowed = ("multiple_choice", "loglikelihood", "loglikelihood_rolling", "generate_until")
             word = str(first["input"])
             message = f"there is no output type '{word}'{nearest(word, allowed)} (allowed: {', '.join(allowed)})"
+        elif first["loc"][-1:] == ("[key]",):
+            message = (
+                f"a key of `{'.'.join(map(str, first['loc'][:-2]))}` must be a word; put {first['input']} in quotes"
+            )
         else:
-            message = f"`{inner}` can't be {first['input']!r}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+            given = first["input"] if isinstance(first["input"], date) else repr(first["input"])
+            message = f"`{inner}` can't be {given}: {first['msg'][:1].lower()}{first['msg'][1:]}"
         raise UserError(message, place=source.place(key)) from None
 
 
@@ -311,22 +318,50 @@ def own_keys(path: Path) -> dict[str, Any]:
         raise UserError("no such file", place=str(path)) from None
     except OSError as error:
         raise UserError(f"can't be read ({error.strerror})", place=str(path)) from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        problem = " ".join(part for part in (error.problem, error.context) if part)
-        raise UserError(f"not valid YAML: {problem}", place=f"{path}:{mark.line + 1}" if mark else str(path)) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"not valid YAML: {' '.join(str(error).split())}", place=str(path)) from None
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise not_valid(error, str(path)) from None
+    except (ValueError, LookupError, AttributeError) as error:  # a value that is none, such as the date 2026-13-45
+        raise not_readable(path.read_bytes(), error, str(path)) from None
     if not isinstance(keys, dict):
         raise UserError("a task file is a mapping of keys", place=str(path))
+    if _is_too_deep(keys):
+        raise not_valid(RecursionError(), str(path))
+    if any(not isinstance(key, str) for key in keys):
+        line = next((name.start_mark.line + 1 for name in _key_nodes(path) if name.tag != _TEXT), None)
+        raise UserError("a key must be a word", place=f"{path}:{line}" if line else str(path))
     return keys
 
 
+_TEXT = "tag:yaml.org,2002:str"
+_DEEPEST = 50
+"""Lists and mappings within each other: more than any task file has."""
+
+
+def _is_too_deep(value: Any) -> bool:
+    """Whether lists and mappings are nested too deeply; one that is in itself is."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        inner = {
+            id(one): one
+            for container in level
+            for one in (container.values() if isinstance(container, Mapping) else container)
+            if isinstance(one, Mapping | list)
+        }
+        if not inner:
+            return False
+        level = list(inner.values())
+    return True
+
+
 def _line(file: Path, key: str) -> int | None:
-    """The line of a top-level key, looked up only when there's an error to tell."""
+    """The line of a top-level key, looked up only when there's an error to report."""
+    return next((name.start_mark.line + 1 for name in _key_nodes(file) if name.value == key), None)
+
+
+def _key_nodes(file: Path) -> list[yaml.Node]:
+    """The top-level keys of a file as they are written."""
     try:
         root = yaml.compose(file.read_bytes(), Loader=yaml.SafeLoader)
-    except (OSError, yaml.YAMLError):
-        return None
-    pairs = root.value if isinstance(root, yaml.MappingNode) else []
-    return next((name.start_mark.line + 1 for name, _ in pairs if name.value == key), None)
+    except (OSError, yaml.YAMLError, RecursionError):
+        return []
+    return [name for name, _ in root.value] if isinstance(root, yaml.MappingNode) else []

@@ -12,12 +12,37 @@ from typing import Any
 
 import pytest
 
+from harness.execution.allowed import Allowed
 from harness.execution.run import run
 from harness.report.lm_eval_files import write_lm_eval
 
 HERE = Path(__file__).parent
-TASKS = ["pair_of_tasks", "texts", "no_context", "chosen_in_writing", "shown_otherwise"]
-SAMPLES = ["by_letter", "prefixed_choice", *TASKS[1:]]
+TASKS = ["pair_of_tasks", "texts", "no_context", "chosen_in_writing", "shown_otherwise", "nested"]
+SAMPLES = ["by_letter", "prefixed_choice", *TASKS[1:-1], "z_one", "m_two", "a_three", "measured", "no_more"]
+GROUPS = {
+    "pair_of_tasks": "group_alias: Pair\ntask: [by_letter, prefixed_choice]\n"
+    "aggregate_metric_list: [{metric: acc}]\nmetadata: {version: 3}\n",
+    "nested": "task: [z_within, only_groups, measured, a_within]\naggregate_metric_list: [{metric: acc}]\n",
+    "z_within": "task: [z_one, m_two]\naggregate_metric_list: [{metric: acc}, {metric: acc_norm}]\n",
+    "only_groups": "task: [b_within]\naggregate_metric_list: [{metric: nothing}]\n",
+    "a_within": "task: [no_more]\n",
+    "b_within": "task: [a_three]\nmetadata: {version: null}\n",
+}
+"""The groups' own order is not that of their names, and some within have nothing that could be summed up."""
+ALONE = {
+    "z_one": "metric_list: [{metric: acc}, {metric: acc_norm, higher_is_better: false}, {metric: acc_bytes}]\n",
+    "m_two": "metric_list: [{metric: acc, higher_is_better: null}, {metric: acc_norm}]\n",
+    "no_more": "metric_list: [{metric: acc_bytes}]\n",
+    "a_three": "metric_list: [{metric: acc_norm}]\n",
+    "measured": "output_type: generate_until\ndoc_to_choice: null\ndoc_to_target: '{{choices[answer]}}'\n"
+    "generation_kwargs: {until: ['zzz'], max_gen_toks: 4}\nmetric_list:\n"
+    "  - {metric: !function measured.lengths, aggregation: mean, higher_is_better: false}\n  - {metric: exact_match}\n",
+}
+HELPER = """
+def lengths(references, predictions):
+    return {"words": len(predictions[0].split()), "characters": len(predictions[0])}
+"""
+ORDERED = ("results", "groups", "group_subtasks", "configs", "versions", "n-shot", "higher_is_better", "n-samples")
 UNKNOWN = {
     *("/tokenizer_pad_token", "/tokenizer_eos_token", "/tokenizer_bos_token", "/eot_token_id", "/max_length"),
     *("/config/model_revision", "/config/model_sha", "/config/batch_size", "/config/model_args/dtype", "/date"),
@@ -30,10 +55,11 @@ UNKNOWN = {
 @pytest.fixture(scope="module")
 def both(bench: Any, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """The folders of lm-eval's files and of ours."""
-    (bench.folder / "pair_of_tasks.yaml").write_text(
-        "group: pair_of_tasks\ngroup_alias: Pair\ntask: [by_letter, prefixed_choice]\n"
-        "aggregate_metric_list: [{metric: acc}]\nmetadata: {version: 3}\n"
-    )
+    for name, text in GROUPS.items():
+        (bench.folder / f"{name}.yaml").write_text(f"group: {name}\n{text}")
+    for name, text in ALONE.items():
+        (bench.folder / f"{name}.yaml").write_text(f"task: {name}\ninclude: _base.yaml\n{text}")
+    (bench.folder / "measured.py").write_text(HELPER)
     folder = tmp_path_factory.mktemp("files")
     told = {"model": str(tiny), "task_files": str(bench.folder), "tasks": TASKS, "documents": 3}
     (folder / "job.json").write_text(json.dumps(told | {"out": str(folder / "theirs")}))
@@ -52,7 +78,8 @@ def both(bench: Any, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> tu
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HARNESS_CACHE", str(folder / "cache"))
-        write_lm_eval(run(str(folder / "suite.yaml"), out=folder / "runs"), folder / "ours")
+        ours = run(str(folder / "suite.yaml"), out=folder / "runs", allowed=Allowed(task_code=True))
+        write_lm_eval(ours, folder / "ours")
     return folder / "theirs", folder / "ours"
 
 
@@ -101,6 +128,15 @@ def test_the_same_folders_and_names(both: tuple[Path, Path]) -> None:
 def test_the_same_results(both: tuple[Path, Path]) -> None:
     theirs, ours = (json.loads(only(folder, "results").read_text(encoding="utf-8")) for folder in both)
     assert list(differences(theirs, ours)) == []
+
+
+@pytest.mark.parametrize("section", ORDERED)
+def test_the_same_order(both: tuple[Path, Path], section: str) -> None:
+    """Of names, and of the metrics of each."""
+    theirs, ours = (json.loads(only(folder, "results").read_text(encoding="utf-8"))[section] for folder in both)
+    assert list(theirs) == list(ours)
+    if section == "higher_is_better":
+        assert {name: list(one) for name, one in theirs.items()} == {name: list(one) for name, one in ours.items()}
 
 
 @pytest.mark.parametrize("task", SAMPLES)

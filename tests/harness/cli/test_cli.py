@@ -134,6 +134,44 @@ def test_a_corrupted_run_folder_is_one_sentence(
     assert Run(run_folder).manifest.status == "finished"
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "cells.jsonl", "findings.json"])
+def test_a_folder_in_place_of_a_runs_file_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], run_folder: Path, tmp_path: Path, name: str
+) -> None:
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(run_folder, copy)
+    (copy / name).unlink()
+    (copy / name).mkdir()
+    report = (copy / "report.html").read_bytes()
+    commands = [("show", str(copy)), ("report", str(copy))]
+    if name != "findings.json":  # which `compare` doesn't read
+        commands.append(("compare", str(run_folder), str(copy)))
+    for command in commands:
+        code, _, errors = harness(capsys, *command)
+        assert code == 2 and len(errors.strip().splitlines()) == 1
+        assert errors.startswith(f"error: {copy / name}: a folder stands where this file belongs; remove the folder")
+    assert (copy / "report.html").read_bytes() == report
+
+
+def test_samples_that_cannot_be_read_cost_their_own_rows_of_a_comparison(
+    capsys: pytest.CaptureFixture[str], run_folder: Path, tmp_path: Path
+) -> None:
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(run_folder, copy)
+    path = copy / next(cell.samples for cell in Run(copy).cells if cell.samples and cell.measure == "perplexity")
+    path.unlink()
+    path.mkdir()
+    code, output, errors = harness(capsys, "compare", str(run_folder), str(copy))
+    assert code == 2 and errors == (
+        f"error: {path}: a folder stands where this file belongs; remove the folder, then run the suite again\n"
+    )
+    assert "perplexity" in output and "weight bytes" in output
+
+
 def test_a_plan_of_analyses_alone_has_no_cells(capsys: pytest.CaptureFixture[str]) -> None:
     code, output, errors = harness(capsys, "plan", "guide/03-scale-of-training")
     assert (code, "0 cells, 0 known" in output, errors) == (0, True, "")
@@ -151,6 +189,58 @@ def test_what_nobody_foresaw_is_one_sentence_and_its_traceback_is_kept(
     assert errors.startswith("error: unexpected error while running this command: ")
     kept = Path(errors.rpartition("the traceback is in ")[2].strip())
     assert "KeyError" in kept.read_text()
+
+
+def test_what_nobody_foresaw_is_told_whatever_bytes_the_command_line_has(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*given: object) -> None:
+        raise KeyError("name")
+
+    monkeypatch.setattr("harness.results.find.find_run", fails)
+    code, _, errors = harness(capsys, "show", "caf\udce9")
+    assert code == 2 and len(errors.strip().splitlines()) == 1
+    kept = Path(errors.rpartition("the traceback is in ")[2].strip())
+    assert kept.read_text().startswith("harness show 'caf\\udce9'\n")
+
+
+def test_a_run_folder_that_parquet_cannot_name_is_refused_before_anything_runs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    suite = tmp_path / "s.yaml"
+    suite.write_text(
+        "name: s\nmodels: {m: {reference: nano, train: {corpus: microworld, tokens: 1000}}}\n"
+        "measures: [{memory: {context: 16}}]\n"
+    )
+    code, output, errors = harness(capsys, "run", str(suite), "--out", "caf\udce9")
+    assert (code, output) == (2, "") and errors.startswith("error: ")
+    assert errors.endswith(
+        "caf\\udce9: the folder's name is not UTF-8, as Parquet files need it; choose another --out\n"
+    )
+
+
+@pytest.mark.parametrize("cache", ["/dev/null/x", "a_file", "a_file/below", "~nobody-of-this-name/x"])
+def test_the_doctor_says_in_its_row_that_the_cache_cannot_be_used(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, cache: str
+) -> None:
+    Path("a_file").touch()
+    monkeypatch.setenv("HARNESS_CACHE", cache)
+    code, output, errors = harness(capsys, "doctor")
+    assert (code, errors) == (2, "")
+    row = next(line for line in output.splitlines() if line.strip().startswith("cache "))
+    assert f"{cache}: " in row and "set HARNESS_CACHE to a folder that can be written to" in row
+    assert "not measured: there is no cache to keep them in" in output and "fingerprint class" in output
+
+
+def test_the_doctor_tells_a_cache_that_may_only_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.cache import cache_problem
+
+    def refuses(**given: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    assert cache_problem() is None
+    monkeypatch.setattr("harness.cache.tempfile.TemporaryFile", refuses)
+    assert "the cache folder can't be written to (Permission denied); set HARNESS_CACHE" in str(cache_problem())
 
 
 def test_a_report_with_a_failed_analysis_says_so(

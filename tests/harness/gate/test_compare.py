@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -177,3 +178,29 @@ def test_difference_of_fingerprints() -> None:
     assert difference(base, base | {"packages": {"torch": "2.14", "numpy": "2"}}) == "packages.torch: 2.13 and 2.14"
     assert difference(base, {}).endswith("; and 3 more")
     assert difference(base, base) == "their fingerprint classes differ"
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (lambda frame: frame.drop(columns="nll"), "no column 'nll'"),
+        (lambda frame: frame[["document"]], "no column"),
+        (lambda frame: pd.DataFrame({"other": [1, 2]}), "no column"),
+        (lambda frame: frame.assign(tokens="many"), "TypeError"),
+    ],
+)
+def test_samples_with_other_columns_are_named_and_the_rest_is_compared(
+    builders: ModuleType, full_run: Run, tmp_path: Path, damage: Callable[[pd.DataFrame], pd.DataFrame], why: str
+) -> None:
+    run = builders.write_run(tmp_path, cells=builders.full_cells(tmp_path))
+    cells = [cell.model_copy(update={"key": f"new {cell.key}"}) for cell in run.cells]
+    other = builders.write_run(tmp_path, cells=cells)
+    broken = next(cell for cell in other.cells if cell.samples and cell.model == "micro")
+    path = tmp_path / str(broken.samples)
+    damage(pd.read_parquet(path)).to_parquet(path)
+    frame = compare(full_run, other)
+    told = frame[frame["damaged"]]
+    assert set(told["metric"]) == {"perplexity", "loss", "bits_per_byte"} and len(told) == 3
+    assert not told["comparable"].any()
+    assert all(reason.startswith(f"{path}: not what the samples") and why in reason for reason in told["reason"])
+    assert row(frame, "perplexity", model="nano")["comparable"] and row(frame, "decode_rate")["comparable"]

@@ -206,6 +206,57 @@ def test_a_cell_whose_packages_are_missing_is_refused_before_the_model_runs(file
     assert lacking.reason is not None and "pip install 'package-that-is-absent'" in lacking.reason
 
 
+def test_groups_within_groups_and_directions_are_as_lm_eval_writes_them(llama_folder: Path, tmp_path: Path) -> None:
+    groups = {"outer": "[z_within, only, measured, a_within]", "z_within": "[one, two]", "only": "[a_within]"}
+    metrics = {
+        "one": "[{metric: acc}, {metric: acc_norm, higher_is_better: false}]",
+        "two": "[{metric: acc_norm}, {metric: acc, higher_is_better: null}]",
+        "three": "[{metric: bypass}]",
+    }
+    for name, members in groups.items():
+        (tmp_path / f"{name}.yaml").write_text(f"group: {name}\ntask: {members}\n")
+    (tmp_path / "a_within.yaml").write_text("group: a_within\ntask: [three]\naggregate_metric_list: [{metric: acc}]\n")
+    for name, listed in metrics.items():
+        (tmp_path / f"{name}.yaml").write_text(
+            f"task: {name}\noutput_type: multiple_choice\n{BASE}doc_to_text: q\ndoc_to_choice: [a, b]\n"
+            f"doc_to_target: gold\nmetric_list: {listed}\n"
+        )
+    (tmp_path / "rows.jsonl").write_text(
+        "".join(json.dumps({"q": f"what {n}?", "gold": n % 2}) + "\n" for n in range(3))
+    )
+    (tmp_path / "measured.yaml").write_text(
+        f"task: measured\noutput_type: generate_until\n{BASE}doc_to_text: q\ndoc_to_target: q\n"
+        "generation_kwargs: {until: [zzz], max_gen_toks: 2}\nmetric_list:\n"
+        "  - {metric: !function measured.lengths, aggregation: mean, higher_is_better: false}\n"
+        "  - {metric: exact_match}\n"
+    )
+    (tmp_path / "measured.py").write_text(
+        "def lengths(references, predictions): return {'words': 1, 'characters': len(predictions[0])}\n"
+    )
+    (tmp_path / "suite.yaml").write_text(
+        f"name: nested\nmodels: {{m: {{transformers: {llama_folder}}}}}\ntasks: {{paths: [{tmp_path}]}}\n"
+        "measures:\n  - task: {task: outer, mode: lm-eval}\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        made = run(str(tmp_path / "suite.yaml"), out=tmp_path / "runs", allowed=Allowed(task_code=True))
+        [path] = write_lm_eval(made, tmp_path / "out")
+    found = json.loads(path.read_text())
+    assert list(found["results"]) == ["one", "two", "three", "measured", "z_within", "a_within", "only", "outer"]
+    assert list(found["group_subtasks"]) == ["outer", "z_within", "only", "a_within"]
+    assert list(found["groups"]) == ["a_within"] and found["groups"]["a_within"]["sample_len"] == 3
+    assert found["higher_is_better"] == {
+        "one": {"acc": True, "acc_norm": False},
+        "measured": {"lengths": False, "exact_match": True, "words": False, "characters": False},
+        "outer": {"lengths": False, "exact_match": True, "words": False, "characters": False},
+        "three": {"bypass": True},
+        "two": {"acc_norm": True, "acc": None},
+        "z_within": {"acc": None, "acc_norm": None},
+        "a_within": {"bypass": True},
+    }, "a group has nothing of the groups within it that stand after it"
+    assert set(found["n-shot"]) == {"one", "two", "three", "measured", "z_within", "a_within", "outer"}
+
+
 def test_a_run_without_tasks_has_nothing_to_write(files: tuple[Run, Path], tmp_path: Path) -> None:
     empty = tmp_path / "run"
     empty.mkdir()

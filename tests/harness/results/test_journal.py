@@ -88,6 +88,43 @@ def test_corrupted_samples_and_findings_are_one_sentence(journal: Journal) -> No
         _ = Run(journal.folder).findings
 
 
+@pytest.mark.parametrize(
+    ("name", "fix"),
+    [
+        ("manifest.json", "run the suite again, cached cells are kept"),
+        ("cells.jsonl", "harness run --resume"),
+        ("findings.json", "harness report"),
+        ("expectations.json", "harness report"),
+        ("samples/a.parquet", "run the suite again"),
+    ],
+)
+def test_a_folder_in_place_of_a_file_is_named_with_the_fix(journal: Journal, name: str, fix: str) -> None:
+    result = journal.append(cell("a"), pd.DataFrame({"x": [1]}))
+    path = journal.folder / name
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    run = Run(journal.folder)
+    with pytest.raises(UserError, match=f"^{path}: a folder stands where this file belongs; remove .*{fix}"):
+        _ = run.manifest, run.cells, run.findings, run.expectations, run.samples(result)
+
+
+def test_missing_samples_are_named(journal: Journal) -> None:
+    result = journal.append(cell("a"), pd.DataFrame({"x": [1]}))
+    (journal.folder / str(result.samples)).unlink()
+    with pytest.raises(UserError, match=r"samples/a\.parquet: the samples are missing"):
+        Run(journal.folder).samples(result)
+
+
+@pytest.mark.parametrize("name", ["records.parquet", "findings.json"])
+def test_no_folder_is_written_over(journal: Journal, name: str) -> None:
+    journal.append(cell("a"), None)
+    (journal.folder / name).mkdir()
+    with pytest.raises(UserError, match=f"{name}: a folder stands where this file belongs"):
+        journal.write_records()
+        journal.write_findings([], [])
+    assert not list(journal.folder.glob("*.building")), "nothing is left behind"
+
+
 def test_records_are_written_as_parquet_with_axes_and_settings_as_columns(journal: Journal) -> None:
     journal.append(cell("a"), None)
     journal.write_records()

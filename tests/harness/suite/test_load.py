@@ -26,6 +26,39 @@ def problem(text: str) -> str:
 
 
 @pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("? [a, b]\n: 1", "a key must be a word, and this one is a list"),
+        ("{{a: b}: 1}", "a key must be a word, and this one is a mapping"),
+        ("about: {[a]: 1}", "a key must be a word, and this one is a list"),
+        ("~: 1", "a key must be a word"),
+        ("<<: {about: merged}", "YAML merge keys (<<) are not read; use `include`"),
+        ("tasks: {<<: {paths: []}}", "YAML merge keys (<<) are not read; use `include`"),
+        (
+            "about: 2026-13-45",
+            "YAML reads `2026-13-45` as a date, which fails (month must be in 1..12); put it in quotes",
+        ),
+        ("2026-02-30: x", "YAML reads `2026-02-30` as a date, which fails"),
+        ("about: [1, 2026-01-01T25:00:00]", "YAML reads `2026-01-01T25:00:00` as a date, which fails"),
+        ("about: 0b_", "YAML reads `0b_` as a whole number, which fails"),
+        ("about: !!bool maybe", "YAML reads `maybe` as true or false, which fails (it is not one)"),
+        ("about: =", "`=` has a meaning of its own in YAML; put it in quotes"),
+        ("about: !mine x", "values with the tag `!mine` are not read here"),
+    ],
+)
+def test_what_yaml_cannot_read_is_named_with_file_and_line(line: str, why: str) -> None:
+    text = f"\n{line}" if line.startswith("{") else f"{GOOD}\n{line}"
+    place = 2 if line.startswith("{") else GOOD.count("\n") + 2
+    told = problem(text)
+    assert told.startswith(f"bad.yaml:{place}: {why}") and "\n" not in told
+
+
+def test_lists_without_end_are_refused_in_one_sentence() -> None:
+    for text in ("x: &x [*x]", f"x: {'[' * 3000}{']' * 3000}"):
+        assert problem(text) == "bad.yaml: lists or mappings are nested too deeply, or an anchor refers to itself"
+
+
+@pytest.mark.parametrize(
     ("change", "expected"),
     [
         (

@@ -39,6 +39,18 @@ def tree(tmp_path: Path) -> Path:
     return root
 
 
+def test_dates_in_place_of_names_cost_no_other_file(tree: Path) -> None:
+    (tree / "c.yaml").write_text("task: three\ntag: [2026-01-05]\n")
+    (tree / "d.yaml").write_text("task: 2026-01-05\n")
+    (tree / "e.yaml").write_text("task: four\ntag: 2026-13-45\n")
+    for _ in range(2):  # the second time from memory
+        index = read_index(tree)
+        assert (
+            index.entries["2026-01-05"].tasks == ("three",) and "one" in index.entries and "four" not in index.entries
+        )
+        assert index.unreadable[str(tree / "e.yaml")].startswith("line 2: YAML reads `2026-13-45` as a date")
+
+
 def kinds(index: Index) -> dict[str, str]:
     return {name: entry.kind for name, entry in index.entries.items()}
 

@@ -125,7 +125,9 @@ def test_unknown_names(tree: Path) -> None:
     with pytest.raises(UserError) as caught:
         library(tree).open("ones")
     told = str(caught.value)
-    assert "did you mean 'one'?" in told and f"looked in {tree}" in told and "broken.yaml: not valid YAML" in told
+    assert (
+        "did you mean 'one'?" in told and f"looked in {tree}" in told and "broken.yaml: line 2: not valid YAML" in told
+    )
     with pytest.raises(UserError, match="--tasks-path"):
         library().open("ones")
     with pytest.raises(UserError, match="Python class"):

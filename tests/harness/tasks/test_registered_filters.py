@@ -6,7 +6,7 @@ import pytest
 
 from harness.errors import UserError
 from harness.tasks import filters
-from harness.tasks.functions import needs_task_code
+from harness.tasks.functions import DOCUMENT_KEYS, functions_of
 from harness.tasks.library import TaskLibrary
 from harness.tasks.task import Task
 
@@ -99,7 +99,7 @@ def test_also_in_a_file_that_the_helper_imports(tmp_path: Path) -> None:
 
 def test_it_runs_only_where_task_code_is_allowed(tmp_path: Path) -> None:
     task = opened(tmp_path, "shout", allow=False)
-    assert needs_task_code(task.config) == "filter_list.function"
+    assert [key for key, _ in functions_of(task.config) if key not in DOCUMENT_KEYS] == ["filter_list.function"]
     with pytest.raises(UserError, match=r"helper.py: `filter_list` is task code \(Shout\).*--allow-task-code"):
         made_of(task, ["a"])
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from harness.tasks.config import FilterStep, Function
-from harness.tasks.functions import functions_of, needs_task_code
+from harness.tasks.config import FilterStep, Function, TaskConfig
+from harness.tasks.functions import DOCUMENT_KEYS, functions_of
 from harness.tasks.task_file import kind, read_task_file, tags, task_config
 
 
@@ -19,8 +19,12 @@ def write(folder: Path, name: str, text: str) -> Path:
     return file
 
 
-def config(folder: Path, text: str) -> object:
+def config(folder: Path, text: str) -> TaskConfig:
     return task_config(read_task_file(write(folder, "t.yaml", text)))
+
+
+def needing_permission(made: TaskConfig) -> list[str]:
+    return [key for key, _ in functions_of(made) if key not in DOCUMENT_KEYS]
 
 
 def refusal(folder: Path, text: str) -> str:
@@ -45,6 +49,40 @@ def test_the_same_file_may_be_included_by_two_ways_but_not_by_itself(tmp_path: P
     write(tmp_path, "_base", "include: t.yaml\n")
     assert "circle" in refusal(tmp_path, "include: _a\ntask: t\n")
     assert "the included file _none does not exist" in refusal(tmp_path, "include: _none\ntask: t\n")
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("? [a, b]\n: 1", "a key must be a word, and this one is a list or a mapping"),
+        ("metadata: {{a: b}: 1}", "a key must be a word, and this one is a list or a mapping"),
+        ("~: 1", "a key must be a word"),
+        ("2026-01-05: 1", "a key must be a word"),
+        ("metadata: {2026-01-05: 1}", "a key of `metadata` must be a word; put 2026-01-05 in quotes"),
+        ("metadata: {<<: 3}", "not valid YAML: expected a mapping or list of mappings for merging, but found scalar"),
+        ("description: 2026-13-45", "YAML reads `2026-13-45` as a date, which fails (month must be in 1..12)"),
+        ("metadata: {when: [2026-02-30]}", "YAML reads `2026-02-30` as a date, which fails"),
+        ("doc_to_text: !function u.f\nmetadata: {2026-02-30: 1}", "YAML reads `2026-02-30` as a date, which fails"),
+        ("metadata: {v: 0x_}", "YAML reads `0x_` as a whole number, which fails"),
+        ("metadata: {v: !!bool maybe}", "YAML reads `maybe` as true or false, which fails (it is not one)"),
+    ],
+)
+def test_what_yaml_cannot_read_is_named_with_file_and_line(tmp_path: Path, line: str, why: str) -> None:
+    place = tmp_path / "t.yaml"
+    told = refusal(tmp_path, f"task: t\n{line}\n")
+    assert told.startswith(f"{place}:{3 if '!function' in line else 2}: {why}") and "\n" not in told
+
+
+def test_keys_may_be_merged_and_metadata_may_hold_dates(tmp_path: Path) -> None:
+    made = config(tmp_path, "task: t\n<<: {num_fewshot: 2}\nmetadata: {<<: {version: 1}, when: 2026-01-05}\n")
+    assert (made.num_fewshot, made.metadata["version"], str(made.metadata["when"])) == (2, 1, "2026-01-05")
+
+
+def test_lists_without_end_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    for text in ("metadata: &m {x: *m}", f"metadata: {{x: {'[' * 900}{']' * 900}}}", f"x: {'[' * 3000}{']' * 3000}"):
+        assert refusal(tmp_path, f"task: t\n{text}\n").endswith(
+            "t.yaml: lists or mappings are nested too deeply, or an anchor refers to itself"
+        )
 
 
 def test_a_function_is_found_beside_the_file_that_names_it(tmp_path: Path) -> None:
@@ -147,7 +185,7 @@ def test_which_functions_need_permission(tmp_path: Path) -> None:
     free = (
         "task: t\nprocess_docs: !function u.f\ndoc_to_text: !function u.f\nfewshot_config: {samples: !function u.f}\n"
     )
-    assert needs_task_code(config(tmp_path, free)) is None
+    assert needing_permission(config(tmp_path, free)) == []
     for text, key in [
         ("process_results: !function u.f\n", "process_results"),
         ("metric_list: [{metric: acc, aggregation: !function u.f}]\n", "metric_list.aggregation"),
@@ -157,7 +195,8 @@ def test_which_functions_need_permission(tmp_path: Path) -> None:
         ("custom_dataset: !function u.f\n", "custom_dataset"),
         ("fewshot_config: {sampler: !function u.F}\n", "fewshot_config.sampler"),
     ]:
-        assert needs_task_code(config(tmp_path, free.replace("fewshot_config", "# fewshot_config") + text)) == key
+        made = config(tmp_path, free.replace("fewshot_config", "# fewshot_config") + text)
+        assert needing_permission(made)[0] == key
 
 
 def test_kinds_and_tags() -> None:

@@ -129,7 +129,8 @@ def test_weighting_by_spread_trusts_the_quiet_budgets() -> None:
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000))
 def test_minima_of_weights_are_minima_of_repeated_runs(seed: int) -> None:
-    """A weight is a count: the slow way repeats the run, and looks the curve up on a fine mesh."""
+    """A weight is a count: the slow way repeats the run. The lowest point of Akima's curve is a root of its derivative
+    or one of the runs; a mesh shows that no other point is lower."""
     from scipy.interpolate import Akima1DInterpolator
 
     generator = np.random.default_rng(seed)
@@ -151,11 +152,13 @@ def test_minima_of_weights_are_minima_of_repeated_runs(seed: int) -> None:
             assert np.isnan(where[0, 0])
     there = counts > 0
     smooth = Akima1DInterpolator(at[there], loss[there])
+    candidates = np.concatenate([smooth.derivative().roots(extrapolate=False), at[there]])
+    candidates = candidates[np.isfinite(candidates)]  # a level piece has no single root
+    where, lowest = minima("akima", [at], [loss], [counts[None]])
+    assert lowest[0, 0] == pytest.approx(smooth(candidates).min(), abs=1e-6)
+    assert smooth(np.clip(where[0, 0], *at[there][[0, -1]])) == pytest.approx(lowest[0, 0], abs=1e-6)
     inside = mesh[(mesh >= at[there].min()) & (mesh <= at[there].max())]
-    _, lowest = minima("akima", [at], [loss], [counts[None]])
-    # between two points of the mesh the curve falls by no more than its steepest slope times their distance
-    steepest = np.abs(smooth.derivative()(inside)).max()
-    assert lowest[0, 0] == pytest.approx(smooth(inside).min(), abs=2 * steepest * (mesh[1] - mesh[0]))
+    assert lowest[0, 0] <= smooth(inside).min() + 1e-6
 
 
 def test_the_skewed_curves_weights_are_counts_too() -> None:
