@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import make_console
+from harness.cli.console import make_console, say
 from harness.cli.options import RUNS, Out, RunName
 
 
@@ -37,5 +37,5 @@ def report(
         console.print(f"warning: {problem}", style="yellow")
     print_places(made, console)
     for path in write_lm_eval(made, lm_eval) if lm_eval is not None else ():
-        typer.echo(f" lm-eval  {path}")
+        say(f" lm-eval  {path}")
     raise typer.Exit(report_exit_code(made))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import sys
 import time
 import traceback
@@ -16,6 +15,7 @@ from harness.cache import cache_folder
 from harness.errors import ExitCode, UserError, disk_is_full, printable, unexpected
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.cell_cache import CellCache
+from harness.execution.checkout import git_state
 from harness.execution.events import CellEnded, OnEvent, Planned, unheard
 from harness.execution.execute import Execution
 from harness.execution.plan import Plan, make_plan
@@ -209,7 +209,7 @@ def _manifest(name: str, suite: Suite, plan: Plan) -> Manifest:
         suite_source=printable(name),
         started=_now(),
         command=["harness", *map(printable, sys.argv[1:])] if Path(sys.argv[0]).name == "harness" else [],
-        git=_git_state(),
+        git=git_state(),
         fingerprint=plan.fingerprint.model_dump(mode="json"),
         fingerprint_class=plan.fingerprint.class_id,
         cells=[item.key for item in plan.cells],
@@ -291,18 +291,6 @@ def _same_cells(manifest: Manifest, plan: Plan) -> None:
     else:
         return
     raise UserError(f"this run began {what}: run the suite again (what is still the same is known)", place=manifest.run)
-
-
-def _git_state() -> dict[str, object]:
-    """Commit and cleanliness of the working folder, or nothing outside of a checkout."""
-    try:
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True)
-        status = subprocess.run(
-            ["git", "status", "--porcelain"], capture_output=True, text=True, timeout=10, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return {}
-    return {"commit": commit.stdout.strip(), "dirty": bool(status.stdout.strip())}
 
 
 class disk_full_is_told:  # noqa: N801 - reads as a sentence where it is used

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from harness.measures.noise import is_timed
 from harness.report.number import duration, plain, with_interval
@@ -17,13 +17,14 @@ def summary(run: Run) -> str:
     """One line: processor, cores, memory, versions, how long it took and how it ended."""
     manifest = run.manifest
     machine = manifest.fingerprint
-    parts = [machine.get("cpu_model", "")]
+    parts = [str(machine.get("cpu_model", ""))]
     if "cores_allowed" in machine:
         parts.append(f"{machine['cores_allowed']} cores")
-    if "memory_bytes" in machine:
-        parts.append(with_interval(machine["memory_bytes"], None, None, "bytes"))
-    parts += [gpu["name"] for gpu in machine.get("gpus", [])]
-    versions = {"python": machine.get("python")} | machine.get("packages", {})
+    if _is_rate(memory := machine.get("memory_bytes")):
+        parts.append(with_interval(memory, None, None, "bytes"))
+    gpus, packages = machine.get("gpus"), machine.get("packages")
+    parts += [str(gpu.get("name", "")) for gpu in gpus if isinstance(gpu, dict)] if isinstance(gpus, list) else []
+    versions = {"python": machine.get("python")} | (packages if isinstance(packages, dict) else {})
     parts += [f"{name} {versions[name]}" for name in ("python", "torch", "transformers") if versions.get(name)]
     if manifest.seconds is not None:
         parts.append(f"{manifest.status} after {duration(manifest.seconds)}")
@@ -77,7 +78,7 @@ def peaks(run: Run) -> list[str]:
     return lines
 
 
-def _is_rate(value: object) -> bool:
+def _is_rate(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and 0 < value < float("inf")
 
 

@@ -29,6 +29,7 @@ from harness.file_digest import file_sha256
 from harness.kept_file import Damaged, Unsealed
 from harness.results.finding import ExpectationOutcome, Finding
 from harness.results.record import SCHEMA_VERSION, CellResult, Record, Scalar
+from harness.results.run_folder import inside, refuse_links
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +109,8 @@ class Run:
 
     @cached_property
     def manifest(self) -> Manifest:
-        """The manifest; UserError where it is missing or corrupted."""
+        """The manifest; UserError where it is missing or corrupted, or where the folder has links."""
+        refuse_links(self.folder)
         path = self.folder / MANIFEST
         again = "run the suite again, cached cells are kept"
         try:
@@ -182,15 +184,14 @@ class Run:
 
     def samples_file(self, cell: CellResult) -> Path:
         """Where the samples of one cell lie; the run folder itself where it has none."""
-        return self.folder / (cell.samples or "")
+        return inside(self.folder, cell.samples or "")
 
     def why_no_samples(self, cell: CellResult) -> str | None:
         """Why a cell's samples are not believed; None where they are, or where there are none. Hashed once."""
         if cell.samples is None:
             return None
-        path = self.samples_file(cell)
         try:
-            self._refuse_links(path)
+            path = self.samples_file(cell)
             if path.is_dir():
                 return _folder_here(path, "run the suite again").message
             if cell.samples_sha256 is not None and file_sha256(path) != cell.samples_sha256:
@@ -200,9 +201,11 @@ class Run:
                 )
             if cell.samples_sha256 is None:
                 path.stat()
+        except UserError as error:
+            return error.message
         except FileNotFoundError:
             return "the samples are missing; run the suite again"
-        except (OSError, Damaged) as error:
+        except OSError as error:
             return f"the samples can't be read ({_first_line(error)}); run the suite again with --fresh"
         return None
 
@@ -218,7 +221,6 @@ class Run:
         if not path.is_file():
             raise UserError("the samples are missing; run the suite again", place=str(path))
         try:
-            self._refuse_links(path)
             return kept_file.read_frame(path, cell.samples_sha256)
         except (OSError, ValueError) as error:
             raise UserError(
@@ -237,10 +239,9 @@ class Run:
         return self._list(EXPECTATIONS, ExpectationOutcome)
 
     def _content(self, name: str, again: str) -> bytes | None:
-        """A file of this folder; None where there is none. Raises UserError where it can't be read (`again` is how it
-        is made again), Damaged where it is a link."""
+        """A file of this folder; None where there is none. Raises UserError where it can't be read; `again` is how it
+        is made again."""
         path = self.folder / name
-        self._refuse_links(path)
         try:
             return path.read_bytes()
         except FileNotFoundError:
@@ -252,12 +253,9 @@ class Run:
 
     @cached_property
     def _lines(self) -> _Lines:
+        refuse_links(self.folder)
         again = f"measure its cells again: harness run --resume {self.folder}"
-        try:
-            lines = (self._content(CELLS, again) or b"").split(b"\n")
-        except Damaged as error:
-            path = self.folder / CELLS
-            raise UserError(f"the cells can't be read ({_first_line(error)})", place=str(path)) from None
+        lines = (self._content(CELLS, again) or b"").split(b"\n")
         ended: dict[str, CellResult] = {}
         damaged: dict[int, str] = {}
         unchecked = False
@@ -306,8 +304,6 @@ class Run:
         """Why a file that was made of the cells is not believed; None where it is what the manifest says."""
         try:
             content = self._content(name, f"write it again: harness report {self.folder}")
-        except Damaged as error:
-            return f"it can't be read ({_first_line(error)})"
         except UserError as error:
             if name in _KINDS:
                 raise
@@ -333,15 +329,6 @@ class Run:
             return []
         found: list[Read] = TypeAdapter(list[kind]).validate_json(path.read_bytes())  # type: ignore[valid-type]
         return found
-
-    def _refuse_links(self, path: Path) -> None:
-        """Raises Damaged where a file of the run is a link, or lies elsewhere: a run folder may come from others."""
-        inside = path.relative_to(self.folder).parts
-        if ".." in inside:
-            raise Damaged("it lies outside of the run folder")
-        for length in range(1, len(inside) + 1):
-            if self.folder.joinpath(*inside[:length]).is_symlink():
-                raise Damaged("it is a symbolic link, which is not followed")
 
 
 _KINDS: dict[str, TypeAdapter[Any]] = {

@@ -52,7 +52,7 @@ def _registered(file: Path, state: FileState) -> tuple[tuple[str, str], ...]:
     """(name, class or function) of each registration at the top level of a file."""
     try:
         tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError):  # told where the file is loaded
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # told where the file is loaded
         return ()
     return tuple(_registrations(tree))
 

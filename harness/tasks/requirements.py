@@ -18,8 +18,9 @@ from harness.file_digest import FileState, file_state
 from harness.tasks import fence
 from harness.tasks.config import TaskConfig
 from harness.tasks.evaluate_module import METRICS
-from harness.tasks.functions import functions_of, stand_in
+from harness.tasks.functions import functions_of
 from harness.tasks.helper_files import is_library, module_file
+from harness.tasks.lm_eval_module import stand_in
 from harness.tasks.specification import listed_metrics
 from harness.tasks.text_scores import CORPUS_SCORES
 
@@ -151,7 +152,7 @@ def _read_off(
 ) -> tuple[Need, ...]:
     try:
         tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     used = fence.needed_statements(tree, wanted)
     run = [statement for statement in tree.body if not fence.is_script(statement)] if allow_task_code else used

@@ -185,10 +185,13 @@ OTHER = {
     **dict.fromkeys(
         (
             *("harness/suite/document.py", "harness/cli/listing.py", "harness/execution/code_digest.py"),
-            *("harness/tasks/functions.py", "harness/tasks/helper_files.py", "harness/tasks/registered_filters.py"),
+            *("harness/tasks/helper_files.py", "harness/tasks/registered_filters.py"),
             *("harness/tasks/requirements.py", "harness/tasks/task_digest.py", "harness/tasks/task_file.py"),
             *("harness/tasks/written_twice.py", "harness/measures/task_told.py", "harness/corpora/microworld.py"),
             *("harness/models/audit.py", "harness/models/size.py", "harness/execution/resolve.py"),
+            *("harness/models/already_quantized.py", "harness/models/checkpoint_files.py", "harness/models/shape.py"),
+            *("harness/models/known_behavior.py", "harness/tasks/code/modules.py", "harness/tasks/code/stateless.py"),
+            "harness/tasks/helper_state.py",
             *("reference_impl/model/huggingface_folder.py", "reference_impl/files/compression.py"),
             "reference_impl/files/arrow_rows.py",
         ),
@@ -198,10 +201,16 @@ OTHER = {
     **dict.fromkeys(
         (
             *("harness/threads.py", "harness/results/fingerprint.py", "harness/results/peaks.py"),
-            *("harness/measures/memory_meter.py", "harness/tasks/code_sandbox.py"),
+            "harness/measures/memory_meter.py",
+            *("harness/fences/capabilities.py", "harness/fences/landlock.py", "harness/fences/seccomp.py"),
         ),
-        "/proc, /sys",
+        "/proc, /sys, the C library",
     ),
+    # what lives as long as a process of ours
+    "harness/execution/checkout.py": "a git folder made for one question, and files of the user's",
+    "harness/fences/folder.py": "a process's own folder, cleared when it ends",
+    "harness/tasks/code_execution.py": "a pipe to the process that starts programs",
+    "harness/tasks/programs/server.py": "a pipe, and /dev/null",
 }
 """Every source file that reads or writes files other than through `kept_file`, and what it is that it reads."""
 
@@ -227,7 +236,6 @@ def test_who_has_a_folder_of_the_cache_uses_kept_file() -> None:
         "harness/cache.py": "makes it",
         "harness/cli/app.py": "a log",
         "harness/assets/store.py": "assets/manifest.py",
-        "harness/execution/doctor.py": "prints where it is",
         "harness/execution/resolve.py": "names the folder of a checkpoint",
         "harness/execution/run.py": "a lock",
         "harness/execution/serve.py": "a lock",
