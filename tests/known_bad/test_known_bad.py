@@ -78,10 +78,14 @@ def test_logits_gathered_one_position_late_are_seen(model: LanguageModel, monkey
         at = torch.arange(tokens.shape[1]) if logits_at is None else logits_at
         return model.forward(tokens, cache, *args, logits_at=(at - 1).clamp(min=0), **kwargs)
 
-    sound, bad = measured(model, monkeypatch), measured(Bad(model, forward=late), monkeypatch)  # type: ignore[arg-type]
+    def late_features(tokens: Tensor, cache: Any = None, *args: Any) -> Tensor:
+        *given, at = args
+        return model.features(tokens, cache, *given, (at - 1).clamp(min=0))  # type: ignore[attr-defined]
 
+    sound = measured(model, monkeypatch)
     assert sound["loss"] == pytest.approx(expected_loss(model), rel=1e-5)
-    assert bad["loss"] > 1.5 * sound["loss"]
+    for bad in (Bad(model, forward=late, head_is_apart=False), Bad(model, features=late_features)):
+        assert measured(bad, monkeypatch)["loss"] > 1.5 * sound["loss"]  # type: ignore[arg-type]
 
 
 def test_bytes_counted_as_characters_are_seen(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
