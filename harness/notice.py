@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from harness.errors import printable
+from harness.errors import inert
 
 _told: set[str] = set()
 _listener: Callable[[str], None] | None = None
@@ -22,7 +22,7 @@ def notice(sentence: str) -> None:
     if _listener is not None:
         _listener(sentence)
     elif sys.stderr is not None:
-        print(f"warning: {printable(sentence)}", file=sys.stderr, flush=True)
+        print(f"warning: {inert(sentence)}", file=sys.stderr, flush=True)
 
 
 def was_told(sentence: str) -> bool:

@@ -21,7 +21,7 @@ def compare(
     rest is compared.
     """
     from harness.cli.ending import end
-    from harness.errors import ExitCode, printable
+    from harness.errors import ExitCode, inert
     from harness.gate.compare import compare as compare_runs
     from harness.report.comparison import print_comparison
     from harness.results.find import find_run
@@ -33,7 +33,7 @@ def compare(
     problems = list(frame.loc[frame["damaged"], "reason"].unique())
     for problem in problems:
         if not any(said.startswith(problem.partition(": ")[0]) for said in told):
-            typer.echo(f"error: {printable(problem)}", err=True)
+            typer.echo(f"error: {inert(problem)}", err=True)
     if problems:
         raise typer.Exit(ExitCode.USAGE)
     comparable = not frame.empty and frame["comparable"].any()

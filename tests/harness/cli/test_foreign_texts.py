@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+from harness import kept_file
 from harness.cli.console import make_console
 from harness.errors import inert
 from harness.results.run import CELLS, FINDINGS, MANIFEST, Run
@@ -53,23 +54,24 @@ def test_the_console_writes_styles_of_its_own_and_of_no_text(capsys: pytest.Capt
 
 def tamper(run: Run) -> None:
     """Put the text wherever the files of a run have one that is printed."""
-    manifest = json.loads((run.folder / MANIFEST).read_text())
+    manifest = json.loads(kept_file.read_json(run.folder / MANIFEST, MANIFEST))
     manifest |= {"suite": HOSTILE, "about": HOSTILE, "problems": [HOSTILE], "command": ["harness", HOSTILE]}
     manifest["fingerprint"]["cpu_model"] = HOSTILE
     manifest["models"] = {HOSTILE + name: facts | {"source": HOSTILE} for name, facts in manifest["models"].items()}
-    (run.folder / MANIFEST).write_text(json.dumps(manifest))
-    cells = [json.loads(line) for line in (run.folder / CELLS).read_text().splitlines()]
+    cells = [json.loads(kept_file.unseal(line, CELLS)) for line in (run.folder / CELLS).read_bytes().splitlines()]
     for cell in cells:
         cell["model"] = HOSTILE + cell["model"]
         if cell.get("reason"):
             cell["reason"] = HOSTILE + cell["reason"]
         for record in cell["records"]:
             record["model"] = HOSTILE + record["model"]
-    (run.folder / CELLS).write_text("".join(json.dumps(cell) + "\n" for cell in cells))
+    (run.folder / CELLS).write_text("".join(kept_file.seal(json.dumps(cell), CELLS) + "\n" for cell in cells))
     findings = json.loads((run.folder / FINDINGS).read_text())
     for finding in findings:
         finding["title"] = HOSTILE
     (run.folder / FINDINGS).write_text(json.dumps(findings))
+    manifest["files"] = {FINDINGS: kept_file.content_sha256(run.folder / FINDINGS)}
+    kept_file.write_json(run.folder / MANIFEST, json.dumps(manifest), MANIFEST)
 
 
 def said(*arguments: str) -> str:
