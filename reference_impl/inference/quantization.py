@@ -78,8 +78,9 @@ def quantize_(
     if scheme == "int4-gptq":
         codes = gptq_codes(model.eval(), calibration)
     format = _Format(scheme, activations)
+    biases: dict[nn.Parameter, Tensor] = {}
     for users in places:
-        _replace(users, format, codes)
+        _replace(users, format, codes, biases)
     for parent, name, transposed in list(_expert_places(model)):
         experts = parent._parameters[name]
         assert experts is not None
@@ -90,7 +91,7 @@ def quantize_(
         parent.add_module(name, stored)
     for parameter in model.parameters():
         if parameter.is_floating_point():
-            parameter.data = parameter.data.to(activations)
+            parameter.data = biases.get(parameter, parameter.data).to(activations)
     return model.eval().requires_grad_(False)
 
 
@@ -155,9 +156,12 @@ def left_wide(model: nn.Module, scheme: Scheme) -> dict[str, str]:
     return found
 
 
-def _replace(users: list[Place], format: _Format, codes: dict[nn.Module, Int4Codes]) -> None:
+def _replace(
+    users: list[Place], format: _Format, codes: dict[nn.Module, Int4Codes], biases: dict[nn.Parameter, Tensor]
+) -> None:
     """Put quantised modules where those that share one weight stand; `codes` are known for some layers.
 
+    biases: as they are stored, added to here: one that several modules share is stored once.
     A subclass that does more than its base stays, and reads a stored weight.
     """
     modules = [getattr(parent, name) for parent, name in users]
@@ -178,13 +182,13 @@ def _replace(users: list[Place], format: _Format, codes: dict[nn.Module, Int4Cod
     for module in modules:
         bias = getattr(module, "bias", None)
         if isinstance(bias, nn.Parameter):
-            bias.data = bias.data.to(torch.bfloat16)  # in place: a bias that others share stays theirs
+            bias = biases.setdefault(bias, bias.detach().to(torch.bfloat16))
         if module in embeddings:
             stands_for: nn.Module = QuantizedEmbedding(rows, format.activations)
             read = rows
         else:
             read = weight
-            stands_for = QuantizedLinear(weight, module.bias)
+            stands_for = QuantizedLinear(weight, bias)
         if not _does_more(module):
             replacements[id(module)] = stands_for
         else:
