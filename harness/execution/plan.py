@@ -154,8 +154,8 @@ class Told:
 
 def _kernel() -> str:
     native = planned_kernel()
-    if native.mended:
-        notice(native.mended)
+    if native.recompiled:
+        notice(native.recompiled)
     return native.identity
 
 

@@ -65,7 +65,7 @@ class HelperState:
         self.forget()
 
     def forget(self) -> None:
-        """Forget answers that were kept for rows that are asked again: they take memory, and can be asked for anew."""
+        """Forget answers that were kept for rows that are asked again: they take memory, and can be asked for again."""
         self._known.clear()
         self._known_bytes = 0
 

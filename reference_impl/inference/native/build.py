@@ -45,7 +45,7 @@ class Native:
     """Why it is missing; where it was compiled to if it is not."""
     identity: str = "none"
     """A digest of what the compiled code depends on; `none` where there is none."""
-    mended: str = ""
+    recompiled: str = ""
     """What was wrong with the library that was kept, which is why it was compiled again."""
 
 
@@ -71,8 +71,8 @@ def _native(switched_off: bool, compiler: str | None) -> Native:
     except (OSError, AttributeError, subprocess.SubprocessError) as error:
         told = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
         return Native(None, f"{compiler} could not compile it: {told[0] if told else type(error).__name__}")
-    mended = f"{path}: damaged, its sha256 is another than when it was compiled; it was compiled again"
-    return Native(library, str(path), identity, mended if damaged else "")
+    recompiled = f"{path}: damaged, its sha256 is another than when it was compiled; it was compiled again"
+    return Native(library, str(path), identity, recompiled if damaged else "")
 
 
 def _load(path: Path) -> ctypes.CDLL:
@@ -130,7 +130,7 @@ def _compile(compiler: str, path: Path) -> None:
         )
         with made.open("ab") as file:
             file.write(_SEAL + _checksum(path.name, made.read_bytes()))
-        _load(made)  # what can't be loaded is not kept: the compiler may be mended
+        _load(made)  # what can't be loaded is not kept: the compiler may be fixed
         made.replace(path)
 
 

@@ -113,10 +113,10 @@ def test_a_damaged_library_is_compiled_again(monkeypatch: pytest.MonkeyPatch, da
     path.write_bytes(damaged.get(damage, bytes(content)))
     forget()
     again = build.native_library()
-    assert again.library is not None and again.identity == first.identity and "compiled again" in again.mended
-    assert path.read_bytes()[-64:] == whole[-64:] and name in again.mended.encode()
+    assert again.library is not None and again.identity == first.identity and "compiled again" in again.recompiled
+    assert path.read_bytes()[-64:] == whole[-64:] and name in again.recompiled.encode()
     forget()
-    assert build.native_library().mended == ""
+    assert build.native_library().recompiled == ""
 
 
 def test_no_flipped_bit_of_a_library_is_loaded(tmp_path: Path) -> None:
