@@ -101,7 +101,7 @@ def _kept_in(model: TransformersModel) -> Path | None:
         *(identity.digest, str(model.module.dtype), identity.device.partition(":")[0]),
         *(model.module.config.to_json_string(), transformers.__version__, torch.__version__, _code()),
     ]
-    key = hashlib.sha256(json.dumps(determined_by).encode()).hexdigest()
+    key = hashlib.sha256(json.dumps(determined_by, allow_nan=False).encode()).hexdigest()
     return cache_folder("cache-behavior") / f"{key[:32]}.json"
 
 

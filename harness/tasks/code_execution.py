@@ -121,7 +121,7 @@ def _run(program: Program, limits: Limits) -> Outcome:
             "disk_bytes": 4 * limits.file_bytes,
         },
     }
-    test = json.dumps({"tests": program.tests, "given": program.given})
+    test = json.dumps({"tests": program.tests, "given": program.given}, allow_nan=False)
     server = _lent_server(with_numpy)
     reading, writing = os.pipe()
     try:
@@ -175,7 +175,7 @@ def _file(text: str) -> int:
     """A file in memory that holds a text as JSON, and is nowhere else."""
     descriptor = os.memfd_create("program")
     with open(descriptor, "w", encoding="ascii", closefd=False) as file:
-        json.dump(text, file)
+        json.dump(text, file, allow_nan=False)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor
 
@@ -212,7 +212,7 @@ class _Server:
         """Have one program judged. Returns how its two processes ended; None where the server is no more."""
         try:
             self._socket.settimeout(order["wall_seconds"] + _GRACE)
-            socket.send_fds(self._socket, [json.dumps(order).encode()], descriptors)
+            socket.send_fds(self._socket, [json.dumps(order, allow_nan=False).encode()], descriptors)
             said = self._socket.recv(1 << 16)
         except OSError:
             said = b""

@@ -174,7 +174,7 @@ class _Server:
                     "cpu_seconds": _CPU_SECONDS,
                     "memory_bytes": _memory(),
                 }
-                socket.send_fds(self._control, [json.dumps(order).encode()], [from_parent, to_parent])
+                socket.send_fds(self._control, [json.dumps(order, allow_nan=False).encode()], [from_parent, to_parent])
                 pid = int(json.loads(self._answers.readline())["pid"])
         except (OSError, ValueError):
             for descriptor in (to_host, from_host):

@@ -48,7 +48,7 @@ def main(descriptor: int, allowed: bool) -> None:
             _become_host(control, descriptors, order, allowed)
         for one in descriptors:
             os.close(one)
-        control.sendall(json.dumps({"pid": pid}).encode() + b"\n")
+        control.sendall(json.dumps({"pid": pid}, allow_nan=False).encode() + b"\n")
 
 
 def _become_host(control: socket.socket, descriptors: list[int], order: dict[str, Any], allowed: bool) -> None:

@@ -72,7 +72,7 @@ def _serve(connection: socket.socket, folder: str) -> None:
         answer = _judge_one(json.loads(data), descriptors, connection, folder)
         if answer is None:
             return
-        connection.send(json.dumps(answer).encode())
+        connection.send(json.dumps(answer, allow_nan=False).encode())
 
 
 def _load_numpy(packages: str) -> None:

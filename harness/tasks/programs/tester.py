@@ -49,7 +49,10 @@ class Tester(Peer):
 
     def end(self, status: str, reason: str = "", gone: bool = False) -> None:
         """Say how the program did, and end this process."""
-        os.write(self._verdict, json.dumps({"status": status, "reason": reason[:300], "gone": gone}).encode("ascii"))
+        os.write(
+            self._verdict,
+            json.dumps({"status": status, "reason": reason[:300], "gone": gone}, allow_nan=False).encode("ascii"),
+        )
         os._exit(0)
 
     def ask(self, operation: str, target: Any, *arguments: Any, **named: Any) -> Any:
