@@ -6,6 +6,7 @@ fix. The command line prints it and exits with `EXIT_USAGE`; nothing else in the
 
 import errno
 import os
+import re
 import traceback
 from enum import IntEnum
 
@@ -82,6 +83,21 @@ def told(error: BaseException) -> str:
 def printable(text: str) -> str:
     """The same text, half characters (lone surrogates) written out as `\\udc80`: no file and no terminal takes them."""
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+_ACTING = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters but tab and line break, and those of eight bits
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # directions of writing, that hide what comes before or after
+    "\u2028\u2029\ufff9-\ufffb\U000e0000-\U000e007f\ud800-\udfff]"  # other line breaks, hidden texts, half characters
+)
+
+
+def inert(text: str) -> str:
+    """The same text, what acts on a terminal or on the order of letters written out: `\\x1b`, `\\u202e`, `\\r`.
+
+    Every printer writes outside text so: names, reasons, answers and files may be of anybody.
+    """
+    return _ACTING.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def disk_is_full(error: BaseException) -> bool:

@@ -1,19 +1,19 @@
-"""The list of files beside an asset in the cache, by which it is known to be whole: quickly, or to the last byte.
+"""The list of files beside an asset in the cache, by which it is known to be whole.
 
-Written last, when everything else is in place. The quick look compares sizes and times of modification; where
-only the times differ (the folder was copied from another machine) the sha256 decides, once.
+Written last, when everything else is in place. Each file's sha256 decides; it is remembered while the file stays the
+same one (`harness.file_digest`), so that a look is quick. Where a folder was copied from another machine every file is
+read once.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harness import strict_json
-from harness.assets.archive import file_digest
-from harness.whole_file import write_whole
+from harness import kept_file, strict_json
+from harness.file_digest import file_sha256
+from harness.notice import notice
 
 _NAME = "manifest.json"
 
@@ -24,44 +24,36 @@ class Entry:
 
     path: str
     size: int
-    mtime_ns: int
     sha256: str
 
 
 def write(folder: Path, asset_digest: str) -> None:
     """Record every file below `folder`, under the digest of the asset that it holds."""
     entries = [
-        Entry(path.relative_to(folder).as_posix(), path.stat().st_size, path.stat().st_mtime_ns, file_digest(path))
+        Entry(path.relative_to(folder).as_posix(), path.stat().st_size, file_sha256(path))
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != _NAME
     ]
-    _save(folder, asset_digest, entries)
+    text = strict_json.dumps({"asset": asset_digest, "files": [asdict(entry) for entry in entries]}, indent=1)
+    kept_file.write_json(folder / _NAME, text + "\n", _NAME)
 
 
 def is_whole(folder: Path, asset_digest: str) -> bool:
-    """Whether the folder holds that asset with every file at its size (and, where times differ, its sha256)."""
-    entries = _load(folder, asset_digest)
-    if entries is None:
+    """Whether the folder holds that asset with every file as it was; what is damaged is told of."""
+    if not folder.is_dir():
         return False
-    touched = False
-    for entry in entries:
-        try:
-            stat = (folder / entry.path).stat()
-        except OSError:
-            return False
-        if stat.st_size != entry.size:
-            return False
-        touched = touched or stat.st_mtime_ns != entry.mtime_ns
-    if touched:
-        if damaged(folder, asset_digest):
-            return False
-        with contextlib.suppress(OSError):  # a cache that may only be read is checked again each time
-            write(folder, asset_digest)
-    return True
+    problems = _differing(folder, asset_digest, at_most=None)
+    if problems and (folder / _NAME).exists():
+        notice(f"{folder}: damaged in the cache ({'; '.join(problems[:3])}); this asset is not believed")
+    return not problems
 
 
 def damaged(folder: Path, asset_digest: str) -> list[str]:
     """The files that are missing or whose bytes are not those recorded, as `path: what is wrong`. Reads everything."""
+    return _differing(folder, asset_digest, at_most=0.0)
+
+
+def _differing(folder: Path, asset_digest: str, at_most: float | None) -> list[str]:
     entries = _load(folder, asset_digest)
     if entries is None:
         return [f"{_NAME}: missing, unreadable or of another version of the asset"]
@@ -70,7 +62,9 @@ def damaged(folder: Path, asset_digest: str) -> list[str]:
         file = folder / entry.path
         if not file.is_file():
             problems.append(f"{entry.path}: missing")
-        elif (digest := file_digest(file)) != entry.sha256:
+        elif file.stat().st_size != entry.size:
+            problems.append(f"{entry.path}: {file.stat().st_size} bytes instead of {entry.size}")
+        elif (digest := file_sha256(file, at_most)) != entry.sha256:
             problems.append(f"{entry.path}: sha256 {digest} instead of {entry.sha256}")
     return problems
 
@@ -80,16 +74,14 @@ def forget(folder: Path) -> None:
     (folder / _NAME).unlink(missing_ok=True)
 
 
-def _save(folder: Path, asset_digest: str, entries: list[Entry]) -> None:
-    text = strict_json.dumps({"asset": asset_digest, "files": [asdict(entry) for entry in entries]}, indent=1)
-    write_whole(folder / _NAME, text + "\n")
-
-
 def _load(folder: Path, asset_digest: str) -> list[Entry] | None:
     try:
-        recorded = json.loads((folder / _NAME).read_text(encoding="utf-8"))
+        try:
+            recorded = json.loads(kept_file.read_json(folder / _NAME, _NAME))
+        except kept_file.Unsealed:  # an earlier version wrote it: what it says is compared file by file
+            recorded = json.loads((folder / _NAME).read_bytes())
         if recorded["asset"] != asset_digest:
             return None
-        return [Entry(**entry) for entry in recorded["files"]]
-    except (OSError, ValueError, KeyError, TypeError):
+        return [Entry(entry["path"], entry["size"], entry["sha256"]) for entry in recorded["files"]]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import make_console
+from harness.cli.console import make_console, say
 
 if TYPE_CHECKING:
     from harness.report.table import Table
@@ -63,7 +63,12 @@ def fetch(name: str) -> None:
 
     console = make_console()
     with Progress(
-        TextColumn(name), BarColumn(), DownloadColumn(), TransferSpeedColumn(), console=console, transient=True
+        TextColumn(name, markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=console,
+        transient=True,
     ) as progress:
         task = progress.add_task(name, total=None)
         path = assets.get(name, lambda done, total: progress.update(task, completed=done, total=total))
@@ -77,4 +82,4 @@ def verify(names: Annotated[list[str], typer.Argument(help="Names of assets.")])
 
     for name in names:
         assets.verify(name)
-        typer.echo(f"{name}: as declared")
+        say(f"{name}: as declared")

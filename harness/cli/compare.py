@@ -17,18 +17,24 @@ def compare(
 ) -> None:
     """Print two runs side by side: every metric that both have, with the ratio and its interval.
 
-    Exit code 4 where nothing in them is comparable, 2 where samples of a cell can't be read; the rest is printed.
+    Exit code 4 where nothing in them is comparable; 2 where a run is damaged, or samples of a cell can't be read: the
+    rest is compared.
     """
-    from harness.errors import ExitCode
+    from harness.cli.ending import end
+    from harness.errors import ExitCode, inert
     from harness.gate.compare import compare as compare_runs
     from harness.report.comparison import print_comparison
     from harness.results.find import find_run
 
-    frame = compare_runs(find_run(base, out), find_run(head, out))
+    runs = find_run(base, out), find_run(head, out)
+    frame = compare_runs(*runs)
     print_comparison(frame, make_console())
-    if frame["damaged"].any():
-        for problem in frame.loc[frame["damaged"], "reason"].unique():
-            typer.echo(f"error: {problem}", err=True)
+    told = [*runs[0].damage, *runs[1].damage]
+    problems = list(frame.loc[frame["damaged"], "reason"].unique())
+    for problem in problems:
+        if not any(said.startswith(problem.partition(": ")[0]) for said in told):
+            typer.echo(f"error: {inert(problem)}", err=True)
+    if problems:
         raise typer.Exit(ExitCode.USAGE)
-    if frame.empty or not frame["comparable"].any():
-        raise typer.Exit(ExitCode.NOT_COMPARABLE)
+    comparable = not frame.empty and frame["comparable"].any()
+    end(*runs, code=ExitCode.PASS if comparable else ExitCode.NOT_COMPARABLE)

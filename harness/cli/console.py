@@ -8,12 +8,14 @@ from __future__ import annotations
 import codecs
 import os
 import sys
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from harness.errors import printable
+from harness.errors import inert, printable
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
 
 WIDTH = 160
 """Columns where the width is not given: in a file, a pipe or a log of CI."""
@@ -32,19 +34,57 @@ PLAINER = {
 def make_console() -> Console:
     """The console of a command: as wide as the terminal (or `COLUMNS`), and wide where there is none."""
     from rich.console import Console
+    from rich.segment import Segment
+
+    class ShowingConsole(Console):
+        """Writes what it draws; of the texts in it nothing acts on the terminal."""
+
+        def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+            for segment in super().render(renderable, options):
+                yield segment if segment.control else Segment(inert(segment.text), segment.style)
 
     # rich takes 80 columns where there is no terminal
     width = None if os.environ.get("COLUMNS", "").isdigit() or sys.stdout.isatty() else WIDTH
-    return Console(width=width, markup=False, emoji=False, highlight=False)
+    return ShowingConsole(width=width, markup=False, emoji=False, highlight=False)
+
+
+def say(text: str, *, to_stderr: bool = False) -> None:
+    """Print one line past the console; nothing in it acts on the terminal."""
+    import typer
+
+    typer.echo(inert(text), err=to_stderr)
 
 
 def take_every_character() -> None:
-    """Make stdout and stderr write what their encoding lacks in plainer characters, in place of an error."""
+    """Make stdout and stderr write what their encoding lacks in plainer characters, in place of an error.
+
+    What goes to stderr comes from us, from libraries and from Python itself: nothing in it acts on the terminal.
+    """
     codecs.register_error(ERRORS, _plainer)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None and _is_strict(stream):
             reconfigure(errors=ERRORS)
+    if not isinstance(sys.stderr, _Showing):
+        sys.stderr = cast(TextIO, _Showing(sys.stderr))
+
+
+class _Showing:
+    """A stream that writes texts as `inert` ones."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(inert(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def _is_strict(stream: TextIO) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import make_console
+from harness.cli.console import make_console, say
 
 if TYPE_CHECKING:
     from harness.report.table import Table
@@ -72,4 +72,4 @@ def get(names: Annotated[list[str], typer.Argument(help="Names of data sets.")])
         if found is None:
             fetch(name)
         else:
-            typer.echo(f"{name}: {found.folder}")
+            say(f"{name}: {found.folder}")

@@ -27,16 +27,18 @@ def diff(
     out: Out = RUNS,
 ) -> None:
     """Print which documents are right in one run and wrong in the other, whether that is chance, and why."""
+    from harness.cli.ending import end
     from harness.gate.flips import flips
     from harness.report.flips import print_flips
     from harness.results.find import find_run
 
+    runs = find_run(base, out), find_run(head, out)
     found = flips(
-        find_run(base, out),
-        find_run(head, out),
+        *runs,
         of_base=of_base or (),
         of_head=of_head or (),
         task=task,
         metric=metric,
     )
     print_flips(found, make_console(), limit)
+    end(*runs)

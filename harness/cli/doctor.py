@@ -59,6 +59,7 @@ def _machine(found: Examination) -> list[Row]:
         Row(("system", f"{machine.system} {machine.kernel}, {machine.libc}, Python {machine.python}")),
         Row(("libraries", versions)),
         Row(("fingerprint class", f"{machine.class_id} (speeds are comparable within a class)")),
+        Row(("fences of foreign code", str(found.fences))),
         Row(("cache", found.cache_problem or str(found.cache))),
     ]
 

@@ -22,9 +22,12 @@ def explain(
     out: Out = RUNS,
 ) -> None:
     """Print what a model saw of one document, token by token, and how its answer was judged."""
+    from harness.cli.ending import end
     from harness.report.explanation import explanations, print_explanation
     from harness.results.find import find_run
 
     console = make_console()
-    for explanation in explanations(find_run(name, out), task, document, model, where or ()):
+    run = find_run(name, out)
+    for explanation in explanations(run, task, document, model, where or ()):
         print_explanation(explanation, console, whole)
+    end(run)

@@ -24,7 +24,7 @@ class RunProgress:
         self._live: Live | None = None
         self._cells = Progress(
             TextColumn("[bold]cells"), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn(),
-            SpinnerColumn(), TextColumn("{task.fields[now]}"), console=console,
+            SpinnerColumn(), TextColumn("{task.fields[now]}", markup=False), console=console,
         )  # fmt: skip
         self._task: TaskID | None = None
         self._total = 0
@@ -92,7 +92,7 @@ class RunProgress:
 
     def _now(self, text: str) -> None:
         if self._task is not None:
-            self._cells.update(self._task, now=text.replace("[", r"\["))
+            self._cells.update(self._task, now=text)
 
 
 HEADLINES = (

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import make_console
+from harness.cli.console import make_console, say
 from harness.cli.options import RUNS, Out, RunName
 
 
@@ -21,18 +21,21 @@ def report(
 ) -> None:
     """Analyse a run again from its cells and write summary.md and report.html; says where they lie.
 
-    Exit code 2 where an analysis or a report fails.
+    Exit code 2 where an analysis or a report fails, or something in the run is damaged.
     """
     from harness.execution.run import report_again, report_exit_code
+    from harness.notice import notice
     from harness.report.lm_eval_files import write_lm_eval
     from harness.report.tables import print_places
     from harness.results.find import find_run
 
     made = report_again(find_run(run, out))
+    for sentence in made.damage:
+        notice(sentence)
     console = make_console()
     for problem in (*made.manifest.problems, *(finding.note for finding in made.findings if finding.failed)):
         console.print(f"warning: {problem}", style="yellow")
     print_places(made, console)
     for path in write_lm_eval(made, lm_eval) if lm_eval is not None else ():
-        typer.echo(f" lm-eval  {path}")
+        say(f" lm-eval  {path}")
     raise typer.Exit(report_exit_code(made))

@@ -16,7 +16,11 @@ def show(
     ] = None,
     out: Out = RUNS,
 ) -> None:
-    """Print the tables of a run; without a name, the runs that are here."""
+    """Print the tables of a run; without a name, the runs that are here.
+
+    Exit code 2 where something in the run is damaged: what can be believed is shown.
+    """
+    from harness.cli.ending import end
     from harness.report.tables import print_run, print_runs
     from harness.results.find import find_run, run_folders
     from harness.results.run import Run
@@ -25,4 +29,6 @@ def show(
     if run is None:
         print_runs([Run(folder) for folder in run_folders(out)], console)
     else:
-        print_run(find_run(run, out), console)
+        found = find_run(run, out)
+        print_run(found, console)
+        end(found)

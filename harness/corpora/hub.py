@@ -6,17 +6,17 @@ Fetched once, then kept in the cache: the same spec means the same text on this 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import strict_json
+from harness import kept_file, strict_json
 from harness.cache import cache_folder
 from harness.corpora.source import OnProgress
 from harness.errors import UserError
-from harness.whole_file import write_whole
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,7 @@ class HubText:
 
     def documents(self) -> list[str]:
         """The field of every row that has text in it."""
-        self.ensure(lambda done, total: None)
-        return list(json.loads(self._file().read_bytes()))
+        return self._kept() or self._fetched()
 
     def digest(self) -> str:
         """Hash of the spec. The hub isn't asked: pin a revision where the text must be the same elsewhere."""
@@ -41,13 +40,26 @@ class HubText:
 
     def ensure(self, on_progress: OnProgress) -> None:
         """Fetch it if it isn't in the cache. Raises UserError without `datasets`, a connection or such a data set."""
-        file = self._file()
-        if file.exists():
-            return
+        if self._kept() is None:
+            self._fetched()
+
+    def _kept(self) -> list[str] | None:
+        """What was fetched before; None where there is nothing, or what is damaged."""
+        with contextlib.suppress(OSError, ValueError, RecursionError):
+            if isinstance(documents := json.loads(self._file().read_bytes()), list):
+                self._keep(documents)  # an earlier version fetched it, and kept no checksum
+        kept = kept_file.kept_json(self._file())
+        return None if kept is None else list(json.loads(kept)["documents"])
+
+    def _keep(self, documents: list[str]) -> None:
+        kept_file.write_json(self._file(), strict_json.dumps({"documents": documents}, ensure_ascii=False, indent=0))
+
+    def _fetched(self) -> list[str]:
         documents = [text for row in self._rows() if (text := self._text(row))]
         if not documents:
             raise UserError(f"no row has text in '{self.field}'", place=self._place())
-        write_whole(file, strict_json.dumps(documents, ensure_ascii=False, indent=0))
+        self._keep(documents)
+        return documents
 
     def size(self) -> int | None:
         """Known once it is in the cache."""

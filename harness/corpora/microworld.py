@@ -1,7 +1,7 @@
 """The embedded corpus as a text: made once by our own code, then read from the cache.
 
-The cached copy lies under a hash of the code that made it, with its sha256 beside it; so the digest is that of
-the bytes themselves, and is known at once after the first time.
+The cached copy lies under a hash of the code that made it, the sha256 of its bytes beside it; so the digest is that
+of the bytes themselves, and is known at once after the first time.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness import strict_json
+from harness import kept_file, strict_json
 from harness.cache import cache_folder
 from harness.corpora.source import OnProgress
 from harness.errors import UserError
 from harness.spelling import nearest
-from harness.whole_file import write_whole
 
 NAME = "microworld"
 SPLITS = ("train", "validation", "test")
@@ -34,27 +33,17 @@ class Microworld:
 
     def documents(self) -> list[str]:
         """Its documents, made if they are not in the cache."""
-        file = self._file()
-        try:
-            kept = file.read_bytes()
-            if hashlib.sha256(kept).hexdigest() == self._digest_file().read_text(encoding="ascii").strip():
-                return list(json.loads(kept))
-        except OSError:
-            pass
-        return self._make()
+        kept = kept_file.kept_bytes(self._file())
+        return self._make() if kept is None else list(json.loads(kept))
 
     def digest(self) -> str:
         """sha256 of the documents; makes them where no one did so before."""
-        try:
-            return self._digest_file().read_text(encoding="ascii").strip()
-        except OSError:
-            self._make()
-            return self._digest_file().read_text(encoding="ascii").strip()
+        kept = kept_file.kept_bytes(self._digest_file())
+        return hashlib.sha256(_content(self._make())).hexdigest() if kept is None else kept.decode()
 
     def ensure(self, on_progress: OnProgress) -> None:
         """Make it if it isn't in the cache."""
-        if not (self._file().exists() and self._digest_file().exists()):
-            self._make()
+        self.documents()
 
     def size(self) -> int | None:
         """Bytes, as the corpus declares them."""
@@ -66,10 +55,9 @@ class Microworld:
         from reference_impl.text import microworld
 
         documents = list(microworld.documents(self.split))
-        content = strict_json.dumps(documents, ensure_ascii=False, indent=0).encode()
-        write_whole(self._file(), content)
-        # last: with the digest the text is whole
-        write_whole(self._digest_file(), hashlib.sha256(content).hexdigest())
+        content = _content(documents)
+        kept_file.write_bytes(self._file(), content)
+        kept_file.write_bytes(self._digest_file(), hashlib.sha256(content).hexdigest().encode())
         return documents
 
     def _file(self) -> Path:
@@ -77,6 +65,10 @@ class Microworld:
 
     def _digest_file(self) -> Path:
         return self._file().with_suffix(".sha256")
+
+
+def _content(documents: list[str]) -> bytes:
+    return strict_json.dumps(documents, ensure_ascii=False, indent=0).encode()
 
 
 def questions(theme: str, split: str, seeds: int = 1) -> list[dict[str, Any]]:
@@ -107,14 +99,10 @@ def questions(theme: str, split: str, seeds: int = 1) -> list[dict[str, Any]]:
 
 @cache
 def _evaluation_sets(split: str, seed: int, code: str) -> dict[str, list[dict[str, Any]]]:
-    """Every set of a split by its theme. In the cache beside a hash of itself, so that a torn file is noticed."""
+    """Every set of a split by its theme."""
     file = cache_folder("corpora", f"microworld-{code[:16]}") / f"{split}-{seed}.questions.json"
-    try:
-        digest, _, kept = file.read_bytes().partition(b"\n")
-        if hashlib.sha256(kept).hexdigest().encode() == digest:
-            return dict(json.loads(kept))
-    except OSError:
-        pass
+    if (kept := kept_file.kept_bytes(file)) is not None:
+        return dict(json.loads(kept))
     from reference_impl.text.microworld import evaluation_sets
 
     try:
@@ -140,8 +128,7 @@ def _evaluation_sets(split: str, seed: int, code: str) -> dict[str, list[dict[st
         ]
         for theme, rows in made.items()
     }
-    content = strict_json.dumps(sets, ensure_ascii=False).encode()
-    write_whole(file, hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+    kept_file.write_bytes(file, strict_json.dumps(sets, ensure_ascii=False).encode())
     return sets
 
 

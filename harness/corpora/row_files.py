@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.corpora.local import explained
+from harness.file_digest import FileState, file_state
 from reference_impl.files import arrow_rows, compression, folder, json_rows, rows
 
 OPTIONS = rows.OPTIONS
@@ -73,10 +74,9 @@ def holds_splits(file: Path, split: str) -> bool:
     """Whether a JSON file maps splits to lists, this one among them."""
     if suffix_of(file) != ".json":
         return False
-    stat = file.stat()
-    return _holds_splits(file, stat.st_mtime_ns, stat.st_size, split)
+    return _holds_splits(file, file_state(file), split)
 
 
 @lru_cache(maxsize=64)
-def _holds_splits(file: Path, changed: int, size: int, split: str) -> bool:
+def _holds_splits(file: Path, state: FileState, split: str) -> bool:
     return json_rows.holds_splits(file, split)

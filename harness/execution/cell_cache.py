@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
+from harness import kept_file
 from harness.cache import cache_folder
+from harness.kept_file import Damaged
 from harness.models.contract import ModelIdentity
-from harness.results.record import Anything, CellResult
+from harness.results.record import SCHEMA_VERSION, Anything, CellResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +33,7 @@ class _Collected(BaseModel):
     conditions: Anything
     """Under `launches`, of each launch."""
     seconds: float
+    samples_sha256: str
 
 
 @dataclass(frozen=True)
@@ -51,23 +54,46 @@ class CellCache:
         self._root = cache_folder("cells")
 
     def has(self, key: str) -> bool:
-        """Whether the result of `key` is known, and can be read."""
-        return self.load(key) is not None
+        """Whether the result of `key` is known: see `glance`."""
+        return self.glance(key) is not None
+
+    def glance(self, key: str) -> CellResult | None:
+        """As `load`, but of the samples only the size is looked at, so that a plan is quick."""
+        return self._result(key, whole=False)
 
     def load(self, key: str) -> CellResult | None:
-        """The result of `key`, or None where there is none or it can't be read (it is then dropped)."""
-        from pyarrow.parquet import read_metadata
+        """The result of `key`, or None where there is none or it is damaged (it is then dropped and told of)."""
+        return self._result(key, whole=True)
 
+    def _result(self, key: str, *, whole: bool) -> CellResult | None:
         folder = self._folder(key)
         try:
-            result = CellResult.model_validate_json((folder / RESULT).read_bytes())
-            read_metadata(folder / SAMPLES)  # it is at the end of the file: a shortened one has none
-        except OSError:
+            content = kept_file.read_json(folder / RESULT)
+            result = CellResult.model_validate_json(content)
+            if result.schema_version != SCHEMA_VERSION:
+                raise Damaged(f"of version {result.schema_version}, and this harness keeps {SCHEMA_VERSION}")
+            if result.key != key:
+                raise Damaged(f"the result of another cell, {result.key}")
+            if result.samples_sha256 is not None:
+                self._compare_samples(folder / SAMPLES, result, whole=whole)
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        except ValueError:  # as pydantic and pyarrow say it
-            shutil.rmtree(folder, ignore_errors=True)
+        except ValidationError:
+            kept_file.drop(folder, "not a cell's result")
+            return None
+        except (OSError, Damaged) as error:
+            kept_file.drop(folder, error)
             return None
         return result
+
+    @staticmethod
+    def _compare_samples(path: Path, result: CellResult, *, whole: bool) -> None:
+        if not path.is_file():
+            raise Damaged("its samples are missing")
+        if path.stat().st_size != result.samples_bytes:
+            raise Damaged("its samples have another size than when they were written")
+        if whole and kept_file.content_sha256(path) != result.samples_sha256:
+            raise Damaged("the sha256 of its samples is another than when they were written")
 
     def samples(self, key: str) -> Path | None:
         """The file of samples of `key`."""
@@ -84,20 +110,26 @@ class CellCache:
         """Keep what was collected and could not be summed up: the next try needs no model. Raises OSError."""
         folder = self._collected(key)
         folder.mkdir(parents=True, exist_ok=True)
-        evidence.samples.to_parquet(folder / SAMPLES, index=False)
-        told = _Collected(identity=evidence.identity, conditions=evidence.conditions, seconds=evidence.seconds)
-        (folder / COLLECTED).write_text(told.model_dump_json(), encoding="utf-8")  # last: with it the folder is whole
+        told = _Collected(
+            identity=evidence.identity,
+            conditions=evidence.conditions,
+            seconds=evidence.seconds,
+            samples_sha256=kept_file.write_frame(folder / SAMPLES, evidence.samples),
+        )
+        kept_file.write_json(folder / COLLECTED, told.model_dump_json())  # last: with it the folder is whole
 
     def kept(self, key: str) -> Evidence | None:
-        """What `keep` was given; None where there is nothing, or nothing that can be read."""
-        import pandas as pd
-
+        """What `keep` was given; None where there is nothing, or what is damaged (it is then dropped and told of)."""
         folder = self._collected(key)
         try:
-            told = _Collected.model_validate_json((folder / COLLECTED).read_bytes())
-            return Evidence(pd.read_parquet(folder / SAMPLES), told.identity, told.conditions, told.seconds)
-        except (OSError, ValueError):
+            told = _Collected.model_validate_json(kept_file.read_json(folder / COLLECTED))
+            samples = kept_file.read_frame(folder / SAMPLES, told.samples_sha256)
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except (OSError, ValueError) as error:  # as pydantic and pyarrow say it, too
+            kept_file.drop(folder, error)
+            return None
+        return Evidence(samples, told.identity, told.conditions, told.seconds)
 
     def forget(self, key: str) -> None:
         """Drop what earlier tries of a cell left that did not end well."""
@@ -108,18 +140,20 @@ class CellCache:
         """Keep a result."""
         target = self._folder(result.key)
         target.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=".building-", dir=target.parent))
+        scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=target.parent))
+        building, old = scratch / target.name, scratch / "old"
         try:
+            building.mkdir()
             if samples is not None:
-                samples.to_parquet(building / SAMPLES, index=False)
-            (building / RESULT).write_text(result.model_dump_json(), encoding="utf-8")
-            old = building.with_name(f"{building.name}-old")
+                sha256 = kept_file.write_frame(building / SAMPLES, samples)
+                size = (building / SAMPLES).stat().st_size
+                result = result.model_copy(update={"samples_sha256": sha256, "samples_bytes": size})
+            kept_file.write_json(building / RESULT, result.model_dump_json())
             with contextlib.suppress(FileNotFoundError):  # there is none, or another run was quicker
                 os.replace(target, old)
             os.replace(building, target)
-            shutil.rmtree(old, ignore_errors=True)
         finally:
-            shutil.rmtree(building, ignore_errors=True)
+            shutil.rmtree(scratch, ignore_errors=True)
 
     def _collected(self, key: str) -> Path:
         return self._root / "collected" / key

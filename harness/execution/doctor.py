@@ -13,6 +13,7 @@ from harness.errors import UserError
 from harness.execution.events import OnEvent, unheard
 from harness.execution.prepare import NotPrepared, prepare_peaks
 from harness.execution.worker import preload
+from harness.fences.enclosure import Fences, available
 from harness.results.fingerprint import QUIET, Fingerprint, fingerprint, taken_now
 from harness.results.peaks import Peaks, cached_peaks
 from harness.threads import default_threads
@@ -54,6 +55,8 @@ class Examination:
     missing: tuple[Part, ...]
     kernel: str
     """Where the compiled decode step of the reference lies, or why there is none and decoding is slower."""
+    fences: Fences
+    """What keeps foreign code in."""
     busy: str | None
     """A warning where other processes keep the cores busy."""
 
@@ -77,7 +80,7 @@ def examine(*, measure: bool = True, on_event: OnEvent = unheard) -> Examination
                 problem = str(error)
     missing = tuple(part for part in PARTS if importlib.util.find_spec(part.module) is None)
     place = None if unusable else cache_root()
-    return Examination(machine, threads, peaks, problem, place, unusable, missing, _kernel(), _busy())
+    return Examination(machine, threads, peaks, problem, place, unusable, missing, _kernel(), available(), _busy())
 
 
 def _kernel() -> str:

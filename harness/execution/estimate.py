@@ -50,7 +50,7 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
 
 
 def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
-    known = CellCache().load(item.key) if item.cached else None
+    known = CellCache().glance(item.key) if item.cached else None
     size = size_of(item)
     seconds = known.seconds if known is not None else _seconds(item, size, peaks)
     memory = None if size is None else _memory(item, size.parameters)

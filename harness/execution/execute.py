@@ -12,7 +12,7 @@ import signal
 import time
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from harness import corpora
 from harness.errors import disk_is_full, printable, told, unexpected
 from harness.execution.cell_cache import CellCache, Evidence
 from harness.execution.events import CellGoing, CellStarted, OnEvent
-from harness.execution.plan import PlannedCell
+from harness.execution.plan import PlannedCell, key_of
 from harness.execution.prepare import (
     NotPrepared,
     prepare_model,
@@ -253,11 +253,13 @@ class Execution:
         samples are kept, so that the next try sums them up again without the model."""
         measure = MEASURES[item.cell.measure]
         facts = Facts(identity=evidence.identity, peaks=self.peaks.get(f"{item.source.device} {item.threads}"))
+        ran = _kernel_that_ran(item, evidence.conditions)
+        planned, item = item, replace(item, key=key_of(item.rest, ran), notes=(*item.notes, *_other_kernel(item, ran)))
         try:
             found = measure.summarise(evidence.samples, item.cell.typed_settings(), facts)
             records = [self._record(item, one, facts) for one in found]
-            others = {"others_share": most_taken(evidence.conditions["launches"], self._machine.cores)}
-            result = self._result(item, Status.OK, None, records, evidence.conditions | others, evidence.seconds)
+            told = {"others_share": most_taken(evidence.conditions["launches"], self._machine.cores), "kernel": ran}
+            result = self._result(item, Status.OK, None, records, evidence.conditions | told, evidence.seconds)
             resolved = measure.resolved(evidence.samples)
             result = result.model_copy(
                 update={
@@ -271,8 +273,8 @@ class Execution:
             result = result.model_copy(update={"stored": facts.identity.stored})
         except Exception as error:
             with self._cache_may_fail(item):
-                self._cache.keep(item.key, evidence)
-            return self._failed(item, "summing up the samples", error, evidence.samples, evidence.seconds)
+                self._cache.keep(planned.key, evidence)
+            return self._failed(planned, "summing up the samples", error, evidence.samples, evidence.seconds)
         samples: pd.DataFrame | None = evidence.samples
         if (unstorable := _why_no_file(evidence.samples)) is not None:
             self._write_trace(f"{item.cell.title} [{item.key}]", unstorable)
@@ -283,8 +285,9 @@ class Execution:
             with self._cache_may_fail(item):
                 if not is_noise(result):  # what the plan told is told again by the next plan
                     self._cache.store(result.model_copy(update={"notes": notes}), samples)
-                self._cache.forget(item.key)
-        return Done(item, result.model_copy(update={"notes": [*item.notes, *notes]}), samples)
+                self._cache.forget(planned.key)
+        own = {"notes": [*item.notes, *notes], "planned": planned.key if planned.key != item.key else None}
+        return Done(planned, result.model_copy(update=own), samples)
 
     def _failed(
         self, item: PlannedCell, what: str, error: Exception, samples: pd.DataFrame | None, seconds: float
@@ -409,6 +412,19 @@ def _together(launches: list[Collected], seconds: float) -> Evidence:
         frames.append(frame)
     conditions: dict[str, Any] = {"launches": [collected.conditions for collected in launches]}
     return Evidence(pd.concat(frames, ignore_index=True), launches[-1].identity, conditions, seconds)
+
+
+def _kernel_that_ran(item: PlannedCell, conditions: dict[str, Any]) -> str | None:
+    """The compiled kernel that a cell's launches told of; the planned one where none of them needed to know."""
+    told = sorted({launch["kernel"] for launch in conditions["launches"] if launch.get("kernel") is not None})
+    return "+".join(told) if told and item.kernel is not None else item.kernel
+
+
+def _other_kernel(item: PlannedCell, ran: str | None) -> tuple[str, ...]:
+    """What is said where another kernel ran than was planned."""
+    if ran == item.kernel:
+        return ()
+    return (f"the compiled kernel {item.kernel} was planned and {ran} ran: the result is kept under what ran",)
 
 
 def _why_no_file(samples: pd.DataFrame) -> Exception | None:

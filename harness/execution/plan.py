@@ -14,6 +14,7 @@ from harness.execution.code_digest import MEASURING, code_digest
 from harness.execution.resolve import Resolved, hash_of, resolve_all
 from harness.measures.registry import MEASURES
 from harness.models.contract import TYPES, ModelSource
+from harness.notice import notice
 from harness.results.fingerprint import Fingerprint, cpu_flags, fingerprint
 from harness.results.instructions import instructions
 from harness.results.record import Scalar
@@ -21,7 +22,7 @@ from harness.suite.cells import Cell, cells
 from harness.suite.schema import Suite
 from harness.tasks.library import TaskLibrary
 from harness.threads import cores_allowed, default_threads
-from reference_impl.inference.native.build import kernel_identity
+from reference_impl.inference.native.build import planned_kernel
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class PlannedCell:
     """The packages that it needs and that aren't installed, as a sentence: it is not run."""
     notes: tuple[str, ...] = ()
     """What a reader of its result must know."""
+    rest: str = ""
+    """A hash of all that determines its result beside the compiled kernel: see `key_of`."""
+    kernel: str | None = None
+    """The compiled kernel that it is planned with; None where the device has none."""
 
     @property
     def identity(self) -> str:
@@ -82,10 +87,16 @@ def make_plan(suite: Suite, allowed: Allowed = NOTHING_MORE) -> Plan:
             precision=cell.axes["precision"],  # type: ignore[arg-type]
             device=str(cell.axes["device"]),
         )
-        key = cell_key(cell, source, threads, machine, digests)
+        rest = all_but_the_kernel(cell, source, threads, machine, digests)
+        kernel = _kernel() if source.device == "cpu" else None
+        key = key_of(rest, kernel)
         cell = _labelled(cell, source, model.quantized_by)
         planned.append(
-            PlannedCell(cell, key, model, source, threads, cache.has(key), told.missing(cell), told.notes(cell))
+            PlannedCell(
+                *(cell, key, model, source, threads, cache.has(key), told.missing(cell), told.notes(cell)),
+                rest=rest,
+                kernel=kernel,
+            )
         )
     return Plan(suite, planned, machine, library)
 
@@ -141,14 +152,27 @@ class Told:
         return self._notes[which]
 
 
-def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint, digests: Digests) -> str:
-    """Hash of what determines a cell's result: same key, same result.
+def _kernel() -> str:
+    native = planned_kernel()
+    if native.recompiled:
+        notice(native.recompiled)
+    return native.identity
+
+
+def key_of(rest: str, kernel: str | None) -> str:
+    """The key of a cell, same key, same result: a hash of `all_but_the_kernel`, and of the kernel that it is planned
+    with or, once it has run, that it ran with."""
+    return hash_of([rest, kernel])[:32]
+
+
+def all_but_the_kernel(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint, digests: Digests) -> str:
+    """Hash of what determines a cell's result, but for the compiled kernel.
 
     The model's digest (for a trained one: what determines it), what opens it, settings, digests of texts and tasks, the
     packages that make a task's prompts and scores, whether its code may run (behind the fence other statements do), the
-    measure's version, the code, on a CPU the compiled kernel, and the instructions that products are computed with;
-    where the cell measures speed or memory also the machine's class and the threads. Of quality the threads are no
-    part: who adds which share of a sum moves its last bits, as the batch size does.
+    measure's version, the code, and the instructions that products are computed with; where the cell measures speed or
+    memory also the machine's class and the threads. Of quality the threads are no part: who adds which share of a sum
+    moves its last bits, as the batch size does.
     """
     measure = MEASURES[cell.measure]
     settings = cell.typed_settings()
@@ -163,7 +187,6 @@ def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint
         "precision": source.precision,
         "device": source.device,
         "code": code_digest(MEASURING),
-        "kernel": kernel_identity() if source.device == "cpu" else None,
         "instructions": instructions(os.environ, cpu_flags()),
         "torch": machine.packages.get("torch"),
         "tokenizers": machine.packages.get("tokenizers"),
@@ -175,7 +198,7 @@ def cell_key(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint
     }
     if measure.isolated:
         determined_by |= {"machine": machine.class_id, "threads": threads}
-    return hash_of(determined_by)[:32]
+    return hash_of(determined_by)
 
 
 def _labelled(cell: Cell, source: ModelSource, quantized_by: str) -> Cell:

@@ -57,6 +57,13 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Said:
+    """What a person should read: see `harness.notice`."""
+
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Collected:
     """The samples of one launch."""
 

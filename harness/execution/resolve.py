@@ -21,10 +21,10 @@ from harness.models.already_quantized import quantized_label
 from harness.models.checkpoint_files import refuse_file
 from harness.models.compute_budget import with_compute
 from harness.models.contract import Kind, ModelSource
-from harness.models.digest import folder_digest, is_whole
+from harness.models.digest import folder_digest
 from harness.models.size import check_preset
 from harness.models.training import Training
-from harness.models.training_evidence import has_evidence
+from harness.models.training_evidence import is_trained
 from harness.suite.cells import Cell
 from harness.suite.schema import RECIPE, ModelEntry
 
@@ -54,8 +54,7 @@ class Resolved:
         """Whether it can be opened now, with nothing to fetch and nothing to train."""
         if self.asset is not None:
             return assets.is_present(self.asset)
-        folder = Path(self.source.path)
-        return self.training is None or (is_whole(folder) and has_evidence(folder))
+        return self.training is None or is_trained(Path(self.source.path))
 
 
 def resolve(
@@ -70,7 +69,7 @@ def resolve(
         return _trained(name, entry, seed, compute)
     if entry.reference.startswith("asset:"):
         asset = assets.model_asset(entry.reference.removeprefix("asset:"), place=f"models.{name}.reference")
-        return Resolved(ModelSource(name, "converted", str(assets.folder(asset)), assets.digest(asset)), asset=asset)
+        return Resolved(_of_asset(ModelSource(name, "converted", str(assets.folder(asset)), ""), asset), asset=asset)
     folder = Path(entry.reference).expanduser()
     refuse_file(entry.reference, f"models.{name}.reference")
     if not folder.is_dir():
@@ -79,19 +78,27 @@ def resolve(
             place=f"models.{name}.reference",
         )
     kind: Kind = "reference" if (folder / "checkpoint.json").is_file() else "converted"
-    return Resolved(ModelSource(name, kind, str(folder), folder_digest(folder)))
+    digest = folder_digest(folder)
+    return Resolved(ModelSource(name, kind, str(folder), digest, files=digest))
+
+
+def _of_asset(source: ModelSource, asset: str) -> ModelSource:
+    """The same with the asset's digest, and with that of its files where they are there."""
+    files = folder_digest(Path(source.path)) if assets.is_present(asset) else None
+    return replace(source, digest=assets.digest(asset), files=files)
 
 
 def _transformers(name: str, entry: ModelEntry, trust_remote_code: bool) -> Resolved:
     where = entry.transformers or ""
     if where.startswith("asset:"):
         asset = assets.model_asset(where.removeprefix("asset:"), place=f"models.{name}.transformers")
-        source = ModelSource(name, "transformers", str(assets.folder(asset)), assets.digest(asset))
-        return Resolved(source, asset=asset)
+        source = ModelSource(name, "transformers", str(assets.folder(asset)), "")
+        return Resolved(_of_asset(source, asset), asset=asset)
     folder = Path(where).expanduser()
     if folder.is_dir():
+        digest = folder_digest(folder)
         source = ModelSource(
-            name, "transformers", str(folder), folder_digest(folder), trust_remote_code=trust_remote_code
+            name, "transformers", str(folder), digest, files=digest, trust_remote_code=trust_remote_code
         )
         return Resolved(source)
     refuse_file(where, f"models.{name}.transformers")

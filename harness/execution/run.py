@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import sys
 import time
 import traceback
@@ -12,20 +11,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.analysis.registry import ANALYSES
+from harness.cache import cache_folder
 from harness.errors import ExitCode, UserError, disk_is_full, printable, unexpected
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.cell_cache import CellCache
+from harness.execution.checkout import git_state
 from harness.execution.events import CellEnded, OnEvent, Planned, unheard
 from harness.execution.execute import Execution
 from harness.execution.plan import Plan, make_plan
 from harness.execution.resolve import hash_of
 from harness.gate.expectation import evaluate, undecided
+from harness.notice import notice
 from harness.report.html import HTML, write_html
-from harness.report.markdown import write_markdown
+from harness.report.markdown import MARKDOWN, write_markdown
+from harness.results.find import next_sequence, run_folders
 from harness.results.finding import Finding, Outcome
 from harness.results.journal import Journal
 from harness.results.record import Status
-from harness.results.run import MANIFEST, Manifest, Run
+from harness.results.run import EXPECTATIONS, FINDINGS, MANIFEST, RECORDS, Manifest, Run
 from harness.suite.load import load_suite, parse_suite, suite_text
 from harness.suite.schema import Suite
 
@@ -64,7 +67,7 @@ def report_again(run: Run) -> Run:
 
 def exit_code(run: Run) -> ExitCode:
     """0 pass; 1 an expectation is unmet; 2 a cell (or a part of it, an analysis, a report) failed, every cell was
-    skipped, or the run did not finish; 3 an expectation is undecided."""
+    skipped, the run did not finish, or something in its folder is damaged; 3 an expectation is undecided."""
     outcomes = {item.outcome for item in run.expectations}
     if Outcome.UNMET in outcomes:
         return ExitCode.UNMET
@@ -80,8 +83,8 @@ def exit_code(run: Run) -> ExitCode:
 
 
 def report_exit_code(run: Run) -> ExitCode:
-    """2 where an analysis failed or a report could not be written, else 0."""
-    failed = any(finding.failed for finding in run.findings) or bool(run.manifest.problems)
+    """2 where an analysis failed, a report could not be written or something in the folder is damaged, else 0."""
+    failed = any(finding.failed for finding in run.findings) or bool(run.manifest.problems or run.damage)
     return ExitCode.USAGE if failed else ExitCode.PASS
 
 
@@ -110,12 +113,15 @@ def _run(name: str, out: Path, resume: bool, fresh: bool, allowed: Allowed, on_e
 
 def _measure(journal: Journal, manifest: Manifest, plan: Plan, fresh: bool, on_event: OnEvent, began: float) -> None:
     """Run what the folder does not hold yet, one line per cell that ends, and say in the manifest how it went."""
+    for sentence in Run(journal.folder).damage:
+        notice(sentence)
+    journal.drop_damaged()
     kept = {cell.identity for cell in Run(journal.folder).cells if cell.whole or cell.status is Status.SKIPPED}
     items = [item for item in plan.cells if item.identity not in kept]
     known = 0 if fresh else sum(item.cached for item in items)
     on_event(Planned(str(journal.folder), len(plan.cells), len(plan.cells) - len(items), known))
     execution = Execution(plan.fingerprint, plan.library, journal.folder / "worker.log", on_event)
-    journal.write_manifest(manifest.model_copy(update={"status": "running"}))
+    journal.write_manifest(manifest.model_copy(update={"status": "running", "files": {}}))
     ended = "interrupted"
     try:
         for done in execution.run(items, fresh=fresh):
@@ -124,6 +130,7 @@ def _measure(journal: Journal, manifest: Manifest, plan: Plan, fresh: bool, on_e
         ended = "finished"
     finally:
         changes = {
+            "files": {},
             "status": ended,
             "ended": _now(),
             "seconds": (manifest.seconds or 0.0) + time.monotonic() - began,
@@ -149,6 +156,7 @@ def _conclude(journal: Journal, suite: Suite) -> Run:
     """Records, findings, outcomes and reports from the cells that are there."""
     log = journal.folder / "worker.log"
     problems = []
+    journal.without_reports()
     try:
         journal.write_records()
     except Exception as error:
@@ -170,14 +178,13 @@ def _conclude(journal: Journal, suite: Suite) -> Run:
             reason = _went_wrong(f"judging `{expectation.sentence}`", error, log)
             outcomes.append(undecided(expectation, {}, reason))
     journal.write_findings(findings, outcomes)
-    for name, write in (("summary.md", write_markdown), ("report.html", write_html)):
+    journal.with_reports((RECORDS, FINDINGS, EXPECTATIONS), problems)  # read by what is written next
+    for name, write in ((MARKDOWN, write_markdown), (HTML, write_html)):
         try:
             write(Run(journal.folder))
         except Exception as error:
             problems.append(_went_wrong(f"writing {name}", error, log))
-    manifest = Run(journal.folder).manifest
-    if problems != manifest.problems:
-        journal.write_manifest(manifest.model_copy(update={"problems": problems}))
+    journal.with_reports((RECORDS, FINDINGS, EXPECTATIONS, MARKDOWN, HTML), problems)
     return Run(journal.folder)
 
 
@@ -202,7 +209,7 @@ def _manifest(name: str, suite: Suite, plan: Plan) -> Manifest:
         suite_source=printable(name),
         started=_now(),
         command=["harness", *map(printable, sys.argv[1:])] if Path(sys.argv[0]).name == "harness" else [],
-        git=_git_state(),
+        git=git_state(),
         fingerprint=plan.fingerprint.model_dump(mode="json"),
         fingerprint_class=plan.fingerprint.class_id,
         cells=[item.key for item in plan.cells],
@@ -212,21 +219,31 @@ def _manifest(name: str, suite: Suite, plan: Plan) -> Manifest:
 def _new_folder(out: Path, manifest: Manifest) -> Journal:
     if (place := str(out.absolute())) != printable(place):
         raise UserError("the folder's name is not UTF-8, as Parquet files need it; choose another --out", place=place)
+    from filelock import FileLock
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = cache_folder("locks") / f"{hash_of(str(out.resolve()))[:32]}.lock"
+        with FileLock(lock):  # two runs that begin at once get two numbers
+            return _numbered_folder(out, manifest.model_copy(update={"sequence": next_sequence(out)}))
+    except FileExistsError:
+        raise UserError("a file stands where the run folder should go; move it or use --out", place=str(out)) from None
+    except NotADirectoryError:
+        raise UserError("this is a file, not a folder; choose another --out", place=str(out)) from None
+    except OSError as error:
+        if disk_is_full(error):
+            raise
+        raise UserError(f"can't be written to ({error.strerror}); choose another --out", place=str(out)) from None
+
+
+def _numbered_folder(out: Path, manifest: Manifest) -> Journal:
     for number in range(1, 1000):
         name = manifest.run if number == 1 else f"{manifest.run}-{number}"
         try:
             return Journal.start(out / name, manifest.model_copy(update={"run": name}))
         except FileExistsError:
-            if not (out / name).is_dir() or not out.is_dir():
-                raise UserError(
-                    "a file stands where the run folder should go; move it or use --out", place=str(out)
-                ) from None
-        except NotADirectoryError:
-            raise UserError("this is a file, not a folder; choose another --out", place=str(out)) from None
-        except OSError as error:
-            if disk_is_full(error):
+            if not (out / name).is_dir():
                 raise
-            raise UserError(f"can't be written to ({error.strerror}); choose another --out", place=str(out)) from None
     raise UserError("no free name for a new run folder", place=str(out))
 
 
@@ -234,23 +251,23 @@ def _last_unfinished(out: Path, suite: Suite) -> Path:
     """The last run that was not finished; also a finished one in which a cell failed, where it is the last of all."""
     text_hash = hash_of(suite_text(suite))
     newest = True
-    for path in sorted(out.glob(f"*/{MANIFEST}"), reverse=True):
+    for folder in reversed(run_folders(out)):
         try:
-            manifest = Run(path.parent).manifest
+            manifest = Run(folder).manifest
         except UserError:
             continue  # a damaged run is not the one to go on with, and must not stand in the way of another
         if manifest.suite != suite.name:
             continue
         newest, is_newest = False, newest
-        whole = manifest.status == "finished" and (path.parent / HTML).is_file()  # a full disk may have kept it out
-        if whole and not (is_newest and _has_failed(Run(path.parent))):
+        whole = manifest.status == "finished" and (folder / HTML).is_file()  # a full disk may have kept it out
+        if whole and not (is_newest and _has_failed(Run(folder))):
             continue
         if manifest.suite_hash == text_hash:
-            return path.parent
+            return folder
         raise UserError(
             "the suite has changed since this run began; run it again, or resume it as it was: "
-            f"harness run --resume {path.parent}",
-            place=str(path.parent),
+            f"harness run --resume {folder}",
+            place=str(folder),
         )
     raise UserError(f"no unfinished run of the suite '{suite.name}' here to resume; leave out --resume", place=str(out))
 
@@ -258,7 +275,8 @@ def _last_unfinished(out: Path, suite: Suite) -> Path:
 def _has_failed(run: Run) -> bool:
     """Whether a cell would be tried again; False where the cells of the run can't be read."""
     try:
-        return any(not cell.whole and cell.status is not Status.SKIPPED for cell in run.cells)
+        failed = any(not cell.whole and cell.status is not Status.SKIPPED for cell in run.cells)
+        return failed or bool(run.damage)
     except UserError:
         return False
 
@@ -273,18 +291,6 @@ def _same_cells(manifest: Manifest, plan: Plan) -> None:
     else:
         return
     raise UserError(f"this run began {what}: run the suite again (what is still the same is known)", place=manifest.run)
-
-
-def _git_state() -> dict[str, object]:
-    """Commit and cleanliness of the working folder, or nothing outside of a checkout."""
-    try:
-        commit = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, timeout=5, check=True)
-        status = subprocess.run(
-            ["git", "status", "--porcelain"], capture_output=True, text=True, timeout=10, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return {}
-    return {"commit": commit.stdout.strip(), "dirty": bool(status.stdout.strip())}
 
 
 class disk_full_is_told:  # noqa: N801 - reads as a sentence where it is used

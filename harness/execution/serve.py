@@ -10,6 +10,7 @@ import contextlib
 import gc
 import io
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -30,10 +31,12 @@ from harness.execution.requests import (
     PeaksMeasured,
     Refused,
     Request,
+    Said,
     Step,
     Trained,
     TrainModel,
 )
+from harness.notice import listen
 from harness.results.record import Status
 
 if TYPE_CHECKING:
@@ -46,6 +49,7 @@ def serve(connection: Connection, threads: int, log: str, lane: int | None = Non
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     threading.Thread(target=_die_with_parent, daemon=True).start()
     _chatter_to(log)
+    listen(lambda sentence: connection.send(Said(sentence)))
     pin_threads(threads, lane)
     opened = OpenedModel()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
@@ -174,6 +178,7 @@ def _collect(request: Collect, opened: OpenedModel, send: Callable[[Step], None]
 
     from harness.measures.registry import MEASURES
     from harness.results.fingerprint import conditions
+    from reference_impl.inference.native.build import kernel_in_use
 
     if request.threads is not None:
         torch.set_num_threads(request.threads)
@@ -184,6 +189,7 @@ def _collect(request: Collect, opened: OpenedModel, send: Callable[[Step], None]
     samples = measure.collect(loader, settings)
     after = conditions()
     found = {"before": before, "after": after, "threads": torch.get_num_threads(), "pid": os.getpid()}
+    found["kernel"] = kernel_in_use()
     found["aten"] = torch.backends.cpu.get_cpu_capability()
     return Collected([_printable(row) for row in samples], opened.open(request.source).identity, found)
 
@@ -212,6 +218,7 @@ def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:
     from harness.results.fingerprint import conditions, fingerprint
 
     folder = Path(request.folder)
+    shutil.rmtree(folder, ignore_errors=True)  # half of one, or a damaged one: see `is_trained`
     send(Step(0.0, "reading the corpus"))
     with FileLock(cache_folder("tokens") / ".lock"):  # trainings side by side make what they share once
         encoded(request.training)  # before the memory is read: what the tokenizer's training takes is not the model's

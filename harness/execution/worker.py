@@ -18,8 +18,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from harness.execution.requests import Answer, Request, Step
+from harness.execution.requests import Answer, Request, Said, Step
 from harness.execution.serve import serve
+from harness.notice import notice
 
 GRACE = 2.0
 """Seconds that a worker gets to end by itself, so that it can clean up what its libraries opened."""
@@ -75,8 +76,10 @@ class Worker:
     def next_message(self) -> Step | Answer:
         """Wait for the next message of the request that is under way. Raises WorkerDied."""
         with self._alive():
-            message: Step | Answer = self._connection.recv()
-        return message
+            while isinstance(message := self._connection.recv(), Said):
+                notice(message.sentence)
+        answer: Step | Answer = message
+        return answer
 
     @contextlib.contextmanager
     def _alive(self) -> Iterator[None]:

@@ -65,6 +65,8 @@ def _sides(
 ) -> tuple[list[tuple[dict[str, Scalar], CellResult, CellResult]], list[str]]:
     """Pairs of cells with the coordinates that tell them from other pairs; and what has no counterpart, in words."""
     able = [[c for c in run.cells if c.measure == "task" and c.status is Status.OK] for run in (base, head)]
+    whole = [[c for c in cells if run.why_no_samples(c) is None] for run, cells in zip((base, head), able, strict=True)]
+    able = [some or every for some, every in zip(whole, able, strict=True)]  # what is damaged was told of
     for run, cells in zip((base, head), able, strict=True):
         if not cells:
             raise UserError("no cell of this run has documents: the measure `task` keeps them", place=str(run.folder))

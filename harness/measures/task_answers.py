@@ -14,10 +14,12 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import strict_json
+from harness import kept_file, strict_json
 from harness.errors import UserError, told
+from harness.notice import notice
 from harness.tasks.ask import Answer, Asked, Broken, Choice, ChoiceAnswer, Generation, GenerationAnswer, Rolling
 from harness.tasks.config import Mode
+from harness.whole_file import write_whole
 
 if TYPE_CHECKING:
     from harness.measures.measure import Load
@@ -112,8 +114,8 @@ Evidence = Likelihoods | Generated
 
 @dataclass
 class _Finished:
-    """The file of finished documents: a line each. A line that can't be read (the disk was full, the power gone) is a
-    document that did not finish."""
+    """The file of finished documents: a line each, with its checksum under the file's name, the cell's key. A line that
+    is damaged (the disk was full, the power gone, or it is another cell's) is a document that did not finish."""
 
     path: Path | None
     known: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
@@ -126,7 +128,7 @@ class _Finished:
         whole = []
         for line in lines:
             try:
-                entry = strict_json.loads(line)
+                entry = strict_json.loads(kept_file.unseal(line, self.path.name))
                 if not ({"log_probs", "hits"} <= entry.keys() or {"prompt", "cut", "samples"} <= entry.keys()):
                     continue
                 self.known[entry["task"], entry["document"]] = entry
@@ -135,7 +137,9 @@ class _Finished:
             whole.append(line)
         if torn or len(whole) < len(lines):
             with self._may_fail():
-                self.path.write_bytes(b"".join(line + b"\n" for line in whole))
+                write_whole(self.path, b"".join(line + b"\n" for line in whole))
+        if len(whole) < len(lines):
+            notice(f"{self.path}: {len(lines) - len(whole)} answers are damaged in the cache; they are asked again")
 
     @contextmanager
     def _may_fail(self) -> Iterator[None]:
@@ -150,8 +154,9 @@ class _Finished:
         """Keep one document; it is on the disk when this returns."""
         if self.path is None:
             return
+        entry = strict_json.dumps({"task": asked.task, "document": asked.document, **found})
         with self._may_fail(), self.path.open("a", encoding="utf-8") as file:
-            file.write(strict_json.dumps({"task": asked.task, "document": asked.document, **found}) + "\n")
+            file.write(kept_file.seal(entry, self.path.name) + "\n")
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,8 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
 
     opened = load.library.open(settings.task)
     tasks = {task.name: task for task in prepared(opened, settings)}
+    for task in tasks.values():
+        task.start_ahead()
     model = load()
     asked: list[Asked | Broken] = []
     failed: dict[str, str] = {}

@@ -16,7 +16,7 @@ from harness.tasks.ask import Asked, Broken, Choice, Row
 from harness.tasks.chat import ApplyChat
 from harness.tasks.document import Templates, column_or_template, shown
 from harness.tasks.fewshot import Draw, Pool, Sampler, draw, draw_as_lm_eval
-from harness.tasks.functions import DOCUMENT_KEYS, functions_of
+from harness.tasks.functions import check_allowed, functions_of
 from harness.tasks.generation_kwargs import generation
 from harness.tasks.generation_settings import with_generation
 from harness.tasks.labels import Labels
@@ -52,8 +52,7 @@ def prepared(opened: Opened, settings: TaskSettings) -> list[Task]:
         config = with_generation(config, mapping_of(settings.generation))
         config = with_samples(config, settings.samples, settings.temperature, settings.top_p)
         for key, function in functions_of(config):
-            if key not in DOCUMENT_KEYS and not task.allow_task_code:
-                task.function(function, key)  # raises: it may not run
+            check_allowed(function, key, task.allow_task_code)
         if config.output_type == "generate_until":
             generation(config, "", settings.mode)  # raises: there is no such decoding
         metrics.check(config, mode=settings.mode, allow_code_execution=task.allow_code_execution)
@@ -114,6 +113,9 @@ def documents(
         labels=labels,
     )
     found: list[Asked | Broken] = []
+    task.foresee(Templates.asked(config, settings.mode).functions, (row for _, row in numbered))
+    shown_places = sorted({place for one in shots if not isinstance(one, UserError) for place in one})
+    task.foresee(Templates.examples(config, settings.mode).functions, (pool[place] for place in shown_places))
     for (number, row), shown_before in zip(numbered, shots, strict=True):
         if isinstance(shown_before, UserError):
             found.append(Broken(config.task, number, str(shown_before)))
@@ -126,6 +128,7 @@ def documents(
             raise
         except TASK_CODE as error:
             found.append(Broken(config.task, number, logged(f"asking document {number} of {config.task}", error)))
+    task.asked()
     if settings.mode == "right" and settings.thinking == "auto":
         _no_choice_in_a_thought(found, model)
     return found

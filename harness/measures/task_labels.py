@@ -60,6 +60,7 @@ def _labeled(task: Task, are_shown: bool) -> Iterator[tuple[str, Any, list[str]]
 
 
 def _of(task: Task, templates: Templates, rows: list[Row], what: str) -> Iterator[tuple[str, Any, list[str]]]:
+    task.foresee(templates.functions, rows)
     for number, row in enumerate(rows):
         which = f"{what}document {number}"
         if (found := label(templates, templates.own(row), which, task.function)) is not None:

@@ -92,7 +92,7 @@ def _source(function: Function) -> str:
     try:
         text = function.file.read_text(encoding="utf-8")
         tree = ast.parse(text)
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return f"{function.file.stem}.{function.name}"
     for node in tree.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == function.name:

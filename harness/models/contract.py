@@ -48,6 +48,9 @@ class ModelSource:
     device: str = "cpu"
     revision: str | None = None
     trust_remote_code: bool = False
+    files: str | None = None
+    """`harness.models.digest.folder_digest` of the folder when the plan was made, compared when it is opened; None
+    where its files were not there yet, or prove themselves (`checkpoint.json`)."""
 
 
 class ModelIdentity(BaseModel):

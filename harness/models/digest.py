@@ -6,8 +6,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from harness.errors import UserError
-from harness.file_digest import file_sha256
+from harness.errors import UserError, told
+from harness.file_digest import FileState, file_sha256, file_state
 from harness.models.checkpoint_files import why_no_weights
 
 WHAT_COUNTS = (
@@ -17,25 +17,40 @@ WHAT_COUNTS = (
 """Files that determine what a model computes; a README does not."""
 
 
-def folder_digest(folder: Path) -> str:
+def folder_digest(folder: Path, at_most: float | None = None) -> str:
     """sha256 over the names and contents of the folder's files. UserError where it holds no model.
 
-    Contents of big files are hashed once: the hash is kept in the cache by path, size and time of change.
+    Contents of big files are hashed once and remembered: see `harness.file_digest`. at_most: seconds for which a memory
+    is believed.
     """
-    files = sorted({path for pattern in WHAT_COUNTS for path in folder.glob(pattern) if path.is_file()})
+    files = _files(folder)
     if not any(path.suffix == ".safetensors" for path in files):
         raise UserError(why_no_weights(folder), place=str(folder))
     digest = hashlib.sha256()
     for path in files:
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + file_sha256(path).encode())
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + file_sha256(path, at_most).encode())
     return digest.hexdigest()
 
 
-def is_whole(checkpoint: Path) -> bool:
-    """Whether a checkpoint's files are there and as long as its `checkpoint.json` says (their hashes are compared when
-    it is opened): a trained model that was cut off is trained again."""
+def folder_state(folder: Path) -> dict[str, FileState]:
+    """Which files a model folder's digest is of, by name, each with its state: another file has another."""
+    return {path.relative_to(folder).as_posix(): file_state(path) for path in _files(folder)}
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted({path for pattern in WHAT_COUNTS for path in folder.glob(pattern) if path.is_file()})
+
+
+def why_not_whole(checkpoint: Path) -> str | None:
+    """Why a checkpoint is not as its `checkpoint.json` says, by the hashes of its files; None where it is."""
     try:
         files = json.loads((checkpoint / "checkpoint.json").read_bytes())["files"]
-        return all((checkpoint / name).stat().st_size == entry["bytes"] for name, entry in files.items())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False
+        for name, entry in files.items():
+            path = checkpoint / name
+            if path.stat().st_size != entry["bytes"]:
+                return f"{name} has another size than when it was written"
+            if file_sha256(path) != entry["sha256"]:
+                return f"the sha256 of {name} is another than when it was written"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return told(error)
+    return None

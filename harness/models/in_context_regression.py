@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from harness import strict_json
+from harness import kept_file, strict_json
 from harness.cache import cache_folder
 from harness.file_digest import file_sha256
 from harness.models.activations import reference_gpt
-from harness.whole_file import write_whole
 from reference_impl.interpret.in_context_regression import gpt_reader, linear_attention, task, training
 from reference_impl.interpret.in_context_regression.comparison import Comparison as Comparison
 from reference_impl.interpret.in_context_regression.comparison import compare as compare
@@ -79,10 +77,11 @@ def trained(regression: Regression, tell: Callable[[float, str], None]) -> Reade
     on the number of pairs, and linear attention has one.
     """
     reader = untrained(regression)
-    path = cache_folder("readers") / f"{regression.digest[:24]}.safetensors"
-    try:
-        reader.load_state_dict(load(path.read_bytes()))
-    except (OSError, SafetensorError, RuntimeError):  # not there yet, or damaged: train it (again)
+    path = cache_folder("readers") / f"{regression.digest[:24]}.reader"
+    kept = kept_file.kept_bytes(path)  # safetensors, after its checksum
+    if kept is not None:
+        reader.load_state_dict(load(kept))
+    else:  # not there yet, or damaged: train it (again)
         steps = regression.recipe.steps
         training.train(
             reader,
@@ -92,5 +91,5 @@ def trained(regression: Regression, tell: Callable[[float, str], None]) -> Reade
             lambda step, loss: tell(step / steps, f"loss {loss:.3f}") if step % 20 == 0 else None,
             last_point_only=regression.shape is None,
         )
-        write_whole(path, save(reader.state_dict()))
+        kept_file.write_bytes(path, save(reader.state_dict()))
     return reader.eval()

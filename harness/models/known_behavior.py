@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
+from pydantic import ValidationError
 
-from harness import strict_json
+from harness import kept_file, strict_json
 from harness.cache import cache_folder
 from harness.errors import UserError
 from harness.models.cache_behavior import CacheBehavior
 from harness.models.causality import refuse_lookahead
 from harness.models.context import seams, void_beyond
 from harness.models.probe import probe, tensors_of
-from harness.whole_file import write_whole
 
 if TYPE_CHECKING:
     from harness.models.transformers import TransformersModel
@@ -63,7 +63,7 @@ def behavior_of(model: TransformersModel, place: str) -> CacheBehavior:
             place=place,
         ) from error
     if kept is not None:
-        write_whole(kept, behavior.model_dump_json())
+        kept_file.write_json(kept, behavior.model_dump_json())
     return behavior
 
 
@@ -105,9 +105,12 @@ def _kept_in(model: TransformersModel) -> Path | None:
 
 
 def _known(kept: Path) -> CacheBehavior | None:
+    if (content := kept_file.kept_json(kept)) is None:
+        return None
     try:
-        return CacheBehavior.model_validate_json(kept.read_bytes())
-    except (OSError, ValueError):
+        return CacheBehavior.model_validate_json(content)
+    except ValidationError:
+        kept_file.drop(kept, "no behavior of a cache")
         return None
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import importlib
 import sys
 import tempfile
+from pathlib import Path
 
+from harness.errors import UserError
+from harness.file_digest import AT_OPENING
 from harness.models.contract import Kind, LanguageModel, ModelSource
+from harness.models.digest import folder_digest, folder_state
 
 KINDS: dict[Kind, str] = {
     "reference": "harness.models.reference",
@@ -37,6 +41,15 @@ def rehearse(kind: Kind) -> LanguageModel:
 
 
 def open_model(source: ModelSource) -> LanguageModel:
-    """Open the model at its precision, on its device. Raises UserError where it can't be, with the fix."""
-    model: LanguageModel = importlib.import_module(KINDS[source.kind]).open_source(source)
+    """Open the model at its precision, on its device. Raises UserError where it can't be, with the fix, and where its
+    files are not those that the plan was made for: a number must not be kept under another model's key."""
+    adapter = importlib.import_module(KINDS[source.kind])
+    if source.files is None:
+        model: LanguageModel = adapter.open_source(source)
+        return model
+    folder = Path(source.path).expanduser()
+    before = folder_state(folder)
+    model = adapter.open_source(source)
+    if folder_digest(folder, AT_OPENING) != source.files or folder_state(folder) != before:
+        raise UserError("the files of this model changed since the run was planned: run it again", place=source.path)
     return model

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness import strict_json
+from harness import kept_file, strict_json
 from harness.cache import cache_folder
 from harness.corpora.training import HELD_OUT
 from harness.errors import UserError
@@ -156,20 +156,35 @@ def encoded(training: Training) -> tuple[Tokenizer, Tokens, Tokens, int]:
     )
     folder = cache_folder("tokens", hashlib.sha256(made_of.encode()).hexdigest()[:24])
     try:
-        return _read_encoded(folder)
-    except (OSError, ValueError, KeyError, TypeError):  # not there yet, or damaged: make it (again)
-        _write_encoded(training, folder)
-        return _read_encoded(folder)
+        found = _read_encoded(folder)
+    except (OSError, ValueError) as error:
+        kept_file.drop(folder, error)
+        found = None
+    if found is None:
+        _write_encoded(training, cache_folder("tokens", folder.name))
+        found = _read_encoded(folder)
+    assert found is not None
+    return found
 
 
-def _read_encoded(folder: Path) -> tuple[Tokenizer, Tokens, Tokens, int]:
+def _read_encoded(folder: Path) -> tuple[Tokenizer, Tokens, Tokens, int] | None:
+    """None where there is nothing yet. Raises OSError and ValueError for what is damaged."""
     from reference_impl.text.any_tokenizer import load_tokenizer
-    from reference_impl.text.shards import open_shard
+    from reference_impl.text.shards import CorruptShard, open_shard, read_header
 
-    validation_bytes = int(json.loads((folder / "facts.json").read_bytes())["validation_bytes"])
+    try:
+        facts = json.loads(kept_file.read_json(folder / "facts.json"))
+    except FileNotFoundError:
+        return None
     tokenizer = load_tokenizer(folder / "tokenizer.json")
-    train_tokens = open_shard(folder / "train.bin", tokenizer.digest)
-    return tokenizer, train_tokens, open_shard(folder / "validation.bin", tokenizer.digest), validation_bytes
+    if tokenizer.digest != facts["tokenizer"]:
+        raise kept_file.Damaged("another tokenizer than when it was written")
+    paths = {name: folder / f"{name}.bin" for name in ("train", "validation")}
+    for name, path in paths.items():
+        if read_header(path).sha256 != facts[name]:
+            raise CorruptShard(path, "other tokens than when it was written")
+    train_tokens, validation_tokens = (open_shard(path, tokenizer.digest) for path in paths.values())
+    return tokenizer, train_tokens, validation_tokens, int(facts["validation_bytes"])
 
 
 def _write_encoded(training: Training, folder: Path) -> None:
@@ -180,12 +195,13 @@ def _write_encoded(training: Training, folder: Path) -> None:
     train_documents, validation_documents = training_documents(training.corpus, training.held_out)
     made = _tokenizer(training, train_documents, validation_documents)
     made.save(folder / "tokenizer.json")
+    size = sum(len(document.encode()) for document in validation_documents)
+    facts: dict[str, object] = {"validation_bytes": size, "tokenizer": made.digest}
     for name, documents in (("train", train_documents), ("validation", validation_documents)):
         stream = packed(made, documents)
-        write_shard(folder / f"{name}.bin", stream, vocabulary=made.size, tokenizer_digest=made.digest)
-    size = sum(len(document.encode()) for document in validation_documents)
-    facts = strict_json.dumps({"validation_bytes": size})
-    (folder / "facts.json").write_text(facts)  # last: with it the folder is whole
+        header = write_shard(folder / f"{name}.bin", stream, vocabulary=made.size, tokenizer_digest=made.digest)
+        facts[name] = header.sha256
+    kept_file.write_json(folder / "facts.json", strict_json.dumps(facts))  # last: with it the folder is whole
 
 
 def _tokenizer(training: Training, train_documents: list[str], validation_documents: list[str]) -> Tokenizer:

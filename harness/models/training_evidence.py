@@ -12,12 +12,15 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from harness import kept_file
 from harness.errors import Unsupported, UserError, told
+from harness.file_digest import FileState, file_state, is_settled
 from harness.models.contract import LanguageModel
+from harness.models.digest import why_not_whole
 from harness.models.training import Training, encoded
-from harness.whole_file import write_whole
+from harness.notice import notice
 from reference_impl.training.result import Progress as Progress
 from reference_impl.training.result import TrainingResult
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 EVIDENCE = "evidence.json"
+CHECKPOINT = "checkpoint.json"
 PARTS = 100
 """Contiguous parts of the validation text, the units of its interval. Neighbouring windows are of one document, so a
 window is no unit."""
@@ -55,28 +59,67 @@ class Evidence(BaseModel):
     before: dict[str, Any]
     """What the machine was doing (`harness.results.fingerprint.conditions`)."""
     after: dict[str, Any]
+    folder: str = ""
+    """Name of the folder that it was trained for: a cached model in another's place is none."""
+    checkpoint_sha256: str = ""
+    """sha256 of `checkpoint.json`, which holds those of the weights, the tokenizer and the curve."""
 
 
 def keep_evidence(folder: Path, evidence: Evidence) -> None:
-    """Write it beside the checkpoint."""
-    write_whole(folder / EVIDENCE, evidence.model_dump_json(indent=2))
+    """Write it beside the checkpoint: last, for with it the folder is whole."""
+    own = {"folder": folder.name, "checkpoint_sha256": kept_file.content_sha256(folder / CHECKPOINT)}
+    kept_file.write_json(folder / EVIDENCE, evidence.model_copy(update=own).model_dump_json(indent=2), EVIDENCE)
 
 
-def has_evidence(folder: Path) -> bool:
-    """Whether a checkpoint was trained by a suite, and the program did not end before it could say so."""
-    return (folder / EVIDENCE).is_file()
+def is_trained(folder: Path) -> bool:
+    """Whether a suite trained the model of this folder of the cache, and all of it is as it was written then.
+
+    What is damaged, or stands in another model's place, is told of: it is trained again where it is needed.
+    """
+    if not folder.is_dir():
+        return False
+    states = tuple(file_state(path) for path in sorted(folder.iterdir()))
+    if (folder, states) in _trained:
+        return True
+    try:
+        found = Evidence.model_validate_json(kept_file.read_json(folder / EVIDENCE, EVIDENCE))
+        why = _why_other(folder, found) or why_not_whole(folder)
+        if found.folder != folder.name:
+            why = f"it is the model of {found.folder}"
+    except (OSError, ValueError) as error:
+        why = told(error)
+    if why is not None:
+        notice(f"{folder}: {why}; this trained model is not believed and is trained again where it is needed")
+    elif is_settled(states):
+        _trained.add((folder, states))
+    return why is None
+
+
+_trained: set[tuple[Path, tuple[FileState, ...]]] = set()
+"""Folders that were found whole, with the states of their files: asked once for every cell."""
+
+
+def _why_other(folder: Path, evidence: Evidence) -> str | None:
+    if evidence.checkpoint_sha256 == kept_file.content_sha256(folder / CHECKPOINT):
+        return None
+    return f"{CHECKPOINT} is another than when it was written"
 
 
 def training_evidence(folder: Path) -> tuple[Evidence, TrainingResult]:
     """What a checkpoint's folder says of its training. Raises Unsupported where it was not trained by a suite."""
     try:
-        evidence = Evidence.model_validate_json((folder / EVIDENCE).read_bytes())
+        try:
+            evidence = Evidence.model_validate_json(kept_file.read_json(folder / EVIDENCE, EVIDENCE))
+        except kept_file.Unsealed:  # kept by an earlier version, in a folder that a suite names
+            evidence = Evidence.model_validate_json((folder / EVIDENCE).read_bytes())
+            if evidence.checkpoint_sha256:
+                raise
         return evidence, _RESULT.validate_json((folder / "training.json").read_bytes())
     except FileNotFoundError:
         raise Unsupported(
             "this model was not trained by a suite, so nothing is known of its training; give it `train: ...`"
         ) from None
-    except (ValidationError, OSError) as error:
+    except (ValueError, OSError) as error:
         raise UserError(
             f"the record of the training can't be read ({told(error)}); delete the folder", place=str(folder)
         ) from None

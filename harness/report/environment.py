@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from harness.measures.noise import is_timed
 from harness.report.number import duration, plain, with_interval
@@ -16,13 +17,14 @@ def summary(run: Run) -> str:
     """One line: processor, cores, memory, versions, how long it took and how it ended."""
     manifest = run.manifest
     machine = manifest.fingerprint
-    parts = [machine.get("cpu_model", "")]
+    parts = [str(machine.get("cpu_model", ""))]
     if "cores_allowed" in machine:
         parts.append(f"{machine['cores_allowed']} cores")
-    if "memory_bytes" in machine:
-        parts.append(with_interval(machine["memory_bytes"], None, None, "bytes"))
-    parts += [gpu["name"] for gpu in machine.get("gpus", [])]
-    versions = {"python": machine.get("python")} | machine.get("packages", {})
+    if _is_rate(memory := machine.get("memory_bytes")):
+        parts.append(with_interval(memory, None, None, "bytes"))
+    gpus, packages = machine.get("gpus"), machine.get("packages")
+    parts += [str(gpu.get("name", "")) for gpu in gpus if isinstance(gpu, dict)] if isinstance(gpus, list) else []
+    versions = {"python": machine.get("python")} | (packages if isinstance(packages, dict) else {})
     parts += [f"{name} {versions[name]}" for name in ("python", "torch", "transformers") if versions.get(name)]
     if manifest.seconds is not None:
         parts.append(f"{manifest.status} after {duration(manifest.seconds)}")
@@ -35,12 +37,15 @@ def warnings(run: Run) -> list[str]:
     """What a reader must know before believing the numbers."""
     found = []
     manifest = run.manifest
-    ended = {cell.key for cell in run.cells}
+    ended = {cell.planned_key for cell in run.cells}
     left = sum(key not in ended for key in manifest.cells)
     if manifest.status != "finished":
         missing = f", {left} of {len(manifest.cells)} cells are missing" if left else ""
         found.append(f"the run is {manifest.status}{missing}; `harness run --resume {run.folder}` goes on")
     found += manifest.problems
+    found += run.damage
+    if run.unchecked:
+        found.append("an earlier version wrote this run, without checksums: its numbers are unchecked")
     if run.cells and all(cell.status is Status.SKIPPED for cell in run.cells):
         found.append("nothing was measured: every cell was skipped")
     shares = list(_others(run))
@@ -63,13 +68,18 @@ def peaks(run: Run) -> list[str]:
     """The machine's measured peaks, by device and thread count."""
     lines = []
     for where, peak in run.manifest.peaks.items():
-        if not isinstance(peak, dict):
+        flops = peak.get("flops") if isinstance(peak, dict) else None
+        if not isinstance(flops, dict):
             continue
-        parts = [f"{kind} {value / 1e9:,.0f} GFLOP/s" for kind, value in (peak.get("flops") or {}).items()]
-        if peak.get("bandwidth"):
+        parts = [f"{kind} {rate / 1e9:,.0f} GFLOP/s" for kind, rate in flops.items() if _is_rate(rate)]
+        if _is_rate(peak.get("bandwidth")):
             parts.append(f"memory {peak['bandwidth'] / 1e9:,.1f} GB/s")
         lines.append(f"{where} threads: " + ", ".join(parts))
     return lines
+
+
+def _is_rate(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and 0 < value < float("inf")
 
 
 def machine(run: Run) -> list[tuple[str, str]]:
@@ -86,10 +96,12 @@ def _others(run: Run) -> Iterator[float]:
     for cell in run.cells:
         if not is_timed(cell):
             continue
-        for launch in cell.conditions.get("launches", []):
-            share = others_share(launch.get("before", {}), launch.get("after", {}), cores)
-            if share is not None:
-                yield share
+        launches = cell.conditions.get("launches")
+        for launch in launches if isinstance(launches, list) else ():
+            with contextlib.suppress(AttributeError, TypeError):  # of an earlier version, and not what it wrote
+                share = others_share(launch.get("before", {}), launch.get("after", {}), cores)
+                if share is not None:
+                    yield share
 
 
 def _flat(value: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

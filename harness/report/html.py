@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness import strict_json
-from harness.errors import told
+from harness.errors import inert, told
 from harness.measures.registry import MEASURES
 from harness.report.charts.registry import CHARTS, FINDING_CHARTS
 from harness.report.environment import machine, peaks, summary, warnings
@@ -121,8 +121,17 @@ def _models(run: Run) -> list[tuple[str, str]]:
 
 def _json_in_script(data: Any) -> str:
     """JSON that can't end the script element or open a comment in it."""
-    text = strict_json.dumps(strict_json.drawn(data))
+    text = strict_json.dumps(_inert(strict_json.drawn(data)))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _inert(data: Any) -> Any:
+    """The same data, every text in it `inert`."""
+    if isinstance(data, str):
+        return inert(data)
+    if isinstance(data, dict):
+        return {_inert(key): _inert(value) for key, value in data.items()}
+    return [_inert(value) for value in data] if isinstance(data, list) else data
 
 
 @cache
@@ -132,6 +141,7 @@ def _template(name: str) -> Template:
     environment = Environment(
         loader=PackageLoader("harness.report", ""),
         autoescape=True,
+        finalize=lambda value: inert(value) if type(value) is str else value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

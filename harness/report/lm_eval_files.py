@@ -87,7 +87,7 @@ def _make(folder: Path) -> None:
 def _evaluations(run: Run) -> Iterator[_Evaluation]:
     found: dict[str, list[_Evaluation]] = {}
     for cell in run.cells:
-        if cell.measure != "task" or cell.status is not Status.OK:
+        if cell.measure != "task" or cell.status is not Status.OK or run.why_no_samples(cell) is not None:
             continue
         settings = {name: value for name, value in cell.settings.items() if name not in _EVERY_CELL}
         alike = found.setdefault(repr((cell.model, cell.axes, settings)), [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from harness.errors import inert
 from harness.report.environment import summary, warnings
 from harness.report.findings import finding_tables
 from harness.report.outcomes import expectation_table
@@ -33,7 +34,7 @@ def markdown(run: Run) -> str:
     if run.expectations:
         parts.append(table_markdown(expectation_table(run.expectations)))
     if manifest.command:
-        parts.append(f"Made by `{shlex.join(manifest.command)}`.")
+        parts.append(f"Made by `{inert(shlex.join(manifest.command))}`.")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -51,7 +52,8 @@ def table_markdown(table: Table) -> str:
 
 
 def _text(text: str) -> str:
-    """Text that Markdown and HTML leave as it is."""
+    """Text that Markdown and HTML leave as it is, and a terminal too."""
+    text = inert(text)
     for character in "\\`*_[]<>|":
         text = text.replace(character, "&lt;" if character == "<" else f"\\{character}")
     return " ".join(text.split())

@@ -39,8 +39,8 @@ def _put(cell: CellResult, tables: list[list[CellResult]]) -> None:
 
 def in_plan_order(run: Run) -> list[CellResult]:
     """The cells in the order in which the suite plans them, whatever order they were measured in."""
-    place = {key: number for number, key in enumerate(run.manifest.cells)}
-    return sorted(run.cells, key=lambda cell: place.get(cell.key, len(place)))
+    place = {key: number for number, key in enumerate(run.planned)}
+    return sorted(run.cells, key=lambda cell: place.get(cell.planned_key, len(place)))
 
 
 def label(name: str, value: Scalar) -> str:

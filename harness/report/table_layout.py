@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from harness.errors import inert
 from harness.report.number import Shown
 from harness.report.table import Column, Table
 
@@ -46,7 +47,7 @@ def cell_text(cell: str | Shown) -> Text:
     from rich.text import Text
 
     if isinstance(cell, str):
-        return Text(cell)
+        return Text(inert(cell))
     return Text.assemble(cell.value, (f" {cell.spread:>5}", "dim")) if cell.spread else Text(cell.value)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
+from harness.notice import notice, was_told
 from harness.report.environment import summary, warnings
 from harness.report.findings import finding_tables
 from harness.report.html import HTML
@@ -29,9 +30,14 @@ def print_run(run: Run, console: Console) -> None:
     """Everything that a run found: a table per measure, findings, expectations, the machine, and where it lies."""
     from rich.text import Text
 
-    console.print(Text.assemble((run.manifest.suite, "bold"), "  ", run.manifest.about))
+    unreadable = _why_corrupted(run)
+    if not unreadable:
+        console.print(Text.assemble((run.manifest.suite, "bold"), "  ", run.manifest.about))
     for table in result_tables(run):
         print_table(table, console)
+    if unreadable:  # what the cells say is shown all the same
+        notice(unreadable)
+        return
     for table in finding_tables(run.findings):
         print_table(table, console)
     if run.expectations:
@@ -39,6 +45,8 @@ def print_run(run: Run, console: Console) -> None:
     console.print()
     console.print(Text(summary(run), style="dim"))
     for warning in warnings(run):
+        if was_told(warning):  # on stderr, when the run was found
+            continue
         console.print(Text(f"warning: {warning}", style="yellow"))
     print_places(run, console)
 
@@ -60,7 +68,8 @@ def print_runs(runs: Sequence[Run], console: Console) -> None:
         return
     columns = [Column(name) for name in ("run", "suite", "state")]
     columns += [Column(name, numeric=True) for name in ("cells", "failed", "took")]
-    notes = tuple(f"{run.name}: {why}" for run in runs if (why := _why_corrupted(run)))
+    notes = tuple(why for run in runs if (why := _why_corrupted(run)))
+    notes += tuple(sentence for run in runs if not _why_corrupted(run) for sentence in run.damage)
     rows = tuple(Row(_listed(run)) for run in runs)
     print_table(Table("Runs", tuple(columns), rows, "harness show NAME", notes), console)
 
@@ -70,7 +79,7 @@ def _why_corrupted(run: Run) -> str:
     try:
         run.manifest, run.cells  # noqa: B018 - read here for the first time
     except UserError as error:
-        return error.message
+        return str(error)
     return ""
 
 
@@ -81,7 +90,8 @@ def _listed(run: Run) -> tuple[str | Shown, ...]:
     failed = sum(not cell.whole and cell.status is not Status.SKIPPED for cell in run.cells)
     cells = Shown(f"{len(run.cells)} of {len(manifest.cells)}")
     failing, took = Shown(str(failed or "")), Shown(duration(manifest.seconds))
-    return run.name, manifest.suite, manifest.status, cells, failing, took
+    state = manifest.status + (", damaged" if run.damage else "") + (", unchecked" if run.unchecked else "")
+    return run.name, manifest.suite, state, cells, failing, took
 
 
 def print_table(table: Table, console: Console) -> None:

@@ -6,8 +6,8 @@ cache by vl-convert's version.
 
 from __future__ import annotations
 
+from harness import kept_file
 from harness.cache import cache_folder
-from harness.whole_file import write_whole
 
 
 def vega_bundle() -> str:
@@ -16,12 +16,11 @@ def vega_bundle() -> str:
 
     # what vl-convert was built with is what its bundle holds
     path = cache_folder("report") / f"vega-{vl_convert.get_vega_version()}-{vl_convert.get_vega_embed_version()}.js"
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        # a closing tag within a string of the code would end the script element that it stands in
-        # None asks for the default snippet; the stubs do not say so
-        text: str = vl_convert.javascript_bundle(None)  # type: ignore[arg-type]
-        text = text.replace("</script", "<\\/script")
-        write_whole(path, text)
-        return text
+    if (kept := kept_file.kept_bytes(path)) is not None:
+        return kept.decode()
+    # None asks for the default snippet; the stubs do not say so
+    text: str = vl_convert.javascript_bundle(None)  # type: ignore[arg-type]
+    # a closing tag within a string of the code would end the script element that it stands in
+    text = text.replace("</script", "<\\/script")
+    kept_file.write_bytes(path, text.encode())
+    return text

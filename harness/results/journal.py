@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
+from harness import kept_file
 from harness.results.finding import ExpectationOutcome, Finding
 from harness.results.record import CellResult
 from harness.results.run import CELLS, EXPECTATIONS, FINDINGS, MANIFEST, RECORDS, Manifest, Run
-from harness.whole_file import put_in_place, write_whole
+from harness.whole_file import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,42 +35,78 @@ class Journal:
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest."""
-        write_whole(self.folder / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+        kept_file.write_json(self.folder / MANIFEST, manifest.model_dump_json(indent=2) + "\n", MANIFEST)
 
     def append(self, result: CellResult, samples: pd.DataFrame | Path | None) -> CellResult:
-        """Add one cell that ended: its samples first, then its line, flushed to the disk before this returns."""
+        """Add one cell that ended: its samples first, then its line, flushed to the disk before this returns.
+
+        samples: what was measured, or the file of the cell cache that holds it. Raises Damaged where that file is not
+        what the result says.
+        """
+        told = result
         if samples is not None:
-            name = f"samples/{result.key}.parquet"
-            path = self.folder / name
-            path.parent.mkdir(exist_ok=True)
-            if isinstance(samples, Path):
-                shutil.copyfile(samples, path)
-            else:
-                samples.to_parquet(path, index=False)
-            result = result.model_copy(update={"samples": name})
-        line = result.model_dump_json() + "\n"
+            name, sha256 = self._add_samples(result, samples)
+            told = result.model_copy(update={"samples": name, "samples_sha256": sha256, "samples_bytes": None})
+        line = kept_file.seal(told.model_dump_json(), CELLS) + "\n"
         cells = self.folder / CELLS
         self._end_a_torn_line(cells)
         with cells.open("ab") as file:
             file.write(line.encode())
             file.flush()
             os.fsync(file.fileno())
-        return result
+        return told
+
+    def _add_samples(self, result: CellResult, samples: pd.DataFrame | Path) -> tuple[str, str]:
+        """The name and the sha256 of a cell's file of samples. Two cells may have one key: two names for one model."""
+        (self.folder / "samples").mkdir(exist_ok=True)
+        name = f"samples/{result.key}.parquet"
+        others: dict[str | None, str | None] = {}
+        if (self.folder / name).exists():
+            cells = Run(self.folder).cells
+            others = {cell.samples: cell.samples_sha256 for cell in cells if cell.identity != result.identity}
+        names = (name, *(f"samples/{result.key}-{number}.parquet" for number in range(2, len(others) + 3)))
+        name = next(name for name in names if name not in others)
+        path = self.folder / name
+        if isinstance(samples, Path):
+            sha256 = kept_file.copy(samples, path)
+            if sha256 != result.samples_sha256:
+                path.unlink()
+                raise kept_file.Damaged("the sha256 of its samples is another than when they were written")
+        else:
+            sha256 = kept_file.write_frame(path, samples)
+        if same := next((other for other in names if others.get(other) == sha256), None):
+            path.unlink()
+            return same, sha256
+        return name, sha256
+
+    def drop_damaged(self) -> None:
+        """Take damaged lines out of the cells: they are about to be measured again."""
+        run = Run(self.folder)
+        if run.damaged_lines:
+            lines = (self.folder / CELLS).read_bytes().split(b"\n")
+            kept = (line for number, line in enumerate(lines, start=1) if number not in run.damaged_lines)
+            write_whole(self.folder / CELLS, b"\n".join(kept))
 
     def write_records(self) -> None:
         """Every record as Parquet (axes and settings as columns)."""
-        path = self.folder / RECORDS
-        building = path.with_suffix(".building")
-        try:
-            Run(self.folder).records.to_parquet(building, index=False)
-            put_in_place(building, path)
-        finally:
-            building.unlink(missing_ok=True)
+        kept_file.write_frame(self.folder / RECORDS, Run(self.folder).records)
 
     def write_findings(self, findings: Iterable[Finding], outcomes: Iterable[ExpectationOutcome]) -> None:
         """What analyses found and how expectations came out."""
         write_whole(self.folder / FINDINGS, json_list(findings))
         write_whole(self.folder / EXPECTATIONS, json_list(outcomes))
+
+    def without_reports(self) -> None:
+        """Say in the manifest that what is made of the cells is about to be made again."""
+        manifest = Run(self.folder).manifest
+        if manifest.files:
+            self.write_manifest(manifest.model_copy(update={"files": {}}))
+
+    def with_reports(self, names: Iterable[str], problems: list[str]) -> None:
+        """Say in the manifest what the files are that were made of the cells (those of `names` that are there)."""
+        manifest = Run(self.folder).manifest
+        files = {name: kept_file.content_sha256(self.folder / name) for name in names if (self.folder / name).is_file()}
+        self.write_manifest(manifest.model_copy(update={"files": files, "problems": problems}))
 
     @staticmethod
     def _end_a_torn_line(path: Path) -> None:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, PositiveFloat, ValidationError
 
+from harness import kept_file
 from harness.cache import cache_folder
 from harness.results.fingerprint import conditions, others_share
-from harness.whole_file import write_whole
 
 if TYPE_CHECKING:
     import torch
@@ -68,10 +68,14 @@ def measure_peaks(threads: int, device: str) -> Peaks:
 
 
 def cached_peaks(class_id: str, threads: int, device: str) -> Peaks | None:
-    """Peaks measured before for this class, thread count and device; None if there are none (or the file is broken)."""
+    """Peaks measured before for this class, thread count and device; None if there are none, or damaged ones."""
+    file = _file(class_id, threads, device)
+    if (kept := kept_file.kept_json(file)) is None:
+        return None
     try:
-        return Peaks.model_validate_json(_file(class_id, threads, device).read_bytes())
-    except (OSError, ValidationError):
+        return Peaks.model_validate_json(kept)
+    except ValidationError:
+        kept_file.drop(file, "no peaks")
         return None
 
 
@@ -89,7 +93,7 @@ def store_peaks(class_id: str, threads: int, peaks: Peaks) -> None:
             device=peaks.device,
             others_share=min((known, peaks), key=lambda item: item.others_share or 0.0).others_share,
         )
-    write_whole(_file(class_id, threads, peaks.device), peaks.model_dump_json(indent=2))
+    kept_file.write_json(_file(class_id, threads, peaks.device), peaks.model_dump_json(indent=2))
 
 
 def _file(class_id: str, threads: int, device: str) -> Path:

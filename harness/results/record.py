@@ -11,7 +11,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 from harness.results.stored_weights import StoredWeights
 from harness.strict_json import STRICT, tagged, untagged
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Of what a run and the cell cache keep. 1: without checksums; still read from runs, and marked unchecked."""
 
 Scalar = str | int | float | bool | None
 
@@ -179,6 +180,12 @@ class CellResult(BaseModel):
     resolved: dict[str, Scalar] = Field(default_factory=dict)
     """What defines the numbers and is no setting, or one that was left open until the model was opened: the window of a
     perplexity, which is the model's context. Two cells where it differs measured two things."""
+    samples_sha256: str | None = None
+    """sha256 of that file; None where an earlier version wrote it."""
+    samples_bytes: int | None = None
+    """Its size, in the cell cache."""
+    planned: str | None = None
+    """The key that the plan gave it, where another kernel ran than was planned: `key` names what ran."""
     notes: list[str] = Field(default_factory=list)
     """What a reader of the numbers must know: files that were passed over, labels read as 1-based; a sentence each."""
 
@@ -193,7 +200,12 @@ class CellResult(BaseModel):
         return self.status is Status.OK and all(record.status is not Status.FAILED for record in self.missing)
 
     @property
+    def planned_key(self) -> str:
+        """The key under which the run's manifest lists it."""
+        return self.planned or self.key
+
+    @property
     def identity(self) -> str:
         """Which cell of its run this is. The key says what determines the result, and two cells may share it: two
         names for one model, or a quality cell at two thread counts."""
-        return f"{self.key} {self.model} {sorted(self.axes.items())}"
+        return f"{self.planned_key} {self.model} {sorted(self.axes.items())}"

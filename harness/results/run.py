@@ -1,5 +1,8 @@
 """A run as it lies on disk: one execution of one suite on one machine.
 
+Every line of cells.jsonl and the manifest hold their own sha256; a cell's line holds that of its samples, the manifest
+those of the rest (see `harness.kept_file`).
+
 manifest.json      what ran, where, on which machine, and how it ended
 cells.jsonl        one line per cell that ended, appended as the run goes (kill -9 loses only the cell in flight)
 samples/KEY.parquet   per-document or per-iteration evidence of a cell
@@ -9,6 +12,8 @@ findings.json, expectations.json, summary.md, report.html
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,9 +23,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from harness import kept_file
 from harness.errors import UserError, told
+from harness.file_digest import file_sha256
+from harness.kept_file import Damaged, Unsealed
 from harness.results.finding import ExpectationOutcome, Finding
 from harness.results.record import SCHEMA_VERSION, CellResult, Record, Scalar
+from harness.results.run_folder import inside, refuse_links
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +41,8 @@ CELLS = "cells.jsonl"
 RECORDS = "records.parquet"
 FINDINGS = "findings.json"
 EXPECTATIONS = "expectations.json"
+UNCHECKED_VERSION = 1
+"""The version whose runs have no checksums."""
 
 
 class Manifest(BaseModel):
@@ -42,6 +53,8 @@ class Manifest(BaseModel):
     schema_version: int = SCHEMA_VERSION
     run: str
     """Name of the run: its folder's name."""
+    sequence: int = 0
+    """Which run of its folder of runs it is, counted from 1, as clocks are set back. 0: that version did not count."""
     suite: str
     about: str = ""
     suite_hash: str
@@ -67,11 +80,25 @@ class Manifest(BaseModel):
     """Reports that could not be written, and why: a sentence each."""
     cells: list[str] = Field(default_factory=list)
     """Keys of all cells of the plan, in order."""
+    files: dict[str, str] = Field(default_factory=dict)
+    """By name the sha256 of each file that was made of the cells: records, findings, outcomes, reports."""
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """`cells.jsonl` as it was read."""
+
+    cells: list[CellResult]
+    """The last line of each cell."""
+    damaged: dict[int, str]
+    """By the number of the line, from 1: why it is not believed."""
+    unchecked: bool
+    """Whether lines have no checksum, because an earlier version wrote them."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder, read lazily."""
+    """A run folder, read lazily. What is damaged in it is left out, and `damage` says so."""
 
     folder: Path
 
@@ -82,46 +109,73 @@ class Run:
 
     @cached_property
     def manifest(self) -> Manifest:
-        """The manifest; UserError where it is missing or corrupted."""
+        """The manifest; UserError where it is missing or corrupted, or where the folder has links."""
+        refuse_links(self.folder)
         path = self.folder / MANIFEST
-        if (content := self._content(MANIFEST, "run the suite again, cached cells are kept")) is None:
-            raise UserError(
-                "not a run folder (it has no manifest.json); `harness show` lists the runs here",
-                place=str(self.folder),
-            )
+        again = "run the suite again, cached cells are kept"
         try:
-            return Manifest.model_validate_json(content)
-        except (ValidationError, UnicodeDecodeError) as error:
+            if (found := self._content(MANIFEST, again)) is None:
+                raise UserError(
+                    "not a run folder (it has no manifest.json); `harness show` lists the runs here",
+                    place=str(self.folder),
+                )
+            content, checked = _unsealed(found.removesuffix(b"\n"), MANIFEST)
+            manifest = Manifest.model_validate_json(content)
+            if not checked and manifest.schema_version != UNCHECKED_VERSION:
+                raise Unsealed
+            if manifest.schema_version > SCHEMA_VERSION:
+                raise UserError(
+                    f"a run of version {manifest.schema_version}, and this harness reads {SCHEMA_VERSION}: read it "
+                    "with the harness that made it",
+                    place=str(path),
+                )
+        except ValueError as error:  # as pydantic and codecs say it, too
             raise UserError(
                 f"the manifest is corrupted ({_first_line(error)}); run the suite again, cached cells are kept",
                 place=str(path),
             ) from None
+        return manifest
 
-    @cached_property
+    @property
     def cells(self) -> list[CellResult]:
-        """The cells that ended, the last line of each key; UserError names a corrupted line.
+        """The cells that ended, the last line of each; a damaged line is left out.
 
         A torn last line (a kill in the middle of a write) is dropped: that cell did not end.
         """
-        path = self.folder / CELLS
-        ended: dict[str, CellResult] = {}
-        again = f"measure its cells again: harness run --resume {self.folder}"
-        lines = (self._content(CELLS, again) or b"").split(b"\n")
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                continue
-            try:
-                result = CellResult.model_validate_json(line)
-            except ValidationError as error:
-                if number == len(lines):
-                    continue
-                raise UserError(
-                    f"this line is not a cell result ({_first_line(error)}); delete the line and "
-                    f"`harness run --resume {self.folder}` measures that cell again",
-                    place=f"{path}:{number}",
-                ) from None
-            ended[result.identity] = result
-        return list(ended.values())
+        return self._lines.cells
+
+    @property
+    def damaged_lines(self) -> dict[int, str]:
+        """The lines of `cells.jsonl` that are left out, by number from 1, and why."""
+        return self._lines.damaged
+
+    @cached_property
+    def damage(self) -> list[str]:
+        """What can't be believed in this folder and is left out, a sentence each. (A damaged manifest raises.)"""
+        cells, again = self.folder / CELLS, f"`harness run --resume {self.folder}` measures"
+        found = [
+            f"{cells}:{number}: this line is damaged ({why}), so its cell is left out; {again} it again"
+            for number, why in self.damaged_lines.items()
+        ]
+        planned = self.planned
+        ended = Counter(cell.planned_key for cell in self.cells)
+        left = sum((Counter(planned) - ended).values())
+        if left and self._status == "finished":
+            found.append(f"{cells}: {left} of {len(planned)} cells are missing; {again} what is missing")
+        found += [
+            f"{self.folder / str(cell.samples)}: {why}"
+            for cell in self.cells
+            if (why := self.why_no_samples(cell)) is not None
+        ]
+        for name in self._made:
+            if (why := self._why_other(name)) is not None:
+                found.append(f"{self.folder / name}: {why}; `harness report {self.folder}` writes it again")
+        return found
+
+    @cached_property
+    def unchecked(self) -> bool:
+        """Whether an earlier version wrote it, without checksums: it is read as it stands."""
+        return self._lines.unchecked or self.manifest.schema_version == UNCHECKED_VERSION
 
     @cached_property
     def records(self) -> pd.DataFrame:
@@ -130,7 +184,30 @@ class Run:
 
     def samples_file(self, cell: CellResult) -> Path:
         """Where the samples of one cell lie; the run folder itself where it has none."""
-        return self.folder / (cell.samples or "")
+        return inside(self.folder, cell.samples or "")
+
+    def why_no_samples(self, cell: CellResult) -> str | None:
+        """Why a cell's samples are not believed; None where they are, or where there are none. Hashed once."""
+        if cell.samples is None:
+            return None
+        try:
+            path = self.samples_file(cell)
+            if path.is_dir():
+                return _folder_here(path, "run the suite again").message
+            if cell.samples_sha256 is not None and file_sha256(path) != cell.samples_sha256:
+                return (
+                    "the samples are damaged, their sha256 is another than when they were written; "
+                    "run the suite again with --fresh"
+                )
+            if cell.samples_sha256 is None:
+                path.stat()
+        except UserError as error:
+            return error.message
+        except FileNotFoundError:
+            return "the samples are missing; run the suite again"
+        except OSError as error:
+            return f"the samples can't be read ({_first_line(error)}); run the suite again with --fresh"
+        return None
 
     def samples(self, cell: CellResult) -> pd.DataFrame:
         """The samples of one cell; UserError where the file is missing or corrupted."""
@@ -144,7 +221,7 @@ class Run:
         if not path.is_file():
             raise UserError("the samples are missing; run the suite again", place=str(path))
         try:
-            return pd.read_parquet(path)
+            return kept_file.read_frame(path, cell.samples_sha256)
         except (OSError, ValueError) as error:
             raise UserError(
                 f"the samples can't be read ({_first_line(error)}); run the suite again with --fresh",
@@ -153,12 +230,12 @@ class Run:
 
     @cached_property
     def findings(self) -> list[Finding]:
-        """Findings of the suite's analyses."""
+        """Findings of the suite's analyses; none where the file is damaged, which `damage` says."""
         return self._list(FINDINGS, Finding)
 
     @cached_property
     def expectations(self) -> list[ExpectationOutcome]:
-        """Outcomes of the suite's expectations."""
+        """Outcomes of the suite's expectations; none where the file is damaged, which `damage` says."""
         return self._list(EXPECTATIONS, ExpectationOutcome)
 
     def _content(self, name: str, again: str) -> bytes | None:
@@ -174,17 +251,109 @@ class Run:
         except OSError as error:
             raise UserError(f"can't be read ({error.strerror}); make it readable", place=str(path)) from None
 
+    @cached_property
+    def _lines(self) -> _Lines:
+        refuse_links(self.folder)
+        again = f"measure its cells again: harness run --resume {self.folder}"
+        lines = (self._content(CELLS, again) or b"").split(b"\n")
+        ended: dict[str, CellResult] = {}
+        damaged: dict[int, str] = {}
+        unchecked = False
+        planned = set(self.planned)
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                result, checked = _cell_of(line)
+                if checked and planned and result.planned_key not in planned:
+                    raise Damaged("it is of another run")
+            except ValueError as error:  # as pydantic says it, too
+                if number < len(lines) or self._status == "finished":
+                    damaged[number] = _first_line(error)
+                continue
+            unchecked = unchecked or not checked
+            ended[result.identity] = result
+        return _Lines(list(ended.values()), damaged, unchecked)
+
+    @property
+    def planned(self) -> list[str]:
+        """The keys of the plan; none where the manifest can't be read."""
+        try:
+            return self.manifest.cells
+        except UserError:
+            return []
+
+    @property
+    def _status(self) -> str:
+        try:
+            return self.manifest.status
+        except UserError:
+            return ""
+
+    @property
+    def _made(self) -> list[str]:
+        """The files that were made of the cells."""
+        try:
+            manifest = self.manifest
+        except UserError:
+            return []
+        read = [name for name in (FINDINGS, EXPECTATIONS) if (self.folder / name).exists()]
+        return list(dict.fromkeys([*manifest.files, *read]))
+
+    def _why_other(self, name: str) -> str | None:
+        """Why a file that was made of the cells is not believed; None where it is what the manifest says."""
+        try:
+            content = self._content(name, f"write it again: harness report {self.folder}")
+        except UserError as error:
+            if name in _KINDS:
+                raise
+            return error.message
+        if content is None:
+            return "it is missing"
+        if self.manifest.schema_version == UNCHECKED_VERSION:
+            try:
+                if name in _KINDS:
+                    _KINDS[name].validate_json(content)
+            except ValidationError as error:
+                return f"it is not what belongs here ({_first_line(error)})"
+            return None
+        if name not in self.manifest.files:
+            return "the manifest does not name it, as what wrote it did not end"
+        if hashlib.sha256(content).hexdigest() != self.manifest.files[name]:
+            return "it is damaged, its sha256 is another than when it was written"
+        return None
+
     def _list(self, name: str, kind: type[Read]) -> list[Read]:
         path = self.folder / name
-        if (content := self._content(name, f"write it again: harness report {self.folder}")) is None:
+        if not path.exists() or self._why_other(name) is not None:
             return []
-        try:
-            return TypeAdapter(list[kind]).validate_json(content)  # type: ignore[valid-type]
-        except ValidationError as error:
-            raise UserError(
-                f"not what belongs here ({_first_line(error)}); `harness report {self.folder}` writes it again",
-                place=str(path),
-            ) from None
+        found: list[Read] = TypeAdapter(list[kind]).validate_json(path.read_bytes())  # type: ignore[valid-type]
+        return found
+
+
+_KINDS: dict[str, TypeAdapter[Any]] = {
+    FINDINGS: TypeAdapter(list[Finding]),
+    EXPECTATIONS: TypeAdapter(list[ExpectationOutcome]),
+}
+
+
+def _unsealed(content: bytes, name: str) -> tuple[bytes, bool]:
+    """A JSON object, and whether its checksum was compared: an earlier version wrote none. Raises Damaged."""
+    try:
+        return kept_file.unseal(content, name), True
+    except Unsealed:
+        return content, False
+
+
+def _cell_of(line: bytes) -> tuple[CellResult, bool]:
+    """A line of `cells.jsonl`, and whether its checksum was compared. Raises Damaged, or ValidationError."""
+    content, checked = _unsealed(line, CELLS)
+    result = CellResult.model_validate_json(content)
+    if not checked and result.schema_version != UNCHECKED_VERSION:
+        raise Unsealed
+    if result.schema_version > SCHEMA_VERSION:
+        raise Damaged(f"of version {result.schema_version}, and this harness reads {SCHEMA_VERSION}")
+    return result, checked
 
 
 @contextmanager

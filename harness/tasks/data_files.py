@@ -13,6 +13,7 @@ from harness import strict_json
 from harness.corpora import row_files
 from harness.corpora.row_files import is_data_file as is_data_file
 from harness.errors import UserError
+from harness.file_digest import FileState, file_state
 from harness.spelling import nearest
 from harness.tasks import csv_as_lm_eval
 from harness.tasks.ask import Row
@@ -97,10 +98,10 @@ def read_rows(
     given = {name: value for name, value in (options or {}).items() if name in known}
     frozen = strict_json.dumps(given, sort_keys=True, default=str)
     try:
-        stat = file.stat()
+        state = file_state(file)
     except OSError as error:
         raise UserError(f"can't be read: {error.strerror or error}", place=str(file)) from None
-    return _read(file, stat.st_mtime_ns, stat.st_size, split, frozen, suffix, mode)
+    return _read(file, state, split, frozen, suffix, mode)
 
 
 def refuse_unknown(options: Mapping[str, Any], file: Path, builder: str | None, mode: Mode, place: str) -> None:
@@ -125,7 +126,7 @@ def is_by_split(file: Path, split: str) -> bool:
 
 
 @lru_cache(maxsize=4)
-def _read(file: Path, changed: int, size: int, split: str, options: str, suffix: str, mode: Mode) -> Rows:
+def _read(file: Path, state: FileState, split: str, options: str, suffix: str, mode: Mode) -> Rows:
     """Kept, since the tasks of a group often take their rows from one file."""
     given = json.loads(options)
     if mode == "lm-eval" and suffix in (".csv", ".tsv"):

@@ -51,6 +51,12 @@ class Templates:
         """Whether a function of the task's own gets the document."""
         return any(isinstance(one, Function) for one in (self.text, self.target, self.choices))
 
+    @property
+    def functions(self) -> list[tuple[str, Function]]:
+        """The functions that get the document, in the order in which they are asked, each with its key."""
+        named = ((name, getattr(self, name)) for name in ("choices", "text", "target"))
+        return [(self.prefix + _KEYS[name], one) for name, one in named if isinstance(one, Function)]
+
     def own(self, row: Row) -> Row:
         """The row as these templates may have it: a copy where a function gets it, which may change it."""
         return deepcopy(row) if self.runs_code else row

@@ -1,9 +1,10 @@
-"""What of a helper file is run when no task code was allowed: what one function needs, and only if it is harmless.
+"""What of a helper file is run when no task code was allowed: what one function needs, and only if it looks harmless.
 
 A helper file often imports what its metrics need, or has a script at its end, beside the function that prepares the
 documents. So only the statements are run that the wanted names depend on; and those are looked through for what a
-preparing function has no business with: files, processes, the network, `exec`. This is a fence against accidents and
-against surprises, not a sandbox: Python can't be made safe by reading it. Files of strangers should be read first.
+preparing function has no business with: files, processes, the network, `exec`. This tells a user with file and line
+what needs permission. It keeps nobody out, since Python can't be made safe by reading it: that is for the kernel to
+do (`harness.fences`), in the process that the statements run in (`harness.tasks.code`).
 """
 
 from __future__ import annotations

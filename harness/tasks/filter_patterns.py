@@ -7,10 +7,12 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.tasks.config import Mode
 from harness.tasks.normal_form import CJK, Ignored, normal_form, unicode_punctuation
+
+if TYPE_CHECKING:
+    from harness.tasks.config import Mode
 
 _LABELS = {
     "person": "PER",

@@ -18,6 +18,7 @@ from typing import Any
 from harness.errors import UserError
 from harness.spelling import nearest
 from harness.tasks.ask import Row
+from harness.tasks.code.judging import done
 from harness.tasks.config import FilterPipeline, FilterStep, Function, Mode, TaskConfig
 from harness.tasks.filter_patterns import choice_letter, entity_spans, first_match, part_of_speech_tags
 from harness.tasks.normal_form import NOTHING, Ignored, comparable
@@ -112,6 +113,12 @@ def left(pipeline: FilterPipeline, samples: int, where: str = "") -> int | None:
         elif step.function == "majority_vote":
             samples = 1
     return samples
+
+
+def prepended(pipeline: FilterPipeline, row: Row) -> str:
+    """What a pipeline puts before each sample, of this document."""
+    columns = [step.options.get("column") for step in pipeline.steps if step.function == "prepend"]
+    return "".join(str(row[column]) for column in reversed(columns) if column in row)
 
 
 def apply(
@@ -306,18 +313,13 @@ def _custom(state: _State, step: FilterStep, row: Row, function: LoadFunction, w
     lm-eval hands it the samples of all documents at once; what looks at other documents can't be served here.
     """
     named = step.function if isinstance(step.function, Function) else step.options["filter_fn"]
+    given = state.values[0] if state.single else state.values
     try:
         if isinstance(step.function, Function):
-            options = {
-                key: function(value, "filter_list") if isinstance(value, Function) else value
-                for key, value in step.options.items()
-            }
-            made = function(step.function, "filter_list")(**options)
-            run = made.apply if hasattr(made, "apply") else made
+            results = done(function(step.function, "filter_list"), "filter", row, given, step.options)
         else:
             run = function(named, "filter_fn") if isinstance(named, Function) else named
-        given: list[Any] = [state.values[0] if state.single else state.values]
-        results = list(run(given, [row]))
+            results = done(run, "filter", row, given, None)
     except UserError:
         raise
     except Exception as error:  # whatever code of others raises
@@ -326,8 +328,8 @@ def _custom(state: _State, step: FilterStep, row: Row, function: LoadFunction, w
     if len(results) != 1:
         raise UserError(f"a filter of the task file made {len(results)} results of one document's samples", place=where)
     result = results[0]
-    state.single = isinstance(result, str) or not isinstance(result, Iterable)
-    state.values = [result] if state.single else list(result)
+    state.single = not isinstance(result, list)
+    state.values = [result] if state.single else result
     state.failed = [value == INVALID for value in state.values]
     state.samples_failed = sum(state.failed) / max(len(state.failed), 1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from harness.errors import UserError
 from harness.statistics.pass_at_k import pass_at_k
 from harness.tasks import code_execution
 from harness.tasks.ask import Asked
+from harness.tasks.code.judging import done
 from harness.tasks.config import Function, MetricConfig, Mode
 from harness.tasks.filters import Extracted
 from harness.tasks.metric_table import BUILT_IN
@@ -103,12 +103,13 @@ def wrong_by_space(extracted: Extracted, wanted: Sequence[str], options: Mapping
 
 
 def score_programs(
-    value: Any, tests: Sequence[str], options: Mapping[str, Any], allowed: bool, place: str
+    value: Any, tests: Sequence[str], options: Mapping[str, Any], allowed: bool, place: str, given: str = ""
 ) -> tuple[dict[str, float], list[str]]:
     """pass@k for each k of the options, and how each program ended.
 
     value: programs (filters put what belongs before a completion: see `prepend`); tests: code that raises where a
-    program is wrong, of a list every one. Raises UserError unless code may run, or for a k above the number of
+    program is wrong, of a list every one; given: what a filter put before each, whose functions are the task's also for
+    the tests. Raises UserError unless code may run, or for a k above the number of
     programs.
     """
     programs = [_text(program) for program in (value if isinstance(value, list) else [value])]
@@ -124,7 +125,9 @@ def score_programs(
         memory_bytes=int(options.get("memory_mb", code_execution.Limits().memory_bytes >> 20)) << 20,
     )
     outcomes = code_execution.run_programs(
-        ["\n".join([program, *tests, ""]) for program in programs], limits=limits, allow_code_execution=allowed
+        [code_execution.Program(program, "\n".join(tests), given) for program in programs],
+        limits=limits,
+        allow_code_execution=allowed,
     )
     passed = sum(outcome.passed for outcome in outcomes)
     return {f"pass@{k}": pass_at_k(len(programs), passed, k) for k in counts}, [str(outcome) for outcome in outcomes]
@@ -148,8 +151,8 @@ def score_by_function(
     """
     wanted = targets(asked, place)
     if not isinstance(asked.target, tuple):
-        return _named(name, _call(metric, wanted[0], value, options, mode))
-    results = [_call(metric, target, value, options, mode) for target in wanted]
+        return _named(name, done(metric, "metric", wanted[0], value, options, mode == "lm-eval"))
+    results = [done(metric, "metric", target, value, options, mode == "lm-eval") for target in wanted]
     numbers = [result[name] if isinstance(result, Mapping) and name in result else result for result in results]
     if mode == "lm-eval":
         return {name: float(any(numbers))}
@@ -161,21 +164,6 @@ def score_by_function(
 
 def _named(name: str, result: Any) -> dict[str, Any]:
     return {str(key): value for key, value in result.items()} if isinstance(result, Mapping) else {name: result}
-
-
-def _call(metric: Callable[..., Any], gold: str, value: Any, options: Mapping[str, Any], mode: Mode) -> Any:
-    try:
-        inspect.signature(metric).bind(references=[gold], predictions=[value], **options)
-    except TypeError:
-        return metric([gold, value])
-    except ValueError:  # a function without a signature
-        pass
-    try:
-        return metric(references=[gold], predictions=[value], **options)
-    except TypeError:
-        if mode == "lm-eval":
-            return metric([gold, value])
-        raise
 
 
 def _text(value: Any) -> str:

@@ -4,34 +4,36 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
+
+from harness.file_digest import FileState, file_state
 
 _LM_EVAL = ("lm_eval", "tasks")
 """The package that lm-eval's own task files are in; copies of its folders still name it."""
 
 
-def module_file(name: str, folder: Path, level: int = 0) -> Path | None:
+def module_file(name: str, folder: Path, level: int = 0, is_file: Callable[[Path], bool] = Path.is_file) -> Path | None:
     """The file of module `name` as seen from `folder`; None where no file is that module.
 
     Looked for beside the asking file, then from the folder above that its package names stand for:
     `lm_eval.tasks.mmlu.utils` is found from any file below `.../lm_eval/tasks/`, and in a copy of that tree.
-    `level`: dots of a relative import.
+    `level`: dots of a relative import. is_file: which files there are.
     """
     parts = tuple(part for part in name.split(".") if part)
     if level:
         above = folder if level == 1 else folder.parents[level - 2]
-        return _file(above, parts)
-    if beside := _file(folder, parts):
+        return _file(above, parts, is_file)
+    if beside := _file(folder, parts, is_file):
         return beside
     parents = [folder, *folder.parents]
     for parent in parents:
         for length in range(len(parts) - 1, 0, -1):
-            if parent.parts[-length:] == parts[:length] and (found := _file(parent, parts[length:])):
+            if parent.parts[-length:] == parts[:length] and (found := _file(parent, parts[length:], is_file)):
                 return found
     if parts[:2] == _LM_EVAL and len(parts) > 3:
-        return next((found for parent in parents if (found := _file(parent, parts[2:]))), None)
+        return next((found for parent in parents if (found := _file(parent, parts[2:], is_file))), None)
     return None
 
 
@@ -43,7 +45,7 @@ def source_files(file: Path) -> tuple[Path, ...]:
         one = waiting.pop()
         if one not in found and one.is_file():
             found.add(one)
-            waiting += _imported(one)
+            waiting += _imported(one, file_state(one))
     return tuple(sorted(found))
 
 
@@ -53,10 +55,10 @@ def is_library(name: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _imported(file: Path) -> tuple[Path, ...]:
+def _imported(file: Path, state: FileState) -> tuple[Path, ...]:
     try:
         tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError):  # told where the function is loaded
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # told where the function is loaded
         return ()
     asked = [(name, level) for name, level in _imports(tree) if level or not is_library(name)]
     return tuple(found for name, level in asked if (found := module_file(name, file.parent, level)))
@@ -74,11 +76,11 @@ def _imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
             )
 
 
-def _file(folder: Path, parts: tuple[str, ...]) -> Path | None:
+def _file(folder: Path, parts: tuple[str, ...], is_file: Callable[[Path], bool]) -> Path | None:
     if not parts:
         return None
     file = folder.joinpath(*parts).with_suffix(".py")
-    if file.is_file():
+    if is_file(file):
         return file
     package = folder.joinpath(*parts, "__init__.py")
-    return package if package.is_file() else None
+    return package if is_file(package) else None

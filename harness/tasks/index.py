@@ -1,8 +1,8 @@
 """Which names a folder of task files declares, remembered from one time to the next.
 
 lm-eval's own folder has 14,000 files; reading them takes seconds, looking at their times of change a tenth of one.
-What a file says of names (its task, group, tags, includes) is kept in the cache by its size and time of change, and is
-read again only where these differ. Includes are followed in memory afterwards, so a changed template counts at once.
+What a file says of names (its task, group, tags, includes) is kept in the cache by its state (inode, size, times), and
+is read again only where that differs. Includes are followed in memory afterwards: a changed template counts at once.
 Paths are strings here: pathlib would take most of the second that is allowed.
 """
 
@@ -17,16 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from harness import strict_json
+from harness import kept_file, strict_json
 from harness.cache import cache_folder
 from harness.errors import UserError
+from harness.file_digest import FileState, file_state, state_of
 from harness.tasks import task_file
-from harness.whole_file import write_whole
 
 Kind = Literal["task", "group", "tag", "class"]
 """class: a task that is a Python class."""
 
-_FORMAT = 1
+_FORMAT = 2
 _KEYS = ("task", "group", "tag", "class")
 _IGNORED = frozenset({"__pycache__", ".ipynb_checkpoints"})
 
@@ -57,8 +57,7 @@ class Index:
 class _Seen(NamedTuple):
     """What is remembered of a file."""
 
-    changed: int
-    size: int
+    state: FileState
     keys: dict[str, Any]
     """Those of `_KEYS` that it has (what a class and the tasks of a group are is left out), and `include` as a list of
     paths relative to the root."""
@@ -74,21 +73,21 @@ def read_index(root: Path) -> Index:
     before = _remembered(memory, root)
     now: dict[str, _Seen] = {}
     listed = sorted(_yaml_files(str(root)), key=lambda found: found[0])
-    for path, changed, size in listed:
-        now[path] = _seen(str(root), path, changed, size, before)
-    waiting = [path for path, _, _ in listed]
+    for path, state in listed:
+        now[path] = _seen(str(root), path, state, before)
+    waiting = [path for path, _ in listed]
     while waiting:  # what they include: often files without an ending, which the walk leaves out
         path = waiting.pop()
         for included in now[path].keys.get("include", ()):
             if included not in now and (found := _stat(str(root), included)):
-                now[included] = _seen(str(root), included, *found, before)
+                now[included] = _seen(str(root), included, found, before)
                 waiting.append(included)
     if now != before:
-        rows = {path: [seen.changed, seen.size, seen.keys, seen.error] for path, seen in now.items()}
+        rows = {path: [seen.state, seen.keys, seen.error] for path, seen in now.items()}
         kept = strict_json.dumps({"format": _FORMAT, "root": str(root), "files": rows}, separators=(",", ":"))
         with contextlib.suppress(OSError):  # a cache that may only be read: the files are read each time
-            write_whole(memory, kept)
-    return _names(root, [path for path, _, _ in listed], now)
+            kept_file.write_json(memory, kept)
+    return _names(root, [path for path, _ in listed], now)
 
 
 def _names(root: Path, listed: list[str], seen: dict[str, _Seen]) -> Index:
@@ -153,36 +152,34 @@ def _merged(
     return done[path]
 
 
-def _yaml_files(root: str, below: str = "") -> Iterator[tuple[str, int, int]]:
-    """(path relative to the root, time of change, size) of every .yaml file."""
+def _yaml_files(root: str, below: str = "") -> Iterator[tuple[str, FileState]]:
+    """(path relative to the root, state) of every .yaml file."""
     with os.scandir(os.path.join(root, below)) as items:  # noqa: PTH118
         for item in items:
             path = f"{below}{item.name}"
             if item.name.endswith(".yaml"):
-                stat = item.stat()
-                yield path, stat.st_mtime_ns, stat.st_size
+                yield path, state_of(item.stat())
             elif item.is_dir(follow_symlinks=False) and item.name not in _IGNORED:
                 yield from _yaml_files(root, f"{path}/")
 
 
-def _stat(root: str, path: str) -> tuple[int, int] | None:
+def _stat(root: str, path: str) -> FileState | None:
     try:
-        stat = os.stat(os.path.join(root, path))  # noqa: PTH116, PTH118
+        return file_state(os.path.join(root, path))  # noqa: PTH118
     except OSError:
         return None
-    return stat.st_mtime_ns, stat.st_size
 
 
-def _seen(root: str, path: str, changed: int, size: int, before: dict[str, _Seen]) -> _Seen:
+def _seen(root: str, path: str, state: FileState, before: dict[str, _Seen]) -> _Seen:
     known = before.get(path)
-    if known is not None and known.changed == changed and known.size == size:
+    if known is not None and known.state == state:
         return known
     try:
         keys = task_file.own_keys(Path(root, path))
         included = task_file.included(keys, path)
     except UserError as error:
         line = str(error.place or "").rpartition(":")[2]
-        return _Seen(changed, size, {}, f"line {line}: {error.message}" if line.isdigit() else error.message)
+        return _Seen(state, {}, f"line {line}: {error.message}" if line.isdigit() else error.message)
     kept = {key: _plain(keys[key]) for key in _KEYS if keys.get(key) is not None}
     if "class" in kept:
         kept["class"] = True
@@ -191,7 +188,7 @@ def _seen(root: str, path: str, changed: int, size: int, before: dict[str, _Seen
     if included:
         folder = os.path.dirname(path)  # noqa: PTH120
         kept["include"] = [os.path.normpath(os.path.join(folder, name)) for name in included]  # noqa: PTH118
-    return _Seen(changed, size, kept)
+    return _Seen(state, kept)
 
 
 def _plain(value: Any) -> Any:
@@ -200,10 +197,10 @@ def _plain(value: Any) -> Any:
 
 
 def _remembered(memory: Path, root: Path) -> dict[str, _Seen]:
-    try:
-        kept = json.loads(memory.read_bytes())
-        if kept["format"] != _FORMAT or kept["root"] != str(root):
-            return {}
-        return {path: _Seen(*row) for path, row in kept["files"].items()}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}  # not remembered, or not readable: read the files
+    content = kept_file.kept_json(memory)
+    if content is None:
+        return {}  # not remembered, or damaged: read the files
+    kept = json.loads(content)
+    if kept["format"] != _FORMAT or kept["root"] != str(root):
+        return {}
+    return {path: _Seen(tuple(state), *row) for path, (state, *row) in kept["files"].items()}

@@ -24,6 +24,25 @@ def lm_eval_module(name: str) -> ModuleType | None:
     return module
 
 
+def stand_in(name: str, fromlist: tuple[str, ...]) -> ModuleType | None:
+    """Our own module in the place of one of lm-eval's, if it has what is asked, also where lm-eval lies beside."""
+    module = lm_eval_module(name)
+    own = name.rpartition(".")[2]
+    if module is None or not all(hasattr(module, wanted) or wanted == own for wanted in fromlist):
+        return None
+    return module if fromlist else _from_above(module)
+
+
+def _from_above(module: ModuleType) -> ModuleType:
+    """What `import a.b.c` binds: the package `a`, in which `b.c` is the module."""
+    while "." in module.__name__:
+        above, _, last = module.__name__.rpartition(".")
+        package = ModuleType(above)
+        setattr(package, last, module)
+        module = package
+    return module
+
+
 def detokenized(text: str) -> str:
     """Text without the blanks that tokenisation put around quotes, brackets and punctuation."""
     for spaced, close in _SPACED:

@@ -20,8 +20,6 @@ from harness.tasks.ask import Row
 from harness.tasks.config import Function, TaskConfig
 from harness.tasks.functions import DOCUMENT_KEYS, functions_of
 from harness.tasks.helper_state import HelperState
-from harness.tasks.remembered_rows import Memory, RememberedRows
-from harness.tasks.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -45,12 +43,7 @@ class LmEvalPasses:
     """Passes over the documents before the one that is asked."""
     before_judging: int
     """Passes over the documents before each one that answers are judged by."""
-    _memory: Memory = field(default_factory=dict)
     _judged: list[Sequence[Row]] = field(default_factory=list)
-
-    def remembered(self, rows: Rows, split: str) -> Rows:
-        """The rows of a split as `datasets` gives them, which remembers what was made of them."""
-        return RememberedRows.of(rows, self._memory, split)
 
     @property
     def shots(self) -> Shots:
@@ -89,7 +82,7 @@ class LmEvalPasses:
     @cached_property
     def _shots(self) -> Shots | UserError | None:
         """The first pass of all, where a function makes it; or why it can't be made, which matters where it is used."""
-        self.state.preload(functions_of(self.config))
+        self.state.preload()
         own = self.config.fewshot_config
         made_by: tuple[object, ...] = (self.config.process_docs, *self.config.prepared_by.values())
         made_by += (own.process_docs, own.samples) if own else ()
@@ -107,7 +100,7 @@ class LmEvalPasses:
                 function = getattr(self.config, key)
                 if isinstance(function, Function) and rows:
                     with contextlib.suppress(Exception):  # told where the document is asked
-                        self.state.modules.load(function, key)(deepcopy(rows[0]))
+                        self.state.function(function, key)(deepcopy(rows[0]))
 
 
 def sharing_modules(config: TaskConfig) -> Mapping[Path, tuple[str, ...]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from harness.spelling import nearest
 from harness.tasks import filters
 from harness.tasks.ask import Answer, Asked, ChoiceAnswer, GenerationAnswer, Rolling
 from harness.tasks.choice_scores import score_choices
+from harness.tasks.code.judging import done, plain
 from harness.tasks.config import FilterPipeline, Function, MetricConfig, Mode, TaskConfig
 from harness.tasks.filters import Extracted, LoadFunction
 from harness.tasks.generation_scores import (
@@ -211,7 +212,7 @@ def _metric_items(
     wanted = targets(asked, str(config.file))
     if metric == "pass@k":
         items, scores.programs[pipeline.name] = score_programs(
-            extracted.value, wanted, listed.options, allow_code_execution, place
+            extracted.value, wanted, listed.options, allow_code_execution, place, _given(listed, pipeline, asked, place)
         )
         return items
     if passed_through(listed):
@@ -263,8 +264,8 @@ def _by_process_results(
     assert config.process_results is not None
     run = function(config.process_results, "process_results")
     try:
-        found = run(asked.row, results)
-        return {str(name): plain(item) for name, item in found.items()}
+        found: dict[str, Item] = done(run, "results", asked.row, results)
+        return found
     except UserError:
         raise
     except Exception as error:
@@ -276,22 +277,14 @@ def _failed(function: Function, asked: Asked, error: Exception) -> UserError:
     return UserError(f"document {asked.document}: `{function.name}` failed with {reason}", place=str(function.file))
 
 
-def plain(value: Any) -> Item:
-    """The same as plain data that JSON can hold: tuples and arrays become lists, numpy's numbers Python's."""
-    if value is None:
-        return None
-    for kind in (bool, int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    if isinstance(value, Mapping):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if isinstance(value, set | frozenset):
-        return sorted((plain(entry) for entry in value), key=repr)
-    if isinstance(value, Sequence) or hasattr(value, "__iter__"):
-        return [plain(entry) for entry in value]
-    raise TypeError(f"{type(value).__name__} can't be stored: give numbers, texts, lists or mappings")
+def _given(listed: MetricConfig, pipeline: FilterPipeline, asked: Asked, place: str) -> str:
+    """The task's own beginning of a program: the column `given`, or what the pipeline puts before it."""
+    column = listed.options.get("given")
+    if column is None:
+        return filters.prepended(pipeline, asked.row)
+    if column not in asked.row:
+        raise UserError(f"`given` of `pass@k`: document {asked.document} has no column `{column}`", place=place)
+    return str(asked.row[column])
 
 
 def _check_programs(listed: MetricConfig, config: TaskConfig, place: str) -> None:

@@ -15,10 +15,12 @@ import unicodedata
 from collections.abc import Hashable, Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.tasks.config import Mode
 from harness.tasks.read_number import read_number
+
+if TYPE_CHECKING:
+    from harness.tasks.config import Mode
 
 Ignored = Mapping[str, Any]
 """Options of a metric that compares texts: `regexes_to_ignore`, `ignore_case`, `ignore_punctuation`, `ignore_numbers`,

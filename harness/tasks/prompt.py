@@ -13,6 +13,7 @@ from typing import Any
 from harness.errors import UserError
 from harness.tasks.ask import Asked, Choice, Rolling, Row
 from harness.tasks.chat import ApplyChat, Message, delimited, prompt, question, worked
+from harness.tasks.code.judging import done
 from harness.tasks.config import Function, Mode, TaskConfig
 from harness.tasks.document import (
     LoadFunction,
@@ -26,7 +27,6 @@ from harness.tasks.document import (
 )
 from harness.tasks.generation_kwargs import generation, put_over
 from harness.tasks.labels import FROM_0, Labels
-from harness.tasks.lm_eval_classes import requests_of
 
 
 @dataclass(frozen=True)
@@ -105,13 +105,18 @@ def _constructed(
     assert config.construct_requests is not None
     which, place = f"document {asked.document}", str(config.construct_requests.file)
     make = function(config.construct_requests, "construct_requests")
-    told = {"metadata": (asked.task, asked.document, config.repeats), "apply_chat_template": settings.chat is not None}
+    told: dict[str, Any] = {
+        "metadata": (asked.task, asked.document, config.repeats),
+        "apply_chat_template": settings.chat is not None,
+    }
+    told["chat_template"] = None
     try:
-        made = make(asked.row, context, chat_template=None, **told)
+        listed, how = done(make, "requests", asked.row, context, told, place, which)
+    except UserError:
+        raise
     except Exception as error:  # whatever code of others raises
         reason = f"{type(error).__name__}: {error}"
         raise UserError(f"{which}: `{config.construct_requests.name}` failed with {reason}", place=place) from error
-    listed, how = requests_of(made, place, which)
     choices = tuple(Choice(str(one[0]), str(one[1])) for kind, one in listed if kind == "loglikelihood")
     if listed[0][0] == "loglikelihood_rolling":
         return replace(asked, requests=(Rolling(str(listed[0][1][0])),))

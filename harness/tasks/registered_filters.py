@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from harness.file_digest import FileState, file_state
 from harness.tasks.config import FilterPipeline, FilterStep, Function
 from harness.tasks.helper_files import source_files
 
@@ -32,7 +33,7 @@ def resolved(
     found = {
         name: Function(file=file, name=registered)
         for file in files
-        for name, registered in _registered(file, file.stat().st_mtime_ns)
+        for name, registered in _registered(file, file_state(file))
         if name in names.difference(known)
     }
     return tuple(
@@ -47,11 +48,11 @@ def _with(step: FilterStep, found: dict[str, Function]) -> FilterStep:
 
 
 @lru_cache(maxsize=1024)
-def _registered(file: Path, changed: int) -> tuple[tuple[str, str], ...]:
+def _registered(file: Path, state: FileState) -> tuple[tuple[str, str], ...]:
     """(name, class or function) of each registration at the top level of a file."""
     try:
         tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError):  # told where the file is loaded
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # told where the file is loaded
         return ()
     return tuple(_registrations(tree))
 

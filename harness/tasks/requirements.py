@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from harness.file_digest import FileState, file_state
 from harness.tasks import fence
 from harness.tasks.config import TaskConfig
 from harness.tasks.evaluate_module import METRICS
-from harness.tasks.functions import functions_of, stand_in
+from harness.tasks.functions import functions_of
 from harness.tasks.helper_files import is_library, module_file
+from harness.tasks.lm_eval_module import stand_in
 from harness.tasks.specification import listed_metrics
 from harness.tasks.text_scores import CORPUS_SCORES
 
@@ -138,19 +140,19 @@ def _needs(
     file: Path, wanted: tuple[str, ...] | None, allow_task_code: bool, above: tuple[Path, ...] = ()
 ) -> tuple[Need, ...]:
     try:
-        changed = file.stat().st_mtime_ns
+        state = file_state(file)
     except OSError:  # told where the function is loaded
         return ()
-    return _read_off(file, changed, wanted, allow_task_code, above)
+    return _read_off(file, state, wanted, allow_task_code, above)
 
 
 @lru_cache(maxsize=4096)
 def _read_off(
-    file: Path, changed: int, wanted: tuple[str, ...] | None, allow_task_code: bool, above: tuple[Path, ...]
+    file: Path, state: FileState, wanted: tuple[str, ...] | None, allow_task_code: bool, above: tuple[Path, ...]
 ) -> tuple[Need, ...]:
     try:
         tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return ()
     used = fence.needed_statements(tree, wanted)
     run = [statement for statement in tree.body if not fence.is_script(statement)] if allow_task_code else used

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from harness.errors import UserError
+from harness.tasks.code.judging import statistic_of
 from harness.tasks.config import Function, TaskConfig
 from harness.tasks.estimate import Estimate
 from harness.tasks.filters import LoadFunction
@@ -48,7 +49,8 @@ def by_functions(
         run = function(named, "aggregation")
         start = time.perf_counter()
         try:
-            value = float(run(items))
+            statistic = statistic_of(run, items)
+            value = statistic(range(len(items)))
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
             raise UserError(
@@ -62,7 +64,7 @@ def by_functions(
             )
         else:
             groups = labels([clusters[index] for index in having])
-            estimate = resampled(key, items, groups, run, value, _FUNCTION_DRAWS)
+            estimate = resampled(key, range(len(items)), groups, statistic, value, _FUNCTION_DRAWS)
         made[key] = asdict(estimate)
     return made
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,10 +13,11 @@ from harness.errors import UserError
 from harness.spelling import nearest
 from harness.tasks import data, functions, splits, task_digest
 from harness.tasks.ask import Row
+from harness.tasks.code.foreign import ForeignFunction
+from harness.tasks.code.process import start_ahead
 from harness.tasks.config import FewshotConfig, Function, Mode, TaskConfig
 from harness.tasks.data import DataSource, DataTable
 from harness.tasks.data_hub import HubData
-from harness.tasks.datasets_module import as_rows
 from harness.tasks.helper_state import HelperState
 from harness.tasks.lm_eval_passes import LmEvalPasses, Shots, sharing_modules
 from harness.tasks.requirements import Need, missing_sentence, needs_of
@@ -41,8 +42,8 @@ class Counted:
 class Task:
     """A task. Opening it reads no data: each split is read when it is first asked for. Can be pickled, without rows.
 
-    Helper code gets fresh modules and generators for every pass over a split, so its documents depend on the file and
-    the data alone. In mode lm-eval (`lm_eval` is given) all passes are made with one state, as many and in the order as
+    Helper code gets a fresh process for every pass over a split, so its documents depend on the file and the data
+    alone. In mode lm-eval (`lm_eval` is given) all passes are made with one state, as many and in the order as
     lm-eval 0.4.13 makes them for this task alone (`lm_eval_passes.py`).
     """
 
@@ -115,7 +116,8 @@ class Task:
         whole = splits.unsliced(split)
         if whole == split:
             return []
-        return self._processed(split, "split", process_docs, "process_docs", self._state(), whole)
+        with self._pass() as state:
+            return self._processed(split, "split", process_docs, "process_docs", state, whole)
 
     @property
     def shot_split(self) -> str | None:
@@ -150,9 +152,29 @@ class Task:
         """lm-eval's own rule whether it keeps a document out of its shots: by the splits' names, None equal to None."""
         return self._named_shot_split == self.config.test_split
 
-    def function(self, function: Function, key: str) -> Callable[..., Any]:
+    def function(self, function: Function, key: str) -> ForeignFunction:
         """The Python function that the task file names under `key`. Raises UserError where it may not be run."""
-        return self._asking.modules.load(function, key)
+        functions.check_allowed(function, key, self.allow_task_code)
+        return self._asking.function(function, key)
+
+    def foresee(self, named: Sequence[tuple[str, Function]], rows: Iterable[Row]) -> None:
+        """These functions are asked of these rows soon: one question instead of many, where that makes no
+        difference."""
+        if named:
+            self._asking.foresee(named, rows)
+
+    def start_ahead(self) -> None:
+        """Begin to start what its functions need: it takes a moment, in which a model may be opened."""
+        if any(True for _ in functions.functions_of(self.config)):
+            start_ahead(self.allow_task_code)
+
+    def asked(self) -> None:
+        """All documents are asked: the process of functions that judge nothing is not needed any more."""
+        judges = any(key not in functions.DOCUMENT_KEYS for key, _ in functions.functions_of(self.config))
+        if "_asking" in vars(self):
+            self._asking.forget()
+            if not judges and (self.lm_eval is None or self.config.process_docs is None):
+                self._asking.close()
 
     def running(self, document: int | None = None) -> AbstractContextManager[None]:
         """Run functions of the task with the generators that they get: of one document, which determines them in mode
@@ -234,11 +256,18 @@ class Task:
         return data.source(self.config, self.data, self.mode)
 
     @cached_property
-    def _custom(self) -> Mapping[str, Any]:
-        assert self.config.custom_dataset is not None
+    def _custom(self) -> HelperState:
+        """The process that made the data set of a task file's own, and has it."""
+        return HelperState(functions.functions_of(self.config), self.allow_task_code)
+
+    @cached_property
+    def _custom_splits(self) -> list[str]:
+        named = self.config.custom_dataset
+        assert named is not None
         options = {**self.config.metadata, **self.config.dataset_kwargs}
-        made = self._run(self.config.custom_dataset, "custom_dataset", self._state(), **options)
-        if not isinstance(made, Mapping):
+        with self._telling("custom_dataset", named):
+            made = self._custom.custom(named, "custom_dataset", options)
+        if made is None:
             raise UserError("`custom_dataset` gives no mapping of splits to rows", place=str(self.config.file))
         return made
 
@@ -247,15 +276,15 @@ class Task:
         """What the functions of single documents remember."""
         if self.lm_eval is not None:
             return self._passes.state
-        state = HelperState(self.allow_task_code)
-        state.preload(functions.functions_of(self.config))
+        state = HelperState(functions.functions_of(self.config), self.allow_task_code)
+        state.preload()
         return state
 
     @cached_property
     def _passes(self) -> LmEvalPasses:
         assert self.lm_eval is not None
         return LmEvalPasses(
-            state=HelperState(self.allow_task_code, sharing_modules(self.config)),
+            state=HelperState(functions.functions_of(self.config), self.allow_task_code, sharing_modules(self.config)),
             config=self.config,
             prepare_shots=self._prepared_shots,
             prepare=self._prepared_evaluation,
@@ -263,13 +292,24 @@ class Task:
             before_judging=int(self.lm_eval.by_number),
         )
 
-    def _state(self) -> HelperState:
-        """For the next pass."""
-        return self._passes.state if self.lm_eval is not None else HelperState(self.allow_task_code)
+    @contextmanager
+    def _pass(self) -> Iterator[HelperState]:
+        """What helper code remembers in the next pass."""
+        if self.lm_eval is not None:
+            yield self._passes.state
+            return
+        state = HelperState(functions.functions_of(self.config), self.allow_task_code)
+        try:
+            yield state
+        finally:
+            state.close()
 
     @cached_property
     def _evaluation_rows(self) -> list[Row]:
-        return self._prepared_evaluation(self._state()) if self.lm_eval is None else self._passes.asked
+        if self.lm_eval is not None:
+            return self._passes.asked
+        with self._pass() as state:
+            return self._prepared_evaluation(state)
 
     @cached_property
     def _shots(self) -> Shots:
@@ -277,7 +317,8 @@ class Task:
             return self._passes.shots
         if self.shots_keep_places and self.shot_split == self.evaluation_split:
             return Shots(self.evaluation_rows(), self.shot_split)
-        return self._prepared_shots(self._state())
+        with self._pass() as state:
+            return self._prepared_shots(state)
 
     def _prepared_evaluation(self, state: HelperState) -> list[Row]:
         key = "test_split" if self.config.test_split else "validation_split"
@@ -287,7 +328,8 @@ class Task:
         samples = self._fewshot.samples
         if self._named_shot_split is None and samples is not None:
             if isinstance(samples, Function):
-                samples = list(self._run(samples, "fewshot_config.samples", state))
+                with self._telling("fewshot_config.samples", samples), state.running():
+                    samples = state.samples(samples, "fewshot_config.samples")
             return Shots([dict(row) for row in samples], None)
         split = self.shot_split
         if split is None:
@@ -331,16 +373,12 @@ class Task:
             process_docs, named = made_by, "prepared_by"
         if process_docs is None:
             return list(rows)
-        given = rows if self.lm_eval is None or self._custom_made else self._passes.remembered(rows, split)
-        made = self._run(process_docs, named, state, given)
+        kept = read or split if self.lm_eval is not None else None
+        with self._telling(named, process_docs), state.running():
+            made = state.rows(process_docs, named, rows, kept, self.config.custom_dataset is None)
         if made is None:
             raise UserError(f"`{named}` ({process_docs.name}) gives back no rows", place=str(process_docs.file))
-        with self._telling(named, process_docs), state.running():  # rows may be made while they are read
-            return as_rows(made).plain
-
-    @property
-    def _custom_made(self) -> bool:
-        return self.config.custom_dataset is not None
+        return made
 
     def _split(self, split: str, key: str) -> Rows:
         """The rows of a split as the data set has them, read once for all passes of mode lm-eval."""
@@ -371,18 +409,14 @@ class Task:
                 return self._source.rows(split)
             except UserError as error:
                 raise UserError(f"{error.message} [{self.config.file}: `{key}: {split}`]", place=error.place) from error
-        if split not in self._custom:
-            there = ", ".join(map(str, self._custom))
+        if split not in self._custom_splits:
+            there = ", ".join(self._custom_splits)
             raise UserError(
-                f"`custom_dataset` gives no split '{split}'{nearest(split, self._custom)} (there are: {there})",
+                f"`custom_dataset` gives no split '{split}'{nearest(split, self._custom_splits)} (there are: {there})",
                 place=f"{self.config.file}: {key}",
             )
-        return as_rows(self._custom[split])
-
-    def _run(self, function: Function, key: str, state: HelperState, *arguments: Any, **options: Any) -> Any:
-        """Call a function that the task file names, with what that state remembers. Raises UserError."""
-        with self._telling(key, function), state.running():
-            return state.modules.load(function, key)(*arguments, **options)
+        with self._telling("custom_dataset", self.config.custom_dataset):
+            return self._custom.custom_rows(self.config.custom_dataset, split)
 
     @contextmanager
     def _telling(self, key: str, function: Function) -> Iterator[None]:

@@ -7,15 +7,15 @@ may be tested and not be written. In mode lm-eval a template is always text, and
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from harness.tasks import null
+from harness.tasks import null, template_bounds
+from harness.tasks.substitution import substituted
 
 if TYPE_CHECKING:
-    from jinja2 import Environment, Template
+    from jinja2 import Environment, Template, nodes
 
 
 def value(template: str, row: Mapping[str, Any]) -> Any:
@@ -49,7 +49,7 @@ def text_as_lm_eval(template: str, row: Mapping[str, Any]) -> str:
     """The rendered template; a name that is no column is an error. A line break at the end stays."""
     if _is_plain(template):
         return template
-    return "".join(_rendered(_compiled_as_lm_eval(template), row))
+    return template_bounds.joined(_rendered(_compiled_as_lm_eval(template), row))
 
 
 def is_absent_column(template: object, row: Mapping[str, Any]) -> bool:
@@ -67,11 +67,11 @@ def _pieces(template: str, row: Mapping[str, Any]) -> list[Any]:
 
 def _listed(piece: Any) -> Any:
     """What `map`, `select` and their like give is a list: its own text would be its place in memory."""
-    return list(piece) if isinstance(piece, Iterator) else piece
+    return list(template_bounds.Turns(piece)) if isinstance(piece, Iterator) else template_bounds.written(piece)
 
 
 def _written(pieces: Iterable[Any]) -> str:
-    return "".join(piece if isinstance(piece, str) else _one_written(piece) for piece in pieces)
+    return template_bounds.joined(piece if isinstance(piece, str) else _one_written(piece) for piece in pieces)
 
 
 def _one_written(piece: Any) -> str:
@@ -83,7 +83,7 @@ def _one_written(piece: Any) -> str:
         return _one_written(list(piece))
     if piece is None:
         raise null.NullWritten("writes a value that is null; test it first, or give a default: `or ''`")
-    return str(piece)
+    return str(template_bounds.written(piece))
 
 
 def _is_plain(template: str) -> bool:
@@ -98,29 +98,67 @@ def _is_undefined(piece: Any) -> bool:
 
 def _rendered(compiled: Template, row: Mapping[str, Any]) -> Iterable[Any]:
     # What `render(**row)` does, but for the chain of jinja's names and ours, which takes half of its time.
+    template_bounds.start(compiled)
     names = {**compiled.environment.globals, **row}
     return compiled.root_render_func(compiled.new_context(names, shared=True))
 
 
 @lru_cache(maxsize=4096)
 def _compiled(template: str) -> Template:
+    template_bounds.start()
     return _typed_environment().from_string(template)
 
 
 @lru_cache(maxsize=4096)
 def _compiled_as_lm_eval(template: str) -> Template:
+    template_bounds.start()
     return _environment().from_string(template)
 
 
 @cache
-def _environment() -> Environment:
-    """Sandboxed: a task file is somebody else's, and a template needs neither files nor attributes of Python's own."""
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import SandboxedEnvironment
+def _bounded() -> type[Environment]:
+    """A task file is somebody else's, and a template needs neither files nor attributes of Python's own; it changes
+    nothing that it is given; and what it takes is bounded."""
+    from jinja2.sandbox import SandboxedEnvironment, modifies_known_mutable
 
-    environment = SandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
-    environment.filters["regex_replace"] = _regex_replace
-    return environment
+    class Bounded(SandboxedEnvironment):
+        intercepted_binops = frozenset({"*", "**", "%", "+"})
+        concat = staticmethod(template_bounds.joined)
+
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.filters |= template_bounds.bounded_filters(self.filters)
+            self.filters["regex_replace"] = substituted
+            del self.globals["lipsum"]
+
+        def _parse(self, *arguments: Any) -> nodes.Template:
+            tree = super()._parse(*arguments)
+            template_bounds.bounded_tree(tree)
+            return tree
+
+        def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+            if attr in template_bounds.CHANGING and modifies_known_mutable(obj, attr):
+                return False
+            if type(obj).__module__.partition(".")[0] == "numpy" and attr not in template_bounds.OF_ARRAYS:
+                return False  # some of its methods write files
+            return SandboxedEnvironment.is_safe_attribute(self, obj, attr, value)
+
+        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+            template_bounds.check_operation(operator, left, right)
+            return super().call_binop(context, operator, left, right)
+
+        def call(__self, __context: Any, __obj: Any, *arguments: Any, **options: Any) -> Any:  # noqa: N805
+            arguments = template_bounds.check_call(__obj, arguments, options)
+            return super().call(__context, __obj, *arguments, **options)
+
+    return Bounded
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import StrictUndefined
+
+    return _bounded()(undefined=StrictUndefined, keep_trailing_newline=True, finalize=template_bounds.written)
 
 
 @cache
@@ -129,7 +167,6 @@ def _typed_environment() -> Environment:
     from jinja2 import StrictUndefined, nodes
     from jinja2.filters import do_float, do_int
     from jinja2.nativetypes import NativeCodeGenerator
-    from jinja2.sandbox import SandboxedEnvironment
 
     class Values(NativeCodeGenerator):
         def _output_child_to_const(self, node: nodes.Expr, frame: Any, finalize: Any) -> Any:
@@ -137,13 +174,12 @@ def _typed_environment() -> Environment:
                 return super()._output_child_to_const(node, frame, finalize)
             raise nodes.Impossible  # jinja would make a text of a value that it knows beforehand
 
-    class Typed(SandboxedEnvironment):
+    class Typed(_bounded()):  # type: ignore[misc]
         code_generator_class = Values
         concat = staticmethod(_written)  # of what is kept in a variable, or comes from a macro
 
     environment = Typed(undefined=StrictUndefined, keep_trailing_newline=True)
     environment.filters |= {
-        "regex_replace": _regex_replace,
         "int": _strictly(do_int),
         "float": _strictly(do_float),
     }
@@ -166,7 +202,3 @@ def _strictly(convert: Callable[..., Any]) -> Callable[..., Any]:
         return made
 
     return filter_
-
-
-def _regex_replace(text: str, pattern: str, replacement: str, count: int = 0) -> str:
-    return re.sub(pattern, replacement, text, count=count)

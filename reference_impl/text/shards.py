@@ -96,7 +96,7 @@ def open_shard(path: str | os.PathLike[str], tokenizer_digest: str) -> Tokens:
     at all, or made by another tokenizer, and FileNotFoundError if there is none.
     """
     path = Path(path)
-    header = _header(path)
+    header = read_header(path)
     if header.tokenizer_digest != tokenizer_digest:
         raise CorruptShard(
             path,
@@ -115,7 +115,8 @@ def open_shard(path: str | os.PathLike[str], tokenizer_digest: str) -> Tokens:
     return np.memmap(path, dtype=stored, mode="r", offset=HEADER_BYTES, shape=(header.count,))
 
 
-def _header(path: Path) -> ShardHeader:
+def read_header(path: Path) -> ShardHeader:
+    """What a shard says of itself; its tokens are not read. Raises CorruptShard and FileNotFoundError."""
     with path.open("rb") as file:
         start = file.read(HEADER_BYTES)
     if not start.startswith(MAGIC):

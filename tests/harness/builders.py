@@ -6,7 +6,6 @@ seeded noise per document and launch, so that analyses have something true to fi
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness.kept_file import seal
 from harness.results.finding import ExpectationOutcome, Finding
+from harness.results.journal import Journal
 from harness.results.record import CellResult, Direction, Measurement, Metric, Record, Status
-from harness.results.run import CELLS, EXPECTATIONS, FINDINGS, MANIFEST, Manifest, Run
+from harness.results.run import CELLS, EXPECTATIONS, FINDINGS, Manifest, Run
 
 SIZES = {"nano": 130_000, "micro": 820_000, "mini": 3_400_000, "smollm2": 134_515_008}
 EMBEDDINGS = {"nano": 74_000, "micro": 164_000, "mini": 330_000, "smollm2": 28_311_552}
@@ -260,10 +261,11 @@ def write_run(
         "models": {name: {"source": f"reference {name}", "digest": f"digest-of-{name}"} for name in SIZES},
         "cells": [cell.key for cell in cells],
     } | manifest
-    (folder / MANIFEST).write_text(Manifest(**fields).model_dump_json(indent=1))
-    (folder / CELLS).write_text("".join(cell.model_dump_json() + "\n" for cell in cells))
-    (folder / FINDINGS).write_text(json.dumps([item.model_dump(mode="json") for item in findings]))
-    (folder / EXPECTATIONS).write_text(json.dumps([item.model_dump(mode="json") for item in expectations]))
+    journal = Journal(folder)
+    journal.write_manifest(Manifest(**fields))
+    (folder / CELLS).write_text("".join(seal(cell.model_dump_json(), CELLS) + "\n" for cell in cells))
+    journal.write_findings(findings, expectations)
+    journal.with_reports((FINDINGS, EXPECTATIONS), [])
     return Run(folder)
 
 

@@ -80,3 +80,10 @@ def test_every_command_says_so_before_anything_runs(tmp_path: Path, command: lis
 def test_the_doctor_shows_what_will_be_used(tmp_path: Path) -> None:
     done = harness("doctor", "--no-measure", threads="1", folder=tmp_path)
     assert "1 thread\n" in done.stdout
+
+
+def test_the_doctor_shows_what_keeps_foreign_code_in(tmp_path: Path) -> None:
+    from harness.fences.enclosure import available
+
+    done = harness("doctor", "--no-measure", threads="1", folder=tmp_path)
+    assert "fences of foreign code" in done.stdout and str(available()) in " ".join(done.stdout.split())

@@ -2,6 +2,10 @@
 
 There is no wheel that fits every processor, and a C++ compiler takes five seconds. Where there is none, where it
 fails, or where GPT_NATIVE=0 is set, `native_library` gives the reason and everything runs through torch's operations.
+
+A library with a flipped bit computes wrong numbers or ends the process, so its sha256 stands at its end (the loader
+looks at nothing behind the last section), and it is compared before the library is loaded; a damaged one is compiled
+again.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ FLAGS = (
     # What sums in another order needs, and no more: not-a-number and infinity keep their meaning.
     *("-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fassociative-math"),
 )
+_SEAL = b"\nsha256 "
 SECONDS = 120
 """A compiler that takes longer is given up."""
 
@@ -38,24 +43,41 @@ class Native:
     library: ctypes.CDLL | None
     reason: str
     """Why it is missing; where it was compiled to if it is not."""
+    identity: str = "none"
+    """A digest of what the compiled code depends on; `none` where there is none."""
+    recompiled: str = ""
+    """What was wrong with the library that was kept, which is why it was compiled again."""
 
 
 @cache
 def native_library() -> Native:
     """The kernel, compiled first if this machine has not compiled it yet. Never raises."""
-    if _switched_off():
+    return _native(_switched_off(), _compiler())
+
+
+@cache
+def _native(switched_off: bool, compiler: str | None) -> Native:
+    if switched_off:
         return Native(None, "GPT_NATIVE=0 is set")
-    compiler = _compiler()
     if compiler is None:
         return Native(None, "no C++ compiler: install g++")
     try:
-        path = Path(platformdirs.user_cache_dir("gpt-reference")) / f"decode-{_digest(compiler)}.so"
-        if not path.is_file():
+        identity = _digest(compiler)
+        path = Path(platformdirs.user_cache_dir("gpt-reference")) / f"kernel-{identity}.so"
+        damaged = path.is_file() and not _is_whole(path)
+        if damaged or not path.is_file():
             _compile(compiler, path)
-        library = ctypes.CDLL(str(path))
-    except (OSError, subprocess.SubprocessError) as error:
+        library = _load(path)
+    except (OSError, AttributeError, subprocess.SubprocessError) as error:
         told = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
         return Native(None, f"{compiler} could not compile it: {told[0] if told else type(error).__name__}")
+    recompiled = f"{path}: damaged, its sha256 is another than when it was compiled; it was compiled again"
+    return Native(library, str(path), identity, recompiled if damaged else "")
+
+
+def _load(path: Path) -> ctypes.CDLL:
+    """Raises OSError where it is no library, AttributeError where it is another one."""
+    library = ctypes.CDLL(str(path))
     pointer = ctypes.c_void_p
     library.decode_step.argtypes = (pointer, pointer)
     library.attend_rows.argtypes = (pointer,)
@@ -64,19 +86,26 @@ def native_library() -> Native:
     library.decode_step.restype = library.attend_rows.restype = library.multiply_rows.restype = (
         library.widen.restype
     ) = None
-    return Native(library, str(path))
+    return library
+
+
+def planned_kernel() -> Native:
+    """The kernel that a process which starts now will use, compiled now if it has to be. Never raises.
+
+    With another kernel, or none, speeds are others, and answers differ by rounding. A compiler that is there and fails
+    makes none, so it does not do to ask what it would make.
+    """
+    return _native(_switched_off(), _compiler())
 
 
 def kernel_identity() -> str:
-    """What the kernel is that would be used, without compiling it: a digest, or `none` where there can't be one.
+    """The identity of `planned_kernel`: a digest, or `none`."""
+    return planned_kernel().identity
 
-    With another kernel, or none, speeds are others, and answers differ by rounding.
-    """
-    compiler = None if _switched_off() else _compiler()
-    try:
-        return "none" if compiler is None else _digest(compiler)
-    except OSError:
-        return "none"
+
+def kernel_in_use() -> str | None:
+    """The identity of the kernel, where this process has asked for it; None: nothing that it ran needed to know."""
+    return native_library().identity if native_library.cache_info().currsize else None
 
 
 def _switched_off() -> bool:
@@ -99,7 +128,20 @@ def _compile(compiler: str, path: Path) -> None:
             text=True,
             timeout=SECONDS,
         )
+        with made.open("ab") as file:
+            file.write(_SEAL + _checksum(path.name, made.read_bytes()))
+        _load(made)  # what can't be loaded is not kept: the compiler may be fixed
         made.replace(path)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a kept library is, byte for byte, what was compiled for this name."""
+    content, found, checksum = path.read_bytes().rpartition(_SEAL)
+    return bool(found) and checksum == _checksum(path.name, content)
+
+
+def _checksum(name: str, library: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\n" + library).hexdigest().encode()
 
 
 def _digest(compiler: str) -> str:

@@ -167,7 +167,7 @@ def test_samples_that_cannot_be_read_cost_their_own_rows_of_a_comparison(
     path.mkdir()
     code, output, errors = harness(capsys, "compare", str(run_folder), str(copy))
     assert code == 2 and errors == (
-        f"error: {path}: a folder stands where this file belongs; remove the folder, then run the suite again\n"
+        f"warning: {path}: a folder stands where this file belongs; remove the folder, then run the suite again\n"
     )
     assert "perplexity" in output and "weight bytes" in output
 

@@ -258,12 +258,15 @@ def test_kill_9_in_a_cell_loses_that_cell_alone(finished_run: Run, suite: Path, 
     assert "SIGKILL" in str(failed[0].reason)
     assert len(run.cells) == 6
     resumed_events: list[Event] = []
-    manifest = run.folder / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"status": "finished"', '"status": "interrupted"'))
+    mark_interrupted(run)
     resumed = harness.run(str(run.folder), resume=True, fresh=True, on_event=resumed_events.append)
     assert [event.cell.measure for event in resumed_events if isinstance(event, CellEnded)] == [measure]
     assert {cell.status for cell in resumed.cells} == {Status.OK}
     assert exit_code(resumed) is ExitCode.PASS
+
+
+def mark_interrupted(run: Run) -> None:
+    Journal(run.folder).write_manifest(run.manifest.model_copy(update={"status": "interrupted"}))
 
 
 def start(suite: Path, out: Path, *options: str) -> subprocess.Popen[str]:
@@ -341,8 +344,7 @@ def test_resume_refuses_what_it_can_t_go_on_with(finished_run: Run, suite: Path,
     with pytest.raises(UserError, match="no unfinished run of the suite 'tiny'"):
         harness.run(str(suite), out=out, resume=True)
     run = harness.run(str(suite), out=out)
-    manifest = run.folder / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"finished"', '"interrupted"'))
+    mark_interrupted(run)
     suite.write_text(suite.read_text().replace("iterations: 3", "iterations: 4"))
     with pytest.raises(UserError, match="the suite has changed since this run began"):
         harness.run(str(suite), out=out, resume=True)

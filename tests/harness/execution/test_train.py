@@ -23,7 +23,7 @@ from harness.execution.train import shares, train_side_by_side
 from harness.execution.worker import preload
 from harness.models.contract import ModelSource
 from harness.models.training import Training
-from harness.models.training_evidence import has_evidence
+from harness.models.training_evidence import is_trained
 from harness.results.record import Status
 
 
@@ -47,7 +47,7 @@ def test_all_are_trained_the_longest_first_and_a_failing_one_costs_only_itself(t
     reasons = train_side_by_side(models, 1, 2, tmp_path / "log", events.append)  # type: ignore[arg-type]
     assert reasons["short"] is None and reasons["long"] is None
     assert reasons["wild"] is not None and "the training of wild failed: the gradient was not finite" in reasons["wild"]
-    assert [has_evidence(tmp_path / name) for name in ("short", "long", "wild")] == [True, True, False]
+    assert [is_trained(tmp_path / name) for name in ("short", "long", "wild")] == [True, True, False]
     begun = list(dict.fromkeys(event.what.partition(":")[0] for event in events))
     assert set(begun[:2]) == {"long", "wild"} and begun[2] == "short"
     assert {event.what.partition(":")[0] for event in events if event.done == 1} == {"short", "long", "wild"}

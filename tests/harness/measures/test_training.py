@@ -17,6 +17,7 @@ import torch
 from harness.errors import Unsupported, UserError
 from harness.execution.requests import Collect, Refused, Trained, TrainModel
 from harness.execution.serve import Loader, OpenedModel, answer
+from harness.kept_file import read_json, write_json
 from harness.measures import training, training_speed
 from harness.measures.measure import Facts
 from harness.measures.training import TrainingMeasureSettings
@@ -162,11 +163,11 @@ def test_a_training_is_measured_at_fp32_alone(folder: Path) -> None:
 
 def test_speed_of_another_machine_or_thread_count_is_not_this_ones(folder: Path, tmp_path: Path) -> None:
     other = shutil.copytree(folder, tmp_path / "other")
-    told = json.loads((other / EVIDENCE).read_text())
-    (other / EVIDENCE).write_text(json.dumps(told | {"worker_class": "0123456789ab"}))
+    told = json.loads(read_json(other / EVIDENCE, EVIDENCE))
+    write_json(other / EVIDENCE, json.dumps(told | {"worker_class": "0123456789ab"}), EVIDENCE)
     with pytest.raises(Unsupported, match="trained on another machine"):
         speed(other)
-    (other / EVIDENCE).write_text(json.dumps(told | {"threads": 7}))
+    write_json(other / EVIDENCE, json.dumps(told | {"threads": 7}), EVIDENCE)
     with pytest.raises(Unsupported, match="trained with 7 threads, not 1"):
         speed(other)
     assert measured(other)["validation_loss"].value == measured(folder)["validation_loss"].value

@@ -21,6 +21,7 @@ from harness.report.outcomes import expectation_table
 from harness.report.results import result_tables
 from harness.report.table import Table
 from harness.report.tables import print_places, print_run, print_runs
+from harness.results.journal import Journal
 from harness.results.record import Direction, Measurement, Metric, Status
 from harness.results.run import Run
 from harness.tasks.metric_table import BUILT_IN
@@ -140,7 +141,7 @@ def test_rows_follow_the_plan_not_the_clock(builders: ModuleType, full_run: Run,
     keys = [item.key for item in cells]
     turned = builders.write_run(tmp_path, cells=cells[::-1])
     planned = turned.manifest.model_copy(update={"cells": keys})
-    (tmp_path / "manifest.json").write_text(planned.model_dump_json())
+    Journal(tmp_path).write_manifest(planned)
     assert result_tables(Run(tmp_path))[0].rows == result_tables(full_run)[0].rows
 
 
@@ -208,7 +209,7 @@ def test_warnings(builders: ModuleType, full_run: Run, tmp_path: Path) -> None:
         git={"commit": "x", "dirty": True},
     )
     manifest = run.manifest.model_copy(update={"cells": [*run.manifest.cells, "missing"]})
-    (tmp_path / "manifest.json").write_text(manifest.model_dump_json())
+    Journal(tmp_path).write_manifest(manifest)
     said = warnings(Run(tmp_path))
     assert said[0].startswith("the run is interrupted, 1 of 3 cells are missing; `harness run --resume ")
     assert said[1].startswith("the machine was busy: other programs took up to 35% of its cores in 1 of 2")

@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 
 from harness.errors import UserError
+from harness.kept_file import read_json, write_json
 from harness.results.find import find_run
+from harness.results.finding import Finding
 from harness.results.journal import Journal
 from harness.results.record import CellResult, Direction, Record, Status
-from harness.results.run import CELLS, Manifest, Run
+from harness.results.run import CELLS, EXPECTATIONS, FINDINGS, MANIFEST, Manifest, Run
 
 
 def manifest(name: str = "20260101-000000-s") -> Manifest:
@@ -62,13 +64,30 @@ def test_a_cell_measured_again_replaces_its_first_line(journal: Journal) -> None
     assert [item.records[0].value for item in Run(journal.folder).cells] == [2.0]
 
 
-def test_a_corrupted_line_in_the_middle_is_named(journal: Journal) -> None:
+def test_two_cells_of_one_key_keep_their_own_samples(journal: Journal) -> None:
+    """Two names for one model have one key; where each was measured by itself, their times differ."""
+    frames = {"m": pd.DataFrame({"x": [1.0]}), "n": pd.DataFrame({"x": [2.0]}), "o": pd.DataFrame({"x": [1.0]})}
+    for model, samples in frames.items():
+        journal.append(cell("a").model_copy(update={"model": model}), samples)
+    journal.append(cell("a"), again := pd.DataFrame({"x": [3.0]}))  # measured again: its line is replaced
+    run = Run(journal.folder)
+    found = {one.model: run.samples(one) for one in run.cells}
+    for model, samples in (frames | {"m": again}).items():
+        pd.testing.assert_frame_equal(found[model], samples)
+    assert run.damage == [] and len(list((journal.folder / "samples").iterdir())) <= 3
+
+
+def test_a_corrupted_line_in_the_middle_is_named_and_the_rest_is_read(journal: Journal) -> None:
     journal.append(cell("a"), None)
     with (journal.folder / CELLS).open("ab") as file:
         file.write(b"not json\n")
     journal.append(cell("b"), None)
-    with pytest.raises(UserError, match=r"cells\.jsonl:2: this line is not a cell result"):
-        _ = Run(journal.folder).cells
+    run = Run(journal.folder)
+    assert [item.key for item in run.cells] == ["a", "b"]
+    (sentence,) = run.damage
+    assert "cells.jsonl:2: this line is damaged" in sentence and "--resume" in sentence
+    journal.drop_damaged()
+    assert [item.key for item in Run(journal.folder).cells] == ["a", "b"] and Run(journal.folder).damage == []
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"run": 3}', b"\xff\xfe", b"[]"])
@@ -78,14 +97,21 @@ def test_a_corrupted_manifest_is_one_sentence(journal: Journal, content: bytes) 
         _ = Run(journal.folder).manifest
 
 
-def test_corrupted_samples_and_findings_are_one_sentence(journal: Journal) -> None:
+def test_corrupted_samples_and_findings_are_one_sentence_each(journal: Journal) -> None:
     result = journal.append(cell("a"), pd.DataFrame({"x": [1]}))
+    journal.write_findings([Finding(analysis="law", name="slope", value=1.0)], [])
+    journal.with_reports((FINDINGS, EXPECTATIONS), [])
+    run = Run(journal.folder)
+    assert run.damage == [] and run.findings[0].value == 1.0
     (journal.folder / str(result.samples)).write_bytes(b"PAR1 no")
+    findings = journal.folder / FINDINGS
+    findings.write_text(findings.read_text().replace("1.0", "2.0"))
+    run = Run(journal.folder)
     with pytest.raises(UserError, match="the samples can't be read"):
-        Run(journal.folder).samples(result)
-    (journal.folder / "findings.json").write_text("[{")
-    with pytest.raises(UserError, match="not what belongs here"):
-        _ = Run(journal.folder).findings
+        run.samples(result)
+    assert run.findings == []
+    said = "\n".join(run.damage)
+    assert len(run.damage) == 2 and "samples are damaged" in said and "findings.json: it is damaged" in said
 
 
 @pytest.mark.parametrize(
@@ -148,6 +174,7 @@ def test_runs_are_found_by_folder_name_part_or_latest(tmp_path: Path) -> None:
 
 
 def test_a_manifest_keeps_what_a_later_version_added(journal: Journal) -> None:
-    path = journal.folder / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"something_new": [1]}))
+    path = journal.folder / MANIFEST
+    told = json.loads(read_json(path, MANIFEST)) | {"something_new": [1]}
+    write_json(path, json.dumps(told), MANIFEST)
     assert Run(journal.folder).manifest.model_dump()["something_new"] == [1]

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
+from harness.tasks.code.modules import Modules
 from harness.tasks.config import Function
-from harness.tasks.functions import Modules
+from harness.tasks.functions import check_allowed
 from harness.tasks.helper_files import source_files
 from harness.tasks.rows import Rows
 
@@ -22,7 +23,9 @@ def helper(folder: Path, text: str, name: str = "utils.py") -> Path:
 
 
 def run(file: Path, name: str = "f", key: str = "process_docs", allow: bool = False) -> object:
-    return Modules(allow).load(Function(file=file, name=name), key)
+    function = Function(file=file, name=name)
+    check_allowed(function, key, allow)
+    return Modules(allow).load(function, key)
 
 
 def refusal(file: Path, **options: object) -> str:

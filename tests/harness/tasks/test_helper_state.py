@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.tasks.code.modules import Modules
 from harness.tasks.config import Function
-from harness.tasks.functions import Modules
-from harness.tasks.helper_state import HelperState
 from harness.tasks.task import Counted, Task
 from harness.tasks.task_file import read_task_file, task_config
 
@@ -178,10 +177,10 @@ def test_functions_of_one_file_share_what_it_keeps(tmp_path: Path) -> None:
     modules = Modules(True)
     modules.load(put, "process_docs")(1)
     assert modules.load(get, "process_docs")() == [1] and Modules(True).load(get, "process_docs")() == []
-    fenced = HelperState(False, {file: ("get", "put")}).modules
+    fenced = Modules(False, {file: ("get", "put")})
     fenced.load(put, "process_docs")(1)
     assert fenced.load(get, "process_docs")() == [1]
-    refused = HelperState(False, {file: ("bad", "get", "put")}).modules
+    refused = Modules(False, {file: ("bad", "get", "put")})
     assert refused.load(get, "process_docs")() == [], "what another one may not do does not stand in its way"
     with pytest.raises(Exception, match="uses `open`"):
         refused.load(bad, "process_docs")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from harness.tasks.code.modules import Modules
 from harness.tasks.config import Function
-from harness.tasks.functions import Modules
 from harness.tasks.remembered_rows import RememberedRows, call_key
 from harness.tasks.rows import Rows
 

@@ -1,5 +1,6 @@
 """Without a compiler, or with one that fails, there is a reason and everything goes through torch."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,17 @@ from reference_impl.model.gpt import GPT
 
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    build.native_library.cache_clear()
+    forget()
     monkeypatch.delenv("GPT_NATIVE", raising=False)
     monkeypatch.setattr(build.platformdirs, "user_cache_dir", lambda name: str(tmp_path / name))
     yield
+    forget()
+
+
+def forget() -> None:
+    """As in a new process."""
     build.native_library.cache_clear()
+    build._native.cache_clear()
 
 
 def works() -> bool:
@@ -50,18 +57,78 @@ def test_a_compiler_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "could not compile it" in build.native_library().reason and works()
 
 
+def compiler_that(tmp_path: Path, name: str, version: str, then: str) -> Path:
+    """A program that tells its version, and else does what `then` says with the last argument as `$out`."""
+    made = tmp_path / name
+    made.write_text(
+        "#!/bin/sh\n"
+        f'[ "$1" = --version ] && {{ echo {version}; exit 0; }}\n'
+        f'for out in "$@"; do :; done\n{then}\n'
+    )  # fmt: skip
+    made.chmod(0o755)
+    return made
+
+
 def test_the_identity_tells_kernels_apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    found = set()
-    for version in ("12", "13"):
-        compiler = tmp_path / f"compiler-{version}"
-        compiler.write_text(f"#!/bin/sh\necho {version}\n")
-        compiler.chmod(0o755)
-        monkeypatch.setenv("CXX", str(compiler))
-        found.add(build.kernel_identity())
-    monkeypatch.setattr(build, "FLAGS", (*build.FLAGS, "-ffast-math"))
+    real = build._compiler()
+    if real is None:
+        pytest.skip("no C++ compiler")
+    found = {build.kernel_identity()}
+    monkeypatch.setenv("CXX", str(compiler_that(tmp_path, "other", "13", f'exec {real} "$@"')))
     found.add(build.kernel_identity())
-    monkeypatch.setenv("CXX", "/no/such/compiler")
-    assert build.kernel_identity() == "none"
+    forget()
+    monkeypatch.setattr(build, "FLAGS", (*build.FLAGS, "-DOTHER"))
+    found.add(build.kernel_identity())
+    assert len(found) == 3 and "none" not in found
     monkeypatch.setenv("GPT_NATIVE", "0")
     assert build.kernel_identity() == "none"
-    assert len(found) == 3 and "none" not in found
+
+
+@pytest.mark.parametrize("then", ["exit 1", "exit 0", 'echo "no library" > "$out"'])
+def test_a_compiler_that_tells_its_version_and_fails_makes_no_kernel(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, then: str
+) -> None:
+    monkeypatch.setenv("CXX", str(compiler_that(tmp_path, "broken", "13", then)))
+    assert build.kernel_identity() == "none" and build.native_library().library is None
+    assert build.native_library().identity == "none" and works()
+
+
+@pytest.mark.parametrize("damage", ["flip", "flip in the checksum", "cut", "empty", "another's"])
+def test_a_damaged_library_is_compiled_again(monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
+    if build._compiler() is None:
+        pytest.skip("no C++ compiler")
+    first = build.native_library()
+    path = Path(first.reason)
+    whole = path.read_bytes()
+    content = bytearray(whole)
+    content[{"flip": 5000, "flip in the checksum": -70}.get(damage, 0)] ^= 4
+    name = path.name.encode()
+    other = whole[: whole.rindex(build._SEAL)]
+    damaged = {
+        "cut": whole[:-100],
+        "empty": b"",
+        "another's": other + build._SEAL + build._checksum("kernel-0.so", other),
+    }
+    path.unlink()  # it is open: writing to it would change what this process runs
+    path.write_bytes(damaged.get(damage, bytes(content)))
+    forget()
+    again = build.native_library()
+    assert again.library is not None and again.identity == first.identity and "compiled again" in again.recompiled
+    assert path.read_bytes()[-64:] == whole[-64:] and name in again.recompiled.encode()
+    forget()
+    assert build.native_library().recompiled == ""
+
+
+def test_no_flipped_bit_of_a_library_is_loaded(tmp_path: Path) -> None:
+    first = build.native_library()
+    if first.library is None:
+        pytest.skip(first.reason)
+    whole, copy = Path(first.reason).read_bytes(), tmp_path / Path(first.reason).name
+    copy.write_bytes(whole)
+    assert build._is_whole(copy)
+    draw = random.Random(0)
+    for bit in (*(draw.randrange(8 * len(whole)) for _ in range(300)), *range(8 * len(whole) - 600, 8 * len(whole))):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        copy.write_bytes(damaged)
+        assert not build._is_whole(copy), bit

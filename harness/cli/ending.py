@@ -1,0 +1,28 @@
+"""How a command ends that read runs: with exit code 2 where something in them was damaged and had to be left out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from harness.errors import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from harness.results.run import Run
+
+
+def end(*runs: Run, code: ExitCode = ExitCode.PASS) -> None:
+    """Exit with `code`; where that says that all is well and something was left out of the runs, with 2."""
+    if code is ExitCode.PASS and not all(_whole(run) for run in runs):
+        code = ExitCode.USAGE
+    if code is not ExitCode.PASS:
+        raise typer.Exit(code)
+
+
+def _whole(run: Run) -> bool:
+    try:
+        run.manifest, run.cells  # noqa: B018 - a damaged one raises
+    except UserError:
+        return False
+    return not run.damage

@@ -1,0 +1,58 @@
+"""Functions of task files as the rest of the harness uses them: each call is a question to the process that runs
+them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.tasks.code.judging import ON_ROWS
+from harness.tasks.config import Function
+
+if TYPE_CHECKING:
+    from harness.tasks.helper_state import HelperState
+
+
+_OPTIONS = {"filter": 1, "metric": 2}
+"""By operation: the place of its options, among which functions may be."""
+
+
+class ForeignFunction:
+    """A function of a task file, under the key that names it; its file isn't loaded here."""
+
+    def __init__(self, state: HelperState, function: Function, key: str) -> None:
+        self._state, self._function, self._key = state, function, key
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """What it returns. A document that it changes is changed. Raises UserError, and ForeignError for what it
+        raises."""
+        if len(arguments) == 1 and isinstance(arguments[0], dict) and not options:
+            return self._state.of_row(self._function, self._key, arguments[0])
+        return self._state.called(self._function, self._key, arguments, options)
+
+    def do(self, operation: str, *arguments: Any) -> Any:
+        """An operation of `judging.OPERATIONS` with it. Raises as a call does."""
+        row, others = (arguments[0], arguments[1:]) if operation in ON_ROWS else (None, arguments)
+        told = list(others)
+        if (place := _OPTIONS.get(operation)) is not None and told[place] is not None:
+            told[place] = _with_functions(told[place])
+        return self._state.operated(self._function, self._key, operation, row, told)
+
+    def statistic(self, items: Sequence[Any]) -> Callable[[Sequence[int]], float]:
+        """Its value of some of the items, chosen by their places. Raises as a call does."""
+        self._state.hold(items)
+        return lambda places: self._state.aggregated(self._function, self._key, places)
+
+
+def _with_functions(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as the other process reads them: which are functions that it must load."""
+    told = {
+        name: ["function", named(value)] if isinstance(value, Function) else ["value", value]
+        for name, value in options.items()
+    }
+    return {"options": told}
+
+
+def named(function: Function) -> list[str]:
+    """A function as the other process reads it."""
+    return [str(function.file), function.name]
