@@ -22,6 +22,10 @@ class ExitCode(IntEnum):
     BASELINE_MISSING = 5
 
 
+INTERRUPTED = 130
+"""What a shell calls a program that Ctrl-C ended."""
+
+
 class UserError(Exception):
     """Bad input or a missing piece: says where it is and how to fix it.
 
@@ -103,3 +107,12 @@ def inert(text: str) -> str:
 def disk_is_full(error: BaseException) -> bool:
     """Whether an error says that the disk is full, or a quota used up."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+_MEMORY_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "Cannot allocate memory")
+"""What torch and the system say when memory ends: torch raises plain RuntimeError on the CPU."""
+
+
+def memory_ran_out(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, the processor's or a device's."""
+    return isinstance(error, MemoryError) or any(sign in told(error) for sign in _MEMORY_SIGNS)

@@ -3,6 +3,6 @@
 Importing this imports no torch, no transformers and no pandas, so that `harness --help` is quick.
 """
 
-from harness.cli.app import main
+from harness.cli.boundary import main
 
 __all__ = ["main"]

@@ -1,25 +1,33 @@
-"""The `harness` command: its sub-commands, and the one place where errors are printed."""
+"""The `harness` command and its sub-commands."""
 
 from __future__ import annotations
 
-import errno
-import os
-import shlex
-import sys
-import traceback
-from typing import NoReturn
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 import harness
 from harness.cli import assets, compare, data, diff, doctor, explain, fit, listing, plan, report, run, schema, show
-from harness.cli.console import take_every_character
-from harness.errors import ExitCode, UserError, disk_is_full, printable, unexpected
+from harness.errors import INTERRUPTED
 
-INTERRUPTED = 130
-"""What a shell calls a program that Ctrl-C ended."""
+
+class Commands(TyperGroup):
+    """The commands, past typer's own ideas of how an exception ends."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        except (BrokenPipeError, EOFError) as error:  # of another process: typer would exit with 1, which says "unmet"
+            raise ConnectionAbortedError(f"another process ended ({type(error).__name__})") from error
+
 
 app = typer.Typer(
+    cls=Commands,
     name="harness",
     help="Measure GPT language models: quality, speed and memory in one declarative suite.",
     no_args_is_help=True,
@@ -54,41 +62,3 @@ def _root(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
     """Measure GPT language models: quality, speed and memory in one declarative suite."""
-
-
-def main() -> None:
-    """Entry point of the `harness` command: runs it and exits with its code."""
-    take_every_character()
-    try:
-        app(standalone_mode=True)
-    except UserError as error:
-        typer.echo(f"error: {printable(str(error))}", err=True)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        sys.exit(INTERRUPTED)
-    except BrokenPipeError:  # `harness show latest | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(ExitCode.PASS)
-    except OSError as error:
-        if not disk_is_full(error) and error.errno not in (errno.EACCES, errno.EROFS):
-            _unexpected(error)
-        typer.echo(f"error: {error.filename or 'a file'}: {error.strerror}", err=True)
-        sys.exit(ExitCode.USAGE)
-    except Exception as error:
-        _unexpected(error)
-
-
-def _unexpected(error: Exception) -> NoReturn:
-    """One sentence for an unexpected error; the traceback is for whoever fixes it."""
-    from harness.cache import cache_folder
-
-    trace = printable("".join(traceback.format_exception(error)))
-    try:
-        log = cache_folder("log") / "traceback.txt"
-        log.write_text(f"{printable(shlex.join(sys.argv))}\n{trace}", encoding="utf-8")
-        kept = f"this is a fault of the harness; the traceback is in {log}"
-    except (OSError, UserError):
-        kept = f"this is a fault of the harness:\n{trace}"
-    typer.echo(f"error: {unexpected('running this command', error, kept)}", err=True)
-    sys.exit(ExitCode.USAGE)

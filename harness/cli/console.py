@@ -8,9 +8,10 @@ from __future__ import annotations
 import codecs
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TextIO
 
+from harness.cli.output import wrap
 from harness.errors import inert, printable
 
 if TYPE_CHECKING:
@@ -65,26 +66,8 @@ def take_every_character() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None and _is_strict(stream):
             reconfigure(errors=ERRORS)
-    if not isinstance(sys.stderr, _Showing):
-        sys.stderr = cast(TextIO, _Showing(sys.stderr))
-
-
-class _Showing:
-    """A stream that writes texts as `inert` ones."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        self._stream.write(inert(text))
-        return len(text)
-
-    def writelines(self, lines: Iterable[str]) -> None:
-        for line in lines:
-            self.write(line)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+    wrap("stdout")
+    wrap("stderr", inert)
 
 
 def _is_strict(stream: TextIO) -> bool:

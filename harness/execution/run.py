@@ -103,7 +103,7 @@ def _run(name: str, out: Path, resume: bool, fresh: bool, allowed: Allowed, on_e
         manifest = _manifest(name, suite, plan)
         journal = _new_folder(out, manifest)
     manifest = manifest.model_copy(update={"run": journal.folder.name, "fresh": fresh})
-    with _alone(journal.folder):
+    with _alone(journal.folder), _still_there(journal.folder):
         if fresh and not resume:
             for item in plan.cells:
                 CellCache().forget(item.key)
@@ -150,6 +150,20 @@ def _alone(folder: Path) -> Iterator[None]:
             yield
     except Timeout:
         raise UserError("another process is running this run; wait for it", place=str(folder)) from None
+
+
+@contextlib.contextmanager
+def _still_there(folder: Path) -> Iterator[None]:
+    """One sentence where somebody removes the folder while the run goes on, whatever fails first."""
+    try:
+        yield
+    except (OSError, UserError):
+        if folder.is_dir():
+            raise
+        raise UserError(
+            "the run folder was removed while the run went on; run the suite again (cells that ended are known)",
+            place=str(folder),
+        ) from None
 
 
 def _conclude(journal: Journal, suite: Suite) -> Run:

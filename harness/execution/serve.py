@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import Unsupported, UserError, printable, told, unexpected
+from harness.errors import Unsupported, UserError, memory_ran_out, printable, told, unexpected
 from harness.execution.requests import (
     Answer,
     Collect,
@@ -164,13 +164,9 @@ def refusal(error: BaseException, what: str) -> Refused:
     trace = "" if is_foreseen else printable("".join(traceback.format_exception(error)))
     if isinstance(error, Unsupported):
         return Refused(Status.SKIPPED, printable(str(error)), trace)
-    if isinstance(error, MemoryError) or any(sign in told(error) for sign in _MEMORY_SIGNS):
+    if memory_ran_out(error):
         return Refused(Status.OUT_OF_MEMORY, f"out of memory while {what}: {told(error)}", trace)
     return Refused(Status.FAILED, unexpected(what, error), trace)
-
-
-_MEMORY_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "Cannot allocate memory")
-"""What torch and the system say when memory ends: torch raises plain RuntimeError on the CPU."""
 
 
 def _collect(request: Collect, opened: OpenedModel, send: Callable[[Step], None]) -> Collected:
@@ -243,7 +239,10 @@ def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:
 
 
 def _chatter_to(log: str) -> None:
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    except OSError:  # the run folder is gone, or the disk is full: the parent says so
+        descriptor = os.open(os.devnull, os.O_WRONLY)
     sys.stdout.flush()
     sys.stderr.flush()
     os.dup2(descriptor, 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
 import sys
 import types
@@ -18,10 +19,14 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from harness.errors import UserError, told
 from harness.execution.requests import Answer, Request, Said, Step
 from harness.execution.serve import serve
 from harness.notice import notice
+from harness.standard_streams import open_standard_streams
 
+PRELOADED = "HARNESS_PRELOADED"
+"""The variable that names what the fork server imports: see `harness.execution.preloaded`."""
 GRACE = 2.0
 """Seconds that a worker gets to end by itself, so that it can clean up what its libraries opened."""
 
@@ -42,13 +47,26 @@ class Worker:
     def __init__(self, threads: int, log: Path, lane: int | None = None) -> None:
         """lane: which `threads` of the cores are its own: what is timed has the first, trainings side by side have one
         each. Without a lane the system decides, so that two runs at once don't share the first cores."""
+        open_standard_streams()
         context: Any = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
         self._connection: Connection[Any, Any]
         self._connection, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(target=serve, args=(theirs, threads, str(log), lane), daemon=True)
-        with _no_main_module():
-            self._process.start()
+        self._start()
         theirs.close()
+
+    def _start(self) -> None:
+        """Raises UserError where the system gives no process, twice: what ended the fork server once, such as a kill,
+        need not end the next one."""
+        for is_last in (False, True):
+            try:
+                with _no_main_module():
+                    self._process.start()
+                return
+            except (EOFError, OSError) as error:
+                if is_last:
+                    why = "has the machine memory and processes left?"
+                    raise UserError(f"no worker process can be started ({told(error)}); {why}") from None
 
     @property
     def pid(self) -> int | None:
@@ -107,7 +125,8 @@ class Worker:
 def preload(modules: list[str]) -> None:
     """Name the modules that the fork server imports, before the first worker starts."""
     if sys.platform == "linux":
-        multiprocessing.get_context("forkserver").set_forkserver_preload(modules)
+        os.environ[PRELOADED] = " ".join(modules)
+        multiprocessing.get_context("forkserver").set_forkserver_preload(["harness.execution.preloaded"])
 
 
 @contextlib.contextmanager

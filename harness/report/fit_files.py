@@ -29,20 +29,21 @@ def write_fit(
     draws: pd.DataFrame | None,
 ) -> list[Path]:
     """Write findings.json, fit.md, fit.html, draws.csv (the joint draws) and an SVG and PNG of every chart; returns
-    what was written."""
+    what was written. Raises UserError where the charts can't be drawn; the numbers are then written."""
     folder.mkdir(parents=True, exist_ok=True)
     tables = finding_tables(findings)
     text = "\n\n".join([f"# {title}", about, *(f"> **Warning:** {text}" for text in problems)])
     files = {
         "findings.json": json_list(item.model_copy(update={"data": {}}) for item in findings),
         "fit.md": "\n\n".join([text, *map(table_markdown, tables), f"Made by `{command}`."]) + "\n",
-        "fit.html": findings_html(title, about, findings, problems, command, tables),
     }
     if draws is not None:
         files["draws.csv"] = draws.to_csv(index=False)
     for name, content in files.items():
         write_whole(folder / name, content)
-    return [folder / name for name in files] + _pictures(folder, findings)
+    page = folder / "fit.html"  # after the numbers: the charts' code can't always be had
+    write_whole(page, findings_html(title, about, findings, problems, command, tables))
+    return [folder / name for name in files] + [page, *_pictures(folder, findings)]
 
 
 def _pictures(folder: Path, findings: Sequence[Finding]) -> list[Path]:

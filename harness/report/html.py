@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness import strict_json
-from harness.errors import inert, told
+from harness.errors import UserError, inert, told
 from harness.measures.registry import MEASURES
 from harness.report.charts.registry import CHARTS, FINDING_CHARTS
 from harness.report.environment import machine, peaks, summary, warnings
@@ -21,6 +21,7 @@ from harness.report.findings import finding_tables
 from harness.report.outcomes import expectation_table
 from harness.report.results import result_tables
 from harness.report.table import Table
+from harness.report.vega import vega_bundle
 from harness.results.finding import Finding
 from harness.results.run import Run
 from harness.whole_file import write_whole
@@ -32,15 +33,22 @@ HTML = "report.html"
 
 
 def write_html(run: Run) -> Path:
-    """Write `report.html` into the run folder."""
+    """Write `report.html` into the run folder. Raises UserError where the charts' code can't be had: the page is then
+    written without charts."""
     path = run.folder / HTML
-    write_whole(path, html(run))
+    try:
+        vega = vega_bundle()
+    except UserError as error:
+        write_whole(path, html(run, None))
+        raise UserError(f"written without its charts: {error}", place=str(path)) from None
+    write_whole(path, html(run, vega))
     return path
 
 
-def html(run: Run) -> str:
-    """The report as one HTML document (about 1 MB, nearly all of it the charts' code)."""
-    drawn, not_drawn = _drawn(CHARTS, run)
+def html(run: Run, vega: str | None) -> str:
+    """The report as one HTML document (about 1 MB, nearly all of it the charts' code). vega: the charts' code; None
+    leaves the charts out."""
+    drawn, not_drawn = ({}, ["the charts could not be drawn"]) if vega is None else _drawn(CHARTS, run)
     manifest = run.manifest
     return _template("report.html.j2").render(
         manifest=manifest,
@@ -56,7 +64,7 @@ def html(run: Run) -> str:
         peaks=peaks(run),
         models=_models(run),
         specs=_specs(drawn),
-        vega=_vega() if drawn else "",
+        vega=vega if drawn else "",
     )
 
 
@@ -73,7 +81,7 @@ def findings_html(
         tables=tables,
         command=command,
         specs=_specs(drawn),
-        vega=_vega() if drawn else "",
+        vega=vega_bundle() if drawn else "",
     )
 
 
@@ -98,12 +106,6 @@ def _drawn(
 
 def _specs(drawn: Mapping[str, Mapping[str, Any]]) -> str:
     return _json_in_script({name: chart["spec"] for name, chart in drawn.items()})
-
-
-def _vega() -> str:
-    from harness.report.vega import vega_bundle
-
-    return vega_bundle()
 
 
 def _definitions(run: Run) -> list[Any]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.report.charts.registry import CHARTS
+from harness.report.vl_convert_process import vl_convert
 from harness.results.run import Run
 
 LIGHT: dict[str, Any] = {
@@ -29,12 +30,10 @@ def chart_png(run: Run, name: str, path: Path, scale: float = 2.0) -> Path:
 
 def write_picture(spec: dict[str, Any], path: Path, scale: float = 2.0) -> Path:
     """Draw a Vega-Lite description into `path`, a .png or .svg file. Raises UserError."""
-    import vl_convert
-
     if path.suffix == ".png":
-        path.write_bytes(vl_convert.vegalite_to_png(spec, scale=scale, config=LIGHT))
+        path.write_bytes(vl_convert("vegalite_to_png", spec, scale=scale, config=LIGHT))
     elif path.suffix == ".svg":
-        path.write_text(vl_convert.vegalite_to_svg(spec, config=LIGHT), encoding="utf-8")
+        path.write_bytes(vl_convert("vegalite_to_svg", spec, config=LIGHT))
     else:
         raise UserError("a picture is a .png or an .svg file", place=str(path))
     return path

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from harness import kept_file
 from harness.cache import cache_folder
+from harness.report.vl_convert_process import vl_convert, vl_convert_version
 
 
 def vega_bundle() -> str:
-    """JavaScript that defines `vegaEmbed`, safe to stand inside a script element."""
-    import vl_convert
-
-    # what vl-convert was built with is what its bundle holds
-    path = cache_folder("report") / f"vega-{vl_convert.get_vega_version()}-{vl_convert.get_vega_embed_version()}.js"
+    """JavaScript that defines `vegaEmbed`, safe to stand inside a script element. Raises UserError."""
+    path = cache_folder("report") / f"vega-of-vl-convert-{vl_convert_version()}.js"
     if (kept := kept_file.kept_bytes(path)) is not None:
         return kept.decode()
-    # None asks for the default snippet; the stubs do not say so
-    text: str = vl_convert.javascript_bundle(None)  # type: ignore[arg-type]
+    text = vl_convert("javascript_bundle", None).decode()  # None asks for the default snippet
     # a closing tag within a string of the code would end the script element that it stands in
     text = text.replace("</script", "<\\/script")
     kept_file.write_bytes(path, text.encode())

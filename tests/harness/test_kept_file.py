@@ -156,7 +156,7 @@ OTHER = {
     "harness/measures/task_answers.py": "appends sealed lines under the cell's key",
     "harness/corpora/hub.py": "a text that an earlier version fetched, without a checksum",
     # logs, which no program reads
-    "harness/cli/app.py": "a traceback for a person",
+    "harness/cli/boundary.py": "a traceback for a person",
     "harness/execution/run.py": "worker.log",
     "harness/execution/execute.py": "worker.log; /proc",
     "harness/execution/serve.py": "worker.log",
@@ -234,7 +234,7 @@ def test_who_has_a_folder_of_the_cache_uses_kept_file() -> None:
     """`cache_folder` is asked for only by files that keep things with checksums, or whose format has its own."""
     own = {
         "harness/cache.py": "makes it",
-        "harness/cli/app.py": "a log",
+        "harness/cli/boundary.py": "a log",
         "harness/assets/store.py": "assets/manifest.py",
         "harness/execution/resolve.py": "names the folder of a checkpoint",
         "harness/execution/run.py": "a lock",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli.app import main
+from harness.cli import main
 from harness.results.run import Run
 
 HEAVY = ("torch", "transformers", "pandas", "pyarrow", "altair", "scipy", "pydantic", "numpy")

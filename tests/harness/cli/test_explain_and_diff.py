@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 import harness
-from harness.cli.app import main
+from harness.cli import main
 
 
 @pytest.fixture

@@ -1,0 +1,93 @@
+"""The boundary of the command line: every exception of a command arrives here, and leaves as one sentence and an exit
+code. Nothing else in the house prints errors."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+from harness.cli.output import Output, wrap
+from harness.errors import INTERRUPTED, ExitCode, UserError, memory_ran_out, printable, told, unexpected
+from harness.standard_streams import open_standard_streams
+
+
+def main() -> None:
+    """Entry point of the `harness` command: runs it and exits with its code."""
+    open_standard_streams()
+    try:
+        _run()
+        code = int(ExitCode.PASS)
+    except SystemExit as ended:  # as typer ends
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one must not end in a traceback
+        _say("interrupted")
+        code = INTERRUPTED
+    except BaseException as error:  # those of compiled libraries, too, which are no `Exception`
+        code = error.exit_code if isinstance(error, UserError) else ExitCode.USAGE
+        _say(f"error: {sentence(error)}")
+    sys.exit(_last_flush(code))
+
+
+def _run() -> None:
+    from harness.cli.console import take_every_character
+
+    take_every_character()
+    from harness.cli.app import app
+
+    app()
+
+
+def sentence(error: BaseException) -> str:
+    """What a person reads in place of an exception. The traceback of one that nobody foresaw goes to a file that the
+    sentence names."""
+    if isinstance(error, UserError):
+        return printable(str(error))
+    if memory_ran_out(error):
+        return f"memory ran out ({told(error)}): ask for less at once, or free some; {_kept(error)}"
+    if isinstance(error, OSError) and error.strerror:  # of the disk or the system
+        return f"{told(error)}; {_kept(error)}"
+    return unexpected("running this command", error, f"this is a fault of the harness; {_kept(error)}")
+
+
+def _kept(error: BaseException) -> str:
+    """Write the traceback to a file; says where it is."""
+    text = printable(f"{shlex.join(sys.argv)}\n{''.join(traceback.format_exception(error))}")
+    for folder in (_log_folder, _folder_of_its_own):
+        try:
+            log = folder() / "traceback.txt"
+            log.write_text(text, encoding="utf-8")
+        except (OSError, UserError):
+            continue
+        return f"the traceback is in {log}"
+    return "its traceback could not be written to a file"
+
+
+def _log_folder() -> Path:
+    from harness.cache import cache_folder
+
+    return cache_folder("log")
+
+
+def _folder_of_its_own() -> Path:
+    return Path(tempfile.mkdtemp(prefix="harness-"))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _last_flush(code: int) -> int:
+    """Write what is still held; a command that went well and whose output was lost did not go well."""
+    output = wrap("stdout")
+    output.flush()
+    if output.lost is not None and code == ExitCode.PASS:
+        _say(f"error: what was printed could not be written ({output.lost.strerror}); everything else was done")
+        code = ExitCode.USAGE
+    if isinstance(sys.stderr, Output):
+        sys.stderr.flush()
+    return code

@@ -1,0 +1,13 @@
+"""What the fork server imports once, so that no worker has to: the modules that `HARNESS_PRELOADED` names.
+
+The fork server itself takes names too, and ends where memory is too short to import one of them. Here the rest is
+left out, and the worker that needs it says why it can't be had.
+"""
+
+import contextlib
+import importlib
+import os
+
+with contextlib.suppress(Exception):
+    for _name in os.environ.get("HARNESS_PRELOADED", "").split():
+        importlib.import_module(_name)
