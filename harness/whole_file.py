@@ -23,6 +23,9 @@ def whole(path: Path) -> Iterator[Path]:
     try:
         yield building
         put_in_place(building, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk is told of by what writes, which knows no name
+        raise
     finally:
         building.unlink(missing_ok=True)
 

@@ -380,7 +380,9 @@ class Execution:
     def _ask(self, worker: Worker, item: PlannedCell, threads: int | None = None) -> Collected | Refused | WorkerDied:
         kills = _oom_kills()
         unfinished = str(self._cache.unfinished(item.key))
-        request = Collect(item.cell.measure, item.cell.settings, item.source, self._library, unfinished, threads)
+        request = Collect(
+            *(item.cell.measure, item.cell.settings, item.source, self._library, unfinished, threads, item.read)
+        )
         try:
             answer = worker.ask(request, lambda step: self._on_event(CellGoing(item.cell, step.done, step.text)))
         except WorkerDied as died:

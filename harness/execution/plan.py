@@ -43,6 +43,8 @@ class PlannedCell:
     """A hash of all that determines its result beside the compiled kernel: see `key_of`."""
     kernel: str | None = None
     """The compiled kernel that it is planned with; None where the device has none."""
+    read: tuple[tuple[str, str, str], ...] = ()
+    """The texts and tasks that it reads: kind (`text`, `task`), name and digest."""
 
     @property
     def identity(self) -> str:
@@ -96,6 +98,7 @@ def make_plan(suite: Suite, allowed: Allowed = NOTHING_MORE) -> Plan:
                 *(cell, key, model, source, threads, cache.has(key), told.missing(cell), told.notes(cell)),
                 rest=rest,
                 kernel=kernel,
+                read=digests.read(cell),
             )
         )
     return Plan(suite, planned, machine, library)
@@ -115,6 +118,12 @@ class Digests:
     def tasks(self, names: tuple[str, ...]) -> dict[str, str]:
         """The digest of each task: its files, its code and its data."""
         return {name: self._once("task", name, self._library.digest) for name in names}
+
+    def read(self, cell: Cell) -> tuple[tuple[str, str, str], ...]:
+        """See `PlannedCell.read`."""
+        measure, settings = MEASURES[cell.measure], cell.typed_settings()
+        texts, tasks = self.texts(measure.texts(settings)), self.tasks(measure.tasks(settings))
+        return (*(("text", *one) for one in texts.items()), *(("task", *one) for one in tasks.items()))
 
     def made_with(self, names: tuple[str, ...]) -> dict[str, str]:
         """Of each task, a hash of the packages that make its prompts and scores, and of what its code may do."""

@@ -26,6 +26,8 @@ class Collect:
     """A file that a long collection may keep what it has in: see `Load.unfinished`."""
     threads: int | None = None
     """With fewer threads than the worker has, for this cell alone: where others use the cores."""
+    read: tuple[tuple[str, str, str], ...] = ()
+    """The texts and tasks that are read, and their digests: see `PlannedCell.read`."""
 
 
 @dataclass(frozen=True)

@@ -320,7 +320,8 @@ class disk_full_is_told:  # noqa: N801 - reads as a sentence where it is used
         if isinstance(error, OSError) and disk_is_full(error):
             place = str(error.filename or self._folder)
             raise UserError(
-                "the disk is full; free some space and go on with `--resume` (cells that ended are kept)", place=place
+                "the disk is full; free some space and run it again (`--resume` keeps the cells that ended)",
+                place=place,
             ) from None
 
 

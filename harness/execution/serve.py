@@ -182,12 +182,26 @@ def _collect(request: Collect, opened: OpenedModel, send: Callable[[Step], None]
     settings = measure.settings.model_validate(request.settings)
     before = conditions()
     loader = Loader(request, opened, send)
+    _compare_with_plan(request)
     samples = measure.collect(loader, settings)
     after = conditions()
+    _compare_with_plan(request)
     found = {"before": before, "after": after, "threads": torch.get_num_threads(), "pid": os.getpid()}
     found["kernel"] = kernel_in_use()
     found["aten"] = torch.backends.cpu.get_cpu_capability()
     return Collected([_printable(row) for row in samples], opened.open(request.source).identity, found)
+
+
+def _compare_with_plan(request: Collect) -> None:
+    """Raises UserError where a text or a task isn't the one that the cell's key tells of. What was begun is dropped."""
+    from harness import corpora
+
+    for kind, name, planned in request.read:
+        found = corpora.digest(name) if kind == "text" else request.library.digest(name)
+        if found != planned:
+            if request.unfinished is not None:
+                Path(request.unfinished).unlink(missing_ok=True)
+            raise UserError("has changed since the run began; run the suite again", place=f"the {kind} {name}")
 
 
 def _printable(row: Sample) -> Sample:

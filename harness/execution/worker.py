@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 import types
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
@@ -56,17 +57,18 @@ class Worker:
         theirs.close()
 
     def _start(self) -> None:
-        """Raises UserError where the system gives no process, twice: what ended the fork server once, such as a kill,
-        need not end the next one."""
-        for is_last in (False, True):
+        """Raises UserError where the system gives no process. What ended the fork server once, such as a kill, need not
+        end the next one, which starts when the system has buried it."""
+        for wait in (0.1, 0.5, 2.0, None):
             try:
                 with _no_main_module():
                     self._process.start()
                 return
             except (EOFError, OSError) as error:
-                if is_last:
+                if wait is None:
                     why = "has the machine memory and processes left?"
                     raise UserError(f"no worker process can be started ({told(error)}); {why}") from None
+                time.sleep(wait)
 
     @property
     def pid(self) -> int | None:

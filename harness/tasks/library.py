@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -102,8 +102,10 @@ class TaskLibrary:
         return opened.tasks[0].config
 
     def digest(self, name: str) -> str:
-        """Hash of all that determines what the tasks of this name ask. Raises UserError where no task has its data."""
+        """Hash of all that determines what the tasks of this name ask: their files as they were opened, their data as
+        they are now. Raises UserError where no task has its data."""
         opened = self.open(name)
+        opened = replace(opened, tasks=tuple(self._of(task.config) for task in opened.tasks))
         absent = [task.missing_data for task in opened.tasks]
         if all(absent) and absent[0] is not None:
             raise absent[0]

@@ -19,7 +19,7 @@ from harness.errors import ExitCode, Unsupported, UserError, told, unexpected
 from harness.execution import execute
 from harness.execution import run as running
 from harness.execution.cell_cache import CellCache
-from harness.execution.events import CellStarted, Event
+from harness.execution.events import CellStarted, Event, Planned
 from harness.execution.run import exit_code
 from harness.measures.registry import MEASURES
 from harness.report.markdown import markdown
@@ -379,3 +379,40 @@ def test_a_broken_cache_entry_is_measured_anew(
     assert told[cell.key].source == "measured" and told[cell.key].records[0].value == cell.records[0].value
     assert sum(other.source == "measured" for other in again.cells) == 1
     assert len(again.samples(told[cell.key])) == 20
+
+
+@pytest.mark.parametrize(
+    ("changed", "one", "other"),
+    [("story.jsonl", b"cat", b"dog"), ("small.yaml", b'"{{q}}"', b'"{{q}}!"'), ("small.jsonl", b"number", b"figure")],
+)
+@pytest.mark.parametrize("when", [Planned, CellStarted])
+def test_a_number_is_never_of_another_text_or_task_than_its_key_tells(
+    tasks: Path,
+    llama_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changed: str,
+    one: bytes,
+    other: bytes,
+    when: type[Event],
+) -> None:
+    """A file that changes between the plan and the worker's reading of it: its cell fails, and nothing is kept."""
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    (tasks / "story.jsonl").write_text('{"text": "once upon a time there was a cat"}\n')
+    measures = f"  - perplexity: {{text: {tasks / 'story.jsonl'}}}\n  - task: {{task: small, documents: 3}}\n"
+    path = suite(tasks, llama_folder, measures)
+    old = (tasks / changed).read_bytes()
+
+    def changes(event: Event) -> None:
+        if isinstance(event, when):
+            (tasks / changed).write_bytes(old.replace(one, other))
+
+    run = harness.run(str(path), out=tmp_path / "a", on_event=changes)
+    touched = "perplexity" if changed == "story.jsonl" else "task"
+    told = {cell.measure: (cell.status, cell.reason) for cell in run.cells}
+    assert told[touched][0] is Status.FAILED and "has changed since the run began" in str(told[touched][1])
+    assert [status for measure, (status, _) in told.items() if measure != touched] == [Status.OK]
+    (tasks / changed).write_bytes(old)
+    again = harness.run(str(path), out=tmp_path / "b")
+    assert {cell.measure: cell.source for cell in again.cells}[touched] != "cache"
+    assert {cell.status for cell in again.cells} == {Status.OK}

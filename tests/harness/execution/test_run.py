@@ -331,12 +331,49 @@ def test_a_full_disk_is_one_sentence_and_what_was_measured_is_kept(
         return append(journal, result, samples)
 
     monkeypatch.setattr(Journal, "append", full_after_two)
-    with pytest.raises(UserError, match=r"the disk is full; free some space and go on with `--resume`"):
+    with pytest.raises(UserError, match=r"the disk is full; free some space and run it again"):
         harness.run(str(suite), out=tmp_path / "runs")
     monkeypatch.undo()
     run = harness.run(str(suite), out=tmp_path / "runs", resume=True)
     assert len(run.cells) == 6
     assert run.manifest.status == "finished"
+
+
+def test_a_run_folder_that_is_removed_meanwhile_is_one_sentence(finished_run: Run, suite: Path, tmp_path: Path) -> None:
+    events: list[Event] = []
+
+    def removes(event: Event) -> None:
+        events.append(event)
+        if sum(isinstance(one, CellEnded) for one in events) == 2:
+            shutil.rmtree(next((tmp_path / "runs").iterdir()), ignore_errors=True)
+
+    with pytest.raises(UserError, match=r"the run folder was removed while the run went on; run the suite again"):
+        harness.run(str(suite), out=tmp_path / "runs", on_event=removes)
+    assert len(harness.run(str(suite), out=tmp_path / "runs").cells) == 6
+
+
+def test_resume_tries_failed_cells_of_a_finished_run_again(finished_run: Run, suite: Path, tmp_path: Path) -> None:
+    """By the suite's name as by the folder's; what ended well is kept."""
+    begin = Worker.begin
+
+    def killed(worker: Worker, request: Request) -> None:
+        if isinstance(request, Collect) and request.measure == "memory":
+            worker.end_now()
+        return begin(worker, request)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Worker, "begin", killed)
+        run = harness.run(str(suite), out=tmp_path / "runs", fresh=True)
+    assert run.manifest.status == "finished" and exit_code(run) is ExitCode.USAGE
+    assert [cell.measure for cell in run.cells if cell.status is Status.FAILED] == ["memory"] * 2
+    before = (run.folder / "cells.jsonl").read_bytes()
+    events: list[Event] = []
+    again = harness.run(str(suite), out=tmp_path / "runs", resume=True, on_event=events.append)
+    assert again.folder == run.folder and (run.folder / "cells.jsonl").read_bytes().startswith(before)
+    assert [event.cell.measure for event in events if isinstance(event, CellEnded)] == ["memory"] * 2
+    assert [cell.status for cell in again.cells] == [Status.OK] * 6 and exit_code(again) is ExitCode.PASS
+    with pytest.raises(UserError, match="no unfinished run of the suite 'tiny'"):
+        harness.run(str(suite), out=tmp_path / "runs", resume=True)
 
 
 def test_resume_refuses_what_it_can_t_go_on_with(finished_run: Run, suite: Path, tmp_path: Path) -> None:

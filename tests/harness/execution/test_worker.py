@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import psutil
@@ -47,6 +48,30 @@ def test_a_killed_worker_is_noticed_and_named(tmp_path: Path) -> None:
         os.kill(worker.pid, signal.SIGKILL)
         with pytest.raises(WorkerDied, match="SIGKILL"):
             worker.ask(NO_MODEL)
+
+
+def test_a_fork_server_that_was_killed_is_replaced(tmp_path: Path) -> None:
+    with Worker(1, tmp_path / "log") as worker:
+        server = psutil.Process(worker.pid).parent()
+        assert server is not None and server.pid != os.getpid()
+        server.kill()
+        with Worker(1, tmp_path / "log") as other:
+            assert isinstance(other.ask(NO_MODEL), Refused)
+
+
+def test_no_process_to_be_had_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(process: BaseProcess) -> None:
+        raise EOFError
+
+    monkeypatch.setattr(BaseProcess, "start", fails)
+    with pytest.raises(UserError, match="no worker process can be started"):
+        Worker(1, tmp_path / "log")
+
+
+def test_a_module_that_can_t_be_loaded_leaves_the_fork_server_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARNESS_PRELOADED", "json no.such.module colorsys")
+    done = "import sys, harness.execution.preloaded; print('json' in sys.modules, 'colorsys' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", done], text=True) == "True False\n"
 
 
 def test_a_worker_is_gone_when_its_block_ends(tmp_path: Path) -> None:

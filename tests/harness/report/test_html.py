@@ -6,6 +6,7 @@ import io
 import json
 import math
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
@@ -195,3 +196,17 @@ def test_pictures(full_run: Run, tmp_path: Path) -> None:
 def test_a_real_run(finished_run: Run) -> None:
     page = Page(write_html(finished_run).read_text())
     assert "quantization cost" in " ".join(page.words)
+
+
+def test_where_the_charts_code_can_t_be_had_the_numbers_are_shown(
+    full_run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The JavaScript engine ends its process where memory is short."""
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
+    monkeypatch.setattr("harness.report.vl_convert_process._CHILD", "import os; os.abort()")
+    run = Run(shutil.copytree(full_run.folder, tmp_path / "run"))
+    with pytest.raises(UserError, match=r"written without its charts: vl-convert.*ended by SIGABRT; has the machine"):
+        write_html(run)
+    text = (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "the charts could not be drawn" in text and "vegaEmbed" not in text
+    assert "perplexity" in text
