@@ -37,7 +37,10 @@ def run(
     from harness.execution.run import run as run_suite
     from harness.report.tables import print_run
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` leaves a resumable run, as Ctrl-C does
+    for name in ("SIGTERM", "SIGHUP"):  # `kill`, or a terminal that is closed: both leave a resumable run, as Ctrl-C does
+        ending = getattr(signal, name, None)
+        if ending is not None and signal.getsignal(ending) is signal.SIG_DFL:  # `nohup` ignores the second
+            signal.signal(ending, signal.default_int_handler)
     allowed = Allowed(trust_remote_code, allow_task_code, allow_code_execution, tuple(tasks_path or ()))
     console = make_console()
     progress = RunProgress(console)

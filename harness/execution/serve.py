@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 def serve(connection: Connection, threads: int, log: str, lane: int | None = None) -> None:
     """Main of a worker. Library chatter goes to `log`, so that it can't spoil the parent's display."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    threading.Thread(target=_die_with_parent, daemon=True).start()
     _chatter_to(log)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
     listen(lambda sentence: connection.send(Said(sentence)))
     pin_threads(threads, lane)
     opened = OpenedModel()
