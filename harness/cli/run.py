@@ -37,7 +37,7 @@ def run(
     from harness.execution.run import run as run_suite
     from harness.report.tables import print_run
 
-    for name in ("SIGTERM", "SIGHUP"):  # `kill`, or a terminal that is closed: both leave a resumable run, as Ctrl-C does
+    for name in ("SIGTERM", "SIGHUP"):  # `kill`, or a terminal that is closed, leaves a resumable run, as Ctrl-C does
         ending = getattr(signal, name, None)
         if ending is not None and signal.getsignal(ending) is signal.SIG_DFL:  # `nohup` ignores the second
             signal.signal(ending, signal.default_int_handler)
