@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,7 @@ from harness.tasks.code.judging import done
 from harness.tasks.config import FilterPipeline, FilterStep, Function, Mode, TaskConfig
 from harness.tasks.filter_patterns import choice_letter, entity_spans, first_match, part_of_speech_tags
 from harness.tasks.normal_form import NOTHING, Ignored, comparable
+from harness.tasks.pattern_time import limited
 
 LoadFunction = Callable[[Function, str], Callable[..., Any]]
 """(function, key that names it) -> the function, loaded: `Task.function`. Raises UserError where it may not run."""
@@ -58,6 +60,7 @@ _ARGUMENTS: dict[str, tuple[str, ...]] = {
 FILTERS = tuple(_ARGUMENTS)
 """The names of the filters that are built in."""
 _REQUIRED = {"take_first_k": "k", "custom": "filter_fn", "prepend": "column"}
+_SEARCHING = {"regex", "multi_choice_regex"}
 _MAY_FAIL = {"regex", "regex_pos", "multi_choice_regex", "map"}
 _DEFAULT_PATTERN = r"#### (\-?[0-9\.\,]+)"
 
@@ -197,7 +200,8 @@ def _step(
         state.values, state.failed = _majority(state.values, state.failed, mode, ignored)
     else:
         change = _change(name, options, row, choices, mode, where)
-        outcomes = [change(value) for value in state.values]
+        with limited("regex_pattern", where) if name in _SEARCHING else nullcontext():
+            outcomes = [change(value) for value in state.values]
         if name in _MAY_FAIL:
             state.failed = [failed or before for (_, failed), before in zip(outcomes, state.failed, strict=True)]
             state.samples_failed = sum(state.failed) / max(len(state.failed), 1)

@@ -17,6 +17,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from harness.tasks.pattern_time import limited
 from harness.tasks.read_number import read_number
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ CJK = (
 
 _INVISIBLE = "\u200b\u200e\u200f\u061c\u2060\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Zero-width space, word joiner, byte order mark, marks of writing direction. Joiners stay: they change letters."""
+_PATTERNS = "regexes_to_ignore"
 _ENDS = "".join(character for character in map(chr, range(0x3001)) if character.isspace()) + _INVISIBLE
 _ASCII_PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ASCII_DIGITS = str.maketrans("", "", string.digits)
@@ -102,15 +104,20 @@ def unicode_punctuation() -> dict[int, None]:
 
 def _without_patterns(text: str, ignored: Ignored) -> str:
     found = stripped(text)
-    patterns = ignored.get("regexes_to_ignore") or ()
-    for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        found = stripped(re.sub(unicodedata.normalize("NFC", pattern), "", found)) or found
+    patterns = ignored.get(_PATTERNS) or ()
+    if not patterns:
+        return found
+    with limited(_PATTERNS):
+        for pattern in [patterns] if isinstance(patterns, str) else patterns:
+            found = stripped(re.sub(unicodedata.normalize("NFC", pattern), "", found)) or found
     return found
 
 
 def _as_lm_eval(text: str, ignored: Ignored) -> str:
-    for pattern in ignored.get("regexes_to_ignore") or ():
-        text = re.sub(pattern, "", text)
+    if patterns := ignored.get(_PATTERNS):
+        with limited(_PATTERNS):
+            for pattern in patterns:
+                text = re.sub(pattern, "", text)
     if ignored.get("ignore_case"):
         text = text.lower()[: len(text)]  # numpy keeps the length, which the lower case of İ exceeds
     if ignored.get("ignore_punctuation"):
