@@ -4,6 +4,7 @@ And what a command prints ends nothing, whoever reads it or does not."""
 import errno
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -138,5 +139,12 @@ def test_ctrl_c_while_it_imports_is_no_traceback() -> None:
         "sys.argv = ['harness', 'list']\n"
         "main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        # tests that run in the background were told to ignore interrupts, and would hand that down
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")

@@ -18,6 +18,7 @@ from rich.console import Console
 from harness.errors import UserError
 from harness.gate.compare import compare
 from harness.kept_file import read_json, unseal
+from harness.report.html import html
 from harness.report.markdown import markdown
 from harness.report.tables import print_run, print_runs
 from harness.results.find import find_run, next_sequence
@@ -64,6 +65,7 @@ def looked_at(run: Run) -> int:
         lambda: print_run(Run(run.folder), console),
         lambda: print_runs([Run(run.folder)], console),
         lambda: markdown(Run(run.folder)),
+        lambda: html(Run(run.folder), ""),
         lambda: compare(Run(run.folder), Run(run.folder)),
         lambda: next_sequence(run.folder.parent),
     )
