@@ -3,17 +3,24 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test test-isa bench clean
+.PHONY: quickstart test test-slow test-isa bench clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/harness run suites/quickstart.yaml
+
+# As many tests side by side as there are cores (four at most), each with one thread: threads of several would wait.
+SIDE_BY_SIDE := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 test: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest
+	$(SIDE_BY_SIDE)
+
+# Those that take minutes, such as thousands of flipped bits and mutants of every kind of file. CI runs them too.
+test-slow: $(VENV)/installed-test
+	$(SIDE_BY_SIDE) -m slow
 
 # The numeric tests with each instruction set that this processor has; `make test-isa ISA="--core narrowest"`: a part.
 test-isa: $(VENV)/installed-test

@@ -5,13 +5,13 @@ It carries a JavaScript engine, which reserves gigabytes of addresses and ends i
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
 from importlib.metadata import version
 from typing import Any
 
+from harness import strict_json
 from harness.errors import UserError, printable
 
 SECONDS = 300
@@ -33,7 +33,7 @@ def vl_convert_version() -> str:
 def vl_convert(function: str, *arguments: Any, **named: Any) -> bytes:
     """What one of its functions makes, a text as UTF-8. Raises UserError where it can't be had, memory being short
     maybe."""
-    asked = json.dumps([function, arguments, named]).encode()
+    asked = strict_json.dumps([function, arguments, named]).encode()
     try:
         done = subprocess.run(
             [sys.executable, "-P", "-c", _CHILD], input=asked, capture_output=True, timeout=SECONDS, check=False

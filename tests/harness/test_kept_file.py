@@ -157,6 +157,8 @@ OTHER = {
     "harness/corpora/hub.py": "a text that an earlier version fetched, without a checksum",
     # logs, which no program reads
     "harness/cli/boundary.py": "a traceback for a person",
+    "harness/cli/output.py": "the null device",
+    "harness/standard_streams.py": "the null device",
     "harness/execution/run.py": "worker.log",
     "harness/execution/execute.py": "worker.log; /proc",
     "harness/execution/serve.py": "worker.log",

@@ -17,6 +17,8 @@ def forgotten(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     forget()
     monkeypatch.delenv("GPT_NATIVE", raising=False)
     monkeypatch.setattr(build.platformdirs, "user_cache_dir", lambda name: str(tmp_path / name))
+    # what is compiled here runs for no time to speak of
+    monkeypatch.setattr(build, "FLAGS", ("-O0", *(flag for flag in build.FLAGS if not flag.startswith("-O"))))
     yield
     forget()
 
@@ -93,30 +95,44 @@ def test_a_compiler_that_tells_its_version_and_fails_makes_no_kernel(
     assert build.native_library().identity == "none" and works()
 
 
-@pytest.mark.parametrize("damage", ["flip", "flip in the checksum", "cut", "empty", "another's"])
-def test_a_damaged_library_is_compiled_again(monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
+def test_a_damaged_library_is_compiled_again(monkeypatch: pytest.MonkeyPatch) -> None:
     if build._compiler() is None:
         pytest.skip("no C++ compiler")
     first = build.native_library()
     path = Path(first.reason)
     whole = path.read_bytes()
-    content = bytearray(whole)
-    content[{"flip": 5000, "flip in the checksum": -70}.get(damage, 0)] ^= 4
-    name = path.name.encode()
+    compiled: list[Path] = []
+
+    def compile_again(compiler: str, path: Path) -> None:
+        """What a compiler would make, and did before."""
+        compiled.append(path)
+        path.unlink()
+        path.write_bytes(whole)
+
+    monkeypatch.setattr(build, "_compile", compile_again)
     other = whole[: whole.rindex(build._SEAL)]
-    damaged = {
-        "cut": whole[:-100],
-        "empty": b"",
-        "another's": other + build._SEAL + build._checksum("kernel-0.so", other),
-    }
-    path.unlink()  # it is open: writing to it would change what this process runs
-    path.write_bytes(damaged.get(damage, bytes(content)))
-    forget()
-    again = build.native_library()
-    assert again.library is not None and again.identity == first.identity and "compiled again" in again.recompiled
-    assert path.read_bytes()[-64:] == whole[-64:] and name in again.recompiled.encode()
-    forget()
-    assert build.native_library().recompiled == ""
+    for damaged in (
+        flipped(whole, 5000),
+        flipped(whole, -70),  # within the checksum
+        whole[:-100],
+        b"",
+        other + build._SEAL + build._checksum("kernel-0.so", other),
+    ):
+        path.unlink()  # it is open: writing to it would change what this process runs
+        path.write_bytes(damaged)
+        forget()
+        again = build.native_library()
+        assert again.library is not None and again.identity == first.identity and "compiled again" in again.recompiled
+        assert compiled.pop() == path and str(path) in again.recompiled
+        forget()
+        assert build.native_library().recompiled == ""
+    assert compiled == []
+
+
+def flipped(content: bytes, place: int) -> bytes:
+    found = bytearray(content)
+    found[place] ^= 4
+    return bytes(found)
 
 
 def test_no_flipped_bit_of_a_library_is_loaded(tmp_path: Path) -> None:
