@@ -58,11 +58,13 @@ def test_all_are_trained_the_longest_first_and_a_failing_one_costs_only_itself(t
 def test_a_worker_that_is_killed_costs_its_training_alone(tmp_path: Path, story: Path) -> None:
     models = [model("victim", tmp_path, story, steps=100_000), model("other", tmp_path, story, steps=5)]
     killed: list[int] = []
+    before = workers()  # those of other tests that have not ended yet
 
     def on_event(event: Event) -> None:
         assert isinstance(event, Preparing)
         if event.what.startswith("other") and event.done == 1 and not killed:
-            victim = min(workers(), key=lambda process: process.create_time())  # the longest training began first
+            mine = [process for process in workers() if process not in before]
+            victim = min(mine, key=lambda process: process.create_time())  # the longest training began first
             killed.append(victim.pid)
             victim.kill()
 
