@@ -98,6 +98,12 @@ def questions(theme: str, split: str, seeds: int = 1) -> list[dict[str, Any]]:
 
 
 @cache
+def questions_digest(theme: str, split: str, seeds: int = 1) -> str:
+    """sha256 of what `questions` gives, which is the same for as long as a process runs. Raises UserError."""
+    return hashlib.sha256(strict_json.dumps(questions(theme, split, seeds), ensure_ascii=False).encode()).hexdigest()
+
+
+@cache
 def _evaluation_sets(split: str, seed: int, code: str) -> dict[str, list[dict[str, Any]]]:
     """Every set of a split by its theme."""
     file = cache_folder("corpora", f"microworld-{code[:16]}") / f"{split}-{seed}.questions.json"

@@ -226,16 +226,18 @@ class Microworld:
 
     def digest(self, split: str) -> str:
         """See `DataSource`. Of the rows themselves."""
-        rows = strict_json.dumps(self._questions(split), ensure_ascii=False)
-        return hashlib.sha256(rows.encode()).hexdigest()
+        return microworld.questions_digest(self._theme(), split, self.seeds)
 
     def ensure(self) -> None:
         """See `DataSource`. Nothing to bring: it is made on this machine."""
 
     def _questions(self, split: str) -> list[dict[str, Any]]:
+        return microworld.questions(self._theme(), split, self.seeds)
+
+    def _theme(self) -> str:
         if self.theme is None:
             raise UserError("`dataset_path: microworld` needs a theme in `dataset_name`", place=self.place)
-        return microworld.questions(self.theme, split, self.seeds)
+        return self.theme
 
 
 def _seeds(config: TaskConfig) -> int:
