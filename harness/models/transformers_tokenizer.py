@@ -10,6 +10,7 @@ from typing import Any
 
 from harness import strict_json
 from harness.models import long_text
+from harness.models.chat_rendering import bounded
 
 
 class TransformersTokenizer:
@@ -116,7 +117,7 @@ class TransformersTokenizer:
         template: Any = getattr(self._tokenizer, "chat_template", None)
         if isinstance(template, dict):
             template = template.get("default")
-        return template or None
+        return template if isinstance(template, str) and template else None
 
     def apply_chat(
         self,
@@ -126,20 +127,21 @@ class TransformersTokenizer:
         continue_final_message: bool,
         arguments: Mapping[str, Any],
     ) -> str:
-        """A conversation as text. Raises jinja2.TemplateError where the template refuses it, and whatever else its
-        expressions raise.
+        """A conversation as text. Raises jinja2.TemplateError where the template refuses it, TooMuch where it takes
+        more time or text than it may, and whatever else its expressions raise.
 
         add_generation_prompt: end with what begins an answer. continue_final_message: leave the last turn open.
         arguments: more names that the template may know (`enable_thinking`).
         """
-        text: str = self._tokenizer.apply_chat_template(
-            [dict(message) for message in messages],
-            chat_template=template,
-            tokenize=False,
-            add_generation_prompt=add_generation_prompt,
-            continue_final_message=continue_final_message,
-            **arguments,
-        )
+        with bounded(template):
+            text: str = self._tokenizer.apply_chat_template(
+                [dict(message) for message in messages],
+                chat_template=template,
+                tokenize=False,
+                add_generation_prompt=add_generation_prompt,
+                continue_final_message=continue_final_message,
+                **arguments,
+            )
         return text
 
     def token_bytes(self, ids: list[int]) -> list[int]:

@@ -195,7 +195,8 @@ def test_a_head_that_should_be_tied_and_is_another(llama_folder: Path, tmp_path:
         ({"vocab_size": 1000}, "embed_tokens.weight: [320, 32] in the file, [1000, 32] by the configuration"),
         ({"vocab_size": 2_000_000_000}, "of another shape than config.json describes"),
         ({"num_hidden_layers": 3}, "9 weights are missing, such as model.layers.2."),
-        ({"num_hidden_layers": 300}, "describes a model of "),
+        ({"num_hidden_layers": 60}, "describes a model of "),
+        ({"num_hidden_layers": 10**9}, "`num_hidden_layers` is 1,000,000,000, and the weight files hold 20 tensors"),
         ({"model_type": "zorglub"}, "knows no architecture `zorglub`"),
     ],
 )
