@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 from harness import template_bounds
@@ -43,7 +43,6 @@ def _compiled(template: str) -> Any:
     return environment.from_string(template)
 
 
-@cache
 def _bounded(kind: type[Any]) -> type[Any]:
     """The class of `transformers`' environment, with a look before each step that could be large or long."""
 

@@ -15,7 +15,7 @@ def load_tokenizer(path: str | os.PathLike[str]) -> Tokenizer:
     """Reads the `tokenizer.json` of either kind. Raises OSError if it can't be read and ValueError if it is neither."""
     try:
         told = json.loads(Path(path).read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not a tokenizer ({error})") from error
     if isinstance(told, dict) and told.get("format") == FORMAT:
         return Characters.load(path)

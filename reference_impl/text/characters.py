@@ -42,7 +42,7 @@ class Characters:
             if told["format"] != FORMAT:
                 raise ValueError(f"its format is {told['format']!r}")
             return cls(str(told["alphabet"]))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(
                 f"{path}: not a character tokenizer ({error}); make it again with Characters.train(...).save"
             ) from error
