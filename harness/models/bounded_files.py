@@ -43,7 +43,11 @@ def refuse_no_file(path: Path, most: int | None = None) -> None:
             f"this file has {found.st_size:,} bytes, and such a file at most {most:,}: copy the model again",
             place=str(path),
         )
-    if found.st_size > HOLES and found.st_blocks and found.st_blocks * 512 < found.st_size // 16:
+    if path.is_symlink() and str(path.resolve()).startswith(("/proc/", "/sys/")):
+        raise UserError(
+            "this is a link to something of the system's, not a file: copy the model again", place=str(path)
+        )
+    if found.st_size > HOLES and found.st_blocks * 512 < found.st_size // 16 and _has_holes(path, found.st_size):
         raise UserError(
             f"of its {found.st_size:,} bytes only {found.st_blocks * 512:,} were ever written: copy the model again",
             place=str(path),
@@ -94,6 +98,14 @@ def settings(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise UserError("this holds no settings (an object of JSON): copy the model again", place=str(path))
     return found
+
+
+def _has_holes(path: Path, size: int) -> bool:
+    """Whether a part of a file was never written; no where the file system can't tell."""
+    if not hasattr(os, "SEEK_HOLE"):
+        return False
+    with path.open("rb") as file:
+        return os.lseek(file.fileno(), 0, os.SEEK_HOLE) < size
 
 
 def _kind(mode: int) -> str:

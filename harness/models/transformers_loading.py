@@ -52,6 +52,10 @@ DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfl
 place: rounding to bf16 first would be a second rounding, widening to fp32 a second copy."""
 
 
+LONGEST = 300
+"""Characters of what a library says that are repeated."""
+
+
 @dataclass(frozen=True)
 class LoadedModel:
     """A `transformers` model with its weights, before anything is quantised here."""
@@ -240,6 +244,11 @@ def open_tokenizer(source: ModelSource) -> TransformersTokenizer:
         )
         if not isinstance(opened, PreTrainedTokenizerBase):
             raise TypeError(f"its class {type(opened).__name__} is no tokenizer")
+        if getattr(getattr(getattr(opened, "backend_tokenizer", None), "model", None), "dropout", None):
+            raise ValueError(
+                "it drops merges at random, so that its numbers would be others each time: set `dropout` "
+                "in tokenizer.json to null"
+            )
         found = TransformersTokenizer(opened)
         found.prefix  # noqa: B018 - that it can read a text at all
         return found
@@ -296,4 +305,5 @@ def _first_line(error: BaseException) -> str:
     if not lines or isinstance(error, KeyError | AttributeError | TypeError):  # of code, not of people
         return told(error)
     first = " ".join(lines[:3]) if lines[0].endswith(":") else lines[0]
-    return re.sub(r"^((Class v|V)alidation error for .*?: )?(\w+(Error|Exception): )?", "", first).rstrip(".")
+    bare = re.sub(r"^((Class v|V)alidation error for .*?: )?(\w+(Error|Exception): )?", "", first).rstrip(".")
+    return bare if len(bare) <= LONGEST else f"{bare[:LONGEST]} …"
