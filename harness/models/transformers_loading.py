@@ -52,6 +52,8 @@ DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfl
 place: rounding to bf16 first would be a second rounding, widening to fp32 a second copy."""
 
 
+MOST_HOLES = 1 << 20
+"""Ids without a token that a tokenizer may have: what lists tokens goes through them all."""
 LONGEST = 300
 """Characters of what a library says that are repeated."""
 
@@ -250,6 +252,8 @@ def open_tokenizer(source: ModelSource) -> TransformersTokenizer:
                 "in tokenizer.json to null"
             )
         found = TransformersTokenizer(opened)
+        if found.size > MOST_HOLES + 2 * len(opened.get_vocab()):
+            raise ValueError(f"it gives ids up to {found.size - 1:,} to {len(opened.get_vocab()):,} tokens")
         found.prefix  # noqa: B018 - that it can read a text at all
         return found
     except BaseException as error:  # the library raises whatever its parsers raise, panics of Rust among them

@@ -13,6 +13,8 @@ Tokenizer = ByteBPE | Characters
 
 def load_tokenizer(path: str | os.PathLike[str]) -> Tokenizer:
     """Reads the `tokenizer.json` of either kind. Raises OSError if it can't be read and ValueError if it is neither."""
+    if Path(path).exists() and not Path(path).is_file():
+        raise ValueError(f"{path}: not a tokenizer (not a file)")
     try:
         told = json.loads(Path(path).read_bytes())
     except (ValueError, RecursionError) as error:

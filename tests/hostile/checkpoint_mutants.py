@@ -27,7 +27,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-SECONDS = 20.0
+SECONDS = 20
+"""Of a processor, that one folder may take."""
+PATIENCE = 120.0
+"""Seconds that are waited for it, on a machine that may be busy."""
 MEMORY = 3 << 30
 """Bytes of address space beyond what the imports take."""
 TEXT = "The cat sat on the mat, and 12 dogs sat on the cat. Ünï 🙂"
@@ -378,7 +381,7 @@ def _apart(ask: Callable[[], Outcome]) -> Outcome:
     os.close(writer)
     told = b""
     with os.fdopen(reader, "rb", buffering=0) as file:
-        while (left := began + SECONDS - time.monotonic()) > 0 and select.select([file], [], [], left)[0]:
+        while (left := began + PATIENCE - time.monotonic()) > 0 and select.select([file], [], [], left)[0]:
             piece = file.read(65536)
             if not piece:
                 break
@@ -387,7 +390,7 @@ def _apart(ask: Callable[[], Outcome]) -> Outcome:
             os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     seconds = time.monotonic() - began
-    if seconds >= SECONDS:
+    if seconds >= PATIENCE:
         return Outcome("hang", seconds=seconds)
     if not told:
         return Outcome("died", seconds=seconds)
@@ -402,6 +405,8 @@ def _limit() -> None:
     size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, size + MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    spent = int(time.process_time())
+    resource.setrlimit(resource.RLIMIT_CPU, (spent + SECONDS, spent + SECONDS))
 
 
 def _ours(folder: Path, kind: str) -> Outcome:
