@@ -244,18 +244,9 @@ def open_tokenizer(source: ModelSource) -> TransformersTokenizer:
         opened = AutoTokenizer.from_pretrained(
             source.path, revision=source.revision or "main", trust_remote_code=source.trust_remote_code, **paths
         )
-        if not isinstance(opened, PreTrainedTokenizerBase):
-            raise TypeError(f"its class {type(opened).__name__} is no tokenizer")
-        if getattr(getattr(getattr(opened, "backend_tokenizer", None), "model", None), "dropout", None):
-            raise ValueError(
-                "it drops merges at random, so that its numbers would be others each time: set `dropout` "
-                "in tokenizer.json to null"
-            )
-        found = TransformersTokenizer(opened)
-        if found.size > MOST_HOLES + 2 * len(opened.get_vocab()):
-            raise ValueError(f"it gives ids up to {found.size - 1:,} to {len(opened.get_vocab()):,} tokens")
-        found.prefix  # noqa: B018 - that it can read a text at all
-        return found
+        return _fit_tokenizer(opened, source.path)
+    except UserError:
+        raise
     except BaseException as error:  # the library raises whatever its parsers raise, panics of Rust among them
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
@@ -266,6 +257,27 @@ def open_tokenizer(source: ModelSource) -> TransformersTokenizer:
             "weights",
             place=source.path,
         ) from error
+
+
+def _fit_tokenizer(opened: Any, place: str) -> TransformersTokenizer:
+    """The tokenizer, found to be one whose numbers are the same each time. Raises UserError, and whatever it raises."""
+    if not isinstance(opened, PreTrainedTokenizerBase):
+        raise TypeError(f"its class {type(opened).__name__} is no tokenizer")
+    if getattr(getattr(getattr(opened, "backend_tokenizer", None), "model", None), "dropout", None):
+        raise UserError(
+            "the tokenizer drops merges at random, so that numbers would be others each time: set `dropout` in "
+            "tokenizer.json to null",
+            place=place,
+        )
+    found = TransformersTokenizer(opened)
+    if found.size > MOST_HOLES + 2 * len(opened.get_vocab()):
+        raise UserError(
+            f"the tokenizer gives ids up to {found.size - 1:,} to {len(opened.get_vocab()):,} tokens: is this the "
+            "model's own tokenizer? Put that beside the weights",
+            place=place,
+        )
+    found.prefix  # noqa: B018 - that it can read a text at all
+    return found
 
 
 def _tokenizer_settings(source: ModelSource) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from harness import strict_json
+from harness.errors import UserError, told
 from harness.models import long_text
 from harness.models.chat_rendering import bounded
 
@@ -99,12 +100,25 @@ class TransformersTokenizer:
             in_pieces = long_text.encode_in_pieces(self._with_places, text)
             if in_pieces is not None:
                 return in_pieces
-        ids: list[int] = self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        ids: list[int] = self._called(text)["input_ids"]
         return ids
 
     def _with_places(self, text: str) -> long_text.Encoded:
-        told = self._tokenizer(text, add_special_tokens=False, verbose=False, return_offsets_mapping=True)
-        return told["input_ids"], told["offset_mapping"]
+        found = self._called(text, return_offsets_mapping=True)
+        return found["input_ids"], found["offset_mapping"]
+
+    def _called(self, text: str, **options: bool) -> Any:
+        """Raises UserError where the library itself breaks down (a regular expression that never ends is given up)."""
+        try:
+            return self._tokenizer(text, add_special_tokens=False, verbose=False, **options)
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # of Rust, and no Exception of Python
+                raise
+            raise UserError(
+                f"the tokenizer can't read a text of {len(text):,} characters ({told(error)}): is its tokenizer.json "
+                "damaged? Copy it again",
+                place=getattr(self._tokenizer, "name_or_path", None),
+            ) from None
 
     def decode(self, ids: list[int]) -> str:
         """The text of `ids`, special tokens written out, spaces left as they are."""

@@ -23,6 +23,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 END_OF_TEXT = "<|endoftext|>"
 
+RULES = ("Digits", "ByteLevel")
+"""How texts are cut, as the `tokenizers` library calls it."""
+
 SMALLEST_VOCABULARY = 257
 """The 256 bytes and `END_OF_TEXT`."""
 
@@ -176,6 +179,9 @@ def _check(definition: dict[str, Any]) -> None:
     vocabulary: dict[str, int] = definition["model"]["vocab"]
     if definition["model"]["type"] != "BPE" or definition["model"].get("dropout"):
         raise ValueError("it is not plain BPE")
+    cut = definition["pre_tokenizer"]
+    if any(rule["type"] not in RULES for rule in cut.get("pretokenizers", [cut])):
+        raise ValueError(f"it cuts texts by other rules than {' and '.join(RULES)}")
     for name in ("normalizer", "truncation", "padding"):
         if definition.get(name) is not None:
             raise ValueError(f"its {name} changes texts")

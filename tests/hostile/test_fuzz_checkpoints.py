@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from harness.errors import UserError
+from harness.models.contract import ModelSource
 from tests.hostile import checkpoint_mutants as mutants
 from tests.hostile.checkpoint_mutants import Change, Mutant, Outcome, setting, write_header
 
@@ -183,7 +185,7 @@ REFUSED: list[tuple[str, Change, str]] = [
     ("llama", setting("tokenizer_class", "AutoModelForCausalLM"), "which is no tokenizer"),
     ("llama", setting("quantization_config", {"quant_method": "eetq"}), "would fetch code from the hub"),
     ("llama", setting("model_type", "mine"), "knows no architecture `mine`"),
-    ("llama", token(10**9), "it gives ids up to 1,000,000,000"),
+    ("llama", token(10**9), "the tokenizer gives ids up to 1,000,000,000"),
     ("llama", setting("dropout", 0.5), "drops merges at random"),
 ]
 
@@ -211,6 +213,17 @@ def test_known_attempts_are_refused(corpus: Corpus, number: int) -> None:
 def test_what_is_passed_over_changes_no_number(corpus: Corpus, key: str, value: object) -> None:
     found = corpus.told("llama", setting(key, value))
     assert found.nlls == corpus.of("llama").nlls and found.ids == corpus.of("llama").ids
+
+
+def test_a_pattern_that_never_ends_is_given_up(corpus: Corpus) -> None:
+    folder = Path(shutil.copytree(corpus.whole["llama"], corpus.scratch / "endless"))
+    from harness.models.transformers_loading import open_tokenizer
+
+    rule = {"type": "Split", "pattern": {"Regex": "(a|aa)+$"}, "behavior": "Isolated", "invert": False}
+    setting("pre_tokenizer", rule)(folder)
+    tokenizer = open_tokenizer(ModelSource("m", "transformers", str(folder), ""))
+    with pytest.raises(UserError, match="the tokenizer can't read a text of 301 characters"):
+        tokenizer.encode("a" * 300 + "b")
 
 
 def test_code_beside_a_model_is_not_run(corpus: Corpus, tmp_path: Path) -> None:
