@@ -18,8 +18,8 @@ from harness.models.weight_header import TensorHeader
 _COUNTS = re.compile(r"(.*_)?(layers?|blocks?|stages?|levels?|depths?|groups?|repeats?|types|codebooks)")
 """Names of settings that say how often a part is there."""
 _EXPERTS = re.compile(r"(.*_)?experts?")
-MOST_EXPERTS = 8192
-"""Of one tensor that holds several."""
+MOST_EXPERTS = 20_000
+"""That are always believed: one tensor may hold many, and a dense model may name some. The largest known has 16,384."""
 _LISTS = re.compile(r"(.*_)?(layers?|layers?_\w*types?|block_types|pattern)")
 _LABELS = "num_labels"
 MOST_LABELS = 100_000
@@ -37,8 +37,7 @@ def refuse_sizes(config: Mapping[str, Any], tensors: Mapping[str, TensorHeader],
 
     place: of `config.json`."""
     most = FEW + len(tensors)
-    together = max((t.shape[0] for t in tensors.values() if len(t.shape) > 2), default=0)
-    experts = max(most, min(together, MOST_EXPERTS))
+    experts = max(most, MOST_EXPERTS)
     for name, value in _numbers(config):
         if name == _LABELS and value > MOST_LABELS:
             _refuse(name, value, f"at most {MOST_LABELS:,} are read", place)

@@ -4,13 +4,15 @@ architecture leaves out is a note.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_module_registration_hook
 
 from harness.errors import UserError
 from harness.models.already_quantized import AlreadyQuantized
@@ -46,6 +48,34 @@ def refuse_never_quantized(tensors: Mapping[str, TensorHeader], quantized: Alrea
             "take `quantization_config` out of it, or give the quantized files",
             place=place,
         )
+
+
+MOST_MODULES, PER_TENSOR = 30_000, 20
+"""Parts of a model that are always believed, and so many more for each tensor of the files: each has one or two."""
+
+
+@contextlib.contextmanager
+def few_modules(tensors: int | None, place: str) -> Iterator[None]:
+    """Within this, a model of far more parts than the files have tensors is not built to the end: UserError.
+
+    tensors: None where they aren't known; then nothing is bounded."""
+    left = math.inf if tensors is None else MOST_MODULES + PER_TENSOR * tensors
+
+    def count(module: nn.Module, name: str, part: nn.Module) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise UserError(
+                f"config.json describes a model of more than {MOST_MODULES:,} parts, and the files hold {tensors:,} "
+                "tensors: is this the whole checkpoint, and its own config.json?",
+                place=place,
+            )
+
+    hook = register_module_module_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 TABLES = 1 << 30

@@ -39,6 +39,7 @@ from harness.models.counting import ParameterCounts, count_parameters, visited_e
 from harness.models.quantised import SCHEMES, type_buffers_like
 from harness.models.transformers_fit import (
     FLOATS,
+    few_modules,
     notes_of,
     refuse_never_quantized,
     refuse_other_sizes,
@@ -81,7 +82,7 @@ def load_model(source: ModelSource) -> LoadedModel:
     quantized = _quantized(written, source)
     config = open_config(source)
     refuse_other_kinds(config, source.path)
-    skeleton = _skeleton(config, source)
+    skeleton = _skeleton(config, source, None if files is None else len(files.tensors))
     if files is not None:
         refuse_other_sizes(skeleton, files.tensors, source.path, quantized)
     if files is not None and quantized is not None:
@@ -167,17 +168,19 @@ def _quantized(written: Mapping[str, Any], source: ModelSource) -> AlreadyQuanti
     return found
 
 
-def _skeleton(config: Any, source: ModelSource) -> Any:
-    """The model that the configuration describes, in bf16, without memory."""
+def _skeleton(config: Any, source: ModelSource, tensors: int | None) -> Any:
+    """The model that the configuration describes, in bf16, without memory. tensors: those of the files."""
     bare = copy.deepcopy(config)
     for part in (bare, bare.get_text_config()):
         if hasattr(part, "quantization_config"):
             del part.quantization_config
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), few_modules(tensors, source.path):
             return AutoModelForCausalLM.from_config(
                 bare, dtype=torch.bfloat16, trust_remote_code=source.trust_remote_code
             )
+    except UserError:
+        raise
     except Exception as error:  # whatever an architecture raises at sizes that don't fit together
         raise UserError(
             _what_went_wrong(error, "config.json describes no model that can be built"), place=source.path

@@ -23,6 +23,7 @@ def held(count: int, *shapes: tuple[int, ...]) -> dict[str, TensorHeader]:
         ({"num_hidden_layers": 1}, held(1)),
         ({"num_hidden_layers": 28, "max_window_layers": 70}, held(338)),
         ({"num_hidden_layers": 36, "num_local_experts": 128, "layer_types": ["a"] * 36}, held(40, (128, 64, 64))),
+        ({"num_hidden_layers": 2, "num_experts": 16_384}, held(33)),
         ({"num_hidden_layers": 61, "n_routed_experts": 256, "n_group": 8, "topk_group": 4}, held(91_000)),
         ({"attention_types": [[["global", "local"], 12]], "num_layers": 24}, held(300)),
         ({"max_position_embeddings": 10_485_760, "block_size": 131_072, "sliding_window": 10**6}, held(30)),
