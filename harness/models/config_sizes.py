@@ -15,7 +15,7 @@ from typing import Any
 from harness.errors import UserError
 from harness.models.weight_header import TensorHeader
 
-_COUNTS = re.compile(r"(.*_)?(layers?|blocks?|stages?|levels?|depths?|groups?|repeats?|types|codebooks)")
+_COUNTS = re.compile(r"(?!.*_per_)(.*_)?(layers?|blocks?|stages?|levels?|depths?|groups?|repeats?|types|codebooks)")
 """Names of settings that say how often a part is there."""
 _EXPERTS = re.compile(r"(.*_)?experts?")
 MOST_EXPERTS = 20_000

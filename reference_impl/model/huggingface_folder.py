@@ -73,7 +73,9 @@ def open_folder(path: Path) -> HuggingFaceFolder:
     except ValueError:
         raise
     except Exception as error:  # whatever the classes of transformers raise at values that can't be
-        raise ValueError(f"{path / 'config.json'}: it describes no {kind} ({error}); copy the model again.") from error
+        raise ValueError(
+            f"{path / 'config.json'}: it describes no {kind} ({str(error)[:300]}); copy the model again."
+        ) from error
     raise ValueError(f"{path}: the reference GPT reads gpt2 and llama, not {kind!r}; open it with transformers.")
 
 

@@ -18,7 +18,7 @@ def load_tokenizer(path: str | os.PathLike[str]) -> Tokenizer:
     try:
         told = json.loads(Path(path).read_bytes())
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not a tokenizer ({error})") from error
+        raise ValueError(f"{path}: not a tokenizer ({str(error)[:300]})") from error
     if isinstance(told, dict) and told.get("format") == FORMAT:
         return Characters.load(path)
     return ByteBPE.load(path)

@@ -83,8 +83,9 @@ class ByteBPE:
         except BaseException as error:  # the library raises bare Exception, and panics of Rust
             if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                 raise
+            why = str(error)[:300]
             raise ValueError(
-                f"{path}: not a byte-level BPE tokenizer ({error}); make it again with ByteBPE.train(...).save"
+                f"{path}: not a byte-level BPE tokenizer ({why}); make it again with ByteBPE.train(...).save"
             ) from error
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -320,5 +320,5 @@ def _short(error: Exception) -> str:
     """The first informative line of a library's message."""
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
-    return str(error).strip().splitlines()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")[:300]
+    return [*str(error).strip().splitlines(), "no reason given"][0][:300]

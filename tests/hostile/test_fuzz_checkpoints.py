@@ -7,6 +7,8 @@ import json
 import os
 import shutil
 import struct
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,9 @@ from tests.hostile.checkpoint_mutants import Change, Mutant, Outcome, setting, w
 
 QUICK = range(7)
 MANY = range(1000, 1300)
-FOUND = (168, 230, 235, 271, 283)
-"""Seeds that once gave something else: endless files, pipes of the system's, random tokenizers, NaN, raw errors."""
+FOUND = (168, 230, 235, 271, 283, 2078)
+"""Seeds that once gave something else: endless files, pipes of the system's, random tokenizers, NaN, raw errors,
+sentences of pages."""
 
 
 class Corpus:
@@ -224,6 +227,39 @@ def test_a_pattern_that_never_ends_is_given_up(corpus: Corpus) -> None:
     tokenizer = open_tokenizer(ModelSource("m", "transformers", str(folder), ""))
     with pytest.raises(UserError, match="the tokenizer can't read a text of 301 characters"):
         tokenizer.encode("a" * 300 + "b")
+
+
+@pytest.mark.slow
+def test_a_suite_measures_the_others_and_says_a_sentence_for_each(corpus: Corpus, tmp_path: Path) -> None:
+    changes = {
+        "layers": setting("num_hidden_layers", 10**9),
+        "pipe": replaced("config.json", os.mkfifo),
+        "ids": token(10**9),
+        "header": announced(1 << 60),
+    }
+    for name, change in changes.items():
+        change(Path(shutil.copytree(corpus.whole["llama"], tmp_path / name)))
+    shutil.copytree(corpus.whole["llama"], tmp_path / "whole")
+    (tmp_path / "text.txt").write_text("The cat sat on the mat. " * 40)
+    suite = {
+        "name": "hostile",
+        "models": {name: {"transformers": name} for name in ("whole", *changes)},
+        "measures": [{"perplexity": {"text": "text.txt", "window": 32, "stride": 16}}],
+    }
+    (tmp_path / "suite.yaml").write_text(json.dumps(suite))
+    for command, code in (("plan", 0), ("run", 2)):
+        ended = subprocess.run(
+            [sys.executable, "-m", "harness", command, "suite.yaml"],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "400"},
+            check=False,
+        )
+        assert ended.returncode == code, ended.stdout + ended.stderr
+        assert "Traceback" not in ended.stdout + ended.stderr
+    assert ended.stdout.count("FAILED: ") + ended.stderr.count("FAILED: ") == len(changes)
 
 
 def test_code_beside_a_model_is_not_run(corpus: Corpus, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def held(count: int, *shapes: tuple[int, ...]) -> dict[str, TensorHeader]:
     ("config", "tensors"),
     [
         ({"num_hidden_layers": 32, "vocab_size": 128_256, "rope_theta": 10**7}, held(291)),
-        ({"num_hidden_layers": 1}, held(1)),
+        ({"num_hidden_layers": 1, "hidden_size_per_layer": 4096}, held(1)),
         ({"num_hidden_layers": 28, "max_window_layers": 70}, held(338)),
         ({"num_hidden_layers": 36, "num_local_experts": 128, "layer_types": ["a"] * 36}, held(40, (128, 64, 64))),
         ({"num_hidden_layers": 2, "num_experts": 16_384}, held(33)),
