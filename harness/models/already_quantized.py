@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
+from harness.models.bounded_files import settings_or_nothing
 from harness.models.checkpoint_files import CONFIG
 
 NEEDED: Mapping[str, Mapping[str, str]] = {
@@ -18,12 +18,10 @@ NEEDED: Mapping[str, Mapping[str, str]] = {
     "aqlm": {"aqlm": "aqlm[cpu,gpu]"},
     "quanto": {"optimum": "optimum-quanto"},
     "quark": {"quark": "amd-quark"},
-    "eetq": {"kernels": "kernels"},
     "fp_quant": {"fp_quant": "fp_quant"},
     "higgs": {"flute": "flute-kernel"},
     "hqq": {"hqq": "hqq"},
     "compressed-tensors": {"compressed_tensors": "compressed-tensors"},
-    "fbgemm_fp8": {"fbgemm_gpu": "fbgemm-gpu"},
     "torchao": {"torchao": "torchao"},
     "vptq": {"vptq": "vptq"},
     "spqr": {"spqr_quant": "spqr_quant[gpu]"},
@@ -34,6 +32,8 @@ NEEDED: Mapping[str, Mapping[str, str]] = {
     "mxfp4": {"accelerate": "accelerate"},
 }
 """The modules that loading each kind needs, and how pip calls them."""
+NEEDS_HUB_CODE = frozenset({"eetq", "fbgemm_fp8", "metal"})
+"""Kinds whose kernels transformers fetches from the hub when it loads them."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def quantized_label(folder: Path) -> str:
     """The label of a folder's weights that came quantised, for a table; empty where they didn't, or where its
     configuration can't be read (what opens the model says so)."""
     try:
-        found = already_quantized(json.loads((folder / CONFIG).read_bytes()))
-    except (OSError, ValueError, AttributeError, RecursionError, UserError):
+        found = already_quantized(settings_or_nothing(folder / CONFIG))
+    except UserError:
         return ""
     return found.label if found is not None else ""
 

@@ -7,13 +7,13 @@ Each of these is declared in several places that may disagree: the tokenizer, it
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
+from harness.models.bounded_files import settings_or_nothing
 from harness.models.chat import turn_end
 from harness.models.contract import ModelIdentity, Tokenizer
 from harness.models.thinking_tags import speaks_in_channels, thinking_tags
@@ -40,7 +40,10 @@ def ends_of(generation: Any, config: Mapping[str, Any]) -> DeclaredEnds:
 
 def ends_in(folder: Path) -> DeclaredEnds:
     """What the configuration files of a folder name; a folder needs none."""
-    config, generation = _json(folder / "config.json"), _json(folder / "generation_config.json")
+    config, generation = (
+        settings_or_nothing(folder / "config.json"),
+        settings_or_nothing(folder / "generation_config.json"),
+    )
     named = _ids(generation.get("eos_token_id"))
     generate = named if (folder / "generation_config.json").is_file() else _of_config(config)
     return DeclaredEnds((*named, *_of_config(config)), generate)
@@ -103,11 +106,10 @@ def _ids_beyond(tokenizer: Tokenizer, identity: ModelIdentity) -> tuple[str, ...
     """
     rows = min(identity.vocabulary, identity.embedding_rows or identity.vocabulary)
     declared = {token: text for text, token in tokenizer.added.items()}
-    beyond = [token for token in range(rows, tokenizer.size) if token not in declared]
-    if beyond:
+    if tokenizer.size > rows + len(declared) or any(token not in declared for token in range(rows, tokenizer.size)):
         raise UserError(
-            f"the tokenizer gives ids up to {beyond[-1]}, and the model's ids are 0 to {rows - 1}: is this the model's "
-            "own tokenizer? Put that beside the weights",
+            f"the tokenizer gives ids up to {tokenizer.size - 1}, and the model's ids are 0 to {rows - 1}: is this the "
+            "model's own tokenizer? Put that beside the weights",
             place=identity.name,
         )
     if over := sorted(token for token in declared if token >= rows):
@@ -134,12 +136,3 @@ def _ids(value: Any) -> tuple[int, ...]:
     """What `eos_token_id` says: a token, several, or nothing."""
     each = value if isinstance(value, list | tuple) else [value]
     return tuple(i for i in each if isinstance(i, int) and not isinstance(i, bool))
-
-
-def _json(path: Path) -> dict[str, Any]:
-    """A configuration file; nothing where there is none that can be read (what opens the model says so)."""
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -11,11 +11,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 from harness.errors import UserError
-from harness.models.contract import ModelSource
 
 TIME = 6
 """Tokens that are looked at."""
@@ -23,29 +21,20 @@ LARGE = 0.02
 """A change of logits, as a share of their spread, that rounding can't make."""
 
 
-def refuse_other_kinds(source: ModelSource) -> None:
-    """Raises UserError for an encoder-decoder and for an encoder, by their configuration, before weights are read.
-
-    What can't be read is left to whoever loads the model.
-    """
-    try:
-        config = AutoConfig.from_pretrained(
-            source.path, revision=source.revision or "main", trust_remote_code=source.trust_remote_code
-        )
-    except Exception:  # the library raises whatever its parsers raise
-        return
+def refuse_other_kinds(config: Any, place: str) -> None:
+    """Raises UserError for an encoder-decoder and for an encoder, by their configuration, before weights are read."""
     kind = config.model_type
     if getattr(config, "is_encoder_decoder", False):
         raise UserError(
             f"this is an encoder-decoder ({kind}), not a causal language model: its decoder alone would answer without "
             "having read; give a decoder-only model",
-            place=source.path,
+            place=place,
         )
     if kind in MODEL_FOR_MASKED_LM_MAPPING_NAMES and getattr(config, "is_decoder", None) is False:
         raise UserError(
             f"this is an encoder ({kind} without `is_decoder: true` in its config.json), not a causal language model: "
             "it looks at the tokens after the one that it predicts; give a decoder-only model",
-            place=source.path,
+            place=place,
         )
 
 

@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from harness.errors import Unsupported
+from harness.errors import Unsupported, told
 from harness.models.contract import LanguageModel
 from harness.models.transformers_tokenizer import TransformersTokenizer
+from harness.template_bounds import TooMuch, check_format
 
 Messages = list[dict[str, str]]
 """`role` (system, user or assistant) and `content` of each turn."""
@@ -22,6 +23,8 @@ DATE = "2024-07-26"
 Llama 3.1's template takes where it can't know."""
 CLOCK = "strftime_now"
 """What templates call to learn the date."""
+MOST_FORMATS = 20
+"""In which a template may ask for the date."""
 _TOLD, _ASKS = "harness_clock_told", "harness asks the clock: "
 _PROBE = "harness probe 7"
 
@@ -71,9 +74,8 @@ def chat_template(
         except ValueError as error:  # a template that cuts what an answer begins with
             raise Unsupported(f"the model's chat template can't leave an answer open ({error})") from None
         except Exception as error:  # whatever else the expressions of a template raise
-            raise Unsupported(
-                f"the model's chat template fails with {type(error).__name__} ({error}): fix it, or leave out `chat`"
-            ) from None
+            why = str(error) if isinstance(error, TooMuch) else told(error)
+            raise Unsupported(f"the model's chat template fails: {why}; fix it, or leave out `chat`") from None
         if not as_lm_eval and messages[0]["role"] == "system" and messages[0]["content"].strip() not in text:
             raise Unsupported(
                 "the model's chat template drops the system message: leave out `system`, or ask a "
@@ -95,6 +97,8 @@ def turn_end(tokenizer: object) -> int | None:
     for shaped in (turns, [_in_parts(turn) for turn in turns]):
         try:
             text = render(shaped, False, False)
+        except TooMuch:
+            return None
         except Exception:  # a template that can't do it closes nothing; who asks for it is told why
             continue
         _, shown, after = text.rpartition(turns[1]["content"])
@@ -123,7 +127,7 @@ def with_clock(
             template, messages, begin, leave_open, arguments
         )
     now = datetime.datetime.combine(day, datetime.time(), datetime.UTC)
-    told: dict[str, str] = {}
+    answered: dict[str, str] = {}
     ask = f"{{{{ {_TOLD}[format | string] if format | string in {_TOLD} else raise_exception('{_ASKS}' ~ format) }}}}"
     dated = f"{{%- macro {CLOCK}(format) -%}}{ask}{{%- endmacro %}}\n{template}"
 
@@ -132,17 +136,20 @@ def with_clock(
 
         while True:
             try:
-                return tokenizer.apply_chat(dated, messages, begin, leave_open, {**arguments, _TOLD: told})
+                return tokenizer.apply_chat(dated, messages, begin, leave_open, {**arguments, _TOLD: answered})
             except TemplateError as error:
                 _, asked, format = str(error).partition(_ASKS)
-                if not asked or format in told:
+                if not asked or format in answered:
                     raise
-                told[format] = _formatted(now, format)
+                if len(answered) >= MOST_FORMATS:
+                    raise TooMuch(f"it asks the clock in more than {MOST_FORMATS} ways") from None
+                answered[format] = _formatted(now, format)
 
     return render
 
 
 def _formatted(now: datetime.datetime, format: str) -> str:
+    check_format(format, ())
     seconds = f"{now.timestamp():.0f}"  # strftime would count `%s` from the machine's own time zone
     return now.strftime(re.sub("%[%s]", lambda one: seconds if one[0] == "%s" else one[0], format))
 

@@ -6,15 +6,17 @@ length. Imports no torch: plans look here too.
 
 from __future__ import annotations
 
-import json
 import re
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
+from harness.models.bounded_files import refuse_odd_entries, settings, settings_or_nothing
+from harness.models.code_choices import refuse_choices
+from harness.models.config_sizes import refuse_sizes
+from harness.models.weight_header import TensorHeader, read_header
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"
@@ -29,14 +31,10 @@ FROM_GGUF = (
 )
 
 
-@dataclass(frozen=True)
-class TensorHeader:
-    """One tensor of a safetensors file, as its header describes it."""
-
-    dtype: str
-    """F32, BF16, F16, F8_E4M3, U8 …"""
-    shape: tuple[int, ...]
-    file: str
+MOST_SHARDS = 4096
+"""Weight files of one model. The largest known have some 200."""
+_DISTRIBUTED = re.compile(r"shard-\d{5}-model-\d{5}-of-\d{5}\.safetensors")
+"""Files that transformers reads before all others, by another way."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ def refuse_adapter(folder: Path) -> None:
     """UserError where the folder holds an adapter (PEFT), alone or beside weights."""
     if not (folder / ADAPTER).is_file():
         return
-    base = _json_or_nothing(folder / ADAPTER).get("base_model_name_or_path")
+    base = settings_or_nothing(folder / ADAPTER).get("base_model_name_or_path")
     of = f" of {base}" if isinstance(base, str) and base else ""
     merge = "merge it into its base (`merge_and_unload` of peft, then `save_pretrained`) and give the merged folder"
     if any(folder.glob("model*.safetensors")):
@@ -91,6 +89,7 @@ def why_no_weights(folder: Path) -> str:
 
 def read_checkpoint(folder: Path) -> CheckpointFiles:
     """Read the configuration and the headers of all weight files. UserError unless they are a whole checkpoint."""
+    refuse_odd_entries(folder)
     refuse_adapter(folder)
     if not (folder / CONFIG).is_file():
         if not any(folder.glob("*.safetensors")) and any(folder.glob("*.gguf")):
@@ -106,72 +105,30 @@ def read_checkpoint(folder: Path) -> CheckpointFiles:
                 place=str(folder / file),
             )
         tensors |= held
+    refuse_sizes(config, tensors, str(folder / CONFIG))
     return CheckpointFiles(folder, config, tensors)
 
 
-def read_header(path: Path) -> dict[str, TensorHeader]:
-    """The tensors of a safetensors file. Raises UserError where it is cut off or no such file."""
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            first = file.read(8)
-            if first == b"version ":
-                raise UserError("this is a pointer of git-lfs, not the weights: run `git lfs pull`", place=str(path))
-            length = struct.unpack("<Q", first)[0]
-            if length > size:
-                raise ValueError
-            header = json.loads(file.read(length))
-        entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
-        found = {
-            name: TensorHeader(str(entry["dtype"]), tuple(map(int, entry["shape"])), path.name)
-            for name, entry in entries.items()
-        }
-        whole = 8 + length + max((entry["data_offsets"][1] for entry in entries.values()), default=0)
-    except FileNotFoundError:
-        raise UserError("this file is missing: copy the whole model", place=str(path)) from None
-    except OSError as error:
-        raise UserError(
-            f"the weights can't be read ({error.strerror}): copy the model again", place=str(path)
-        ) from None
-    except (ValueError, struct.error, KeyError, TypeError, AttributeError, IndexError, MemoryError):
-        raise UserError(
-            f"the weights are damaged (no header of safetensors in {size:,} bytes): fetch or write them again",
-            place=str(path),
-        ) from None
-    if size < whole:
-        raise UserError(
-            f"the weights are damaged: {size:,} bytes are there and the header describes {whole:,}; fetch or copy them "
-            "again",
-            place=str(path),
-        )
-    return found
-
-
 def _config(path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(path.read_bytes())
-    except UnicodeDecodeError:
-        raise UserError("this is not a text file: copy the model again", place=str(path)) from None
-    except json.JSONDecodeError as error:
-        raise UserError(
-            f"this is not JSON ({error.msg}): fix it, or copy the model again", place=f"{path}:{error.lineno}"
-        ) from None
-    except RecursionError:
-        raise UserError("this is nested too deeply: copy the model again", place=str(path)) from None
-    if not isinstance(config, dict):
-        raise UserError("this holds no settings (an object of JSON): copy the model again", place=str(path))
+    config = settings(path)
     if not isinstance(config.get("model_type"), str) and not config.get("auto_map"):
         raise UserError(
             "it doesn't say `model_type`, by which transformers knows the architecture: add it (such as "
             '"model_type": "llama"), or copy the model again',
             place=str(path),
         )
+    refuse_choices(config, str(path))
     return config
 
 
 def _files(folder: Path) -> dict[str, set[str]]:
     """The weight files of a folder, each with the tensors that the index says it holds."""
-    if (folder / WEIGHTS).is_file():
+    if other := next((path.name for path in folder.glob("shard-*") if _DISTRIBUTED.fullmatch(path.name)), None):
+        raise UserError(
+            f"it holds a distributed checkpoint ({other}): write it with `save_pretrained`, and give that folder",
+            place=str(folder),
+        )
+    if (folder / WEIGHTS).exists():
         return {WEIGHTS: set()}
     index = folder / INDEX
     if not index.is_file():
@@ -184,12 +141,14 @@ def _files(folder: Path) -> dict[str, set[str]]:
             )
         raise UserError(f"the weights should be in {WEIGHTS}, and there is {shards[0]}: rename it", place=str(folder))
     try:
-        places = json.loads(index.read_bytes())["weight_map"]
+        places = settings(index)["weight_map"]
         files: dict[str, set[str]] = {}
         for name, file in places.items():
             if Path(file).name != file:
                 raise ValueError
             files.setdefault(file, set()).add(name)
+        if not files or len(files) > MOST_SHARDS:
+            raise ValueError
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         raise UserError("this index of the weights can't be read: copy the model again", place=str(index)) from None
     missing = sorted(file for file in files if not (folder / file).is_file())
@@ -199,11 +158,3 @@ def _files(folder: Path) -> dict[str, set[str]]:
             place=str(folder),
         )
     return files
-
-
-def _json_or_nothing(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}

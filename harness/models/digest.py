@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.errors import UserError, told
 from harness.file_digest import FileState, file_sha256, file_state
+from harness.models.bounded_files import refuse_no_file
 from harness.models.checkpoint_files import why_no_weights
 
 WHAT_COUNTS = (
@@ -28,7 +29,14 @@ def folder_digest(folder: Path, at_most: float | None = None) -> str:
         raise UserError(why_no_weights(folder), place=str(folder))
     digest = hashlib.sha256()
     for path in files:
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + file_sha256(path, at_most).encode())
+        try:
+            refuse_no_file(path)
+            content = file_sha256(path, at_most)
+        except OSError as error:
+            raise UserError(
+                f"this file can't be read ({error.strerror}): copy the model again", place=str(path)
+            ) from None
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + content.encode())
     return digest.hexdigest()
 
 
@@ -38,7 +46,12 @@ def folder_state(folder: Path) -> dict[str, FileState]:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted({path for pattern in WHAT_COUNTS for path in folder.glob(pattern) if path.is_file()})
+    try:
+        return sorted({path for pattern in WHAT_COUNTS for path in folder.glob(pattern) if path.is_file()})
+    except OSError as error:
+        raise UserError(
+            f"this folder can't be read ({error.strerror}): copy the model again", place=str(folder)
+        ) from None
 
 
 def why_not_whole(checkpoint: Path) -> str | None:

@@ -16,6 +16,7 @@ from harness.models.cache_behavior import CacheBehavior
 from harness.models.contract import ModelIdentity, ModelSource, Precision, Tokenizer
 from harness.models.quantised import SCHEMES, quantise
 from harness.models.storage import settled
+from harness.models.transformers_fit import refuse_overflow
 from reference_impl.inference.engine import Engine
 from reference_impl.inference.kv_cache import KVCache
 from reference_impl.inference.quantization import Scheme, quantize_
@@ -205,4 +206,6 @@ def running(model: GPT, tokenizer: Tokenizer, source: ModelSource) -> ReferenceM
         **settled(model, source.precision),
         cache=CacheBehavior(tree=True),
     )
+    few = torch.arange(min(8, config.context), device=source.device).remainder(config.vocabulary)[None]
+    refuse_overflow(engine(few), source)
     return ReferenceModel(engine, tokenizer, audited(identity, tokenizer, ends_in(Path(source.path).expanduser())))

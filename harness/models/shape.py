@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from harness.models.bounded_files import settings_or_nothing
 
 if TYPE_CHECKING:
     from reference_impl.model.config import GPTConfig
@@ -19,6 +20,10 @@ EAGER = frozenset(
     {"bloom", "codegen", "gemma2", "gpt_neo", "gpt_oss", "gptj", "mpt", "openai-gpt", "xglm", "xlnet", "rwkv", "mamba"}
 )
 """Architectures for which transformers has no fused attention (or, as Gemma 2's soft cap, none that is the same)."""
+
+
+MOST = 1 << 32
+"""No size that memory depends on is larger."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +62,9 @@ def gpt_shape(config: GPTConfig) -> ModelShape:
 def folder_shape(folder: str, kind: str) -> ModelShape | None:
     """The shape of a `transformers` folder by its `config.json`; None where it doesn't tell."""
     try:
-        written = json.loads((Path(folder).expanduser() / "config.json").read_bytes())
+        written = settings_or_nothing(Path(folder).expanduser() / "config.json")
         return _shape(written.get("text_config", written), str(written.get("model_type")), kind)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
+    except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
         return None  # opening the model says what is wrong with it
 
 
@@ -68,6 +73,8 @@ def _shape(config: Mapping[str, Any], model_type: str, kind: str) -> ModelShape:
         found = next((config[name] for name in names if isinstance(config.get(name), int)), default)
         if found is None:
             raise KeyError(names[0])
+        if not 0 < found < MOST:
+            raise ValueError(names[0])
         return int(found)
 
     width = number("hidden_size", "n_embd", "d_model")

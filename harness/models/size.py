@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
+from harness.models.weight_header import read_header
 
 if TYPE_CHECKING:
     from reference_impl.model.config import GPTConfig
@@ -52,13 +51,11 @@ def check_preset(name: str, *, place: str) -> None:
 
 def folder_size(folder: str) -> ModelSize | None:
     """Parameters of a model folder from the headers of its safetensors files; None where there are none."""
-    shapes: dict[str, list[int]] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     try:
         for path in sorted(Path(folder).glob("*.safetensors")):
-            with path.open("rb") as file:
-                header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
-            shapes |= {name: tensor["shape"] for name, tensor in header.items() if name != "__metadata__"}
-    except (OSError, ValueError, struct.error, KeyError, MemoryError, OverflowError):
+            shapes |= {name: tensor.shape for name, tensor in read_header(path).items()}
+    except UserError:
         return None  # a plan is no place to find a corrupted file; opening the model is
     total = sum(math.prod(shape) for shape in shapes.values())
     return ModelSize(total, total) if total else None

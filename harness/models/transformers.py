@@ -24,10 +24,9 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from harness.errors import UserError
+from harness.errors import UserError, told
 from harness.models.audit import audited, ends_of
 from harness.models.cache_behavior import CacheBehavior
-from harness.models.causality import refuse_other_kinds
 from harness.models.context import longest_text
 from harness.models.contract import ModelIdentity, ModelSource
 from harness.models.dynamic_positions import forget_lengths
@@ -228,7 +227,6 @@ class TransformersModel:
 
 def open_source(source: ModelSource) -> TransformersModel:
     """Load the model and its tokenizer. Raises UserError where that fails, with the fix."""
-    refuse_other_kinds(source)
     loaded = load_model(source)
     model, counts = loaded.model, loaded.counts
     model.eval()
@@ -280,9 +278,8 @@ def _first_logits(opened: TransformersModel, tokens: Tensor, source: ModelSource
     try:
         return opened.forward(tokens)
     except Exception as error:  # a class says in its own way that it can't be run so
-        first = [*str(error).strip().splitlines(), type(error).__name__][0].rstrip(".")
         raise UserError(
-            f"the model's code can't be run in {source.precision} ({first}): measure it in bf16 or fp32",
+            f"the model's code can't be run in {source.precision} ({told(error)}): measure it in bf16 or fp32",
             place=source.path,
         ) from error
 

@@ -4,18 +4,21 @@ architecture leaves out is a note.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_module_registration_hook
 
 from harness.errors import UserError
 from harness.models.already_quantized import AlreadyQuantized
-from harness.models.checkpoint_files import CheckpointFiles, TensorHeader
+from harness.models.checkpoint_files import CheckpointFiles
 from harness.models.contract import ModelSource
+from harness.models.weight_header import TensorHeader
 from reference_impl.training.checkpoint import all_finite
 
 MAY_BE_DENSE = ("compressed-tensors", "fp_quant", "quark")
@@ -47,9 +50,46 @@ def refuse_never_quantized(tensors: Mapping[str, TensorHeader], quantized: Alrea
         )
 
 
-def refuse_other_shapes(skeleton: nn.Module, tensors: Mapping[str, TensorHeader], place: str) -> None:
-    """UserError where a tensor of the files has another shape than the configuration gives it, and where the
-    configuration describes a model of far more weights than there are: before anything is allocated.
+MOST_MODULES, PER_TENSOR = 30_000, 20
+"""Parts of a model that are always believed, and so many more for each tensor of the files: each has one or two."""
+
+
+@contextlib.contextmanager
+def few_modules(tensors: int | None, place: str) -> Iterator[None]:
+    """Within this, a model of far more parts than the files have tensors is not built to the end: UserError.
+
+    tensors: None where they aren't known; then nothing is bounded."""
+    left = math.inf if tensors is None else MOST_MODULES + PER_TENSOR * tensors
+
+    def count(module: nn.Module, name: str, part: nn.Module) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise UserError(
+                f"config.json describes a model of more than {MOST_MODULES:,} parts, and the files hold {tensors:,} "
+                "tensors: is this the whole checkpoint, and its own config.json?",
+                place=place,
+            )
+
+    hook = register_module_module_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+TABLES = 1 << 30
+"""Bytes of tables that an architecture computes from its configuration (positions, masks) that are always believed."""
+PACKED_BY = 32
+"""The most weights that one element of a quantized tensor stands for: 32 of one bit in an integer of 32."""
+
+
+def refuse_other_sizes(
+    skeleton: nn.Module, tensors: Mapping[str, TensorHeader], place: str, quantized: AlreadyQuantized | None
+) -> None:
+    """UserError where a tensor of the files has another shape than the configuration gives it, where the
+    configuration describes a model of far more weights than there are, and where it asks for tables that are larger
+    than the weights: before anything is allocated.
 
     Files may call tensors otherwise (older names, experts one by one); those are compared when they are loaded.
     """
@@ -59,11 +99,13 @@ def refuse_other_shapes(skeleton: nn.Module, tensors: Mapping[str, TensorHeader]
         (name, header.shape, shape)
         for name, header in tensors.items()
         for shape in [expected.get(name, expected.get(f"{prefix}.{name}"))]
-        if shape is not None and shape != header.shape
+        if shape is not None and shape != header.shape and (quantized is None or header.dtype in FLOATS)
     ]
     if wrong:
         raise _another_shape(wrong, place)
-    if integers := [name for name, header in tensors.items() if name in expected and header.dtype[0] in "IU"]:
+    if quantized is None and (
+        integers := [name for name, header in tensors.items() if name in expected and header.dtype[0] in "IU"]
+    ):
         raise UserError(
             f"the weight {integers[0]}{_and_more(integers)} holds integers, and config.json has no "
             "`quantization_config` that says what they stand for: add it, or give the checkpoint that it was made from",
@@ -71,10 +113,24 @@ def refuse_other_shapes(skeleton: nn.Module, tensors: Mapping[str, TensorHeader]
         )
     described = sum({id(p): p.numel() for p in skeleton.parameters()}.values())
     held = sum(math.prod(header.shape) for header in tensors.values())
-    if described > 2 * held:
+    if described > (2 if quantized is None else PACKED_BY) * held:
         raise UserError(
             f"config.json describes a model of {described:,} weights, and the files hold {held:,}: is this the whole "
             "checkpoint, and its own config.json?",
+            place=place,
+        )
+    _refuse_tables(skeleton, 4 * held, place)
+
+
+def _refuse_tables(skeleton: nn.Module, weights: int, place: str) -> None:
+    kept = {id(tensor) for tensor in skeleton.state_dict(keep_vars=True).values()}
+    tables = {name: tensor for name, tensor in skeleton.named_buffers() if id(tensor) not in kept}
+    size = sum(tensor.nbytes for tensor in tables.values())
+    if size > TABLES + weights:
+        largest = max(tables, key=lambda name: tables[name].nbytes)
+        raise UserError(
+            f"config.json describes tables of {size:,} bytes beside the weights, such as {largest} "
+            f"{list(tables[largest].shape)}: is this the model's own config.json?",
             place=place,
         )
 

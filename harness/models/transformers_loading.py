@@ -17,21 +17,32 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
+from transformers.models.auto.tokenization_auto import get_tokenizer_config
 from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING as KNOWN_METHODS
 from transformers.utils.peft_utils import find_adapter_config_file
 
-from harness.errors import UserError
-from harness.models.already_quantized import AlreadyQuantized, already_quantized, refuse_second, require_packages
+from harness.errors import UserError, told
+from harness.models.already_quantized import (
+    NEEDS_HUB_CODE,
+    AlreadyQuantized,
+    already_quantized,
+    refuse_second,
+    require_packages,
+)
+from harness.models.bounded_files import refuse_odd_entries, settings
+from harness.models.causality import refuse_other_kinds
 from harness.models.checkpoint_files import ADAPTER, CheckpointFiles, read_checkpoint, refuse_file
+from harness.models.code_choices import note_of, paths_in, refuse_choices, settle
 from harness.models.contract import ModelSource, Precision
 from harness.models.counting import ParameterCounts, count_parameters, visited_experts
 from harness.models.quantised import SCHEMES, type_buffers_like
 from harness.models.transformers_fit import (
     FLOATS,
+    few_modules,
     notes_of,
     refuse_never_quantized,
-    refuse_other_shapes,
+    refuse_other_sizes,
     refuse_other_tensors,
     refuse_unfit_values,
 )
@@ -40,6 +51,12 @@ from harness.models.transformers_tokenizer import TransformersTokenizer
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 """What the weights are loaded as. The quantised precisions take the file's own type and quantise it layer by layer, in
 place: rounding to bf16 first would be a second rounding, widening to fp32 a second copy."""
+
+
+MOST_HOLES = 1 << 20
+"""Ids without a token that a tokenizer may have: what lists tokens goes through them all."""
+LONGEST = 300
+"""Characters of what a library says that are repeated."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +81,10 @@ def load_model(source: ModelSource) -> LoadedModel:
     written = files.config if files is not None else _written_config(source)
     quantized = _quantized(written, source)
     config = open_config(source)
-    skeleton = _skeleton(config, source)
-    if files is not None and quantized is None:
-        refuse_other_shapes(skeleton, files.tensors, source.path)
+    refuse_other_kinds(config, source.path)
+    skeleton = _skeleton(config, source, None if files is None else len(files.tensors))
+    if files is not None:
+        refuse_other_sizes(skeleton, files.tensors, source.path, quantized)
     if files is not None and quantized is not None:
         refuse_never_quantized(files.tensors, quantized, source.path)
     model, report = _from_pretrained(source, config, _dtype(source.precision, files), quantized)
@@ -81,16 +99,19 @@ def load_model(source: ModelSource) -> LoadedModel:
         written=written,
         counts=count_parameters(counted, counted.get_output_embeddings(), visited_experts(config)),
         quantized=quantized,
-        notes=tuple(notes_of(model, files, quantized, config)),
+        notes=(*note_of(written, source.path), *notes_of(model, files, quantized, config)),
     )
 
 
 def open_config(source: ModelSource) -> Any:
-    """The configuration as its class. Raises UserError where it can't be one."""
+    """The configuration as its class, without what it may not choose (`code_choices`). Raises UserError where it can't
+    be one."""
     try:
-        return AutoConfig.from_pretrained(
+        config = AutoConfig.from_pretrained(
             source.path, revision=source.revision or "main", trust_remote_code=source.trust_remote_code
         )
+        settle(config)
+        return config
     except Exception as error:  # whatever its class raises at values that can't be
         raise UserError(_what_went_wrong(error, "config.json describes no model"), place=source.path) from error
 
@@ -119,15 +140,22 @@ def _written_config(source: ModelSource) -> dict[str, Any]:
     try:
         written: dict[str, Any]
         written, _ = PreTrainedConfig.get_config_dict(source.path, revision=source.revision or "main")
-        return written
     except Exception as error:  # whatever the hub raises
         raise UserError(_what_went_wrong(error, "transformers can't load this model"), place=source.path) from error
+    refuse_choices(written, source.path)
+    return written
 
 
 def _quantized(written: Mapping[str, Any], source: ModelSource) -> AlreadyQuantized | None:
     found = already_quantized(written, source.path)
     if found is None:
         return None
+    if found.method in NEEDS_HUB_CODE:
+        raise UserError(
+            f"its weights are quantized ({found.label}), and transformers would fetch code from the hub to load them: "
+            "give the checkpoint that it was made from",
+            place=source.path,
+        )
     if found.method not in KNOWN_METHODS and found.method != "bitsandbytes":
         raise UserError(
             f"this version of transformers knows no quantization `{found.method}`, which config.json names: "
@@ -140,17 +168,19 @@ def _quantized(written: Mapping[str, Any], source: ModelSource) -> AlreadyQuanti
     return found
 
 
-def _skeleton(config: Any, source: ModelSource) -> Any:
-    """The model that the configuration describes, in bf16, without memory."""
+def _skeleton(config: Any, source: ModelSource, tensors: int | None) -> Any:
+    """The model that the configuration describes, in bf16, without memory. tensors: those of the files."""
     bare = copy.deepcopy(config)
     for part in (bare, bare.get_text_config()):
         if hasattr(part, "quantization_config"):
             del part.quantization_config
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), few_modules(tensors, source.path):
             return AutoModelForCausalLM.from_config(
                 bare, dtype=torch.bfloat16, trust_remote_code=source.trust_remote_code
             )
+    except UserError:
+        raise
     except Exception as error:  # whatever an architecture raises at sizes that don't fit together
         raise UserError(
             _what_went_wrong(error, "config.json describes no model that can be built"), place=source.path
@@ -173,6 +203,7 @@ def _from_pretrained(
     try:
         model, report = AutoModelForCausalLM.from_pretrained(
             source.path,
+            config=config,
             dtype=dtype,
             revision=source.revision or "main",
             trust_remote_code=source.trust_remote_code,
@@ -211,13 +242,17 @@ def _dtype(precision: Precision, files: CheckpointFiles | None) -> torch.dtype |
 
 def open_tokenizer(source: ModelSource) -> TransformersTokenizer:
     """The tokenizer of a folder or of a hub id. Raises UserError where it can't be loaded."""
+    paths = paths_in(_tokenizer_settings(source), source.path)
     try:
-        return TransformersTokenizer(
-            AutoTokenizer.from_pretrained(
-                source.path, revision=source.revision or "main", trust_remote_code=source.trust_remote_code
-            )
+        opened = AutoTokenizer.from_pretrained(
+            source.path, revision=source.revision or "main", trust_remote_code=source.trust_remote_code, **paths
         )
-    except Exception as error:  # the library raises whatever its parsers raise
+        return _fit_tokenizer(opened, source.path)
+    except UserError:
+        raise
+    except BaseException as error:  # the library raises whatever its parsers raise, panics of Rust among them
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         none = "instantiate the backend tokenizer" in str(error)
         why = "there is none" if none else _first_line(error)
         raise UserError(
@@ -227,7 +262,42 @@ def open_tokenizer(source: ModelSource) -> TransformersTokenizer:
         ) from error
 
 
-def _what_went_wrong(error: Exception, otherwise: str) -> str:
+def _fit_tokenizer(opened: Any, place: str) -> TransformersTokenizer:
+    """The tokenizer, found to be one whose numbers are the same each time. Raises UserError, and whatever it raises."""
+    if not isinstance(opened, PreTrainedTokenizerBase):
+        raise TypeError(f"its class {type(opened).__name__} is no tokenizer")
+    if getattr(getattr(getattr(opened, "backend_tokenizer", None), "model", None), "dropout", None):
+        raise UserError(
+            "the tokenizer drops merges at random, so that numbers would be others each time: set `dropout` in "
+            "tokenizer.json to null",
+            place=place,
+        )
+    found = TransformersTokenizer(opened)
+    if found.size > MOST_HOLES + 2 * len(opened.get_vocab()):
+        raise UserError(
+            f"the tokenizer gives ids up to {found.size - 1:,} to {len(opened.get_vocab()):,} tokens: is this the "
+            "model's own tokenizer? Put that beside the weights",
+            place=place,
+        )
+    found.prefix  # noqa: B018 - that it can read a text at all
+    return found
+
+
+def _tokenizer_settings(source: ModelSource) -> dict[str, Any]:
+    """`tokenizer_config.json`; nothing where there is none."""
+    folder = Path(source.path).expanduser()
+    if folder.is_dir():
+        refuse_odd_entries(folder)
+        file = folder / "tokenizer_config.json"
+        return settings(file) if file.exists() else {}
+    try:
+        found = get_tokenizer_config(source.path, revision=source.revision or "main")
+    except Exception:  # what can't be reached is told when the tokenizer is asked for
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _what_went_wrong(error: BaseException, otherwise: str) -> str:
     text = str(error)
     if "Unrecognized configuration class" in text:
         return "this is not a causal language model: transformers has no such head for its architecture"
@@ -249,9 +319,10 @@ def _what_went_wrong(error: Exception, otherwise: str) -> str:
     return f"{otherwise} ({_first_line(error)}): is it this model's own config.json, and the whole checkpoint?"
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    if not lines:
-        return type(error).__name__
+    if not lines or isinstance(error, KeyError | AttributeError | TypeError):  # of code, not of people
+        return told(error)
     first = " ".join(lines[:3]) if lines[0].endswith(":") else lines[0]
-    return re.sub(r"^(Class v|V)alidation error for .*?: \w+Error: ", "", first).rstrip(".")
+    bare = re.sub(r"^((Class v|V)alidation error for .*?: )?(\w+(Error|Exception): )?", "", first).rstrip(".")
+    return bare if len(bare) <= LONGEST else f"{bare[:LONGEST]} …"

@@ -9,7 +9,9 @@ from functools import cached_property
 from typing import Any
 
 from harness import strict_json
+from harness.errors import UserError, told
 from harness.models import long_text
+from harness.models.chat_rendering import bounded
 
 
 class TransformersTokenizer:
@@ -98,12 +100,25 @@ class TransformersTokenizer:
             in_pieces = long_text.encode_in_pieces(self._with_places, text)
             if in_pieces is not None:
                 return in_pieces
-        ids: list[int] = self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        ids: list[int] = self._called(text)["input_ids"]
         return ids
 
     def _with_places(self, text: str) -> long_text.Encoded:
-        told = self._tokenizer(text, add_special_tokens=False, verbose=False, return_offsets_mapping=True)
-        return told["input_ids"], told["offset_mapping"]
+        found = self._called(text, return_offsets_mapping=True)
+        return found["input_ids"], found["offset_mapping"]
+
+    def _called(self, text: str, **options: bool) -> Any:
+        """Raises UserError where the library itself breaks down (a regular expression that never ends is given up)."""
+        try:
+            return self._tokenizer(text, add_special_tokens=False, verbose=False, **options)
+        except BaseException as error:
+            if type(error).__name__ != "PanicException":  # of Rust, and no Exception of Python
+                raise
+            raise UserError(
+                f"the tokenizer can't read a text of {len(text):,} characters ({told(error)}): is its tokenizer.json "
+                "damaged? Copy it again",
+                place=getattr(self._tokenizer, "name_or_path", None),
+            ) from None
 
     def decode(self, ids: list[int]) -> str:
         """The text of `ids`, special tokens written out, spaces left as they are."""
@@ -116,7 +131,7 @@ class TransformersTokenizer:
         template: Any = getattr(self._tokenizer, "chat_template", None)
         if isinstance(template, dict):
             template = template.get("default")
-        return template or None
+        return template if isinstance(template, str) and template else None
 
     def apply_chat(
         self,
@@ -126,20 +141,21 @@ class TransformersTokenizer:
         continue_final_message: bool,
         arguments: Mapping[str, Any],
     ) -> str:
-        """A conversation as text. Raises jinja2.TemplateError where the template refuses it, and whatever else its
-        expressions raise.
+        """A conversation as text. Raises jinja2.TemplateError where the template refuses it, TooMuch where it takes
+        more time or text than it may, and whatever else its expressions raise.
 
         add_generation_prompt: end with what begins an answer. continue_final_message: leave the last turn open.
         arguments: more names that the template may know (`enable_thinking`).
         """
-        text: str = self._tokenizer.apply_chat_template(
-            [dict(message) for message in messages],
-            chat_template=template,
-            tokenize=False,
-            add_generation_prompt=add_generation_prompt,
-            continue_final_message=continue_final_message,
-            **arguments,
-        )
+        with bounded(template):
+            text: str = self._tokenizer.apply_chat_template(
+                [dict(message) for message in messages],
+                chat_template=template,
+                tokenize=False,
+                add_generation_prompt=add_generation_prompt,
+                continue_final_message=continue_final_message,
+                **arguments,
+            )
         return text
 
     def token_bytes(self, ids: list[int]) -> list[int]:

@@ -17,7 +17,7 @@ from harness.errors import UserError
 from harness.fences import enclosure
 from harness.tasks.code.process import HostProcess
 from harness.tasks.code.tagged_json import dumps
-from harness.tasks.template_bounds import TooMuch
+from harness.template_bounds import TooMuch
 
 SECONDS = 5.0
 _TRIES = 2

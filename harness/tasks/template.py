@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from harness.tasks import null, template_bounds
+from harness import template_bounds
+from harness.tasks import null
 from harness.tasks.substitution import substituted
 
 if TYPE_CHECKING:

@@ -29,6 +29,7 @@ from reference_impl.training.checkpoint import (
     CONFIG,
     MODEL,
     CorruptCheckpoint,
+    check_sizes,
     load_weights,
     read_config,
     verified,
@@ -37,6 +38,8 @@ from reference_impl.training.checkpoint import (
 )
 
 SCHEME = "quantization.json"
+PACKED_BY = 2
+"""The most weights in one element of a file: two of four bits."""
 
 STORABLE: tuple[Scheme, ...] = ("bf16", "int8", "int8-dynamic", "int4", "int4-gptq")
 """Schemes whose tensors mean the same on every machine. bitsandbytes keeps its formats in objects of its own."""
@@ -84,7 +87,9 @@ def load_quantized(folder: str | os.PathLike[str]) -> QuantizedCheckpoint:
     folder = Path(folder)
     verified(folder, MODEL, CONFIG, SCHEME)
     scheme = _scheme(folder)
-    model = skeleton(read_config(folder), scheme)
+    config = read_config(folder)
+    check_sizes(config, folder, PACKED_BY)
+    model = skeleton(config, scheme)
     load_weights(model, folder)
     return QuantizedCheckpoint(model, scheme)
 
@@ -101,8 +106,8 @@ def skeleton(config: GPTConfig, scheme: Scheme) -> GPT:
 def _scheme(folder: Path) -> Scheme:
     try:
         scheme: Scheme = json.loads((folder / SCHEME).read_bytes())["scheme"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise CorruptCheckpoint(folder / SCHEME, "it doesn't say the scheme") from error
-    if scheme not in STORABLE:
+    if not isinstance(scheme, str) or scheme not in STORABLE:
         raise CorruptCheckpoint(folder / SCHEME, f"{scheme!r} is no scheme of this program")
     return scheme

@@ -63,12 +63,19 @@ def open_folder(path: Path) -> HuggingFaceFolder:
     try:
         told = json.loads((path / "config.json").read_bytes())
         kind = told["model_type"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"{path / 'config.json'}: no config of transformers; give a folder with one.") from error
-    if kind == "gpt2":
-        return HuggingFaceFolder(path, config_from_huggingface(GPT2Config(**told)), tensors_from_huggingface)
-    if kind == "llama":
-        return HuggingFaceFolder(path, config_from_llama(LlamaConfig(**told)), tensors_from_llama)
+    try:
+        if kind == "gpt2":
+            return HuggingFaceFolder(path, config_from_huggingface(GPT2Config(**told)), tensors_from_huggingface)
+        if kind == "llama":
+            return HuggingFaceFolder(path, config_from_llama(LlamaConfig(**told)), tensors_from_llama)
+    except ValueError:
+        raise
+    except Exception as error:  # whatever the classes of transformers raise at values that can't be
+        raise ValueError(
+            f"{path / 'config.json'}: it describes no {kind} ({str(error)[:300]}); copy the model again."
+        ) from error
     raise ValueError(f"{path}: the reference GPT reads gpt2 and llama, not {kind!r}; open it with transformers.")
 
 
@@ -78,8 +85,15 @@ NO_WEIGHTS = r"attn\.(masked_)?bias$|rotary_emb\.inv_freq$|position_ids$"
 
 
 def _files(path: Path) -> dict[str, Path]:
-    if (path / INDEX).is_file():
-        return {name: path / file for name, file in json.loads((path / INDEX).read_bytes())["weight_map"].items()}
+    if (path / INDEX).is_file() and not (path / WEIGHTS).is_file():
+        try:
+            places = dict(json.loads((path / INDEX).read_bytes())["weight_map"])
+            outside = [file for file in places.values() if Path(file).name != file]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise ValueError(f"{path / INDEX}: no index of weights; copy the model again.") from error
+        if outside:
+            raise ValueError(f"{path / INDEX}: it names {outside[0]!r}, which is not a file of its folder.")
+        return {name: path / file for name, file in places.items()}
     try:
         with safe_open(path / WEIGHTS, "pt") as opened:
             return dict.fromkeys(opened.keys(), path / WEIGHTS)

@@ -13,10 +13,12 @@ Tokenizer = ByteBPE | Characters
 
 def load_tokenizer(path: str | os.PathLike[str]) -> Tokenizer:
     """Reads the `tokenizer.json` of either kind. Raises OSError if it can't be read and ValueError if it is neither."""
+    if Path(path).exists() and not Path(path).is_file():
+        raise ValueError(f"{path}: not a tokenizer (not a file)")
     try:
         told = json.loads(Path(path).read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{path}: not a tokenizer ({error})") from error
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: not a tokenizer ({str(error)[:300]})") from error
     if isinstance(told, dict) and told.get("format") == FORMAT:
         return Characters.load(path)
     return ByteBPE.load(path)

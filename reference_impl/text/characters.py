@@ -42,9 +42,9 @@ class Characters:
             if told["format"] != FORMAT:
                 raise ValueError(f"its format is {told['format']!r}")
             return cls(str(told["alphabet"]))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(
-                f"{path}: not a character tokenizer ({error}); make it again with Characters.train(...).save"
+                f"{path}: not a character tokenizer ({str(error)[:300]}); make it again with Characters.train(...).save"
             ) from error
 
     def save(self, path: str | os.PathLike[str]) -> None:

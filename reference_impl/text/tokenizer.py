@@ -23,6 +23,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 END_OF_TEXT = "<|endoftext|>"
 
+RULES = ("Digits", "ByteLevel")
+"""How texts are cut, as the `tokenizers` library calls it."""
+
 SMALLEST_VOCABULARY = 257
 """The 256 bytes and `END_OF_TEXT`."""
 
@@ -77,9 +80,12 @@ class ByteBPE:
         try:
             definition = Tokenizer.from_str(text.decode("utf-8"))
             return cls(definition)
-        except Exception as error:  # the library raises bare Exception
+        except BaseException as error:  # the library raises bare Exception, and panics of Rust
+            if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+                raise
+            why = str(error)[:300]
             raise ValueError(
-                f"{path}: not a byte-level BPE tokenizer ({error}); make it again with ByteBPE.train(...).save"
+                f"{path}: not a byte-level BPE tokenizer ({why}); make it again with ByteBPE.train(...).save"
             ) from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -172,12 +178,22 @@ def _tokens_by_id(vocabulary: dict[str, int]) -> list[str]:
 def _check(definition: dict[str, Any]) -> None:
     """Raises ValueError unless `definition` has the properties that the class promises."""
     vocabulary: dict[str, int] = definition["model"]["vocab"]
+    if definition["model"]["type"] != "BPE" or definition["model"].get("dropout"):
+        raise ValueError("it is not plain BPE")
+    cut = definition["pre_tokenizer"]
+    if any(rule["type"] not in RULES for rule in cut.get("pretokenizers", [cut])):
+        raise ValueError(f"it cuts texts by other rules than {' and '.join(RULES)}")
+    for name in ("normalizer", "truncation", "padding"):
+        if definition.get(name) is not None:
+            raise ValueError(f"its {name} changes texts")
     if sorted(vocabulary.values()) != list(range(len(vocabulary))):
         raise ValueError("its token ids have gaps")
     if vocabulary.get(END_OF_TEXT) != 0:
         raise ValueError(f"{END_OF_TEXT} is not its token 0")
     if missing := set(pre_tokenizers.ByteLevel.alphabet()) - set(vocabulary):
         raise ValueError(f"{len(missing)} of the 256 bytes have no token")
+    if (added := [token["content"] for token in definition["added_tokens"]]) != [END_OF_TEXT]:
+        raise ValueError(f"it adds the tokens {added}"[:200])
 
 
 def _digest_of(definition: dict[str, Any]) -> str:

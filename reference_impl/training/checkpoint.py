@@ -14,8 +14,10 @@ file (`state.py`).
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,11 +26,12 @@ from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_model
 from torch import Tensor, nn
 
 from reference_impl.model.config import GPTConfig
+from reference_impl.model.counting import count_parameters
 from reference_impl.model.gpt import GPT
 from reference_impl.text.any_tokenizer import Tokenizer, load_tokenizer
 from reference_impl.training.result import TrainingResult
@@ -43,6 +46,9 @@ MODEL, CONFIG, TOKENIZER, TRAINING, MANIFEST = (
     "training.json",
     "checkpoint.json",
 )
+
+MOST_SETTINGS = 32 << 20
+"""Bytes of a file of settings."""
 
 TIED = ("token_embedding.weight", "head.weight")
 """The two names of a tied weight."""
@@ -155,9 +161,12 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> Checkpoint:
         tokenizer = load_tokenizer(folder / TOKENIZER)
     except ValueError as error:
         raise CorruptCheckpoint(folder / TOKENIZER, "not a tokenizer") from error
+    check_sizes(config, folder)
     with torch.device("meta"):
         model = GPT(config).eval()
     load_weights(model, folder)
+    if other := next((name for name, tensor in model.state_dict().items() if tensor.dtype != torch.float32), None):
+        raise CorruptCheckpoint(folder / MODEL, f"{other} is not in fp32, as weights are written here")
     training = None
     if TRAINING in manifest.files:
         try:
@@ -189,6 +198,23 @@ def read_config(folder: Path) -> GPTConfig:
         return _CONFIG.validate_json((folder / CONFIG).read_bytes())
     except ValueError as error:
         raise CorruptCheckpoint(folder / CONFIG, f"not a GPTConfig ({_short(error)})") from error
+
+
+def check_sizes(config: GPTConfig, folder: Path, packed_by: int = 1) -> None:
+    """CorruptCheckpoint where the shape is that of far more weights than the file has room for: a module of it isn't
+    even begun. packed_by: the most weights that one element of the file stands for."""
+    try:
+        with safe_open(folder / MODEL, framework="pt") as file:
+            shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118 (not a dict)
+    except SafetensorError as error:
+        raise CorruptCheckpoint(folder / MODEL, f"its weights can't be read ({_short(error)})") from error
+    held = packed_by * sum(map(math.prod, shapes))
+    described = count_parameters(config).total
+    if config.layers > len(shapes) or described > 2 * held:
+        raise CorruptCheckpoint(
+            folder / CONFIG,
+            f"it describes {config.layers:,} layers of {described:,} weights in all, and {MODEL} has less",
+        )
 
 
 def load_weights(model: GPT, folder: Path) -> None:
@@ -233,6 +259,7 @@ def _manifest(folder: Path) -> Manifest:
         raise CorruptCheckpoint(folder, "there is no such folder")
     path = folder / MANIFEST
     try:
+        _check_plain(path, MOST_SETTINGS)
         manifest = Manifest.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
         raise CorruptCheckpoint(path, "missing, so this is no checkpoint") from error
@@ -247,13 +274,24 @@ def _manifest(folder: Path) -> Manifest:
 
 def _verify(path: Path, entry: FileEntry) -> None:
     try:
+        _check_plain(path, MOST_SETTINGS if path.name in (CONFIG, TRAINING) else None)
+        size = path.stat().st_size
+        if size != entry.bytes:
+            raise CorruptCheckpoint(path, f"it has {size} bytes and should have {entry.bytes}")
         found = _entry(path)
     except FileNotFoundError as error:
         raise CorruptCheckpoint(path, "missing") from error
-    if found.bytes != entry.bytes:
-        raise CorruptCheckpoint(path, f"it has {found.bytes} bytes and should have {entry.bytes}")
     if found.sha256 != entry.sha256:
         raise CorruptCheckpoint(path, "changed since it was written: its SHA-256 is another")
+
+
+def _check_plain(path: Path, most: int | None) -> None:
+    """CorruptCheckpoint for a pipe, a device or a folder, which may never end, and for more than `most` bytes."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise CorruptCheckpoint(path, "not a file")
+    if most is not None and found.st_size > most:
+        raise CorruptCheckpoint(path, f"it has {found.st_size:,} bytes, and such a file at most {most:,}")
 
 
 def _entry(path: Path) -> FileEntry:
@@ -282,5 +320,5 @@ def _short(error: Exception) -> str:
     """The first informative line of a library's message."""
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
-    return str(error).strip().splitlines()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")[:300]
+    return [*str(error).strip().splitlines(), "no reason given"][0][:300]

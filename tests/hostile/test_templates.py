@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from jinja2.sandbox import SandboxedEnvironment
 
+from harness import template_bounds
 from harness.errors import UserError
-from harness.tasks import substitution, template, template_bounds
+from harness.tasks import substitution, template
 from harness.tasks.document import rendered
 
 ROW = {

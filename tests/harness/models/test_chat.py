@@ -175,7 +175,7 @@ def test_a_template_that_can_show_nothing(template: str, sentence: str) -> None:
             "{% for m in messages if m['role'] == 'user' %}{{ m['content'] }}{% endfor %}",
             "drops the system message",
         ),
-        (TURNS + "{{ messages[0]['content'] + 1 }}", "fails with TypeError"),
+        (TURNS + "{{ messages[0]['content'] + 1 }}", "(TypeError); fix it"),
     ],
 )
 def test_a_template_that_drops_or_fails(template: str, sentence: str) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from harness.models.checkpoint_files import read_checkpoint, read_header, refuse_file
+from harness.models.checkpoint_files import read_checkpoint, refuse_file
+from harness.models.weight_header import read_header
 
 
 @pytest.fixture

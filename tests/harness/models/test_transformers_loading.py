@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from harness.errors import UserError
 from harness.models.contract import ModelIdentity, ModelSource, Precision
 from harness.models.open import open_model
+from harness.models.transformers_fit import few_modules
 
 
 def broken(llama_folder: Path, tmp_path: Path) -> Path:
@@ -195,7 +196,8 @@ def test_a_head_that_should_be_tied_and_is_another(llama_folder: Path, tmp_path:
         ({"vocab_size": 1000}, "embed_tokens.weight: [320, 32] in the file, [1000, 32] by the configuration"),
         ({"vocab_size": 2_000_000_000}, "of another shape than config.json describes"),
         ({"num_hidden_layers": 3}, "9 weights are missing, such as model.layers.2."),
-        ({"num_hidden_layers": 300}, "describes a model of "),
+        ({"num_hidden_layers": 60}, "describes a model of "),
+        ({"num_hidden_layers": 10**9}, "`num_hidden_layers` is 1,000,000,000, and the weight files hold 20 tensors"),
         ({"model_type": "zorglub"}, "knows no architecture `zorglub`"),
     ],
 )
@@ -243,3 +245,18 @@ def test_a_type_that_config_json_claims_rounds_nothing_before_it_is_quantised(
     plain: Any = open_model(ModelSource("m", "transformers", str(llama_folder), "d", precision="int8"))
     mine, theirs = (m._model.model.layers[0].mlp.up_proj.weight for m in (model, plain))
     assert torch.equal(mine.values, theirs.values) and torch.equal(mine.scale, theirs.scale)
+
+
+def test_a_model_of_many_parts_is_not_built_to_the_end() -> None:
+    class Parts(nn.Module):
+        def __init__(self, count: int) -> None:
+            super().__init__()
+            self.parts = nn.ModuleList(nn.Identity() for _ in range(count))
+
+    with few_modules(9, "m"):
+        Parts(29_000)
+    with few_modules(None, "m"):
+        Parts(40_000)
+    with pytest.raises(UserError, match="more than 30,000 parts, and the files hold 9 tensors"), few_modules(9, "m"):
+        Parts(10**9)
+    Parts(40_000)

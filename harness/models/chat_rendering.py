@@ -1,0 +1,66 @@
+"""Chat templates rendered as `transformers` renders them, in bounded time and memory.
+
+A template comes with a model that may be anybody's, and is rendered where scores are made, some of it already when the
+model is opened. `transformers` keeps it from Python's own attributes; here its loops, products, powers and formats are
+looked at as those of task files are (`template_bounds`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from harness import template_bounds
+
+
+@contextlib.contextmanager
+def bounded(template: str) -> Iterator[None]:
+    """Within this, `transformers` renders this chat template with bounds. Raises TooMuch beyond them, and
+    TemplateSyntaxError."""
+    from transformers.utils import chat_template_utils as theirs
+
+    plain = theirs._compile_jinja_template
+    theirs._compile_jinja_template = _compiled
+    template_bounds.start()
+    template_bounds.start(_compiled(template))
+    try:
+        yield
+    finally:
+        theirs._compile_jinja_template = plain
+
+
+@lru_cache(maxsize=64)
+def _compiled(template: str) -> Any:
+    from transformers.utils import chat_template_utils as theirs
+
+    environment = theirs._cached_compile_jinja_template("").environment
+    environment.__class__ = _bounded(type(environment))
+    environment.filters |= template_bounds.bounded_filters(environment.filters)
+    environment.finalize = template_bounds.written
+    environment.globals.pop("lipsum", None)
+    return environment.from_string(template)
+
+
+def _bounded(kind: type[Any]) -> type[Any]:
+    """The class of `transformers`' environment, with a look before each step that could be large or long."""
+
+    class Bounded(kind):  # type: ignore[misc]
+        intercepted_binops = frozenset({"*", "**", "%", "+"})
+        concat = staticmethod(template_bounds.joined)
+
+        def _parse(self, *arguments: Any) -> Any:
+            tree = super()._parse(*arguments)
+            template_bounds.bounded_tree(tree)
+            return tree
+
+        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+            template_bounds.check_operation(operator, left, right)
+            return super().call_binop(context, operator, left, right)
+
+        def call(__self, __context: Any, __obj: Any, *arguments: Any, **options: Any) -> Any:  # noqa: N805
+            arguments = template_bounds.check_call(__obj, arguments, options)
+            return super().call(__context, __obj, *arguments, **options)
+
+    return Bounded
