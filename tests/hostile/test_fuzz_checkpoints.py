@@ -21,7 +21,7 @@ from tests.hostile import checkpoint_mutants as mutants
 from tests.hostile.checkpoint_mutants import Change, Mutant, Outcome, setting, write_header
 
 QUICK = range(7)
-MANY = range(1000, 1300)
+MANY = range(1000, 1120)
 FOUND = (168, 230, 235, 271, 283, 2078)
 """Seeds that once gave something else: endless files, pipes of the system's, random tokenizers, NaN, raw errors,
 sentences of pages."""
@@ -83,7 +83,7 @@ def test_many_mutants_give_a_right_number_or_one_sentence(corpus: Corpus, seed: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["llama", "gpt2", "gpt2 as reference"])
+@pytest.mark.parametrize("kind", ["llama", "gpt2 as reference"])
 @pytest.mark.parametrize("number", range(len(mutants.SETTINGS)))
 def test_each_hostile_setting(corpus: Corpus, kind: str, number: int) -> None:
     key, value = mutants.SETTINGS[number]
