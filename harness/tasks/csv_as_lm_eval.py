@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.corpora.row_files import bytes_of
-from harness.errors import UserError
+from harness.errors import UserError, told
 from harness.tasks.rows import Rows
 
 _NAMED = {"column_names": "names"}
@@ -36,5 +36,7 @@ def csv_as_lm_eval(file: Path, suffix: str, options: Mapping[str, Any]) -> Rows:
         given["sep"] = "\t"
     try:
         return Rows.from_pandas(pd.read_csv(io.BytesIO(bytes_of(file)), **given))
-    except (ValueError, TypeError) as error:
-        raise UserError(f"not read as {suffix[1:].upper()}: {error}", place=str(file)) from None
+    except UserError:
+        raise
+    except Exception as error:  # whatever pandas raises for settings of anyone's: there are dozens
+        raise UserError(f"not read as {suffix[1:].upper()}: {told(error)}", place=str(file)) from None

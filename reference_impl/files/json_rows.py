@@ -106,8 +106,8 @@ def _few(names: Mapping[str, Any], most: int = 30) -> str:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise _Refused(f"the key '{twice}' stands twice in one object; keep one of them")
     return made
 
