@@ -34,8 +34,8 @@ _COMPACT = re.compile(rb"[-?:][ \t]+(?=[-?])")
 
 
 def compose(content: str | bytes, name: str, loader: Any = None) -> yaml.Node | None:
-    """The nodes of YAML; None of an empty text. name: of the file, for places. loader: left out, Python's own, which says
-    best what is wrong, for files of the size that people write, else the fast one.
+    """The nodes of YAML; None of an empty text. name: of the file, for places. loader: left out, Python's own (it says
+    best what is wrong) for files of the size that people write, else the fast one.
 
     Raises UserError for what is no YAML, and for what is too large, too deep, or in itself.
     """
@@ -122,7 +122,8 @@ def _refuse_nested(content: str | bytes, name: str) -> None:
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 if depth > DEEPEST:
-                    raise too_deep(f"{name}:{event.start_mark.line + 1}")
+                    mark = event.start_mark
+                    raise too_deep(f"{name}:{mark.line + 1}" if mark else name)
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
     except (yaml.YAMLError, UnicodeError) as error:

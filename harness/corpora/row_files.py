@@ -73,6 +73,12 @@ def _few_enough(file: Path, found: Iterable[dict[str, Any]]) -> Iterator[dict[st
         yield row
 
 
+def check_parquet(file: Path, metadata: Any, size: int) -> None:
+    """Raises UserError where a Parquet file of `size` bytes unpacks to too much."""
+    with explained(file):
+        arrow_rows.rows_at_once(file, metadata, size)
+
+
 def class_names(file: Path, suffix: str) -> dict[str, list[str]]:
     """Column -> names of its classes, where the file tells them."""
     if suffix not in (".parquet", ".arrow"):

@@ -79,9 +79,9 @@ def _refuse_too_many(suite: Suite, document: Document | None) -> None:
     """Raises UserError where the matrix makes more cells than anyone runs: counted before they are made."""
     count = 0
     for number, entry in enumerate(suite.measures):
-        settings = math.prod(map(len, _swept(entry.measure, entry.settings).values()))  # type: ignore[attr-defined]
+        settings = _points(_swept(entry.measure, entry.settings))  # type: ignore[attr-defined]
         for name in entry.models or list(suite.models):  # type: ignore[attr-defined]
-            count += settings * math.prod(map(len, _axes_of(suite, name, entry).values()))
+            count += settings * _points(_axes_of(suite, name, entry))
         if count > MOST_CELLS:
             key = f"measures.{number}"
             raise UserError(
@@ -105,6 +105,10 @@ def _axes(*matrices: Matrix) -> dict[str, list[Any]]:
     for matrix in matrices:
         axes.update(matrix.axes())
     return axes
+
+
+def _points(axes: dict[str, list[Any]]) -> int:
+    return math.prod([len(values) for values in axes.values()])
 
 
 def _product(axes: dict[str, list[Any]]) -> list[dict[str, Scalar]]:

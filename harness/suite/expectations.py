@@ -61,8 +61,8 @@ def _wrong(expectation: Expectation, suite: Suite, rows: Sequence[Row]) -> list[
     if not others:
         alone = describe(expectation.against)
         return [("against", f"it would compare a cell with itself ({alone}); say in `where` which cells are compared")]
-    there = {_identity(row) for row in able}
-    if not any(_identity({**row, **expectation.against}) in there for row in others):
+    identities = {_identity(row) for row in able}
+    if not any(_identity({**row, **expectation.against}) in identities for row in others):
         if any(selects_row(expectation.against, row) for row in able):
             given = describe(expectation.against)
             return [("against", f"no cell has {given} with the other axes and settings the same")]

@@ -33,7 +33,7 @@ def parquet_rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[int, 
         source, size = _source(path)
         with parquet.ParquetFile(source) as table:
             columns = _wanted(path, table.schema_arrow, options.get("columns"))
-            at_once = _rows_at_once(path, table.metadata, size)
+            at_once = rows_at_once(path, table.metadata, size)
             number = unpacked = 0
             for batch in table.iter_batches(batch_size=at_once, columns=columns):
                 unpacked += batch.nbytes
@@ -46,7 +46,7 @@ def parquet_rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[int, 
         raise TextError(path, f"not a whole Parquet file ({_first(error)}); fetch or write it again") from error
 
 
-def _rows_at_once(path: Path, metadata: Any, size: int) -> int:
+def rows_at_once(path: Path, metadata: Any, size: int) -> int:
     """How many rows of a Parquet file are made at once: few where each may be large (equal values are stored once).
     Raises TextError for one that unpacks to too much."""
     check_rows(path, metadata.num_rows, size)
