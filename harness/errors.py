@@ -40,7 +40,7 @@ class UserError(Exception):
         super().__init__(f"{place}: {message}" if place else message)
 
 
-_LONGEST, _LONGEST_PLACE, _MOST_LINES = 4_000, 4_500, 100
+_LONGEST, _LONGEST_PLACE, _MOST_LINES = 2_000, 4_500, 30
 """Characters and lines of a sentence, whatever outside text is quoted in it."""
 
 

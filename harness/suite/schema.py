@@ -331,6 +331,15 @@ def sweepable(settings: type[BaseModel]) -> type[BaseModel]:
 SWEEPABLE = {name: sweepable(measure.settings) for name, measure in MEASURES.items()}
 
 
+def _refuse_nothing(name: str, given: BaseModel | None, settings: type[BaseModel]) -> None:
+    """A measure or analysis without settings (`- task:`) has its defaults, where all of its settings have one."""
+    wanted = [key for key, info in settings.model_fields.items() if info.is_required()]
+    if given is None and wanted:
+        raise PydanticCustomError(
+            "no_settings", "{name} needs settings: {wanted}", {"name": name, "wanted": ", ".join(wanted), "key": name}
+        )
+
+
 class _MeasureEntry(Strict):
     """One measure with its settings, and where it applies."""
 
@@ -348,6 +357,7 @@ class _MeasureEntry(Strict):
                 "an entry names exactly one measure: one of {measures}",
                 {"measures": ", ".join(MEASURES)},
             )
+        _refuse_nothing(given[0], getattr(self, given[0]), SWEEPABLE[given[0]])
         return self
 
     @property
@@ -372,6 +382,7 @@ class _AnalysisEntry(Strict):
                 "an entry names exactly one analysis: one of {analyses}",
                 {"analyses": ", ".join(ANALYSES)},
             )
+        _refuse_nothing(self.analysis, getattr(self, self.analysis), ANALYSES[self.analysis].settings)
         return self
 
     @property
