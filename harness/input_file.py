@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from harness.errors import UserError
+from harness.errors import UserError, shown
 
 _LONGEST_NAME, _LONGEST_PATH = 255, 4000
 """Bytes."""
@@ -51,6 +51,11 @@ def why_no_path(name: str) -> str | None:
         return "half a character (a lone surrogate) is in it"
     if len(encoded) > _LONGEST_PATH or any(len(part) > _LONGEST_NAME for part in encoded.split(os.sep.encode())):
         return f"it is too long for a name of a file ({len(name):,} characters)"
+    if name.startswith("~"):
+        try:
+            Path(name).expanduser()
+        except RuntimeError:
+            return f"there is no home folder {shown(name.partition(os.sep)[0])}"
     return None
 
 

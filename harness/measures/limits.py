@@ -4,6 +4,9 @@ Each is generous: a number beyond it is a slip of the hand (one 0 too many), or 
 """
 
 import math
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 MOST_TOKENS = 100_000_000
 """Of one sequence: a context, a prompt, a window, an answer."""
@@ -27,6 +30,16 @@ LARGEST_SEED = 2**63 - 1
 """What torch takes."""
 LARGEST = 1e30
 """Of numbers such as temperatures, losses and budgets: beyond it products are no numbers any more."""
+
+
+def _computable(value: float) -> float:
+    if not 1 / LARGEST <= value <= LARGEST:
+        raise ValueError(f"it must be from {1 / LARGEST:g} to {LARGEST:g}, or products of it are no numbers any more")
+    return value
+
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), AfterValidator(_computable)]
+"""A number above 0 that can be computed with."""
 
 
 def check_at_once(**factors: int) -> None:

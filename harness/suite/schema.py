@@ -287,11 +287,10 @@ class ModelEntry(Strict):
             raise PydanticCustomError("shape", "a `shape` needs `train`: only a model that is trained here has one")
         return self
 
-    @model_validator(mode="after")
-    def _of_a_size(self) -> ModelEntry:
-        """No more parameters than anyone trains: counted before anything is made of them."""
+    def parameters(self) -> int | None:
+        """Parameters of a model that is trained here; None of others, and where they aren't known yet."""
         if self.train is None or self.reference is None:
-            return self
+            return None
         training = Training(
             preset=self.reference,
             corpus=self.train.corpus,
@@ -302,10 +301,15 @@ class ModelEntry(Strict):
             shape=self.shape.given(),
         )
         try:
-            parameters = config_size(training.config()).parameters
+            return config_size(training.config()).parameters
         except ValueError:  # no such preset, or no such shape: said where the model is resolved
-            return self
-        if parameters > MOST_PARAMETERS:
+            return None
+
+    @model_validator(mode="after")
+    def _of_a_size(self) -> ModelEntry:
+        """No more parameters than anyone trains: counted before anything is made of them."""
+        parameters = self.parameters()
+        if parameters is not None and parameters > MOST_PARAMETERS:
             raise PydanticCustomError(
                 "size",
                 "this model has {count} parameters, and {most} is the most; make layers, width, vocabulary or context "
@@ -509,6 +513,34 @@ class Suite(Strict):
                         "models that this measure is for (`models: [...]`)",
                         {"name": name, "path": ("measures", number, "matrix", "compute")},
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _budgets_end(self) -> Suite:
+        """No budget that pays for more tokens than anyone trains on."""
+        places: list[tuple[tuple[str | int, ...], Matrix, Any]] = [(("matrix", "compute"), self.matrix, self.models)]
+        places += [(("models", name, "matrix", "compute"), model.matrix, [name]) for name, model in self.models.items()]
+        places += [
+            (("measures", number, "matrix", "compute"), entry.matrix, entry.models or self.models)  # type: ignore[attr-defined]
+            for number, entry in enumerate(self.measures)
+        ]
+        for path, matrix, names in places:
+            largest = max(matrix.compute or [0.0])
+            trained = [self.models[name] for name in names if name in self.models]
+            sizes = [size for model in trained if largest and (size := model.parameters())]
+            if sizes and (tokens := largest / (6 * min(sizes))) > MOST_TOKENS_IN_ALL:
+                raise PydanticCustomError(
+                    "budget",
+                    "a budget of {compute} FLOPs pays for {tokens} tokens of a model of {size} parameters, and {most} "
+                    "is the most; lower it",
+                    {
+                        "path": path,
+                        "compute": f"{largest:g}",
+                        "tokens": f"{tokens:.3g}",
+                        "size": f"{min(sizes):,}",
+                        "most": f"{MOST_TOKENS_IN_ALL:,}",
+                    },
+                )
         return self
 
     @model_validator(mode="after")

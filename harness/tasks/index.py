@@ -166,7 +166,7 @@ def _yaml_files(root: str, below: str = "") -> Iterator[tuple[str, FileState]]:
 def _stat(root: str, path: str) -> FileState | None:
     try:
         return file_state(os.path.join(root, path))  # noqa: PTH118
-    except OSError:
+    except (OSError, ValueError):  # what can't be a name: of a null character
         return None
 
 

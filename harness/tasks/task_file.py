@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from harness.errors import UserError, shown
-from harness.input_file import bytes_of_file, path_beside
+from harness.input_file import bytes_of_file, path_beside, why_no_path
 from harness.spelling import nearest
 from harness.tasks.config import FewshotConfig, FilterStep, Function, GroupConfig, MetricConfig, TaskConfig
 from harness.tasks.filters import FILTERS
@@ -39,6 +39,7 @@ REFUSED = {
 }
 """Keys of lm-eval that are known and not served, and why."""
 WAYS = ("direct", "cot", "cot_zero_shot")
+_NAMES = ("dataset_path", "dataset_name")
 _PIPELINE_KEYS = ("name", "filter")
 _AGGREGATE = {"metric": None, "filter_list": None, "aggregation": "mean", "weight_by_size": True}
 
@@ -154,7 +155,21 @@ def group_config(source: TaskFile, keys: Mapping[str, Any], name: str, members: 
                 place=source.place("aggregate_metric_list"),
             )
         filters = entry.get("filter_list")
-        entries.append({**_AGGREGATE, **entry, "filter_list": [filters] if isinstance(filters, str) else filters})
+        filters = [filters] if isinstance(filters, str) else filters
+        whole = {**_AGGREGATE, **entry, "filter_list": filters}
+        of_text = {"metric": whole["metric"], "aggregation": whole["aggregation"]}
+        of_text |= {
+            f"filter_list.{number}": one for number, one in enumerate(filters if isinstance(filters, list) else ())
+        }
+        wrong = next((key for key, one in of_text.items() if not isinstance(one, str)), None)
+        if wrong is not None or not isinstance(filters, list | None):
+            given = whole["filter_list"] if wrong is None else of_text[wrong]
+            raise UserError(
+                f"`{wrong or 'filter_list'}` of `aggregate_metric_list` is a name or a list of names, not "
+                f"{shown(repr(given))}",
+                place=source.place("aggregate_metric_list"),
+            )
+        entries.append(whole)
     return GroupConfig(
         group=name,
         file=source.file,
@@ -215,7 +230,7 @@ def _normalised(source: TaskFile, keys: Mapping[str, Any]) -> dict[str, Any]:
     """The keys in the form that `TaskConfig` has them in; a key that is null has its default."""
     values = {key: value for key, value in keys.items() if value is not None}
     for key, value in values.items():
-        if key.endswith(("_split", "_delimiter", "_alias", "gen_prefix")) or key in ("dataset_path", "dataset_name"):
+        if key.endswith(("_split", "_delimiter", "_alias", "gen_prefix")) or key in _NAMES:
             values[key] = _text(source, key, value)
     if "metadata" in values:
         values["metadata"] = _metadata(values["metadata"])
@@ -239,6 +254,8 @@ def _text(source: TaskFile, key: str, value: Any) -> str:
         )
     if not isinstance(value, str | int | float):
         raise UserError(f"`{key}` is a text, not {shown(repr(value))}", place=source.place(key))
+    if (key in _NAMES or key.endswith("_split")) and (why := why_no_path(str(value))) is not None:
+        raise UserError(f"`{key}` names data, and {why}", place=source.place(key))
     return str(value)
 
 

@@ -84,7 +84,7 @@ def holds_splits(path: Path, split: str) -> bool:
 
 def _rows_within(path: Path, value: dict[str, Any], split: str | None, field: str | None) -> Any:
     if field is not None:
-        if field not in value:
+        if not isinstance(field, str) or field not in value:
             raise TextError(path, f"has no field '{field}' (there are: {_few(value)})")
         return value[field]
     lists = {name: inner for name, inner in value.items() if isinstance(inner, list)}
