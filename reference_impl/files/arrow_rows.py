@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,15 +98,31 @@ def _arrow_table(path: Path) -> Any:
     try:
         opened = source if isinstance(source, io.BytesIO) else pa.memory_map(source)
         try:  # one ending for two formats: of streams, and of files
-            table = pa.ipc.open_stream(opened).read_all()
+            with pa.ipc.open_stream(opened) as stream:
+                table = _together(path, stream.schema, stream, size)
         except pa.ArrowInvalid:
             opened.seek(0)
-            table = pa.ipc.open_file(opened).read_all()
+            with pa.ipc.open_file(opened) as file:
+                batches = (file.get_batch(number) for number in range(file.num_record_batches))
+                table = _together(path, file.schema, batches, size)
         table.validate(full=True)
     except (pa.ArrowException, OSError, MemoryError, OverflowError, UnicodeError) as error:
         raise TextError(path, f"not a whole Arrow file ({_first(error)}); fetch or write it again") from error
     check_rows(path, table.num_rows, size)
     return table
+
+
+def _together(path: Path, schema: Any, batches: Iterable[Any], size: int) -> Any:
+    """A table of batches. Raises TextError where they unpack to too much."""
+    import pyarrow as pa
+
+    found, unpacked = [], 0
+    for batch in batches:
+        found.append(batch)
+        unpacked += batch.nbytes
+        if unpacked > most_unpacked(size):
+            raise TextError(path, TOO_MUCH)
+    return pa.Table.from_batches(found, schema)
 
 
 def _source(path: Path) -> tuple[Any, int]:
@@ -125,6 +141,8 @@ def _wanted(path: Path, schema: Any, columns: Sequence[str] | None) -> list[str]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise TextError(path, f"has the column '{twice[:80]}' twice; rename one of them")
+    if columns is not None and not isinstance(columns, list | tuple):
+        raise TextError(path, "`columns` is a list of names of columns")
     for name in columns or ():
         if name not in names:
             raise TextError(path, f"there is no column '{name}' (there are: {', '.join(names)})")

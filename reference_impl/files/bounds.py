@@ -25,6 +25,7 @@ MOST_ROWS, MOST_VALUES = 5_000_000, 50_000_000
 ROWS_PER_BYTE = 100
 """Rows that a byte of Parquet or Arrow may stand for, beyond a million: equal ones take next to none."""
 
+_AT_ONCE = 1 << 20
 _ENDLESS = (
     (stat.S_ISFIFO, "a pipe"),
     (stat.S_ISCHR, "a device"),
@@ -55,7 +56,7 @@ class Unpacked(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer. Raises TextError where the file unpacks to too much."""
-        data = self._stream.read(len(buffer))
+        data = self._stream.read(min(len(buffer), _AT_ONCE))
         self._left -= len(data)
         if self._left < 0:
             raise TextError(self._path, TOO_MUCH)
