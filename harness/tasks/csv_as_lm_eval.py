@@ -35,7 +35,8 @@ def csv_as_lm_eval(file: Path, suffix: str, options: Mapping[str, Any]) -> Rows:
 
     given = {_NAMED.get(name, name): value for name, value in options.items() if name in OPTIONS}
     for name in _LINES:
-        listed = given.get(name) if isinstance(given.get(name), list) else [given.get(name)]
+        one_or_several = given.get(name)
+        listed = one_or_several if isinstance(one_or_several, list) else [one_or_several]
         if any(isinstance(one, int) and one > _MOST_LINES for one in listed):
             raise UserError(f"`{name}` counts lines, and {_MOST_LINES:,} is the most", place=str(file))
     if suffix == ".tsv" and not {"sep", "delimiter"} & set(given):

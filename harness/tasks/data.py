@@ -200,8 +200,8 @@ class Local:
         """The splits whose file would be found, where {split} is in the file's name."""
         if "{split}" not in Path(location).name:
             return ""
-        before, _, after = Path(_filled(location, self.name, "\0")).name.partition("\0")
-        folder = self._path(_filled(location, self.name, "\0")).parent
+        before, _, after = Path(_filled(location, self.name, "\1")).name.partition("\1")
+        folder = self._path(_filled(location, self.name, "\1")).parent
         if not folder.is_dir():
             return ""
         found = sorted(
