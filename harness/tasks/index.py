@@ -158,7 +158,8 @@ def _yaml_files(root: str, below: str = "") -> Iterator[tuple[str, FileState]]:
         for item in items:
             path = f"{below}{item.name}"
             if item.name.endswith(".yaml"):
-                yield path, state_of(item.stat())
+                with contextlib.suppress(OSError):  # a link to nowhere declares nothing
+                    yield path, state_of(item.stat())
             elif item.is_dir(follow_symlinks=False) and item.name not in _IGNORED:
                 yield from _yaml_files(root, f"{path}/")
 

@@ -89,7 +89,8 @@ class TaskLibrary:
             members = gather(source, self._entries)
             if not members.tasks:
                 raise UserError(
-                    f"the group {shown(name)} has no tasks; list some under `task`", place=source.place("task")
+                    f"the group {shown(source.keys['group'])} has no tasks; list some under `task`",
+                    place=source.place("task"),
                 )
             return Opened(name, "group", self._tasks(members), tuple(members.groups.values()), self._notes(name))
         if entry.kind == "tag":

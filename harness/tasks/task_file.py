@@ -142,7 +142,10 @@ def group_config(source: TaskFile, keys: Mapping[str, Any], name: str, members: 
     _refuse_unknown(source, keys, (*GROUP_KEYS, *TASK_KEYS))
     listed = keys.get("aggregate_metric_list") or []
     entries = []
-    for entry in [listed] if isinstance(listed, dict) else listed:
+    listed = [listed] if isinstance(listed, dict) else listed
+    if not isinstance(listed, list):
+        raise UserError("`aggregate_metric_list` is a list of mappings", place=source.place("aggregate_metric_list"))
+    for entry in listed:
         if not isinstance(entry, dict) or "metric" not in entry:
             raise UserError(
                 "an entry of `aggregate_metric_list` is a mapping with `metric`",

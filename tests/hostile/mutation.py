@@ -15,7 +15,21 @@ NAMES = (
     *("", " ", ".", "..", "...", "../../x", "/", "/dev/zero", "/dev/stdin", "~", "~nobody/x", "a" * 300, "a" * 10_000),
     *("a\nb", "a\rb", "a\tb", "a\x00b", "\x1b[31mred", "\u202eabc", "\ufeff", "CON", "nul.txt", "a|b", "a:b", "*", "?"),
     *("[", "a/" * 3000, "é", "e\u0301", "😀", "-", "--help", "%s", "{}", "{name}", "{{ 7 * 7 }}", "${HOME}", "`id`"),
-    *("null", "true", "1e999", ".inf", "0x10", "1_000", "1:30", "2026-13-45", "asset:", "asset:x", "data:", "hub:/", "#"),
+    *(
+        "null",
+        "true",
+        "1e999",
+        ".inf",
+        "0x10",
+        "1_000",
+        "1:30",
+        "2026-13-45",
+        "asset:",
+        "asset:x",
+        "data:",
+        "hub:/",
+        "#",
+    ),
 )
 NESTED: Any = "x"
 for _ in range(60):
@@ -66,7 +80,19 @@ def _places(tree: Any) -> Any:
 
 
 PIECES = (
-    *(b"", b"\x00", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\xed\xa0\x80", b"\n", b"\r", b"\t", b"\x1b[2J"),
+    *(
+        b"",
+        b"\x00",
+        b"\xff",
+        b"\xef\xbb\xbf",
+        b"\xff\xfe",
+        b"\xfe\xff",
+        b"\xed\xa0\x80",
+        b"\n",
+        b"\r",
+        b"\t",
+        b"\x1b[2J",
+    ),
     *(b"[", b"{", b"]", b"}", b'"', b"'", b"&a ", b"*a ", b"<<: *a\n", b"!!python/object:os.system ", b"!x ", b"---\n"),
     *(b"%YAML 9.9\n", b"? ", b": ", b"- ", b"#", b",", b"1e999", b".inf", b".nan", b"NaN", b"Infinity", b"-Infinity"),
     *(b"9" * 5000, b"-1", b"1e308", b"[" * 2000, b"- " * 2000, b"\\ud800", b"\\u0000", b"a" * 70_000, b"\xc0\xaf"),
@@ -99,5 +125,7 @@ def changed_bytes(content: bytes, chance: random.Random) -> bytes:
             case _:
                 made[at : at + width] = bytes(chance.randrange(256) for _ in range(width))
     if chance.random() < 0.03:
-        return bytes(made).decode("utf-8", "replace").encode(chance.choice(("utf-16", "utf-16-le", "utf-32", "utf-8-sig")))
+        return (
+            bytes(made).decode("utf-8", "replace").encode(chance.choice(("utf-16", "utf-16-le", "utf-32", "utf-8-sig")))
+        )
     return bytes(made)
