@@ -105,7 +105,6 @@ def _arrow_table(path: Path) -> Any:
             with pa.ipc.open_file(opened) as file:
                 batches = (file.get_batch(number) for number in range(file.num_record_batches))
                 table = _together(path, file.schema, batches, size)
-        table.validate(full=True)
     except (pa.ArrowException, OSError, MemoryError, OverflowError, UnicodeError) as error:
         raise TextError(path, f"not a whole Arrow file ({_first(error)}); fetch or write it again") from error
     check_rows(path, table.num_rows, size)
@@ -118,6 +117,7 @@ def _together(path: Path, schema: Any, batches: Iterable[Any], size: int) -> Any
 
     found, unpacked = [], 0
     for batch in batches:
+        batch.validate(full=True)  # first: asked anything else, a damaged one crashes the process
         found.append(batch)
         unpacked += batch.nbytes
         if unpacked > most_unpacked(size):
