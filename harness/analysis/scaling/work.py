@@ -9,7 +9,7 @@ from __future__ import annotations
 from harness.analysis.scaling.settings import FitSettings
 from harness.errors import UserError
 
-LONGEST = 900.0
+LONGEST = 300.0
 """Seconds on one core."""
 MOST_COMPARED = 10_000
 """Runs for which several laws, or several approaches, are compared: each is fitted dozens of times."""
