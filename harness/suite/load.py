@@ -142,6 +142,8 @@ def _what(detail: ErrorDetails, context: dict[str, object]) -> str:
             | "one_analysis"
         ):
             return detail["msg"]
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return f"this is a mapping of keys to values, not {shown(repr(given))}"
         case "string_pattern_mismatch":
             return f"'{shown(given)}' may have only letters, digits, dots, dashes and underscores"
         case _:
