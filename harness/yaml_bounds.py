@@ -26,6 +26,7 @@ DEEPEST = 50
 """Lists and mappings within each other."""
 MOST_DIGITS = 1_000
 """Of a number."""
+_HALF = re.compile("[\ud800-\udfff]")
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _WRITTEN_BY_HAND = 100_000
 _SUSPICIOUS = 500
@@ -95,6 +96,11 @@ def _members(node: yaml.Node) -> list[yaml.Node]:
 
 
 def _check_scalar(node: yaml.ScalarNode, name: str) -> None:
+    if not node.value.isascii() and (half := _HALF.search(node.value)):
+        raise UserError(
+            f"half a character (\\u{ord(half[0]):04x}) is in it, which no file and no model takes; write the whole one",
+            place=_place(node, name),
+        )
     if node.tag in _NUMBERS and len(node.value) > MOST_DIGITS:
         raise UserError(
             f"a number of {len(node.value):,} digits, and {MOST_DIGITS:,} is the most; put it in quotes if it is text",

@@ -42,7 +42,8 @@ def known_endings() -> str:
 
 def files_in(place: Path) -> folder.Listing:
     """The data files of one folder, and those that are passed over; nothing where there is no such folder."""
-    return folder.listing(place, deep=False) if place.is_dir() else folder.Listing([], [])
+    with explained(place):
+        return folder.listing(place, deep=False) if place.is_dir() else folder.Listing([], [])
 
 
 def refuse_twins(files: Iterable[Path]) -> None:

@@ -17,7 +17,7 @@ from harness.suite.schema import SWEEPABLE, Matrix, Suite
 
 TRAINED_AXES = ("seed", "compute")
 """Axes of the training: each point of them is a model of its own. Models that are not trained here have none."""
-MOST_CELLS = 10_000
+MOST_CELLS = 5_000
 """Of a suite: days, at a minute each."""
 DEFAULT_AXES: dict[str, list[Any]] = {"precision": ["fp32"], "device": ["auto"]}
 

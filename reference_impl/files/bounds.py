@@ -22,6 +22,8 @@ MOST_COLUMNS = 10_000
 """Of a table."""
 MOST_ROWS, MOST_VALUES = 5_000_000, 50_000_000
 """Rows, and rows times columns, of a table that is in memory as a whole: some gigabytes."""
+MOST_FILES = 200_000
+"""Files and folders that are looked through for data."""
 ROWS_PER_BYTE = 100
 """Rows that a byte of Parquet or Arrow may stand for, beyond a million: equal ones take next to none."""
 

@@ -6,6 +6,7 @@ import os
 import random
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from harness import corpora
 from harness.errors import UserError
 from harness.measures.registry import MEASURES
 from harness.measures.task_documents import documents, prepared
@@ -136,6 +138,23 @@ def test_a_pipe_among_task_files_stops_nobody(tmp_path: Path, bounded: ModuleTyp
     (tmp_path / "t.yaml").write_text(TASK)
     end = bounded.end_of(lambda: asked(tmp_path / "t.yaml"))
     assert end.kind == "result" and "1 + 1?" in end.text, end
+
+
+def test_folders_without_end_are_refused(tmp_path: Path) -> None:
+    here = Path.cwd()
+    try:
+        os.chdir(tmp_path)
+        for _ in range(1400):
+            Path("d").mkdir()
+            os.chdir("d")
+    finally:
+        os.chdir(here)
+    try:
+        assert "its folders are nested more than 100 deep" in refusal(tmp_path, TASK)
+        with pytest.raises(UserError, match="its folders are nested too deeply"):
+            corpora.documents(str(tmp_path / "d"))
+    finally:
+        subprocess.run(["rm", "-rf", tmp_path / "d"], check=True)  # Python's own way recurses at each
 
 
 def test_includes_that_double_at_each_step_are_refused(tmp_path: Path) -> None:
