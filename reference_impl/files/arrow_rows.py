@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reference_impl.files.bounds import MOST_COLUMNS, TOO_MUCH, check_rows, most_unpacked, refuse_endless
+from reference_impl.files.bounds import DEEPEST, MOST_COLUMNS, TOO_MUCH, check_rows, most_unpacked, refuse_endless
 from reference_impl.files.compression import COMPRESSIONS, whole
 from reference_impl.files.error import TextError
 
@@ -138,6 +138,8 @@ def _wanted(path: Path, schema: Any, columns: Sequence[str] | None) -> list[str]
     names: list[str] = list(schema.names)
     if len(names) > MOST_COLUMNS:
         raise TextError(path, f"has {len(names):,} columns, and {MOST_COLUMNS:,} is the most")
+    if any(str(field.type).count("<") > DEEPEST for field in schema):
+        raise TextError(path, "lists and structures are nested too deeply")
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise TextError(path, f"has the column '{twice[:80]}' twice; rename one of them")

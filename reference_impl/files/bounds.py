@@ -22,6 +22,8 @@ MOST_COLUMNS = 10_000
 """Of a table."""
 MOST_ROWS, MOST_VALUES = 5_000_000, 50_000_000
 """Rows, and rows times columns, of a table that is in memory as a whole: some gigabytes."""
+DEEPEST = 100
+"""Lists and objects of a row within each other: whoever copies or prints a row recurses at each."""
 MOST_FILES = 200_000
 """Files and folders that are looked through for data."""
 ROWS_PER_BYTE = 100
@@ -70,6 +72,15 @@ TOO_MUCH = (
     f"it unpacks to more than {SMALL >> 20} MiB and more than {RATIO} times its size: that is no data set; unpack it "
     "yourself if it is one"
 )
+
+
+def is_too_deep(value: Any, left: int = DEEPEST) -> bool:
+    """Whether lists and objects are nested too deeply."""
+    if isinstance(value, dict):
+        return left == 0 or any(is_too_deep(inner, left - 1) for inner in value.values())
+    if isinstance(value, list):
+        return left == 0 or any(is_too_deep(inner, left - 1) for inner in value)
+    return False
 
 
 def check_rows(path: Path, rows: int, size: int) -> None:

@@ -23,6 +23,7 @@ from pyarrow import parquet
 from harness import corpora
 from harness.errors import UserError
 from harness.tasks import data_files
+from reference_impl.files import bounds
 
 ROWS: list[dict[str, Any]] = [
     {
@@ -86,6 +87,14 @@ def of_zeros(packed: str, megabytes: int) -> bytes:
 REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     "deep.json": ("deep.json", lambda: b"[" * 1_000_000, r"deep\.json: lists and objects are nested too deeply"),
     "deep rows": ("deep.jsonl", lambda: b'{"a":' * 100_000, r"deep\.jsonl:1: lists and objects are nested too deeply"),
+    **{
+        f"rows of {depth} levels": (
+            "d.jsonl",
+            lambda depth=depth: b'{"text": ' + b'{"a": ' * depth + b"1" + b"}" * (depth + 1),
+            r"d\.jsonl:1: lists and objects are nested too deeply",
+        )
+        for depth in (150, 600, 900)
+    },
     "digits": (
         "d.jsonl",
         lambda: b'{"text": ' + b"9" * 10_000 + b"}",
@@ -114,7 +123,7 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     ),
     "one large value": (
         "value.parquet",
-        lambda: parquet_bytes(one_value(2000, "a" * (8 << 20)), compression="zstd", dictionary_pagesize_limit=1 << 30),
+        lambda: parquet_bytes(one_value(2000, "a" * (5 << 20)), compression="zstd", dictionary_pagesize_limit=1 << 30),
         r"value\.parquet: it unpacks to more than 256 MiB and more than 200 times its size",
     ),
     "nothing at all": (
@@ -124,13 +133,13 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
     ),
     "a packed batch": (
         "batch.arrow",
-        lambda: arrow(pa.table({"text": ["a" * (300 << 20)]}), compression="zstd"),
+        lambda: arrow(pa.table({"text": ["a" * (20 << 20)]}), compression="zstd"),
         r"batch\.arrow: it unpacks to more than 256 MiB",
     ),
     **{
         f"zeros{packed}": (
             f"zeros.jsonl{packed}",
-            lambda packed=packed: of_zeros(packed, 300),
+            lambda packed=packed: of_zeros(packed, 20),
             r"unpacks to more than 256 MiB",
         )
         for packed in (".bz2", ".xz", ".zst")
@@ -139,14 +148,27 @@ REFUSED: dict[str, tuple[str, Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_too_much_is_refused(tmp_path: Path, bounded: ModuleType, name: str) -> None:
+def test_what_is_too_much_is_refused(
+    tmp_path: Path, bounded: ModuleType, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     file, content, sentence = REFUSED[name]
+    monkeypatch.setattr(bounds, "SMALL", 8 << 20)  # quicker than the real bound
     path = tmp_path / file
     path.write_bytes(content())
     end = bounded.end_of(lambda: len(data_files.read_rows(path, "test")))
     assert end.kind == "sentence" and re.search(sentence, end.text) and len(end.text) < 3000, end
     end = bounded.end_of(lambda: len(corpora.documents(str(path))))
     assert end.kind in ("sentence", "result"), end  # columns that it doesn't read may be what they like
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("packed", [".gz", ".bz2", ".xz", ".zst"])
+def test_a_gigabyte_of_nothing(tmp_path: Path, bounded: ModuleType, packed: str) -> None:
+    for ending in (".jsonl", ".json", ".csv", ".txt", ".parquet"):
+        path = tmp_path / f"zeros{ending}{packed}"
+        path.write_bytes(of_zeros(packed, 1100))
+        end = bounded.end_of(lambda path=path: len(data_files.read_rows(path, "test")))
+        assert end.kind == "sentence" and re.search("unpacks to more than|is longer than 512 MiB", end.text), end
 
 
 def test_files_that_never_end_are_refused(tmp_path: Path) -> None:
