@@ -82,6 +82,12 @@ def _check_header(beginning: bytes, encoding: str, separator: str, place: str) -
     text = io.StringIO(beginning.decode(encoding, "replace").replace("\r\n", "\n").replace("\r", "\n"))
     if "\0" in text.getvalue():
         raise UserError("it has null characters in it: this is no table of text", place=place)
+    if len(beginning) >= MOST_HEADER and "\n" not in text.getvalue():
+        raise UserError(
+            f"its first line is longer than {MOST_HEADER >> 20} MiB; a table begins with a line of column names",
+            place=place,
+        )
+    csv.field_size_limit(1 << 30)  # one for the whole process: as the reader of data files has it
     try:
         names: list[str] = next((row for row in csv.reader(text, delimiter=separator) if row), [])
     except csv.Error as error:
