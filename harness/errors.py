@@ -35,9 +35,28 @@ class UserError(Exception):
     exit_code = ExitCode.USAGE
 
     def __init__(self, message: str, *, place: str | None = None) -> None:
-        self.message = message
-        self.place = place
+        self.message = message = _short(message)
+        self.place = place = None if place is None else shown(place, _LONGEST_PLACE)
         super().__init__(f"{place}: {message}" if place else message)
+
+
+_LONGEST, _LONGEST_PLACE, _MOST_LINES = 2_000, 4_500, 30
+"""Characters and lines of a sentence, whatever outside text is quoted in it."""
+
+
+def _short(message: str) -> str:
+    """The same message, what is long in it cut: a name, a list or a value of a user's file may have megabytes."""
+    if len(message) <= _LONGEST and message.count("\n") < _MOST_LINES:
+        return message
+    lines = message.split("\n")
+    more = [f"and {len(lines) - _MOST_LINES:,} more"] if len(lines) > _MOST_LINES else []
+    return "\n".join([*(shown(line, _LONGEST) for line in lines[:_MOST_LINES]), *more])
+
+
+def shown(text: object, most: int = 80) -> str:
+    """A text of somebody else's as a sentence quotes it: its beginning and its end where it is long."""
+    whole = str(text)
+    return whole if len(whole) <= most else f"{whole[: most * 2 // 3]}…{whole[len(whole) - most // 4 :]}"
 
 
 class Unsupported(Exception):

@@ -17,10 +17,15 @@ _YAML = "tag:yaml.org,2002:"
 _SHOWN = 40
 
 
-def not_valid(error: yaml.YAMLError | UnicodeDecodeError | RecursionError, name: str) -> UserError:
+def too_deep(place: str) -> UserError:
+    """Lists and mappings are within each other, more of them than anyone writes."""
+    return UserError("lists or mappings are nested too deeply; write it flatter", place=place)
+
+
+def not_valid(error: yaml.YAMLError | UnicodeError | RecursionError, name: str) -> UserError:
     """The syntax of the file `name` is wrong."""
     if isinstance(error, RecursionError):
-        return UserError("lists or mappings are nested too deeply, or an anchor refers to itself", place=name)
+        return too_deep(name)
     if not isinstance(error, yaml.MarkedYAMLError):
         return UserError(f"not valid YAML: {' '.join(str(error).split())}", place=name)
     mark = error.problem_mark or error.context_mark
@@ -31,12 +36,8 @@ def not_valid(error: yaml.YAMLError | UnicodeDecodeError | RecursionError, name:
     return UserError(f"not valid YAML: {problem}", place=place)
 
 
-def not_readable(content: bytes, error: Exception, name: str) -> UserError:
+def not_readable(root: yaml.Node, error: Exception, name: str) -> UserError:
     """A value of the file `name` can't be made from its text: the first one that fails, found by trying each."""
-    try:
-        root = yaml.compose(content, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError):
-        root = None
     for node in _scalars(root, set()):
         if node.tag.startswith(_YAML) and node.tag.removeprefix(_YAML) not in _OF_YAML:
             try:

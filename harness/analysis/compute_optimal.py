@@ -14,6 +14,7 @@ from pydantic import Field
 from harness.analysis.analysis import Analysis, AnalysisSettings
 from harness.analysis.scaling.settings import FEWEST_REPLICATES
 from harness.errors import UserError
+from harness.measures.limits import Positive
 from harness.results.finding import Finding
 from harness.results.record import Scalar
 from harness.results.run import Run
@@ -42,11 +43,11 @@ class Model(AnalysisSettings):
 
     name: str
     """For the tables."""
-    parameters: float = Field(gt=0)
+    parameters: Positive
     """N, all parameters."""
-    tokens: float | None = Field(default=None, gt=0)
+    tokens: Positive | None = None
     """D, where it was trained."""
-    claimed_tokens: float | None = Field(default=None, gt=0)
+    claimed_tokens: Positive | None = None
     """What somebody says it should have been trained on."""
 
 

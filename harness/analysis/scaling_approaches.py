@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.analysis.analysis import Analysis
-from harness.analysis.scaling.settings import FEWEST_REPLICATES, Positive
+from harness.analysis.scaling.settings import FEWEST_REPLICATES
 from harness.analysis.scaling_fit import RunsSettings, runs_of
 from harness.errors import UserError
+from harness.measures.limits import Positive
 from harness.results.finding import Finding
 from harness.results.record import Scalar
 from harness.results.run import Run

@@ -11,10 +11,14 @@ import math
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
+from harness.measures.limits import Positive
 from harness.results.finding import Finding
 from harness.results.run import Run
 
 DAY, YEAR = 86_400.0, 365.0 * 86_400.0
+
+
+MOST_GPUS = 10**9
 
 
 class Claims(BaseModel):
@@ -22,21 +26,21 @@ class Claims(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    flops: float | None = Field(default=None, gt=0)
+    flops: Positive | None = None
     """FLOPs of the training."""
-    days: float | None = Field(default=None, gt=0)
+    days: Positive | None = None
     """Days on all GPUs together."""
-    gpu_years: float | None = Field(default=None, gt=0)
+    gpu_years: Positive | None = None
     """Years of one GPU."""
-    cost: float | None = Field(default=None, gt=0)
+    cost: Positive | None = None
     """Dollars."""
-    weight_bytes: float | None = Field(default=None, gt=0)
+    weight_bytes: Positive | None = None
     """Bytes of the weights."""
-    gpus_to_hold: float | None = Field(default=None, gt=0)
+    gpus_to_hold: Positive | None = None
     """GPUs that hold the weights alone."""
-    text_bytes: float | None = Field(default=None, gt=0)
+    text_bytes: Positive | None = None
     """Bytes of the training text."""
-    reading_years: float | None = Field(default=None, gt=0)
+    reading_years: Positive | None = None
     """Years in which a person reads as many words."""
 
 
@@ -45,27 +49,27 @@ class TrainingBudgetSettings(AnalysisSettings):
 
     training: str
     """What is trained, for the tables."""
-    parameters: float = Field(gt=0)
+    parameters: Positive
     """N, all parameters."""
-    tokens: float = Field(gt=0)
+    tokens: Positive
     """D."""
-    flops_per_parameter_and_token: float = Field(default=6.0, gt=0)
+    flops_per_parameter_and_token: Positive = 6.0
     """6; 8 where activations are computed again in the backward pass, for counting what the hardware does."""
-    gpus: int | None = Field(default=None, ge=1)
+    gpus: int | None = Field(default=None, ge=1, le=MOST_GPUS)
     """How many work at once."""
-    gpu_flops: float | None = Field(default=None, gt=0)
+    gpu_flops: Positive | None = None
     """FLOPs per second that one GPU reaches in this training (peak times utilisation)."""
-    price_per_gpu_hour: float | None = Field(default=None, gt=0)
+    price_per_gpu_hour: Positive | None = None
     """Dollars."""
-    bytes_per_parameter: float = Field(default=4.0, gt=0)
+    bytes_per_parameter: Positive = 4.0
     """4 for fp32."""
-    gpu_bytes: float | None = Field(default=None, gt=0)
+    gpu_bytes: Positive | None = None
     """Memory of one GPU."""
-    bytes_per_token: float | None = Field(default=None, gt=0)
+    bytes_per_token: Positive | None = None
     """Of text, under the model's tokenizer."""
-    tokens_per_word: float | None = Field(default=None, gt=0)
+    tokens_per_word: Positive | None = None
     """Of text, under the model's tokenizer."""
-    words_per_year: float | None = Field(default=None, gt=0)
+    words_per_year: Positive | None = None
     """That a person reads."""
     claims: Claims = Claims()
     """What was stated."""

@@ -74,6 +74,7 @@ def fit(
     from harness.analysis.scaling.report import scaling_report
     from harness.analysis.scaling.settings import fit_settings
     from harness.analysis.scaling.two_step_findings import two_step_findings
+    from harness.analysis.scaling.work import check_compared, check_work
     from harness.analysis.scaling_approaches import approaches as side_by_side
     from harness.errors import ExitCode, UserError
     from harness.report.findings import finding_tables
@@ -96,6 +97,10 @@ def fit(
     if approaches and not replicates:
         raise UserError("--approaches compares intervals: it needs replicates", place="--replicates")
     runs, title = _runs(data, _pairs(columns, "--columns"), _factors(units), counted, rows)
+    check_work(len(runs), settings)
+    for asked, option in ((approaches, "--approaches"), (choose, "--choose")):
+        if asked:
+            check_compared(len(runs), option)
     if out is not None:
         _make(out)
     console = make_console()
@@ -144,43 +149,30 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _one_of_each_name(path: Path) -> None:
-    """Raises UserError where two columns of a CSV have one name: reading it would give the second another one."""
-    import pandas as pd
-
-    from harness.errors import UserError
-
-    names = pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].dropna()
-    if names.duplicated().any():
-        raise UserError(f"two columns are called '{names[names.duplicated()].iloc[0]}'; keep one", place=path.name)
-
-
 def _runs(
     data: str, columns: dict[str, str], units: dict[str, float], counted: str | None, rows: str | None
 ) -> tuple[Runs, str]:
     """The runs of a file or a published data set, and what to call them."""
-    import pandas as pd
-
     from harness.analysis.scaling.runs import parameter_count, runs_from_frame
-    from harness.errors import UserError
+    from harness.analysis.scaling.table_file import read_table
+    from harness.errors import UserError, shown
+    from harness.input_file import refuse_endless, why_no_path
     from harness.published_data import DATA_SETS, data_set, fitted_runs, training_runs
     from harness.published_data import frame as published_frame
 
     path = Path(data)
+    if (why := why_no_path(data)) is not None:
+        raise UserError(f"{why}; name a CSV or Parquet file", place=shown(data))
     if path.is_file():
         if rows is not None:
             raise UserError("--rows names rows of a published data set, not of a file", place=data)
-        try:
-            frame = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
-        except (ValueError, OSError, UnicodeDecodeError) as error:
-            raise UserError(f"can't be read as a table: {str(error).splitlines()[0]}", place=data) from error
-        if path.suffix != ".parquet":
-            _one_of_each_name(path)
         return runs_from_frame(
-            frame, columns=columns, units=units, counted=parameter_count(counted), place=data
+            read_table(path), columns=columns, units=units, counted=parameter_count(counted), place=data
         ), path.name
     if path.is_dir():
         raise UserError("this is a folder; name a CSV or Parquet file in it", place=data)
+    if path.exists():
+        refuse_endless(path, "a table")
     if data not in DATA_SETS and (path.suffix or "/" in data):
         raise UserError("there is no such file", place=data)
     declared = data_set(data)

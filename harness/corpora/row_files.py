@@ -5,15 +5,17 @@ Tasks read rows through this module, since of the packages below them only this 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from harness.corpora.local import explained
+from harness.errors import UserError
 from harness.file_digest import FileState, file_state
-from reference_impl.files import arrow_rows, compression, folder, json_rows, rows
+from reference_impl.files import arrow_rows, bounds, compression, folder, json_rows, rows
 
+_MOST_NAMES = bounds.MOST_COLUMNS
 OPTIONS = rows.OPTIONS
 """Format (`.csv`) -> what a task may tell its reader."""
 
@@ -40,7 +42,8 @@ def known_endings() -> str:
 
 def files_in(place: Path) -> folder.Listing:
     """The data files of one folder, and those that are passed over; nothing where there is no such folder."""
-    return folder.listing(place, deep=False) if place.is_dir() else folder.Listing([], [])
+    with explained(place):
+        return folder.listing(place, deep=False) if place.is_dir() else folder.Listing([], [])
 
 
 def refuse_twins(files: Iterable[Path]) -> None:
@@ -53,7 +56,28 @@ def refuse_twins(files: Iterable[Path]) -> None:
 def rows_of(file: Path, options: Mapping[str, Any], split: str, suffix: str) -> list[dict[str, Any]]:
     """All rows of a file. Raises UserError with the line of what is wrong."""
     with explained(file):
-        return [row for _, row in rows.read_rows(file, options, split, suffix)]
+        return list(_few_enough(file, (row for _, row in rows.read_rows(file, options, split, suffix))))
+
+
+def _few_enough(file: Path, found: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The same rows. Raises UserError where they, each with every column, are too many to be in memory at once."""
+    columns: set[str] = set()
+    for number, row in enumerate(found, start=1):
+        if not row.keys() <= columns:
+            columns |= row.keys()
+        if number > bounds.MOST_ROWS or len(columns) * number > bounds.MOST_VALUES or len(columns) > _MOST_NAMES:
+            raise UserError(
+                f"up to row {number:,} it has {len(columns):,} columns, and {bounds.MOST_ROWS:,} rows, "
+                f"{_MOST_NAMES:,} columns and {bounds.MOST_VALUES:,} values are the most; split it",
+                place=str(file),
+            )
+        yield row
+
+
+def check_parquet(file: Path, metadata: Any, size: int) -> None:
+    """Raises UserError where a Parquet file of `size` bytes unpacks to too much."""
+    with explained(file):
+        arrow_rows.rows_at_once(file, metadata, size)
 
 
 def class_names(file: Path, suffix: str) -> dict[str, list[str]]:

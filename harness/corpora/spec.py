@@ -20,7 +20,8 @@ from pathlib import Path
 from harness.corpora import local, microworld, shakespeare
 from harness.corpora.hub import HubText
 from harness.corpora.source import Source
-from harness.errors import UserError
+from harness.errors import UserError, shown
+from harness.input_file import why_no_path
 from harness.spelling import nearest
 
 DECLARED: dict[str, Source] = {
@@ -45,6 +46,8 @@ def source(spec: str) -> Source:
     """The text that `spec` names. Raises UserError with the nearest spelling and what is allowed."""
     if spec in DECLARED:
         return DECLARED[spec]
+    if (why := why_no_path(spec.partition("#")[0])) is not None:
+        raise UserError(f"there is no such text: {why}", place=f"text {shown(spec)}")
     kind, _, rest = spec.partition(":")
     if kind == "hub":
         return _hub(rest, spec)

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from harness.errors import Unsupported, UserError
+from harness.measures.limits import LARGEST_SEED, MOST_DOCUMENTS, MOST_TOKENS
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
 from harness.measures.perplexity import before_documents, chosen_documents
 from harness.models.token_ids import check_ids
@@ -28,13 +29,13 @@ class ActivationsSettings(Settings):
 
     text: str = Field(min_length=1)
     """The text, as in `perplexity`."""
-    documents: int = Field(default=20, ge=1)
+    documents: int = Field(default=20, ge=1, le=MOST_DOCUMENTS)
     """How many documents, evenly spaced over the text: the units of the interval."""
-    document_tokens: int | None = Field(default=None, ge=1)
+    document_tokens: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
     """Read so many tokens of each document; left out, as many as the context holds."""
     weights: Literal["trained", "initial"] = "trained"
     """trained: as the model is. initial: a model of its shape before any training."""
-    initial_seed: int = Field(default=0, ge=0)
+    initial_seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     """Seed of the initial weights."""
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from harness.errors import Unsupported, UserError
+from harness.measures.limits import LARGEST, LARGEST_SEED, MOST_DOCUMENTS, MOST_TOKENS
 from harness.measures.measure import Facts, Measure, Sample, Settings, with_notes
 from harness.measures.perplexity import chosen_documents
 from harness.models.contract import LanguageModel
@@ -32,24 +33,24 @@ class DiversitySettings(Settings):
 
     text: str = Field(min_length=1)
     """The text whose documents begin the prompts: `microworld/test`, `asset:shakespeare/test`, or a file or folder."""
-    documents: int | None = Field(default=64, ge=1)
+    documents: int | None = Field(default=64, ge=1, le=MOST_DOCUMENTS)
     """How many documents, evenly spaced over the text."""
-    prompt: int = Field(default=16, ge=1)
+    prompt: int = Field(default=16, ge=1, le=MOST_TOKENS)
     """Tokens of each document that are given (after what the tokenizer puts first, mostly BOS). Shorter documents are
     left out."""
-    generate: int = Field(default=64, ge=1)
+    generate: int = Field(default=64, ge=1, le=MOST_TOKENS)
     """At most so many tokens are generated."""
-    temperature: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    temperature: float = Field(default=1.0, ge=0, allow_inf_nan=False, le=LARGEST)
     """Logits are divided by it; 0 is greedy."""
-    top_k: int | None = Field(default=None, ge=1)
+    top_k: int | None = Field(default=None, ge=1, le=MOST_DOCUMENTS)
     """Only the k most likely tokens; left out, all."""
     top_p: float = Field(default=1.0, gt=0, le=1)
     """Only the smallest set of most likely tokens whose probability reaches p; 1: all."""
     min_p: float = Field(default=0.0, ge=0, le=1)
     """Only tokens with at least this share of the most likely token's probability; 0: all."""
-    repetition_penalty: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    repetition_penalty: float = Field(default=1.0, gt=0, allow_inf_nan=False, le=LARGEST)
     """CTRL's penalty on tokens that were there before; 1: none."""
-    sampling_seed: int = Field(default=0, ge=0)
+    sampling_seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     """Of the draws, together with each document's number."""
     stop_at_end: bool = True
     """Whether a continuation ends where the model draws one of its end tokens (all that its tokenizer and its

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from harness.errors import Unsupported, UserError
+from harness.measures.limits import MOST_TOKENS
 from harness.measures.measure import Facts, Load, Measure, Sample, in_first_row, with_notes
 from harness.measures.perplexity import PerplexitySettings, before_documents, chosen_documents, cut, window_and_stride
 from harness.models.contract import LanguageModel, Precision
@@ -38,9 +39,9 @@ REPLICATES = 1000
 class FidelitySettings(PerplexitySettings):
     """Settings of `fidelity`: the text and its windows as in `perplexity`, and the greedy continuations."""
 
-    prompt: int = Field(default=32, ge=1)
+    prompt: int = Field(default=32, ge=1, le=MOST_TOKENS)
     """Tokens of each document that both models continue greedily."""
-    generate: int = Field(default=32, ge=0)
+    generate: int = Field(default=32, ge=0, le=MOST_TOKENS)
     """Greedy tokens after each prompt; 0 leaves the continuations out."""
 
 

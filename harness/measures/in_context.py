@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported, UserError
+from harness.measures.limits import LARGEST_SEED, MOST_DOCUMENTS, MOST_SEQUENCES, MOST_TOKENS
 from harness.measures.measure import Facts, Measure, Sample, Settings, in_first_row
 from harness.measures.perplexity import before_documents, chosen_documents
 from harness.models.contract import LanguageModel
@@ -37,10 +38,10 @@ class InContextSettings(Settings):
 
     text: str = Field(min_length=1)
     """The text: `microworld/test`, `asset:shakespeare/test`, or a file or folder."""
-    tokens: int | None = Field(default=None, ge=16)
+    tokens: int | None = Field(default=None, ge=16, le=MOST_TOKENS)
     """Tokens that are read of each document, BOS included; shorter documents are left out. Left out, the model's whole
     context. Compare models at one number."""
-    documents: int | None = Field(default=None, ge=2)
+    documents: int | None = Field(default=None, ge=2, le=MOST_DOCUMENTS)
     """How many documents that are long enough, evenly spaced; left out, all."""
     early: float = Field(default=0.1, ge=0, le=1)
     """Where the early band lies, as a share of the context (Olsson et al.: 50 of 512)."""
@@ -48,11 +49,11 @@ class InContextSettings(Settings):
     """Where the late band lies (Olsson et al.: 500 of 512; here a band must fit behind it)."""
     band: float = Field(default=0.05, ge=0, le=0.5)
     """Half the width of both bands, as a share of the context; 0 takes one token each."""
-    sequences: int = Field(default=32, ge=2)
+    sequences: int = Field(default=32, ge=2, le=MOST_SEQUENCES)
     """Sequences of random tokens that come twice."""
-    copied: int | None = Field(default=None, ge=4)
+    copied: int | None = Field(default=None, ge=4, le=MOST_TOKENS)
     """Tokens of one copy; left out, what makes two copies fill `tokens`, at most 256."""
-    random_seed: int = Field(default=0, ge=0)
+    random_seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     """Of the random orders and the random tokens."""
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported
+from harness.measures.limits import LARGEST, MOST_BATCH, MOST_DOCUMENTS, MOST_SEQUENCES, check_at_once, check_in_all
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
 from harness.results.record import Direction, Measurement, Metric
 
@@ -33,19 +34,19 @@ class InContextRegressionSettings(Settings):
 
     reader: Literal["gpt", "linear_attention"] = "gpt"
     """gpt: blocks of the model's shape. linear_attention: one layer without softmax; the model's shape is not used."""
-    dimensions: int = Field(default=4, ge=1)
+    dimensions: int = Field(default=4, ge=1, le=MOST_BATCH)
     """Entries of x and of w."""
-    noise: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    noise: float = Field(default=0.0, ge=0, allow_inf_nan=False, le=LARGEST)
     """Standard deviation of the noise in y; w·x itself has the square root of `dimensions`."""
-    pairs: int = Field(default=10, ge=1)
+    pairs: int = Field(default=10, ge=1, le=MOST_BATCH)
     """Most pairs before an x, as many as are trained on. Linear attention is trained on `examples` pairs instead."""
-    examples: int = Field(default=10, ge=1)
+    examples: int = Field(default=10, ge=1, le=MOST_BATCH)
     """Pairs before the x that is asked for, at most `pairs`."""
-    steps: int = Field(default=2000, ge=1)
+    steps: int = Field(default=2000, ge=1, le=MOST_DOCUMENTS)
     """Steps of training."""
-    batch: int = Field(default=64, ge=1)
+    batch: int = Field(default=64, ge=1, le=MOST_BATCH)
     """Sequences per step."""
-    learning_rate: float = Field(default=0.003, gt=0, allow_inf_nan=False)
+    learning_rate: float = Field(default=0.003, gt=0, allow_inf_nan=False, le=LARGEST)
     """Peak learning rate."""
     initial_seed: int = Field(default=0, ge=0, lt=TEST_SEED)
     """Seed of the initial weights and of the sequences of the training."""
@@ -53,13 +54,16 @@ class InContextRegressionSettings(Settings):
     """initial: before any training, which is what knowing nothing looks like."""
     labels: Literal["own", "shifted"] = "own"
     """shifted: each x is shown with the y of the next pair, so that the pairs say nothing of w."""
-    sequences: int = Field(default=1000, ge=2)
+    sequences: int = Field(default=1000, ge=2, le=MOST_SEQUENCES)
     """Test sequences: the units of the intervals."""
 
     @model_validator(mode="after")
     def _examples(self) -> Self:
         if self.examples > self.pairs:
             raise ValueError(f"{self.examples} examples are more than the {self.pairs} pairs of a sequence; give fewer")
+        check_at_once(batch=self.batch, pairs=self.pairs, dimensions=self.dimensions)
+        check_at_once(sequences=self.sequences, pairs=self.pairs, dimensions=self.dimensions)
+        check_in_all(steps=self.steps, batch=self.batch, pairs=self.pairs, dimensions=self.dimensions)
         if self.labels == "shifted" and self.examples < 2:
             raise ValueError("labels can be shifted between two examples at least; give more examples")
         return self

@@ -13,11 +13,20 @@ import os
 import resource
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.errors import Unsupported
+from harness.measures.limits import (
+    LARGEST_SEED,
+    MOST_BATCH,
+    MOST_ITERATIONS,
+    MOST_LAUNCHES,
+    MOST_TOKENS,
+    check_at_once,
+    check_in_all,
+)
 from harness.measures.measure import Facts, Measure, Peaks, Sample, Settings, check_batch
 from harness.measures.useful_work import decode_bytes, prefill_flops
 from harness.models.contract import LanguageModel
@@ -33,20 +42,27 @@ if TYPE_CHECKING:
 class InferenceSettings(Settings):
     """Settings of `inference`."""
 
-    prompt: int = Field(default=128, ge=1)
+    prompt: int = Field(default=128, ge=1, le=MOST_TOKENS)
     """Tokens of each prompt."""
-    generate: int = Field(default=64, ge=2)
+    generate: int = Field(default=64, ge=2, le=MOST_TOKENS)
     """Tokens to generate for each prompt, no fewer and no more; 2 at least, for there to be a decode step."""
-    batch: int = Field(default=1, ge=1)
+    batch: int = Field(default=1, ge=1, le=MOST_BATCH)
     """Prompts at once."""
-    iterations: int = Field(default=10, ge=1)
+    iterations: int = Field(default=10, ge=1, le=MOST_ITERATIONS)
     """Timed generations per launch."""
-    warmup: int = Field(default=2, ge=0)
+    warmup: int = Field(default=2, ge=0, le=MOST_ITERATIONS)
     """Generations before them that are not timed."""
-    launches: int = Field(default=1, ge=1)
+    launches: int = Field(default=1, ge=1, le=MOST_LAUNCHES)
     """Fresh processes. Three or more give an interval that holds from one launch to the next."""
-    prompt_seed: int = 0
+    prompt_seed: int = Field(default=0, ge=-LARGEST_SEED, le=LARGEST_SEED)
     """Of the prompt: token ids drawn uniformly from the vocabulary, the same in every iteration and launch."""
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        check_at_once(batch=self.batch, tokens=self.prompt + self.generate)
+        repeats = self.iterations + self.warmup
+        check_in_all(launches=self.launches, generations=repeats, batch=self.batch, tokens=self.prompt + self.generate)
+        return self
 
 
 TTFT = Metric(

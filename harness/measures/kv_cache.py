@@ -10,11 +10,12 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.errors import Unsupported, UserError
+from harness.measures.limits import MOST_ITERATIONS, MOST_LAUNCHES, MOST_TOKENS, check_in_all
 from harness.measures.measure import Facts, Measure, Sample, Settings
 from harness.models.contract import LanguageModel
 from harness.models.token_ids import why_unknown
@@ -28,12 +29,18 @@ if TYPE_CHECKING:
 class KVCacheSettings(Settings):
     """Settings of `kv_cache`."""
 
-    generate: int = Field(default=1000, ge=2)
+    generate: int = Field(default=1000, ge=2, le=MOST_TOKENS)
     """Tokens to generate from one start token, greedily."""
-    iterations: int = Field(default=3, ge=1)
+    iterations: int = Field(default=3, ge=1, le=MOST_ITERATIONS)
     """Times that both ways are timed, in turn, per launch."""
-    launches: int = Field(default=1, ge=1)
+    launches: int = Field(default=1, ge=1, le=MOST_LAUNCHES)
     """Fresh processes. Three or more give an interval that holds from one launch to the next."""
+
+    @model_validator(mode="after")
+    def _ends(self) -> Self:
+        positions = self.generate * (self.generate + 1) // 2
+        check_in_all(launches=self.launches, iterations=self.iterations, positions=positions)
+        return self
 
 
 POSITIONS_CACHED = Metric(

@@ -17,7 +17,7 @@ def _as_line(value: Any) -> Any:
     if isinstance(value, str):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ValueError("is a mapping of names to values, such as {max_tokens: 64}") from None
     if not isinstance(value, dict):
         raise ValueError("is a mapping of names to values, such as {max_tokens: 64}")

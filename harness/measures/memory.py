@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.errors import Unsupported
+from harness.measures.limits import MOST_BATCH, MOST_LAUNCHES, MOST_TOKENS, check_at_once
 from harness.measures.measure import Facts, Measure, Sample, Settings, check_batch, with_notes
 from harness.models.contract import LanguageModel
 from harness.results.record import Direction, Measurement, Metric, Missing, Status
@@ -29,12 +30,17 @@ DECODE_STEPS = 4
 class MemorySettings(Settings):
     """Settings of `memory`."""
 
-    context: int = Field(default=512, ge=DECODE_STEPS + 1)
+    context: int = Field(default=512, ge=DECODE_STEPS + 1, le=MOST_TOKENS)
     """Tokens of each sequence that the KV cache holds in the end."""
-    batch: int = Field(default=1, ge=1)
+    batch: int = Field(default=1, ge=1, le=MOST_BATCH)
     """Sequences at once."""
-    launches: int = Field(default=1, ge=1)
+    launches: int = Field(default=1, ge=1, le=MOST_LAUNCHES)
     """Fresh processes. Three or more give an interval."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        check_at_once(batch=self.batch, context=self.context)
+        return self
 
 
 def _bytes(name: str, definition: str, version: int = 1) -> Metric:

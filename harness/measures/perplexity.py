@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported, UserError
+from harness.measures.limits import MOST_DOCUMENTS, MOST_TOKENS
 from harness.measures.measure import Facts, Measure, Sample, Settings, in_first_row, with_notes
 from harness.models.contract import LanguageModel
 from harness.models.token_ids import check_ids
@@ -32,17 +33,17 @@ class PerplexitySettings(Settings):
 
     text: str = Field(min_length=1)
     """The text: `microworld/test`, `asset:shakespeare/test`, or a file or folder."""
-    window: int | None = Field(default=None, ge=2)
+    window: int | None = Field(default=None, ge=2, le=MOST_TOKENS)
     """Tokens that the model sees at once; left out, its whole context."""
-    stride: int | None = Field(default=None, ge=1)
+    stride: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
     """Tokens between the starts of two windows, at most window - 1; left out, half the window."""
     bos: Literal["auto", "add", "none"] = "auto"
     """Whether a BOS token comes before each document: as the model's tokenizer does by itself (some put other tokens
     there, or several; a text that begins with them gets no second ones), always, or never. Without one the first token
     of a document has no prediction and is not scored."""
-    documents: int | None = Field(default=None, ge=1)
+    documents: int | None = Field(default=None, ge=1, le=MOST_DOCUMENTS)
     """How many documents, evenly spaced over the text; left out, all."""
-    document_bytes: int | None = Field(default=None, ge=1)
+    document_bytes: int | None = Field(default=None, ge=1, le=MOST_DOCUMENTS)
     """Cut each document after so many bytes of UTF-8 (between two characters), so that models with different
     tokenizers see the same text; left out, whole."""
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from harness.measures.document_choice import numbers
+from harness.measures.limits import LARGEST, LARGEST_SEED, MOST_DOCUMENTS, MOST_SAMPLES, MOST_TOKENS
 from harness.measures.mapping_setting import MappingText, mapping_of
 from harness.measures.measure import Settings
 from harness.models.chat import DATE
@@ -23,7 +24,7 @@ def _listed(value: Any) -> Any:
     return text
 
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=MOST_DOCUMENTS)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Listed = Annotated[str, BeforeValidator(_listed), WithJsonSchema({"type": ["string", "integer"]})]
 
@@ -33,12 +34,12 @@ class TaskSettings(Settings):
 
     task: str = Field(min_length=1)
     """A task, a group or a tag (`harness list tasks`), or the path of a task file."""
-    shots: int | None = Field(default=None, ge=0)
+    shots: int | None = Field(default=None, ge=0, le=MOST_SAMPLES)
     """Few-shot examples before the question; left out, as many as the task file says (0 where it says nothing)."""
     sampler: Literal["random", "first_n", "balanced", "fixed"] | None = None
     """How the examples are chosen: at random for each document, the first ones, in turn from every class, or those of
     the task file; left out, as the task file says, else at random."""
-    shot_seed: int = Field(default=1234, ge=0)
+    shot_seed: int = Field(default=1234, ge=0, le=LARGEST_SEED)
     """Seed of the examples. They depend on it, the task and the document alone."""
     reasoning: Reasoning = "direct"
     """direct: the answer at once. cot: chain of thought, the steps first."""
@@ -47,9 +48,9 @@ class TaskSettings(Settings):
     mode lm-eval the first ones, as `--limit`."""
     document_ids: Listed | None = None
     """Only these documents of each task, by their places from 0 on: '3, 7, 10-19'."""
-    samples: int | None = Field(default=None, ge=1)
+    samples: int | None = Field(default=None, ge=1, le=MOST_SAMPLES)
     """Answers to draw for each document (self-consistency, pass@k); left out, as the task file says."""
-    temperature: float | None = Field(default=None, ge=0)
+    temperature: float | None = Field(default=None, ge=0, le=LARGEST)
     """Of generated answers; left out, as the task file says (0: greedy)."""
     top_p: float | None = Field(default=None, gt=0, le=1)
     """Nucleus of generated answers; left out, as the task file says."""
@@ -58,7 +59,7 @@ class TaskSettings(Settings):
     temperature: 0.7, top_p: 0.9, top_k: 40, num_beams: 4}."""
     metadata: MappingText | None = None
     """Put over the task file's `metadata`, the arguments of a `custom_dataset`: {max_seq_lengths: [4096]}."""
-    sample_seed: int = Field(default=0, ge=0)
+    sample_seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     """Seed of drawn answers. They depend on it, the task, the document and the sample alone."""
     chat: bool = False
     """Whether the prompt goes through the model's chat template."""
@@ -79,7 +80,7 @@ class TaskSettings(Settings):
     likelihood: bool = False
     """Whether the right answer is also scored where an answer is written, with `reasoning: direct`: gives
     `gold_bits_per_byte` and `token_accuracy`, which move where no answer is right yet."""
-    context: int | None = Field(default=None, ge=2)
+    context: int | None = Field(default=None, ge=2, le=MOST_TOKENS)
     """Tokens that the model may see at once; left out, its whole context."""
     mode: Mode = "right"
     """right, or lm-eval: its numbers bug for bug where its default differs from the right one (docs/tasks.md)."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.errors import Unsupported, UserError
+from harness.measures.limits import LARGEST
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
 from harness.measures.useful_work import training_flops_per_token
 from harness.models.contract import ModelSource
@@ -33,7 +34,7 @@ TOLERANCE = 0.02
 class TrainingMeasureSettings(Settings):
     """Settings of `training`."""
 
-    target_loss: float | None = Field(default=None, gt=0)
+    target_loss: float | None = Field(default=None, gt=0, le=LARGEST)
     """Validation loss in nats per token whose tokens are counted (`tokens_to_target`); left out, they are not."""
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.errors import Unsupported
+from harness.measures.limits import LARGEST
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
 from harness.measures.training import check_precision, report_rows, to_target
 from harness.measures.useful_work import training_flops_per_token
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 class TrainingSpeedSettings(Settings):
     """Settings of `training_speed`."""
 
-    target_loss: float | None = Field(default=None, gt=0)
+    target_loss: float | None = Field(default=None, gt=0, le=LARGEST)
     """Validation loss in nats per token to which the seconds are counted (`seconds_to_target`); left out, they are
     not."""
 

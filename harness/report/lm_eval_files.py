@@ -71,7 +71,9 @@ def write_lm_eval(run: Run, folder: Path) -> list[Path]:
 
 def _file_name(name: str) -> str:
     """A name of a model or a task as lm-eval puts it into names of files; shortened where no file may be called so."""
-    return re.sub(r"[\"<>:/|\\?*\[\]]+", "__", name)[:200]
+    kept = re.sub(r"[\"<>:/|\\?*\[\]]+", "__", name)[:200]
+    kept = re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", "_", kept).encode()[:200].decode(errors="ignore")
+    return kept if kept.strip(". ") else f"__{kept}"
 
 
 def _make(folder: Path) -> None:

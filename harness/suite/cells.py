@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.errors import UserError
+from harness.errors import UserError, shown
 from harness.measures.measure import Settings
 from harness.measures.registry import MEASURES
 from harness.results.record import Record, Scalar
@@ -16,6 +17,8 @@ from harness.suite.schema import SWEEPABLE, Matrix, Suite
 
 TRAINED_AXES = ("seed", "compute")
 """Axes of the training: each point of them is a model of its own. Models that are not trained here have none."""
+MOST_CELLS = 5_000
+"""Of a suite: days, at a minute each."""
 DEFAULT_AXES: dict[str, list[Any]] = {"precision": ["fp32"], "device": ["auto"]}
 
 
@@ -61,18 +64,40 @@ def cells(suite: Suite, document: Document | None = None) -> list[Cell]:
     """All cells of a suite, each once. Raises UserError for a setting that the measure refuses, with its line where the
     document is given that the suite was read from."""
     found: dict[str, Cell] = {}
+    _refuse_too_many(suite, document)
     for number, entry in enumerate(suite.measures):
         names = entry.models or list(suite.models)  # type: ignore[attr-defined]
         for name in names:
-            axes = _axes(suite.matrix, suite.models[name].matrix, entry.matrix)  # type: ignore[attr-defined]
-            if suite.models[name].train is None:
-                for axis in TRAINED_AXES:
-                    axes.pop(axis, None)
-            for point in _product(axes):
+            for point in _product(_axes_of(suite, name, entry)):
                 for settings in _settings(number, entry.measure, entry.settings, document):  # type: ignore[attr-defined]
                     cell = Cell(name, entry.measure, point, settings)  # type: ignore[attr-defined]
                     found.setdefault(repr(cell), cell)
     return list(found.values())
+
+
+def _refuse_too_many(suite: Suite, document: Document | None) -> None:
+    """Raises UserError where the matrix makes more cells than anyone runs: counted before they are made."""
+    count = 0
+    for number, entry in enumerate(suite.measures):
+        settings = _points(_swept(entry.measure, entry.settings))  # type: ignore[attr-defined]
+        for name in entry.models or list(suite.models):  # type: ignore[attr-defined]
+            count += settings * _points(_axes_of(suite, name, entry))
+        if count > MOST_CELLS:
+            key = f"measures.{number}"
+            raise UserError(
+                f"{'' if document is None else key + ': '}the axes and settings make {shown(f'{count:,}')} cells up to "
+                f"here, and {MOST_CELLS:,} is the most; take values off an axis, or split the suite",
+                place=key if document is None else document.place(("measures", number)),
+            )
+
+
+def _axes_of(suite: Suite, name: str, entry: Any) -> dict[str, list[Any]]:
+    """The axes of a model under an entry of `measures`."""
+    axes = _axes(suite.matrix, suite.models[name].matrix, entry.matrix)
+    if suite.models[name].train is None:
+        for axis in TRAINED_AXES:
+            axes.pop(axis, None)
+    return axes
 
 
 def _axes(*matrices: Matrix) -> dict[str, list[Any]]:
@@ -82,19 +107,18 @@ def _axes(*matrices: Matrix) -> dict[str, list[Any]]:
     return axes
 
 
+def _points(axes: dict[str, list[Any]]) -> int:
+    return math.prod([len(values) for values in axes.values()])
+
+
 def _product(axes: dict[str, list[Any]]) -> list[dict[str, Scalar]]:
     return [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
 
 
 def _settings(number: int, measure: str, swept: Any, document: Document | None) -> list[dict[str, Scalar]]:
     """Every combination of the swept settings, validated by the measure's own class."""
-    own = set(Record.model_fields) | set(Matrix.model_fields)
-    values = {name: getattr(swept, name) for name in SWEEPABLE[measure].model_fields}
-    clash = own & set(values)
-    assert not clash, f"settings of {measure} share a name with an axis or a record field: {clash}"
-    lists = {name: value if isinstance(value, list) else [value] for name, value in values.items()}
     points = []
-    for point in _product(lists):
+    for point in _product(_swept(measure, swept)):
         try:
             points.append(MEASURES[measure].settings.model_validate(point).model_dump(mode="json"))
         except ValueError as error:
@@ -104,6 +128,15 @@ def _settings(number: int, measure: str, swept: Any, document: Document | None) 
             place = document.place(("measures", number, measure))
             raise UserError(f"{key}: {_sentence(error)}", place=place) from None
     return points
+
+
+def _swept(measure: str, swept: Any) -> dict[str, list[Any]]:
+    """Each setting of a measure with its values."""
+    own = set(Record.model_fields) | set(Matrix.model_fields)
+    values = {name: getattr(swept, name) for name in SWEEPABLE[measure].model_fields}
+    clash = own & set(values)
+    assert not clash, f"settings of {measure} share a name with an axis or a record field: {clash}"
+    return {name: value if isinstance(value, list) else [value] for name, value in values.items()}
 
 
 def _sentence(error: ValueError) -> str:

@@ -9,7 +9,9 @@ from typing import Any
 import yaml
 
 from harness.errors import UserError
-from harness.yaml_errors import not_valid, scalar
+from harness.input_file import bytes_of_file
+from harness.yaml_bounds import MOST_BYTES, compose
+from harness.yaml_errors import scalar
 
 KeyPath = tuple[str | int, ...]
 
@@ -31,33 +33,21 @@ class Document:
 
 def read_document(path: Path) -> Document:
     """Read one YAML file. Raises UserError for a missing, unreadable or malformed file and for a key written twice."""
+    content = bytes_of_file(path, MOST_BYTES, "a suite")
     try:
-        text = path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise UserError("no such file", place=str(path)) from None
-    except IsADirectoryError:
-        raise UserError("this is a folder; name a suite file in it", place=str(path)) from None
+        return parse_document(content.decode("utf-8"), str(path))
     except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        line = content[: error.start].count(b"\n") + 1
         raise UserError("this line is not UTF-8; save the file as UTF-8", place=f"{path}:{line}") from None
-    except OSError as error:
-        raise UserError(f"can't be read ({error.strerror})", place=str(path)) from None
-    return parse_document(text, str(path))
 
 
 def parse_document(text: str, name: str) -> Document:
     """Parse YAML text; `name` stands for the file in every place."""
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise not_valid(error, name) from None
+    root = compose(text, name)
     if root is None:
         raise UserError("the file is empty; a suite needs at least `name`, `models` and `measures`", place=name)
     document = Document(None)
-    try:
-        document.data = _construct(root, (), name, document.places)
-    except RecursionError as error:
-        raise not_valid(error, name) from None
+    document.data = _construct(root, (), name, document.places)
     return document
 
 

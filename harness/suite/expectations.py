@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.analysis.selection import Where, describe, same, selects_row, why_no_row
+from harness.analysis.selection import Where, describe, selects_row, why_no_row
 from harness.errors import UserError
 from harness.gate.expectation import Expectation, measures_of
 from harness.measures.registry import MEASURES
@@ -61,7 +61,8 @@ def _wrong(expectation: Expectation, suite: Suite, rows: Sequence[Row]) -> list[
     if not others:
         alone = describe(expectation.against)
         return [("against", f"it would compare a cell with itself ({alone}); say in `where` which cells are compared")]
-    if not any(_counterpart(row, expectation.against, able) for row in others):
+    identities = {_identity(row) for row in able}
+    if not any(_identity({**row, **expectation.against}) in identities for row in others):
         if any(selects_row(expectation.against, row) for row in able):
             given = describe(expectation.against)
             return [("against", f"no cell has {given} with the other axes and settings the same")]
@@ -69,8 +70,6 @@ def _wrong(expectation: Expectation, suite: Suite, rows: Sequence[Row]) -> list[
     return []
 
 
-def _counterpart(row: Row, against: Row, able: Sequence[Row]) -> bool:
-    wanted = {**row, **against}
-    return any(
-        other.keys() == wanted.keys() and all(same(other[name], wanted[name]) for name in wanted) for other in able
-    )
+def _identity(row: Row) -> frozenset[tuple[str, bool, Scalar]]:
+    """Equal for rows whose coordinates are all the same: 8 is 8.0, but True is not 1."""
+    return frozenset((name, isinstance(value, bool), value) for name, value in row.items())

@@ -6,17 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
+from harness.input_file import path_beside
 from harness.suite.document import Document, KeyPath, read_document
 
 JOINED = ("measures", "analyse", "expect")
 """Lists that are joined rather than replaced."""
+MOST_FILES = 200
+"""That a suite includes, those within included files counted each time: files that include one another twice double
+what is read at each step."""
 
 
-def with_includes(document: Document, folder: Path, chain: tuple[Path, ...] = ()) -> Document:
+def with_includes(
+    document: Document, folder: Path, chain: tuple[Path, ...] = (), read: list[Path] | None = None
+) -> Document:
     """The document with every file of its `include` list merged underneath it.
 
-    Paths are relative to the including file. Raises UserError for a missing file or a circle.
+    Paths are relative to the including file. read: the files that were included so far. Raises UserError for a missing
+    file, a circle, or too many files.
     """
+    read = [] if read is None else read
     if not isinstance(document.data, dict) or "include" not in document.data:
         return document
     names = document.data["include"]
@@ -25,15 +33,17 @@ def with_includes(document: Document, folder: Path, chain: tuple[Path, ...] = ()
         raise UserError("`include` is a file name or a list of them", place=document.place(("include",)))
     merged = Document({}, {})
     for index, name in enumerate(names):
-        path = (folder / name).resolve()
+        place = document.place(("include", index))
+        path = path_beside(folder, name, place)
         if path in chain:
             circle = " -> ".join(item.name for item in (*chain, path))
-            raise UserError(f"include goes in a circle: {circle}", place=document.place(("include", index)))
+            raise UserError(f"include goes in a circle: {circle}", place=place)
         if not path.is_file():
-            raise UserError(
-                f"the included file {name} does not exist (looked for {path})", place=document.place(("include", index))
-            )
-        included = with_includes(read_document(path), path.parent, (*chain, path))
+            raise UserError(f"the included file {name} does not exist (looked for {path})", place=place)
+        read.append(path)
+        if len(read) > MOST_FILES:
+            raise UserError(f"more than {MOST_FILES} files are included in all; include fewer, each once", place=place)
+        included = with_includes(read_document(path), path.parent, (*chain, path), read)
         merged = _merge(merged, included)
     own = Document({key: value for key, value in document.data.items() if key != "include"}, document.places)
     return _merge(merged, own)

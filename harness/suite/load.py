@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from harness.analysis.registry import ANALYSES
-from harness.errors import UserError
+from harness.errors import UserError, shown
 from harness.gate.expectation import Expectation
+from harness.input_file import refuse_endless, why_no_path
 from harness.spelling import nearest
 from harness.suite.document import Document, KeyPath, parse_document, read_document
 from harness.suite.expectations import check_expectations
@@ -42,6 +43,8 @@ def suite_text(suite: Suite) -> str:
 def find_suite(name: str) -> Path:
     """The file of a suite given by path or by shipped name."""
     path = Path(name)
+    if (why := why_no_path(name)) is not None:
+        raise UserError(f"{why}; name a suite file", place=shown(name))
     if path.is_file():
         return path
     shipped = shipped_suites()
@@ -50,6 +53,8 @@ def find_suite(name: str) -> Path:
         return shipped[plain]
     if path.is_dir():
         raise UserError("this is a folder; name a suite file in it", place=name)
+    if path.exists():
+        refuse_endless(path, "a suite")
     raise UserError(
         f"no such suite file, and no suite of that name ships{nearest(plain, shipped)} (shipped: {', '.join(shipped)})",
         place=name,
@@ -122,7 +127,7 @@ def _what(detail: ErrorDetails, context: dict[str, object]) -> str:
             return "this key is required and missing"
         case "literal_error":
             allowed = re.findall(r"'([^']*)'", str(context["expected"]))
-            return f"'{given}' is not allowed{nearest(str(given), allowed)}; allowed: {', '.join(allowed)}"
+            return f"'{shown(given)}' is not allowed{nearest(str(given)[:200], allowed)}; allowed: {', '.join(allowed)}"
         case (
             "unknown_key"
             | "no_model"
@@ -137,9 +142,11 @@ def _what(detail: ErrorDetails, context: dict[str, object]) -> str:
             | "one_analysis"
         ):
             return detail["msg"]
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return f"this is a mapping of keys to values, not {shown(repr(given))}"
         case "string_pattern_mismatch":
-            return f"'{given}' may have only letters, digits, dots, dashes and underscores"
+            return f"'{shown(given)}' may have only letters, digits, dots, dashes and underscores"
         case _:
             message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
-            shown = f" (it is {given!r})" if isinstance(given, str | int | float | bool) or given is None else ""
-            return message[:1].lower() + message[1:] + shown
+            plain = isinstance(given, str | int | float | bool) or given is None
+            return message[:1].lower() + message[1:] + (f" (it is {shown(repr(given))})" if plain else "")

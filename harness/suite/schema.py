@@ -14,11 +14,30 @@ from pydantic_core import PydanticCustomError
 
 from harness.analysis.registry import ANALYSES
 from harness.corpora.training import HELD_OUT
+from harness.errors import shown
 from harness.gate.expectation import Expectation
+from harness.input_file import why_no_path
+from harness.measures.limits import (
+    LARGEST,
+    LARGEST_SEED,
+    MOST_BATCH,
+    MOST_DOCUMENTS,
+    MOST_ITERATIONS,
+    MOST_TOKENS,
+    MOST_TOKENS_IN_ALL,
+    check_at_once,
+    check_in_all,
+)
 from harness.measures.registry import MEASURES
 from harness.models.contract import Precision
-from harness.models.training import FFN, Norm, OptimizerName, PositionsName, ScheduleName, TokenizerName
+from harness.models.size import config_size
+from harness.models.training import FFN, Norm, OptimizerName, PositionsName, ScheduleName, TokenizerName, Training
 from harness.spelling import nearest
+
+MOST_LAYERS, MOST_WIDTH, MOST_VOCABULARY, MOST_THREADS = 10_000, 1_000_000, 10_000_000, 100_000
+"""More than any model and any machine has."""
+MOST_PARAMETERS = 10**12
+"""Of a model that is trained here."""
 
 
 def _refuse_unknown(allowed: Callable[[], list[str]], what: str) -> Callable[[Any], Any]:
@@ -77,14 +96,39 @@ def _not_empty_not_twice(values: list[Any]) -> list[Any]:
 
 
 def _not_twice(values: list[Any]) -> list[Any]:
-    seen: list[Any] = []
+    seen: set[tuple[type, Any]] = set()
     for value in values:
-        if any(type(value) is type(other) and value == other for other in seen):
+        if (type(value), value) in seen:
             raise PydanticCustomError(
-                "value_twice", "a value stands twice on this axis, {value}; keep one", {"value": str(value)}
+                "value_twice", "a value stands twice on this axis, {value}; keep one", {"value": shown(value)}
             )
-        seen.append(value)
+        seen.add((type(value), value))
     return values
+
+
+def _can_be_a_path(text: str) -> str:
+    if (why := why_no_path(text)) is not None:
+        raise PydanticCustomError(
+            "no_path", "this names a file, a folder or what is kept as one, and {why}", {"why": why}
+        )
+    return text
+
+
+def _can_be_a_name(name: str) -> str:
+    """A model's name is printed in tables and stands in names of files."""
+    if not name.strip() or not name.isprintable() or name.strip() != name or len(name) > LONGEST_NAME:
+        raise PydanticCustomError(
+            "model_name",
+            "a model's name is one line of 1 to {longest} printable characters, without spaces at its ends",
+            {"longest": LONGEST_NAME},
+        )
+    return name
+
+
+LONGEST_NAME = 100
+PathText = Annotated[str, AfterValidator(_can_be_a_path)]
+"""What names a file, a folder, an asset or a repository of the hub."""
+ModelName = Annotated[str, AfterValidator(_can_be_a_name)]
 
 
 class Matrix(Strict):
@@ -94,14 +138,15 @@ class Matrix(Strict):
     """fp32, bf16, fp16, int8, int8-dynamic, int4, int4-gptq, nf4, fp4."""
     device: Annotated[list[Literal["auto", "cpu", "cuda"]], BeforeValidator(_as_list)] | None = None
     """auto takes the GPU where there is one."""
-    seed: Annotated[list[Annotated[int, Field(ge=0)]], BeforeValidator(_as_list)] | None = None
+    seed: Annotated[list[Annotated[int, Field(ge=0, le=LARGEST_SEED)]], BeforeValidator(_as_list)] | None = None
     """Seed of the training of a reference model: each seed is a model of its own."""
-    compute: Annotated[list[Annotated[float, Field(gt=0, allow_inf_nan=False)]], BeforeValidator(_as_list)] | None = (
-        None
-    )
+    compute: (
+        Annotated[list[Annotated[float, Field(gt=0, le=LARGEST, allow_inf_nan=False)]], BeforeValidator(_as_list)]
+        | None
+    ) = None
     """Training budget of a reference model in FLOPs: it is trained on compute / (6 · parameters) tokens, all parameters
     counted, in whole steps. Each budget is a model of its own."""
-    threads: Annotated[list[Annotated[int, Field(ge=1)]], BeforeValidator(_as_list)] | None = None
+    threads: Annotated[list[Annotated[int, Field(ge=1, le=MOST_THREADS)]], BeforeValidator(_as_list)] | None = None
     """Threads of the worker process; left out, as many as there are cores."""
 
     @model_validator(mode="after")
@@ -118,26 +163,26 @@ class Matrix(Strict):
 class Train(Strict):
     """How a reference model is trained before it is measured. Trained once, then cached by what determines it."""
 
-    corpus: str = Field(default="microworld", min_length=1)
+    corpus: PathText = Field(default="microworld", min_length=1)
     """A text with a train and a validation split (`microworld`, `asset:shakespeare`), or a file, a folder or
     `data:NAME` (of which the end is held out for validation)."""
     held_out: float = Field(default=HELD_OUT, gt=0, lt=1)
     """Part of a corpus without splits that is held out for validation."""
     tokenizer: TokenizerName = "bpe"
     """bpe: a byte-level BPE trained on the corpus; characters: one token per character."""
-    vocabulary: int = Field(default=1024, ge=257)
+    vocabulary: int = Field(default=1024, ge=257, le=MOST_VOCABULARY)
     """Size of the byte-level BPE; a character tokenizer has as many tokens as the corpus has characters."""
-    context: int = Field(default=256, ge=8)
+    context: int = Field(default=256, ge=8, le=MOST_TOKENS)
     """Context length in tokens."""
-    tokens: int | None = Field(default=None, gt=0)
+    tokens: int | None = Field(default=None, gt=0, le=MOST_TOKENS_IN_ALL)
     """Training budget in tokens: give this, or `steps`, or the axis `compute`."""
-    steps: int | None = Field(default=None, gt=0)
+    steps: int | None = Field(default=None, gt=0, le=MOST_DOCUMENTS)
     """Training budget in steps of the optimizer, `batch` times `sequence` tokens each."""
-    batch: int | None = Field(default=None, gt=0)
+    batch: int | None = Field(default=None, gt=0, le=MOST_BATCH)
     """Sequences per step; left out, the trainer's default."""
-    sequence: int | None = Field(default=None, ge=2)
+    sequence: int | None = Field(default=None, ge=2, le=MOST_TOKENS)
     """Tokens per sequence; left out, the context."""
-    learning_rate: float | None = Field(default=None, gt=0)
+    learning_rate: float | None = Field(default=None, gt=0, le=LARGEST)
     """Peak learning rate; left out, the default for the size."""
     schedule: ScheduleName | None = None
     """What the learning rate does after its warm-up: constant, linear, cosine or wsd; left out, cosine."""
@@ -151,23 +196,26 @@ class Train(Strict):
     """adamw, or sgd: the same without adaptive rates; left out, adamw."""
     betas: tuple[float, float] | None = None
     """Adam's: a first one of 0 leaves momentum out (for sgd too); left out, [0.9, 0.95]."""
-    weight_decay: float | None = Field(default=None, ge=0)
+    weight_decay: float | None = Field(default=None, ge=0, le=LARGEST)
     """Decay of matrices and embeddings; left out, 0.1."""
-    gradient_clip: float | None = Field(default=None, gt=0)
+    gradient_clip: float | None = Field(default=None, gt=0, le=LARGEST)
     """Largest norm of the gradient; left out, 1."""
-    blow_up: float | None = Field(default=None, gt=1)
+    blow_up: float | None = Field(default=None, gt=1, le=LARGEST)
     """A loss so many times that of guessing ends the training as diverged; left out, 3. More lets an ablation go on."""
     dropout: float | None = Field(default=None, ge=0, lt=1)
     """Probability of dropping an activation while training; left out, 0."""
-    validations: int | None = Field(default=None, gt=0)
+    validations: int | None = Field(default=None, gt=0, le=MOST_ITERATIONS)
     """Passes over the validation text, evenly spread, the last one at the end; left out, 2."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     """Seed of initialisation and data order; the `seed` axis replaces it."""
 
     @model_validator(mode="after")
     def _one_budget(self) -> Train:
         if self.tokens is not None and self.steps is not None:
             raise PydanticCustomError("budget", "a training has `tokens` or `steps`, not both; keep one of them")
+        check_at_once(batch=self.batch or 1, sequence=self.sequence or self.context)
+        if self.steps is not None:
+            check_in_all(steps=self.steps, batch=self.batch or 1, sequence=self.sequence or self.context)
         return self
 
     @property
@@ -186,15 +234,15 @@ RECIPE = (
 class Shape(Strict):
     """What a model has other than its preset: sizes, or an idea that is left out."""
 
-    layers: int | None = Field(default=None, ge=1)
+    layers: int | None = Field(default=None, ge=1, le=MOST_LAYERS)
     """Transformer blocks."""
-    heads: int | None = Field(default=None, ge=1)
+    heads: int | None = Field(default=None, ge=1, le=MOST_WIDTH)
     """Attention heads."""
-    width: int | None = Field(default=None, ge=1)
+    width: int | None = Field(default=None, ge=1, le=MOST_WIDTH)
     """Width of the residual stream; a multiple of `heads`."""
-    ffn_width: int | None = Field(default=None, ge=1)
+    ffn_width: int | None = Field(default=None, ge=1, le=MOST_WIDTH)
     """Width of the feed-forward hidden layer; left out, 4 times the width."""
-    kv_heads: int | None = Field(default=None, ge=1)
+    kv_heads: int | None = Field(default=None, ge=1, le=MOST_WIDTH)
     """Heads of keys and values; left out, as many as `heads`."""
     positions: PositionsName | None = None
     """learned or rotary."""
@@ -213,12 +261,12 @@ class Shape(Strict):
 class ModelEntry(Strict):
     """One model: `reference` (a preset to train, or a checkpoint folder) or `transformers`."""
 
-    reference: str | None = None
+    reference: PathText | None = None
     """A preset of reference_impl (`harness list models`) together with `train`, or a folder (a checkpoint, also a
     quantised one, or a GPT-2 or Llama of transformers, run by the reference's own engine), or `asset:NAME`."""
-    transformers: str | None = None
+    transformers: PathText | None = None
     """What transformers loads: `asset:NAME`, a folder, or a hub id."""
-    revision: str | None = None
+    revision: PathText | None = None
     """Revision of a hub model."""
     shape: Shape = Shape()
     """What a preset that is trained here has other than its table says."""
@@ -239,6 +287,37 @@ class ModelEntry(Strict):
             raise PydanticCustomError("shape", "a `shape` needs `train`: only a model that is trained here has one")
         return self
 
+    def parameters(self) -> int | None:
+        """Parameters of a model that is trained here; None of others, and where they aren't known yet."""
+        if self.train is None or self.reference is None:
+            return None
+        training = Training(
+            preset=self.reference,
+            corpus=self.train.corpus,
+            vocabulary=self.train.vocabulary,
+            context=self.train.context,
+            seed=0,
+            tokenizer=self.train.tokenizer,
+            shape=self.shape.given(),
+        )
+        try:
+            return config_size(training.config()).parameters
+        except ValueError:  # no such preset, or no such shape: said where the model is resolved
+            return None
+
+    @model_validator(mode="after")
+    def _of_a_size(self) -> ModelEntry:
+        """No more parameters than anyone trains: counted before anything is made of them."""
+        parameters = self.parameters()
+        if parameters is not None and parameters > MOST_PARAMETERS:
+            raise PydanticCustomError(
+                "size",
+                "this model has {count} parameters, and {most} is the most; make layers, width, vocabulary or context "
+                "smaller",
+                {"count": f"{parameters:,}", "most": f"{MOST_PARAMETERS:,}"},
+            )
+        return self
+
 
 def sweepable(settings: type[BaseModel]) -> type[BaseModel]:
     """The settings class with `T | list[T]` for every field: in a suite, a list is an axis."""
@@ -254,6 +333,15 @@ def sweepable(settings: type[BaseModel]) -> type[BaseModel]:
 
 
 SWEEPABLE = {name: sweepable(measure.settings) for name, measure in MEASURES.items()}
+
+
+def _refuse_nothing(name: str, given: BaseModel | None, settings: type[BaseModel]) -> None:
+    """A measure or analysis without settings (`- task:`) has its defaults, where all of its settings have one."""
+    wanted = [key for key, info in settings.model_fields.items() if info.is_required()]
+    if given is None and wanted:
+        raise PydanticCustomError(
+            "no_settings", "{name} needs settings: {wanted}", {"name": name, "wanted": ", ".join(wanted), "key": name}
+        )
 
 
 class _MeasureEntry(Strict):
@@ -273,6 +361,7 @@ class _MeasureEntry(Strict):
                 "an entry names exactly one measure: one of {measures}",
                 {"measures": ", ".join(MEASURES)},
             )
+        _refuse_nothing(given[0], getattr(self, given[0]), SWEEPABLE[given[0]])
         return self
 
     @property
@@ -297,6 +386,7 @@ class _AnalysisEntry(Strict):
                 "an entry names exactly one analysis: one of {analyses}",
                 {"analyses": ", ".join(ANALYSES)},
             )
+        _refuse_nothing(self.analysis, getattr(self, self.analysis), ANALYSES[self.analysis].settings)
         return self
 
     @property
@@ -328,9 +418,9 @@ AnalysisEntry = _entry(
 class Tasks(Strict):
     """Where tasks and their documents are found."""
 
-    paths: Annotated[list[str], BeforeValidator(_as_list)] = []
+    paths: Annotated[list[PathText], BeforeValidator(_as_list)] = []
     """Folders of task files (lm-evaluation-harness' YAML). The tasks that ship are found without."""
-    data: dict[str, str | dict[str, str]] = {}
+    data: dict[str, PathText | dict[str, PathText]] = {}
     """Local data in place of a task's `dataset_path` (or `dataset_path/dataset_name`): a file or a folder, in which
     `{name}` and `{split}` may stand, or a file for each split."""
 
@@ -343,7 +433,7 @@ class Suite(Strict):
     about: str = ""
     include: list[str] | str | None = Field(default=None, exclude=True)
     """Suite files to build on, relative to this one; this file wins."""
-    models: dict[str, ModelEntry] = {}
+    models: dict[ModelName, ModelEntry] = {}
     """Left out where only analyses are wanted that need no measurement: of published data, and of assumptions."""
     matrix: Matrix = Matrix()
     measures: list[MeasureEntry] = []  # type: ignore[valid-type]
@@ -423,6 +513,34 @@ class Suite(Strict):
                         "models that this measure is for (`models: [...]`)",
                         {"name": name, "path": ("measures", number, "matrix", "compute")},
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _budgets_end(self) -> Suite:
+        """No budget that pays for more tokens than anyone trains on."""
+        places: list[tuple[tuple[str | int, ...], Matrix, Any]] = [(("matrix", "compute"), self.matrix, self.models)]
+        places += [(("models", name, "matrix", "compute"), model.matrix, [name]) for name, model in self.models.items()]
+        places += [
+            (("measures", number, "matrix", "compute"), entry.matrix, entry.models or self.models)  # type: ignore[attr-defined]
+            for number, entry in enumerate(self.measures)
+        ]
+        for path, matrix, names in places:
+            largest = max(matrix.compute or [0.0])
+            trained = [self.models[name] for name in names if name in self.models]
+            sizes = [size for model in trained if largest and (size := model.parameters())]
+            if sizes and (tokens := largest / (6 * min(sizes))) > MOST_TOKENS_IN_ALL:
+                raise PydanticCustomError(
+                    "budget",
+                    "a budget of {compute} FLOPs pays for {tokens} tokens of a model of {size} parameters, and {most} "
+                    "is the most; lower it",
+                    {
+                        "path": path,
+                        "compute": f"{largest:g}",
+                        "tokens": f"{tokens:.3g}",
+                        "size": f"{min(sizes):,}",
+                        "most": f"{MOST_TOKENS_IN_ALL:,}",
+                    },
+                )
         return self
 
     @model_validator(mode="after")

@@ -27,6 +27,8 @@ class Function(BaseModel):
     name: str
 
 
+MOST_DRAWN = 100_000
+"""Answers to one document, and few-shot examples before one."""
 Template = str | int | list[Any] | dict[str, Any] | Function
 """A column's name, a jinja template, a fixed value, or a function of the document."""
 
@@ -111,13 +113,13 @@ class TaskConfig(_Strict):
     fewshot_delimiter: str = "\n\n"
     gen_prefix: str | None = None
     fewshot_config: FewshotConfig | None = None
-    num_fewshot: int | None = None
+    num_fewshot: int | None = Field(default=None, le=MOST_DRAWN)
 
     output_type: OutputType = "generate_until"
     metric_list: tuple[MetricConfig, ...] | None = None
     process_results: Function | None = None
     generation_kwargs: dict[str, Any] | None = None
-    repeats: int = 1
+    repeats: int = Field(default=1, le=MOST_DRAWN)
     filter_list: tuple[FilterPipeline, ...] | None = None
     unsafe_code: bool = False
     should_decontaminate: bool = False

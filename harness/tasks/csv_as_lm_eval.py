@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.corpora.row_files import bytes_of
-from harness.errors import UserError
+from harness.errors import UserError, told
 from harness.tasks.rows import Rows
 
 _NAMED = {"column_names": "names"}
@@ -23,6 +23,8 @@ _PASSED_ON = frozenset(
     | {"na_filter", "true_values", "false_values", "thousands", "decimal", "comment", "on_bad_lines", "float_precision"}
     | {"lineterminator", "skipfooter", "index_col", "dialect", "date_format"}
 )
+_LINES, _MOST_LINES = ("skiprows", "skipfooter", "header", "index_col"), 1_000_000
+_MOST_COLUMNS = 10_000
 OPTIONS = _PASSED_ON | frozenset(_NAMED)
 """What a task may tell."""
 
@@ -32,9 +34,21 @@ def csv_as_lm_eval(file: Path, suffix: str, options: Mapping[str, Any]) -> Rows:
     import pandas as pd
 
     given = {_NAMED.get(name, name): value for name, value in options.items() if name in OPTIONS}
+    for name in _LINES:
+        one_or_several = given.get(name)
+        listed = one_or_several if isinstance(one_or_several, list) else [one_or_several]
+        if any(isinstance(one, int) and one > _MOST_LINES for one in listed):
+            raise UserError(f"`{name}` counts lines, and {_MOST_LINES:,} is the most", place=str(file))
     if suffix == ".tsv" and not {"sep", "delimiter"} & set(given):
         given["sep"] = "\t"
+    content = bytes_of(file)
+    separator = given.get("sep", given.get("delimiter", ","))
+    columns = content[: content.find(b"\n")].count(
+        separator.encode() if isinstance(separator, str) and separator else b","
+    )
+    if columns > _MOST_COLUMNS:
+        raise UserError(f"its first line has {columns:,} columns, and {_MOST_COLUMNS:,} is the most", place=str(file))
     try:
-        return Rows.from_pandas(pd.read_csv(io.BytesIO(bytes_of(file)), **given))
-    except (ValueError, TypeError) as error:
-        raise UserError(f"not read as {suffix[1:].upper()}: {error}", place=str(file)) from None
+        return Rows.from_pandas(pd.read_csv(io.BytesIO(content), **given))
+    except Exception as error:  # whatever pandas raises for settings of anyone's: there are dozens
+        raise UserError(f"not read as {suffix[1:].upper()}: {told(error)}", place=str(file)) from None

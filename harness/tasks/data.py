@@ -24,6 +24,7 @@ from harness import assets, strict_json
 from harness.corpora import local, microworld, row_files
 from harness.errors import UserError
 from harness.file_digest import file_sha256
+from harness.input_file import why_no_path
 from harness.tasks import data_files
 from harness.tasks.config import Mode, TaskConfig
 from harness.tasks.data_files import BUILDERS
@@ -172,7 +173,9 @@ class Local:
         found = []
         for pattern in _flat(by_split[split]):
             bare = _without_hub(str(pattern))
-            files = sorted(folder.glob(bare)) if "*" in bare else [folder / bare]
+            if (why := why_no_path(bare)) is not None:
+                raise UserError(f"`data_files` names files, and {why}", place=self.place)
+            files = _matching(folder, bare) if "*" in bare else [folder / bare]
             if not files or not files[0].is_file():
                 raise UserError(f"there is no {folder / bare} (`data_files` of {self.beside})", place=self.place)
             found += [file for file in files if file.is_file()]
@@ -187,6 +190,8 @@ class Local:
         if location.startswith("data:"):
             name, _, inner = location.removeprefix("data:").partition("/")
             return local.data_path(name, location) / inner
+        if (why := why_no_path(location)) is not None:
+            raise UserError(f"this names data, and {why}", place=self.place)
         path = Path(location).expanduser()
         relative = self.beside.parent / path
         return relative if not path.is_absolute() and (relative.exists() or not path.exists()) else path
@@ -195,8 +200,8 @@ class Local:
         """The splits whose file would be found, where {split} is in the file's name."""
         if "{split}" not in Path(location).name:
             return ""
-        before, _, after = Path(_filled(location, self.name, "\0")).name.partition("\0")
-        folder = self._path(_filled(location, self.name, "\0")).parent
+        before, _, after = Path(_filled(location, self.name, "\1")).name.partition("\1")
+        folder = self._path(_filled(location, self.name, "\1")).parent
         if not folder.is_dir():
             return ""
         found = sorted(
@@ -267,6 +272,8 @@ def _table_keys(config: TaskConfig) -> list[str]:
 
 def _absolute(location: Location) -> Location:
     """What the user's table says is relative to the working folder."""
+    if isinstance(location, str) and (why := why_no_path(location)) is not None:
+        raise UserError(f"this names data, and {why}", place="tasks.data")
     if not isinstance(location, str):
         return {split: str(_absolute(inner)) for split, inner in location.items()}
     return location if location.startswith(("asset:", "data:")) else str(Path(location).expanduser().absolute())
@@ -278,6 +285,17 @@ def _is_local(path: str, beside: Path) -> bool:
     if whole != path:
         return any(place.parent.is_dir() for place in places)
     return any(place.is_file() or (place.is_dir() and data_files.has_data(place)) for place in places)
+
+
+def _matching(folder: Path, pattern: str) -> list[Path]:
+    """The files that a pattern such as `a/*.json` names."""
+    path = Path(folder, pattern)  # of an absolute one: itself
+    try:
+        return sorted(
+            Path(path.anchor).glob(str(path.relative_to(path.anchor))) if path.is_absolute() else folder.glob(pattern)
+        )
+    except (ValueError, NotImplementedError, OSError):  # of what is no pattern
+        return []
 
 
 def _filled(location: str, name: str | None, split: str) -> str:

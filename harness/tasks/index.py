@@ -28,6 +28,7 @@ Kind = Literal["task", "group", "tag", "class"]
 
 _FORMAT = 2
 _KEYS = ("task", "group", "tag", "class")
+_MOST_FOLDERS, _DEEPEST = 50_000, 100
 _IGNORED = frozenset({"__pycache__", ".ipynb_checkpoints"})
 
 
@@ -72,7 +73,8 @@ def read_index(root: Path) -> Index:
     memory = cache_folder("task-index") / f"{hashlib.sha256(os.fsencode(root)).hexdigest()[:32]}.json"
     before = _remembered(memory, root)
     now: dict[str, _Seen] = {}
-    listed = sorted(_yaml_files(str(root)), key=lambda found: found[0])
+    folders: list[str] = []
+    listed = sorted(_yaml_files(str(root), "", folders), key=lambda found: found[0])
     for path, state in listed:
         now[path] = _seen(str(root), path, state, before)
     waiting = [path for path, _ in listed]
@@ -152,21 +154,32 @@ def _merged(
     return done[path]
 
 
-def _yaml_files(root: str, below: str = "") -> Iterator[tuple[str, FileState]]:
-    """(path relative to the root, state) of every .yaml file."""
-    with os.scandir(os.path.join(root, below)) as items:  # noqa: PTH118
+def _yaml_files(root: str, below: str, folders: list[str]) -> Iterator[tuple[str, FileState]]:
+    """(path relative to the root, state) of every .yaml file. folders: gets those that were looked into. UserError."""
+    folder = os.path.join(root, below)  # noqa: PTH118
+    folders.append(folder)
+    if below.count("/") > _DEEPEST:
+        raise UserError(f"its folders are nested more than {_DEEPEST} deep", place=root)
+    if len(folders) > _MOST_FOLDERS:
+        raise UserError(f"has more than {_MOST_FOLDERS:,} folders in it; name the folder of your tasks", place=root)
+    try:
+        listed = os.scandir(folder)
+    except OSError as error:
+        raise UserError(f"can't be listed ({error.strerror})", place=folder) from None
+    with listed as items:
         for item in items:
             path = f"{below}{item.name}"
             if item.name.endswith(".yaml"):
-                yield path, state_of(item.stat())
+                with contextlib.suppress(OSError):  # a link to nowhere declares nothing
+                    yield path, state_of(item.stat())
             elif item.is_dir(follow_symlinks=False) and item.name not in _IGNORED:
-                yield from _yaml_files(root, f"{path}/")
+                yield from _yaml_files(root, f"{path}/", folders)
 
 
 def _stat(root: str, path: str) -> FileState | None:
     try:
         return file_state(os.path.join(root, path))  # noqa: PTH118
-    except OSError:
+    except (OSError, ValueError):  # what can't be a name: of a null character
         return None
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness import strict_json
-from harness.errors import UserError
+from harness.errors import UserError, shown
+from harness.input_file import why_no_path
 from harness.spelling import nearest
 from harness.tasks import task_file
 from harness.tasks.class_task import class_config
@@ -86,6 +87,11 @@ class TaskLibrary:
         if entry.kind == "group":
             source = task_file.read_task_file(Path(entry.file))
             members = gather(source, self._entries)
+            if not members.tasks:
+                raise UserError(
+                    f"the group {shown(source.keys['group'])} has no tasks; list some under `task`",
+                    place=source.place("task"),
+                )
             return Opened(name, "group", self._tasks(members), tuple(members.groups.values()), self._notes(name))
         if entry.kind == "tag":
             return Opened(name, "tag", tuple(self._task(task) for task in entry.tasks), (), self._notes(name))
@@ -157,7 +163,7 @@ class TaskLibrary:
     @cached_property
     def _indexes(self) -> tuple[Index, ...]:
         own = [SHIPPED] if SHIPPED.is_dir() else []
-        return tuple(read_index(root) for root in [*own, *(Path(path).expanduser() for path in self.paths)])
+        return tuple(read_index(root) for root in [*own, *map(_folder, self.paths)])
 
     @cached_property
     def _entries(self) -> dict[str, Entry]:
@@ -166,6 +172,8 @@ class TaskLibrary:
     def _entry(self, name: str) -> Entry:
         if name in self._entries:
             entry = self._entries[name]
+        elif (why := why_no_path(name)) is not None:
+            raise UserError(f"there is no such task, and no file of that name: {why}", place=f"task {shown(name)}")
         elif name.endswith((".yaml", ".yml")) and Path(name).expanduser().is_file():
             entry = _entry_of_file(Path(name).expanduser())
         elif matching := tuple(sorted(self._matching(name))):
@@ -216,6 +224,12 @@ class TaskLibrary:
             for file in index.shadowed.get(name, ()):
                 notes.append(f"'{name}' is declared twice: {index.entries[name].file} counts, {file} doesn't")
         return tuple(notes)
+
+
+def _folder(path: str) -> Path:
+    if (why := why_no_path(path)) is not None:
+        raise UserError(f"{why}; name a folder of task files", place=shown(path))
+    return Path(path).expanduser()
 
 
 def _entry_of_file(file: Path) -> Entry:

@@ -15,13 +15,15 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from harness.errors import UserError
+from harness.errors import UserError, shown
+from harness.input_file import bytes_of_file, path_beside, why_no_path
 from harness.spelling import nearest
 from harness.tasks.config import FewshotConfig, FilterStep, Function, GroupConfig, MetricConfig, TaskConfig
 from harness.tasks.filters import FILTERS
 from harness.tasks.functions import functions_of
 from harness.tasks.helper_files import module_file
 from harness.tasks.registered_filters import resolved
+from harness.yaml_bounds import MOST_BYTES, compose
 from harness.yaml_errors import not_readable, not_valid
 
 GROUP_KEYS = ("group", "group_alias", "task", "aggregate_metric_list", "metadata", "tag")
@@ -37,6 +39,7 @@ REFUSED = {
 }
 """Keys of lm-eval that are known and not served, and why."""
 WAYS = ("direct", "cot", "cot_zero_shot")
+_NAMES = ("dataset_path", "dataset_name")
 _PIPELINE_KEYS = ("name", "filter")
 _AGGREGATE = {"metric": None, "filter_list": None, "aggregation": "mean", "weight_by_size": True}
 
@@ -60,24 +63,36 @@ class TaskFile:
         return f"{file}:{line}" if (line := _line(file, key)) else str(file)
 
 
-def read_task_file(path: Path, chain: tuple[Path, ...] = ()) -> TaskFile:
+MOST_FILES = 1_000
+"""That a task file includes, those within included files counted each time: files that include one another twice double
+what is read at each step."""
+
+
+def read_task_file(path: Path, chain: tuple[Path, ...] = (), read: list[Path] | None = None) -> TaskFile:
     """Read a file and what it includes; its own keys win. Raises UserError with the place of what is wrong."""
     path = path.absolute()
-    return with_includes(path, own_keys(path), chain)
+    return with_includes(path, own_keys(path), chain, read)
 
 
-def with_includes(path: Path, keys: dict[str, Any], chain: tuple[Path, ...] = ()) -> TaskFile:
-    """`keys`, which are written in the file `path`, with what they include underneath. Raises UserError."""
+def with_includes(
+    path: Path, keys: dict[str, Any], chain: tuple[Path, ...] = (), read: list[Path] | None = None
+) -> TaskFile:
+    """`keys`, which are written in the file `path`, with what they include underneath. read: the files that were
+    included so far. Raises UserError."""
+    read = [] if read is None else read
     merged: dict[str, Any] = {}
     origins: dict[str, Path] = {}
     for name in included(keys, str(path)):
-        inner = Path(path.parent, name).resolve()
+        inner = path_beside(path.parent, name, str(path))
         if inner in (*chain, path.resolve()):
             circle = " -> ".join(file.name for file in (*chain, path, inner))
             raise UserError(f"`include` goes in a circle: {circle}", place=str(path))
         if not inner.is_file():
             raise UserError(f"the included file {name} does not exist (looked for {inner})", place=str(path))
-        under = read_task_file(inner, (*chain, path.resolve()))
+        read.append(inner)
+        if len(read) > MOST_FILES:
+            raise UserError(f"more than {MOST_FILES:,} files are included in all; include fewer", place=str(path))
+        under = read_task_file(inner, (*chain, path.resolve()), read)
         merged |= under.keys
         origins |= under.origins
     merged.pop("task_list", None)  # belongs to the file that is included
@@ -127,7 +142,10 @@ def group_config(source: TaskFile, keys: Mapping[str, Any], name: str, members: 
     _refuse_unknown(source, keys, (*GROUP_KEYS, *TASK_KEYS))
     listed = keys.get("aggregate_metric_list") or []
     entries = []
-    for entry in [listed] if isinstance(listed, dict) else listed:
+    listed = [listed] if isinstance(listed, dict) else listed
+    if not isinstance(listed, list):
+        raise UserError("`aggregate_metric_list` is a list of mappings", place=source.place("aggregate_metric_list"))
+    for entry in listed:
         if not isinstance(entry, dict) or "metric" not in entry:
             raise UserError(
                 "an entry of `aggregate_metric_list` is a mapping with `metric`",
@@ -140,7 +158,21 @@ def group_config(source: TaskFile, keys: Mapping[str, Any], name: str, members: 
                 place=source.place("aggregate_metric_list"),
             )
         filters = entry.get("filter_list")
-        entries.append({**_AGGREGATE, **entry, "filter_list": [filters] if isinstance(filters, str) else filters})
+        filters = [filters] if isinstance(filters, str) else filters
+        whole = {**_AGGREGATE, **entry, "filter_list": filters}
+        of_text = {"metric": whole["metric"], "aggregation": whole["aggregation"]}
+        of_text |= {
+            f"filter_list.{number}": one for number, one in enumerate(filters if isinstance(filters, list) else ())
+        }
+        wrong = next((key for key, one in of_text.items() if not isinstance(one, str)), None)
+        if wrong is not None or not isinstance(filters, list | None):
+            given = whole["filter_list"] if wrong is None else of_text[wrong]
+            raise UserError(
+                f"`{wrong or 'filter_list'}` of `aggregate_metric_list` is a name or a list of names, not "
+                f"{shown(repr(given))}",
+                place=source.place("aggregate_metric_list"),
+            )
+        entries.append(whole)
     return GroupConfig(
         group=name,
         file=source.file,
@@ -184,7 +216,7 @@ def _validated(source: TaskFile, values: dict[str, Any]) -> TaskConfig:
                 f"a key of `{'.'.join(map(str, first['loc'][:-2]))}` must be a word; put {first['input']} in quotes"
             )
         else:
-            given = first["input"] if isinstance(first["input"], date) else repr(first["input"])
+            given = first["input"] if isinstance(first["input"], date) else shown(repr(first["input"]))
             message = f"`{inner}` can't be {given}: {first['msg'][:1].lower()}{first['msg'][1:]}"
         raise UserError(message, place=source.place(key)) from None
 
@@ -201,7 +233,7 @@ def _normalised(source: TaskFile, keys: Mapping[str, Any]) -> dict[str, Any]:
     """The keys in the form that `TaskConfig` has them in; a key that is null has its default."""
     values = {key: value for key, value in keys.items() if value is not None}
     for key, value in values.items():
-        if key.endswith(("_split", "_delimiter", "_alias", "gen_prefix")) or key in ("dataset_path", "dataset_name"):
+        if key.endswith(("_split", "_delimiter", "_alias", "gen_prefix")) or key in _NAMES:
             values[key] = _text(source, key, value)
     if "metadata" in values:
         values["metadata"] = _metadata(values["metadata"])
@@ -224,7 +256,9 @@ def _text(source: TaskFile, key: str, value: Any) -> str:
             place=source.place(key),
         )
     if not isinstance(value, str | int | float):
-        raise UserError(f"`{key}` is a text, not {value!r}", place=source.place(key))
+        raise UserError(f"`{key}` is a text, not {shown(repr(value))}", place=source.place(key))
+    if (key in _NAMES or key.endswith("_split")) and (why := why_no_path(str(value))) is not None:
+        raise UserError(f"`{key}` names data, and {why}", place=source.place(key))
     return str(value)
 
 
@@ -306,26 +340,21 @@ _Loader.add_constructor("!function", _function)
 
 def own_keys(path: Path) -> dict[str, Any]:
     """The keys that one file holds, its `include` not followed. Raises UserError."""
+    root = compose(bytes_of_file(path, MOST_BYTES, "a task file"), str(path), _Base)
+    if root is None or not isinstance(root, yaml.MappingNode):
+        raise UserError("a task file is a mapping of keys", place=str(path))
+    loader = _Loader(b"")
+    loader.file = path
     try:
-        with path.open("rb") as file:
-            loader = _Loader(file)
-            loader.file = path
-            try:
-                keys = loader.get_single_data()
-            finally:
-                loader.dispose()
-    except FileNotFoundError:
-        raise UserError("no such file", place=str(path)) from None
-    except OSError as error:
-        raise UserError(f"can't be read ({error.strerror})", place=str(path)) from None
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        keys = loader.construct_document(root)
+    except (yaml.YAMLError, RecursionError) as error:
         raise not_valid(error, str(path)) from None
-    except (ValueError, LookupError, AttributeError) as error:  # a value that is none, such as the date 2026-13-45
-        raise not_readable(path.read_bytes(), error, str(path)) from None
+    except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:  # such as the date 2026-13-45
+        raise not_readable(root, error, str(path)) from None
+    finally:
+        loader.dispose()
     if not isinstance(keys, dict):
         raise UserError("a task file is a mapping of keys", place=str(path))
-    if _is_too_deep(keys):
-        raise not_valid(RecursionError(), str(path))
     if any(not isinstance(key, str) for key in keys):
         line = next((name.start_mark.line + 1 for name in _key_nodes(path) if name.tag != _TEXT), None)
         raise UserError("a key must be a word", place=f"{path}:{line}" if line else str(path))
@@ -333,24 +362,6 @@ def own_keys(path: Path) -> dict[str, Any]:
 
 
 _TEXT = "tag:yaml.org,2002:str"
-_DEEPEST = 50
-"""Lists and mappings within each other: more than any task file has."""
-
-
-def _is_too_deep(value: Any) -> bool:
-    """Whether lists and mappings are nested too deeply; one that is in itself is."""
-    level = [value]
-    for _ in range(_DEEPEST):
-        inner = {
-            id(one): one
-            for container in level
-            for one in (container.values() if isinstance(container, Mapping) else container)
-            if isinstance(one, Mapping | list)
-        }
-        if not inner:
-            return False
-        level = list(inner.values())
-    return True
 
 
 def _line(file: Path, key: str) -> int | None:
@@ -361,7 +372,7 @@ def _line(file: Path, key: str) -> int | None:
 def _key_nodes(file: Path) -> list[yaml.Node]:
     """The top-level keys of a file as they are written."""
     try:
-        root = yaml.compose(file.read_bytes(), Loader=yaml.SafeLoader)
-    except (OSError, yaml.YAMLError, RecursionError):
+        root = compose(bytes_of_file(file, MOST_BYTES, "a task file"), str(file))
+    except UserError:
         return []
     return [name for name, _ in root.value] if isinstance(root, yaml.MappingNode) else []

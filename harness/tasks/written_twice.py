@@ -12,18 +12,24 @@ from typing import Any
 
 import yaml
 
+from harness.input_file import bytes_of_file, path_beside
+from harness.yaml_bounds import MOST_BYTES, compose
+
 FREE = "metadata"
 """A key below which anything may stand: nothing reads it."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def keys_twice(file: Path, seen: frozenset[Path] = frozenset()) -> list[str]:
-    """A sentence with its line for every key of a file, or of one that it includes, that has two different values."""
+def keys_twice(file: Path, seen: set[Path] | None = None) -> list[str]:
+    """A sentence with its line for every key of a file, or of one that it includes, that has two different values.
+    seen: the files that were looked at so far."""
+    seen = set() if seen is None else seen
     file = file.resolve()
     if file in seen or not file.is_file():
         return []
-    root = yaml.compose(file.read_bytes(), Loader=_Loader)
+    seen.add(file)
+    root = compose(bytes_of_file(file, MOST_BYTES, "a task file"), str(file), _Loader)
     if not isinstance(root, yaml.MappingNode):
         return []
     found = [
@@ -32,13 +38,13 @@ def keys_twice(file: Path, seen: frozenset[Path] = frozenset()) -> list[str]:
     for name, value in root.value:
         for one in value.value if isinstance(value, yaml.SequenceNode) else [value]:
             if name.value == "include" and isinstance(one, yaml.ScalarNode):
-                found += keys_twice(file.parent / one.value, seen | {file})
+                found += keys_twice(path_beside(file.parent, one.value, str(file)), seen)
     return found
 
 
 def members_twice(file: Path, group: str) -> list[str]:
     """A sentence for every name that stands twice in the list `task` of a group's file."""
-    root = yaml.compose(file.read_bytes(), Loader=_Loader)
+    root = compose(bytes_of_file(file, MOST_BYTES, "a task file"), str(file), _Loader)
     found: list[str] = []
     for name, value in root.value if isinstance(root, yaml.MappingNode) else []:
         if name.value != "task" or not isinstance(value, yaml.SequenceNode):

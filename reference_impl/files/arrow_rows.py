@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reference_impl.files.bounds import DEEPEST, MOST_COLUMNS, TOO_MUCH, check_rows, most_unpacked, refuse_endless
 from reference_impl.files.compression import COMPRESSIONS, whole
 from reference_impl.files.error import TextError
 
@@ -19,6 +20,8 @@ OPTIONS = frozenset({"columns"})
 CHANGE_NOTHING = frozenset({"batch_size"})
 _ROWS = 1024
 """Rows that are made at once."""
+_FEW_ROWS, _LARGE = 8, 4 << 20
+"""Rows where a column has values that are stored once and are perhaps larger than so many bytes."""
 
 
 def parquet_rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -27,15 +30,36 @@ def parquet_rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[int, 
     from pyarrow import parquet
 
     try:
-        with parquet.ParquetFile(_source(path)) as table:
+        source, size = _source(path)
+        with parquet.ParquetFile(source) as table:
             columns = _wanted(path, table.schema_arrow, options.get("columns"))
-            number = 0
-            for batch in table.iter_batches(batch_size=_ROWS, columns=columns):
+            at_once = rows_at_once(path, table.metadata, size)
+            number = unpacked = 0
+            for batch in table.iter_batches(batch_size=at_once, columns=columns):
+                unpacked += batch.nbytes
+                if unpacked > most_unpacked(size):
+                    raise TextError(path, TOO_MUCH)
                 for row in _plain(batch):
                     number += 1
                     yield number, row
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, MemoryError, OverflowError, UnicodeError) as error:
         raise TextError(path, f"not a whole Parquet file ({_first(error)}); fetch or write it again") from error
+
+
+def rows_at_once(path: Path, metadata: Any, size: int) -> int:
+    """How many rows of a Parquet file are made at once: few where each may be large (equal values are stored once).
+    Raises TextError for one that unpacks to too much."""
+    check_rows(path, metadata.num_rows, size)
+    unpacked = largest = 0
+    for group in range(metadata.num_row_groups):
+        for column in range(metadata.num_columns):
+            chunk = metadata.row_group(group).column(column)
+            unpacked += chunk.total_uncompressed_size
+            if any("DICTIONARY" in encoding for encoding in chunk.encodings):
+                largest = max(largest, chunk.total_uncompressed_size)
+    if unpacked > most_unpacked(size):
+        raise TextError(path, TOO_MUCH)
+    return _ROWS if largest <= _LARGE else _FEW_ROWS
 
 
 def arrow_rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -53,42 +77,74 @@ def class_names(path: Path, suffix: str) -> dict[str, list[str]]:
     """The names of classes that `datasets` writes beside columns of class numbers: column -> names."""
     from pyarrow import parquet
 
-    schema = parquet.read_schema(_source(path)) if suffix == ".parquet" else _arrow_table(path).schema
+    schema = parquet.read_schema(_source(path)[0]) if suffix == ".parquet" else _arrow_table(path).schema
     try:
         described = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, RecursionError):
+        return {}
+    if not isinstance(described, dict):
         return {}
     return {
-        name: feature["names"]
+        name: list(map(str, feature["names"]))
         for name, feature in described.items()
-        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and feature.get("names")
+        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel" and isinstance(feature.get("names"), list)
     }
 
 
 def _arrow_table(path: Path) -> Any:
     import pyarrow as pa
 
-    source = _source(path)
-    opened = source if isinstance(source, io.BytesIO) else pa.memory_map(source)
+    source, size = _source(path)
     try:
+        opened = source if isinstance(source, io.BytesIO) else pa.memory_map(source)
         try:  # one ending for two formats: of streams, and of files
-            return pa.ipc.open_stream(opened).read_all()
+            with pa.ipc.open_stream(opened) as stream:
+                table = _together(path, stream.schema, stream, size)
         except pa.ArrowInvalid:
             opened.seek(0)
-            return pa.ipc.open_file(opened).read_all()
-    except (pa.ArrowException, OSError) as error:
+            with pa.ipc.open_file(opened) as file:
+                batches = (file.get_batch(number) for number in range(file.num_record_batches))
+                table = _together(path, file.schema, batches, size)
+    except (pa.ArrowException, OSError, MemoryError, OverflowError, UnicodeError) as error:
         raise TextError(path, f"not a whole Arrow file ({_first(error)}); fetch or write it again") from error
+    check_rows(path, table.num_rows, size)
+    return table
 
 
-def _source(path: Path) -> Any:
-    return io.BytesIO(whole(path)) if path.suffix in COMPRESSIONS else str(path)
+def _together(path: Path, schema: Any, batches: Iterable[Any], size: int) -> Any:
+    """A table of batches. Raises TextError where they unpack to too much."""
+    import pyarrow as pa
+
+    found, unpacked = [], 0
+    for batch in batches:
+        batch.validate(full=True)  # first: asked anything else, a damaged one crashes the process
+        found.append(batch)
+        unpacked += batch.nbytes
+        if unpacked > most_unpacked(size):
+            raise TextError(path, TOO_MUCH)
+    return pa.Table.from_batches(found, schema)
+
+
+def _source(path: Path) -> tuple[Any, int]:
+    """What pyarrow opens, and its size in bytes."""
+    if path.suffix in COMPRESSIONS:
+        content = whole(path)
+        return io.BytesIO(content), len(content)
+    refuse_endless(path)
+    return str(path), path.stat().st_size
 
 
 def _wanted(path: Path, schema: Any, columns: Sequence[str] | None) -> list[str]:
     names: list[str] = list(schema.names)
-    for name in names:
-        if names.count(name) > 1:
-            raise TextError(path, f"has the column '{name}' twice; rename one of them")
+    if len(names) > MOST_COLUMNS:
+        raise TextError(path, f"has {len(names):,} columns, and {MOST_COLUMNS:,} is the most")
+    if any(str(field.type).count("<") > DEEPEST for field in schema):
+        raise TextError(path, "lists and structures are nested too deeply")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise TextError(path, f"has the column '{twice[:80]}' twice; rename one of them")
+    if columns is not None and not isinstance(columns, list | tuple):
+        raise TextError(path, "`columns` is a list of names of columns")
     for name in columns or ():
         if name not in names:
             raise TextError(path, f"there is no column '{name}' (there are: {', '.join(names)})")

@@ -6,12 +6,14 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from reference_impl.files.bounds import LARGEST_WHOLE, Unpacked, refuse_endless
 from reference_impl.files.error import TextError
 
 COMPRESSIONS = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".zst": "Zstandard"}
@@ -33,7 +35,9 @@ def bare_name(name: str) -> str:
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
     """The bytes of a file, unpacked as they are read. Raises OSError, and inside the block what `damaged` knows."""
+    refuse_endless(path)
     with path.open("rb") as raw:
+        stream: BinaryIO
         match path.suffix:
             case ".gz":
                 stream = cast(BinaryIO, gzip.GzipFile(fileobj=raw))
@@ -44,11 +48,11 @@ def opened(path: Path) -> Iterator[BinaryIO]:
             case ".zst":
                 import pyarrow as pa
 
-                stream = cast(BinaryIO, io.BufferedReader(pa.CompressedInputStream(pa.PythonFile(raw), "zstd")))
+                stream = cast(BinaryIO, pa.CompressedInputStream(pa.PythonFile(raw), "zstd"))
             case _:
                 yield raw
                 return
-        yield stream
+        yield io.BufferedReader(Unpacked(stream, path, os.fstat(raw.fileno()).st_size))
 
 
 def damaged(path: Path, error: Exception) -> str | None:
@@ -66,8 +70,13 @@ def whole(path: Path) -> bytes:
     """All bytes of a file, unpacked. Raises TextError for packed data that is damaged, and OSError."""
     try:
         with opened(path) as stream:
-            return stream.read()
+            content = stream.read(LARGEST_WHOLE + 1)
     except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
         if (told := damaged(path, error)) is None:
             raise
         raise TextError(path, told) from error
+    if len(content) > LARGEST_WHOLE:
+        raise TextError(
+            path, f"it must be in memory as a whole, and has more than {LARGEST_WHOLE >> 20} MiB; unpack or split it"
+        )
+    return content

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reference_impl.files.bounds import MOST_COLUMNS
 from reference_impl.files.error import TextError
 from reference_impl.files.lines import text_lines
 
@@ -26,6 +27,7 @@ CHANGE_NOTHING = frozenset({"chunksize", "engine", "memory_map", "low_memory", "
 """Settings of the same libraries that say how a file is read, not what stands in it."""
 _AS_READ: dict[str, Any] = {"keep_default_na": False, "na_filter": False, "on_bad_lines": "error", "dtype": "str"}
 """Settings that ask for what is done anyway, with the one value that does."""
+_MOST_SKIPPED = 1_000_000
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 
 
@@ -106,7 +108,7 @@ def _layout(path: Path, options: Mapping[str, Any], delimiter: str) -> _Layout:
     skipped = given.get("skiprows", ())
     quoting = given.get("quoting", csv.QUOTE_MINIMAL)
     separator = given.get("delimiter", given.get("sep", delimiter))
-    separator = {"\\t": "\t", r"\s+": None}.get(separator, separator)
+    separator = {"\\t": "\t", r"\s+": None}.get(separator, separator) if isinstance(separator, str) else separator
     whole = {"header": header if header not in ("infer", None) else 0, "nrows": given.get("nrows", 0)}
     whole["quoting"] = quoting
     for name, value in whole.items():
@@ -116,18 +118,24 @@ def _layout(path: Path, options: Mapping[str, Any], delimiter: str) -> _Layout:
         raise TextError(path, f"a separator is one character, not {given.get('delimiter', given.get('sep'))!r}")
     if given.get("skip_blank_lines", True) is not True:
         raise TextError(path, "blank lines are no rows of CSV; leave out `skip_blank_lines`")
+    _check_lists(path, given)
     if isinstance(skipped, int):
         skipped = range(skipped)
+    dialect = {
+        "delimiter": separator,
+        "quotechar": given.get("quotechar", '"'),
+        "quoting": csv.QUOTE_NONE if quoting == csv.QUOTE_NONE else csv.QUOTE_MINIMAL,
+        "doublequote": given.get("doublequote", True),
+        "escapechar": given.get("escapechar"),
+        "skipinitialspace": given.get("skipinitialspace", False),
+        "strict": True,
+    }
+    try:
+        csv.reader((), **dialect)
+    except (TypeError, ValueError, csv.Error) as error:
+        raise TextError(path, f"no way to write CSV: {error}") from None
     return _Layout(
-        dialect={
-            "delimiter": separator,
-            "quotechar": given.get("quotechar", '"'),
-            "quoting": csv.QUOTE_NONE if quoting == csv.QUOTE_NONE else csv.QUOTE_MINIMAL,
-            "doublequote": given.get("doublequote", True),
-            "escapechar": given.get("escapechar"),
-            "skipinitialspace": given.get("skipinitialspace", False),
-            "strict": True,
-        },
+        dialect=dialect,
         names=None if names is None else _columns(str(path), [str(name) for name in names]),
         header=None if header is None else whole["header"],
         skipped=frozenset(skipped),
@@ -136,12 +144,29 @@ def _layout(path: Path, options: Mapping[str, Any], delimiter: str) -> _Layout:
     )
 
 
+def _check_lists(path: Path, given: Mapping[str, Any]) -> None:
+    """Raises TextError where settings that are lists of names, or of line numbers, are none."""
+    for name in ("names", "column_names", "usecols"):
+        if not isinstance(given.get(name, []), list | tuple):
+            raise TextError(path, f"`{name}` is a list of names of columns")
+    skipped = given.get("skiprows", 0)
+    listed = skipped if isinstance(skipped, list | tuple) else [skipped]
+    if any(not isinstance(one, int) or isinstance(one, bool) or not 0 <= one <= _MOST_SKIPPED for one in listed):
+        raise TextError(
+            path, f"`skiprows` is a number of lines, or a list of numbers of lines, up to {_MOST_SKIPPED:,}"
+        )
+
+
 def _columns(place: str, names: list[str]) -> list[str]:
     """The header's names. A column without one is called as pandas calls it. Raises TextError for a name twice."""
+    if len(names) > MOST_COLUMNS:
+        raise TextError(place, f"the header names {len(names):,} columns, and {MOST_COLUMNS:,} is the most")
     columns = [name or f"Unnamed: {number}" for number, name in enumerate(names)]
+    seen: set[str] = set()
     for name in columns:
-        if columns.count(name) > 1:
-            raise TextError(place, f"the header names the column '{name}' twice; rename one of them")
+        if name in seen:
+            raise TextError(place, f"the header names the column '{name[:80]}' twice; rename one of them")
+        seen.add(name)
     return columns
 
 
@@ -150,7 +175,7 @@ def _same_count(place: str, cells: list[str], columns: list[str], what: str) -> 
         raise TextError(
             place,
             f"{what} has {len(cells)} cell{'' if len(cells) == 1 else 's'} and there are {len(columns)} columns "
-            f"({', '.join(columns)[:200]}); fix the row, or put quotes around a cell with a separator in it",
+            f"({', '.join(columns[:50])[:200]}); fix the row, or put quotes around a cell with a separator in it",
         )
 
 

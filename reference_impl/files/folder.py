@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from reference_impl.files.bounds import MOST_FILES
 from reference_impl.files.compression import bare_name
 from reference_impl.files.error import TextError
 from reference_impl.files.rows import is_known
@@ -43,10 +45,19 @@ def is_beside_data(path: Path) -> bool:
 
 
 def listing(folder: Path, *, deep: bool) -> Listing:
-    """The files of a folder, with `deep` those of the folders within too; hidden folders are left alone."""
+    """The files of a folder, with `deep` those of the folders within too; hidden folders are left alone.
+
+    Raises TextError where there are too many to look at, and OSError.
+    """
     data: list[Path] = []
     passed_over: list[Path] = []
-    for file in sorted(folder.rglob("*") if deep else folder.iterdir()):
+    try:
+        found = list(islice(folder.rglob("*") if deep else folder.iterdir(), MOST_FILES + 1))
+    except RecursionError:
+        raise TextError(folder, "its folders are nested too deeply") from None
+    if len(found) > MOST_FILES:
+        raise TextError(folder, f"this folder has more than {MOST_FILES:,} files in it; name the folder of your data")
+    for file in sorted(found):
         inner = file.relative_to(folder).parts[:-1]
         if not file.is_file() or is_beside_data(file) or any(part.startswith((".", "__pycache__")) for part in inner):
             continue

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from reference_impl.files.bounds import DEEPEST, is_too_deep
 from reference_impl.files.error import TextError
 from reference_impl.files.lines import text_lines, whole_text
 
@@ -27,6 +28,8 @@ def json_line_rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[int
         place = f"{path}:{number}"
         try:
             row = _DECODER.decode(line.rstrip())
+            if line.count("[") + line.count("{") > DEEPEST and is_too_deep(row):
+                raise RecursionError
         except json.JSONDecodeError as error:
             raise TextError(
                 place, f"not JSON at column {error.colno} ({error.msg}); each line must be one JSON object"
@@ -68,6 +71,8 @@ def json_rows(path: Path, options: Mapping[str, Any], split: str | None) -> Iter
     if not isinstance(value, list):
         raise TextError(path, f"a JSON {type(value).__name__}; rows are a list of JSON objects")
     for number, row in enumerate(value, start=1):
+        if is_too_deep(row):
+            raise TextError(path, f"row {number}: lists and objects are nested too deeply")
         if not isinstance(row, dict):
             raise TextError(path, f"row {number} is a JSON {type(row).__name__}; rows are a list of JSON objects")
         yield number, row
@@ -84,7 +89,7 @@ def holds_splits(path: Path, split: str) -> bool:
 
 def _rows_within(path: Path, value: dict[str, Any], split: str | None, field: str | None) -> Any:
     if field is not None:
-        if field not in value:
+        if not isinstance(field, str) or field not in value:
             raise TextError(path, f"has no field '{field}' (there are: {_few(value)})")
         return value[field]
     lists = {name: inner for name, inner in value.items() if isinstance(inner, list)}
@@ -106,8 +111,8 @@ def _few(names: Mapping[str, Any], most: int = 30) -> str:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise _Refused(f"the key '{twice}' stands twice in one object; keep one of them")
     return made
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from reference_impl.files.bounds import LARGEST_WHOLE, LONGEST_LINE
 from reference_impl.files.compression import damaged, opened, packed_as
 from reference_impl.files.error import TextError
 
@@ -35,19 +36,22 @@ def text_lines(path: Path, encoding: str | None = None, errors: str | None = Non
     """
     number, errors = 0, errors or "strict"
     try:
-        codecs.lookup(encoding or "utf-8"), codecs.lookup_error(errors)
-    except LookupError as error:
+        codec, _ = codecs.lookup(encoding or "utf-8"), codecs.lookup_error(errors)
+        if not getattr(codec, "_is_text_encoding", True):  # zlib, rot13, hex: of bytes
+            raise LookupError(f"{encoding} is no encoding of text")
+    except (LookupError, TypeError, ValueError) as error:
         raise TextError(path, f"{error}; name an encoding that Python knows, such as utf-8 or latin-1") from None
     try:
         with opened(path) as stream:
             head, stream = _head(stream)
             known = encoding or next((name for mark, name in _MARKS if head.startswith(mark)), "utf-8")
             if codecs.lookup(known).name.startswith(("utf-16", "utf-32")):
-                for line in io.TextIOWrapper(stream, known, errors, newline="\n"):
+                wrapper = io.TextIOWrapper(stream, known, errors, newline="\n")
+                for line in _lines(wrapper, path, number):
                     number += 1
                     yield number, line.removeprefix("\ufeff") if number == 1 else line
                 return
-            for raw in stream:
+            for raw in _lines(stream, path, number):
                 number += 1
                 if number == 1 and encoding is None and _is_utf16(raw):
                     raise TextError(f"{path}:1", "this is UTF-16 without a byte-order mark; convert the file to UTF-8")
@@ -62,8 +66,27 @@ def text_lines(path: Path, encoding: str | None = None, errors: str | None = Non
 
 
 def whole_text(path: Path, encoding: str | None = None, errors: str | None = None) -> str:
-    """The text of a file. Raises as `text_lines`."""
-    return "".join(line for _, line in text_lines(path, encoding, errors))
+    """The text of a file. Raises as `text_lines`, and for one that is too large to be in memory."""
+    lines, size = [], 0
+    for _, line in text_lines(path, encoding, errors):
+        lines.append(line)
+        size += len(line)
+        if size > LARGEST_WHOLE:
+            raise TextError(
+                path, f"it is read as a whole, and has more than {LARGEST_WHOLE >> 20} MiB; write JSON lines (.jsonl)"
+            )
+    return "".join(lines)
+
+
+def _lines(stream: Any, path: Path, number: int) -> Iterator[Any]:
+    """The lines of a file, of bytes or of text, none of them endless."""
+    while line := stream.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(line) > LONGEST_LINE:
+            raise TextError(
+                f"{path}:{number}", f"this line is longer than {LONGEST_LINE >> 20} MiB; break it into lines"
+            )
+        yield line
 
 
 def _head(stream: BinaryIO) -> tuple[bytes, BinaryIO]:

@@ -206,7 +206,10 @@ def _draws(line: Callable[[np.ndarray], Floats], units: int, unit: str, replicat
     present = generator.multinomial(units, np.full(units, 1 / units), size=replicates) > 0
     drawn = line(present)
     failed = int(np.isnan(drawn).any(axis=1).sum())
-    without = line(~np.eye(units, dtype=bool))
+
+    def without() -> Floats:
+        return line(~np.eye(units, dtype=bool))
+
     return Draws(drawn, without, line(np.ones((1, units), dtype=bool))[0], units, unit, seed, failed)
 
 

@@ -77,7 +77,8 @@ def _isoflop(report: ScalingReport, runs: list[Runs]) -> list[dict[str, float]]:
         levels = np.geomspace(everything.min(), everything.max(), FEW_ISOFLOPS)
     rows = []
     for compute in levels:
-        mine = sizes[np.abs(np.log(everything / compute)) < np.log(2)]
+        away = np.abs(np.log(everything / compute))
+        mine = sizes[away <= max(np.log(2), away.min())]  # of a level between runs that are far apart: the nearest
         size = np.geomspace(mine.min() / 1.5, mine.max() * 1.5, CURVE)
         loss = _at(report, size, compute / FLOPS_PER_TOKEN / size)
         rows += [

@@ -9,7 +9,7 @@ import numpy as np
 from harness.analysis.scaling.fit import Fit
 from harness.analysis.scaling.law import Floats
 from harness.analysis.scaling.runs import Runs
-from harness.analysis.scaling.uncertainty import Draws
+from harness.analysis.scaling.uncertainty import BLOCK, Draws
 
 HOW = "draws of the law with a residual of the fitted runs on each"
 
@@ -40,16 +40,21 @@ def predicted(fit: Fit, draws: Draws, runs: Runs, confidence: float = 0.95, seed
     again; those of a fit are too small by about the square root of (n - p) / n, and are made larger by that). It takes
     the law to go on, and the scatter to stay as it is.
     """
-    points = runs.inputs(fit.law.inputs)
-    value = fit.law.predict(fit.natural, *points)
-    drawn = fit.law.predict(draws.natural, *points)
+    points, truth = runs.inputs(fit.law.inputs), runs.column(fit.law.target)
     size, p = len(fit.runs), len(fit.natural)
     residuals = fit.residuals * np.sqrt(size / max(size - p, 1))
-    scatter = np.random.default_rng(seed).choice(residuals, size=drawn.shape)
-    drawn = drawn * np.exp(scatter) if fit.law.response == "log" else drawn + scatter
-    tail = (1 - confidence) / 2
-    low, high = np.nanquantile(drawn, [tail, 1 - tail], axis=0)
-    inside = ((drawn >= low) & (drawn <= high)).sum(axis=1)
-    truth = runs.column(fit.law.target)
-    seen = ((truth >= low) & (truth <= high)).sum()
+    generator, tail = np.random.default_rng(seed), (1 - confidence) / 2
+    ends, inside, seen = [], np.zeros(len(draws.natural), dtype=int), 0
+    at_once = max(1, BLOCK // len(draws.natural))
+    for first in range(0, len(runs), at_once):
+        here = slice(first, first + at_once)
+        drawn = fit.law.predict(draws.natural, *points[:, here])
+        scatter = generator.choice(residuals, size=drawn.shape)
+        drawn = drawn * np.exp(scatter) if fit.law.response == "log" else drawn + scatter
+        low, high = np.nanquantile(drawn, [tail, 1 - tail], axis=0)
+        inside += ((drawn >= low) & (drawn <= high)).sum(axis=1)
+        seen += int(((truth[here] >= low) & (truth[here] <= high)).sum())
+        ends.append((low, high))
+    low, high = (np.concatenate(parts) for parts in zip(*ends, strict=True))
+    value = fit.law.predict(fit.natural, *points)
     return Prediction(value, low, high, confidence, f"{HOW}; {draws.how}", float(np.mean(inside <= seen)))

@@ -28,6 +28,8 @@ REFINEMENTS, FEWEST_INSIDE = 3, 9
 """How often values are added, at most, until so many are inside the region: its ends are read between two of them."""
 SWEEPS, ITERATIONS = 3, 150
 """How long a profile is pursued where it stays flat: the ends of such a region are not read to a digit anyway."""
+MANY_RUNS, NEAR_ERRORS = 5_000, 8.0
+"""From so many runs on the values are first taken within so many standard errors, where the region is then."""
 FLAT_DECADES = 1.0
 """A positive parameter whose region spans more than this, or has no end, is not identified."""
 
@@ -55,6 +57,36 @@ def profile(fit: Fit, name: str, low: float | None = None, high: float | None = 
     low, high: natural ends of the values; left out, three decades either way for a positive parameter and 1 either way
     for an exponent. ValueError for an unknown name.
     """
+    column = fit.law.names.index(name)
+    if low is None and high is None and len(fit.runs) >= MANY_RUNS and (near := _near(fit, column)) is not None:
+        found = _profile(fit, name, *near, points)
+        if found.low is not None and found.high is not None:
+            return found
+    return _profile(fit, name, low, high, points)
+
+
+def _near(fit: Fit, column: int) -> tuple[float, float] | None:
+    """Natural values some standard errors either way of the optimum, by the curvature there; None where it has none."""
+    posed, law = fit.problem, fit.law
+    plain = law.uncentred(fit.internal, posed.centre)
+    _, derivative = law.evaluate(plain[None], posed.logs + posed.centre[:, None])
+    residuals = fit.residuals
+    pull = residuals * fit.objective.weights(residuals)
+    share = float(np.mean(np.abs(residuals) <= fit.objective.threshold))
+    scale = np.sqrt((derivative[0] ** 2).sum(axis=1))
+    if not (scale > 0).all() or share * len(residuals) <= 2 * len(plain):
+        return None
+    bread = np.linalg.pinv((derivative[0] / scale[:, None]) @ (derivative[0] / scale[:, None]).T)
+    error = (
+        float(np.sqrt(bread[column, column] * (pull @ pull) / (len(residuals) - len(plain)))) / share / scale[column]
+    )
+    ends = plain[column] - NEAR_ERRORS * error, plain[column] + NEAR_ERRORS * error
+    if not np.isfinite(ends).all() or not error > 0:
+        return None
+    return (float(np.exp(ends[0])), float(np.exp(ends[1]))) if law.parameters[column].space == "log" else ends
+
+
+def _profile(fit: Fit, name: str, low: float | None, high: float | None, points: int) -> Profile:
     column = fit.law.names.index(name)
     parameter = fit.law.parameters[column]
     best = float(fit.natural[column])

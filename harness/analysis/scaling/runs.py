@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from harness.analysis.scaling.law import Floats
-from harness.errors import UserError
+from harness.errors import UserError, shown
 from harness.spelling import nearest
 
 if TYPE_CHECKING:
@@ -209,11 +209,16 @@ def _numbers(frame: pd.DataFrame, name: str, place: str) -> Floats:
     column = frame[name]
     if getattr(column, "ndim", 1) != 1:
         raise UserError(f"two columns are called '{name}'; keep one", place=place)
+    if column.dtype.kind in "bcmM" or isinstance(column.dtype, pd.PeriodDtype):  # pandas would make numbers of them
+        raise UserError(f"column '{name}' has no numbers but {column.dtype} values", place=place)
+    if column.dtype == object:
+        column = column.map(lambda value: str(value) if isinstance(value, bool | int) else value)
     values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
     wrong = np.flatnonzero(np.isnan(values) & column.notna().to_numpy())
     if len(wrong):
         raise UserError(
-            f"column '{name}' has no number but {column.iloc[wrong[0]]!r}", place=f"{place}: row {wrong[0] + 1}"
+            f"column '{name}' has no number but {shown(repr(column.iloc[wrong[0]]))}",
+            place=f"{place}: row {wrong[0] + 1}",
         )
     return values
 
@@ -222,18 +227,20 @@ def _finite(values: Mapping[str, Floats], found: Mapping[str, str], place: str) 
     if any(len(array) == 0 for array in values.values()):
         raise UserError("it has no rows", place=place)
     for role, array in values.items():
-        low = array < 0 if role == "error" else array <= 0  # a task may be solved without an error
-        bad = np.flatnonzero(~np.isfinite(array) | low)
+        low = array < 0 if role == "error" else array < 1 / LARGEST  # a task may be solved without an error
+        bad = np.flatnonzero(~np.isfinite(array) | low | (array > LARGEST))
         if len(bad):
             what = "is missing" if np.isnan(array[bad[0]]) else f"is {array[bad[0]]:g}"
             more = f" (and {len(bad) - 1} more rows)" if len(bad) > 1 else ""
             raise UserError(
-                f"column '{found[role]}' ({role}) {what}{more}; a scaling law needs finite numbers above 0: remove or "
-                "fix the rows",
+                f"column '{found[role]}' ({role}) {what}{more}; a scaling law needs finite numbers above 0 (up to "
+                f"{LARGEST:g}): remove or fix the rows",
                 place=f"{place}: row {bad[0] + 1}",
             )
 
 
+LARGEST = 1e30
+"""Beyond it, and below its inverse, products are no numbers any more."""
 SMALLEST_PARAMETERS, SMALLEST_TOKENS = 1e3, 1e4
 """No language model is smaller, and none learns of less; a column in millions or billions is meant."""
 

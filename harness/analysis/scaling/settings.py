@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from harness.analysis.analysis import AnalysisSettings
 from harness.errors import UserError
+from harness.measures.limits import LARGEST_SEED, Positive
 
 LawName = Literal[
     "chinchilla",
@@ -18,7 +19,6 @@ LawName = Literal[
     "over_training",
     "repeated_data",
 ]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 FEWEST_REPLICATES = 20
 
 
@@ -46,14 +46,14 @@ class FitSettings(AnalysisSettings):
     """What is minimised: Huber's loss of the log residuals (threshold 1e-3), least absolute deviations, squares."""
     replicates: Replicates = Field(default=1000, ge=0)
     """Bootstrap replicates; 0 leaves the intervals out."""
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
     """Of the draws."""
     draw: Literal["run", "group", "parameters"] | None = None
     """What is drawn again: each run, each group (the column `group`), or each size with all of its runs; left out,
     groups where the data have them, sizes where they repeat, else runs."""
     interval: Literal["percentile", "bca"] = "percentile"
     """How draws become an interval."""
-    fit_below: float | None = Field(default=None, gt=0)
+    fit_below: Positive | None = None
     """Only runs with less compute than this many FLOPs are fitted; the others are predicted, and told how it went."""
     compute: list[Positive] = Field(default=[])
     """Budgets in FLOPs for which the best size and tokens are wanted; left out, ten times the highest one."""

@@ -76,8 +76,10 @@ def two_step_draws(fitted: TwoStep, replicates: int = REPLICATES, seed: int = 0,
 
     Raises UserError where there are too few units to draw from.
     """
-    weights, unit = redrawn(fitted.runs, replicates, seed, by)
-    first, first_ended = refit(fitted.to_loss, weights[:, fitted.loss_rows])
-    second, second_ended = refit(fitted.to_error, weights[:, fitted.error_rows])
-    natural = np.concatenate([first, second], axis=1)
-    return draws_of(natural, first_ended & second_ended, fitted.natural, replicates, unit, seed)
+
+    def both(weights: Floats) -> tuple[Floats, np.ndarray]:
+        first, first_ended = refit(fitted.to_loss, weights[:, fitted.loss_rows])
+        second, second_ended = refit(fitted.to_error, weights[:, fitted.error_rows])
+        return np.concatenate([first, second], axis=1), first_ended & second_ended
+
+    return draws_of(redrawn(fitted.runs, replicates, seed, by), fitted.natural, both)

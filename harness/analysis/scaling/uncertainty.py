@@ -11,8 +11,9 @@ Sources: Efron & Tibshirani 1993, chapters 9 (pairs) and 14 (BCa); Cameron, Gelb
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -32,6 +33,8 @@ Quantity = Callable[[Floats], Floats]
 REPLICATES = 4000
 BOOTSTRAP_TOLERANCE = 1e-9
 """Standard errors are the same to four digits as at 1e-12, in a third less time."""
+BLOCK = 8_000_000
+"""Numbers of weights that are in memory at once: 64 MB."""
 REPEATED = 0.5
 """Sizes repeat where there are at least twice as many runs as sizes."""
 FEWEST_GROUPS = 8
@@ -44,8 +47,8 @@ class Draws:
 
     natural: Floats
     """(replicates, p) joint draws."""
-    without: Floats
-    """(units, p) with one unit left out: for BCa and for influence."""
+    left_out: Floats | Callable[[], Floats]
+    """See `without`; or what makes it where it is asked for, since it takes a fit for each unit."""
     estimate: Floats
     """(p,) of all runs."""
     units: int
@@ -55,6 +58,11 @@ class Draws:
     seed: int
     failed: int
     """Replicates whose solver did not come to rest; they are in `natural` as they are."""
+
+    @cached_property
+    def without(self) -> Floats:
+        """(units, p) with one unit left out: for BCa and for influence."""
+        return self.left_out() if callable(self.left_out) else self.left_out
 
     @property
     def how(self) -> str:
@@ -68,14 +76,44 @@ def bootstrap(fit: Fit, replicates: int = REPLICATES, seed: int = 0, *, by: Unit
     by: what is drawn: each run; each group of the data; or each size, all of its runs together. Left out, groups where
     the data have groups with several runs, else runs. Raises UserError where there are too few units.
     """
-    weights, unit = redrawn(fit.runs, replicates, seed, by)
-    natural, ended = refit(fit, weights)
-    return draws_of(natural, ended, fit.natural, replicates, unit, seed)
+    drawn = redrawn(fit.runs, replicates, seed, by)
+    return draws_of(drawn, fit.natural, lambda weights: refit(fit, weights))
 
 
-def redrawn(runs: Runs, replicates: int, seed: int, by: Unit | None = None) -> tuple[Floats, str]:
-    """How often each run is drawn: (replicates + units, n), behind the replicates each unit left out once; and what a
-    unit is. Raises UserError where there are too few units."""
+@dataclass(frozen=True)
+class Redrawn:
+    """How often each run is drawn, some replicates at a time: all of them are replicates times runs numbers, and with
+    each unit left out once units times runs."""
+
+    unit_of: np.ndarray
+    """(n,) the unit that each run belongs to."""
+    units: int
+    unit: str
+    """What a unit is."""
+    replicates: int
+    seed: int
+
+    def drawn(self) -> Iterator[Floats]:
+        """(some, n) each: the same draws whatever the blocks are."""
+        generator, shares = np.random.default_rng(self.seed), np.full(self.units, 1 / self.units)
+        for size in self._blocks(self.replicates):
+            yield generator.multinomial(self.units, shares, size=size)[:, self.unit_of].astype(np.float64)
+
+    def left_out(self) -> Iterator[Floats]:
+        """(some, n) each: one unit left out."""
+        first = 0
+        for size in self._blocks(self.units):
+            yield (self.unit_of != np.arange(first, first + size)[:, None]).astype(np.float64)
+            first += size
+
+    def _blocks(self, rows: int) -> Iterator[int]:
+        most = max(1, BLOCK // max(len(self.unit_of), self.units))
+        for first in range(0, rows, most):
+            yield min(most, rows - first)
+
+
+def redrawn(runs: Runs, replicates: int, seed: int, by: Unit | None = None) -> Redrawn:
+    """The runs drawn again. Raises UserError where there are too few units."""
     labels, unit = drawn_together(runs, by)
     names, unit_of = np.unique(labels, return_inverse=True)
     units = len(names)
@@ -84,17 +122,18 @@ def redrawn(runs: Runs, replicates: int, seed: int, by: Unit | None = None) -> t
             f"{units} {unit} are too few to draw from again ({FEWEST_GROUPS} at least): there is no interval; "
             + ("draw runs instead" if unit != "runs" else "more runs are needed")
         )
-    generator = np.random.default_rng(seed)
-    counts = generator.multinomial(units, np.full(units, 1 / units), size=replicates)
-    left_out = 1 - np.eye(units, dtype=int)
-    return np.concatenate([counts, left_out])[:, unit_of].astype(np.float64), unit
+    return Redrawn(unit_of, units, unit, replicates, seed)
 
 
-def draws_of(natural: Floats, ended: np.ndarray, estimate: Floats, replicates: int, unit: str, seed: int) -> Draws:
-    """Draws of what was fitted to `redrawn` runs. natural: (replicates + units, p); ended: (replicates + units,)."""
-    units = len(natural) - replicates
-    failed = int((~ended[:replicates]).sum())
-    return Draws(natural[:replicates], natural[replicates:], estimate, units, unit, seed, failed)
+def draws_of(drawn: Redrawn, estimate: Floats, refit: Callable[[Floats], tuple[Floats, np.ndarray]]) -> Draws:
+    """Draws of what `refit` makes of weights (batch, n): parameters (batch, p), and which came to rest (batch,)."""
+
+    def without() -> Floats:
+        return np.concatenate([refit(weights)[0] for weights in drawn.left_out()])
+
+    found = [refit(weights) for weights in drawn.drawn()]
+    natural, ended = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return Draws(natural, without, estimate, drawn.units, drawn.unit, drawn.seed, int((~ended).sum()))
 
 
 def refit(fit: Fit, weights: Floats) -> tuple[Floats, np.ndarray]:

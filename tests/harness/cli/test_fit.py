@@ -82,7 +82,7 @@ def test_bad_input_is_one_sentence(
 
 
 @pytest.mark.parametrize(
-    ("content", "sentence"), [(b"", "can't be read as a table"), (b"\x00\xff\xfe" * 50, "can't be read as a table")]
+    ("content", "sentence"), [(b"", "the file is empty"), (b"\x00\xff\xfe" * 50, "null characters")]
 )
 def test_broken_files(tmp_path: Path, content: bytes, sentence: str) -> None:
     path = tmp_path / "broken.csv"

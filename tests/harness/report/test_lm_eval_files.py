@@ -13,7 +13,7 @@ import pytest
 from harness.errors import UserError
 from harness.execution.allowed import Allowed
 from harness.execution.run import run
-from harness.report.lm_eval_files import write_lm_eval
+from harness.report.lm_eval_files import _file_name, write_lm_eval
 from harness.results.record import Status
 from harness.results.run import Run
 
@@ -263,3 +263,14 @@ def test_a_run_without_tasks_has_nothing_to_write(files: tuple[Run, Path], tmp_p
     (empty / "manifest.json").write_bytes((files[0].folder / "manifest.json").read_bytes())
     with pytest.raises(UserError, match="nothing to write"):
         write_lm_eval(Run(empty), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        *[("gpt2", "gpt2"), ("org/model-1.0", "org__model-1.0"), ("..", "__.."), ("", "__"), (" ", "__ ")],
+        *[("a\x00b\n", "a_b_"), ("\ud800", "_"), ("x" * 9999, "x" * 200), ("é" * 9999, "é" * 100)],
+    ],
+)
+def test_every_name_becomes_a_name_of_a_file(name: str, file: str) -> None:
+    assert _file_name(name) == file

@@ -1,0 +1,136 @@
+"""How large YAML may be: looked at before anything walks it.
+
+An alias stands for all that its anchor holds, so a file of a kilobyte can stand for a billion values ("billion
+laughs"), and merge keys (`<<`) multiply in the same way. PyYAML keeps what is shared shared; whoever copies, validates
+or prints it afterwards does not. So the nodes are counted as if every alias were written out, before values are made
+of them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import yaml
+
+from harness.errors import UserError
+from harness.yaml_errors import not_valid, too_deep
+
+FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's, where PyYAML was built with it."""
+MOST_BYTES = 4 << 20
+"""Of a suite or a task file: some hundred times the largest that people write."""
+MOST_VALUES = 200_000
+"""Values and keys, those that aliases repeat counted each time."""
+DEEPEST = 50
+"""Lists and mappings within each other."""
+MOST_DIGITS = 1_000
+"""Of a number."""
+_HALF = re.compile("[\ud800-\udfff]")
+_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_WRITTEN_BY_HAND = 100_000
+_SUSPICIOUS = 500
+"""Brackets, and lists that begin in the line of another: fewer nest no deeper."""
+_COMPACT = re.compile(rb"[-?:][ \t]+(?=[-?])")
+
+
+def compose(content: str | bytes, name: str, loader: Any = None) -> yaml.Node | None:
+    """The nodes of YAML; None of an empty text. name: of the file, for places. loader: left out, Python's own (it says
+    best what is wrong) for files of the size that people write, else the fast one.
+
+    Raises UserError for what is no YAML, and for what is too large, too deep, or in itself.
+    """
+    _refuse_nested(content, name)
+    if loader is None:
+        loader = yaml.SafeLoader if len(content) <= _WRITTEN_BY_HAND else FAST
+    try:
+        root: yaml.Node | None = yaml.compose(content, Loader=loader)
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise not_valid(error, name) from None
+    except (ValueError, OverflowError, LookupError) as error:  # a character number such as \UFFFFFFFF
+        raise UserError(f"not valid YAML: {error}", place=name) from None
+    if root is not None:
+        check_nodes(root, name)
+    return root
+
+
+def check_nodes(root: yaml.Node, name: str) -> None:
+    """Raises UserError, with the line, where what the nodes stand for is too large, too deep, or in itself."""
+    sizes: dict[int, int] = {}
+    depths: dict[int, int] = {}
+    open_: set[int] = set()
+    waiting: list[tuple[yaml.Node, bool]] = [(root, False)]
+    while waiting:
+        node, is_done = waiting.pop()
+        if id(node) in sizes:
+            continue
+        if isinstance(node, yaml.ScalarNode):
+            _check_scalar(node, name)
+            sizes[id(node)], depths[id(node)] = 1, 0
+            continue
+        members = _members(node)
+        if not is_done:
+            if id(node) in open_:
+                raise UserError("an anchor refers to itself; write out what is meant", place=_place(node, name))
+            open_.add(id(node))
+            waiting.append((node, True))
+            waiting += [(one, False) for one in reversed(members) if id(one) not in sizes]
+            continue
+        open_.discard(id(node))
+        sizes[id(node)] = size = 1 + sum(sizes[id(one)] for one in members)
+        depths[id(node)] = depth = 1 + max((depths[id(one)] for one in members), default=0)
+        if depth > DEEPEST:
+            raise too_deep(_place(node, name))
+        if size > MOST_VALUES:
+            raise UserError(
+                f"this stands for {_many(size)} values, its aliases written out, and {MOST_VALUES:,} is the most; use "
+                "fewer aliases, or split the file",
+                place=_place(node, name),
+            )
+
+
+def _members(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.MappingNode):
+        return [one for pair in node.value for one in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
+
+
+def _check_scalar(node: yaml.ScalarNode, name: str) -> None:
+    if not node.value.isascii() and (half := _HALF.search(node.value)):
+        raise UserError(
+            f"half a character (\\u{ord(half[0]):04x}) is in it, which no file and no model takes; write the whole one",
+            place=_place(node, name),
+        )
+    if node.tag in _NUMBERS and len(node.value) > MOST_DIGITS:
+        raise UserError(
+            f"a number of {len(node.value):,} digits, and {MOST_DIGITS:,} is the most; put it in quotes if it is text",
+            place=_place(node, name),
+        )
+
+
+def _many(size: int) -> str:
+    return f"{size:,}" if size < 10**15 else f"about 10^{len(str(size)) - 1}" if size < 10**4000 else "endlessly many"
+
+
+def _place(node: yaml.Node, name: str) -> str:
+    return f"{name}:{node.start_mark.line + 1}"
+
+
+def _refuse_nested(content: str | bytes, name: str) -> None:
+    """Raises UserError for lists within lists within lists ...: PyYAML recurses at each, and libyaml's loader crashes
+    the process from some ten thousand on. Its events come one by one: looked at where a file could be so deep."""
+    text = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+    if text.count(b"[") + text.count(b"{") < _SUSPICIOUS and len(_COMPACT.findall(text)) < _SUSPICIOUS:
+        return
+    depth = 0
+    try:
+        for event in yaml.parse(content, Loader=FAST):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                if depth > DEEPEST:
+                    mark = event.start_mark
+                    raise too_deep(f"{name}:{mark.line + 1}" if mark else name)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+    except (yaml.YAMLError, UnicodeError) as error:
+        raise not_valid(error, name) from None
