@@ -203,8 +203,8 @@ def refuse_overflow(logits: Tensor, source: ModelSource) -> None:
             place=source.path,
         )
     raise UserError(
-        f"the model's logits are not finite in {source.precision}, though its weights are: ask for fp32, or fetch "
-        "or train the model again",
+        f"the model's logits are NaN or infinite in {source.precision}: "
+        f"{'' if source.precision == 'fp32' else 'ask for fp32, or '}fetch or train the model again",
         place=source.path,
     )
 

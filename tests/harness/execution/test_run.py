@@ -234,7 +234,10 @@ def test_a_cut_off_trained_model_is_trained_again(finished_run: Run, suite: Path
 
 def workers() -> list[psutil.Process]:
     """The worker processes of this process: children of its fork server."""
-    return [grandchild for child in psutil.Process().children() for grandchild in child.children()]
+    servers = [
+        child for child in psutil.Process().children() if "multiprocessing.forkserver" in " ".join(child.cmdline())
+    ]
+    return [worker for server in servers for worker in server.children()]
 
 
 @pytest.mark.parametrize("measure", ["perplexity", "inference", "memory"])
