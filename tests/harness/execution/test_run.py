@@ -234,9 +234,8 @@ def test_a_cut_off_trained_model_is_trained_again(finished_run: Run, suite: Path
 
 def workers() -> list[psutil.Process]:
     """The worker processes of this process: children of its fork server."""
-    servers = [
-        child for child in psutil.Process().children() if "multiprocessing.forkserver" in " ".join(child.cmdline())
-    ]
+    alive = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    servers = [child for child in alive if "multiprocessing.forkserver" in " ".join(child.cmdline())]
     return [worker for server in servers for worker in server.children()]
 
 

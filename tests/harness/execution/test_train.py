@@ -133,9 +133,8 @@ def test_workers_die_with_a_parent_that_is_killed(tmp_path: Path, story: Path) -
 
 def workers() -> list[psutil.Process]:
     """The worker processes of this process: children of its fork server."""
-    servers = [
-        child for child in psutil.Process().children() if "multiprocessing.forkserver" in " ".join(child.cmdline())
-    ]
+    alive = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    servers = [child for child in alive if "multiprocessing.forkserver" in " ".join(child.cmdline())]
     found = [worker for server in servers for worker in server.children()]
     return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
 
