@@ -166,7 +166,8 @@ OTHER = {
     "harness/report/fit_files.py": "the folder of `harness fit`",
     "harness/report/lm_eval_files.py": "the folder of `harness report --lm-eval`",
     "harness/report/picture.py": "a picture",
-    "harness/cli/fit.py": "the user's table",
+    "harness/analysis/scaling/table_file.py": "the user's table",
+    "harness/input_file.py": "a file of the user's, such as a suite",
     "harness/tasks/csv_as_lm_eval.py": "the user's data",
     # what is fetched, compared with the sha256 that the table of assets declares before it is kept
     **dict.fromkeys(
@@ -186,10 +187,10 @@ OTHER = {
     # what belongs to the user: sources, suites, tasks, data, models
     **dict.fromkeys(
         (
-            *("harness/suite/document.py", "harness/cli/listing.py", "harness/execution/code_digest.py"),
+            *("harness/cli/listing.py", "harness/execution/code_digest.py"),
             *("harness/tasks/helper_files.py", "harness/tasks/registered_filters.py"),
-            *("harness/tasks/requirements.py", "harness/tasks/task_digest.py", "harness/tasks/task_file.py"),
-            *("harness/tasks/written_twice.py", "harness/measures/task_told.py", "harness/corpora/microworld.py"),
+            *("harness/tasks/requirements.py", "harness/tasks/task_digest.py"),
+            *("harness/measures/task_told.py", "harness/corpora/microworld.py"),
             *("harness/models/bounded_files.py", "harness/models/weight_header.py", "harness/execution/resolve.py"),
             *("harness/models/known_behavior.py", "harness/tasks/code/modules.py", "harness/tasks/code/stateless.py"),
             "harness/tasks/helper_state.py",

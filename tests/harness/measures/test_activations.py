@@ -26,12 +26,16 @@ from reference_impl.training.checkpoint import load_checkpoint, save_checkpoint
 CONFIG = GPTConfig(vocabulary=320, context=32, layers=3, heads=2, width=16)
 
 
-def saved(folder: Path, tokenizer_file: Path, config: GPTConfig = CONFIG, std: float = 0.2) -> Loader:
+def saved(
+    folder: Path, tokenizer_file: Path, config: GPTConfig = CONFIG, std: float = 0.2, times: float = 1.0
+) -> Loader:
+    """times: what embeddings are multiplied by, but for those of the first tokens, which are tried at opening."""
     torch.manual_seed(0)
     model = GPT(config)
     for parameter in model.parameters():
         if parameter.dim() > 1:
             torch.nn.init.normal_(parameter, std=std)
+    model.token_embedding.weight.data[8:] *= times
     save_checkpoint(folder, model, ByteBPE.load(tokenizer_file))
     return loader(ModelSource("m", "reference", str(folder), "d"))
 
@@ -109,7 +113,10 @@ def test_scaled_projections_keep_a_deep_stream_from_growing(tiny_tokenizer_file:
 def test_known_bad_activations_that_explode(tmp_path: Path, tiny_tokenizer_file: Path, story: Path) -> None:
     """Without norms and with weights that are too large every layer multiplies the stream, until it is no number."""
     load = saved(tmp_path / "m", tiny_tokenizer_file, replace(CONFIG, norm="none", layers=12), std=20.0)
-    with pytest.raises(UserError, match="not finite"):
+    with pytest.raises(UserError, match="logits are NaN or infinite in fp32"):
+        measured(load, story)
+    load = saved(tmp_path / "some", tiny_tokenizer_file, replace(CONFIG, norm="none"), times=1e30)
+    with pytest.raises(UserError, match="activations are not finite numbers in document 0"):
         measured(load, story)
 
 
