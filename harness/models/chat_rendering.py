@@ -36,31 +36,8 @@ def _compiled(template: str) -> Any:
     from transformers.utils import chat_template_utils as theirs
 
     environment = theirs._cached_compile_jinja_template("").environment
-    environment.__class__ = _bounded(type(environment))
+    environment.__class__ = template_bounds.bounded(type(environment))
     environment.filters |= template_bounds.bounded_filters(environment.filters)
     environment.finalize = template_bounds.written
     environment.globals.pop("lipsum", None)
     return environment.from_string(template)
-
-
-def _bounded(kind: type[Any]) -> type[Any]:
-    """The class of `transformers`' environment, with a look before each step that could be large or long."""
-
-    class Bounded(kind):  # type: ignore[misc]
-        intercepted_binops = frozenset({"*", "**", "%", "+"})
-        concat = staticmethod(template_bounds.joined)
-
-        def _parse(self, *arguments: Any) -> Any:
-            tree = super()._parse(*arguments)
-            template_bounds.bounded_tree(tree)
-            return tree
-
-        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-            template_bounds.check_operation(operator, left, right)
-            return super().call_binop(context, operator, left, right)
-
-        def call(__self, __context: Any, __obj: Any, *arguments: Any, **options: Any) -> Any:  # noqa: N805
-            arguments = template_bounds.check_call(__obj, arguments, options)
-            return super().call(__context, __obj, *arguments, **options)
-
-    return Bounded

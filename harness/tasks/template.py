@@ -117,25 +117,19 @@ def _compiled_as_lm_eval(template: str) -> Template:
 
 
 @cache
-def _bounded() -> type[Environment]:
+def _sandbox() -> type[Environment]:
     """A task file is somebody else's, and a template needs neither files nor attributes of Python's own; it changes
     nothing that it is given; and what it takes is bounded."""
     from jinja2.sandbox import SandboxedEnvironment, modifies_known_mutable
 
-    class Bounded(SandboxedEnvironment):
-        intercepted_binops = frozenset({"*", "**", "%", "+"})
-        concat = staticmethod(template_bounds.joined)
+    bounded: Any = template_bounds.bounded(SandboxedEnvironment)
 
+    class OfTasks(bounded):  # type: ignore[misc]
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
             self.filters |= template_bounds.bounded_filters(self.filters)
             self.filters["regex_replace"] = substituted
             del self.globals["lipsum"]
-
-        def _parse(self, *arguments: Any) -> nodes.Template:
-            tree = super()._parse(*arguments)
-            template_bounds.bounded_tree(tree)
-            return tree
 
         def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
             if attr in template_bounds.CHANGING and modifies_known_mutable(obj, attr):
@@ -144,22 +138,14 @@ def _bounded() -> type[Environment]:
                 return False  # some of its methods write files
             return SandboxedEnvironment.is_safe_attribute(self, obj, attr, value)
 
-        def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-            template_bounds.check_operation(operator, left, right)
-            return super().call_binop(context, operator, left, right)
-
-        def call(__self, __context: Any, __obj: Any, *arguments: Any, **options: Any) -> Any:  # noqa: N805
-            arguments = template_bounds.check_call(__obj, arguments, options)
-            return super().call(__context, __obj, *arguments, **options)
-
-    return Bounded
+    return OfTasks
 
 
 @cache
 def _environment() -> Environment:
     from jinja2 import StrictUndefined
 
-    return _bounded()(undefined=StrictUndefined, keep_trailing_newline=True, finalize=template_bounds.written)
+    return _sandbox()(undefined=StrictUndefined, keep_trailing_newline=True, finalize=template_bounds.written)
 
 
 @cache
@@ -175,7 +161,7 @@ def _typed_environment() -> Environment:
                 return super()._output_child_to_const(node, frame, finalize)
             raise nodes.Impossible  # jinja would make a text of a value that it knows beforehand
 
-    class Typed(_bounded()):  # type: ignore[misc]
+    class Typed(_sandbox()):  # type: ignore[misc]
         code_generator_class = Values
         concat = staticmethod(_written)  # of what is kept in a variable, or comes from a macro
 
