@@ -156,6 +156,28 @@ def _too_long() -> TooMuch:
     return TooMuch(f"it makes a text of more than {TEXT >> 20} million characters")
 
 
+def collected(of: Iterable[Any]) -> list[Any]:
+    """All members, as a list. Raises TooMuch as soon as they are too long together."""
+    kept: list[Any] = []
+    size = 0
+    for one in Turns(of):
+        kept.append(one)
+        size += len(one) if isinstance(one, str | bytes) else 8
+        if size > TEXT:
+            raise _too_long()
+    return kept
+
+
+def made(value: Any) -> Any:
+    """A list, tuple or mapping that a template makes: itself. Raises TooMuch where what is in it is too much to be
+    compared: what holds itself twice, many times over, is small in memory and takes for ever."""
+    members = value.values() if isinstance(value, Mapping) else value
+    if any(isinstance(one, Mapping | list | tuple | set | frozenset) for one in members):
+        look()
+        _weigh(value)
+    return value
+
+
 class Turns:
     """What a loop goes through, with a look at the clock in each turn."""
 
@@ -214,13 +236,15 @@ def check_call(function: Any, arguments: tuple[Any, ...], options: Mapping[str, 
     much."""
     look()
     function = getattr(function, "__wrapped__", function)  # the sandbox's own `str.format`
+    if function is dict:
+        made([*arguments, *options.values()])
     if not isinstance(function, BuiltinMethodType):
         return arguments
     own, name = function.__self__, function.__name__
     if isinstance(own, Mapping | list | tuple | set | frozenset) or own is None or isinstance(own, type):
         return arguments
     if name == "join" and arguments and isinstance(own, str | bytes):
-        members = list(Turns(arguments[0]))
+        members = collected(arguments[0])
         _check_join(own, members)
         return (members, *arguments[1:])
     if name in ("format", "format_map", "strftime", "__format__"):
@@ -261,7 +285,7 @@ def bounded_filters(filters: Mapping[str, Callable[..., Any]]) -> dict[str, Call
         name: _bounded(filters[name], TEXT) for name in _GROWING_FILTERS if name in filters
     }
     found |= {name: _bounded(filters[name], _SLOW_TEXT) for name in _SLOW_FILTERS if name in filters}
-    found |= {"join": _joining(filters["join"]), "_concatenated": concatenated}
+    found |= {"join": _joining(filters["join"]), "_concatenated": concatenated, "_made": made}
     return {**found, "_turns": Turns}
 
 
@@ -271,6 +295,9 @@ def _bounded(filter_: Callable[..., Any], most: int) -> Callable[..., Any]:
         look()
         place = 1 if hasattr(filter_, "jinja_pass_arg") else 0
         value, others = arguments[place], (*arguments[place + 1 :], *options.values())
+        if isinstance(value, Iterator):
+            value = collected(value)
+            arguments = (*arguments[:place], value, *arguments[place + 1 :])
         if isinstance(value, str):
             if len(value) > most:
                 raise _too_long()
@@ -293,7 +320,7 @@ def _joining(filter_: Callable[..., Any]) -> Callable[..., Any]:
             members: Any = value
             size = len(value)
         else:
-            members = list(Turns(value))
+            members = collected(value)
             size = sum(len(one) if isinstance(one, str) else _weigh(one) for one in members)
         if size + len(members) * len(str(d)) > TEXT:
             raise _too_long()
@@ -303,26 +330,35 @@ def _joining(filter_: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def bounded_tree(tree: nodes.Template) -> None:
-    """A template's tree with a look at the clock in each turn of its loops, and at the length of what `~` makes."""
+    """A template's tree with a look at the clock in each turn of its loops, at the length of what `~` makes, and at
+    what lists, tuples and mappings hold."""
     from jinja2 import nodes
 
     for loop in tree.find_all(nodes.For):
         loop.iter = nodes.Filter(loop.iter, "_turns", [], [], None, None, lineno=loop.lineno)
-    _with_concatenated(tree)
+    _with_looks(tree)
 
 
-def _with_concatenated(node: Any) -> Any:
+def _with_looks(node: Any) -> Any:
     from jinja2 import nodes
 
     for name, value in node.iter_fields():
         if isinstance(value, nodes.Node):
-            setattr(node, name, _with_concatenated(value))
+            setattr(node, name, _with_looks(value))
         elif isinstance(value, list):
-            setattr(node, name, [_with_concatenated(one) if isinstance(one, nodes.Node) else one for one in value])
+            setattr(node, name, [_with_looks(one) if isinstance(one, nodes.Node) else one for one in value])
+    if isinstance(node, nodes.List | nodes.Dict) or (isinstance(node, nodes.Tuple) and node.ctx == "load"):
+        return node if _is_constant(node) else nodes.Filter(node, "_made", [], [], None, None, lineno=node.lineno)
     if not isinstance(node, nodes.Concat):
         return node
     members = nodes.Tuple(node.nodes, "load", lineno=node.lineno)
     return nodes.Filter(members, "_concatenated", [], [], None, None, lineno=node.lineno)
+
+
+def _is_constant(node: Any) -> bool:
+    from jinja2 import nodes
+
+    return all(isinstance(one, nodes.Const | nodes.Literal | nodes.Pair) for one in node.find_all(nodes.Expr))
 
 
 def bounded(kind: type[Any]) -> type[Any]:

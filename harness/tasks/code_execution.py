@@ -147,9 +147,8 @@ def _outcome(said: bytes, ended: dict[str, Any]) -> Outcome:
     if excess := ended["excess"]:
         return Outcome("timeout" if "time" in excess else "failed", excess)
     by_time = (-signal.SIGXCPU, -signal.SIGKILL)  # the hard limit kills who ignores the soft one
-    verdict = _verdict(said)
-    if verdict is None:
-        code = ended["ended"]["tester"]
+    verdict, code = _verdict(said), ended["ended"]["tester"]
+    if verdict is None or code != 0:
         if code in by_time:
             return Outcome("timeout", "processor time of the tests is up")
         return Outcome("failed", f"the tests ended before they were through, with exit code {code}")

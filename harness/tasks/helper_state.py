@@ -263,6 +263,12 @@ class HelperState:
 
     def _started(self) -> HostProcess:
         files = {source for _, function in self._functions for source in source_files(function.file)}
+        for file in files if not self._allow else ():
+            if file.is_symlink() and not file.resolve().is_relative_to(file.parent.resolve()):
+                raise UserError(
+                    "is a link that leads out of its folder; if you trust it, --allow-task-code lets it",
+                    place=str(file),
+                )
         sources = {file: file.read_bytes() for file in sorted(files)}
         place = str(self._functions[0][1].file) if self._functions else "task code"
         process = HostProcess(self._allow, imported_modules(sources), place)

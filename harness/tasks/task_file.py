@@ -330,6 +330,11 @@ def _function(loader: _Loader, node: yaml.Node) -> Function:
             f"`!function {node.value}` names no file; write `!function FILE.NAME` for NAME in FILE.py beside",
             place=f"{loader.file}:{node.start_mark.line + 1}",
         )
+    if Path(module).is_absolute() or "" in module.split("."):
+        raise UserError(
+            f"`!function {node.value}` leads out of the folder; put the file beside and write `!function FILE.NAME`",
+            place=f"{loader.file}:{node.start_mark.line + 1}",
+        )
     folder = loader.file.parent
     missing = folder / f"{module.replace('.', '/')}.py"
     return Function(file=module_file(module, folder) or missing, name=name)

@@ -68,7 +68,7 @@ def _pieces(template: str, row: Mapping[str, Any]) -> list[Any]:
 
 def _listed(piece: Any) -> Any:
     """What `map`, `select` and their like give is a list: its own text would be its place in memory."""
-    return list(template_bounds.Turns(piece)) if isinstance(piece, Iterator) else template_bounds.written(piece)
+    return template_bounds.collected(piece) if isinstance(piece, Iterator) else template_bounds.written(piece)
 
 
 def _written(pieces: Iterable[Any]) -> str:
@@ -81,7 +81,7 @@ def _one_written(piece: Any) -> str:
     if isinstance(piece, float) and piece != piece:
         raise null.NullWritten("writes a value that is not a number")
     if isinstance(piece, Iterator):
-        return _one_written(list(piece))
+        return _one_written(template_bounds.collected(piece))
     if piece is None:
         raise null.NullWritten("writes a value that is null; test it first, or give a default: `or ''`")
     return str(template_bounds.written(piece))

@@ -44,6 +44,29 @@ def test_as_one_text_none_of_them_passes_either() -> None:
     assert [text for text, outcome in zip(texts, outcomes, strict=True) if outcome.passed] == []
 
 
+VERDICT = """b'{"status": "passed", "reason": ""}'"""
+WRITTEN = f"[os.write(d, {VERDICT}) for d in range(3, 40) if os.path.exists(d) and fcntl.fcntl(d, 3) & 3 == 1]"
+CHECK = "def check(candidate):\n    assert candidate(1, 2) == 3\ncheck(add)"
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        f"import os, fcntl\nassert {WRITTEN} and os._exit(0)\n{ADD}",
+        f"assert sys._getframe().f_globals.update(add=lambda a, b: a + b) is None\n{ADD}",
+        f"assert inspect.currentframe().f_globals.update(add=lambda a, b: a + b) is None\n{ADD}",
+        f"assert collections.abc.sys.modules\n{ADD}",
+        f"assert [one.end('passed') for one in gc.get_objects() if 'tester.Tester' in repr(one)]\n{ADD}",
+        f"assert unittest.main(argv=['x'], module=None)\n{ADD}",
+        f"@lambda f: lambda candidate: None\n{CHECK}",
+        f"def skip(f): return lambda candidate: None\n@skip\n{CHECK}",
+    ],
+)
+def test_what_a_program_writes_before_its_tests_is_no_test(end: str) -> None:
+    text = f"def add(a, b): return 0\n{end}\n"
+    assert not run_programs([text], limits=Limits(seconds=1), allow_code_execution=True)[0].passed
+
+
 def test_the_tests_that_they_face_can_be_passed() -> None:
     """Else none of them would prove anything."""
     tests = list(dict.fromkeys(faced(one) for one in FILE["programs"]))

@@ -165,6 +165,22 @@ def test_the_attempts_reach_what_they_reach_for_where_nothing_holds_them(around:
     assert SECRET in repr(task.evaluation_rows())
 
 
+def test_helper_files_lie_in_the_folder(around: Surroundings) -> None:
+    """A link would bring what it leads to into the process, as a source."""
+    outside = around.folder.with_name(f"{around.folder.name}-outside")
+    outside.write_text(SECRET)
+    (around.folder / "linked.py").symlink_to(outside)
+    for source in ("import linked\ndef f(d): return d", "from .linked import x\ndef f(d): return [{'q': x}]"):
+        (around.folder / "evil.py").write_text(source)
+        with pytest.raises(UserError, match=r"linked\.py: is a link that leads out"):
+            as_a_user(around)
+    (around.secret.parent / "out_of_it.py").write_text("def f(d): return d")
+    for named in (f"{around.secret.parent}/out_of_it.f", "../kept/out_of_it.f", "..kept.out_of_it.f"):
+        (around.folder / "t.yaml").write_text(YAML.replace("evil.f", named))
+        with pytest.raises(UserError, match=r"t\.yaml:4: .*leads out of the folder"):
+            as_a_user(around)
+
+
 @pytest.mark.parametrize("attempt", LONG)
 def test_what_never_ends_is_ended(around: Surroundings, attempt: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARNESS_TASK_CODE_SECONDS", "0.5")

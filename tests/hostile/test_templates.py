@@ -25,6 +25,10 @@ ROW = {
     "map": {"x": 1},
     "text": "The Nile is in Egypt. " * 20,
 }
+TWICE = (
+    "{% set ns = namespace(x=(1,), y=(1,)) %}"
+    "{% for i in range(40) %}{% set ns.x = [ns.x, ns.x] %}{% set ns.y = (ns.y, ns.y) %}{% endfor %}"
+)
 BOMBS = [
     "{% for i in range(10**9) %}x{% endfor %}",
     "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
@@ -32,6 +36,12 @@ BOMBS = [
     "{% macro m(n) %}{% if n < 40 %}{{ m(n+1) }}{{ m(n+1) }}{% endif %}{% endmacro %}{{ m(0) }}",
     "{% macro m(n) %}{{ m(n+1) }}{% endmacro %}{{ m(0) }}",
     "{% for a in [1,2] recursive %}{{ loop([1,2]) }}{% endfor %}",
+    "{{ range(10**5)|map('string')|map('replace', '', 'x' * 10000)|join|length }}",
+    "{{ range(10**5)|map('string')|map('replace', '', 'x' * 10000)|list|length }}",
+    f"{TWICE}{{{{ ns.x == ns.y }}}}",
+    f"{TWICE}{{{{ {{(ns.x, 1): 2}} }}}}",
+    f"{TWICE}{{{{ [ns.x, ns.y]|max|length }}}}",
+    f"{TWICE.replace('[ns.x, ns.x]', 'dict(a=ns.x, b=ns.x)')}{{{{ [ns.x].count(ns.y) }}}}",
     "{{ 'a' * 10**10 }}",
     "{{ 10**10 * 'a' }}",
     "{{ [1] * 10**10 }}",

@@ -85,8 +85,8 @@ def _is_stub(statement: ast.stmt) -> bool:
 def split(text: str) -> tuple[str, str]:
     """A program with its tests at its end, apart: `def check(...)` up to `check(...)`, or the last assertions.
 
-    An assertion that does more than compare (`eval`, names with two underscores) stays with the program. Without tests,
-    or where the text is no Python, the second part is empty.
+    An assertion that does more than compare (`eval`, names with an underscore in front, `os`) stays with the program.
+    Without tests, or where the text is no Python, the second part is empty.
     """
     try:
         body = ast.parse(text).body
@@ -103,7 +103,7 @@ def split(text: str) -> tuple[str, str]:
         return text, ""
     lines = text.encode("utf-8", "surrogatepass").splitlines(keepends=True)
     first = body[start]
-    line = min([first.lineno, *(one.lineno for one in getattr(first, "decorator_list", []))])
+    line = first.lineno  # of a decorated function its own: decorators are the program's
     head = b"".join(lines[: line - 1]) + lines[line - 1][: first.col_offset]
     tail = lines[line - 1][first.col_offset :] + b"".join(lines[line:])
     return head.decode("utf-8", "surrogatepass"), tail.decode("utf-8", "surrogatepass")
@@ -116,6 +116,16 @@ def _calls_check(statement: ast.stmt) -> bool:
     return False
 
 
+_COMPUTING = frozenset({
+    "bisect", "cmath", "collections", "datetime", "decimal", "fractions", "functools", "heapq", "itertools", "json",
+    "math", "np", "numpy", "random", "re", "statistics",
+})  # fmt: skip
+"""Modules whose functions an assertion may call."""
+_DEEPER = frozenset({"datetime.date", "datetime.datetime", "datetime.time", "np.linalg", "numpy.linalg"})
+_FRAMES = frozenset({
+    "ag_frame", "cr_frame", "ctypes", "f_back", "f_builtins", "f_globals", "f_locals", "gi_frame", "tb_frame",
+    "tb_next", "tofile",
+})  # fmt: skip
 _ACTS = frozenset({
     "__import__", "breakpoint", "compile", "delattr", "eval", "exec", "exit", "getattr", "globals", "input", "locals",
     "open", "quit", "setattr", "super", "vars", "type",
@@ -126,7 +136,24 @@ def _only_compares(statement: ast.stmt) -> bool:
     for node in ast.walk(statement):
         if isinstance(node, ast.NamedExpr) or (isinstance(node, ast.Name) and node.id in _ACTS):
             return False
-        name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-        if name.startswith("__"):
+        if isinstance(node, ast.Name) and (node.id.startswith("__") or _is_acting_module(node.id)):
+            return False
+        if isinstance(node, ast.Attribute) and (node.attr.startswith("_") or node.attr in _FRAMES or _leads_on(node)):
             return False
     return True
+
+
+def _is_acting_module(name: str) -> bool:
+    return name in sys.stdlib_module_names and name not in _COMPUTING
+
+
+def _leads_on(node: ast.Attribute) -> bool:
+    """Whether it goes through a module into something else that the module has: `json.codecs.open`."""
+    match node.value:
+        case ast.Name(id=module):
+            return module in _COMPUTING and node.attr != module and node.attr in sys.stdlib_module_names
+        case ast.Attribute(value=ast.Name(id=module), attr=name):
+            return module in _COMPUTING and f"{module}.{name}" not in _DEEPER
+        case ast.Attribute(value=ast.Attribute(value=ast.Name(id=module))):
+            return module in _COMPUTING
+    return False

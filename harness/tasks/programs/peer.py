@@ -92,7 +92,8 @@ class Peer:
         failed, result = False, None
         try:
             if not self.may(operation, target, arguments):
-                raise PermissionError(f"not allowed here: {operation}")
+                refused = AttributeError if operation == "get" else PermissionError
+                raise refused(f"not allowed here: {operation}")
             result = self.do(operation, target, arguments, named)
         except Gone:
             raise

@@ -44,12 +44,14 @@ class Asker(Protocol):
 class State:
     """What a stand-in knows of itself."""
 
-    __slots__ = ("asker", "base", "constructed", "kind", "name", "number", "operated")
+    __slots__ = ("asker", "base", "constructed", "is_class", "kind", "name", "number", "operated")
 
     def __init__(self, asker: Asker, number: int, kind: str, name: str, base: type | None) -> None:
         self.asker, self.number, self.kind, self.name, self.base = asker, number, kind, name, base
+        self.is_class = False
+        """Whether it is used here as a class of the other side's, by a name of one."""
         self.constructed = False
-        """Whether it was made here, by calling a class of the other side's."""
+        """Whether it was made here, by calling such a class, or is an attribute of one."""
         self.operated = False
         """Whether it came out of an operator that had a value of ours as its other side."""
 
@@ -133,7 +135,10 @@ def _type(name: str, special: tuple[str, ...]) -> type:
     own = {one: _forwarding(one) for one in special if one not in ("__eq__", "__ne__", "__str__", "__repr__")}
     if "__eq__" in special and "__hash__" not in special:
         own["__hash__"] = None
-    return type(name, (StandIn,), {"__slots__": (), **own})
+    return type(name, (StandIn,), {"__slots__": (), "__doc__": _DOC, **own})
+
+
+_DOC = property(lambda self: state_of(self).asker.ask("get", self, "__doc__"))
 
 
 def _forwarding(special: str) -> Any:
@@ -165,9 +170,9 @@ def _generator(stand_in: Any) -> Any:
                     method("close")()
                     raise
                 except BaseException as error:
-                    value = method("throw")(error)
+                    value = asker.ask("call", method("throw"), error)
                 else:
-                    value = asker.ask("__next__", stand_in) if sent is None else method("send")(sent)
+                    value = asker.ask("__next__", stand_in) if sent is None else asker.ask("call", method("send"), sent)
         except StopIteration as end:
             return end.value
 

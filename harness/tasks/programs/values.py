@@ -87,8 +87,12 @@ class Writer:
             return ["int", hex(value)] if abs(value) >= _LONGEST_NUMBER else ["same", [value]]
         if kind in (bytes, complex, range, slice, Decimal, Fraction):
             return [kind.__name__, self.parts(_arguments(value))]
-        if kind.__name__ in _MOMENTS and kind.__module__ == "datetime" and getattr(value, "tzinfo", None) is None:
-            return [kind.__name__, _moment(value)]
+        if kind is datetime.timezone:
+            return ["timezone", self.parts(value.__getinitargs__())]
+        if kind.__name__ in _MOMENTS and kind.__module__ == "datetime":
+            zone = getattr(value, "tzinfo", None)
+            if zone is None or type(zone) is datetime.timezone:
+                return [kind.__name__, _moment(value), self.parts([] if zone is None else [zone])]
         if kind in _VIEWS:
             return ["view", _VIEWS[kind], self.parts(list(value))]
         for name, one in _SINGLETONS.items():
@@ -177,7 +181,8 @@ class Reader:
         if tag in _BY_ARGUMENTS:
             return _BY_ARGUMENTS[tag](*self._parts(rest[0]))
         if tag in _MOMENTS:
-            return _MOMENTS[tag](*(int(number) for number in rest[0]))
+            made = _MOMENTS[tag](*(int(number) for number in rest[0]))
+            return made.replace(tzinfo=self.value(rest[1][0])) if rest[1] else made
         if tag == "view":
             return _view(rest[0], self._parts(rest[1]))
         if tag == "singleton":
@@ -198,6 +203,7 @@ _BY_ARGUMENTS: dict[str, Callable[..., Any]] = {
     "complex": complex,
     "range": range,
     "slice": slice,
+    "timezone": datetime.timezone,
     "Decimal": Decimal,
     "Fraction": Fraction,
 }
