@@ -97,7 +97,9 @@ def test_numbers_are_those_of_the_obvious_computation(
         change.append((p - q).gather(1, ids[0, 1:, None])[:, 0])
         agrees.append(p.argmax(-1) == q.argmax(-1))
     every = torch.cat(kl)
-    near = 0.1
+    # In bf16 the divergence (1e-5 nats) is the rounding of products itself, squared; without bf16 instructions products
+    # of few and of many rows are summed in another order, and so round in another way.
+    near = 0.5 if precision == "bf16" else 0.1
     assert found["kl_mean"].value == pytest.approx(float(every.mean()), rel=near)
     assert found["kl_median"].value == pytest.approx(float(every.median()), rel=near)
     assert found["kl_p99"].value == pytest.approx(float(every.quantile(0.99)), rel=near)
