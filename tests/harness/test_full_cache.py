@@ -13,8 +13,8 @@ from harness import kept_file
 from harness.cache import cache_folder
 from harness.corpora.microworld import Microworld, _code, _evaluation_sets
 from harness.execution.cell_cache import CellCache
-from harness.models.in_context_regression import Recipe, Regression, Task, trained
 from harness.models.contract import ModelSource
+from harness.models.in_context_regression import Recipe, Regression, Task, trained
 from harness.models.open import open_model
 from harness.report import vega
 from harness.results.peaks import Peaks, store_peaks
