@@ -45,7 +45,7 @@ def make_console() -> Console:
                 yield segment if segment.control else Segment(inert(segment.text), segment.style)
 
     # rich takes 80 columns where there is no terminal
-    width = None if os.environ.get("COLUMNS", "").isdigit() or sys.stdout.isatty() else WIDTH
+    width = None if os.environ.get("COLUMNS", "").isdecimal() or sys.stdout.isatty() else WIDTH
     return ShowingConsole(width=width, markup=False, emoji=False, highlight=False)
 
 

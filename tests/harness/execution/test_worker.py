@@ -73,6 +73,20 @@ def test_a_worker_that_was_killed_in_the_middle_of_a_message_is_noticed_and_name
         whole.close()
 
 
+def test_ctrl_c_while_the_fork_server_imports_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "pressed.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    done = subprocess.run(
+        [sys.executable, "-c", "import harness.execution.preloaded"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path), "HARNESS_PRELOADED": "pressed"},
+        capture_output=True,
+        text=True,
+        check=False,
+        # tests that run in the background were told to ignore interrupts, and would hand that down
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_fork_server_that_was_killed_is_replaced(tmp_path: Path) -> None:
     with Worker(1, tmp_path / "log") as worker:
         server = psutil.Process(worker.pid).parent()
