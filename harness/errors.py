@@ -7,6 +7,7 @@ fix. The command line prints it and exits with `EXIT_USAGE`; nothing else in the
 import errno
 import os
 import re
+import signal
 import traceback
 from enum import IntEnum
 
@@ -101,6 +102,14 @@ def told(error: BaseException) -> str:
     lines = printable(text).strip().splitlines()
     first = lines[0].strip().rstrip(".;:") if lines else ""
     return f"{first} ({kind})" if first else f"a {kind} without a message"
+
+
+def signal_name(number: int) -> str:
+    """What a signal is called, such as `SIGKILL`; most of the real-time ones have no name of their own."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def printable(text: str) -> str:

@@ -3,6 +3,7 @@ code. Nothing else in the house prints errors."""
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import sys
@@ -19,18 +20,35 @@ def main() -> None:
     """Entry point of the `harness` command: runs it and exits with its code."""
     open_standard_streams()
     try:
-        _run()
-        code = int(ExitCode.PASS)
-    except SystemExit as ended:  # as typer ends
-        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        code = _last_flush(_code())
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one must not end in a traceback
+        _end_at_once_from_now_on()
         _say("interrupted")
-        code = INTERRUPTED
+        code = _last_flush(INTERRUPTED)
+    _end_at_once_from_now_on()  # what Python does at its end would be a traceback if it were interrupted
+    sys.exit(code)
+
+
+def _code() -> int:
+    """Run the command; its exit code, once what it has to say was said."""
+    try:
+        _run()
+    except SystemExit as ended:  # as typer ends
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except KeyboardInterrupt:
+        raise
     except BaseException as error:  # those of compiled libraries, too, which are no `Exception`
-        code = error.exit_code if isinstance(error, UserError) else ExitCode.USAGE
         _say(f"error: {sentence(error)}")
-    sys.exit(_last_flush(code))
+        return error.exit_code if isinstance(error, UserError) else ExitCode.USAGE
+    return ExitCode.PASS
+
+
+def _end_at_once_from_now_on() -> None:
+    """A second Ctrl-C or `kill`, while the first one ends the command, ends it without a word."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.default_int_handler:
+            signal.signal(number, lambda number, frame: os._exit(INTERRUPTED))
 
 
 def _run() -> None:

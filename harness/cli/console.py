@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import os
+import re
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
@@ -44,9 +45,12 @@ def make_console() -> Console:
             for segment in super().render(renderable, options):
                 yield segment if segment.control else Segment(inert(segment.text), segment.style)
 
-    # rich takes 80 columns where there is no terminal
-    width = None if os.environ.get("COLUMNS", "").isdigit() or sys.stdout.isatty() else WIDTH
-    return ShowingConsole(width=width, markup=False, emoji=False, highlight=False)
+    # rich takes what is no number, as `²`, for one
+    sizes = ("COLUMNS", "LINES")
+    known = {name: text for name, text in os.environ.items() if name not in sizes or re.fullmatch("[0-9]{1,6}", text)}
+    # and 80 columns where there is no terminal
+    width = None if "COLUMNS" in known or sys.stdout.isatty() else WIDTH
+    return ShowingConsole(width=width, markup=False, emoji=False, highlight=False, _environ=known)
 
 
 def say(text: str, *, to_stderr: bool = False) -> None:

@@ -6,6 +6,7 @@ of the bytes themselves, and is known at once after the first time.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -56,8 +57,9 @@ class Microworld:
 
         documents = list(microworld.documents(self.split))
         content = _content(documents)
-        kept_file.write_bytes(self._file(), content)
-        kept_file.write_bytes(self._digest_file(), hashlib.sha256(content).hexdigest().encode())
+        with contextlib.suppress(OSError):  # a cache that is full or may only be read: it is made each time
+            kept_file.write_bytes(self._file(), content)
+            kept_file.write_bytes(self._digest_file(), hashlib.sha256(content).hexdigest().encode())
         return documents
 
     def _file(self) -> Path:
@@ -134,7 +136,8 @@ def _evaluation_sets(split: str, seed: int, code: str) -> dict[str, list[dict[st
         ]
         for theme, rows in made.items()
     }
-    kept_file.write_bytes(file, strict_json.dumps(sets, ensure_ascii=False).encode())
+    with contextlib.suppress(OSError):  # a cache that is full or may only be read: it is made each time
+        kept_file.write_bytes(file, strict_json.dumps(sets, ensure_ascii=False).encode())
     return sets
 
 

@@ -103,7 +103,8 @@ class CellCache:
     def unfinished(self, key: str) -> Path:
         """The file in which a long collection of `key` keeps what it has; it need not exist."""
         folder = self._root / "unfinished"
-        folder.mkdir(exist_ok=True)
+        with contextlib.suppress(OSError):  # a cache that is full or may only be read: nothing is kept in it
+            folder.mkdir(exist_ok=True)
         return folder / f"{key}.jsonl"
 
     def keep(self, key: str, evidence: Evidence) -> None:

@@ -2,12 +2,16 @@
 
 The fork server itself takes names too, and ends where memory is too short to import one of them. Here the rest is
 left out, and the worker that needs it says why it can't be had.
+
+Ctrl-C reaches the whole group: the server ignores it once it serves, and from here on, as importing takes seconds.
 """
 
 import contextlib
 import importlib
 import os
+import signal
 
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 with contextlib.suppress(Exception):
     for _name in os.environ.get("HARNESS_PRELOADED", "").split():
         importlib.import_module(_name)

@@ -20,7 +20,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UserError, told
+from harness.errors import UserError, signal_name, told
 from harness.execution.requests import Answer, Request, Said, Step
 from harness.execution.serve import serve
 from harness.notice import notice
@@ -105,7 +105,7 @@ class Worker:
     def _alive(self) -> Iterator[None]:
         try:
             yield
-        except (EOFError, BrokenPipeError, ConnectionResetError):
+        except (EOFError, OSError):  # an OSError says that it ended in the middle of a message, too
             self._process.join(timeout=10)
             raise WorkerDied(self._process.exitcode) from None
 
@@ -148,7 +148,7 @@ def _no_main_module() -> Iterator[None]:
 
 def _how_it_died(exit_code: int | None) -> str:
     if exit_code is not None and exit_code < 0:
-        name: Any = signal.Signals(-exit_code).name
+        name = signal_name(-exit_code)
         hint = " (killed by hand, or by the system because memory ran out)" if exit_code == -signal.SIGKILL else ""
         return f"the worker process was ended by {name}{hint}"
     return f"the worker process ended by itself with exit code {exit_code}; worker.log in the run folder has the rest"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
 import importlib
@@ -63,7 +64,8 @@ def behavior_of(model: TransformersModel, place: str) -> CacheBehavior:
             place=place,
         ) from error
     if kept is not None:
-        kept_file.write_json(kept, behavior.model_dump_json())
+        with contextlib.suppress(OSError):  # a cache that is full or may only be read: it is compared each time
+            kept_file.write_json(kept, behavior.model_dump_json())
     return behavior
 
 

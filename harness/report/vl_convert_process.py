@@ -5,14 +5,13 @@ It carries a JavaScript engine, which reserves gigabytes of addresses and ends i
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from importlib.metadata import version
 from typing import Any
 
 from harness import strict_json
-from harness.errors import UserError, printable
+from harness.errors import UserError, printable, signal_name
 
 SECONDS = 300
 """Of what takes seconds; a busy machine may need more."""
@@ -49,6 +48,6 @@ def vl_convert(function: str, *arguments: Any, **named: Any) -> bytes:
 
 def _why(done: subprocess.CompletedProcess[bytes]) -> str:
     if done.returncode < 0:
-        return f"ended by {signal.Signals(-done.returncode).name}"
+        return f"ended by {signal_name(-done.returncode)}"
     lines = printable(done.stderr.decode("utf-8", "replace")).strip().splitlines()
     return lines[-1].strip() if lines else f"exit code {done.returncode}"

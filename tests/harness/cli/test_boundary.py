@@ -128,13 +128,15 @@ def test_a_pipe_that_does_not_block_loses_nothing() -> None:
         assert process.wait() == 0
 
 
-def test_ctrl_c_while_it_imports_is_no_traceback() -> None:
+@pytest.mark.parametrize("again", ["", "atexit.register(os.kill, os.getpid(), signal.SIGINT)\n"])
+@pytest.mark.parametrize("module", ["harness.cli.app", "rich.console"])
+def test_ctrl_c_is_no_traceback_nor_is_a_second_one(module: str, again: str) -> None:
     code = (
-        "import os, signal, sys\n"
+        f"import atexit, os, signal, sys\n{again}"
         "from harness.cli import main\n"
         "class Pressed:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'harness.cli.app': os.kill(os.getpid(), signal.SIGINT)\n"
+        f"        if name == '{module}': os.kill(os.getpid(), signal.SIGINT)\n"
         "sys.meta_path.insert(0, Pressed())\n"
         "sys.argv = ['harness', 'list']\n"
         "main()"

@@ -91,3 +91,9 @@ def test_every_command_prints_to_that_console() -> None:
         calls = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call)]
         made = [node for node in calls if isinstance(node.func, ast.Name) and node.func.id == "Console"]
         assert not made, f"{path}:{made[0].lineno}"
+
+
+@pytest.mark.parametrize("columns", ["²", "9" * 5000, "-5", "x"])
+def test_columns_that_are_no_number_are_no_width(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    assert make_console().width == WIDTH

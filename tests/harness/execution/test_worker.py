@@ -1,5 +1,6 @@
 """A worker answers, dies alone, and never outlives its parent. Really killed, not simulated."""
 
+import multiprocessing
 import os
 import re
 import signal
@@ -48,6 +49,42 @@ def test_a_killed_worker_is_noticed_and_named(tmp_path: Path) -> None:
         os.kill(worker.pid, signal.SIGKILL)
         with pytest.raises(WorkerDied, match="SIGKILL"):
             worker.ask(NO_MODEL)
+
+
+def test_a_worker_that_a_signal_without_a_name_ended_is_noticed_and_named(tmp_path: Path) -> None:
+    number = signal.SIGRTMIN + 3
+    with Worker(1, tmp_path / "log") as worker:
+        assert worker.pid is not None
+        os.kill(worker.pid, number)
+        with pytest.raises(WorkerDied, match=f"ended by signal {number}$"):
+            worker.ask(NO_MODEL)
+
+
+def test_a_worker_that_was_killed_in_the_middle_of_a_message_is_noticed_and_named(tmp_path: Path) -> None:
+    with Worker(1, tmp_path / "log") as worker:
+        assert worker.pid is not None
+        whole = worker._connection
+        worker._connection, theirs = multiprocessing.Pipe(duplex=False)
+        os.write(theirs.fileno(), (100).to_bytes(4) + b"half of a message")
+        theirs.close()
+        os.kill(worker.pid, signal.SIGKILL)
+        with pytest.raises(WorkerDied, match="SIGKILL"):
+            worker.next_message()
+        whole.close()
+
+
+def test_ctrl_c_while_the_fork_server_imports_is_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "pressed.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    done = subprocess.run(
+        [sys.executable, "-c", "import harness.execution.preloaded"],
+        env=os.environ | {"PYTHONPATH": str(tmp_path), "HARNESS_PRELOADED": "pressed"},
+        capture_output=True,
+        text=True,
+        check=False,
+        # tests that run in the background were told to ignore interrupts, and would hand that down
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_fork_server_that_was_killed_is_replaced(tmp_path: Path) -> None:
