@@ -9,7 +9,6 @@ there a memory is believed for a day (`AT_OPENING`).
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
@@ -53,8 +52,7 @@ def file_sha256(path: Path, at_most: float | None = None) -> str:
     if file_state(path) == state and is_settled([state], now):
         _hashed[state] = found, now
         told = strict_json.dumps({"state": state, "sha256_of_file": found, "hashed": now})
-        with contextlib.suppress(OSError):  # a cache that is full or may only be read: it is hashed each time
-            kept_file.write_json(_memory(state), told)
+        kept_file.keep_json(_memory(state), told)
     return found
 
 

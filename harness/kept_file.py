@@ -115,6 +115,18 @@ def kept_json(path: Path, name: str | None = None) -> bytes | None:
         return None
 
 
+def keep_bytes(path: Path, content: bytes) -> None:
+    """`write_bytes` of a cache's file; a cache that is full or may only be read keeps nothing, and it is made again."""
+    with contextlib.suppress(OSError):
+        write_bytes(path, content)
+
+
+def keep_json(path: Path, text: str, name: str | None = None) -> None:
+    """`write_json` of a cache's file; a cache that is full or may only be read keeps nothing, and it is made again."""
+    with contextlib.suppress(OSError):
+        write_json(path, text, name)
+
+
 def drop(path: Path, why: Exception | str) -> None:
     """Take a damaged file or folder out of the cache and say so once: what it held is made again.
 

@@ -6,7 +6,6 @@ of the bytes themselves, and is known at once after the first time.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib.util
 import json
@@ -57,9 +56,8 @@ class Microworld:
 
         documents = list(microworld.documents(self.split))
         content = _content(documents)
-        with contextlib.suppress(OSError):  # a cache that is full or may only be read: it is made each time
-            kept_file.write_bytes(self._file(), content)
-            kept_file.write_bytes(self._digest_file(), hashlib.sha256(content).hexdigest().encode())
+        kept_file.keep_bytes(self._file(), content)
+        kept_file.keep_bytes(self._digest_file(), hashlib.sha256(content).hexdigest().encode())
         return documents
 
     def _file(self) -> Path:
@@ -136,8 +134,7 @@ def _evaluation_sets(split: str, seed: int, code: str) -> dict[str, list[dict[st
         ]
         for theme, rows in made.items()
     }
-    with contextlib.suppress(OSError):  # a cache that is full or may only be read: it is made each time
-        kept_file.write_bytes(file, strict_json.dumps(sets, ensure_ascii=False).encode())
+    kept_file.keep_bytes(file, strict_json.dumps(sets, ensure_ascii=False).encode())
     return sets
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -92,6 +91,5 @@ def trained(regression: Regression, tell: Callable[[float, str], None]) -> Reade
             lambda step, loss: tell(step / steps, f"loss {loss:.3f}") if step % 20 == 0 else None,
             last_point_only=regression.shape is None,
         )
-        with contextlib.suppress(OSError):  # a cache that is full or may only be read: it is trained each time
-            kept_file.write_bytes(path, save(reader.state_dict()))
+        kept_file.keep_bytes(path, save(reader.state_dict()))
     return reader.eval()

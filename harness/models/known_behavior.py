@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import hashlib
 import importlib
@@ -64,8 +63,7 @@ def behavior_of(model: TransformersModel, place: str) -> CacheBehavior:
             place=place,
         ) from error
     if kept is not None:
-        with contextlib.suppress(OSError):  # a cache that is full or may only be read: it is compared each time
-            kept_file.write_json(kept, behavior.model_dump_json())
+        kept_file.keep_json(kept, behavior.model_dump_json())
     return behavior
 
 

@@ -6,8 +6,6 @@ cache by vl-convert's version.
 
 from __future__ import annotations
 
-import contextlib
-
 from harness import kept_file
 from harness.cache import cache_folder
 from harness.report.vl_convert_process import vl_convert, vl_convert_version
@@ -21,6 +19,5 @@ def vega_bundle() -> str:
     text = vl_convert("javascript_bundle", None).decode()  # None asks for the default snippet
     # a closing tag within a string of the code would end the script element that it stands in
     text = text.replace("</script", "<\\/script")
-    with contextlib.suppress(OSError):  # a cache that is full or may only be read: it is bundled each time
-        kept_file.write_bytes(path, text.encode())
+    kept_file.keep_bytes(path, text.encode())
     return text

@@ -7,7 +7,6 @@ not have natively has a low peak, and that is what is reported: it is the machin
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import time
@@ -94,8 +93,7 @@ def store_peaks(class_id: str, threads: int, peaks: Peaks) -> None:
             device=peaks.device,
             others_share=min((known, peaks), key=lambda item: item.others_share or 0.0).others_share,
         )
-    with contextlib.suppress(OSError):  # a cache that is full or may only be read: it is measured each time
-        kept_file.write_json(_file(class_id, threads, peaks.device), peaks.model_dump_json(indent=2))
+    kept_file.keep_json(_file(class_id, threads, peaks.device), peaks.model_dump_json(indent=2))
 
 
 def _file(class_id: str, threads: int, device: str) -> Path:
