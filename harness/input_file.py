@@ -25,8 +25,8 @@ def bytes_of_file(path: Path, most: int, what: str) -> bytes:
     Raises UserError where it isn't there, can't be read, is too long, or is none that ends (a pipe, a device).
     """
     try:
-        refuse_endless(path, what)
-        if path.is_dir():
+        mode = refuse_endless(path, what)
+        if stat.S_ISDIR(mode):
             raise UserError(f"this is a folder; name {what} in it", place=str(path))
         with path.open("rb") as file:
             content = file.read(most + 1)
@@ -69,9 +69,11 @@ def path_beside(folder: Path, name: str, place: str) -> Path:
         raise UserError(f"{name} can't be followed ({error})", place=place) from None
 
 
-def refuse_endless(path: Path, what: str) -> None:
-    """Raises UserError for a pipe or a device, which may never end; OSError where there is nothing."""
+def refuse_endless(path: Path, what: str) -> int:
+    """The mode of what is there. Raises UserError for a pipe or a device, which may never end; OSError where there is
+    nothing."""
     mode = os.stat(path).st_mode  # noqa: PTH116 - follows links, as opening does
     kind = next((name for is_kind, name in _KINDS if is_kind(mode)), None)
     if kind is not None:
         raise UserError(f"this is {kind}, and {what} is a regular file; save what it gives to a file", place=str(path))
+    return mode

@@ -31,6 +31,9 @@ _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _WRITTEN_BY_HAND = 100_000
 _SUSPICIOUS = 500
 """Brackets, and lists that begin in the line of another: fewer nest no deeper."""
+_ODD_TEXT = re.compile(rb"\S{%d}|\0|\\u[dD]|\\U|\xed[\xa0-\xbf]" % MOST_DIGITS)
+"""What may be a number of too many digits or half a character, and bytes that are no UTF-8."""
+_BLANKS = re.compile(rb" +")
 _COMPACT = re.compile(rb"[-?:][ \t]+(?=[-?])")
 
 
@@ -40,7 +43,8 @@ def compose(content: str | bytes, name: str, loader: Any = None) -> yaml.Node | 
 
     Raises UserError for what is no YAML, and for what is too large, too deep, or in itself.
     """
-    _refuse_nested(content, name)
+    text = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+    _refuse_nested(text, name)
     if loader is None:
         loader = yaml.SafeLoader if len(content) <= _WRITTEN_BY_HAND else FAST
     try:
@@ -49,9 +53,20 @@ def compose(content: str | bytes, name: str, loader: Any = None) -> yaml.Node | 
         raise not_valid(error, name) from None
     except (ValueError, OverflowError, LookupError) as error:  # a character number such as \UFFFFFFFF
         raise UserError(f"not valid YAML: {error}", place=name) from None
-    if root is not None:
+    if root is not None and not _is_within_bounds(text):
         check_nodes(root, name)
     return root
+
+
+def _is_within_bounds(text: bytes) -> bool:
+    """Whether `check_nodes` need not look, as for nearly every file: no anchor, too short for too many values, no odd
+    text, and too little indented, with too few brackets, to be deep. (A line is one level deeper than the one before
+    for each column, and one more for a list that begins in its key's column.)"""
+    if len(text) >= MOST_VALUES or b"&" in text or _ODD_TEXT.search(text):
+        return False
+    indented = max(map(len, _BLANKS.findall(text)), default=0)
+    within = text.count(b"[") + text.count(b"{") + len(_COMPACT.findall(text))
+    return 2 * (indented + 2) + within < DEEPEST
 
 
 def check_nodes(root: yaml.Node, name: str) -> None:
@@ -116,15 +131,14 @@ def _place(node: yaml.Node, name: str) -> str:
     return f"{name}:{node.start_mark.line + 1}"
 
 
-def _refuse_nested(content: str | bytes, name: str) -> None:
+def _refuse_nested(text: bytes, name: str) -> None:
     """Raises UserError for lists within lists within lists ...: PyYAML recurses at each, and libyaml's loader crashes
     the process from some ten thousand on. Its events come one by one: looked at where a file could be so deep."""
-    text = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
     if text.count(b"[") + text.count(b"{") < _SUSPICIOUS and len(_COMPACT.findall(text)) < _SUSPICIOUS:
         return
     depth = 0
     try:
-        for event in yaml.parse(content, Loader=FAST):
+        for event in yaml.parse(text, Loader=FAST):
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
                 if depth > DEEPEST:
