@@ -31,9 +31,10 @@ _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _WRITTEN_BY_HAND = 100_000
 _SUSPICIOUS = 500
 """Brackets, and lists that begin in the line of another: fewer nest no deeper."""
-_ODD_TEXT = re.compile(rb"\S{%d}|\0|\\u[dD]|\\U|\xed[\xa0-\xbf]" % MOST_DIGITS)
-"""What may be a number of too many digits or half a character, and bytes that are no UTF-8."""
-_BLANKS = re.compile(rb" +")
+_LONG_NUMBER = re.compile(rb"[0-9A-Fa-fxo_.:+-]{%d}" % MOST_DIGITS)
+_HALF_IN_BYTES = re.compile(rb"\xed[\xa0-\xbf]")
+_INDENTED = 12
+"""Columns: with fewer, and few brackets, nothing is deep."""
 _COMPACT = re.compile(rb"[-?:][ \t]+(?=[-?])")
 
 
@@ -62,11 +63,12 @@ def _is_within_bounds(text: bytes) -> bool:
     """Whether `check_nodes` need not look, as for nearly every file: no anchor, too short for too many values, no odd
     text, and too little indented, with too few brackets, to be deep. (A line is one level deeper than the one before
     for each column, and one more for a list that begins in its key's column.)"""
-    if len(text) >= MOST_VALUES or b"&" in text or _ODD_TEXT.search(text):
+    if len(text) >= MOST_VALUES or any(mark in text for mark in (b"&", b"\0", b"\\u", b"\\U", b" " * _INDENTED)):
         return False
-    indented = max(map(len, _BLANKS.findall(text)), default=0)
+    if _LONG_NUMBER.search(text) or (b"\xed" in text and _HALF_IN_BYTES.search(text)):
+        return False
     within = text.count(b"[") + text.count(b"{") + len(_COMPACT.findall(text))
-    return 2 * (indented + 2) + within < DEEPEST
+    return 2 * (_INDENTED + 1) + within < DEEPEST
 
 
 def check_nodes(root: yaml.Node, name: str) -> None:
