@@ -9,7 +9,6 @@ from typer.core import TyperGroup
 
 import harness
 from harness.cli import assets, compare, data, diff, doctor, explain, fit, listing, plan, report, run, schema, show
-from harness.errors import INTERRUPTED
 
 
 class Commands(TyperGroup):
@@ -19,9 +18,6 @@ class Commands(TyperGroup):
         """Run the command that was asked for."""
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            typer.echo("interrupted", err=True)
-            raise typer.Exit(INTERRUPTED) from None
         except (BrokenPipeError, EOFError) as error:  # of another process: typer would exit with 1, which says "unmet"
             raise ConnectionAbortedError(f"another process ended ({type(error).__name__})") from error
 

@@ -34,6 +34,8 @@ def _code() -> int:
     try:
         _run()
     except SystemExit as ended:  # as typer ends
+        if ended.code == INTERRUPTED:
+            raise KeyboardInterrupt from None
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except KeyboardInterrupt:
         raise

@@ -37,18 +37,20 @@ def write_html(run: Run) -> Path:
     written without charts."""
     path = run.folder / HTML
     try:
-        vega = vega_bundle()
+        text = html(run)
     except UserError as error:
-        write_whole(path, html(run, None))
+        write_whole(path, html(run, {}))
         raise UserError(f"written without its charts: {error}", place=str(path)) from None
-    write_whole(path, html(run, vega))
+    write_whole(path, text)
     return path
 
 
-def html(run: Run, vega: str | None) -> str:
-    """The report as one HTML document (about 1 MB, nearly all of it the charts' code). vega: the charts' code; None
-    leaves the charts out."""
-    drawn, not_drawn = ({}, ["the charts could not be drawn"]) if vega is None else _drawn(CHARTS, run)
+def html(run: Run, charts: Mapping[str, tuple[Callable[[Run], Any], str]] = CHARTS) -> str:
+    """The report as one HTML document (about 1 MB, nearly all of it the charts' code). Raises UserError where there is
+    a chart and its code can't be had."""
+    drawn, not_drawn = _drawn(charts, run)
+    if not charts:
+        not_drawn = ["the charts could not be drawn"]
     manifest = run.manifest
     return _template("report.html.j2").render(
         manifest=manifest,
@@ -64,7 +66,7 @@ def html(run: Run, vega: str | None) -> str:
         peaks=peaks(run),
         models=_models(run),
         specs=_specs(drawn),
-        vega=vega if drawn else "",
+        vega=vega_bundle() if drawn else "",
     )
 
 

@@ -23,7 +23,6 @@ from harness.report.html import html, write_html
 from harness.report.markdown import markdown
 from harness.report.picture import chart_png
 from harness.report.tables import print_run
-from harness.report.vega import vega_bundle
 from harness.results.record import Record, Status
 from harness.results.run import Run
 
@@ -53,7 +52,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def text(full_run: Run) -> str:
-    return html(full_run, vega_bundle())
+    return html(full_run)
 
 
 def test_it_loads_nothing_from_anywhere(text: str) -> None:
@@ -125,7 +124,7 @@ def test_nothing_in_a_run_is_code(builders: ModuleType, tmp_path: Path) -> None:
         tmp_path, cells=cells, suite=NASTY, about=NASTY, suite_text=NASTY, command=["harness", NASTY],
         fingerprint={"cpu_model": NASTY, NASTY: NASTY}, models={NASTY: {"source": NASTY}}, git={"commit": NASTY},
     )  # fmt: skip
-    page = Page(html(run, vega_bundle()))
+    page = Page(html(run))
     assert [tag for tag, _ in page.tags].count("script") == 3, "specs, the charts' code, and the call"
     assert "img" not in [tag for tag, _ in page.tags]
     assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
@@ -135,9 +134,7 @@ def test_nothing_in_a_run_is_code(builders: ModuleType, tmp_path: Path) -> None:
 
 
 def test_a_run_without_anything_still_has_a_page(builders: ModuleType, tmp_path: Path) -> None:
-    text = html(
-        builders.write_run(tmp_path, cells=[], command=[], git={}, peaks={}, status="interrupted"), vega_bundle()
-    )
+    text = html(builders.write_run(tmp_path, cells=[], command=[], git={}, peaks={}, status="interrupted"))
     assert "the run is interrupted" in text and "vegaEmbed" not in text
     assert len(text) < 20_000
 
@@ -158,7 +155,7 @@ def test_infinite_values_are_told_and_not_drawn(builders: ModuleType, tmp_path: 
     run = builders.write_run(tmp_path, cells=cells)
     cost = ANALYSES["quantization_cost"]
     run = builders.write_run(tmp_path, cells=cells, findings=cost.run(run, cost.settings()))
-    page = Page(html(run, vega_bundle()))
+    page = Page(html(run))
     (specs,) = [script for script in page.scripts if script.startswith('{"tradeoff"')]
     assert "Infinity" not in specs and "NaN" not in specs and "∞" not in specs
     assert len(tradeoff_values(run)) == 15

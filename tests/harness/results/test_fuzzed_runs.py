@@ -65,7 +65,7 @@ def looked_at(run: Run) -> int:
         lambda: print_run(Run(run.folder), console),
         lambda: print_runs([Run(run.folder)], console),
         lambda: markdown(Run(run.folder)),
-        lambda: html(Run(run.folder), ""),
+        lambda: html(Run(run.folder)),
         lambda: compare(Run(run.folder), Run(run.folder)),
         lambda: next_sequence(run.folder.parent),
     )
