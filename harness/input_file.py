@@ -25,11 +25,13 @@ def bytes_of_file(path: Path, most: int, what: str) -> bytes:
     Raises UserError where it isn't there, can't be read, is too long, or is none that ends (a pipe, a device).
     """
     try:
-        mode = refuse_endless(path, what)
-        if stat.S_ISDIR(mode):
+        found = refuse_endless(path, what)
+        if stat.S_ISDIR(found.st_mode):
             raise UserError(f"this is a folder; name {what} in it", place=str(path))
         with path.open("rb") as file:
-            content = file.read(most + 1)
+            content = file.read(min(found.st_size, most) + 1)  # not `most`: Python sets aside all that it is asked for
+            if len(content) > found.st_size:  # it grew, or is one that says nothing of its size, as in /proc
+                content += file.read(most + 1 - len(content))
     except FileNotFoundError:
         raise UserError("no such file", place=str(path)) from None
     except OSError as error:
@@ -69,11 +71,12 @@ def path_beside(folder: Path, name: str, place: str) -> Path:
         raise UserError(f"{name} can't be followed ({error})", place=place) from None
 
 
-def refuse_endless(path: Path, what: str) -> int:
-    """The mode of what is there. Raises UserError for a pipe or a device, which may never end; OSError where there is
+def refuse_endless(path: Path, what: str) -> os.stat_result:
+    """What is there. Raises UserError for a pipe or a device, which may never end; OSError where there is
     nothing."""
-    mode = os.stat(path).st_mode  # noqa: PTH116 - follows links, as opening does
-    kind = next((name for is_kind, name in _KINDS if is_kind(mode)), None)
+    found = os.stat(path)  # noqa: PTH116 - follows links, as opening does
+    mode = found.st_mode
+    kind = None if stat.S_ISREG(mode) else next((name for is_kind, name in _KINDS if is_kind(mode)), None)
     if kind is not None:
         raise UserError(f"this is {kind}, and {what} is a regular file; save what it gives to a file", place=str(path))
-    return mode
+    return found

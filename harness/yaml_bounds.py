@@ -9,6 +9,8 @@ of them.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import yaml
@@ -30,12 +32,17 @@ _HALF = re.compile("[\ud800-\udfff]")
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 _WRITTEN_BY_HAND = 100_000
 _SUSPICIOUS = 500
-"""Brackets, and lists that begin in the line of another: fewer nest no deeper."""
-_LONG_NUMBER = re.compile(rb"[0-9A-Fa-fxo_.:+-]{%d}" % MOST_DIGITS)
+"""Brackets, and lists that begin in the line of another: so few crash nothing."""
+_ALIAS = re.compile(rb"\*(?<![\w\"'*\\]\*)[\w-]")
+_HALF_ESCAPED = re.compile(rb"\\[uU](?:0000)?[dD][89a-fA-F]")
+_STRIDE = MOST_DIGITS // 2
+_OF_NUMBERS = re.compile(rb"[0-9A-Fa-fxo_.:+-]{%d}" % _STRIDE)
 _HALF_IN_BYTES = re.compile(rb"\xed[\xa0-\xbf]")
 _INDENTED = 12
 """Columns: with fewer, and few brackets, nothing is deep."""
-_COMPACT = re.compile(rb"[-?:][ \t]+(?=[-?])")
+_FAR_INDENTED = re.compile(rb"[\n\r\x85\xa8\xa9] {%d}" % _INDENTED)
+_COMPACT = tuple(re.compile(rb"%s[ \t]+(?=[-?])" % mark) for mark in (b"-", b":", rb"\?"))
+"""Searched for one by one: a pattern that begins with one character is found ten times as fast."""
 
 
 def compose(content: str | bytes, name: str, loader: Any = None) -> yaml.Node | None:
@@ -44,31 +51,60 @@ def compose(content: str | bytes, name: str, loader: Any = None) -> yaml.Node | 
 
     Raises UserError for what is no YAML, and for what is too large, too deep, or in itself.
     """
-    text = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
-    _refuse_nested(text, name)
     if loader is None:
         loader = yaml.SafeLoader if len(content) <= _WRITTEN_BY_HAND else FAST
+    with composed(content, name, loader) as (root, _):
+        return root
+
+
+@contextmanager
+def composed(content: str | bytes, name: str, loader: Any) -> Iterator[tuple[yaml.Node | None, Any]]:
+    """The nodes of YAML as `compose` reads them, and the loader that made them, open to make values of them."""
+    text = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+    within = nested_in_lines(text)
+    if within >= _SUSPICIOUS:
+        _refuse_nested(text, name)
+    reader = None
     try:
-        root: yaml.Node | None = yaml.compose(content, Loader=loader)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise not_valid(error, name) from None
-    except (ValueError, OverflowError, LookupError) as error:  # a character number such as \UFFFFFFFF
-        raise UserError(f"not valid YAML: {error}", place=name) from None
-    if root is not None and not _is_within_bounds(text):
-        check_nodes(root, name)
-    return root
+        try:
+            reader = loader(content)
+            root: yaml.Node | None = reader.get_single_node()
+        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+            raise not_valid(error, name) from None
+        except (ValueError, OverflowError, LookupError) as error:  # a character number such as \UFFFFFFFF
+            raise UserError(f"not valid YAML: {error}", place=name) from None
+        if root is not None and (may_have_halves(text, loader) or not is_within_bounds(text, within)):
+            check_nodes(root, name)
+        yield root, reader
+    finally:
+        if reader is not None:
+            reader.dispose()
 
 
-def _is_within_bounds(text: bytes) -> bool:
-    """Whether `check_nodes` need not look, as for nearly every file: no anchor, too short for too many values, no odd
-    text, and too little indented, with too few brackets, to be deep. (A line is one level deeper than the one before
-    for each column, and one more for a list that begins in its key's column.)"""
-    if len(text) >= MOST_VALUES or any(mark in text for mark in (b"&", b"\0", b"\\u", b"\\U", b" " * _INDENTED)):
+def nested_in_lines(text: bytes) -> int:
+    """How deep lists and mappings can be within each other without a line break, at most."""
+    return text.count(b"[") + text.count(b"{") + sum(len(compact.findall(text)) for compact in _COMPACT)
+
+
+def is_within_bounds(text: bytes, within: int) -> bool:
+    """Whether `check_nodes` need not look, as for nearly every file: no alias, too short for too many values, no long
+    number, and too little indented, with too little within single lines (`within`), to be deep. (A line is one level
+    deeper than the one before for each column, and one more for a list that begins in its key's column.)"""
+    if len(text) >= MOST_VALUES or b"\0" in text or 2 * (_INDENTED + 1) + within >= DEEPEST:
         return False
-    if _LONG_NUMBER.search(text) or (b"\xed" in text and _HALF_IN_BYTES.search(text)):
+    if b"&" in text and _ALIAS.search(text):
         return False
-    within = text.count(b"[") + text.count(b"{") + len(_COMPACT.findall(text))
-    return 2 * (_INDENTED + 1) + within < DEEPEST
+    if b" " * _INDENTED in text and _FAR_INDENTED.search(text):
+        return False
+    # a longer number fills a whole stride
+    return not any(_OF_NUMBERS.match(text, start) for start in range(0, len(text), _STRIDE))
+
+
+def may_have_halves(text: bytes, loader: Any) -> bool:
+    """Whether `check_nodes` must look for half characters. libyaml refuses them itself; Python's own loader doesn't."""
+    if FAST is not yaml.SafeLoader and issubclass(loader, FAST):
+        return False
+    return bool(_HALF_ESCAPED.search(text) or _HALF_IN_BYTES.search(text))
 
 
 def check_nodes(root: yaml.Node, name: str) -> None:
@@ -135,9 +171,7 @@ def _place(node: yaml.Node, name: str) -> str:
 
 def _refuse_nested(text: bytes, name: str) -> None:
     """Raises UserError for lists within lists within lists ...: PyYAML recurses at each, and libyaml's loader crashes
-    the process from some ten thousand on. Its events come one by one: looked at where a file could be so deep."""
-    if text.count(b"[") + text.count(b"{") < _SUSPICIOUS and len(_COMPACT.findall(text)) < _SUSPICIOUS:
-        return
+    the process from some ten thousand on. Its events come one by one."""
     depth = 0
     try:
         for event in yaml.parse(text, Loader=FAST):

@@ -7,7 +7,7 @@ likes, and runs only where the user allowed task code. Both run in processes of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -24,7 +24,9 @@ DOCUMENT_KEYS = frozenset(
 
 def functions_of(config: TaskConfig) -> list[tuple[str, Function]]:
     """Every function that a task names, by the key that names it, such as `metric_list.aggregation`."""
-    return list(_functions(config, ""))
+    found: list[tuple[str, Function]] = []
+    _gather(config, "", found)
+    return found
 
 
 def check_allowed(function: Function, key: str, allow_task_code: bool) -> None:
@@ -37,18 +39,18 @@ def check_allowed(function: Function, key: str, allow_task_code: bool) -> None:
         )
 
 
-def _functions(value: Any, key: str) -> Iterator[tuple[str, Function]]:
+def _gather(value: Any, key: str, found: list[tuple[str, Function]]) -> None:
+    if value is None or isinstance(value, str | int | float):  # most of what a task says
+        return
     if isinstance(value, Function):
-        yield key, value
+        found.append((key, value))
+    elif isinstance(value, list | tuple):
+        for one in value:
+            _gather(one, key, found)
     elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            inner = name if not key else key if name in ("steps", "options") else f"{key}.{name}"
-            yield from _functions(getattr(value, name), inner)
+        for name, one in value.__dict__.items():
+            _gather(one, name if not key else key if name in ("steps", "options") else f"{key}.{name}", found)
     elif isinstance(value, Mapping):
         for name, one in value.items():
             # under a way of reasoning a key is what it is elsewhere
-            inner = "" if key == "reasoning" else f"{key}.{name}" if key else str(name)
-            yield from _functions(one, inner)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            yield from _functions(one, key)
+            _gather(one, "" if key == "reasoning" else f"{key}.{name}" if key else str(name), found)

@@ -6,7 +6,7 @@ that is what the files were written for. An unknown key is refused.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -23,7 +23,7 @@ from harness.tasks.filters import FILTERS
 from harness.tasks.functions import functions_of
 from harness.tasks.helper_files import module_file
 from harness.tasks.registered_filters import resolved
-from harness.yaml_bounds import MOST_BYTES, compose
+from harness.yaml_bounds import MOST_BYTES, compose, composed
 from harness.yaml_errors import not_readable, not_valid
 
 GROUP_KEYS = ("group", "group_alias", "task", "aggregate_metric_list", "metadata", "tag")
@@ -70,7 +70,7 @@ what is read at each step."""
 
 def read_task_file(path: Path, chain: tuple[Path, ...] = (), read: list[Path] | None = None) -> TaskFile:
     """Read a file and what it includes; its own keys win. Raises UserError with the place of what is wrong."""
-    path = path.absolute()
+    path = path if path.is_absolute() else path.absolute()
     return with_includes(path, own_keys(path), chain, read)
 
 
@@ -82,9 +82,11 @@ def with_includes(
     read = [] if read is None else read
     merged: dict[str, Any] = {}
     origins: dict[str, Path] = {}
+    here: Path | None = None  # resolved once, and only where something is included
     for name in included(keys, str(path)):
         inner = path_beside(path.parent, name, str(path))
-        if inner in (*chain, path.resolve()):
+        here = path.resolve() if here is None else here
+        if inner in (*chain, here):
             circle = " -> ".join(file.name for file in (*chain, path, inner))
             raise UserError(f"`include` goes in a circle: {circle}", place=str(path))
         if not inner.is_file():
@@ -92,7 +94,7 @@ def with_includes(
         read.append(inner)
         if len(read) > MOST_FILES:
             raise UserError(f"more than {MOST_FILES:,} files are included in all; include fewer", place=str(path))
-        under = read_task_file(inner, (*chain, path.resolve()), read)
+        under = read_task_file(inner, (*chain, here), read)
         merged |= under.keys
         origins |= under.origins
     merged.pop("task_list", None)  # belongs to the file that is included
@@ -225,8 +227,13 @@ def _with_registered_filters(config: TaskConfig) -> TaskConfig:
     """With the classes of the task's helpers for the filters that these register."""
     if config.filter_list is None:
         return config
-    helpers = [named.file for _, named in functions_of(config)]
-    return config.model_copy(update={"filter_list": resolved(config.filter_list, FILTERS, helpers)})
+    pipelines = resolved(config.filter_list, FILTERS, _helpers(config))
+    return config if pipelines is config.filter_list else config.model_copy(update={"filter_list": pipelines})
+
+
+def _helpers(config: TaskConfig) -> Iterator[Path]:
+    for _, named in functions_of(config):
+        yield named.file
 
 
 def _normalised(source: TaskFile, keys: Mapping[str, Any]) -> dict[str, Any]:
@@ -345,19 +352,16 @@ _Loader.add_constructor("!function", _function)
 
 def own_keys(path: Path) -> dict[str, Any]:
     """The keys that one file holds, its `include` not followed. Raises UserError."""
-    root = compose(bytes_of_file(path, MOST_BYTES, "a task file"), str(path), _Base)
-    if root is None or not isinstance(root, yaml.MappingNode):
-        raise UserError("a task file is a mapping of keys", place=str(path))
-    loader = _Loader(b"")
-    loader.file = path
-    try:
-        keys = loader.construct_document(root)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise not_valid(error, str(path)) from None
-    except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:  # such as the date 2026-13-45
-        raise not_readable(root, error, str(path)) from None
-    finally:
-        loader.dispose()
+    with composed(bytes_of_file(path, MOST_BYTES, "a task file"), str(path), _Loader) as (root, loader):
+        if not isinstance(root, yaml.MappingNode):
+            raise UserError("a task file is a mapping of keys", place=str(path))
+        loader.file = path
+        try:
+            keys = loader.construct_document(root)
+        except (yaml.YAMLError, RecursionError) as error:
+            raise not_valid(error, str(path)) from None
+        except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:  # the date 2026-13-45
+            raise not_readable(root, error, str(path)) from None
     if not isinstance(keys, dict):
         raise UserError("a task file is a mapping of keys", place=str(path))
     if any(not isinstance(key, str) for key in keys):
