@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness import strict_json
-from harness.analysis.answered import has_documents
-from harness.analysis.selection import listed
+from harness.evidence.answered import has_documents
+from harness.evidence.selection import listed
 from harness.results.record import Scalar
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from harness.analysis.analysis import Analysis, AnalysisSettings
 from harness.analysis.definition import why_no_ranking
 from harness.analysis.emergence_of_counts import emergence
 from harness.analysis.emergence_verdict import LEAST_SCALES, SCATTER, Emergence, Verdict
-from harness.analysis.selection import Point, of_cell, points, selects, varying_within_models, why_nothing
 from harness.errors import UserError
+from harness.evidence.selection import Point, of_cell, points, selects, varying_within_models, why_nothing
 from harness.results.finding import Finding
 from harness.results.record import CellResult, Scalar
 from harness.results.run import Run

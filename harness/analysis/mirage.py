@@ -18,8 +18,8 @@ from harness.analysis.answers_of_samples import answers_of_samples
 from harness.analysis.mirage_battery import Battery, battery
 from harness.analysis.mirage_curves import Curve
 from harness.analysis.mirage_sizes import LengthTest, Resolution
-from harness.analysis.selection import coordinates, selects, why_nothing
 from harness.errors import UserError
+from harness.evidence.selection import coordinates, selects, why_nothing
 from harness.results.finding import Finding
 from harness.results.record import CellResult, Scalar, Status
 from harness.results.run import Run, reading_samples

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.analysis.per_document import PerDocument, shared, together
-from harness.analysis.selection import Point
+from harness.evidence.per_document import PerDocument, shared, together
+from harness.evidence.selection import Point
 
 if TYPE_CHECKING:
     import numpy as np

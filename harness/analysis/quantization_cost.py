@@ -16,8 +16,8 @@ from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
 from harness.analysis.definition import why_other_definition
-from harness.analysis.ratio import ratio
-from harness.analysis.selection import (
+from harness.evidence.ratio import ratio
+from harness.evidence.selection import (
     ENDED,
     Point,
     coordinates,

@@ -8,8 +8,8 @@ from pydantic import Field, field_validator
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
 from harness.analysis.scaling.settings import FitSettings
-from harness.analysis.training_runs import training_frame
 from harness.errors import UserError
+from harness.evidence.training_runs import training_frame
 from harness.results.finding import Finding
 from harness.results.record import Scalar
 from harness.results.run import Run

@@ -26,9 +26,9 @@ from harness.analysis.log_line import (
     residuals,
     unknown,
 )
-from harness.analysis.per_document import PerDocument, per_document
-from harness.analysis.ratio import estimate
-from harness.analysis.selection import Point, points, selects, why_nothing
+from harness.evidence.per_document import PerDocument, per_document
+from harness.evidence.ratio import estimate
+from harness.evidence.selection import Point, points, selects, why_nothing
 from harness.results.finding import Finding
 from harness.results.record import Scalar
 from harness.results.run import Run

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness.analysis.per_document import PerDocument
-from harness.analysis.selection import Point
+from harness.evidence.per_document import PerDocument
+from harness.evidence.selection import Point
 
 if TYPE_CHECKING:
     import numpy as np

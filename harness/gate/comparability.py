@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.analysis.definition import why_other_definition
-from harness.analysis.per_document import WEIGHT_OF, per_document
-from harness.analysis.selection import Point
+from harness.evidence.per_document import WEIGHT_OF, per_document
+from harness.evidence.selection import Point
 from harness.results.record import Direction, Record
 
 PER_TOKEN = ("perplexity", "loss", "validation_loss")

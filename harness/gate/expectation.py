@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from harness.analysis.ratio import estimate, ratio
-from harness.analysis.selection import (
+from harness.evidence.ratio import estimate, ratio
+from harness.evidence.selection import (
     ENDED,
     Point,
     Where,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from harness.analysis.answered import Answered, Request
+from harness.evidence.answered import Answered, Request
 from harness.results.flip import Cause
 
 Pieces = Mapping[int, str]

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.analysis.answered import has_documents
-from harness.analysis.selection import coordinates, describe, nearest, varying
-from harness.analysis.where_text import chosen
 from harness.errors import UserError
+from harness.evidence.answered import has_documents
+from harness.evidence.selection import coordinates, describe, nearest, varying
+from harness.evidence.where_text import chosen
 from harness.gate.paired_samples import PairedSamples
 from harness.results.flip import Difference, Paired
 from harness.results.record import CellResult, Scalar, Status

@@ -13,8 +13,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness import strict_json
-from harness.analysis.answered import answered, metric_columns, pieces
-from harness.analysis.selection import describe
+from harness.evidence.answered import answered, metric_columns, pieces
+from harness.evidence.selection import describe
 from harness.gate.first_difference import Side, first_difference, margin
 from harness.results.flip import Flip, Paired
 from harness.results.record import Direction, Scalar

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.analysis.answered import Answered, Request, answered, has_documents, pieces
-from harness.analysis.selection import coordinates, describe, nearest, varying
-from harness.analysis.where_text import chosen
 from harness.errors import UserError
+from harness.evidence.answered import Answered, Request, answered, has_documents, pieces
+from harness.evidence.selection import coordinates, describe, nearest, varying
+from harness.evidence.where_text import chosen
 from harness.report.number import NOTHING, Shown
 from harness.report.table import Column, Row, Table
 from harness.report.tables import print_table

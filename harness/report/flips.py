@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from harness.analysis.selection import describe
+from harness.evidence.selection import describe
 from harness.report.number import NOTHING, Shown, scale, shown
 from harness.report.results import text
 from harness.report.table import Column, Row, Table

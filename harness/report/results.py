@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.analysis.definition import why_no_ranking
-from harness.analysis.selection import ENDED, coordinates, describe, varying, varying_within_models
+from harness.evidence.selection import ENDED, coordinates, describe, varying, varying_within_models
 from harness.report.number import NOTHING, Scale, Shown, scale, shown
 from harness.report.table import Column, Row, Table
 from harness.results.record import CellResult, Direction, Record, Scalar, Status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.selection import Point, describe, varying
+from harness.evidence.selection import Point, describe, varying
 from harness.report.charts.style import Values, drawable, ends_of, palette, told
 from harness.report.number import count
 from harness.report.results import text

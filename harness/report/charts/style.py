@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from harness.analysis.selection import Point, points
+from harness.evidence.selection import Point, points
 from harness.report.number import with_interval
 from harness.results.run import Run
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.analysis.definition import why_other_definition
-from harness.analysis.selection import Point
+from harness.evidence.selection import Point
 from harness.report.charts.style import Values, conditions, drawable, ends_of, palette, told
 from harness.report.number import scale
 from harness.report.results import label, text

@@ -109,8 +109,8 @@ def test_ratio_of_quality_is_paired(full_run: Run) -> None:
 
 def test_known_bad_unpaired_intervals_would_not_see_it(full_run: Run) -> None:
     """The same question from the two separate intervals is undecided: pairing is what decides."""
-    from harness.analysis.ratio import estimate
-    from harness.analysis.selection import points, selects
+    from harness.evidence.ratio import estimate
+    from harness.evidence.selection import points, selects
     from harness.statistics.ratios import independent_ratio
 
     by = {

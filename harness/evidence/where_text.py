@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.analysis.selection import Where, coordinates, selects, why_nothing
 from harness.errors import UserError
+from harness.evidence.selection import Where, coordinates, selects, why_nothing
 from harness.results.record import CellResult, Scalar
 
 

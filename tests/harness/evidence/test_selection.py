@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 
-from harness.analysis.selection import (
+from harness.evidence.selection import (
     counterpart,
     describe,
     points,

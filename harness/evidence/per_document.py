@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness import strict_json
-from harness.analysis.selection import Point
+from harness.evidence.selection import Point
 from harness.results.run import reading_samples
 
 if TYPE_CHECKING:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.analysis.selection import Point, points, selects, why_nothing
 from harness.errors import UserError
+from harness.evidence.selection import Point, points, selects, why_nothing
 from harness.results.record import CellResult, Scalar
 from harness.results.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.analysis.selection import Where
+    from harness.evidence.selection import Where
 
 EXACT_FLOPS, TOKENS, EPOCHS = "training_flops", "trained_tokens", "epochs"
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from harness.analysis.per_document import per_document
-from harness.analysis.selection import Point
+from harness.evidence.per_document import per_document
+from harness.evidence.selection import Point
 from harness.results.record import Record
 from harness.statistics.ratios import (
     Estimate,
