@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from harness.comparison.flip import Difference
     from harness.report.explanation import Explanation
-    from harness.results.flip import Difference
 
 __all__ = ["compare", "diff", "explain", "make_report", "open_run", "plan", "run"]
 
@@ -49,7 +49,7 @@ def make_report(name: str | Path, out: str | Path = "results/runs", lm_eval: str
 
 def compare(base: str | Path, head: str | Path, out: str | Path = "results/runs") -> pd.DataFrame:
     """Two runs side by side, with the ratio and its interval for every metric that both have."""
-    from harness.gate.compare import compare as compare_runs
+    from harness.comparison.compare import compare as compare_runs
 
     return compare_runs(open_run(base, out), open_run(head, out))
 
@@ -65,7 +65,7 @@ def diff(
     out: str | Path = "results/runs",
 ) -> Difference:
     """Two runs document by document: `.counts` and `.flips` are DataFrames. of_base, of_head: `precision=int8`."""
-    from harness.gate.flips import flips
+    from harness.comparison.flips import flips
 
     runs = open_run(base, out), open_run(head, out)
     return flips(*runs, of_base=of_base, of_head=of_head, task=task, metric=metric)

@@ -21,8 +21,8 @@ def compare(
     rest is compared.
     """
     from harness.cli.ending import end
+    from harness.comparison.compare import compare as compare_runs
     from harness.errors import ExitCode, inert
-    from harness.gate.compare import compare as compare_runs
     from harness.report.comparison import print_comparison
     from harness.results.find import find_run
 

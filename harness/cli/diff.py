@@ -28,7 +28,7 @@ def diff(
 ) -> None:
     """Print which documents are right in one run and wrong in the other, whether that is chance, and why."""
     from harness.cli.ending import end
-    from harness.gate.flips import flips
+    from harness.comparison.flips import flips
     from harness.report.flips import print_flips
     from harness.results.find import find_run
 

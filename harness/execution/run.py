@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harness.analysis.registry import ANALYSES
 from harness.cache import cache_folder
+from harness.comparison.expectation import evaluate, undecided
 from harness.errors import ExitCode, UserError, disk_is_full, printable, unexpected
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.cell_cache import CellCache
@@ -20,7 +21,6 @@ from harness.execution.events import CellEnded, OnEvent, Planned, unheard
 from harness.execution.execute import Execution
 from harness.execution.plan import Plan, make_plan
 from harness.execution.resolve import hash_of
-from harness.gate.expectation import evaluate, undecided
 from harness.notice import notice
 from harness.report.html import HTML, write_html
 from harness.report.markdown import MARKDOWN, write_markdown

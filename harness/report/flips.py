@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from harness.comparison.flip import Difference, Flip, Paired
 from harness.evidence.selection import describe
 from harness.report.number import NOTHING, Shown, scale, shown
 from harness.report.results import text
 from harness.report.table import Column, Row, Table
 from harness.report.tables import print_table
-from harness.results.flip import Difference, Flip, Paired
 
 if TYPE_CHECKING:
     from rich.console import Console

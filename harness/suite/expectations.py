@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from harness.comparison.expectation import Expectation, measures_of
 from harness.errors import UserError
 from harness.evidence.selection import Where, describe, selects_row, why_no_row
-from harness.gate.expectation import Expectation, measures_of
 from harness.measures.registry import MEASURES
 from harness.results.record import Scalar
 from harness.suite.cells import cells

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from harness.analysis.registry import ANALYSES
+from harness.comparison.expectation import Expectation
 from harness.errors import UserError, shown
-from harness.gate.expectation import Expectation
 from harness.input_file import refuse_endless, why_no_path
 from harness.spelling import nearest
 from harness.suite.document import Document, KeyPath, parse_document, read_document

@@ -13,9 +13,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from harness.analysis.registry import ANALYSES
+from harness.comparison.expectation import Expectation
 from harness.corpora.training import HELD_OUT
 from harness.errors import shown
-from harness.gate.expectation import Expectation
 from harness.input_file import why_no_path
 from harness.measures.limits import (
     LARGEST,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from harness.gate.compare import compare
+from harness.comparison.compare import compare
 from harness.measures.task_summary import WRONG_BY_SPACE
 from harness.report.comparison import print_comparison
 from harness.report.environment import summary, warnings

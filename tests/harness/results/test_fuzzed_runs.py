@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from harness.comparison.compare import compare
 from harness.errors import UserError
-from harness.gate.compare import compare
 from harness.kept_file import read_json, unseal
 from harness.report.html import html
 from harness.report.markdown import markdown

@@ -15,7 +15,7 @@ from harness.analysis.scaling.pattern import WRONG_SHAPE, pattern
 from harness.analysis.scaling.report import ScalingReport, scaling_report
 from harness.analysis.scaling.runs import Runs, six_nd
 from harness.analysis.scaling.settings import FitSettings
-from harness.gate.expectation import Expectation, evaluate
+from harness.comparison.expectation import Expectation, evaluate
 from harness.results.run import Run
 
 LAW = Chinchilla()

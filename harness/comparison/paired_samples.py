@@ -13,10 +13,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness import strict_json
+from harness.comparison.first_difference import Side, first_difference, margin
+from harness.comparison.flip import Flip, Paired
 from harness.evidence.answered import answered, metric_columns, pieces
 from harness.evidence.selection import describe
-from harness.gate.first_difference import Side, first_difference, margin
-from harness.results.flip import Flip, Paired
 from harness.results.record import Direction, Scalar
 from harness.statistics.paired_proportions import clustered_difference, paired_counts, sign_flip_test
 

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from harness.comparison.comparability import why_not_comparable
 from harness.evidence.ratio import estimate, ratio
 from harness.evidence.selection import (
     ENDED,
@@ -31,7 +32,6 @@ from harness.evidence.selection import (
     varying_within_models,
     why_nothing,
 )
-from harness.gate.comparability import why_not_comparable
 from harness.results.finding import ExpectationOutcome, Finding, Outcome
 from harness.results.record import CellResult, Scalar, Status
 from harness.results.run import Run

@@ -9,8 +9,8 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
-from harness.gate.comparability import difference
-from harness.gate.compare import COLUMNS, compare
+from harness.comparison.comparability import difference
+from harness.comparison.compare import COLUMNS, compare
 from harness.results.record import CellResult
 from harness.results.run import Run
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.comparison.flip import Difference, Paired
+from harness.comparison.paired_samples import PairedSamples
 from harness.errors import UserError
 from harness.evidence.answered import has_documents
 from harness.evidence.selection import coordinates, describe, nearest, varying
 from harness.evidence.where_text import chosen
-from harness.gate.paired_samples import PairedSamples
-from harness.results.flip import Difference, Paired
 from harness.results.record import CellResult, Scalar, Status
 from harness.results.run import Run, reading_samples
 

@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from harness.comparison.flip import Cause, Difference
+from harness.comparison.flips import flips
 from harness.errors import UserError
-from harness.gate.flips import flips
 from harness.report.flips import print_flips
-from harness.results.flip import Cause, Difference
 from harness.statistics.paired_proportions import PairedCounts, paired_difference, sign_flip_test
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from harness.comparison.comparability import why_not_comparable
 from harness.errors import UserError
 from harness.evidence.ratio import ratio
 from harness.evidence.selection import Point, coordinates
-from harness.gate.comparability import why_not_comparable
 from harness.results.record import CellResult, Direction, Record, Status
 from harness.results.run import Run
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from harness.comparison.flip import Cause
 from harness.evidence.answered import Answered, Request
-from harness.results.flip import Cause
 
 Pieces = Mapping[int, str]
 AROUND = 24

@@ -1,0 +1,1 @@
+"""Two runs side by side, and what a suite expects. Knows no model."""
