@@ -20,8 +20,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit, logit
 
-from harness.analysis.emergence_of_counts import unadjusted
-from harness.analysis.emergence_verdict import Verdict, decide
+from harness.analysis.emergence.counts import unadjusted
+from harness.analysis.emergence.verdict import Verdict, decide
 
 ALPHA = 0.05
 OUT = Path(__file__).resolve().parent.parent / "results" / "emergence_calibration.md"

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from harness.analysis.answers_table import read_answers
-from harness.analysis.mirage_curves import LEAST_SIZES, Curve, Standstill, curve_of_right, smooth_curves, standstill
-from harness.analysis.mirage_sizes import LengthTest, Resolution, length_tests, resolutions
+from harness.analysis.mirage.answers_table import read_answers
+from harness.analysis.mirage.curves import LEAST_SIZES, Curve, Standstill, curve_of_right, smooth_curves, standstill
+from harness.analysis.mirage.sizes import LengthTest, Resolution, length_tests, resolutions
 
 if TYPE_CHECKING:
     import pandas as pd

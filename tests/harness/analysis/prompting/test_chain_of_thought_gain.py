@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness.analysis.chain_of_thought_gain import CHAIN_OF_THOUGHT_GAIN, ChainOfThoughtGainSettings
-from harness.analysis.chain_of_thought_tables import average, crossovers, gains
+from harness.analysis.prompting.chain_of_thought_gain import CHAIN_OF_THOUGHT_GAIN, ChainOfThoughtGainSettings
+from harness.analysis.prompting.chain_of_thought_tables import average, crossovers, gains
 from harness.errors import UserError
 from harness.results.finding import Finding
 from harness.results.run import Run

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from harness.analysis.answers_table import Answers
+from harness.analysis.mirage.answers_table import Answers
 
 if TYPE_CHECKING:
     import numpy as np

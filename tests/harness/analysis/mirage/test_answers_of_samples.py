@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from harness.analysis.answers_of_samples import answers_of_samples
+from harness.analysis.mirage.answers_of_samples import answers_of_samples
 
 
 def test_pairs_that_a_file_sums_up_itself_are_no_numbers_of_a_document(task_builders: ModuleType) -> None:

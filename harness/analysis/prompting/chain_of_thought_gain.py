@@ -18,7 +18,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
-from harness.analysis.paired_gain import REPLICATES, AskedTwice, asked_twice, drawn_gains, paired_gain
+from harness.analysis.prompting.paired_gain import REPLICATES, AskedTwice, asked_twice, drawn_gains, paired_gain
 from harness.evidence.selection import Point, counterpart, describe, points, selects_point, why_no_task
 from harness.results.finding import Finding
 from harness.results.record import Scalar

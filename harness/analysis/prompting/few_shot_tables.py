@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.analysis.counts_table import Unit, shares
-from harness.analysis.shot_curve import LEAST_SIZES, doublings
+from harness.analysis.prompting.counts_table import Unit, shares
+from harness.analysis.prompting.shot_curve import LEAST_SIZES, doublings
 from harness.errors import UserError
 
 if TYPE_CHECKING:

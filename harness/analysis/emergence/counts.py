@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.analysis.counts_over_scale import Counts, counts_over_scale
-from harness.analysis.emergence_verdict import LEAST_SCALES, Emergence, Verdict, decide
+from harness.analysis.emergence.counts_over_scale import Counts, counts_over_scale
+from harness.analysis.emergence.verdict import LEAST_SCALES, Emergence, Verdict, decide
 from harness.errors import UserError
 
 if TYPE_CHECKING:

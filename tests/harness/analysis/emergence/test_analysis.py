@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit
 
-from harness.analysis.emergence import effective_n
-from harness.analysis.emergence_of_counts import emergence, emergence_frame, unadjusted
-from harness.analysis.emergence_verdict import Verdict, decide
+from harness.analysis.emergence.analysis import effective_n
+from harness.analysis.emergence.counts import emergence, emergence_frame, unadjusted
+from harness.analysis.emergence.verdict import Verdict, decide
 from harness.analysis.registry import ANALYSES
 from harness.errors import UserError
 from harness.report.charts.emergence import emergence as chart

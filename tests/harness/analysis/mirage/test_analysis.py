@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from harness.analysis.mirage import MIRAGE, MirageSettings
-from harness.analysis.mirage_battery import Battery, battery
+from harness.analysis.mirage.analysis import MIRAGE, MirageSettings
+from harness.analysis.mirage.battery import Battery, battery
 from harness.errors import UserError
 from harness.results.run import Run
 

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from harness.analysis.few_shot_slope import FEW_SHOT_SLOPE, FewShotSlopeSettings
-from harness.analysis.few_shot_tables import few_shot_slopes, slope_over_size
+from harness.analysis.prompting.few_shot_slope import FEW_SHOT_SLOPE, FewShotSlopeSettings
+from harness.analysis.prompting.few_shot_tables import few_shot_slopes, slope_over_size
 from harness.errors import UserError
 from harness.results.finding import Finding
 from harness.results.run import Run

@@ -14,10 +14,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
-from harness.analysis.answers_of_samples import answers_of_samples
-from harness.analysis.mirage_battery import Battery, battery
-from harness.analysis.mirage_curves import Curve
-from harness.analysis.mirage_sizes import LengthTest, Resolution
+from harness.analysis.mirage.answers_of_samples import answers_of_samples
+from harness.analysis.mirage.battery import Battery, battery
+from harness.analysis.mirage.curves import Curve
+from harness.analysis.mirage.sizes import LengthTest, Resolution
 from harness.errors import UserError
 from harness.evidence.selection import coordinates, selects, why_nothing
 from harness.results.finding import Finding

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.analysis.counts_table import Unit, shares
+from harness.analysis.prompting.counts_table import Unit, shares
 from harness.errors import UserError
 from harness.statistics.sign_change import SignChange, sign_change
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.analysis.answers_table import Answers
+from harness.analysis.mirage.answers_table import Answers
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,8 +15,8 @@ from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
 from harness.analysis.definition import why_no_ranking
-from harness.analysis.emergence_of_counts import emergence
-from harness.analysis.emergence_verdict import LEAST_SCALES, SCATTER, Emergence, Verdict
+from harness.analysis.emergence.counts import emergence
+from harness.analysis.emergence.verdict import LEAST_SCALES, SCATTER, Emergence, Verdict
 from harness.errors import UserError
 from harness.evidence.selection import Point, of_cell, points, selects, varying_within_models, why_nothing
 from harness.results.finding import Finding

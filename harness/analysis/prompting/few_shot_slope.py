@@ -12,7 +12,15 @@ from typing import Any, Literal
 from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
-from harness.analysis.shot_curve import LEAST_SIZES, ShotCurve, Told, bends, shots_of, slope_of, slope_over_log_size
+from harness.analysis.prompting.shot_curve import (
+    LEAST_SIZES,
+    ShotCurve,
+    Told,
+    bends,
+    shots_of,
+    slope_of,
+    slope_over_log_size,
+)
 from harness.evidence.per_document import shared
 from harness.evidence.selection import Point, points, selects_point, why_no_task
 from harness.results.finding import Finding

@@ -1,0 +1,1 @@
+"""Do abilities appear with size: sudden, smooth, or by chance."""

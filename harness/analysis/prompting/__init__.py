@@ -1,0 +1,1 @@
+"""What prompts do: few-shot examples and chain of thought, over sizes."""
