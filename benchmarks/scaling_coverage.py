@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from harness.analysis.scaling.allocation import loss_at_optimum, optimum
-from harness.analysis.scaling.chinchilla import Chinchilla
-from harness.analysis.scaling.fit import Fit, fit
-from harness.analysis.scaling.law import Floats
-from harness.analysis.scaling.narrow_intervals import residual_bootstrap, wald
+from harness.analysis.scaling.fitting.fit import Fit, fit
+from harness.analysis.scaling.fitting.narrow_intervals import residual_bootstrap, wald
+from harness.analysis.scaling.fitting.uncertainty import Draws, Method, bootstrap, interval
+from harness.analysis.scaling.laws.chinchilla import Chinchilla
+from harness.analysis.scaling.laws.law import Floats
 from harness.analysis.scaling.runs import Runs, six_nd
-from harness.analysis.scaling.uncertainty import Draws, Method, bootstrap, interval
 
 LAW = Chinchilla()
 TRUTH = np.array([1.8172, 482.0, 2085.4, 0.3478, 0.3658])

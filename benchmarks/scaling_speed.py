@@ -33,12 +33,12 @@ from typing import Any
 
 import numpy as np
 
-from harness.analysis.scaling.chinchilla import Chinchilla, hoffmann_grid
-from harness.analysis.scaling.fit import Fit, fit
-from harness.analysis.scaling.law import Floats
-from harness.analysis.scaling.objective import HUBER
+from harness.analysis.scaling.fitting.fit import Fit, fit
+from harness.analysis.scaling.fitting.objective import HUBER
+from harness.analysis.scaling.fitting.uncertainty import bootstrap, refit
+from harness.analysis.scaling.laws.chinchilla import Chinchilla, hoffmann_grid
+from harness.analysis.scaling.laws.law import Floats
 from harness.analysis.scaling.runs import Runs, runs_from_frame
-from harness.analysis.scaling.uncertainty import bootstrap, refit
 from harness.published_data.frame import fitted_runs
 
 LAW = Chinchilla()

@@ -1,17 +1,17 @@
 """Every analysis by name. A new one is one file and one line here."""
 
 from harness.analysis.analysis import Analysis
-from harness.analysis.compute_optimal import COMPUTE_OPTIMAL
 from harness.analysis.emergence.analysis import EMERGENCE
-from harness.analysis.law_choice import LAW_CHOICE
 from harness.analysis.mirage.analysis import MIRAGE
 from harness.analysis.prompting.chain_of_thought_gain import CHAIN_OF_THOUGHT_GAIN
 from harness.analysis.prompting.few_shot_slope import FEW_SHOT_SLOPE
 from harness.analysis.quantization_cost import QUANTIZATION_COST
-from harness.analysis.scaling_approaches import SCALING_APPROACHES
-from harness.analysis.scaling_fit import SCALING_FIT
-from harness.analysis.scaling_law import SCALING_LAW
-from harness.analysis.training_budget import TRAINING_BUDGET
+from harness.analysis.scaling.suite.compute_optimal import COMPUTE_OPTIMAL
+from harness.analysis.scaling.suite.law_choice import LAW_CHOICE
+from harness.analysis.scaling.suite.scaling_approaches import SCALING_APPROACHES
+from harness.analysis.scaling.suite.scaling_fit import SCALING_FIT
+from harness.analysis.scaling.suite.scaling_law import SCALING_LAW
+from harness.analysis.scaling.suite.training_budget import TRAINING_BUDGET
 
 ANALYSES: dict[str, Analysis] = {
     item.name: item

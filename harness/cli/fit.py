@@ -69,13 +69,13 @@ def fit(
 
     Exit code 3 where the fit can't be trusted; what it says is printed first.
     """
-    from harness.analysis.law_choice import LawChoiceSettings, law_choice
     from harness.analysis.scaling.findings import findings
     from harness.analysis.scaling.report import scaling_report
-    from harness.analysis.scaling.settings import fit_settings
+    from harness.analysis.scaling.suite.law_choice import LawChoiceSettings, law_choice
+    from harness.analysis.scaling.suite.scaling_approaches import approaches as side_by_side
+    from harness.analysis.scaling.suite.settings import fit_settings
     from harness.analysis.scaling.two_step_findings import two_step_findings
     from harness.analysis.scaling.work import check_compared, check_work
-    from harness.analysis.scaling_approaches import approaches as side_by_side
     from harness.errors import ExitCode, UserError
     from harness.report.findings import finding_tables
     from harness.report.tables import print_table

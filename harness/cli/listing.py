@@ -125,7 +125,7 @@ def _corpora() -> list[Table]:
 
 
 def _laws() -> list[Table]:
-    from harness.analysis.scaling.laws import LAWS
+    from harness.analysis.scaling.laws.registry import LAWS
 
     rows = [
         (law.name, law.formula, "; ".join(f"{one.name}: {one.meaning}" for one in law.parameters), law.source)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.analysis.scaling.law import Floats
+from harness.analysis.scaling.laws.law import Floats
 
 
 def alike(values: Floats, tolerance: float = 0.01) -> np.ndarray:

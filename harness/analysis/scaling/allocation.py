@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from harness.analysis.scaling.law import Floats, Law
+from harness.analysis.scaling.laws.law import Floats, Law
 from harness.analysis.scaling.runs import FLOPS_PER_TOKEN
 
 LOWEST, HIGHEST = np.log(1e2), np.log(1e18)

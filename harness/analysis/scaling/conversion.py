@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.analysis.scaling.law import Floats, Law
+from harness.analysis.scaling.laws.law import Floats, Law
 from harness.analysis.scaling.runs import FLOPS_PER_TOKEN, ParameterCount, Runs, six_nd
 from harness.errors import UserError
 

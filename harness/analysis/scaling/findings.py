@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from harness.analysis.scaling.allocation import compute_exponent, compute_for, loss_at_optimum, optimum
-from harness.analysis.scaling.law import Floats, Law
+from harness.analysis.scaling.fitting.uncertainty import Interval, Quantity, interval
+from harness.analysis.scaling.laws.law import Floats, Law
 from harness.analysis.scaling.pictures import picture_data
 from harness.analysis.scaling.report import ScalingReport
-from harness.analysis.scaling.uncertainty import Interval, Quantity, interval
 from harness.results.finding import Finding
 from harness.results.record import Scalar
 

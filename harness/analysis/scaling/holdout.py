@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.analysis.scaling.allocation import compute_exponent
-from harness.analysis.scaling.fit import fit
-from harness.analysis.scaling.information_criterion import akaike
-from harness.analysis.scaling.isoflop import find_budgets
-from harness.analysis.scaling.law import Floats, Law
-from harness.analysis.scaling.objective import HUBER, SQUARES, Objective
-from harness.analysis.scaling.prediction import predicted
+from harness.analysis.scaling.approaches.isoflop import find_budgets
+from harness.analysis.scaling.fitting.fit import fit
+from harness.analysis.scaling.fitting.information_criterion import akaike
+from harness.analysis.scaling.fitting.objective import HUBER, SQUARES, Objective
+from harness.analysis.scaling.fitting.prediction import predicted
+from harness.analysis.scaling.fitting.uncertainty import bootstrap
+from harness.analysis.scaling.laws.law import Floats, Law
 from harness.analysis.scaling.runs import Runs
-from harness.analysis.scaling.uncertainty import bootstrap
 from harness.errors import UserError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.analysis.scaling.alike import alike
 from harness.analysis.scaling.allocation import loss_at_optimum, optimum
-from harness.analysis.scaling.law import Floats
+from harness.analysis.scaling.laws.law import Floats
 from harness.analysis.scaling.runs import FLOPS_PER_TOKEN, Runs
 
 if TYPE_CHECKING:

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.analysis.scaling.fit import Fit, fit
-from harness.analysis.scaling.laws import law_named
-from harness.analysis.scaling.objective import OBJECTIVES
-from harness.analysis.scaling.pattern import WRONG_SHAPE, pattern
-from harness.analysis.scaling.prediction import Prediction, predicted
-from harness.analysis.scaling.profile import Profile, profile
+from harness.analysis.scaling.fitting.fit import Fit, fit
+from harness.analysis.scaling.fitting.objective import OBJECTIVES
+from harness.analysis.scaling.fitting.pattern import WRONG_SHAPE, pattern
+from harness.analysis.scaling.fitting.prediction import Prediction, predicted
+from harness.analysis.scaling.fitting.profile import Profile, profile
+from harness.analysis.scaling.fitting.uncertainty import Draws, Unit, bootstrap
+from harness.analysis.scaling.laws.registry import law_named
 from harness.analysis.scaling.runs import Runs
-from harness.analysis.scaling.settings import FitSettings
-from harness.analysis.scaling.uncertainty import Draws, Unit, bootstrap
+from harness.analysis.scaling.suite.settings import FitSettings
 from harness.errors import UserError
 
 RARE = 0.025

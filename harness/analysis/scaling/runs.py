@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from harness.analysis.scaling.law import Floats
+from harness.analysis.scaling.laws.law import Floats
 from harness.errors import UserError, shown
 from harness.spelling import nearest
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.analysis.scaling.fit import Fit, fit
-from harness.analysis.scaling.law import Floats, Law
-from harness.analysis.scaling.objective import HUBER, SQUARES, Objective
+from harness.analysis.scaling.fitting.fit import Fit, fit
+from harness.analysis.scaling.fitting.objective import HUBER, SQUARES, Objective
+from harness.analysis.scaling.fitting.uncertainty import REPLICATES, Draws, Unit, draws_of, redrawn, refit
+from harness.analysis.scaling.laws.law import Floats, Law
 from harness.analysis.scaling.runs import Runs
-from harness.analysis.scaling.uncertainty import REPLICATES, Draws, Unit, draws_of, redrawn, refit
 
 
 @dataclass(frozen=True)

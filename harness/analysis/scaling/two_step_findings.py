@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from harness.analysis.scaling.allocation import optimum
-from harness.analysis.scaling.downstream import ExponentialError, SigmoidError
 from harness.analysis.scaling.findings import ANALYSIS, ahead
-from harness.analysis.scaling.law import Floats, Law
-from harness.analysis.scaling.laws import law_named
-from harness.analysis.scaling.objective import OBJECTIVES
+from harness.analysis.scaling.fitting.objective import OBJECTIVES
+from harness.analysis.scaling.fitting.uncertainty import Draws, Quantity, interval
+from harness.analysis.scaling.laws.downstream import ExponentialError, SigmoidError
+from harness.analysis.scaling.laws.law import Floats, Law
+from harness.analysis.scaling.laws.registry import law_named
 from harness.analysis.scaling.runs import Runs
-from harness.analysis.scaling.settings import FitSettings
+from harness.analysis.scaling.suite.settings import FitSettings
 from harness.analysis.scaling.two_step import TwoStep, two_step, two_step_draws
-from harness.analysis.scaling.uncertainty import Draws, Quantity, interval
 from harness.errors import UserError
 from harness.results.finding import Finding
 from harness.results.record import Scalar

@@ -6,7 +6,7 @@ of runs; a table of millions is one of something else (steps of trainings, say).
 
 from __future__ import annotations
 
-from harness.analysis.scaling.settings import FitSettings
+from harness.analysis.scaling.suite.settings import FitSettings
 from harness.errors import UserError
 
 LONGEST = 300.0

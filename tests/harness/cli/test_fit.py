@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from harness.analysis.scaling.chinchilla import Chinchilla
+from harness.analysis.scaling.laws.chinchilla import Chinchilla
 from harness.cli.app import app
 from harness.errors import UserError
 

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.analysis.scaling.chinchilla import Chinchilla
 from harness.analysis.scaling.findings import findings
+from harness.analysis.scaling.laws.chinchilla import Chinchilla
 from harness.analysis.scaling.report import ScalingReport, scaling_report
 from harness.analysis.scaling.runs import runs_from_frame
-from harness.analysis.scaling.settings import FitSettings
+from harness.analysis.scaling.suite.settings import FitSettings
 from harness.report.charts.registry import FINDING_CHARTS
 from harness.report.fit_files import write_fit
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.analysis.scaling.law import Law
+from harness.analysis.scaling.laws.law import Law
 from harness.analysis.scaling.runs import Runs, six_nd
 
 Plant = Callable[..., Runs]

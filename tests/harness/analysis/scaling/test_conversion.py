@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.analysis.scaling.chinchilla import Chinchilla
 from harness.analysis.scaling.conversion import (
     counting,
     counts_of_shape,
@@ -18,6 +17,7 @@ from harness.analysis.scaling.conversion import (
     pearce_song,
     same_shape,
 )
+from harness.analysis.scaling.laws.chinchilla import Chinchilla
 from harness.analysis.scaling.runs import Runs
 from harness.errors import UserError
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from harness.analysis.scaling.allocation import optimum
-from harness.analysis.scaling.chinchilla import Chinchilla, hoffmann_grid
-from harness.analysis.scaling.fit import Fit, fit
-from harness.analysis.scaling.objective import HUBER, LAD
-from harness.analysis.scaling.profile import profile
+from harness.analysis.scaling.fitting.fit import Fit, fit
+from harness.analysis.scaling.fitting.objective import HUBER, LAD
+from harness.analysis.scaling.fitting.profile import profile
+from harness.analysis.scaling.fitting.uncertainty import Draws, bootstrap, interval, refit
+from harness.analysis.scaling.laws.chinchilla import Chinchilla, hoffmann_grid
 from harness.analysis.scaling.runs import Runs, runs_from_frame
-from harness.analysis.scaling.uncertainty import Draws, bootstrap, interval, refit
 from harness.published_data import fitted_runs, where
 
 pytestmark = pytest.mark.skipif(

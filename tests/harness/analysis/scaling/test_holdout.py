@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.analysis.scaling.chinchilla import Chinchilla
-from harness.analysis.scaling.fit import fit
+from harness.analysis.scaling.fitting.fit import fit
+from harness.analysis.scaling.fitting.objective import HUBER, SQUARES
 from harness.analysis.scaling.holdout import BASELINE, Split, hold_out, splits_by_budgets, splits_by_share
-from harness.analysis.scaling.objective import HUBER, SQUARES
-from harness.analysis.scaling.restricted import Restricted
+from harness.analysis.scaling.laws.chinchilla import Chinchilla
+from harness.analysis.scaling.laws.restricted import Restricted
 from harness.analysis.scaling.runs import Runs, runs_from_frame
 from harness.errors import UserError
 

@@ -8,12 +8,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from harness.analysis.scaling import prediction, profile, uncertainty
-from harness.analysis.scaling.chinchilla import Chinchilla
-from harness.analysis.scaling.fit import fit
+from harness.analysis.scaling.fitting import prediction, profile, uncertainty
+from harness.analysis.scaling.fitting.fit import fit
+from harness.analysis.scaling.fitting.uncertainty import bootstrap, interval, redrawn
+from harness.analysis.scaling.laws.chinchilla import Chinchilla
 from harness.analysis.scaling.runs import Runs, six_nd
-from harness.analysis.scaling.settings import FitSettings
-from harness.analysis.scaling.uncertainty import bootstrap, interval, redrawn
+from harness.analysis.scaling.suite.settings import FitSettings
 from harness.analysis.scaling.work import check_compared, check_work
 from harness.errors import UserError
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.analysis.scaling.chinchilla import Chinchilla
 from harness.analysis.scaling.findings import findings
-from harness.analysis.scaling.fit import fit
-from harness.analysis.scaling.law import Floats
-from harness.analysis.scaling.pattern import WRONG_SHAPE, pattern
+from harness.analysis.scaling.fitting.fit import fit
+from harness.analysis.scaling.fitting.pattern import WRONG_SHAPE, pattern
+from harness.analysis.scaling.laws.chinchilla import Chinchilla
+from harness.analysis.scaling.laws.law import Floats
 from harness.analysis.scaling.report import ScalingReport, scaling_report
 from harness.analysis.scaling.runs import Runs, six_nd
-from harness.analysis.scaling.settings import FitSettings
+from harness.analysis.scaling.suite.settings import FitSettings
 from harness.comparison.expectation import Expectation, evaluate
 from harness.results.run import Run
 

@@ -1,0 +1,1 @@
+"""Compute-optimal sizes without a law: the envelope of training curves, and isoFLOP curves."""

@@ -1,0 +1,1 @@
+"""A law fitted to points, how sure it is, and what it predicts."""

@@ -1,0 +1,1 @@
+"""The laws that can be fitted, one file each, under one interface."""

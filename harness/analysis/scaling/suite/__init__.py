@@ -1,0 +1,1 @@
+"""The analyses of a suite that fit laws to its records."""
