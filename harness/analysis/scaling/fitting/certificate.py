@@ -7,16 +7,13 @@ parameter at its bound, and exponents that the data don't determine.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.analysis.scaling.fitting.least_squares import gradient
 from harness.analysis.scaling.fitting.objective import EXACT
+from harness.analysis.scaling.fitting.problem import Problem
 from harness.analysis.scaling.laws.law import Floats
-
-if TYPE_CHECKING:
-    from harness.analysis.scaling.fitting.fit import Problem
 
 BALANCED = 1e-6
 """Largest part of the pulls on a parameter that may be left over at an optimum."""

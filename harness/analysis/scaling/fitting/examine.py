@@ -11,9 +11,10 @@ from dataclasses import replace
 import numpy as np
 
 from harness.analysis.scaling.fitting.certificate import BETTER, Certificate, certify
-from harness.analysis.scaling.fitting.fit import TOLERANCE, fit, polished, problem
+from harness.analysis.scaling.fitting.fit import TOLERANCE, fit, polished
 from harness.analysis.scaling.fitting.least_squares import solve
 from harness.analysis.scaling.fitting.objective import HUBER, Objective
+from harness.analysis.scaling.fitting.problem import problem
 from harness.analysis.scaling.laws.law import Floats, Law
 from harness.analysis.scaling.runs import Runs
 from harness.errors import UserError
