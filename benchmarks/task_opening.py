@@ -54,7 +54,7 @@ def opened(folder: str) -> tuple[dict[str, float], Counter[str]]:
     """Seconds of each task that opens, the quickest of three openings, by name; and what stands in the way of the
     others."""
     from harness.errors import UserError
-    from harness.measures.task_documents import prepared
+    from harness.measures.task.documents import prepared
     from harness.tasks.library import TaskLibrary
 
     taken: dict[str, float] = {}
@@ -75,8 +75,8 @@ def opened(folder: str) -> tuple[dict[str, float], Counter[str]]:
 
 def times_of(folder: str, names: list[str], documents: int) -> dict[str, float]:
     """Seconds of opening each of these tasks, and of asking each of the tasks that are made for this."""
-    from harness.measures.task_documents import documents as asked
-    from harness.measures.task_documents import prepared
+    from harness.measures.task.documents import documents as asked
+    from harness.measures.task.documents import prepared
     from harness.tasks.library import TaskLibrary
 
     found: dict[str, float] = {}
@@ -100,9 +100,9 @@ def times_of(folder: str, names: list[str], documents: int) -> dict[str, float]:
 
 def _settings(task: str) -> Any:
     try:
-        from harness.measures.task_settings import TaskSettings
+        from harness.measures.task.settings import TaskSettings
     except ImportError:  # older checkouts
-        from harness.measures.task import TaskSettings  # type: ignore[attr-defined]
+        from harness.measures.task.measure import TaskSettings  # type: ignore[attr-defined]
     return TaskSettings(task=task, **({"thinking": "off"} if "thinking" in TaskSettings.model_fields else {}))
 
 

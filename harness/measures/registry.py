@@ -11,7 +11,7 @@ from harness.measures.kv_cache import KV_CACHE
 from harness.measures.measure import Measure
 from harness.measures.memory import MEMORY
 from harness.measures.perplexity import PERPLEXITY
-from harness.measures.task import TASK
+from harness.measures.task.measure import TASK
 from harness.measures.training import TRAINING
 from harness.measures.training_speed import TRAINING_SPEED
 from harness.results.record import Metric

@@ -19,7 +19,7 @@ from typing import Any
 from harness import strict_json
 from harness.errors import UserError, disk_is_full
 from harness.measures.mapping_setting import mapping_of
-from harness.measures.task_summary import estimated, groups_of
+from harness.measures.task.summary import estimated, groups_of
 from harness.report.lm_eval_samples import Line, hashed, sample_lines
 from harness.results.record import CellResult, Status
 from harness.results.run import Run, reading_samples

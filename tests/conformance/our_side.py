@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from harness.measures.measure import Facts
-from harness.measures.task_collection import collect
-from harness.measures.task_settings import TaskSettings
-from harness.measures.task_summary import summarise
+from harness.measures.task.collection import collect
+from harness.measures.task.settings import TaskSettings
+from harness.measures.task.summary import summarise
 from harness.models.contract import Kind, LanguageModel, ModelSource, Precision
 from harness.models.open import open_model
 from harness.results.record import Measurement

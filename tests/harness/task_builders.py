@@ -15,8 +15,8 @@ from typing import Any
 
 import pandas as pd
 
-from harness.measures.task_answers import Drawn, Generated, Likelihoods
-from harness.measures.task_samples import broken_row, row
+from harness.measures.task.answers import Drawn, Generated, Likelihoods
+from harness.measures.task.samples import broken_row, row
 from harness.results.record import CellResult
 from harness.results.run import Run
 from harness.scoring.request import Scored

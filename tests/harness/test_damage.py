@@ -28,7 +28,7 @@ from harness.execution import run as running
 from harness.execution.cell_cache import CellCache
 from harness.execution.run import exit_code
 from harness.kept_file import kept_bytes, kept_json, read_json, seal, unseal, write_json
-from harness.measures.task_answers import _Finished
+from harness.measures.task.answers import _Finished
 from harness.models.cache_behavior import CacheBehavior
 from harness.models.in_context_regression import Recipe, Regression, Task, trained
 from harness.models.known_behavior import _known

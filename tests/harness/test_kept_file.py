@@ -153,7 +153,7 @@ OTHER = {
     "harness/results/find.py": "manifests of versions without checksums",
     "harness/report/markdown.py": "summary.md: the manifest has its sha256, and nothing reads it",
     "harness/report/html.py": "report.html: the manifest has its sha256, and nothing reads it",
-    "harness/measures/task_answers.py": "appends sealed lines under the cell's key",
+    "harness/measures/task/answers.py": "appends sealed lines under the cell's key",
     "harness/corpora/hub.py": "a text that an earlier version fetched, without a checksum",
     # logs, which no program reads
     "harness/cli/boundary.py": "a traceback for a person",
@@ -190,7 +190,7 @@ OTHER = {
             *("harness/cli/listing.py", "harness/execution/code_digest.py"),
             *("harness/tasks/helper_files.py", "harness/tasks/registered_filters.py"),
             *("harness/tasks/requirements.py", "harness/tasks/task_digest.py"),
-            *("harness/measures/task_told.py", "harness/corpora/microworld.py"),
+            *("harness/measures/task/told.py", "harness/corpora/microworld.py"),
             *("harness/models/bounded_files.py", "harness/models/weight_header.py", "harness/execution/resolve.py"),
             *("harness/models/known_behavior.py", "harness/tasks/code/modules.py", "harness/tasks/code/stateless.py"),
             "harness/tasks/helper_state.py",

@@ -18,8 +18,8 @@ import yaml
 from harness import corpora
 from harness.errors import UserError
 from harness.measures.registry import MEASURES
-from harness.measures.task_documents import documents, prepared
-from harness.measures.task_settings import TaskSettings
+from harness.measures.task.documents import documents, prepared
+from harness.measures.task.settings import TaskSettings
 from harness.tasks.library import TaskLibrary
 from harness.tasks.task import SHIPPED
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from harness.measures.measure import Facts
-from harness.measures.task_settings import TaskSettings
-from harness.measures.task_summary import summarise
+from harness.measures.task.settings import TaskSettings
+from harness.measures.task.summary import summarise
 from harness.results.record import CellResult, Record, Status
 from harness.results.run import Run
 from harness.tasks.metric_table import BUILT_IN

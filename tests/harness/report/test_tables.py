@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from harness.comparison.compare import compare
-from harness.measures.task_summary import WRONG_BY_SPACE
+from harness.measures.task.summary import WRONG_BY_SPACE
 from harness.report.comparison import print_comparison
 from harness.report.environment import summary, warnings
 from harness.report.findings import finding_tables

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from harness.measures.task import check
-from harness.measures.task_settings import TaskSettings
+from harness.measures.task.measure import check
+from harness.measures.task.settings import TaskSettings
 from harness.tasks.library import TaskLibrary
 from harness.tasks.written_twice import keys_twice, members_twice
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from harness.errors import UserError
 from harness.measures.measure import Measure, in_first_row
-from harness.measures.task_collection import collect
-from harness.measures.task_settings import TaskSettings
-from harness.measures.task_summary import (
+from harness.measures.task.collection import collect
+from harness.measures.task.settings import TaskSettings
+from harness.measures.task.summary import (
     BROKEN,
     CHANCE,
     CUT_OFF,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 def check(library: TaskLibrary, settings: TaskSettings) -> None:
     """Open the task and look whether it can be asked and judged in this way. Reads no data. Raises UserError."""
-    from harness.measures.task_documents import prepared
+    from harness.measures.task.documents import prepared
     from harness.tasks.group_scores import check_group
 
     opened = library.open(settings.task)
@@ -61,7 +61,7 @@ def notes(library: TaskLibrary, settings: TaskSettings) -> tuple[str, ...]:
 
 def _lacking(opened: Opened, settings: TaskSettings) -> Iterator[str]:
     """What a group asks for and no task in it will give, where that can be known before anything runs."""
-    from harness.measures.task_documents import prepared
+    from harness.measures.task.documents import prepared
     from harness.tasks.group_scores import not_given
     from harness.tasks.specification import keys_to_come
 

@@ -16,9 +16,9 @@ from harness.errors import Unsupported, UserError
 from harness.measures.diversity import DiversitySettings
 from harness.measures.diversity import collect as continued
 from harness.measures.measure import Facts, notes_of
-from harness.measures.task_collection import collect
-from harness.measures.task_settings import TaskSettings
-from harness.measures.task_summary import summarise
+from harness.measures.task.collection import collect
+from harness.measures.task.settings import TaskSettings
+from harness.measures.task.summary import summarise
 from harness.models.contract import Kind, LanguageModel, ModelSource
 from harness.models.open import open_model
 from harness.tasks.library import TaskLibrary

@@ -9,26 +9,26 @@ from typing import TYPE_CHECKING, Any
 from harness import strict_json
 from harness.errors import Unsupported, UserError, logged
 from harness.measures.measure import Load, Sample, with_notes
-from harness.measures.task_settings import TaskSettings
+from harness.measures.task.settings import TaskSettings
 from harness.tasks.ask import Asked, Broken
 from harness.tasks.config import Mode
 
 if TYPE_CHECKING:
-    from harness.measures.task_answers import Evidence
-    from harness.measures.task_judging import Judged
+    from harness.measures.task.answers import Evidence
+    from harness.measures.task.judging import Judged
     from harness.models.contract import LanguageModel
     from harness.tasks.task import Task
 
 
 def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     """One row per document of every task. What goes wrong with one document or one task costs the others nothing."""
-    from harness.measures.task_answers import answers
-    from harness.measures.task_documents import TASK_CODE, documents, prepared
-    from harness.measures.task_judging import judged
-    from harness.measures.task_lost_text import LostText, lost_text_notes
-    from harness.measures.task_notes import task_notes
-    from harness.measures.task_samples import broken_row
-    from harness.measures.task_told import told
+    from harness.measures.task.answers import answers
+    from harness.measures.task.documents import TASK_CODE, documents, prepared
+    from harness.measures.task.judging import judged
+    from harness.measures.task.lost_text import LostText, lost_text_notes
+    from harness.measures.task.notes import task_notes
+    from harness.measures.task.samples import broken_row
+    from harness.measures.task.told import told
 
     opened = load.library.open(settings.task)
     tasks = {task.name: task for task in prepared(opened, settings)}
@@ -96,7 +96,7 @@ def _is_whole(sample: Sample) -> bool:
 
 
 def _row(task: Task, evidence: Evidence, found: Judged) -> Sample:
-    from harness.measures.task_samples import broken_row, document, row
+    from harness.measures.task.samples import broken_row, document, row
     from harness.tasks.choice_scores import chance
 
     assert not isinstance(found.scores, Broken)
@@ -112,7 +112,7 @@ def _row(task: Task, evidence: Evidence, found: Judged) -> Sample:
 
 def summed_up_by(task: Task, rows: Sequence[Sample], mode: Mode) -> dict[str, Any]:
     """How the rows of a task become its numbers, as plain data; what functions of its file sum up is summed up here."""
-    from harness.measures.task_documents import TASK_CODE
+    from harness.measures.task.documents import TASK_CODE
     from harness.tasks.resample import by_functions
     from harness.tasks.specification import specification
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from harness import strict_json
 from harness.errors import UserError
 from harness.measures.measure import Facts
-from harness.measures.task_lost_text import parted
-from harness.measures.task_settings import TaskSettings
+from harness.measures.task.lost_text import parted
+from harness.measures.task.settings import TaskSettings
 from harness.results.record import Direction, Measurement, Metric, Missing, Status
 
 if TYPE_CHECKING:

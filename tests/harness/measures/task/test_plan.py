@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from harness.measures.task import notes
-from harness.measures.task_settings import TaskSettings
+from harness.measures.task.measure import notes
+from harness.measures.task.settings import TaskSettings
 from harness.tasks.library import TaskLibrary
 
 TASK = """task: {name}

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from harness import strict_json
-from harness.measures.task_documents import shots_of
+from harness.measures.task.documents import shots_of
 from harness.tasks.config import Function, TaskConfig
 from harness.tasks.task import Task
 

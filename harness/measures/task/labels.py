@@ -11,7 +11,7 @@ from harness.tasks.document import Templates, label
 from harness.tasks.labels import FROM_0, Labels, common, whole_number
 
 if TYPE_CHECKING:
-    from harness.measures.task_settings import TaskSettings
+    from harness.measures.task.settings import TaskSettings
     from harness.tasks.ask import Row
     from harness.tasks.task import Task
 

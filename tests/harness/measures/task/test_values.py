@@ -15,8 +15,8 @@ import pytest
 
 from harness.errors import UserError
 from harness.measures.measure import NOTES
-from harness.measures.task_documents import documents, prepared
-from harness.measures.task_settings import TaskSettings
+from harness.measures.task.documents import documents, prepared
+from harness.measures.task.settings import TaskSettings
 from harness.tasks.ask import Asked, Broken, ChoiceAnswer
 from harness.tasks.choice_scores import chance, score_choices
 from harness.tasks.library import TaskLibrary

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness import strict_json
 from harness.measures.measure import Sample
-from harness.measures.task_answers import Evidence, Generated, Likelihoods
+from harness.measures.task.answers import Evidence, Generated, Likelihoods
 from harness.tasks.ask import Asked, Broken, Choice, Generation, Rolling
 from harness.tasks.metrics import Scores
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import Unsupported, UserError, logged
-from harness.measures.document_choice import chosen
 from harness.measures.mapping_setting import mapping_of
-from harness.measures.task_labels import labels_of
+from harness.measures.task.document_choice import chosen
+from harness.measures.task.labels import labels_of
 from harness.scoring.thinking import opens_thought
 from harness.tasks import metrics
 from harness.tasks.ask import Asked, Broken, Choice, Row
@@ -27,7 +27,7 @@ from harness.tasks.specification import judges_programs
 from harness.tasks.task import Counted
 
 if TYPE_CHECKING:
-    from harness.measures.task_settings import TaskSettings
+    from harness.measures.task.settings import TaskSettings
     from harness.models.contract import LanguageModel
     from harness.tasks.config import TaskConfig
     from harness.tasks.library import Opened

@@ -11,7 +11,7 @@ from harness.models.chat import CLOCK, names
 from harness.tasks.ask import Asked, Broken, Generation
 
 if TYPE_CHECKING:
-    from harness.measures.task_settings import TaskSettings
+    from harness.measures.task.settings import TaskSettings
     from harness.models.contract import LanguageModel
 
 

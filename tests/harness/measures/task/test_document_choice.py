@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import UserError
-from harness.measures.document_choice import chosen, numbers
+from harness.measures.task.document_choice import chosen, numbers
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import pytest
 
 from harness.errors import UserError
 from harness.measures.measure import Facts, notes_of
-from harness.measures.task import TASK
-from harness.measures.task_collection import collect
-from harness.measures.task_settings import TaskSettings
-from harness.measures.task_summary import summarise
+from harness.measures.task.collection import collect
+from harness.measures.task.measure import TASK
+from harness.measures.task.settings import TaskSettings
+from harness.measures.task.summary import summarise
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.open import open_model
 from harness.results.record import Measurement, Missing, Status

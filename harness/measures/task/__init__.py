@@ -1,0 +1,1 @@
+"""The measure `task`: documents asked, answers judged, scores summed up."""
