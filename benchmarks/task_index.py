@@ -18,8 +18,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.tasks.index import read_index
-from harness.tasks.library import TaskLibrary
+from harness.tasks.files.index import read_index
+from harness.tasks.files.library import TaskLibrary
 
 
 def seconds(run: Callable[[], object]) -> float:

@@ -55,7 +55,7 @@ def opened(folder: str) -> tuple[dict[str, float], Counter[str]]:
     others."""
     from harness.errors import UserError
     from harness.measures.task.documents import prepared
-    from harness.tasks.library import TaskLibrary
+    from harness.tasks.files.library import TaskLibrary
 
     taken: dict[str, float] = {}
     for _ in range(OPENINGS):
@@ -77,7 +77,7 @@ def times_of(folder: str, names: list[str], documents: int) -> dict[str, float]:
     """Seconds of opening each of these tasks, and of asking each of the tasks that are made for this."""
     from harness.measures.task.documents import documents as asked
     from harness.measures.task.documents import prepared
-    from harness.tasks.library import TaskLibrary
+    from harness.tasks.files.library import TaskLibrary
 
     found: dict[str, float] = {}
     for _ in range(OPENINGS):

@@ -226,7 +226,7 @@ def started(peer_python: str, task_files: Path, rounds: int) -> dict[str, Any]:
     harness = [sys.executable, "-m", "harness"]
     lm_eval = [peer_python, "-m", "lm_eval"]
     index = "from lm_eval.tasks import TaskManager; TaskManager()"
-    ask = "import sys; from harness.tasks.library import TaskLibrary; TaskLibrary(paths=(sys.argv[1],)).names()"
+    ask = "import sys; from harness.tasks.files.library import TaskLibrary; TaskLibrary(paths=(sys.argv[1],)).names()"
     listing = [*harness, "list", "tasks", "--tasks-path", str(task_files)]
     found: dict[str, dict[str, list[float]]] = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -144,7 +144,7 @@ def _analyses() -> list[Table]:
 
 
 def _tasks(paths: tuple[str, ...]) -> list[Table]:
-    from harness.tasks.library import TaskLibrary
+    from harness.tasks.files.library import TaskLibrary
 
     rows = [(named.name, named.kind, named.file) for named in TaskLibrary(paths).names()]
     caption = "task: NAME; with --tasks-path also those of your folders"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.suite.schema import Suite
-from harness.tasks.library import TaskLibrary
+from harness.tasks.files.library import TaskLibrary
 
 
 @dataclass(frozen=True)

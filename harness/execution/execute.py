@@ -41,7 +41,7 @@ from harness.models.training import trained_summary
 from harness.results.fingerprint import Fingerprint, most_taken, taken_now
 from harness.results.peaks import Peaks, cached_peaks
 from harness.results.record import CellResult, Measurement, Missing, Record, Status
-from harness.tasks.library import TaskLibrary
+from harness.tasks.files.library import TaskLibrary
 from harness.threads import beside_others, default_threads
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from harness.results.instructions import instructions
 from harness.results.record import Scalar
 from harness.suite.cells import Cell, cells
 from harness.suite.schema import Suite
-from harness.tasks.library import TaskLibrary
+from harness.tasks.files.library import TaskLibrary
 from harness.threads import cores_allowed, default_threads
 from reference_impl.inference.native.build import planned_kernel
 

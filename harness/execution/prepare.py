@@ -15,7 +15,7 @@ from harness.execution.train import train_side_by_side
 from harness.execution.worker import Worker, WorkerDied
 from harness.results.fingerprint import QUIET, Fingerprint
 from harness.results.peaks import Peaks, cached_peaks, store_peaks
-from harness.tasks.library import TaskLibrary
+from harness.tasks.files.library import TaskLibrary
 
 
 class NotPrepared(Exception):

@@ -10,7 +10,7 @@ from harness.models.contract import ModelIdentity, ModelSource
 from harness.models.training import Training
 from harness.results.peaks import Peaks
 from harness.results.record import Scalar, Status
-from harness.tasks.library import TaskLibrary
+from harness.tasks.files.library import TaskLibrary
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from harness.errors import Unsupported
 from harness.models.contract import LanguageModel, ModelIdentity, ModelSource, Precision
 from harness.results.peaks import Peaks as Peaks
 from harness.results.record import Measurement, Metric, Missing, Scalar
-from harness.tasks.library import TaskLibrary
+from harness.tasks.files.library import TaskLibrary
 
 if TYPE_CHECKING:
     import pandas as pd

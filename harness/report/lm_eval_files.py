@@ -23,8 +23,8 @@ from harness.measures.task.summary import estimated, groups_of
 from harness.report.lm_eval_samples import Line, hashed, sample_lines
 from harness.results.record import CellResult, Status
 from harness.results.run import Run, reading_samples
-from harness.tasks.estimate import Estimate
-from harness.tasks.group_scores import summarise_group
+from harness.tasks.aggregation.estimate import Estimate
+from harness.tasks.aggregation.group_scores import summarise_group
 from harness.tasks.specification import name_of
 from harness.whole_file import write_whole
 

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from harness.errors import UserError
-from harness.tasks.rows import ClassLabel, Rows, concatenated
+from harness.tasks.data.rows import ClassLabel, Rows, concatenated
 
 
 class _Feature:

@@ -20,10 +20,10 @@ from harness.tasks.code.process import HostProcess, error_of
 from harness.tasks.code.stateless import keeps_nothing
 from harness.tasks.code.tagged_json import dumps, loads
 from harness.tasks.config import Function
-from harness.tasks.features import features_of, told_features
+from harness.tasks.data.features import features_of, told_features
+from harness.tasks.data.rows import Rows
 from harness.tasks.functions import check_allowed
 from harness.tasks.helper_files import source_files
-from harness.tasks.rows import Rows
 
 _CHUNK = 4 << 20
 """Bytes of rows that are sent at once."""

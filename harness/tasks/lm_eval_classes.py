@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from harness.errors import UserError
-from harness.tasks.rows import Rows
+from harness.tasks.data.rows import Rows
 
 SPLITS = ("training", "validation", "test")
 _CONFIG: dict[str, Any] = {

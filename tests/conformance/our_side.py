@@ -16,7 +16,7 @@ from harness.measures.task.summary import summarise
 from harness.models.contract import Kind, LanguageModel, ModelSource, Precision
 from harness.models.open import open_model
 from harness.results.record import Measurement
-from harness.tasks.library import TaskLibrary
+from harness.tasks.files.library import TaskLibrary
 
 
 @dataclass(frozen=True)

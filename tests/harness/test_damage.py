@@ -39,7 +39,7 @@ from harness.results.find import find_run
 from harness.results.journal import Journal
 from harness.results.peaks import cached_peaks
 from harness.results.run import CELLS, MANIFEST, Run
-from harness.tasks.index import read_index
+from harness.tasks.files.index import read_index
 from reference_impl.training.checkpoint import load_checkpoint
 
 NOT_KEPT = ("*.lock", "locks", "log", "digests", "unfinished", "collected")

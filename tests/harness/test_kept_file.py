@@ -168,7 +168,7 @@ OTHER = {
     "harness/report/picture.py": "a picture",
     "harness/analysis/scaling/table_file.py": "the user's table",
     "harness/input_file.py": "a file of the user's, such as a suite",
-    "harness/tasks/csv_as_lm_eval.py": "the user's data",
+    "harness/tasks/data/csv_as_lm_eval.py": "the user's data",
     # what is fetched, compared with the sha256 that the table of assets declares before it is kept
     **dict.fromkeys(
         (

@@ -20,7 +20,7 @@ from harness.errors import UserError
 from harness.measures.registry import MEASURES
 from harness.measures.task.documents import documents, prepared
 from harness.measures.task.settings import TaskSettings
-from harness.tasks.library import TaskLibrary
+from harness.tasks.files.library import TaskLibrary
 from harness.tasks.task import SHIPPED
 
 TASK = """task: t

@@ -25,8 +25,8 @@ from harness.fences import enclosure
 from harness.tasks.code import process
 from harness.tasks.code.process import ForeignError, HostProcess
 from harness.tasks.code.tagged_json import dumps
+from harness.tasks.files.task_file import read_task_file, task_config
 from harness.tasks.task import Task
-from harness.tasks.task_file import read_task_file, task_config
 
 pytestmark = pytest.mark.skipif(not enclosure.available().enough, reason="this machine can't fence task code in")
 SECRET = "hostile-secret"

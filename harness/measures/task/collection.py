@@ -113,7 +113,7 @@ def _row(task: Task, evidence: Evidence, found: Judged) -> Sample:
 def summed_up_by(task: Task, rows: Sequence[Sample], mode: Mode) -> dict[str, Any]:
     """How the rows of a task become its numbers, as plain data; what functions of its file sum up is summed up here."""
     from harness.measures.task.documents import TASK_CODE
-    from harness.tasks.resample import by_functions
+    from harness.tasks.aggregation.resample import by_functions
     from harness.tasks.specification import specification
 
     spec = specification(task.config, mode=mode)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from harness.measures.task.settings import TaskSettings
     from harness.models.contract import LanguageModel
     from harness.tasks.config import TaskConfig
-    from harness.tasks.library import Opened
+    from harness.tasks.files.library import Opened
     from harness.tasks.task import Task
 
 TASK_CODE = (Exception, SystemExit, KeyboardInterrupt)

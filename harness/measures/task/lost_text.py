@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from harness.models.contract import Tokenizer
     from harness.scoring.round_trip import RoundTrip
-    from harness.tasks.estimate import Estimate
+    from harness.tasks.aggregation.estimate import Estimate
 
 PER_BYTE = ("bits_per_byte", "byte_perplexity", "word_perplexity", "gold_bits_per_byte")
 """Metrics that divide by bytes or words of the text, which a tokenizer that loses some makes too good."""

@@ -25,17 +25,17 @@ from harness.measures.task.summary import (
     leaves_of,
     summarise,
 )
-from harness.tasks.library import TaskLibrary
+from harness.tasks.files.library import TaskLibrary
 from harness.tasks.metric_table import BUILT_IN
 
 if TYPE_CHECKING:
-    from harness.tasks.library import Opened
+    from harness.tasks.files.library import Opened
 
 
 def check(library: TaskLibrary, settings: TaskSettings) -> None:
     """Open the task and look whether it can be asked and judged in this way. Reads no data. Raises UserError."""
     from harness.measures.task.documents import prepared
-    from harness.tasks.group_scores import check_group
+    from harness.tasks.aggregation.group_scores import check_group
 
     opened = library.open(settings.task)
     for group in opened.groups:
@@ -62,7 +62,7 @@ def notes(library: TaskLibrary, settings: TaskSettings) -> tuple[str, ...]:
 def _lacking(opened: Opened, settings: TaskSettings) -> Iterator[str]:
     """What a group asks for and no task in it will give, where that can be known before anything runs."""
     from harness.measures.task.documents import prepared
-    from harness.tasks.group_scores import not_given
+    from harness.tasks.aggregation.group_scores import not_given
     from harness.tasks.specification import keys_to_come
 
     if settings.mode == "lm-eval" or not opened.groups:

@@ -15,7 +15,7 @@ from harness.results.record import Direction, Measurement, Metric, Missing, Stat
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.tasks.estimate import Estimate
+    from harness.tasks.aggregation.estimate import Estimate
 
 
 DOCUMENTS = Metric(
@@ -111,7 +111,7 @@ def _of_groups(
     specs: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[Measurement | Missing]:
     """The numbers of every group in the cell, the one that was asked for first, and why some have none."""
-    from harness.tasks.group_scores import not_given, summarise_group
+    from harness.tasks.aggregation.group_scores import not_given, summarise_group
     from harness.tasks.specification import entry_of
 
     for place, (group, members, aggregate) in enumerate(groups_of(samples, settings.task, list(wrong))):
@@ -134,7 +134,7 @@ def _of_groups(
 
 def estimated(frame: pd.DataFrame, spec: Mapping[str, Any]) -> tuple[list[Estimate], list[str]]:
     """The numbers of one task from its rows, and why it lacks some."""
-    from harness.tasks.aggregate import keys_of, one_key
+    from harness.tasks.aggregation.aggregate import keys_of, one_key
 
     judged = frame[frame["broken"].isna()]
     if judged.empty:

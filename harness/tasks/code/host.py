@@ -20,10 +20,10 @@ from harness.tasks.code.generators import Document, Generators
 from harness.tasks.code.judging import ON_ROWS, OPERATIONS
 from harness.tasks.code.modules import Modules, Named
 from harness.tasks.code.tagged_json import dumps, loads
+from harness.tasks.data.features import features_of, told_features
+from harness.tasks.data.remembered_rows import Memory, RememberedRows
+from harness.tasks.data.rows import Rows
 from harness.tasks.datasets_module import as_rows
-from harness.tasks.features import features_of, told_features
-from harness.tasks.remembered_rows import Memory, RememberedRows
-from harness.tasks.rows import Rows
 
 _TOLD, _TRACE = 2000, 4000  # characters of an error's text, of its traceback
 

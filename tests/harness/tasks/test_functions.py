@@ -10,9 +10,9 @@ import pytest
 from harness.errors import UserError
 from harness.tasks.code.modules import Modules
 from harness.tasks.config import Function
+from harness.tasks.data.rows import Rows
 from harness.tasks.functions import check_allowed
 from harness.tasks.helper_files import source_files
-from harness.tasks.rows import Rows
 
 
 def helper(folder: Path, text: str, name: str = "utils.py") -> Path:

@@ -6,8 +6,8 @@ import pytest
 
 from harness.errors import UserError
 from harness.tasks import filters
+from harness.tasks.files.library import TaskLibrary
 from harness.tasks.functions import DOCUMENT_KEYS, functions_of
-from harness.tasks.library import TaskLibrary
 from harness.tasks.task import Task
 
 TASK = """

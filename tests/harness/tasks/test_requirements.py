@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.tasks.files.task_file import read_task_file, task_config
 from harness.tasks.requirements import Need, missing_sentence, needs_of
-from harness.tasks.task_file import read_task_file, task_config
 
 
 def needs(folder: Path, code: str, keys: str = "process_results: !function u.f\n", allow: bool = True) -> list[str]:

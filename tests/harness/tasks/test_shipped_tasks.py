@@ -21,7 +21,7 @@ import yaml
 
 from harness.errors import UserError
 from harness.tasks.config import FewshotConfig, FilterPipeline, TaskConfig
-from harness.tasks.library import TaskLibrary
+from harness.tasks.files.library import TaskLibrary
 from harness.tasks.task import Task
 from reference_impl.text import microworld
 

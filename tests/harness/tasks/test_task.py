@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from harness.errors import UserError
+from harness.tasks.files.task_file import read_task_file, task_config
 from harness.tasks.task import Task
-from harness.tasks.task_file import read_task_file, task_config
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from harness.measures.task.settings import TaskSettings
 from harness.measures.task.summary import summarise
 from harness.models.contract import Kind, LanguageModel, ModelSource
 from harness.models.open import open_model
-from harness.tasks.library import TaskLibrary
+from harness.tasks.files.library import TaskLibrary
 
 CHAT = (
     "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}{% endfor %}"

@@ -18,7 +18,7 @@ from harness.measures.task.summary import summarise
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.open import open_model
 from harness.results.record import Measurement, Missing, Status
-from harness.tasks.library import TaskLibrary
+from harness.tasks.files.library import TaskLibrary
 
 BASE = "dataset_path: rows.jsonl\ntest_split: test\n"
 ROLLING = f'task: rolling\n{BASE}output_type: loglikelihood_rolling\ndoc_to_text: ""\ndoc_to_target: "{{{{text}}}}"\n'

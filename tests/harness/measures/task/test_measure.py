@@ -22,7 +22,7 @@ from harness.measures.task.summary import summarise
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.open import open_model
 from harness.results.record import Measurement, Missing, Status
-from harness.tasks.library import TaskLibrary
+from harness.tasks.files.library import TaskLibrary
 
 ANIMALS = ["cat", "dog", "bird", "the river", "old tree", "red barn", "mat", "a", "café", "東京"]
 CHOICES = """

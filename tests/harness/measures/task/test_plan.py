@@ -10,7 +10,7 @@ import pytest
 from harness.errors import UserError
 from harness.measures.task.measure import notes
 from harness.measures.task.settings import TaskSettings
-from harness.tasks.library import TaskLibrary
+from harness.tasks.files.library import TaskLibrary
 
 TASK = """task: {name}
 dataset_path: rows.jsonl

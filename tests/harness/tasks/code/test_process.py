@@ -17,8 +17,8 @@ from harness.errors import UserError
 from harness.tasks.code import process
 from harness.tasks.code.process import ForeignError
 from harness.tasks.config import Function
+from harness.tasks.data.rows import ClassLabel, Rows
 from harness.tasks.helper_state import HelperState
-from harness.tasks.rows import ClassLabel, Rows
 
 
 def state(folder: Path, code: str, *names: str, key: str = "doc_to_text", allow: bool = False) -> HelperState:
@@ -117,7 +117,7 @@ def test_the_scoring_process_loads_nothing_of_a_helper(tmp_path: Path) -> None:
         "task: t\ndataset_path: d.jsonl\ntest_split: test\nprocess_docs: !function u.f\ndoc_to_text: '{{q}}'\n"
     )
     code = (
-        "import sys\nfrom harness.tasks.library import TaskLibrary\n"
+        "import sys\nfrom harness.tasks.files.library import TaskLibrary\n"
         f"task = TaskLibrary(({str(tmp_path)!r},), allow_task_code=True).open('t').tasks[0]\n"
         "assert task.evaluation_rows() == [{'q': '1'}]\n"
         "held = [name for name in sys.modules\n"

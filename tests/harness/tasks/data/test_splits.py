@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from harness.tasks import splits
 from harness.tasks.config import TaskConfig
+from harness.tasks.data.source import splits
 from harness.tasks.task import Task
 
 SIZES = {"test": 103, "train": 250}

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
-from harness.tasks import aggregate_as_lm_eval
-from harness.tasks.estimate import Estimate, Family
-from harness.tasks.item_rows import class_scores, labels, references_and_answers, sums_by_group
-from harness.tasks.resample import resampled
+from harness.tasks.aggregation import aggregate_as_lm_eval
+from harness.tasks.aggregation.estimate import Estimate, Family
+from harness.tasks.aggregation.item_rows import class_scores, labels, references_and_answers, sums_by_group
+from harness.tasks.aggregation.resample import resampled
 from harness.tasks.specification import entry_of, name_of
 from harness.tasks.text_scores import CORPUS_SCORES, corpus_score, corpus_statistics
 

@@ -15,8 +15,8 @@ from typing import Any
 from harness.errors import UserError
 from harness.spelling import nearest
 from harness.tasks.config import GroupConfig, TaskConfig
-from harness.tasks.index import Entry
-from harness.tasks.task_file import (
+from harness.tasks.files.index import Entry
+from harness.tasks.files.task_file import (
     GROUP_KEYS,
     REFUSED,
     TaskFile,

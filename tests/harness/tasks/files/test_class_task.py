@@ -11,8 +11,8 @@ import pytest
 from harness.errors import UserError
 from harness.tasks import metrics
 from harness.tasks.ask import Asked, Choice, ChoiceAnswer, Generation, GenerationAnswer
+from harness.tasks.files.library import TaskLibrary
 from harness.tasks.generation_settings import with_generation
-from harness.tasks.library import TaskLibrary
 from harness.tasks.prompt import PromptSettings, ask
 from harness.tasks.task import Task
 

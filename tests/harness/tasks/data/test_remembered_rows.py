@@ -9,8 +9,8 @@ import pytest
 
 from harness.tasks.code.modules import Modules
 from harness.tasks.config import Function
-from harness.tasks.remembered_rows import RememberedRows, call_key
-from harness.tasks.rows import Rows
+from harness.tasks.data.remembered_rows import RememberedRows, call_key
+from harness.tasks.data.rows import Rows
 
 
 def helper(folder: Path, code: str) -> Any:

@@ -15,10 +15,10 @@ from harness.corpora.row_files import is_data_file as is_data_file
 from harness.errors import UserError
 from harness.file_digest import FileState, file_state
 from harness.spelling import nearest
-from harness.tasks import csv_as_lm_eval
 from harness.tasks.ask import Row
 from harness.tasks.config import Mode
-from harness.tasks.rows import ClassLabel, Rows
+from harness.tasks.data.rows import ClassLabel, Rows
+from harness.tasks.data.source import csv_as_lm_eval
 
 BUILDERS: Mapping[str, tuple[str, ...]] = {
     "json": (".json", ".jsonl", ".ndjson"),

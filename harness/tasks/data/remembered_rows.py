@@ -18,7 +18,7 @@ from pathlib import Path
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
-from harness.tasks.rows import Rows
+from harness.tasks.data.rows import Rows
 
 Memory = dict[str, Any]
 """Key of a call -> the rows that it gave."""

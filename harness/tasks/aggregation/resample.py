@@ -8,11 +8,11 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from harness.errors import UserError
+from harness.tasks.aggregation.estimate import Estimate
+from harness.tasks.aggregation.item_rows import labels
 from harness.tasks.code.judging import statistic_of
 from harness.tasks.config import Function, TaskConfig
-from harness.tasks.estimate import Estimate
 from harness.tasks.filters import LoadFunction
-from harness.tasks.item_rows import labels
 from harness.tasks.specification import listed_metrics, name_of
 
 _FUNCTION_DRAWS = 200

@@ -13,13 +13,13 @@ import pytest
 from harness.errors import UserError
 from harness.statistics.intervals import ratio_of_sums
 from harness.statistics.proportions import clustered_proportion, wilson
-from harness.tasks import aggregate_as_lm_eval
-from harness.tasks.aggregate import summarise
-from harness.tasks.aggregate_as_lm_eval import drawn_places
+from harness.tasks.aggregation import aggregate_as_lm_eval
+from harness.tasks.aggregation.aggregate import summarise
+from harness.tasks.aggregation.aggregate_as_lm_eval import drawn_places
+from harness.tasks.aggregation.estimate import Estimate
+from harness.tasks.aggregation.group_scores import check_group, not_given, summarise_group
+from harness.tasks.aggregation.resample import by_functions
 from harness.tasks.config import Function, GroupConfig, MetricConfig, Mode, TaskConfig
-from harness.tasks.estimate import Estimate
-from harness.tasks.group_scores import check_group, not_given, summarise_group
-from harness.tasks.resample import by_functions
 from harness.tasks.specification import specification
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from harness.tasks.rows import ClassLabel
+from harness.tasks.data.rows import ClassLabel
 
 
 def told_features(features: Mapping[str, Any] | None) -> dict[str, Any]:

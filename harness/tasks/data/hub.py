@@ -10,7 +10,7 @@ from typing import Any
 
 from harness import strict_json
 from harness.errors import UserError
-from harness.tasks.rows import Rows
+from harness.tasks.data.rows import Rows
 
 _UNUSED = ("trust_remote_code", "streaming")
 """Keys of `dataset_kwargs` that current versions of `datasets` refuse, or that make it give no list."""

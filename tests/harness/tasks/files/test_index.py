@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from harness.tasks import task_file
-from harness.tasks.index import Index, read_index
+from harness.tasks.files import task_file
+from harness.tasks.files.index import Index, read_index
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.errors import UserError
+from harness.tasks.aggregation.estimate import Estimate, Family
 from harness.tasks.config import GroupConfig, Mode
-from harness.tasks.estimate import Estimate, Family
 from harness.tasks.specification import key_of
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.corpora.row_files import bytes_of
 from harness.errors import UserError, told
-from harness.tasks.rows import Rows
+from harness.tasks.data.rows import Rows
 
 _NAMED = {"column_names": "names"}
 """Names of `datasets` -> pandas'."""

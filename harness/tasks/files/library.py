@@ -14,14 +14,14 @@ from harness import strict_json
 from harness.errors import UserError, shown
 from harness.input_file import why_no_path
 from harness.spelling import nearest
-from harness.tasks import task_file
-from harness.tasks.class_task import class_config
 from harness.tasks.config import GroupConfig, TaskConfig
-from harness.tasks.data import DataTable
-from harness.tasks.group import Members, gather
-from harness.tasks.index import Entry, Index, read_index
+from harness.tasks.data.source import DataTable
+from harness.tasks.files import task_file
+from harness.tasks.files.class_task import class_config
+from harness.tasks.files.group import Members, gather
+from harness.tasks.files.index import Entry, Index, read_index
+from harness.tasks.files.written_twice import keys_twice, members_twice
 from harness.tasks.task import SHIPPED, Task
-from harness.tasks.written_twice import keys_twice, members_twice
 
 Kind = Literal["task", "group", "tag"]
 

@@ -15,8 +15,8 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.tasks.estimate import Estimate, Family
-from harness.tasks.item_rows import class_scores, references_and_answers
+from harness.tasks.aggregation.estimate import Estimate, Family
+from harness.tasks.aggregation.item_rows import class_scores, references_and_answers
 from harness.tasks.text_scores import CORPUS_SCORES, corpus_score, corpus_statistics
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from harness.tasks.library import TaskLibrary
+from harness.tasks.files.library import TaskLibrary
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.tasks.rows import Rows, concatenated
+from harness.tasks.data.rows import Rows, concatenated
 
 
 def three() -> Rows:

@@ -9,8 +9,8 @@ import pytest
 from harness.errors import UserError
 from harness.measures.task.measure import check
 from harness.measures.task.settings import TaskSettings
-from harness.tasks.library import TaskLibrary
-from harness.tasks.written_twice import keys_twice, members_twice
+from harness.tasks.files.library import TaskLibrary
+from harness.tasks.files.written_twice import keys_twice, members_twice
 
 TASK = "dataset_path: rows.jsonl\ntest_split: test\ndoc_to_text: q\ndoc_to_target: a\noutput_type: loglikelihood\n"
 

@@ -1,0 +1,1 @@
+"""Items of documents become numbers of tasks and groups, with intervals."""

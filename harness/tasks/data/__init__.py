@@ -1,0 +1,1 @@
+"""The documents of a task: where they come from, and their rows."""

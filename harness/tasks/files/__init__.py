@@ -1,0 +1,1 @@
+"""Task files: read, found by name, and put together to groups."""
