@@ -13,6 +13,7 @@ draw. The last line is one JSON object.
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import json
 import os
@@ -46,6 +47,13 @@ FUNCTIONS = {
 }
 
 
+PLACES = {
+    "prepared": ("harness.measures.task.documents", "harness.measures.task_documents"),
+    "documents": ("harness.measures.task.documents", "harness.measures.task_documents"),
+    "TaskLibrary": ("harness.tasks.files.library", "harness.tasks.library"),
+    "TaskSettings": ("harness.measures.task.settings", "harness.measures.task_settings", "harness.measures.task"),
+}
+"""Where this checkout has what is timed, and where older ones have it."""
 OPENINGS = 3
 """Of each file: a single one is often slow because memory is tidied up just then."""
 
@@ -54,12 +62,11 @@ def opened(folder: str) -> tuple[dict[str, float], Counter[str]]:
     """Seconds of each task that opens, the quickest of three openings, by name; and what stands in the way of the
     others."""
     from harness.errors import UserError
-    from harness.measures.task.documents import prepared
-    from harness.tasks.files.library import TaskLibrary
 
+    prepared, library_of = _of("prepared"), _of("TaskLibrary")
     taken: dict[str, float] = {}
     for _ in range(OPENINGS):
-        library = TaskLibrary((folder,))
+        library = library_of((folder,))
         names = [named.name for named in library.names() if named.file.startswith(folder) and named.kind == "task"]
         reasons = Counter[str]()
         for name in names:
@@ -75,13 +82,10 @@ def opened(folder: str) -> tuple[dict[str, float], Counter[str]]:
 
 def times_of(folder: str, names: list[str], documents: int) -> dict[str, float]:
     """Seconds of opening each of these tasks, and of asking each of the tasks that are made for this."""
-    from harness.measures.task.documents import documents as asked
-    from harness.measures.task.documents import prepared
-    from harness.tasks.files.library import TaskLibrary
-
+    asked, prepared, library_of = _of("documents"), _of("prepared"), _of("TaskLibrary")
     found: dict[str, float] = {}
     for _ in range(OPENINGS):
-        library = TaskLibrary((folder,))
+        library = library_of((folder,))
         library.names()
         for name in names:
             start = time.perf_counter()
@@ -90,20 +94,27 @@ def times_of(folder: str, names: list[str], documents: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as made:
         _make_tasks(Path(made), documents)
         for number, what in enumerate(FUNCTIONS):
-            (task,) = prepared(TaskLibrary((made,)).open(f"made_{number}"), _settings(f"made_{number}"))
+            (task,) = prepared(library_of((made,)).open(f"made_{number}"), _settings(f"made_{number}"))
             start = time.perf_counter()
-            count = len(asked(task, None, _settings(f"made_{number}")))  # type: ignore[arg-type]
+            count = len(asked(task, None, _settings(f"made_{number}")))
             found[f"ask {what}"] = time.perf_counter() - start
             assert count == documents
     return found
 
 
+def _of(name: str) -> Any:
+    """What the checkout that is measured calls so, wherever it stands there."""
+    for module in PLACES[name]:
+        try:
+            return getattr(importlib.import_module(module), name)
+        except ImportError:
+            continue
+    raise SystemExit(f"this checkout has no {name}")
+
+
 def _settings(task: str) -> Any:
-    try:
-        from harness.measures.task.settings import TaskSettings
-    except ImportError:  # older checkouts
-        from harness.measures.task.measure import TaskSettings  # type: ignore[attr-defined]
-    return TaskSettings(task=task, **({"thinking": "off"} if "thinking" in TaskSettings.model_fields else {}))
+    made = _of("TaskSettings")
+    return made(task=task, **({"thinking": "off"} if "thinking" in made.model_fields else {}))
 
 
 def _make_tasks(folder: Path, documents: int) -> None:

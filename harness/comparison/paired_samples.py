@@ -198,7 +198,7 @@ def _differ(rows: pd.DataFrame, metric: str) -> pd.Series[bool]:
 
 
 def _lower_is_better(row: Mapping[Any, Any] | pd.Series[Any], metric: str) -> bool:
-    from harness.tasks.specification import entry_of
+    from harness.tasks.judging.specification import entry_of
 
     spec = row.get("spec_base")
     return isinstance(spec, str) and entry_of(metric, strict_json.loads(spec))["direction"] == Direction.LOWER.value

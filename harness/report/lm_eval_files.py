@@ -25,7 +25,7 @@ from harness.results.record import CellResult, Status
 from harness.results.run import Run, reading_samples
 from harness.tasks.aggregation.estimate import Estimate
 from harness.tasks.aggregation.group_scores import summarise_group
-from harness.tasks.specification import name_of
+from harness.tasks.judging.specification import name_of
 from harness.whole_file import write_whole
 
 FORMAT = "0.4.13"

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness import strict_json
-from harness.tasks.specification import name_of
-from harness.tasks.text_scores import CORPUS_SCORES
+from harness.tasks.judging.specification import name_of
+from harness.tasks.judging.text_scores import CORPUS_SCORES
 
 Line = dict[str, Any]
 

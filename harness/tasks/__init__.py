@@ -1,6 +1,8 @@
 """Tasks: documents become prompts, and answers become scores. Imports no torch and knows no model.
 
-The task format is that of lm-evaluation-harness: YAML with jinja templates and `!function`. `library.py` finds tasks by
-name, `config.py` says what a file may hold, `data.py` finds the documents, `prompt.py` and `fewshot.py` make prompts of
-them, `filters.py` and `metrics.py` judge the answers, `aggregate.py` makes numbers of the scores. `shipped/` has ours.
+The task format is that of lm-evaluation-harness: YAML with jinja templates and `!function`. `config.py` says what a
+file may hold, `files/` reads files and finds tasks by name, `data/` finds the documents, `prompts/` makes prompts of
+them, `judging/` judges the answers, `aggregation/` makes numbers of the scores. `code/` runs the Python of task files
+and `programs/` the programs of models, both in processes of their own. `task.py` is one task with all of it, `ask.py`
+what it asks of a model. `shipped/` has ours.
 """

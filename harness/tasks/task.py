@@ -11,19 +11,21 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.spelling import nearest
-from harness.tasks import functions, task_digest
+from harness.tasks import task_digest
 from harness.tasks.ask import Row
+from harness.tasks.code import functions
 from harness.tasks.code.foreign import ForeignFunction
+from harness.tasks.code.helper_state import HelperState
+from harness.tasks.code.lm_eval_passes import LmEvalPasses, Shots, sharing_modules
 from harness.tasks.code.process import start_ahead
+from harness.tasks.code.requirements import Need, missing_sentence, needs_of
 from harness.tasks.config import FewshotConfig, Function, Mode, TaskConfig
+from harness.tasks.data import source as data
+from harness.tasks.data import splits
 from harness.tasks.data.hub import HubData
 from harness.tasks.data.rows import Rows, concatenated
-from harness.tasks.data.source import DataSource, DataTable, splits
-from harness.tasks.data.source import source as data
-from harness.tasks.helper_state import HelperState
-from harness.tasks.lm_eval_passes import LmEvalPasses, Shots, sharing_modules
-from harness.tasks.requirements import Need, missing_sentence, needs_of
-from harness.tasks.specification import judges_programs
+from harness.tasks.data.source import DataSource, DataTable
+from harness.tasks.judging.specification import judges_programs
 
 SHIPPED = Path(__file__).parent / "shipped"
 """The folder of our own tasks."""

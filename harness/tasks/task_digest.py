@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import strict_json
+from harness.tasks.code.functions import functions_of
+from harness.tasks.code.helper_files import source_files
 from harness.tasks.config import TaskConfig
-from harness.tasks.functions import functions_of
-from harness.tasks.helper_files import source_files
 
 
 def digest(config: TaskConfig, rows: Sequence[str | None]) -> str:

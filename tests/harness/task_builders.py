@@ -21,9 +21,9 @@ from harness.results.record import CellResult
 from harness.results.run import Run
 from harness.scoring.request import Scored
 from harness.tasks.ask import Asked, Broken, Choice, Generation, Rolling
-from harness.tasks.choice_scores import chance, score_choices
-from harness.tasks.filters import Extracted
-from harness.tasks.metrics import Scores
+from harness.tasks.judging.choice_scores import chance, score_choices
+from harness.tasks.judging.filters import Extracted
+from harness.tasks.judging.metrics import Scores
 
 VOCABULARY: dict[str, int] = {"<start>": 0}
 

@@ -188,12 +188,12 @@ OTHER = {
     **dict.fromkeys(
         (
             *("harness/cli/listing.py", "harness/execution/code_digest.py"),
-            *("harness/tasks/helper_files.py", "harness/tasks/registered_filters.py"),
-            *("harness/tasks/requirements.py", "harness/tasks/task_digest.py"),
+            *("harness/tasks/code/helper_files.py", "harness/tasks/code/registered_filters.py"),
+            *("harness/tasks/code/requirements.py", "harness/tasks/task_digest.py"),
             *("harness/measures/task/told.py", "harness/corpora/microworld.py"),
             *("harness/models/bounded_files.py", "harness/models/weight_header.py", "harness/execution/resolve.py"),
             *("harness/models/known_behavior.py", "harness/tasks/code/modules.py", "harness/tasks/code/stateless.py"),
-            "harness/tasks/helper_state.py",
+            "harness/tasks/code/helper_state.py",
             *("reference_impl/model/huggingface_folder.py", "reference_impl/files/compression.py"),
             "reference_impl/files/arrow_rows.py",
         ),
@@ -211,7 +211,7 @@ OTHER = {
     # what lives as long as a process of ours
     "harness/execution/checkout.py": "a git folder made for one question, and files of the user's",
     "harness/fences/folder.py": "a process's own folder, cleared when it ends",
-    "harness/tasks/code_execution.py": "a pipe to the process that starts programs",
+    "harness/tasks/judging/code_execution.py": "a pipe to the process that starts programs",
     "harness/tasks/programs/server.py": "a pipe, and /dev/null",
 }
 """Every source file that reads or writes files other than through `kept_file`, and what it is that it reads."""

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from harness.fences.enclosure import available
-from harness.tasks.code_execution import Limits, Outcome, Program, run_programs
+from harness.tasks.judging.code_execution import Limits, Outcome, Program, run_programs
 
 FILE: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("forged_passes.yaml").read_text(encoding="utf-8"))
 ADD = FILE["tests"]["add"]

@@ -22,7 +22,7 @@ from pyarrow import parquet
 
 from harness import corpora
 from harness.errors import UserError
-from harness.tasks.data.source import files as data_files
+from harness.tasks.data import files as data_files
 from reference_impl.files import bounds
 
 ROWS: list[dict[str, Any]] = [

@@ -14,8 +14,9 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from harness import template_bounds
 from harness.errors import UserError
-from harness.tasks import substitution, template
-from harness.tasks.document import rendered
+from harness.tasks.judging import substitution
+from harness.tasks.prompts import template
+from harness.tasks.prompts.document import rendered
 
 ROW = {
     "q": "a" * 40 + "b",

@@ -90,7 +90,7 @@ def _hits(row: Mapping[Any, Any]) -> dict[str, float]:
 
 def _edit_similarity(row: Mapping[Any, Any], items: Mapping[str, Any], part: str) -> float | None:
     """As the task scores it, else of what was extracted and the nearest target in their normal forms."""
-    from harness.tasks.text_scores import edit_similarity
+    from harness.tasks.judging.text_scores import edit_similarity
 
     key = f"edit_similarity/{part}" if part else "edit_similarity"
     if key in items:

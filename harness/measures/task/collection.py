@@ -97,7 +97,7 @@ def _is_whole(sample: Sample) -> bool:
 
 def _row(task: Task, evidence: Evidence, found: Judged) -> Sample:
     from harness.measures.task.samples import broken_row, document, row
-    from harness.tasks.choice_scores import chance
+    from harness.tasks.judging.choice_scores import chance
 
     assert not isinstance(found.scores, Broken)
     try:
@@ -114,7 +114,7 @@ def summed_up_by(task: Task, rows: Sequence[Sample], mode: Mode) -> dict[str, An
     """How the rows of a task become its numbers, as plain data; what functions of its file sum up is summed up here."""
     from harness.measures.task.documents import TASK_CODE
     from harness.tasks.aggregation.resample import by_functions
-    from harness.tasks.specification import specification
+    from harness.tasks.judging.specification import specification
 
     spec = specification(task.config, mode=mode)
     judged = [sample for sample in rows if sample["broken"] is None]

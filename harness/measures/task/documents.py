@@ -11,19 +11,19 @@ from harness.measures.mapping_setting import mapping_of
 from harness.measures.task.document_choice import chosen
 from harness.measures.task.labels import labels_of
 from harness.scoring.thinking import opens_thought
-from harness.tasks import metrics
 from harness.tasks.ask import Asked, Broken, Choice, Row
-from harness.tasks.chat import ApplyChat
-from harness.tasks.document import Templates, column_or_template, shown
-from harness.tasks.fewshot import Draw, Pool, Sampler, draw, draw_as_lm_eval
-from harness.tasks.functions import check_allowed, functions_of
-from harness.tasks.generation_kwargs import generation
-from harness.tasks.generation_settings import with_generation
-from harness.tasks.labels import Labels
-from harness.tasks.prompt import PromptSettings, ask
-from harness.tasks.reasoning import with_reasoning, with_samples
-from harness.tasks.shown_keys import shown_keys
-from harness.tasks.specification import judges_programs
+from harness.tasks.code.functions import check_allowed, functions_of
+from harness.tasks.judging import metrics
+from harness.tasks.judging.specification import judges_programs
+from harness.tasks.prompts.chat import ApplyChat
+from harness.tasks.prompts.document import Templates, column_or_template, shown
+from harness.tasks.prompts.fewshot import Draw, Pool, Sampler, draw, draw_as_lm_eval
+from harness.tasks.prompts.generation_kwargs import generation
+from harness.tasks.prompts.generation_settings import with_generation
+from harness.tasks.prompts.labels import Labels
+from harness.tasks.prompts.prompt import PromptSettings, ask
+from harness.tasks.prompts.reasoning import with_reasoning, with_samples
+from harness.tasks.prompts.shown_keys import shown_keys
 from harness.tasks.task import Counted
 
 if TYPE_CHECKING:

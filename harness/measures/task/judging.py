@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from harness.errors import logged
 from harness.measures.task.answers import Evidence
 from harness.measures.task.documents import TASK_CODE
-from harness.tasks import filters, metrics
 from harness.tasks.ask import Asked, Broken, Row
 from harness.tasks.config import TaskConfig
-from harness.tasks.metrics import Scores
-from harness.tasks.prompt import PromptSettings, ask
+from harness.tasks.judging import filters, metrics
+from harness.tasks.judging.metrics import Scores
+from harness.tasks.prompts.prompt import PromptSettings, ask
 from harness.tasks.task import Task
 
 

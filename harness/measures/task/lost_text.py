@@ -64,7 +64,7 @@ def parted(
 ) -> tuple[list[Estimate], list[Missing]]:
     """The estimates of a task that stand, and those that are withheld because the tokenizer loses too much."""
     from harness.scoring.round_trip import why_nonsense
-    from harness.tasks.specification import name_of
+    from harness.tasks.judging.specification import name_of
 
     if spec["mode"] != "right" or LOST not in frame:
         return list(estimates), []

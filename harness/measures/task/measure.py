@@ -26,7 +26,7 @@ from harness.measures.task.summary import (
     summarise,
 )
 from harness.tasks.files.library import TaskLibrary
-from harness.tasks.metric_table import BUILT_IN
+from harness.tasks.judging.metric_table import BUILT_IN
 
 if TYPE_CHECKING:
     from harness.tasks.files.library import Opened
@@ -63,7 +63,7 @@ def _lacking(opened: Opened, settings: TaskSettings) -> Iterator[str]:
     """What a group asks for and no task in it will give, where that can be known before anything runs."""
     from harness.measures.task.documents import prepared
     from harness.tasks.aggregation.group_scores import not_given
-    from harness.tasks.specification import keys_to_come
+    from harness.tasks.judging.specification import keys_to_come
 
     if settings.mode == "lm-eval" or not opened.groups:
         return

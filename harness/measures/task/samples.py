@@ -9,7 +9,7 @@ from harness import strict_json
 from harness.measures.measure import Sample
 from harness.measures.task.answers import Evidence, Generated, Likelihoods
 from harness.tasks.ask import Asked, Broken, Choice, Generation, Rolling
-from harness.tasks.metrics import Scores
+from harness.tasks.judging.metrics import Scores
 
 
 def broken_row(broken: Broken) -> Sample:

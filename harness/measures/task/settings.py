@@ -13,7 +13,7 @@ from harness.measures.measure import Settings
 from harness.measures.task.document_choice import numbers
 from harness.models.chat import DATE
 from harness.tasks.config import Mode, Reasoning
-from harness.tasks.generation_settings import KEYS_SCHEMA, check_keys
+from harness.tasks.prompts.generation_settings import KEYS_SCHEMA, check_keys
 
 
 def _listed(value: Any) -> Any:

@@ -112,7 +112,7 @@ def _of_groups(
 ) -> Iterator[Measurement | Missing]:
     """The numbers of every group in the cell, the one that was asked for first, and why some have none."""
     from harness.tasks.aggregation.group_scores import not_given, summarise_group
-    from harness.tasks.specification import entry_of
+    from harness.tasks.judging.specification import entry_of
 
     for place, (group, members, aggregate) in enumerate(groups_of(samples, settings.task, list(wrong))):
         part = None if place == 0 else group
@@ -163,7 +163,7 @@ def estimated(frame: pd.DataFrame, spec: Mapping[str, Any]) -> tuple[list[Estima
 
 def measurement(estimate: Estimate, spec: Mapping[str, Any], task: str | None) -> Measurement:
     """An estimate as the measure's value: the task of a group and the filter pipeline are its part."""
-    from harness.tasks.specification import declared, name_of
+    from harness.tasks.judging.specification import declared, name_of
 
     _, pipeline = name_of(estimate.key, spec)
     named = [name for name in (task, None if pipeline == "none" else pipeline) if name is not None]

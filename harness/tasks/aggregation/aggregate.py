@@ -16,8 +16,8 @@ from harness.tasks.aggregation import aggregate_as_lm_eval
 from harness.tasks.aggregation.estimate import Estimate, Family
 from harness.tasks.aggregation.item_rows import class_scores, labels, references_and_answers, sums_by_group
 from harness.tasks.aggregation.resample import resampled
-from harness.tasks.specification import entry_of, name_of
-from harness.tasks.text_scores import CORPUS_SCORES, corpus_score, corpus_statistics
+from harness.tasks.judging.specification import entry_of, name_of
+from harness.tasks.judging.text_scores import CORPUS_SCORES, corpus_score, corpus_statistics
 
 if TYPE_CHECKING:
     import numpy as np

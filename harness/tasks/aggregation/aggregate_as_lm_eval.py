@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.tasks.aggregation.estimate import Estimate, Family
 from harness.tasks.aggregation.item_rows import class_scores, references_and_answers
-from harness.tasks.text_scores import CORPUS_SCORES, corpus_score, corpus_statistics
+from harness.tasks.judging.text_scores import CORPUS_SCORES, corpus_score, corpus_statistics
 
 if TYPE_CHECKING:
     import numpy as np

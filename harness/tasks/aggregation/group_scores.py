@@ -9,7 +9,7 @@ from typing import Any
 from harness.errors import UserError
 from harness.tasks.aggregation.estimate import Estimate, Family
 from harness.tasks.config import GroupConfig, Mode
-from harness.tasks.specification import key_of
+from harness.tasks.judging.specification import key_of
 
 
 def summarise_group(

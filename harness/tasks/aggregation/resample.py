@@ -12,8 +12,8 @@ from harness.tasks.aggregation.estimate import Estimate
 from harness.tasks.aggregation.item_rows import labels
 from harness.tasks.code.judging import statistic_of
 from harness.tasks.config import Function, TaskConfig
-from harness.tasks.filters import LoadFunction
-from harness.tasks.specification import listed_metrics, name_of
+from harness.tasks.judging.filters import LoadFunction
+from harness.tasks.judging.specification import listed_metrics, name_of
 
 _FUNCTION_DRAWS = 200
 _SLOW = 1.0

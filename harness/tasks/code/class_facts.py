@@ -12,8 +12,8 @@ import textwrap
 from typing import Any
 
 from harness.errors import UserError
+from harness.tasks.code.lm_eval_classes import SPLITS, AnySplit, ConfigurableTask
 from harness.tasks.code.modules import Modules, Named
-from harness.tasks.lm_eval_classes import SPLITS, AnySplit, ConfigurableTask
 
 METHODS = ("doc_to_text", "doc_to_target", "doc_to_choice", "process_results")
 """What a class may define, and a task file names too."""

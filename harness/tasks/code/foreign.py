@@ -10,7 +10,7 @@ from harness.tasks.code.judging import ON_ROWS
 from harness.tasks.config import Function
 
 if TYPE_CHECKING:
-    from harness.tasks.helper_state import HelperState
+    from harness.tasks.code.helper_state import HelperState
 
 
 _OPTIONS = {"filter": 1, "metric": 2}

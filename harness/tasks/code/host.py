@@ -15,6 +15,7 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.tasks.code import class_facts
+from harness.tasks.code.datasets_module import as_rows
 from harness.tasks.code.frames import Channel, Ended, Lines
 from harness.tasks.code.generators import Document, Generators
 from harness.tasks.code.judging import ON_ROWS, OPERATIONS
@@ -23,7 +24,6 @@ from harness.tasks.code.tagged_json import dumps, loads
 from harness.tasks.data.features import features_of, told_features
 from harness.tasks.data.remembered_rows import Memory, RememberedRows
 from harness.tasks.data.rows import Rows
-from harness.tasks.datasets_module import as_rows
 
 _TOLD, _TRACE = 2000, 4000  # characters of an error's text, of its traceback
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-from harness.tasks.helper_files import module_file
+from harness.tasks.code.helper_files import module_file
 
 _LATER = {b"shuffle": "numpy", b"train_test_split": "numpy", b"_pandas": "pandas"}
 """Words of a source that stand for what the stand-in for `datasets` imports when it is asked."""

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
-from harness.tasks.lm_eval_classes import requests_of
+from harness.tasks.code.lm_eval_classes import requests_of
 
 
 @runtime_checkable

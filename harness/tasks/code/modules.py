@@ -22,12 +22,12 @@ from typing import Any, NamedTuple, Protocol
 
 from harness.errors import UserError
 from harness.spelling import nearest
-from harness.tasks import fence
-from harness.tasks.datasets_module import datasets_module
-from harness.tasks.evaluate_module import evaluate_module
-from harness.tasks.helper_files import is_library, module_file
-from harness.tasks.lm_eval_classes import AnySplit
-from harness.tasks.lm_eval_module import stand_in
+from harness.tasks.code import fence
+from harness.tasks.code.datasets_module import datasets_module
+from harness.tasks.code.evaluate_module import evaluate_module
+from harness.tasks.code.helper_files import is_library, module_file
+from harness.tasks.code.lm_eval_classes import AnySplit
+from harness.tasks.code.lm_eval_module import stand_in
 
 
 class Function(Protocol):

@@ -21,7 +21,7 @@ from typing import Any
 
 from harness.fences import capabilities, enclosure
 from harness.fences.limits import Limits
-from harness.tasks import fence
+from harness.tasks.code import fence
 from harness.tasks.code.frames import Channel
 from harness.tasks.code.host import serve
 

@@ -12,9 +12,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from harness.file_digest import FileState, file_state
-from harness.tasks import fence
+from harness.tasks.code import fence
+from harness.tasks.code.helper_files import source_files
 from harness.tasks.config import Function
-from harness.tasks.helper_files import source_files
 
 _DRAWING = frozenset({"random", "secrets", "uuid", "time", "now", "today", "default_rng", "RandomState", "urandom"})
 """Names behind which there is chance, or a clock."""

@@ -17,8 +17,8 @@ from harness.file_digest import FileState, file_state
 from harness.spelling import nearest
 from harness.tasks.ask import Row
 from harness.tasks.config import Mode
+from harness.tasks.data import csv_as_lm_eval
 from harness.tasks.data.rows import ClassLabel, Rows
-from harness.tasks.data.source import csv_as_lm_eval
 
 BUILDERS: Mapping[str, tuple[str, ...]] = {
     "json": (".json", ".jsonl", ".ndjson"),

@@ -26,10 +26,10 @@ from harness.errors import UserError
 from harness.file_digest import file_sha256
 from harness.input_file import why_no_path
 from harness.tasks.config import Mode, TaskConfig
+from harness.tasks.data import files as data_files
 from harness.tasks.data.files import BUILDERS
 from harness.tasks.data.hub import HubData
 from harness.tasks.data.rows import Rows, concatenated
-from harness.tasks.data.source import files as data_files
 
 Location = str | Mapping[str, str]
 """A file or folder, perhaps with {name} (`dataset_name`) and {split} in it, or one for each split."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from harness.errors import UserError
+from harness.tasks.code.helper_state import HelperState
+from harness.tasks.code.lm_eval_classes import SPLITS
 from harness.tasks.config import Function, TaskConfig
 from harness.tasks.files.task_file import TaskFile, task_config
-from harness.tasks.helper_state import HelperState
-from harness.tasks.lm_eval_classes import SPLITS
 
 
 def class_config(source: TaskFile, allow_task_code: bool) -> TaskConfig:

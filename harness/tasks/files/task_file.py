@@ -18,11 +18,11 @@ from pydantic import BaseModel, ValidationError
 from harness.errors import UserError, shown
 from harness.input_file import bytes_of_file, path_beside, why_no_path
 from harness.spelling import nearest
+from harness.tasks.code.functions import functions_of
+from harness.tasks.code.helper_files import module_file
+from harness.tasks.code.registered_filters import resolved
 from harness.tasks.config import FewshotConfig, FilterStep, Function, GroupConfig, MetricConfig, TaskConfig
-from harness.tasks.filters import FILTERS
-from harness.tasks.functions import functions_of
-from harness.tasks.helper_files import module_file
-from harness.tasks.registered_filters import resolved
+from harness.tasks.judging.filters import FILTERS
 from harness.yaml_bounds import MOST_BYTES, compose, composed
 from harness.yaml_errors import not_readable, not_valid
 

@@ -15,7 +15,7 @@ from harness.measures.task.settings import TaskSettings
 from harness.measures.task.summary import summarise
 from harness.results.record import CellResult, Record, Status
 from harness.results.run import Run
-from harness.tasks.metric_table import BUILT_IN
+from harness.tasks.judging.metric_table import BUILT_IN
 
 Rows = Sequence[dict[str, Any]]
 Answers = Mapping[tuple[str, int], Sequence[tuple[dict[str, Any], Rows]]]

@@ -24,7 +24,7 @@ from harness.report.tables import print_places, print_run, print_runs
 from harness.results.journal import Journal
 from harness.results.record import Direction, Measurement, Metric, Status
 from harness.results.run import Run
-from harness.tasks.metric_table import BUILT_IN
+from harness.tasks.judging.metric_table import BUILT_IN
 
 
 def terminal(function: Any, *arguments: Any, width: int = 130) -> str:

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from harness.tasks import metrics
 from harness.tasks.ask import Asked, Generation, GenerationAnswer
 from harness.tasks.config import Mode, TaskConfig
 from harness.tasks.files.library import TaskLibrary
-from harness.tasks.reasoning import with_reasoning, with_samples
+from harness.tasks.judging import metrics
+from harness.tasks.prompts.reasoning import with_reasoning, with_samples
 
 FLEXIBLE, STRICT = "exact_match/flexible-extract", "exact_match/strict-match"
 

@@ -174,7 +174,7 @@ def test_the_group_holds_every_ability(library: TaskLibrary) -> None:
 
 
 def test_only_code_and_wikitext_need_permission(library: TaskLibrary) -> None:
-    from harness.tasks.functions import DOCUMENT_KEYS, functions_of
+    from harness.tasks.code.functions import DOCUMENT_KEYS, functions_of
 
     def needs_permission(name: str) -> bool:
         return any(key not in DOCUMENT_KEYS for key, _ in functions_of(library.config(name)))

@@ -18,8 +18,8 @@ from harness.measures.measure import NOTES
 from harness.measures.task.documents import documents, prepared
 from harness.measures.task.settings import TaskSettings
 from harness.tasks.ask import Asked, Broken, ChoiceAnswer
-from harness.tasks.choice_scores import chance, score_choices
 from harness.tasks.files.library import TaskLibrary
+from harness.tasks.judging.choice_scores import chance, score_choices
 
 CHOICES = "output_type: multiple_choice\ndoc_to_text: '{{q}}'\ndoc_to_choice: '{{[a, b]}}'\ndoc_to_target: gold\n"
 WRITTEN = "output_type: generate_until\ndoc_to_text: '{{q}}'\ndoc_to_target: a\nmetric_list: [{metric: exact_match}]\n"

@@ -20,7 +20,7 @@ from harness.tasks.aggregation.estimate import Estimate
 from harness.tasks.aggregation.group_scores import check_group, not_given, summarise_group
 from harness.tasks.aggregation.resample import by_functions
 from harness.tasks.config import Function, GroupConfig, MetricConfig, Mode, TaskConfig
-from harness.tasks.specification import specification
+from harness.tasks.judging.specification import specification
 
 
 def spec(mode: Mode = "right", **aggregations: str) -> dict[str, Any]:

@@ -15,10 +15,10 @@ import pytest
 
 from harness.errors import UserError
 from harness.tasks.code import process
+from harness.tasks.code.helper_state import HelperState
 from harness.tasks.code.process import ForeignError
 from harness.tasks.config import Function
 from harness.tasks.data.rows import ClassLabel, Rows
-from harness.tasks.helper_state import HelperState
 
 
 def state(folder: Path, code: str, *names: str, key: str = "doc_to_text", allow: bool = False) -> HelperState:
@@ -153,7 +153,7 @@ def test_it_ends_with_its_state_and_with_its_parent(tmp_path: Path) -> None:
     gc.collect()
     assert is_gone(own)
     code = (
-        "import os, sys, time\nfrom pathlib import Path\nfrom harness.tasks.helper_state import HelperState\n"
+        "import os, sys, time\nfrom pathlib import Path\nfrom harness.tasks.code.helper_state import HelperState\n"
         "from harness.tasks.config import Function\n"
         f"named = Function(file=Path({str(tmp_path / 'u.py')!r}), name='f')\n"
         "state = HelperState([('doc_to_text', named)], False)\n"

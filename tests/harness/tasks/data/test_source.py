@@ -14,8 +14,8 @@ import pytest
 from harness.corpora import microworld
 from harness.errors import UserError
 from harness.tasks.config import TaskConfig
+from harness.tasks.data import hub as data_hub
 from harness.tasks.data.source import DataTable, source
-from harness.tasks.data.source import hub as data_hub
 from reference_impl.text.microworld import Question
 
 ROWS: list[dict[str, Any]] = [

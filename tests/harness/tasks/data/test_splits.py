@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import UserError
 from harness.tasks.config import TaskConfig
-from harness.tasks.data.source import splits
+from harness.tasks.data import splits
 from harness.tasks.task import Task
 
 SIZES = {"test": 103, "train": 250}

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from harness.tasks import metrics
 from harness.tasks.ask import Asked, Choice, ChoiceAnswer, Generation, GenerationAnswer
 from harness.tasks.files.library import TaskLibrary
-from harness.tasks.generation_settings import with_generation
-from harness.tasks.prompt import PromptSettings, ask
+from harness.tasks.judging import metrics
+from harness.tasks.prompts.generation_settings import with_generation
+from harness.tasks.prompts.prompt import PromptSettings, ask
 from harness.tasks.task import Task
 
 HEAD = """

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
+from harness.tasks.code.functions import DOCUMENT_KEYS, functions_of
 from harness.tasks.config import FilterStep, Function, TaskConfig
 from harness.tasks.files.task_file import kind, read_task_file, tags, task_config
-from harness.tasks.functions import DOCUMENT_KEYS, functions_of
 
 
 def write(folder: Path, name: str, text: str) -> Path:

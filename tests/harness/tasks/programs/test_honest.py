@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from harness.fences.enclosure import available
-from harness.tasks import code_execution
-from harness.tasks.code_execution import Limits, Program, run_programs
+from harness.tasks.judging import code_execution
+from harness.tasks.judging.code_execution import Limits, Program, run_programs
 
 CASES: list[dict[str, Any]] = yaml.safe_load(
     Path(__file__).with_name("honest.yaml").read_text(encoding="utf-8", errors="surrogatepass")

@@ -1,0 +1,1 @@
+"""Answers become scores: filters, metrics, and the programs that judge programs."""

@@ -1,0 +1,1 @@
+"""A document becomes what a model is asked."""
