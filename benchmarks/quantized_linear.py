@@ -1,6 +1,6 @@
 """How long linear layers take at each precision, by the number of rows of activations.
 
-This is where the kernel choices of `reference_impl/inference` come from: up to how many rows the compiled kernel, or
+This is where the kernel choices of `reference_impl/quantization` come from: up to how many rows the compiled kernel, or
 torch's, is faster than widening the weight and multiplying densely, in which floating type to multiply densely, and
 what the scalar path costs that fp32 activations would fall onto in torch's kernel.
 
@@ -27,12 +27,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from reference_impl.inference import int4, int8
-from reference_impl.inference.bf16 import Bf16Weight
-from reference_impl.inference.int4 import pack_for_torch, split
-from reference_impl.inference.native.build import native_library
-from reference_impl.inference.native.matrix import native_product
-from reference_impl.inference.weight_format import dense_matmul, dense_type
+from reference_impl.native.build import native_library
+from reference_impl.native.matrix import native_product
+from reference_impl.quantization import int4, int8
+from reference_impl.quantization.bf16 import Bf16Weight
+from reference_impl.quantization.int4 import pack_for_torch, split
+from reference_impl.quantization.weight_format import dense_matmul, dense_type
 
 aten = torch.ops.aten
 

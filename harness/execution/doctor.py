@@ -85,7 +85,7 @@ def examine(*, measure: bool = True, on_event: OnEvent = unheard) -> Examination
 
 def _kernel() -> str:
     """Compiles it, if that has not been done yet."""
-    from reference_impl.inference.native.build import native_library
+    from reference_impl.native.build import native_library
 
     native = native_library()
     if native.library is None:

@@ -22,7 +22,7 @@ from harness.suite.cells import Cell, cells
 from harness.suite.schema import Suite
 from harness.tasks.files.library import TaskLibrary
 from harness.threads import cores_allowed, default_threads
-from reference_impl.inference.native.build import planned_kernel
+from reference_impl.native.build import planned_kernel
 
 
 @dataclass(frozen=True)

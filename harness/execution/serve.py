@@ -174,7 +174,7 @@ def _collect(request: Collect, opened: OpenedModel, send: Callable[[Step], None]
 
     from harness.measures.registry import MEASURES
     from harness.results.fingerprint import conditions
-    from reference_impl.inference.native.build import kernel_in_use
+    from reference_impl.native.build import kernel_in_use
 
     if request.threads is not None:
         torch.set_num_threads(request.threads)

@@ -14,8 +14,8 @@ from harness.models.contract import ModelSource
 from harness.models.reference import ReferenceModel, as_language_model, running, stored_as
 from harness.models.transformers import save_throwaway
 from harness.models.transformers_loading import open_tokenizer
-from reference_impl.inference.loading import assemble
 from reference_impl.model.huggingface_folder import open_folder
+from reference_impl.quantization.loading import assemble
 
 __all__ = ["open_source", "save_throwaway"]
 

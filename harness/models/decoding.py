@@ -16,11 +16,11 @@ from harness.errors import UserError
 from harness.models.growing_cache import GrowingCache, WholeCache, keep_all
 from harness.models.rereading import TokensRead
 from harness.models.token_ids import why_unknown
-from reference_impl.inference.beam_search import EarlyStopping, beam_search
-from reference_impl.inference.generation import generate, steps
-from reference_impl.inference.request import Completion, Continuation, Finish, Request, check_prompt, check_requests
-from reference_impl.inference.sampling import Sampling
-from reference_impl.inference.speculative import Speculated, speculate
+from reference_impl.decoding.beam_search import EarlyStopping, beam_search
+from reference_impl.decoding.generation import generate, steps
+from reference_impl.decoding.request import Completion, Continuation, Finish, Request, check_prompt, check_requests
+from reference_impl.decoding.sampling import Sampling
+from reference_impl.decoding.speculative import Speculated, speculate
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from harness.errors import Unsupported
-from reference_impl.inference.causal_model import Arrival
+from reference_impl.decoding.causal_model import Arrival
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -31,7 +31,7 @@ HALVES = {torch.bfloat16, torch.float16}
 DECIDES = (
     *(f"harness.models.{name}" for name in ("cache_behavior", "causality", "context", "decoding", "dynamic_positions")),
     *(f"harness.models.{name}" for name in ("growing_cache", "known_behavior", "probe", "rereading", "token_tree")),
-    *("harness.models.transformers", "reference_impl.inference.reading", "reference_impl.inference.running_batch"),
+    *("harness.models.transformers", "reference_impl.decoding.reading", "reference_impl.decoding.running_batch"),
 )
 """Modules whose code the answer depends on."""
 

@@ -22,8 +22,8 @@ from harness.models.context import Limit
 from harness.models.decoding import Decodable
 from harness.models.growing_cache import GrowingCache
 from harness.models.token_tree import Branch, layout
-from reference_impl.inference.reading import Reader
-from reference_impl.inference.running_batch import Row, RunningBatch
+from reference_impl.decoding.reading import Reader
+from reference_impl.decoding.running_batch import Row, RunningBatch
 
 if TYPE_CHECKING:
     from harness.models.transformers import TransformersModel

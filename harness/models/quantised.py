@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from harness import corpora
 from harness.errors import UserError
 from harness.models.contract import Precision, Tokenizer
-from reference_impl.inference.quantization import Scheme, left_wide, quantize_
+from reference_impl.quantization.quantize import Scheme, left_wide, quantize_
 
 CALIBRATION_TEXT = "microworld/train"
 CALIBRATION_WINDOWS = 16

@@ -19,13 +19,13 @@ from harness.models.storage import settled
 from harness.models.transformers_fit import refuse_overflow
 from reference_impl.inference.engine import Engine
 from reference_impl.inference.kv_cache import KVCache
-from reference_impl.inference.quantization import Scheme, quantize_
-from reference_impl.inference.quantized_checkpoint import is_quantized, load_quantized
 from reference_impl.inference.tree_attention import seeing
 from reference_impl.inference.without_head import plain_head, without_head
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.counting import count_parameters, kv_bytes_per_token
 from reference_impl.model.gpt import GPT
+from reference_impl.quantization.quantize import Scheme, quantize_
+from reference_impl.quantization.quantized_checkpoint import is_quantized, load_quantized
 from reference_impl.text.any_tokenizer import load_tokenizer
 from reference_impl.text.tokenizer import SMALLEST_VOCABULARY, ByteBPE
 from reference_impl.training.checkpoint import TOKENIZER, load_checkpoint, save_checkpoint

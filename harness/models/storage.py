@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from harness.models.contract import Precision
 from harness.models.quantised import left_wide_by
 from harness.results.stored_weights import FormatBytes, StoredWeights, WideWeights
-from reference_impl.inference.quantized_modules import QuantizedEmbedding
-from reference_impl.inference.stored_weight import StoredWeight
+from reference_impl.quantization.quantized_modules import QuantizedEmbedding
+from reference_impl.quantization.stored_weight import StoredWeight
 
 SHORT = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16", torch.float64: "fp64"}
 

@@ -1,1 +1,1 @@
-"""Running a trained model: the key-value cache, generation, and weights stored as integers."""
+"""Running a trained model: the fastest way this machine has, the key-value cache, and rows that branch as a tree."""

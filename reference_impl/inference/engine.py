@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from reference_impl.inference.kv_cache import KVCache
-from reference_impl.inference.native.attention import native_attention
-from reference_impl.inference.native.decoder import ROWS, NativeDecoder
-from reference_impl.inference.quantized_modules import QuantizedLinear
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT, fused_attention
+from reference_impl.native.attention import native_attention
+from reference_impl.native.decoder import ROWS, NativeDecoder
+from reference_impl.quantization.quantized_modules import QuantizedLinear
 
 
 class Engine:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from reference_impl.inference.causal_model import Arrival
+from reference_impl.decoding.causal_model import Arrival
 from reference_impl.model.config import GPTConfig
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (torch's own name for it)
 
-from reference_impl.inference.native.attention import kernel_attention
 from reference_impl.model.gpt import GPT
+from reference_impl.native.attention import kernel_attention
 
 
 def seeing(model: GPT, visible: Tensor) -> GPT:

@@ -63,10 +63,10 @@ def write_whole(folder: Path) -> dict[str, Path]:
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    from reference_impl.inference.quantization import quantize_
-    from reference_impl.inference.quantized_checkpoint import save_quantized
     from reference_impl.model.config import GPTConfig
     from reference_impl.model.gpt import GPT
+    from reference_impl.quantization.quantize import quantize_
+    from reference_impl.quantization.quantized_checkpoint import save_quantized
     from reference_impl.text.tokenizer import ByteBPE
     from reference_impl.training.checkpoint import save_checkpoint
 
@@ -441,9 +441,9 @@ def _theirs(folder: Path, kind: str) -> Outcome:
             from safetensors.torch import load_file
             from tokenizers import Tokenizer
 
-            from reference_impl.inference.quantized_checkpoint import skeleton
             from reference_impl.model.config import GPTConfig
             from reference_impl.model.gpt import GPT
+            from reference_impl.quantization.quantized_checkpoint import skeleton
 
             config = GPTConfig(**json.loads((folder / "config.json").read_bytes()))
             model: Any = GPT(config).eval() if kind == "reference" else skeleton(config, "int8")

@@ -20,7 +20,7 @@ from pathlib import Path
 from configurations import CONFIGURATIONS, CORE, NUMERIC, Configuration
 
 from harness.results.fingerprint import cpu_flags
-from reference_impl.inference.native.build import kernel_identity
+from reference_impl.native.build import kernel_identity
 
 HERE = Path(__file__).parent
 OURS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "GPT_NATIVE")

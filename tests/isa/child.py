@@ -15,7 +15,7 @@ def wrong(wanted: Configuration) -> list[str]:
     """What is not as the configuration wants it in this process."""
     import torch
 
-    from reference_impl.inference.native.build import native_library
+    from reference_impl.native.build import native_library
     from reference_impl.training.precision import cpu_multiplies_bf16
 
     found = []

@@ -80,6 +80,9 @@ NUMERIC = (
 """Tests whose numbers the instructions can move."""
 CORE = (
     "tests/reference_impl/inference",
+    "tests/reference_impl/decoding",
+    "tests/reference_impl/quantization",
+    "tests/reference_impl/native",
     "tests/reference_impl/model",
     "tests/known_bad",
     "tests/harness/scoring",

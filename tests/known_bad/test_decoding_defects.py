@@ -13,12 +13,12 @@ import torch
 from scipy.stats import chisquare
 from torch import Tensor
 
-from reference_impl.inference import generation, speculative
-from reference_impl.inference.causal_model import Arrival
-from reference_impl.inference.generation import generate
+from reference_impl.decoding import generation, speculative
+from reference_impl.decoding.causal_model import Arrival
+from reference_impl.decoding.generation import generate
+from reference_impl.decoding.request import Completion, Request
+from reference_impl.decoding.sampling import Sampling, distribution, draw, in_nucleus
 from reference_impl.inference.kv_cache import KVCache
-from reference_impl.inference.request import Completion, Request
-from reference_impl.inference.sampling import Sampling, distribution, draw, in_nucleus
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
 

@@ -15,15 +15,15 @@ from harness.measures.fidelity import FidelitySettings
 from harness.measures.measure import Facts
 from harness.models.contract import LanguageModel, ModelSource, Precision
 from harness.models.reference import as_language_model
-from reference_impl.inference.gptq import error_feedback, quantize_columns
-from reference_impl.inference.int4 import Int4Weight, dequantize_int4, quantize_int4
-from reference_impl.inference.int8 import Int8Weight, dequantize_int8, quantize_int8
-from reference_impl.inference.llm_int8 import DynamicInt8Weight, quantize_rows
-from reference_impl.inference.quantization import quantize_
-from reference_impl.inference.stored_bytes import stored_bytes
-from reference_impl.inference.weight_bytes import weight_bytes
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
+from reference_impl.quantization.gptq import error_feedback, quantize_columns
+from reference_impl.quantization.int4 import Int4Weight, dequantize_int4, quantize_int4
+from reference_impl.quantization.int8 import Int8Weight, dequantize_int8, quantize_int8
+from reference_impl.quantization.llm_int8 import DynamicInt8Weight, quantize_rows
+from reference_impl.quantization.quantize import quantize_
+from reference_impl.quantization.stored_bytes import stored_bytes
+from reference_impl.quantization.weight_bytes import weight_bytes
 from reference_impl.text.tokenizer import ByteBPE
 
 TEXT = [f"The cat no. {n} sat near the river, {n % 7} miles from the old mill; the dog ran away." for n in range(30)]

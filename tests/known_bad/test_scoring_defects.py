@@ -21,8 +21,9 @@ from harness.scoring.engine import score
 from harness.scoring.plan import Segment
 from harness.scoring.prefix_tree import Node, Span
 from harness.scoring.request import Scored
-from reference_impl.inference import prefixes, tree_attention
-from reference_impl.inference.generation import generate
+from reference_impl.decoding import prefixes
+from reference_impl.decoding.generation import generate
+from reference_impl.inference import tree_attention
 from reference_impl.inference.kv_cache import KVCache
 from reference_impl.inference.tree_attention import Block
 from reference_impl.model.config import GPTConfig

@@ -13,7 +13,7 @@ from harness.execution.cell_cache import CellCache
 from harness.execution.plan import PlannedCell, make_plan
 from harness.results.run import Run
 from harness.suite.load import load_suite
-from reference_impl.inference.native.build import Native, _compiler, planned_kernel
+from reference_impl.native.build import Native, _compiler, planned_kernel
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from harness.scoring.engine import score
 from harness.scoring.loglikelihood import token_nlls
 from harness.scoring.request import Scored
 from harness.scoring.windows import sliding_windows
-from reference_impl.inference.request import Request
+from reference_impl.decoding.request import Request
 from reference_impl.text.tokenizer import ByteBPE
 from tests.harness.models.architectures import ARCHITECTURES, VOCABULARY, Architecture
 from tests.harness.models.quantization_oracle import check_precision

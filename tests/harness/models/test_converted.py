@@ -10,7 +10,7 @@ import torch
 from harness.errors import UserError
 from harness.models.contract import Kind, LanguageModel, ModelSource, Precision
 from harness.models.open import open_model
-from reference_impl.inference.quantized_checkpoint import save_quantized
+from reference_impl.quantization.quantized_checkpoint import save_quantized
 
 TEXT = torch.arange(3, 15)[None]
 

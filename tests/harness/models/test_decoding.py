@@ -24,10 +24,10 @@ from harness.models.decoding import (
 from harness.models.open import open_model
 from harness.models.reference import as_language_model
 from harness.models.transformers import TransformersModel
-from reference_impl.inference import prefixes, running_batch
-from reference_impl.inference.generation import generate
-from reference_impl.inference.request import Request
-from reference_impl.inference.sampling import Sampling, distribution
+from reference_impl.decoding import prefixes, running_batch
+from reference_impl.decoding.generation import generate
+from reference_impl.decoding.request import Request
+from reference_impl.decoding.sampling import Sampling, distribution
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
 from reference_impl.text.tokenizer import ByteBPE

@@ -13,8 +13,8 @@ from torch import nn
 
 from harness.models.contract import ModelSource, Precision
 from harness.models.open import open_model
-from reference_impl.inference.quantized_modules import QuantizedLinear
-from reference_impl.inference.stored_weight import StoredExperts, StoredWeight
+from reference_impl.quantization.quantized_modules import QuantizedLinear
+from reference_impl.quantization.stored_weight import StoredExperts, StoredWeight
 from tests.harness.models.quantization_oracle import check_opened, check_precision
 
 VOCABULARY = 320

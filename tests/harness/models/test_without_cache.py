@@ -24,7 +24,7 @@ from harness.scoring.divergence import greedy
 from harness.scoring.engine import score
 from harness.scoring.loglikelihood import token_nlls
 from harness.scoring.request import Scored
-from reference_impl.inference.request import Request
+from reference_impl.decoding.request import Request
 from tests.harness.models.architectures import ARCHITECTURES, VOCABULARY
 from tests.harness.models.support import Plain, tokenizer_file
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impl.inference.causal_model import Arrival
+from reference_impl.decoding.causal_model import Arrival
 from reference_impl.inference.kv_cache import KVCache
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT

@@ -1,0 +1,1 @@
+"""Weights stored in fewer bits: the formats, GPTQ, and checkpoints of them."""
