@@ -4,9 +4,10 @@ python benchmarks/same_numbers.py SUITE [SUITE ...] --before TREE [--assets FOLD
 
 SUITE: a file, or the name of a suite that ships. Each checkout runs it with its own command line in processes of its
 own, on this machine and with this Python's libraries, one after the other, with a cache that is empty: nothing that
-one of them made is seen by the other. --assets: a folder of assets that were fetched before (such as
-~/.cache/harness/assets), which both then share; left out, each fetches and converts its own. --keep: where the two run
-folders stay; left out, nowhere.
+one of them made is seen by the other. Both compute with one thread, or as many as OMP_NUM_THREADS says.
+
+--assets: a folder of assets that were fetched before (such as ~/.cache/harness/assets), which both then share; left
+out, each fetches and converts its own. --keep: where the two run folders stay; left out, nowhere.
 
 Compared are all rows of records.parquet, then findings and outcomes of expectations: which rows there are, and every
 column of them by its bits. Left out, and counted, are values that were timed or measured as memory (of measures that
@@ -187,8 +188,13 @@ class Failed(Exception):
 
 
 def environment(tree: Path, cache: Path) -> dict[str, str]:
-    """That of a process which takes the code of `tree`, and nothing from a cache but its own."""
-    return os.environ | {"PYTHONPATH": str(tree), "HARNESS_CACHE": str(cache), "XDG_CACHE_HOME": str(cache / "xdg")}
+    """That of a process which takes the code of `tree`, and nothing from a cache but its own.
+
+    One thread, where OMP_NUM_THREADS says nothing else: how many a cell gets beside others depends on what the machine
+    does, and who adds which share of a sum moves its last bits.
+    """
+    own = {"PYTHONPATH": str(tree), "HARNESS_CACHE": str(cache), "XDG_CACHE_HOME": str(cache / "xdg")}
+    return {"OMP_NUM_THREADS": "1"} | dict(os.environ) | own
 
 
 def code_of(tree: Path, cache: Path) -> None:
