@@ -144,6 +144,8 @@ def _code() -> str:
     spec = importlib.util.find_spec(_PACKAGE)
     assert spec is not None and spec.submodule_search_locations is not None
     digest = hashlib.sha256()
-    for file in sorted(Path(spec.submodule_search_locations[0]).glob("*.py")):
+    files = sorted(Path(spec.submodule_search_locations[0]).glob("*.py"))
+    assert files, f"{_PACKAGE} has no source files"
+    for file in files:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()

@@ -1,4 +1,9 @@
-"""A hash of the code that determines results: with other code, a cached result is not the same result."""
+"""A hash of the code that determines results: with other code, a cached result is not the same result.
+
+What is listed must be there: a folder that moved and is still listed here under its old name would hash to nothing, and
+results of old code would be taken for those of new code. `tests/harness/execution/test_code_digest.py` holds that
+everything a worker loads is listed.
+"""
 
 import hashlib
 from functools import cache
@@ -13,6 +18,12 @@ MEASURING = (
     "harness/measures",
     "harness/statistics",
     "harness/corpora",
+    "harness/fences",
+    "harness/results/peaks.py",
+    "harness/results/stored_weights.py",
+    "harness/template_bounds.py",
+    "harness/yaml_bounds.py",
+    "reference_impl/files",
     "reference_impl/model",
     "reference_impl/inference",
     "reference_impl/decoding",
@@ -20,31 +31,48 @@ MEASURING = (
     "reference_impl/native",
     "reference_impl/interpret",
     "reference_impl/text",
-    "reference_impl/training/checkpoint.py",
+    "reference_impl/training",
 )
 """What determines a measured number with its interval, given a model."""
 SOURCE = (".py", ".cpp", ".hpp")
 TRAINING = (
     "harness/models/training.py",
     "harness/models/training_evidence.py",
-    "harness/corpora/training.py",
+    "harness/measures/memory_meter.py",
+    "harness/corpora",
+    "reference_impl/files",
     "reference_impl/model",
     "reference_impl/text",
     "reference_impl/training",
 )
-"""What determines a trained model, given its settings."""
+"""What determines a trained model, and what is known of its training, given its settings."""
 
 
 @cache
 def code_digest(packages: tuple[str, ...]) -> str:
-    """sha256 over the source files of `packages` (paths below the folder that holds harness and reference_impl)."""
-    roots = {"harness": Path(__file__).parents[1], "reference_impl": Path(reference_impl.__file__).parent}
+    """sha256 over the source files of `packages` (paths below the folder that holds harness and reference_impl).
+
+    Raises FileNotFoundError for a path that names no source file.
+    """
     digest = hashlib.sha256()
     for package in packages:
-        top, _, rest = package.partition("/")
-        named = roots[top] / rest
-        inside = (path for path in named.rglob("*") if path.suffix in SOURCE)
-        for path in [named] if named.is_file() else sorted(inside):
-            digest.update(path.relative_to(roots[top]).as_posix().encode())
+        for name, path in source_files(package):
+            digest.update(name.encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
+
+
+def source_files(package: str) -> list[tuple[str, Path]]:
+    """The source files of a folder, or the one file, each with its name below its package.
+
+    Raises FileNotFoundError where there are none.
+    """
+    roots = {"harness": Path(__file__).parents[1], "reference_impl": Path(reference_impl.__file__).parent}
+    top, _, rest = package.partition("/")
+    named = roots[top] / rest
+    inside = [named] if named.is_file() else sorted(path for path in named.rglob("*") if path.suffix in SOURCE)
+    if not inside:
+        raise FileNotFoundError(
+            f"{named}: no source files here, so changes to them could not be told; fix the list in {__file__}"
+        )
+    return [(path.relative_to(roots[top]).as_posix(), path) for path in inside]

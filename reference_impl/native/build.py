@@ -2,6 +2,7 @@
 
 There is no wheel that fits every processor, and a C++ compiler takes five seconds. Where there is none, where it
 fails, or where GPT_NATIVE=0 is set, `native_library` gives the reason and everything runs through torch's operations.
+Sources that are missing are another matter: the package is broken, and that is an error.
 
 A library with a flipped bit computes wrong numbers or ends the process, so its sha256 stands at its end (the loader
 looks at nothing behind the last section), and it is compared before the library is loaded; a damaged one is compiled
@@ -51,7 +52,10 @@ class Native:
 
 @cache
 def native_library() -> Native:
-    """The kernel, compiled first if this machine has not compiled it yet. Never raises."""
+    """The kernel, compiled first if this machine has not compiled it yet.
+
+    Raises FileNotFoundError where this package lacks its own sources, and nothing else.
+    """
     return _native(_switched_off(), _compiler())
 
 
@@ -59,6 +63,7 @@ def native_library() -> Native:
 def _native(switched_off: bool, compiler: str | None) -> Native:
     if switched_off:
         return Native(None, "GPT_NATIVE=0 is set")
+    _check_sources()
     if compiler is None:
         return Native(None, "no C++ compiler: install g++")
     try:
@@ -73,6 +78,13 @@ def _native(switched_off: bool, compiler: str | None) -> Native:
         return Native(None, f"{compiler} could not compile it: {told[0] if told else type(error).__name__}")
     recompiled = f"{path}: damaged, its sha256 is another than when it was compiled; it was compiled again"
     return Native(library, str(path), identity, recompiled if damaged else "")
+
+
+def _check_sources() -> None:
+    if missing := [name for name in SOURCES if not (HERE / name).is_file()]:
+        raise FileNotFoundError(
+            f"{HERE / missing[0]}: missing, so the compiled kernel can't be built; install the package again"
+        )
 
 
 def _load(path: Path) -> ctypes.CDLL:
@@ -90,7 +102,7 @@ def _load(path: Path) -> ctypes.CDLL:
 
 
 def planned_kernel() -> Native:
-    """The kernel that a process which starts now will use, compiled now if it has to be. Never raises.
+    """The kernel that a process which starts now will use, compiled now if it has to be. Raises as `native_library`.
 
     With another kernel, or none, speeds are others, and answers differ by rounding. A compiler that is there and fails
     makes none, so it does not do to ask what it would make.

@@ -91,6 +91,8 @@ def load_quantized(folder: str | os.PathLike[str]) -> QuantizedCheckpoint:
     check_sizes(config, folder, PACKED_BY)
     model = skeleton(config, scheme)
     load_weights(model, folder)
+    for parameter in model.parameters():  # norms, in the type that was fast where they were stored
+        parameter.data = parameter.data.to(dense_type("cpu"))
     return QuantizedCheckpoint(model, scheme)
 
 

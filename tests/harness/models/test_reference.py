@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from harness.models.reference import as_language_model
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.counting import count_parameters
 from reference_impl.model.gpt import GPT
+from reference_impl.native.build import native_library
 from reference_impl.text.tokenizer import ByteBPE
 from reference_impl.training.checkpoint import save_checkpoint
 
@@ -84,3 +86,25 @@ def test_a_throwaway_model_opens(kind: str) -> None:
     model = rehearse(kind)  # type: ignore[arg-type]
     assert model.identity.vocabulary == model.tokenizer.size == 257
     assert torch.equal(torch.get_rng_state(), state), "it draws nothing from the caller's generator"
+
+
+@pytest.mark.skipif(native_library().library is None, reason=native_library().reason)
+def test_the_compiled_kernel_reads_whatever_is_asked(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted: torch would give the same logits, several times as slowly."""
+    model, library = open_model(source(checkpoint)), native_library().library
+    calls: Counter[str] = Counter()
+    for name in ("attend_rows", "decode_step"):
+        honest = getattr(library, name)
+        monkeypatch.setattr(
+            library, name, lambda *given, name=name, honest=honest: (calls.update([name]), honest(*given))
+        )
+    model.forward(TOKENS)
+    assert calls == {"attend_rows": CONFIG.layers}
+    cache = model.new_cache(2, 9)
+    model.forward(TOKENS, cache=cache)  # 16 tokens: one step
+    model.forward(TOKENS[:, :1], cache=cache)
+    assert calls == {"attend_rows": CONFIG.layers, "decode_step": 2}
+    model.features(TOKENS)
+    assert calls == {"attend_rows": 2 * CONFIG.layers, "decode_step": 2}
+    model.forward(TOKENS[:1], attention_mask=torch.ones(1, 8, 8).tril().bool())
+    assert calls == {"attend_rows": 3 * CONFIG.layers, "decode_step": 2}

@@ -1,6 +1,8 @@
-"""Without a compiler, or with one that fails, there is a reason and everything goes through torch."""
+"""Without a compiler, or with one that fails, there is a reason and everything goes through torch. Missing sources are
+an error."""
 
 import random
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,27 @@ def test_a_compiler_that_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 def test_a_compiler_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "/no/such/compiler")
     assert "could not compile it" in build.native_library().reason and works()
+
+
+@pytest.mark.parametrize("name", build.SOURCES)
+def test_missing_sources_are_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    """With a compiler or without: falling back to torch would hide that the package is broken."""
+    here = shutil.copytree(build.HERE, tmp_path / "native")
+    (here / name).unlink()
+    monkeypatch.setattr(build, "HERE", here)
+    for compiler in (shutil.which("g++") or "g++", None):
+        monkeypatch.setattr(build, "_compiler", lambda compiler=compiler: compiler)
+        for asked in (build.native_library, build.planned_kernel, build.kernel_identity):
+            with pytest.raises(FileNotFoundError, match=f"{name}: missing, .*; install the package again"):
+                asked()
+    monkeypatch.setenv("GPT_NATIVE", "0")
+    assert build.native_library().reason == "GPT_NATIVE=0 is set", "who wants none needs no sources"
+
+
+def test_every_source_decides_the_identity() -> None:
+    """A header that `SOURCES` lacks could change, and the old kernel would go on running."""
+    there = {path.name for path in build.HERE.iterdir() if path.suffix not in (".py", "") and path.is_file()}
+    assert there == set(build.SOURCES) >= set(build.COMPILED)
 
 
 def compiler_that(tmp_path: Path, name: str, version: str, then: str) -> Path:

@@ -9,9 +9,12 @@ import torch
 from reference_impl.inference.engine import Engine
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
+from reference_impl.quantization import quantize as quantization
+from reference_impl.quantization import quantized_checkpoint, weight_format
 from reference_impl.quantization.quantize import quantize_
 from reference_impl.quantization.quantized_checkpoint import STORABLE, is_quantized, load_quantized, save_quantized
 from reference_impl.quantization.weight_bytes import weight_bytes
+from reference_impl.quantization.weight_format import dense_type
 from reference_impl.training.checkpoint import CorruptCheckpoint
 
 TIED = GPTConfig(61, 16, 2, 4, 40)
@@ -40,6 +43,23 @@ def test_the_same_model_comes_back(config: GPTConfig, scheme: str, tmp_path: Pat
         engines = [Engine(model), Engine(loaded.model)]
         steps = [engine(TEXT[:, :1], engine.new_cache(1, 2)) for engine in engines]
     assert torch.equal(*steps)
+
+
+@pytest.mark.parametrize("scheme", STORABLE)
+@pytest.mark.parametrize("config", [TIED, LLAMA])
+def test_it_is_read_where_another_type_is_fast(
+    config: GPTConfig, scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written on a processor with bf16 instructions, read on one without, and the other way round."""
+    save_quantized(tmp_path / "q", quantised(config, scheme), scheme)  # type: ignore[arg-type]
+    here = load_quantized(tmp_path / "q").model
+    other = torch.float32 if dense_type("cpu") == torch.bfloat16 else torch.bfloat16
+    for module in (quantization, quantized_checkpoint, weight_format):
+        monkeypatch.setattr(module, "dense_type", lambda device: other)
+    there = load_quantized(tmp_path / "q").model
+    with torch.inference_mode():
+        assert {there.dtype, there(TEXT).dtype} == {other} != {here(TEXT).dtype}
+        torch.testing.assert_close(there(TEXT).float(), here(TEXT).float(), atol=0.02, rtol=0)
 
 
 def test_a_tied_head_stays_tied(tmp_path: Path) -> None:

@@ -1,0 +1,195 @@
+"""What is listed as code that determines results is there, and everything that a worker loads is listed."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+import harness
+import reference_impl
+from harness.execution.code_digest import MEASURING, SOURCE, TRAINING, code_digest, source_files
+from harness.execution.plan import make_plan
+from harness.execution.requests import Collect, Request, TrainModel
+from harness.measures.registry import MEASURES
+from harness.results.run import Run
+from harness.suite.load import load_suite
+
+ROOTS = {Path(str(package.__file__)).parent for package in (harness, reference_impl)}
+
+PACKAGES = ("harness", "harness.execution", "harness.results", "reference_impl")
+"""Their `__init__.py` holds a docstring, or names that are looked up when they are used."""
+EITHER = {
+    "harness.assets": "fetches files; what they hold is in the key",
+    "harness.cache": "where files lie",
+    "harness.file_digest": "what files hold, which is in the key",
+    **dict.fromkeys(("harness.input_file", "harness.kept_file", "harness.whole_file"), "a file's bytes, or an error"),
+    **dict.fromkeys(("harness.errors", "harness.notice", "harness.spelling", "harness.yaml_errors"), "sentences"),
+    "harness.strict_json": "the same values, or an error",
+    **dict.fromkeys(("harness.execution.requests", "harness.execution.serve"), "hand on what others measure"),
+    "harness.results.fingerprint": "what is recorded beside the numbers; the class of a machine is in the key",
+    "harness.results.record": "the shape of a record, which has a version of its own",
+    "harness.threads": "how many threads, which is in the key where it is more than rounding",
+}
+"""Modules and packages that are not listed, and why that is right."""
+NOT_MEASURING = EITHER
+NOT_TRAINING = EITHER | {
+    "harness.fences": "what the code of tasks may do",
+    "harness.measures": "said of a request's measure; training asks for none",
+    "harness.models": "opens models; training makes its own",
+    "harness.results": "peaks and bytes of measurements",
+    "harness.tasks": "said of a request's tasks; training asks for none",
+    "harness.yaml_bounds": "the files of tasks",
+}
+
+SUITE = """
+measures:
+  - perplexity: {{text: {story}, documents: 4}}
+    models: [tiny]
+    matrix: {{precision: [fp32, int8, nf4]}}
+  - perplexity: {{text: {story}, documents: 4}}
+    models: [llama]
+  - task: {{task: [{tasks}/choice.yaml, {tasks}/text.yaml], documents: 2}}
+  - fidelity: {{text: {story}, documents: 2, prompt: 4, generate: 2}}
+    models: [tiny]
+    matrix: {{precision: int8}}
+  - inference: {{prompt: 4, generate: 2, iterations: 1, warmup: 0}}
+  - memory: {{context: 32}}
+    models: [tiny]
+  - diversity: {{text: {story}, documents: 2, prompt: 4, generate: 2}}
+    models: [tiny]
+  - kv_cache: {{generate: 2, iterations: 1}}
+    models: [tiny]
+  - training: {{}}
+    models: [tiny]
+  - training_speed: {{}}
+    models: [tiny]
+  - activations: {{text: {story}, documents: 2}}
+    models: [tiny]
+  - in_context: {{text: {story}, documents: 2, tokens: 32, sequences: 2}}
+    models: [tiny]
+  - in_context_regression: {{steps: 1, batch: 1, sequences: 2}}
+    models: [tiny]
+"""
+"""Every measure, both kinds of model, and weights of every family."""
+
+WORKER = """
+import pickle, sys
+from pathlib import Path
+import harness.execution.serve as serve
+serve.pin_threads(1, 0)
+opened = serve.OpenedModel()
+for request in map(pickle.loads, pickle.loads(Path(sys.argv[1]).read_bytes())):
+    answer = serve.answer(request, opened, 1, lambda step: None)
+    if isinstance(answer, serve.Refused):
+        sys.exit(f"{request}: {answer.reason} {answer.trace}")
+    if isinstance(answer, serve.Collected):
+        import pandas
+        from harness.measures.measure import Facts
+        from harness.measures.registry import MEASURES
+        measure = MEASURES[request.measure]
+        settings = measure.settings.model_validate(request.settings)
+        assert measure.summarise(pandas.DataFrame(answer.samples), settings, Facts(answer.identity))
+print(*(f"{name}={module.__file__}" for name, module in sorted(sys.modules.items())
+        if name.partition(".")[0] in ("harness", "reference_impl")), sep="\\n")
+"""
+"""A worker's process as far as imports go: it starts with `serve` alone, and requests come as pickles. What the parent
+does with the samples is done here too."""
+
+
+def loaded_for(requests: Iterable[Request], folder: Path) -> dict[str, Path]:
+    """The project's modules in a worker that has answered the requests, and their files."""
+    (folder / "requests").write_bytes(pickle.dumps([pickle.dumps(request) for request in requests]))
+    done = subprocess.run(
+        [sys.executable, "-c", WORKER, str(folder / "requests")],
+        capture_output=True, text=True, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return {name: Path(file) for name, _, file in (line.partition("=") for line in done.stdout.splitlines())}
+
+
+def not_listed(loaded: dict[str, Path], listed: tuple[str, ...], excepted: dict[str, str]) -> list[str]:
+    """The loaded modules that are neither listed nor excepted."""
+    files = {path for package in listed for _, path in source_files(package)}
+
+    def is_excepted(name: str) -> bool:
+        return name in PACKAGES or any(f"{name}.".startswith(f"{prefix}.") for prefix in excepted)
+
+    return [name for name, file in loaded.items() if file not in files and not is_excepted(name)]
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory, tiny_suite: str, story: Path, llama_folder: Path) -> Path:
+    folder = tmp_path_factory.mktemp("every")
+    rows = '{"q": "the river", "c": [" runs", " stands"], "a": 0}\n{"q": "a stone", "c": [" runs", " lies"], "a": 1}\n'
+    (folder / "rows.jsonl").write_text(rows)
+    head = f"dataset_path: {folder}/rows.jsonl\ntest_split: test\ndoc_to_text: '{{{{q}}}}'\n"
+    choices = "output_type: multiple_choice\ndoc_to_choice: c\ndoc_to_target: a\nmetric_list: [{metric: acc}]\n"
+    text = "output_type: generate_until\ndoc_to_target: '{{c[a]}}'\nmetric_list: [{metric: exact_match}]\n"
+    (folder / "choice.yaml").write_text(f"task: choice\n{head}{choices}")
+    (folder / "text.yaml").write_text(f"task: text\n{head}{text}generation_kwargs: {{max_gen_toks: 2}}\n")
+    model = next(line for line in tiny_suite.splitlines() if line.startswith("  tiny:"))
+    models = f"models:\n{model}\n  llama: {{transformers: {llama_folder}}}\nmatrix: {{device: cpu, threads: 1}}"
+    path = folder / "every.yaml"
+    path.write_text(f"name: every\nabout: Every measure.\n{models}\n" + SUITE.format(story=story, tasks=folder))
+    return path
+
+
+@pytest.mark.parametrize("listed", [MEASURING, TRAINING])
+def test_a_path_that_is_not_there_is_refused(listed: tuple[str, ...]) -> None:
+    code_digest(listed)
+    for wrong in ("harness/models_that_moved", "reference_impl/inference/engine_that_moved.py"):
+        with pytest.raises(FileNotFoundError, match=f"{wrong.rpartition('/')[2]}: no source files here"):
+            code_digest((*listed, wrong))
+
+
+def test_a_folder_without_source_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "inference" / "__pycache__").mkdir(parents=True)  # what a move leaves behind
+    (tmp_path / "inference" / "__pycache__" / "engine.pyc").write_bytes(b"")
+    monkeypatch.setattr("reference_impl.__file__", str(tmp_path / "__init__.py"))
+    with pytest.raises(FileNotFoundError, match="inference: no source files here"):
+        source_files("reference_impl/inference")
+
+
+def test_every_source_of_a_compiled_kernel_is_listed() -> None:
+    compiled = {path for root in ROOTS for path in root.rglob("*") if path.suffix in SOURCE and path.suffix != ".py"}
+    assert compiled, "the kernel's sources are gone"
+    assert compiled <= {path for package in MEASURING for _, path in source_files(package)}
+    assert not {path for root in ROOTS for path in root.rglob("*.[ch]*") if path.suffix in (".c", ".cc", ".h", ".cxx")}
+
+
+def test_what_a_worker_loads_to_measure_is_listed(finished_run: Run, suite: Path, tmp_path: Path) -> None:
+    plan = make_plan(load_suite(str(suite)))
+    assert {item.cell.measure for item in plan.cells} == set(MEASURES), "a measure without a cell here is not looked at"
+    loaded = loaded_for(
+        [
+            Collect(item.cell.measure, item.cell.settings, item.source, plan.library, read=item.read)
+            for item in plan.cells
+        ],
+        tmp_path,
+    )
+    assert not_listed(loaded, MEASURING, NOT_MEASURING) == []
+    without = tuple(listed for listed in MEASURING if listed != "reference_impl/inference")
+    assert not_listed(loaded, without, NOT_MEASURING), "what isn't listed is seen"
+
+
+def test_what_a_worker_loads_to_train_is_listed(suite: Path, tmp_path: Path) -> None:
+    training = make_plan(load_suite(str(suite))).cells[0].resolved.training
+    assert training is not None
+    loaded = loaded_for([TrainModel(training, str(tmp_path / "model"))], tmp_path)
+    assert not_listed(loaded, TRAINING, NOT_TRAINING) == []
+    without = tuple(listed for listed in TRAINING if listed != "reference_impl/training")
+    assert not_listed(loaded, without, NOT_TRAINING), "what isn't listed is seen"
+
+
+@pytest.mark.parametrize("excepted", [NOT_MEASURING, NOT_TRAINING])
+def test_what_is_excepted_is_there(excepted: dict[str, str]) -> None:
+    for name in (*PACKAGES, *excepted):
+        top, *rest = name.split(".")
+        place = next(root for root in ROOTS if root.name == top).joinpath(*rest)
+        assert place.is_dir() or place.with_suffix(".py").is_file(), f"{name} moved: rename it here"

@@ -1,0 +1,118 @@
+"""A run of the first version is read by this one: its records, samples, findings, comparisons and reports."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+import harness
+from harness.measures.registry import MEASURES
+from harness.results.record import Status
+from harness.results.run import Run
+
+ARCHIVE = Path(__file__).parents[2] / "stored/run.tar.xz"
+MISSING = ["report.html: it is missing; `harness report"]
+"""What is said of it: the page was left out, being fifty times the rest."""
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stored")
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / "every"
+
+
+@pytest.fixture
+def run(unpacked: Path, tmp_path: Path) -> Run:
+    """A copy, which may be written to."""
+    return Run(shutil.copytree(unpacked, tmp_path / "every"))
+
+
+def stored(run: Run, name: str) -> pd.DataFrame:
+    """A table as it was written, read by no code of ours."""
+    return pq.ParquetFile(run.folder / name).read().to_pandas()
+
+
+def test_it_is_whole(run: Run) -> None:
+    assert run.manifest.status == "finished" and run.manifest.suite == "every"
+    assert {cell.measure for cell in run.cells} == set(MEASURES)
+    assert Counter(cell.status for cell in run.cells) == {Status.OK: 23, Status.SKIPPED: 3}
+    assert [sentence.removeprefix(f"{run.folder}/")[: len(MISSING[0])] for sentence in run.damage] == MISSING
+    assert not run.unchecked
+    assert run.manifest.fingerprint_class == "49abba2de8aa"
+
+
+def test_its_records_are_those_that_were_written(run: Run) -> None:
+    """Column by column; a later version may add some."""
+    before, now = stored(run, "records.parquet"), run.records
+    assert len(before) == len(now) == 174
+    assert set(before.columns) <= set(now.columns)
+    pd.testing.assert_frame_equal(now[before.columns], before, check_exact=True, check_dtype=False)
+    known = before.set_index(["measure", "metric", "precision"])["value"]
+    assert known["perplexity", "perplexity", "fp32"] == 114.83319169352791
+
+
+def test_its_samples_are_those_that_were_written(run: Run) -> None:
+    kept = [cell for cell in run.cells if cell.samples is not None]
+    assert {cell.measure for cell in kept} == set(MEASURES)
+    for cell in kept:
+        assert cell.samples is not None
+        before, now = stored(run, cell.samples), run.samples(cell)
+        assert len(now) > 0
+        pd.testing.assert_frame_equal(now[before.columns], before, check_exact=True, check_dtype=False)
+
+
+def test_compared_with_itself_it_is_the_same(run: Run) -> None:
+    found = harness.compare(run.folder, run.folder)
+    assert len(found) == 174 and found["comparable"].sum() > 160
+    changes = found.loc[found["comparable"], "change"].value_counts()
+    assert changes["same"] == 100 and set(changes.index) <= {"same", "same?", ""}, "nothing is better or worse"
+    assert set(found["ratio"].dropna()) == {1.0}
+    assert (found["base"].eq(found["head"]) | (found["base"].isna() & found["head"].isna())).all()
+    assert found.loc[~found["comparable"], "reason"].str.startswith("skipped in the base: ").all()
+
+
+def test_known_bad_a_cell_that_is_lost_is_seen(run: Run, unpacked: Path) -> None:
+    cells = run.folder / "cells.jsonl"
+    lines = cells.read_bytes().splitlines(keepends=True)
+    cells.write_bytes(b"".join(lines[1:]))
+    lost = Run(run.folder)
+    assert any("1 of 26 cells are missing" in sentence for sentence in lost.damage)
+    assert len(lost.records) < len(stored(lost, "records.parquet"))
+    assert "only the base has this cell" in set(harness.compare(unpacked, run.folder)["reason"])
+
+
+def test_its_documents_are_paired_and_explained(run: Run) -> None:
+    found = harness.diff(run.folder, run.folder, of_base=["precision=fp32"], of_head=["precision=int8"])
+    counts = found.counts.set_index("task")
+    of_each = counts[["paired", "both", "only_base", "only_head", "neither"]].to_dict("index")
+    assert {task: list(row.values()) for task, row in of_each.items()} == {
+        "microworld_facts": [8, 2, 0, 0, 6],
+        "microworld_addition_1": [8, 0, 0, 0, 8],
+    }
+    told: list[Any] = harness.explain(run.folder, "microworld_facts", 0)
+    assert [one.at["precision"] for one in told] == ["fp32", "int8"]
+
+
+def test_its_reports_are_made_again(run: Run) -> None:
+    """From cells and samples alone, with the findings and outcomes that it had."""
+    before = Run(shutil.copytree(run.folder, run.folder.with_name("before")))
+    again = harness.make_report(run.folder)
+    assert again.damage == []
+    assert again.findings == before.findings != []
+    assert again.expectations == before.expectations
+    assert [item.outcome for item in again.expectations] == ["met", "unmet"]
+    assert (again.folder / "report.html").stat().st_size > 100_000
+    records, written = stored(again, "records.parquet"), stored(before, "records.parquet")
+    pd.testing.assert_frame_equal(records[written.columns], written, check_exact=True, check_dtype=False)
+    summary = (again.folder / "summary.md").read_text()
+    for model_and_value in ("| tiny | fp32 |", "114.8"):
+        assert model_and_value in summary
