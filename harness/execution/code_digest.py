@@ -7,9 +7,8 @@ everything a worker loads is listed.
 
 import hashlib
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
-
-import reference_impl
 
 MEASURING = (
     "harness/models",
@@ -67,7 +66,7 @@ def source_files(package: str) -> list[tuple[str, Path]]:
 
     Raises FileNotFoundError where there are none.
     """
-    roots = {"harness": Path(__file__).parents[1], "reference_impl": Path(reference_impl.__file__).parent}
+    roots = {name: Path(str(files(name))) for name in ("harness", "reference_impl")}
     top, _, rest = package.partition("/")
     named = roots[top] / rest
     inside = [named] if named.is_file() else sorted(path for path in named.rglob("*") if path.suffix in SOURCE)
