@@ -11,6 +11,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
+from harness.address_limit import load_within_limit
 from harness.cli.output import Output, wrap
 from harness.errors import INTERRUPTED, ExitCode, UserError, memory_ran_out, printable, told, unexpected
 from harness.standard_streams import open_standard_streams
@@ -57,6 +58,7 @@ def _run() -> None:
     from harness.cli.console import take_every_character
 
     take_every_character()
+    load_within_limit()
     from harness.cli.app import app
 
     app()
