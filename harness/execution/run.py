@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from harness.analysis.registry import ANALYSES
 from harness.cache import cache_folder
@@ -216,6 +217,7 @@ def _manifest(name: str, suite: Suite, plan: Plan) -> Manifest:
     started = datetime.now(UTC)
     return Manifest(
         run=f"{started:%Y%m%d-%H%M%S}-{suite.name}",
+        id=uuid4().hex,
         suite=suite.name,
         about=suite.about,
         suite_hash=hash_of(text),
