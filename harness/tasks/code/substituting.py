@@ -1,4 +1,4 @@
-"""`re.sub` whose result may be so long and no longer: a long text in place of each letter of another fills any memory."""
+"""`re.sub` whose result may be so long and no longer: a long text in place of each letter of another fills memory."""
 
 from __future__ import annotations
 
