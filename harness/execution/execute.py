@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import corpora
-from harness.errors import disk_is_full, printable, told, unexpected
+from harness.errors import no_room, printable, told, unexpected
 from harness.execution.cell_cache import CellCache, Evidence
 from harness.execution.events import CellGoing, CellStarted, OnEvent
 from harness.execution.plan import PlannedCell, key_of
@@ -218,7 +218,7 @@ class Execution:
         except NotPrepared as error:
             return str(error)
         except Exception as error:
-            if disk_is_full(error):
+            if no_room(error):
                 raise
             self._write_trace(f"preparing {need}", error)
             return unexpected(f"preparing {need}", error)
@@ -293,7 +293,7 @@ class Execution:
         self, item: PlannedCell, what: str, error: Exception, samples: pd.DataFrame | None, seconds: float
     ) -> Done:
         """A cell whose samples are there and that failed all the same."""
-        if disk_is_full(error):
+        if no_room(error):
             raise error
         self._write_trace(f"{item.cell.title} [{item.key}]", error)
         result = self._result(item, Status.FAILED, unexpected(what, error), [], {}, seconds)

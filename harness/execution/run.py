@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from harness.analysis.registry import ANALYSES
 from harness.cache import cache_folder
-from harness.errors import ExitCode, UserError, disk_is_full, printable, unexpected
+from harness.errors import ExitCode, UserError, no_room, printable, unexpected
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.cell_cache import CellCache
 from harness.execution.checkout import git_state
@@ -53,7 +53,7 @@ def run(
     earlier runs; a run that began so goes on so when it is resumed. allowed: code that may run, and more folders of
     tasks. Raises UserError for bad input; a cell that fails is a record, not an error.
     """
-    with disk_full_is_told(out):
+    with no_room_is_told(out):
         return _run(suite, Path(out), resume, fresh, allowed, on_event)
 
 
@@ -61,7 +61,7 @@ def report_again(run: Run) -> Run:
     """Analyse, judge and report a run folder again from its cells; nothing is measured. Raises UserError where the
     manifest or the cells can't be read; the reports that are there stay."""
     run.cells  # noqa: B018 - read here for the first time
-    with disk_full_is_told(run.folder):
+    with no_room_is_told(run.folder):
         suite = parse_suite(run.manifest.suite_text, str(run.folder / MANIFEST))
         return _conclude(Journal(run.folder), suite)
 
@@ -204,8 +204,9 @@ def _conclude(journal: Journal, suite: Suite) -> Run:
 
 
 def _went_wrong(what: str, error: Exception, log: Path) -> str:
-    """The sentence that stands in place of what failed; the traceback goes to the log. A full disk is raised again."""
-    if disk_is_full(error):
+    """The sentence that stands in place of what failed; the traceback goes to the log. Where there is no room for a
+    file the error is raised again."""
+    if no_room(error):
         raise error
     with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
         file.write(f"--- {what}\n{printable(''.join(traceback.format_exception(error)))}\n")
@@ -247,7 +248,7 @@ def _new_folder(out: Path, manifest: Manifest) -> Journal:
     except NotADirectoryError:
         raise UserError("this is a file, not a folder; choose another --out", place=str(out)) from None
     except OSError as error:
-        if disk_is_full(error):
+        if no_room(error):
             raise
         raise UserError(f"can't be written to ({error.strerror}); choose another --out", place=str(out)) from None
 
@@ -309,8 +310,8 @@ def _same_cells(manifest: Manifest, plan: Plan) -> None:
     raise UserError(f"this run began {what}: run the suite again (what is still the same is known)", place=manifest.run)
 
 
-class disk_full_is_told:  # noqa: N801 - reads as a sentence where it is used
-    """A full disk (or quota) becomes one sentence; everything flushed before it is kept."""
+class no_room_is_told:  # noqa: N801 - reads as a sentence where it is used
+    """That there is no room for a file becomes one sentence; everything flushed before it is kept."""
 
     def __init__(self, folder: Path | str) -> None:
         self._folder = folder
@@ -319,12 +320,9 @@ class disk_full_is_told:  # noqa: N801 - reads as a sentence where it is used
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError) and disk_is_full(error):
-            place = str(error.filename or self._folder)
-            raise UserError(
-                "the disk is full; free some space and run it again (`--resume` keeps the cells that ended)",
-                place=place,
-            ) from None
+        if error is not None and (why := no_room(error)) is not None:
+            place = str(getattr(error, "filename", None) or self._folder)
+            raise UserError(f"{why} and run it again (`--resume` keeps the cells that ended)", place=place) from None
 
 
 def _now() -> str:

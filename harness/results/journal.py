@@ -52,10 +52,14 @@ class Journal:
         line = kept_file.seal(told.model_dump_json(), CELLS) + "\n"
         cells = self.folder / CELLS
         self._end_a_torn_line(cells)
-        with cells.open("ab") as file:
-            file.write(line.encode())
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with cells.open("ab") as file:
+                file.write(line.encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            error.filename = error.filename or str(cells)  # what writes knows no name, and a full disk is told of by it
+            raise
         return told
 
     @cached_property
