@@ -13,7 +13,7 @@ findings.json, expectations.json, summary.md, report.html
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,6 +53,9 @@ class Manifest(BaseModel):
     schema_version: int = SCHEMA_VERSION
     run: str
     """Name of the run: its folder's name."""
+    id: str = ""
+    """Drawn when the run begins, and in each of its lines: those of another run are not believed here, though it be
+    one of the same suite. Empty: that version drew none."""
     sequence: int = 0
     """Which run of its folder of runs it is, counted from 1, as clocks are set back. 0: that version did not count."""
     suite: str
@@ -153,9 +156,15 @@ class Run:
     def damage(self) -> list[str]:
         """What can't be believed in this folder and is left out, a sentence each. (A damaged manifest raises.)"""
         cells, again = self.folder / CELLS, f"`harness run --resume {self.folder}` measures"
+        alike = defaultdict(list)
+        for number, reason in self.damaged_lines.items():
+            alike[reason].append(number)
         found = [
-            f"{cells}:{number}: this line is damaged ({why}), so its cell is left out; {again} it again"
-            for number, why in self.damaged_lines.items()
+            f"{cells}:{first}: this line is damaged ({reason}), so its cell is left out; {again} it again"
+            if not more
+            else f"{cells}:{first}: this line and {len(more)} more are damaged ({reason}), so their cells "
+            f"are left out; {again} them again"
+            for reason, (first, *more) in alike.items()
         ]
         planned = self.planned
         ended = Counter(cell.planned_key for cell in self.cells)
@@ -259,14 +268,18 @@ class Run:
         ended: dict[str, CellResult] = {}
         damaged: dict[int, str] = {}
         unchecked = False
-        planned = set(self.planned)
+        try:
+            manifest = self.manifest
+        except UserError:  # told of where it is asked for; the lines are shown
+            manifest = None
+        planned = frozenset(self.planned)
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             try:
                 result, checked = _cell_of(line)
-                if checked and planned and result.planned_key not in planned:
-                    raise Damaged("it is of another run")
+                if manifest is not None:
+                    _of_this_run(result, checked, manifest, planned)
             except ValueError as error:  # as pydantic says it, too
                 if number < len(lines) or self._status == "finished":
                     damaged[number] = _first_line(error)
@@ -354,6 +367,16 @@ def _cell_of(line: bytes) -> tuple[CellResult, bool]:
     if result.schema_version > SCHEMA_VERSION:
         raise Damaged(f"of version {result.schema_version}, and this harness reads {SCHEMA_VERSION}")
     return result, checked
+
+
+def _of_this_run(result: CellResult, checked: bool, manifest: Manifest, planned: frozenset[str]) -> None:
+    """Raise Damaged where a line is another run's, copied here."""
+    if checked:
+        other = result.run != manifest.id or (bool(planned) and result.planned_key not in planned)
+    else:
+        other = manifest.schema_version != UNCHECKED_VERSION
+    if other:
+        raise Damaged("it is of another run")
 
 
 @contextmanager
