@@ -106,7 +106,7 @@ def stepped(
     engine: Engine, cache: KVCache, tokens: torch.Tensor, mask: torch.Tensor | None, threads: int = 1, time: int = 1
 ) -> torch.Tensor:
     """Logits of every token that the cache does not hold yet, `time` at once, by the kernel alone."""
-    engine.model.forward = None  # type: ignore[assignment, method-assign]  # whatever comes now is the kernel's
+    engine.model.features = None  # type: ignore[assignment, method-assign]  # whatever comes now is the kernel's
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     found = [
