@@ -7,8 +7,7 @@ the layers another one; the model stays as it is.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -42,8 +41,7 @@ class LayerCache(Protocol):
         """Count `time` more tokens as held, once every layer has appended them."""
 
 
-@dataclass(frozen=True)
-class ForwardPass:
+class ForwardPass(NamedTuple):
     """What every layer of one forward pass is given beside the residual stream. `GPT.begin` makes it."""
 
     attention: Attention
@@ -59,7 +57,7 @@ class ForwardPass:
 
     def at(self, layer: int) -> ForwardPass:
         """The same pass for the block whose keys and values are this layer of the cache."""
-        return replace(self, layer=layer)
+        return ForwardPass(self.attention, self.positions, self.rotation, self.visible, self.cache, layer)
 
     def remember(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """These keys and values after those that the cache holds, in their type."""

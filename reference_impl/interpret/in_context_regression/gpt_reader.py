@@ -41,11 +41,12 @@ class GPTReader(nn.Module):
         tokens[:, :, 1, -1] = y
         stream = self.read_in(tokens.flatten(1, 2))
         positions = torch.arange(2 * points)[None]
-        given = ForwardPass(fused_attention, positions)
+        turn = None
         if self.position_embedding is None:
-            given = replace(given, rotation=rotation(positions, self.config.head_width, self.config.rotary_base))
+            turn = rotation(positions, self.config.head_width, self.config.rotary_base)
         else:
             stream = stream + self.position_embedding(positions)
+        given = ForwardPass(fused_attention, positions, turn)
         for block in self.blocks:
             stream = block(stream, given)
         return self.read_out(self.final_norm(stream)[:, ::2])[..., 0]  # type: ignore[no-any-return]
