@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from reference_impl.inference.kv_cache import KVCache
+from reference_impl.inference.native_decoder import ROWS, NativeDecoder
 from reference_impl.inference.tree_attention import TreeAttention
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
 from reference_impl.native.attention import native_attention
-from reference_impl.native.decoder import ROWS, NativeDecoder
 from reference_impl.quantization.quantized_modules import QuantizedLinear
 
 

@@ -16,11 +16,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from reference_impl.inference.engine import Engine
+from reference_impl.inference.native_decoder import ROWS
 from reference_impl.model import gpt as gpt_module
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT, explicit_attention
 from reference_impl.native.build import native_library
-from reference_impl.native.decoder import ROWS
 from reference_impl.quantization.quantize import Scheme, quantize_
 
 LAYERS = 3

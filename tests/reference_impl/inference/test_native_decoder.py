@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from reference_impl.inference.engine import Engine
 from reference_impl.inference.kv_cache import KVCache
+from reference_impl.inference.native_decoder import ROWS
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
 from reference_impl.native.build import native_library
-from reference_impl.native.decoder import ROWS
 from reference_impl.quantization.quantize import quantize_
 
 pytestmark = pytest.mark.skipif(native_library().library is None, reason=native_library().reason)
