@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from reference_impl.inference.kv_cache import KVCache
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.forward_pass import ForwardPass, LayerCache
-from reference_impl.model.gpt import GPT, explicit_attention, fused_attention
+from reference_impl.model.gpt import GPT, explicit_attention, fused_attention, next_token_loss
 
 SHAPES: dict[str, dict[str, Any]] = {
     "gpt2": {},
@@ -203,3 +203,17 @@ def test_a_pass_does_not_fit_the_context(gpt: GPT) -> None:
 def test_the_names_of_weights_stay() -> None:
     """Checkpoints are read by them."""
     assert list(GPT(GPTConfig(vocabulary=61, context=24, layers=4, heads=2, width=16)).state_dict()) == KEYS
+
+
+@torch.inference_mode(False)
+def test_two_stages_train_as_the_model(gpt: GPT) -> None:
+    """Gradients of stages by hand, and dropout's draws, are those of the whole."""
+    config = replace(gpt.config, dropout=0.2)
+    found = []
+    for read in (lambda model: model(TOKENS), lambda model: pipeline(model, TOKENS, None)):
+        torch.manual_seed(1)
+        model = GPT(config).train()
+        next_token_loss(read(model)[:, :-1], TOKENS[:, 1:]).backward()
+        found.append([parameter.grad for parameter in model.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+    assert all(gradient is not None and gradient.any() for gradient in found[0])
