@@ -49,6 +49,9 @@ def test_a_suite_becomes_records_findings_outcomes_and_reports(finished_run: Run
         assert (values > 0).all(), metric
     by_precision = frame[frame["metric"] == "weight_bytes"].set_index("precision")["value"]
     assert by_precision["int8"] < 0.5 * by_precision["fp32"]
+    assert set(frame["run"]) == {finished_run.name} and set(frame["suite"]) == {finished_run.manifest.suite}
+    assert set(frame["commit"]) == {finished_run.manifest.git.get("commit")}
+    assert list(frame["time"]) == [cell.measured for cell in finished_run.cells for _ in cell.records]
     assert (
         frame.loc[frame["metric"] == "perplexity", "low"] < frame.loc[frame["metric"] == "perplexity", "value"]
     ).all()
