@@ -190,9 +190,9 @@ class Run:
 
     @cached_property
     def records(self) -> pd.DataFrame:
-        """Every record as a tidy DataFrame: axes and settings as columns, and last what it is of: the `run`, its `suite`,
-        the `time` at which the cell was measured (UTC), and the `commit` of the checkout in which, where this run measured
-        it and not an earlier one whose result it took from the cache."""
+        """Every record as a tidy DataFrame: axes and settings as columns, and last what it is of. `run` and `suite`;
+        `time`: when its cell was measured, UTC; `commit`: of the checkout in which it was measured, None where the
+        result came from the cache."""
         frame = records_frame([record for cell in self.cells for record in cell.records])
         suite: str | None = None
         commit: str | None = None
