@@ -12,9 +12,6 @@ from harness.execution.memory_estimate import WITHIN
 from harness.execution.plan import PlannedCell
 from harness.report.number import with_interval
 
-ADDRESSES = 3 << 30
-"""Bytes of addresses with which torch and the numerical libraries load: OpenBLAS asks again and again for what it
-can't have."""
 _GROUPS = Path("/proc/self/cgroup")
 _ROOTS = {"2": (Path("/sys/fs/cgroup"), "memory.max"), "1": (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes")}
 
@@ -43,21 +40,6 @@ def _limits() -> Iterable[int]:
                 continue
             if limit.isdecimal() and int(limit) > 0:
                 yield int(limit)
-
-
-def few_addresses() -> str | None:
-    """One sentence where this process may have too few addresses for the libraries that it loads; else None."""
-    try:
-        import resource
-    except ImportError:  # not on this system
-        return None
-    most, _ = resource.getrlimit(resource.RLIMIT_AS)
-    if most == resource.RLIM_INFINITY or most >= ADDRESSES:
-        return None
-    return (
-        f"a process may have {_bytes(most)} of addresses here (`ulimit -v`); libraries that it loads reserve up "
-        f"to {_bytes(ADDRESSES)}, and with fewer they may fail or never end: raise the limit"
-    )
 
 
 def needs_more(item: PlannedCell, there: int) -> float | None:

@@ -20,7 +20,7 @@ from harness.execution.cell_cache import CellCache
 from harness.execution.checkout import git_state
 from harness.execution.events import CellEnded, OnEvent, Planned, unheard
 from harness.execution.execute import Execution
-from harness.execution.memory_there import few_addresses, memory_there, warning
+from harness.execution.memory_there import memory_there, warning
 from harness.execution.plan import Plan, make_plan
 from harness.execution.resolve import hash_of
 from harness.notice import notice
@@ -122,8 +122,6 @@ def _measure(journal: Journal, manifest: Manifest, plan: Plan, fresh: bool, on_e
     items = [item for item in plan.cells if item.identity not in kept]
     known = 0 if fresh else sum(item.cached for item in items)
     on_event(Planned(str(journal.folder), len(plan.cells), len(plan.cells) - len(items), known))
-    if few := few_addresses():
-        notice(few)
     if too_large := warning([item for item in items if fresh or not item.cached], memory_there()):
         notice(too_large)
     execution = Execution(plan.fingerprint, plan.library, journal.folder / "worker.log", on_event)

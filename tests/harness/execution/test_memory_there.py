@@ -59,13 +59,6 @@ def test_nothing_is_said_where_there_may_be_enough(story: Path) -> None:
     assert str(memory_there.warning(items, 1 << 20)).startswith("4 cells would")
 
 
-@pytest.mark.parametrize(("most", "told"), [(-1, False), (1 << 40, False), (1_500_000 << 10, True), (0, True)])
-def test_a_limit_of_addresses_is_told_of(most: int, told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    resource = pytest.importorskip("resource")
-    monkeypatch.setattr(resource, "getrlimit", lambda which: (most, most))
-    assert ("ulimit -v" in (memory_there.few_addresses() or "")) == told
-
-
 GROUPS: dict[str, tuple[str, dict[str, str], int]] = {
     "none": ("", {}, INSTALLED),
     "no limit": ("0::/a/b\n", {"2/a/b/memory.max": "max\n"}, INSTALLED),
