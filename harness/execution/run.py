@@ -102,8 +102,8 @@ def _run(name: str, out: Path, resume: bool, fresh: bool, allowed: Allowed, on_e
         _same_cells(manifest, plan)
         fresh = fresh or manifest.fresh
     else:
-        manifest = _manifest(name, suite, plan)
-        journal = _new_folder(out, manifest)
+        journal = _new_folder(out, _manifest(name, suite, plan))
+        manifest = Run(journal.folder).manifest  # with the number that it got
     manifest = manifest.model_copy(update={"run": journal.folder.name, "fresh": fresh})
     with _alone(journal.folder), _still_there(journal.folder):
         if fresh and not resume:
@@ -239,12 +239,9 @@ def _manifest(name: str, suite: Suite, plan: Plan) -> Manifest:
 def _new_folder(out: Path, manifest: Manifest) -> Journal:
     if (place := str(out.absolute())) != printable(place):
         raise UserError("the folder's name is not UTF-8, as Parquet files need it; choose another --out", place=place)
-    from filelock import FileLock
-
     try:
         out.mkdir(parents=True, exist_ok=True)
-        lock = cache_folder("locks") / f"{hash_of(str(out.resolve()))[:32]}.lock"
-        with FileLock(lock):  # two runs that begin at once get two numbers
+        with _numbering(out):
             return _numbered_folder(out, manifest.model_copy(update={"sequence": next_sequence(out)}))
     except FileExistsError:
         raise UserError("a file stands where the run folder should go; move it or use --out", place=str(out)) from None
@@ -254,6 +251,23 @@ def _new_folder(out: Path, manifest: Manifest) -> Journal:
         if no_room(error):
             raise
         raise UserError(f"can't be written to ({error.strerror}); choose another --out", place=str(out)) from None
+
+
+@contextlib.contextmanager
+def _numbering(out: Path) -> Iterator[None]:
+    """Two runs that begin at once get two numbers. The lock is in the cache; in `out` where that may only be read."""
+    from filelock import FileLock
+
+    try:
+        lock = FileLock(cache_folder("locks") / f"{hash_of(str(out.resolve()))[:32]}.lock")
+        lock.acquire()
+    except (OSError, UserError):
+        lock = FileLock(out / ".lock")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _numbered_folder(out: Path, manifest: Manifest) -> Journal:

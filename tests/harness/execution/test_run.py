@@ -19,6 +19,7 @@ from rich.console import Console
 import harness
 from harness.cli.progress import RunProgress
 from harness.errors import ExitCode, UserError
+from harness.execution import run as running
 from harness.execution.cell_cache import CellCache
 from harness.execution.events import CellEnded, CellStarted, Event, Preparing
 from harness.execution.requests import Collect, Request
@@ -26,6 +27,7 @@ from harness.execution.run import exit_code
 from harness.execution.worker import Worker
 from harness.measures.registry import MEASURES
 from harness.report.environment import warnings
+from harness.results.find import find_run
 from harness.results.instructions import ATEN_VARIABLE, ONEDNN_VARIABLES, OTHERS
 from harness.results.journal import Journal
 from harness.results.record import Measurement, Status
@@ -224,6 +226,34 @@ def test_a_full_cache_loses_no_result(
     run = harness.run(str(suite), out=tmp_path / "runs", fresh=True)
     assert [cell.status for cell in run.cells] == [Status.OK] * 2
     assert "could not be kept" in (run.folder / "worker.log").read_text()
+
+
+def test_a_cache_in_which_nothing_can_be_locked_stops_no_run(
+    finished_run: Run, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, test_cache: Path
+) -> None:
+    """As one that may only be read."""
+    shutil.copytree(test_cache, tmp_path / "cache", ignore=shutil.ignore_patterns("locks"))
+    (tmp_path / "cache" / "locks").touch()
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    runs = [harness.run(str(suite), out=tmp_path / "runs") for _ in range(2)]
+    assert [run.manifest.sequence for run in runs] == [1, 2]
+    assert all(cell.source == "cache" for run in runs for cell in run.cells if cell.status is Status.OK)
+
+
+def test_the_latest_run_is_the_one_that_began_last_whatever_the_clock_says(
+    finished_run: Run, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness.run(str(suite), out=tmp_path)
+
+    class Earlier(running.datetime):
+        @classmethod
+        def now(cls, zone: object = None) -> running.datetime:
+            return running.datetime(2001, 1, 1, tzinfo=running.UTC)
+
+    monkeypatch.setattr(running, "datetime", Earlier)
+    second = harness.run(str(suite), out=tmp_path)
+    assert second.manifest.sequence == 2 and second.manifest.started.startswith("2001")
+    assert find_run("latest", tmp_path).folder == second.folder
 
 
 def test_a_cut_off_trained_model_is_trained_again(finished_run: Run, suite: Path, tmp_path: Path) -> None:
