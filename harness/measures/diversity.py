@@ -98,6 +98,7 @@ MEAN_LOG_PROB = Metric(
     unit="nats/token",
     direction=Direction.NONE,
     definition="Mean log-probability of the drawn tokens under the model itself (temperature 1, no filter).",
+    per_token=True,
 )
 CONTINUATION_TOKENS = Metric(
     name="continuation_tokens",

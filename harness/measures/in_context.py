@@ -68,7 +68,8 @@ class InContextSettings(Settings):
 
 def _metric(name: str, definition: str, *, detail: bool = False, unit: str = "nats/token") -> Metric:
     better = Direction.LOWER if unit == "nats/token" and not detail else Direction.NONE
-    return Metric(name=name, unit=unit, direction=better, definition=definition, detail=detail)
+    per_token = unit == "nats/token"
+    return Metric(name=name, unit=unit, direction=better, definition=definition, detail=detail, per_token=per_token)
 
 
 SCORE = _metric(

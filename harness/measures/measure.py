@@ -121,12 +121,19 @@ class Measure:
     """The texts that the settings name: fetched before the cell runs; their digests enter the cell's key."""
     tasks: Callable[[Any], tuple[str, ...]] = lambda settings: ()
     """The tasks that the settings name: the same."""
-    timed: bool = False
-    """Whether it measures time, which depends on what else the machine does: on a busy one that is noise, and the
-    result is not kept for later runs."""
     times_training: bool = False
     """Whether it reads how quickly the model was trained or what that took: then it must be trained alone."""
     check: Callable[[TaskLibrary, Any], None] = lambda library, settings: None
     """(library, settings): raises UserError for what can be told to be wrong before anything runs."""
     notes: Callable[[TaskLibrary, Any], tuple[str, ...]] = lambda library, settings: ()
     """(library, settings) -> what a reader of the plan and of the result must know; a sentence each."""
+
+    @property
+    def timed(self) -> bool:
+        """Whether it takes times itself, which depend on what else the machine does: on a busy one they are noise, and
+        the result is not kept for later runs."""
+        return not self.times_training and any(metric.depends_on == "time" for metric in self.metrics)
+
+    def metric(self, name: str | None) -> Metric | None:
+        """Its declaration of the metric of this name; None where it has none."""
+        return next((metric for metric in self.metrics if metric.name == name), None)

@@ -20,7 +20,7 @@ from harness.measures.limits import MOST_DOCUMENTS, MOST_TOKENS
 from harness.measures.measure import Facts, Measure, Sample, Settings, in_first_row, with_notes
 from harness.models.contract import LanguageModel
 from harness.models.token_ids import check_ids
-from harness.results.record import Direction, Measurement, Metric, Missing, Status
+from harness.results.record import Direction, Measurement, Metric, Missing, Status, Sums
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,6 +66,10 @@ PERPLEXITY_METRIC = Metric(
     direction=Direction.LOWER,
     definition="exp of the mean negative log-likelihood per scored token of this model's tokenizer: exp(ΣNLL/Σtokens) "
     "over all documents. The first token of a document counts only where a BOS comes before it.",
+    sums=Sums(of="nll", over="tokens", exponential=True),
+    per_token=True,
+    headline=True,
+    tradeoff=True,
 )
 LOSS = Metric(
     name="loss",
@@ -73,6 +77,8 @@ LOSS = Metric(
     unit="nats/token",
     direction=Direction.LOWER,
     definition="Mean negative log-likelihood per scored token, natural logarithm: ΣNLL/Σtokens over all documents.",
+    sums=Sums(of="nll", over="tokens"),
+    per_token=True,
 )
 BITS_PER_BYTE = Metric(
     name="bits_per_byte",
@@ -81,6 +87,8 @@ BITS_PER_BYTE = Metric(
     direction=Direction.LOWER,
     definition="ΣNLL/(ln 2 · Σbytes), bytes of the raw UTF-8 text that the scored tokens stand for. Not given where "
     "the tokenizer loses more than 1 % of them (`lost_bytes`).",
+    sums=Sums(of="nll", over="bytes", factor=1 / math.log(2)),
+    headline=True,
 )
 LOST_BYTES = Metric(
     name="lost_bytes",
@@ -88,10 +96,15 @@ LOST_BYTES = Metric(
     direction=Direction.LOWER,
     definition="Bytes of the text that don't come back when its tokens are decoded: the model never sees them. A "
     "single space that a tokenizer puts before a text, or takes away there, isn't one.",
+    sums=Sums(of="lost_bytes"),
     detail=True,
 )
 TOKENS_SCORED = Metric(
-    name="tokens_scored", unit="tokens", direction=Direction.NONE, definition="Tokens whose likelihood was taken."
+    name="tokens_scored",
+    unit="tokens",
+    direction=Direction.NONE,
+    definition="Tokens whose likelihood was taken.",
+    sums=Sums(of="tokens"),
 )
 
 

@@ -14,7 +14,7 @@ from harness.measures.perplexity import PERPLEXITY
 from harness.measures.task.measure import TASK
 from harness.measures.training import TRAINING
 from harness.measures.training_speed import TRAINING_SPEED
-from harness.results.record import Metric
+from harness.results.record import Metric, Record
 
 MEASURES: dict[str, Measure] = {
     measure.name: measure
@@ -43,3 +43,10 @@ def metric(name: str) -> Metric:
                 return declared
     known = ", ".join(sorted({declared.name for measure in MEASURES.values() for declared in measure.metrics}))
     raise UserError(f"no metric is called '{name}'; there are {known}")
+
+
+def declared(record: Record) -> Metric | None:
+    """The declaration of a record's metric; None where its measure declares none of that name: a task file's own
+    metric, or a measure that is not installed."""
+    measure = MEASURES.get(record.measure)
+    return None if measure is None else measure.metric(record.metric)
