@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from harness.errors import Unsupported, UserError
+from harness.measures.cost import Pace, tokens_of_text, windows
 from harness.measures.limits import MOST_TOKENS
 from harness.measures.measure import Facts, Load, Measure, Sample, in_first_row, with_notes
 from harness.measures.perplexity import PerplexitySettings, before_documents, chosen_documents, cut, window_and_stride
@@ -242,6 +243,11 @@ def _texts(settings: Any) -> tuple[str, ...]:
     return (settings.text,)
 
 
+def _seconds(settings: FidelitySettings, pace: Pace) -> float:
+    """Two models read the text."""
+    return pace.start + pace.compute(2.0 * tokens_of_text(settings.text, settings.documents, settings.document_bytes))
+
+
 FIDELITY = Measure(
     name="fidelity",
     version=1,
@@ -254,4 +260,6 @@ FIDELITY = Measure(
     summarise=summarise,
     resolved=in_first_row("window", "stride", "whole_documents", "first_token"),
     texts=_texts,
+    seconds=_seconds,
+    passes=lambda settings, shape: windows(settings.window or shape.context, beside=BASELINE),
 )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported
+from harness.measures.cost import Pace, Passes
 from harness.measures.limits import (
     LARGEST_SEED,
     MOST_BATCH,
@@ -30,6 +31,7 @@ from harness.measures.limits import (
 from harness.measures.measure import Facts, Measure, Peaks, Sample, Settings, check_batch
 from harness.measures.useful_work import decode_bytes, prefill_flops
 from harness.models.contract import LanguageModel
+from harness.models.shape import ModelShape
 from harness.results.record import Direction, Measurement, Metric, Missing, Status
 
 if TYPE_CHECKING:
@@ -262,6 +264,18 @@ def _involuntary_switches() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
+def _seconds(settings: InferenceSettings, pace: Pace) -> float:
+    """So many generations in each launch, a prefill and its decode steps each."""
+    prefill = pace.compute(settings.prompt * settings.batch)
+    generation = prefill + settings.generate * pace.step(settings.batch)
+    return settings.launches * (pace.start + (settings.warmup + settings.iterations) * generation)
+
+
+def _passes(settings: InferenceSettings, shape: ModelShape) -> Passes:
+    cached = settings.batch * (settings.prompt + settings.generate)
+    return Passes(settings.batch * settings.prompt, settings.prompt, cached)
+
+
 INFERENCE = Measure(
     name="inference",
     version=1,
@@ -272,4 +286,6 @@ INFERENCE = Measure(
     needs_peaks=True,
     collect=collect,
     summarise=summarise,
+    seconds=_seconds,
+    passes=_passes,
 )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported, UserError
+from harness.measures.cost import Passes
 from harness.measures.limits import MOST_ITERATIONS, MOST_LAUNCHES, MOST_TOKENS, check_in_all
 from harness.measures.measure import Facts, Measure, Sample, Settings
 from harness.models.contract import LanguageModel
@@ -223,4 +224,5 @@ KV_CACHE = Measure(
     needs_peaks=False,
     collect=collect,
     summarise=summarise,
+    passes=lambda settings, shape: Passes(settings.generate, settings.generate, settings.generate),
 )

@@ -16,7 +16,9 @@ from pydantic import BaseModel, ConfigDict
 
 from harness import strict_json
 from harness.errors import Unsupported
+from harness.measures.cost import Pace, Passes, one_context
 from harness.models.contract import LanguageModel, ModelIdentity, ModelSource, Precision
+from harness.models.shape import ModelShape
 from harness.results.peaks import Peaks as Peaks
 from harness.results.record import Measurement, Metric, Missing, Scalar
 from harness.tasks.files.library import TaskLibrary
@@ -127,6 +129,10 @@ class Measure:
     """(library, settings): raises UserError for what can be told to be wrong before anything runs."""
     notes: Callable[[TaskLibrary, Any], tuple[str, ...]] = lambda library, settings: ()
     """(library, settings) -> what a reader of the plan and of the result must know; a sentence each."""
+    seconds: Callable[[Any, Pace], float | None] = lambda settings, pace: None
+    """(settings, how quickly the model computes) -> seconds that a cell would take; None where nobody can tell."""
+    passes: Callable[[Any, ModelShape], Passes] = one_context
+    """(settings, shape of the model) -> the largest forward pass: what memory a cell would take."""
 
     @property
     def timed(self) -> bool:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported
+from harness.measures.cost import Passes
 from harness.measures.limits import MOST_BATCH, MOST_LAUNCHES, MOST_TOKENS, check_at_once
 from harness.measures.measure import Facts, Measure, Sample, Settings, check_batch, with_notes
 from harness.models.contract import LanguageModel
+from harness.models.shape import ModelShape
 from harness.results.record import Direction, Measurement, Metric, Missing, Status
 
 if TYPE_CHECKING:
@@ -207,6 +209,11 @@ def _warm_up() -> None:
         heads.softmax(dim=-1).argmax(dim=-1)
 
 
+def _passes(settings: MemorySettings, shape: ModelShape) -> Passes:
+    held = settings.batch * settings.context
+    return Passes(held, settings.context, held)
+
+
 MEMORY = Measure(
     name="memory",
     version=1,
@@ -217,4 +224,6 @@ MEMORY = Measure(
     needs_peaks=False,
     collect=collect,
     summarise=summarise,
+    seconds=lambda settings, pace: pace.start + pace.compute(settings.context * settings.batch),
+    passes=_passes,
 )

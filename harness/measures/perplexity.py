@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported, UserError
+from harness.measures.cost import tokens_of_text, windows
 from harness.measures.limits import MOST_DOCUMENTS, MOST_TOKENS
 from harness.measures.measure import Facts, Measure, Sample, Settings, in_first_row, with_notes
 from harness.models.contract import LanguageModel
@@ -234,6 +235,10 @@ def before_documents(model: LanguageModel, rule: Literal["auto", "add", "none"] 
     return (bos,)
 
 
+def _tokens(settings: PerplexitySettings) -> float:
+    return tokens_of_text(settings.text, settings.documents, settings.document_bytes)
+
+
 def _scaled(interval: Interval, factor: float) -> Interval:
     low, high = (None if end is None else end * factor for end in (interval.low, interval.high))
     return interval._replace(value=interval.value * factor, low=low, high=high)
@@ -262,4 +267,6 @@ PERPLEXITY = Measure(
     summarise=summarise,
     resolved=in_first_row("window", "stride", "whole_documents", "first_token"),
     texts=lambda settings: (settings.text,),
+    seconds=lambda settings, pace: pace.start + pace.compute(_tokens(settings)),
+    passes=lambda settings, shape: windows(settings.window or shape.context),
 )
