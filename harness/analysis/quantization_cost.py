@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
-from harness.analysis.definition import why_other_definition
+from harness.evidence.definition import why_other_definition
 from harness.evidence.ratio import ratio
 from harness.evidence.selection import (
     ENDED,

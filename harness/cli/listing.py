@@ -98,7 +98,7 @@ def _better(metric: Metric) -> str:
 def _models() -> list[Table]:
     from harness import assets
     from harness.models.size import preset_rows
-    from harness.report.number import Shown
+    from harness.number import Shown
     from harness.report.table import Column, Row, Table
 
     columns = (Column("name"), *(Column(name, numeric=True) for name in ("parameters", "layers", "heads", "width")))

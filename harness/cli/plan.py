@@ -36,7 +36,7 @@ def plan(
 
 def plan_table(frame: pd.DataFrame) -> Table:
     """The plan as a table, with totals."""
-    from harness.report.number import duration, with_interval
+    from harness.number import duration, with_interval
     from harness.report.table import Column, Row, Table
 
     def number(value: object) -> float | None:

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from harness.execution.events import CellEnded, CellGoing, CellStarted, Event, Planned, Preparing
 from harness.measures.noise import about_its_time
 from harness.measures.registry import MEASURES
-from harness.report.number import with_interval
+from harness.number import with_interval
 from harness.results.record import CellResult, Status
 
 AT_ONCE = 4

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.analysis.definition import why_other_definition
+from harness.evidence.definition import why_other_definition
 from harness.evidence.per_document import per_document
 from harness.evidence.selection import Point
 from harness.measures.registry import MEASURES, declared

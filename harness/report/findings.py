@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.evidence.selection import describe
-from harness.report.number import Shown, shown, with_interval
-from harness.report.results import label, text
+from harness.evidence.value_text import label, text
+from harness.number import Shown, shown, with_interval
 from harness.report.table import Column, Row, Table
 from harness.results.finding import Finding
 from harness.results.record import Scalar

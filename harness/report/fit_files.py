@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.report.charts.registry import FINDING_CHARTS
+from harness.report.chart_registry import FINDING_CHARTS
 from harness.report.findings import finding_tables
 from harness.report.html import findings_html
 from harness.report.markdown import table_markdown

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from harness import strict_json
 from harness.errors import UserError, inert, told
 from harness.measures.registry import MEASURES
-from harness.report.charts.registry import CHARTS, FINDING_CHARTS
+from harness.report.chart_registry import CHARTS, FINDING_CHARTS
 from harness.report.environment import machine, peaks, summary, warnings
 from harness.report.findings import finding_tables
 from harness.report.outcomes import expectation_table

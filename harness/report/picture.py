@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.report.charts.registry import CHARTS
+from harness.report.chart_registry import CHARTS
 from harness.report.vl_convert_process import vl_convert
 from harness.results.run import Run
 

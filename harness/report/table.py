@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from harness.report.number import Shown
+from harness.number import Shown
 
 
 @dataclass(frozen=True)

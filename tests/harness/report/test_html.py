@@ -16,9 +16,9 @@ import pytest
 from rich.console import Console
 
 from harness.analysis.registry import ANALYSES
+from harness.charts.tradeoff import tradeoff_values
 from harness.errors import UserError
-from harness.report.charts.registry import CHARTS
-from harness.report.charts.tradeoff import tradeoff_values
+from harness.report.chart_registry import CHARTS
 from harness.report.html import html, write_html
 from harness.report.markdown import markdown
 from harness.report.picture import chart_png

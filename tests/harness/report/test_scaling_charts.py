@@ -15,7 +15,7 @@ from harness.analysis.scaling.laws.chinchilla import Chinchilla
 from harness.analysis.scaling.report import ScalingReport, scaling_report
 from harness.analysis.scaling.runs import runs_from_frame
 from harness.analysis.scaling.suite.settings import FitSettings
-from harness.report.charts.registry import FINDING_CHARTS
+from harness.report.chart_registry import FINDING_CHARTS
 from harness.report.fit_files import write_fit
 
 TRUTH = np.array([1.8, 480.0, 2000.0, 0.35, 0.37])

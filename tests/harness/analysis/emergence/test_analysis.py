@@ -17,9 +17,9 @@ from harness.analysis.emergence.analysis import effective_n
 from harness.analysis.emergence.counts import emergence, emergence_frame, unadjusted
 from harness.analysis.emergence.verdict import Verdict, decide
 from harness.analysis.registry import ANALYSES
+from harness.charts.emergence import emergence as chart
 from harness.errors import UserError
-from harness.report.charts.emergence import emergence as chart
-from harness.report.charts.registry import CHARTS
+from harness.report.chart_registry import CHARTS
 from harness.results.finding import Finding
 from harness.results.record import CellResult, Record
 from harness.results.run import Run

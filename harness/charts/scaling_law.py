@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from harness.report.charts.style import COLOURS, Values, ends
-from harness.report.number import count, with_interval
-from harness.report.results import text
+from harness.charts.style import COLOURS, Values, ends
+from harness.evidence.value_text import text
+from harness.number import count, with_interval
 from harness.results.finding import Finding
 from harness.results.run import Run
 

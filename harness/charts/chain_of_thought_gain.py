@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.report.charts.style import COLOURS, Values
-from harness.report.number import count, with_interval
-from harness.report.results import text
+from harness.charts.style import COLOURS, Values
+from harness.evidence.value_text import text
+from harness.number import count, with_interval
 from harness.results.finding import Finding
 
 if TYPE_CHECKING:

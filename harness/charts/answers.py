@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.charts.style import Values, drawable, ends_of, palette, told
 from harness.evidence.selection import Point, describe, varying
-from harness.report.charts.style import Values, drawable, ends_of, palette, told
-from harness.report.number import count
-from harness.report.results import text
+from harness.evidence.value_text import text
+from harness.number import count
 from harness.results.run import Run
 
 if TYPE_CHECKING:

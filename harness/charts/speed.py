@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.report.charts.style import Values, conditions, drawable, ends_of, palette, told
-from harness.report.results import text
+from harness.charts.style import Values, conditions, drawable, ends_of, palette, told
+from harness.evidence.value_text import text
 from harness.results.run import Run
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from harness.report.charts import (
+from harness.charts import (
     answers,
     chain_of_thought_gain,
     emergence,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.report.charts.style import COLOURS
-from harness.report.number import count, with_interval
+from harness.charts.style import COLOURS
+from harness.number import count, with_interval
 from harness.results.finding import Finding
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.report.charts.scaling_fit import fits, log_scale
-from harness.report.charts.style import COLOURS
+from harness.charts.scaling_fit import fits, log_scale
+from harness.charts.style import COLOURS
 from harness.results.finding import Finding
 
 if TYPE_CHECKING:

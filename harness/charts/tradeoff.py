@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.analysis.definition import why_other_definition
+from harness.charts.style import Values, conditions, drawable, ends_of, palette, told
+from harness.evidence.definition import why_other_definition
 from harness.evidence.selection import Point
-from harness.report.charts.style import Values, conditions, drawable, ends_of, palette, told
-from harness.report.number import scale
-from harness.report.results import label, text
+from harness.evidence.value_text import label, text
+from harness.number import scale
 from harness.results.run import Run
 
 if TYPE_CHECKING:

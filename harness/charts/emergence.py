@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.report.charts.style import COLOURS, Values
-from harness.report.number import count, plain, with_interval
-from harness.report.results import text
+from harness.charts.style import COLOURS, Values
+from harness.evidence.value_text import text
+from harness.number import count, plain, with_interval
 from harness.results.finding import Finding
 from harness.results.run import Run
 from harness.statistics.proportions import wilson
