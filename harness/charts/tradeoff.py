@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from harness.charts.chart import RunChart
 from harness.charts.style import Values, conditions, drawable, ends_of, palette, told
 from harness.evidence.definition import why_other_definition
 from harness.evidence.selection import Point
@@ -136,3 +137,6 @@ def _round_sizes(rows: Values) -> list[float]:
     """Three sizes for the legend: the smallest, the middle and the largest, rounded."""
     sizes = sorted(row["memory"] for row in rows)
     return list(dict.fromkeys(float(f"{sizes[place]:.1g}") for place in (0, len(sizes) // 2, -1)))
+
+
+TRADEOFF = RunChart("tradeoff", ABOUT, tradeoff)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.report.chart_registry import FINDING_CHARTS
+from harness.report.charts import charts_of_findings
 from harness.report.findings import finding_tables
 from harness.report.html import findings_html
 from harness.report.markdown import table_markdown
@@ -48,8 +48,8 @@ def write_fit(
 
 def _pictures(folder: Path, findings: Sequence[Finding]) -> list[Path]:
     written = []
-    for name, (draw, _) in FINDING_CHARTS.items():
-        chart = draw(findings)
+    for name, (draw, _) in charts_of_findings(findings).items():
+        chart = draw()
         if chart is None:
             continue
         spec = chart.to_dict(validate=False)
