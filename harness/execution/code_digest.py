@@ -6,6 +6,7 @@ everything a worker loads is listed.
 """
 
 import hashlib
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -60,6 +61,30 @@ def code_digest(packages: tuple[str, ...]) -> str:
             digest.update(name.encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
+
+
+@cache
+def package_digest(module: str) -> str:
+    """sha256 over all files of the installed package that a module belongs to (or over the module, if it is alone), but
+    for what Python compiles. Raises FileNotFoundError where it has none on the disk."""
+    names = module.split(".")
+    packages = (sys.modules.get(".".join(names[:length])) for length in range(1, len(names) + 1))
+    file = next((package.__file__ for package in packages if package is not None and package.__file__), None)
+    if file is None:
+        raise FileNotFoundError(f"{module}: no file on the disk, so changes to it could not be told")
+    path = Path(file)
+    folder = path.parent
+    alone = path.name != "__init__.py"
+    inside = [path] if alone else sorted(one for one in folder.rglob("*") if one.is_file() and _is_written(one))
+    digest = hashlib.sha256()
+    for one in inside:
+        digest.update(one.relative_to(folder).as_posix().encode())
+        digest.update(hashlib.sha256(one.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _is_written(path: Path) -> bool:
+    return "__pycache__" not in path.parts and path.suffix not in (".pyc", ".pyo")
 
 
 def source_files(package: str) -> list[tuple[str, Path]]:

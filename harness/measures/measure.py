@@ -102,7 +102,7 @@ class Facts:
     peaks: Peaks | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measure:
     """One measure: what it is called, what it asks for, and its two halves."""
 
@@ -111,9 +111,9 @@ class Measure:
     about: str
     settings: type[Settings]
     metrics: tuple[Metric, ...]
-    isolated: bool
+    isolated: bool = False
     """True: runs alone, each launch in a fresh process (speed, memory). False: may share a loaded model."""
-    needs_peaks: bool
+    needs_peaks: bool = False
     collect: Callable[[Load, Any], list[Sample]]
     """(load, settings) -> samples."""
     summarise: Callable[[pd.DataFrame, Any, Facts], Sequence[Measurement | Missing]]

@@ -20,6 +20,10 @@ Anything = Annotated[dict[str, Any], BeforeValidator(untagged), PlainSerializer(
 """Plain data of any shape, which is strict JSON in a file and the same floats when it is read."""
 
 
+AXES = ("precision", "device", "seed", "compute", "threads")
+"""What a suite's matrix is made of: columns of a table of records, so that no setting of a measure has these names."""
+
+
 class Status(StrEnum):
     """How a cell ended."""
 
