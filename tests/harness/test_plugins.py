@@ -14,11 +14,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
+from harness.analysis.registry import ANALYSES
 from harness.measures.registry import MEASURES
 from harness.plugins import RESERVED
 from harness.results.record import AXES, Record
-from harness.suite.schema import Matrix
+from harness.suite.schema import AnalysisEntry, Matrix, MeasureEntry
 
 PAGE = Path(__file__).parents[2] / "docs/plugins.md"
 
@@ -148,6 +150,8 @@ def test_edited_code_is_measured_again(installed: Installed) -> None:
     try:
         code.write_text(before.replace("len(text.split())", "len(text.split()) + 1"))
         assert installed.python(plan) == "[False, False]\n"
+        told = installed.python(plan.replace("'cached'", "'seconds'"))
+        assert told == "[0.52, 0.52]\n", "what the measure says that it takes: a thousandth per document"
     finally:
         code.write_text(before)
     assert installed.python(plan) == "[True, True]\n"
@@ -235,6 +239,12 @@ def test_no_setting_of_ours_has_the_name_of_an_axis_or_a_column() -> None:
     assert tuple(Matrix.model_fields) == AXES
     for measure in MEASURES.values():
         assert not set(measure.settings.model_fields) & {*AXES, *Record.model_fields, *RESERVED}
+
+
+def test_no_plugin_takes_the_name_of_what_an_entry_has_beside() -> None:
+    for entry, words in ((MeasureEntry, MEASURES), (AnalysisEntry, ANALYSES)):
+        public = {name for name in dir(entry) if not name.startswith("_") and not hasattr(BaseModel, name)}
+        assert (public | set(entry.model_fields)) - set(words) <= set(RESERVED)
 
 
 def test_help_loads_no_plugin(installed: Installed, tmp_path: Path) -> None:

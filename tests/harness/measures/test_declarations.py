@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harness.analysis.quantization_cost import weighed
 from harness.cli.progress import last_number
+from harness.comparison.comparability import why_not_comparable
+from harness.evidence.per_document import PerDocument, per_document
+from harness.evidence.selection import Point
 from harness.measures.registry import MEASURES, declared
 from harness.results.record import CellResult, Metric, Record
 from harness.results.run import Run
@@ -45,9 +49,8 @@ def test_means_and_sums_are_those_of_the_samples(stored: Run) -> None:
             if metric is not None and metric.sums is not None and record.value is not None and cell.measure != "task":
                 assert math.isclose(summed(stored, cell, metric), record.value, rel_tol=1e-12), record.metric
                 seen.add((cell.measure, metric.name))
-    assert seen == {
-        (measure.name, metric.name) for measure in MEASURES.values() for metric in measure.metrics if metric.sums
-    }
+    there = {cell.measure for cell in stored.cells} - {"task"}
+    assert seen == {(name, metric.name) for name in there for metric in MEASURES[name].metrics if metric.sums}
 
 
 def test_what_depends_on_the_machine_is_measured_and_not_counted(stored: Run) -> None:
@@ -64,6 +67,37 @@ def test_what_depends_on_the_machine_is_measured_and_not_counted(stored: Run) ->
 def test_what_is_per_token_says_so() -> None:
     by_unit = {metric.name for metric in ALL if metric.unit in ("nats/token", "per token")}
     assert {metric.name for metric in ALL if metric.per_token} == by_unit | {"top1_agreement"}
+
+
+@pytest.mark.parametrize(
+    ("measure", "metric", "why"),
+    [
+        ("perplexity", "perplexity", "the tokenizers differ and perplexity is per token; compare bits_per_byte"),
+        (
+            "training",
+            "validation_loss",
+            "the tokenizers differ and validation_loss is per token; compare bits_per_byte",
+        ),
+        ("fidelity", "kl_mean", "the tokenizers differ and kl_mean is per token"),
+        ("fidelity", "top1_agreement", "the tokenizers differ and top1_agreement is per token"),
+        ("perplexity", "bits_per_byte", None),
+        ("perplexity", "tokens_scored", None),
+        ("fidelity", "kl_median", None),
+    ],
+)
+def test_what_is_per_token_is_not_compared_under_another_tokenizer(
+    stored: Run, monkeypatch: pytest.MonkeyPatch, measure: str, metric: str, why: str | None
+) -> None:
+    cell = next(cell for cell in stored.cells if cell.measure == measure and cell.axes["precision"] == "fp32")
+    record = next(record for record in cell.records if record.metric == metric)
+    base, head = Point(stored, cell, record), Point(stored, cell.model_copy(update={"key": "another"}), record)
+
+    def retokenized(point: Point) -> PerDocument | None:
+        found = per_document(point)
+        return found if point is base or found is None else replace(found, ids=None, tokens=found.tokens * 2)
+
+    monkeypatch.setattr("harness.comparison.comparability.per_document", retokenized)
+    assert why_not_comparable(base, head) == why
 
 
 def test_measures_that_take_times_are_timed() -> None:
