@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import reference_impl
+from harness.errors import UserError
 
 MEASURING = (
     "harness/models",
@@ -65,20 +66,23 @@ def code_digest(packages: tuple[str, ...]) -> str:
 
 @cache
 def package_digest(module: str) -> str:
-    """sha256 over all files of the installed package that a module belongs to (or over the module, if it is alone), but
-    for what Python compiles. Raises FileNotFoundError where it has none on the disk."""
+    """sha256 over all files of the package that an imported module belongs to, but for what Python compiles; over the
+    file of a module that is in no package.
+
+    Raises UserError where there are no files, as in a zip: an edit could not be told.
+    """
     names = module.split(".")
     packages = (sys.modules.get(".".join(names[:length])) for length in range(1, len(names) + 1))
-    file = next((package.__file__ for package in packages if package is not None and package.__file__), None)
-    if file is None:
-        raise FileNotFoundError(f"{module}: no file on the disk, so changes to it could not be told")
+    file = next((package.__file__ for package in packages if package is not None and package.__file__), "")
     path = Path(file)
-    folder = path.parent
-    alone = path.name != "__init__.py"
-    inside = [path] if alone else sorted(one for one in folder.rglob("*") if one.is_file() and _is_written(one))
+    inside = [path] if path.is_file() else []
+    if path.name == "__init__.py":
+        inside = sorted(one for one in path.parent.rglob("*") if one.is_file() and _is_written(one))
+    if not inside:
+        raise UserError(f"the package of {module} has no files on the disk, so edits could not be told: unpack it")
     digest = hashlib.sha256()
     for one in inside:
-        digest.update(one.relative_to(folder).as_posix().encode())
+        digest.update(one.relative_to(path.parent).as_posix().encode())
         digest.update(hashlib.sha256(one.read_bytes()).digest())
     return digest.hexdigest()[:16]
 
