@@ -76,6 +76,8 @@ def unexpected(what: str, error: BaseException, kept: str = LOGGED) -> str:
     """
     if isinstance(error, UserError | Unsupported):
         return printable(str(error))
+    if (why := no_room(error)) is not None:
+        return f"while {what}: {why}"
     return f"unexpected error while {what}: {told(error)}; {kept}"
 
 
@@ -132,9 +134,23 @@ def inert(text: str) -> str:
     return _ACTING.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
-def disk_is_full(error: BaseException) -> bool:
-    """Whether an error says that the disk is full, or a quota used up."""
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+_NO_ROOM = {
+    errno.ENOSPC: "the disk is full; free some space",
+    errno.EDQUOT: "your quota of this disk is used up; free some space",
+    errno.EFBIG: "a file would be larger than a process may write here; raise the limit (`ulimit -f`)",
+}
+
+
+def no_room(error: BaseException) -> str | None:
+    """Why a file could not be written, and what to do, where an error says that there is no room for it: a full disk, a
+    quota, a limit on the size of files. None for other errors.
+
+    What compiled libraries raise is no OSError and has the system's words in it.
+    """
+    if isinstance(error, OSError):
+        return _NO_ROOM.get(error.errno or 0)
+    text = told(error)
+    return next((why for number, why in _NO_ROOM.items() if f"{os.strerror(number)} (os error {number})" in text), None)
 
 
 _MEMORY_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "Cannot allocate memory")

@@ -105,7 +105,7 @@ def joined(pieces: Iterable[str]) -> str:
         kept.append(piece)
         size += len(piece)
         if size > TEXT:
-            raise _too_long()
+            raise too_long()
     return "".join(kept)
 
 
@@ -148,11 +148,12 @@ def _weigh(value: Any, most: int = TEXT) -> int:
             else:
                 size += 8
         if size + len(waiting) > most:
-            raise _too_long()
+            raise too_long()
     return size
 
 
-def _too_long() -> TooMuch:
+def too_long() -> TooMuch:
+    """What is raised where a template would make too much text."""
     return TooMuch(f"it makes a text of more than {TEXT >> 20} million characters")
 
 
@@ -164,7 +165,7 @@ def collected(of: Iterable[Any]) -> list[Any]:
         kept.append(one)
         size += len(one) if isinstance(one, str | bytes) else 8
         if size > TEXT:
-            raise _too_long()
+            raise too_long()
     return kept
 
 
@@ -208,9 +209,9 @@ def check_operation(operator: str, left: Any, right: Any) -> None:
     elif operator == "*":
         many, of = (left, right) if isinstance(left, int) else (right, left)
         if isinstance(many, int) and isinstance(of, str | bytes | Sequence) and many * len(of) > TEXT // _share(of):
-            raise _too_long()
+            raise too_long()
     elif operator == "+" and isinstance(left, Sized) and isinstance(right, Sized) and len(left) + len(right) > TEXT:
-        raise _too_long()
+        raise too_long()
 
 
 def _share(of: Any) -> int:
@@ -228,7 +229,7 @@ def check_format(text: Any, arguments: Iterable[Any]) -> None:
         _check_counts(given)
     longest = max((len(one) if isinstance(one, str) else _weigh(one) for one in given), default=0)
     if (pattern.count("%") + pattern.count("{")) * longest + len(pattern) > TEXT:
-        raise _too_long()
+        raise too_long()
 
 
 def check_call(function: Any, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -260,7 +261,7 @@ def check_call(function: Any, arguments: tuple[Any, ...], options: Mapping[str, 
 def _check_join(between: Any, members: Sequence[Any]) -> None:
     size = sum(_weigh(one) for one in members) + len(between) * len(members)
     if size > TEXT:
-        raise _too_long()
+        raise too_long()
 
 
 def _check_counts(arguments: Iterable[Any]) -> None:
@@ -274,9 +275,9 @@ def _check_growth(text: Any, arguments: Iterable[Any]) -> None:
     size = len(text) if isinstance(text, Sized) else len(str(written(text)))
     for one in arguments:
         if isinstance(one, str | bytes) and len(one) > 1 and (size + 1) * len(one) > TEXT:
-            raise _too_long()
+            raise too_long()
         if isinstance(one, Mapping) and (size + 1) * max(map(len, map(str, one.values())), default=0) > TEXT:
-            raise _too_long()
+            raise too_long()
 
 
 def bounded_filters(filters: Mapping[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
@@ -300,7 +301,7 @@ def _bounded(filter_: Callable[..., Any], most: int) -> Callable[..., Any]:
             arguments = (*arguments[:place], value, *arguments[place + 1 :])
         if isinstance(value, str):
             if len(value) > most:
-                raise _too_long()
+                raise too_long()
         elif not isinstance(value, _PLAIN):
             _weigh(value, most)
         if others:
@@ -323,7 +324,7 @@ def _joining(filter_: Callable[..., Any]) -> Callable[..., Any]:
             members = collected(value)
             size = sum(len(one) if isinstance(one, str) else _weigh(one) for one in members)
         if size + len(members) * len(str(d)) > TEXT:
-            raise _too_long()
+            raise too_long()
         return filter_(context, members, d, attribute)
 
     return call

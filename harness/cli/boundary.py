@@ -11,8 +11,9 @@ import tempfile
 import traceback
 from pathlib import Path
 
+from harness.address_limit import load_within_limit
 from harness.cli.output import Output, wrap
-from harness.errors import INTERRUPTED, ExitCode, UserError, memory_ran_out, printable, told, unexpected
+from harness.errors import INTERRUPTED, ExitCode, UserError, memory_ran_out, no_room, printable, told, unexpected
 from harness.standard_streams import open_standard_streams
 
 
@@ -57,6 +58,7 @@ def _run() -> None:
     from harness.cli.console import take_every_character
 
     take_every_character()
+    load_within_limit()
     from harness.cli.app import app
 
     app()
@@ -69,6 +71,8 @@ def sentence(error: BaseException) -> str:
         return printable(str(error))
     if memory_ran_out(error):
         return f"memory ran out ({told(error)}): ask for less at once, or free some; {_kept(error)}"
+    if (why := no_room(error)) is not None:
+        return f"{told(error)}: {why}; {_kept(error)}"
     if isinstance(error, OSError) and error.strerror:  # of the disk or the system
         return f"{told(error)}; {_kept(error)}"
     return unexpected("running this command", error, f"this is a fault of the harness; {_kept(error)}")

@@ -24,6 +24,7 @@ def plan(
     """Print the cells of a suite, what is cached, and an estimate of time and memory. Nothing is run."""
     from harness.execution.allowed import Allowed
     from harness.execution.estimate import plan_frame
+    from harness.execution.memory_there import memory_there, warning
     from harness.execution.plan import make_plan
     from harness.report.tables import print_table
     from harness.suite.load import load_suite
@@ -31,11 +32,13 @@ def plan(
     allowed = Allowed(
         task_code=allow_task_code, code_execution=allow_code_execution, task_paths=tuple(tasks_path or ())
     )
-    print_table(plan_table(plan_frame(make_plan(load_suite(suite), allowed))), make_console())
+    plan = make_plan(load_suite(suite), allowed)
+    too_large = warning([item for item in plan.cells if not item.cached], memory_there())
+    print_table(plan_table(plan_frame(plan), too_large), make_console())
 
 
-def plan_table(frame: pd.DataFrame) -> Table:
-    """The plan as a table, with totals."""
+def plan_table(frame: pd.DataFrame, too_large: str | None = None) -> Table:
+    """The plan as a table, with totals. too_large: what is said of cells that need more memory than there is."""
     from harness.number import duration, with_interval
     from harness.report.table import Column, Row, Table
 
@@ -64,6 +67,7 @@ def plan_table(frame: pd.DataFrame) -> Table:
     cells = int((~frame["measure"].isin(["train", "fetch"])).sum())
     total = f"{cells} cells, {int(frame['cached'].sum())} known; about {duration(float(new['seconds'].sum()))} to run"
     told = [note for row in rows_of for note in (row.get("missing"), *(row.get("notes") or ())) if note]
+    told += [too_large] if too_large else []
     notes = (total + (f", and {unknown} steps whose time is not known" if unknown else ""), *dict.fromkeys(told))
     columns = (Column("cell"), Column("result"), Column("time", numeric=True), Column("memory", numeric=True))
     return Table("Plan", columns, tuple(rows), "estimates from counts and this machine's peaks", notes)

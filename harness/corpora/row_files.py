@@ -74,10 +74,11 @@ def _few_enough(file: Path, found: Iterable[dict[str, Any]]) -> Iterator[dict[st
         yield row
 
 
-def check_parquet(file: Path, metadata: Any, size: int) -> None:
-    """Raises UserError where a Parquet file of `size` bytes unpacks to too much."""
+def whole_parquet(file: Path, table: Any, content: bytes) -> Any:
+    """All rows of an open Parquet file as an Arrow table. content: its bytes. Raises UserError where it unpacks to too
+    much, and as pyarrow does."""
     with explained(file):
-        arrow_rows.rows_at_once(file, metadata, size)
+        return arrow_rows.whole_parquet(file, table, memoryview(content))
 
 
 def class_names(file: Path, suffix: str) -> dict[str, list[str]]:

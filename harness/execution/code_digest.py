@@ -8,9 +8,9 @@ everything a worker loads is listed.
 import hashlib
 import sys
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
-import reference_impl
 from harness.errors import UserError
 
 MEASURING = (
@@ -96,7 +96,7 @@ def source_files(package: str) -> list[tuple[str, Path]]:
 
     Raises FileNotFoundError where there are none.
     """
-    roots = {"harness": Path(__file__).parents[1], "reference_impl": Path(reference_impl.__file__).parent}
+    roots = {name: Path(str(files(name))) for name in ("harness", "reference_impl")}
     top, _, rest = package.partition("/")
     named = roots[top] / rest
     inside = [named] if named.is_file() else sorted(path for path in named.rglob("*") if path.suffix in SOURCE)

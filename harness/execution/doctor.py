@@ -14,6 +14,7 @@ from harness.execution.events import OnEvent, unheard
 from harness.execution.prepare import NotPrepared, prepare_peaks
 from harness.execution.worker import preload
 from harness.fences.enclosure import Fences, available
+from harness.models import compiled_kernel
 from harness.results.fingerprint import QUIET, Fingerprint, fingerprint, taken_now
 from harness.results.peaks import Peaks, cached_peaks
 from harness.threads import default_threads
@@ -80,17 +81,9 @@ def examine(*, measure: bool = True, on_event: OnEvent = unheard) -> Examination
                 problem = str(error)
     missing = tuple(part for part in PARTS if importlib.util.find_spec(part.module) is None)
     place = None if unusable else cache_root()
-    return Examination(machine, threads, peaks, problem, place, unusable, missing, _kernel(), available(), _busy())
-
-
-def _kernel() -> str:
-    """Compiles it, if that has not been done yet."""
-    from reference_impl.native.build import native_library
-
-    native = native_library()
-    if native.library is None:
-        return f"none ({native.reason}): the reference decodes through torch, several times as slowly"
-    return native.reason
+    return Examination(
+        machine, threads, peaks, problem, place, unusable, missing, compiled_kernel.described(), available(), _busy()
+    )
 
 
 def _busy() -> str | None:

@@ -55,7 +55,6 @@ def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
     known = CellCache().glance(item.key) if item.cached else None
     size = size_of(item)
     seconds = known.seconds if known is not None else _seconds(item, size, peaks)
-    memory = None if size is None else _memory(item, size.parameters)
     return {
         "model": item.cell.model,
         **item.cell.axes,
@@ -63,20 +62,23 @@ def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
         "cell": item.cell.title,
         "cached": item.cached,
         "seconds": seconds,
-        "memory_bytes": memory,
+        "memory_bytes": memory_of_cell(item),
         "estimate": "measured before" if known is not None else "estimated" if seconds is not None else "unknown",
         "missing": item.missing,
         "notes": list(item.notes),
     }
 
 
-def _memory(item: PlannedCell, parameters: int) -> float:
-    source, cell = item.source, item.cell
+def memory_of_cell(item: PlannedCell) -> float | None:
+    """Bytes that a cell's worker would hold at most; None where the model's size is not known."""
+    size, source, cell = size_of(item), item.source, item.cell
+    if size is None:
+        return None
     shape = shape_of(item)
     if shape is None:
-        return LIBRARIES[source.kind] + parameters * BYTES_PER_WEIGHT[source.precision] * LOADING
+        return LIBRARIES[source.kind] + size.parameters * BYTES_PER_WEIGHT[source.precision] * LOADING
     passes = MEASURES[cell.measure].passes(cell.typed_settings(), shape)
-    return memory_of(passes, source.kind, source.precision, parameters, shape)
+    return memory_of(passes, source.kind, source.precision, size.parameters, shape)
 
 
 def _preparation_row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
@@ -90,13 +92,20 @@ def _preparation_row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
     assert size is not None
     tokens = training.settings().tokens
     seconds = 6.0 * size.matmul * tokens / (EFFICIENCY * peaks.flops["fp32"])
-    memory = LIBRARIES["reference"] + 16.0 * size.parameters + 4e8
     return row | {
         "measure": "train",
         "cell": f"{item.cell.trained_model} train {training.preset} on {training.corpus}, {tokens:,} tokens",
         "seconds": seconds + START["reference"],
-        "memory_bytes": memory,
+        "memory_bytes": memory_of_training(item),
     }
+
+
+def memory_of_training(item: PlannedCell) -> float | None:
+    """Bytes that the training of a cell's model would hold; None where nothing has to be trained."""
+    size = size_of(item)
+    if item.resolved.training is None or item.resolved.ready or size is None:
+        return None
+    return LIBRARIES["reference"] + 16.0 * size.parameters + 4e8
 
 
 def size_of(item: PlannedCell) -> ModelSize | None:

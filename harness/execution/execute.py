@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import corpora
-from harness.errors import disk_is_full, printable, told, unexpected
+from harness.errors import no_room, printable, told, unexpected
 from harness.execution.cell_cache import CellCache, Evidence
 from harness.execution.events import CellGoing, CellStarted, OnEvent
+from harness.execution.memory_there import ran_out
 from harness.execution.plan import PlannedCell, key_of
 from harness.execution.prepare import (
     NotPrepared,
@@ -159,7 +160,7 @@ class Execution:
                     if isinstance(answer, WorkerDied):
                         worker.__exit__(None)
                         worker = None
-                        answer = _died(answer)
+                        answer = _died(answer, item)
                     elif isinstance(answer, Collected):
                         share = most_taken([answer.conditions], self._machine.cores)
                     yield self._done(item, answer, time.monotonic() - began, [])
@@ -181,7 +182,7 @@ class Execution:
             with Worker(item.threads, self._log, lane=0) as worker:
                 answer = self._ask(worker, item)
             if isinstance(answer, WorkerDied):
-                answer = _died(answer)
+                answer = _died(answer, item)
             if isinstance(answer, Refused):
                 return self._done(item, answer, time.monotonic() - began, collected)
             collected.append(answer)
@@ -218,7 +219,7 @@ class Execution:
         except NotPrepared as error:
             return str(error)
         except Exception as error:
-            if disk_is_full(error):
+            if no_room(error):
                 raise
             self._write_trace(f"preparing {need}", error)
             return unexpected(f"preparing {need}", error)
@@ -293,7 +294,7 @@ class Execution:
         self, item: PlannedCell, what: str, error: Exception, samples: pd.DataFrame | None, seconds: float
     ) -> Done:
         """A cell whose samples are there and that failed all the same."""
-        if disk_is_full(error):
+        if no_room(error):
             raise error
         self._write_trace(f"{item.cell.title} [{item.key}]", error)
         result = self._result(item, Status.FAILED, unexpected(what, error), [], {}, seconds)
@@ -449,7 +450,7 @@ def _oom_kills() -> int:
     return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)
 
 
-def _died(died: WorkerDied) -> Refused:
+def _died(died: WorkerDied, item: PlannedCell) -> Refused:
     if died.out_of_memory:
-        return Refused(Status.OUT_OF_MEMORY, "out of memory: the system ended the worker process")
+        return Refused(Status.OUT_OF_MEMORY, ran_out(item))
     return Refused(Status.FAILED, str(died))

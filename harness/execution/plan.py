@@ -13,6 +13,7 @@ from harness.execution.cell_cache import CellCache
 from harness.execution.code_digest import MEASURING, code_digest, package_digest
 from harness.execution.resolve import Resolved, hash_of, resolve_all
 from harness.measures.registry import MEASURES
+from harness.models.compiled_kernel import planned_kernel
 from harness.models.contract import TYPES, ModelSource
 from harness.notice import notice
 from harness.plugins import plugin_of
@@ -23,7 +24,6 @@ from harness.suite.cells import Cell, cells
 from harness.suite.schema import Suite
 from harness.tasks.files.library import TaskLibrary
 from harness.threads import cores_allowed, default_threads
-from reference_impl.native.build import planned_kernel
 
 
 @dataclass(frozen=True)

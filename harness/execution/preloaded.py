@@ -11,7 +11,10 @@ import importlib
 import os
 import signal
 
+from harness.address_limit import load_within_limit
+
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 with contextlib.suppress(Exception):
+    load_within_limit()
     for _name in os.environ.get("HARNESS_PRELOADED", "").split():
         importlib.import_module(_name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness import assets, corpora
 from harness.corpora.training import training_texts
-from harness.errors import UserError, disk_is_full
+from harness.errors import UserError, no_room
 from harness.execution.events import OnEvent, Preparing
 from harness.execution.requests import MeasurePeaks, PeaksMeasured, Refused
 from harness.execution.resolve import Resolved
@@ -75,7 +75,7 @@ def prepare_trainings(
         except NotPrepared as error:
             reasons[model.source.digest] = str(error)
         except (OSError, ValueError) as error:
-            if disk_is_full(error):
+            if no_room(error):
                 raise
             reasons[model.source.digest] = f"the text of {model.title} could not be prepared: {error}"
     return reasons | train_side_by_side(able, threads, at_once, log, on_event)

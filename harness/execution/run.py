@@ -9,16 +9,18 @@ import traceback
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from harness.analysis.registry import ANALYSES
 from harness.cache import cache_folder
 from harness.comparison.expectation import evaluate, undecided
-from harness.errors import ExitCode, UserError, disk_is_full, printable, unexpected
+from harness.errors import ExitCode, UserError, no_room, printable, unexpected
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.cell_cache import CellCache
 from harness.execution.checkout import git_state
 from harness.execution.events import CellEnded, OnEvent, Planned, unheard
 from harness.execution.execute import Execution
+from harness.execution.memory_there import memory_there, warning
 from harness.execution.plan import Plan, make_plan
 from harness.execution.resolve import hash_of
 from harness.notice import notice
@@ -53,7 +55,7 @@ def run(
     earlier runs; a run that began so goes on so when it is resumed. allowed: code that may run, and more folders of
     tasks. Raises UserError for bad input; a cell that fails is a record, not an error.
     """
-    with disk_full_is_told(out):
+    with no_room_is_told(out):
         return _run(suite, Path(out), resume, fresh, allowed, on_event)
 
 
@@ -61,7 +63,7 @@ def report_again(run: Run) -> Run:
     """Analyse, judge and report a run folder again from its cells; nothing is measured. Raises UserError where the
     manifest or the cells can't be read; the reports that are there stay."""
     run.cells  # noqa: B018 - read here for the first time
-    with disk_full_is_told(run.folder):
+    with no_room_is_told(run.folder):
         suite = _suite_of(run)
         return _conclude(Journal(run.folder), suite)
 
@@ -133,6 +135,8 @@ def _measure(journal: Journal, manifest: Manifest, plan: Plan, fresh: bool, on_e
     items = [item for item in plan.cells if item.identity not in kept]
     known = 0 if fresh else sum(item.cached for item in items)
     on_event(Planned(str(journal.folder), len(plan.cells), len(plan.cells) - len(items), known))
+    if too_large := warning([item for item in items if fresh or not item.cached], memory_there()):
+        notice(too_large)
     execution = Execution(plan.fingerprint, plan.library, journal.folder / "worker.log", on_event)
     journal.write_manifest(manifest.model_copy(update={"status": "running", "files": {}}))
     ended = "interrupted"
@@ -216,8 +220,9 @@ def _conclude(journal: Journal, suite: Suite) -> Run:
 
 
 def _went_wrong(what: str, error: Exception, log: Path) -> str:
-    """The sentence that stands in place of what failed; the traceback goes to the log. A full disk is raised again."""
-    if disk_is_full(error):
+    """The sentence that stands in place of what failed; the traceback goes to the log. Where there is no room for a
+    file the error is raised again."""
+    if no_room(error):
         raise error
     with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
         file.write(f"--- {what}\n{printable(''.join(traceback.format_exception(error)))}\n")
@@ -229,6 +234,7 @@ def _manifest(name: str, suite: Suite, plan: Plan) -> Manifest:
     started = datetime.now(UTC)
     return Manifest(
         run=f"{started:%Y%m%d-%H%M%S}-{suite.name}",
+        id=uuid4().hex,
         suite=suite.name,
         about=suite.about,
         suite_hash=hash_of(text),
@@ -265,7 +271,7 @@ def _new_folder(out: Path, manifest: Manifest) -> Journal:
     except NotADirectoryError:
         raise UserError("this is a file, not a folder; choose another --out", place=str(out)) from None
     except OSError as error:
-        if disk_is_full(error):
+        if no_room(error):
             raise
         raise UserError(f"can't be written to ({error.strerror}); choose another --out", place=str(out)) from None
 
@@ -327,8 +333,8 @@ def _same_cells(manifest: Manifest, plan: Plan) -> None:
     raise UserError(f"this run began {what}: run the suite again (what is still the same is known)", place=manifest.run)
 
 
-class disk_full_is_told:  # noqa: N801 - reads as a sentence where it is used
-    """A full disk (or quota) becomes one sentence; everything flushed before it is kept."""
+class no_room_is_told:  # noqa: N801 - reads as a sentence where it is used
+    """That there is no room for a file becomes one sentence; everything flushed before it is kept."""
 
     def __init__(self, folder: Path | str) -> None:
         self._folder = folder
@@ -337,12 +343,9 @@ class disk_full_is_told:  # noqa: N801 - reads as a sentence where it is used
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError) and disk_is_full(error):
-            place = str(error.filename or self._folder)
-            raise UserError(
-                "the disk is full; free some space and run it again (`--resume` keeps the cells that ended)",
-                place=place,
-            ) from None
+        if error is not None and (why := no_room(error)) is not None:
+            place = str(getattr(error, "filename", None) or self._folder)
+            raise UserError(f"{why} and run it again (`--resume` keeps the cells that ended)", place=place) from None
 
 
 def _now() -> str:

@@ -173,8 +173,8 @@ def _collect(request: Collect, opened: OpenedModel, send: Callable[[Step], None]
     import torch
 
     from harness.measures.registry import MEASURES
+    from harness.models.compiled_kernel import kernel_in_use
     from harness.results.fingerprint import conditions
-    from reference_impl.native.build import kernel_in_use
 
     if request.threads is not None:
         torch.set_num_threads(request.threads)

@@ -72,11 +72,12 @@ def collect(load: Load, settings: ActivationsSettings) -> list[Sample]:
     """One row per document: RMS by depth. An empty document gives none."""
     import torch
 
-    from harness.models.activations import activations, reference_gpt, untrained
+    from harness.models.activations import activations, reference_attention, reference_gpt, untrained
     from harness.scoring.document_encoder import with_prefix
 
     model = load()
     gpt = reference_gpt(model)
+    attention = reference_attention(model) if settings.weights == "trained" else None
     if settings.weights == "initial":
         if model.identity.precision != "fp32":
             raise Unsupported("initial weights are looked at in fp32 alone")
@@ -92,7 +93,7 @@ def collect(load: Load, settings: ActivationsSettings) -> list[Sample]:
         if not ids:
             continue
         check_ids(model, ids, index, settings.text)
-        seen = activations(gpt, torch.tensor([ids], device=model.identity.device))
+        seen = activations(gpt, torch.tensor([ids], device=model.identity.device), attention)
         if not math.isfinite(sum(seen.stream)):
             raise UserError(
                 f"activations are not finite numbers in document {index} of {settings.text}: "

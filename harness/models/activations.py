@@ -1,9 +1,7 @@
-"""How large the numbers are inside of a reference GPT, layer by layer: seen by forward hooks, the model unchanged."""
+"""How large the numbers are inside of a reference GPT, layer by layer: its forward pass, written out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ from torch import Tensor
 
 from harness.errors import Unsupported
 from harness.models.reference import ReferenceModel
+from reference_impl.model.forward_pass import Attention
 from reference_impl.model.gpt import GPT
 
 if TYPE_CHECKING:
@@ -37,6 +36,13 @@ def reference_gpt(model: LanguageModel) -> GPT:
     return model.gpt
 
 
+def reference_attention(model: LanguageModel) -> Attention:
+    """How a reference model attends when it reads a prompt. Raises Unsupported for any other kind."""
+    if not isinstance(model, ReferenceModel):
+        raise Unsupported("only a reference model shows its activations")
+    return model.attention
+
+
 def untrained(gpt: GPT, seed: int) -> GPT:
     """A model of the same shape as it starts from this seed, on the same device."""
     with torch.random.fork_rng(devices=[]):
@@ -45,39 +51,25 @@ def untrained(gpt: GPT, seed: int) -> GPT:
 
 
 @torch.inference_mode()
-def activations(gpt: GPT, tokens: Tensor) -> Activations:
-    """Read one text and look. tokens: (1, time) on the model's device, at most the context."""
-    with _watched(gpt) as seen:
-        gpt(tokens, logits_at=torch.tensor([tokens.size(1) - 1], device=tokens.device))
+def activations(gpt: GPT, tokens: Tensor, attention: Attention | None = None) -> Activations:
+    """Read one text and look. tokens: (1, time) on the model's device, at most the context.
+
+    attention: left out, the model's.
+    """
+    given = gpt.begin(tokens, attention=attention)
+    x = gpt.embed(tokens, given)
+    seen = Activations(stream=[_rms(x)], largest=_largest(x))
+    blocks: list[Any] = list(gpt.blocks)
+    for block in blocks:
+        seen.read.append(_rms(block.attention_norm(x)))
+        x = block(x, given)
+        seen.stream.append(_rms(x))
+        seen.largest = max(seen.largest, _largest(x))
     return seen
 
 
-@contextmanager
-def _watched(gpt: GPT) -> Iterator[Activations]:
-    seen = Activations()
-
-    def stream(x: Tensor) -> None:
-        seen.stream.append(_rms(x))
-        seen.largest = max(seen.largest, float(x.abs().max()))
-
-    def before_block(module: Any, given: tuple[Any, ...]) -> None:
-        stream(given[0])
-
-    def after_block(module: Any, given: tuple[Any, ...], output: Tensor) -> None:
-        stream(output)
-
-    def before_attention(module: Any, given: tuple[Any, ...]) -> None:
-        seen.read.append(_rms(given[0]))
-
-    blocks: list[Any] = list(gpt.blocks)
-    hooks = [blocks[0].register_forward_pre_hook(before_block)]
-    hooks += [block.register_forward_hook(after_block) for block in blocks]
-    hooks += [block.attention.register_forward_pre_hook(before_attention) for block in blocks]
-    try:
-        yield seen
-    finally:
-        for hook in hooks:
-            hook.remove()
+def _largest(x: Tensor) -> float:
+    return float(x.abs().max())
 
 
 def _rms(x: Tensor) -> float:

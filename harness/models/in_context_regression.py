@@ -20,7 +20,7 @@ from reference_impl.interpret.in_context_regression.comparison import Comparison
 from reference_impl.interpret.in_context_regression.comparison import compare as compare
 from reference_impl.interpret.in_context_regression.task import Task as Task
 from reference_impl.interpret.in_context_regression.training import Recipe as Recipe
-from reference_impl.model import config, dropout, gpt
+from reference_impl.model import config, dropout, forward_pass, gpt
 from reference_impl.training import optimizer, schedule, settings
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ Reader = gpt_reader.GPTReader | linear_attention.LinearAttention
 
 DETERMINES = (
     *(task, training, gpt_reader, linear_attention),
-    *(gpt, config, dropout),
+    *(gpt, forward_pass, config, dropout),
     *(optimizer, schedule, settings),
 )
 """The modules that determine what comes of a training, beside this one."""

@@ -8,7 +8,7 @@ import importlib
 import re
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import transformers
@@ -21,9 +21,7 @@ from harness.models.cache_behavior import CacheBehavior
 from harness.models.causality import refuse_lookahead
 from harness.models.context import seams, void_beyond
 from harness.models.probe import probe, tensors_of
-
-if TYPE_CHECKING:
-    from harness.models.transformers import TransformersModel
+from harness.models.transformers import TransformersModel
 
 SMALL = 4_000_000
 """A model of up to so many parameters in bf16 or fp16 is compared as a copy in fp32, where rounding hides less."""

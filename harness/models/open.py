@@ -15,7 +15,7 @@ from harness.models.digest import folder_digest, folder_state
 KINDS: dict[Kind, str] = {
     "reference": "harness.models.reference",
     "converted": "harness.models.converted",
-    "transformers": "harness.models.transformers",
+    "transformers": "harness.models.transformers_opening",
 }
 """The module of each kind's adapter. It imports all that opening such a model needs, and runs nothing."""
 

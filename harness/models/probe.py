@@ -12,7 +12,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,11 +22,9 @@ from harness.models.context import Limit
 from harness.models.decoding import Decodable
 from harness.models.growing_cache import GrowingCache
 from harness.models.token_tree import Branch, layout
+from harness.models.transformers import TransformersModel
 from reference_impl.decoding.reading import Reader
 from reference_impl.decoding.running_batch import Row, RunningBatch
-
-if TYPE_CHECKING:
-    from harness.models.transformers import TransformersModel
 
 EARLY = 10
 """Tokens of a text that crosses nothing."""

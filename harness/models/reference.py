@@ -19,10 +19,9 @@ from harness.models.storage import settled
 from harness.models.transformers_fit import refuse_overflow
 from reference_impl.inference.engine import Engine
 from reference_impl.inference.kv_cache import KVCache
-from reference_impl.inference.tree_attention import seeing
-from reference_impl.inference.without_head import plain_head, without_head
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.counting import count_parameters, kv_bytes_per_token
+from reference_impl.model.forward_pass import Attention
 from reference_impl.model.gpt import GPT
 from reference_impl.quantization.quantize import Scheme, quantize_
 from reference_impl.quantization.quantized_checkpoint import is_quantized, load_quantized
@@ -57,6 +56,11 @@ class ReferenceModel:
         """The module itself, for measures that look inside."""
         return self._engine.model
 
+    @property
+    def attention(self) -> Attention:
+        """How it attends when it reads a prompt."""
+        return self._engine.attention
+
     def new_cache(self, batch: int, length: int) -> KVCache:
         """An empty cache, allocated whole. ValueError if it is longer than the context."""
         return self._engine.new_cache(batch, length)
@@ -70,8 +74,6 @@ class ReferenceModel:
         logits_at: Tensor | None = None,
     ) -> Tensor:
         """Logits of the next token: see `LanguageModel.forward`."""
-        if attention_mask is not None and attention_mask.dim() == 3:
-            return _read(self.gpt, tokens, cache, positions, attention_mask, logits_at)
         return self._engine(tokens, cache, positions, attention_mask, logits_at)
 
     @property
@@ -82,13 +84,11 @@ class ReferenceModel:
     @property
     def head(self) -> Tensor | None:
         """See `HeadApart.head`."""
-        return plain_head(self.gpt)
+        return self._engine.plain_head
 
-    @torch.inference_mode()
     def logits_of(self, features: Tensor) -> Tensor:
         """See `HeadApart.logits_of`."""
-        logits: Tensor = self.gpt.head(features)
-        return logits
+        return self._engine.unembed(features)
 
     def features(
         self,
@@ -99,22 +99,7 @@ class ReferenceModel:
         at: Tensor | None = None,
     ) -> Tensor:
         """See `HeadApart.features`."""
-        return _read(without_head(self.gpt), tokens, cache, positions, attention_mask, at)
-
-
-@torch.inference_mode()
-def _read(
-    gpt: GPT,
-    tokens: Tensor,
-    cache: KVCache | None,
-    positions: Tensor | None,
-    attention_mask: Tensor | None,
-    at: Tensor | None,
-) -> Tensor:
-    if attention_mask is not None and attention_mask.dim() == 3:
-        gpt, attention_mask = seeing(gpt, attention_mask[0]), None
-    found: Tensor = gpt(tokens, cache, positions, attention_mask, at)
-    return found
+        return self._engine.features(tokens, cache, positions, attention_mask, at)
 
 
 def open_source(source: ModelSource) -> ReferenceModel:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.report.charts import charts_of_findings
 from harness.report.findings import finding_tables
 from harness.report.html import findings_html
 from harness.report.markdown import table_markdown
-from harness.report.picture import write_picture
+from harness.report.picture import write_pictures
 from harness.results.finding import Finding
 from harness.results.journal import json_list
 from harness.whole_file import write_whole
@@ -47,11 +47,9 @@ def write_fit(
 
 
 def _pictures(folder: Path, findings: Sequence[Finding]) -> list[Path]:
-    written = []
+    specs: dict[Path, dict[str, Any]] = {}
     for name, (draw, _) in charts_of_findings(findings).items():
-        chart = draw()
-        if chart is None:
-            continue
-        spec = chart.to_dict(validate=False)
-        written += [write_picture(spec, folder / f"{name}.{kind}") for kind in ("svg", "png")]
-    return written
+        if (chart := draw()) is not None:
+            specs |= {folder / f"{name}.{kind}": chart.to_dict(validate=False) for kind in ("svg", "png")}
+    write_pictures(specs)
+    return list(specs)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import strict_json
-from harness.errors import UserError, disk_is_full
+from harness.errors import UserError, no_room
 from harness.measures.mapping_setting import mapping_of
 from harness.measures.task.summary import estimated, groups_of
 from harness.report.lm_eval_samples import Line, hashed, sample_lines
@@ -80,7 +80,7 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        if disk_is_full(error):
+        if no_room(error):
             raise
         why = error.strerror or "it is no folder"
         raise UserError(f"this folder can't be made ({why}); choose another", place=str(folder)) from None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
 from harness.report.charts import charts_of_run, names_of_charts
-from harness.report.vl_convert_process import vl_convert
+from harness.report.vl_convert_process import Call, vl_convert
 from harness.results.run import Run
 
 LIGHT: dict[str, Any] = {
@@ -26,15 +27,20 @@ def chart_png(run: Run, name: str, path: Path, scale: float = 2.0) -> Path:
     chart = charts[name][0]() if name in charts else None
     if chart is None:
         raise UserError(f"the run has nothing to show in the chart '{name}'", place=str(run.folder))
-    return write_picture(chart.to_dict(), path, scale)
-
-
-def write_picture(spec: dict[str, Any], path: Path, scale: float = 2.0) -> Path:
-    """Draw a Vega-Lite description into `path`, a .png or .svg file. Raises UserError."""
-    if path.suffix == ".png":
-        path.write_bytes(vl_convert("vegalite_to_png", spec, scale=scale, config=LIGHT))
-    elif path.suffix == ".svg":
-        path.write_bytes(vl_convert("vegalite_to_svg", spec, config=LIGHT))
-    else:
-        raise UserError("a picture is a .png or an .svg file", place=str(path))
+    write_pictures({path: chart.to_dict()}, scale)
     return path
+
+
+def write_pictures(specs: Mapping[Path, dict[str, Any]], scale: float = 2.0) -> None:
+    """Draw Vega-Lite descriptions into .png and .svg files. Raises UserError."""
+    pictures = vl_convert(*(_call(path, spec, scale) for path, spec in specs.items()))
+    for path, picture in zip(specs, pictures, strict=True):
+        path.write_bytes(picture)
+
+
+def _call(path: Path, spec: dict[str, Any], scale: float) -> Call:
+    if path.suffix == ".png":
+        return Call("vegalite_to_png", (spec,), {"scale": scale, "config": LIGHT})
+    if path.suffix == ".svg":
+        return Call("vegalite_to_svg", (spec,), {"config": LIGHT})
+    raise UserError("a picture is a .png or an .svg file", place=str(path))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from harness import kept_file
 from harness.cache import cache_folder
-from harness.report.vl_convert_process import vl_convert, vl_convert_version
+from harness.report.vl_convert_process import Call, vl_convert, vl_convert_version
 
 
 def vega_bundle() -> str:
@@ -16,7 +16,8 @@ def vega_bundle() -> str:
     path = cache_folder("report") / f"vega-of-vl-convert-{vl_convert_version()}.js"
     if (kept := kept_file.kept_bytes(path)) is not None:
         return kept.decode()
-    text = vl_convert("javascript_bundle", None).decode()  # None asks for the default snippet
+    (bundled,) = vl_convert(Call("javascript_bundle", (None,)))  # None asks for the default snippet
+    text = bundled.decode()
     # a closing tag within a string of the code would end the script element that it stands in
     text = text.replace("</script", "<\\/script")
     kept_file.keep_bytes(path, text.encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,14 +48,23 @@ class Journal:
         if samples is not None:
             name, sha256 = self._add_samples(result, samples)
             told = result.model_copy(update={"samples": name, "samples_sha256": sha256, "samples_bytes": None})
+        told = told.model_copy(update={"run": self._id})
         line = kept_file.seal(told.model_dump_json(), CELLS) + "\n"
         cells = self.folder / CELLS
         self._end_a_torn_line(cells)
-        with cells.open("ab") as file:
-            file.write(line.encode())
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with cells.open("ab") as file:
+                file.write(line.encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            error.filename = error.filename or str(cells)  # what writes knows no name, and a full disk is told of by it
+            raise
         return told
+
+    @cached_property
+    def _id(self) -> str:
+        return Run(self.folder).manifest.id
 
     def _add_samples(self, result: CellResult, samples: pd.DataFrame | Path) -> tuple[str, str]:
         """The name and the sha256 of a cell's file of samples. Two cells may have one key: two names for one model."""

@@ -13,9 +13,9 @@ findings.json, expectations.json, summary.md, report.html
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -41,6 +41,8 @@ CELLS = "cells.jsonl"
 RECORDS = "records.parquet"
 FINDINGS = "findings.json"
 EXPECTATIONS = "expectations.json"
+PROVENANCE = ("run", "suite", "time", "commit")
+"""Columns of `Run.records` that say of what run a record is."""
 UNCHECKED_VERSION = 1
 """The version whose runs have no checksums."""
 
@@ -53,6 +55,9 @@ class Manifest(BaseModel):
     schema_version: int = SCHEMA_VERSION
     run: str
     """Name of the run: its folder's name."""
+    id: str = ""
+    """Drawn when the run begins, and in each of its lines: those of another run are not believed here, though it be
+    one of the same suite. Empty: that version drew none."""
     sequence: int = 0
     """Which run of its folder of runs it is, counted from 1, as clocks are set back. 0: that version did not count."""
     suite: str
@@ -155,9 +160,15 @@ class Run:
     def damage(self) -> list[str]:
         """What can't be believed in this folder and is left out, a sentence each. (A damaged manifest raises.)"""
         cells, again = self.folder / CELLS, f"`harness run --resume {self.folder}` measures"
+        alike = defaultdict(list)
+        for number, reason in self.damaged_lines.items():
+            alike[reason].append(number)
         found = [
-            f"{cells}:{number}: this line is damaged ({why}), so its cell is left out; {again} it again"
-            for number, why in self.damaged_lines.items()
+            f"{cells}:{first}: this line is damaged ({reason}), so its cell is left out; {again} it again"
+            if not more
+            else f"{cells}:{first}: this line and {len(more)} more are damaged ({reason}), so their cells "
+            f"are left out; {again} them again"
+            for reason, (first, *more) in alike.items()
         ]
         planned = self.planned
         ended = Counter(cell.planned_key for cell in self.cells)
@@ -181,8 +192,19 @@ class Run:
 
     @cached_property
     def records(self) -> pd.DataFrame:
-        """Every record as a tidy DataFrame, axes and settings as columns."""
-        return records_frame([record for cell in self.cells for record in cell.records])
+        """Every record as a tidy DataFrame: axes and settings as columns, and last what it is of. `run` and `suite`;
+        `time`: when its cell was measured, UTC; `commit`: of the checkout in which it was measured, None where the
+        result came from the cache."""
+        frame = records_frame([record for cell in self.cells for record in cell.records])
+        suite: str | None = None
+        commit: str | None = None
+        with suppress(UserError):  # told of where the manifest is asked for; the numbers are shown
+            suite, commit = self.manifest.suite, self.manifest.git.get("commit")
+        cells = [cell for cell in self.cells for _ in cell.records]
+        frame["run"], frame["suite"] = self.name, suite
+        frame["time"] = [cell.measured for cell in cells]
+        frame["commit"] = [commit if cell.source == "measured" else None for cell in cells]
+        return frame
 
     def samples_file(self, cell: CellResult) -> Path:
         """Where the samples of one cell lie; the run folder itself where it has none."""
@@ -261,14 +283,18 @@ class Run:
         ended: dict[str, CellResult] = {}
         damaged: dict[int, str] = {}
         unchecked = False
-        planned = set(self.planned)
+        try:
+            manifest = self.manifest
+        except UserError:  # told of where it is asked for; the lines are shown
+            manifest = None
+        planned = frozenset(self.planned)
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             try:
                 result, checked = _cell_of(line)
-                if checked and planned and result.planned_key not in planned:
-                    raise Damaged("it is of another run")
+                if manifest is not None:
+                    _of_this_run(result, checked, manifest, planned)
             except ValueError as error:  # as pydantic says it, too
                 if number < len(lines) or self._status == "finished":
                     damaged[number] = _first_line(error)
@@ -358,6 +384,16 @@ def _cell_of(line: bytes) -> tuple[CellResult, bool]:
     return result, checked
 
 
+def _of_this_run(result: CellResult, checked: bool, manifest: Manifest, planned: frozenset[str]) -> None:
+    """Raise Damaged where a line is another run's, copied here."""
+    if checked:
+        other = result.run != manifest.id or (bool(planned) and result.planned_key not in planned)
+    else:
+        other = manifest.schema_version != UNCHECKED_VERSION
+    if other:
+        raise Damaged("it is of another run")
+
+
 @contextmanager
 def reading_samples(*files: Path) -> Iterator[None]:
     """Around what looks into samples: a column that is missing or holds something else becomes a UserError that names
@@ -380,7 +416,7 @@ def records_frame(records: list[Record]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    own = set(Record.model_fields)
+    own = {*Record.model_fields, *PROVENANCE}
     rows = []
     for record in records:
         row = record.model_dump(mode="python", exclude={"axes", "settings", "resolved"})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +15,7 @@ from harness.tasks import task_digest
 from harness.tasks.ask import Row
 from harness.tasks.code import functions
 from harness.tasks.code.foreign import ForeignFunction
+from harness.tasks.code.helper_files import tree_of
 from harness.tasks.code.helper_state import HelperState
 from harness.tasks.code.lm_eval_passes import LmEvalPasses, Shots, sharing_modules
 from harness.tasks.code.process import start_ahead
@@ -55,9 +56,12 @@ class Task:
     allow_task_code: bool = False
     allow_code_execution: bool = False
     lm_eval: Counted | None = None
+    folders: tuple[Path, ...] = ()
+    """Folders of task files that were named: helper files of a task in one of them may lie anywhere in it."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Task, (self.config, dict(self.data), self.allow_task_code, self.allow_code_execution, self.lm_eval)
+        allowed = (self.allow_task_code, self.allow_code_execution)
+        return Task, (self.config, dict(self.data), *allowed, self.lm_eval, self.folders)
 
     @property
     def mode(self) -> Mode:
@@ -261,7 +265,7 @@ class Task:
     @cached_property
     def _custom(self) -> HelperState:
         """The process that made the data set of a task file's own, and has it."""
-        return HelperState(functions.functions_of(self.config), self.allow_task_code)
+        return self._new_state()
 
     @cached_property
     def _custom_splits(self) -> list[str]:
@@ -279,7 +283,7 @@ class Task:
         """What the functions of single documents remember."""
         if self.lm_eval is not None:
             return self._passes.state
-        state = HelperState(functions.functions_of(self.config), self.allow_task_code)
+        state = self._new_state()
         state.preload()
         return state
 
@@ -287,7 +291,7 @@ class Task:
     def _passes(self) -> LmEvalPasses:
         assert self.lm_eval is not None
         return LmEvalPasses(
-            state=HelperState(functions.functions_of(self.config), self.allow_task_code, sharing_modules(self.config)),
+            state=self._new_state(sharing_modules(self.config)),
             config=self.config,
             prepare_shots=self._prepared_shots,
             prepare=self._prepared_evaluation,
@@ -295,13 +299,17 @@ class Task:
             before_judging=int(self.lm_eval.by_number),
         )
 
+    def _new_state(self, together: Mapping[Path, tuple[str, ...]] | None = None) -> HelperState:
+        inside = tree_of(self.config.file, self.folders)
+        return HelperState(functions.functions_of(self.config), self.allow_task_code, together, inside)
+
     @contextmanager
     def _pass(self) -> Iterator[HelperState]:
         """What helper code remembers in the next pass."""
         if self.lm_eval is not None:
             yield self._passes.state
             return
-        state = HelperState(functions.functions_of(self.config), self.allow_task_code)
+        state = self._new_state()
         try:
             yield state
         finally:

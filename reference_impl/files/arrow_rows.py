@@ -5,15 +5,17 @@ A whole number stays one beside a null, a decimal keeps its digits, a date is a 
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reference_impl.files.arrow_sizes import NotReadable, is_file, size_of_batches
 from reference_impl.files.bounds import DEEPEST, MOST_COLUMNS, TOO_MUCH, check_rows, most_unpacked, refuse_endless
 from reference_impl.files.compression import COMPRESSIONS, whole
 from reference_impl.files.error import TextError
+from reference_impl.files.parquet_pages import NotReadable as PagesNotReadable
+from reference_impl.files.parquet_pages import unpacked_size
 
 OPTIONS = frozenset({"columns"})
 """What a reader may be told; `columns`: only these."""
@@ -30,35 +32,50 @@ def parquet_rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[int, 
     from pyarrow import parquet
 
     try:
-        source, size = _source(path)
-        with parquet.ParquetFile(source) as table:
+        content = _content(path)
+        with parquet.ParquetFile(pa.BufferReader(content)) as table:
             columns = _wanted(path, table.schema_arrow, options.get("columns"))
-            at_once = rows_at_once(path, table.metadata, size)
-            number = unpacked = 0
-            for batch in table.iter_batches(batch_size=at_once, columns=columns):
-                unpacked += batch.nbytes
-                if unpacked > most_unpacked(size):
-                    raise TextError(path, TOO_MUCH)
+            number = 0
+            for batch in _parquet_batches(path, table, memoryview(content), columns):
                 for row in _plain(batch):
                     number += 1
                     yield number, row
-    except (pa.ArrowException, OSError, MemoryError, OverflowError, UnicodeError) as error:
+    except (pa.ArrowException, OSError, MemoryError, OverflowError, UnicodeError, PagesNotReadable) as error:
         raise TextError(path, f"not a whole Parquet file ({_first(error)}); fetch or write it again") from error
 
 
-def rows_at_once(path: Path, metadata: Any, size: int) -> int:
+def whole_parquet(path: Path, table: Any, content: memoryview) -> Any:
+    """All rows of an open Parquet file of these bytes, as a table. Raises TextError, and as pyarrow does."""
+    import pyarrow as pa
+
+    columns = _wanted(path, table.schema_arrow, None)
+    return pa.Table.from_batches(_parquet_batches(path, table, content, columns), table.schema_arrow)
+
+
+def _parquet_batches(path: Path, table: Any, content: memoryview, columns: list[str]) -> Iterator[Any]:
+    """Its rows, some at a time: equal values are stored once and may be large together."""
+    unpacked = 0
+    for batch in table.iter_batches(batch_size=_rows_at_once(path, table.metadata, content), columns=columns):
+        unpacked += batch.nbytes
+        if unpacked > most_unpacked(len(content)):
+            raise TextError(path, TOO_MUCH)
+        yield batch
+
+
+def _rows_at_once(path: Path, metadata: Any, content: memoryview) -> int:
     """How many rows of a Parquet file are made at once: few where each may be large (equal values are stored once).
-    Raises TextError for one that unpacks to too much."""
+    Raises TextError for one that unpacks to too much, PagesNotReadable for one that is damaged."""
+    size = len(content)
     check_rows(path, metadata.num_rows, size)
     unpacked = largest = 0
     for group in range(metadata.num_row_groups):
         for column in range(metadata.num_columns):
             chunk = metadata.row_group(group).column(column)
-            unpacked += chunk.total_uncompressed_size
+            unpacked += (of_chunk := unpacked_size(content, chunk))
             if any("DICTIONARY" in encoding for encoding in chunk.encodings):
-                largest = max(largest, chunk.total_uncompressed_size)
-    if unpacked > most_unpacked(size):
-        raise TextError(path, TOO_MUCH)
+                largest = max(largest, of_chunk)
+            if unpacked > most_unpacked(size):
+                raise TextError(path, TOO_MUCH)
     return _ROWS if largest <= _LARGE else _FEW_ROWS
 
 
@@ -75,9 +92,10 @@ def arrow_rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[int, di
 
 def class_names(path: Path, suffix: str) -> dict[str, list[str]]:
     """The names of classes that `datasets` writes beside columns of class numbers: column -> names."""
+    import pyarrow as pa
     from pyarrow import parquet
 
-    schema = parquet.read_schema(_source(path)[0]) if suffix == ".parquet" else _arrow_table(path).schema
+    schema = parquet.read_schema(pa.BufferReader(_content(path))) if suffix == ".parquet" else _arrow_table(path).schema
     try:
         described = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
     except (KeyError, ValueError, TypeError, RecursionError):
@@ -94,44 +112,43 @@ def class_names(path: Path, suffix: str) -> dict[str, list[str]]:
 def _arrow_table(path: Path) -> Any:
     import pyarrow as pa
 
-    source, size = _source(path)
     try:
-        opened = source if isinstance(source, io.BytesIO) else pa.memory_map(source)
-        try:  # one ending for two formats: of streams, and of files
-            with pa.ipc.open_stream(opened) as stream:
-                table = _together(path, stream.schema, stream, size)
-        except pa.ArrowInvalid:
-            opened.seek(0)
-            with pa.ipc.open_file(opened) as file:
-                batches = (file.get_batch(number) for number in range(file.num_record_batches))
-                table = _together(path, file.schema, batches, size)
-    except (pa.ArrowException, OSError, MemoryError, OverflowError, UnicodeError) as error:
+        content = _content(path)
+        size = content.size
+        if size_of_batches(content, most_unpacked(size)) > most_unpacked(size):
+            raise TextError(path, TOO_MUCH)
+        if is_file(content):  # one ending for two formats: of streams, and of files
+            with pa.ipc.open_file(pa.BufferReader(content)) as file:
+                table = _together(file.schema, (file.get_batch(number) for number in range(file.num_record_batches)))
+        else:
+            with pa.ipc.open_stream(pa.BufferReader(content)) as stream:
+                table = _together(stream.schema, stream)
+    except (pa.ArrowException, OSError, MemoryError, OverflowError, UnicodeError, NotReadable) as error:
         raise TextError(path, f"not a whole Arrow file ({_first(error)}); fetch or write it again") from error
     check_rows(path, table.num_rows, size)
     return table
 
 
-def _together(path: Path, schema: Any, batches: Iterable[Any], size: int) -> Any:
-    """A table of batches. Raises TextError where they unpack to too much."""
+def _together(schema: Any, batches: Iterable[Any]) -> Any:
+    """A table of batches."""
     import pyarrow as pa
 
-    found, unpacked = [], 0
+    found = []
     for batch in batches:
         batch.validate(full=True)  # first: asked anything else, a damaged one crashes the process
         found.append(batch)
-        unpacked += batch.nbytes
-        if unpacked > most_unpacked(size):
-            raise TextError(path, TOO_MUCH)
     return pa.Table.from_batches(found, schema)
 
 
-def _source(path: Path) -> tuple[Any, int]:
-    """What pyarrow opens, and its size in bytes."""
+def _content(path: Path) -> Any:
+    """A file's bytes as a pyarrow buffer, which holds them or maps them."""
+    import pyarrow as pa
+
     if path.suffix in COMPRESSIONS:
-        content = whole(path)
-        return io.BytesIO(content), len(content)
+        return pa.py_buffer(whole(path))
     refuse_endless(path)
-    return str(path), path.stat().st_size
+    with pa.memory_map(str(path)) as file:
+        return file.read_buffer()
 
 
 def _wanted(path: Path, schema: Any, columns: Sequence[str] | None) -> list[str]:

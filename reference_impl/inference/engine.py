@@ -2,23 +2,25 @@
 
     engine = Engine(model)
     cache = engine.new_cache(batch=1, length=512)
-    logits = engine(prompt, cache, logits_at=last)      # prefill: GPT.forward
+    logits = engine(prompt, cache, logits_at=last)      # prefill: the model, with compiled attention
     logits = engine(token, cache)                       # decode, or a few tokens: one call of the compiled kernel
 
-Prefill multiplies matrices, and torch does that well. A decode step multiplies a vector by every weight, and torch's
-overhead per operation is longer than that takes; so it goes to `native/decode.cpp` where that can be had.
+Prefill multiplies matrices, and torch does that well; its attention is the compiled one where that can be had, given to
+each pass, so that the model stays as it is. A decode step multiplies a vector by every weight, and torch's overhead per
+operation is longer than that takes; so it goes to `native/decode.cpp` where that can be had.
 """
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from reference_impl.inference.kv_cache import KVCache
+from reference_impl.inference.native_decoder import ROWS, NativeDecoder
+from reference_impl.inference.tree_attention import TreeAttention
 from reference_impl.model.config import GPTConfig
-from reference_impl.model.gpt import GPT, fused_attention
+from reference_impl.model.gpt import GPT
 from reference_impl.native.attention import native_attention
-from reference_impl.native.decoder import ROWS, NativeDecoder
 from reference_impl.quantization.quantized_modules import QuantizedLinear
 
 
@@ -27,8 +29,7 @@ class Engine:
 
     def __init__(self, model: GPT) -> None:
         self.model = model.eval()
-        if model.attend is fused_attention:
-            model.attend = native_attention
+        self.attention = model.attend or native_attention
         self.native = NativeDecoder.of(model)
         stored = isinstance(model.head, QuantizedLinear)
         self.cache_dtype = torch.bfloat16 if stored else model.dtype
@@ -53,24 +54,68 @@ class Engine:
     ) -> Tensor:
         """Logits of the next token: see `GPT.forward`, whose arguments, result and errors these are.
 
+        attention_mask: may also be (1, time, cached + time) bool for a single row: see `TreeAttention`. Its caller
+        gives the positions.
         Raises ValueError also for no tokens at all, for token ids outside of the vocabulary and for positions outside
         of the context: the kernel would read beyond its tables.
         """
-        if tokens.device.type == "cpu" or tokens.size(-1) > 1:  # not in a GPU's decode steps, which would wait for it
-            _check_ids(tokens, self.config)
         native = self.native
         if native is None or cache is None or not _is_small_step(tokens, cache, attention_mask, self.config):
-            logits: Tensor = self.model(tokens, cache, positions, attention_mask, logits_at)
-            return logits
+            return self.model.unembed(self._features(tokens, cache, positions, attention_mask, logits_at))
+        _check_ids(tokens, self.config)
         _check_places(tokens, cache, positions, self.config)
         step = native.step(tokens, cache, positions, attention_mask)
         return step if logits_at is None else step[:, logits_at]
+
+    @torch.inference_mode()
+    def features(
+        self,
+        tokens: Tensor,
+        cache: KVCache | None = None,
+        positions: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        at: Tensor | None = None,
+    ) -> Tensor:
+        """What the head multiplies, for whoever does that a piece at a time: (batch, k or time, width).
+
+        Arguments and errors are those of a call; `unembed` makes logits of it.
+        """
+        return self._features(tokens, cache, positions, attention_mask, at)
+
+    @torch.inference_mode()
+    def unembed(self, features: Tensor) -> Tensor:
+        """See `GPT.unembed`."""
+        return self.model.unembed(features)
+
+    @property
+    def plain_head(self) -> Tensor | None:
+        """The head's matrix (vocabulary, width), if logits are its plain product in fp32, and None otherwise."""
+        head = self.model.head
+        if type(head) is nn.Linear and head.bias is None and head.weight.dtype is self.model.dtype is torch.float32:
+            return head.weight.detach()
+        return None
+
+    def _features(
+        self,
+        tokens: Tensor,
+        cache: KVCache | None,
+        positions: Tensor | None,
+        attention_mask: Tensor | None,
+        at: Tensor | None,
+    ) -> Tensor:
+        if tokens.device.type == "cpu" or tokens.size(-1) > 1:  # not in a GPU's decode steps, which would wait for it
+            _check_ids(tokens, self.config)
+        attention = self.attention
+        if attention_mask is not None and attention_mask.dim() == 3:
+            attention, attention_mask = TreeAttention(attention_mask[0]), None
+        given = self.model.begin(tokens, cache, positions, attention_mask, attention)
+        return self.model.features(tokens, given, at)
 
 
 def _is_small_step(tokens: Tensor, cache: KVCache, attention_mask: Tensor | None, config: GPTConfig) -> bool:
     """Whether these are a few real tokens of sequences that are padded on the left if at all, and the cache is theirs.
 
-    What is not goes to `GPT.forward`, which does it or says what is wrong.
+    What is not goes to the model, which does it or says what is wrong.
     """
     if tokens.dim() != 2 or not 0 < tokens.numel() <= ROWS:
         return False

@@ -7,22 +7,20 @@ size in bytes is known before the first token.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from reference_impl.decoding.causal_model import Arrival
 from reference_impl.model.config import GPTConfig
-
-if TYPE_CHECKING:
-    from reference_impl.model.gpt import GPT
+from reference_impl.model.gpt import GPT
 
 
 class KVCache:
     """Keys and values of up to `length` tokens of `batch` sequences, for every layer of one model.
 
-    A forward pass calls `append` once per layer and `advance` once at its end; `cache.length` is the number of
+    It is a `LayerCache` (`model/forward_pass.py`): a forward pass calls `append` once per layer and `advance` once at
+    its end; `cache.length` is the number of
     tokens held (padding included). Only for inference: it is written in place, outside of autograd.
     """
 

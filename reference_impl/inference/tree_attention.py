@@ -1,13 +1,13 @@
-"""A GPT whose tokens see what they are told to: several continuations of one text in one row, none seeing the others.
+"""Attention of a row whose tokens see what they are told to: several continuations of one text, none seeing the others.
 
-    logits = seeing(model, visible)(tokens, cache, positions)
+    given = model.begin(tokens, cache, positions, attention=TreeAttention(visible))
+    features = model.features(tokens, given)
 
-Attention is computed block by block, so that sequences which stand side by side in a row cost what they cost apart.
+It is computed block by block, so that sequences which stand side by side in a row cost what they cost apart.
 """
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,18 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 (torch's own name for it)
 
-from reference_impl.model.gpt import GPT
 from reference_impl.native.attention import kernel_attention
-
-
-def seeing(model: GPT, visible: Tensor) -> GPT:
-    """The same model, weights shared, for one pass of one row in which token i sees the tokens where visible[i].
-
-    visible: (time, cached + time) bool; every token sees itself and nothing after it. Its caller gives the positions.
-    """
-    seen = copy.copy(model)
-    seen.attend = TreeAttention(visible)
-    return seen
 
 
 @dataclass(frozen=True)
@@ -40,9 +29,10 @@ class Block:
 
 
 class TreeAttention:
-    """An `Attention` for rows of a given mask."""
+    """An `Attention` for one pass of one row, in which token i sees the tokens where visible[i]."""
 
     def __init__(self, visible: Tensor) -> None:
+        """visible: (time, cached + time) bool; every token sees itself and nothing after it."""
         time, total = visible.shape
         self.visible = visible
         self.held = total - time

@@ -5,24 +5,26 @@ layer and a head that shares the token embedding (Radford et al. 2019, "Language
 Multitask Learners"). With rotary positions, RMSNorm, SwiGLU and grouped keys and values it is a Llama (Touvron et al.
 2023). `transformers` computes the same as either: see `huggingface.py` and `huggingface_llama.py`.
 
-The model knows nothing of devices, parallel layouts, training or sampling: those are applied from
-outside. Two things can be put in from outside because they are worth it:
-
-* `attention`: how queries, keys and values become an output. `fused_attention` is fast,
-  `explicit_attention` is the same in three obvious lines and is what the fast one is tested against.
-* `cache`: keys and values of earlier tokens (`reference_impl.inference.kv_cache.KVCache`).
-
     model = GPT(GPTConfig(vocabulary=1024, context=256, layers=4, heads=4, width=128))
     logits = model(tokens)                                # (batch, time) -> (batch, time, vocabulary)
     next_token_loss(logits[:, :-1], tokens[:, 1:]).backward()
+
+The model knows nothing of devices, parallel layouts, training or sampling: those are applied from outside. To split,
+watch or edit a forward pass, write it out. A layer is given the residual stream and one `ForwardPass`, which says how
+to attend and holds the cache:
+
+    given = model.begin(tokens, cache)
+    x = model.embed(tokens, given)
+    for layer, block in enumerate(model.blocks):
+        x = block(x, given.at(layer))
+    cache.advance(tokens.size(1))
+    logits = model.unembed(model.final_norm(x))           # what model(tokens, cache) returns
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -31,17 +33,14 @@ from torch.nn import functional as F  # noqa: N812 (torch's own name for it)
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.dropout import Dropout
 from reference_impl.model.dropout import dropout as drop
-
-if TYPE_CHECKING:
-    from reference_impl.inference.kv_cache import KVCache
-
-Attention = Callable[[Tensor, Tensor, Tensor, Tensor | None, float], Tensor]
-"""(queries, keys, values, visible, dropout) -> output.
-
-queries, output: (batch, heads, time, head width). keys, values: (batch, kv heads, cached + time, head width).
-visible: bool, broadcastable to (batch, heads, time, cached + time), True where a query may look; None
-means causal, with the queries standing at the end of the keys.
-"""
+from reference_impl.model.forward_pass import (
+    Attention,
+    ForwardPass,
+    LayerCache,
+    Rotation,
+    default_positions,
+    visible_keys,
+)
 
 
 def explicit_attention(queries: Tensor, keys: Tensor, values: Tensor, visible: Tensor | None, dropout: float) -> Tensor:
@@ -78,10 +77,6 @@ def fused_attention(queries: Tensor, keys: Tensor, values: Tensor, visible: Tens
     )
 
 
-Rotation = tuple[Tensor, Tensor]
-"""Cosines and sines, each (batch or 1, 1, time, head width), fp32."""
-
-
 def rotation(positions: Tensor, head_width: int, base: float) -> Rotation:
     """By how much rotary positions turn each pair of elements. positions: (batch or 1, time).
 
@@ -113,25 +108,16 @@ class SelfAttention(nn.Module):
         self.qkv = nn.Linear(config.width, config.width + 2 * config.kv_width, bias=config.bias)
         self.out = nn.Linear(config.width, config.width, bias=config.bias)
 
-    def forward(
-        self,
-        x: Tensor,
-        attend: Attention,
-        visible: Tensor | None,
-        turn: Rotation | None,
-        cache: KVCache | None,
-        layer: int,
-    ) -> Tensor:
+    def forward(self, x: Tensor, given: ForwardPass) -> Tensor:
         """x: (batch, time, width) -> (batch, time, width)."""
         batch, time, _ = x.shape
         groups = self.qkv(x).view(batch, time, -1, self.sharing + 2, self.head_width)
         queries, keys, values = groups.split((self.sharing, 1, 1), dim=3)
         queries, keys, values = (part.flatten(2, 3).transpose(1, 2) for part in (queries, keys, values))
-        if turn is not None:
-            queries, keys = rotate(queries, turn), rotate(keys, turn)
-        if cache is not None:
-            keys, values = (held.to(queries.dtype) for held in cache.append(layer, keys, values))
-        mixed = attend(queries, keys, values, visible, self.dropout if self.training else 0.0)
+        if given.rotation is not None:
+            queries, keys = rotate(queries, given.rotation), rotate(keys, given.rotation)
+        keys, values = given.remember(keys, values)
+        mixed = given.attention(queries, keys, values, given.visible, self.dropout if self.training else 0.0)
         return self.out(mixed.transpose(1, 2).reshape(batch, time, -1))  # type: ignore[no-any-return]
 
 
@@ -185,24 +171,17 @@ class Block(nn.Module):
         self.ffn = GatedFeedForward(config) if config.ffn == "swiglu" else FeedForward(config)
         self.dropout = Dropout(config.dropout)
 
-    def forward(
-        self,
-        x: Tensor,
-        attend: Attention,
-        visible: Tensor | None,
-        turn: Rotation | None,
-        cache: KVCache | None,
-        layer: int,
-    ) -> Tensor:
+    def forward(self, x: Tensor, given: ForwardPass) -> Tensor:
         """x: (batch, time, width) -> (batch, time, width)."""
-        x = x + self.dropout(self.attention(self.attention_norm(x), attend, visible, turn, cache, layer))
+        x = x + self.dropout(self.attention(self.attention_norm(x), given))
         return x + self.dropout(self.ffn(self.ffn_norm(x)))  # type: ignore[no-any-return]
 
 
 class GPT(nn.Module):
     """Token ids in, logits of the next token out."""
 
-    def __init__(self, config: GPTConfig, attention: Attention = fused_attention) -> None:
+    def __init__(self, config: GPTConfig, attention: Attention | None = None) -> None:
+        """attention: for this model's passes; left out, `fused_attention`, or what an `Engine` takes instead."""
         super().__init__()
         self.config = config
         self.attend = attention
@@ -253,7 +232,7 @@ class GPT(nn.Module):
     def forward(
         self,
         tokens: Tensor,
-        cache: KVCache | None = None,
+        cache: LayerCache | None = None,
         positions: Tensor | None = None,
         attention_mask: Tensor | None = None,
         logits_at: Tensor | None = None,
@@ -267,8 +246,22 @@ class GPT(nn.Module):
         Returns logits: (batch, k or time, vocabulary) in the weights' type. At padding they mean nothing.
         Raises ValueError when the sequence is longer than the context.
         """
-        time = tokens.size(1)
-        cached = 0 if cache is None else cache.length
+        given = self.begin(tokens, cache, positions, attention_mask)
+        return self.unembed(self.features(tokens, given, logits_at))
+
+    def begin(
+        self,
+        tokens: Tensor,
+        cache: LayerCache | None = None,
+        positions: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        attention: Attention | None = None,
+    ) -> ForwardPass:
+        """What the layers are given in a pass over these tokens: see `forward`, whose arguments and errors these are.
+
+        attention: for this pass alone; left out, the model's.
+        """
+        time, cached = tokens.size(1), 0 if cache is None else cache.length
         if cached + time > self.config.context:
             held = f" after {cached} cached ones" if cached else ""
             raise ValueError(
@@ -277,45 +270,34 @@ class GPT(nn.Module):
             )
         if positions is None:
             positions = default_positions(cached, time, attention_mask, tokens.device)
-        visible = None if attention_mask is None else visible_keys(attention_mask, time)
+        rotary = self.config.positions == "rotary"
+        return ForwardPass(
+            attention or self.attend or fused_attention,
+            positions,
+            rotation(positions, self.config.head_width, self.config.rotary_base) if rotary else None,
+            None if attention_mask is None else visible_keys(attention_mask, time),
+            cache,
+        )
 
+    def embed(self, tokens: Tensor, given: ForwardPass) -> Tensor:
+        """The residual stream before the first block: (batch, time) -> (batch, time, width)."""
         x = self.token_embedding(tokens)
-        turn = None
-        if self.position_embedding is None:
-            turn = rotation(positions, self.config.head_width, self.config.rotary_base)
-        else:
-            x = x + self.position_embedding(positions)
-        x = self.dropout(x)
+        if self.position_embedding is not None:
+            x = x + self.position_embedding(given.positions)
+        return self.dropout(x)  # type: ignore[no-any-return]
+
+    def features(self, tokens: Tensor, given: ForwardPass, at: Tensor | None = None) -> Tensor:
+        """What the head multiplies: (batch, k or time, width). at: as `logits_at` of `forward`. Extends the cache."""
+        x = self.embed(tokens, given)
         for layer, block in enumerate(self.blocks):
-            x = block(x, self.attend, visible, turn, cache, layer)
-        if cache is not None:
-            cache.advance(time)
-        if logits_at is not None:
-            x = x[:, logits_at]
-        return self.head(self.final_norm(x))  # type: ignore[no-any-return]
+            x = block(x, given.at(layer))
+        if given.cache is not None:
+            given.cache.advance(tokens.size(1))
+        return self.final_norm(x if at is None else x[:, at])  # type: ignore[no-any-return]
 
-
-def default_positions(cached: int, time: int, attention_mask: Tensor | None, device: torch.device) -> Tensor:
-    """Positions of the last `time` tokens: (1, time), or (batch, time) where a mask tells rows apart.
-
-    With padding on the left a row's first real token is at position 0; padding itself is given 0 too.
-    """
-    if attention_mask is None:
-        return torch.arange(cached, cached + time, device=device).unsqueeze(0)
-    return (attention_mask.long().cumsum(-1) - 1).clamp(min=0)[:, -time:]
-
-
-def visible_keys(attention_mask: Tensor, time: int) -> Tensor:
-    """Which keys each of the last `time` queries may look at: (batch, 1, time, cached + time) bool.
-
-    Causal, and only real tokens; a padding query sees itself, because a softmax over nothing is NaN and
-    would leak into real rows through the next layer's values (0 times NaN).
-    """
-    total = attention_mask.size(-1)
-    ones = torch.ones(time, total, dtype=torch.bool, device=attention_mask.device)
-    causal = ones.tril(total - time)
-    itself = causal & ~ones.tril(total - time - 1)
-    return ((causal & attention_mask.bool()[:, None, :]) | itself)[:, None]
+    def unembed(self, features: Tensor) -> Tensor:
+        """Logits, each position by itself: (batch, k, width) -> (batch, k, vocabulary)."""
+        return self.head(features)  # type: ignore[no-any-return]
 
 
 def next_token_loss(logits: Tensor, targets: Tensor, ignore_index: int = -100) -> Tensor:

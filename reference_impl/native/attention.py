@@ -1,4 +1,4 @@
-"""Attention by the compiled kernel: an `Attention` of `model/gpt.py`, for prefill on a CPU at twice torch's speed.
+"""Attention by the compiled kernel, as `model/forward_pass.py` defines it: prefill on a CPU, twice as fast as torch.
 
 Where the kernel can't do it (no compiler, another type or device, a mask that differs between sequences) it is
 `fused_attention`. Only for inference: nothing can be differentiated through it.
@@ -28,7 +28,7 @@ class _Attention(ctypes.Structure):
 
 
 def native_attention(queries: Tensor, keys: Tensor, values: Tensor, visible: Tensor | None, dropout: float) -> Tensor:
-    """softmax(Q K^T / sqrt(head width)) V: see `Attention` in `model/gpt.py`."""
+    """softmax(Q K^T / sqrt(head width)) V: see `Attention` in `model/forward_pass.py`."""
     found = kernel_attention(queries, keys, values, visible) if dropout == 0.0 else None
     return fused_attention(queries, keys, values, visible, dropout) if found is None else found
 

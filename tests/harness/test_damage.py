@@ -434,6 +434,111 @@ def test_a_cell_of_another_run_is_not_of_this_one(run: Run) -> None:
     assert len(Run(run.folder).cells) == 6 and "it is of another run" in Run(run.folder).damage[0]
 
 
+@pytest.fixture
+def second(tmp_path: Path, finished_run: Run) -> Run:
+    """Another run of the same suite on the same machine: the same plan, and numbers of its own."""
+    manifest = finished_run.manifest.model_copy(update={"id": "another", "run": "second", "files": {}})
+    journal = Journal.start(tmp_path / "second", manifest)
+    for cell in finished_run.cells:
+        samples = finished_run.samples(cell)
+        worse = samples.assign(nll=samples["nll"] * 2) if "nll" in samples else samples.iloc[::-1].copy()
+        records = [record.model_copy(update={"value": 7.0}) for record in cell.records]
+        journal.append(cell.model_copy(update={"records": records}), worse if cell.samples else None)
+    journal.write_records()
+    journal.write_findings([], [])
+    journal.with_reports(("records.parquet", "findings.json", "expectations.json"), [])
+    run = Run(journal.folder)
+    assert run.damage == [] and len(run.cells) == 6
+    return run
+
+
+def test_known_bad_lines_without_their_run_would_be_taken_for_this_ones(run: Run, second: Run) -> None:
+    """All else in them fits: the keys, the samples, the checksums."""
+    manifest = json.loads(read_json(run.folder / MANIFEST, MANIFEST)) | {"id": "another"}
+    write_json(run.folder / MANIFEST, json.dumps(manifest), MANIFEST)
+    put(second, run, CELLS, "samples")
+    assert Run(run.folder).damage == [] and Run(run.folder).cells[0].records[0].value == 7.0
+
+
+def put(source: Run, target: Run, *names: str) -> None:
+    for name in names:
+        if (source.folder / name).is_dir():
+            shutil.copytree(source.folder / name, target.folder / name, dirs_exist_ok=True)
+        else:
+            shutil.copy(source.folder / name, target.folder / name)
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        ((CELLS, "samples"), "cells.jsonl:1: this line and 5 more are damaged (it is of another run)"),
+        ((CELLS,), "6 of 6 cells are missing"),
+        ((MANIFEST,), "cells.jsonl:1: this line and 5 more are damaged (it is of another run)"),
+        (("samples",), "the samples are damaged"),
+        (("records.parquet",), "records.parquet: it is damaged"),
+        (("findings.json",), "findings.json: it is damaged"),
+    ],
+)
+def test_no_file_of_another_run_of_the_same_suite_counts(
+    run: Run, second: Run, names: tuple[str, ...], told: str
+) -> None:
+    put(second, run, *names)
+    found = Run(run.folder)
+    assert told in "\n".join(found.damage) and exit_code(found) == 2
+    assert all(cell.run == found.manifest.id for cell in found.cells)
+
+
+def test_one_line_or_one_file_of_samples_of_another_run_is_left_out_alone(run: Run, second: Run) -> None:
+    theirs = (second.folder / CELLS).read_bytes().splitlines(keepends=True)
+    with (run.folder / CELLS).open("ab") as file:
+        file.write(theirs[0])
+    found = Run(run.folder)
+    assert len(found.cells) == 6 and "cells.jsonl:7: this line is damaged (it is of another run)" in found.damage[0]
+    Journal(run.folder).drop_damaged()
+    cell = next(cell for cell in second.cells if cell.measure == "perplexity")
+    put(second, run, str(cell.samples))
+    found = Run(run.folder)
+    (sentence,) = found.damage
+    assert str(cell.samples) in sentence and "the samples are damaged" in sentence
+
+
+def test_resume_measures_again_what_another_runs_lines_stood_for(
+    cache: Path, finished_run: Run, run: Run, second: Run
+) -> None:
+    put(second, run, CELLS, "samples")
+    resumed = harness.run(str(run.folder), resume=True)
+    assert resumed.damage == [] and len(resumed.cells) == 6 and resumed.manifest.id == finished_run.manifest.id
+    assert {cell.run for cell in resumed.cells} == {finished_run.manifest.id} != {""}
+    assert 7.0 not in set(resumed.records["value"])
+
+
+def test_lines_of_a_run_that_drew_no_id_are_not_of_one_that_did_and_the_other_way_round(run: Run, second: Run) -> None:
+    def without(folder: Path) -> None:
+        manifest = json.loads(read_json(folder / MANIFEST, MANIFEST))
+        manifest.pop("id")
+        write_json(folder / MANIFEST, json.dumps(manifest), MANIFEST)
+        lines = [json.loads(unseal(line, CELLS)) for line in (folder / CELLS).read_bytes().splitlines()]
+        for line in lines:
+            line.pop("run")
+        (folder / CELLS).write_text("".join(seal(json.dumps(line), CELLS) + "\n" for line in lines))
+
+    without(second.folder)
+    earlier = Run(second.folder)
+    assert earlier.damage == [] and len(earlier.cells) == 6 and not earlier.unchecked
+    ours = (run.folder / CELLS).read_bytes()
+    put(second, run, CELLS)
+    assert Run(run.folder).cells == []
+    (second.folder / CELLS).write_bytes(ours)
+    assert Run(second.folder).cells == []
+
+
+def test_lines_without_checksums_are_none_of_a_run_that_has_them(run: Run) -> None:
+    lines = [json.loads(unseal(line, CELLS)) for line in (run.folder / CELLS).read_bytes().splitlines()]
+    (run.folder / CELLS).write_text("".join(json.dumps(line | {"schema_version": 1}) + "\n" for line in lines))
+    found = Run(run.folder)
+    assert found.cells == [] and not found.unchecked and "6 of 6 cells are missing" in found.damage[1]
+
+
 def test_the_rest_of_a_damaged_run_is_shown_and_resume_measures_what_is_missing(
     cache: Path, finished_run: Run, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -51,7 +51,7 @@ def full(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(kept_file, "write_whole", write)
     monkeypatch.setattr(Path, "mkdir", mkdir)
-    monkeypatch.setattr(vega, "vl_convert", lambda *arguments: b"javascript")
+    monkeypatch.setattr(vega, "vl_convert", lambda *calls: [b"javascript"] * len(calls))
 
 
 @pytest.mark.parametrize("what", MADE)

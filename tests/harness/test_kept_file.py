@@ -161,6 +161,7 @@ OTHER = {
     "harness/standard_streams.py": "the null device",
     "harness/execution/run.py": "worker.log",
     "harness/execution/execute.py": "worker.log; /proc",
+    "harness/execution/memory_there.py": "/proc and control groups",
     "harness/execution/serve.py": "worker.log",
     # what a person asked to be written elsewhere
     "harness/report/fit_files.py": "the folder of `harness fit`",

@@ -32,6 +32,18 @@ def table(chance: random.Random | None = None) -> pd.DataFrame:
     return frame.assign(group=[f"g{number % 9}" for number in range(count)], wrong=1 / (1 + np.exp(3 - loss)))
 
 
+def one_value_often() -> bytes:
+    """A Parquet file of a few hundred bytes whose rows are 5 GB: equal values are stored once."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    names = pa.DictionaryArray.from_arrays(pa.array([0] * 20_000), pa.array(["a" * (1 << 18)]))
+    sink = io.BytesIO()
+    rows = pa.table({"loss": [3.0] * 20_000, "name": names})
+    parquet.write_table(rows, sink, compression="zstd", store_schema=False)
+    return sink.getvalue()
+
+
 def fitted(*arguments: str) -> None:
     """What the command does; it prints."""
     app(["fit", *arguments], standalone_mode=False)
@@ -92,6 +104,7 @@ REFUSED: dict[str, tuple[str, bytes, str]] = {
     "a line without end": ("t.csv", b"x" * (3 << 20), r"t\.csv: its first line is longer than 1 MiB"),
     "not UTF-8": ("t.csv", HEADER.encode() + b"1e6,2e9,\xff\n", r"t\.csv: can't be read as a table"),
     "no table": ("t.parquet", b"PAR1 and nothing more PAR1", r"t\.parquet: can't be read as a table"),
+    "one long name very often": ("t.parquet", one_value_often(), r"t\.parquet: it unpacks to more than 256 MiB"),
     "damaged packing": (
         "t.csv.gz",
         gzip.compress(b"a,b\n1,2\n")[:-9],

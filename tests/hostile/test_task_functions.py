@@ -172,8 +172,25 @@ def test_helper_files_lie_in_the_folder(around: Surroundings) -> None:
     (around.folder / "linked.py").symlink_to(outside)
     for source in ("import linked\ndef f(d): return d", "from .linked import x\ndef f(d): return [{'q': x}]"):
         (around.folder / "evil.py").write_text(source)
-        with pytest.raises(UserError, match=r"linked\.py: is a link that leads out"):
+        with pytest.raises(UserError, match=r"linked\.py: is a link, or lies in one, that leads out"):
             as_a_user(around)
+    elsewhere = outside.with_name("elsewhere")
+    (elsewhere / "inner").mkdir(parents=True)
+    (elsewhere / "inner" / "settings.py").write_text(f"x = {SECRET!r}")
+    (around.folder / "pack").symlink_to(elsewhere)
+    for source in (
+        "from pack.inner.settings import x",
+        "from .pack.inner.settings import x",
+        "from pack.inner import settings as x",
+        "from ..elsewhere.inner.settings import x",
+    ):
+        (around.folder / "evil.py").write_text(f"{source}\ndef f(d): return [{{'q': x}}]")
+        with pytest.raises(UserError, match=r"settings\.py: (is a link|is imported).* the folder of the task's files"):
+            as_a_user(around)
+    named = YAML.replace("evil.f", "pack.inner.settings.f")
+    (around.folder / "t.yaml").write_text(named)
+    with pytest.raises(UserError, match=r"settings\.py: is a link, or lies in one"):
+        as_a_user(around)
     (around.secret.parent / "out_of_it.py").write_text("def f(d): return d")
     for named in (f"{around.secret.parent}/out_of_it.f", "../kept/out_of_it.f", "..kept.out_of_it.f"):
         (around.folder / "t.yaml").write_text(YAML.replace("evil.f", named))

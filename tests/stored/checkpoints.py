@@ -72,7 +72,7 @@ def machine() -> dict[str, Any]:
 
 
 def outputs(model: GPT, tokens: Tensor, forward: bool) -> dict[str, Tensor]:
-    """Logits by every way that a model is read. tokens: (2, 10). The model is the engine's afterwards."""
+    """Logits by every way that a model is read. tokens: (2, 10)."""
     found, prompt = {}, tokens[:, :9]  # more than a step of the kernel takes
     if forward:
         with torch.inference_mode():

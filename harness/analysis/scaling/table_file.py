@@ -53,8 +53,7 @@ def _parquet(path: Path, content: bytes) -> pd.DataFrame:
     try:
         with parquet.ParquetFile(io.BytesIO(content)) as file:
             _few_columns(list(file.schema_arrow.names), str(path))
-            row_files.check_parquet(path, file.metadata, len(content))
-            frame: pd.DataFrame = file.read().to_pandas()
+            frame: pd.DataFrame = row_files.whole_parquet(path, file, content).to_pandas()
             return frame
     except (pa.ArrowException, OSError, ValueError, TypeError, MemoryError, OverflowError) as error:
         if isinstance(error, UserError):

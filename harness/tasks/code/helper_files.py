@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from harness.errors import UserError
 from harness.file_digest import FileState, file_state
 
 _LM_EVAL = ("lm_eval", "tasks")
@@ -47,6 +48,34 @@ def source_files(file: Path) -> tuple[Path, ...]:
             found.add(one)
             waiting += _imported(one, file_state(one))
     return tuple(sorted(found))
+
+
+def tree_of(file: Path, folders: Iterable[Path]) -> Path:
+    """The folder that the helper files of a task must lie in: of `folders` the topmost that its file is in (or
+    lm-eval's package, whose tasks import its other modules), else the file's own."""
+    file = file.absolute()
+    named = [folder.absolute() for folder in folders]
+    packages = [folder.parent for folder in file.parents if folder.parts[-2:] == _LM_EVAL]
+    return min(
+        (folder for folder in (*named, *packages) if file.is_relative_to(folder)),
+        key=lambda folder: len(folder.parts),
+        default=file.parent,
+    )
+
+
+def refuse_outside(file: Path, tree: Path) -> None:
+    """Raise UserError for a helper file that does not really lie in its task's tree. What it holds becomes part of a
+    process that answers with texts: neither a link, nor the dots or the package of an import, may bring in another
+    file of this machine."""
+    if file.resolve().is_relative_to(tree.resolve()):
+        return
+    linked = file.absolute().is_relative_to(tree.absolute()) and ".." not in file.parts
+    what = "is a link, or lies in one, that leads out of" if linked else "is imported by a task and lies outside of"
+    raise UserError(
+        f"{what} the folder of the task's files ({tree}); copy it there, or name a folder that holds both with "
+        "--tasks-path; if you trust it, --allow-task-code lets it",
+        place=str(file),
+    )
 
 
 def is_library(name: str) -> bool:

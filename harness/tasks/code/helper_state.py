@@ -16,7 +16,7 @@ from typing import Any
 from harness.errors import UserError
 from harness.tasks.code.foreign import ForeignFunction, named
 from harness.tasks.code.functions import check_allowed
-from harness.tasks.code.helper_files import source_files
+from harness.tasks.code.helper_files import refuse_outside, source_files
 from harness.tasks.code.imports import imported_modules
 from harness.tasks.code.process import HostProcess, error_of
 from harness.tasks.code.stateless import keeps_nothing
@@ -42,11 +42,14 @@ class HelperState:
         functions: Sequence[Named],
         allow_task_code: bool,
         together: Mapping[Path, tuple[str, ...]] | None = None,
+        inside: Path | None = None,
     ) -> None:
-        """functions: all that may be asked of it. together: see `code.modules.Modules`."""
+        """functions: all that may be asked of it. together: see `code.modules.Modules`. inside: the folder that the
+        files must lie in, without permission: by default that of the first function."""
         self._functions = list(functions)
         self._allow = allow_task_code
         self._together = together or {}
+        self._inside = inside
         self._process: HostProcess | None = None
         self._preloaded: list[Named] = []
         self._document: tuple[int, str] | None = None
@@ -263,12 +266,8 @@ class HelperState:
 
     def _started(self) -> HostProcess:
         files = {source for _, function in self._functions for source in source_files(function.file)}
-        for file in files if not self._allow else ():
-            if file.is_symlink() and not file.resolve().is_relative_to(file.parent.resolve()):
-                raise UserError(
-                    "is a link that leads out of its folder; if you trust it, --allow-task-code lets it",
-                    place=str(file),
-                )
+        for file in sorted(files) if not self._allow else ():
+            refuse_outside(file, self._inside or self._functions[0][1].file.parent)
         sources = {file: file.read_bytes() for file in sorted(files)}
         place = str(self._functions[0][1].file) if self._functions else "task code"
         process = HostProcess(self._allow, imported_modules(sources), place)

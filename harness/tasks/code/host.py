@@ -7,7 +7,6 @@ is asked next, as in one process: the changed document goes back with the answer
 
 from __future__ import annotations
 
-import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from harness.tasks.code.frames import Channel, Ended, Lines
 from harness.tasks.code.generators import Document, Generators
 from harness.tasks.code.judging import ON_ROWS, OPERATIONS
 from harness.tasks.code.modules import Modules, Named
+from harness.tasks.code.substituting import substituted_within
 from harness.tasks.code.tagged_json import dumps, loads
 from harness.tasks.data.features import features_of, told_features
 from harness.tasks.data.remembered_rows import Memory, RememberedRows
@@ -200,8 +200,8 @@ class Host:
 
     def _substitute(self, order: dict[str, Any], lines: Lines) -> list[bytes]:
         """`re.sub`, which is not task code but may take as long."""
-        made = re.sub(order["pattern"], order["replacement"], order["text"], count=order["count"])
-        return [dumps({"value": made})]
+        given = (order[name] for name in ("most", "pattern", "replacement", "text", "count"))
+        return [dumps({"value": substituted_within(*given)})]
 
     def _class(self, order: dict[str, Any], lines: Lines) -> list[bytes]:
         named = _named(order["function"])

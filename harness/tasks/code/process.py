@@ -267,7 +267,7 @@ def _error(told: Any) -> Exception:
         return UserError(printable(str(message)), place=None if place is None else printable(str(place)))
     name = str(told["kind"])
     bases: tuple[type, ...] = (ForeignError, KeyError) if told["key"] else (ForeignError,)
-    text = printable(str(told["text"]))
+    text = printable(str(told["text"])) or ("it takes more memory than it may" if name == "MemoryError" else "")
     kind = type(name if name.isidentifier() else "Exception", bases, {"__str__": lambda self: text})
     made: Exception = kind(text)
     if told["trace"]:

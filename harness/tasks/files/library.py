@@ -153,7 +153,8 @@ class TaskLibrary:
         return class_config(source, self.allow_task_code) if entry.kind == "class" else task_file.task_config(source)
 
     def _of(self, config: TaskConfig) -> Task:
-        return Task(config, self.data, self.allow_task_code, self.allow_code_execution)
+        folders = tuple(_folder(path).absolute() for path in self.paths)
+        return Task(config, self.data, self.allow_task_code, self.allow_code_execution, folders=folders)
 
     @cached_property
     def _opened(self) -> dict[str, Opened]:

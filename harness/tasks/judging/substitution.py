@@ -15,9 +15,9 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.fences import enclosure
-from harness.tasks.code.process import HostProcess
+from harness.tasks.code.process import ForeignError, HostProcess
 from harness.tasks.code.tagged_json import dumps
-from harness.template_bounds import TooMuch
+from harness.template_bounds import TEXT, TooMuch, too_long
 
 SECONDS = 5.0
 _TRIES = 2
@@ -29,15 +29,17 @@ _process: HostProcess | None = None
 
 
 def substituted(text: str, pattern: str, replacement: str, count: int = 0) -> str:
-    """`re.sub` as a filter of templates. Raises re.error for a pattern that is none, UserError where it takes too
-    long."""
+    """`re.sub` as a filter of templates. Raises re.error for a pattern that is none, TooMuch where it takes too long or
+    makes too much."""
     if len(text) <= _SHORT and _repetitions(pattern) <= 1 and len(text) * len(replacement) < 1 << 24:
         return re.sub(pattern, replacement, text, count=count)
     if _late[pattern] >= _TRIES:
         raise _too_late()
-    asked = {"pattern": pattern, "replacement": replacement, "text": text, "count": count}
+    asked = {"pattern": pattern, "replacement": replacement, "text": text, "count": count, "most": TEXT}
     answer = _asked(dumps({"do": "substitute", "document": None, **asked}), pattern)
-    return str(answer.get("value"))
+    if (made := answer.get("value")) is None:
+        raise too_long()
+    return str(made)
 
 
 @lru_cache(maxsize=1024)
@@ -77,6 +79,11 @@ def _asked(order: bytes, pattern: str) -> dict[str, Any]:
         try:
             answer, _ = _process.ask(order, seconds=SECONDS)
         except UserError:
+            _late[pattern] += 1
+            raise _too_late() from None
+        except ForeignError as error:
+            if type(error).__name__ != MemoryError.__name__:
+                raise
             _late[pattern] += 1
             raise _too_late() from None
         return answer

@@ -210,9 +210,9 @@ def rendered(
         what = f"the function `{wanted.name}`" if isinstance(wanted, Function) else "the template"
         missing = isinstance(error, KeyError) or "undefined" in str(error)
         columns = f"; its columns are {', '.join(map(str, row))}" if missing else ""
-        raise UserError(
-            f"{which}: {what} failed with {type(error).__name__}: {error}{columns}", place=f"{file}:{key}"
-        ) from None
+        why = str(error) or ("it takes more memory than there is" if isinstance(error, MemoryError) else "")
+        failed = f"{type(error).__name__}: {why}" if why else type(error).__name__
+        raise UserError(f"{which}: {what} failed with {failed}{columns}", place=f"{file}:{key}") from None
 
 
 def column_or_template(key: str, wanted: str, row: Row, file: str, which: str, function: LoadFunction) -> Any:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from reference_impl.model.config import GPTConfig
-from reference_impl.model.gpt import GPT, rotation
+from reference_impl.model.forward_pass import ForwardPass
+from reference_impl.model.gpt import GPT, fused_attention, rotation
 
 
 class GPTReader(nn.Module):
@@ -26,7 +27,6 @@ class GPTReader(nn.Module):
         super().__init__()
         self.config = replace(config, vocabulary=1, context=2 * points)
         gpt = GPT(self.config)
-        self.attend = gpt.attend
         self.position_embedding, self.blocks, self.final_norm = gpt.position_embedding, gpt.blocks, gpt.final_norm
         self.read_in = nn.Linear(dimensions + 1, config.width)
         self.read_out = nn.Linear(config.width, 1)
@@ -46,6 +46,7 @@ class GPTReader(nn.Module):
             turn = rotation(positions, self.config.head_width, self.config.rotary_base)
         else:
             stream = stream + self.position_embedding(positions)
-        for layer, block in enumerate(self.blocks):
-            stream = block(stream, self.attend, None, turn, None, layer)
+        given = ForwardPass(fused_attention, positions, turn)
+        for block in self.blocks:
+            stream = block(stream, given)
         return self.read_out(self.final_norm(stream)[:, ::2])[..., 0]  # type: ignore[no-any-return]

@@ -37,6 +37,8 @@ class Wordless(Exception):
         (RecursionError("maximum recursion depth exceeded"), 2, "maximum recursion depth exceeded (RecursionError)"),
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "gone"), 2, "error: gone: No such file"),
         (OSError(errno.ENOSPC, "No space left on device", "there"), 2, "error: there: No space left on device"),
+        (OSError(errno.EFBIG, "File too large", "there"), 2, "a file would be larger than a process may write here"),
+        (Panic("I/O error: No space left on device (os error 28)"), 2, "(Panic): the disk is full; free some space"),
         (PermissionError(errno.EACCES, "Permission denied"), 2, "error: Permission denied (PermissionError)"),
         (BrokenPipeError(errno.EPIPE, "Broken pipe"), 2, "another process ended (BrokenPipeError)"),
         (EOFError(), 2, "another process ended (EOFError)"),

@@ -156,7 +156,7 @@ def test_a_path_that_is_not_there_is_refused(listed: tuple[str, ...]) -> None:
 def test_a_folder_without_source_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "inference" / "__pycache__").mkdir(parents=True)  # what a move leaves behind
     (tmp_path / "inference" / "__pycache__" / "engine.pyc").write_bytes(b"")
-    monkeypatch.setattr("reference_impl.__file__", str(tmp_path / "__init__.py"))
+    monkeypatch.setattr("harness.execution.code_digest.files", lambda package: tmp_path)
     with pytest.raises(FileNotFoundError, match="inference: no source files here"):
         source_files("reference_impl/inference")
 

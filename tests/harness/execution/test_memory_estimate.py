@@ -21,7 +21,7 @@ GIB = 2**30
 
 MEASURED = """
 import sys
-import harness.models.transformers
+import harness.models.transformers_opening
 from harness.models.contract import ModelSource
 from harness.models.open import open_model
 from harness.measures import perplexity

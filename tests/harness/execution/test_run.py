@@ -49,6 +49,9 @@ def test_a_suite_becomes_records_findings_outcomes_and_reports(finished_run: Run
         assert (values > 0).all(), metric
     by_precision = frame[frame["metric"] == "weight_bytes"].set_index("precision")["value"]
     assert by_precision["int8"] < 0.5 * by_precision["fp32"]
+    assert set(frame["run"]) == {finished_run.name} and set(frame["suite"]) == {finished_run.manifest.suite}
+    assert set(frame["commit"]) == {finished_run.manifest.git.get("commit")}
+    assert list(frame["time"]) == [cell.measured for cell in finished_run.cells for _ in cell.records]
     assert (
         frame.loc[frame["metric"] == "perplexity", "low"] < frame.loc[frame["metric"] == "perplexity", "value"]
     ).all()
@@ -321,24 +324,59 @@ def test_a_run_that_is_ended_goes_on_where_it_was(
     assert f"{done} done before" in output
 
 
-def test_a_full_disk_is_one_sentence_and_what_was_measured_is_kept(
-    finished_run: Run, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [
+        (errno.ENOSPC, "the disk is full; free some space and run it again"),
+        (errno.EDQUOT, "your quota of this disk is used up; free some space and run it again"),
+        (errno.EFBIG, r"larger than a process may write here; raise the limit \(`ulimit -f`\) and run it again"),
+    ],
+)
+def test_no_room_for_a_file_is_one_sentence_and_what_was_measured_is_kept(
+    finished_run: Run, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, sentence: str
 ) -> None:
     append, appended = Journal.append, []
 
     def full_after_two(journal: Journal, result, samples):  # type: ignore[no-untyped-def]
         if len(appended) == 2:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(journal.folder / "cells.jsonl"))
+            raise OSError(number, os.strerror(number), str(journal.folder / "cells.jsonl"))
         appended.append(result)
         return append(journal, result, samples)
 
     monkeypatch.setattr(Journal, "append", full_after_two)
-    with pytest.raises(UserError, match=r"the disk is full; free some space and run it again"):
+    with pytest.raises(UserError, match=f"cells.jsonl: .*{sentence}"):
         harness.run(str(suite), out=tmp_path / "runs")
     monkeypatch.undo()
     run = harness.run(str(suite), out=tmp_path / "runs", resume=True)
     assert len(run.cells) == 6
     assert run.manifest.status == "finished"
+
+
+LIMITED = """
+import resource, sys
+from harness.cli.boundary import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)), resource.RLIM_INFINITY))
+main()
+"""
+
+
+@pytest.mark.parametrize("size", [1000, 5000, 20_000, 26_000])
+def test_a_limit_of_the_size_of_files_ends_in_one_sentence_and_loses_no_cell(
+    finished_run: Run, suite: Path, test_cache: Path, tmp_path: Path, size: int
+) -> None:
+    """The manifest, the first lines, later ones, the records: whichever is the first that is too large."""
+    runs = tmp_path / "runs"
+    command = [sys.executable, "-c", LIMITED, str(size), "run", str(suite), "--out", str(runs)]
+    ended = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"HARNESS_CACHE": str(test_cache)})
+    (error,) = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+    assert ended.returncode == 2 and "Traceback" not in ended.stderr
+    assert "a file would be larger than a process may write here; raise the limit (`ulimit -f`)" in error
+    folders = list(runs.glob("*/manifest.json"))
+    assert bool(folders) == (size > 1000)
+    if folders:
+        before = {cell.identity for cell in Run(folders[0].parent).cells}
+        run = harness.run(str(suite), out=runs, resume=True)
+        assert before <= {cell.identity for cell in run.cells} and len(run.cells) == 6 and run.damage == []
 
 
 def test_a_run_folder_that_is_removed_meanwhile_is_one_sentence(finished_run: Run, suite: Path, tmp_path: Path) -> None:

@@ -61,12 +61,13 @@ def test_by_depth_against_a_pass_written_out(tmp_path: Path, tiny_tokenizer_file
     found = activations(gpt, tokens)
     with torch.inference_mode():
         assert gpt.position_embedding is not None
+        given = gpt.begin(tokens)
         x = gpt.token_embedding(tokens) + gpt.position_embedding(torch.arange(10)[None])
         stream, read, largest = [rms(x)], [], float(x.abs().max())
-        for number, block in enumerate(gpt.blocks):
+        for block in gpt.blocks:
             normed = block.attention_norm(x)
             read.append(rms(normed))
-            x = x + block.attention(normed, gpt.attend, None, None, None, number)
+            x = x + block.attention(normed, given)
             x = x + block.ffn(block.ffn_norm(x))
             stream.append(rms(x))
             largest = max(largest, float(x.abs().max()))

@@ -9,8 +9,7 @@ import torch
 
 from reference_impl.inference import tree_attention
 from reference_impl.inference.kv_cache import KVCache
-from reference_impl.inference.tree_attention import seeing
-from reference_impl.inference.without_head import plain_head, without_head
+from reference_impl.inference.tree_attention import TreeAttention
 from reference_impl.model.gpt import GPT
 
 SHAPES: list[dict[str, Any]] = [
@@ -45,6 +44,14 @@ def row_of(sequences: list[list[int]], held: int) -> tuple[torch.Tensor, torch.T
     return torch.tensor([[token for ids in sequences for token in ids]]), torch.tensor([positions]), visible
 
 
+def seen(
+    gpt: GPT, tokens: torch.Tensor, cache: KVCache | None, positions: torch.Tensor, visible: torch.Tensor
+) -> torch.Tensor:
+    """Logits of the one row, in which each token sees the tokens where visible[i]: (time, vocabulary)."""
+    given = gpt.begin(tokens, cache, positions, attention=TreeAttention(visible))
+    return gpt.unembed(gpt.features(tokens, given))[0]
+
+
 @torch.inference_mode()
 @pytest.mark.parametrize("prefix", [[], [5, 7, 1]])
 @pytest.mark.usefixtures("compiled")
@@ -54,10 +61,10 @@ def test_side_by_side_is_as_alone(gpt: GPT, prefix: list[int]) -> None:
     if prefix:
         gpt(torch.tensor([prefix]), cache)
     tokens, positions, visible = row_of(sequences, len(prefix))
-    found = seeing(gpt, visible)(tokens, cache, positions)[0]
+    found = seen(gpt, tokens, cache, positions, visible)
     alone = torch.cat([gpt(torch.tensor([prefix + ids]))[0, len(prefix) :] for ids in sequences])
     torch.testing.assert_close(found, alone, atol=1e-5, rtol=1e-5)
-    assert gpt.attend is not seeing(gpt, visible).attend, "the model itself is as it was"
+    assert gpt.attend is None, "the model itself is as it was"
 
 
 @torch.inference_mode()
@@ -67,17 +74,7 @@ def test_a_fork_within_a_sequence(gpt: GPT) -> None:
     tokens, positions = torch.tensor([[3, 1, 4, 1, 5, 9, 2]]), torch.tensor([[0, 1, 2, 3, 4, 3, 4]])
     visible = torch.ones(7, 7).tril().bool()
     visible[5:, 3:5] = False
-    found = seeing(gpt, visible)(tokens, None, positions)[0]
+    found = seen(gpt, tokens, None, positions, visible)
     torch.testing.assert_close(found[:5], gpt(tokens[:, :5])[0], atol=1e-5, rtol=1e-5)
     second = gpt(torch.tensor([[3, 1, 4, 9, 2]]))[0]
     torch.testing.assert_close(found[5:], second[3:], atol=1e-5, rtol=1e-5)
-
-
-@torch.inference_mode()
-def test_without_its_head(gpt: GPT) -> None:
-    tokens, at = torch.tensor([[3, 1, 4, 1, 5]]), torch.tensor([1, 4])
-    features = without_head(gpt)(tokens, logits_at=at)
-    head = plain_head(gpt)
-    assert head is not None
-    torch.testing.assert_close(features @ head.T, gpt(tokens, logits_at=at))
-    assert gpt(tokens).shape[-1] == gpt.config.vocabulary, "the model itself has kept it"

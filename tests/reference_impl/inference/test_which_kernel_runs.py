@@ -16,13 +16,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from reference_impl.inference.engine import Engine
-from reference_impl.inference.tree_attention import seeing
-from reference_impl.inference.without_head import without_head
+from reference_impl.inference.native_decoder import ROWS
 from reference_impl.model import gpt as gpt_module
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT, explicit_attention
 from reference_impl.native.build import native_library
-from reference_impl.native.decoder import ROWS
 from reference_impl.quantization.quantize import Scheme, quantize_
 
 LAYERS = 3
@@ -174,16 +172,20 @@ def test_an_attention_of_the_callers_choice(calls: Counter[str], compiled: bool)
 
 @pytest.mark.parametrize("read", ["tree", "features"])
 def test_the_same_model_read_in_another_way(calls: Counter[str], compiled: bool, read: str) -> None:
-    """A view of an engine's model runs what the engine runs for prompts."""
-    model = Engine(a_model()).model
-    view = seeing(model, torch.ones(20, 20).tril().bool()) if read == "tree" else without_head(model)
-    with torch.inference_mode():
-        view(ids(20))
+    """The engine runs for it what it runs for prompts, and leaves the model as it was."""
+    engine = Engine(a_model())
+    if read == "tree":
+        engine(ids(20), positions=torch.arange(20)[None], attention_mask=torch.ones(1, 20, 20).tril().bool())
+    else:
+        engine.features(ids(20))
+    assert calls == ONCE_A_LAYER[PREFILL if compiled else TORCH]
+    calls.clear()
+    engine(ids(20))
     assert calls == ONCE_A_LAYER[PREFILL if compiled else TORCH]
     calls.clear()
     with torch.inference_mode():
-        model(ids(20))
-    assert calls == ONCE_A_LAYER[PREFILL if compiled else TORCH], "the model itself is as it was"
+        engine.model(ids(20))
+    assert calls == ONCE_A_LAYER[TORCH], "the model itself is as it was"
 
 
 SCHEMES: dict[Scheme, bool] = {
@@ -220,10 +222,10 @@ def test_half_precision_is_left_to_torch(calls: Counter[str], compiled: bool) ->
 @needs_kernel
 @pytest.mark.parametrize("lost", ["the prompt's", "the step's"])
 def test_known_bad_an_engine_that_falls_back_is_right_and_seen(calls: Counter[str], lost: str) -> None:
-    """Such as one that compares with another `fused_attention` than the model has, after a move."""
+    """Such as one that takes its model's own attention."""
     engine, fallen = Engine(a_model()), Engine(a_model())
     if lost == "the prompt's":
-        fallen.model.attend = lambda *parts: gpt_module.fused_attention(*parts)
+        fallen.attention = gpt_module.fused_attention
     else:
         fallen.native = None
     found, counts = [], []

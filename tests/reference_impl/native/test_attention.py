@@ -117,9 +117,10 @@ def test_an_engine_uses_it_and_training_does_not() -> None:
     tokens = torch.arange(34).remainder(17)[None]
     expected = GPT.forward(model, tokens).detach()
     engine = Engine(model)
-    assert engine.model.attend is native_attention
+    assert engine.attention is native_attention
+    assert model.attend is None, "the model itself is as it was"
     torch.testing.assert_close(engine(tokens), expected, atol=1e-5, rtol=1e-5)
     model(tokens).sum().backward()
     assert model.token_embedding.weight.grad is not None
     chosen = GPT(model.config, attention=explicit_attention)
-    assert Engine(chosen).model.attend is explicit_attention, "who chose another keeps it"
+    assert Engine(chosen).attention is explicit_attention, "who chose another keeps it"

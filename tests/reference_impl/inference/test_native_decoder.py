@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from reference_impl.inference.engine import Engine
 from reference_impl.inference.kv_cache import KVCache
+from reference_impl.inference.native_decoder import ROWS
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
 from reference_impl.native.build import native_library
-from reference_impl.native.decoder import ROWS
 from reference_impl.quantization.quantize import quantize_
 
 pytestmark = pytest.mark.skipif(native_library().library is None, reason=native_library().reason)
@@ -106,7 +106,7 @@ def stepped(
     engine: Engine, cache: KVCache, tokens: torch.Tensor, mask: torch.Tensor | None, threads: int = 1, time: int = 1
 ) -> torch.Tensor:
     """Logits of every token that the cache does not hold yet, `time` at once, by the kernel alone."""
-    engine.model.forward = None  # type: ignore[assignment, method-assign]  # whatever comes now is the kernel's
+    engine.model.features = None  # type: ignore[assignment, method-assign]  # whatever comes now is the kernel's
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     found = [
