@@ -83,6 +83,8 @@ class Manifest(BaseModel):
     """Whether cells are measured again whose results are known from earlier runs; a resumed run goes on so."""
     problems: list[str] = Field(default_factory=list)
     """Reports that could not be written, and why: a sentence each."""
+    plugins: dict[str, str] = Field(default_factory=dict)
+    """By name the packages of the measures and analyses that do not ship with the harness: `gpt-words 1.0`."""
     cells: list[str] = Field(default_factory=list)
     """Keys of all cells of the plan, in order."""
     files: dict[str, str] = Field(default_factory=dict)
