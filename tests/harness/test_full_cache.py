@@ -68,4 +68,4 @@ def test_a_model_opens(llama_folder: Path) -> None:
 
 def test_a_full_disk_is_no_surprise() -> None:
     told = unexpected("training", OSError(errno.ENOSPC, "No space left on device", "there"))
-    assert told.startswith("the disk is full: free some space and run it again (there: No space left on device")
+    assert told.startswith("the disk is full; free some space and run it again (there: No space left on device")
