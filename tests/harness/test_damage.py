@@ -20,13 +20,12 @@ import pytest
 
 import harness
 from harness import file_digest, notice
+from harness import workflow as running
 from harness.cache import cache_folder
 from harness.cli.app import app
 from harness.corpora import microworld
 from harness.errors import UserError
-from harness.execution import run as running
 from harness.execution.cell_cache import CellCache
-from harness.execution.run import exit_code
 from harness.kept_file import kept_bytes, kept_json, read_json, seal, unseal, write_json
 from harness.measures.task.answers import _Finished
 from harness.models.cache_behavior import CacheBehavior
@@ -40,6 +39,7 @@ from harness.results.journal import Journal
 from harness.results.peaks import cached_peaks
 from harness.results.run import CELLS, MANIFEST, Run
 from harness.tasks.files.index import read_index
+from harness.workflow import exit_code
 from reference_impl.training.checkpoint import load_checkpoint
 
 NOT_KEPT = ("*.lock", "locks", "log", "digests", "unfinished", "collected")

@@ -159,7 +159,7 @@ OTHER = {
     "harness/cli/boundary.py": "a traceback for a person",
     "harness/cli/output.py": "the null device",
     "harness/standard_streams.py": "the null device",
-    "harness/execution/run.py": "worker.log",
+    "harness/workflow.py": "worker.log",
     "harness/execution/execute.py": "worker.log; /proc",
     "harness/execution/memory_there.py": "/proc and control groups",
     "harness/execution/serve.py": "worker.log",
@@ -240,7 +240,7 @@ def test_who_has_a_folder_of_the_cache_uses_kept_file() -> None:
         "harness/cli/boundary.py": "a log",
         "harness/assets/store.py": "assets/manifest.py",
         "harness/execution/resolve.py": "names the folder of a checkpoint",
-        "harness/execution/run.py": "a lock",
+        "harness/workflow.py": "a lock",
         "harness/execution/serve.py": "a lock",
     }
     asking = set()

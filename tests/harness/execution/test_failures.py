@@ -14,17 +14,17 @@ import pandas as pd
 import pytest
 
 import harness
+from harness import workflow as running
 from harness.analysis.registry import ANALYSES
 from harness.errors import ExitCode, Unsupported, UserError, told, unexpected
 from harness.execution import execute
-from harness.execution import run as running
 from harness.execution.cell_cache import CellCache
 from harness.execution.events import CellStarted, Event, Planned
-from harness.execution.run import exit_code
 from harness.measures.registry import MEASURES
 from harness.report.markdown import markdown
 from harness.results.record import CellResult, Status
 from harness.results.run import Run
+from harness.workflow import exit_code
 
 BARE = re.compile(r"^[A-Za-z_.]*(Error|Exception|Interrupt|Exit)\b:?")
 """What a reason must not begin with: the name of a Python type is no sentence."""

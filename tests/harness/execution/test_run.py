@@ -22,7 +22,6 @@ from harness.errors import ExitCode, UserError
 from harness.execution.cell_cache import CellCache
 from harness.execution.events import CellEnded, CellStarted, Event, Preparing
 from harness.execution.requests import Collect, Request
-from harness.execution.run import exit_code
 from harness.execution.worker import Worker
 from harness.measures.registry import MEASURES
 from harness.report.environment import warnings
@@ -30,6 +29,7 @@ from harness.results.instructions import ATEN_VARIABLE, ONEDNN_VARIABLES, OTHERS
 from harness.results.journal import Journal
 from harness.results.record import Measurement, Status
 from harness.results.run import Run
+from harness.workflow import exit_code
 
 
 @pytest.fixture
