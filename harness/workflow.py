@@ -6,15 +6,13 @@ import contextlib
 import sys
 import time
 import traceback
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 from harness.analysis.registry import ANALYSES
-from harness.cache import cache_folder
 from harness.comparison.expectation import evaluate, undecided
-from harness.errors import ExitCode, UserError, no_room, printable, unexpected
+from harness.errors import UserError, no_room, printable, unexpected
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.cell_cache import CellCache
 from harness.execution.checkout import git_state
@@ -24,13 +22,15 @@ from harness.execution.memory_there import memory_there, warning
 from harness.execution.plan import Plan, make_plan
 from harness.execution.resolve import hash_of
 from harness.notice import notice
-from harness.report.html import HTML, write_html
-from harness.report.markdown import MARKDOWN, write_markdown
-from harness.results.find import next_sequence, run_folders
-from harness.results.finding import Finding, Outcome
+from harness.report.html import write_html
+from harness.report.markdown import write_markdown
+from harness.results.finding import Finding
+from harness.results.held_folder import alone, no_room_is_told, still_there
 from harness.results.journal import Journal
+from harness.results.new_folder import new_folder
 from harness.results.record import Status
-from harness.results.run import EXPECTATIONS, FINDINGS, MANIFEST, RECORDS, Manifest, Run
+from harness.results.run import EXPECTATIONS, FINDINGS, HTML, MANIFEST, MARKDOWN, RECORDS, Manifest, Run
+from harness.results.unfinished import last_unfinished
 from harness.suite.load import load_suite, parse_suite, suite_text
 from harness.suite.schema import Suite
 
@@ -67,45 +67,22 @@ def report_again(run: Run) -> Run:
         return _conclude(Journal(run.folder), suite)
 
 
-def exit_code(run: Run) -> ExitCode:
-    """0 pass; 1 an expectation is unmet; 2 a cell (or a part of it, an analysis, a report) failed, every cell was
-    skipped, the run did not finish, or something in its folder is damaged; 3 an expectation is undecided."""
-    outcomes = {item.outcome for item in run.expectations}
-    if Outcome.UNMET in outcomes:
-        return ExitCode.UNMET
-    if _has_failed(run):
-        return ExitCode.USAGE
-    if run.cells and all(cell.status is Status.SKIPPED for cell in run.cells):
-        return ExitCode.USAGE
-    if report_exit_code(run) is not ExitCode.PASS:
-        return ExitCode.USAGE
-    if run.manifest.status != "finished":
-        return ExitCode.USAGE
-    return ExitCode.INCONCLUSIVE if Outcome.UNDECIDED in outcomes else ExitCode.PASS
-
-
-def report_exit_code(run: Run) -> ExitCode:
-    """2 where an analysis failed, a report could not be written or something in the folder is damaged, else 0."""
-    failed = any(finding.failed for finding in run.findings) or bool(run.manifest.problems or run.damage)
-    return ExitCode.USAGE if failed else ExitCode.PASS
-
-
 def _run(name: str, out: Path, resume: bool, fresh: bool, allowed: Allowed, on_event: OnEvent) -> Run:
     began = time.monotonic()
     folder = Path(name) if resume and (Path(name) / MANIFEST).is_file() else None
     suite = parse_suite(Run(folder).manifest.suite_text, str(folder / MANIFEST)) if folder else load_suite(name)
     plan = make_plan(suite, allowed)
     if resume:
-        folder = folder or _last_unfinished(out, suite)
+        folder = folder or last_unfinished(out, suite.name, hash_of(suite_text(suite)))
         journal = Journal(folder)
         manifest = Run(folder).manifest
         _same_cells(manifest, plan)
         fresh = fresh or manifest.fresh
     else:
         manifest = _manifest(name, suite, plan)
-        journal = _new_folder(out, manifest)
+        journal = new_folder(out, manifest)
     manifest = manifest.model_copy(update={"run": journal.folder.name, "fresh": fresh})
-    with _alone(journal.folder), _still_there(journal.folder):
+    with alone(journal.folder), still_there(journal.folder):
         if fresh and not resume:
             for item in plan.cells:
                 CellCache().forget(item.key)
@@ -142,32 +119,6 @@ def _measure(journal: Journal, manifest: Manifest, plan: Plan, fresh: bool, on_e
             "peaks": manifest.peaks | {where: peaks.model_dump() for where, peaks in execution.peaks.items()},
         }
         journal.write_manifest(manifest.model_copy(update=changes))
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold a run folder for this process: two that append to one would mix their lines."""
-    from filelock import FileLock, Timeout
-
-    try:
-        with FileLock(folder / ".lock", timeout=0):
-            yield
-    except Timeout:
-        raise UserError("another process is running this run; wait for it", place=str(folder)) from None
-
-
-@contextlib.contextmanager
-def _still_there(folder: Path) -> Iterator[None]:
-    """One sentence where somebody removes the folder while the run goes on, whatever fails first."""
-    try:
-        yield
-    except (OSError, UserError):
-        if folder.is_dir():
-            raise
-        raise UserError(
-            "the run folder was removed while the run went on; run the suite again (cells that ended are known)",
-            place=str(folder),
-        ) from None
 
 
 def _conclude(journal: Journal, suite: Suite) -> Run:
@@ -236,71 +187,6 @@ def _manifest(name: str, suite: Suite, plan: Plan) -> Manifest:
     )
 
 
-def _new_folder(out: Path, manifest: Manifest) -> Journal:
-    if (place := str(out.absolute())) != printable(place):
-        raise UserError("the folder's name is not UTF-8, as Parquet files need it; choose another --out", place=place)
-    from filelock import FileLock
-
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = cache_folder("locks") / f"{hash_of(str(out.resolve()))[:32]}.lock"
-        with FileLock(lock):  # two runs that begin at once get two numbers
-            return _numbered_folder(out, manifest.model_copy(update={"sequence": next_sequence(out)}))
-    except FileExistsError:
-        raise UserError("a file stands where the run folder should go; move it or use --out", place=str(out)) from None
-    except NotADirectoryError:
-        raise UserError("this is a file, not a folder; choose another --out", place=str(out)) from None
-    except OSError as error:
-        if no_room(error):
-            raise
-        raise UserError(f"can't be written to ({error.strerror}); choose another --out", place=str(out)) from None
-
-
-def _numbered_folder(out: Path, manifest: Manifest) -> Journal:
-    for number in range(1, 1000):
-        name = manifest.run if number == 1 else f"{manifest.run}-{number}"
-        try:
-            return Journal.start(out / name, manifest.model_copy(update={"run": name}))
-        except FileExistsError:
-            if not (out / name).is_dir():
-                raise
-    raise UserError("no free name for a new run folder", place=str(out))
-
-
-def _last_unfinished(out: Path, suite: Suite) -> Path:
-    """The last run that was not finished; also a finished one in which a cell failed, where it is the last of all."""
-    text_hash = hash_of(suite_text(suite))
-    newest = True
-    for folder in reversed(run_folders(out)):
-        try:
-            manifest = Run(folder).manifest
-        except UserError:
-            continue  # a damaged run is not the one to go on with, and must not stand in the way of another
-        if manifest.suite != suite.name:
-            continue
-        newest, is_newest = False, newest
-        whole = manifest.status == "finished" and (folder / HTML).is_file()  # a full disk may have kept it out
-        if whole and not (is_newest and _has_failed(Run(folder))):
-            continue
-        if manifest.suite_hash == text_hash:
-            return folder
-        raise UserError(
-            "the suite has changed since this run began; run it again, or resume it as it was: "
-            f"harness run --resume {folder}",
-            place=str(folder),
-        )
-    raise UserError(f"no unfinished run of the suite '{suite.name}' here to resume; leave out --resume", place=str(out))
-
-
-def _has_failed(run: Run) -> bool:
-    """Whether a cell would be tried again; False where the cells of the run can't be read."""
-    try:
-        failed = any(not cell.whole and cell.status is not Status.SKIPPED for cell in run.cells)
-        return failed or bool(run.damage)
-    except UserError:
-        return False
-
-
 def _same_cells(manifest: Manifest, plan: Plan) -> None:
     """A run holds cells of one machine, one state of the code and one set of models, or its numbers don't belong
     together."""
@@ -311,21 +197,6 @@ def _same_cells(manifest: Manifest, plan: Plan) -> None:
     else:
         return
     raise UserError(f"this run began {what}: run the suite again (what is still the same is known)", place=manifest.run)
-
-
-class no_room_is_told:  # noqa: N801 - reads as a sentence where it is used
-    """That there is no room for a file becomes one sentence; everything flushed before it is kept."""
-
-    def __init__(self, folder: Path | str) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is not None and (why := no_room(error)) is not None:
-            place = str(getattr(error, "filename", None) or self._folder)
-            raise UserError(f"{why} and run it again (`--resume` keeps the cells that ended)", place=place) from None
 
 
 def _now() -> str:

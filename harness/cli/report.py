@@ -26,8 +26,9 @@ def report(
     from harness.notice import notice
     from harness.report.lm_eval_files import write_lm_eval
     from harness.report.tables import print_places
+    from harness.results.exit_code import report_exit_code
     from harness.results.find import find_run
-    from harness.workflow import report_again, report_exit_code
+    from harness.workflow import report_again
 
     made = report_again(find_run(run, out))
     for sentence in made.damage:

@@ -34,7 +34,7 @@ def run(
     from harness.cli.progress import RunProgress
     from harness.execution.allowed import Allowed
     from harness.report.tables import print_run
-    from harness.workflow import exit_code
+    from harness.results.exit_code import exit_code
     from harness.workflow import run as run_suite
 
     for name in ("SIGTERM", "SIGHUP"):  # `kill`, or a terminal that is closed, leaves a resumable run, as Ctrl-C does

@@ -41,6 +41,8 @@ CELLS = "cells.jsonl"
 RECORDS = "records.parquet"
 FINDINGS = "findings.json"
 EXPECTATIONS = "expectations.json"
+MARKDOWN = "summary.md"
+HTML = "report.html"
 UNCHECKED_VERSION = 1
 """The version whose runs have no checksums."""
 

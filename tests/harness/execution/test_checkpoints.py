@@ -11,8 +11,8 @@ import pytest
 
 import harness
 from harness.errors import ExitCode, UserError
+from harness.results.exit_code import exit_code
 from harness.results.record import Status
-from harness.workflow import exit_code
 
 
 def suite(tmp_path: Path, models: dict[str, str], measures: str, matrix: str = "{precision: [fp32]}") -> str:

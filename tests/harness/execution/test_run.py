@@ -25,11 +25,11 @@ from harness.execution.requests import Collect, Request
 from harness.execution.worker import Worker
 from harness.measures.registry import MEASURES
 from harness.report.environment import warnings
+from harness.results.exit_code import exit_code
 from harness.results.instructions import ATEN_VARIABLE, ONEDNN_VARIABLES, OTHERS
 from harness.results.journal import Journal
 from harness.results.record import Measurement, Status
 from harness.results.run import Run
-from harness.workflow import exit_code
 
 
 @pytest.fixture
