@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import time
-import traceback
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -15,12 +14,15 @@ from harness.comparison.expectation import evaluate, undecided
 from harness.errors import UserError, no_room, printable, unexpected
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.cell_cache import CellCache
+from harness.execution.cell_results import CellResults
 from harness.execution.checkout import git_state
 from harness.execution.events import CellEnded, OnEvent, Planned, unheard
-from harness.execution.execute import Execution
+from harness.execution.execute import execute
+from harness.execution.executors.local import LocalExecutor
 from harness.execution.memory_there import memory_there, warning
 from harness.execution.plan import Plan, make_plan
 from harness.execution.resolve import hash_of
+from harness.execution.worker_log import WORKER_LOG, WorkerLog
 from harness.notice import notice
 from harness.report.html import write_html
 from harness.report.markdown import write_markdown
@@ -101,13 +103,16 @@ def _measure(journal: Journal, manifest: Manifest, plan: Plan, fresh: bool, on_e
     on_event(Planned(str(journal.folder), len(plan.cells), len(plan.cells) - len(items), known))
     if too_large := warning([item for item in items if fresh or not item.cached], memory_there()):
         notice(too_large)
-    execution = Execution(plan.fingerprint, plan.library, journal.folder / "worker.log", on_event)
+    log, cache = WorkerLog(journal.folder / WORKER_LOG), CellCache()
+    executor = LocalExecutor(plan.fingerprint, plan.library, cache, log, on_event)
+    results = CellResults(plan.fingerprint, cache, log)
     journal.write_manifest(manifest.model_copy(update={"status": "running", "files": {}}))
     ended = "interrupted"
     try:
-        for done in execution.run(items, fresh=fresh):
-            result = journal.append(done.result, done.samples)
-            on_event(CellEnded(done.item.cell, result))
+        with closing(executor):
+            for done in execute(items, executor, results, fresh=fresh):
+                result = journal.append(done.result, done.samples)
+                on_event(CellEnded(done.item.cell, result))
         ended = "finished"
     finally:
         changes = {
@@ -115,15 +120,15 @@ def _measure(journal: Journal, manifest: Manifest, plan: Plan, fresh: bool, on_e
             "status": ended,
             "ended": _now(),
             "seconds": (manifest.seconds or 0.0) + time.monotonic() - began,
-            "models": manifest.models | execution.models,
-            "peaks": manifest.peaks | {where: peaks.model_dump() for where, peaks in execution.peaks.items()},
+            "models": {**manifest.models, **executor.models},
+            "peaks": manifest.peaks | {need.where: peaks.model_dump() for need, peaks in executor.peaks.items()},
         }
         journal.write_manifest(manifest.model_copy(update=changes))
 
 
 def _conclude(journal: Journal, suite: Suite) -> Run:
     """Records, findings, outcomes and reports from the cells that are there."""
-    log = journal.folder / "worker.log"
+    log = WorkerLog(journal.folder / WORKER_LOG)
     problems = []
     journal.without_reports()
     try:
@@ -157,13 +162,12 @@ def _conclude(journal: Journal, suite: Suite) -> Run:
     return Run(journal.folder)
 
 
-def _went_wrong(what: str, error: Exception, log: Path) -> str:
+def _went_wrong(what: str, error: Exception, log: WorkerLog) -> str:
     """The sentence that stands in place of what failed; the traceback goes to the log. Where there is no room for a
     file the error is raised again."""
     if no_room(error):
         raise error
-    with contextlib.suppress(OSError), log.open("a", encoding="utf-8") as file:
-        file.write(f"--- {what}\n{printable(''.join(traceback.format_exception(error)))}\n")
+    log.write_trace(what, error)
     return unexpected(what, error)
 
 

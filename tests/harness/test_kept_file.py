@@ -159,8 +159,8 @@ OTHER = {
     "harness/cli/boundary.py": "a traceback for a person",
     "harness/cli/output.py": "the null device",
     "harness/standard_streams.py": "the null device",
-    "harness/workflow.py": "worker.log",
-    "harness/execution/execute.py": "worker.log; /proc",
+    "harness/execution/worker_log.py": "worker.log",
+    "harness/execution/executors/local.py": "/proc",
     "harness/execution/memory_there.py": "/proc and control groups",
     "harness/execution/serve.py": "worker.log",
     # what a person asked to be written elsewhere

@@ -17,7 +17,7 @@ import harness
 from harness import workflow
 from harness.analysis.registry import ANALYSES
 from harness.errors import ExitCode, Unsupported, UserError, told, unexpected
-from harness.execution import execute
+from harness.execution import cell_results
 from harness.execution.allowed import Allowed
 from harness.execution.cell_cache import CellCache
 from harness.execution.events import CellStarted, Event, Planned
@@ -194,7 +194,7 @@ def test_a_report_that_can_t_be_written_is_told_and_the_rest_is_there(
 def test_samples_that_no_file_takes_cost_no_number(
     tasks: Path, llama_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute, "_why_no_file", lambda samples: ValueError("mixed types"))
+    monkeypatch.setattr(cell_results, "_why_no_file", lambda samples: ValueError("mixed types"))
     story = tasks / "text.jsonl"
     story.write_text('{"text": "once upon a time there was a cat"}\n')
     run = harness.run(str(suite(tasks, llama_folder, f"  - perplexity: {{text: {story}}}\n")), out=tmp_path, fresh=True)

@@ -90,11 +90,11 @@ def test_times_of_a_busy_machine_are_shown_and_not_kept(
 
     suite.write_text(suite.read_text().replace("iterations: 3", "iterations: 4"))  # cells of this test's own
     quiet = {"perplexity": {"cache"}, "memory": {"cache"}}
-    monkeypatch.setattr("harness.execution.execute.most_taken", lambda launches, cores: 0.5)
+    monkeypatch.setattr("harness.execution.cell_results.most_taken", lambda launches, cores: 0.5)
     assert sources()["inference"] == {"measured"}
-    monkeypatch.setattr("harness.execution.execute.most_taken", lambda launches, cores: 0.01)
+    monkeypatch.setattr("harness.execution.cell_results.most_taken", lambda launches, cores: 0.01)
     assert sources() == quiet | {"inference": {"measured"}}
-    monkeypatch.setattr("harness.execution.execute.most_taken", lambda launches, cores: 0.5)
+    monkeypatch.setattr("harness.execution.cell_results.most_taken", lambda launches, cores: 0.5)
     assert sources() == quiet | {"inference": {"cache"}}
     harness.run(str(suite), out=tmp_path / "runs", fresh=True)  # noise does not replace what is known
     assert sources() == quiet | {"inference": {"cache"}}
