@@ -85,7 +85,7 @@ class CellResults:
 
     def _of(self, item: PlannedCell, evidence: Evidence, facts: Facts, ran: str | None) -> tuple[CellResult, list[str]]:
         """The result of a cell that ended well, and what its texts, its model and its samples have to say."""
-        measure, settings = MEASURES[item.cell.measure], item.cell.typed_settings()
+        measure, settings = MEASURES[item.cell.measure], item.cell.typed
         found = measure.summarise(evidence.samples, settings, facts)
         resolved = measure.resolved(evidence.samples)
         records = [self._record(item, one, facts).model_copy(update={"resolved": resolved}) for one in found]

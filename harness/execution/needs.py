@@ -69,7 +69,7 @@ def peaks_of(item: PlannedCell) -> PeaksNeed:
 
 def needs_of(item: PlannedCell) -> list[Need]:
     """All that a cell needs, in the order in which it is prepared."""
-    measure, settings = MEASURES[item.cell.measure], item.cell.typed_settings()
+    measure, settings = MEASURES[item.cell.measure], item.cell.typed
     texts = [TextNeed(text) for text in measure.texts(settings)]
     tasks = [TaskNeed(task) for task in measure.tasks(settings)]
     return [model_of(item), *texts, *tasks, *([peaks_of(item)] if measure.needs_peaks else [])]

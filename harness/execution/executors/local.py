@@ -104,7 +104,7 @@ class LocalExecutor:
 
     def _isolated(self, item: PlannedCell) -> Answered:
         began = time.monotonic()
-        launches = int(getattr(item.cell.typed_settings(), "launches", 1))
+        launches = int(getattr(item.cell.typed, "launches", 1))
         answers: list[Collected | Refused] = []
         for launch in range(1, launches + 1):
             self._on_event(CellStarted(item.cell, launch, launches))
@@ -126,7 +126,7 @@ class LocalExecutor:
         kills = _oom_kills()
         unfinished = str(self._cache.unfinished(item.key))
         request = Collect(
-            *(item.cell.measure, item.cell.settings, item.source, self._library, unfinished, threads, item.read)
+            *(item.cell.measure, item.cell.typed, item.source, self._library, unfinished, threads, item.read)
         )
         try:
             answer = worker.ask(request, lambda step: self._on_event(CellGoing(item.cell, step.done, step.text)))
