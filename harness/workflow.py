@@ -66,7 +66,7 @@ def report_again(run: Run) -> Run:
     run.cells  # noqa: B018 - read here for the first time
     with no_room_is_told(run.folder):
         suite = parse_suite(run.manifest.suite_text, str(run.folder / MANIFEST))
-        return _conclude(Journal(run.folder), suite)
+        return _conclude(Journal(run.folder), run, suite)
 
 
 def _run(name: str, out: Path, resume: bool, fresh: bool, allowed: Allowed, on_event: OnEvent) -> Run:
@@ -77,7 +77,7 @@ def _run(name: str, out: Path, resume: bool, fresh: bool, allowed: Allowed, on_e
     if resume:
         folder = folder or last_unfinished(out, suite.name, hash_of(suite_text(suite)))
         journal = Journal(folder)
-        manifest = Run(folder).manifest
+        manifest = journal.manifest
         _same_cells(manifest, plan)
         fresh = fresh or manifest.fresh
     else:
@@ -88,16 +88,24 @@ def _run(name: str, out: Path, resume: bool, fresh: bool, allowed: Allowed, on_e
         if fresh and not resume:
             for item in plan.cells:
                 CellCache().forget(item.key)
-        _measure(journal, manifest, plan, fresh, on_event, began)
-        return _conclude(journal, suite)
+        kept = _kept(journal) if resume else set()
+        _measure(journal, manifest, plan, kept, fresh, on_event, began)
+        return _conclude(journal, Run(journal.folder), suite)
 
 
-def _measure(journal: Journal, manifest: Manifest, plan: Plan, fresh: bool, on_event: OnEvent, began: float) -> None:
-    """Run what the folder does not hold yet, one line per cell that ends, and say in the manifest how it went."""
-    for sentence in Run(journal.folder).damage:
+def _kept(journal: Journal) -> set[str]:
+    """The cells of a run that goes on which are not run again. What is damaged is told of and taken out."""
+    run = Run(journal.folder)
+    for sentence in run.damage:
         notice(sentence)
-    journal.drop_damaged()
-    kept = {cell.identity for cell in Run(journal.folder).cells if cell.whole or cell.status is Status.SKIPPED}
+    journal.drop_damaged(run)
+    return {cell.identity for cell in run.cells if cell.whole or cell.status is Status.SKIPPED}
+
+
+def _measure(
+    journal: Journal, manifest: Manifest, plan: Plan, kept: set[str], fresh: bool, on_event: OnEvent, began: float
+) -> None:
+    """Run what the folder does not hold yet, one line per cell that ends, and say in the manifest how it went."""
     items = [item for item in plan.cells if item.identity not in kept]
     known = 0 if fresh else sum(item.cached for item in items)
     on_event(Planned(str(journal.folder), len(plan.cells), len(plan.cells) - len(items), known))
@@ -126,16 +134,17 @@ def _measure(journal: Journal, manifest: Manifest, plan: Plan, fresh: bool, on_e
         journal.write_manifest(manifest.model_copy(update=changes))
 
 
-def _conclude(journal: Journal, suite: Suite) -> Run:
-    """Records, findings, outcomes and reports from the cells that are there."""
+def _conclude(journal: Journal, run: Run, suite: Suite) -> Run:
+    """Records, findings, outcomes and reports from the cells that are there, which are read once. Returns the run with
+    all of them."""
     log = WorkerLog(journal.folder / WORKER_LOG)
     problems = []
     journal.without_reports()
+    run = run.with_its_cells()
     try:
-        journal.write_records()
+        journal.write_records(run)
     except Exception as error:
         problems.append(_went_wrong("writing records.parquet", error, log))
-    run = Run(journal.folder)
     findings: list[Finding] = []
     for entry in suite.analyse:
         name = entry.analysis  # type: ignore[attr-defined]
@@ -153,13 +162,14 @@ def _conclude(journal: Journal, suite: Suite) -> Run:
             outcomes.append(undecided(expectation, {}, reason))
     journal.write_findings(findings, outcomes)
     journal.with_reports((RECORDS, FINDINGS, EXPECTATIONS), problems)  # read by what is written next
+    run = run.with_its_cells()
     for name, write in ((MARKDOWN, write_markdown), (HTML, write_html)):
         try:
-            write(Run(journal.folder))
+            write(run)
         except Exception as error:
             problems.append(_went_wrong(f"writing {name}", error, log))
     journal.with_reports((RECORDS, FINDINGS, EXPECTATIONS, MARKDOWN, HTML), problems)
-    return Run(journal.folder)
+    return run.with_its_cells()
 
 
 def _went_wrong(what: str, error: Exception, log: WorkerLog) -> str:

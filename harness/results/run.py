@@ -112,6 +112,14 @@ class Run:
         """The folder's name."""
         return self.folder.name
 
+    def with_its_cells(self) -> Run:
+        """The same run, read again but for its cells, which stay as they were read: after something was made of
+        them."""
+        again = Run(self.folder)
+        of_cells = ("_lines", "records")
+        again.__dict__.update({name: self.__dict__[name] for name in of_cells if name in self.__dict__})
+        return again
+
     @cached_property
     def manifest(self) -> Manifest:
         """The manifest; UserError where it is missing or corrupted, or where the folder has links."""

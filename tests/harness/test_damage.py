@@ -444,7 +444,7 @@ def second(tmp_path: Path, finished_run: Run) -> Run:
         worse = samples.assign(nll=samples["nll"] * 2) if "nll" in samples else samples.iloc[::-1].copy()
         records = [record.model_copy(update={"value": 7.0}) for record in cell.records]
         journal.append(cell.model_copy(update={"records": records}), worse if cell.samples else None)
-    journal.write_records()
+    journal.write_records(Run(journal.folder))
     journal.write_findings([], [])
     journal.with_reports(("records.parquet", "findings.json", "expectations.json"), [])
     run = Run(journal.folder)
@@ -494,7 +494,7 @@ def test_one_line_or_one_file_of_samples_of_another_run_is_left_out_alone(run: R
         file.write(theirs[0])
     found = Run(run.folder)
     assert len(found.cells) == 6 and "cells.jsonl:7: this line is damaged (it is of another run)" in found.damage[0]
-    Journal(run.folder).drop_damaged()
+    Journal(run.folder).drop_damaged(found)
     cell = next(cell for cell in second.cells if cell.measure == "perplexity")
     put(second, run, str(cell.samples))
     found = Run(run.folder)
