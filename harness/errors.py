@@ -77,7 +77,7 @@ def unexpected(what: str, error: BaseException, kept: str = LOGGED) -> str:
     if isinstance(error, UserError | Unsupported):
         return printable(str(error))
     if (why := no_room(error)) is not None:
-        return f"while {what}: {why}"
+        return f"{why} and run it again ({told(error)}, while {what}); {kept}"
     return f"unexpected error while {what}: {told(error)}; {kept}"
 
 
@@ -153,10 +153,18 @@ def no_room(error: BaseException) -> str | None:
     return next((why for number, why in _NO_ROOM.items() if f"{os.strerror(number)} (os error {number})" in text), None)
 
 
-_MEMORY_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "Cannot allocate memory")
-"""What torch and the system say when memory ends: torch raises plain RuntimeError on the CPU."""
+_MEMORY_SIGNS = (
+    *("out of memory", "can't allocate memory", "not enough memory", "Cannot allocate memory"),
+    "failed to map segment",
+    "error return without exception set",
+)
+"""What torch, the system and Python say when memory ends: torch raises plain RuntimeError on the CPU, a library that
+can't be loaded an ImportError with much advice, and C code that could not even make an exception a SystemError."""
 
 
 def memory_ran_out(error: BaseException) -> bool:
     """Whether an error says that memory ran out, the processor's or a device's."""
-    return isinstance(error, MemoryError) or any(sign in told(error) for sign in _MEMORY_SIGNS)
+    if isinstance(error, MemoryError):
+        return True
+    text = str(error) if isinstance(error, ImportError) else told(error)
+    return any(sign in text for sign in _MEMORY_SIGNS)

@@ -24,7 +24,8 @@ def whole(path: Path) -> Iterator[Path]:
         yield building
         put_in_place(building, path)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk is told of by what writes, which knows no name
+        if error.filename is None or str(error.filename) == str(building):  # the one that the user knows
+            error.filename = str(path)
         raise
     finally:
         building.unlink(missing_ok=True)

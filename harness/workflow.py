@@ -24,6 +24,7 @@ from harness.execution.plan import Plan, make_plan
 from harness.execution.resolve import hash_of
 from harness.execution.worker_log import WORKER_LOG, WorkerLog
 from harness.notice import notice
+from harness.plugins import is_loaded, known_plugins
 from harness.report.html import write_html
 from harness.report.markdown import write_markdown
 from harness.results.finding import Finding
@@ -65,14 +66,26 @@ def report_again(run: Run) -> Run:
     manifest or the cells can't be read; the reports that are there stay."""
     run.cells  # noqa: B018 - read here for the first time
     with no_room_is_told(run.folder):
-        suite = parse_suite(run.manifest.suite_text, str(run.folder / MANIFEST))
+        suite = _suite_of(run)
         return _conclude(Journal(run.folder), run, suite)
+
+
+def _suite_of(run: Run) -> Suite:
+    """The suite that a run ran. Raises UserError where its manifest holds none, and where a plugin is not here."""
+    lacking = [f"{name} (of {package})" for name, package in run.manifest.plugins.items() if not is_loaded(name)]
+    if lacking:
+        raise UserError(
+            f"this run needs plugins that are not installed here, or can't be loaded: {', '.join(lacking)}; install "
+            "them (`harness show` and `harness compare` read the run without)",
+            place=str(run.folder),
+        )
+    return parse_suite(run.manifest.suite_text, str(run.folder / MANIFEST))
 
 
 def _run(name: str, out: Path, resume: bool, fresh: bool, allowed: Allowed, on_event: OnEvent) -> Run:
     began = time.monotonic()
     folder = Path(name) if resume and (Path(name) / MANIFEST).is_file() else None
-    suite = parse_suite(Run(folder).manifest.suite_text, str(folder / MANIFEST)) if folder else load_suite(name)
+    suite = _suite_of(Run(folder)) if folder else load_suite(name)
     plan = make_plan(suite, allowed)
     if resume:
         folder = folder or last_unfinished(out, suite.name, hash_of(suite_text(suite)))
@@ -81,8 +94,8 @@ def _run(name: str, out: Path, resume: bool, fresh: bool, allowed: Allowed, on_e
         _same_cells(manifest, plan)
         fresh = fresh or manifest.fresh
     else:
-        manifest = _manifest(name, suite, plan)
-        journal = new_folder(out, manifest)
+        journal = new_folder(out, _manifest(name, suite, plan))
+        manifest = journal.manifest  # with the number that it got
     manifest = manifest.model_copy(update={"run": journal.folder.name, "fresh": fresh})
     with alone(journal.folder), still_there(journal.folder):
         if fresh and not resume:
@@ -197,8 +210,15 @@ def _manifest(name: str, suite: Suite, plan: Plan) -> Manifest:
         git=git_state(),
         fingerprint=plan.fingerprint.model_dump(mode="json"),
         fingerprint_class=plan.fingerprint.class_id,
+        plugins=_plugins_of(suite),
         cells=[item.key for item in plan.cells],
     )
+
+
+def _plugins_of(suite: Suite) -> dict[str, str]:
+    """By name the packages of the plugins that a suite uses."""
+    words = {entry.measure for entry in suite.measures} | {entry.analysis for entry in suite.analyse}  # type: ignore[attr-defined]
+    return {plugin.name: plugin.package for plugin in known_plugins() if plugin.name in words and not plugin.why_not}
 
 
 def _same_cells(manifest: Manifest, plan: Plan) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.charts.chart import Chart
 from harness.results.finding import Finding
 from harness.results.run import Run
 
@@ -25,3 +26,5 @@ class Analysis:
     settings: type[BaseModel]
     run: Callable[[Run, Any], list[Finding]]
     """(run, settings) -> findings. Reads the run folder only; never raises for a cell that failed."""
+    charts: tuple[Chart, ...] = ()
+    """Drawn of its findings, below their table in a report."""

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
-from harness.analysis.definition import why_other_definition
+from harness.evidence.definition import why_other_definition
 from harness.evidence.ratio import ratio
 from harness.evidence.selection import (
     ENDED,
@@ -29,6 +29,7 @@ from harness.evidence.selection import (
     varying_within_models,
     why_nothing,
 )
+from harness.measures.registry import MEASURES
 from harness.results.finding import Finding
 from harness.results.record import CellResult, Direction, Scalar, Status
 from harness.results.run import Run
@@ -36,16 +37,19 @@ from harness.results.run import Run
 QUALITY = "quality"
 """No metric but what is made of one: the base's perplexity over this one's."""
 
-COMPARED_WITH_FP32 = ("loss_change", "kl_mean", "kl_median", "kl_p99", "top1_agreement", "first_divergence")
-"""Metrics that are a comparison with fp32 in themselves."""
+BASE = "perplexity"
+"""The metric that `quality` is made of."""
 
 LEFT_WIDE = "left_wide"
 """Share of the weights' bytes whose matrices the quantisation left in a wider format."""
 
-METRICS = (
-    *("weight_bytes", "perplexity", QUALITY, "kl_mean", "top1_agreement"),
-    *("ttft", "prefill_rate", "decode_rate", "peak_memory"),
-)
+
+def weighed() -> list[str]:
+    """The metrics that are shown unless others are asked for: what is exact (bytes) first, then as measures have
+    them; `quality` stands beside the perplexity that it is made of."""
+    metrics = [metric for measure in MEASURES.values() for metric in measure.metrics if metric.tradeoff]
+    metrics.sort(key=lambda metric: metric.sums is not None or metric.depends_on is not None)
+    return [name for metric in metrics for name in ((metric.name, QUALITY) if metric.name == BASE else (metric.name,))]
 
 
 class QuantizationCostSettings(AnalysisSettings):
@@ -55,7 +59,7 @@ class QuantizationCostSettings(AnalysisSettings):
     """The axes to replace, with the values that are the base, such as `{precision: fp32}`."""
     where: dict[str, Scalar | list[Scalar]] = Field(default={})
     """Which cells; left out, all."""
-    metrics: list[str] = Field(default=list(METRICS), min_length=1)
+    metrics: list[str] = Field(default=weighed(), min_length=1)
     """Which metrics; `quality` is the base's perplexity over the cell's."""
 
 
@@ -67,7 +71,7 @@ def run(run: Run, settings: QuantizationCostSettings) -> list[Finding]:
         return [Finding(analysis="quantization_cost", name="base", note=f"nothing to compare with: {why}")]
     findings: list[Finding] = []
     for metric in settings.metrics:
-        having = points(run, "perplexity" if metric == QUALITY else metric)
+        having = points(run, BASE if metric == QUALITY else metric)
         shown = set(settings.against) | {"model"} | set(varying_within_models([point.cell for point in having]))
         measures = {point.cell.measure for point in having}
         for cell in chosen:
@@ -81,8 +85,8 @@ def run(run: Run, settings: QuantizationCostSettings) -> list[Finding]:
                 part: dict[str, Scalar] = {}
                 if point is not None and point.record.part is not None:
                     part["part"] = point.record.part
-                if metric in COMPARED_WITH_FP32:
-                    findings.append(_as_measured(cell, metric, point, settings.against, subject | part))
+                if (base := _relative_to(cell, metric)) is not None:
+                    findings.append(_as_measured(cell, metric, point, base, settings.against, subject | part))
                 else:
                     findings.extend(_cost(run, cell, metric, point, having, settings.against, subject | part))
     return [*findings, *_left_wide(chosen, settings.against)]
@@ -116,13 +120,25 @@ def _is_alternative(at: dict[str, Scalar], against: dict[str, Scalar]) -> bool:
     return all(name in at for name in against) and any(not same(at[name], value) for name, value in against.items())
 
 
+def _relative_to(cell: CellResult, metric: str) -> tuple[str, Scalar] | None:
+    """The value of an axis that a cell's metric compares with in itself."""
+    measure = MEASURES.get(cell.measure)
+    declared = None if measure is None else measure.metric(metric)
+    return None if declared is None else declared.relative_to
+
+
 def _as_measured(
-    cell: CellResult, metric: str, point: Point | None, against: dict[str, Scalar], subject: dict[str, Scalar]
+    cell: CellResult,
+    metric: str,
+    point: Point | None,
+    base: tuple[str, Scalar],
+    against: dict[str, Scalar],
+    subject: dict[str, Scalar],
 ) -> Finding:
-    """A value that is a comparison with fp32 already."""
+    """A value that is a comparison with `base` already."""
     common = {"analysis": "quantization_cost", "name": metric, "subject": subject}
-    if against != {"precision": "fp32"}:
-        return Finding(**common, note="it compares with fp32, which is not the base here")
+    if against != dict([base]):
+        return Finding(**common, note=f"it compares with {base[1]}, which is not the base here")
     if point is None:
         return Finding(**common, note=_ended(cell, metric))
     record = point.record
@@ -186,7 +202,7 @@ def _why_no_base(run: Run, cell: CellResult, metric: str, against: dict[str, Sca
 
 
 def _ended(cell: CellResult, metric: str) -> str:
-    metric = "perplexity" if metric == QUALITY else metric
+    metric = BASE if metric == QUALITY else metric
     if cell.status is Status.OK:
         return f"has no {metric}"
     return f"{ENDED[cell.status]}: {cell.reason or 'no reason given'}"

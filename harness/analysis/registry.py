@@ -1,4 +1,7 @@
-"""Every analysis by name. A new one is one file and one line here."""
+"""Every analysis by name. A new one of ours is one file and one line here; one of another package is an entry point
+`harness.analyses`."""
+
+from collections.abc import Mapping
 
 from harness.analysis.analysis import Analysis
 from harness.analysis.emergence.analysis import EMERGENCE
@@ -12,8 +15,9 @@ from harness.analysis.scaling.suite.scaling_approaches import SCALING_APPROACHES
 from harness.analysis.scaling.suite.scaling_fit import SCALING_FIT
 from harness.analysis.scaling.suite.scaling_law import SCALING_LAW
 from harness.analysis.scaling.suite.training_budget import TRAINING_BUDGET
+from harness.plugins import with_plugins
 
-ANALYSES: dict[str, Analysis] = {
+OURS: dict[str, Analysis] = {
     item.name: item
     for item in (
         SCALING_LAW,
@@ -29,3 +33,13 @@ ANALYSES: dict[str, Analysis] = {
         MIRAGE,
     )
 }
+
+
+def _why_not(analysis: Analysis, before: Mapping[str, Analysis]) -> str | None:
+    known = {chart.name for other in before.values() for chart in other.charts}
+    taken = [chart.name for chart in analysis.charts if chart.name in known]
+    return f"has charts whose names are taken: {', '.join(taken)}" if taken else None
+
+
+ANALYSES = with_plugins("harness.analyses", Analysis, OURS, _why_not)
+"""Those that ship and those of plugins, by name."""

@@ -28,7 +28,7 @@ def assets(context: typer.Context) -> None:
 def assets_table() -> Table:
     """The declared assets as a table."""
     from harness import assets
-    from harness.report.number import with_interval
+    from harness.number import with_interval
     from harness.report.table import Column, Row, Table
 
     columns = (Column("name"), Column("kind"), Column("size", numeric=True), Column("licence"), Column("here"))

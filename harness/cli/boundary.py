@@ -10,6 +10,7 @@ import sys
 import tempfile
 import traceback
 from pathlib import Path
+from typing import NoReturn
 
 from harness.address_limit import load_within_limit
 from harness.cli.output import Output, wrap
@@ -22,12 +23,26 @@ def main() -> None:
     open_standard_streams()
     try:
         code = _last_flush(_code())
+    except _MemoryRanOut:
+        _leave(_last_flush(ExitCode.USAGE))
+    except MemoryError:  # not even enough to say so
+        os.write(2, b"error: memory ran out: ask for less at once, or free some\n")
+        _leave(ExitCode.USAGE)
     except KeyboardInterrupt:
         _end_at_once_from_now_on()
         _say("interrupted")
         code = _last_flush(INTERRUPTED)
     _end_at_once_from_now_on()  # what Python does at its end would be a traceback if it were interrupted
     sys.exit(code)
+
+
+class _MemoryRanOut(Exception):
+    """Memory ran out, and that was said."""
+
+
+def _leave(code: int) -> NoReturn:
+    """End at once: libraries that can't have memory crash in what they do at their end."""
+    os._exit(code)
 
 
 def _code() -> int:
@@ -42,6 +57,8 @@ def _code() -> int:
         raise
     except BaseException as error:  # those of compiled libraries, too, which are no `Exception`
         _say(f"error: {sentence(error)}")
+        if not isinstance(error, UserError) and memory_ran_out(error):
+            raise _MemoryRanOut from None
         return error.exit_code if isinstance(error, UserError) else ExitCode.USAGE
     return ExitCode.PASS
 

@@ -44,7 +44,7 @@ def doctor(
 
 
 def _machine(found: Examination) -> list[Row]:
-    from harness.report.number import with_interval
+    from harness.number import with_interval
     from harness.report.table import Row
 
     machine = found.fingerprint

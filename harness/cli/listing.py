@@ -1,4 +1,4 @@
-"""`harness list [suites|measures|models|corpora|laws|analyses|tasks]`: the words that a suite may use."""
+"""`harness list [suites|measures|models|corpora|laws|analyses|tasks|plugins]`: the words that a suite may use."""
 
 from __future__ import annotations
 
@@ -28,13 +28,15 @@ class What(StrEnum):
     TASKS = "tasks"
     LAWS = "laws"
     ANALYSES = "analyses"
+    PLUGINS = "plugins"
 
 
 def list_(
     what: Annotated[list[What] | None, typer.Argument(help="What to list; left out, everything.")] = None,
     tasks_path: TasksPath = None,
 ) -> None:
-    """List the suites that ship, the measures with their metrics, the models, corpora, laws, analyses and tasks."""
+    """List the suites that ship, the measures with their metrics, the models, corpora, laws, analyses, tasks and
+    plugins."""
     from harness.report.tables import print_table
 
     console = make_console()
@@ -45,6 +47,7 @@ def list_(
         What.CORPORA: _corpora,
         What.LAWS: _laws,
         What.ANALYSES: _analyses,
+        What.PLUGINS: _plugins,
         What.TASKS: lambda: _tasks(tuple(tasks_path or ())),
     }
     for item in what or list(What):
@@ -98,7 +101,7 @@ def _better(metric: Metric) -> str:
 def _models() -> list[Table]:
     from harness import assets
     from harness.models.size import preset_rows
-    from harness.report.number import Shown
+    from harness.number import Shown
     from harness.report.table import Column, Row, Table
 
     columns = (Column("name"), *(Column(name, numeric=True) for name in ("parameters", "layers", "heads", "width")))
@@ -141,6 +144,15 @@ def _analyses() -> list[Table]:
         _table(f"Analysis {one.name}", ("setting", "meaning"), _settings(one.settings.model_fields), one.about)
         for one in ANALYSES.values()
     ]
+
+
+def _plugins() -> list[Table]:
+    import harness.suite.schema  # noqa: F401 (every registry is behind it)
+    from harness.plugins import known_plugins
+
+    rows = [(one.name, one.group, one.package, one.why_not or "loaded") for one in known_plugins()]
+    caption = "measures and analyses of other installed packages" if rows else "no other package has any"
+    return [_table("Plugins", ("name", "entry points", "package", "state"), rows, caption)]
 
 
 def _tasks(paths: tuple[str, ...]) -> list[Table]:

@@ -39,7 +39,7 @@ def plan(
 
 def plan_table(frame: pd.DataFrame, too_large: str | None = None) -> Table:
     """The plan as a table, with totals. too_large: what is said of cells that need more memory than there is."""
-    from harness.report.number import duration, with_interval
+    from harness.number import duration, with_interval
     from harness.report.table import Column, Row, Table
 
     def number(value: object) -> float | None:

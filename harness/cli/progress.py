@@ -8,7 +8,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from harness.execution.events import CellEnded, CellGoing, CellStarted, Event, Planned, Preparing
 from harness.measures.noise import about_its_time
-from harness.report.number import with_interval
+from harness.measures.registry import MEASURES
+from harness.number import with_interval
 from harness.results.record import CellResult, Status
 
 AT_ONCE = 4
@@ -95,26 +96,15 @@ class RunProgress:
             self._cells.update(self._task, now=text)
 
 
-HEADLINES = (
-    "acc",
-    "exact_match",
-    "bits_per_byte",
-    "perplexity",
-    "validation_loss",
-    "decode_rate",
-    "ttft",
-    "peak_memory",
-)
-"""The numbers that a line of progress has room for."""
-
-
 def last_number(result: CellResult) -> str:
     """A cell's headline numbers, or why it has none."""
     if result.status is not Status.OK:
         return f"{result.status.upper()}: {result.reason}"
     records = {record.metric: record for record in reversed(result.records)}  # of the whole cell before its parts
     having = [record for record in result.records if record.metric is not None]
-    shown = [records[name] for name in HEADLINES if name in records] or having[:1]
+    measure = MEASURES.get(result.measure)
+    declared = () if measure is None else measure.metrics
+    shown = [records[metric.name] for metric in declared if metric.headline and metric.name in records] or having[:1]
     numbers = "  ".join(f"{record.metric} {with_interval(record.value, None, None, record.unit)}" for record in shown)
     lacking = [f"{record.status.upper()}: {record.reason}" for record in result.missing]
     return "  ".join([numbers, *lacking])

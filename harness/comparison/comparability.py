@@ -11,13 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.analysis.definition import why_other_definition
-from harness.evidence.per_document import WEIGHT_OF, per_document
+from harness.evidence.definition import why_other_definition
+from harness.evidence.per_document import per_document
 from harness.evidence.selection import Point
-from harness.results.record import Direction, Record
-
-PER_TOKEN = ("perplexity", "loss", "validation_loss")
-"""Quality metrics that mean something else under another tokenizer; bits per byte does not."""
+from harness.measures.registry import MEASURES, declared
+from harness.results.record import Direction, Metric, Record
 
 
 def why_not_comparable(base: Point, head: Point) -> str | None:
@@ -35,26 +33,37 @@ def why_not_comparable(base: Point, head: Point) -> str | None:
 
 
 def _depends_on_machine(record: Record) -> bool:
-    """Measured in isolation (speed, memory), and not a count that is the same everywhere."""
-    from harness.measures.registry import MEASURES
-
-    measure = MEASURES.get(record.measure)
-    return measure is not None and measure.isolated and record.interval != "exact"
+    """Whether it is a time or a memory, and no count that is the same everywhere."""
+    metric = declared(record)
+    return metric is not None and metric.depends_on is not None
 
 
 def _why_other_text(base: Point, head: Point) -> str | None:
-    if base.cell.key == head.cell.key or (base.record.measure != "task" and base.record.metric not in WEIGHT_OF):
+    if base.cell.key == head.cell.key:
+        return None
+    if base.record.measure == "task":
+        a, b = per_document(base), per_document(head)
+        return "the documents differ" if a and b and not a.same_text(b) else None
+    metric = declared(base.record)
+    if metric is None or metric.sums is None or metric.sums.over is None:
         return None
     a, b = per_document(base), per_document(head)
-    if base.record.measure == "task":
-        return "the documents differ" if a and b and not a.same_text(b) else None
     if a is None or b is None:
         # within one run a text's name stands for its bytes
         return None if base.run.folder == head.run.folder else "no samples that tell whether the texts are the same"
     if not a.same_text(b):
         return "the texts differ"
-    if base.record.metric in PER_TOKEN and not a.same_tokens(b):
-        return f"the tokenizers differ and {base.record.metric} is per token; compare bits_per_byte"
+    if metric.per_token and not a.same_tokens(b):
+        instead = _without_tokens(metric)
+        return f"the tokenizers differ and {metric.name} is per token" + (f"; compare {instead}" if instead else "")
+    return None
+
+
+def _without_tokens(metric: Metric) -> str | None:
+    """The mean of the same column that means the same under every tokenizer, such as bits_per_byte."""
+    for other in (other for measure in MEASURES.values() for other in measure.metrics):
+        if metric.sums and other.sums and other.sums.over and other.sums.of == metric.sums.of and not other.per_token:
+            return other.name
     return None
 
 

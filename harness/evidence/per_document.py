@@ -9,21 +9,13 @@ from typing import TYPE_CHECKING
 
 from harness import strict_json
 from harness.evidence.selection import Point
+from harness.measures.registry import declared
 from harness.results.run import reading_samples
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
-
-WEIGHT_OF = {
-    **{"perplexity": "tokens", "loss": "tokens", "bits_per_byte": "bytes"},
-    **{"kl_mean": "tokens", "top1_agreement": "tokens", "validation_loss": "tokens"},
-}
-"""Metrics that are a mean over the samples' documents (or its exponential), and the mean's denominator."""
-
-SUM_OF = {"kl_mean": "kl_sum", "top1_agreement": "agrees"}
-"""Columns of the mean's numerators, where it is not `nll`."""
 
 
 @dataclass(frozen=True)
@@ -83,18 +75,18 @@ def per_document(point: Point) -> PerDocument | None:
 
 
 def _of_text(point: Point) -> PerDocument | None:
-    weight = WEIGHT_OF.get(point.record.metric or "")
-    if weight is None or point.cell.samples is None:
+    metric = declared(point.record)
+    sums = None if metric is None else metric.sums
+    if sums is None or sums.over is None or point.cell.samples is None:
         return None
     samples: pd.DataFrame = point.run.samples(point.cell)
-    total = SUM_OF.get(point.record.metric or "", "nll")
     scored = samples[samples["tokens"] > 0].sort_values("document")
-    column = {name: scored[name].to_numpy(dtype=float) for name in (total, "tokens", "bytes")}
+    column = {name: scored[name].to_numpy(dtype=float) for name in {sums.of, sums.over, "tokens", "bytes"}}
     documents = tuple(map(str, scored["document"]))
     return PerDocument(
         documents,
-        column[total],
-        column[weight],
+        column[sums.of],
+        column[sums.over],
         column["tokens"],
         column["bytes"],
         tuple(map(str, scored["text_digest"])),

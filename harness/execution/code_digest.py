@@ -6,9 +6,12 @@ everything a worker loads is listed.
 """
 
 import hashlib
+import sys
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+
+from harness.errors import UserError
 
 MEASURING = (
     "harness/models",
@@ -59,6 +62,33 @@ def code_digest(packages: tuple[str, ...]) -> str:
             digest.update(name.encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
+
+
+@cache
+def package_digest(module: str) -> str:
+    """sha256 over all files of the package that an imported module belongs to, but for what Python compiles; over the
+    file of a module that is in no package.
+
+    Raises UserError where there are no files, as in a zip: an edit could not be told.
+    """
+    names = module.split(".")
+    packages = (sys.modules.get(".".join(names[:length])) for length in range(1, len(names) + 1))
+    file = next((package.__file__ for package in packages if package is not None and package.__file__), "")
+    path = Path(file)
+    inside = [path] if path.is_file() else []
+    if path.name == "__init__.py":
+        inside = sorted(one for one in path.parent.rglob("*") if one.is_file() and _is_written(one))
+    if not inside:
+        raise UserError(f"the package of {module} has no files on the disk, so edits could not be told: unpack it")
+    digest = hashlib.sha256()
+    for one in inside:
+        digest.update(one.relative_to(path.parent).as_posix().encode())
+        digest.update(hashlib.sha256(one.read_bytes()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _is_written(path: Path) -> bool:
+    return "__pycache__" not in path.parts and path.suffix not in (".pyc", ".pyo")
 
 
 def source_files(package: str) -> list[tuple[str, Path]]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import assets, corpora
+from harness import assets
 from harness.execution.cell_cache import CellCache
 from harness.execution.memory_estimate import BYTES_PER_WEIGHT, LIBRARIES, LOADING, memory_of
 from harness.execution.plan import Plan, PlannedCell
+from harness.measures.cost import Pace
+from harness.measures.registry import MEASURES
 from harness.models.shape import ModelShape, folder_shape, gpt_shape
 from harness.models.size import ModelSize, config_size, folder_size
 from harness.results.peaks import Peaks, cached_peaks
@@ -75,7 +77,8 @@ def memory_of_cell(item: PlannedCell) -> float | None:
     shape = shape_of(item)
     if shape is None:
         return LIBRARIES[source.kind] + size.parameters * BYTES_PER_WEIGHT[source.precision] * LOADING
-    return memory_of(cell.measure, cell.settings, source.kind, source.precision, size.parameters, shape)
+    passes = MEASURES[cell.measure].passes(cell.typed, shape)
+    return memory_of(passes, source.kind, source.precision, size.parameters, shape)
 
 
 def _preparation_row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
@@ -125,33 +128,10 @@ def shape_of(item: PlannedCell) -> ModelShape | None:
 def _seconds(item: PlannedCell, size: ModelSize | None, peaks: Peaks) -> float | None:
     if size is None:
         return None
-    start = START[item.source.kind] if item.isolated else 0.5
-    rate = EFFICIENCY * peaks.flops.get("bf16" if item.source.precision in ("bf16", "fp16") else "fp32", 50e9)
-    read = size.parameters * BYTES_PER_WEIGHT[item.source.precision] / (EFFICIENCY * peaks.bandwidth)
-    settings = item.cell.settings
-    flops_per_token = 2.0 * size.matmul
-
-    def number(name: str, default: float) -> float:
-        value = settings.get(name)
-        return float(value) if isinstance(value, int | float) else default
-
-    if item.cell.measure == "inference":
-        repeats = number("warmup", 1) + number("iterations", 5)
-        prefill = number("prompt", 128) * number("batch", 1) * flops_per_token / rate
-        decode = number("generate", 32) * max(read, number("batch", 1) * flops_per_token / rate, 5e-4)
-        return number("launches", 1) * (start + repeats * (prefill + decode))
-    if item.cell.measure == "memory":
-        return start + number("context", 512) * number("batch", 1) * flops_per_token / rate
-    if item.cell.measure in ("perplexity", "fidelity"):
-        models = 2.0 if item.cell.measure == "fidelity" else 1.0
-        return start + models * 2.0 * _bytes_of_text(item) / 4.0 * flops_per_token / rate
-    return None
-
-
-def _bytes_of_text(item: PlannedCell) -> float:
-    settings = item.cell.settings
-    documents, cut = settings.get("documents"), settings.get("document_bytes")
-    if isinstance(documents, int) and isinstance(cut, int):
-        return float(documents * cut)
-    size = corpora.size_hint(str(settings.get("text")))
-    return float(size if size is not None else 300_000)
+    pace = Pace(
+        start=START[item.source.kind] if item.isolated else 0.5,
+        flops_per_token=2.0 * size.matmul,
+        rate=EFFICIENCY * peaks.flops.get("bf16" if item.source.precision in ("bf16", "fp16") else "fp32", 50e9),
+        read=size.parameters * BYTES_PER_WEIGHT[item.source.precision] / (EFFICIENCY * peaks.bandwidth),
+    )
+    return MEASURES[item.cell.measure].seconds(item.cell.typed, pace)

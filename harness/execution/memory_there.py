@@ -10,7 +10,7 @@ from harness.errors import shown
 from harness.execution.estimate import memory_of_cell, memory_of_training
 from harness.execution.memory_estimate import WITHIN
 from harness.execution.plan import PlannedCell
-from harness.report.number import with_interval
+from harness.number import with_interval
 
 _GROUPS = Path("/proc/self/cgroup")
 _ROOTS = {"2": (Path("/sys/fs/cgroup"), "memory.max"), "1": (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes")}

@@ -10,13 +10,14 @@ from harness import corpora
 from harness.errors import UserError
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.cell_cache import CellCache
-from harness.execution.code_digest import MEASURING, code_digest
+from harness.execution.code_digest import MEASURING, code_digest, package_digest
 from harness.execution.resolve import Resolved, hash_of, resolve_all
 from harness.measures.measure import Settings
 from harness.measures.registry import MEASURES
 from harness.models.compiled_kernel import planned_kernel
 from harness.models.contract import TYPES, ModelSource
 from harness.notice import notice
+from harness.plugins import plugin_of
 from harness.results.fingerprint import Fingerprint, cpu_flags, fingerprint
 from harness.results.instructions import instructions
 from harness.suite.cells import Cell, cells
@@ -179,9 +180,9 @@ def all_but_the_kernel(cell: Cell, source: ModelSource, threads: int, machine: F
 
     The model's digest (for a trained one: what determines it), what opens it, settings, digests of texts and tasks, the
     packages that make a task's prompts and scores, whether its code may run (behind the fence other statements do), the
-    measure's version, the code, and the instructions that products are computed with; where the cell measures speed or
-    memory also the machine's class and the threads. Of quality the threads are no part: who adds which share of a sum
-    moves its last bits, as the batch size does.
+    measure's version, the code (of a plugin's measure also its package's), and the instructions that products are
+    computed with; where the cell measures speed or memory also the machine's class and the threads. Of quality the
+    threads are no part: who adds which share of a sum moves its last bits, as the batch size does.
     """
     measure = MEASURES[cell.measure]
     settings = cell.typed
@@ -205,6 +206,8 @@ def all_but_the_kernel(cell: Cell, source: ModelSource, threads: int, machine: F
         if source.precision in ("nf4", "fp4") or source.kind == "transformers"
         else None,
     }
+    if (plugin := plugin_of("harness.measures", measure.name)) is not None:
+        determined_by["plugin"] = [plugin.package, package_digest(plugin.module)]
     if measure.isolated:
         determined_by |= {"machine": machine.class_id, "threads": threads}
     return hash_of(determined_by)

@@ -15,10 +15,12 @@ import numpy as np
 from pydantic import Field
 
 from harness.errors import Unsupported, UserError
+from harness.measures.cost import ROWS, TOKENS_AT_ONCE, Passes
 from harness.measures.limits import LARGEST, LARGEST_SEED, MOST_DOCUMENTS, MOST_TOKENS
 from harness.measures.measure import Facts, Measure, Sample, Settings, with_notes
 from harness.measures.perplexity import chosen_documents
 from harness.models.contract import LanguageModel
+from harness.models.shape import ModelShape
 from harness.models.token_ids import check_ids
 from harness.results.record import Direction, Measurement, Metric
 
@@ -98,6 +100,7 @@ MEAN_LOG_PROB = Metric(
     unit="nats/token",
     direction=Direction.NONE,
     definition="Mean log-probability of the drawn tokens under the model itself (temperature 1, no filter).",
+    per_token=True,
 )
 CONTINUATION_TOKENS = Metric(
     name="continuation_tokens",
@@ -228,6 +231,11 @@ def distinct_ngrams(continuations: Sequence[Sequence[int]], n: int) -> Interval 
     return jackknife(len(holders) / float(totals.sum()), without)
 
 
+def _passes(settings: DiversitySettings, shape: ModelShape) -> Passes:
+    together = min(ROWS * settings.prompt, max(settings.prompt, TOKENS_AT_ONCE))
+    return Passes(together, settings.prompt, ROWS * (settings.prompt + settings.generate))
+
+
 DIVERSITY = Measure(
     name="diversity",
     version=2,
@@ -239,4 +247,5 @@ DIVERSITY = Measure(
     collect=collect,
     summarise=summarise,
     texts=lambda settings: (settings.text,),
+    passes=_passes,
 )

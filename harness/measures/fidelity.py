@@ -14,12 +14,13 @@ import numpy as np
 from pydantic import Field
 
 from harness.errors import Unsupported, UserError
+from harness.measures.cost import Pace, tokens_of_text, windows
 from harness.measures.limits import MOST_TOKENS
 from harness.measures.measure import Facts, Load, Measure, Sample, in_first_row, with_notes
 from harness.measures.perplexity import PerplexitySettings, before_documents, chosen_documents, cut, window_and_stride
 from harness.models.contract import LanguageModel, Precision
 from harness.models.token_ids import check_ids
-from harness.results.record import Direction, Measurement, Metric
+from harness.results.record import Direction, Measurement, Metric, Sums
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,30 +52,44 @@ LOSS_CHANGE = Metric(
     direction=Direction.LOWER,
     definition="Mean negative log-likelihood per scored token less that of the same model in fp32, on the same tokens: "
     "Σ(NLL - NLL fp32)/Σtokens.",
+    per_token=True,
+    relative_to=("precision", BASELINE),
 )
 KL_MEAN = Metric(
     name="kl_mean",
     unit="nats/token",
     direction=Direction.LOWER,
     definition="Mean over scored tokens of KL(fp32 || this) = Σ p (ln p - ln q) over the whole vocabulary.",
+    sums=Sums(of="kl_sum", over="tokens"),
+    per_token=True,
+    tradeoff=True,
+    relative_to=("precision", BASELINE),
 )
 KL_MEDIAN = Metric(
     name="kl_median",
     unit="nats/token",
     direction=Direction.LOWER,
     definition="Median over scored tokens of KL(fp32 || this).",
+    per_token=True,
+    relative_to=("precision", BASELINE),
 )
 KL_P99 = Metric(
     name="kl_p99",
     unit="nats/token",
     direction=Direction.LOWER,
     definition=f"99th percentile over scored tokens of KL(fp32 || this); needs {TOKENS_FOR_P99} tokens.",
+    per_token=True,
+    relative_to=("precision", BASELINE),
 )
 TOP1_AGREEMENT = Metric(
     name="top1_agreement",
     unit="fraction",
     direction=Direction.HIGHER,
     definition="Share of scored tokens where both give the highest logit to the same token.",
+    sums=Sums(of="agrees", over="tokens"),
+    per_token=True,
+    tradeoff=True,
+    relative_to=("precision", BASELINE),
 )
 FIRST_DIVERGENCE = Metric(
     name="first_divergence",
@@ -82,6 +97,7 @@ FIRST_DIVERGENCE = Metric(
     direction=Direction.HIGHER,
     definition="Median over documents of how many tokens of the two greedy continuations of a prompt agree before the "
     "first that differs; a continuation that never differs counts as its whole length (setting `generate`).",
+    relative_to=("precision", BASELINE),
 )
 
 
@@ -227,6 +243,11 @@ def _texts(settings: Any) -> tuple[str, ...]:
     return (settings.text,)
 
 
+def _seconds(settings: FidelitySettings, pace: Pace) -> float:
+    """Two models read the text."""
+    return pace.start + pace.compute(2.0 * tokens_of_text(settings.text, settings.documents, settings.document_bytes))
+
+
 FIDELITY = Measure(
     name="fidelity",
     version=1,
@@ -239,4 +260,6 @@ FIDELITY = Measure(
     summarise=summarise,
     resolved=in_first_row("window", "stride", "whole_documents", "first_token"),
     texts=_texts,
+    seconds=_seconds,
+    passes=lambda settings, shape: windows(settings.window or shape.context, beside=BASELINE),
 )

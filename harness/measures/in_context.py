@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported, UserError
+from harness.measures.cost import windows
 from harness.measures.limits import LARGEST_SEED, MOST_DOCUMENTS, MOST_SEQUENCES, MOST_TOKENS
 from harness.measures.measure import Facts, Measure, Sample, Settings, in_first_row
 from harness.measures.perplexity import before_documents, chosen_documents
@@ -68,7 +69,8 @@ class InContextSettings(Settings):
 
 def _metric(name: str, definition: str, *, detail: bool = False, unit: str = "nats/token") -> Metric:
     better = Direction.LOWER if unit == "nats/token" and not detail else Direction.NONE
-    return Metric(name=name, unit=unit, direction=better, definition=definition, detail=detail)
+    per_token = unit == "nats/token"
+    return Metric(name=name, unit=unit, direction=better, definition=definition, detail=detail, per_token=per_token)
 
 
 SCORE = _metric(
@@ -265,4 +267,5 @@ IN_CONTEXT = Measure(
     summarise=summarise,
     resolved=in_first_row("tokens"),
     texts=lambda settings: (settings.text,),
+    passes=lambda settings, shape: windows(settings.tokens or shape.context),
 )

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported
+from harness.measures.cost import Pace, Passes
 from harness.measures.limits import (
     LARGEST_SEED,
     MOST_BATCH,
@@ -30,6 +31,7 @@ from harness.measures.limits import (
 from harness.measures.measure import Facts, Measure, Peaks, Sample, Settings, check_batch
 from harness.measures.useful_work import decode_bytes, prefill_flops
 from harness.models.contract import LanguageModel
+from harness.models.shape import ModelShape
 from harness.results.record import Direction, Measurement, Metric, Missing, Status
 
 if TYPE_CHECKING:
@@ -71,6 +73,9 @@ TTFT = Metric(
     direction=Direction.LOWER,
     definition="Time to first token: prefill with logits at the last token, and an argmax; no "
     "queue, tokenizer or transport is in it (a server's TTFT counts from the request in).",
+    depends_on="time",
+    headline=True,
+    tradeoff=True,
 )
 TPOT = Metric(
     name="tpot",
@@ -78,18 +83,24 @@ TPOT = Metric(
     direction=Direction.LOWER,
     definition="Time per output token after the first: (E2E - TTFT)/(n_out - 1) per generation (vLLM "
     "benchmark_serving; MLPerf loadgen). guidellm's TPOT, E2E/n_out, is another quantity.",
+    depends_on="time",
 )
 PREFILL_RATE = Metric(
     name="prefill_rate",
     unit="tokens/s",
     direction=Direction.HIGHER,
     definition="Prompt tokens of the whole batch over TTFT.",
+    depends_on="time",
+    tradeoff=True,
 )
 DECODE_RATE = Metric(
     name="decode_rate",
     unit="tokens/s",
     direction=Direction.HIGHER,
     definition="Tokens of the whole batch per second of decoding: batch/TPOT.",
+    depends_on="time",
+    headline=True,
+    tradeoff=True,
 )
 MFU = Metric(
     name="mfu",
@@ -98,6 +109,7 @@ MFU = Metric(
     definition="Model FLOPs utilisation of the prefill: useful FLOPs (2 per matrix-product parameter and token, causal "
     "attention, head at the last token) over TTFT, over the measured GEMM peak of the type (for weights "
     "that are widened to be multiplied, of the fastest type). After Chowdhery et al. 2022, appendix B.",
+    depends_on="time",
 )
 MBU = Metric(
     name="mbu",
@@ -106,6 +118,7 @@ MBU = Metric(
     direction=Direction.HIGHER,
     definition="Memory-bandwidth utilisation of decoding: weight bytes read plus key and value bytes read per step (of "
     "layers with a sliding window no more than that holds), over TPOT, over the measured triad bandwidth.",
+    depends_on="time",
 )
 
 
@@ -251,6 +264,18 @@ def _involuntary_switches() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
 
 
+def _seconds(settings: InferenceSettings, pace: Pace) -> float:
+    """So many generations in each launch, a prefill and its decode steps each."""
+    prefill = pace.compute(settings.prompt * settings.batch)
+    generation = prefill + settings.generate * pace.step(settings.batch)
+    return settings.launches * (pace.start + (settings.warmup + settings.iterations) * generation)
+
+
+def _passes(settings: InferenceSettings, shape: ModelShape) -> Passes:
+    cached = settings.batch * (settings.prompt + settings.generate)
+    return Passes(settings.batch * settings.prompt, settings.prompt, cached)
+
+
 INFERENCE = Measure(
     name="inference",
     version=1,
@@ -258,8 +283,9 @@ INFERENCE = Measure(
     settings=InferenceSettings,
     metrics=(TTFT, TPOT, PREFILL_RATE, DECODE_RATE, MFU, MBU),
     isolated=True,
-    timed=True,
     needs_peaks=True,
     collect=collect,
     summarise=summarise,
+    seconds=_seconds,
+    passes=_passes,
 )

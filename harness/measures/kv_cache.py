@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported, UserError
+from harness.measures.cost import Passes
 from harness.measures.limits import MOST_ITERATIONS, MOST_LAUNCHES, MOST_TOKENS, check_in_all
 from harness.measures.measure import Facts, Measure, Sample, Settings
 from harness.models.contract import LanguageModel
@@ -60,6 +61,7 @@ SECONDS_CACHED = Metric(
     unit="s",
     direction=Direction.LOWER,
     definition="Time to generate the tokens with a cache: n forward passes of one token and their argmax.",
+    depends_on="time",
 )
 SECONDS_UNCACHED = Metric(
     name="seconds_uncached",
@@ -67,12 +69,14 @@ SECONDS_UNCACHED = Metric(
     direction=Direction.NONE,
     definition="Time to generate the same tokens without: n forward passes of 1 to n tokens and their argmax, "
     "logits at the last token only.",
+    depends_on="time",
 )
 SPEEDUP = Metric(
     name="cache_speedup",
     unit="ratio",
     direction=Direction.HIGHER,
     definition="seconds_uncached / seconds_cached of the same iteration; geometric mean over iterations or launches.",
+    depends_on="time",
 )
 ERROR = Metric(
     name="cache_error",
@@ -217,8 +221,8 @@ KV_CACHE = Measure(
     settings=KVCacheSettings,
     metrics=(SECONDS_CACHED, SECONDS_UNCACHED, SPEEDUP, POSITIONS_CACHED, POSITIONS_UNCACHED, ERROR),
     isolated=True,
-    timed=True,
     needs_peaks=False,
     collect=collect,
     summarise=summarise,
+    passes=lambda settings, shape: Passes(settings.generate, settings.generate, settings.generate),
 )

@@ -16,7 +16,9 @@ from pydantic import BaseModel, ConfigDict
 
 from harness import strict_json
 from harness.errors import Unsupported
+from harness.measures.cost import Pace, Passes, one_context
 from harness.models.contract import LanguageModel, ModelIdentity, ModelSource, Precision
+from harness.models.shape import ModelShape
 from harness.results.peaks import Peaks as Peaks
 from harness.results.record import Measurement, Metric, Missing, Scalar
 from harness.tasks.files.library import TaskLibrary
@@ -100,7 +102,7 @@ class Facts:
     peaks: Peaks | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measure:
     """One measure: what it is called, what it asks for, and its two halves."""
 
@@ -109,9 +111,9 @@ class Measure:
     about: str
     settings: type[Settings]
     metrics: tuple[Metric, ...]
-    isolated: bool
+    isolated: bool = False
     """True: runs alone, each launch in a fresh process (speed, memory). False: may share a loaded model."""
-    needs_peaks: bool
+    needs_peaks: bool = False
     collect: Callable[[Load, Any], list[Sample]]
     """(load, settings) -> samples."""
     summarise: Callable[[pd.DataFrame, Any, Facts], Sequence[Measurement | Missing]]
@@ -121,12 +123,23 @@ class Measure:
     """The texts that the settings name: fetched before the cell runs; their digests enter the cell's key."""
     tasks: Callable[[Any], tuple[str, ...]] = lambda settings: ()
     """The tasks that the settings name: the same."""
-    timed: bool = False
-    """Whether it measures time, which depends on what else the machine does: on a busy one that is noise, and the
-    result is not kept for later runs."""
     times_training: bool = False
     """Whether it reads how quickly the model was trained or what that took: then it must be trained alone."""
     check: Callable[[TaskLibrary, Any], None] = lambda library, settings: None
     """(library, settings): raises UserError for what can be told to be wrong before anything runs."""
     notes: Callable[[TaskLibrary, Any], tuple[str, ...]] = lambda library, settings: ()
     """(library, settings) -> what a reader of the plan and of the result must know; a sentence each."""
+    seconds: Callable[[Any, Pace], float | None] = lambda settings, pace: None
+    """(settings, how quickly the model computes) -> seconds that a cell would take; None where nobody can tell."""
+    passes: Callable[[Any, ModelShape], Passes] = one_context
+    """(settings, shape of the model) -> the largest forward pass: what memory a cell would take."""
+
+    @property
+    def timed(self) -> bool:
+        """Whether it takes times itself, which depend on what else the machine does: on a busy one they are noise, and
+        the result is not kept for later runs."""
+        return not self.times_training and any(metric.depends_on == "time" for metric in self.metrics)
+
+    def metric(self, name: str | None) -> Metric | None:
+        """Its declaration of the metric of this name; None where it has none."""
+        return next((metric for metric in self.metrics if metric.name == name), None)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported
+from harness.measures.cost import Passes
 from harness.measures.limits import MOST_BATCH, MOST_LAUNCHES, MOST_TOKENS, check_at_once
 from harness.measures.measure import Facts, Measure, Sample, Settings, check_batch, with_notes
 from harness.models.contract import LanguageModel
+from harness.models.shape import ModelShape
 from harness.results.record import Direction, Measurement, Metric, Missing, Status
 
 if TYPE_CHECKING:
@@ -43,8 +45,12 @@ class MemorySettings(Settings):
         return self
 
 
-def _bytes(name: str, definition: str, version: int = 1) -> Metric:
-    return Metric(name=name, version=version, unit="bytes", direction=Direction.LOWER, definition=definition)
+def _bytes(name: str, definition: str, version: int = 1, **more: Any) -> Metric:
+    return Metric(name=name, version=version, unit="bytes", direction=Direction.LOWER, definition=definition, **more)
+
+
+def _peak(name: str, definition: str, **more: Any) -> Metric:
+    return _bytes(name, definition, depends_on="memory", **more)
 
 
 WEIGHT_BYTES = _bytes(
@@ -52,6 +58,7 @@ WEIGHT_BYTES = _bytes(
     "Bytes of all stored weights, quantisation scales included, also where a checkpoint came quantised, tied ones "
     "once. Exact.",
     version=2,  # 1 left out the scales of bitsandbytes' checkpoints, and experts stayed wide
+    tradeoff=True,
 )
 KV_CACHE_BYTES = _bytes(
     "kv_cache_bytes",
@@ -59,19 +66,21 @@ KV_CACHE_BYTES = _bytes(
     "with a sliding window hold no more than that, recurrent states are none of it. Exact.",
     version=2,
 )
-LOAD_PEAK = _bytes(
+LOAD_PEAK = _peak(
     "load_peak",
     "Most memory held while the model is loaded, above the baseline of the process with its libraries imported and "
     "warm. On the CPU resident memory by the kernel's high-water mark, pages mapped from weight files included; on a "
     "GPU torch's allocator.",
 )
-PEAK_MEMORY = _bytes(
+PEAK_MEMORY = _peak(
     "peak_memory",
     "Most memory held from the loaded model to the last token, above the same baseline: weights, KV cache, activations "
     "and allocator overhead, for a prefill of the context less 4 tokens with logits at the last, then 4 decode steps. "
     "What loading needs beside is `load_peak`.",
+    headline=True,
+    tradeoff=True,
 )
-WORKING_MEMORY = _bytes(
+WORKING_MEMORY = _peak(
     "working_memory",
     "Most memory held during prefill and decoding, above what the loaded model holds, less the KV cache: activations, "
     "logits, allocator overhead. Where it is near nothing, it is within the kernel's counting error.",
@@ -200,6 +209,11 @@ def _warm_up() -> None:
         heads.softmax(dim=-1).argmax(dim=-1)
 
 
+def _passes(settings: MemorySettings, shape: ModelShape) -> Passes:
+    held = settings.batch * settings.context
+    return Passes(held, settings.context, held)
+
+
 MEMORY = Measure(
     name="memory",
     version=1,
@@ -210,4 +224,6 @@ MEMORY = Measure(
     needs_peaks=False,
     collect=collect,
     summarise=summarise,
+    seconds=lambda settings, pace: pace.start + pace.compute(settings.context * settings.batch),
+    passes=_passes,
 )

@@ -16,11 +16,12 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported, UserError
+from harness.measures.cost import tokens_of_text, windows
 from harness.measures.limits import MOST_DOCUMENTS, MOST_TOKENS
 from harness.measures.measure import Facts, Measure, Sample, Settings, in_first_row, with_notes
 from harness.models.contract import LanguageModel
 from harness.models.token_ids import check_ids
-from harness.results.record import Direction, Measurement, Metric, Missing, Status
+from harness.results.record import Direction, Measurement, Metric, Missing, Status, Sums
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,6 +67,10 @@ PERPLEXITY_METRIC = Metric(
     direction=Direction.LOWER,
     definition="exp of the mean negative log-likelihood per scored token of this model's tokenizer: exp(ΣNLL/Σtokens) "
     "over all documents. The first token of a document counts only where a BOS comes before it.",
+    sums=Sums(of="nll", over="tokens", exponential=True),
+    per_token=True,
+    headline=True,
+    tradeoff=True,
 )
 LOSS = Metric(
     name="loss",
@@ -73,6 +78,8 @@ LOSS = Metric(
     unit="nats/token",
     direction=Direction.LOWER,
     definition="Mean negative log-likelihood per scored token, natural logarithm: ΣNLL/Σtokens over all documents.",
+    sums=Sums(of="nll", over="tokens"),
+    per_token=True,
 )
 BITS_PER_BYTE = Metric(
     name="bits_per_byte",
@@ -81,6 +88,8 @@ BITS_PER_BYTE = Metric(
     direction=Direction.LOWER,
     definition="ΣNLL/(ln 2 · Σbytes), bytes of the raw UTF-8 text that the scored tokens stand for. Not given where "
     "the tokenizer loses more than 1 % of them (`lost_bytes`).",
+    sums=Sums(of="nll", over="bytes", factor=1 / math.log(2)),
+    headline=True,
 )
 LOST_BYTES = Metric(
     name="lost_bytes",
@@ -88,10 +97,15 @@ LOST_BYTES = Metric(
     direction=Direction.LOWER,
     definition="Bytes of the text that don't come back when its tokens are decoded: the model never sees them. A "
     "single space that a tokenizer puts before a text, or takes away there, isn't one.",
+    sums=Sums(of="lost_bytes"),
     detail=True,
 )
 TOKENS_SCORED = Metric(
-    name="tokens_scored", unit="tokens", direction=Direction.NONE, definition="Tokens whose likelihood was taken."
+    name="tokens_scored",
+    unit="tokens",
+    direction=Direction.NONE,
+    definition="Tokens whose likelihood was taken.",
+    sums=Sums(of="tokens"),
 )
 
 
@@ -221,6 +235,10 @@ def before_documents(model: LanguageModel, rule: Literal["auto", "add", "none"] 
     return (bos,)
 
 
+def _tokens(settings: PerplexitySettings) -> float:
+    return tokens_of_text(settings.text, settings.documents, settings.document_bytes)
+
+
 def _scaled(interval: Interval, factor: float) -> Interval:
     low, high = (None if end is None else end * factor for end in (interval.low, interval.high))
     return interval._replace(value=interval.value * factor, low=low, high=high)
@@ -249,4 +267,6 @@ PERPLEXITY = Measure(
     summarise=summarise,
     resolved=in_first_row("window", "stride", "whole_documents", "first_token"),
     texts=lambda settings: (settings.text,),
+    seconds=lambda settings, pace: pace.start + pace.compute(_tokens(settings)),
+    passes=lambda settings, shape: windows(settings.window or shape.context),
 )

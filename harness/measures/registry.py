@@ -1,4 +1,9 @@
-"""Every measure by its name in a suite, and every metric by its name in a record. Imports no torch."""
+"""Every measure by its name in a suite, and every metric by its name in a record. Imports no torch.
+
+A new measure of ours is one file and one line here; one of another package is an entry point `harness.measures`.
+"""
+
+from collections.abc import Mapping
 
 from harness.errors import UserError
 from harness.measures.activations import ACTIVATIONS
@@ -14,9 +19,10 @@ from harness.measures.perplexity import PERPLEXITY
 from harness.measures.task.measure import TASK
 from harness.measures.training import TRAINING
 from harness.measures.training_speed import TRAINING_SPEED
-from harness.results.record import Metric
+from harness.plugins import RESERVED, with_plugins
+from harness.results.record import AXES, Metric, Record
 
-MEASURES: dict[str, Measure] = {
+OURS: dict[str, Measure] = {
     measure.name: measure
     for measure in (
         PERPLEXITY,
@@ -35,6 +41,19 @@ MEASURES: dict[str, Measure] = {
 }
 
 
+def _why_not(measure: Measure, before: Mapping[str, Measure]) -> str | None:
+    """Why a plugin's measure can't stand beside the others: names that a table of records needs for itself."""
+    if clash := sorted(set(measure.settings.model_fields) & {*Record.model_fields, *AXES, *RESERVED}):
+        return f"has settings whose names are taken by axes and columns of records: {', '.join(clash)}"
+    known = {metric.name: name for name, other in before.items() for metric in other.metrics}
+    taken = [f"{metric.name} (of {known[metric.name]})" for metric in measure.metrics if metric.name in known]
+    return f"has metrics whose names are taken: {', '.join(taken)}" if taken else None
+
+
+MEASURES = with_plugins("harness.measures", Measure, OURS, _why_not)
+"""Those that ship and those of plugins, by name."""
+
+
 def metric(name: str) -> Metric:
     """The metric of this name (`tpot`) or id (`tpot@1`), of whichever measure. Raises UserError if there is none."""
     for measure in MEASURES.values():
@@ -43,3 +62,10 @@ def metric(name: str) -> Metric:
                 return declared
     known = ", ".join(sorted({declared.name for measure in MEASURES.values() for declared in measure.metrics}))
     raise UserError(f"no metric is called '{name}'; there are {known}")
+
+
+def declared(record: Record) -> Metric | None:
+    """The declaration of a record's metric; None where its measure declares none of that name: a task file's own
+    metric, or a measure that is not installed."""
+    measure = MEASURES.get(record.measure)
+    return None if measure is None else measure.metric(record.metric)

@@ -18,7 +18,7 @@ from harness.measures.limits import LARGEST
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
 from harness.measures.useful_work import training_flops_per_token
 from harness.models.contract import ModelSource
-from harness.results.record import Direction, Measurement, Metric
+from harness.results.record import Direction, Measurement, Metric, Sums
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +44,9 @@ VALIDATION_LOSS = Metric(
     direction=Direction.LOWER,
     definition="Mean negative log-likelihood per token of the validation text under the trained weights, in windows of "
     "the training's sequence side by side, each read without what stands before it: ΣNLL/Σtokens.",
+    sums=Sums(of="nll", over="tokens"),
+    per_token=True,
+    headline=True,
 )
 BEST_VALIDATION_LOSS = Metric(
     name="best_validation_loss",
@@ -51,6 +54,7 @@ BEST_VALIDATION_LOSS = Metric(
     direction=Direction.LOWER,
     definition="Lowest of the validation losses that the trainer reported. Exact: the loss of this training on this "
     "text, as published losses are; what other text or another seed would give is in `validation_loss` and `seed`.",
+    per_token=True,
 )
 TOKENS_TO_TARGET = Metric(
     name="tokens_to_target",
@@ -65,6 +69,7 @@ HIGHEST_LOSS = Metric(
     direction=Direction.LOWER,
     definition="Highest training loss of any report (the mean over the steps since the one before): far above the "
     "first one's, which is that of guessing, the training was unstable, whatever came of it.",
+    per_token=True,
 )
 TRAINED_TOKENS = Metric(
     name="trained_tokens",

@@ -40,6 +40,7 @@ TRAINING_RATE = Metric(
     direction=Direction.HIGHER,
     definition="Tokens trained on per second: median over the intervals between two reports. Forward, backward and "
     "optimizer, without validation.",
+    depends_on="time",
 )
 TRAINING_MFU = Metric(
     name="training_mfu",
@@ -47,6 +48,7 @@ TRAINING_MFU = Metric(
     direction=Direction.HIGHER,
     definition="training_rate times the exact FLOPs of training on a token (three forward passes, 3 · (2 N_matmul + 2 "
     "· layers · width · (sequence + 1))), over the measured GEMM peak of the type that was trained in.",
+    depends_on="time",
 )
 SECONDS_TO_TARGET = Metric(
     name="seconds_to_target",
@@ -54,6 +56,7 @@ SECONDS_TO_TARGET = Metric(
     direction=Direction.LOWER,
     definition="Training seconds, validation not counted, until a validation first gave at most `target_loss`; "
     "infinite where none did, with all seconds as the lower end.",
+    depends_on="time",
 )
 TRAINING_MEMORY = Metric(
     name="training_memory",
@@ -61,6 +64,7 @@ TRAINING_MEMORY = Metric(
     direction=Direction.LOWER,
     definition="Most memory held while training (weights, gradients, moments, activations, data), above what the "
     "process held before with its libraries imported and the text encoded.",
+    depends_on="memory",
 )
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from harness.report.number import Shown, scale, shown
-from harness.report.results import label, text
+from harness.evidence.value_text import label, text
+from harness.number import Shown, scale, shown
 from harness.report.table import Column, Row, Table
 from harness.report.tables import print_table
 

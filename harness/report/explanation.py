@@ -10,7 +10,7 @@ from harness.errors import UserError
 from harness.evidence.answered import Answered, Request, answered, has_documents, pieces
 from harness.evidence.selection import coordinates, describe, nearest, varying
 from harness.evidence.where_text import chosen
-from harness.report.number import NOTHING, Shown
+from harness.number import NOTHING, Shown
 from harness.report.table import Column, Row, Table
 from harness.report.tables import print_table
 from harness.report.token_text import (

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from harness.analysis.registry import ANALYSES
 from harness.evidence.selection import describe
-from harness.report.number import Shown, shown, with_interval
-from harness.report.results import label, text
+from harness.evidence.value_text import label, text
+from harness.number import Shown, shown, with_interval
 from harness.report.table import Column, Row, Table
 from harness.results.finding import Finding
 from harness.results.record import Scalar
@@ -21,7 +23,9 @@ def finding_tables(findings: Sequence[Finding]) -> list[Table]:
     for analysis in dict.fromkeys(finding.analysis for finding in findings):
         mine = [finding for finding in findings if finding.analysis == analysis]
         title = analysis.replace("_", " ")
-        tables.append(_pivot(title, mine) if any(item.name.endswith(RATIO) for item in mine) else _list(title, mine))
+        table = _pivot(title, mine) if any(item.name.endswith(RATIO) for item in mine) else _list(title, mine)
+        charts = ANALYSES[analysis].charts if analysis in ANALYSES else ()
+        tables.append(replace(table, charts=tuple(chart.name for chart in charts)))
     return tables
 
 

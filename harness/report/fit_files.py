@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.report.charts.registry import FINDING_CHARTS
+from harness.report.charts import charts_of_findings
 from harness.report.findings import finding_tables
 from harness.report.html import findings_html
 from harness.report.markdown import table_markdown
@@ -48,8 +48,8 @@ def write_fit(
 
 def _pictures(folder: Path, findings: Sequence[Finding]) -> list[Path]:
     specs: dict[Path, dict[str, Any]] = {}
-    for name, (draw, _) in FINDING_CHARTS.items():
-        if (chart := draw(findings)) is not None:
+    for name, (draw, _) in charts_of_findings(findings).items():
+        if (chart := draw()) is not None:
             specs |= {folder / f"{name}.{kind}": chart.to_dict(validate=False) for kind in ("svg", "png")}
     write_pictures(specs)
     return list(specs)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from harness.comparison.flip import Difference, Flip, Paired
 from harness.evidence.selection import describe
-from harness.report.number import NOTHING, Shown, scale, shown
-from harness.report.results import text
+from harness.evidence.value_text import text
+from harness.number import NOTHING, Shown, scale, shown
 from harness.report.table import Column, Row, Table
 from harness.report.tables import print_table
 

@@ -7,15 +7,15 @@ browser does not run.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from harness import strict_json
 from harness.errors import UserError, inert, told
 from harness.measures.registry import MEASURES
-from harness.report.charts.registry import CHARTS, FINDING_CHARTS
+from harness.report.charts import RUN_CHARTS, Draw, charts_of_findings, charts_of_run
 from harness.report.environment import machine, peaks, summary, warnings
 from harness.report.findings import finding_tables
 from harness.report.outcomes import expectation_table
@@ -37,24 +37,23 @@ def write_html(run: Run) -> Path:
     try:
         text = html(run)
     except UserError as error:
-        write_whole(path, html(run, {}))
+        write_whole(path, html(run, with_charts=False))
         raise UserError(f"written without its charts: {error}", place=str(path)) from None
     write_whole(path, text)
     return path
 
 
-def html(run: Run, charts: Mapping[str, tuple[Callable[[Run], Any], str]] = CHARTS) -> str:
+def html(run: Run, *, with_charts: bool = True) -> str:
     """The report as one HTML document (about 1 MB, nearly all of it the charts' code). Raises UserError where there is
     a chart and its code can't be had."""
-    drawn, not_drawn = _drawn(charts, run)
-    if not charts:
-        not_drawn = ["the charts could not be drawn"]
+    drawn, not_drawn = _drawn(charts_of_run(run)) if with_charts else ({}, ["the charts could not be drawn"])
     manifest = run.manifest
     return _template("report.html.j2").render(
         manifest=manifest,
         summary=summary(run),
         warnings=[*warnings(run), *not_drawn],
         charts=drawn,
+        first=[chart.name for chart in RUN_CHARTS if chart.measure is None],
         results=result_tables(run),
         findings=finding_tables(run.findings),
         expectations=expectation_table(run.expectations) if run.expectations else None,
@@ -72,7 +71,7 @@ def findings_html(
     title: str, about: str, findings: Sequence[Finding], problems: Sequence[str], command: str, tables: Sequence[Table]
 ) -> str:
     """Findings without a run, as a page of the same kind: of data that were fitted on the command line."""
-    drawn, not_drawn = _drawn(FINDING_CHARTS, findings)
+    drawn, not_drawn = _drawn(charts_of_findings(findings))
     return _template("findings.html.j2").render(
         title=title,
         about=about,
@@ -85,18 +84,13 @@ def findings_html(
     )
 
 
-Of = TypeVar("Of")
-
-
-def _drawn(
-    charts: Mapping[str, tuple[Callable[[Of], Any], str]], of: Of
-) -> tuple[dict[str, dict[str, Any]], list[str]]:
+def _drawn(charts: Mapping[str, tuple[Draw, str]]) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """The charts that there is something to draw of, and which could not be drawn: the numbers stand without them."""
     drawn, not_drawn = {}, []
     # the charts' descriptions are checked in the tests; checking them again would take most of the time
     for name, (draw, caption) in charts.items():
         try:
-            chart = draw(of)
+            chart = draw()
             if chart is not None:
                 drawn[name] = {"spec": chart.to_dict(validate=False), "caption": caption}
         except Exception as error:

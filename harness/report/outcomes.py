@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.evidence.selection import describe
-from harness.report.number import Shown, with_interval
+from harness.number import Shown, with_interval
 from harness.report.table import Column, Row, Table
 from harness.results.finding import ExpectationOutcome, Outcome
 

@@ -6,10 +6,13 @@ What all rows share (device, threads, the text) goes into the caption; what diff
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from harness.analysis.definition import why_no_ranking
+from harness.evidence.definition import why_no_ranking
 from harness.evidence.selection import ENDED, coordinates, describe, varying, varying_within_models
-from harness.report.number import NOTHING, Scale, Shown, scale, shown
+from harness.evidence.value_text import label, text
+from harness.number import NOTHING, Scale, Shown, scale, shown
+from harness.report.charts import RUN_CHARTS
 from harness.report.table import Column, Row, Table
 from harness.results.record import CellResult, Direction, Record, Scalar, Status
 from harness.results.run import Run
@@ -22,7 +25,12 @@ def result_tables(run: Run) -> list[Table]:
     groups: dict[str, list[list[CellResult]]] = {}
     for cell in in_plan_order(run):
         _put(cell, groups.setdefault(cell.measure, []))
-    return [_table(measure, cells) for measure, tables in groups.items() for cells in tables]
+    found = []
+    for measure, tables in groups.items():
+        first, *others = [_table(measure, cells) for cells in tables]
+        charts = tuple(chart.name for chart in RUN_CHARTS if chart.measure == measure)
+        found += [replace(first, charts=charts), *others]
+    return found
 
 
 def _put(cell: CellResult, tables: list[list[CellResult]]) -> None:
@@ -41,20 +49,6 @@ def in_plan_order(run: Run) -> list[CellResult]:
     """The cells in the order in which the suite plans them, whatever order they were measured in."""
     place = {key: number for number, key in enumerate(run.planned)}
     return sorted(run.cells, key=lambda cell: place.get(cell.planned_key, len(place)))
-
-
-def label(name: str, value: Scalar) -> str:
-    """A setting as words: `batch 8`, `bos yes`."""
-    return f"{name.replace('_', ' ')} {text(value)}"
-
-
-def text(value: Scalar) -> str:
-    """A value of an axis or a setting."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float) and abs(value) >= 1e6:  # FLOPs: nobody counts zeros
-        return f"{value:.4g}"
-    return NOTHING if value is None else f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)
 
 
 def _table(measure: str, cells: Sequence[CellResult]) -> Table:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from harness.report.number import Shown
+from harness.number import Shown
 
 
 @dataclass(frozen=True)
@@ -38,3 +38,5 @@ class Table:
     rows: tuple[Row, ...]
     caption: str = ""
     notes: tuple[str, ...] = field(default=())
+    charts: tuple[str, ...] = ()
+    """Names of the charts that stand below it on a page, those that there is something to draw of."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from harness.errors import inert
-from harness.report.number import Shown
+from harness.number import Shown
 from harness.report.table import Column, Table
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from harness.errors import UserError
 from harness.notice import notice, was_told
+from harness.number import Shown, duration
 from harness.report.environment import summary, warnings
 from harness.report.findings import finding_tables
-from harness.report.number import Shown, duration
 from harness.report.outcomes import expectation_table
 from harness.report.results import result_tables
 from harness.report.table import Column, Row, Table

@@ -20,6 +20,10 @@ Anything = Annotated[dict[str, Any], BeforeValidator(untagged), PlainSerializer(
 """Plain data of any shape, which is strict JSON in a file and the same floats when it is read."""
 
 
+AXES = ("precision", "device", "seed", "compute", "threads")
+"""What a suite's matrix is made of: columns of a table of records, so that no setting of a measure has these names."""
+
+
 class Status(StrEnum):
     """How a cell ended."""
 
@@ -37,8 +41,25 @@ class Direction(StrEnum):
     NONE = "none"
 
 
+class Sums(BaseModel):
+    """How a metric is made of columns of its cell's samples: the sum of one, or the mean of one over another.
+
+    Summed are the rows that scored a token (column `tokens` above 0). The value is factor · Σ`of` / Σ`over`, or
+    factor · Σ`of` where there is no `over`; with `exponential`, e to the power of that.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    of: str
+    """The column that is summed, such as `nll`."""
+    over: str | None = None
+    """The column whose sum it is divided by, such as `tokens`."""
+    factor: float = 1.0
+    exponential: bool = False
+
+
 class Metric(BaseModel):
-    """The declaration of one metric. Unit and direction belong here, never to the name."""
+    """The declaration of one metric: all that the rest of the harness knows of it. Nothing depends on its name."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -50,6 +71,20 @@ class Metric(BaseModel):
     """One or two sentences with the formula, and its source where it has one."""
     detail: bool = False
     """Whether tables leave it out unless it says something: a count that is 0, another rule for the same answers."""
+    headline: bool = False
+    """Whether a line of progress shows it."""
+    depends_on: Literal["time", "memory"] | None = None
+    """What of the machine decides its value: two values compare only on one class of machine. None: it is
+    deterministic, the same on every machine but for rounding."""
+    sums: Sums | None = None
+    """Of which columns of the samples it is a mean or a sum. What has a mean is compared document by document; None:
+    nothing is known, and only its intervals are compared."""
+    per_token: bool = False
+    """Whether it is per token of the model's own tokenizer: under another tokenizer it means something else."""
+    relative_to: tuple[str, Scalar] | None = None
+    """The value of an axis that it compares with in itself, such as `("precision", "fp32")`."""
+    tradeoff: bool = False
+    """Whether it is what one weighs when a model is made smaller or faster: quality kept, speed, memory."""
 
     @property
     def id(self) -> str:

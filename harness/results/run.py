@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -43,6 +43,8 @@ FINDINGS = "findings.json"
 EXPECTATIONS = "expectations.json"
 MARKDOWN = "summary.md"
 HTML = "report.html"
+PROVENANCE = ("run", "suite", "time", "commit")
+"""Columns of `Run.records` that say of what run a record is."""
 UNCHECKED_VERSION = 1
 """The version whose runs have no checksums."""
 
@@ -83,6 +85,8 @@ class Manifest(BaseModel):
     """Whether cells are measured again whose results are known from earlier runs; a resumed run goes on so."""
     problems: list[str] = Field(default_factory=list)
     """Reports that could not be written, and why: a sentence each."""
+    plugins: dict[str, str] = Field(default_factory=dict)
+    """By name the packages of the measures and analyses that do not ship with the harness: `gpt-words 1.0`."""
     cells: list[str] = Field(default_factory=list)
     """Keys of all cells of the plan, in order."""
     files: dict[str, str] = Field(default_factory=dict)
@@ -198,8 +202,19 @@ class Run:
 
     @cached_property
     def records(self) -> pd.DataFrame:
-        """Every record as a tidy DataFrame, axes and settings as columns."""
-        return records_frame([record for cell in self.cells for record in cell.records])
+        """Every record as a tidy DataFrame: axes and settings as columns, and last what it is of. `run` and `suite`;
+        `time`: when its cell was measured, UTC; `commit`: of the checkout in which it was measured, None where the
+        result came from the cache."""
+        frame = records_frame([record for cell in self.cells for record in cell.records])
+        suite: str | None = None
+        commit: str | None = None
+        with suppress(UserError):  # told of where the manifest is asked for; the numbers are shown
+            suite, commit = self.manifest.suite, self.manifest.git.get("commit")
+        cells = [cell for cell in self.cells for _ in cell.records]
+        frame["run"], frame["suite"] = self.name, suite
+        frame["time"] = [cell.measured for cell in cells]
+        frame["commit"] = [commit if cell.source == "measured" else None for cell in cells]
+        return frame
 
     def samples_file(self, cell: CellResult) -> Path:
         """Where the samples of one cell lie; the run folder itself where it has none."""
@@ -411,7 +426,7 @@ def records_frame(records: list[Record]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    own = set(Record.model_fields)
+    own = {*Record.model_fields, *PROVENANCE}
     rows = []
     for record in records:
         row = record.model_dump(mode="python", exclude={"axes", "settings", "resolved"})

@@ -39,6 +39,7 @@ from harness.scoring.document_encoder import DocumentEncoder, Mode, Reads
 from harness.scoring.special_text import SpecialText
 from harness.scoring.stops import cut_at_stops, ends_in_lm_eval, ends_of_beams, stops_of
 from harness.scoring.thinking import Tags, answer_so_far, opens_thought, parted
+from harness.scoring.written_answer import Finish, WrittenAnswer
 
 if TYPE_CHECKING:
     from harness.models.decoding import TokenCompletion, TokenRequest
@@ -78,26 +79,6 @@ class TextRequest:
     task: str = ""
     document: int = 0
     """Seed, task and document determine the draws."""
-
-
-Finish = Literal["stop_string", "end", "length"]
-"""What ended an answer: a stop string, an end token, or `max_new`, which cut it off."""
-
-
-@dataclass(frozen=True)
-class WrittenAnswer:
-    """One answer."""
-
-    text: str
-    tokens: tuple[int, ...]
-    """Every token that was drawn, one that ended it and those of a thought included."""
-    log_probs: tuple[float, ...]
-    """Of each token under the model itself, in nats."""
-    finish: Finish
-    thought: str | None = None
-    """What the model thought before it; None: nothing."""
-    answered: bool = True
-    """False: it still thought when it ended, and the text is empty."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 from harness.errors import UserError, shown
 from harness.measures.measure import Settings
 from harness.measures.registry import MEASURES
-from harness.results.record import Record, Scalar
+from harness.results.record import Scalar
 from harness.suite.document import Document
 from harness.suite.schema import SWEEPABLE, Matrix, Suite
 
@@ -145,10 +145,7 @@ def _settings(number: int, measure: str, swept: Any, document: Document | None) 
 
 def _swept(measure: str, swept: Any) -> dict[str, list[Any]]:
     """Each setting of a measure with its values."""
-    own = set(Record.model_fields) | set(Matrix.model_fields)
     values = {name: getattr(swept, name) for name in SWEEPABLE[measure].model_fields}
-    clash = own & set(values)
-    assert not clash, f"settings of {measure} share a name with an axis or a record field: {clash}"
     return {name: value if isinstance(value, list) else [value] for name, value in values.items()}
 
 

@@ -32,6 +32,7 @@ from harness.measures.registry import MEASURES
 from harness.models.contract import Precision
 from harness.models.size import config_size
 from harness.models.training import FFN, Norm, OptimizerName, PositionsName, ScheduleName, TokenizerName, Training
+from harness.plugins import why_not_loaded
 from harness.spelling import nearest
 
 MOST_LAYERS, MOST_WIDTH, MOST_VOCABULARY, MOST_THREADS = 10_000, 1_000_000, 10_000_000, 100_000
@@ -60,7 +61,7 @@ def _refuse_unknown(allowed: Callable[[], list[str]], what: str) -> Callable[[An
                         {
                             "what": what,
                             "key": key,
-                            "hint": nearest(str(key), allowed()),
+                            "hint": f" ({why})" if (why := why_not_loaded(str(key))) else nearest(str(key), allowed()),
                             "allowed": ", ".join(allowed()),
                         },
                     )

@@ -15,11 +15,12 @@ from typing import Any
 
 import pandas as pd
 
-from harness.measures.task.answers import Drawn, Generated, Likelihoods
+from harness.measures.task.answers import Generated, Likelihoods
 from harness.measures.task.samples import broken_row, row
 from harness.results.record import CellResult
 from harness.results.run import Run
 from harness.scoring.request import Scored
+from harness.scoring.written_answer import Finish, WrittenAnswer
 from harness.tasks.ask import Asked, Broken, Choice, Generation, Rolling
 from harness.tasks.judging.choice_scores import chance, score_choices
 from harness.tasks.judging.filters import Extracted
@@ -85,7 +86,7 @@ def written_row(
     extracted: dict[str, str],
     *,
     task: str = "sums",
-    finish: str = "stop_string",
+    finish: Finish = "stop_string",
     until: tuple[str, ...] = ("\n",),
     cut: int = 0,
     thought: str | None = None,
@@ -93,7 +94,9 @@ def written_row(
 ) -> dict[str, Any]:
     """A question that the model answers in writing; every token has -0.5 nats."""
     asked = Asked(task, document, {}, (Generation(context, until, 16, samples=len(answers)),), (), None, target)
-    drawn = [Drawn(text, tokens(text), (-0.5,) * len(tokens(text)), finish, thought, answered) for text in answers]
+    drawn = [
+        WrittenAnswer(text, tokens(text), (-0.5,) * len(tokens(text)), finish, thought, answered) for text in answers
+    ]
     evidence = Generated(asked, tokens(context)[cut:], cut, tuple(drawn), thinks=thought is not None)
     scores = Scores(
         {f"exact_match/{name}": float(value == target) for name, value in extracted.items()}

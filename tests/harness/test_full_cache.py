@@ -12,6 +12,7 @@ import pytest
 from harness import kept_file
 from harness.cache import cache_folder
 from harness.corpora.microworld import Microworld, _code, _evaluation_sets
+from harness.errors import unexpected
 from harness.execution.cell_cache import CellCache
 from harness.models.contract import ModelSource
 from harness.models.in_context_regression import Recipe, Regression, Task, trained
@@ -63,3 +64,8 @@ def test_what_can_t_be_kept_is_used(what: str) -> None:
 def test_a_model_opens(llama_folder: Path) -> None:
     model = open_model(ModelSource("m", "transformers", str(llama_folder), "0" * 64))
     assert model.identity.context
+
+
+def test_a_full_disk_is_no_surprise() -> None:
+    told = unexpected("training", OSError(errno.ENOSPC, "No space left on device", "there"))
+    assert told.startswith("the disk is full: free some space and run it again (there: No space left on device")

@@ -204,6 +204,7 @@ OTHER = {
     **dict.fromkeys(
         (
             *("harness/threads.py", "harness/results/fingerprint.py", "harness/results/peaks.py"),
+            "harness/execution/memory_there.py",
             "harness/measures/memory_meter.py",
             *("harness/fences/capabilities.py", "harness/fences/landlock.py", "harness/fences/seccomp.py"),
         ),

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
-from harness.analysis.definition import why_no_ranking
 from harness.analysis.emergence.counts import emergence
 from harness.analysis.emergence.verdict import LEAST_SCALES, SCATTER, Emergence, Verdict
+from harness.charts import emergence as chart
 from harness.errors import UserError
+from harness.evidence.definition import why_no_ranking
 from harness.evidence.selection import Point, of_cell, points, selects, varying_within_models, why_nothing
 from harness.results.finding import Finding
 from harness.results.record import CellResult, Scalar
@@ -283,4 +284,5 @@ EMERGENCE = Analysis(
     about="Is an ability emergent? Chance gate, constant against smooth against a break, over sizes or loss, per task",
     settings=EmergenceSettings,
     run=run,
+    charts=(chart.CHART,),
 )

@@ -18,6 +18,7 @@ from harness.analysis.mirage.answers_of_samples import answers_of_samples
 from harness.analysis.mirage.battery import Battery, battery
 from harness.analysis.mirage.curves import Curve
 from harness.analysis.mirage.sizes import LengthTest, Resolution
+from harness.charts import mirage as chart
 from harness.errors import UserError
 from harness.evidence.selection import coordinates, selects, why_nothing
 from harness.results.finding import Finding
@@ -215,4 +216,5 @@ MIRAGE = Analysis(
     about="Is a jump over size in the task or in the metric: the same answers under exact match and smooth metrics",
     settings=MirageSettings,
     run=run,
+    charts=(chart.CHART,),
 )

@@ -19,6 +19,7 @@ from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
 from harness.analysis.prompting.paired_gain import REPLICATES, AskedTwice, asked_twice, drawn_gains, paired_gain
+from harness.charts import chain_of_thought_gain as chart
 from harness.evidence.selection import Point, counterpart, describe, points, selects_point, why_no_task
 from harness.results.finding import Finding
 from harness.results.record import Scalar
@@ -208,4 +209,5 @@ CHAIN_OF_THOUGHT_GAIN = Analysis(
     about="Right answers with chain of thought less those at once, over size, and where it begins to pay",
     settings=ChainOfThoughtGainSettings,
     run=run,
+    charts=(chart.CHART,),
 )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from harness import kept_file, strict_json
 from harness.errors import UserError, told
 from harness.notice import notice
+from harness.scoring.written_answer import WrittenAnswer
 from harness.tasks.ask import Answer, Asked, Broken, Choice, ChoiceAnswer, Generation, GenerationAnswer, Rolling
 from harness.tasks.config import Mode
 from harness.whole_file import write_whole
@@ -62,22 +63,6 @@ class Likelihoods:
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """One continuation."""
-
-    text: str
-    """Cut before a stop string, not stripped."""
-    tokens: tuple[int, ...]
-    log_probs: tuple[float, ...]
-    finish: str
-    """stop_string, end (of text), or length: it was cut off."""
-    thought: str | None = None
-    """What the model thought before it; None: nothing."""
-    answered: bool = True
-    """False: it still thought when it ended."""
-
-
-@dataclass(frozen=True)
 class Right:
     """What the model said to the right answer after the prompt, token by token."""
 
@@ -94,7 +79,7 @@ class Generated:
     prompt: tuple[int, ...]
     cut: int
     """Tokens of the prompt that did not fit."""
-    samples: tuple[Drawn, ...]
+    samples: tuple[WrittenAnswer, ...]
     right: Right | None = None
     """Of `Asked.right`."""
     thinks: bool = False
@@ -280,7 +265,9 @@ def _generations(asking: _Asking, documents: Sequence[Asked]) -> Iterator[Eviden
         if isinstance(right, str):
             yield Broken(asked.task, asked.document, right)
         elif (known := asking.finished.known.get((asked.task, asked.document))) is not None:
-            samples = tuple(Drawn(text, tuple(ids), tuple(lps), *more) for text, ids, lps, *more in known["samples"])
+            samples = tuple(
+                WrittenAnswer(text, tuple(ids), tuple(lps), *more) for text, ids, lps, *more in known["samples"]
+            )
             yield Generated(asked, tuple(known["prompt"]), known["cut"], samples, right, thinks)
         else:
             waiting.append(asked)
@@ -291,12 +278,11 @@ def _generations(asking: _Asking, documents: Sequence[Asked]) -> Iterator[Eviden
         if isinstance(done, Refused):
             ready.append(Broken(asked.task, asked.document, done.reason))
             return
-        samples = tuple(Drawn(*vars(answer).values()) for answer in done.answers)
-        told = [list(vars(sample).values()) for sample in samples]
+        told = [list(vars(answer).values()) for answer in done.answers]
         asking.finished.add(asked, {"prompt": done.prompt, "cut": done.cut, "samples": told})
         right = rights.get((asked.task, asked.document))
         assert not isinstance(right, str)
-        ready.append(Generated(asked, done.prompt, done.cut, samples, right, thinks))
+        ready.append(Generated(asked, done.prompt, done.cut, done.answers, right, thinks))
         asking.report(len(ready), len(waiting))
 
     requests = [_text_request(asking, asked) for asked in waiting]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
+from harness.measures.cost import TOKENS_AT_ONCE, Passes
 from harness.measures.measure import Measure, in_first_row
 from harness.measures.task.collection import collect
 from harness.measures.task.settings import TaskSettings
@@ -25,6 +26,7 @@ from harness.measures.task.summary import (
     leaves_of,
     summarise,
 )
+from harness.models.shape import ModelShape
 from harness.tasks.files.library import TaskLibrary
 from harness.tasks.judging.metric_table import BUILT_IN
 
@@ -78,6 +80,11 @@ def _lacking(opened: Opened, settings: TaskSettings) -> Iterator[str]:
             yield from (f"group {group.group}: {told}" for told in not_given(group.aggregate, keys, listed))
 
 
+def _passes(settings: TaskSettings, shape: ModelShape) -> Passes:
+    longest = min(shape.context, TOKENS_AT_ONCE)
+    return Passes(longest, longest, 2 * longest)
+
+
 TASK = Measure(
     name="task",
     version=2,
@@ -95,4 +102,5 @@ TASK = Measure(
     tasks=lambda settings: (settings.task,),
     check=check,
     notes=notes,
+    passes=_passes,
 )

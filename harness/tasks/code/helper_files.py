@@ -52,10 +52,10 @@ def source_files(file: Path) -> tuple[Path, ...]:
 
 def tree_of(file: Path, folders: Iterable[Path]) -> Path:
     """The folder that the helper files of a task must lie in: of `folders` the topmost that its file is in (or
-    lm-eval's own), else the file's own."""
+    lm-eval's package, whose tasks import its other modules), else the file's own."""
     file = file.absolute()
     named = [folder.absolute() for folder in folders]
-    packages = [folder for folder in file.parents if folder.parts[-2:] == _LM_EVAL]
+    packages = [folder.parent for folder in file.parents if folder.parts[-2:] == _LM_EVAL]
     return min(
         (folder for folder in (*named, *packages) if file.is_relative_to(folder)),
         key=lambda folder: len(folder.parts),

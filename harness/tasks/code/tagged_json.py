@@ -29,6 +29,8 @@ _WHOLE = 1 << 63
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 _EXPONENT = 4000
 _BITS = 14_000  # some 4,200 decimal digits; Python writes out 4,300
+_MOST_EMPTY = 1 << 16
+"""Places that an array that holds nothing may have: going through a shape of (10**10, 0) would take all memory."""
 _TOLD = 200  # characters of an object's own text
 _ARRAYS = "biufcSUmM"  # numpy's kinds of plain numbers, texts and times
 
@@ -229,7 +231,15 @@ def _objects(shape: list[int], cells: list[Any]) -> Any:
 
     made = np.empty(len(cells), dtype=object)
     made[:] = cells
-    return made.reshape(shape)
+    return made.reshape(_shape(shape))
+
+
+def _shape(of: list[int]) -> list[int]:
+    if any(type(one) is not int or one < 0 for one in of):
+        raise ValueError("no shape of an array")
+    if 0 in of and math.prod(max(one, 1) for one in of) > _MOST_EMPTY:
+        raise ValueError("an array of nothing but places")
+    return of
 
 
 def _array(of: list[Any]) -> Any:
@@ -238,7 +248,7 @@ def _array(of: list[Any]) -> Any:
     dtype = np.dtype(of[0])
     if dtype.kind not in _ARRAYS:
         raise ValueError("no array of numbers")
-    return np.frombuffer(base64.b64decode(of[2]), dtype=dtype).reshape(of[1]).copy()
+    return np.frombuffer(base64.b64decode(of[2]), dtype=dtype).reshape(_shape(of[1])).copy()
 
 
 def _number(of: list[Any]) -> Any:
@@ -255,6 +265,8 @@ def _zone(told: Any) -> datetime.timezone | None:
 def _timestamp(of: list[Any]) -> Any:
     import pandas as pd
 
+    if of[1] is not None and of[1].startswith("dateutil"):  # the rest is taken for the path of a file, which is read
+        raise ValueError("no zone by its name")
     return pd.Timestamp(of[0], tz=of[1])
 
 

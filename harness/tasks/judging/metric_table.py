@@ -62,7 +62,14 @@ LM_EVAL_HIGHER_IS_BETTER: dict[str, bool] = {
 
 
 def _declare(
-    name: str, unit: str, better: str, outputs: tuple[str, ...], aggregation: str, definition: str, *options: str
+    name: str,
+    unit: str,
+    better: str,
+    outputs: tuple[str, ...],
+    aggregation: str,
+    definition: str,
+    *options: str,
+    headline: bool = False,
 ) -> BuiltIn:
     detail = name in _DETAILS
     metric = Metric(
@@ -72,6 +79,7 @@ def _declare(
         direction=Direction(better),
         definition=definition,
         detail=detail,
+        headline=headline,
     )
     return BuiltIn(metric, outputs, aggregation, options)
 
@@ -87,6 +95,7 @@ _ALL = (
         "Log-likelihood: share whose whole continuation is what greedy decoding gives. Generation: as exact_match.",
         *_IGNORE,
         "numbers",
+        headline=True,
     ),
     _declare(
         "acc_norm",
@@ -133,6 +142,7 @@ _ALL = (
         "whose right choice is what greedy decoding gives.",
         *_IGNORE,
         "numbers",
+        headline=True,
     ),
     _declare(
         "accuracy",
@@ -216,6 +226,7 @@ _ALL = (
         (_LIKELIHOOD,),
         "perplexity",
         "exp(-mean over documents of log P(continuation | context)).",
+        headline=True,
     ),
     _declare(
         "word_perplexity",
@@ -240,6 +251,7 @@ _ALL = (
         (_ROLLING,),
         "bits_per_byte",
         "-sum log2 P(text) / sum bytes of UTF-8.",
+        headline=True,
     ),
     _declare(
         "bleu",

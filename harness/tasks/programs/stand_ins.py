@@ -44,7 +44,18 @@ class Asker(Protocol):
 class State:
     """What a stand-in knows of itself."""
 
-    __slots__ = ("asker", "base", "constructed", "is_class", "kind", "name", "number", "operated")
+    __slots__ = (
+        "asker",
+        "base",
+        "constructed",
+        "is_class",
+        "kind",
+        "name",
+        "number",
+        "of_class",
+        "operated",
+        "returned",
+    )
 
     def __init__(self, asker: Asker, number: int, kind: str, name: str, base: type | None) -> None:
         self.asker, self.number, self.kind, self.name, self.base = asker, number, kind, name, base
@@ -52,6 +63,10 @@ class State:
         """Whether it is used here as a class of the other side's, by a name of one."""
         self.constructed = False
         """Whether it was made here, by calling such a class, or is an attribute of one."""
+        self.of_class = False
+        """Whether it is an attribute of such a class."""
+        self.returned = False
+        """Whether the program gave it in another way, too: a method can give its object."""
         self.operated = False
         """Whether it came out of an operator that had a value of ours as its other side."""
 

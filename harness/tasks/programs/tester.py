@@ -14,14 +14,17 @@ import traceback
 import types
 from typing import Any
 
+from harness.tasks.programs.assertions import FILE, Assertions, catches_assertions
 from harness.tasks.programs.candidate import OWN_FRAMES
 from harness.tasks.programs.channel import Channel, Gone
+from harness.tasks.programs.globals import AsMain, Globals
 from harness.tasks.programs.names import looked_up, task_helpers
 from harness.tasks.programs.objects import is_pure, text_of
 from harness.tasks.programs.peer import Peer
-from harness.tasks.programs.stand_ins import ARITHMETIC, StandIn, is_stand_in, state_of
+from harness.tasks.programs.stand_ins import ARITHMETIC, StandIn, State, is_stand_in, state_of
 
 _OPERATORS = ARITHMETIC | {"__neg__", "__pos__", "__invert__"}
+_OF_FLAGS = frozenset(f"__{prefix}{name}__" for name in ("and", "or", "xor") for prefix in ("", "r"))
 _ORDER = frozenset({"__lt__", "__le__", "__gt__", "__ge__"})
 _LOOKS = frozenset(
     [
@@ -35,9 +38,14 @@ _PREDICATES = frozenset(
     [
         "startswith", "endswith", "issubset", "issuperset", "isdisjoint", "is_integer", "isalnum", "isalpha",
         "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric", "isprintable", "isspace",
-        "istitle", "isupper", "find", "rfind", "index", "rindex", "count",
+        "istitle", "isupper", "find", "rfind", "index", "rindex", "count", "difference",
+        "symmetric_difference", "intersection", "strip", "lstrip", "rstrip", "removeprefix", "removesuffix", "replace",
+        "partition", "rpartition",
     ]
 )  # fmt: skip
+"""What is asked of a text, a set or a table with a value of the test's, and could be answered out of that value."""
+_OF_OTHERS = frozenset({"find", "rfind", "index", "rindex", "count", "replace"})
+"""Those that have a meaning for an object of another class, too."""
 _ASKED_OF_ITERATORS = frozenset({"send", "throw", "close"})
 _PUBLIC_SPECIAL = frozenset({"__name__", "__qualname__", "__doc__", "__module__"})
 
@@ -51,6 +59,7 @@ class Tester(Peer):
         self._seen: dict[tuple[str, int | None, tuple[Any, ...]], Any] = {}
         self.tests = ""
         """The test's text: which exceptions it names."""
+        self.assertions = Assertions("")
 
     def end(self, status: str, reason: str = "", gone: bool = False) -> None:
         """Say how the program did, and end this process."""
@@ -63,8 +72,10 @@ class Tester(Peer):
     def ask(self, operation: str, target: Any, *arguments: Any, **named: Any) -> Any:
         """Ask the program; where it can't answer any more the test is over."""
         state = state_of(target) if is_stand_in(target) else None
-        if state and operation == "get" and arguments[0] in _PREDICATES and not state.constructed:
-            raise AttributeError(f"the test asks an object of the program's whether it `{arguments[0]}`")
+        if state and operation == "get" and arguments[0] in _PREDICATES and not _may_answer(state, arguments[0]):
+            if state.base is None:
+                raise AttributeError(f"the test asks an object of the program's whether it `{arguments[0]}`")
+            return getattr(self._base(target), arguments[0])
         if state and state.operated and operation != "__eq__" and operation not in _OPERATORS:
             raise TypeError(f"{state.name} and a value of the test's give an object that says nothing of itself")
         looks = operation in _LOOKS and all(type(one) in (int, str) for one in arguments)
@@ -76,12 +87,32 @@ class Tester(Peer):
             result = super().ask(operation, target, *arguments, **named)
         except Gone as error:
             self.end("failed", str(error), gone=True)
+        except StopIteration as error:
+            if operation in ("call", "__next__"):  # see `_called`; generators ask for the end with both
+                raise
+            raise self._no_end() from error
         if looks:
             self._seen[key] = result
-        if state and state.is_class and operation == "get" and is_stand_in(result):
-            state_of(result).constructed = True
-            state_of(result).is_class = _is_class(result, arguments[0])
+        if is_stand_in(result):
+            if state and state.is_class and operation == "get":
+                state_of(result).constructed = state_of(result).of_class = True
+                state_of(result).is_class = _is_class(result, arguments[0])
+            else:
+                state_of(result).returned = True
         return result
+
+    def _no_end(self) -> Exception:
+        """What a StopIteration is that would end a loop of the test's, such as one over `map`."""
+        return StopIteration() if "StopIteration" in self.tests else RuntimeError("the program raised StopIteration")
+
+    def do(self, operation: str, target: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """What the program does with an object of the test's; it can't hide that an assertion in it failed."""
+        try:
+            return super().do(operation, target, arguments, named)
+        except Exception as error:
+            if not self.objects.is_theirs(error) and self.assertions.lost_in_call(error):
+                self.end("failed", f"{type(error).__name__}: {text_of(error)}")
+            raise
 
     def accepts(self, module: str, name: str) -> bool:
         """Modules, and what computes with values alone."""
@@ -94,6 +125,8 @@ class Tester(Peer):
         if operation not in ("get", "set", "del", "copy", "deepcopy"):
             return True
         of_test = type(target).__module__ == "__main__" or isinstance(target, io.StringIO | io.BytesIO)
+        if operation in ("set", "del") and callable(getattr(type(target), arguments[0], None)):
+            return False  # a method of the test's own
         if operation in ("copy", "deepcopy"):
             return of_test
         name = arguments[0]
@@ -118,30 +151,34 @@ class Tester(Peer):
         return self.ask(special, target, *arguments, **named)
 
     def _called(self, target: StandIn, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        """What a function or a class gives. A call that says that there is no more would end a loop over `map`."""
+        """What a function or a class gives."""
         try:
             result = self.ask("call", target, *arguments, **named)
-        except StopIteration:
-            if "StopIteration" in self.tests:
-                raise
-            raise RuntimeError("the program raised StopIteration") from None
+        except StopIteration as error:
+            raise self._no_end() from error
         if state_of(target).is_class and is_stand_in(result):
-            state_of(result).constructed = True
+            state_of(result).constructed, state_of(result).returned = True, False
         return result
 
     def _left(self, target: StandIn, kind: Any, error: Any, trace: Any) -> Any:
-        """The end of a `with` block of the test's; it can't hide that an assertion of the test's failed."""
+        """The end of a `with` block of the test's; it can't hide that an assertion failed or was never come to."""
         hidden = self.ask("__exit__", target, kind, error, None)
+        if error is None or not hidden:
+            return hidden
         own = isinstance(error, AssertionError) and not self.objects.is_theirs(error)
-        return hidden and not (own and "AssertionError" not in self.tests)
+        lost = (own and "AssertionError" not in self.tests) or self.assertions.lost_in_block(error, _line_of_test())
+        return not lost
 
     def _operated(self, target: StandIn, special: str, arguments: tuple[Any, ...]) -> Any:
         """What an operator gives. An object that no class of the test's choice made gives no value of the test's, and
         what comes out of it and a value of the test's says nothing of itself: a difference could say that it is 0."""
         state = state_of(target)
         states = [state_of(one) for one in (target, *arguments) if is_stand_in(one)]
-        constructed = any(one.constructed for one in states)
         with_value = len(states) <= len(arguments)
+        flags = special in _OF_FLAGS
+        constructed = any(
+            one.constructed and not (with_value and (one.returned or (one.of_class and not flags))) for one in states
+        )
         if with_value and not constructed and not state.operated and state.base in _IMMUTABLE:
             method = getattr(state.base, special, None)
             return NotImplemented if method is None else method(self._base(target), *arguments)
@@ -182,37 +219,6 @@ class Tester(Peer):
         return any(one is wanted or one == wanted for one in target)  # type: ignore[attr-defined]
 
 
-class _Globals(dict[str, Any]):
-    """The test's names; what the program calls plain values is asked for each time, since it may change."""
-
-    def __init__(self, tester: Tester) -> None:
-        super().__init__(__name__="__main__", __builtins__=__builtins__)
-        self.tester = tester
-        self.of_program: set[str] = set()
-
-    def __missing__(self, name: str) -> Any:
-        if name not in self.of_program:
-            raise KeyError(name)
-        return self.tester.ask("name", None, name)
-
-
-class _Module(types.ModuleType):
-    """What `unittest` finds as `__main__`."""
-
-    def __init__(self, names: _Globals) -> None:
-        super().__init__("__main__")
-        self.__dict__["_names"] = names
-
-    def __getattr__(self, name: str) -> Any:
-        names = self.__dict__["_names"]
-        if name not in names:
-            raise AttributeError(name)
-        return names[name]
-
-    def __dir__(self) -> list[str]:
-        return list(self.__dict__["_names"])
-
-
 def main(order: str, reading: int, writing: int, verdict: int) -> None:
     """Run the test that an order holds (JSON: `tests`, `given`), say how the program did, and end."""
     sys.setrecursionlimit(sys.getrecursionlimit() + OWN_FRAMES)
@@ -244,16 +250,25 @@ def _is_class(value: Any, name: str) -> bool:
     return state_of(value).kind == "class" and name[:1].isupper()
 
 
-def _catches_assertions(value: Any) -> bool:
-    kinds = value if isinstance(value, tuple) else (value,)
-    return any(one in AssertionError.__mro__ for one in kinds if isinstance(one, type) and not is_stand_in(one))
+def _may_answer(state: State, name: str) -> bool:
+    """Whether an object may say so: what a class of the test's choice made. What one of its methods gave back, which
+    may be the object itself, and its attributes may only where they aren't taken for a text or a set."""
+    return state.constructed and (name in _OF_OTHERS or not (state.returned or state.of_class))
+
+
+def _line_of_test() -> int:
+    """The line of the test that is being run."""
+    frame: types.FrameType | None = sys._getframe()
+    while frame and frame.f_code.co_filename != FILE:
+        frame = frame.f_back
+    return frame.f_lineno if frame else 0
 
 
 def _run(tester: Tester, tests: str, given: str) -> None:
-    tester.tests = tests
+    tester.tests, tester.assertions = tests, Assertions(tests)
     names = looked_up(tests)
-    own = _Globals(tester)
-    sys.modules["__main__"] = _Module(own)
+    own = Globals(tester)
+    sys.modules["__main__"] = AsMain(own)
     found = tester.ask("start", None, list(names.of_program))
     exec(compile(task_helpers(given), "given.py", "exec"), own)
     for name, module in names.modules.items():
@@ -263,7 +278,7 @@ def _run(tester: Tester, tests: str, given: str) -> None:
     for name, value in found.items():
         if name in own or name not in names.of_program:
             continue
-        if _catches_assertions(value):
+        if catches_assertions(value):
             raise NameError(f"{name} would catch what the test itself says")
         if is_stand_in(value):
             state_of(value).is_class = _is_class(value, name)
@@ -271,4 +286,4 @@ def _run(tester: Tester, tests: str, given: str) -> None:
             own[name] = value
         else:
             own.of_program.add(name)
-    exec(compile(tests, "tests.py", "exec"), own)
+    exec(tester.assertions.compiled(own), own)

@@ -60,8 +60,10 @@ def whole_number(label: Any) -> int | None:
         return None
     if isinstance(label, int):
         return label
-    if isinstance(label, float | Decimal):
-        return int(label) if label == label and label % 1 == 0 else None
+    if isinstance(label, float):
+        return int(label) if label.is_integer() else None
+    if isinstance(label, Decimal):
+        return int(label) if label.is_finite() and label == label.to_integral_value() else None
     digits = normal_form(label) if isinstance(label, str) else ""
     return int(digits) if digits.isdecimal() and len(digits) < 10 else None
 

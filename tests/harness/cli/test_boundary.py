@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import listing, main
+from harness.cli import boundary, listing, main
 from harness.errors import UserError
 
 COMMAND = [sys.executable, "-m", "harness"]
@@ -34,6 +34,12 @@ class Wordless(Exception):
         (UserError("wrong", place="a.yaml:3"), 2, "error: a.yaml:3: wrong"),
         (MemoryError("Unable to allocate 74.5 GiB"), 2, "error: memory ran out (Unable to allocate 74.5 GiB"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), 2, "error: memory ran out"),
+        (
+            ImportError("ADVICE\nOriginal error was: x.so: failed to map segment from shared object"),
+            2,
+            "memory ran out",
+        ),
+        (SystemError("error return without exception set"), 2, "error: memory ran out"),
         (RecursionError("maximum recursion depth exceeded"), 2, "maximum recursion depth exceeded (RecursionError)"),
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "gone"), 2, "error: gone: No such file"),
         (OSError(errno.ENOSPC, "No space left on device", "there"), 2, "error: there: No space left on device"),
@@ -63,6 +69,7 @@ def test_every_exception_is_one_sentence(
         raise error
 
     monkeypatch.setattr(listing, "make_console", fails)
+    monkeypatch.setattr(boundary, "_leave", sys.exit)
     monkeypatch.setattr(sys, "argv", ["harness", "list"])
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
     with pytest.raises(SystemExit) as ended:
@@ -75,6 +82,22 @@ def test_every_exception_is_one_sentence(
     if named:
         kept = Path(named[1]).read_text(encoding="utf-8")
         assert kept.startswith("harness list\n") and "in fails" in kept
+
+
+def test_memory_that_does_not_do_for_a_sentence_does_for_the_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*arguments: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(listing, "make_console", fails)
+    monkeypatch.setattr(boundary, "sentence", fails)
+    monkeypatch.setattr(boundary, "_leave", sys.exit)
+    monkeypatch.setattr(sys, "argv", ["harness", "list"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert capfd.readouterr().err == "error: memory ran out: ask for less at once, or free some\n"
 
 
 def test_a_cache_that_can_t_be_written_to_takes_no_traceback(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Iterable
+import zipfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import harness
 import reference_impl
-from harness.execution.code_digest import MEASURING, SOURCE, TRAINING, code_digest, source_files
+from harness.errors import UserError
+from harness.execution.code_digest import MEASURING, SOURCE, TRAINING, code_digest, package_digest, source_files
 from harness.execution.plan import make_plan
 from harness.execution.requests import Collect, Request, TrainModel
 from harness.measures.registry import MEASURES
@@ -30,6 +34,7 @@ EITHER = {
     "harness.file_digest": "what files hold, which is in the key",
     **dict.fromkeys(("harness.input_file", "harness.kept_file", "harness.whole_file"), "a file's bytes, or an error"),
     **dict.fromkeys(("harness.errors", "harness.notice", "harness.spelling", "harness.yaml_errors"), "sentences"),
+    "harness.plugins": "finds other packages, whose code is in the key of their cells",
     "harness.strict_json": "the same values, or an error",
     **dict.fromkeys(("harness.execution.requests", "harness.execution.serve"), "hand on what others measure"),
     "harness.results.fingerprint": "what is recorded beside the numbers; the class of a machine is in the key",
@@ -189,3 +194,64 @@ def test_what_is_excepted_is_there(excepted: dict[str, str]) -> None:
         top, *rest = name.split(".")
         place = next(root for root in ROOTS if root.name == top).joinpath(*rest)
         assert place.is_dir() or place.with_suffix(".py").is_file(), f"{name} moved: rename it here"
+
+
+@pytest.fixture
+def imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """The digest of the package of a module below `tmp_path`, imported afresh."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+    def digest(module: str) -> str:
+        for name in [name for name in sys.modules if name.startswith("words_")]:
+            del sys.modules[name]
+        importlib.invalidate_caches()
+        importlib.import_module(module)
+        return package_digest.__wrapped__(module)
+
+    return digest
+
+
+def written(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("module", "changed", "is_seen"),
+    [
+        ("words_alone", "words_alone.py", True),
+        ("words_alone", "words_beside.py", False),
+        ("words_whole.measure", "words_whole/measure.py", True),
+        ("words_whole.measure", "words_whole/helper.py", True),
+        ("words_whole.measure", "words_whole/data/list.txt", True),
+        ("words_whole.deep.measure", "words_whole/helper.py", True),
+        ("words_whole.measure", "words_whole/__pycache__/helper.cpython-311.pyc", False),
+        ("words_shared.part.measure", "words_shared/part/measure.py", True),
+        ("words_shared.part.measure", "words_shared/other/measure.py", False),
+    ],
+)
+def test_the_package_of_a_plugin_is_hashed(
+    tmp_path: Path, imported: Callable[[str], str], module: str, changed: str, is_seen: bool
+) -> None:
+    """`words_shared` has no `__init__.py`: several packages may put theirs into it."""
+    modules = ("words_alone.py", "words_beside.py", "words_whole/helper.py", "words_whole/measure.py")
+    inner = ("words_whole/deep/measure.py", "words_shared/part/measure.py", "words_shared/other/measure.py")
+    starts = ("words_whole/__init__.py", "words_whole/deep/__init__.py", "words_shared/part/__init__.py")
+    others = ("words_whole/data/list.txt", "words_whole/__pycache__/helper.cpython-311.pyc")
+    written(tmp_path, dict.fromkeys((*modules, *inner, *starts, *others), ""))
+    before = imported(module)
+    assert imported(module) == before
+    written(tmp_path, {changed: "# edited\n"})
+    assert (imported(module) != before) == is_seen
+    written(tmp_path, {changed: ""})
+    assert imported(module) == before
+
+
+def test_a_plugin_without_files_is_refused(tmp_path: Path, imported: Callable[[str], str], monkeypatch: Any) -> None:
+    with zipfile.ZipFile(tmp_path / "words.zip", "w") as archive:
+        archive.writestr("words_zipped/__init__.py", "")
+    monkeypatch.syspath_prepend(tmp_path / "words.zip")
+    with pytest.raises(UserError, match="the package of words_zipped has no files on the disk"):
+        imported("words_zipped")

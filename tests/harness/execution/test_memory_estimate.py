@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from harness.execution.memory_estimate import LOGITS_AT_ONCE, WITHIN, memory_of
+from harness.measures.perplexity import PERPLEXITY
 from harness.models.shape import ModelShape, folder_shape
 from harness.models.size import folder_size
 from harness.scoring import head_slices
@@ -64,7 +65,8 @@ def test_a_long_window_over_a_large_vocabulary(tmp_path: Path, vocabulary: int, 
     folder = saved(tmp_path, vocabulary, width)
     shape, size = folder_shape(str(folder), "transformers"), folder_size(str(folder))
     assert shape is not None and size is not None and 8e6 < size.parameters < 11e6
-    estimate = memory_of("perplexity", {}, "transformers", "fp32", size.parameters, shape)
+    passes = PERPLEXITY.passes(PERPLEXITY.settings(text="t"), shape)  # type: ignore[call-arg]
+    estimate = memory_of(passes, "transformers", "fp32", size.parameters, shape)
     run = subprocess.run(
         [sys.executable, "-c", MEASURED, str(folder)], capture_output=True, text=True, check=True, timeout=300
     )
@@ -79,8 +81,10 @@ def shape(**changed: Any) -> ModelShape:
     return ModelShape(**(given | changed))
 
 
-def said(measure: str = "perplexity", settings: dict[str, Any] | None = None, **changed: Any) -> float:
-    return memory_of(measure, settings or {}, "transformers", "fp32", 10_000_000, shape(**changed))
+def said(settings: dict[str, Any] | None = None, **changed: Any) -> float:
+    model = shape(**changed)
+    passes = PERPLEXITY.passes(PERPLEXITY.settings.model_validate({"text": "t"} | (settings or {})), model)
+    return memory_of(passes, "transformers", "fp32", 10_000_000, model)
 
 
 def test_logits_are_counted_and_bounded() -> None:

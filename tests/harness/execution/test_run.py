@@ -17,6 +17,7 @@ import pytest
 from rich.console import Console
 
 import harness
+from harness import workflow as running
 from harness.cli.progress import RunProgress
 from harness.errors import ExitCode, UserError
 from harness.execution.cell_cache import CellCache
@@ -26,6 +27,7 @@ from harness.execution.worker import Worker
 from harness.measures.registry import MEASURES
 from harness.report.environment import warnings
 from harness.results.exit_code import exit_code
+from harness.results.find import find_run
 from harness.results.instructions import ATEN_VARIABLE, ONEDNN_VARIABLES, OTHERS
 from harness.results.journal import Journal
 from harness.results.record import Measurement, Status
@@ -49,6 +51,9 @@ def test_a_suite_becomes_records_findings_outcomes_and_reports(finished_run: Run
         assert (values > 0).all(), metric
     by_precision = frame[frame["metric"] == "weight_bytes"].set_index("precision")["value"]
     assert by_precision["int8"] < 0.5 * by_precision["fp32"]
+    assert set(frame["run"]) == {finished_run.name} and set(frame["suite"]) == {finished_run.manifest.suite}
+    assert set(frame["commit"]) == {finished_run.manifest.git.get("commit")}
+    assert list(frame["time"]) == [cell.measured for cell in finished_run.cells for _ in cell.records]
     assert (
         frame.loc[frame["metric"] == "perplexity", "low"] < frame.loc[frame["metric"] == "perplexity", "value"]
     ).all()
@@ -221,6 +226,34 @@ def test_a_full_cache_loses_no_result(
     run = harness.run(str(suite), out=tmp_path / "runs", fresh=True)
     assert [cell.status for cell in run.cells] == [Status.OK] * 2
     assert "could not be kept" in (run.folder / "worker.log").read_text()
+
+
+def test_a_cache_in_which_nothing_can_be_locked_stops_no_run(
+    finished_run: Run, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, test_cache: Path
+) -> None:
+    """As one that may only be read."""
+    shutil.copytree(test_cache, tmp_path / "cache", ignore=shutil.ignore_patterns("locks"))
+    (tmp_path / "cache" / "locks").touch()
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    runs = [harness.run(str(suite), out=tmp_path / "runs") for _ in range(2)]
+    assert [run.manifest.sequence for run in runs] == [1, 2]
+    assert all(cell.source == "cache" for run in runs for cell in run.cells if cell.status is Status.OK)
+
+
+def test_the_latest_run_is_the_one_that_began_last_whatever_the_clock_says(
+    finished_run: Run, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness.run(str(suite), out=tmp_path)
+
+    class Earlier(running.datetime):
+        @classmethod
+        def now(cls, zone: object = None) -> running.datetime:
+            return running.datetime(2001, 1, 1, tzinfo=running.UTC)
+
+    monkeypatch.setattr(running, "datetime", Earlier)
+    second = harness.run(str(suite), out=tmp_path)
+    assert second.manifest.sequence == 2 and second.manifest.started.startswith("2001")
+    assert find_run("latest", tmp_path).folder == second.folder
 
 
 def test_a_cut_off_trained_model_is_trained_again(finished_run: Run, suite: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from harness.report.charts.answers import answer_values, answers
+from harness.charts.answers import answer_values, answers
 from harness.results.record import CellResult, Record
 from harness.results.run import Run
 

@@ -10,8 +10,8 @@ import pandas as pd
 
 from harness.analysis.mirage.analysis import _findings
 from harness.analysis.mirage.battery import battery
-from harness.report.charts.chain_of_thought_gain import chain_of_thought_gain, crossover_band, gain_values
-from harness.report.charts.mirage import metric_values, mirage
+from harness.charts.chain_of_thought_gain import chain_of_thought_gain, crossover_band, gain_values
+from harness.charts.mirage import metric_values, mirage
 from harness.results.finding import Finding
 
 

@@ -16,9 +16,9 @@ import pytest
 from rich.console import Console
 
 from harness.analysis.registry import ANALYSES
+from harness.charts.tradeoff import tradeoff_values
 from harness.errors import UserError
-from harness.report.charts.registry import CHARTS
-from harness.report.charts.tradeoff import tradeoff_values
+from harness.report.charts import charts_of_run, names_of_charts
 from harness.report.html import html, write_html
 from harness.report.markdown import markdown
 from harness.report.picture import chart_png
@@ -97,7 +97,7 @@ def test_every_chart_is_there(text: str) -> None:
 @pytest.mark.parametrize("name", DRAWN)
 def test_charts_are_valid(full_run: Run, name: str) -> None:
     """Altair checks the description against Vega-Lite's schema; the report itself does not spend the time."""
-    spec: dict[str, Any] = CHARTS[name][0](full_run).to_dict()
+    spec: dict[str, Any] = charts_of_run(full_run)[name][0]().to_dict()
     assert "vega-lite" in spec["$schema"]
 
 
@@ -175,9 +175,24 @@ def test_tradeoff_takes_the_smallest_batch(full_run: Run) -> None:
 
 def test_charts_of_a_run_without_data_are_none(builders: ModuleType, tmp_path: Path) -> None:
     run = builders.write_run(tmp_path, cells=[])
-    assert all(draw(run) is None for draw, _ in CHARTS.values())
+    assert all(draw() is None for draw, _ in charts_of_run(run).values())
+    assert all(chart.draw([]) is None for analysis in ANALYSES.values() for chart in analysis.charts)
     with pytest.raises(UserError, match="nothing to show"):
         chart_png(run, "tradeoff", tmp_path / "x.png")
+
+
+def test_a_chart_stands_below_the_table_of_what_declares_it(text: str) -> None:
+    """Those of no measure and no analysis stand first."""
+    seen = [str(attributes.get("id")) for tag, attributes in Page(text).tags if tag in ("section", "div", "h2")]
+    placed = [name for name in seen if name != "None"]
+    assert placed[0] == "chart-tradeoff"
+    assert placed[placed.index("chart-speed") - 1] == "inference"
+    assert placed[placed.index("chart-scaling_law") - 1] == "scaling-law"
+
+
+def test_no_two_charts_have_one_name() -> None:
+    names = names_of_charts()
+    assert len(set(names)) == len(names) and {"tradeoff", "speed", "answers", "scaling_law"} <= set(names)
 
 
 def test_pictures(full_run: Run, tmp_path: Path) -> None:

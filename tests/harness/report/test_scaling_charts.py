@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.analysis.registry import ANALYSES
 from harness.analysis.scaling.findings import findings
 from harness.analysis.scaling.laws.chinchilla import Chinchilla
 from harness.analysis.scaling.report import ScalingReport, scaling_report
 from harness.analysis.scaling.runs import runs_from_frame
 from harness.analysis.scaling.suite.settings import FitSettings
-from harness.report.charts.registry import FINDING_CHARTS
 from harness.report.fit_files import write_fit
 
+CHARTS = {chart.name: chart for chart in ANALYSES["scaling_fit"].charts}
 TRUTH = np.array([1.8, 480.0, 2000.0, 0.35, 0.37])
 
 
@@ -32,18 +33,17 @@ def report() -> ScalingReport:
     return scaling_report(runs_from_frame(frame, counted="all"), FitSettings(replicates=100, fit_below=9e20))
 
 
-@pytest.mark.parametrize("name", [name for name in FINDING_CHARTS if name.startswith("scaling_fit")])
+@pytest.mark.parametrize("name", CHARTS)
 def test_each_chart_is_valid_and_draws_every_run(report: ScalingReport, name: str) -> None:
-    draw, about = FINDING_CHARTS[name]
-    chart = draw(findings(report))
-    assert chart is not None and about
+    chart = CHARTS[name].draw(findings(report))
+    assert chart is not None and CHARTS[name].about
     spec: dict[str, Any] = chart.to_dict()  # altair checks it against Vega-Lite's schema
     rows = [len(values) for values in spec["datasets"].values()]
     if name in ("scaling_fit_compute", "scaling_fit_residuals", "scaling_fit_surface"):
         assert 30 in rows
     if name == "scaling_fit_predictions":
         assert 6 in rows
-    assert draw([]) is None
+    assert CHARTS[name].draw([]) is None
 
 
 def test_no_empty_panels_without_intervals_and_profiles() -> None:
@@ -51,10 +51,10 @@ def test_no_empty_panels_without_intervals_and_profiles() -> None:
     frame["loss"] = 2 + 30 * frame["C"] ** -0.07
     settings = FitSettings(law="power_law_with_floor", replicates=0, profiles=False)
     found = findings(scaling_report(runs_from_frame(frame), settings))
-    assert FINDING_CHARTS["scaling_fit_compute"][0](found) is None
-    assert FINDING_CHARTS["scaling_fit_predictions"][0](found) is None
-    assert FINDING_CHARTS["scaling_fit_profiles"][0](found) is None
-    assert FINDING_CHARTS["scaling_fit_residuals"][0](found) is not None
+    assert CHARTS["scaling_fit_compute"].draw(found) is None
+    assert CHARTS["scaling_fit_predictions"].draw(found) is None
+    assert CHARTS["scaling_fit_profiles"].draw(found) is None
+    assert CHARTS["scaling_fit_residuals"].draw(found) is not None
     assert all(item.low is None for item in found)
 
 

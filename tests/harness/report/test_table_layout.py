@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness.report.number import Shown
+from harness.number import Shown
 from harness.report.table import Column, Row, Table
 from harness.report.tables import print_table
 

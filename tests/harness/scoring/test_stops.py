@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.open import open_model
 from harness.models.transformers_tokenizer import TransformersTokenizer
-from harness.scoring.generation import Completed, TextRequest, WrittenAnswer, complete_texts
+from harness.scoring.generation import Completed, TextRequest, complete_texts
 from harness.scoring.special_text import SpecialText
+from harness.scoring.written_answer import WrittenAnswer
 
 TURN = "<|im_end|>"
 WRITTEN = f"5{TURN}\n789"

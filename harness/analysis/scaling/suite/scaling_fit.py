@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
 from harness.analysis.scaling.suite.settings import FitSettings
+from harness.charts import scaling_fit, scaling_surface
 from harness.errors import UserError
 from harness.evidence.training_runs import training_frame
 from harness.results.finding import Finding
@@ -78,4 +79,5 @@ SCALING_FIT = Analysis(
     about="A law of loss over parameters and tokens: its parameters, the best use of a budget, and what it predicts",
     settings=ScalingFitSettings,
     run=run,
+    charts=(*scaling_fit.CHARTS, *scaling_surface.CHARTS),
 )

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
-from harness.analysis.definition import definition
 from harness.analysis.scaling.suite.log_line import (
     LogLine,
     Uncertainty,
@@ -26,6 +25,8 @@ from harness.analysis.scaling.suite.log_line import (
     residuals,
     unknown,
 )
+from harness.charts import scaling_law as chart
+from harness.evidence.definition import definition
 from harness.evidence.per_document import PerDocument, per_document
 from harness.evidence.ratio import estimate
 from harness.evidence.selection import Point, points, selects, why_nothing
@@ -255,4 +256,5 @@ SCALING_LAW = Analysis(
     about="Power law of a metric over model size: exponent, residual, and a prediction at ten times the size",
     settings=ScalingLawSettings,
     run=run,
+    charts=(chart.CHART,),
 )

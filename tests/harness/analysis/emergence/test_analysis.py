@@ -17,9 +17,9 @@ from harness.analysis.emergence.analysis import effective_n
 from harness.analysis.emergence.counts import emergence, emergence_frame, unadjusted
 from harness.analysis.emergence.verdict import Verdict, decide
 from harness.analysis.registry import ANALYSES
+from harness.charts.emergence import emergence as chart
 from harness.errors import UserError
-from harness.report.charts.emergence import emergence as chart
-from harness.report.charts.registry import CHARTS
+from harness.report.charts import charts_of_run
 from harness.results.finding import Finding
 from harness.results.record import CellResult, Record
 from harness.results.run import Run
@@ -311,7 +311,7 @@ def test_what_is_not_there_is_said(ladder: Run, full_run: Run) -> None:
 def test_the_chart_draws_points_fits_and_the_break(ladder: Run) -> None:
     run = Run(ladder.folder)
     run.__dict__["findings"] = analyse(ladder)
-    drawn = chart(run)
+    drawn = chart(run.findings)
     assert drawn is not None
     spec = drawn.to_dict()
     assert len(spec["concat"]) == 3
@@ -319,8 +319,8 @@ def test_the_chart_draws_points_fits_and_the_break(ladder: Run) -> None:
     assert titles["capitals"][0] == "emergent" and "break p" in titles["capitals"][-1]
     layers = {panel["title"]["text"]: len(panel["layer"]) for panel in spec["concat"]}
     assert layers["capitals"] == layers["riddles"] + 1  # the break's rule
-    assert chart(ladder) is None
-    assert {name for name, (draw, _) in CHARTS.items() if draw(run) is not None} == {"emergence", "answers"}
+    assert chart(ladder.findings) is None
+    assert {name for name, (draw, _) in charts_of_run(run).items() if draw() is not None} == {"emergence", "answers"}
 
 
 def test_pythia_over_size() -> None:

@@ -80,8 +80,8 @@ def test_a_folder_of_tasks_may_be_reached_through_a_link(tasks: Path) -> None:
         ("/x/lib/a/t.yaml", ("/x/lib",), "/x/lib"),
         ("/x/lib/a/t.yaml", ("/x/lib/a", "/x/lib"), "/x/lib"),
         ("/x/lib/a/t.yaml", ("/x/li", "/y"), "/x/lib/a"),
-        ("/x/lm_eval/tasks/a/b/t.yaml", ("/x/lm_eval/tasks/a",), "/x/lm_eval/tasks"),
-        ("/x/lm_eval/tasks/a/b/t.yaml", (), "/x/lm_eval/tasks"),
+        ("/x/lm_eval/tasks/a/b/t.yaml", ("/x/lm_eval/tasks/a",), "/x/lm_eval"),
+        ("/x/lm_eval/tasks/a/b/t.yaml", (), "/x/lm_eval"),
     ],
 )
 def test_the_folder_that_helpers_lie_in(file: str, folders: tuple[str, ...], tree: str) -> None:

@@ -151,3 +151,16 @@ def test_a_shift_of_all_labels_changes_no_answer(places: list[int], as_text: boo
         found = common(*told, choices=choices)
         assert (found.first, found.ambiguous, found.noteworthy) == (first, None, first == 1)
         assert [labels.index(label, choices, found) for label in told] == places
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [(2.0, 2), (2.5, None), (float("inf"), None), (float("nan"), None), (True, None), ("02", 2), ("2.0", None)]
+    + [
+        (Decimal(of), number)
+        for of, number in (("2", 2), ("2.00", 2), ("2.5", None), ("sNaN", None), ("-Infinity", None))
+    ]
+    + [(Decimal("1e3999"), 10**3999)],
+)
+def test_which_labels_are_whole_numbers(label: Any, expected: int | None) -> None:
+    assert labels.whole_number(label) == expected

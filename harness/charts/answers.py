@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harness.charts.chart import RunChart
+from harness.charts.style import Values, drawable, ends_of, palette, told
 from harness.evidence.selection import Point, describe, varying
-from harness.report.charts.style import Values, drawable, ends_of, palette, told
-from harness.report.number import count
-from harness.report.results import text
+from harness.evidence.value_text import text
+from harness.number import count
 from harness.results.run import Run
 
 if TYPE_CHECKING:
@@ -96,3 +97,6 @@ def _row(point: Point, points: list[Point]) -> dict[str, object]:
         "told": f"{told(point)}, {point.record.n} documents",
         **ends_of("share", point),
     }
+
+
+ANSWERS = RunChart("answers", ABOUT, answers)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.analysis.definition import why_other_definition
+from harness.charts.chart import RunChart
+from harness.charts.style import Values, conditions, drawable, ends_of, palette, told
+from harness.evidence.definition import why_other_definition
 from harness.evidence.selection import Point
-from harness.report.charts.style import Values, conditions, drawable, ends_of, palette, told
-from harness.report.number import scale
-from harness.report.results import label, text
+from harness.evidence.value_text import label, text
+from harness.number import scale
 from harness.results.run import Run
 
 if TYPE_CHECKING:
@@ -136,3 +137,6 @@ def _round_sizes(rows: Values) -> list[float]:
     """Three sizes for the legend: the smallest, the middle and the largest, rounded."""
     sizes = sorted(row["memory"] for row in rows)
     return list(dict.fromkeys(float(f"{sizes[place]:.1g}") for place in (0, len(sizes) // 2, -1)))
+
+
+TRADEOFF = RunChart("tradeoff", ABOUT, tradeoff)

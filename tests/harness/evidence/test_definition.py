@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.analysis.definition import definition, why_no_ranking, why_other_definition
+from harness.evidence.definition import definition, why_no_ranking, why_other_definition
 from harness.results.record import CellResult, Status
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.report.charts.style import COLOURS
-from harness.report.number import count, with_interval
+from harness.charts.chart import Chart
+from harness.charts.style import COLOURS
+from harness.number import count, with_interval
 from harness.results.finding import Finding
 
 if TYPE_CHECKING:
@@ -160,3 +161,9 @@ def _told(row: dict[str, Any]) -> str:
         f"{count(row['parameters'])} parameters, {count(row['tokens'])} tokens, {row['compute']:.3g} FLOPs: "
         f"{row['loss']:.4g}, fitted {row['fitted']:.4g}"
     )
+
+
+CHARTS = (
+    Chart("scaling_fit_compute", ABOUT_COMPUTE, compute),
+    Chart("scaling_fit_predictions", ABOUT_PREDICTIONS, predictions),
+)

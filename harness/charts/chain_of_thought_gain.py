@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.report.charts.style import COLOURS, Values
-from harness.report.number import count, with_interval
-from harness.report.results import text
+from harness.charts.chart import Chart
+from harness.charts.style import COLOURS, Values
+from harness.evidence.value_text import text
+from harness.number import count, with_interval
 from harness.results.finding import Finding
 
 if TYPE_CHECKING:
@@ -114,3 +115,6 @@ def _verdict(ladder: Finding) -> str:
         return f"crossover: {ladder.data.get('verdict', 'not identified')}"
     below, above = (count(ladder.data[end]) for end in ("below", "above"))
     return f"crossover at {count(ladder.value)}, between {below} and {above}"
+
+
+CHART = Chart("chain_of_thought_gain", ABOUT, chain_of_thought_gain)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.report.charts.style import Values, conditions, drawable, ends_of, palette, told
-from harness.report.results import text
+from harness.charts.chart import RunChart
+from harness.charts.style import Values, conditions, drawable, ends_of, palette, told
+from harness.evidence.value_text import text
 from harness.results.run import Run
 
 if TYPE_CHECKING:
@@ -65,3 +66,6 @@ def _values(run: Run) -> Values:
         for metric, rate in RATES.items()
         for point in drawable(run, metric)
     ]
+
+
+SPEED = RunChart("speed", ABOUT, speed, measure="inference")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.report.charts.style import COLOURS, Values
-from harness.report.number import count, plain, with_interval
-from harness.report.results import text
+from harness.charts.chart import Chart
+from harness.charts.style import COLOURS, Values
+from harness.evidence.value_text import text
+from harness.number import count, plain, with_interval
 from harness.results.finding import Finding
-from harness.results.run import Run
 from harness.statistics.proportions import wilson
 
 if TYPE_CHECKING:
@@ -23,11 +23,11 @@ ABOUT = (
 MOST_PANELS = 24
 
 
-def emergence(run: Run) -> alt.ConcatChart | None:
-    """A panel per curve, metrics of one task beside each other; None where the run has no verdict with a curve."""
+def emergence(findings: Sequence[Finding]) -> alt.ConcatChart | None:
+    """A panel per curve, metrics of one task beside each other; None where no verdict has a curve."""
     import altair as alt
 
-    curves = [finding for finding in run.findings if finding.analysis == "emergence" and finding.data.get("fits")]
+    curves = [finding for finding in findings if finding.data.get("fits")]
     if not curves:
         return None
     tasks = list(dict.fromkeys(str(curve.subject.get("task")) for curve in curves))
@@ -120,3 +120,6 @@ def _told(name: str, value: object) -> str:
 
 def _number(p: float) -> str:
     return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
+CHART = Chart("emergence", ABOUT, emergence)

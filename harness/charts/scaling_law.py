@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.report.charts.style import COLOURS, Values, ends
-from harness.report.number import count, with_interval
-from harness.report.results import text
+from harness.charts.chart import Chart
+from harness.charts.style import COLOURS, Values, ends
+from harness.evidence.value_text import text
+from harness.number import count, with_interval
 from harness.results.finding import Finding
-from harness.results.run import Run
 
 if TYPE_CHECKING:
     import altair as alt
@@ -20,11 +21,11 @@ ABOUT = (
 )
 
 
-def scaling_law(run: Run) -> alt.HConcatChart | None:
+def scaling_law(findings: Sequence[Finding]) -> alt.HConcatChart | None:
     """A panel for each of the first three laws; None where none was identified."""
     import altair as alt
 
-    laws = [finding for finding in run.findings if finding.data.get("curve")]
+    laws = [finding for finding in findings if finding.data.get("curve")]
     return alt.hconcat(*map(_panel, laws[:3]), spacing=30) if laws else None
 
 
@@ -76,3 +77,6 @@ def _points(law: Finding) -> Values:
         }
         for point in law.data["points"]
     ]
+
+
+CHART = Chart("scaling_law", ABOUT, scaling_law)

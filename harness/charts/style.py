@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from harness.evidence.selection import Point, points
-from harness.report.number import with_interval
+from harness.number import with_interval
 from harness.results.run import Run
 
 COLOURS = ("#3f83c8", "#e2803a", "#43a071", "#b9609f", "#c7a12b", "#d1556b", "#35a7b5", "#8a7fd0")

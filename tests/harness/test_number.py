@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from harness.report.number import PLAIN, Scale, count, duration, plain, scale, shown, with_interval
+from harness.number import PLAIN, Scale, count, duration, plain, scale, shown, with_interval
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.report.charts.style import COLOURS, Values
-from harness.report.number import count, with_interval
+from harness.charts.chart import Chart
+from harness.charts.style import COLOURS, Values
+from harness.number import count, with_interval
 from harness.results.finding import Finding
 
 if TYPE_CHECKING:
@@ -94,3 +95,6 @@ def metric_values(curve: dict[str, Any]) -> Values:
         }
         for point in curve["points"]
     ]
+
+
+CHART = Chart("mirage", ABOUT, mirage)

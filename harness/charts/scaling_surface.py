@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from harness.report.charts.scaling_fit import fits, log_scale
-from harness.report.charts.style import COLOURS
+from harness.charts.chart import Chart
+from harness.charts.scaling_fit import fits, log_scale
+from harness.charts.style import COLOURS
 from harness.results.finding import Finding
 
 if TYPE_CHECKING:
@@ -115,3 +116,10 @@ def profiles(findings: Sequence[Finding]) -> alt.FacetChart | None:
         .facet(alt.Facet("name:N", title=None, sort=names), columns=5)
         .resolve_scale(x="independent")
     )
+
+
+CHARTS = (
+    Chart("scaling_fit_surface", ABOUT_SURFACE, surface),
+    Chart("scaling_fit_residuals", ABOUT_RESIDUALS, residuals),
+    Chart("scaling_fit_profiles", ABOUT_PROFILES, profiles),
+)

@@ -1,0 +1,255 @@
+"""A package of another author, installed beside the harness: its measure and its analysis are words like ours.
+
+The package is the one of `docs/plugins.md`, made and installed by running that page's blocks as they stand there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from harness.analysis.registry import ANALYSES
+from harness.measures.registry import MEASURES
+from harness.plugins import RESERVED
+from harness.results.record import AXES, Record
+from harness.suite.schema import AnalysisEntry, Matrix, MeasureEntry
+
+PAGE = Path(__file__).parents[2] / "docs/plugins.md"
+
+PIP = '''#!{python}
+"""What `pip install FOLDER` leaves behind, without the network and without a build backend."""
+import pathlib, shutil, sys, tomllib
+folder, site = pathlib.Path(sys.argv[2]), pathlib.Path({site!r})
+project = tomllib.loads((folder / "pyproject.toml").read_text())
+name, version = project["project"]["name"], project["project"]["version"]
+for package in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]:
+    shutil.copytree(folder / package, site / package, dirs_exist_ok=True)
+info = site / f"{{name.replace('-', '_')}}-{{version}}.dist-info"
+info.mkdir(exist_ok=True)
+(info / "METADATA").write_text(f"Metadata-Version: 2.1\\nName: {{name}}\\nVersion: {{version}}\\n")
+lines = []
+for group, points in project["project"]["entry-points"].items():
+    lines += [f"[{{group}}]", *(f"{{key}} = {{value}}" for key, value in points.items())]
+(info / "entry_points.txt").write_text("\\n".join(lines) + "\\n")
+'''
+
+
+class Installed:
+    """A folder in which the page was followed."""
+
+    def __init__(self, folder: Path, cache: Path) -> None:
+        self.folder, self.site = folder, folder / "site"
+        self._environment = os.environ | {
+            "PATH": os.pathsep.join([str(folder / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "PYTHONPATH": os.pathsep.join([str(self.site), *filter(None, [os.environ.get("PYTHONPATH")])]),
+            "HARNESS_CACHE": str(cache),
+            "COLUMNS": "200",
+        }
+
+    def bash(self, script: str) -> str:
+        """Run a block; what it printed."""
+        done = self.tried(script)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def tried(self, script: str) -> subprocess.CompletedProcess[str]:
+        """The same, however it ends."""
+        return subprocess.run(
+            ["bash", "-e", "-c", script], cwd=self.folder, env=self._environment, capture_output=True, text=True
+        )
+
+    def python(self, program: str) -> str:
+        """Run a program with the package installed; what it printed."""
+        return self.bash(f"python - <<'END'\n{program}\nEND")
+
+    def another(self, name: str, code: str, points: str) -> None:
+        """Install one more package: a single module."""
+        (self.site / f"{name}.py").write_text(code)
+        info = self.site / f"{name}-0.1.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.1\n")
+        (info / "entry_points.txt").write_text(points)
+
+    def copied(self, to: Path) -> Installed:
+        """The same in a folder of its own, with nothing measured yet."""
+        shutil.copytree(self.folder, to, ignore=shutil.ignore_patterns("results", "cache"))
+        return Installed(to, to / "cache")
+
+
+@pytest.fixture(scope="module")
+def followed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Installed, list[str]]:
+    """All blocks of the page, run in their order; and what each printed."""
+    folder = tmp_path_factory.mktemp("plugin")
+    for name in ("bin", "site"):
+        (folder / name).mkdir()
+    pip = folder / "bin/pip"
+    pip.write_text(PIP.format(python=sys.executable, site=str(folder / "site")))
+    pip.chmod(0o755)
+    installed = Installed(folder, folder / "cache")
+    blocks = re.findall(r"```bash\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
+    assert blocks
+    return installed, [installed.bash(block) for block in blocks]
+
+
+@pytest.fixture
+def installed(followed: tuple[Installed, list[str]]) -> Installed:
+    return followed[0]
+
+
+def test_it_is_listed_and_in_the_schema(followed: tuple[Installed, list[str]]) -> None:
+    installed, printed = followed
+    state = " ".join(printed[-2].split())
+    assert "fertility harness.measures gpt-words 1.0 loaded" in state
+    assert "fertility_gap harness.analyses gpt-words 1.0 loaded" in state
+    listed = installed.bash("harness list measures analyses")
+    assert "tokens_per_word" in listed and "Analysis fertility_gap" in listed
+    schema = json.loads(installed.bash("harness schema suite"))
+    assert "fertility" in schema["$defs"]["MeasureEntry"]["properties"]
+    assert "fertility_gap" in schema["$defs"]["AnalysisEntry"]["properties"]
+
+
+def test_it_is_planned_run_and_reported(followed: tuple[Installed, list[str]]) -> None:
+    installed, printed = followed
+    assert "fertility" in printed[-1] and "tokens_per_word" in printed[-1], "the plan, and the line of progress"
+    (run,) = (installed.folder / "results/runs").glob("*-words")
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "Tokens over words, all documents together" in page, "the definition"
+    assert page.index('id="fertility-gap"') < page.index('id="chart-fertility_gap"')
+    assert "## Fertility gap" in (run / "summary.md").read_text(encoding="utf-8")
+    first, again = (
+        installed.python("import harness\nprint(harness.plan('words.yaml')['cached'].tolist())") for _ in "12"
+    )
+    assert first == again == "[False, False]\n" or first == "[True, True]\n"
+
+
+def test_it_is_compared_document_by_document(installed: Installed) -> None:
+    told = installed.python(
+        "import harness\n"
+        "found = harness.compare('latest', 'latest')\n"
+        "print(found[['metric', 'ratio', 'interval', 'change', 'comparable']].to_json(orient='records'))"
+    )
+    rows = json.loads(told)
+    assert [row["metric"] for row in rows] == ["tokens_per_word"] * 2
+    assert {(row["ratio"], row["comparable"]) for row in rows} == {(1.0, True)}
+    assert all("paired" in row["interval"] for row in rows)
+
+
+def test_edited_code_is_measured_again(installed: Installed) -> None:
+    plan = "import harness\nprint(harness.plan('words.yaml').query('measure == \"fertility\"')['cached'].tolist())"
+    assert installed.python(plan) == "[True, True]\n"
+    code = installed.site / "gpt_words/fertility.py"
+    before = code.read_text()
+    try:
+        code.write_text(before.replace("len(text.split())", "len(text.split()) + 1"))
+        assert installed.python(plan) == "[False, False]\n"
+        told = installed.python(plan.replace("'cached'", "'seconds'"))
+        assert told == "[0.52, 0.52]\n", "what the measure says that it takes: a thousandth per document"
+    finally:
+        code.write_text(before)
+    assert installed.python(plan) == "[True, True]\n"
+    compiled = installed.site / "gpt_words/__pycache__/left.pyc"
+    compiled.parent.mkdir(exist_ok=True)
+    compiled.write_bytes(b"compiled")
+    assert installed.python(plan) == "[True, True]\n"
+
+
+OURS = "from dataclasses import replace\nfrom harness.measures.perplexity import PERPLEXITY\n"
+SETTINGS = "from harness.measures.measure import Settings\nclass S(Settings):\n    seed: int = 0\n"
+ANALYSIS = "from dataclasses import replace\nfrom harness.analysis.mirage.analysis import MIRAGE\n"
+
+BROKEN = [
+    ("import no_such_library", "measures", "bad", "can't be imported: No module named 'no_such_library'"),
+    ("raise SystemExit(3)", "measures", "bad", "can't be imported"),
+    ("", "measures", "bad", "can't be imported: module 'other2' has no attribute 'BAD'"),
+    ("BAD = 3", "measures", "bad", "is no measure: it leads to an int"),
+    (f"{OURS}BAD = PERPLEXITY", "analyses", "perplexity", "is no analysis: it leads to a Measure"),
+    (f"{OURS}BAD = PERPLEXITY", "measures", "bad", "calls itself `perplexity`: give its entry point that name"),
+    (f"{OURS}BAD = PERPLEXITY", "measures", "perplexity", "there is already a measure `perplexity`"),
+    (
+        f"{OURS}BAD = replace(PERPLEXITY, name='bad')",
+        "measures",
+        "bad",
+        "has metrics whose names are taken: perplexity (of ",
+    ),
+    (f"{OURS}BAD = replace(PERPLEXITY, name='fertility')", "measures", "fertility", "already a measure `fertility`"),
+    (
+        f"{OURS}BAD = replace(PERPLEXITY, name='matrix')",
+        "measures",
+        "matrix",
+        "no entry of a suite can have: rename it",
+    ),
+    (f"{OURS}BAD = replace(PERPLEXITY, name='a-b')", "measures", "a-b", "no entry of a suite can have: rename it"),
+    (
+        f"{OURS}{SETTINGS}BAD = replace(PERPLEXITY, name='bad', metrics=(), settings=S)",
+        *("measures", "bad", "has settings whose names are taken by axes and columns of records: seed"),
+    ),
+    (f"{ANALYSIS}BAD = MIRAGE", "analyses", "mirage", "there is already an analysis `mirage`"),
+    (f"{ANALYSIS}BAD = replace(MIRAGE, name='bad')", "analyses", "bad", "has charts whose names are taken: mirage"),
+]
+"""(module, group, name of the entry point, what is said of it)"""
+
+
+def test_what_can_t_be_loaded_is_told_and_ends_nothing(installed: Installed, tmp_path: Path) -> None:
+    here = installed.copied(tmp_path / "here")
+    for number, (code, group, name, _) in enumerate(BROKEN):
+        here.another(f"other{number}", code, f"[harness.{group}]\n{name} = other{number}:BAD")
+    listed = here.bash("COLUMNS=1000 harness list plugins").splitlines()
+    for number, (_, group, name, said) in enumerate(BROKEN):
+        (state,) = [line for line in listed if f" other{number} 0.1 " in line]
+        assert said in state and f"the plugin `{name}` of other{number} 0.1 (other{number}:BAD)" in state
+        assert f"harness.{group}" in state
+    assert [line.split()[0] for line in listed if line.rstrip().endswith(" loaded")] == ["fertility", "fertility_gap"]
+
+
+def test_a_suite_that_names_it_is_refused_with_the_reason(installed: Installed, tmp_path: Path) -> None:
+    here = installed.copied(tmp_path / "here")
+    here.another("other", "import no_such_library", "[harness.measures]\nbad = other:BAD")
+    (here.folder / "bad.yaml").write_text("name: b\nmodels: {m: {reference: x}}\nmeasures:\n  - bad: {}\n")
+    done = here.tried("harness plan bad.yaml")
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "bad.yaml:4: measures.0.bad: unknown key 'bad' (the plugin `bad` of other 0.1" in done.stderr
+    assert "No module named 'no_such_library'" in done.stderr
+
+
+def test_a_run_is_read_without_the_plugin(installed: Installed, tmp_path: Path) -> None:
+    """And where its analyses would be made again, a sentence says what lacks."""
+    here = installed.copied(tmp_path / "here")
+    shutil.copytree(installed.folder / "results", here.folder / "results")
+    shutil.rmtree(here.site)
+    here.site.mkdir()
+    shown = here.bash("harness show latest")
+    assert "tokens per word" in shown and "fertility gap" in shown
+    assert "same" in here.bash("harness compare latest latest")
+    done = here.tried("harness report latest")
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert (
+        "needs plugins that are not installed here, or can't be loaded: fertility (of gpt-words 1.0), " in done.stderr
+    )
+
+
+def test_no_setting_of_ours_has_the_name_of_an_axis_or_a_column() -> None:
+    assert tuple(Matrix.model_fields) == AXES
+    for measure in MEASURES.values():
+        assert not set(measure.settings.model_fields) & {*AXES, *Record.model_fields, *RESERVED}
+
+
+def test_no_plugin_takes_the_name_of_what_an_entry_has_beside() -> None:
+    for entry, words in ((MeasureEntry, MEASURES), (AnalysisEntry, ANALYSES)):
+        public = {name for name in dir(entry) if not name.startswith("_") and not hasattr(BaseModel, name)}
+        assert (public | set(entry.model_fields)) - set(words) <= set(RESERVED)
+
+
+def test_help_loads_no_plugin(installed: Installed, tmp_path: Path) -> None:
+    here = installed.copied(tmp_path / "here")
+    here.another("other", "raise RuntimeError('loaded')\n", "[harness.measures]\nbad = other:BAD")
+    seen = here.bash("python -X importtime -m harness --help 2>&1 >/dev/null | awk '{print $NF}'").split()
+    assert "typer" in seen
+    assert not {"other", "gpt_words", "torch", "pandas", "pydantic", "harness.measures.registry"} & set(seen)
