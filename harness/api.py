@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.estimate import plan_frame
 from harness.execution.plan import make_plan
-from harness.execution.run import report_again, run
 from harness.results.find import find_run
 from harness.results.run import Run
 from harness.suite.load import load_suite
+from harness.workflow import report_again, run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,11 +23,12 @@ def report(
 
     Exit code 2 where an analysis or a report fails, or something in the run is damaged.
     """
-    from harness.execution.run import report_again, report_exit_code
     from harness.notice import notice
     from harness.report.lm_eval_files import write_lm_eval
     from harness.report.tables import print_places
+    from harness.results.exit_code import report_exit_code
     from harness.results.find import find_run
+    from harness.workflow import report_again
 
     made = report_again(find_run(run, out))
     for sentence in made.damage:

@@ -33,9 +33,9 @@ def run(
 
     from harness.cli.progress import RunProgress
     from harness.execution.allowed import Allowed
-    from harness.execution.run import exit_code
-    from harness.execution.run import run as run_suite
     from harness.report.tables import print_run
+    from harness.results.exit_code import exit_code
+    from harness.workflow import run as run_suite
 
     for name in ("SIGTERM", "SIGHUP"):  # `kill`, or a terminal that is closed, leaves a resumable run, as Ctrl-C does
         ending = getattr(signal, name, None)

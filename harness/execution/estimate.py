@@ -77,7 +77,7 @@ def memory_of_cell(item: PlannedCell) -> float | None:
     shape = shape_of(item)
     if shape is None:
         return LIBRARIES[source.kind] + size.parameters * BYTES_PER_WEIGHT[source.precision] * LOADING
-    passes = MEASURES[cell.measure].passes(cell.typed_settings(), shape)
+    passes = MEASURES[cell.measure].passes(cell.typed, shape)
     return memory_of(passes, source.kind, source.precision, size.parameters, shape)
 
 
@@ -134,4 +134,4 @@ def _seconds(item: PlannedCell, size: ModelSize | None, peaks: Peaks) -> float |
         rate=EFFICIENCY * peaks.flops.get("bf16" if item.source.precision in ("bf16", "fp16") else "fp32", 50e9),
         read=size.parameters * BYTES_PER_WEIGHT[item.source.precision] / (EFFICIENCY * peaks.bandwidth),
     )
-    return MEASURES[item.cell.measure].seconds(item.cell.typed_settings(), pace)
+    return MEASURES[item.cell.measure].seconds(item.cell.typed, pace)

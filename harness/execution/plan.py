@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from harness import corpora
@@ -12,6 +12,7 @@ from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.cell_cache import CellCache
 from harness.execution.code_digest import MEASURING, code_digest, package_digest
 from harness.execution.resolve import Resolved, hash_of, resolve_all
+from harness.measures.measure import Settings
 from harness.measures.registry import MEASURES
 from harness.models.compiled_kernel import planned_kernel
 from harness.models.contract import TYPES, ModelSource
@@ -19,7 +20,6 @@ from harness.notice import notice
 from harness.plugins import plugin_of
 from harness.results.fingerprint import Fingerprint, cpu_flags, fingerprint
 from harness.results.instructions import instructions
-from harness.results.record import Scalar
 from harness.suite.cells import Cell, cells
 from harness.suite.schema import Suite
 from harness.tasks.files.library import TaskLibrary
@@ -74,14 +74,14 @@ def make_plan(suite: Suite, allowed: Allowed = NOTHING_MORE) -> Plan:
     library = allowed.library(suite)
     machine = fingerprint()
     on_devices = [_with_device(cell, machine) for cell in cells(suite)]
-    all_cells = list({repr(cell): cell for cell in on_devices}.values())  # `device: [auto, cpu]` may be one device
+    all_cells = list(dict.fromkeys(on_devices))  # `device: [auto, cpu]` may be one device
     resolved = resolve_all(suite.models, all_cells, allowed.trust_remote_code)
     cache = CellCache()
     digests = Digests(library)
     told = Told(library)
     planned = []
-    for cell in {repr((cell.measure, cell.settings)): cell for cell in all_cells}.values():
-        MEASURES[cell.measure].check(library, cell.typed_settings())
+    for measure, settings in dict.fromkeys((cell.measure, cell.typed) for cell in all_cells):
+        MEASURES[measure].check(library, settings)
     for cell in all_cells:
         model = resolved[cell.trained_model]
         threads = int(cell.axes.get("threads") or default_threads())
@@ -122,7 +122,7 @@ class Digests:
 
     def read(self, cell: Cell) -> tuple[tuple[str, str, str], ...]:
         """See `PlannedCell.read`."""
-        measure, settings = MEASURES[cell.measure], cell.typed_settings()
+        measure, settings = MEASURES[cell.measure], cell.typed
         texts, tasks = self.texts(measure.texts(settings)), self.tasks(measure.tasks(settings))
         return (*(("text", *one) for one in texts.items()), *(("task", *one) for one in tasks.items()))
 
@@ -144,11 +144,11 @@ class Told:
     def __init__(self, library: TaskLibrary) -> None:
         self._library = library
         self._missing: dict[str, str | None] = {}
-        self._notes: dict[str, tuple[str, ...]] = {}
+        self._notes: dict[tuple[str, Settings], tuple[str, ...]] = {}
 
     def missing(self, cell: Cell) -> str | None:
         """See `PlannedCell.missing`."""
-        names = MEASURES[cell.measure].tasks(cell.typed_settings())
+        names = MEASURES[cell.measure].tasks(cell.typed)
         for name in names:
             if name not in self._missing:
                 self._missing[name] = self._library.missing(name)
@@ -156,9 +156,9 @@ class Told:
 
     def notes(self, cell: Cell) -> tuple[str, ...]:
         """See `PlannedCell.notes`."""
-        which = repr((cell.measure, cell.settings))
+        which = cell.measure, cell.typed
         if which not in self._notes:
-            self._notes[which] = MEASURES[cell.measure].notes(self._library, cell.typed_settings())
+            self._notes[which] = MEASURES[cell.measure].notes(self._library, cell.typed)
         return self._notes[which]
 
 
@@ -185,7 +185,7 @@ def all_but_the_kernel(cell: Cell, source: ModelSource, threads: int, machine: F
     threads are no part: who adds which share of a sum moves its last bits, as the batch size does.
     """
     measure = MEASURES[cell.measure]
-    settings = cell.typed_settings()
+    settings = cell.typed
     determined_by: dict[str, object] = {
         "measure": f"{measure.name}@{measure.version}",
         "settings": cell.settings,
@@ -217,18 +217,17 @@ def _labelled(cell: Cell, source: ModelSource, quantized_by: str) -> Cell:
     """The cell as tables show it: weights that came quantised are not called by the type of their activations."""
     if not quantized_by or source.precision not in TYPES:
         return cell
-    return replace(cell, axes={**cell.axes, "precision": f"{quantized_by}, {source.precision} activations"})
+    return cell.at(precision=f"{quantized_by}, {source.precision} activations")
 
 
 def _with_device(cell: Cell, machine: Fingerprint) -> Cell:
-    axes: Mapping[str, Scalar] = cell.axes
-    threads = axes.get("threads")
+    threads = cell.axes.get("threads")
     if isinstance(threads, int) and threads > cores_allowed():
         raise UserError(
             f"threads: {threads} is more than the {cores_allowed()} cores that this process may use; lower it",
             place="matrix.threads",
         )
-    device = axes["device"]
+    device = cell.axes["device"]
     if device == "cuda" and not machine.gpus:
         raise UserError(
             "device: cuda asks for an NVIDIA GPU and none is visible here; use `device: auto`, or a machine with one",
@@ -236,4 +235,4 @@ def _with_device(cell: Cell, machine: Fingerprint) -> Cell:
         )
     if device == "auto":
         device = "cuda" if machine.gpus else "cpu"
-    return replace(cell, axes={**axes, "device": device})
+    return cell.at(device=device)

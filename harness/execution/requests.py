@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.measures.measure import Sample
+from harness.measures.measure import Sample, Settings
 from harness.models.contract import ModelIdentity, ModelSource
 from harness.models.training import Training
 from harness.results.peaks import Peaks
-from harness.results.record import Scalar, Status
+from harness.results.record import Status
 from harness.tasks.files.library import TaskLibrary
 
 
@@ -18,7 +18,8 @@ class Collect:
     """Collect the samples of one launch of one cell."""
 
     measure: str
-    settings: dict[str, Scalar]
+    settings: Settings
+    """As the measure's own class validated them."""
     source: ModelSource
     library: TaskLibrary = field(default_factory=TaskLibrary)
     """Where tasks are found."""

@@ -179,11 +179,10 @@ def _collect(request: Collect, opened: OpenedModel, send: Callable[[Step], None]
     if request.threads is not None:
         torch.set_num_threads(request.threads)
     measure = MEASURES[request.measure]
-    settings = measure.settings.model_validate(request.settings)
     before = conditions()
     loader = Loader(request, opened, send)
     _compare_with_plan(request)
-    samples = measure.collect(loader, settings)
+    samples = measure.collect(loader, request.settings)
     after = conditions()
     _compare_with_plan(request)
     found = {"before": before, "after": after, "threads": torch.get_num_threads(), "pid": os.getpid()}

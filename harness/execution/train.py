@@ -81,12 +81,12 @@ def train_side_by_side(
                     reasons[item.model.source.digest] = reason
                     free.append(item.lane)
                     del under_way[item.lane]
-                    item.worker.__exit__(None)
+                    item.worker.close()
     finally:
         for item in under_way.values():
             item.worker.end_now()
         for item in under_way.values():
-            item.worker.__exit__(None)
+            item.worker.close()
     return reasons
 
 

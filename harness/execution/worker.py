@@ -117,7 +117,11 @@ class Worker:
         self._process.kill()
 
     def __exit__(self, *error: object) -> None:
-        self._connection.close()  # a worker that waits for a request ends by itself
+        self.close()
+
+    def close(self) -> None:
+        """End it: one that waits for a request ends by itself, another is killed after `GRACE` seconds."""
+        self._connection.close()
         self._process.join(timeout=GRACE)
         if self._process.is_alive():
             self._process.kill()

@@ -13,14 +13,12 @@ from harness.notice import notice, was_told
 from harness.number import Shown, duration
 from harness.report.environment import summary, warnings
 from harness.report.findings import finding_tables
-from harness.report.html import HTML
-from harness.report.markdown import MARKDOWN
 from harness.report.outcomes import expectation_table
 from harness.report.results import result_tables
 from harness.report.table import Column, Row, Table
 from harness.report.table_layout import laid_out
 from harness.results.record import Status
-from harness.results.run import RECORDS, Run
+from harness.results.run import HTML, MARKDOWN, RECORDS, Run
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -25,6 +25,8 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._manifest: Manifest | None = None
+        """As this journal wrote it last."""
 
     @classmethod
     def start(cls, folder: Path, manifest: Manifest) -> Journal:
@@ -32,11 +34,20 @@ class Journal:
         folder.mkdir(parents=True)
         journal = cls(folder)
         journal.write_manifest(manifest)
+        journal.__dict__["_samples"] = {}
         return journal
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest as it is now. Raises UserError where it is missing or corrupted."""
+        if self._manifest is None:
+            self._manifest = Run(self.folder).manifest
+        return self._manifest
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest."""
         kept_file.write_json(self.folder / MANIFEST, manifest.model_dump_json(indent=2) + "\n", MANIFEST)
+        self._manifest = manifest
 
     def append(self, result: CellResult, samples: pd.DataFrame | Path | None) -> CellResult:
         """Add one cell that ended: its samples first, then its line, flushed to the disk before this returns.
@@ -48,7 +59,7 @@ class Journal:
         if samples is not None:
             name, sha256 = self._add_samples(result, samples)
             told = result.model_copy(update={"samples": name, "samples_sha256": sha256, "samples_bytes": None})
-        told = told.model_copy(update={"run": self._id})
+        told = told.model_copy(update={"run": self.manifest.id})
         line = kept_file.seal(told.model_dump_json(), CELLS) + "\n"
         cells = self.folder / CELLS
         self._end_a_torn_line(cells)
@@ -60,11 +71,14 @@ class Journal:
         except OSError as error:
             error.filename = error.filename or str(cells)  # what writes knows no name, and a full disk is told of by it
             raise
+        if "_samples" in self.__dict__:
+            self._samples[told.identity] = told.samples, told.samples_sha256
         return told
 
     @cached_property
-    def _id(self) -> str:
-        return Run(self.folder).manifest.id
+    def _samples(self) -> dict[str, tuple[str | None, str | None]]:
+        """Of each cell in the folder the name and the sha256 of its samples: read when they are first asked for."""
+        return {cell.identity: (cell.samples, cell.samples_sha256) for cell in Run(self.folder).cells}
 
     def _add_samples(self, result: CellResult, samples: pd.DataFrame | Path) -> tuple[str, str]:
         """The name and the sha256 of a cell's file of samples. Two cells may have one key: two names for one model."""
@@ -72,8 +86,7 @@ class Journal:
         name = f"samples/{result.key}.parquet"
         others: dict[str | None, str | None] = {}
         if (self.folder / name).exists():
-            cells = Run(self.folder).cells
-            others = {cell.samples: cell.samples_sha256 for cell in cells if cell.identity != result.identity}
+            others = dict(held for identity, held in self._samples.items() if identity != result.identity)
         names = (name, *(f"samples/{result.key}-{number}.parquet" for number in range(2, len(others) + 3)))
         name = next(name for name in names if name not in others)
         path = self.folder / name
@@ -89,17 +102,16 @@ class Journal:
             return same, sha256
         return name, sha256
 
-    def drop_damaged(self) -> None:
-        """Take damaged lines out of the cells: they are about to be measured again."""
-        run = Run(self.folder)
+    def drop_damaged(self, run: Run) -> None:
+        """Take damaged lines out of the cells: they are about to be measured again. run: this folder as it was read."""
         if run.damaged_lines:
             lines = (self.folder / CELLS).read_bytes().split(b"\n")
             kept = (line for number, line in enumerate(lines, start=1) if number not in run.damaged_lines)
             write_whole(self.folder / CELLS, b"\n".join(kept))
 
-    def write_records(self) -> None:
-        """Every record as Parquet (axes and settings as columns)."""
-        kept_file.write_frame(self.folder / RECORDS, Run(self.folder).records)
+    def write_records(self, run: Run) -> None:
+        """Every record as Parquet (axes and settings as columns). run: this folder as it was read."""
+        kept_file.write_frame(self.folder / RECORDS, run.records)
 
     def write_findings(self, findings: Iterable[Finding], outcomes: Iterable[ExpectationOutcome]) -> None:
         """What analyses found and how expectations came out."""
@@ -108,15 +120,13 @@ class Journal:
 
     def without_reports(self) -> None:
         """Say in the manifest that what is made of the cells is about to be made again."""
-        manifest = Run(self.folder).manifest
-        if manifest.files:
-            self.write_manifest(manifest.model_copy(update={"files": {}}))
+        if self.manifest.files:
+            self.write_manifest(self.manifest.model_copy(update={"files": {}}))
 
     def with_reports(self, names: Iterable[str], problems: list[str]) -> None:
         """Say in the manifest what the files are that were made of the cells (those of `names` that are there)."""
-        manifest = Run(self.folder).manifest
         files = {name: kept_file.content_sha256(self.folder / name) for name in names if (self.folder / name).is_file()}
-        self.write_manifest(manifest.model_copy(update={"files": files, "problems": problems}))
+        self.write_manifest(self.manifest.model_copy(update={"files": files, "problems": list(problems)}))
 
     @staticmethod
     def _end_a_torn_line(path: Path) -> None:

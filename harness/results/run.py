@@ -41,6 +41,8 @@ CELLS = "cells.jsonl"
 RECORDS = "records.parquet"
 FINDINGS = "findings.json"
 EXPECTATIONS = "expectations.json"
+MARKDOWN = "summary.md"
+HTML = "report.html"
 PROVENANCE = ("run", "suite", "time", "commit")
 """Columns of `Run.records` that say of what run a record is."""
 UNCHECKED_VERSION = 1
@@ -113,6 +115,14 @@ class Run:
     def name(self) -> str:
         """The folder's name."""
         return self.folder.name
+
+    def with_its_cells(self) -> Run:
+        """The same run, read again but for its cells, which stay as they were read: after something was made of
+        them."""
+        again = Run(self.folder)
+        of_cells = ("_lines", "records")
+        again.__dict__.update({name: self.__dict__[name] for name in of_cells if name in self.__dict__})
+        return again
 
     @cached_property
     def manifest(self) -> Manifest:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from harness.errors import UserError, shown
@@ -24,12 +25,29 @@ DEFAULT_AXES: dict[str, list[Any]] = {"precision": ["fp32"], "device": ["auto"]}
 
 @dataclass(frozen=True)
 class Cell:
-    """One model at one point of the matrix, under one measure: the unit that runs, fails, is cached and resumed."""
+    """One model at one point of the matrix, under one measure: the unit that runs, fails, is cached and resumed. Two
+    cells are equal, and have one hash, where all of these are equal."""
 
     model: str
     measure: str
-    axes: dict[str, Scalar] = field(default_factory=dict)
-    settings: dict[str, Scalar] = field(default_factory=dict)
+    point: tuple[tuple[str, Scalar], ...]
+    """Where it stands in the matrix: axes with their values, in the order of the suite."""
+    typed: Settings
+    """The settings, as the measure's own class validated them."""
+
+    @cached_property
+    def axes(self) -> dict[str, Scalar]:
+        """The point of the matrix by axis."""
+        return dict(self.point)
+
+    @cached_property
+    def settings(self) -> dict[str, Scalar]:
+        """The settings as plain values, as a run folder keeps them."""
+        return self.typed.model_dump(mode="json")
+
+    def at(self, **changed: Scalar) -> Cell:
+        """The same cell with other values on some axes."""
+        return replace(self, point=tuple({**self.axes, **changed}.items()))
 
     @property
     def title(self) -> str:
@@ -48,10 +66,6 @@ class Cell:
         """The model, and which of its trainings: `nano seed=1 compute=1e12`."""
         return " ".join([self.model, *(axis_text(axis, self.axes[axis]) for axis in TRAINED_AXES if axis in self.axes)])
 
-    def typed_settings(self) -> Settings:
-        """The settings as the measure's own class."""
-        return MEASURES[self.measure].settings.model_validate(self.settings)
-
 
 def axis_text(name: str, value: Scalar) -> str:
     """A point of an axis as a person writes it: `seed=1`, `compute=3e11`."""
@@ -63,16 +77,15 @@ def axis_text(name: str, value: Scalar) -> str:
 def cells(suite: Suite, document: Document | None = None) -> list[Cell]:
     """All cells of a suite, each once. Raises UserError for a setting that the measure refuses, with its line where the
     document is given that the suite was read from."""
-    found: dict[str, Cell] = {}
+    found: dict[Cell, None] = {}
     _refuse_too_many(suite, document)
     for number, entry in enumerate(suite.measures):
-        names = entry.models or list(suite.models)  # type: ignore[attr-defined]
-        for name in names:
+        settings = _settings(number, entry.measure, entry.settings, document)  # type: ignore[attr-defined]
+        for name in entry.models or list(suite.models):  # type: ignore[attr-defined]
             for point in _product(_axes_of(suite, name, entry)):
-                for settings in _settings(number, entry.measure, entry.settings, document):  # type: ignore[attr-defined]
-                    cell = Cell(name, entry.measure, point, settings)  # type: ignore[attr-defined]
-                    found.setdefault(repr(cell), cell)
-    return list(found.values())
+                for typed in settings:
+                    found[Cell(name, entry.measure, tuple(point.items()), typed)] = None  # type: ignore[attr-defined]
+    return list(found)
 
 
 def _refuse_too_many(suite: Suite, document: Document | None) -> None:
@@ -115,12 +128,12 @@ def _product(axes: dict[str, list[Any]]) -> list[dict[str, Scalar]]:
     return [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
 
 
-def _settings(number: int, measure: str, swept: Any, document: Document | None) -> list[dict[str, Scalar]]:
+def _settings(number: int, measure: str, swept: Any, document: Document | None) -> list[Settings]:
     """Every combination of the swept settings, validated by the measure's own class."""
     points = []
     for point in _product(_swept(measure, swept)):
         try:
-            points.append(MEASURES[measure].settings.model_validate(point).model_dump(mode="json"))
+            points.append(MEASURES[measure].settings.model_validate(point))
         except ValueError as error:
             key = f"measures.{number}.{measure}"
             if document is None:

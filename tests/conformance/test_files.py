@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from harness.execution.allowed import Allowed
-from harness.execution.run import run
 from harness.report.lm_eval_files import write_lm_eval
+from harness.workflow import run
 
 HERE = Path(__file__).parent
 TASKS = ["pair_of_tasks", "texts", "no_context", "chosen_in_writing", "shown_otherwise", "nested"]

@@ -124,7 +124,9 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory, tiny_suite: str, test
     (folder / "tiny.yaml").write_text(tiny_suite)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HARNESS_CACHE", str(test_cache))
-        patch.setattr("harness.execution.execute.most_taken", lambda launches, cores: 0.0)  # whatever else runs here
+        patch.setattr(
+            "harness.execution.cell_results.most_taken", lambda launches, cores: 0.0
+        )  # whatever else runs here
         return harness.run(str(folder / "tiny.yaml"), out=folder / "runs")
 
 

@@ -24,9 +24,7 @@ from harness.cache import cache_folder
 from harness.cli.app import app
 from harness.corpora import microworld
 from harness.errors import UserError
-from harness.execution import run as running
 from harness.execution.cell_cache import CellCache
-from harness.execution.run import exit_code
 from harness.kept_file import kept_bytes, kept_json, read_json, seal, unseal, write_json
 from harness.measures.task.answers import _Finished
 from harness.models.cache_behavior import CacheBehavior
@@ -35,8 +33,10 @@ from harness.models.known_behavior import _known
 from harness.models.training import encoded
 from harness.models.training_evidence import is_trained, training_evidence
 from harness.report.environment import warnings
-from harness.results.find import find_run
+from harness.results.exit_code import exit_code
+from harness.results.find import find_run, next_sequence
 from harness.results.journal import Journal
+from harness.results.new_folder import new_folder
 from harness.results.peaks import cached_peaks
 from harness.results.run import CELLS, MANIFEST, Run
 from harness.tasks.files.index import read_index
@@ -444,7 +444,7 @@ def second(tmp_path: Path, finished_run: Run) -> Run:
         worse = samples.assign(nll=samples["nll"] * 2) if "nll" in samples else samples.iloc[::-1].copy()
         records = [record.model_copy(update={"value": 7.0}) for record in cell.records]
         journal.append(cell.model_copy(update={"records": records}), worse if cell.samples else None)
-    journal.write_records()
+    journal.write_records(Run(journal.folder))
     journal.write_findings([], [])
     journal.with_reports(("records.parquet", "findings.json", "expectations.json"), [])
     run = Run(journal.folder)
@@ -494,7 +494,7 @@ def test_one_line_or_one_file_of_samples_of_another_run_is_left_out_alone(run: R
         file.write(theirs[0])
     found = Run(run.folder)
     assert len(found.cells) == 6 and "cells.jsonl:7: this line is damaged (it is of another run)" in found.damage[0]
-    Journal(run.folder).drop_damaged()
+    Journal(run.folder).drop_damaged(found)
     cell = next(cell for cell in second.cells if cell.measure == "perplexity")
     put(second, run, str(cell.samples))
     found = Run(run.folder)
@@ -624,11 +624,11 @@ def test_the_latest_run_is_the_last_that_began_whatever_the_clock_says(
     names = ["20300101-000000-s", "20250101-000000-s", "20250101-000000-s", "20260101-000000-s"]
     for number, name in enumerate(names, start=1):
         manifest = finished_run.manifest.model_copy(update={"run": name, "started": name})
-        made = running._new_folder(tmp_path, manifest)
+        made = new_folder(tmp_path, manifest)
         assert find_run("latest", tmp_path).folder == made.folder
         assert Run(made.folder).manifest.sequence == number
     shutil.rmtree(made.folder)
-    assert running.next_sequence(tmp_path) == 4
+    assert next_sequence(tmp_path) == 4
 
 
 def test_runs_of_versions_that_did_not_count_come_first_by_their_names(tmp_path: Path, finished_run: Run) -> None:
@@ -637,7 +637,7 @@ def test_runs_of_versions_that_did_not_count_come_first_by_their_names(tmp_path:
         Journal.start(tmp_path / name, manifest)
     assert find_run("latest", tmp_path).name == "20250101-000000-s-11"
     counted = finished_run.manifest.model_copy(update={"run": "20200101-000000-s", "started": "2020"})
-    assert running._new_folder(tmp_path, counted).folder == find_run("latest", tmp_path).folder
+    assert new_folder(tmp_path, counted).folder == find_run("latest", tmp_path).folder
 
 
 def test_a_known_bad_check_that_believes_a_flip_is_noticed(

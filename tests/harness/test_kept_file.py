@@ -159,8 +159,8 @@ OTHER = {
     "harness/cli/boundary.py": "a traceback for a person",
     "harness/cli/output.py": "the null device",
     "harness/standard_streams.py": "the null device",
-    "harness/execution/run.py": "worker.log",
-    "harness/execution/execute.py": "worker.log; /proc",
+    "harness/execution/worker_log.py": "worker.log",
+    "harness/execution/executors/local.py": "/proc",
     "harness/execution/memory_there.py": "/proc and control groups",
     "harness/execution/serve.py": "worker.log",
     # what a person asked to be written elsewhere
@@ -241,7 +241,7 @@ def test_who_has_a_folder_of_the_cache_uses_kept_file() -> None:
         "harness/cli/boundary.py": "a log",
         "harness/assets/store.py": "assets/manifest.py",
         "harness/execution/resolve.py": "names the folder of a checkpoint",
-        "harness/execution/run.py": "a lock",
+        "harness/results/new_folder.py": "a lock",
         "harness/execution/serve.py": "a lock",
     }
     asking = set()

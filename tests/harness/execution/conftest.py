@@ -13,4 +13,4 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, test_cache: Path) -> None:
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever else runs here: times that count as noise are not kept, and tests of what is kept would hang on it."""
-    monkeypatch.setattr("harness.execution.execute.most_taken", lambda launches, cores: 0.0)
+    monkeypatch.setattr("harness.execution.cell_results.most_taken", lambda launches, cores: 0.0)

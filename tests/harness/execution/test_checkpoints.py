@@ -11,7 +11,7 @@ import pytest
 
 import harness
 from harness.errors import ExitCode, UserError
-from harness.execution.run import exit_code
+from harness.results.exit_code import exit_code
 from harness.results.record import Status
 
 

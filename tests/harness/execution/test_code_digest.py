@@ -98,8 +98,7 @@ for request in map(pickle.loads, pickle.loads(Path(sys.argv[1]).read_bytes())):
         from harness.measures.measure import Facts
         from harness.measures.registry import MEASURES
         measure = MEASURES[request.measure]
-        settings = measure.settings.model_validate(request.settings)
-        assert measure.summarise(pandas.DataFrame(answer.samples), settings, Facts(answer.identity))
+        assert measure.summarise(pandas.DataFrame(answer.samples), request.settings, Facts(answer.identity))
 print(*(f"{name}={module.__file__}" for name, module in sorted(sys.modules.items())
         if name.partition(".")[0] in ("harness", "reference_impl")), sep="\\n")
 """
@@ -172,10 +171,7 @@ def test_what_a_worker_loads_to_measure_is_listed(finished_run: Run, suite: Path
     plan = make_plan(load_suite(str(suite)))
     assert {item.cell.measure for item in plan.cells} == set(MEASURES), "a measure without a cell here is not looked at"
     loaded = loaded_for(
-        [
-            Collect(item.cell.measure, item.cell.settings, item.source, plan.library, read=item.read)
-            for item in plan.cells
-        ],
+        [Collect(item.cell.measure, item.cell.typed, item.source, plan.library, read=item.read) for item in plan.cells],
         tmp_path,
     )
     assert not_listed(loaded, MEASURING, NOT_MEASURING) == []

@@ -14,15 +14,16 @@ import pandas as pd
 import pytest
 
 import harness
+from harness import workflow
 from harness.analysis.registry import ANALYSES
 from harness.errors import ExitCode, Unsupported, UserError, told, unexpected
-from harness.execution import execute
-from harness.execution import run as running
+from harness.execution import cell_results
+from harness.execution.allowed import Allowed
 from harness.execution.cell_cache import CellCache
 from harness.execution.events import CellStarted, Event, Planned
-from harness.execution.run import exit_code
 from harness.measures.registry import MEASURES
 from harness.report.markdown import markdown
+from harness.results.exit_code import exit_code
 from harness.results.record import CellResult, Status
 from harness.results.run import Run
 
@@ -181,7 +182,7 @@ def test_a_report_that_can_t_be_written_is_told_and_the_rest_is_there(
         raise RuntimeError("no page")
 
     with monkeypatch.context() as patch:
-        patch.setattr(running, "write_markdown", fails)
+        patch.setattr(workflow, "write_markdown", fails)
         run = harness.run(str(path), out=tmp_path / "runs")
     (problem,) = run.manifest.problems
     assert problem.startswith("unexpected error while writing summary.md: no page (RuntimeError)")
@@ -193,7 +194,7 @@ def test_a_report_that_can_t_be_written_is_told_and_the_rest_is_there(
 def test_samples_that_no_file_takes_cost_no_number(
     tasks: Path, llama_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute, "_why_no_file", lambda samples: ValueError("mixed types"))
+    monkeypatch.setattr(cell_results, "_why_no_file", lambda samples: ValueError("mixed types"))
     story = tasks / "text.jsonl"
     story.write_text('{"text": "once upon a time there was a cat"}\n')
     run = harness.run(str(suite(tasks, llama_folder, f"  - perplexity: {{text: {story}}}\n")), out=tmp_path, fresh=True)
@@ -258,7 +259,7 @@ def test_every_failure_of_a_tasks_code_is_a_sentence_and_its_own(
         names.append(name)
     (tasks / "all.yaml").write_text(f"group: all\ntask: [{', '.join(['big', *names])}]\n")
     path = suite(tasks, llama_folder, f"  - task: {{task: [{', '.join(names)}, all]}}\n")
-    run = harness.run(str(path), out=tmp_path / "runs", allowed=running.Allowed(task_code=True))
+    run = harness.run(str(path), out=tmp_path / "runs", allowed=Allowed(task_code=True))
     assert run.manifest.status == "finished" and run.manifest.problems == []
     told = reasons(run)
     assert len(told) >= len(FUNCTIONS)

@@ -12,7 +12,8 @@ import pytest
 
 import harness
 from harness.cli.app import app
-from harness.execution import execute, memory_there
+from harness.execution import memory_there
+from harness.execution.executors import local
 from harness.execution.plan import make_plan
 from harness.execution.worker import Worker
 from harness.results.record import Status
@@ -100,8 +101,8 @@ def test_a_worker_that_the_system_ended_is_said_to_have_needed_too_much(
         begin(worker, request)
 
     monkeypatch.setattr(Worker, "begin", begun)
-    monkeypatch.setattr(execute, "_oom_kills", lambda: len(killed))
-    monkeypatch.setattr("harness.execution.run.memory_there", lambda: 1 << 20)
+    monkeypatch.setattr(local, "_oom_kills", lambda: len(killed))
+    monkeypatch.setattr("harness.workflow.memory_there", lambda: 1 << 20)
     (tmp_path / "tiny.yaml").write_text(tiny_suite.split("  - inference")[0])
     run = harness.run(str(tmp_path / "tiny.yaml"), out=tmp_path / "runs", fresh=True)
     one, other = run.cells

@@ -17,16 +17,16 @@ import pytest
 from rich.console import Console
 
 import harness
+from harness import workflow as running
 from harness.cli.progress import RunProgress
 from harness.errors import ExitCode, UserError
-from harness.execution import run as running
 from harness.execution.cell_cache import CellCache
 from harness.execution.events import CellEnded, CellStarted, Event, Preparing
 from harness.execution.requests import Collect, Request
-from harness.execution.run import exit_code
 from harness.execution.worker import Worker
 from harness.measures.registry import MEASURES
 from harness.report.environment import warnings
+from harness.results.exit_code import exit_code
 from harness.results.find import find_run
 from harness.results.instructions import ATEN_VARIABLE, ONEDNN_VARIABLES, OTHERS
 from harness.results.journal import Journal
@@ -95,11 +95,11 @@ def test_times_of_a_busy_machine_are_shown_and_not_kept(
 
     suite.write_text(suite.read_text().replace("iterations: 3", "iterations: 4"))  # cells of this test's own
     quiet = {"perplexity": {"cache"}, "memory": {"cache"}}
-    monkeypatch.setattr("harness.execution.execute.most_taken", lambda launches, cores: 0.5)
+    monkeypatch.setattr("harness.execution.cell_results.most_taken", lambda launches, cores: 0.5)
     assert sources()["inference"] == {"measured"}
-    monkeypatch.setattr("harness.execution.execute.most_taken", lambda launches, cores: 0.01)
+    monkeypatch.setattr("harness.execution.cell_results.most_taken", lambda launches, cores: 0.01)
     assert sources() == quiet | {"inference": {"measured"}}
-    monkeypatch.setattr("harness.execution.execute.most_taken", lambda launches, cores: 0.5)
+    monkeypatch.setattr("harness.execution.cell_results.most_taken", lambda launches, cores: 0.5)
     assert sources() == quiet | {"inference": {"cache"}}
     harness.run(str(suite), out=tmp_path / "runs", fresh=True)  # noise does not replace what is known
     assert sources() == quiet | {"inference": {"cache"}}

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 import harness
-from harness.execution import execute
+from harness.execution import prepared
 from harness.execution.events import CellStarted, Event, Preparing
 from harness.execution.prepare import prepare_trainings
 from harness.execution.resolve import Resolved
@@ -184,7 +184,7 @@ measures:
 
 
 def test_a_grid_of_sizes_and_budgets(tmp_path: Path, story: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execute, "default_threads", lambda: 2)
+    monkeypatch.setattr(prepared, "default_threads", lambda: 2)
     path = tmp_path / "grid.yaml"
     path.write_text(GRID.format(story=story))
     plan = harness.plan(str(path))
@@ -206,7 +206,7 @@ def test_a_grid_of_sizes_and_budgets(tmp_path: Path, story: Path, monkeypatch: p
 
 
 def test_a_training_that_is_timed_is_done_alone(tmp_path: Path, story: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execute, "default_threads", lambda: 2)
+    monkeypatch.setattr(prepared, "default_threads", lambda: 2)
     together: list[int] = []
     real = prepare_trainings
 
@@ -214,7 +214,7 @@ def test_a_training_that_is_timed_is_done_alone(tmp_path: Path, story: Path, mon
         together.append(len(models))
         return real(models, threads, at_once, *rest)
 
-    monkeypatch.setattr(execute, "prepare_trainings", counted)
+    monkeypatch.setattr(prepared, "prepare_trainings", counted)
     path = tmp_path / "timed.yaml"
     seeds = GRID.format(story=story).replace("device: cpu", "seed: 7, device: cpu")
     path.write_text(seeds + "  - training_speed: {}\n    models: [b]\n")

@@ -18,10 +18,11 @@ from harness.errors import Unsupported, UserError
 from harness.execution.requests import Collect, Refused
 from harness.execution.serve import refusal
 from harness.execution.worker import Worker, WorkerDied
+from harness.measures.perplexity import PerplexitySettings
 from harness.models.contract import ModelSource
 from harness.results.record import Status
 
-NO_MODEL = Collect("perplexity", {"text": "x"}, ModelSource("m", "reference", "/nowhere", "d"))
+NO_MODEL = Collect("perplexity", PerplexitySettings(text="x"), ModelSource("m", "reference", "/nowhere", "d"))
 
 
 def gone(pid: int, within: float = 120.0) -> bool:

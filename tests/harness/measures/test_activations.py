@@ -41,7 +41,7 @@ def saved(
 
 
 def loader(source: ModelSource) -> Loader:
-    return Loader(Collect("activations", {}, source), OpenedModel(), lambda step: None)
+    return Loader(Collect("activations", ActivationsSettings(text="x"), source), OpenedModel(), lambda step: None)
 
 
 def measured(load: Loader, text: Path, **given: object) -> dict[str, Measurement]:

@@ -37,7 +37,11 @@ def source(tmp_path: Path, tiny_tokenizer_file: Path, monkeypatch: pytest.Monkey
 
 
 def measured(source: ModelSource, told: list[float], **given: object) -> dict[tuple[str, str | None], Measurement]:
-    load = Loader(Collect("in_context_regression", {}, source), OpenedModel(), lambda step: told.append(step.done))
+    load = Loader(
+        Collect("in_context_regression", InContextRegressionSettings(), source),
+        OpenedModel(),
+        lambda step: told.append(step.done),
+    )
     settings = InContextRegressionSettings.model_validate({"sequences": 500, **given})
     rows = pd.DataFrame(collect(load, settings))
     return {(m.metric.name, m.part): m for m in summarise(rows, settings, Facts(load().identity))}

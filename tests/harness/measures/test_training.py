@@ -56,7 +56,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, story: Path, test_cache: Pa
 
 def loader(folder: Path, precision: Precision = "fp32") -> Loader:
     source = ModelSource("m", "reference", str(folder), "d", precision=precision)
-    return Loader(Collect("training", {}, source), OpenedModel(), lambda step: None)
+    return Loader(Collect("training", TrainingMeasureSettings(), source), OpenedModel(), lambda step: None)
 
 
 def measured(folder: Path, target: float | None = None) -> dict[str, Measurement]:

@@ -12,10 +12,10 @@ import pytest
 
 from harness.errors import UserError
 from harness.execution.allowed import Allowed
-from harness.execution.run import run
 from harness.report.lm_eval_files import _file_name, write_lm_eval
 from harness.results.record import Status
 from harness.results.run import Run
+from harness.workflow import run
 
 BASE = "dataset_path: json\ndataset_kwargs: {data_files: {test: rows.jsonl}}\ntest_split: test\n"
 TASKS = {

@@ -86,7 +86,7 @@ def test_a_corrupted_line_in_the_middle_is_named_and_the_rest_is_read(journal: J
     assert [item.key for item in run.cells] == ["a", "b"]
     (sentence,) = run.damage
     assert "cells.jsonl:2: this line is damaged" in sentence and "--resume" in sentence
-    journal.drop_damaged()
+    journal.drop_damaged(Run(journal.folder))
     assert [item.key for item in Run(journal.folder).cells] == ["a", "b"] and Run(journal.folder).damage == []
 
 
@@ -146,14 +146,14 @@ def test_no_folder_is_written_over(journal: Journal, name: str) -> None:
     journal.append(cell("a"), None)
     (journal.folder / name).mkdir()
     with pytest.raises(UserError, match=f"{name}: a folder stands where this file belongs"):
-        journal.write_records()
+        journal.write_records(Run(journal.folder))
         journal.write_findings([], [])
     assert not list(journal.folder.glob("*.building")), "nothing is left behind"
 
 
 def test_records_are_written_as_parquet_with_axes_and_settings_as_columns(journal: Journal) -> None:
     journal.append(cell("a"), None)
-    journal.write_records()
+    journal.write_records(Run(journal.folder))
     frame = pd.read_parquet(journal.folder / "records.parquet")
     assert frame.loc[0, ["model", "precision", "window", "metric"]].tolist() == ["m", "fp32", 8, "loss"]
 

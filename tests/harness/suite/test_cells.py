@@ -1,10 +1,14 @@
 """The matrix multiplies out as it is written, with overrides where they are given."""
 
+from dataclasses import replace
+
 import pytest
 
 from harness.errors import UserError
+from harness.measures.registry import MEASURES
 from harness.suite.cells import Cell, cells
-from harness.suite.load import parse_suite
+from harness.suite.load import load_suite, parse_suite
+from harness.suite.shipped import shipped_suites
 
 
 def made(text: str) -> list[Cell]:
@@ -146,3 +150,19 @@ measures:
     for wrong in ("thinking", "[3]"):
         with pytest.raises(UserError, match="chat_template_args"):
             made(suite.replace("[{enable_thinking: false}, {enable_thinking: true, effort: low}]", wrong))
+
+
+def test_equal_cells_have_one_hash_and_what_differs_makes_another() -> None:
+    first, again = made(SUITE), made(SUITE)
+    assert first == again and set(first) == set(again) and len(set(first)) == len(first)
+    cell = first[0]
+    others = [cell.at(device="cpu"), replace(cell, model="b"), replace(cell, typed=first[1].typed)]
+    assert len({cell, *others}) == 4
+    assert cell.at(device="cpu").axes == {"precision": "fp32", "device": "cpu"} and cell.axes["device"] == "auto"
+    assert cell.at(precision="int8").at(precision="fp32") == cell
+
+
+def test_settings_are_typed_once_and_read_again_the_same() -> None:
+    for cell in (cell for name in shipped_suites() for cell in cells(load_suite(name))):
+        kind = MEASURES[cell.measure].settings
+        assert type(cell.typed) is kind and kind.model_validate(cell.settings) == cell.typed

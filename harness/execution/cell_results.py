@@ -1,0 +1,199 @@
+"""Results of cells: records out of what a cell's launches collected, or the reason why there are none."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import corpora
+from harness.errors import no_room, told, unexpected
+from harness.execution.cell_cache import CellCache, Evidence
+from harness.execution.plan import PlannedCell, key_of
+from harness.execution.requests import Refused
+from harness.execution.worker_log import WorkerLog
+from harness.measures.measure import Facts, notes_of
+from harness.measures.noise import is_noise
+from harness.measures.registry import MEASURES
+from harness.results.fingerprint import Fingerprint, most_taken
+from harness.results.peaks import Peaks
+from harness.results.record import CellResult, Measurement, Missing, Record, Status
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Done:
+    """A cell's result with its samples, ready for the journal."""
+
+    item: PlannedCell
+    result: CellResult
+    samples: pd.DataFrame | Path | None
+
+
+class CellResults:
+    """Makes the results of one run's cells, and keeps those that ended well for later runs."""
+
+    def __init__(self, machine: Fingerprint, cache: CellCache, log: WorkerLog) -> None:
+        self._machine = machine
+        self._cache = cache
+        self._log = log
+
+    def known(self, item: PlannedCell) -> Done | None:
+        """The result that an earlier run left, if it can be read."""
+        result = self._cache.load(item.key)
+        if result is None:
+            return None
+        result = result.model_copy(update={"source": "cache"})
+        return under_own_names(item, Done(item, result, self._cache.samples(item.key)))
+
+    def refused(self, item: PlannedCell, refused: Refused, seconds: float) -> Done:
+        """The result of a cell that gave no samples. seconds: wall time of trying."""
+        if refused.trace:
+            self._log.write(f"{_title(item)}\n{refused.trace}")
+        return Done(item, self._result(item, refused.status, refused.reason, [], {}, seconds), None)
+
+    def summed_up(self, item: PlannedCell, evidence: Evidence, peaks: Peaks | None) -> Done:
+        """The result of a cell from all its samples. Whatever goes wrong here is this cell's failure alone, and its
+        samples are kept, so that the next try sums them up again without the model."""
+        ran = _kernel_that_ran(item, evidence.conditions)
+        planned, item = item, replace(item, key=key_of(item.rest, ran), notes=(*item.notes, *_other_kernel(item, ran)))
+        facts = Facts(identity=evidence.identity, peaks=peaks)
+        try:
+            result, notes = self._of(item, evidence, facts, ran)
+        except Exception as error:
+            with self._cache_may_fail(item):
+                self._cache.keep(planned.key, evidence)
+            return self._failed(planned, error, evidence)
+        samples: pd.DataFrame | None = evidence.samples
+        if (unstorable := _why_no_file(evidence.samples)) is not None:
+            self._log.write_trace(_title(item), unstorable)
+            lost = Missing(reason=unexpected("storing the samples", unstorable))
+            result = result.model_copy(update={"records": [*result.records, self._record(item, lost, facts)]})
+            samples = None
+        if result.whole:  # what failed in part is tried again
+            with self._cache_may_fail(item):
+                if not is_noise(result):  # what the plan told is told again by the next plan
+                    self._cache.store(result.model_copy(update={"notes": notes}), samples)
+                self._cache.forget(planned.key)
+        own = {"notes": [*item.notes, *notes], "planned": planned.key if planned.key != item.key else None}
+        return Done(planned, result.model_copy(update=own), samples)
+
+    def _of(self, item: PlannedCell, evidence: Evidence, facts: Facts, ran: str | None) -> tuple[CellResult, list[str]]:
+        """The result of a cell that ended well, and what its texts, its model and its samples have to say."""
+        measure, settings = MEASURES[item.cell.measure], item.cell.typed
+        found = measure.summarise(evidence.samples, settings, facts)
+        resolved = measure.resolved(evidence.samples)
+        records = [self._record(item, one, facts).model_copy(update={"resolved": resolved}) for one in found]
+        share = most_taken(evidence.conditions["launches"], self._machine.cores)
+        conditions = evidence.conditions | {"others_share": share, "kernel": ran}
+        result = self._result(item, Status.OK, None, records, conditions, evidence.seconds)
+        of_texts = [note for text in measure.texts(settings) for note in corpora.notes(text)]
+        of_model = [f"the model: {note}" for note in facts.identity.notes]
+        notes = list(dict.fromkeys([*of_texts, *of_model, *notes_of(evidence.samples)]))
+        return result.model_copy(update={"resolved": resolved, "stored": facts.identity.stored}), notes
+
+    def _failed(self, item: PlannedCell, error: Exception, evidence: Evidence) -> Done:
+        """A cell whose samples are there and that failed all the same."""
+        if no_room(error):
+            raise error
+        self._log.write_trace(_title(item), error)
+        reason = unexpected("summing up the samples", error)
+        result = self._result(item, Status.FAILED, reason, [], {}, evidence.seconds)
+        return Done(item, result, evidence.samples if _why_no_file(evidence.samples) is None else None)
+
+    @contextlib.contextmanager
+    def _cache_may_fail(self, item: PlannedCell) -> Iterator[None]:
+        """A full or read-only cache costs a measurement next time, not this result."""
+        try:
+            yield
+        except Exception as error:
+            self._log.write(f"{item.cell.title} could not be kept for later runs: {told(error)}")
+
+    def _result(
+        self,
+        item: PlannedCell,
+        status: Status,
+        reason: str | None,
+        records: list[Record],
+        conditions: dict[str, Any],
+        seconds: float,
+    ) -> CellResult:
+        if not records:
+            records = [self._one(item, {"status": status, "reason": reason})]
+        return CellResult(
+            key=item.key,
+            model=item.cell.model,
+            measure=item.cell.measure,
+            axes=item.cell.axes,
+            settings=item.cell.settings,
+            status=status,
+            reason=reason,
+            records=records,
+            conditions=conditions | {"threads": item.threads},
+            notes=list(item.notes),
+            seconds=seconds,
+            measured=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    def _record(self, item: PlannedCell, found: Measurement | Missing, facts: Facts) -> Record:
+        of_model = {
+            "parameters": facts.identity.parameters,
+            "parameters_non_embedding": facts.identity.parameters_non_embedding,
+        }
+        return self._one(item, found.fields() | of_model)
+
+    def _one(self, item: PlannedCell, found: dict[str, Any]) -> Record:
+        """A record of a cell with what was found."""
+        return Record(
+            key=item.key,
+            model=item.cell.model,
+            measure=item.cell.measure,
+            axes=item.cell.axes,
+            settings=item.cell.settings,
+            model_digest=item.source.digest,
+            fingerprint_class=self._machine.class_id,
+            **found,
+        )
+
+
+def under_own_names(item: PlannedCell, done: Done) -> Done:
+    """A result under this suite's names: the key does not hold what the suite calls the model."""
+    own = {"model": item.cell.model, "axes": item.cell.axes}
+    records = [record.model_copy(update=own) for record in done.result.records]
+    notes = list(dict.fromkeys([*item.notes, *done.result.notes]))
+    changed = {**own, "records": records, "samples": None, "notes": notes}
+    return Done(item, done.result.model_copy(update=changed), done.samples)
+
+
+def _title(item: PlannedCell) -> str:
+    """A cell as the log names it."""
+    return f"{item.cell.title} [{item.key}]"
+
+
+def _kernel_that_ran(item: PlannedCell, conditions: dict[str, Any]) -> str | None:
+    """The compiled kernel that a cell's launches told of; the planned one where none of them needed to know."""
+    told = sorted({launch["kernel"] for launch in conditions["launches"] if launch.get("kernel") is not None})
+    return "+".join(told) if told and item.kernel is not None else item.kernel
+
+
+def _other_kernel(item: PlannedCell, ran: str | None) -> tuple[str, ...]:
+    """What is said where another kernel ran than was planned."""
+    if ran == item.kernel:
+        return ()
+    return (f"the compiled kernel {item.kernel} was planned and {ran} ran: the result is kept under what ran",)
+
+
+def _why_no_file(samples: pd.DataFrame) -> Exception | None:
+    """Why samples can't be written as Parquet, such as a column of numbers and texts; None where they can."""
+    import pyarrow
+
+    try:
+        pyarrow.Table.from_pandas(samples, preserve_index=False)
+    except Exception as error:
+        return error
+    return None

@@ -1,0 +1,114 @@
+"""What has been prepared for the cells of a run, each thing once, and the reason where it can't be had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import no_room, unexpected
+from harness.execution.events import OnEvent
+from harness.execution.needs import ModelNeed, Need, PeaksNeed, TaskNeed, TextNeed, model_of, needs_of, peaks_of
+from harness.execution.plan import PlannedCell
+from harness.execution.prepare import (
+    NotPrepared,
+    prepare_model,
+    prepare_peaks,
+    prepare_task,
+    prepare_text,
+    prepare_trainings,
+)
+from harness.execution.train import shares
+from harness.execution.worker_log import WorkerLog
+from harness.measures.registry import MEASURES
+from harness.models.training import trained_summary
+from harness.results.fingerprint import Fingerprint
+from harness.results.peaks import Peaks, cached_peaks
+from harness.tasks.files.library import TaskLibrary
+from harness.threads import default_threads
+
+
+class Prepared:
+    """What one run has prepared on this machine."""
+
+    def __init__(self, machine: Fingerprint, library: TaskLibrary, log: WorkerLog, on_event: OnEvent) -> None:
+        self._machine = machine
+        self._library = library
+        self._log = log
+        self._on_event = on_event
+        self._reasons: dict[Need, str | None] = {}
+        """Of what was prepared: None, or the reason where it failed."""
+        self.models: dict[str, dict[str, Any]] = {}
+        """Summaries of the models by `Cell.trained_model`, for the manifest."""
+        self.peaks: dict[PeaksNeed, Peaks] = {}
+
+    def look(self, items: Iterable[PlannedCell]) -> None:
+        """Find the models and peaks that are there already; nothing is prepared."""
+        for item in items:
+            if item.resolved.ready:
+                self.models[item.cell.trained_model] = _summary(item)
+            need = peaks_of(item)
+            peaks = cached_peaks(self._machine.class_id, need.threads, need.device)
+            if peaks is not None and MEASURES[item.cell.measure].needs_peaks:
+                self.peaks[need] = peaks
+
+    def why_not(self, item: PlannedCell) -> str | None:
+        """Prepare what a cell needs; the reason why it can't run, if it can't."""
+        if item.missing is not None:
+            return item.missing
+        for need in needs_of(item):
+            if need not in self._reasons:
+                self._reasons[need] = self._why_not_prepared(need, item)
+            if self._reasons[need] is not None:
+                return self._reasons[need]
+        return None
+
+    def train_side_by_side(self, items: Sequence[PlannedCell]) -> None:
+        """Train what is not ready side by side, but for models whose training is timed: those are trained alone, with
+        their cells' threads, when their first cell is due."""
+        timed = {item.source.digest for item in items if MEASURES[item.cell.measure].times_training}
+        by_threads: dict[int, dict[str, PlannedCell]] = {}
+        for item in items:
+            resolved = item.resolved
+            if resolved.training is not None and not resolved.ready and resolved.source.digest not in timed:
+                by_threads.setdefault(item.threads, {}).setdefault(resolved.source.digest, item)
+        for threads, group in by_threads.items():
+            left = {digest: item for digest, item in group.items() if model_of(item) not in self._reasons}
+            models = [item.resolved for item in left.values()]
+            each, at_once = shares(models, threads, default_threads())
+            reasons = prepare_trainings(models, each, at_once, self._log.path, self._on_event)
+            for digest, reason in reasons.items():
+                self._reasons[ModelNeed(digest)] = reason
+                if reason is None:
+                    self.models[left[digest].cell.trained_model] = _summary(left[digest])
+
+    def _why_not_prepared(self, need: Need, item: PlannedCell) -> str | None:
+        try:
+            self._prepare(need, item)
+        except NotPrepared as error:
+            return str(error)
+        except Exception as error:
+            if no_room(error):
+                raise
+            self._log.write_trace(f"preparing {need}", error)
+            return unexpected(f"preparing {need}", error)
+        return None
+
+    def _prepare(self, need: Need, item: PlannedCell) -> None:
+        match need:
+            case TextNeed(name):
+                prepare_text(name, self._on_event)
+            case TaskNeed(name):
+                prepare_task(name, self._library, self._on_event)
+            case PeaksNeed(device, threads):
+                self.peaks[need] = prepare_peaks(self._machine, device, threads, self._log.path, self._on_event)
+            case ModelNeed():
+                if not item.resolved.ready:
+                    prepare_model(item.resolved, item.threads, self._log.path, self._on_event)
+                self.models[item.cell.trained_model] = _summary(item)
+
+
+def _summary(item: PlannedCell) -> dict[str, Any]:
+    source = item.resolved.source
+    trained = {} if item.resolved.training is None else trained_summary(Path(source.path))
+    return {"kind": source.kind, "path": source.path, "digest": source.digest} | trained

@@ -1,0 +1,62 @@
+"""A new run folder below the folder of runs, with a number and a name that no other run has."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.cache import cache_folder
+from harness.errors import UserError, no_room, printable
+from harness.results.find import next_sequence
+from harness.results.journal import Journal
+from harness.results.run import Manifest
+
+
+def new_folder(out: Path, manifest: Manifest) -> Journal:
+    """A run folder with its manifest, which gets the next number below `out`. Raises UserError where none can be
+    made."""
+    if (place := str(out.absolute())) != printable(place):
+        raise UserError("the folder's name is not UTF-8, as Parquet files need it; choose another --out", place=place)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with _numbering(out):
+            return _numbered(out, manifest.model_copy(update={"sequence": next_sequence(out)}))
+    except FileExistsError:
+        raise UserError("a file stands where the run folder should go; move it or use --out", place=str(out)) from None
+    except NotADirectoryError:
+        raise UserError("this is a file, not a folder; choose another --out", place=str(out)) from None
+    except OSError as error:
+        if no_room(error):
+            raise
+        raise UserError(f"can't be written to ({error.strerror}); choose another --out", place=str(out)) from None
+
+
+@contextlib.contextmanager
+def _numbering(out: Path) -> Iterator[None]:
+    """Two runs that begin at once get two numbers. The lock is in the cache; in `out` where that may only be read."""
+    from filelock import FileLock
+
+    try:
+        name = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:32]
+        lock = FileLock(cache_folder("locks") / f"{name}.lock")
+        lock.acquire()
+    except (OSError, UserError):
+        lock = FileLock(out / ".lock")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _numbered(out: Path, manifest: Manifest) -> Journal:
+    for number in range(1, 1000):
+        name = manifest.run if number == 1 else f"{manifest.run}-{number}"
+        try:
+            return Journal.start(out / name, manifest.model_copy(update={"run": name}))
+        except FileExistsError:
+            if not (out / name).is_dir():
+                raise
+    raise UserError("no free name for a new run folder", place=str(out))

@@ -1,0 +1,237 @@
+"""One run from start to end: plan, execute, analyse, judge, report. `harness.run` is this function."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from harness.analysis.registry import ANALYSES
+from harness.comparison.expectation import evaluate, undecided
+from harness.errors import UserError, no_room, printable, unexpected
+from harness.execution.allowed import NOTHING_MORE, Allowed
+from harness.execution.cell_cache import CellCache
+from harness.execution.cell_results import CellResults
+from harness.execution.checkout import git_state
+from harness.execution.events import CellEnded, OnEvent, Planned, unheard
+from harness.execution.execute import execute
+from harness.execution.executors.local import LocalExecutor
+from harness.execution.memory_there import memory_there, warning
+from harness.execution.plan import Plan, make_plan
+from harness.execution.resolve import hash_of
+from harness.execution.worker_log import WORKER_LOG, WorkerLog
+from harness.notice import notice
+from harness.plugins import is_loaded, known_plugins
+from harness.report.html import write_html
+from harness.report.markdown import write_markdown
+from harness.results.finding import Finding
+from harness.results.held_folder import alone, no_room_is_told, still_there
+from harness.results.journal import Journal
+from harness.results.new_folder import new_folder
+from harness.results.record import Status
+from harness.results.run import EXPECTATIONS, FINDINGS, HTML, MANIFEST, MARKDOWN, RECORDS, Manifest, Run
+from harness.results.unfinished import last_unfinished
+from harness.suite.load import load_suite, parse_suite, suite_text
+from harness.suite.schema import Suite
+
+RUNS = Path("results/runs")
+"""Where runs go, below the working folder."""
+
+
+def run(
+    suite: str,
+    *,
+    out: Path | str = RUNS,
+    resume: bool = False,
+    fresh: bool = False,
+    allowed: Allowed = NOTHING_MORE,
+    on_event: OnEvent = unheard,
+) -> Run:
+    """Run a suite (a path, a shipped suite's name, or with `resume` a run folder) and return the run.
+
+    resume: go on with the last unfinished run of this suite below `out`, or with the run folder that is named; cells
+    that ended well are kept, failed ones are tried again. fresh: measure cells again whose results are known from
+    earlier runs; a run that began so goes on so when it is resumed. allowed: code that may run, and more folders of
+    tasks. Raises UserError for bad input; a cell that fails is a record, not an error.
+    """
+    with no_room_is_told(out):
+        return _run(suite, Path(out), resume, fresh, allowed, on_event)
+
+
+def report_again(run: Run) -> Run:
+    """Analyse, judge and report a run folder again from its cells; nothing is measured. Raises UserError where the
+    manifest or the cells can't be read; the reports that are there stay."""
+    run.cells  # noqa: B018 - read here for the first time
+    with no_room_is_told(run.folder):
+        suite = _suite_of(run)
+        return _conclude(Journal(run.folder), run, suite)
+
+
+def _suite_of(run: Run) -> Suite:
+    """The suite that a run ran. Raises UserError where its manifest holds none, and where a plugin is not here."""
+    lacking = [f"{name} (of {package})" for name, package in run.manifest.plugins.items() if not is_loaded(name)]
+    if lacking:
+        raise UserError(
+            f"this run needs plugins that are not installed here, or can't be loaded: {', '.join(lacking)}; install "
+            "them (`harness show` and `harness compare` read the run without)",
+            place=str(run.folder),
+        )
+    return parse_suite(run.manifest.suite_text, str(run.folder / MANIFEST))
+
+
+def _run(name: str, out: Path, resume: bool, fresh: bool, allowed: Allowed, on_event: OnEvent) -> Run:
+    began = time.monotonic()
+    folder = Path(name) if resume and (Path(name) / MANIFEST).is_file() else None
+    suite = _suite_of(Run(folder)) if folder else load_suite(name)
+    plan = make_plan(suite, allowed)
+    if resume:
+        folder = folder or last_unfinished(out, suite.name, hash_of(suite_text(suite)))
+        journal = Journal(folder)
+        manifest = journal.manifest
+        _same_cells(manifest, plan)
+        fresh = fresh or manifest.fresh
+    else:
+        journal = new_folder(out, _manifest(name, suite, plan))
+        manifest = journal.manifest  # with the number that it got
+    manifest = manifest.model_copy(update={"run": journal.folder.name, "fresh": fresh})
+    with alone(journal.folder), still_there(journal.folder):
+        if fresh and not resume:
+            for item in plan.cells:
+                CellCache().forget(item.key)
+        kept = _kept(journal) if resume else set()
+        _measure(journal, manifest, plan, kept, fresh, on_event, began)
+        return _conclude(journal, Run(journal.folder), suite)
+
+
+def _kept(journal: Journal) -> set[str]:
+    """The cells of a run that goes on which are not run again. What is damaged is told of and taken out."""
+    run = Run(journal.folder)
+    for sentence in run.damage:
+        notice(sentence)
+    journal.drop_damaged(run)
+    return {cell.identity for cell in run.cells if cell.whole or cell.status is Status.SKIPPED}
+
+
+def _measure(
+    journal: Journal, manifest: Manifest, plan: Plan, kept: set[str], fresh: bool, on_event: OnEvent, began: float
+) -> None:
+    """Run what the folder does not hold yet, one line per cell that ends, and say in the manifest how it went."""
+    items = [item for item in plan.cells if item.identity not in kept]
+    known = 0 if fresh else sum(item.cached for item in items)
+    on_event(Planned(str(journal.folder), len(plan.cells), len(plan.cells) - len(items), known))
+    if too_large := warning([item for item in items if fresh or not item.cached], memory_there()):
+        notice(too_large)
+    log, cache = WorkerLog(journal.folder / WORKER_LOG), CellCache()
+    executor = LocalExecutor(plan.fingerprint, plan.library, cache, log, on_event)
+    results = CellResults(plan.fingerprint, cache, log)
+    journal.write_manifest(manifest.model_copy(update={"status": "running", "files": {}}))
+    ended = "interrupted"
+    try:
+        with closing(executor):
+            for done in execute(items, executor, results, fresh=fresh):
+                result = journal.append(done.result, done.samples)
+                on_event(CellEnded(done.item.cell, result))
+        ended = "finished"
+    finally:
+        changes = {
+            "files": {},
+            "status": ended,
+            "ended": _now(),
+            "seconds": (manifest.seconds or 0.0) + time.monotonic() - began,
+            "models": {**manifest.models, **executor.models},
+            "peaks": manifest.peaks | {need.where: peaks.model_dump() for need, peaks in executor.peaks.items()},
+        }
+        journal.write_manifest(manifest.model_copy(update=changes))
+
+
+def _conclude(journal: Journal, run: Run, suite: Suite) -> Run:
+    """Records, findings, outcomes and reports from the cells that are there, which are read once. Returns the run with
+    all of them."""
+    log = WorkerLog(journal.folder / WORKER_LOG)
+    problems = []
+    journal.without_reports()
+    run = run.with_its_cells()
+    try:
+        journal.write_records(run)
+    except Exception as error:
+        problems.append(_went_wrong("writing records.parquet", error, log))
+    findings: list[Finding] = []
+    for entry in suite.analyse:
+        name = entry.analysis  # type: ignore[attr-defined]
+        try:
+            findings += ANALYSES[name].run(run, entry.settings)  # type: ignore[attr-defined]
+        except Exception as error:
+            note = _went_wrong(f"running the analysis {name}", error, log)
+            findings.append(Finding(analysis=name, name="failed", note=note, failed=True))
+    outcomes = []
+    for expectation in suite.expect:
+        try:
+            outcomes += evaluate([expectation], run, findings)
+        except Exception as error:
+            reason = _went_wrong(f"judging `{expectation.sentence}`", error, log)
+            outcomes.append(undecided(expectation, {}, reason))
+    journal.write_findings(findings, outcomes)
+    journal.with_reports((RECORDS, FINDINGS, EXPECTATIONS), problems)  # read by what is written next
+    run = run.with_its_cells()
+    for name, write in ((MARKDOWN, write_markdown), (HTML, write_html)):
+        try:
+            write(run)
+        except Exception as error:
+            problems.append(_went_wrong(f"writing {name}", error, log))
+    journal.with_reports((RECORDS, FINDINGS, EXPECTATIONS, MARKDOWN, HTML), problems)
+    return run.with_its_cells()
+
+
+def _went_wrong(what: str, error: Exception, log: WorkerLog) -> str:
+    """The sentence that stands in place of what failed; the traceback goes to the log. Where there is no room for a
+    file the error is raised again."""
+    if no_room(error):
+        raise error
+    log.write_trace(what, error)
+    return unexpected(what, error)
+
+
+def _manifest(name: str, suite: Suite, plan: Plan) -> Manifest:
+    text = suite_text(suite)
+    started = datetime.now(UTC)
+    return Manifest(
+        run=f"{started:%Y%m%d-%H%M%S}-{suite.name}",
+        id=uuid4().hex,
+        suite=suite.name,
+        about=suite.about,
+        suite_hash=hash_of(text),
+        suite_text=text,
+        suite_source=printable(name),
+        started=_now(),
+        command=["harness", *map(printable, sys.argv[1:])] if Path(sys.argv[0]).name == "harness" else [],
+        git=git_state(),
+        fingerprint=plan.fingerprint.model_dump(mode="json"),
+        fingerprint_class=plan.fingerprint.class_id,
+        plugins=_plugins_of(suite),
+        cells=[item.key for item in plan.cells],
+    )
+
+
+def _plugins_of(suite: Suite) -> dict[str, str]:
+    """By name the packages of the plugins that a suite uses."""
+    words = {entry.measure for entry in suite.measures} | {entry.analysis for entry in suite.analyse}  # type: ignore[attr-defined]
+    return {plugin.name: plugin.package for plugin in known_plugins() if plugin.name in words and not plugin.why_not}
+
+
+def _same_cells(manifest: Manifest, plan: Plan) -> None:
+    """A run holds cells of one machine, one state of the code and one set of models, or its numbers don't belong
+    together."""
+    if manifest.fingerprint_class != plan.fingerprint.class_id:
+        what = "on another machine, or with other versions of its libraries"
+    elif manifest.cells != [item.key for item in plan.cells]:
+        what = "with other code, or its models or texts have changed"
+    else:
+        return
+    raise UserError(f"this run began {what}: run the suite again (what is still the same is known)", place=manifest.run)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
