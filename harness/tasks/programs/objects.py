@@ -122,7 +122,10 @@ class Objects:
                 raise Malformed(f"no node is called {tag}"[:200])
             self._theirs[number] = made
             self._their_numbers[id(made)] = number
-        return self._theirs[number]
+            return made
+        if is_stand_in(known := self._theirs[number]):
+            state_of(known).returned = True
+        return known
 
     def _number(self, value: Any) -> int:
         number = self._numbers.get(id(value))

@@ -66,7 +66,7 @@ class State:
         self.of_class = False
         """Whether it is an attribute of such a class."""
         self.returned = False
-        """Whether the program gave it in another way, too: a method can give its object."""
+        """Whether the other side gave it again, in whatever it said: a method can give its own object as a number."""
         self.operated = False
         """Whether it came out of an operator that had a value of ours as its other side."""
 

@@ -93,12 +93,9 @@ class Tester(Peer):
             raise self._no_end() from error
         if looks:
             self._seen[key] = result
-        if is_stand_in(result):
-            if state and state.is_class and operation == "get":
-                state_of(result).constructed = state_of(result).of_class = True
-                state_of(result).is_class = _is_class(result, arguments[0])
-            else:
-                state_of(result).returned = True
+        if state and state.is_class and operation == "get" and is_stand_in(result):
+            state_of(result).constructed = state_of(result).of_class = True
+            state_of(result).is_class = _is_class(result, arguments[0])
         return result
 
     def _no_end(self) -> Exception:
@@ -157,7 +154,7 @@ class Tester(Peer):
         except StopIteration as error:
             raise self._no_end() from error
         if state_of(target).is_class and is_stand_in(result):
-            state_of(result).constructed, state_of(result).returned = True, False
+            state_of(result).constructed = True
         return result
 
     def _left(self, target: StandIn, kind: Any, error: Any, trace: Any) -> Any:
@@ -175,10 +172,7 @@ class Tester(Peer):
         state = state_of(target)
         states = [state_of(one) for one in (target, *arguments) if is_stand_in(one)]
         with_value = len(states) <= len(arguments)
-        flags = special in _OF_FLAGS
-        constructed = any(
-            one.constructed and not (with_value and (one.returned or (one.of_class and not flags))) for one in states
-        )
+        constructed = any(one.constructed and not (with_value and _may_be_a_value(one, special)) for one in states)
         if with_value and not constructed and not state.operated and state.base in _IMMUTABLE:
             method = getattr(state.base, special, None)
             return NotImplemented if method is None else method(self._base(target), *arguments)
@@ -254,6 +248,11 @@ def _may_answer(state: State, name: str) -> bool:
     """Whether an object may say so: what a class of the test's choice made. What one of its methods gave back, which
     may be the object itself, and its attributes may only where they aren't taken for a text or a set."""
     return state.constructed and (name in _OF_OTHERS or not (state.returned or state.of_class))
+
+
+def _may_be_a_value(state: State, special: str) -> bool:
+    """Whether what a class of the test's choice made is used as a number that the program gave; flags may be."""
+    return special not in _OF_FLAGS if state.of_class else state.returned
 
 
 def _line_of_test() -> int:
