@@ -101,7 +101,7 @@ def train(training: Training, folder: Path, on_step: Callable[[float, str], None
     from reference_impl.model.gpt import GPT
     from reference_impl.training.checkpoint import save_checkpoint
     from reference_impl.training.loop import DivergenceError
-    from reference_impl.training.loop import train as train_gpt
+    from reference_impl.training.pretraining import train as train_gpt
     from reference_impl.training.result import Progress
 
     tokenizer, train_tokens, validation_tokens, validation_bytes = encoded(training)
