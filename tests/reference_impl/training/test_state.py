@@ -184,6 +184,7 @@ def test_a_damaged_state_is_named(tmp_path: Path) -> None:
         (b"nonsense", "not a whole training state"),
         (bytes(changed), "changed since it was written"),
         (whole.replace(b'\\"step\\":', b'\\"stop\\":', 1), "not a whole training state"),
+        (whole.replace(b'\\"version\\":2', b'\\"version\\":3', 1), "of version 3; this program reads 1 and 2"),
     ):
         path.write_bytes(damaged)
         with pytest.raises(CorruptCheckpoint, match=message):
