@@ -90,11 +90,13 @@ def _preparation_row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
         asset = item.resolved.asset
         return row | {"measure": "fetch", "cell": f"{item.cell.model} fetch asset {asset}", "estimate": "unknown"}
     assert size is not None
-    tokens = training.settings().tokens
+    due = [stage for stage in item.resolved.stages if not stage.ready]
+    tokens = sum(stage.training.settings().tokens for stage in due if stage.training is not None)
+    corpora_in_turn = ", then ".join(stage.training.corpus for stage in due if stage.training is not None)
     seconds = 6.0 * size.matmul * tokens / (EFFICIENCY * peaks.flops["fp32"])
     return row | {
         "measure": "train",
-        "cell": f"{item.cell.trained_model} train {training.preset} on {training.corpus}, {tokens:,} tokens",
+        "cell": f"{item.cell.trained_model} train {training.preset} on {corpora_in_turn}, {tokens:,} tokens",
         "seconds": seconds + START["reference"],
         "memory_bytes": memory_of_training(item),
     }

@@ -63,14 +63,40 @@ def prepare_model(resolved: Resolved, threads: int, log: Path, on_event: OnEvent
 def prepare_trainings(
     models: Sequence[Resolved], threads: int, at_once: int, log: Path, on_event: OnEvent
 ) -> dict[str, str | None]:
-    """Train models, `at_once` of them side by side; by digest the reason where one failed."""
+    """Train models, `at_once` of them side by side; by digest the reason where one failed.
+
+    Stages of a training come one after the other: first stages of all models, then second ones. A stage that several
+    models share is trained once, and not again where it is there already.
+    """
+    failed: dict[str, str] = {}
+    for depth in range(max((len(model.stages) for model in models), default=0)):
+        due: dict[str, Resolved] = {}
+        for model in models:
+            if depth < len(model.stages):
+                stage = model.stages[depth]
+                asked_for = depth == len(model.stages) - 1
+                before = stage.before and failed.get(stage.before.source.digest)
+                if before:
+                    failed[stage.source.digest] = before
+                elif asked_for or not stage.ready:
+                    due.setdefault(stage.source.digest, stage)
+        reasons = _prepare_stages(list(due.values()), threads, at_once, log, on_event)
+        failed |= {digest: reason for digest, reason in reasons.items() if reason is not None}
+    return {model.source.digest: failed.get(model.source.digest) for model in models}
+
+
+def _prepare_stages(
+    models: Sequence[Resolved], threads: int, at_once: int, log: Path, on_event: OnEvent
+) -> dict[str, str | None]:
+    """Train models whose earlier stages are there."""
     reasons: dict[str, str | None] = {}
     able = []
     for model in models:
         assert model.training is not None
         try:
-            for text in training_texts(model.training.corpus):
-                prepare_text(text, on_event)
+            for corpus in dict.fromkeys((model.training.first.corpus, model.training.corpus)):
+                for text in training_texts(corpus):
+                    prepare_text(text, on_event)
             able.append(model)
         except NotPrepared as error:
             reasons[model.source.digest] = str(error)

@@ -37,6 +37,8 @@ class TrainModel:
 
     training: Training
     folder: str
+    start: str | None = None
+    """The folder of the stage before it, whose weights it starts from."""
 
 
 @dataclass(frozen=True)

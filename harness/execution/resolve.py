@@ -38,7 +38,9 @@ class Resolved:
     asset: str | None = None
     """The asset it comes from."""
     training: Training | None = None
-    """How it is trained."""
+    """How it is trained: in the last of its stages."""
+    before: Resolved | None = None
+    """The stage before that, a model of its own."""
     title: str = ""
     """How a person names it where it is one of several trainings of an entry: `nano seed=1 compute=1e12`."""
 
@@ -48,6 +50,15 @@ class Resolved:
         if self.training is not None or not self.ready:
             return ""
         return quantized_label(Path(self.source.path))
+
+    @property
+    def stages(self) -> list[Resolved]:
+        """The stages of its training, the first one first and itself last."""
+        found = [self]
+        while (before := found[0].before) is not None:
+            found.insert(0, before)
+        titles = (f"{self.title}, stage {number} of {len(found)}" for number in range(1, len(found)))
+        return [*(replace(stage, title=title) for stage, title in zip(found[:-1], titles, strict=True)), self]
 
     @property
     def ready(self) -> bool:
@@ -125,28 +136,42 @@ def _hub_commit(repository: str, revision: str) -> str:
 def _trained(name: str, entry: ModelEntry, seed: int | None, compute: float | None) -> Resolved:
     assert entry.reference is not None and entry.train is not None
     check_preset(entry.reference, place=f"models.{name}.reference")
-    train = entry.train
-    training = Training(
-        preset=entry.reference,
-        corpus=train.corpus,
-        vocabulary=train.vocabulary,
-        context=train.context,
-        seed=train.seed if seed is None else seed,
-        tokenizer=train.tokenizer,
-        held_out=train.held_out,
-        shape=entry.shape.given() | train.given("dropout"),
-        recipe=train.given(*RECIPE),
-    )
-    training.check(place=f"models.{name}.train")
-    if compute is not None:
-        training = with_compute(training, compute, place=f"models.{name}.train")
-    determined_by = asdict(training) | {
-        "corpus_digest": training_digest(train.corpus),
+    found: Resolved | None = None
+    for number, train in enumerate(entry.train):
+        place = f"models.{name}.train" if len(entry.train) == 1 else f"models.{name}.train.{number}"
+        first = entry.train[0]
+        training = Training(
+            preset=entry.reference,
+            corpus=train.corpus,
+            vocabulary=first.vocabulary,
+            context=first.context,
+            seed=train.seed if seed is None else seed,
+            tokenizer=first.tokenizer,
+            held_out=train.held_out,
+            shape=entry.shape.given() | train.given("dropout"),
+            recipe=train.given(*RECIPE),
+            after=None if found is None else found.training,
+        )
+        training.check(place=place)
+        if compute is not None:
+            training = with_compute(training, compute, place=place)
+        found = _stage(name, training, found)
+    assert found is not None
+    return found
+
+
+def _stage(name: str, training: Training, before: Resolved | None) -> Resolved:
+    """One stage, kept under the digest of all that determines it: itself and the stages before it."""
+    determined_by = asdict(replace(training, after=None)) | {
+        "corpus_digest": training_digest(training.corpus),
         "code": code_digest(TRAINING),
     }
+    del determined_by["after"]
+    if before is not None:
+        determined_by["after"] = before.source.digest
     digest = hash_of(determined_by)
-    folder = cache_folder("models") / f"{entry.reference}-{digest[:24]}"
-    return Resolved(ModelSource(name, "reference", str(folder), digest), training=training)
+    folder = cache_folder("models") / f"{training.preset}-{digest[:24]}"
+    return Resolved(ModelSource(name, "reference", str(folder), digest), training=training, before=before)
 
 
 def resolve_all(

@@ -236,7 +236,8 @@ def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:
     meter = memory_meter("cpu")
     meter.reset()
     baseline, before = meter.held(), conditions()
-    summary = train(request.training, folder, lambda done, text: send(Step(done, text)))
+    start = None if request.start is None else Path(request.start)
+    summary = train(request.training, folder, lambda done, text: send(Step(done, text)), start)
     evidence = Evidence(
         training=request.training,
         worker_class=fingerprint().class_id,

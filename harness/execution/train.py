@@ -71,8 +71,9 @@ def train_side_by_side(
                 model = waiting.pop()
                 under_way[lane] = _UnderWay(model, Worker(threads, log, lane), lane)
                 assert model.training is not None
+                start = None if model.before is None else model.before.source.path
                 with contextlib.suppress(WorkerDied):  # told when its messages are read
-                    under_way[lane].worker.begin(TrainModel(model.training, model.source.path))
+                    under_way[lane].worker.begin(TrainModel(model.training, model.source.path, start))
             connections = [item.worker.connection for item in under_way.values()]
             ready = wait(connections)
             for item in [item for item in under_way.values() if item.worker.connection in ready]:

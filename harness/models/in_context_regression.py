@@ -13,6 +13,7 @@ from safetensors.torch import load, save
 
 from harness import kept_file, strict_json
 from harness.cache import cache_folder
+from harness.errors import UserError
 from harness.file_digest import file_sha256
 from harness.models.activations import reference_gpt
 from reference_impl.interpret.in_context_regression import gpt_reader, linear_attention, task, training
@@ -21,7 +22,7 @@ from reference_impl.interpret.in_context_regression.comparison import compare as
 from reference_impl.interpret.in_context_regression.task import Task as Task
 from reference_impl.interpret.in_context_regression.training import Recipe as Recipe
 from reference_impl.model import config, dropout, forward_pass, gpt
-from reference_impl.training import optimizer, schedule, settings
+from reference_impl.training import loop, optimizer, schedule, settings, state
 
 if TYPE_CHECKING:
     from harness.models.contract import LanguageModel
@@ -31,7 +32,7 @@ Reader = gpt_reader.GPTReader | linear_attention.LinearAttention
 DETERMINES = (
     *(task, training, gpt_reader, linear_attention),
     *(gpt, forward_pass, config, dropout),
-    *(optimizer, schedule, settings),
+    *(loop, state, optimizer, schedule, settings),
 )
 """The modules that determine what comes of a training, beside this one."""
 
@@ -83,13 +84,16 @@ def trained(regression: Regression, tell: Callable[[float, str], None]) -> Reade
         reader.load_state_dict(load(kept))
     else:  # not there yet, or damaged: train it (again)
         steps = regression.recipe.steps
-        training.train(
-            reader,
-            regression.task,
-            regression.pairs + 1,
-            regression.recipe,
-            lambda step, loss: tell(step / steps, f"loss {loss:.3f}") if step % 20 == 0 else None,
-            last_point_only=regression.shape is None,
-        )
+        try:
+            training.train(
+                reader,
+                regression.task,
+                regression.pairs + 1,
+                regression.recipe,
+                lambda step, loss: tell(step / steps, f"loss {loss:.3f}") if step % 20 == 0 else None,
+                last_point_only=regression.shape is None,
+            )
+        except loop.DivergenceError as error:
+            raise UserError(str(error)) from error
         kept_file.keep_bytes(path, save(reader.state_dict()))
     return reader.eval()

@@ -54,6 +54,13 @@ class Training:
     """Fields of `GPTConfig` that differ from the preset's."""
     recipe: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `TrainingSettings` that differ from its defaults; `steps` may stand for `tokens`."""
+    after: Training | None = None
+    """The stage before this one: its weights are where this one starts, its tokenizer is kept."""
+
+    @property
+    def first(self) -> Training:
+        """The stage that starts from nothing."""
+        return self if self.after is None else self.after.first
 
     def config(self, vocabulary: int | None = None) -> GPTConfig:
         """The shape of the model. Raises ValueError for an unknown preset and a shape that can't be."""
@@ -90,23 +97,28 @@ class Training:
             )
 
 
-def train(training: Training, folder: Path, on_step: Callable[[float, str], None]) -> dict[str, Any]:
+def train(
+    training: Training, folder: Path, on_step: Callable[[float, str], None], start: Path | None = None
+) -> dict[str, Any]:
     """Train the model and save its checkpoint in `folder`; returns the summary that the manifest keeps.
 
-    The tokenizer is trained on the corpus' train part; it and the encoded corpus are cached for the next size.
+    The tokenizer is trained on the first stage's train part; it and the encoded corpus are cached for the next size.
+    start: the folder that the stage before this one was kept in, where there is one.
     `on_step` hears the share done and the last loss.
     """
     import torch
 
     from reference_impl.model.gpt import GPT
-    from reference_impl.training.checkpoint import save_checkpoint
+    from reference_impl.training.checkpoint import load_checkpoint, save_checkpoint
     from reference_impl.training.loop import DivergenceError
-    from reference_impl.training.loop import train as train_gpt
+    from reference_impl.training.pretraining import train as train_gpt
     from reference_impl.training.result import Progress
 
     tokenizer, train_tokens, validation_tokens, validation_bytes = encoded(training)
     torch.manual_seed(training.seed)
     model = GPT(training.config(tokenizer.size))
+    if start is not None:
+        model.load_state_dict(load_checkpoint(start).model.state_dict())
 
     def told(progress: Progress) -> None:
         rate = f"{progress.tokens_per_second:,.0f} tokens/s"
@@ -154,6 +166,8 @@ def encoded(training: Training) -> tuple[Tokenizer, Tokens, Tokens, int]:
     made_of = (
         f"{training_digest(training.corpus)} {training.held_out} {training.tokenizer} {training.vocabulary} {code}"
     )
+    if training.after is not None:
+        made_of += f" by {encoded(training.first)[0].digest}"
     folder = cache_folder("tokens", hashlib.sha256(made_of.encode()).hexdigest()[:24])
     try:
         found = _read_encoded(folder)
@@ -193,7 +207,11 @@ def _write_encoded(training: Training, folder: Path) -> None:
     from reference_impl.text.shards import write_shard
 
     train_documents, validation_documents = training_documents(training.corpus, training.held_out)
-    made = _tokenizer(training, train_documents, validation_documents)
+    if training.after is None:
+        made = _tokenizer(training, train_documents, validation_documents)
+    else:
+        made = encoded(training.first)[0]
+        _check_alphabet(made, training, [*train_documents, *validation_documents])
     made.save(folder / "tokenizer.json")
     size = sum(len(document.encode()) for document in validation_documents)
     facts: dict[str, object] = {"validation_bytes": size, "tokenizer": made.digest}
@@ -213,6 +231,19 @@ def _tokenizer(training: Training, train_documents: list[str], validation_docume
     if training.tokenizer == "characters":
         return Characters.train([*train_documents, *validation_documents])
     return ByteBPE.train(_beginning(train_documents, TOKENIZER_BYTES), training.vocabulary)
+
+
+def _check_alphabet(tokenizer: Tokenizer, training: Training, documents: list[str]) -> None:
+    """UserError where a later stage's corpus has characters that the first stage's character tokenizer lacks."""
+    from reference_impl.text.characters import Characters
+
+    if isinstance(tokenizer, Characters):
+        lacking = sorted(set().union(*documents) - set(tokenizer.alphabet))
+        if lacking:
+            raise UserError(
+                f"the corpus {training.corpus} has characters that {training.first.corpus}, whose alphabet the model "
+                f"has, lacks: {', '.join(map(repr, lacking[:5]))}; use `tokenizer: bpe`, or another corpus"
+            )
 
 
 def _beginning(documents: list[str], size: int) -> list[str]:

@@ -99,6 +99,8 @@ def _written(document: Document, detail: ErrorDetails) -> KeyPath:
     context = detail.get("ctx") or {}
     if "path" in context:
         return tuple(context["path"])
+    if "key_path" in context:  # from the part that was refused
+        return (*path, *context["key_path"])
     if "key" in context and (*path, context["key"]) in document.places:
         path = (*path, context["key"])
     return path
@@ -134,6 +136,7 @@ def _what(detail: ErrorDetails, context: dict[str, object]) -> str:
             | "no_metric"
             | "kind"
             | "train"
+            | "stage"
             | "revision"
             | "budget"
             | "nothing"

@@ -231,6 +231,9 @@ RECIPE = (
 )
 """Keys of `Train` that are settings of the trainer."""
 
+FIRST_STAGE = ("tokenizer", "vocabulary", "context")
+"""Keys of `Train` that the first stage of a training settles."""
+
 
 class Shape(Strict):
     """What a model has other than its preset: sizes, or an idea that is left out."""
@@ -271,8 +274,14 @@ class ModelEntry(Strict):
     """Revision of a hub model."""
     shape: Shape = Shape()
     """What a preset that is trained here has other than its table says."""
-    train: Train | None = None
-    """How the preset is trained."""
+    train: (
+        Annotated[
+            list[Train], Field(min_length=1), BeforeValidator(_as_list, json_schema_input_type=Train | list[Train])
+        ]
+        | None
+    ) = None
+    """How the preset is trained: a mapping, or a list of stages, each of which starts from the weights of the one
+    before."""
     matrix: Matrix = Matrix()
     """Axes that differ for this model alone."""
 
@@ -292,19 +301,40 @@ class ModelEntry(Strict):
         """Parameters of a model that is trained here; None of others, and where they aren't known yet."""
         if self.train is None or self.reference is None:
             return None
+        first = self.train[0]
         training = Training(
             preset=self.reference,
-            corpus=self.train.corpus,
-            vocabulary=self.train.vocabulary,
-            context=self.train.context,
+            corpus=first.corpus,
+            vocabulary=first.vocabulary,
+            context=first.context,
             seed=0,
-            tokenizer=self.train.tokenizer,
+            tokenizer=first.tokenizer,
             shape=self.shape.given(),
         )
         try:
             return config_size(training.config()).parameters
         except ValueError:  # no such preset, or no such shape: said where the model is resolved
             return None
+
+    @model_validator(mode="after")
+    def _stages(self) -> ModelEntry:
+        """The first stage settles what a model keeps; each of several says how long it goes on."""
+        for number, stage in enumerate(self.train or []):
+            settled = [name for name in FIRST_STAGE if name in stage.model_fields_set]
+            if number and settled:
+                raise PydanticCustomError(
+                    "stage",
+                    "stage {number} keeps the {name} of the first; remove `{name}` here",
+                    {"number": number + 1, "name": settled[0], "key_path": ("train", number, settled[0])},
+                )
+            if len(self.train or []) > 1 and not stage.has_budget:
+                raise PydanticCustomError(
+                    "stage",
+                    "stage {number} of a training needs `tokens` or `steps` (the axis `compute` is for a training of "
+                    "one stage)",
+                    {"number": number + 1, "key_path": ("train", number)},
+                )
+        return self
 
     @model_validator(mode="after")
     def _of_a_size(self) -> ModelEntry:
@@ -484,14 +514,15 @@ class Suite(Strict):
                     raise PydanticCustomError("budget", why, {"path": ("models", name, *path)})
                 continue
             compute = own or self.matrix.compute
-            if model.train.has_budget and compute is not None:
+            has_budget = model.train[0].has_budget  # of several stages each has one
+            if has_budget and compute is not None:
                 raise PydanticCustomError(
                     "budget",
                     "this training has `tokens` or `steps`, and the axis `compute` as well; keep one "
                     "(`matrix: {compute: ...}` may stand under the models alone that it is for)",
                     {"path": ("models", name, "train")},
                 )
-            if not model.train.has_budget and compute is None:
+            if not has_budget and compute is None:
                 raise PydanticCustomError(
                     "budget",
                     "a training needs a budget: `tokens`, or `steps`, or the axis `compute` in the matrix",
@@ -507,7 +538,7 @@ class Suite(Strict):
                 continue
             for name in entry.models or self.models:  # type: ignore[attr-defined]
                 train = self.models[name].train if name in self.models else None
-                if train is not None and train.has_budget:
+                if train is not None and train[0].has_budget:
                     raise PydanticCustomError(
                         "budget",
                         "the training of '{name}' has `tokens` or `steps`, so it has no axis `compute`; name the "

@@ -30,10 +30,11 @@ from reference_impl.text.files import read_documents
 from reference_impl.text.packing import pack
 from reference_impl.text.tokenizer import ByteBPE
 from reference_impl.training.checkpoint import save_checkpoint
-from reference_impl.training.loop import Saving, train
+from reference_impl.training.pretraining import train
 from reference_impl.training.result import Progress
 from reference_impl.training.schedule import DECAYS
 from reference_impl.training.settings import OptimizerName, TrainingSettings
+from reference_impl.training.state import Saving
 
 HELD_OUT = 0.1
 """Part of local text that is for validation."""

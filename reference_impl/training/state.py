@@ -1,96 +1,159 @@
 """The state of a training run in one file, so that a run which was killed goes on as if nothing had happened.
 
-Everything that changes from step to step is in it: weights, the optimizer's moments, torch's random state, the sums
-behind the next report and the curve so far. Which tokens come next and how fast to learn are functions of the
-step (`batches.py`, `schedule.py`). On a CPU, N steps and k steps, a kill and N - k more give the same bits.
+Everything that changes from step to step is in it, each part under its name: the models' weights and buffers, what
+each optimizer remembers, the random state of torch and of each generator, what batches keep from step to step, the sums
+behind the next report and the curve so far. How fast to learn is a function of the step (`schedule.py`), and so is, in
+pretraining, which tokens come next (`batches.py`). On a CPU, N steps and k steps, a kill and N - k more give the
+same bits.
 
 One safetensors file, no pickle: tensors by name, the rest as JSON in its header with a SHA-256 over both. It
 replaces the last one in a single rename, so at every moment there is one whole state on the disk.
+
+    model.<module>.<parameter>, buffer.<module>.<buffer>
+    optimizer.<optimizer>.<module>.<parameter>.<what it remembers>
+    sum.<value>, sum of what the loop counts
+    random.cpu, random.cuda, generator.<generator>
+    held.<name>
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
-from reference_impl.model.config import GPTConfig
-from reference_impl.model.gpt import GPT
-from reference_impl.text.packing import Tokens
 from reference_impl.training.checkpoint import CorruptCheckpoint
-from reference_impl.training.result import Progress
-from reference_impl.training.settings import TrainingSettings
+from reference_impl.training.state_of_version_1 import migrated
 
-VERSION = 1
+VERSION = 2
 
 
-class RunIdentity(BaseModel):
+@dataclass(frozen=True)
+class Report:
+    """One point of a run's curve."""
+
+    __pydantic_config__: ClassVar = ConfigDict(ser_json_inf_nan="strings")  # a loss may be NaN, which is no JSON
+
+    step: int
+    """Steps done."""
+    steps: int
+    """Steps in all."""
+    values: dict[str, float]
+    """By name: means since the last report, without the steps that were skipped, and what was evaluated."""
+    rates: dict[str, float]
+    """Learning rate of each optimizer in the last step."""
+    seconds: float
+    """Training alone, without evaluation, since the start."""
+
+
+@dataclass(frozen=True)
+class RunIdentity:
     """What must be the same for a run to go on from a state."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    config: GPTConfig
-    settings: TrainingSettings
-    """As they are used: nothing in them is None or auto any more."""
-    train_tokens: str
-    """SHA-256 of the tokens and their type."""
-    validation_tokens: str
+    settings: Mapping[str, Any]
+    """By name: values that JSON has, as they are used (nothing in them is left to be decided)."""
+    digests: Mapping[str, str]
+    """SHA-256 of what a run reads, by what it is called: `train tokens`."""
 
 
-class _Header(BaseModel):
+@dataclass(frozen=True)
+class Saving:
+    """Where and how often a run keeps its state."""
+
+    path: Path
+    """One file, replaced each time."""
+    every: int
+    """Steps between two saves."""
+    identity: RunIdentity = RunIdentity({}, {})
+    """What a run that resumes must share. Whoever knows the run fills it in."""
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be saved by."""
+        if self.every < 1:
+            raise ValueError(f"a state is saved every 1 or more steps, not every {self.every}.")
+
+
+@dataclass(frozen=True)
+class Stepping:
+    """An optimizer and how it steps."""
+
+    optimizer: torch.optim.Optimizer
+    """A fused one (`guarded_step`). Its parameters are of the state's modules."""
+    rate: Callable[[int], float]
+    """Learning rate of a step, from 0."""
+    gradient_clip: float = 1.0
+    """Largest L2 norm of the gradient of its parameters together."""
+
+
+@dataclass
+class TrainingState:
+    """Everything that a run changes as it goes. Sums are scalars on the device, which is never waited for."""
+
+    modules: Mapping[str, nn.Module]
+    """By name, with all that learns. What stays as it is (a frozen reference) need not be among them."""
+    optimizers: Mapping[str, Stepping]
+    generators: Mapping[str, torch.Generator] = field(default_factory=dict)
+    """Random state of its own, beside torch's: of rollouts, of what is drawn anew in each step."""
+    held: dict[str, Tensor] = field(default_factory=dict)
+    """What batches keep from one step to later ones: a rollout that several steps learn from."""
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    """Of each value of the objective, over the steps since the last report that were not skipped."""
+    counted: Tensor = field(init=False)
+    """How many those are."""
+    skipped: Tensor = field(init=False)
+    """Steps left out so far because their gradient wasn't finite."""
+    skipped_in_a_row: Tensor = field(init=False)
+    """The last so many steps were left out."""
+    step: int = 0
+    """Steps done."""
+    seconds: float = 0.0
+    """Training alone, without evaluation."""
+    curve: list[Report] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Nothing was counted yet."""
+        self.counted, self.skipped, self.skipped_in_a_row = torch.zeros(3, device=self.device).unbind()
+
+    @property
+    def device(self) -> torch.device:
+        """That of the first parameter."""
+        return next(parameter for module in self.modules.values() for parameter in module.parameters()).device
+
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """All parameters as <module>.<parameter>; a shared one once."""
+        return dict(nn.ModuleDict(dict(self.modules)).named_parameters())
+
+    def buffers(self) -> dict[str, Tensor]:
+        """All buffers as <module>.<buffer>."""
+        return dict(nn.ModuleDict(dict(self.modules)).named_buffers())
+
+
+COUNTS = ("counted", "skipped", "skipped_in_a_row")
+"""Scalars of a state beside its sums."""
+
+
+class Header(BaseModel):
     """What is no tensor."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Literal["gpt-training-state"] = "gpt-training-state"
     version: int = VERSION
-    identity: RunIdentity
+    settings: dict[str, JsonValue]
+    digests: dict[str, str]
     step: int
     seconds: float
-    curve: tuple[Progress, ...]
-
-
-@dataclass
-class TrainingState:
-    """Everything that a run changes as it goes. Sums are scalars on the model's device, which is never waited for."""
-
-    model: GPT
-    optimizer: torch.optim.Optimizer
-    skipped: Tensor
-    """Steps left out so far because their gradient wasn't finite."""
-    skipped_in_a_row: Tensor
-    """The last so many steps were left out."""
-    loss_sum: Tensor
-    """Of the steps since the last report that were not left out."""
-    loss_steps: Tensor
-    """How many those are."""
-    step: int = 0
-    """Steps done."""
-    seconds: float = 0.0
-    """Training alone, without validation."""
-    curve: list[Progress] = field(default_factory=list)
-
-    @classmethod
-    def at_start(cls, model: GPT, optimizer: torch.optim.Optimizer) -> TrainingState:
-        """Before the first step."""
-        skipped, in_a_row, loss_sum, loss_steps = torch.zeros(4, device=model.device).unbind()
-        return cls(model, optimizer, skipped, in_a_row, loss_sum, loss_steps)
-
-
-def tokens_digest(tokens: Tokens) -> str:
-    """SHA-256 of a stream of tokens, in pieces: a mapped one need not fit in memory."""
-    digest = hashlib.sha256(str(tokens.dtype).encode())
-    for start in range(0, len(tokens), 1 << 22):
-        digest.update(tokens[start : start + (1 << 22)].tobytes())
-    return digest.hexdigest()
+    curve: tuple[Report, ...]
 
 
 def save_state(path: str | os.PathLike[str], state: TrainingState, identity: RunIdentity) -> None:
@@ -101,7 +164,12 @@ def save_state(path: str | os.PathLike[str], state: TrainingState, identity: Run
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(state).items()}
-    header = _Header(identity=identity, step=state.step, seconds=state.seconds, curve=tuple(state.curve))
+    header = Header(
+        **_plain(identity),
+        step=state.step,
+        seconds=state.seconds,
+        curve=tuple(state.curve),
+    )
     told = header.model_dump_json()
     temporary = path.with_name(f".{path.name}.tmp")
     try:
@@ -121,68 +189,87 @@ def save_state(path: str | os.PathLike[str], state: TrainingState, identity: Run
 
 
 def load_state(path: str | os.PathLike[str], state: TrainingState, identity: RunIdentity) -> None:
-    """Puts what `path` holds into `state`, its model, its optimizer and torch's random generators.
+    """Puts what `path` holds into `state`, its modules, optimizers and generators, and torch's random generators.
 
     Raises CorruptCheckpoint if the file is missing, cut off or changed, and ValueError if it is of a run with other
-    settings, another model or other tokens. Then nothing was changed.
+    settings, another model or other data. Then nothing was changed.
     """
     path = Path(path)
     header, tensors = _read(path)
-    _refuse_another_run(path, header.identity, identity)
-    device = state.model.device
+    _refuse_another_run(path, header, _plain(identity))
+    _refuse_other_parts(path, state, tensors)
     with torch.no_grad():
-        for name, parameter in state.model.named_parameters():
+        for name, parameter in state.parameters().items():
             parameter.copy_(tensors[f"model.{name}"])
-            _restore_moments(state.optimizer, parameter, f"optimizer.{name}.", tensors)
-        for name in _SUMS:
-            setattr(state, name, tensors[f"sum.{name}"].to(device))
+            for key, stepping in state.optimizers.items():
+                _restore_moments(stepping.optimizer, parameter, f"optimizer.{key}.{name}.", tensors)
+        for name, buffer in state.buffers().items():
+            buffer.copy_(tensors[f"buffer.{name}"])
+    sums = {name: tensor.to(state.device) for name, tensor in _under("sum.", tensors).items()}
+    for name in COUNTS:
+        setattr(state, name, sums.pop(name))
+    state.sums = {name.removeprefix("of."): tensor for name, tensor in sums.items()}
+    state.held = {name: tensor.to(state.device) for name, tensor in _under("held.", tensors).items()}
     torch.set_rng_state(tensors["random.cpu"])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(tensors["random.cuda"], device)
+    if state.device.type == "cuda":
+        torch.cuda.set_rng_state(tensors["random.cuda"], state.device)
+    for name, generator in state.generators.items():
+        generator.set_state(tensors[f"generator.{name}"])
     state.step, state.seconds, state.curve = header.step, header.seconds, list(header.curve)
 
 
-_SUMS = ("skipped", "skipped_in_a_row", "loss_sum", "loss_steps")
-
-
 def _tensors(state: TrainingState) -> dict[str, Tensor]:
-    """All tensors of a state by name; a tied parameter once."""
-    found = {f"sum.{name}": getattr(state, name) for name in _SUMS}
-    for name, parameter in state.model.named_parameters():
+    """All tensors of a state by name."""
+    found = {f"sum.{name}": getattr(state, name) for name in COUNTS}
+    found |= {f"sum.of.{name}": total for name, total in state.sums.items()}
+    found |= {f"buffer.{name}": buffer for name, buffer in state.buffers().items()}
+    found |= {f"held.{name}": tensor for name, tensor in state.held.items()}
+    for name, parameter in state.parameters().items():
         found[f"model.{name}"] = parameter
-        for key, value in state.optimizer.state.get(parameter, {}).items():
-            found[f"optimizer.{name}.{key}"] = value
+        for key, stepping in state.optimizers.items():
+            for what, value in stepping.optimizer.state.get(parameter, {}).items():
+                found[f"optimizer.{key}.{name}.{what}"] = value
     found["random.cpu"] = torch.get_rng_state()
-    if state.model.device.type == "cuda":
-        found["random.cuda"] = torch.cuda.get_rng_state(state.model.device)
-    return found
+    if state.device.type == "cuda":
+        found["random.cuda"] = torch.cuda.get_rng_state(state.device)
+    return found | {f"generator.{name}": generator.get_state() for name, generator in state.generators.items()}
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _restore_moments(
     optimizer: torch.optim.Optimizer, parameter: Tensor, prefix: str, tensors: dict[str, Tensor]
 ) -> None:
     """What the optimizer remembers of one parameter: each tensor beside it, as the fused kernels want it."""
-    held = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-    if held:
+    if held := _under(prefix, tensors):
         optimizer.state[parameter] = {key: value.to(parameter.device) for key, value in held.items()}
 
 
-def _read(path: Path) -> tuple[_Header, dict[str, Tensor]]:
-    """Header and tensors of a whole, unchanged file."""
+def _read(path: Path) -> tuple[Header, dict[str, Tensor]]:
+    """Header and tensors of a whole, unchanged file; one of version 1 as it would be written now."""
     if not path.is_file():
         raise CorruptCheckpoint(path, "there is no such training state")
     try:
         with safe_open(str(path), framework="pt") as file:
             told = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        header = _Header.model_validate_json(told["state"])
-        if header.version != VERSION:
-            raise CorruptCheckpoint(path, f"a training state of version {header.version}; this program reads {VERSION}")
-    except (SafetensorError, ValidationError, KeyError) as error:
+        version = json.loads(told["state"])["version"]
+        if version == 1:
+            migrated_header, named = migrated(told["state"], tensors)
+            header = Header.model_validate(migrated_header)
+        elif version == VERSION:
+            header, named = Header.model_validate_json(told["state"]), tensors
+        else:
+            raise CorruptCheckpoint(path, f"a training state of version {version}; this program reads 1 and {VERSION}")
+    except CorruptCheckpoint:
+        raise
+    except (SafetensorError, ValidationError, ValueError, KeyError, TypeError) as error:
         raise CorruptCheckpoint(path, f"not a whole training state ({str(error).splitlines()[0]})") from error
     if told.get("sha256") != _digest(told["state"], tensors):
         raise CorruptCheckpoint(path, "changed since it was written: its SHA-256 is another")
-    return header, tensors
+    return header, named
 
 
 def _digest(told: str, tensors: dict[str, Tensor]) -> str:
@@ -193,16 +280,40 @@ def _digest(told: str, tensors: dict[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _refuse_another_run(path: Path, saved: RunIdentity, wanted: RunIdentity) -> None:
-    for part in ("config", "settings"):
-        before, now = getattr(saved, part), getattr(wanted, part)
-        for item in fields(before):
-            was, value = getattr(before, item.name), getattr(now, item.name)
-            if was != value:
-                _refuse(path, f"{item.name} {was!r}", f"{value!r}")
-    for which in ("train", "validation"):
-        if getattr(saved, f"{which}_tokens") != getattr(wanted, f"{which}_tokens"):
-            _refuse(path, f"other {which} tokens", "these")
+def _plain(identity: RunIdentity) -> dict[str, Any]:
+    """As it is read back: a tuple is a list."""
+    found: dict[str, Any] = json.loads(
+        json.dumps({"settings": dict(identity.settings), "digests": dict(identity.digests)})
+    )
+    return found
+
+
+def _refuse_another_run(path: Path, saved: Header, wanted: Mapping[str, Mapping[str, Any]]) -> None:
+    settings, digests = wanted["settings"], wanted["digests"]
+    for name in dict.fromkeys((*saved.settings, *settings)):
+        was, value = saved.settings.get(name), settings.get(name)
+        if was != value:
+            _refuse(path, f"{name} {was!r}", f"{value!r}")
+    for name in dict.fromkeys((*saved.digests, *digests)):
+        if saved.digests.get(name) != digests.get(name):
+            _refuse(path, f"other {name}", "these")
+
+
+def _refuse_other_parts(path: Path, state: TrainingState, tensors: Mapping[str, Tensor]) -> None:
+    """A run of the same settings that names its models, optimizers or generators otherwise."""
+
+    def named(prefix: str, depth: int) -> set[str]:
+        return {".".join(name.split(".")[:depth]) for name in _under(prefix, tensors)}
+
+    for what, was, now in (
+        ("parameters", set(_under("model.", tensors)), set(state.parameters())),
+        ("buffers", set(_under("buffer.", tensors)), set(state.buffers())),
+        ("generators", named("generator.", 1), set(state.generators)),
+    ):
+        if other := sorted(was ^ now):
+            _refuse(path, f"other {what} ({', '.join(other[:3])} on one side alone)", "these")
+    if other := sorted(named("optimizer.", 1) - set(state.optimizers)):
+        _refuse(path, f"an optimizer {other[0]!r}", f"{', '.join(state.optimizers)}")
 
 
 def _refuse(path: Path, was: Any, now: Any) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from reference_impl.interpret.in_context_regression.task import Task, draw
-from reference_impl.training.optimizer import guarded_step, make_optimizer
+from reference_impl.interpret.in_context_regression.task import Sequences, Task, draw
+from reference_impl.training.loop import loop
+from reference_impl.training.optimizer import make_optimizer
 from reference_impl.training.schedule import learning_rate_at
 from reference_impl.training.settings import TrainingSettings
+from reference_impl.training.state import Stepping, TrainingState
 
 
 @dataclass(frozen=True)
@@ -50,18 +52,31 @@ def train(
 
     The loss is the mean over points of (prediction - y)²/d, or that of the last point alone. `on_step` hears
     how many steps are done and the last loss. On one machine with as many threads, the same gives the same bits.
+    Raises DivergenceError where gradients stop being finite.
     """
     settings = TrainingSettings(tokens=1, weight_decay=0.0, betas=(0.9, 0.99))
-    optimizer = make_optimizer(reader, settings, recipe.learning_rate)
     generator = torch.Generator().manual_seed(recipe.seed)
-    losses = []
     first = points - 1 if last_point_only else 0
-    for step in range(recipe.steps):
-        drawn = draw(task, recipe.batch, points, generator)
+
+    def batches(step: int) -> Sequences:
+        return draw(task, recipe.batch, points, generator)
+
+    def objective(drawn: Sequences) -> Mapping[str, Tensor]:
         loss = (reader(drawn.x, drawn.y) - drawn.y)[:, first:].square().mean() / task.dimensions
         loss.backward()
-        rate = learning_rate_at(step, recipe.steps, recipe.learning_rate, warmup=recipe.warmup)
-        guarded_step(optimizer, rate, settings.gradient_clip)
-        losses.append(float(loss.detach()))
-        on_step(step + 1, losses[-1])
-    return losses
+        return {"loss": loss.detach()}
+
+    def rate(step: int) -> float:
+        return learning_rate_at(step, recipe.steps, recipe.learning_rate, warmup=recipe.warmup)
+
+    stepping = Stepping(make_optimizer(reader, settings, recipe.learning_rate), rate, settings.gradient_clip)
+    state = TrainingState({"reader": reader}, {"reader": stepping}, {"sequences": generator})
+    loop(
+        objective,
+        batches,
+        recipe.steps,
+        state,
+        report_after=range(1, recipe.steps + 1),
+        on_report=lambda report: on_step(report.step, report.values["loss"]),
+    )
+    return [report.values["loss"] for report in state.curve]

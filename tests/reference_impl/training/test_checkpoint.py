@@ -16,7 +16,7 @@ from reference_impl.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from reference_impl.training.loop import train
+from reference_impl.training.pretraining import train
 from reference_impl.training.result import TrainingResult
 from reference_impl.training.settings import TrainingSettings
 

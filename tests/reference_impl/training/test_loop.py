@@ -10,7 +10,8 @@ import torch
 
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT, next_token_loss
-from reference_impl.training.loop import DivergenceError, train
+from reference_impl.training.loop import DivergenceError
+from reference_impl.training.pretraining import train
 from reference_impl.training.result import Progress, TrainingResult
 from reference_impl.training.settings import TrainingSettings
 from reference_impl.training.validation import validate
@@ -120,9 +121,9 @@ def test_training_gives_up_on_gradients_that_are_not_finite() -> None:
 
 
 def test_a_single_bad_step_is_skipped_counted_and_kept_out_of_the_curve(monkeypatch) -> None:
-    from reference_impl.training import loop
+    from reference_impl.training import pretraining
 
-    honest, calls = loop.accumulate_gradients, []
+    honest, calls = pretraining.accumulate_gradients, []
 
     def sometimes_broken(model, micro_batches, precision):
         loss = honest(model, micro_batches, precision)
@@ -132,7 +133,7 @@ def test_a_single_bad_step_is_skipped_counted_and_kept_out_of_the_curve(monkeypa
             return loss * float("nan")
         return loss
 
-    monkeypatch.setattr(loop, "accumulate_gradients", sometimes_broken)
+    monkeypatch.setattr(pretraining, "accumulate_gradients", sometimes_broken)
     result = train(a_model(), COUNTING, COUNTING[:400], SETTINGS)
     assert result.skipped_steps == 3
     assert result.validation_loss < 0.2

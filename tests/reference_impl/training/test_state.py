@@ -16,11 +16,13 @@ from safetensors import safe_open
 
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
-from reference_impl.training import loop
+from reference_impl.training import pretraining
 from reference_impl.training.checkpoint import CorruptCheckpoint
-from reference_impl.training.loop import DivergenceError, Saving, train
+from reference_impl.training.loop import DivergenceError
+from reference_impl.training.pretraining import train
 from reference_impl.training.result import Progress, TrainingResult
 from reference_impl.training.settings import TrainingSettings
+from reference_impl.training.state import Saving
 
 CONFIG = GPTConfig(vocabulary=16, context=16, layers=1, heads=2, width=32, dropout=0.2)
 TOKENS = np.random.default_rng(0).integers(16, size=500).astype(np.uint16)
@@ -96,19 +98,19 @@ def test_resumed_is_straight_bit_for_bit(tmp_path: Path, changes: dict[str, Any]
 def test_the_comparison_sees_what_a_state_leaves_out(tmp_path: Path, monkeypatch: Any, forgotten: str) -> None:
     model, result = a_run(tmp_path / "straight")
     interrupted(tmp_path / "state")
-    honest = loop.load_state
+    honest = pretraining.load_state
 
     def forgetful(path: Path, state: Any, identity: Any) -> None:
-        random, sums = torch.get_rng_state(), (state.loss_sum, state.loss_steps)
+        random, sums = torch.get_rng_state(), (state.sums, state.counted)
         honest(path, state, identity)
         if forgotten == "optimizer.":
-            state.optimizer.state.clear()
+            state.optimizers["model"].optimizer.state.clear()
         if forgotten == "random.":
             torch.set_rng_state(random)
         if forgotten == "sum.loss":
-            state.loss_sum, state.loss_steps = sums
+            state.sums, state.counted = sums
 
-    monkeypatch.setattr(loop, "load_state", forgetful)
+    monkeypatch.setattr(pretraining, "load_state", forgetful)
     resumed, again = a_run(tmp_path / "state", resume=True)
     same = all(torch.equal(a, b) for a, b in zip(resumed.parameters(), model.parameters(), strict=True))
     assert not same or points(again) != points(result)
@@ -119,7 +121,8 @@ import sys
 from pathlib import Path
 sys.path[:0] = {path!r}
 import test_state as t
-from reference_impl.training.loop import Saving, train
+from reference_impl.training.pretraining import train
+from reference_impl.training.state import Saving
 train(t.a_model(), t.TOKENS, t.TOKENS[:100], t.SETTINGS, lambda progress: t.time.sleep(3600 * (progress.step > 60)),
       saving=Saving(Path(sys.argv[1]), 7))
 """
@@ -181,6 +184,7 @@ def test_a_damaged_state_is_named(tmp_path: Path) -> None:
         (b"nonsense", "not a whole training state"),
         (bytes(changed), "changed since it was written"),
         (whole.replace(b'\\"step\\":', b'\\"stop\\":', 1), "not a whole training state"),
+        (whole.replace(b'\\"version\\":2', b'\\"version\\":3', 1), "of version 3; this program reads 1 and 2"),
     ):
         path.write_bytes(damaged)
         with pytest.raises(CorruptCheckpoint, match=message):
@@ -204,7 +208,7 @@ def test_a_full_disk_keeps_the_state_that_was_there(tmp_path: Path, monkeypatch:
 
 
 def test_a_run_that_diverges_keeps_its_last_good_state(tmp_path: Path, monkeypatch: Any) -> None:
-    honest, calls = loop.accumulate_gradients, []
+    honest, calls = pretraining.accumulate_gradients, []
 
     def poisoned(model: Any, micro_batches: Any, precision: Any) -> Any:
         loss = honest(model, micro_batches, precision)
@@ -213,7 +217,7 @@ def test_a_run_that_diverges_keeps_its_last_good_state(tmp_path: Path, monkeypat
             next(model.parameters()).grad[0] = float("nan")
         return loss
 
-    monkeypatch.setattr(loop, "accumulate_gradients", poisoned)
+    monkeypatch.setattr(pretraining, "accumulate_gradients", poisoned)
     path = tmp_path / "state"
     with pytest.raises(DivergenceError, match=f"not finite in the last 1[0-9] steps.*The last good state is in {path}"):
         a_run(path)
