@@ -28,6 +28,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic_core import to_jsonable_python
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -282,8 +283,8 @@ def _digest(told: str, tensors: dict[str, Tensor]) -> str:
 
 def _plain(identity: RunIdentity) -> dict[str, Any]:
     """As it is read back: a tuple is a list."""
-    found: dict[str, Any] = json.loads(
-        json.dumps({"settings": dict(identity.settings), "digests": dict(identity.digests)})
+    found: dict[str, Any] = to_jsonable_python(
+        {"settings": dict(identity.settings), "digests": dict(identity.digests)}, inf_nan_mode="constants"
     )
     return found
 

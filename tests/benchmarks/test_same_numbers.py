@@ -32,7 +32,7 @@ def script() -> ModuleType:
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with every measure."""
     folder = tmp_path_factory.mktemp("stored")
-    with tarfile.open(ROOT / "tests/stored/run.tar.xz") as archive:
+    with tarfile.open(ROOT / "tests/stored/run-2.tar.xz") as archive:
         archive.extractall(folder, filter="data")
     return folder / "every"
 
