@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def parquet_rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[int, 
     import pyarrow as pa
     from pyarrow import parquet
 
-    try:
+    with _damage_told(path, "Parquet"):
         content = _content(path)
         with parquet.ParquetFile(pa.BufferReader(content)) as table:
             columns = _wanted(path, table.schema_arrow, options.get("columns"))
@@ -40,8 +41,6 @@ def parquet_rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[int, 
                 for row in _plain(batch):
                     number += 1
                     yield number, row
-    except (pa.ArrowException, OSError, MemoryError, OverflowError, UnicodeError, PagesNotReadable) as error:
-        raise TextError(path, f"not a whole Parquet file ({_first(error)}); fetch or write it again") from error
 
 
 def whole_parquet(path: Path, table: Any, content: memoryview) -> Any:
@@ -81,13 +80,14 @@ def _rows_at_once(path: Path, metadata: Any, content: memoryview) -> int:
 
 def arrow_rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
     """(row from 1, row) of an Arrow file or stream. Raises TextError."""
-    table = _arrow_table(path)
-    columns = _wanted(path, table.schema, options.get("columns"))
-    number = 0
-    for batch in table.select(columns).to_batches(max_chunksize=_ROWS):
-        for row in _plain(batch):
-            number += 1
-            yield number, row
+    with _damage_told(path, "Arrow"):
+        table = _arrow_table(path)
+        columns = _wanted(path, table.schema, options.get("columns"))
+        number = 0
+        for batch in table.select(columns).to_batches(max_chunksize=_ROWS):
+            for row in _plain(batch):
+                number += 1
+                yield number, row
 
 
 def class_names(path: Path, suffix: str) -> dict[str, list[str]]:
@@ -95,7 +95,10 @@ def class_names(path: Path, suffix: str) -> dict[str, list[str]]:
     import pyarrow as pa
     from pyarrow import parquet
 
-    schema = parquet.read_schema(pa.BufferReader(_content(path))) if suffix == ".parquet" else _arrow_table(path).schema
+    with _damage_told(path, "Parquet" if suffix == ".parquet" else "Arrow"):
+        schema = (
+            parquet.read_schema(pa.BufferReader(_content(path))) if suffix == ".parquet" else _arrow_table(path).schema
+        )
     try:
         described = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
     except (KeyError, ValueError, TypeError, RecursionError):
@@ -112,21 +115,30 @@ def class_names(path: Path, suffix: str) -> dict[str, list[str]]:
 def _arrow_table(path: Path) -> Any:
     import pyarrow as pa
 
-    try:
-        content = _content(path)
-        size = content.size
-        if size_of_batches(content, most_unpacked(size)) > most_unpacked(size):
-            raise TextError(path, TOO_MUCH)
-        if is_file(content):  # one ending for two formats: of streams, and of files
-            with pa.ipc.open_file(pa.BufferReader(content)) as file:
-                table = _together(file.schema, (file.get_batch(number) for number in range(file.num_record_batches)))
-        else:
-            with pa.ipc.open_stream(pa.BufferReader(content)) as stream:
-                table = _together(stream.schema, stream)
-    except (pa.ArrowException, OSError, MemoryError, OverflowError, UnicodeError, NotReadable) as error:
-        raise TextError(path, f"not a whole Arrow file ({_first(error)}); fetch or write it again") from error
+    content = _content(path)
+    size = content.size
+    if size_of_batches(content, most_unpacked(size)) > most_unpacked(size):
+        raise TextError(path, TOO_MUCH)
+    if is_file(content):  # one ending for two formats: of streams, and of files
+        with pa.ipc.open_file(pa.BufferReader(content)) as file:
+            table = _together(file.schema, (file.get_batch(number) for number in range(file.num_record_batches)))
+    else:
+        with pa.ipc.open_stream(pa.BufferReader(content)) as stream:
+            table = _together(stream.schema, stream)
     check_rows(path, table.num_rows, size)
     return table
+
+
+@contextmanager
+def _damage_told(path: Path, kind: str) -> Iterator[None]:
+    """Whatever pyarrow, or what reads its metadata, says of a damaged file becomes a TextError."""
+    import pyarrow as pa
+
+    damage = (pa.ArrowException, EOFError, OSError, MemoryError, OverflowError, UnicodeError)
+    try:
+        yield
+    except (*damage, NotReadable, PagesNotReadable) as error:
+        raise TextError(path, f"not a whole {kind} file ({_first(error)}); fetch or write it again") from error
 
 
 def _together(schema: Any, batches: Iterable[Any]) -> Any:

@@ -190,3 +190,23 @@ def test_of_a_damaged_file_no_more_is_asked_for_than_it_may_unpack_to(kind: str,
         else:
             assert len(rows) <= 1_000_000
     assert refused > 20
+
+
+def test_a_footer_that_names_other_places_is_read_or_refused(tmp_path: Path) -> None:
+    """Every byte of an Arrow file's footer as others: the end of the stream may stand where a batch is said to be."""
+    path = tmp_path / "a.arrow"
+    table = pa.table({"a": list(range(50))})
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    whole = path.read_bytes()
+    begin = len(whole) - 10 - int.from_bytes(whole[-10:-6], "little")
+    ends = set()
+    for place in range(begin, len(whole)):
+        for value in (0x00, 0x01, 0x08, 0x80, 0xFF, whole[place] ^ 0x08, whole[place] + 0x40 & 0xFF):
+            path.write_bytes(whole[:place] + bytes([value]) + whole[place + 1 :])
+            try:
+                list(arrow_rows(path, {}))
+                ends.add("read")
+            except TextError:
+                ends.add("refused")
+    assert ends == {"read", "refused"}
