@@ -82,11 +82,9 @@ def with_includes(
     read = [] if read is None else read
     merged: dict[str, Any] = {}
     origins: dict[str, Path] = {}
-    here: Path | None = None  # resolved once, and only where something is included
     for name in included(keys, str(path)):
         inner = path_beside(path.parent, name, str(path))
-        here = path.resolve() if here is None else here
-        if inner in (*chain, here):
+        if inner in (*chain, path):  # each but the first is resolved: a circle through a link is seen one round later
             circle = " -> ".join(file.name for file in (*chain, path, inner))
             raise UserError(f"`include` goes in a circle: {circle}", place=str(path))
         if not inner.is_file():
@@ -94,7 +92,7 @@ def with_includes(
         read.append(inner)
         if len(read) > MOST_FILES:
             raise UserError(f"more than {MOST_FILES:,} files are included in all; include fewer", place=str(path))
-        under = read_task_file(inner, (*chain, here), read)
+        under = read_task_file(inner, (*chain, path), read)
         merged |= under.keys
         origins |= under.origins
     merged.pop("task_list", None)  # belongs to the file that is included
