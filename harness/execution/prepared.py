@@ -70,7 +70,9 @@ class Prepared:
         by_threads: dict[int, dict[str, PlannedCell]] = {}
         for item in items:
             resolved = item.resolved
-            if resolved.training is not None and not resolved.ready and resolved.source.digest not in timed:
+            if resolved.training is None or resolved.ready:
+                continue
+            if timed.isdisjoint(stage.source.digest for stage in resolved.stages):
                 by_threads.setdefault(item.threads, {}).setdefault(resolved.source.digest, item)
         for threads, group in by_threads.items():
             left = {digest: item for digest, item in group.items() if model_of(item) not in self._reasons}

@@ -221,3 +221,31 @@ def test_a_training_that_is_timed_is_done_alone(tmp_path: Path, story: Path, mon
     run = harness.run(str(path), out=tmp_path / "runs")
     assert {cell.status for cell in run.cells} == {Status.OK}
     assert together == [2]  # a's; b's were trained when their cells were due
+
+
+def test_what_goes_on_from_a_training_that_is_timed_trains_it_beside_no_other(
+    tmp_path: Path, story: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepared, "default_threads", lambda: 2)
+    together: list[str] = []
+    real = prepare_trainings
+
+    def counted(models: Any, threads: int, at_once: int, *rest: Any) -> dict[str, str | None]:
+        together.extend(model.source.name for model in models)
+        return real(models, threads, at_once, *rest)
+
+    monkeypatch.setattr(prepared, "prepare_trainings", counted)
+    stage = f"{{corpus: {story}, steps: 4, batch: 2, context: 32, vocabulary: 300, seed: 3}}"
+    path = tmp_path / "timed.yaml"
+    path.write_text(
+        "name: timed\nabout: A training that another goes on from.\nmodels:\n"
+        f"  a: {{reference: nano, train: {stage.replace('seed: 3', 'seed: 4')}}}\n"
+        f"  b: {{reference: nano, train: {stage}}}\n"
+        f"  c: {{reference: nano, train: [{stage}, {{corpus: {story}, steps: 2, batch: 2}}]}}\n"
+        "matrix: {device: cpu, threads: 1}\nmeasures:\n"
+        f"  - perplexity: {{text: {story}, documents: 2}}\n    models: [a, c]\n"
+        "  - training_speed: {}\n    models: [b]\n"
+    )
+    run = harness.run(str(path), out=tmp_path / "runs")
+    assert {cell.status for cell in run.cells} == {Status.OK}, [cell.reason for cell in run.cells]
+    assert together == ["a"]
