@@ -1,4 +1,4 @@
-"""One run from start to end: plan, execute, analyse, judge, report. `harness.run` is this function."""
+"""One run from start to end: plan, execute, analyze, judge, report. `harness.run` is this function."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def run(
 
 
 def report_again(run: Run) -> Run:
-    """Analyse, judge and report a run folder again from its cells; nothing is measured. Raises UserError where the
+    """Analyze, judge and report a run folder again from its cells; nothing is measured. Raises UserError where the
     manifest or the cells can't be read; the reports that are there stay."""
     run.cells  # noqa: B018 - read here for the first time
     with no_room_is_told(run.folder):

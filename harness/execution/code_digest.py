@@ -7,6 +7,7 @@ everything a worker loads is listed.
 
 import hashlib
 import sys
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -56,12 +57,7 @@ def code_digest(packages: tuple[str, ...]) -> str:
 
     Raises FileNotFoundError for a path that names no source file.
     """
-    digest = hashlib.sha256()
-    for package in packages:
-        for name, path in source_files(package):
-            digest.update(name.encode())
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:16]
+    return _digest_of(file for package in packages for file in source_files(package))
 
 
 @cache
@@ -80,10 +76,14 @@ def package_digest(module: str) -> str:
         inside = sorted(one for one in path.parent.rglob("*") if one.is_file() and _is_written(one))
     if not inside:
         raise UserError(f"the package of {module} has no files on the disk, so edits could not be told: unpack it")
+    return _digest_of((one.relative_to(path.parent).as_posix(), one) for one in inside)
+
+
+def _digest_of(files_by_name: Iterable[tuple[str, Path]]) -> str:
     digest = hashlib.sha256()
-    for one in inside:
-        digest.update(one.relative_to(path.parent).as_posix().encode())
-        digest.update(hashlib.sha256(one.read_bytes()).digest())
+    for name, path in files_by_name:
+        digest.update(name.encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
 
 

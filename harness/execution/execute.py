@@ -16,7 +16,7 @@ def execute(items: Sequence[PlannedCell], executor: Executor, results: CellResul
     from the samples that its last try left. Raises OSError where there is no room for a file."""
     executor.look(items)
     known = [] if fresh else [item for item in items if item.cached]
-    unknown = [item for item in items if item not in known]
+    unknown = [item for item in items if fresh or not item.cached]
     for item in known:
         done = results.known(item)
         if done is None:
@@ -25,8 +25,9 @@ def execute(items: Sequence[PlannedCell], executor: Executor, results: CellResul
             yield done
     if not unknown:
         return
-    once = list({item.key: item for item in reversed(unknown)}.values())[::-1]
-    twins = [item for item in unknown if item not in once]  # the same result under another name
+    of_key = {item.key: item for item in reversed(unknown)}
+    once = list(of_key.values())[::-1]
+    twins = [item for item in unknown if of_key[item.key] is not item]  # the same result under another name
     measured: dict[str, Done] = {}
     for answered in executor.run(once):
         done = _result(answered, executor, results)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +26,8 @@ class Journal:
         self.folder = folder
         self._manifest: Manifest | None = None
         """As this journal wrote it last."""
+        self._samples: dict[str, tuple[str | None, str | None]] | None = None
+        """Of each cell in the folder the name and the sha256 of its samples; None: not read yet."""
 
     @classmethod
     def start(cls, folder: Path, manifest: Manifest) -> Journal:
@@ -34,7 +35,7 @@ class Journal:
         folder.mkdir(parents=True)
         journal = cls(folder)
         journal.write_manifest(manifest)
-        journal.__dict__["_samples"] = {}
+        journal._samples = {}
         return journal
 
     @property
@@ -59,7 +60,7 @@ class Journal:
         if samples is not None:
             name, sha256 = self._add_samples(result, samples)
             told = result.model_copy(update={"samples": name, "samples_sha256": sha256, "samples_bytes": None})
-        told = told.model_copy(update={"run": self.manifest.id})
+        told = told.model_copy(update={"run_id": self.manifest.id})
         line = kept_file.seal(told.model_dump_json(), CELLS) + "\n"
         cells = self.folder / CELLS
         self._end_a_torn_line(cells)
@@ -71,14 +72,9 @@ class Journal:
         except OSError as error:
             error.filename = error.filename or str(cells)  # what writes knows no name, and a full disk is told of by it
             raise
-        if "_samples" in self.__dict__:
+        if self._samples is not None:
             self._samples[told.identity] = told.samples, told.samples_sha256
         return told
-
-    @cached_property
-    def _samples(self) -> dict[str, tuple[str | None, str | None]]:
-        """Of each cell in the folder the name and the sha256 of its samples: read when they are first asked for."""
-        return {cell.identity: (cell.samples, cell.samples_sha256) for cell in Run(self.folder).cells}
 
     def _add_samples(self, result: CellResult, samples: pd.DataFrame | Path) -> tuple[str, str]:
         """The name and the sha256 of a cell's file of samples. Two cells may have one key: two names for one model."""
@@ -86,6 +82,9 @@ class Journal:
         name = f"samples/{result.key}.parquet"
         others: dict[str | None, str | None] = {}
         if (self.folder / name).exists():
+            if self._samples is None:
+                cells = Run(self.folder).cells
+                self._samples = {cell.identity: (cell.samples, cell.samples_sha256) for cell in cells}
             others = dict(held for identity, held in self._samples.items() if identity != result.identity)
         names = (name, *(f"samples/{result.key}-{number}.parquet" for number in range(2, len(others) + 3)))
         name = next(name for name in names if name not in others)

@@ -192,7 +192,7 @@ class CellResult(BaseModel):
     model_config = ConfigDict(ser_json_inf_nan=STRICT)
 
     schema_version: int = SCHEMA_VERSION
-    run: str = ""
+    run_id: str = ""
     """`Manifest.id` of the run whose line it is; empty in the cell cache, and where an earlier version wrote it."""
     key: str
     model: str

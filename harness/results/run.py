@@ -297,7 +297,7 @@ class Run:
             manifest = self.manifest
         except UserError:  # told of where it is asked for; the lines are shown
             manifest = None
-        planned = frozenset(self.planned)
+        planned = frozenset(() if manifest is None else manifest.cells)
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
@@ -397,7 +397,7 @@ def _cell_of(line: bytes) -> tuple[CellResult, bool]:
 def _of_this_run(result: CellResult, checked: bool, manifest: Manifest, planned: frozenset[str]) -> None:
     """Raise Damaged where a line is another run's, copied here."""
     if checked:
-        other = result.run != manifest.id or (bool(planned) and result.planned_key not in planned)
+        other = result.run_id != manifest.id or (bool(planned) and result.planned_key not in planned)
     else:
         other = manifest.schema_version != UNCHECKED_VERSION
     if other:

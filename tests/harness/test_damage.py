@@ -485,7 +485,7 @@ def test_no_file_of_another_run_of_the_same_suite_counts(
     put(second, run, *names)
     found = Run(run.folder)
     assert told in "\n".join(found.damage) and exit_code(found) == 2
-    assert all(cell.run == found.manifest.id for cell in found.cells)
+    assert all(cell.run_id == found.manifest.id for cell in found.cells)
 
 
 def test_one_line_or_one_file_of_samples_of_another_run_is_left_out_alone(run: Run, second: Run) -> None:
@@ -508,7 +508,7 @@ def test_resume_measures_again_what_another_runs_lines_stood_for(
     put(second, run, CELLS, "samples")
     resumed = harness.run(str(run.folder), resume=True)
     assert resumed.damage == [] and len(resumed.cells) == 6 and resumed.manifest.id == finished_run.manifest.id
-    assert {cell.run for cell in resumed.cells} == {finished_run.manifest.id} != {""}
+    assert {cell.run_id for cell in resumed.cells} == {finished_run.manifest.id} != {""}
     assert 7.0 not in set(resumed.records["value"])
 
 
@@ -519,7 +519,7 @@ def test_lines_of_a_run_that_drew_no_id_are_not_of_one_that_did_and_the_other_wa
         write_json(folder / MANIFEST, json.dumps(manifest), MANIFEST)
         lines = [json.loads(unseal(line, CELLS)) for line in (folder / CELLS).read_bytes().splitlines()]
         for line in lines:
-            line.pop("run")
+            line.pop("run_id")
         (folder / CELLS).write_text("".join(seal(json.dumps(line), CELLS) + "\n" for line in lines))
 
     without(second.folder)
