@@ -12,7 +12,7 @@ out, each fetches and converts its own. --keep: where the two run folders stay; 
 Compared are all rows of records.parquet, then findings and outcomes of expectations: which rows there are, and every
 column of them by its bits. Left out, and counted, are values that were timed or measured as memory (of measures that
 run alone, those that are not exact), what is drawn from them, and columns that name code or machine (`NAMES`). A row or
-a column that only one of them has is a difference; columns that are new here are told and are none.
+a column that only one of them has is a difference, except columns that are new here: those are only listed.
 
 The last line is one JSON object. Exit code 0: all the same; 1: something differs, and is named; 2: a run failed.
 """

@@ -15,7 +15,7 @@ from harness.evidence.definition import why_other_definition
 from harness.evidence.per_document import per_document
 from harness.evidence.selection import Point
 from harness.measures.registry import MEASURES, declared
-from harness.results.record import Direction, Metric, Record
+from harness.results.record import Direction, Record
 
 
 def why_not_comparable(base: Point, head: Point) -> str | None:
@@ -54,16 +54,16 @@ def _why_other_text(base: Point, head: Point) -> str | None:
     if not a.same_text(b):
         return "the texts differ"
     if metric.per_token and not a.same_tokens(b):
-        instead = _without_tokens(metric)
+        instead = _without_tokens(metric.sums.of)
         return f"the tokenizers differ and {metric.name} is per token" + (f"; compare {instead}" if instead else "")
     return None
 
 
-def _without_tokens(metric: Metric) -> str | None:
-    """The mean of the same column that means the same under every tokenizer, such as bits_per_byte."""
-    for other in (other for measure in MEASURES.values() for other in measure.metrics):
-        if metric.sums and other.sums and other.sums.over and other.sums.of == metric.sums.of and not other.per_token:
-            return other.name
+def _without_tokens(column: str) -> str | None:
+    """A metric that is a mean of this column under every tokenizer alike, such as bits_per_byte."""
+    for metric in (metric for measure in MEASURES.values() for metric in measure.metrics if not metric.per_token):
+        if metric.sums and metric.sums.over and metric.sums.of == column:
+            return metric.name
     return None
 
 

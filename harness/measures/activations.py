@@ -72,12 +72,13 @@ def collect(load: Load, settings: ActivationsSettings) -> list[Sample]:
     """One row per document: RMS by depth. An empty document gives none."""
     import torch
 
-    from harness.models.activations import activations, reference_attention, reference_gpt, untrained
+    from harness.models.activations import activations, as_reference, untrained
     from harness.scoring.document_encoder import with_prefix
 
     model = load()
-    gpt = reference_gpt(model)
-    attention = reference_attention(model) if settings.weights == "trained" else None
+    opened = as_reference(model)
+    gpt = opened.gpt
+    attention = opened.attention if settings.weights == "trained" else None
     if settings.weights == "initial":
         if model.identity.precision != "fp32":
             raise Unsupported("initial weights are looked at in fp32 alone")

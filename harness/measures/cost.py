@@ -45,7 +45,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class Passes:
-    """What memory a measure's largest forward pass needs."""
+    """A measure's largest forward pass, which decides how much memory it needs."""
 
     tokens: int
     """Tokens of the pass."""
@@ -58,7 +58,7 @@ class Passes:
 
 
 def one_context(settings: object, shape: ModelShape) -> Passes:
-    """One sequence that fills the context, or what is put together at once: of measures that don't say."""
+    """One sequence that fills the context, or `TOKENS_AT_ONCE` of a longer one: for measures that don't say."""
     longest = min(shape.context, TOKENS_AT_ONCE)
     return Passes(longest, longest)
 

@@ -29,18 +29,11 @@ class Activations:
     """Largest absolute element of the stream."""
 
 
-def reference_gpt(model: LanguageModel) -> GPT:
-    """The module behind a reference model. Raises Unsupported for any other kind: where its layers are isn't known."""
+def as_reference(model: LanguageModel) -> ReferenceModel:
+    """The model as a reference model. Raises Unsupported for any other kind: where its layers are isn't known."""
     if not isinstance(model, ReferenceModel):
         raise Unsupported("only a reference model shows its activations")
-    return model.gpt
-
-
-def reference_attention(model: LanguageModel) -> Attention:
-    """How a reference model attends when it reads a prompt. Raises Unsupported for any other kind."""
-    if not isinstance(model, ReferenceModel):
-        raise Unsupported("only a reference model shows its activations")
-    return model.attention
+    return model
 
 
 def untrained(gpt: GPT, seed: int) -> GPT:

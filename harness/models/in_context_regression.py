@@ -15,7 +15,7 @@ from harness import kept_file, strict_json
 from harness.cache import cache_folder
 from harness.errors import UserError
 from harness.file_digest import file_sha256
-from harness.models.activations import reference_gpt
+from harness.models.activations import as_reference
 from reference_impl.interpret.in_context_regression import gpt_reader, linear_attention, task, training
 from reference_impl.interpret.in_context_regression.comparison import Comparison as Comparison
 from reference_impl.interpret.in_context_regression.comparison import compare as compare
@@ -58,7 +58,7 @@ class Regression:
 
 def blocks_shape(model: LanguageModel) -> config.GPTConfig:
     """The shape of a reference model's blocks, without what only its texts determined. Unsupported for other kinds."""
-    return replace(reference_gpt(model).config, vocabulary=1, context=1, dropout=0.0)
+    return replace(as_reference(model).gpt.config, vocabulary=1, context=1, dropout=0.0)
 
 
 def untrained(regression: Regression) -> Reader:

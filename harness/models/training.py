@@ -166,8 +166,9 @@ def encoded(training: Training) -> tuple[Tokenizer, Tokens, Tokens, int]:
     made_of = (
         f"{training_digest(training.corpus)} {training.held_out} {training.tokenizer} {training.vocabulary} {code}"
     )
-    if training.after is not None:
-        made_of += f" by {encoded(training.first)[0].digest}"
+    kept = None if training.after is None else encoded(training.first)[0]
+    if kept is not None:
+        made_of += f" by {kept.digest}"
     folder = cache_folder("tokens", hashlib.sha256(made_of.encode()).hexdigest()[:24])
     try:
         found = _read_encoded(folder)
@@ -175,7 +176,7 @@ def encoded(training: Training) -> tuple[Tokenizer, Tokens, Tokens, int]:
         kept_file.drop(folder, error)
         found = None
     if found is None:
-        _write_encoded(training, cache_folder("tokens", folder.name))
+        _write_encoded(training, cache_folder("tokens", folder.name), kept)
         found = _read_encoded(folder)
     assert found is not None
     return found
@@ -201,16 +202,17 @@ def _read_encoded(folder: Path) -> tuple[Tokenizer, Tokens, Tokens, int] | None:
     return tokenizer, train_tokens, validation_tokens, int(facts["validation_bytes"])
 
 
-def _write_encoded(training: Training, folder: Path) -> None:
+def _write_encoded(training: Training, folder: Path, kept: Tokenizer | None) -> None:
+    """kept: the first stage's tokenizer; None: this is the first, and its tokenizer is trained."""
     from harness.corpora.training import training_documents
     from reference_impl.text.packing import packed
     from reference_impl.text.shards import write_shard
 
     train_documents, validation_documents = training_documents(training.corpus, training.held_out)
-    if training.after is None:
+    if kept is None:
         made = _tokenizer(training, train_documents, validation_documents)
     else:
-        made = encoded(training.first)[0]
+        made = kept
         _check_alphabet(made, training, [*train_documents, *validation_documents])
     made.save(folder / "tokenizer.json")
     size = sum(len(document.encode()) for document in validation_documents)

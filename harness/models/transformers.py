@@ -9,9 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import (
-    DynamicCache,
-)
+from transformers import DynamicCache
 
 from harness.models.cache_behavior import CacheBehavior
 from harness.models.contract import ModelIdentity

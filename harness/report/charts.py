@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from harness.analysis.registry import ANALYSES
 from harness.charts.answers import ANSWERS
-from harness.charts.chart import Chart
 from harness.charts.speed import SPEED
 from harness.charts.tradeoff import TRADEOFF
 from harness.results.finding import Finding
@@ -22,19 +22,18 @@ Draw = Callable[[], Any]
 
 def charts_of_run(run: Run) -> dict[str, tuple[Draw, str]]:
     """Name -> (how it is drawn, what it shows) of every chart that there may be of a run."""
-    of_records = {chart.name: ((lambda chart=chart: chart.draw(run)), chart.about) for chart in RUN_CHARTS}
+    of_records = {chart.name: (partial(chart.draw, run), chart.about) for chart in RUN_CHARTS}
     return {**of_records, **charts_of_findings(run.findings)}
 
 
 def charts_of_findings(findings: Sequence[Finding]) -> dict[str, tuple[Draw, str]]:
     """The same of findings alone: the charts of their analyses, each given what is its analysis's."""
-
-    def drawing(chart: Chart, analysis: str) -> Draw:
-        return lambda: chart.draw([finding for finding in findings if finding.analysis == analysis])
-
+    of: dict[str, list[Finding]] = {}
+    for finding in findings:
+        of.setdefault(finding.analysis, []).append(finding)
     return {
-        chart.name: (drawing(chart, name), chart.about)
-        for name in dict.fromkeys(finding.analysis for finding in findings)
+        chart.name: (partial(chart.draw, mine), chart.about)
+        for name, mine in of.items()
         if name in ANALYSES
         for chart in ANALYSES[name].charts
     }

@@ -50,6 +50,7 @@ def _pictures(folder: Path, findings: Sequence[Finding]) -> list[Path]:
     specs: dict[Path, dict[str, Any]] = {}
     for name, (draw, _) in charts_of_findings(findings).items():
         if (chart := draw()) is not None:
-            specs |= {folder / f"{name}.{kind}": chart.to_dict(validate=False) for kind in ("svg", "png")}
+            spec = chart.to_dict(validate=False)
+            specs |= {folder / f"{name}.{kind}": spec for kind in ("svg", "png")}
     write_pictures(specs)
     return list(specs)

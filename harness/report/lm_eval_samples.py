@@ -16,7 +16,7 @@ Line = dict[str, Any]
 def sample_lines(rows: Sequence[Mapping[str, Any]], told: Mapping[str, Any], spec: Mapping[str, Any]) -> Iterator[Line]:
     """A line for every filter and document, filter after filter, as lm-eval has them.
 
-    rows: samples of one task. told: what `measures.task_told` kept of it. spec: how it is summed up. Documents that
+    rows: samples of one task. told: what `measures/task/told.py` kept of it. spec: how it is summed up. Documents that
     could not be asked or judged have no line there.
     """
     for pipeline in spec["pipelines"]:

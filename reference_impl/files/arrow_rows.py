@@ -11,12 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from reference_impl.files.arrow_sizes import NotReadable, is_file, size_of_batches
+from reference_impl.files.arrow_sizes import DamagedMetadata, is_file, size_of_batches
 from reference_impl.files.bounds import DEEPEST, MOST_COLUMNS, TOO_MUCH, check_rows, most_unpacked, refuse_endless
 from reference_impl.files.compression import COMPRESSIONS, whole
 from reference_impl.files.error import TextError
-from reference_impl.files.parquet_pages import NotReadable as PagesNotReadable
-from reference_impl.files.parquet_pages import unpacked_size
+from reference_impl.files.parquet_pages import DamagedPages, unpacked_size
 
 OPTIONS = frozenset({"columns"})
 """What a reader may be told; `columns`: only these."""
@@ -63,7 +62,7 @@ def _parquet_batches(path: Path, table: Any, content: memoryview, columns: list[
 
 def _rows_at_once(path: Path, metadata: Any, content: memoryview) -> int:
     """How many rows of a Parquet file are made at once: few where each may be large (equal values are stored once).
-    Raises TextError for one that unpacks to too much, PagesNotReadable for one that is damaged."""
+    Raises TextError for one that unpacks to too much, DamagedPages for one that is damaged."""
     size = len(content)
     check_rows(path, metadata.num_rows, size)
     unpacked = largest = 0
@@ -137,7 +136,7 @@ def _damage_told(path: Path, kind: str) -> Iterator[None]:
     damage = (pa.ArrowException, EOFError, OSError, MemoryError, OverflowError, UnicodeError)
     try:
         yield
-    except (*damage, NotReadable, PagesNotReadable) as error:
+    except (*damage, DamagedMetadata, DamagedPages) as error:
         raise TextError(path, f"not a whole {kind} file ({_first(error)}); fetch or write it again") from error
 
 

@@ -21,7 +21,7 @@ _DICTIONARIES, _BATCHES = 2, 3
 """Fields of a file's footer: where those messages begin."""
 
 
-class NotReadable(ValueError):
+class DamagedMetadata(ValueError):
     """The metadata are no flatbuffer of a batch."""
 
     def __init__(self) -> None:
@@ -55,13 +55,13 @@ class _Table:
         at += self.number("<I", at)
         size, count = struct.calcsize(form), self.number("<I", at)
         if at + 4 + size * count > len(self.data):
-            raise NotReadable
+            raise DamagedMetadata
         yield from struct.iter_unpack(form, self.data[at + 4 : at + 4 + size * count])
 
     def number(self, form: str, at: int) -> int:
-        """The number at a place. Raises NotReadable beyond the end."""
+        """The number at a place. Raises DamagedMetadata beyond the end."""
         if not 0 <= at <= len(self.data) - struct.calcsize(form):
-            raise NotReadable
+            raise DamagedMetadata
         (found,) = struct.unpack_from(form, self.data, at)
         return int(found)
 
@@ -77,7 +77,7 @@ def is_file(content: Any) -> bool:
 
 def size_of_batches(content: Any, most: int) -> int:
     """Bytes that the batches and dictionaries in a pyarrow buffer take in memory; counted until it is more than `most`.
-    Raises NotReadable, and as pyarrow does."""
+    Raises DamagedMetadata, and as pyarrow does."""
     size = 0
     for message in _messages(content):
         size += _size_of_message(memoryview(message.metadata).cast("B"), memoryview(message.body or b"").cast("B"))
@@ -117,10 +117,10 @@ def _messages(content: Any) -> Iterator[Any]:
     end = len(data) - len(_MAGIC) - 4
     begin = end - _Table(data, 0).number("<i", end)
     if not 0 <= begin <= end:
-        raise NotReadable
+        raise DamagedMetadata
     footer = _root(data[begin:end])
     for field in (_DICTIONARIES, _BATCHES):
         for offset, _, _ in footer.structs(field, "<qi4xq"):
             if not 0 <= offset <= end:
-                raise NotReadable
+                raise DamagedMetadata
             yield pa.ipc.read_message(pa.BufferReader(content.slice(offset)))

@@ -19,7 +19,7 @@ _VALUES = 1
 """Field of what follows: how many values."""
 
 
-class NotReadable(ValueError):
+class DamagedPages(ValueError):
     """There is no page header where the footer says so."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class NotReadable(ValueError):
 
 
 def unpacked_size(content: memoryview, chunk: Any) -> int:
-    """Bytes that the pages of a column chunk (pyarrow's metadata of it) unpack to. Raises NotReadable."""
+    """Bytes that the pages of a column chunk (pyarrow's metadata of it) unpack to. Raises DamagedPages."""
     start = chunk.data_page_offset
     if chunk.has_dictionary_page and 0 < chunk.dictionary_page_offset < start:
         start = chunk.dictionary_page_offset
@@ -43,10 +43,10 @@ def _sizes(content: memoryview, place: int, values: int) -> Iterator[int]:
             header, place = _struct(content, place)
             unpacked, packed = header[_UNPACKED], header[_PACKED]
         except (IndexError, KeyError, TypeError):
-            raise NotReadable from None
+            raise DamagedPages from None
         kept = _count(header, _DICTIONARY)
         if unpacked < 0 or packed < 0 or kept > unpacked:
-            raise NotReadable
+            raise DamagedPages
         seen += _count(header, _DATA) + _count(header, _DATA_2)
         place += packed
         yield unpacked
@@ -56,7 +56,7 @@ def _count(header: Mapping[int, Any], kind: int) -> int:
     inner = header.get(kind)
     found = inner.get(_VALUES) if isinstance(inner, dict) else 0
     if not isinstance(found, int) or found < 0:
-        raise NotReadable
+        raise DamagedPages
     return found
 
 
@@ -88,7 +88,7 @@ def _value(content: memoryview, place: int, kind: int, deep: int) -> tuple[Any, 
         return None, place + length
     if kind == _STRUCT and deep < _DEEPEST:
         return _struct(content, place, deep + 1)
-    raise NotReadable  # no header has lists or mappings
+    raise DamagedPages  # no header has lists or mappings
 
 
 def _zigzag(content: memoryview, place: int) -> tuple[int, int]:
@@ -105,4 +105,4 @@ def _varint(content: memoryview, place: int) -> tuple[int, int]:
         if byte < 128:
             return number, place
         shift += 7
-    raise NotReadable
+    raise DamagedPages

@@ -61,7 +61,7 @@ class Engine:
         """
         native = self.native
         if native is None or cache is None or not _is_small_step(tokens, cache, attention_mask, self.config):
-            return self.model.unembed(self._features(tokens, cache, positions, attention_mask, logits_at))
+            return self.model.unembed(self.features(tokens, cache, positions, attention_mask, logits_at))
         _check_ids(tokens, self.config)
         _check_places(tokens, cache, positions, self.config)
         step = native.step(tokens, cache, positions, attention_mask)
@@ -80,7 +80,13 @@ class Engine:
 
         Arguments and errors are those of a call; `unembed` makes logits of it.
         """
-        return self._features(tokens, cache, positions, attention_mask, at)
+        if tokens.device.type == "cpu" or tokens.size(-1) > 1:  # not in a GPU's decode steps, which would wait for it
+            _check_ids(tokens, self.config)
+        attention = self.attention
+        if attention_mask is not None and attention_mask.dim() == 3:
+            attention, attention_mask = TreeAttention(attention_mask[0]), None
+        given = self.model.begin(tokens, cache, positions, attention_mask, attention)
+        return self.model.features(tokens, given, at)
 
     @torch.inference_mode()
     def unembed(self, features: Tensor) -> Tensor:
@@ -94,22 +100,6 @@ class Engine:
         if type(head) is nn.Linear and head.bias is None and head.weight.dtype is self.model.dtype is torch.float32:
             return head.weight.detach()
         return None
-
-    def _features(
-        self,
-        tokens: Tensor,
-        cache: KVCache | None,
-        positions: Tensor | None,
-        attention_mask: Tensor | None,
-        at: Tensor | None,
-    ) -> Tensor:
-        if tokens.device.type == "cpu" or tokens.size(-1) > 1:  # not in a GPU's decode steps, which would wait for it
-            _check_ids(tokens, self.config)
-        attention = self.attention
-        if attention_mask is not None and attention_mask.dim() == 3:
-            attention, attention_mask = TreeAttention(attention_mask[0]), None
-        given = self.model.begin(tokens, cache, positions, attention_mask, attention)
-        return self.model.features(tokens, given, at)
 
 
 def _is_small_step(tokens: Tensor, cache: KVCache, attention_mask: Tensor | None, config: GPTConfig) -> bool:

@@ -20,8 +20,8 @@ class KVCache:
     """Keys and values of up to `length` tokens of `batch` sequences, for every layer of one model.
 
     It is a `LayerCache` (`model/forward_pass.py`): a forward pass calls `append` once per layer and `advance` once at
-    its end; `cache.length` is the number of
-    tokens held (padding included). Only for inference: it is written in place, outside of autograd.
+    its end; `cache.length` is the number of tokens held (padding included). Only for inference: it is written in place,
+    outside of autograd.
     """
 
     def __init__(

@@ -38,7 +38,7 @@ class Guard:
     skips_in_a_row: int = 10
     """So many steps without a finite gradient, one after the other."""
     blow_up: float = math.inf
-    """The mean loss since the last report is more than so many times the first report's, and that of guessing."""
+    """The mean loss since the last report is more than so many times the first report's or `guessing`, the larger."""
     guessing: float = 1.0
     """What guessing costs, in the unit of the loss."""
     unit: str = ""

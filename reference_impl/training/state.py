@@ -303,17 +303,17 @@ def _refuse_another_run(path: Path, saved: Header, wanted: Mapping[str, Mapping[
 def _refuse_other_parts(path: Path, state: TrainingState, tensors: Mapping[str, Tensor]) -> None:
     """A run of the same settings that names its models, optimizers or generators otherwise."""
 
-    def named(prefix: str, depth: int) -> set[str]:
-        return {".".join(name.split(".")[:depth]) for name in _under(prefix, tensors)}
+    def named(prefix: str) -> set[str]:
+        return {name.partition(".")[0] for name in _under(prefix, tensors)}
 
     for what, was, now in (
         ("parameters", set(_under("model.", tensors)), set(state.parameters())),
         ("buffers", set(_under("buffer.", tensors)), set(state.buffers())),
-        ("generators", named("generator.", 1), set(state.generators)),
+        ("generators", named("generator."), set(state.generators)),
     ):
         if other := sorted(was ^ now):
             _refuse(path, f"other {what} ({', '.join(other[:3])} on one side alone)", "these")
-    if other := sorted(named("optimizer.", 1) - set(state.optimizers)):
+    if other := sorted(named("optimizer.") - set(state.optimizers)):
         _refuse(path, f"an optimizer {other[0]!r}", f"{', '.join(state.optimizers)}")
 
 

@@ -1,6 +1,6 @@
 """A straight line in the logs, L = A * N ** -exponent, through values measured one by one: its fit, and how far off.
 
-Closed forms on arrays. The law is that of `scaling/power_law.py`; there runs are drawn again, here the values' own
+Closed forms on arrays. The law is that of `scaling/laws/power_law.py`; there runs are drawn again, here the values' own
 uncertainty goes through the fit: with per-document evidence the documents are drawn again, the same ones for every
 size; without it, the values' own intervals are carried through as if the sizes were independent. The scatter around
 the line is a second opinion that knows of everything, but from few sizes.
