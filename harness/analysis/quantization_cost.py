@@ -29,7 +29,7 @@ from harness.evidence.selection import (
     varying_within_models,
     why_nothing,
 )
-from harness.measures.registry import MEASURES
+from harness.measures.registry import MEASURES, metrics
 from harness.results.finding import Finding
 from harness.results.record import CellResult, Direction, Scalar, Status
 from harness.results.run import Run
@@ -47,9 +47,9 @@ LEFT_WIDE = "left_wide"
 def weighed() -> list[str]:
     """The metrics that are shown unless others are asked for: what is exact (bytes) first, then as measures have
     them; `quality` stands beside the perplexity that it is made of."""
-    metrics = [metric for measure in MEASURES.values() for metric in measure.metrics if metric.tradeoff]
-    metrics.sort(key=lambda metric: metric.sums is not None or metric.depends_on is not None)
-    return [name for metric in metrics for name in ((metric.name, QUALITY) if metric.name == BASE else (metric.name,))]
+    shown = [metric for metric in metrics() if metric.tradeoff]
+    shown.sort(key=lambda metric: metric.sums is not None or metric.depends_on is not None)
+    return [name for metric in shown for name in ((metric.name, QUALITY) if metric.name == BASE else (metric.name,))]
 
 
 class QuantizationCostSettings(AnalysisSettings):

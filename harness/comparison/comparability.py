@@ -14,7 +14,7 @@ from typing import Any
 from harness.evidence.definition import why_other_definition
 from harness.evidence.per_document import per_document
 from harness.evidence.selection import Point
-from harness.measures.registry import MEASURES, declared
+from harness.measures.registry import declared, metrics
 from harness.results.record import Direction, Record
 
 
@@ -61,8 +61,8 @@ def _why_other_text(base: Point, head: Point) -> str | None:
 
 def _without_tokens(column: str) -> str | None:
     """A metric that is a mean of this column under every tokenizer alike, such as bits_per_byte."""
-    for metric in (metric for measure in MEASURES.values() for metric in measure.metrics if not metric.per_token):
-        if metric.sums and metric.sums.over and metric.sums.of == column:
+    for metric in metrics():
+        if not metric.per_token and metric.sums and metric.sums.over and metric.sums.of == column:
             return metric.name
     return None
 

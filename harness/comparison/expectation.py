@@ -227,9 +227,9 @@ def measures_of(metric: str) -> set[str]:
 
 
 def _no_such_metric(metric: str) -> str:
-    from harness.measures.registry import MEASURES
+    from harness.measures.registry import metrics
 
-    known = list(dict.fromkeys(item.name for measure in MEASURES.values() for item in measure.metrics))
+    known = list(dict.fromkeys(item.name for item in metrics()))
     return f"no measure has a metric '{metric}'{nearest(metric, known)}; there are: {', '.join(known)}"
 
 

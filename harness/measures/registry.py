@@ -54,13 +54,17 @@ MEASURES = with_plugins("harness.measures", Measure, OURS, _why_not)
 """Those that ship and those of plugins, by name."""
 
 
+def metrics() -> list[Metric]:
+    """Every declared metric, in the order of the measures."""
+    return [metric for measure in MEASURES.values() for metric in measure.metrics]
+
+
 def metric(name: str) -> Metric:
     """The metric of this name (`tpot`) or id (`tpot@1`), of whichever measure. Raises UserError if there is none."""
-    for measure in MEASURES.values():
-        for declared in measure.metrics:
-            if name in (declared.name, declared.id):
-                return declared
-    known = ", ".join(sorted({declared.name for measure in MEASURES.values() for declared in measure.metrics}))
+    for declared in metrics():
+        if name in (declared.name, declared.id):
+            return declared
+    known = ", ".join(sorted({declared.name for declared in metrics()}))
     raise UserError(f"no metric is called '{name}'; there are {known}")
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness import strict_json
 from harness.errors import UserError, inert, told
-from harness.measures.registry import MEASURES
+from harness.measures.registry import metrics
 from harness.report.charts import RUN_CHARTS, Draw, charts_of_findings, charts_of_run
 from harness.report.environment import machine, peaks, summary, warnings
 from harness.report.findings import finding_tables
@@ -105,7 +105,7 @@ def _specs(drawn: Mapping[str, Mapping[str, Any]]) -> str:
 def _definitions(run: Run) -> list[Any]:
     """Declarations of the metrics that the run has, in the order of the measures."""
     there = {record.metric_id for cell in run.cells for record in cell.records}
-    return [metric for measure in MEASURES.values() for metric in measure.metrics if metric.id in there]
+    return [metric for metric in metrics() if metric.id in there]
 
 
 def _models(run: Run) -> list[tuple[str, str]]:

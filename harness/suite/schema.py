@@ -28,7 +28,7 @@ from harness.measures.limits import (
     check_at_once,
     check_in_all,
 )
-from harness.measures.registry import MEASURES
+from harness.measures.registry import MEASURES, metrics
 from harness.models.contract import Precision
 from harness.models.size import config_size
 from harness.models.training import FFN, Norm, OptimizerName, PositionsName, ScheduleName, TokenizerName, Training
@@ -482,7 +482,7 @@ class Suite(Strict):
 
     @model_validator(mode="after")
     def _metrics_exist(self) -> Suite:
-        known = list(dict.fromkeys(metric.name for measure in MEASURES.values() for metric in measure.metrics))
+        known = list(dict.fromkeys(metric.name for metric in metrics()))
         for number, expectation in enumerate(self.expect):
             if expectation.metric is None:
                 continue
