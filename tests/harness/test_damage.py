@@ -6,6 +6,7 @@ back. What is drawn is the same in every run.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import shutil
@@ -530,6 +531,21 @@ def test_lines_of_a_run_that_drew_no_id_are_not_of_one_that_did_and_the_other_wa
     assert Run(run.folder).cells == []
     (second.folder / CELLS).write_bytes(ours)
     assert Run(second.folder).cells == []
+
+
+@pytest.mark.parametrize("name", ["findings.json", "expectations.json"])
+@pytest.mark.parametrize("content", [b"[{}]", b"[null]", b"{}", b"", b'[{"kind": 3}]'])
+def test_what_does_not_belong_in_a_file_is_said_though_its_checksum_is_right(
+    run: Run, name: str, content: bytes
+) -> None:
+    manifest = json.loads(read_json(run.folder / MANIFEST, MANIFEST))
+    manifest["files"][name] = hashlib.sha256(content).hexdigest()
+    write_json(run.folder / MANIFEST, json.dumps(manifest), MANIFEST)
+    (run.folder / name).write_bytes(content)
+    found = Run(run.folder)
+    (sentence,) = found.damage
+    assert f"{name}: it is not what belongs here" in sentence and exit_code(found) == 2
+    assert getattr(found, name.removesuffix(".json")) == []
 
 
 def test_lines_without_checksums_are_none_of_a_run_that_has_them(run: Run) -> None:

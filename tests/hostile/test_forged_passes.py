@@ -74,6 +74,22 @@ def test_the_tests_that_they_face_can_be_passed() -> None:
     assert [(test, str(one)) for test, one in zip(tests, outcomes, strict=True) if not one.passed] == []
 
 
+def test_no_coroutine_of_the_tests_is_left_to_a_program() -> None:
+    """No right program could await it, so that none passes."""
+    inner = "async def inner():\n    assert add(1, 2) == 3\n"
+    programs = [
+        Program("def add(a, b): return 0\ndef run(of): pass", f"{inner}assert add(0, 0) == 0\nrun({handed})")
+        for handed in ("inner()", "[inner()]", "{1: (inner(),)}")
+    ]
+    programs.append(
+        Program(
+            "def add(a, b): return 0\ndef run(f): f()",
+            f"{inner}assert add(0, 0) == 0\nrun(inner)",
+        )
+    )
+    assert ["can't await a coroutine" in one.reason for one in judged(programs)] == [True] * 4
+
+
 def test_what_a_program_says_does_not_act_on_a_terminal() -> None:
     escaped = [one for one in FILE["programs"] if one["name"] == "escape sequences"]
     assert "\\x1b" in str(judged([attempt(one) for one in escaped])[0])

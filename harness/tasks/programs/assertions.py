@@ -2,7 +2,8 @@
 
 Functions of a program run inside of the test's, and could end it early without a word: a context manager, and who calls
 a function that was lent, can hide what is raised in them, and an exception that the test expects can be the one that
-assertions raise. What the test itself catches is its own choice.
+assertions raise. What the test itself catches is its own choice, but not all that it asserts can get lost that way:
+one assertion has to hold, and one that failed counts also where nobody hears of it, as in a thread.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from typing import Any
 FILE = "tests.py"
 """What the test's text is called in tracebacks."""
 _LOOK = "look at an expected exception"
-"""The name of a function, which no text can use."""
+"""The names of functions, which no text can use: this one and the next two."""
+_WEIGH = "weigh an assertion"
+_HELD = "count an assertion"
 _EXPECTING = frozenset({"assertRaises", "assertRaisesRegex", "raises", "suppress"})
 _HERE = __name__.rpartition(".")[0]
 _Lines = tuple[int, int]
@@ -32,6 +35,9 @@ class Assertions:
         self._asserting = [_lines(node) for node in nodes if _asserts(node)]
         self._blocks = [node for node in nodes if isinstance(node, ast.With | ast.AsyncWith)]
         self._functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+        self._hears = self._catches or any(_hears_all(node) for node in nodes)
+        self._has_to_hold = _asserts_plainly(self._tree)
+        self._held = self._failed = False
 
     def compiled(self, names: dict[str, Any]) -> CodeType:
         """The test, to be run with these names. An exception that it expects raises NameError where it would catch what
@@ -44,8 +50,27 @@ class Assertions:
                 raise NameError("an exception that the test expects would catch what the test itself says")
             return expected
 
-        names[_LOOK] = looked_at
+        def weighed(value: Any) -> bool:
+            if value:
+                self._held = True
+                return True
+            self._failed = True
+            return False
+
+        def counted(value: Any) -> Any:
+            self._held = True
+            return value
+
+        names |= {_LOOK: looked_at, _WEIGH: weighed, _HELD: counted}
         return compile(ast.fix_missing_locations(_Looking().visit(self._tree)), FILE, "exec")
+
+    def lost(self) -> str | None:
+        """What was lost by the end of a test that raised nothing; None: it asserted what it says."""
+        if self._failed and not self._hears:
+            return "an assertion failed, and the test did not hear of it"
+        if self._has_to_hold and not self._held:
+            return "the test came to none of its assertions"
+        return None
 
     def lost_in_block(self, error: BaseException, entered: int) -> bool:
         """Whether an assertion would not count if the `with` block that began at line `entered` hid an error."""
@@ -76,7 +101,13 @@ class Assertions:
 
 
 class _Looking(ast.NodeTransformer):
-    """Has expected exceptions looked at."""
+    """Has expected exceptions looked at, and assertions counted."""
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        self.generic_visit(node)
+        if _asserts(node):
+            node.test = _asked(_WEIGH, node.test)
+        return node
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
         if node.type is not None:
@@ -87,15 +118,18 @@ class _Looking(ast.NodeTransformer):
         self.generic_visit(node)
         if _called(node) in _EXPECTING:
             node.args = [_looking(one) for one in node.args]
-        return node
+        return _asked(_HELD, node) if _asserts(node) else node
 
 
 def _looking(node: ast.expr) -> ast.expr:
     parts = node.elts if isinstance(node, ast.Tuple) else [node]
     if all(isinstance(one, ast.Name) and hasattr(builtins, one.id) for one in parts) or isinstance(node, ast.Starred):
         return node
-    is_name = ast.Constant(isinstance(node, ast.Name))
-    return ast.copy_location(ast.Call(ast.Name(_LOOK, ast.Load()), [node, is_name], []), node)
+    return _asked(_LOOK, node, ast.Constant(isinstance(node, ast.Name)))
+
+
+def _asked(name: str, node: ast.expr, *more: ast.expr) -> ast.expr:
+    return ast.copy_location(ast.Call(ast.Name(name, ast.Load()), [node, *more], []), node)
 
 
 def catches_assertions(expected: Any) -> bool:
@@ -113,6 +147,24 @@ def _asserts(node: ast.AST) -> bool:
     if isinstance(node, ast.Assert):
         return not isinstance(node.test, ast.Constant)
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.startswith("assert")
+
+
+def _asserts_plainly(node: ast.AST) -> bool:
+    """Whether it asserts something that has to be come to: under no condition, and nothing expected to be raised."""
+    if isinstance(node, ast.If | ast.Match) or (isinstance(node, ast.Try | ast.TryStar) and node.handlers):
+        return False
+    if isinstance(node, ast.With | ast.AsyncWith) and any(
+        isinstance(one.context_expr, ast.Call) and _called(one.context_expr) in _EXPECTING for one in node.items
+    ):
+        return False
+    return _asserts(node) or any(_asserts_plainly(one) for one in ast.iter_child_nodes(node))
+
+
+def _hears_all(node: ast.AST) -> bool:
+    """Whether a text with it may hear of every exception, and then of assertions too, of its own choice."""
+    if isinstance(node, ast.ExceptHandler):
+        return node.type is None
+    return isinstance(node, ast.Name) and node.id in ("BaseException", "Exception")
 
 
 def _called(node: ast.Call) -> str:

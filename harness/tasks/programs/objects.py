@@ -71,6 +71,11 @@ class Objects:
         """Whether the other side has been told of an object of ours."""
         return id(value) in self._numbers
 
+    def awaits(self) -> bool:
+        """Whether the other side was told of a coroutine of ours that nobody has begun."""
+        coroutines = [one for one in self._own if inspect.iscoroutine(one)]
+        return any(inspect.getcoroutinestate(one) == inspect.CORO_CREATED for one in coroutines)
+
     def node(self, value: Any, writer: Writer) -> Node:
         """How an object is written."""
         number = state_of(value).number if is_stand_in(value) else self._their_numbers.get(id(value))

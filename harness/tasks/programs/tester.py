@@ -121,6 +121,8 @@ class Tester(Peer):
             return False
         if operation not in ("get", "set", "del", "copy", "deepcopy"):
             return True
+        if _steers(target, arguments):
+            return False
         of_test = type(target).__module__ == "__main__" or isinstance(target, io.StringIO | io.BytesIO)
         if operation in ("set", "del") and callable(getattr(type(target), arguments[0], None)):
             return False  # a method of the test's own
@@ -225,9 +227,21 @@ def main(order: str, reading: int, writing: int, verdict: int) -> None:
     except SystemExit as error:
         if error.code or not _is_of_unittest(error):
             tester.end("failed", f"SystemExit: {text_of(error)}")
+        if "skip" not in tester.tests and _skipped(error):
+            tester.end("failed", "a test was skipped, and not by the test's text")
     except BaseException as error:
         tester.end("failed", f"{type(error).__name__}: {text_of(error)}")
+    if tester.objects.awaits():
+        tester.end("failed", "a program can't await a coroutine of the test's")
+    if (lost := tester.assertions.lost()) is not None:
+        tester.end("failed", lost)
     tester.end("passed")
+
+
+def _skipped(error: SystemExit) -> bool:
+    """Whether the test's `unittest.main()` passed over a test."""
+    result = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][-1].f_locals["self"].result
+    return bool(result.skipped)
 
 
 def _is_of_unittest(error: SystemExit) -> bool:
@@ -237,6 +251,14 @@ def _is_of_unittest(error: SystemExit) -> bool:
         "__main__",
         "unittest.main",
     }  # past `main` and `_run`
+
+
+def _steers(target: Any, arguments: tuple[Any, ...]) -> bool:
+    """Whether it is what `unittest` runs its tests by, beyond the assertions."""
+    case = getattr(sys.modules.get("unittest"), "TestCase", None)
+    if case is None or not arguments or not isinstance(target, case):
+        return False
+    return hasattr(case, str(arguments[0])) and not str(arguments[0]).startswith("assert")
 
 
 def _is_class(value: Any, name: str) -> bool:
@@ -285,4 +307,16 @@ def _run(tester: Tester, tests: str, given: str) -> None:
             own[name] = value
         else:
             own.of_program.add(name)
+    if "next" not in own and "next" not in own.of_program and "StopIteration" not in tests:
+        own["next"] = _next
     exec(tester.assertions.compiled(own), own)
+
+
+def _next(iterator: Any, *default: Any) -> Any:
+    """Python's own, but for the end of an iterator, which ends no loop of the test's, such as one over `map`."""
+    try:
+        return next(iterator, *default)
+    except StopIteration:
+        if sys._getframe(1).f_code.co_name == "__next__":
+            raise
+        raise RuntimeError("there is no next one") from None
