@@ -136,8 +136,10 @@ OTHER = {
     "harness/whole_file.py": "whole or not at all",
     # a checksum of their own format, compared when they are read
     "reference_impl/training/checkpoint.py": "checkpoint.json holds the sha256 of every file",
+    "reference_impl/training/checkpoint_folder.py": "checkpoint.json itself",
+    "reference_impl/training/checkpoint_weights.py": "a file of a checkpoint that is verified",
     "reference_impl/quantization/quantized_checkpoint.py": "a checkpoint",
-    "reference_impl/training/state.py": "sha256 in the file's metadata",
+    "reference_impl/training/state_file.py": "sha256 in the file's metadata",
     "reference_impl/text/shards.py": "sha256 in the header, which facts.json repeats",
     "reference_impl/text/tokenizer.py": "part of a checkpoint; its digest is in facts.json",
     "reference_impl/text/characters.py": "part of a checkpoint; its digest is in facts.json",
@@ -283,7 +285,10 @@ def test_known_bad_a_new_way_is_noticed() -> None:
     ]
 
 
-SEEN_BY = ("kept_file.py", "checkpoint.py", "shards.py", "any_tokenizer.py", "tokenizer.py", "training.py", "digest.py")
+SEEN_BY = (
+    *("kept_file.py", "checkpoint.py", "checkpoint_folder.py", "checkpoint_weights.py", "shards.py"),
+    *("any_tokenizer.py", "tokenizer.py", "training.py", "digest.py"),
+)
 """Who opens what is kept in the cache while a run is made: `kept_file`, and those whose format has a checksum."""
 RUN_FOLDER = ("run.py", "run_folder.py", "find.py", "journal.py", "kept_file.py")
 
