@@ -13,7 +13,7 @@ from harness.measures.task.labels import labels_of
 from harness.scoring.thinking import opens_thought
 from harness.tasks.ask import Asked, Broken, Choice, Row
 from harness.tasks.code.functions import check_allowed, functions_of
-from harness.tasks.judging import metrics
+from harness.tasks.judging import metric_check, metrics
 from harness.tasks.judging.specification import judges_programs
 from harness.tasks.prompts.chat import ApplyChat
 from harness.tasks.prompts.document import Templates, column_or_template, shown
@@ -55,7 +55,7 @@ def prepared(opened: Opened, settings: TaskSettings) -> list[Task]:
             check_allowed(function, key, task.allow_task_code)
         if config.output_type == "generate_until":
             generation(config, "", settings.mode)  # raises: there is no such decoding
-        metrics.check(config, mode=settings.mode, allow_code_execution=task.allow_code_execution)
+        metric_check.check(config, mode=settings.mode, allow_code_execution=task.allow_code_execution)
         if settings.likelihood and judges_programs(config):
             raise UserError(
                 "`likelihood` asks how likely the right answer is, and the target of this task is a test of programs",
