@@ -16,7 +16,7 @@ from harness import template_bounds
 from harness.errors import UserError
 from harness.tasks.judging import substitution
 from harness.tasks.prompts import template
-from harness.tasks.prompts.document import rendered
+from harness.tasks.prompts.rendering import rendered
 
 ROW = {
     "q": "a" * 40 + "b",

@@ -16,13 +16,16 @@ from harness.tasks.code.functions import check_allowed, functions_of
 from harness.tasks.judging import metric_check, metrics
 from harness.tasks.judging.specification import judges_programs
 from harness.tasks.prompts.chat import ApplyChat
-from harness.tasks.prompts.document import Templates, column_or_template, shown
+from harness.tasks.prompts.document import shown
+from harness.tasks.prompts.document_templates import Templates
 from harness.tasks.prompts.fewshot import Draw, Pool, Sampler, draw, draw_as_lm_eval
 from harness.tasks.prompts.generation_kwargs import generation
 from harness.tasks.prompts.generation_settings import with_generation
 from harness.tasks.prompts.labels import Labels
-from harness.tasks.prompts.prompt import PromptSettings, ask
+from harness.tasks.prompts.prompt import ask
+from harness.tasks.prompts.prompt_settings import PromptSettings
 from harness.tasks.prompts.reasoning import with_reasoning, with_samples
+from harness.tasks.prompts.rendering import column_or_template
 from harness.tasks.prompts.shown_keys import shown_keys
 from harness.tasks.task import Counted
 

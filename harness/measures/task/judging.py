@@ -12,7 +12,8 @@ from harness.tasks.ask import Asked, Broken, Row
 from harness.tasks.config import TaskConfig
 from harness.tasks.judging import filter_check, metrics
 from harness.tasks.judging.metrics import Scores
-from harness.tasks.prompts.prompt import PromptSettings, ask
+from harness.tasks.prompts.prompt import ask
+from harness.tasks.prompts.prompt_settings import PromptSettings
 from harness.tasks.task import Task
 
 

@@ -20,14 +20,12 @@ from harness.errors import UserError
 from harness.spelling import nearest
 from harness.tasks.ask import Row
 from harness.tasks.code.judging import done
-from harness.tasks.config import FilterPipeline, FilterStep, Function, Mode
+from harness.tasks.config import FilterPipeline, FilterStep, Function, LoadFunction, Mode
 from harness.tasks.judging.filter_check import INVALID, NO_TAGS, check_step, first_of, in_mode
 from harness.tasks.judging.filter_patterns import choice_letter, entity_spans, first_match, part_of_speech_tags
 from harness.tasks.judging.normal_form import NOTHING, Ignored, comparable
 from harness.tasks.judging.pattern_time import limited
 
-LoadFunction = Callable[[Function, str], Callable[..., Any]]
-"""(function, key that names it) -> the function, loaded: `Task.function`. Raises UserError where it may not run."""
 _SEARCHING = {"regex", "multi_choice_regex"}
 _MAY_FAIL = {"regex", "regex_pos", "multi_choice_regex", "map"}
 _DEFAULT_PATTERN = r"#### (\-?[0-9\.\,]+)"

@@ -15,10 +15,10 @@ from typing import Any
 from harness.errors import UserError
 from harness.tasks.ask import Answer, Asked, ChoiceAnswer, GenerationAnswer, Rolling
 from harness.tasks.code.judging import done, plain
-from harness.tasks.config import FilterPipeline, Function, MetricConfig, Mode, TaskConfig
+from harness.tasks.config import FilterPipeline, Function, LoadFunction, MetricConfig, Mode, TaskConfig
 from harness.tasks.judging import filter_check, filters
 from harness.tasks.judging.choice_scores import score_choices
-from harness.tasks.judging.filters import Extracted, LoadFunction
+from harness.tasks.judging.filters import Extracted
 from harness.tasks.judging.generation_scores import (
     COMPARED,
     pair,

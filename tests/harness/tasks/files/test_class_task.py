@@ -13,7 +13,8 @@ from harness.tasks.ask import Asked, Choice, ChoiceAnswer, Generation, Generatio
 from harness.tasks.files.library import TaskLibrary
 from harness.tasks.judging import metric_check, metrics
 from harness.tasks.prompts.generation_settings import with_generation
-from harness.tasks.prompts.prompt import PromptSettings, ask
+from harness.tasks.prompts.prompt import ask
+from harness.tasks.prompts.prompt_settings import PromptSettings
 from harness.tasks.task import Task
 
 HEAD = """
