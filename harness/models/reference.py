@@ -125,7 +125,7 @@ def open_source(source: ModelSource) -> ReferenceModel:
 def quantized_tokenizer(source: ModelSource) -> Tokenizer:
     """The tokenizer beside quantised weights: ours, or that of the `transformers` folder that they came from."""
     if (Path(source.path) / "tokenizer_config.json").is_file():
-        from harness.models.transformers_loading import open_tokenizer
+        from harness.models.tokenizer_loading import open_tokenizer
 
         return open_tokenizer(source)
     return load_tokenizer(Path(source.path) / TOKENIZER)
