@@ -13,6 +13,7 @@ from harness.measures.task.labels import labels_of
 from harness.scoring.thinking import opens_thought
 from harness.tasks.ask import Asked, Broken, Choice, Row
 from harness.tasks.code.functions import check_allowed, functions_of
+from harness.tasks.documents import Counted
 from harness.tasks.judging import metric_check, metrics
 from harness.tasks.judging.specification import judges_programs
 from harness.tasks.prompts.chat import ApplyChat
@@ -27,7 +28,6 @@ from harness.tasks.prompts.prompt_settings import PromptSettings
 from harness.tasks.prompts.reasoning import with_reasoning, with_samples
 from harness.tasks.prompts.rendering import column_or_template
 from harness.tasks.prompts.shown_keys import shown_keys
-from harness.tasks.task import Counted
 
 if TYPE_CHECKING:
     from harness.measures.task.settings import TaskSettings
