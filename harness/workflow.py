@@ -30,9 +30,11 @@ from harness.report.markdown import write_markdown
 from harness.results.finding import Finding
 from harness.results.held_folder import alone, no_room_is_told, still_there
 from harness.results.journal import Journal
+from harness.results.manifest import Manifest
 from harness.results.new_folder import new_folder
 from harness.results.record import Status
-from harness.results.run import EXPECTATIONS, FINDINGS, HTML, MANIFEST, MARKDOWN, RECORDS, Manifest, Run
+from harness.results.run import Run
+from harness.results.run_folder import EXPECTATIONS, FINDINGS, HTML, MANIFEST, MARKDOWN, RECORDS
 from harness.results.unfinished import last_unfinished
 from harness.suite.load import load_suite, parse_suite, suite_text
 from harness.suite.schema import Suite

@@ -14,7 +14,8 @@ from harness.evidence.answered import has_documents
 from harness.evidence.selection import coordinates, describe, nearest, varying
 from harness.evidence.where_text import chosen
 from harness.results.record import CellResult, Scalar, Status
-from harness.results.run import Run, reading_samples
+from harness.results.run import Run
+from harness.results.samples import reading_samples
 
 
 def flips(

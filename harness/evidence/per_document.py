@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from harness import strict_json
 from harness.evidence.selection import Point
 from harness.measures.registry import declared
-from harness.results.run import reading_samples
+from harness.results.samples import reading_samples
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,7 +1,7 @@
 """Which records a suite's words mean: `where`, `against`, and the nearest spelling when they mean none.
 
 A cell's coordinates are its model, its measure, its axes and its settings, in one name space as in
-`results.run.records_frame`.
+`results.records_frame`.
 """
 
 from __future__ import annotations

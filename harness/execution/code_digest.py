@@ -24,7 +24,7 @@ MEASURING = (
     "harness/fences",
     "harness/results/peaks.py",
     "harness/results/stored_weights.py",
-    "harness/template_bounds.py",
+    "harness/template_bounds",
     "harness/yaml_bounds.py",
     "reference_impl/files",
     "reference_impl/model",

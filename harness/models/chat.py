@@ -10,7 +10,8 @@ from typing import Any
 from harness.errors import Unsupported, told
 from harness.models.contract import LanguageModel
 from harness.models.transformers_tokenizer import TransformersTokenizer
-from harness.template_bounds import TooMuch, check_format
+from harness.template_bounds.clock import TooMuch
+from harness.template_bounds.operations import check_format
 
 Messages = list[dict[str, str]]
 """`role` (system, user or assistant) and `content` of each turn."""

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from harness import template_bounds
+from harness.template_bounds import clock, lengths
+from harness.template_bounds.environment import bounded_environment
+from harness.template_bounds.filters import bounded_filters
 
 
 @contextlib.contextmanager
@@ -23,8 +25,8 @@ def bounded(template: str) -> Iterator[None]:
 
     plain = theirs._compile_jinja_template
     theirs._compile_jinja_template = _compiled
-    template_bounds.start()
-    template_bounds.start(_compiled(template))
+    clock.start()
+    clock.start(_compiled(template))
     try:
         yield
     finally:
@@ -36,8 +38,8 @@ def _compiled(template: str) -> Any:
     from transformers.utils import chat_template_utils as theirs
 
     environment = theirs._cached_compile_jinja_template("").environment
-    environment.__class__ = template_bounds.bounded(type(environment))
-    environment.filters |= template_bounds.bounded_filters(environment.filters)
-    environment.finalize = template_bounds.written
+    environment.__class__ = bounded_environment(type(environment))
+    environment.filters |= bounded_filters(environment.filters)
+    environment.finalize = lengths.written
     environment.globals.pop("lipsum", None)
     return environment.from_string(template)

@@ -12,7 +12,7 @@ from harness.models.already_quantized import already_quantized
 from harness.models.checkpoint_files import read_checkpoint
 from harness.models.contract import ModelSource
 from harness.models.reference import ReferenceModel, as_language_model, running, stored_as
-from harness.models.transformers_loading import open_tokenizer
+from harness.models.tokenizer_loading import open_tokenizer
 from harness.models.transformers_opening import save_throwaway
 from reference_impl.model.huggingface_folder import open_folder
 from reference_impl.quantization.loading import assemble

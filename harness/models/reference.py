@@ -27,7 +27,8 @@ from reference_impl.quantization.quantize import Scheme, quantize_
 from reference_impl.quantization.quantized_checkpoint import is_quantized, load_quantized
 from reference_impl.text.any_tokenizer import load_tokenizer
 from reference_impl.text.tokenizer import SMALLEST_VOCABULARY, ByteBPE
-from reference_impl.training.checkpoint import TOKENIZER, load_checkpoint, save_checkpoint
+from reference_impl.training.checkpoint import load_checkpoint, save_checkpoint
+from reference_impl.training.checkpoint_folder import TOKENIZER
 
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 """The precisions that are plain casts. On a CPU bf16 is a format of the weights (`stored_as`)."""
@@ -124,7 +125,7 @@ def open_source(source: ModelSource) -> ReferenceModel:
 def quantized_tokenizer(source: ModelSource) -> Tokenizer:
     """The tokenizer beside quantised weights: ours, or that of the `transformers` folder that they came from."""
     if (Path(source.path) / "tokenizer_config.json").is_file():
-        from harness.models.transformers_loading import open_tokenizer
+        from harness.models.tokenizer_loading import open_tokenizer
 
         return open_tokenizer(source)
     return load_tokenizer(Path(source.path) / TOKENIZER)

@@ -19,7 +19,7 @@ from harness.models.already_quantized import AlreadyQuantized
 from harness.models.checkpoint_files import CheckpointFiles
 from harness.models.contract import ModelSource
 from harness.models.weight_header import TensorHeader
-from reference_impl.training.checkpoint import all_finite
+from reference_impl.training.checkpoint_weights import all_finite
 
 MAY_BE_DENSE = ("compressed-tensors", "fp_quant", "quark")
 """Kinds of quantised checkpoints whose files may hold rounded weights in floating point."""

@@ -1,4 +1,4 @@
-"""Open a `transformers` checkpoint: the model with its weights, and its tokenizer, or one sentence that says why not.
+"""Open a `transformers` checkpoint: the model with its weights, or one sentence that says why not.
 
 What the files describe is compared with what the configuration describes before anything is allocated, and what was
 loaded with what the files hold afterwards: a model that opens is the one that its files say it is. The weights are read
@@ -8,7 +8,6 @@ straight into the type that is asked for, so that there is never a second copy.
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +16,11 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from torch import nn
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
-from transformers.models.auto.tokenization_auto import get_tokenizer_config
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig
 from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING as KNOWN_METHODS
 from transformers.utils.peft_utils import find_adapter_config_file
 
-from harness.errors import UserError, told
+from harness.errors import UserError
 from harness.models.already_quantized import (
     NEEDS_HUB_CODE,
     AlreadyQuantized,
@@ -30,13 +28,13 @@ from harness.models.already_quantized import (
     refuse_second,
     require_packages,
 )
-from harness.models.bounded_files import refuse_odd_entries, settings
 from harness.models.causality import refuse_other_kinds
 from harness.models.checkpoint_files import ADAPTER, CheckpointFiles, read_checkpoint, refuse_file
-from harness.models.code_choices import note_of, paths_in, refuse_choices, settle
+from harness.models.code_choices import note_of, refuse_choices, settle
 from harness.models.contract import ModelSource, Precision
 from harness.models.counting import ParameterCounts, count_parameters, visited_experts
 from harness.models.quantised import SCHEMES, type_buffers_like
+from harness.models.transformers_failures import first_line, what_went_wrong
 from harness.models.transformers_fit import (
     FLOATS,
     few_modules,
@@ -46,17 +44,10 @@ from harness.models.transformers_fit import (
     refuse_other_tensors,
     refuse_unfit_values,
 )
-from harness.models.transformers_tokenizer import TransformersTokenizer
 
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 """What the weights are loaded as. The quantised precisions take the file's own type and quantise it layer by layer, in
 place: rounding to bf16 first would be a second rounding, widening to fp32 a second copy."""
-
-
-MOST_HOLES = 1 << 20
-"""Ids without a token that a tokenizer may have: what lists tokens goes through them all."""
-LONGEST = 300
-"""Characters of what a library says that are repeated."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +104,7 @@ def open_config(source: ModelSource) -> Any:
         settle(config)
         return config
     except Exception as error:  # whatever its class raises at values that can't be
-        raise UserError(_what_went_wrong(error, "config.json describes no model"), place=source.path) from error
+        raise UserError(what_went_wrong(error, "config.json describes no model"), place=source.path) from error
 
 
 def _checkpoint(folder: Path, source: ModelSource) -> CheckpointFiles | None:
@@ -141,7 +132,7 @@ def _written_config(source: ModelSource) -> dict[str, Any]:
         written: dict[str, Any]
         written, _ = PreTrainedConfig.get_config_dict(source.path, revision=source.revision or "main")
     except Exception as error:  # whatever the hub raises
-        raise UserError(_what_went_wrong(error, "transformers can't load this model"), place=source.path) from error
+        raise UserError(what_went_wrong(error, "transformers can't load this model"), place=source.path) from error
     refuse_choices(written, source.path)
     return written
 
@@ -183,7 +174,7 @@ def _skeleton(config: Any, source: ModelSource, tensors: int | None) -> Any:
         raise
     except Exception as error:  # whatever an architecture raises at sizes that don't fit together
         raise UserError(
-            _what_went_wrong(error, "config.json describes no model that can be built"), place=source.path
+            what_went_wrong(error, "config.json describes no model that can be built"), place=source.path
         ) from error
 
 
@@ -214,7 +205,7 @@ def _from_pretrained(
         )
     except (SafetensorError, EOFError) as error:
         raise UserError(
-            f"the weights are damaged ({_first_line(error)}): fetch or write them again", place=source.path
+            f"the weights are damaged ({first_line(error)}): fetch or write them again", place=source.path
         ) from error
     except MemoryError:
         raise
@@ -222,9 +213,7 @@ def _from_pretrained(
         if any(sign in str(error) for sign in ("allocate", "out of memory")):
             raise
         of = "" if quantized is None else f", whose weights are quantized ({quantized.label})"
-        raise UserError(
-            _what_went_wrong(error, f"transformers can't load this model{of}"), place=source.path
-        ) from error
+        raise UserError(what_went_wrong(error, f"transformers can't load this model{of}"), place=source.path) from error
     return model, report
 
 
@@ -238,91 +227,3 @@ def _dtype(precision: Precision, files: CheckpointFiles | None) -> torch.dtype |
     if not held or torch.float64 in held:
         return torch.float32
     return held.pop() if len(held) == 1 else torch.float32
-
-
-def open_tokenizer(source: ModelSource) -> TransformersTokenizer:
-    """The tokenizer of a folder or of a hub id. Raises UserError where it can't be loaded."""
-    paths = paths_in(_tokenizer_settings(source), source.path)
-    try:
-        opened = AutoTokenizer.from_pretrained(
-            source.path, revision=source.revision or "main", trust_remote_code=source.trust_remote_code, **paths
-        )
-        return _fit_tokenizer(opened, source.path)
-    except UserError:
-        raise
-    except BaseException as error:  # the library raises whatever its parsers raise, panics of Rust among them
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
-        none = "instantiate the backend tokenizer" in str(error)
-        why = "there is none" if none else _first_line(error)
-        raise UserError(
-            f"the tokenizer can't be loaded ({why}): put its files (tokenizer.json, tokenizer_config.json) beside the "
-            "weights",
-            place=source.path,
-        ) from error
-
-
-def _fit_tokenizer(opened: Any, place: str) -> TransformersTokenizer:
-    """The tokenizer, found to be one whose numbers are the same each time. Raises UserError, and whatever it raises."""
-    if not isinstance(opened, PreTrainedTokenizerBase):
-        raise TypeError(f"its class {type(opened).__name__} is no tokenizer")
-    if getattr(getattr(getattr(opened, "backend_tokenizer", None), "model", None), "dropout", None):
-        raise UserError(
-            "the tokenizer drops merges at random, so that numbers would be others each time: set `dropout` in "
-            "tokenizer.json to null",
-            place=place,
-        )
-    found = TransformersTokenizer(opened)
-    if found.size > MOST_HOLES + 2 * len(opened.get_vocab()):
-        raise UserError(
-            f"the tokenizer gives ids up to {found.size - 1:,} to {len(opened.get_vocab()):,} tokens: is this the "
-            "model's own tokenizer? Put that beside the weights",
-            place=place,
-        )
-    found.prefix  # noqa: B018 - that it can read a text at all
-    return found
-
-
-def _tokenizer_settings(source: ModelSource) -> dict[str, Any]:
-    """`tokenizer_config.json`; nothing where there is none."""
-    folder = Path(source.path).expanduser()
-    if folder.is_dir():
-        refuse_odd_entries(folder)
-        file = folder / "tokenizer_config.json"
-        return settings(file) if file.exists() else {}
-    try:
-        found = get_tokenizer_config(source.path, revision=source.revision or "main")
-    except Exception:  # what can't be reached is told when the tokenizer is asked for
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _what_went_wrong(error: BaseException, otherwise: str) -> str:
-    text = str(error)
-    if "Unrecognized configuration class" in text:
-        return "this is not a causal language model: transformers has no such head for its architecture"
-    if "trust_remote_code" in text:
-        return "this model needs its own code: if you trust it, run again with --trust-remote-code"
-    if kind := re.search(r"model type `(.*?)` but Transformers does not recognize", text):
-        return (
-            f"this version of transformers knows no architecture `{kind[1]}` (`model_type` in config.json): "
-            "`pip install --upgrade transformers`, or fix the name"
-        )
-    if "no file named" in text and "safetensors" in text:
-        return "this model has no weights in safetensors: convert its files (`save_pretrained` of transformers does)"
-    if any(word in text.lower() for word in ("connect", "offline", "couldn't find them in the cached files")):
-        return "the hub can't be reached and this model is not in its cache: go online, or give a local folder"
-    if "is not a local folder and is not a valid model identifier" in text:
-        return (
-            "there is neither such a folder nor such a model on the hub: check the name (a private one needs a token)"
-        )
-    return f"{otherwise} ({_first_line(error)}): is it this model's own config.json, and the whole checkpoint?"
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    if not lines or isinstance(error, KeyError | AttributeError | TypeError):  # of code, not of people
-        return told(error)
-    first = " ".join(lines[:3]) if lines[0].endswith(":") else lines[0]
-    bare = re.sub(r"^((Class v|V)alidation error for .*?: )?(\w+(Error|Exception): )?", "", first).rstrip(".")
-    return bare if len(bare) <= LONGEST else f"{bare[:LONGEST]} …"

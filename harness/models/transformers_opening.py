@@ -24,9 +24,10 @@ from harness.models.dynamic_positions import forget_lengths
 from harness.models.known_behavior import behavior_of, with_bytes
 from harness.models.quantised import SCHEMES, quantise, type_buffers_like
 from harness.models.storage import settled
+from harness.models.tokenizer_loading import open_tokenizer
 from harness.models.transformers import TransformersModel
 from harness.models.transformers_fit import refuse_overflow
-from harness.models.transformers_loading import load_model, open_tokenizer
+from harness.models.transformers_loading import load_model
 from reference_impl.text.tokenizer import ByteBPE
 
 

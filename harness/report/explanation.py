@@ -13,15 +13,10 @@ from harness.evidence.where_text import chosen
 from harness.number import NOTHING, Shown
 from harness.report.table import Column, Row, Table
 from harness.report.tables import print_table
-from harness.report.token_text import (
-    LEGEND,
-    has_colours,
-    one_line,
-    token_text,
-    token_text_with_log_probs,
-)
+from harness.report.token_text import LEGEND, has_colours, one_line, token_text, token_text_with_log_probs
 from harness.results.record import CellResult, Scalar, Status
-from harness.results.run import Run, reading_samples
+from harness.results.run import Run
+from harness.results.samples import reading_samples
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -23,7 +23,8 @@ from harness.report.results import result_tables
 from harness.report.table import Table
 from harness.report.vega import vega_bundle
 from harness.results.finding import Finding
-from harness.results.run import HTML, Run
+from harness.results.run import Run
+from harness.results.run_folder import HTML
 from harness.whole_file import write_whole
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from harness.measures.mapping_setting import mapping_of
 from harness.measures.task.summary import estimated, groups_of
 from harness.report.lm_eval_samples import Line, hashed, sample_lines
 from harness.results.record import CellResult, Status
-from harness.results.run import Run, reading_samples
+from harness.results.run import Run
+from harness.results.samples import reading_samples
 from harness.tasks.aggregation.estimate import Estimate
 from harness.tasks.aggregation.group_scores import summarise_group
 from harness.tasks.judging.specification import name_of

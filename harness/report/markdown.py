@@ -11,7 +11,8 @@ from harness.report.findings import finding_tables
 from harness.report.outcomes import expectation_table
 from harness.report.results import result_tables
 from harness.report.table import Table
-from harness.results.run import MARKDOWN, Run
+from harness.results.run import Run
+from harness.results.run_folder import MARKDOWN
 from harness.whole_file import write_whole
 
 

@@ -18,7 +18,8 @@ from harness.report.results import result_tables
 from harness.report.table import Column, Row, Table
 from harness.report.table_layout import laid_out
 from harness.results.record import Status
-from harness.results.run import HTML, MARKDOWN, RECORDS, Run
+from harness.results.run import Run
+from harness.results.run_folder import HTML, MARKDOWN, RECORDS
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -10,7 +10,9 @@ from harness import kept_file
 from harness.errors import UserError
 from harness.kept_file import Damaged, Unsealed
 from harness.notice import notice
-from harness.results.run import MANIFEST, UNCHECKED_VERSION, Run
+from harness.results.manifest import UNCHECKED_VERSION
+from harness.results.run import Run
+from harness.results.run_folder import MANIFEST
 
 
 def run_folders(out: Path) -> list[Path]:

@@ -11,8 +11,10 @@ from pydantic import BaseModel
 
 from harness import kept_file
 from harness.results.finding import ExpectationOutcome, Finding
+from harness.results.manifest import Manifest
 from harness.results.record import CellResult
-from harness.results.run import CELLS, EXPECTATIONS, FINDINGS, MANIFEST, RECORDS, Manifest, Run
+from harness.results.run import Run
+from harness.results.run_folder import CELLS, EXPECTATIONS, FINDINGS, MANIFEST, RECORDS
 from harness.whole_file import write_whole
 
 if TYPE_CHECKING:

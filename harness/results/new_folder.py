@@ -11,7 +11,7 @@ from harness.cache import cache_folder
 from harness.errors import UserError, no_room, printable
 from harness.results.find import next_sequence
 from harness.results.journal import Journal
-from harness.results.run import Manifest
+from harness.results.manifest import Manifest
 
 
 def new_folder(out: Path, manifest: Manifest) -> Journal:

@@ -1,4 +1,7 @@
-"""A run folder may come from anybody: of it only its own files are read and written, and none through a link."""
+"""The files of a run folder, and how they are reached.
+
+A folder may come from anybody: of it only its own files are read and written, and none through a link.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,17 @@ import os
 import stat
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from harness.errors import UserError
+
+MANIFEST = "manifest.json"
+CELLS = "cells.jsonl"
+RECORDS = "records.parquet"
+FINDINGS = "findings.json"
+EXPECTATIONS = "expectations.json"
+MARKDOWN = "summary.md"
+HTML = "report.html"
 
 
 def refuse_links(folder: Path) -> None:
@@ -35,3 +48,31 @@ def inside(folder: Path, name: str) -> Path:
     if ".." in Path(name).parts or Path(name).is_absolute():
         raise UserError(f"the run names the file {name}, which isn't in its folder", place=str(folder))
     return path
+
+
+def content(folder: Path, name: str, again: str) -> bytes | None:
+    """A file of a run folder; None where there is none. Raises UserError where it can't be read; `again` is how it is
+    made again."""
+    path = folder / name
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except IsADirectoryError:
+        raise folder_here(path, again) from None
+    except OSError as error:
+        raise UserError(f"can't be read ({error.strerror}); make it readable", place=str(path)) from None
+
+
+def folder_here(path: Path, again: str) -> UserError:
+    """What is told of a folder in the place of a file."""
+    return UserError(f"a folder stands where this file belongs; remove the folder, then {again}", place=str(path))
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what a library says of a file; of pydantic the first mistake with its place."""
+    lines = str(error).strip().splitlines()
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first["loc"] else str(first["msg"])
+    return lines[0] if lines else type(error).__name__

@@ -7,7 +7,8 @@ from pathlib import Path
 from harness.errors import UserError
 from harness.results.exit_code import has_failed
 from harness.results.find import run_folders
-from harness.results.run import HTML, Run
+from harness.results.run import Run
+from harness.results.run_folder import HTML
 
 
 def last_unfinished(out: Path, suite: str, suite_hash: str) -> Path:

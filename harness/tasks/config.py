@@ -6,6 +6,7 @@ where they are, not yet loaded.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +28,8 @@ class Function(BaseModel):
     name: str
 
 
+LoadFunction = Callable[[Function, str], Callable[..., Any]]
+"""(function, key that names it) -> the function, loaded: `Task.function`. Raises UserError where it may not run."""
 MOST_DRAWN = 100_000
 """Answers to one document, and few-shot examples before one."""
 Template = str | int | list[Any] | dict[str, Any] | Function

@@ -25,7 +25,8 @@ from reference_impl.quantization.quantize import quantize_
 from reference_impl.quantization.quantized_checkpoint import STORABLE, save_quantized
 from reference_impl.quantization.weight_bytes import weight_bytes
 from reference_impl.text.files import read_documents
-from reference_impl.training.checkpoint import MANIFEST, load_checkpoint
+from reference_impl.training.checkpoint import load_checkpoint
+from reference_impl.training.checkpoint_folder import MANIFEST
 
 WINDOWS, TOKENS = 16, 256
 """Of calibration text: windows, and tokens in each."""

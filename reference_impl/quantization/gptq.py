@@ -27,7 +27,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from reference_impl.quantization.int4 import GROUP, dequantize_int4, quantize_int4
 from reference_impl.quantization.linear_layers import is_linear, weight_of
-from reference_impl.training.checkpoint import all_finite
+from reference_impl.training.checkpoint_weights import all_finite
 
 DAMPING = 0.01
 """Part of the Hessian's mean diagonal that is added to its diagonal (the paper's 1 %, section 3.3)."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
 from reference_impl.quantization.quantize import Scheme, quantize_
-from reference_impl.training.checkpoint import all_finite
+from reference_impl.training.checkpoint_weights import all_finite
 
 
 def assemble(

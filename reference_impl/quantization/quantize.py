@@ -37,7 +37,7 @@ from reference_impl.quantization.llm_int8 import DynamicInt8Weight
 from reference_impl.quantization.quantized_modules import QuantizedEmbedding, QuantizedLinear
 from reference_impl.quantization.stored_weight import StoredWeight, store_experts
 from reference_impl.quantization.weight_format import dense_type
-from reference_impl.training.checkpoint import all_finite
+from reference_impl.training.checkpoint_weights import all_finite
 
 Scheme = Literal["bf16", "int8", "int8-dynamic", "int4", "int4-gptq", "nf4", "fp4"]
 

@@ -3,7 +3,7 @@
     model.safetensors    the weights as they are stored: codes, scales, zero points
     config.json          GPTConfig
     quantization.json    the scheme
-    checkpoint.json      SHA-256 and size of each file (training/checkpoint.py)
+    checkpoint.json      SHA-256 and size of each file (training/checkpoint_folder.py)
 
 and the tokenizer's files as they came. Loading reads nothing but these bytes, so that it takes the memory of the
 quantised model and no more. A calibrated scheme loads as fast as rounding to nearest.
@@ -25,17 +25,9 @@ from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
 from reference_impl.quantization.quantize import Scheme, quantize_
 from reference_impl.quantization.weight_format import dense_type
-from reference_impl.training.checkpoint import (
-    CONFIG,
-    MODEL,
-    CorruptCheckpoint,
-    check_sizes,
-    load_weights,
-    read_config,
-    verified,
-    write_config,
-    write_folder,
-)
+from reference_impl.training.checkpoint import read_config, write_config
+from reference_impl.training.checkpoint_folder import CONFIG, MODEL, CorruptCheckpoint, verified, write_folder
+from reference_impl.training.checkpoint_weights import check_sizes, load_weights
 
 SCHEME = "quantization.json"
 PACKED_BY = 2

@@ -34,7 +34,7 @@ from reference_impl.training.pretraining import train
 from reference_impl.training.result import Progress
 from reference_impl.training.schedule import DECAYS
 from reference_impl.training.settings import OptimizerName, TrainingSettings
-from reference_impl.training.state import Saving
+from reference_impl.training.state_file import Saving
 
 HELD_OUT = 0.1
 """Part of local text that is for validation."""

@@ -21,7 +21,8 @@ import torch
 from torch import Tensor
 
 from reference_impl.training.optimizer import guarded_step
-from reference_impl.training.state import Report, Saving, TrainingState, save_state
+from reference_impl.training.state import Report, TrainingState
+from reference_impl.training.state_file import Saving, save_state
 
 B = TypeVar("B")
 """What a step learns from."""

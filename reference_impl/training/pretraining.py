@@ -27,7 +27,8 @@ from reference_impl.training.precision import training_precision
 from reference_impl.training.result import Progress, TrainingResult
 from reference_impl.training.schedule import learning_rate_at
 from reference_impl.training.settings import TrainingSettings
-from reference_impl.training.state import Report, RunIdentity, Saving, Stepping, TrainingState, load_state
+from reference_impl.training.state import Report, Stepping, TrainingState
+from reference_impl.training.state_file import RunIdentity, Saving, load_state
 from reference_impl.training.validation import Validation, validate
 
 REPORTS = 100

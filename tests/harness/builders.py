@@ -16,8 +16,10 @@ import pandas as pd
 from harness.kept_file import seal
 from harness.results.finding import ExpectationOutcome, Finding
 from harness.results.journal import Journal
+from harness.results.manifest import Manifest
 from harness.results.record import CellResult, Direction, Measurement, Metric, Record, Status
-from harness.results.run import CELLS, EXPECTATIONS, FINDINGS, Manifest, Run
+from harness.results.run import Run
+from harness.results.run_folder import CELLS, EXPECTATIONS, FINDINGS
 
 SIZES = {"nano": 130_000, "micro": 820_000, "mini": 3_400_000, "smollm2": 134_515_008}
 EMBEDDINGS = {"nano": 74_000, "micro": 164_000, "mini": 330_000, "smollm2": 28_311_552}

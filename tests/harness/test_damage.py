@@ -39,7 +39,8 @@ from harness.results.find import find_run, next_sequence
 from harness.results.journal import Journal
 from harness.results.new_folder import new_folder
 from harness.results.peaks import cached_peaks
-from harness.results.run import CELLS, MANIFEST, Run
+from harness.results.run import Run
+from harness.results.run_folder import CELLS, MANIFEST
 from harness.tasks.files.index import read_index
 from reference_impl.training.checkpoint import load_checkpoint
 

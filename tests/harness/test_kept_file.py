@@ -136,8 +136,10 @@ OTHER = {
     "harness/whole_file.py": "whole or not at all",
     # a checksum of their own format, compared when they are read
     "reference_impl/training/checkpoint.py": "checkpoint.json holds the sha256 of every file",
+    "reference_impl/training/checkpoint_folder.py": "checkpoint.json itself",
+    "reference_impl/training/checkpoint_weights.py": "a file of a checkpoint that is verified",
     "reference_impl/quantization/quantized_checkpoint.py": "a checkpoint",
-    "reference_impl/training/state.py": "sha256 in the file's metadata",
+    "reference_impl/training/state_file.py": "sha256 in the file's metadata",
     "reference_impl/text/shards.py": "sha256 in the header, which facts.json repeats",
     "reference_impl/text/tokenizer.py": "part of a checkpoint; its digest is in facts.json",
     "reference_impl/text/characters.py": "part of a checkpoint; its digest is in facts.json",
@@ -148,7 +150,8 @@ OTHER = {
     "harness/models/training_evidence.py": "training.json: checkpoint.json has its sha256",
     "harness/models/training.py": "the same training.json, for the summary",
     # the run folder
-    "harness/results/run.py": "lines and files, each compared before it is parsed",
+    "harness/results/run.py": "findings and outcomes, each compared before it is parsed",
+    "harness/results/run_folder.py": "lines and files, each compared before it is parsed",
     "harness/results/journal.py": "appends sealed lines; findings and outcomes, whose sha256 the manifest has",
     "harness/results/find.py": "manifests of versions without checksums",
     "harness/report/markdown.py": "summary.md: the manifest has its sha256, and nothing reads it",
@@ -282,9 +285,12 @@ def test_known_bad_a_new_way_is_noticed() -> None:
     ]
 
 
-SEEN_BY = ("kept_file.py", "checkpoint.py", "shards.py", "any_tokenizer.py", "tokenizer.py", "training.py", "digest.py")
+SEEN_BY = (
+    *("kept_file.py", "checkpoint.py", "checkpoint_folder.py", "checkpoint_weights.py", "shards.py"),
+    *("any_tokenizer.py", "tokenizer.py", "training.py", "digest.py"),
+)
 """Who opens what is kept in the cache while a run is made: `kept_file`, and those whose format has a checksum."""
-RUN_FOLDER = ("run.py", "find.py", "journal.py", "kept_file.py")
+RUN_FOLDER = ("run.py", "run_folder.py", "find.py", "journal.py", "kept_file.py")
 
 
 def test_a_run_opens_what_is_kept_through_these_files_alone(

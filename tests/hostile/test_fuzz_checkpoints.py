@@ -220,7 +220,7 @@ def test_what_is_passed_over_changes_no_number(corpus: Corpus, key: str, value: 
 
 def test_a_pattern_that_never_ends_is_given_up(corpus: Corpus) -> None:
     folder = Path(shutil.copytree(corpus.whole["llama"], corpus.scratch / "endless"))
-    from harness.models.transformers_loading import open_tokenizer
+    from harness.models.tokenizer_loading import open_tokenizer
 
     rule = {"type": "Split", "pattern": {"Regex": "(a|aa)+$"}, "behavior": "Isolated", "invert": False}
     setting("pre_tokenizer", rule)(folder)

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from jinja2.sandbox import SandboxedEnvironment
 
-from harness import template_bounds
 from harness.errors import UserError
 from harness.tasks.judging import substitution
 from harness.tasks.prompts import template
-from harness.tasks.prompts.document import rendered
+from harness.tasks.prompts.rendering import rendered
+from harness.template_bounds import clock
 
 ROW = {
     "q": "a" * 40 + "b",
@@ -134,7 +134,7 @@ ORDINARY = [
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(template_bounds, "SECONDS", 0.2)
+    monkeypatch.setattr(clock, "SECONDS", 0.2)
     monkeypatch.setattr(substitution, "SECONDS", 0.2)
 
 

@@ -37,11 +37,12 @@ from reference_impl.quantization.quantized_checkpoint import STORABLE, load_quan
 from reference_impl.quantization.weight_format import dense_type
 from reference_impl.text.packing import pack
 from reference_impl.text.tokenizer import ByteBPE
-from reference_impl.training.checkpoint import checkpoint_digest, load_checkpoint, save_checkpoint
+from reference_impl.training.checkpoint import load_checkpoint, save_checkpoint
+from reference_impl.training.checkpoint_folder import checkpoint_digest
 from reference_impl.training.pretraining import train
 from reference_impl.training.result import TrainingResult
 from reference_impl.training.settings import TrainingSettings
-from reference_impl.training.state import Saving
+from reference_impl.training.state_file import Saving
 
 FOLDER = Path(__file__).parent / "checkpoints"
 TEXT = [f"The {what} sees {number} {what}s, and {number} {what}s see the {what}." for what in ("cat", "dog", "owl")

@@ -23,7 +23,8 @@ from harness.errors import UserError
 from harness.evidence.selection import coordinates, selects, why_nothing
 from harness.results.finding import Finding
 from harness.results.record import CellResult, Scalar, Status
-from harness.results.run import Run, reading_samples
+from harness.results.run import Run
+from harness.results.samples import reading_samples
 
 RIGHT = ("exact_match", "acc", "pass@1")
 LEAST_SIZES = 3

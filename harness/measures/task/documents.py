@@ -13,18 +13,21 @@ from harness.measures.task.labels import labels_of
 from harness.scoring.thinking import opens_thought
 from harness.tasks.ask import Asked, Broken, Choice, Row
 from harness.tasks.code.functions import check_allowed, functions_of
-from harness.tasks.judging import metrics
+from harness.tasks.documents import Counted
+from harness.tasks.judging import metric_check, metrics
 from harness.tasks.judging.specification import judges_programs
 from harness.tasks.prompts.chat import ApplyChat
-from harness.tasks.prompts.document import Templates, column_or_template, shown
+from harness.tasks.prompts.document import shown
+from harness.tasks.prompts.document_templates import Templates
 from harness.tasks.prompts.fewshot import Draw, Pool, Sampler, draw, draw_as_lm_eval
 from harness.tasks.prompts.generation_kwargs import generation
 from harness.tasks.prompts.generation_settings import with_generation
 from harness.tasks.prompts.labels import Labels
-from harness.tasks.prompts.prompt import PromptSettings, ask
+from harness.tasks.prompts.prompt import ask
+from harness.tasks.prompts.prompt_settings import PromptSettings
 from harness.tasks.prompts.reasoning import with_reasoning, with_samples
+from harness.tasks.prompts.rendering import column_or_template
 from harness.tasks.prompts.shown_keys import shown_keys
-from harness.tasks.task import Counted
 
 if TYPE_CHECKING:
     from harness.measures.task.settings import TaskSettings
@@ -55,7 +58,7 @@ def prepared(opened: Opened, settings: TaskSettings) -> list[Task]:
             check_allowed(function, key, task.allow_task_code)
         if config.output_type == "generate_until":
             generation(config, "", settings.mode)  # raises: there is no such decoding
-        metrics.check(config, mode=settings.mode, allow_code_execution=task.allow_code_execution)
+        metric_check.check(config, mode=settings.mode, allow_code_execution=task.allow_code_execution)
         if settings.likelihood and judges_programs(config):
             raise UserError(
                 "`likelihood` asks how likely the right answer is, and the target of this task is a test of programs",

@@ -10,9 +10,10 @@ from harness.measures.task.answers import Evidence
 from harness.measures.task.documents import TASK_CODE
 from harness.tasks.ask import Asked, Broken, Row
 from harness.tasks.config import TaskConfig
-from harness.tasks.judging import filters, metrics
+from harness.tasks.judging import filter_check, metrics
 from harness.tasks.judging.metrics import Scores
-from harness.tasks.prompts.prompt import PromptSettings, ask
+from harness.tasks.prompts.prompt import ask
+from harness.tasks.prompts.prompt_settings import PromptSettings
 from harness.tasks.task import Task
 
 
@@ -35,7 +36,7 @@ def judged(task: Task, answered: Sequence[Evidence]) -> list[Judged]:
     if task.lm_eval is None or task.config.process_docs is None:
         return [Judged(one.asked, _judged(task, task.config, one.asked, one)) for one in answered]
     whole = [Judged(evidence.asked, Scores({})) for evidence in answered]
-    for number, pipeline in enumerate(task.config.filter_list or (filters.DEFAULT,)):
+    for number, pipeline in enumerate(task.config.filter_list or (filter_check.DEFAULT,)):
         rows = task.judged_rows(number)
         config = task.config.model_copy(update={"filter_list": (pipeline,)})
         for place, evidence in enumerate(answered):

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
-from harness.tasks.prompts.document import Templates, label
+from harness.tasks.prompts.document import label
+from harness.tasks.prompts.document_templates import Templates
 from harness.tasks.prompts.labels import FROM_0, Labels, common, whole_number
 
 if TYPE_CHECKING:

@@ -11,8 +11,7 @@ from harness.errors import UserError
 from harness.tasks.aggregation.estimate import Estimate
 from harness.tasks.aggregation.item_rows import labels
 from harness.tasks.code.judging import statistic_of
-from harness.tasks.config import Function, TaskConfig
-from harness.tasks.judging.filters import LoadFunction
+from harness.tasks.config import Function, LoadFunction, TaskConfig
 from harness.tasks.judging.specification import listed_metrics, name_of
 
 _FUNCTION_DRAWS = 200

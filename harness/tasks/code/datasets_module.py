@@ -10,7 +10,8 @@ from types import ModuleType
 from typing import Any
 
 from harness.errors import UserError
-from harness.tasks.data.rows import ClassLabel, Rows, concatenated
+from harness.tasks.data.features import ClassLabel
+from harness.tasks.data.rows import Rows, concatenated
 
 
 class _Feature:

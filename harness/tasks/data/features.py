@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from harness.tasks.data.rows import ClassLabel
+
+class ClassLabel:
+    """The feature of a column of class numbers: knows the classes' names."""
+
+    def __init__(self, num_classes: int | None = None, names: Sequence[str] | None = None) -> None:
+        self.names = list(names) if names is not None else [str(index) for index in range(num_classes or 0)]
+        self.num_classes = len(self.names)
+
+    def int2str(self, value: int) -> str:
+        """Name of a class."""
+        return self.names[value]
+
+    def str2int(self, value: str) -> int:
+        """Number of a class. Raises ValueError for an unknown name."""
+        return self.names.index(value)
 
 
 def told_features(features: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from harness.spelling import nearest
 from harness.tasks.ask import Row
 from harness.tasks.config import Mode
 from harness.tasks.data import csv_as_lm_eval
-from harness.tasks.data.rows import ClassLabel, Rows
+from harness.tasks.data.features import ClassLabel
+from harness.tasks.data.rows import Rows
 
 BUILDERS: Mapping[str, tuple[str, ...]] = {
     "json": (".json", ".jsonl", ".ndjson"),

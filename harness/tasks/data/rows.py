@@ -12,22 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, overload
 
 from harness.tasks.ask import Row
-
-
-class ClassLabel:
-    """The feature of a column of class numbers: knows the classes' names."""
-
-    def __init__(self, num_classes: int | None = None, names: Sequence[str] | None = None) -> None:
-        self.names = list(names) if names is not None else [str(index) for index in range(num_classes or 0)]
-        self.num_classes = len(self.names)
-
-    def int2str(self, value: int) -> str:
-        """Name of a class."""
-        return self.names[value]
-
-    def str2int(self, value: str) -> int:
-        """Number of a class. Raises ValueError for an unknown name."""
-        return self.names.index(value)
+from harness.tasks.data.plain_values import copied, is_missing, plain, plain_row
 
 
 class Rows(Sequence[Row]):
@@ -41,7 +26,7 @@ class Rows(Sequence[Row]):
     @classmethod
     def from_list(cls, rows: Iterable[Mapping[str, Any]], **options: Any) -> Rows:
         """Of a list of rows; `options` (features, split, ...) change nothing here."""
-        return cls(_plain_row(row) for row in rows)
+        return cls(plain_row(row) for row in rows)
 
     @classmethod
     def from_dict(cls, columns: Mapping[str, Sequence[Any]], **options: Any) -> Rows:
@@ -49,7 +34,7 @@ class Rows(Sequence[Row]):
         if len({len(values) for values in columns.values()}) > 1:
             lengths = ", ".join(f"{name} {len(values)}" for name, values in columns.items())
             raise ValueError(f"columns of different lengths: {lengths}")
-        return cls(_plain_row(dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True))
+        return cls(plain_row(dict(zip(columns, row, strict=True))) for row in zip(*columns.values(), strict=True))
 
     @classmethod
     def from_generator(cls, generator: Callable[..., Iterable[Row]], gen_kwargs: Any = None, **options: Any) -> Rows:
@@ -60,7 +45,7 @@ class Rows(Sequence[Row]):
     def from_pandas(cls, frame: Any, **options: Any) -> Rows:
         """Of a DataFrame, without its index; missing values become None."""
         return cls.from_list(
-            {str(name): None if _is_missing(value) else value for name, value in row.items()}
+            {str(name): None if is_missing(value) else value for name, value in row.items()}
             for row in frame.to_dict(orient="records")
         )
 
@@ -68,7 +53,7 @@ class Rows(Sequence[Row]):
         return len(self.plain)
 
     def __iter__(self) -> Iterator[Row]:
-        return (_copied(row) for row in self.plain)
+        return (copied(row) for row in self.plain)
 
     @overload
     def __getitem__(self, key: int) -> Row: ...
@@ -81,10 +66,10 @@ class Rows(Sequence[Row]):
         if isinstance(key, str):
             if key not in self.column_names:
                 raise KeyError(f"there is no column '{key}' (there are: {', '.join(self.column_names)})")
-            return [_copied(row.get(key)) for row in self.plain]
+            return [copied(row.get(key)) for row in self.plain]
         if isinstance(key, slice):
             return Rows(self.plain[key]).to_dict()
-        return _copied(self.plain[key])
+        return copied(self.plain[key])
 
     @property
     def column_names(self) -> list[str]:
@@ -131,7 +116,7 @@ class Rows(Sequence[Row]):
             arguments = [row[name] for name in _names(input_columns)] if input_columns else [row]
             made = function(*arguments, *([index] if with_indices else []), **given)
             kept = {name: value for name, value in row.items() if name not in dropped}
-            rows.append(_plain_row({**kept, **(made or {})}))
+            rows.append(plain_row({**kept, **(made or {})}))
         return Rows(rows, self._features)
 
     def _mapped_batch(
@@ -237,12 +222,12 @@ class Rows(Sequence[Row]):
         """With one column more. Raises ValueError for a column of another length."""
         if len(column) != len(self):
             raise ValueError(f"the new column '{name}' has {len(column)} values for {len(self)} rows")
-        added = ({**row, name: _plain(value)} for row, value in zip(self.plain, column, strict=True))
+        added = ({**row, name: plain(value)} for row, value in zip(self.plain, column, strict=True))
         return Rows(added, self._features)
 
     def add_item(self, item: Row, **options: Any) -> Rows:
         """With one row more."""
-        return Rows([*self.plain, _plain_row(item)], self._features)
+        return Rows([*self.plain, plain_row(item)], self._features)
 
     def flatten_indices(self, **options: Any) -> Rows:
         """Itself: there are no indices here."""
@@ -254,7 +239,7 @@ class Rows(Sequence[Row]):
 
     def to_dict(self) -> dict[str, list[Any]]:
         """The columns, copied."""
-        return {name: [_copied(row.get(name)) for row in self.plain] for name in self.column_names}
+        return {name: [copied(row.get(name)) for row in self.plain] for name in self.column_names}
 
     def to_pandas(self) -> Any:
         """A DataFrame."""
@@ -283,36 +268,3 @@ def _permutation(count: int, seed: int | None) -> list[int]:
 
 def _names(names: str | Sequence[str] | None) -> list[str]:
     return [names] if isinstance(names, str) else list(names or [])
-
-
-def _copied(value: Any) -> Any:
-    """A copy of plain data, several times quicker than `copy.deepcopy`."""
-    if isinstance(value, dict):
-        return {name: _copied(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [_copied(inner) for inner in value]
-    return value
-
-
-def _plain_row(row: Mapping[str, Any]) -> Row:
-    return {str(name): _plain(value) for name, value in row.items()}
-
-
-def _plain(value: Any) -> Any:
-    """As the original would give it back: tuples and arrays as lists, numpy's numbers as Python's."""
-    to_python = getattr(value, "item", None)  # a scalar of numpy's, which may be one of Python's too
-    if to_python is not None and getattr(value, "ndim", 0) == 0:
-        return to_python()
-    if isinstance(value, str | int | float | bytes) or value is None:
-        return value
-    if isinstance(value, Mapping):
-        return {name: _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if hasattr(value, "tolist"):  # numpy
-        return _plain(value.tolist())
-    return value
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))

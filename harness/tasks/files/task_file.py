@@ -22,7 +22,7 @@ from harness.tasks.code.functions import functions_of
 from harness.tasks.code.helper_files import module_file
 from harness.tasks.code.registered_filters import resolved
 from harness.tasks.config import FewshotConfig, FilterStep, Function, GroupConfig, MetricConfig, TaskConfig
-from harness.tasks.judging.filters import FILTERS
+from harness.tasks.judging.filter_check import FILTERS
 from harness.yaml_bounds import MOST_BYTES, compose, composed
 from harness.yaml_errors import not_readable, not_valid
 

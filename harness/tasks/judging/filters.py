@@ -20,46 +20,12 @@ from harness.errors import UserError
 from harness.spelling import nearest
 from harness.tasks.ask import Row
 from harness.tasks.code.judging import done
-from harness.tasks.config import FilterPipeline, FilterStep, Function, Mode, TaskConfig
+from harness.tasks.config import FilterPipeline, FilterStep, Function, LoadFunction, Mode
+from harness.tasks.judging.filter_check import INVALID, NO_TAGS, check_step, first_of, in_mode
 from harness.tasks.judging.filter_patterns import choice_letter, entity_spans, first_match, part_of_speech_tags
 from harness.tasks.judging.normal_form import NOTHING, Ignored, comparable
 from harness.tasks.judging.pattern_time import limited
 
-LoadFunction = Callable[[Function, str], Callable[..., Any]]
-"""(function, key that names it) -> the function, loaded: `Task.function`. Raises UserError where it may not run."""
-
-INVALID = "[invalid]"
-"""What stands for an answer that was not found, unless the file names another fallback."""
-_NO_TAGS = ["invalid"]
-DEFAULT = FilterPipeline(name="none", steps=(FilterStep(function="take_first"),))
-"""Of a task that lists no filters."""
-
-_ARGUMENTS: dict[str, tuple[str, ...]] = {
-    "regex": ("regex_pattern", "group_select", "fallback"),
-    "regex_pos": ("regex_pattern", "group_select", "fallback"),
-    "multi_choice_regex": (
-        "regex_pattern",
-        "group_select",
-        "fallback",
-        "ignore_case",
-        "ignore_punctuation",
-        "regexes_to_ignore",
-    ),
-    "remove_whitespace": (),
-    "strip": ("characters",),
-    "prepend": ("column",),
-    "lowercase": (),
-    "uppercase": (),
-    "map": ("mapping_dict", "default_value"),
-    "format_span": (),
-    "take_first": (),
-    "take_first_k": ("k",),
-    "majority_vote": (),
-    "custom": ("filter_fn",),
-}
-FILTERS = tuple(_ARGUMENTS)
-"""The names of the filters that are built in."""
-_REQUIRED = {"take_first_k": "k", "custom": "filter_fn", "prepend": "column"}
 _SEARCHING = {"regex", "multi_choice_regex"}
 _MAY_FAIL = {"regex", "regex_pos", "multi_choice_regex", "map"}
 _DEFAULT_PATTERN = r"#### (\-?[0-9\.\,]+)"
@@ -89,33 +55,6 @@ class _State:
     failed: list[bool]
     single: bool = False
     samples_failed: float = field(default=0.0)
-
-
-def check(config: TaskConfig) -> None:
-    """Raise UserError for a filter or an argument that is unknown, or a pattern that is none: before a model runs."""
-    for pipeline in config.filter_list or ():
-        for step in pipeline.steps:
-            for mode in ("lm-eval", "right"):
-                _check(_in_mode(step, mode), f"{config.file}:filter_list: {pipeline.name}")
-        if config.output_type == "generate_until":
-            left(pipeline, config.repeats, f"{config.file}:filter_list: {pipeline.name}")
-
-
-def left(pipeline: FilterPipeline, samples: int, where: str = "") -> int | None:
-    """How many of so many samples a pipeline leaves to be judged; None where a function of the file chooses.
-
-    Raises UserError where `take_first_k` wants more than there are.
-    """
-    for step in pipeline.steps:
-        if isinstance(step.function, Function) or step.function == "custom":
-            return None
-        if step.function == "take_first":
-            return 1
-        if step.function == "take_first_k":
-            samples = _first(step.options["k"], samples, where)
-        elif step.function == "majority_vote":
-            samples = 1
-    return samples
 
 
 def prepended(pipeline: FilterPipeline, row: Row) -> str:
@@ -152,8 +91,8 @@ def apply(
         state.samples_failed = sum(state.failed) / max(len(state.failed), 1)
     for step in pipeline.steps:
         where = f"{place}:filter_list: {pipeline.name}"
-        step = _in_mode(step, mode)
-        _check(step, where)
+        step = in_mode(step, mode)
+        check_step(step, where)
         if mode == "lm-eval" and state.single:
             whole = state.values[0]
             state.values = list(whole) if isinstance(whole, Iterable) else [whole]
@@ -169,11 +108,6 @@ def apply(
         or any(isinstance(step.function, Function) or step.function in _MAY_FAIL for step in pipeline.steps),
         lost=tuple(bad and _is_marker(value) for value, bad in zip(state.values, state.failed, strict=True)),
     )
-
-
-def _in_mode(step: FilterStep, mode: Mode) -> FilterStep:
-    """With the arguments that it has in this mode."""
-    return step.model_copy(update={"options": {**step.options, **step.right}}) if mode == "right" else step
 
 
 def _step(
@@ -194,7 +128,7 @@ def _step(
             raise UserError("there is no sample that `take_first` could take", place=where)
         state.values, state.failed, state.single = state.values[:1], state.failed[:1], True
     elif name == "take_first_k":
-        k = _first(options["k"], len(state.values), where)
+        k = first_of(options["k"], len(state.values), where)
         state.values, state.failed = state.values[:k], state.failed[:k]
     elif name == "majority_vote":
         state.values, state.failed = _majority(state.values, state.failed, mode, ignored)
@@ -206,12 +140,6 @@ def _step(
             state.failed = [failed or before for (_, failed), before in zip(outcomes, state.failed, strict=True)]
             state.samples_failed = sum(state.failed) / max(len(state.failed), 1)
         state.values = [value for value, _ in outcomes]
-
-
-def _first(k: int, samples: int, where: str) -> int:
-    if samples < k:
-        raise UserError(f"`take_first_k` wants {k} samples, but {samples} are drawn; set `repeats: {k}`", place=where)
-    return k
 
 
 def _change(
@@ -237,7 +165,7 @@ def _change(
             options.get("fallback", INVALID),
         )
     if name == "regex_pos":
-        fallback = options.get("fallback") or _NO_TAGS
+        fallback = options.get("fallback") or NO_TAGS
         return lambda value: _or_fallback(part_of_speech_tags(value) or None, fallback)
     if name == "map":
         mapping, default = options.get("mapping_dict") or {}, options.get("default_value")
@@ -262,7 +190,7 @@ def _change(
 
 
 def _is_marker(value: Any) -> bool:
-    return value == _NO_TAGS or (isinstance(value, str) and value.lower() == INVALID)
+    return value == NO_TAGS or (isinstance(value, str) and value.lower() == INVALID)
 
 
 def _or_fallback(found: Any, fallback: Any) -> tuple[Any, bool]:
@@ -336,27 +264,3 @@ def _custom(state: _State, step: FilterStep, row: Row, function: LoadFunction, w
     state.values = [result] if state.single else result
     state.failed = [value == INVALID for value in state.values]
     state.samples_failed = sum(state.failed) / max(len(state.failed), 1)
-
-
-def _check(step: FilterStep, where: str) -> None:
-    name = step.function
-    if isinstance(name, Function):
-        return
-    if name == "decontaminate":
-        raise UserError("`decontaminate` does nothing in lm-eval either: leave the step out", place=where)
-    if name not in _ARGUMENTS:
-        raise UserError(f"unknown filter `{name}`{nearest(name, _ARGUMENTS)}", place=where)
-    for key in step.options:
-        if key not in _ARGUMENTS[name]:
-            raise UserError(f"filter `{name}` takes no `{key}`{nearest(key, _ARGUMENTS[name])}", place=where)
-    needed = _REQUIRED.get(name)
-    if needed and needed not in step.options:
-        raise UserError(f"filter `{name}` needs `{needed}`", place=where)
-    if name == "map" and not isinstance(step.options.get("mapping_dict") or {}, dict):
-        raise UserError("`mapping_dict` must map what a model says to what is judged", place=where)
-    patterns = [step.options.get("regex_pattern", ""), *(step.options.get("regexes_to_ignore") or ())]
-    for pattern in patterns:
-        try:
-            re.compile(pattern)
-        except (re.error, TypeError) as error:
-            raise UserError(f"`{pattern}` is not a valid regular expression: {error}", place=where) from None

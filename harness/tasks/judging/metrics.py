@@ -13,13 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.errors import UserError
-from harness.spelling import nearest
 from harness.tasks.ask import Answer, Asked, ChoiceAnswer, GenerationAnswer, Rolling
 from harness.tasks.code.judging import done, plain
-from harness.tasks.config import FilterPipeline, Function, MetricConfig, Mode, TaskConfig
-from harness.tasks.judging import filters
+from harness.tasks.config import FilterPipeline, Function, LoadFunction, MetricConfig, Mode, TaskConfig
+from harness.tasks.judging import filter_check, filters
 from harness.tasks.judging.choice_scores import score_choices
-from harness.tasks.judging.filters import Extracted, LoadFunction
+from harness.tasks.judging.filters import Extracted
 from harness.tasks.judging.generation_scores import (
     COMPARED,
     pair,
@@ -30,7 +29,8 @@ from harness.tasks.judging.generation_scores import (
     targets,
     wrong_by_space,
 )
-from harness.tasks.judging.metric_table import AGGREGATIONS, BUILT_IN, IN_PASSING
+from harness.tasks.judging.metric_check import names_of
+from harness.tasks.judging.metric_table import IN_PASSING
 from harness.tasks.judging.normal_form import NOTHING, Ignored
 from harness.tasks.judging.specification import default_aggregation, key_of, listed_metrics
 
@@ -59,33 +59,6 @@ def needs_unconditional(config: TaskConfig) -> bool:
     return any(listed.metric == "acc_mutual_info" for listed in config.metric_list or ())
 
 
-def check(config: TaskConfig, *, mode: Mode = "right", allow_code_execution: bool = False) -> None:
-    """Raise UserError for metrics, aggregations, filters and arguments that are unknown: before a model runs."""
-    filters.check(config)
-    place = f"{config.file}:metric_list"
-    for listed in listed_metrics(config):
-        if isinstance(listed.aggregation, str) and listed.aggregation not in AGGREGATIONS:
-            raise UserError(
-                f"unknown aggregation `{listed.aggregation}`{nearest(listed.aggregation, AGGREGATIONS)}",
-                place=place,
-            )
-        if config.process_results is None and isinstance(listed.metric, str):
-            _check_built_in(listed, listed.metric, config, mode, place)
-            if listed.metric == "pass@k" and not allow_code_execution:
-                raise UserError(
-                    "`pass@k` runs code that a model wrote: allow it with --allow-code-execution", place=place
-                )
-            if listed.metric == "pass@k":
-                _check_programs(listed, config, place)
-    if config.output_type != "generate_until":
-        for pipeline in config.filter_list or ():
-            if any(step.function != "take_first" for step in pipeline.steps):
-                raise UserError(
-                    f"filters work on generated texts, and `{config.output_type}` has none",
-                    place=f"{config.file}:filter_list",
-                )
-
-
 def score(
     config: TaskConfig,
     asked: Asked,
@@ -101,7 +74,7 @@ def score(
     scored, in mode lm-eval what `metric_list` names. Raises UserError that names file, key and document where the
     document can't be judged.
     """
-    pipelines = config.filter_list or (filters.DEFAULT,)
+    pipelines = config.filter_list or (filter_check.DEFAULT,)
     if isinstance(answer, GenerationAnswer):
         return _score_generation(config, asked, answer, pipelines, mode, function, allow_code_execution)
     predictions: dict[str, int] = {}
@@ -115,7 +88,7 @@ def score(
     else:
         items = _likelihood_items(asked, answer[0], str(config.file))
     if config.process_results is None:
-        names = _names(config)
+        names = names_of(config)
         wanted = names if mode == "lm-eval" else {*names, *IN_PASSING[config.output_type]}
         items = {name: item for name, item in items.items() if name in wanted}
         items |= {"bypass": None} if "bypass" in names and mode == "lm-eval" else {}
@@ -285,58 +258,3 @@ def _given(listed: MetricConfig, pipeline: FilterPipeline, asked: Asked, place: 
     if column not in asked.row:
         raise UserError(f"`given` of `pass@k`: document {asked.document} has no column `{column}`", place=place)
     return str(asked.row[column])
-
-
-def _check_programs(listed: MetricConfig, config: TaskConfig, place: str) -> None:
-    wanted = listed.options.get("k", [1])
-    most = max([wanted] if isinstance(wanted, int) else wanted, default=1)
-    for pipeline in config.filter_list or (filters.DEFAULT,):
-        left = filters.left(pipeline, config.repeats)
-        if left is not None and left < most:
-            mend = (
-                f"set `samples: {most}`"
-                if config.repeats < most
-                else "give the task a `filter_list` whose pipelines keep them: without one, the first sample is taken"
-            )
-            raise UserError(
-                f"pass@{most} needs {most} samples, and of {config.repeats} the pipeline `{pipeline.name}` leaves "
-                f"{left}; {mend}",
-                place=place,
-            )
-
-
-def _names(config: TaskConfig) -> set[str]:
-    return {
-        listed.metric if isinstance(listed.metric, str) else listed.metric.name for listed in listed_metrics(config)
-    }
-
-
-def _check_built_in(listed: MetricConfig, name: str, config: TaskConfig, mode: Mode, place: str) -> None:
-    fitting = [known for known, built_in in BUILT_IN.items() if config.output_type in built_in.outputs]
-    written = config.output_type == "generate_until"
-    if name == "bypass" or (written and passed_through(listed)):
-        return
-    if name not in fitting:
-        hint = nearest(name, fitting)
-        if not hint and written:
-            hint = "; metrics of the library `evaluate` are not here: write it as `metric: !function file.name`"
-        raise UserError(f"unknown metric `{name}` of {config.output_type}{hint}", place=place)
-    if name == "likelihood" and mode == "lm-eval" and not isinstance(listed.aggregation, Function):
-        raise UserError("lm-eval can't sum up `likelihood` itself (a mean of tuples): use mode right", place=place)
-    if not written or listed.hf_evaluate:
-        return  # lm-eval takes and ignores arguments there
-    for option in listed.options:
-        if option not in BUILT_IN[name].options:
-            raise UserError(
-                f"metric `{name}` takes no `{option}`{nearest(option, BUILT_IN[name].options)}", place=place
-            )
-    _check_patterns(listed, place)
-
-
-def _check_patterns(listed: MetricConfig, place: str) -> None:
-    patterns = listed.options.get("regexes_to_ignore") or ()
-    for pattern in [patterns] if isinstance(patterns, str) else patterns:
-        try:
-            re.compile(pattern)
-        except (re.error, TypeError) as error:
-            raise UserError(f"`{pattern}` is not a valid regular expression: {error}", place=place) from None

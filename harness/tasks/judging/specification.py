@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.results.record import Direction, Metric
 from harness.tasks.config import Function, MetricConfig, Mode, TaskConfig
-from harness.tasks.judging import filters
+from harness.tasks.judging import filter_check
 from harness.tasks.judging.metric_table import BUILT_IN, DEFAULTS, IN_PASSING, LM_EVAL_HIGHER_IS_BETTER, VERSION
 
 _FAILURES = ("extraction_failure", "sample_extraction_failure")
@@ -56,7 +56,7 @@ def specification(config: TaskConfig, *, mode: Mode = "right") -> dict[str, Any]
         "file": str(config.file),
         "mode": mode,
         "metrics": metrics,
-        "pipelines": [pipeline.name for pipeline in config.filter_list or (filters.DEFAULT,)],
+        "pipelines": [pipeline.name for pipeline in config.filter_list or (filter_check.DEFAULT,)],
         "builtin": config.process_results is None,
     }
 

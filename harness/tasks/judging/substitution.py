@@ -17,7 +17,8 @@ from harness.errors import UserError
 from harness.fences import enclosure
 from harness.tasks.code.process import ForeignError, HostProcess
 from harness.tasks.code.tagged_json import dumps
-from harness.template_bounds import TEXT, TooMuch, too_long
+from harness.template_bounds.clock import TooMuch
+from harness.template_bounds.lengths import TEXT, too_long
 
 SECONDS = 5.0
 _TRIES = 2

@@ -14,7 +14,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from harness.tasks.programs import values
+from harness.tasks.programs import subclasses
 from harness.tasks.programs.stand_ins import FORWARDED, is_stand_in, state_of
 from harness.tasks.programs.values import Malformed, Node, Part, Writer
 
@@ -92,12 +92,12 @@ class Objects:
         if isinstance(value, type) and issubclass(value, BaseException):
             bases = [base for base in value.__bases__ if issubclass(base, BaseException)]
             return ["exception type", self._number(value), value.__name__, writer.parts(bases)]
-        fields = values.named_tuple_fields(value)
+        fields = subclasses.named_tuple_fields(value)
         if fields is not None and not _has_methods(type(value), fields):
             return ["named tuple", type(value).__name__, list(fields), writer.parts(tuple.__iter__(value))]
-        base = next((one for one in values.PLAIN_BASES if one in type(value).__mro__), None)
+        base = next((one for one in subclasses.PLAIN_BASES if one in type(value).__mro__), None)
         if base and fields is None and not isinstance(value, enum.Enum) and not self._keeps(value):
-            return writer.plain(values.plain_base(value)) or ["same", [None]]
+            return writer.plain(subclasses.plain_base(value)) or ["same", [None]]
         of = value if isinstance(value, type) else type(value)
         return ["theirs", self._number(value), _kind(value), of.__name__, _special(value), base and base.__name__]
 
@@ -111,7 +111,7 @@ class Objects:
         if tag == "named":
             return self._named(*rest)
         if tag == "named tuple":
-            return values.named_tuple(rest[0], rest[1], [read(part) for part in rest[2]])
+            return subclasses.named_tuple(rest[0], rest[1], [read(part) for part in rest[2]])
         number = rest[0]
         if not isinstance(number, int):
             raise Malformed("a number that is none")

@@ -12,7 +12,7 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-from harness.tasks.programs import changes, stand_ins, values
+from harness.tasks.programs import changes, stand_ins, subclasses
 from harness.tasks.programs.channel import Channel, Gone
 from harness.tasks.programs.objects import Objects, text_of
 from harness.tasks.programs.stand_ins import FORWARDED, StandIn
@@ -129,7 +129,7 @@ class Peer:
             case "del":
                 return delattr(target, *arguments)
             case "base":
-                return values.plain_base(target)
+                return subclasses.plain_base(target)
             case "run":
                 return asyncio.run(target)
             case "copy":

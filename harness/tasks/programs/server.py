@@ -24,7 +24,7 @@ from harness.fences import capabilities, landlock, watch
 from harness.fences.enclosure import shut_in
 from harness.fences.folder import remove
 from harness.fences.limits import Limits
-from harness.tasks.programs import candidate, tester
+from harness.tasks.programs import candidate, tester_process
 
 _LONGEST_ORDER = 1 << 16
 _SHORT = 0.005
@@ -101,7 +101,7 @@ def _judge_one(
                 {program, asked, answering}, folders[0], limits, readable,
             ),
             "tester": _fork(
-                lambda: tester.main(_text(test), answered, asking, verdict),
+                lambda: tester_process.main(_text(test), answered, asking, verdict),
                 {test, answered, asking, verdict}, folders[1], limits, readable,
             ),
         }  # fmt: skip

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Protocol
 
-from harness.tasks.programs.values import PLAIN_BASES, Malformed
+from harness.tasks.programs.subclasses import PLAIN_BASES
+from harness.tasks.programs.values import Malformed
 
 ARITHMETIC = frozenset(
     f"__{prefix}{name}__"

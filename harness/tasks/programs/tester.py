@@ -1,4 +1,4 @@
-"""The process that runs a task's test on a program in another process, and alone says how the program did.
+"""A test's use of a program in another process.
 
 What comes from the program can't act here: values are copied as plain ones, and an object is a stand-in that never says
 itself whether it equals a value of the test's. When the candidate is gone the test ends at once, whatever it catches.
@@ -10,15 +10,11 @@ import io
 import json
 import os
 import sys
-import traceback
 import types
 from typing import Any
 
-from harness.tasks.programs.assertions import FILE, Assertions, catches_assertions
-from harness.tasks.programs.candidate import OWN_FRAMES
+from harness.tasks.programs.assertions import FILE, Assertions
 from harness.tasks.programs.channel import Channel, Gone
-from harness.tasks.programs.globals import AsMain, Globals
-from harness.tasks.programs.names import looked_up, task_helpers
 from harness.tasks.programs.objects import is_pure, text_of
 from harness.tasks.programs.peer import Peer
 from harness.tasks.programs.stand_ins import ARITHMETIC, StandIn, State, is_stand_in, state_of
@@ -95,7 +91,7 @@ class Tester(Peer):
             self._seen[key] = result
         if state and state.is_class and operation == "get" and is_stand_in(result):
             state_of(result).constructed = state_of(result).of_class = True
-            state_of(result).is_class = _is_class(result, arguments[0])
+            state_of(result).is_class = is_class(result, arguments[0])
         return result
 
     def _no_end(self) -> Exception:
@@ -215,44 +211,6 @@ class Tester(Peer):
         return any(one is wanted or one == wanted for one in target)  # type: ignore[attr-defined]
 
 
-def main(order: str, reading: int, writing: int, verdict: int) -> None:
-    """Run the test that an order holds (JSON: `tests`, `given`), say how the program did, and end."""
-    sys.setrecursionlimit(sys.getrecursionlimit() + OWN_FRAMES)
-    sys.argv[:] = ["tests.py"]
-    tester = Tester(Channel(reading, writing), verdict)
-    try:
-        _run(tester, **json.loads(order))
-    except MemoryError:
-        tester.end("memory", "MemoryError")
-    except SystemExit as error:
-        if error.code or not _is_of_unittest(error):
-            tester.end("failed", f"SystemExit: {text_of(error)}")
-        if "skip" not in tester.tests and _skipped(error):
-            tester.end("failed", "a test was skipped, and not by the test's text")
-    except BaseException as error:
-        tester.end("failed", f"{type(error).__name__}: {text_of(error)}")
-    if tester.objects.awaits():
-        tester.end("failed", "a program can't await a coroutine of the test's")
-    if (lost := tester.assertions.lost()) is not None:
-        tester.end("failed", lost)
-    tester.end("passed")
-
-
-def _skipped(error: SystemExit) -> bool:
-    """Whether the test's `unittest.main()` passed over a test."""
-    result = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][-1].f_locals["self"].result
-    return bool(result.skipped)
-
-
-def _is_of_unittest(error: SystemExit) -> bool:
-    """Whether it is the end of the test's own `unittest.main()`, and nobody else's."""
-    modules = [frame.f_globals.get("__name__") for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return modules[-1] == "unittest.main" and set(modules[2:]) == {
-        "__main__",
-        "unittest.main",
-    }  # past `main` and `_run`
-
-
 def _steers(target: Any, arguments: tuple[Any, ...]) -> bool:
     """Whether it is what `unittest` runs its tests by, beyond the assertions."""
     case = getattr(sys.modules.get("unittest"), "TestCase", None)
@@ -261,7 +219,7 @@ def _steers(target: Any, arguments: tuple[Any, ...]) -> bool:
     return hasattr(case, str(arguments[0])) and not str(arguments[0]).startswith("assert")
 
 
-def _is_class(value: Any, name: str) -> bool:
+def is_class(value: Any, name: str) -> bool:
     """Whether a test uses it as a class: it is one, and is called like one."""
     return state_of(value).kind == "class" and name[:1].isupper()
 
@@ -283,40 +241,3 @@ def _line_of_test() -> int:
     while frame and frame.f_code.co_filename != FILE:
         frame = frame.f_back
     return frame.f_lineno if frame else 0
-
-
-def _run(tester: Tester, tests: str, given: str) -> None:
-    tester.tests, tester.assertions = tests, Assertions(tests)
-    names = looked_up(tests)
-    own = Globals(tester)
-    sys.modules["__main__"] = AsMain(own)
-    found = tester.ask("start", None, list(names.of_program))
-    exec(compile(task_helpers(given), "given.py", "exec"), own)
-    for name, module in names.modules.items():
-        if name not in own:
-            __import__(module)
-            own[name] = sys.modules[module]
-    for name, value in found.items():
-        if name in own or name not in names.of_program:
-            continue
-        if catches_assertions(value):
-            raise NameError(f"{name} would catch what the test itself says")
-        if is_stand_in(value):
-            state_of(value).is_class = _is_class(value, name)
-        if tester.objects.is_theirs(value) or callable(value) or isinstance(value, types.ModuleType):
-            own[name] = value
-        else:
-            own.of_program.add(name)
-    if "next" not in own and "next" not in own.of_program and "StopIteration" not in tests:
-        own["next"] = _next
-    exec(tester.assertions.compiled(own), own)
-
-
-def _next(iterator: Any, *default: Any) -> Any:
-    """Python's own, but for the end of an iterator, which ends no loop of the test's, such as one over `map`."""
-    try:
-        return next(iterator, *default)
-    except StopIteration:
-        if sys._getframe(1).f_code.co_name == "__next__":
-            raise
-        raise RuntimeError("there is no next one") from None

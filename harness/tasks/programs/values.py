@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import datetime
-from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from fractions import Fraction
@@ -24,7 +24,6 @@ _SCALARS = frozenset({type(None), bool, str, float})
 _LONGEST_NUMBER = 1 << 4000
 _SINGLETONS = {"...": Ellipsis, "NotImplemented": NotImplemented}
 _VIEWS = {type({}.keys()): "keys", type({}.values()): "values", type({}.items()): "items"}
-PLAIN_BASES: tuple[Any, ...] = (int, float, complex, str, bytes, bytearray, tuple, list, dict, set, frozenset)
 
 
 class Malformed(Exception):
@@ -268,33 +267,3 @@ def _view(name: str, values: list[Any]) -> Any:
     if name == "values":
         return dict(enumerate(values)).values()
     return dict.fromkeys(values).keys() if name == "keys" else dict(values).items()
-
-
-def plain_base(value: Any) -> Any:
-    """The value of an instance of a subclass of a plain type as that type, read past every method that it overrides.
-
-    Returns NotImplemented where it is none.
-    """
-    for base in PLAIN_BASES:
-        if base in type(value).__mro__:
-            if base in (int, float, complex):
-                return base.__pos__(value)
-            if base in (str, bytes):
-                return base.__getitem__(value, slice(None)) + base()
-            if base is dict:
-                return dict(zip(dict.keys(value), dict.values(value), strict=True))
-            return base(base.__iter__(value))
-    return NotImplemented
-
-
-def named_tuple_fields(value: Any) -> tuple[str, ...] | None:
-    """The names of a named tuple's fields; None for what isn't one."""
-    fields = type(value).__dict__.get("_fields") if isinstance(value, tuple) else None
-    if isinstance(fields, tuple) and all(type(name) is str for name in fields) and len(fields) == tuple.__len__(value):
-        return fields
-    return None
-
-
-def named_tuple(name: str, fields: list[str], values: list[Any]) -> Any:
-    """A named tuple of a class of its own."""
-    return namedtuple(name, fields)(*values)

@@ -3,98 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
 from contextlib import suppress
-from copy import deepcopy
 from dataclasses import dataclass, replace
-from datetime import date, time, timedelta
-from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from harness.errors import UserError
-from harness.spelling import nearest
 from harness.tasks.ask import Row
-from harness.tasks.config import Function, Mode, TaskConfig, Template
+from harness.tasks.config import LoadFunction
 from harness.tasks.prompts import template
-from harness.tasks.prompts.labels import FROM_0, Labels, index, named
-from harness.tasks.prompts.null import NullWritten
-
-LoadFunction = Callable[[Function, str], Callable[..., Any]]
-"""(function, key that names it) -> the function, loaded."""
-
-
-@dataclass(frozen=True)
-class Templates:
-    """How documents of a task are shown: those that are asked, or those that are few-shot examples."""
-
-    file: str
-    prefix: str
-    """What stands before a key in the file: `fewshot_config.` for few-shot examples, else nothing."""
-    text: Template | None
-    target: Template | None
-    choices: Template | None
-    gen_prefix: str | None
-    target_delimiter: str
-    fewshot_delimiter: str
-    constants: bool
-    """Whether a single word that is no column may be the text itself: in lm-eval, where so a misspelt column is asked
-    of every document as it is; and where code of the task's own judges, which may not look at the target at all."""
-    mode: Mode = "right"
-    judged_by_code: bool = False
-    """Whether code of the task's own judges: then it doesn't matter here which choice is right."""
-    labels: Labels = FROM_0
-    """What the labels of all documents have in common (`labels.common`)."""
-
-    @property
-    def runs_code(self) -> bool:
-        """Whether a function of the task's own gets the document."""
-        return any(isinstance(one, Function) for one in (self.text, self.target, self.choices))
-
-    @property
-    def functions(self) -> list[tuple[str, Function]]:
-        """The functions that get the document, in the order in which they are asked, each with its key."""
-        named = ((name, getattr(self, name)) for name in ("choices", "text", "target"))
-        return [(self.prefix + _KEYS[name], one) for name, one in named if isinstance(one, Function)]
-
-    def own(self, row: Row) -> Row:
-        """The row as these templates may have it: a copy where a function gets it, which may change it."""
-        return deepcopy(row) if self.runs_code else row
-
-    @classmethod
-    def asked(cls, config: TaskConfig, mode: Mode = "right", labels: Labels = FROM_0) -> Templates:
-        """Of the documents that are asked."""
-        return cls(
-            str(config.file),
-            "",
-            config.doc_to_text,
-            config.doc_to_target,
-            config.doc_to_choice,
-            config.gen_prefix,
-            config.target_delimiter,
-            config.fewshot_delimiter,
-            mode == "lm-eval" or config.process_results is not None,
-            mode,
-            config.process_results is not None,
-            labels,
-        )
-
-    @classmethod
-    def examples(cls, config: TaskConfig, mode: Mode = "right", labels: Labels = FROM_0) -> Templates:
-        """Of few-shot examples: what `fewshot_config` says, else as the documents that are asked."""
-        own, shots = cls.asked(config, mode, labels), config.fewshot_config
-        if shots is None:
-            return own
-        changed = {
-            "text": shots.doc_to_text,
-            "target": shots.doc_to_target,
-            "choices": shots.doc_to_choice,
-            "gen_prefix": shots.gen_prefix,
-            "target_delimiter": shots.target_delimiter,
-            "fewshot_delimiter": shots.fewshot_delimiter,
-        }
-        given: dict[str, Any] = {name: value for name, value in changed.items() if value is not None}
-        return replace(own, prefix="fewshot_config." if given else "", **given)
+from harness.tasks.prompts.document_templates import KEYS, Templates
+from harness.tasks.prompts.labels import index, named
+from harness.tasks.prompts.rendering import as_written, kind_of, no_column, rendered
 
 
 @dataclass(frozen=True)
@@ -180,62 +99,8 @@ def _is_whole_questions(found: Shown) -> bool:
     return bool(found.text.isdecimal() and words and named(found.target, found.choices or ()) is None)
 
 
-def rendered(
-    key: str,
-    wanted: Template,
-    row: Row,
-    file: str,
-    which: str,
-    function: LoadFunction,
-    mode: Mode = "right",
-    as_text: bool = False,
-) -> Any:
-    """What a template or a function makes of a document; a template `as_text` also where its value is another one.
-
-    Raises UserError with file, key and document.
-    """
-    try:
-        if isinstance(wanted, Function):
-            return function(wanted, key)(row)
-        if not isinstance(wanted, str):
-            return wanted
-        if mode == "lm-eval":
-            return template.value_as_lm_eval(wanted, row)
-        return template.text(wanted, row) if as_text else template.value(wanted, row)
-    except UserError:
-        raise
-    except NullWritten as error:
-        raise UserError(f"{which}: the template {error}", place=f"{file}:{key}") from None
-    except Exception as error:  # whatever expressions and code of others raise
-        what = f"the function `{wanted.name}`" if isinstance(wanted, Function) else "the template"
-        missing = isinstance(error, KeyError) or "undefined" in str(error)
-        columns = f"; its columns are {', '.join(map(str, row))}" if missing else ""
-        why = str(error) or ("it takes more memory than there is" if isinstance(error, MemoryError) else "")
-        failed = f"{type(error).__name__}: {why}" if why else type(error).__name__
-        raise UserError(f"{which}: {what} failed with {failed}{columns}", place=f"{file}:{key}") from None
-
-
-def column_or_template(key: str, wanted: str, row: Row, file: str, which: str, function: LoadFunction) -> Any:
-    """As `rendered`, but a single word must be a column: as a text it would be the same for all documents. Raises
-    UserError with file, key and document."""
-    if template.is_absent_column(wanted, row):
-        raise _no_column(wanted, row, which, f"{file}:{key}")
-    return rendered(key, wanted, row, file, which, function)
-
-
-def _no_column(word: str, row: Row, which: str, place: str) -> UserError:
-    return UserError(
-        f"{which} has no column `{word}`{nearest(word, map(str, row))} (its columns are {', '.join(map(str, row))}; "
-        f"a fixed text is written {{{{'{word}'}}}})",
-        place=place,
-    )
-
-
-_KEYS: Mapping[str, str] = {"text": "doc_to_text", "target": "doc_to_target", "choices": "doc_to_choice"}
-
-
 def _value(templates: Templates, name: str, row: Row, which: str, function: LoadFunction) -> Any:
-    key = templates.prefix + _KEYS.get(name, name)
+    key = templates.prefix + KEYS.get(name, name)
     wanted = getattr(templates, name)
     if wanted is None:
         raise UserError(f"{which}: there is no `{key}`, which this task needs", place=f"{templates.file}:{key}")
@@ -252,12 +117,12 @@ def _text(templates: Templates, row: Row, which: str, function: LoadFunction, ha
     place = f"{templates.file}:{templates.prefix}doc_to_text"
     found = _value(templates, "text", row, which, function)
     if not templates.constants and template.is_absent_column(templates.text, row):
-        raise _no_column(str(templates.text), row, which, place)
+        raise no_column(str(templates.text), row, which, place)
     if templates.mode == "right":
         if isinstance(found, int) and not isinstance(found, bool):
             return found if has_choices else str(found)
         if isinstance(found, list | tuple) and _is_literal(templates, "text", row):
-            key = templates.prefix + _KEYS["text"]
+            key = templates.prefix + KEYS["text"]
             found = rendered(key, str(templates.text), row, templates.file, which, function, as_text=True)
         found = as_written(found)
     elif isinstance(found, str) and has_choices and found.isdecimal() and _is_literal(templates, "text", row):
@@ -279,7 +144,7 @@ def _target(templates: Templates, row: Row, which: str, function: LoadFunction, 
                 return found
         absent = not templates.constants and template.is_absent_column(templates.target, row)
         if absent and found not in (choices or ()):
-            raise _no_column(found, row, which, f"{templates.file}:{templates.prefix}doc_to_target")
+            raise no_column(found, row, which, f"{templates.file}:{templates.prefix}doc_to_target")
     if hasattr(found, "tolist"):
         found = found.tolist()
     if isinstance(found, tuple):
@@ -293,25 +158,12 @@ def _target(templates: Templates, row: Row, which: str, function: LoadFunction, 
     return str(found) if isinstance(found, float | bool) else found
 
 
-def as_written(value: Any) -> Any:
-    """The text of a value that has one: true is True, 2.50 as a decimal 2.50; whole numbers, and what has none (null,
-    lists, bytes) as they are."""
-    if isinstance(value, bool | Decimal | date | time | timedelta | UUID):
-        return str(value)
-    return str(value) if isinstance(value, float) and value == value else value
-
-
-def kind_of(value: Any) -> str:
-    """What a value is, for a sentence."""
-    return "nothing" if value is None else type(value).__name__
-
-
 def _choices(templates: Templates, row: Row, which: str, function: LoadFunction) -> list[str]:
     found = _value(templates, "choices", row, which, function)
     place = f"{templates.file}:{templates.prefix}doc_to_choice"
     if isinstance(found, str) and _is_literal(templates, "choices", row):  # a list that the template spells out
         if template.is_absent_column(found, row):
-            raise _no_column(found, row, which, place)
+            raise no_column(found, row, which, place)
         try:
             found = ast.literal_eval(found)
         except (SyntaxError, ValueError):

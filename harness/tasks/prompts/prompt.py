@@ -7,43 +7,28 @@ a chat template they are one text, joined by the delimiters of the task file; wi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from harness.errors import UserError
 from harness.tasks.ask import Asked, Choice, Rolling, Row
-from harness.tasks.code.judging import done
-from harness.tasks.config import Function, Mode, TaskConfig
-from harness.tasks.prompts.chat import ApplyChat, Message, delimited, prompt, question, worked
-from harness.tasks.prompts.document import (
-    LoadFunction,
-    Shown,
-    Templates,
-    as_written,
-    column_or_template,
-    kind_of,
-    rendered,
-    shown,
+from harness.tasks.config import Function, LoadFunction, TaskConfig
+from harness.tasks.prompts.chat import Message, delimited, prompt, question, worked
+from harness.tasks.prompts.constructed import constructed
+from harness.tasks.prompts.document import Shown, shown
+from harness.tasks.prompts.document_templates import Templates
+from harness.tasks.prompts.generation_kwargs import generation
+from harness.tasks.prompts.prompt_settings import PromptSettings
+from harness.tasks.prompts.rendering import as_written, column_or_template, rendered
+from harness.tasks.prompts.right_answer import (
+    as_text,
+    choice_at,
+    generated_target,
+    gold_as_lm_eval,
+    gold_of,
+    no_gold,
+    shown_answer,
 )
-from harness.tasks.prompts.generation_kwargs import generation, put_over
-from harness.tasks.prompts.labels import FROM_0, Labels
-
-
-@dataclass(frozen=True)
-class PromptSettings:
-    """What a suite says about prompts."""
-
-    mode: Mode = "right"
-    chat: ApplyChat | None = None
-    multi_turn: bool = True
-    """With `chat`: whether few-shot examples are turns of their own."""
-    system: str | None = None
-    unconditional: bool = False
-    """Whether each choice is also asked without its context."""
-    likelihood: bool = False
-    """Whether the right answer is also scored where an answer is written."""
-    labels: Labels = FROM_0
-    """What the labels of the task's data have in common (`labels.common`)."""
 
 
 def ask(
@@ -70,7 +55,7 @@ def ask(
     if config.output_type == "loglikelihood_rolling":
         wanted = config.doc_to_target or ""
         target = rendered("doc_to_target", wanted, row, templates.file, which, function, settings.mode)
-        text = _as_text(as_written(target), which, templates)
+        text = as_text(as_written(target), which, templates)
         return replace(asked, requests=(Rolling(text),), shown_target=text)
     found = shown(templates, row, which, function)
     asked = replace(
@@ -79,52 +64,23 @@ def ask(
     before = _examples(config, row, shots, settings, which, function)
     if config.construct_requests is not None:
         context = _context(before, str(found.text), found, templates.target_delimiter, settings)
-        return _constructed(replace(asked, target=str(found.target)), config, context, settings, function)
+        return constructed(replace(asked, target=str(found.target)), config, context, settings, function)
     match config.output_type:
         case "loglikelihood":
             context = _context(before, str(found.text), found, templates.target_delimiter, settings)
-            continuation = _as_text(found.target, which, templates)
+            continuation = as_text(found.target, which, templates)
             if not continuation and settings.mode == "right":
                 raise UserError(f"{which}: it gives no text to be scored", place=f"{templates.file}:doc_to_target")
             return replace(asked, requests=(Choice(context, continuation),))
         case "generate_until":
             context = _context(before, str(found.text), found, templates.target_delimiter, settings)
-            target = _generated_target(found, config, settings.mode, which, templates)
+            target = generated_target(found, config, settings.mode, which, templates)
             asked = replace(asked, requests=(generation(config, context, settings.mode),), target=target)
             if settings.likelihood:
                 asked = replace(asked, right=Choice(context, _written(found, target, templates, settings, which)))
             return asked
         case _:
             return _multiple_choice(asked, config, before, found, templates, settings, which)
-
-
-def _constructed(
-    asked: Asked, config: TaskConfig, context: str, settings: PromptSettings, function: LoadFunction
-) -> Asked:
-    """The requests that a Python class makes of a document. Raises UserError where they are none that can be asked."""
-    assert config.construct_requests is not None
-    which, place = f"document {asked.document}", str(config.construct_requests.file)
-    make = function(config.construct_requests, "construct_requests")
-    told: dict[str, Any] = {
-        "metadata": (asked.task, asked.document, config.repeats),
-        "apply_chat_template": settings.chat is not None,
-    }
-    told["chat_template"] = None
-    try:
-        listed, how = done(make, "requests", asked.row, context, told, place, which)
-    except UserError:
-        raise
-    except Exception as error:  # whatever code of others raises
-        reason = f"{type(error).__name__}: {error}"
-        raise UserError(f"{which}: `{config.construct_requests.name}` failed with {reason}", place=place) from error
-    choices = tuple(Choice(str(one[0]), str(one[1])) for kind, one in listed if kind == "loglikelihood")
-    if listed[0][0] == "loglikelihood_rolling":
-        return replace(asked, requests=(Rolling(str(listed[0][1][0])),))
-    if listed[0][0] == "loglikelihood":
-        return replace(asked, requests=choices)
-    written = config.model_copy(update={"generation_kwargs": put_over(how, config.generation_kwargs or {})})
-    request = generation(written, str(listed[0][1][0]), settings.mode)
-    return replace(asked, requests=(request,), right=choices[0] if choices else None)
 
 
 def _examples(
@@ -148,39 +104,11 @@ def _examples(
         found = shown(templates, templates.own(example), one, function)
         text = found.text
         if isinstance(text, int):  # the choices are whole questions: the right one is shown
-            text = _choice(found, text, one, templates, settings.mode)
+            text = choice_at(found, text, one, templates, settings.mode)
             found = replace(found, choices=None)
-        answer = _answer(found, one, templates, settings.mode)
+        answer = shown_answer(found, one, templates, settings.mode)
         messages += worked(text, answer, found.gen_prefix, templates.target_delimiter, templates.fewshot_delimiter)
     return messages
-
-
-def _answer(found: Shown, which: str, templates: Templates, mode: Mode) -> str | None:
-    """The text of a few-shot example's answer, of several right ones the first; None where it shows none."""
-    target = found.target
-    if target == "" or (target is None and mode == "lm-eval"):
-        return None
-    first = target[0] if isinstance(target, list) and target else target
-    if isinstance(first, int):
-        return _choice(found, first, which, templates, mode) if found.choices else str(first)
-    if not isinstance(first, str | float):
-        raise UserError(
-            f"{which}: its answer is {kind_of(first)}, not text",
-            place=f"{templates.file}:{templates.prefix}doc_to_target",
-        )
-    return str(first)
-
-
-def _choice(found: Shown, index: int, which: str, templates: Templates, mode: Mode) -> str:
-    choices = found.choices or []
-    if mode == "lm-eval" and -len(choices) <= index < 0:
-        return choices[index]  # Python counts from the end: a label of -1 shows the last choice
-    if not 0 <= index < len(choices):
-        raise UserError(
-            f"{which}: choice {index} is wanted and there are {len(choices)}",
-            place=f"{templates.file}:{templates.prefix}doc_to_choice",
-        )
-    return choices[index]
 
 
 def _context(
@@ -214,18 +142,18 @@ def _multiple_choice(
                 "put it into a sentence",
                 place=f"{templates.file}:doc_to_text",
             )
-        continuation = delimiter + _as_text(found.target, which, templates)
+        continuation = delimiter + as_text(found.target, which, templates)
         requests = tuple(Choice(_context(before, choice, found, "", settings), continuation) for choice in choices)
     else:
         target = found.target
         context = _context(before, found.text, found, templates.target_delimiter, settings)
         requests = tuple(Choice(context, delimiter + choice) for choice in choices)
     if settings.mode == "lm-eval":
-        gold = _gold_as_lm_eval(target, choices)
+        gold = gold_as_lm_eval(target, choices)
     else:
-        gold = _gold(target, choices)
+        gold = gold_of(target, choices)
         if gold is None and config.process_results is None:
-            raise _no_gold(target, choices, which, templates)
+            raise no_gold(target, choices, which, templates)
         if "" in choices:
             raise UserError(
                 f"{which}: choice {choices.index('')} is empty; give it a text, or leave the document out in "
@@ -256,73 +184,3 @@ def _before_choice(found: Shown, templates: Templates, settings: PromptSettings)
         return templates.target_delimiter
     begun = templates.gen_prefix if settings.mode == "lm-eval" else found.gen_prefix  # there, before it is rendered
     return templates.target_delimiter if isinstance(begun, str) and begun and not begun[-1].isspace() else ""
-
-
-def _gold(target: Any, choices: Sequence[str]) -> int | tuple[int, ...] | None:
-    """Index of the right choice, or indexes of all right ones; None where one of them is no choice. A choice with the
-    text of a right one is right."""
-    found = [_index(one, choices) for one in (target if isinstance(target, list) else [target])]
-    known = [index for index in found if index is not None]
-    if not known or len(known) < len(found):
-        return None
-    alike = [place for index in known for place, text in enumerate(choices) if text == choices[index]]
-    right = tuple(dict.fromkeys([*known, *alike]))
-    return right if isinstance(target, list) or len(right) > 1 else right[0]
-
-
-def _index(target: Any, choices: Sequence[str]) -> int | None:
-    if isinstance(target, str):
-        return choices.index(target) if target in choices else None
-    return target if isinstance(target, int) and 0 <= target < len(choices) else None
-
-
-def _gold_as_lm_eval(target: Any, choices: Sequence[str]) -> int | tuple[int, ...] | None:
-    """Indexes are not looked at here; a text that is no choice is None, which scores 0 as an index out of range."""
-    if isinstance(target, list):
-        found = [one if isinstance(one, int) else _index(one, choices) for one in target]
-        return tuple(len(choices) if index is None else index for index in found)
-    return target if isinstance(target, int) else _index(target, choices)
-
-
-def _no_gold(target: Any, choices: Sequence[str], which: str, templates: Templates) -> UserError:
-    told = "nothing" if target is None or target == "" else f"{target!r:.60}"
-    return UserError(
-        f"{which}: the right answer is {told}, which is none of the {len(choices)} choices (0 to "
-        f"{len(choices) - 1}, or one of their texts)",
-        place=f"{templates.file}:doc_to_target",
-    )
-
-
-def _as_text(target: Any, which: str, templates: Templates) -> str:
-    if not isinstance(target, str | int | float):
-        raise UserError(
-            f"{which}: it gives {kind_of(target)} where one text is wanted", place=f"{templates.file}:doc_to_target"
-        )
-    return str(target)
-
-
-def _generated_target(
-    found: Shown, config: TaskConfig, mode: Mode, which: str, templates: Templates
-) -> str | tuple[str, ...] | None:
-    """What a written answer is compared with; None where the task file's own code judges without it."""
-    target = found.target
-    if found.choices is not None and isinstance(target, int):
-        return _choice(found, target, which, templates, mode)
-    if isinstance(target, list) and mode == "right":
-        if any(not isinstance(one, str | int) for one in target):
-            listed = ", ".join(kind_of(one) for one in target)
-            raise UserError(
-                f"{which}: it gives a list with {listed}, not answers", place=f"{templates.file}:doc_to_target"
-            )
-        of_choices = found.choices is not None
-        return tuple(
-            _choice(found, one, which, templates, mode) if of_choices and isinstance(one, int) else str(one)
-            for one in target
-        )
-    if isinstance(target, list):
-        return tuple(map(str, target))
-    if isinstance(target, str | int | float) or mode == "lm-eval":
-        return str(target)
-    if config.process_results is not None:
-        return None
-    raise UserError(f"{which}: it gives {kind_of(target)}, not an answer", place=f"{templates.file}:doc_to_target")

@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.tasks.config import FilterPipeline, FilterStep, Reasoning, TaskConfig
-from harness.tasks.judging.filters import DEFAULT
+from harness.tasks.judging.filter_check import DEFAULT
 from harness.tasks.judging.specification import judges_programs
 from harness.tasks.prompts.generation_kwargs import generation
 

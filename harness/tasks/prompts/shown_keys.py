@@ -7,8 +7,9 @@ from collections.abc import Hashable
 
 from harness.errors import UserError
 from harness.tasks.ask import Row
-from harness.tasks.config import Function, Mode, TaskConfig
-from harness.tasks.prompts.document import LoadFunction, Shown, Templates, shown, shown_without_answer
+from harness.tasks.config import Function, LoadFunction, Mode, TaskConfig
+from harness.tasks.prompts.document import Shown, shown, shown_without_answer
+from harness.tasks.prompts.document_templates import Templates
 from harness.tasks.prompts.labels import FROM_0, Labels
 
 

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
-from harness import template_bounds
 from harness.tasks.judging.substitution import substituted
 from harness.tasks.prompts import null
+from harness.template_bounds import clock, lengths
+from harness.template_bounds.environment import CHANGING, OF_ARRAYS, bounded_environment
+from harness.template_bounds.filters import bounded_filters
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template, nodes
@@ -50,7 +52,7 @@ def text_as_lm_eval(template: str, row: Mapping[str, Any]) -> str:
     """The rendered template; a name that is no column is an error. A line break at the end stays."""
     if _is_plain(template):
         return template
-    return template_bounds.joined(_rendered(_compiled_as_lm_eval(template), row))
+    return lengths.joined(_rendered(_compiled_as_lm_eval(template), row))
 
 
 def is_absent_column(template: object, row: Mapping[str, Any]) -> bool:
@@ -68,11 +70,11 @@ def _pieces(template: str, row: Mapping[str, Any]) -> list[Any]:
 
 def _listed(piece: Any) -> Any:
     """What `map`, `select` and their like give is a list: its own text would be its place in memory."""
-    return template_bounds.collected(piece) if isinstance(piece, Iterator) else template_bounds.written(piece)
+    return lengths.collected(piece) if isinstance(piece, Iterator) else lengths.written(piece)
 
 
 def _written(pieces: Iterable[Any]) -> str:
-    return template_bounds.joined(piece if isinstance(piece, str) else _one_written(piece) for piece in pieces)
+    return lengths.joined(piece if isinstance(piece, str) else _one_written(piece) for piece in pieces)
 
 
 def _one_written(piece: Any) -> str:
@@ -81,10 +83,10 @@ def _one_written(piece: Any) -> str:
     if isinstance(piece, float) and piece != piece:
         raise null.NullWritten("writes a value that is not a number")
     if isinstance(piece, Iterator):
-        return _one_written(template_bounds.collected(piece))
+        return _one_written(lengths.collected(piece))
     if piece is None:
         raise null.NullWritten("writes a value that is null; test it first, or give a default: `or ''`")
-    return str(template_bounds.written(piece))
+    return str(lengths.written(piece))
 
 
 def _is_plain(template: str) -> bool:
@@ -99,20 +101,20 @@ def _is_undefined(piece: Any) -> bool:
 
 def _rendered(compiled: Template, row: Mapping[str, Any]) -> Iterable[Any]:
     # What `render(**row)` does, but for the chain of jinja's names and ours, which takes half of its time.
-    template_bounds.start(compiled)
+    clock.start(compiled)
     names = {**compiled.environment.globals, **row}
     return compiled.root_render_func(compiled.new_context(names, shared=True))
 
 
 @lru_cache(maxsize=4096)
 def _compiled(template: str) -> Template:
-    template_bounds.start()
+    clock.start()
     return _typed_environment().from_string(template)
 
 
 @lru_cache(maxsize=4096)
 def _compiled_as_lm_eval(template: str) -> Template:
-    template_bounds.start()
+    clock.start()
     return _environment().from_string(template)
 
 
@@ -122,19 +124,19 @@ def _sandbox() -> type[Environment]:
     nothing that it is given; and what it takes is bounded."""
     from jinja2.sandbox import SandboxedEnvironment, modifies_known_mutable
 
-    bounded: Any = template_bounds.bounded(SandboxedEnvironment)
+    bounded: Any = bounded_environment(SandboxedEnvironment)
 
     class OfTasks(bounded):  # type: ignore[misc]
         def __init__(self, **options: Any) -> None:
             super().__init__(**options)
-            self.filters |= template_bounds.bounded_filters(self.filters)
+            self.filters |= bounded_filters(self.filters)
             self.filters["regex_replace"] = substituted
             del self.globals["lipsum"]
 
         def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-            if attr in template_bounds.CHANGING and modifies_known_mutable(obj, attr):
+            if attr in CHANGING and modifies_known_mutable(obj, attr):
                 return False
-            if type(obj).__module__.partition(".")[0] == "numpy" and attr not in template_bounds.OF_ARRAYS:
+            if type(obj).__module__.partition(".")[0] == "numpy" and attr not in OF_ARRAYS:
                 return False  # some of its methods write files
             return SandboxedEnvironment.is_safe_attribute(self, obj, attr, value)
 
@@ -145,7 +147,7 @@ def _sandbox() -> type[Environment]:
 def _environment() -> Environment:
     from jinja2 import StrictUndefined
 
-    return _sandbox()(undefined=StrictUndefined, keep_trailing_newline=True, finalize=template_bounds.written)
+    return _sandbox()(undefined=StrictUndefined, keep_trailing_newline=True, finalize=lengths.written)
 
 
 @cache

@@ -14,7 +14,8 @@ import pytest
 from harness import kept_file
 from harness.cli.console import make_console
 from harness.errors import inert
-from harness.results.run import CELLS, FINDINGS, MANIFEST, Run
+from harness.results.run import Run
+from harness.results.run_folder import CELLS, FINDINGS, MANIFEST
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\x08\r\u202etxt.exe\u2066\u200f\x7f\U000e0041"
 ACTING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\U000e0000-\U000e007f]")

@@ -11,7 +11,8 @@ import pytest
 import harness
 from harness.measures.measure import Settings
 from harness.results.find import find_run
-from harness.results.run import CELLS, Run
+from harness.results.run import Run
+from harness.results.run_folder import CELLS
 from harness.workflow import report_again
 
 

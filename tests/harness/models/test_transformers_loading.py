@@ -94,13 +94,6 @@ def test_weights_of_another_shape(llama_folder: Path, tmp_path: Path) -> None:
     assert "down_proj.weight: [32, 48] in the file, [32, 64] by the configuration" in refusal(str(folder))
 
 
-def test_no_tokenizer(llama_folder: Path, tmp_path: Path) -> None:
-    folder = broken(llama_folder, tmp_path)
-    for file in folder.glob("tokenizer*"):
-        file.unlink()
-    assert "the tokenizer can't be loaded" in refusal(str(folder))
-
-
 def test_not_a_language_model(llama_folder: Path, tmp_path: Path) -> None:
     from transformers import ViTConfig, ViTModel
 

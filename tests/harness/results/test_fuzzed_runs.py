@@ -22,7 +22,8 @@ from harness.report.html import html
 from harness.report.markdown import markdown
 from harness.report.tables import print_run, print_runs
 from harness.results.find import find_run, next_sequence
-from harness.results.run import CELLS, MANIFEST, Run
+from harness.results.run import Run
+from harness.results.run_folder import CELLS, MANIFEST
 
 ODD: list[Any] = [
     *(None, True, 0, -1, 10**400, 1e308, "NaN", "Infinity", "", "x" * 10_000, [], {}, [[]], {"a": 1}, [None], 3.5),

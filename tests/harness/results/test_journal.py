@@ -11,8 +11,10 @@ from harness.kept_file import read_json, write_json
 from harness.results.find import find_run
 from harness.results.finding import Finding
 from harness.results.journal import Journal
+from harness.results.manifest import Manifest
 from harness.results.record import CellResult, Direction, Record, Status
-from harness.results.run import CELLS, EXPECTATIONS, FINDINGS, MANIFEST, Manifest, Run
+from harness.results.run import Run
+from harness.results.run_folder import CELLS, EXPECTATIONS, FINDINGS, MANIFEST
 
 
 def manifest(name: str = "20260101-000000-s") -> Manifest:

@@ -11,8 +11,8 @@ import pytest
 
 from harness import kept_file
 from harness.errors import UserError
-from harness.results.run import CELLS, MANIFEST, Run
-from harness.results.run_folder import inside
+from harness.results.run import Run
+from harness.results.run_folder import CELLS, MANIFEST, inside
 
 
 @pytest.fixture

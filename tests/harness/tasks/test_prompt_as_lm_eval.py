@@ -13,7 +13,8 @@ import pytest
 from harness.tasks.ask import Choice
 from harness.tasks.config import FewshotConfig, TaskConfig
 from harness.tasks.prompts.fewshot import Draw, Pool, draw_as_lm_eval
-from harness.tasks.prompts.prompt import PromptSettings, ask
+from harness.tasks.prompts.prompt import ask
+from harness.tasks.prompts.prompt_settings import PromptSettings
 from harness.tasks.task import Task
 
 # fmt: off

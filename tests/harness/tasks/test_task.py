@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import random
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -147,3 +149,15 @@ def test_a_missing_pool_matters_only_where_shots_are_drawn(folder: Path) -> None
     assert ids(made.evaluation_rows())
     with pytest.raises(UserError, match="has no split 'none'"):
         made.shot_rows()
+
+
+def test_a_task_that_nobody_holds_goes_at_once_and_with_it_the_process_of_its_code(folder: Path) -> None:
+    made = task(folder, "test_split: test\nprocess_docs: !function u.keep\n")
+    assert ids(made.evaluation_rows()) == ["test 1", "test 2"]
+    process = weakref.ref(made._asking)
+    gc.disable()
+    try:
+        del made
+        assert process() is None
+    finally:
+        gc.enable()

@@ -15,7 +15,7 @@ from reference_impl.quantization.quantize import quantize_
 from reference_impl.quantization.quantized_checkpoint import STORABLE, is_quantized, load_quantized, save_quantized
 from reference_impl.quantization.weight_bytes import weight_bytes
 from reference_impl.quantization.weight_format import dense_type
-from reference_impl.training.checkpoint import CorruptCheckpoint
+from reference_impl.training.checkpoint_folder import CorruptCheckpoint
 
 TIED = GPTConfig(61, 16, 2, 4, 40)
 LLAMA = GPTConfig(

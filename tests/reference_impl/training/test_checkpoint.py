@@ -10,12 +10,8 @@ import torch
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
 from reference_impl.text.tokenizer import ByteBPE
-from reference_impl.training.checkpoint import (
-    CorruptCheckpoint,
-    checkpoint_digest,
-    load_checkpoint,
-    save_checkpoint,
-)
+from reference_impl.training.checkpoint import load_checkpoint, save_checkpoint
+from reference_impl.training.checkpoint_folder import CorruptCheckpoint, checkpoint_digest
 from reference_impl.training.pretraining import train
 from reference_impl.training.result import TrainingResult
 from reference_impl.training.settings import TrainingSettings

@@ -7,7 +7,8 @@ import pytest
 from reference_impl.text.characters import Characters
 from reference_impl.training import loop
 from reference_impl.training.__main__ import main
-from reference_impl.training.checkpoint import checkpoint_digest, load_checkpoint
+from reference_impl.training.checkpoint import load_checkpoint
+from reference_impl.training.checkpoint_folder import checkpoint_digest
 
 
 @pytest.fixture

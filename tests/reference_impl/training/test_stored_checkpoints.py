@@ -23,7 +23,8 @@ from torch import Tensor
 from reference_impl.model.gpt import GPT
 from reference_impl.quantization.quantize import quantize_
 from reference_impl.quantization.quantized_checkpoint import STORABLE, load_quantized
-from reference_impl.training.checkpoint import checkpoint_digest, load_checkpoint
+from reference_impl.training.checkpoint import load_checkpoint
+from reference_impl.training.checkpoint_folder import checkpoint_digest
 
 ROUNDING = 2e-6
 """Of fp32 logits, as a part of the largest. Sums of up to 64 products in another order differ by a few 2^-24 (6e-8) of

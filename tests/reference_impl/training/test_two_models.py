@@ -21,7 +21,8 @@ from reference_impl.model.gpt import GPT
 from reference_impl.training.loop import DivergenceError, Guard, loop
 from reference_impl.training.optimizer import make_optimizer
 from reference_impl.training.settings import TrainingSettings
-from reference_impl.training.state import Report, RunIdentity, Saving, Stepping, TrainingState, load_state
+from reference_impl.training.state import Report, Stepping, TrainingState
+from reference_impl.training.state_file import RunIdentity, Saving, load_state
 
 CONFIG = GPTConfig(vocabulary=8, context=6, layers=1, heads=2, width=16, dropout=0.1)
 STEPS, PER_ROLLOUT, EVERY = 60, 4, 9

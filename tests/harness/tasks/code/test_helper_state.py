@@ -14,8 +14,9 @@ import pytest
 
 from harness.tasks.code.modules import Modules
 from harness.tasks.config import Function
+from harness.tasks.documents import Counted
 from harness.tasks.files.task_file import read_task_file, task_config
-from harness.tasks.task import Counted, Task
+from harness.tasks.task import Task
 
 KEEPERS = {
     "a generator": "import random\nkept = random.Random(42)\ndef draw(): return kept.random()\n",

@@ -18,7 +18,8 @@ from harness.tasks.code import process
 from harness.tasks.code.helper_state import HelperState
 from harness.tasks.code.process import ForeignError
 from harness.tasks.config import Function
-from harness.tasks.data.rows import ClassLabel, Rows
+from harness.tasks.data.features import ClassLabel
+from harness.tasks.data.rows import Rows
 
 
 def state(folder: Path, code: str, *names: str, key: str = "doc_to_text", allow: bool = False) -> HelperState:

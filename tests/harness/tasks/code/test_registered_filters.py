@@ -7,7 +7,7 @@ import pytest
 from harness.errors import UserError
 from harness.tasks.code.functions import DOCUMENT_KEYS, functions_of
 from harness.tasks.files.library import TaskLibrary
-from harness.tasks.judging import filters
+from harness.tasks.judging import filter_check, filters
 from harness.tasks.task import Task
 
 TASK = """
@@ -106,7 +106,7 @@ def test_it_runs_only_where_task_code_is_allowed(tmp_path: Path) -> None:
 
 def test_a_name_that_nobody_registers_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="unknown filter `whisper`"):
-        filters.check(opened(tmp_path, "whisper").config)
+        filter_check.check(opened(tmp_path, "whisper").config)
 
 
 def test_the_same_name_in_two_folders_is_two_filters(tmp_path: Path) -> None:

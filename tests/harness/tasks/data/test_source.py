@@ -11,12 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harness.corpora import microworld
 from harness.errors import UserError
 from harness.tasks.config import TaskConfig
 from harness.tasks.data import hub as data_hub
 from harness.tasks.data.source import DataTable, source
-from reference_impl.text.microworld import Question
 
 ROWS: list[dict[str, Any]] = [
     {"q": "é?", "choices": {"text": ["a", "b"], "label": [0, 1]}, "n": 1},
@@ -266,35 +264,6 @@ def test_without_the_hub_the_table_is_pointed_to(tmp_path: Path, monkeypatch: py
     told = refusal(config(tmp_path, name="NAME"))
     assert "gpt-harness[hub]" in told and "`data: {owner/set/NAME: FILE or FOLDER}`" in told
     assert "no `dataset_path`" in refusal(config(tmp_path, None))
-
-
-def test_microworld(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def evaluation_sets(split: str, seed: int) -> dict[str, list[Question]]:
-        chosen = Question("facts", f"{split} {seed}", "b", "b", ("a", "b"))
-        return {"facts": [chosen], "addition": [Question("addition", "1 + 1 =", "2.", "2", reasoning="steps")]}
-
-    monkeypatch.setattr("reference_impl.text.microworld.evaluation_sets", evaluation_sets)
-    microworld._evaluation_sets.cache_clear()
-    for _ in range(2):  # made, then read from the cache
-        made = config(tmp_path, "microworld", "facts", seeds=2)
-        assert [row["prompt"] for row in rows(made)] == ["test 0", "test 1"]
-        assert rows(config(tmp_path, "microworld", "facts"))[0] == {
-            **{"prompt": "test 0", "target": "b", "answer": "b", "choices": ["a", "b"], "gold": 1},
-            **{"level": 1, "reasoning": "direct", "joint": " ", "until": "\n"},
-        }
-        (addition,) = rows(config(tmp_path, "microworld", "addition", seeds=2))
-        assert (addition["choices"], addition["gold"], addition["reasoning"]) == ([], None, "steps")
-        microworld._evaluation_sets.cache_clear()
-
-    def too_few(split: str, seed: int) -> dict[str, list[Question]]:
-        raise ValueError("hardly more than 3")
-
-    assert "did you mean 'addition'?" in refusal(config(tmp_path, "microworld", "aditon"))
-    assert "did you mean 'validation'?" in refusal(config(tmp_path, "microworld", "addition"), "valid")
-    assert "needs a theme" in refusal(config(tmp_path, "microworld"))
-    monkeypatch.setattr("reference_impl.text.microworld.evaluation_sets", too_few)
-    assert "take train or test" in refusal(config(tmp_path, "microworld", "facts"), "validation")
-    microworld._evaluation_sets.cache_clear()
 
 
 def test_an_asset_is_known_without_fetching_it(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ import pytest
 from harness.errors import UserError
 from harness.tasks.ask import Asked, Choice, ChoiceAnswer, Generation, GenerationAnswer
 from harness.tasks.files.library import TaskLibrary
-from harness.tasks.judging import metrics
+from harness.tasks.judging import metric_check, metrics
 from harness.tasks.prompts.generation_settings import with_generation
-from harness.tasks.prompts.prompt import PromptSettings, ask
+from harness.tasks.prompts.prompt import ask
+from harness.tasks.prompts.prompt_settings import PromptSettings
 from harness.tasks.task import Task
 
 HEAD = """
@@ -99,7 +100,7 @@ def test_a_prompt_and_a_metric(tmp_path: Path) -> None:
     assert scores.items == {"contains": 1}
     mean = task.function(config.metric_list[0].aggregation, "aggregation")  # type: ignore[index,arg-type]
     assert mean([1, 0, 1, 1]) == 0.75
-    metrics.check(config, mode="lm-eval")
+    metric_check.check(config, mode="lm-eval")
 
 
 def test_a_likelihood_beside_the_written_answer(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from harness.errors import UserError
 from harness.tasks.config import FilterPipeline, FilterStep, Function, Mode, TaskConfig
-from harness.tasks.judging import filters
+from harness.tasks.judging import filter_check, filters
 from harness.tasks.judging.filter_patterns import first_match
 from harness.tasks.judging.filters import Extracted
 
@@ -158,24 +158,6 @@ def test_choices_of_the_task_where_the_document_has_no_column() -> None:
         filters.apply(step, ["it is red"], row={}, function=loader(), place="t.yaml")
 
 
-@pytest.mark.parametrize(
-    ("step", "message"),
-    [
-        ("take_frist", "did you mean 'take_first'"),
-        (("regex", {"regex_patern": "x"}), "did you mean 'regex_pattern'"),
-        (("regex", {"regex_pattern": "("}), "not a valid regular expression"),
-        ("take_first_k", "needs `k`"),
-        (("take_first_k", {"k": 3}), "wants 3 samples, but 1 are drawn"),
-        ("decontaminate", "does nothing"),
-        (("map", {"mapping_dict": [1]}), "must map"),
-    ],
-)
-def test_mistakes_are_named_before_a_model_runs(step: Any, message: str) -> None:
-    with pytest.raises(UserError, match=message) as caught:
-        filters.check(TaskConfig(task="t", file=Path("t.yaml"), filter_list=(pipeline(step, name="strict"),)))
-    assert str(caught.value).startswith("t.yaml:filter_list: strict")
-
-
 def test_too_few_samples() -> None:
     with pytest.raises(UserError, match="repeats: 3"):
         run(pipeline(("take_first_k", {"k": 3})), ["a"])
@@ -209,7 +191,7 @@ def test_arguments_may_differ_in_mode_right() -> None:
     assert run(steps, ["ab"], "lm-eval").value == "a"
     wrong = step.model_copy(update={"right": {"regex_patern": "x"}})
     with pytest.raises(UserError, match="did you mean 'regex_pattern'"):
-        filters.check(
+        filter_check.check(
             TaskConfig(task="t", file=Path("t.yaml"), filter_list=(FilterPipeline(name="p", steps=(wrong,)),))
         )
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness.errors import UserError
 from harness.tasks.ask import Answer, Asked, Choice, ChoiceAnswer, Generation, GenerationAnswer, Rolling
 from harness.tasks.config import FilterPipeline, FilterStep, Function, MetricConfig, Mode, TaskConfig
-from harness.tasks.judging import metrics
+from harness.tasks.judging import metric_check, metrics
 from harness.tasks.judging.choice_scores import chance
 from harness.tasks.judging.metrics import Scores
 from harness.tasks.judging.specification import declared, name_of, specification
@@ -246,7 +246,7 @@ def test_pass_at_k_runs_the_programs() -> None:
     with pytest.raises(UserError, match="--allow-code-execution"):
         metrics.score(task, asked, answer, function=lambda f, key: print)
     with pytest.raises(UserError, match="--allow-code-execution"):
-        metrics.check(task)
+        metric_check.check(task)
     with pytest.raises(UserError, match="repeats: 2"):
         score(task, asked, GenerationAnswer(("x",)))
 
@@ -298,47 +298,6 @@ def test_process_results_gets_what_lm_eval_gives_it() -> None:
         score(task("multiple_choice"), asked, answers, judge=broken)
 
 
-@pytest.mark.parametrize(
-    ("keys", "message"),
-    [
-        ({"metric_list": listed("exact_mach")}, "did you mean 'exact_match'"),
-        ({"metric_list": listed("rouge")}, "!function"),
-        ({"metric_list": listed("acc_norm")}, "of generate_until"),
-        ({"metric_list": listed("exact_match", ignore_cases=True)}, "did you mean 'ignore_case'"),
-        ({"metric_list": (MetricConfig(metric="exact_match", aggregation="maen"),)}, "did you mean 'mean'"),
-        ({"output_type": "multiple_choice", "filter_list": (STRICT,)}, "filters work on generated texts"),
-    ],
-)
-def test_mistakes_are_named_before_a_model_runs(keys: Any, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        metrics.check(config(**keys))
-
-
-@pytest.mark.parametrize(
-    ("k", "repeats", "steps", "message"),
-    [
-        ([1, 10], 3, None, "set `samples: 10`"),
-        ([1, 2], 2, None, "the pipeline `none` leaves 1; give the task a `filter_list`"),
-        (2, 4, ["lowercase"], None),
-    ],
-)
-def test_too_few_programs_are_named_before_a_model_runs(k: Any, repeats: int, steps: Any, message: str | None) -> None:
-    pipelines = steps and (FilterPipeline(name="p", steps=tuple(FilterStep(function=step) for step in steps)),)
-    task = config(metric_list=listed("pass@k", k=k), repeats=repeats, filter_list=pipelines)
-    if message is None:
-        metrics.check(task, allow_code_execution=True)
-    else:
-        with pytest.raises(UserError, match=message):
-            metrics.check(task, allow_code_execution=True)
-
-
-def test_arguments_that_lm_eval_ignores_are_no_mistake() -> None:
-    metrics.check(
-        config(output_type="multiple_choice", metric_list=listed("acc", "f1", ignore_case=True, average="weighted"))
-    )
-    metrics.check(config(process_results=named("judge"), metric_list=listed("anything")))
-
-
 def test_declarations_come_from_the_stored_specification() -> None:
     task = config(
         filter_list=(STRICT,),
@@ -387,7 +346,7 @@ def test_numbers_are_compared_as_numbers_where_the_task_says_so() -> None:
         assert score(numbers, *written(answer)).items == {"exact_match": 1}
         assert score(config(), *written(answer)).items == {"exact_match": float(answer == "72")}
         assert score(numbers, *written(answer), mode="lm-eval").items == {"exact_match": float(answer == "72")}
-    metrics.check(numbers)
+    metric_check.check(numbers)
 
 
 def test_a_vote_is_counted_as_the_task_compares() -> None:
@@ -431,7 +390,7 @@ def test_pairs_are_passed_on_to_an_aggregation_of_the_file(name: str) -> None:
     entry = MetricConfig(metric=name, aggregation=OWN, options={"ignore_case": True, "ignore_punctuation": "true"})
     task = config(metric_list=(entry,))
     for mode in ("right", "lm-eval"):
-        metrics.check(task, mode=mode)
+        metric_check.check(task, mode=mode)
         assert score(task, *written(" A cat", target="cat"), mode=mode).items == {name: ["cat", " A cat"]}
     several = written("a red cat", target=("dog", "the cat"))
     assert score(task, *several).items == {name: ["the cat", "a red cat"]}
@@ -444,7 +403,7 @@ def test_a_metric_that_is_no_pair_is_not_passed_on() -> None:
     task = config(metric_list=(MetricConfig(metric="exact_match", aggregation=OWN),))
     assert score(task, *written("72")).items == {"exact_match": 1}
     with pytest.raises(UserError, match="takes no `ignore_case`"):
-        metrics.check(config(metric_list=listed("f1", ignore_case=True)))
+        metric_check.check(config(metric_list=listed("f1", ignore_case=True)))
 
 
 def test_of_choices_the_pairs_are_those_of_lm_eval() -> None:
@@ -453,14 +412,14 @@ def test_of_choices_the_pairs_are_those_of_lm_eval() -> None:
     own = tuple(MetricConfig(metric=name, aggregation=OWN) for name in ("likelihood", "brier_score", "f1"))
     task = config(output_type="multiple_choice", metric_list=own)
     for mode in ("right", "lm-eval"):
-        metrics.check(task, mode=mode)
+        metric_check.check(task, mode=mode)
         found = score(task, asked, answers, mode).items
         assert found["likelihood"] == [1, [-1.0, -2.0]]
         assert found["brier_score"] == [1, pytest.approx(list(p))]
         assert found["f1"] == [1, 0]
     assert specification(task)["metrics"]["brier_score"]["aggregation"] == "function"
     with pytest.raises(UserError, match="can't sum up `likelihood`"):
-        metrics.check(config(output_type="multiple_choice", metric_list=listed("likelihood")), mode="lm-eval")
+        metric_check.check(config(output_type="multiple_choice", metric_list=listed("likelihood")), mode="lm-eval")
 
 
 def test_a_rule_that_changed_has_another_version() -> None:
@@ -472,8 +431,3 @@ def test_a_rule_that_changed_has_another_version() -> None:
         assert declared(name, choice_spec).version == 2
     own = config(metric_list=[MetricConfig(metric=Function(file=Path("own.py"), name="mine"))])
     assert declared("mine", specification(own)).version == 2
-
-
-def test_a_pattern_to_ignore_that_is_none_is_told() -> None:
-    with pytest.raises(UserError, match=r"`\(` is not a valid regular expression"):
-        metrics.check(config(metric_list=listed("exact_match", regexes_to_ignore=["("])))

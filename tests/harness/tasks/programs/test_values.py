@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.tasks.programs import changes
-from harness.tasks.programs.values import Malformed, Reader, Writer, plain_base
+from harness.tasks.programs.subclasses import plain_base
+from harness.tasks.programs.values import Malformed, Reader, Writer
 
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.complex_numbers() | st.text() | st.binary()

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from harness.errors import UserError
-from harness.tasks.config import FewshotConfig, Function, TaskConfig
-from harness.tasks.prompts import template
-from harness.tasks.prompts.document import LoadFunction, Shown, Templates, column_or_template, shown
+from harness.tasks.config import Function, LoadFunction, TaskConfig
+from harness.tasks.prompts.document import Shown, shown
+from harness.tasks.prompts.document_templates import Templates
+from harness.tasks.prompts.rendering import column_or_template
 
 ROW: dict[str, Any] = {
     "question": "Who?\n",
@@ -34,48 +33,6 @@ def show(function: LoadFunction = no_function, **keys: Any) -> Shown:
     keys = {"doc_to_text": "question", "doc_to_target": "label"} | keys
     templates = Templates.asked(TaskConfig(task="t", file=Path("t.yaml"), **keys))
     return shown(templates, ROW, "document 37", function)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("question", "Who?\n"),  # the cell as it is
-        ("label", 1),
-        ("{{label}}", 1),  # with its type
-        ("{{ label }}.", "1."),
-        ("{{choices}}", ["Ann", "Bob"]),
-        ("{{['a', label]}}\n", ["a", 1]),  # blank text around a list is left out
-        ("{{listed}}", "['Ann', 'Bob']"),  # a text, whatever it looks like
-        ("{{digits}}", "1"),
-        ("{{price}}", 2.5),
-        ("{{label == 1}}", True),
-        ("{{nothing}}", None),
-        ("{% if label %}{{choices}}{% else %}none{% endif %}", ["Ann", "Bob"]),
-        ("{% set all = choices + ['Eve'] %}{{all}}", ["Ann", "Bob", "Eve"]),
-        ("{% set one %}{{label}}{% endset %}{{one}}", "1"),
-        ("{% macro twice(x) %}{{x}}{{x}}{% endmacro %}{{twice(label)}}", "11"),
-        ("{{1}}", 1),
-        ("{{['A', 'B'].index('B')}}", 1),
-        ("Q: {{question}}", "Q: Who?\n"),
-        ("{{question}}\n", "Who?\n\n"),  # a line break at the end stays
-        ("{{question|regex_replace('[A-Z]', 'x')}}", "xho?\n"),
-        ("{{question|regex_replace('.', 'x', 2)}}", "xxo?\n"),
-        ("{{choices|join(' or ')}}{% if absent is undefined %}?{% endif %}", "Ann or Bob?"),
-        ("no column here", "no column here"),
-        ("a\r\nb", "a\nb"),  # as jinja has line breaks
-    ],
-)
-def test_a_template_is_a_column_or_jinja(text: str, expected: Any) -> None:
-    assert template.value(text, ROW) == expected
-
-
-@given(st.text(alphabet=st.characters(exclude_characters="{}%#"), max_size=30))
-def test_plain_text_is_what_jinja_makes_of_it(text: str) -> None:
-    from jinja2 import Environment, StrictUndefined
-
-    assert template.text(text, ROW) == Environment(undefined=StrictUndefined, keep_trailing_newline=True).from_string(
-        text
-    ).render(**ROW)
 
 
 @pytest.mark.parametrize(
@@ -132,16 +89,6 @@ def test_functions_get_the_document_and_their_key() -> None:
     found = show(load, doc_to_text=ask, doc_to_choice=names)
     assert (found.text, found.choices) == ("Who?\n!", ["Ann", "Bob"])
     assert sorted(calls) == [("ask", "doc_to_text"), ("names", "doc_to_choice")]
-
-
-def test_worked_examples_have_keys_of_their_own() -> None:
-    own = FewshotConfig(doc_to_text="E: {{question}}", target_delimiter="-")
-    config = TaskConfig(
-        task="t", file=Path("t.yaml"), doc_to_text="question", doc_to_target="label", fewshot_config=own
-    )
-    templates = Templates.examples(config)
-    assert (templates.text, templates.target, templates.target_delimiter) == ("E: {{question}}", "label", "-")
-    assert Templates.asked(config).text == "question"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from harness.errors import UserError
 from harness.tasks.config import FilterPipeline, FilterStep, Function, MetricConfig, Reasoning, TaskConfig
 from harness.tasks.judging import filters
 from harness.tasks.prompts.generation_kwargs import generation
-from harness.tasks.prompts.prompt import PromptSettings, ask
+from harness.tasks.prompts.prompt import ask
+from harness.tasks.prompts.prompt_settings import PromptSettings
 from harness.tasks.prompts.reasoning import with_reasoning, with_samples
 
 REGEX = FilterStep(function="regex", options={"regex_pattern": "([0-9]+)"})

@@ -17,12 +17,12 @@ from safetensors import safe_open
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
 from reference_impl.training import pretraining
-from reference_impl.training.checkpoint import CorruptCheckpoint
+from reference_impl.training.checkpoint_folder import CorruptCheckpoint
 from reference_impl.training.loop import DivergenceError
 from reference_impl.training.pretraining import train
 from reference_impl.training.result import Progress, TrainingResult
 from reference_impl.training.settings import TrainingSettings
-from reference_impl.training.state import Saving
+from reference_impl.training.state_file import Saving
 
 CONFIG = GPTConfig(vocabulary=16, context=16, layers=1, heads=2, width=32, dropout=0.2)
 TOKENS = np.random.default_rng(0).integers(16, size=500).astype(np.uint16)
@@ -120,9 +120,9 @@ PROGRAM = """
 import sys
 from pathlib import Path
 sys.path[:0] = {path!r}
-import test_state as t
+import test_state_file as t
 from reference_impl.training.pretraining import train
-from reference_impl.training.state import Saving
+from reference_impl.training.state_file import Saving
 train(t.a_model(), t.TOKENS, t.TOKENS[:100], t.SETTINGS, lambda progress: t.time.sleep(3600 * (progress.step > 60)),
       saving=Saving(Path(sys.argv[1]), 7))
 """
@@ -200,7 +200,7 @@ def test_a_full_disk_keeps_the_state_that_was_there(tmp_path: Path, monkeypatch:
         Path(name).write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("reference_impl.training.state.save_file", disk_full)
+    monkeypatch.setattr("reference_impl.training.state_file.save_file", disk_full)
     with pytest.raises(OSError, match="No space left"):
         a_run(path)
     assert path.read_bytes() == before

@@ -1,0 +1,45 @@
+"""Records as a tidy DataFrame: what `Run.records`, analyses and charts read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from harness.results.record import Record, Scalar
+
+if TYPE_CHECKING:
+    import pandas as pd
+PROVENANCE = ("run", "suite", "time", "commit")
+"""Columns of `Run.records` that say of what run a record is."""
+
+
+def records_frame(records: list[Record]) -> pd.DataFrame:
+    """Records as a tidy DataFrame: identity first, then one column per axis and per setting, then the rest.
+
+    Settings and axes share one name space (a suite may not use a name twice), so `frame.query("batch == 8")` reads
+    as the suite does. A setting named like a record's own field keeps a `setting_` prefix.
+    """
+    import pandas as pd
+
+    own = {*Record.model_fields, *PROVENANCE}
+    rows = []
+    for record in records:
+        row = record.model_dump(mode="python", exclude={"axes", "settings", "resolved"})
+        row["status"], row["direction"] = str(record.status), str(record.direction)
+        extra = record.axes | settled(record.settings, record.resolved)
+        rows.append(row | {(f"setting_{name}" if name in own else name): value for name, value in extra.items()})
+    frame = pd.DataFrame(rows)
+    if frame.empty:
+        return pd.DataFrame(
+            columns=[name for name in Record.model_fields if name not in ("axes", "settings", "resolved")]
+        )
+    axes = list(dict.fromkeys(name for record in records for name in record.axes))
+    settings = list(dict.fromkeys(name for record in records for name in (*record.settings, *record.resolved)))
+    settings = [f"setting_{name}" if name in own else name for name in settings if name not in axes]
+    lead = ["model", *axes, "measure", *settings, "part", "metric", "value", "unit", "low", "high", "status"]
+    return frame[lead + [column for column in frame.columns if column not in lead]]
+
+
+def settled(settings: Mapping[str, Scalar], resolved: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Settings with what the model settled in place of those that were left open."""
+    return {**settings, **resolved}
