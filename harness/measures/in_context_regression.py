@@ -13,8 +13,9 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported
-from harness.measures.limits import LARGEST, MOST_BATCH, MOST_DOCUMENTS, MOST_SEQUENCES, check_at_once, check_in_all
+from harness.limits import LARGEST, MOST_BATCH, MOST_DOCUMENTS, MOST_SEQUENCES, check_at_once, check_in_all
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
+from harness.models.registry import has
 from harness.results.record import Direction, Measurement, Metric
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def collect(load: Load, settings: InContextRegressionSettings) -> list[Sample]:
     if load.source.precision != "fp32" or load.source.device != "cpu":
         raise Unsupported("regression in context is trained and read in fp32 on the CPU alone")
     linear = settings.reader == "linear_attention"
-    if load.source.kind == "transformers" and not linear:
+    if not linear and not has(load.source.kind, "blocks"):
         raise Unsupported("only blocks of a reference model are trained to regress; give a `reference: ...`")
     task = Task(settings.dimensions, settings.noise)
     regression = Regression(

@@ -29,19 +29,16 @@ TYPES: tuple[Precision, ...] = ("fp32", "bf16", "fp16")
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
-Kind = Literal["reference", "converted", "transformers"]
-"""Which adapter opens a model. converted: a `transformers` folder, by the reference GPT."""
-
-
 @dataclass(frozen=True)
 class ModelSource:
     """Where a model comes from and how to open it: everything a worker process needs."""
 
     name: str
     """The model's name in the suite."""
-    kind: Kind
+    kind: str
+    """How it is opened: `Opening.kind`, of an adapter. converted: a `transformers` folder, by the reference GPT."""
     path: str
-    """A checkpoint folder, or a hub id for transformers."""
+    """A checkpoint folder, or what its adapter makes of it: a hub id for transformers."""
     digest: str
     """Hash of what determines the weights."""
     precision: Precision = "fp32"
@@ -90,6 +87,10 @@ class ModelIdentity(BaseModel):
     kv_bytes_per_token: int
     """Bytes of keys and values that one token of one sequence adds to the cache, over all layers; 0 where no cache is
     used. See `kv_bytes` for a text."""
+    skips_masked: bool = False
+    """Whether it skips what a mask hides: what stands side by side in a pass then costs only what it reads itself."""
+    widens_bf16: bool = False
+    """Whether weights in bf16 are widened to be multiplied, in whatever type the device is fastest in."""
     cache: CacheBehavior = CacheBehavior()
     """How its cache behaves: what it may be used for."""
     end_ids: tuple[int, ...] = ()
