@@ -1,4 +1,4 @@
-"""Measures and analyses of other installed packages, found by their entry points.
+"""Measures, analyses and adapters of other installed packages, found by their entry points.
 
 A plugin that can't be loaded ends nothing: the rest works, `harness list plugins` says why, and so does a suite that
 names it.
@@ -23,7 +23,7 @@ class Plugin:
     """One entry point of an installed package, loaded or not."""
 
     group: str
-    """`harness.measures` or `harness.analyses`."""
+    """`harness.measures`, `harness.analyses` or `harness.models`."""
     name: str
     """What a suite calls it."""
     package: str
@@ -34,8 +34,8 @@ class Plugin:
     """Where it could not be loaded, a sentence."""
 
 
-RESERVED = ("models", "matrix", "measure", "analysis", "settings", "given")
-"""What entries of a suite have beside the name of their measure or analysis."""
+RESERVED = ("models", "matrix", "measure", "analysis", "adapter", "settings", "given")
+"""What entries of a suite have beside the name of their measure, analysis or adapter."""
 
 _known: list[Plugin] = []
 

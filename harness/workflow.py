@@ -21,8 +21,8 @@ from harness.execution.execute import execute
 from harness.execution.executors.local import LocalExecutor
 from harness.execution.memory_there import memory_there, warning
 from harness.execution.plan import Plan, make_plan
-from harness.execution.resolve import hash_of
 from harness.execution.worker_log import WORKER_LOG, WorkerLog
+from harness.models.digest import hash_of
 from harness.notice import notice
 from harness.plugins import is_loaded, known_plugins
 from harness.report.html import write_html

@@ -100,6 +100,7 @@ def _better(metric: Metric) -> str:
 
 def _models() -> list[Table]:
     from harness import assets
+    from harness.models.registry import ADAPTERS
     from harness.models.size import preset_rows
     from harness.number import Shown
     from harness.report.table import Column, Row, Table
@@ -117,7 +118,9 @@ def _models() -> list[Table]:
         if status.asset.kind == "model"
     ]
     where = "transformers: asset:NAME, a folder, or a hub id"
-    return [presets, _table("Real models", ("name", "what it is", "in the cache"), rows, where)]
+    named = [(one.name, one.about, ", ".join(one.keys)) for one in ADAPTERS.values()]
+    kinds = _table("Kinds of models", ("key", "what it takes", "keys beside it"), named, "models: {NAME: {KEY: ...}}")
+    return [kinds, presets, _table("Real models", ("name", "what it is", "in the cache"), rows, where)]
 
 
 def _corpora() -> list[Table]:
@@ -151,7 +154,7 @@ def _plugins() -> list[Table]:
     from harness.plugins import known_plugins
 
     rows = [(one.name, one.group, one.package, one.why_not or "loaded") for one in known_plugins()]
-    caption = "measures and analyses of other installed packages" if rows else "no other package has any"
+    caption = "measures, analyses and adapters of other installed packages" if rows else "no other package has any"
     return [_table("Plugins", ("name", "entry points", "package", "state"), rows, caption)]
 
 

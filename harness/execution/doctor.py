@@ -15,25 +15,15 @@ from harness.execution.prepare import NotPrepared, prepare_peaks
 from harness.execution.worker import preload
 from harness.fences.enclosure import Fences, available
 from harness.models import compiled_kernel
+from harness.models.adapter import Part
+from harness.models.registry import ADAPTERS
 from harness.results.fingerprint import QUIET, Fingerprint, fingerprint, taken_now
 from harness.results.peaks import Peaks, cached_peaks
 from harness.threads import default_threads
 
-
-@dataclass(frozen=True)
-class Part:
-    """A library that something needs."""
-
-    module: str
-    needed_for: str
-    install: str
-
-
 PARTS = (
     Part("torch", "every model", "pip install torch"),
-    Part("transformers", "models from a folder or the hub", "pip install transformers"),
-    Part("bitsandbytes", "LLM.int8, NF4 and FP4 checkpoints", "pip install bitsandbytes"),
-    Part("accelerate", "launching and loading big models", "pip install accelerate"),
+    *(part for adapter in ADAPTERS.values() for part in adapter.parts),
     Part("gguf", "the SmolLM2 asset", "pip install gguf"),
     Part("altair", "charts in reports", "pip install altair vl-convert-python"),
     Part("datasets", "texts from the hub (hub:NAME)", "pip install 'gpt-harness[hub]'"),

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness import assets
 from harness.execution.cell_cache import CellCache
-from harness.execution.memory_estimate import BYTES_PER_WEIGHT, LIBRARIES, LOADING, memory_of
+from harness.execution.memory_estimate import BYTES_PER_WEIGHT, LOADING, memory_of
 from harness.execution.plan import Plan, PlannedCell
 from harness.measures.cost import Pace
 from harness.measures.registry import MEASURES
-from harness.models.shape import ModelShape, folder_shape, gpt_shape
-from harness.models.size import ModelSize, config_size, folder_size
+from harness.models.registry import adapter_of, opening_of
+from harness.models.size import ModelSize
 from harness.results.peaks import Peaks, cached_peaks
 from harness.suite.cells import TRAINED_AXES
 from harness.threads import default_threads
@@ -27,8 +26,6 @@ ASSUMED = Peaks(flops={"fp32": 50e9, "bf16": 50e9}, bandwidth=10e9)
 """What a small machine does, where nothing has been measured yet."""
 EFFICIENCY = 0.4
 """Share of the peaks that real cells reach."""
-START = {"reference": 3.0, "converted": 6.0, "transformers": 7.0}
-"""Seconds from starting a process to its first operation."""
 COLUMNS = ("model", "measure", "cell", "cached", "seconds", "memory_bytes", "estimate")
 """Of a plan without a cell: a suite of analyses alone."""
 
@@ -44,7 +41,7 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
     rows = []
     prepared = set()
     for item in plan.cells:
-        if not item.resolved.ready and item.source.digest not in prepared:
+        if item.unsupported is None and not item.resolved.ready and item.source.digest not in prepared:
             prepared.add(item.source.digest)
             rows.append(_preparation_row(item, peaks))
         rows.append(_row(item, peaks))
@@ -54,7 +51,7 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
 def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
     known = CellCache().glance(item.key) if item.cached else None
     size = size_of(item)
-    seconds = known.seconds if known is not None else _seconds(item, size, peaks)
+    seconds = known.seconds if known is not None else 0.0 if item.unsupported else _seconds(item, size, peaks)
     return {
         "model": item.cell.model,
         **item.cell.axes,
@@ -65,6 +62,7 @@ def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
         "memory_bytes": memory_of_cell(item),
         "estimate": "measured before" if known is not None else "estimated" if seconds is not None else "unknown",
         "missing": item.missing,
+        "skipped": item.unsupported,
         "notes": list(item.notes),
     }
 
@@ -72,13 +70,13 @@ def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
 def memory_of_cell(item: PlannedCell) -> float | None:
     """Bytes that a cell's worker would hold at most; None where the model's size is not known."""
     size, source, cell = size_of(item), item.source, item.cell
-    if size is None:
+    if size is None or item.unsupported is not None:
         return None
-    shape = shape_of(item)
+    shape, libraries = adapter_of(source.kind).shape(item.resolved), opening_of(source.kind).libraries
     if shape is None:
-        return LIBRARIES[source.kind] + size.parameters * BYTES_PER_WEIGHT[source.precision] * LOADING
+        return libraries + size.parameters * BYTES_PER_WEIGHT[source.precision] * LOADING
     passes = MEASURES[cell.measure].passes(cell.typed, shape)
-    return memory_of(passes, source.kind, source.precision, size.parameters, shape)
+    return memory_of(passes, libraries, source.precision, size.parameters, shape)
 
 
 def _preparation_row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
@@ -97,7 +95,7 @@ def _preparation_row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
     return row | {
         "measure": "train",
         "cell": f"{item.cell.trained_model} train {training.preset} on {corpora_in_turn}, {tokens:,} tokens",
-        "seconds": seconds + START["reference"],
+        "seconds": seconds + opening_of(item.source.kind).start,
         "memory_bytes": memory_of_training(item),
     }
 
@@ -107,31 +105,19 @@ def memory_of_training(item: PlannedCell) -> float | None:
     size = size_of(item)
     if item.resolved.training is None or item.resolved.ready or size is None:
         return None
-    return LIBRARIES["reference"] + 16.0 * size.parameters + 4e8
+    return opening_of(item.source.kind).libraries + 16.0 * size.parameters + 4e8
 
 
 def size_of(item: PlannedCell) -> ModelSize | None:
     """Parameters of a cell's model, without loading it; None where they are not known (a hub model, say)."""
-    training = item.resolved.training
-    if training is not None:
-        return config_size(training.config())
-    if item.resolved.asset is not None and not item.resolved.ready:
-        parameters = assets.asset(item.resolved.asset).parameters
-        return None if parameters is None else ModelSize(parameters, parameters)
-    return folder_size(item.source.path)
-
-
-def shape_of(item: PlannedCell) -> ModelShape | None:
-    """The shape of a cell's model, without loading it; None where it is not known."""
-    training = item.resolved.training
-    return gpt_shape(training.config()) if training is not None else folder_shape(item.source.path, item.source.kind)
+    return adapter_of(item.source.kind).size(item.resolved)
 
 
 def _seconds(item: PlannedCell, size: ModelSize | None, peaks: Peaks) -> float | None:
     if size is None:
         return None
     pace = Pace(
-        start=START[item.source.kind] if item.isolated else 0.5,
+        start=opening_of(item.source.kind).start if item.isolated else 0.5,
         flops_per_token=2.0 * size.matmul,
         rate=EFFICIENCY * peaks.flops.get("bf16" if item.source.precision in ("bf16", "fp16") else "fp32", 50e9),
         read=size.parameters * BYTES_PER_WEIGHT[item.source.precision] / (EFFICIENCY * peaks.bandwidth),

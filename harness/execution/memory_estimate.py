@@ -8,12 +8,10 @@ that was measured (`tests/harness/execution/test_memory_estimate.py`).
 from __future__ import annotations
 
 from harness.measures.cost import Passes
-from harness.models.contract import Kind, Precision
+from harness.models.contract import Precision
 from harness.models.shape import ModelShape
 
 WITHIN = 1.5
-LIBRARIES: dict[Kind, float] = {"reference": 260e6, "converted": 400e6, "transformers": 400e6}
-"""Bytes of a process that has imported what opens such a model, and done nothing."""
 BYTES_PER_WEIGHT: dict[Precision, float] = {
     **{"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "int8": 1.05, "int8-dynamic": 1.05},
     **{"int4": 0.65, "int4-gptq": 0.65, "nf4": 0.6, "fp4": 0.6},
@@ -26,15 +24,16 @@ as `harness.scoring.head_slices`."""
 SOFTMAX = 4_000_000
 
 
-def memory_of(passes: Passes, kind: Kind, precision: Precision, weights: int, shape: ModelShape) -> float:
-    """Bytes that a worker process holds at most. passes: what the measure runs. weights: parameters of the model."""
+def memory_of(passes: Passes, libraries: float, precision: Precision, weights: int, shape: ModelShape) -> float:
+    """Bytes that a worker process holds at most. passes: what the measure runs. libraries: bytes of the process before
+    it opens anything. weights: parameters of the model."""
     stored = weights * BYTES_PER_WEIGHT[precision]
     models = stored * LOADING
     if passes.beside is not None and passes.beside != precision:
         models += weights * BYTES_PER_WEIGHT[passes.beside]
     wide = 4.0 if precision in ("fp32", "int8", "int8-dynamic") else 3.0  # bf16 passes have some fp32 buffers
     return (
-        LIBRARIES[kind]
+        libraries
         + models
         + activations(passes.tokens, passes.longest, shape, wide)
         + passes.cached * kv_bytes(shape, 4.0 if precision == "fp32" else 2.0)

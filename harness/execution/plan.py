@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
 
 from harness import corpora
 from harness.errors import UserError
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.cell_cache import CellCache
 from harness.execution.code_digest import MEASURING, code_digest, package_digest
-from harness.execution.resolve import Resolved, hash_of, resolve_all
+from harness.execution.resolve import resolve_all
 from harness.measures.measure import Settings
 from harness.measures.registry import MEASURES
 from harness.models.compiled_kernel import planned_kernel
 from harness.models.contract import TYPES, ModelSource
+from harness.models.digest import hash_of
+from harness.models.registry import adapter_of, opening_of
+from harness.models.resolved import Resolved
 from harness.notice import notice
 from harness.plugins import plugin_of
 from harness.results.fingerprint import Fingerprint, cpu_flags, fingerprint
@@ -38,6 +42,8 @@ class PlannedCell:
     cached: bool
     missing: str | None = None
     """The packages that it needs and that aren't installed, as a sentence: it is not run."""
+    unsupported: str | None = None
+    """Why its model can't be measured so, a sentence: it is skipped."""
     notes: tuple[str, ...] = ()
     """What a reader of its result must know."""
     rest: str = ""
@@ -96,7 +102,9 @@ def make_plan(suite: Suite, allowed: Allowed = NOTHING_MORE) -> Plan:
         cell = _labelled(cell, source, model.quantized_by)
         planned.append(
             PlannedCell(
-                *(cell, key, model, source, threads, cache.has(key), told.missing(cell), told.notes(cell)),
+                *(cell, key, model, source, threads, cache.has(key), told.missing(cell)),
+                unsupported=told.unsupported(cell, source.kind),
+                notes=told.notes(cell),
                 rest=rest,
                 kernel=kernel,
                 read=digests.read(cell),
@@ -145,6 +153,7 @@ class Told:
         self._library = library
         self._missing: dict[str, str | None] = {}
         self._notes: dict[tuple[str, Settings], tuple[str, ...]] = {}
+        self._unsupported: dict[tuple[str, Settings, str], str | None] = {}
 
     def missing(self, cell: Cell) -> str | None:
         """See `PlannedCell.missing`."""
@@ -153,6 +162,14 @@ class Told:
             if name not in self._missing:
                 self._missing[name] = self._library.missing(name)
         return next((self._missing[name] for name in names if self._missing[name] is not None), None)
+
+    def unsupported(self, cell: Cell, kind: str) -> str | None:
+        """See `PlannedCell.unsupported`."""
+        which = cell.measure, cell.typed, kind
+        if which not in self._unsupported:
+            why = MEASURES[cell.measure].why_not(self._library, cell.typed, adapter_of(kind))
+            self._unsupported[which] = why
+        return self._unsupported[which]
 
     def notes(self, cell: Cell) -> tuple[str, ...]:
         """See `PlannedCell.notes`."""
@@ -180,9 +197,10 @@ def all_but_the_kernel(cell: Cell, source: ModelSource, threads: int, machine: F
 
     The model's digest (for a trained one: what determines it), what opens it, settings, digests of texts and tasks, the
     packages that make a task's prompts and scores, whether its code may run (behind the fence other statements do), the
-    measure's version, the code (of a plugin's measure also its package's), and the instructions that products are
-    computed with; where the cell measures speed or memory also the machine's class and the threads. Of quality the
-    threads are no part: who adds which share of a sum moves its last bits, as the batch size does.
+    measure's version, the code (of a plugin's measure or adapter also its package's), the libraries' versions, and the
+    instructions that products are computed with; where the cell measures speed or memory also the machine's class and
+    the threads. Of quality the threads are no part: who adds which share of a sum moves its last bits, as the batch
+    size does.
     """
     measure = MEASURES[cell.measure]
     settings = cell.typed
@@ -200,17 +218,28 @@ def all_but_the_kernel(cell: Cell, source: ModelSource, threads: int, machine: F
         "instructions": instructions(os.environ, cpu_flags()),
         "torch": machine.packages.get("torch"),
         "tokenizers": machine.packages.get("tokenizers"),
-        "transformers": machine.packages.get("transformers") if source.kind != "reference" else None,
-        # of a transformers model the weights may have come quantised by it
-        "bitsandbytes": machine.packages.get("bitsandbytes")
-        if source.precision in ("nf4", "fp4") or source.kind == "transformers"
-        else None,
+        "libraries": _versions(source, machine),
     }
-    if (plugin := plugin_of("harness.measures", measure.name)) is not None:
-        determined_by["plugin"] = [plugin.package, package_digest(plugin.module)]
+    adapter = adapter_of(source.kind)
+    for group, name in (("harness.measures", measure.name), ("harness.models", adapter.name)):
+        if (plugin := plugin_of(group, name)) is not None:
+            determined_by[group] = [plugin.package, package_digest(plugin.module)]
     if measure.isolated:
         determined_by |= {"machine": machine.class_id, "threads": threads}
     return hash_of(determined_by)
+
+
+def _versions(source: ModelSource, machine: Fingerprint) -> dict[str, str | None]:
+    """The libraries that decide what a model computes at its precision, beside those that every cell has."""
+    names = [*opening_of(source.kind).packages, *(["bitsandbytes"] if source.precision in ("nf4", "fp4") else [])]
+    return {name: machine.packages.get(name) or _installed(name) for name in sorted(set(names))}
+
+
+def _installed(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _labelled(cell: Cell, source: ModelSource, quantized_by: str) -> Cell:

@@ -10,9 +10,9 @@ from harness.corpora.training import training_texts
 from harness.errors import UserError, no_room
 from harness.execution.events import OnEvent, Preparing
 from harness.execution.requests import MeasurePeaks, PeaksMeasured, Refused
-from harness.execution.resolve import Resolved
 from harness.execution.train import train_side_by_side
 from harness.execution.worker import Worker, WorkerDied
+from harness.models.resolved import Resolved
 from harness.results.fingerprint import QUIET, Fingerprint
 from harness.results.peaks import Peaks, cached_peaks, store_peaks
 from harness.tasks.files.library import TaskLibrary

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from harness.execution.events import OnEvent, Preparing
 from harness.execution.requests import Refused, Step, Trained, TrainModel
-from harness.execution.resolve import Resolved
 from harness.execution.worker import Worker, WorkerDied
 from harness.models.compute_budget import training_work
+from harness.models.resolved import Resolved
 
 DOMINANT = 0.75
 """A model with more than this part of all the work is what the others wait for: it gets all threads."""

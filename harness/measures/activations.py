@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from harness.errors import Unsupported, UserError
-from harness.measures.limits import LARGEST_SEED, MOST_DOCUMENTS, MOST_TOKENS
+from harness.limits import LARGEST_SEED, MOST_DOCUMENTS, MOST_TOKENS
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
 from harness.measures.perplexity import before_documents, chosen_documents
 from harness.models.token_ids import check_ids
@@ -149,6 +149,7 @@ ACTIVATIONS = Measure(
     metrics=(RESIDUAL_GROWTH, INPUT_SIZE, INPUT_SPREAD, LARGEST_ACTIVATION),
     isolated=False,
     needs_peaks=False,
+    needs=lambda library, settings: {"blocks": "only a reference model shows its activations"},
     collect=collect,
     summarise=summarise,
     texts=lambda settings: (settings.text,),

@@ -15,8 +15,8 @@ import numpy as np
 from pydantic import Field
 
 from harness.errors import Unsupported, UserError
+from harness.limits import LARGEST, LARGEST_SEED, MOST_DOCUMENTS, MOST_TOKENS
 from harness.measures.cost import ROWS, TOKENS_AT_ONCE, Passes
-from harness.measures.limits import LARGEST, LARGEST_SEED, MOST_DOCUMENTS, MOST_TOKENS
 from harness.measures.measure import Facts, Measure, Sample, Settings, with_notes
 from harness.measures.perplexity import chosen_documents
 from harness.models.contract import LanguageModel

@@ -14,8 +14,8 @@ import numpy as np
 from pydantic import Field
 
 from harness.errors import Unsupported, UserError
+from harness.limits import MOST_TOKENS
 from harness.measures.cost import Pace, tokens_of_text, windows
-from harness.measures.limits import MOST_TOKENS
 from harness.measures.measure import Facts, Load, Measure, Sample, in_first_row, with_notes
 from harness.measures.perplexity import PerplexitySettings, before_documents, chosen_documents, cut, window_and_stride
 from harness.models.contract import LanguageModel, Precision

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported, UserError
+from harness.limits import LARGEST_SEED, MOST_DOCUMENTS, MOST_SEQUENCES, MOST_TOKENS
 from harness.measures.cost import windows
-from harness.measures.limits import LARGEST_SEED, MOST_DOCUMENTS, MOST_SEQUENCES, MOST_TOKENS
 from harness.measures.measure import Facts, Measure, Sample, Settings, in_first_row
 from harness.measures.perplexity import before_documents, chosen_documents
 from harness.models.contract import LanguageModel

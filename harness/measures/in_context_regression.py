@@ -13,8 +13,9 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported
-from harness.measures.limits import LARGEST, MOST_BATCH, MOST_DOCUMENTS, MOST_SEQUENCES, check_at_once, check_in_all
+from harness.limits import LARGEST, MOST_BATCH, MOST_DOCUMENTS, MOST_SEQUENCES, check_at_once, check_in_all
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
+from harness.models.registry import has
 from harness.results.record import Direction, Measurement, Metric
 
 if TYPE_CHECKING:
@@ -92,6 +93,9 @@ WEIGHT_COSINE = Metric(
 )
 
 
+ONLY_BLOCKS = "only blocks of a reference model are trained to regress; give a `reference: ...`"
+
+
 def collect(load: Load, settings: InContextRegressionSettings) -> list[Sample]:
     """One row per test sequence: w·x, every prediction, the cosines."""
     from harness.models.in_context_regression import (
@@ -107,8 +111,8 @@ def collect(load: Load, settings: InContextRegressionSettings) -> list[Sample]:
     if load.source.precision != "fp32" or load.source.device != "cpu":
         raise Unsupported("regression in context is trained and read in fp32 on the CPU alone")
     linear = settings.reader == "linear_attention"
-    if load.source.kind == "transformers" and not linear:
-        raise Unsupported("only blocks of a reference model are trained to regress; give a `reference: ...`")
+    if not linear and not has(load.source.kind, "blocks"):
+        raise Unsupported(ONLY_BLOCKS)
     task = Task(settings.dimensions, settings.noise)
     regression = Regression(
         shape=None if linear else blocks_shape(load()),
@@ -173,6 +177,7 @@ IN_CONTEXT_REGRESSION = Measure(
     metrics=(REGRESSION_ERROR, PREDICTION_DISTANCE, WEIGHT_COSINE),
     isolated=False,
     needs_peaks=False,
+    needs=lambda library, settings: {"blocks": ONLY_BLOCKS} if settings.reader == "gpt" else {},
     collect=collect,
     summarise=summarise,
 )

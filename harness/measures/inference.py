@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Self
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported
-from harness.measures.cost import Pace, Passes
-from harness.measures.limits import (
+from harness.limits import (
     LARGEST_SEED,
     MOST_BATCH,
     MOST_ITERATIONS,
@@ -28,6 +27,7 @@ from harness.measures.limits import (
     check_at_once,
     check_in_all,
 )
+from harness.measures.cost import Pace, Passes
 from harness.measures.measure import Facts, Measure, Peaks, Sample, Settings, check_batch
 from harness.measures.useful_work import decode_bytes, prefill_flops
 from harness.models.contract import LanguageModel
@@ -209,7 +209,7 @@ def summarise(samples: pd.DataFrame, settings: InferenceSettings, facts: Facts) 
     peaks = facts.peaks
     if peaks is None or peaks.device != facts.identity.device.partition(":")[0]:
         return found
-    peak = gemm_peak(peaks, facts.identity.precision, facts.identity.kind)
+    peak = gemm_peak(peaks, facts.identity.precision, widens_bf16=facts.identity.widens_bf16)
     if peak is not None:
         flops = prefill_flops(facts.identity, settings.batch, settings.prompt)
         found.append(inverse(MFU, ttft, flops / peak))
@@ -219,14 +219,13 @@ def summarise(samples: pd.DataFrame, settings: InferenceSettings, facts: Facts) 
     return found
 
 
-def gemm_peak(peaks: Peaks, precision: str, kind: str) -> float | None:
+def gemm_peak(peaks: Peaks, precision: str, *, widens_bf16: bool) -> float | None:
     """The measured FLOP/s that a precision can hope for; None where its type was not measured.
 
     Weights that are widened to be multiplied can take whatever type the machine multiplies fastest: their peak is the
-    highest. That is every format of weights, and on a CPU also bf16 in the reference's engine (kind: of the model).
+    highest. That is every format of weights, and bf16 where the model widens that too (`ModelIdentity.widens_bf16`).
     """
-    widened_bf16 = precision == "bf16" and kind != "transformers" and peaks.device == "cpu"
-    if widened_bf16 or precision not in ("fp32", "bf16", "fp16"):
+    if (precision == "bf16" and widens_bf16) or precision not in ("fp32", "bf16", "fp16"):
         return max(peaks.flops.values(), default=None)
     return peaks.flops.get(precision)
 

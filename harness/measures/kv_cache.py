@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported, UserError
+from harness.limits import MOST_ITERATIONS, MOST_LAUNCHES, MOST_TOKENS, check_in_all
 from harness.measures.cost import Passes
-from harness.measures.limits import MOST_ITERATIONS, MOST_LAUNCHES, MOST_TOKENS, check_in_all
 from harness.measures.measure import Facts, Measure, Sample, Settings
 from harness.models.contract import LanguageModel
 from harness.models.token_ids import why_unknown

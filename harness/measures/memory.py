@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported
+from harness.limits import MOST_BATCH, MOST_LAUNCHES, MOST_TOKENS, check_at_once
 from harness.measures.cost import Passes
-from harness.measures.limits import MOST_BATCH, MOST_LAUNCHES, MOST_TOKENS, check_at_once
 from harness.measures.measure import Facts, Measure, Sample, Settings, check_batch, with_notes
 from harness.models.contract import LanguageModel
 from harness.models.shape import ModelShape
@@ -195,12 +195,14 @@ def _warm_up() -> None:
     """
     import torch
 
-    from harness.models.open import KINDS, is_prepared, rehearse
+    from harness.models.open import is_prepared, rehearse
+    from harness.models.registry import kinds
 
-    kinds = [kind for kind in KINDS if is_prepared(kind)] or list(KINDS)
+    prepared = [kind for kind in kinds() if is_prepared(kind)] or kinds()
     with torch.inference_mode():
-        for kind in kinds:
-            _fill_context(rehearse(kind), MemorySettings(context=32, batch=1))
+        for kind in prepared:
+            if (throwaway := rehearse(kind)) is not None:
+                _fill_context(throwaway, MemorySettings(context=32, batch=1))
         x = torch.zeros(2, 64, 128, dtype=torch.bfloat16)
         x = torch.nn.functional.linear(x, torch.zeros(128, 128, dtype=x.dtype), torch.zeros(128, dtype=x.dtype))
         x = torch.nn.functional.layer_norm(torch.nn.functional.gelu(x), (128,))

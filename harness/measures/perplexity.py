@@ -16,8 +16,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from harness.errors import Unsupported, UserError
+from harness.limits import MOST_DOCUMENTS, MOST_TOKENS
 from harness.measures.cost import tokens_of_text, windows
-from harness.measures.limits import MOST_DOCUMENTS, MOST_TOKENS
 from harness.measures.measure import Facts, Measure, Sample, Settings, in_first_row, with_notes
 from harness.models.contract import LanguageModel
 from harness.models.token_ids import check_ids

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.errors import Unsupported, UserError
-from harness.measures.limits import LARGEST
+from harness.limits import LARGEST
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
 from harness.measures.useful_work import training_flops_per_token
 from harness.models.contract import ModelSource

@@ -1,1 +1,1 @@
-"""What can be measured: the `LanguageModel` contract, one adapter per kind of model, and how to open one."""
+"""What can be measured: the `LanguageModel` contract, the adapters, a file each, and how to open a model."""

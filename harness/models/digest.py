@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
+from harness import strict_json
 from harness.errors import UserError, told
 from harness.file_digest import FileState, file_sha256, file_state
 from harness.models.bounded_files import refuse_no_file
@@ -67,3 +69,8 @@ def why_not_whole(checkpoint: Path) -> str | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return told(error)
     return None
+
+
+def hash_of(value: Any) -> str:
+    """sha256 of a value's canonical JSON."""
+    return hashlib.sha256(strict_json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()

@@ -190,6 +190,8 @@ def running(model: GPT, tokenizer: Tokenizer, source: ModelSource) -> ReferenceM
         width=config.width,
         kv_bytes_per_token=kv_bytes_per_token(config, engine.cache_dtype.itemsize),
         **settled(model, source.precision),
+        skips_masked=True,
+        widens_bf16=source.device == "cpu",
         cache=CacheBehavior(tree=True),
     )
     few = torch.arange(min(8, config.context), device=source.device).remainder(config.vocabulary)[None]

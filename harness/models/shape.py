@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,11 +16,8 @@ Attention = Literal["fused", "masked", "eager"]
 """fused: scores of queries with keys are never stored. masked: neither, but a mask of their size is. eager: they are,
 for every head."""
 
-EAGER = frozenset(
-    {"bloom", "codegen", "gemma2", "gpt_neo", "gpt_oss", "gptj", "mpt", "openai-gpt", "xglm", "xlnet", "rwkv", "mamba"}
-)
-"""Architectures for which transformers has no fused attention (or, as Gemma 2's soft cap, none that is the same)."""
-
+AttentionOf = Callable[[str, Mapping[str, Any]], Attention]
+"""(model type, config) -> how such a model attends."""
 
 MOST = 1 << 32
 """No size that memory depends on is larger."""
@@ -59,16 +56,24 @@ def gpt_shape(config: GPTConfig) -> ModelShape:
     )
 
 
-def folder_shape(folder: str, kind: str) -> ModelShape | None:
-    """The shape of a `transformers` folder by its `config.json`; None where it doesn't tell."""
+def _fused(model_type: str, config: Mapping[str, Any]) -> Attention:
+    return "fused"
+
+
+def folder_shape(folder: str, attention_of: AttentionOf = _fused) -> ModelShape | None:
+    """The shape of a `transformers` folder by its `config.json`; None where it doesn't tell.
+
+    attention_of: how what runs it attends; left out, as the reference does.
+    """
     try:
         written = settings_or_nothing(Path(folder).expanduser() / "config.json")
-        return _shape(written.get("text_config", written), str(written.get("model_type")), kind)
+        config = written.get("text_config", written)
+        return _shape(config, attention_of(str(written.get("model_type")), config))
     except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
         return None  # opening the model says what is wrong with it
 
 
-def _shape(config: Mapping[str, Any], model_type: str, kind: str) -> ModelShape:
+def _shape(config: Mapping[str, Any], attention: Attention) -> ModelShape:
     def number(*names: str, default: int | None = None) -> int:
         found = next((config[name] for name in names if isinstance(config.get(name), int)), default)
         if found is None:
@@ -79,11 +84,6 @@ def _shape(config: Mapping[str, Any], model_type: str, kind: str) -> ModelShape:
 
     width = number("hidden_size", "n_embd", "d_model")
     heads = number("num_attention_heads", "n_head", "n_heads", "num_heads", "attention_heads")
-    attention: Attention = "fused"
-    if kind == "transformers" and model_type in EAGER:
-        attention = "eager"
-    elif kind == "transformers" and (config.get("sliding_window") or "sliding" in str(config.get("layer_types"))):
-        attention = "masked"
     return ModelShape(
         vocabulary=number("vocab_size"),
         context=number("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", default=2048),

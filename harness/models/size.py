@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness import assets
 from harness.errors import UserError
 from harness.models.weight_header import read_header
 
 if TYPE_CHECKING:
+    from harness.models.resolved import Resolved
     from reference_impl.model.config import GPTConfig
 
 
@@ -47,6 +49,14 @@ def check_preset(name: str, *, place: str) -> None:
         preset(name, vocabulary=1024, context=256)
     except ValueError as error:
         raise UserError(str(error), place=place) from None
+
+
+def stored_size(resolved: Resolved) -> ModelSize | None:
+    """Parameters of a model that isn't trained here; None where they are not known (a hub model, say)."""
+    if resolved.asset is not None and not resolved.ready:
+        parameters = assets.asset(resolved.asset).parameters
+        return None if parameters is None else ModelSize(parameters, parameters)
+    return folder_size(resolved.source.path)
 
 
 def folder_size(folder: str) -> ModelSize | None:

@@ -20,6 +20,7 @@ from harness import strict_json
 from harness.errors import UserError, no_room
 from harness.measures.mapping_setting import mapping_of
 from harness.measures.task.summary import estimated, groups_of
+from harness.models.registry import kinds, opening_of
 from harness.report.lm_eval_samples import Line, hashed, sample_lines
 from harness.results.record import CellResult, Status
 from harness.results.run import Run
@@ -302,7 +303,7 @@ def _model(run: Run, cell: CellResult) -> str:
 
 def _source(run: Run, cell: CellResult) -> str:
     kind = str(_summary(run, cell).get("kind", "harness"))
-    return "hf" if kind == "transformers" else kind
+    return opening_of(kind).lm_eval or kind if kind in kinds() else kind
 
 
 def _packages(run: Run) -> Mapping[str, Any]:

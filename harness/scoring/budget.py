@@ -32,6 +32,5 @@ def budget_for(model: LanguageModel) -> Budget:
     parted = apart(model)
     if parted is None:
         return Budget(MASKED_TOKENS, max(1, LOGITS_BYTES // (4 * model.identity.vocabulary)))
-    skips_masked = model.identity.kind != "transformers" and parted.head is not None
-    tokens = TOKENS if skips_masked else MASKED_TOKENS
+    tokens = TOKENS if model.identity.skips_masked and parted.head is not None else MASKED_TOKENS
     return Budget(tokens, tokens)

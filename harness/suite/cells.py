@@ -107,7 +107,7 @@ def _refuse_too_many(suite: Suite, document: Document | None) -> None:
 def _axes_of(suite: Suite, name: str, entry: Any) -> dict[str, list[Any]]:
     """The axes of a model under an entry of `measures`."""
     axes = _axes(suite.matrix, suite.models[name].matrix, entry.matrix)
-    if suite.models[name].train is None:
+    if not suite.models[name].settings.is_trained_here:
         for axis in TRAINED_AXES:
             axes.pop(axis, None)
     return axes

@@ -13,7 +13,7 @@ from harness.measures.measure import Facts
 from harness.measures.task.collection import collect
 from harness.measures.task.settings import TaskSettings
 from harness.measures.task.summary import summarise
-from harness.models.contract import Kind, LanguageModel, ModelSource, Precision
+from harness.models.contract import LanguageModel, ModelSource, Precision
 from harness.models.open import open_model
 from harness.results.record import Measurement
 from harness.tasks.files.library import TaskLibrary
@@ -45,7 +45,7 @@ class Evaluated:
     measurements: list[Measurement]
 
 
-def opened(kind: Kind, folder: Path, data: Mapping[str, Mapping[str, str]], tasks: Path) -> Opened:
+def opened(kind: str, folder: Path, data: Mapping[str, Mapping[str, str]], tasks: Path) -> Opened:
     """A model folder in fp32. `data`: where each data set lies. `tasks`: a folder of task files of our own."""
     source = ModelSource("model", kind, str(folder), "digest")
     library = TaskLibrary(paths=(str(tasks),), data=data, allow_task_code=True)

@@ -415,13 +415,14 @@ def _ours(folder: Path, kind: str) -> Outcome:
     from harness.models.open import open_model
     from harness.models.shape import folder_shape
     from harness.models.size import folder_size
+    from harness.models.transformers_adapter import attention_of
     from harness.scoring.loglikelihood import token_nlls
     from harness.suite.schema import ModelEntry
 
     key = "reference" if "reference" in kind else "transformers"
     try:
         resolved = resolve("m", ModelEntry.model_validate({key: str(folder)}), None, False)
-        _ = resolved.quantized_by, folder_shape(str(folder), key), folder_size(str(folder))
+        _ = resolved.quantized_by, folder_shape(str(folder), attention_of), folder_size(str(folder))
         source = replace(resolved.source, precision="int8") if kind.endswith("int8") else resolved.source
         model = open_model(source)
         window = min(16, model.identity.context)

@@ -17,9 +17,10 @@ from pydantic import BaseModel, ValidationError
 from harness.analysis.registry import ANALYSES
 from harness.errors import UserError
 from harness.measures.registry import MEASURES
+from harness.models.training_entry import Shape, Train
 from harness.suite.cells import cells
 from harness.suite.load import load_suite, parse_suite
-from harness.suite.schema import Matrix, Shape, Train
+from harness.suite.schema import Matrix
 from harness.suite.shipped import shipped_suites
 
 SMALL = """name: small

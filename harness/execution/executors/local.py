@@ -24,7 +24,7 @@ from harness.execution.prepared import Prepared
 from harness.execution.requests import Collect, Collected, Refused
 from harness.execution.worker import Worker, WorkerDied, preload
 from harness.execution.worker_log import WorkerLog, trace_of
-from harness.models.open import KINDS
+from harness.models.registry import opening_of
 from harness.results.fingerprint import Fingerprint, most_taken, taken_now
 from harness.results.peaks import Peaks
 from harness.results.record import Status
@@ -143,7 +143,7 @@ class LocalExecutor:
 
 def _modules(items: Sequence[PlannedCell]) -> list[str]:
     """What workers of these cells import, so that it is imported once."""
-    modules = [KINDS[kind] for kind in dict.fromkeys(item.source.kind for item in items)]
+    modules = [opening_of(kind).module for kind in dict.fromkeys(item.source.kind for item in items)]
     if any(item.resolved.training is not None and not item.resolved.ready for item in items):
         modules.append("torch._dynamo")  # what the first optimizer of a process would import, for seconds
     return modules

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
-from harness.measures.limits import LARGEST, LARGEST_SEED, MOST_DOCUMENTS, MOST_SAMPLES, MOST_TOKENS
+from harness.limits import LARGEST, LARGEST_SEED, MOST_DOCUMENTS, MOST_SAMPLES, MOST_TOKENS
 from harness.measures.mapping_setting import MappingText, mapping_of
 from harness.measures.measure import Settings
 from harness.measures.task.document_choice import numbers

@@ -8,6 +8,5 @@ from harness.suite.schema.entries import SWEEPABLE, AnalysisEntry, MeasureEntry
 from harness.suite.schema.matrix import Matrix
 from harness.suite.schema.model_entry import ModelEntry
 from harness.suite.schema.suite import Suite
-from harness.suite.schema.training import RECIPE, Shape, Train
 
-__all__ = ["RECIPE", "SWEEPABLE", "AnalysisEntry", "Matrix", "MeasureEntry", "ModelEntry", "Shape", "Suite", "Train"]
+__all__ = ["SWEEPABLE", "AnalysisEntry", "Matrix", "MeasureEntry", "ModelEntry", "Suite"]

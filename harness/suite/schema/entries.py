@@ -9,8 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from harness.analysis.registry import ANALYSES
 from harness.measures.registry import MEASURES
+from harness.strict_entry import Strict, not_twice
 from harness.suite.schema.matrix import Matrix
-from harness.suite.schema.strict import Strict, not_twice
 
 
 def sweepable(settings: type[BaseModel]) -> type[BaseModel]:

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from harness.measures.limits import LARGEST, LARGEST_SEED
+from harness.limits import LARGEST, LARGEST_SEED
 from harness.models.contract import Precision
-from harness.suite.schema.strict import Strict, as_list, not_empty_not_twice
+from harness.strict_entry import Strict, as_list, not_empty_not_twice
 
 MOST_THREADS = 100_000
 """More than any machine has."""

@@ -8,13 +8,13 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from harness.comparison.expectation import Expectation
-from harness.measures.limits import MOST_TOKENS_IN_ALL
+from harness.limits import MOST_TOKENS_IN_ALL
 from harness.measures.registry import metrics
 from harness.spelling import nearest
+from harness.strict_entry import PathText, Strict, as_list
 from harness.suite.schema.entries import AnalysisEntry, MeasureEntry
 from harness.suite.schema.matrix import Matrix
-from harness.suite.schema.model_entry import ModelEntry
-from harness.suite.schema.strict import ModelName, PathText, Strict, as_list
+from harness.suite.schema.model_entry import ModelEntry, ModelName
 
 
 class Tasks(Strict):
@@ -76,7 +76,7 @@ class Suite(Strict):
         """Every training has exactly one budget: `tokens`, `steps`, or the axis `compute`."""
         for name, model in self.models.items():
             own = model.matrix.compute
-            if model.train is None:
+            if not model.settings.is_trained_here:
                 if own is not None:
                     path, why = (
                         ("matrix", "compute"),
@@ -85,15 +85,14 @@ class Suite(Strict):
                     raise PydanticCustomError("budget", why, {"path": ("models", name, *path)})
                 continue
             compute = own or self.matrix.compute
-            has_budget = model.train[0].has_budget  # of several stages each has one
-            if has_budget and compute is not None:
+            if model.settings.has_budget and compute is not None:
                 raise PydanticCustomError(
                     "budget",
                     "this training has `tokens` or `steps`, and the axis `compute` as well; keep one "
                     "(`matrix: {compute: ...}` may stand under the models alone that it is for)",
                     {"path": ("models", name, "train")},
                 )
-            if not has_budget and compute is None:
+            if not model.settings.has_budget and compute is None:
                 raise PydanticCustomError(
                     "budget",
                     "a training needs a budget: `tokens`, or `steps`, or the axis `compute` in the matrix",
@@ -108,8 +107,7 @@ class Suite(Strict):
             if entry.matrix.compute is None:  # type: ignore[attr-defined]
                 continue
             for name in entry.models or self.models:  # type: ignore[attr-defined]
-                train = self.models[name].train if name in self.models else None
-                if train is not None and train[0].has_budget:
+                if name in self.models and self.models[name].settings.has_budget:
                     raise PydanticCustomError(
                         "budget",
                         "the training of '{name}' has `tokens` or `steps`, so it has no axis `compute`; name the "
@@ -130,7 +128,7 @@ class Suite(Strict):
         for path, matrix, names in places:
             largest = max(matrix.compute or [0.0])
             trained = [self.models[name] for name in names if name in self.models]
-            sizes = [size for model in trained if largest and (size := model.parameters())]
+            sizes = [size for model in trained if largest and (size := model.settings.parameters())]
             if sizes and (tokens := largest / (6 * min(sizes))) > MOST_TOKENS_IN_ALL:
                 raise PydanticCustomError(
                     "budget",

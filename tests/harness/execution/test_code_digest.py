@@ -34,6 +34,7 @@ EITHER = {
     "harness.file_digest": "what files hold, which is in the key",
     **dict.fromkeys(("harness.input_file", "harness.kept_file", "harness.whole_file"), "a file's bytes, or an error"),
     **dict.fromkeys(("harness.errors", "harness.notice", "harness.spelling", "harness.yaml_errors"), "sentences"),
+    **dict.fromkeys(("harness.limits", "harness.strict_entry"), "settings as they are given, or an error"),
     "harness.plugins": "finds other packages, whose code is in the key of their cells",
     "harness.strict_json": "the same values, or an error",
     **dict.fromkeys(("harness.execution.requests", "harness.execution.serve"), "hand on what others measure"),

@@ -12,8 +12,10 @@ import pytest
 
 from harness.execution.memory_estimate import LOGITS_AT_ONCE, WITHIN, memory_of
 from harness.measures.perplexity import PERPLEXITY
+from harness.models.registry import opening_of
 from harness.models.shape import ModelShape, folder_shape
 from harness.models.size import folder_size
+from harness.models.transformers_adapter import attention_of
 from harness.scoring import head_slices
 
 CONTEXT = 8192
@@ -63,10 +65,10 @@ def saved(folder: Path, vocabulary: int, width: int, **more: Any) -> Path:
 def test_a_long_window_over_a_large_vocabulary(tmp_path: Path, vocabulary: int, width: int) -> None:
     """About 10 million parameters: at most 1 GiB, and about what was said before."""
     folder = saved(tmp_path, vocabulary, width)
-    shape, size = folder_shape(str(folder), "transformers"), folder_size(str(folder))
+    shape, size = folder_shape(str(folder), attention_of), folder_size(str(folder))
     assert shape is not None and size is not None and 8e6 < size.parameters < 11e6
     passes = PERPLEXITY.passes(PERPLEXITY.settings(text="t"), shape)  # type: ignore[call-arg]
-    estimate = memory_of(passes, "transformers", "fp32", size.parameters, shape)
+    estimate = memory_of(passes, opening_of("transformers").libraries, "fp32", size.parameters, shape)
     run = subprocess.run(
         [sys.executable, "-c", MEASURED, str(folder)], capture_output=True, text=True, check=True, timeout=300
     )
@@ -84,7 +86,7 @@ def shape(**changed: Any) -> ModelShape:
 def said(settings: dict[str, Any] | None = None, **changed: Any) -> float:
     model = shape(**changed)
     passes = PERPLEXITY.passes(PERPLEXITY.settings.model_validate({"text": "t"} | (settings or {})), model)
-    return memory_of(passes, "transformers", "fp32", 10_000_000, model)
+    return memory_of(passes, opening_of("transformers").libraries, "fp32", 10_000_000, model)
 
 
 def test_logits_are_counted_and_bounded() -> None:
@@ -130,11 +132,11 @@ def test_scores_of_eager_attention_are_counted() -> None:
 )
 def test_shapes_are_read_from_every_family(tmp_path: Path, config: dict[str, Any], expected: dict[str, Any]) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
-    found = folder_shape(str(tmp_path), "transformers")
+    found = folder_shape(str(tmp_path), attention_of)
     assert found is not None and {name: getattr(found, name) for name in expected} == expected
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"vocab_size": "many"}'])
 def test_a_folder_that_tells_nothing_has_no_shape(tmp_path: Path, text: str) -> None:
     (tmp_path / "config.json").write_text(text)
-    assert folder_shape(str(tmp_path), "transformers") is None
+    assert folder_shape(str(tmp_path), attention_of) is None

@@ -17,11 +17,11 @@ import harness
 from harness.execution import prepared
 from harness.execution.events import CellStarted, Event, Preparing
 from harness.execution.prepare import prepare_trainings
-from harness.execution.resolve import Resolved
 from harness.execution.serve import pin_threads
 from harness.execution.train import shares, train_side_by_side
 from harness.execution.worker import preload
 from harness.models.contract import ModelSource
+from harness.models.resolved import Resolved
 from harness.models.training import Training
 from harness.models.training_evidence import is_trained
 from harness.results.record import Status
@@ -97,7 +97,7 @@ SCRIPT = textwrap.dedent(
     """
     import sys
     from pathlib import Path
-    from harness.execution.resolve import Resolved
+    from harness.models.resolved import Resolved
     from harness.execution.train import shares, train_side_by_side
     from harness.models.contract import ModelSource
     from harness.models.training import Training

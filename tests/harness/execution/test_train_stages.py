@@ -12,7 +12,8 @@ import torch
 from harness.errors import UserError
 from harness.execution.events import Preparing
 from harness.execution.prepare import prepare_trainings
-from harness.execution.resolve import Resolved, resolve
+from harness.execution.resolve import resolve
+from harness.models.resolved import Resolved
 from harness.models.training import encoded
 from harness.models.training_evidence import is_trained, training_evidence
 from harness.suite.schema import ModelEntry

@@ -138,11 +138,11 @@ def test_utilisation_by_hand() -> None:
 @pytest.mark.parametrize(("precision", "peak"), [("fp32", 1e9), ("bf16", 1e8), ("int8", 1e9), ("int4", 1e9)])
 def test_each_precision_has_its_peak(precision: str, peak: float) -> None:
     assert FACTS.peaks is not None
-    assert gemm_peak(FACTS.peaks, precision, "transformers") == peak
+    assert gemm_peak(FACTS.peaks, precision, widens_bf16=False) == peak
 
 
 def test_bf16_that_the_reference_widens_is_held_against_the_fastest_type() -> None:
-    assert gemm_peak(FACTS.peaks, "bf16", "reference") == max(FACTS.peaks.flops.values())
+    assert gemm_peak(FACTS.peaks, "bf16", widens_bf16=True) == max(FACTS.peaks.flops.values())
 
 
 def test_a_type_without_a_peak_has_no_mfu() -> None:

@@ -11,7 +11,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 
 from harness.errors import UserError
-from harness.models.contract import Kind, LanguageModel, ModelIdentity, ModelSource
+from harness.models.contract import LanguageModel, ModelIdentity, ModelSource
 from harness.models.open import open_model
 
 SPECIAL = ("<turn>", "<eos>", "<s>", "<x>")
@@ -21,7 +21,7 @@ CHATML = "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}<turn>\n{% e
 def opened(
     folder: Path,
     *,
-    kind: Kind = "transformers",
+    kind: str = "transformers",
     generation: object = None,
     config: object = None,
     template: str | None = None,
@@ -75,7 +75,7 @@ def settled(folder: Path, **said: Any) -> ModelIdentity:
     ],
 )
 def test_all_that_is_declared_ends_an_answer(
-    tmp_path: Path, kind: Kind, said: dict[str, Any], ends: tuple[int, ...], strings: tuple[str, ...]
+    tmp_path: Path, kind: str, said: dict[str, Any], ends: tuple[int, ...], strings: tuple[str, ...]
 ) -> None:
     identity = settled(tmp_path, kind=kind, **said)
     assert (identity.end_ids, identity.end_strings) == (ends, strings)

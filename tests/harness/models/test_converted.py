@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from harness.errors import UserError
-from harness.models.contract import Kind, LanguageModel, ModelSource, Precision
+from harness.models.contract import LanguageModel, ModelSource, Precision
 from harness.models.open import open_model
 from reference_impl.quantization.quantized_checkpoint import save_quantized
 
 TEXT = torch.arange(3, 15)[None]
 
 
-def opened(folder: Path, kind: Kind, precision: Precision = "fp32") -> LanguageModel:
+def opened(folder: Path, kind: str, precision: Precision = "fp32") -> LanguageModel:
     return open_model(ModelSource("m", kind, str(folder), "d", precision))
 
 

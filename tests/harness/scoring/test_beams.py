@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from harness.models.contract import Kind, ModelSource
+from harness.models.contract import ModelSource
 from harness.models.open import open_model
 from harness.scoring.generation import Completed, TextRequest, complete_texts
 
@@ -39,7 +39,7 @@ def folder_with(source: Path, folder: Path, ends: list[int]) -> Path:
 
 @pytest.mark.parametrize("kind", ["transformers", "converted"])
 @pytest.mark.parametrize("several", [False, True])
-def test_the_same_as_transformers(kind: Kind, several: bool, llama_folder: Path, tmp_path: Path) -> None:
+def test_the_same_as_transformers(kind: str, several: bool, llama_folder: Path, tmp_path: Path) -> None:
     from transformers import AutoModelForCausalLM
 
     plain = open_model(ModelSource("m", "converted", str(llama_folder), "d"))

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from harness.errors import UserError
-from harness.execution.resolve import Resolved, resolve
+from harness.execution.resolve import resolve
+from harness.models.resolved import Resolved
 from harness.models.training import Training
+from harness.models.training_entry import RECIPE, Shape, Train
 from harness.suite.load import parse_suite
-from harness.suite.schema import RECIPE, ModelEntry, Shape, Train
+from harness.suite.schema import ModelEntry
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
 from reference_impl.training.settings import TrainingSettings

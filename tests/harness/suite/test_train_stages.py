@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from harness.errors import UserError
-from harness.execution.resolve import Resolved, resolve
+from harness.execution.resolve import resolve
+from harness.models.resolved import Resolved
 from harness.suite.load import parse_suite, suite_text
 from harness.suite.schema import ModelEntry
 

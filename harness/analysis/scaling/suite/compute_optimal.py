@@ -14,7 +14,7 @@ from pydantic import Field
 from harness.analysis.analysis import Analysis, AnalysisSettings
 from harness.analysis.scaling.suite.settings import FEWEST_REPLICATES
 from harness.errors import UserError
-from harness.measures.limits import Positive
+from harness.limits import Positive
 from harness.results.finding import Finding
 from harness.results.record import Scalar
 from harness.results.run import Run

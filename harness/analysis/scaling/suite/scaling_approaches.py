@@ -10,7 +10,7 @@ from harness.analysis.analysis import Analysis
 from harness.analysis.scaling.suite.scaling_fit import RunsSettings, runs_of
 from harness.analysis.scaling.suite.settings import FEWEST_REPLICATES
 from harness.errors import UserError
-from harness.measures.limits import Positive
+from harness.limits import Positive
 from harness.results.finding import Finding
 from harness.results.record import Scalar
 from harness.results.run import Run

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from harness.analysis.analysis import AnalysisSettings
 from harness.errors import UserError
-from harness.measures.limits import LARGEST_SEED, Positive
+from harness.limits import LARGEST_SEED, Positive
 
 LawName = Literal[
     "chinchilla",

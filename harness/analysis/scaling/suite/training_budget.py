@@ -11,7 +11,7 @@ import math
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
-from harness.measures.limits import Positive
+from harness.limits import Positive
 from harness.results.finding import Finding
 from harness.results.run import Run
 

@@ -19,7 +19,7 @@ from harness.measures.measure import Facts, notes_of
 from harness.measures.task.collection import collect
 from harness.measures.task.settings import TaskSettings
 from harness.measures.task.summary import summarise
-from harness.models.contract import Kind, LanguageModel, ModelSource
+from harness.models.contract import LanguageModel, ModelSource
 from harness.models.open import open_model
 from harness.tasks.files.library import TaskLibrary
 
@@ -61,7 +61,7 @@ def scripted(
     folder: Path,
     pieces: Sequence[str],
     *,
-    kind: Kind = "transformers",
+    kind: str = "transformers",
     special: Sequence[str] = ("<eos>",),
     ends: Sequence[int] = (),
     template: str | None = None,
@@ -130,7 +130,7 @@ SHORT = "generation_kwargs: {until: [], max_gen_toks: 8}\n"
 
 @pytest.mark.parametrize("kind", ["transformers", "converted"])
 @pytest.mark.parametrize("mode", ["right", "lm-eval"])
-def test_an_answer_ends_at_every_declared_end(folder: Path, kind: Kind, mode: str) -> None:
+def test_an_answer_ends_at_every_declared_end(folder: Path, kind: str, mode: str) -> None:
     model = scripted(folder / "m", ["5", "<turn>"], kind=kind, special=("<eos>", "<turn>"), ends=(0, 1), loops=True)
     frame, found = written(folder, model, SHORT, mode=mode)
     assert [list(row) for row in frame.finish] == [["end"]] * 2

@@ -1,4 +1,7 @@
-"""The strict base of every part of a suite, and checks that several parts share."""
+"""The strict base of every part of a suite, and checks that several parts share.
+
+It is not of the suite language alone: an adapter declares what an entry of `models:` may have (`models/adapter.py`).
+"""
 
 from __future__ import annotations
 
@@ -91,18 +94,5 @@ def _can_be_a_path(text: str) -> str:
     return text
 
 
-def _can_be_a_name(name: str) -> str:
-    """A model's name is printed in tables and stands in names of files."""
-    if not name.strip() or not name.isprintable() or name.strip() != name or len(name) > LONGEST_NAME:
-        raise PydanticCustomError(
-            "model_name",
-            "a model's name is one line of 1 to {longest} printable characters, without spaces at its ends",
-            {"longest": LONGEST_NAME},
-        )
-    return name
-
-
-LONGEST_NAME = 100
 PathText = Annotated[str, AfterValidator(_can_be_a_path)]
 """What names a file, a folder, an asset or a repository of the hub."""
-ModelName = Annotated[str, AfterValidator(_can_be_a_name)]

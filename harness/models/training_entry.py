@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from harness.corpora.training import HELD_OUT
-from harness.measures.limits import (
+from harness.limits import (
     LARGEST,
     LARGEST_SEED,
     MOST_BATCH,
@@ -18,7 +18,7 @@ from harness.measures.limits import (
     check_in_all,
 )
 from harness.models.training import FFN, Norm, OptimizerName, PositionsName, ScheduleName, TokenizerName
-from harness.suite.schema.strict import PathText, Strict
+from harness.strict_entry import PathText, Strict
 
 MOST_LAYERS, MOST_WIDTH, MOST_VOCABULARY = 10_000, 1_000_000, 10_000_000
 """More than any model has."""

@@ -1,0 +1,64 @@
+"""Every adapter by its name in a suite, and every way of opening a model by its kind. Imports no torch.
+
+A new adapter of ours is one file and one line here; one of another package is an entry point `harness.models`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel
+
+from harness.errors import UserError
+from harness.models.adapter import Adapter, Capability, Opening
+from harness.models.reference_adapter import REFERENCE
+from harness.models.transformers_adapter import TRANSFORMERS
+from harness.plugins import RESERVED, with_plugins
+
+OURS: dict[str, Adapter] = {adapter.name: adapter for adapter in (REFERENCE, TRANSFORMERS)}
+
+
+def _why_not(adapter: Adapter, before: Mapping[str, Adapter]) -> str | None:
+    """Why a plugin's adapter can't stand beside the others: names that entries or records need for themselves."""
+    keys = {key: name for name, other in before.items() for key in (name, *other.keys)}
+    keys |= dict.fromkeys(RESERVED, "every entry") | dict.fromkeys(dir(BaseModel), "pydantic")
+    if taken := [f"{key} (of {keys[key]})" for key in (adapter.name, *adapter.keys) if key in keys]:
+        return f"has keys whose names are taken: {', '.join(taken)}"
+    kinds = {opening.kind: name for name, other in before.items() for opening in other.openings}
+    taken = [f"{opening.kind} (of {kinds[opening.kind]})" for opening in adapter.openings if opening.kind in kinds]
+    return f"opens kinds whose names are taken: {', '.join(taken)}" if taken else None
+
+
+ADAPTERS = with_plugins("harness.models", Adapter, OURS, _why_not)
+"""Those that ship and those of plugins, by name."""
+
+_OF_KIND = {opening.kind: (adapter, opening) for adapter in ADAPTERS.values() for opening in adapter.openings}
+
+
+def kinds() -> list[str]:
+    """Every kind of model that can be opened."""
+    return list(_OF_KIND)
+
+
+def adapter_of(kind: str) -> Adapter:
+    """The adapter of a kind of model. Raises UserError where none is installed."""
+    return _found(kind)[0]
+
+
+def opening_of(kind: str) -> Opening:
+    """How models of a kind are opened. Raises UserError where no adapter is installed that does."""
+    return _found(kind)[1]
+
+
+def has(kind: str, capability: Capability) -> bool:
+    """Whether models of a kind have a capability."""
+    return capability in adapter_of(kind).has
+
+
+def _found(kind: str) -> tuple[Adapter, Opening]:
+    if kind not in _OF_KIND:
+        raise UserError(
+            f"no adapter that is installed here opens models of the kind '{kind}' (there are {', '.join(_OF_KIND)}); "
+            "`harness list plugins` says which packages are there"
+        )
+    return _OF_KIND[kind]
