@@ -50,7 +50,7 @@ NOT_TRAINING = EITHER | {
     "harness.models": "opens models; training makes its own",
     "harness.results": "peaks and bytes of measurements",
     "harness.tasks": "said of a request's tasks; training asks for none",
-    "harness.yaml_bounds": "the files of tasks",
+    **dict.fromkeys(("harness.includes", "harness.yaml_bounds", "harness.yaml_document"), "the files of tasks"),
 }
 
 SUITE = """
