@@ -24,7 +24,6 @@ from harness.evidence.selection import (
     counterpart,
     describe,
     listed,
-    nearest,
     of_cell,
     points,
     same,
@@ -35,6 +34,7 @@ from harness.evidence.selection import (
 from harness.results.finding import ExpectationOutcome, Finding, Outcome
 from harness.results.record import CellResult, Scalar, Status
 from harness.results.run import Run
+from harness.spelling import nearest_aside
 
 
 class Expectation(BaseModel):
@@ -124,7 +124,7 @@ def _of_findings(expectation: Expectation, findings: Sequence[Finding]) -> list[
     named = [item for item in findings if item.name == expectation.finding]
     if not named:
         known = list(dict.fromkeys(item.name for item in findings))
-        why = f"no analysis found '{expectation.finding}'{nearest(expectation.finding or '', known)}"
+        why = f"no analysis found '{expectation.finding}'{nearest_aside(expectation.finding or '', known)}"
         return [undecided(expectation, {}, f"{why}; there are: {', '.join(known) or 'none'}")]
     chosen = [item for item in named if _about(item, expectation.where)]
     if not chosen:
@@ -230,7 +230,7 @@ def _no_such_metric(metric: str) -> str:
     from harness.measures.registry import metrics
 
     known = list(dict.fromkeys(item.name for item in metrics()))
-    return f"no measure has a metric '{metric}'{nearest(metric, known)}; there are: {', '.join(known)}"
+    return f"no measure has a metric '{metric}'{nearest_aside(metric, known)}; there are: {', '.join(known)}"
 
 
 def _judge(
