@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from harness.comparison.comparability import why_not_comparable
@@ -35,12 +35,11 @@ from harness.results.finding import ExpectationOutcome, Finding, Outcome
 from harness.results.record import CellResult, Scalar, Status
 from harness.results.run import Run
 from harness.spelling import nearest_aside
+from harness.strict_models import Written
 
 
-class Expectation(BaseModel):
+class Expectation(Written):
     """A bound that a suite declares: `{metric: perplexity, where: {precision: int8}, at_most: 20}`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     metric: str | None = None
     """Name of a metric, such as `perplexity` (or with its version, `perplexity@2`)."""

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict
-
 from harness.models.cache_behavior import CacheBehavior
 from harness.results.stored_weights import StoredWeights
+from harness.strict_models import Kept
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,10 +49,8 @@ class ModelSource:
     where its files were not there yet, or prove themselves (`checkpoint.json`)."""
 
 
-class ModelIdentity(BaseModel):
+class ModelIdentity(Kept):
     """What a loaded model is, counted once and kept with its records."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     kind: str

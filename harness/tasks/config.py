@@ -9,7 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from harness.strict_models import Written
 
 OutputType = Literal["multiple_choice", "loglikelihood", "loglikelihood_rolling", "generate_until"]
 Reasoning = Literal["direct", "cot"]
@@ -18,10 +20,8 @@ Mode = Literal["right", "lm-eval"]
 """right: the default. lm-eval: as lm-evaluation-harness 0.4.13 has it, also where it is wrong."""
 
 
-class Function(BaseModel):
+class Function(Written):
     """A Python function beside a task file: the file that holds it and its name. `functions.Modules` loads it."""
-
-    model_config = ConfigDict(frozen=True)
 
     file: Path
     name: str
@@ -33,11 +33,7 @@ Template = str | int | list[Any] | dict[str, Any] | Function
 """A column's name, a jinja template, a fixed value, or a function of the document."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class FewshotConfig(_Strict):
+class FewshotConfig(Written):
     """How few-shot examples are chosen and shown, where it differs from the documents that are asked."""
 
     sampler: str | Function | None = None
@@ -57,7 +53,7 @@ class FewshotConfig(_Strict):
     target_delimiter: str | None = None
 
 
-class MetricConfig(_Strict):
+class MetricConfig(Written):
     """One entry of `metric_list`."""
 
     metric: str | Function
@@ -68,7 +64,7 @@ class MetricConfig(_Strict):
     """Every other key: arguments of the metric, such as `ignore_case` or `regexes_to_ignore`."""
 
 
-class FilterStep(_Strict):
+class FilterStep(Written):
     """One step of a filter pipeline."""
 
     function: str | Function
@@ -78,7 +74,7 @@ class FilterStep(_Strict):
     """Every other key: its arguments."""
 
 
-class FilterPipeline(_Strict):
+class FilterPipeline(Written):
     """One entry of `filter_list`: what is made of an answer before it is judged."""
 
     name: str
@@ -86,7 +82,7 @@ class FilterPipeline(_Strict):
     """`filter` in the file."""
 
 
-class TaskConfig(_Strict):
+class TaskConfig(Written):
     """One task."""
 
     task: str
@@ -140,7 +136,7 @@ class TaskConfig(_Strict):
     The values are already what this class holds: `config.model_copy(update=config.reasoning["cot"])` is that task."""
 
 
-class GroupConfig(_Strict):
+class GroupConfig(Written):
     """A named group of tasks, tags or groups."""
 
     group: str
