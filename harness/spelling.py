@@ -6,11 +6,25 @@ from itertools import islice
 
 _LONGEST, _MOST = 200, 10_000
 """Characters of a word, and words: beyond that looking takes longer than it helps."""
+_NEAR = 0.55
+"""Of two words' letters, those that they share in order: 1 is the same word."""
+
+
+def nearest_word(word: str, allowed: Iterable[str]) -> str | None:
+    """The allowed word that is nearest; None where none is near, or nothing is wrong with the word."""
+    if len(word) > _LONGEST:
+        return None
+    close = difflib.get_close_matches(word, list(islice(allowed, _MOST)), n=1, cutoff=_NEAR)
+    return close[0] if close and close[0] != word else None
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
     """`; did you mean 'x'?`, or nothing where no allowed word is near."""
-    if len(word) > _LONGEST:
-        return ""
-    close = difflib.get_close_matches(word, list(islice(allowed, _MOST)), n=1, cutoff=0.55)
-    return f"; did you mean '{close[0]}'?" if close else ""
+    near = nearest_word(word, allowed)
+    return "" if near is None else f"; did you mean '{near}'?"
+
+
+def nearest_aside(word: str, allowed: Iterable[str]) -> str:
+    """` (did you mean 'x'?)`, within a sentence that goes on."""
+    near = nearest_word(word, allowed)
+    return "" if near is None else f" (did you mean '{near}'?)"

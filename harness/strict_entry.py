@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, model_validator
 from pydantic_core import PydanticCustomError
 
 from harness.errors import shown
 from harness.input_file import why_no_path
 from harness.plugins import why_not_loaded
 from harness.spelling import nearest
+from harness.strict_models import Written
 
 
 def _refuse_unknown(allowed: Callable[[], list[str]], what: str) -> Callable[[Any], Any]:
@@ -46,10 +47,8 @@ def _refuse_unknown(allowed: Callable[[], list[str]], what: str) -> Callable[[An
     return check
 
 
-class Strict(BaseModel):
+class Strict(Written):
     """Base of every part of a suite: unknown keys are refused with the nearest spelling."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -9,8 +9,6 @@ of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import yaml
@@ -30,6 +28,8 @@ MOST_DIGITS = 1_000
 """Of a number."""
 _HALF = re.compile("[\ud800-\udfff]")
 _NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_REFUSALS = (yaml.YAMLError, ValueError, OverflowError, LookupError, RecursionError)
+"""What PyYAML raises; the middle three for a character number such as \\UFFFFFFFF, and for half a character."""
 _WRITTEN_BY_HAND = 100_000
 _SUSPICIOUS = 500
 """Brackets, and lists that begin in the line of another: so few crash nothing."""
@@ -45,40 +45,34 @@ _COMPACT = tuple(re.compile(rb"%s[ \t]+(?=[-?])" % mark) for mark in (b"-", b":"
 """Searched for one by one: a pattern that begins with one character is found ten times as fast."""
 
 
-def compose(content: str | bytes, name: str, loader: Any = None) -> yaml.Node | None:
-    """The nodes of YAML; None of an empty text. name: of the file, for places. loader: left out, Python's own (it says
-    best what is wrong) for files of the size that people write, else the fast one.
+def compose(content: str | bytes, name: str, loader: Any = FAST) -> yaml.Node | None:
+    """The nodes of YAML; None of an empty text. name: of the file, for places. loader: what reads it; where the fast
+    one refuses a file of the size that people write, Python's own is asked, which says better what is wrong.
 
     Raises UserError for what is no YAML, and for what is too large, too deep, or in itself.
     """
-    if loader is None:
-        loader = yaml.SafeLoader if len(content) <= _WRITTEN_BY_HAND else FAST
-    with composed(content, name, loader) as (root, _):
-        return root
-
-
-@contextmanager
-def composed(content: str | bytes, name: str, loader: Any) -> Iterator[tuple[yaml.Node | None, Any]]:
-    """The nodes of YAML as `compose` reads them, and the loader that made them, open to make values of them."""
     text = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
     within = nested_in_lines(text)
     if within >= _SUSPICIOUS:
         _refuse_nested(text, name)
-    reader = None
     try:
-        try:
-            reader = loader(content)
-            root: yaml.Node | None = reader.get_single_node()
-        except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        root = _nodes(content, loader)
+    except _REFUSALS as error:
+        if loader is yaml.SafeLoader or len(content) > _WRITTEN_BY_HAND:
             raise not_valid(error, name) from None
-        except (ValueError, OverflowError, LookupError) as error:  # a character number such as \UFFFFFFFF
-            raise UserError(f"not valid YAML: {error}", place=name) from None
-        if root is not None and (may_have_halves(text, loader) or not is_within_bounds(text, within)):
-            check_nodes(root, name)
-        yield root, reader
+        return compose(content, name, yaml.SafeLoader)
+    if root is not None and (may_have_halves(text, loader) or not is_within_bounds(text, within)):
+        check_nodes(root, name)
+    return root
+
+
+def _nodes(content: str | bytes, loader: Any) -> yaml.Node | None:
+    reader = loader(content)
+    try:
+        root: yaml.Node | None = reader.get_single_node()
     finally:
-        if reader is not None:
-            reader.dispose()
+        reader.dispose()
+    return root
 
 
 def nested_in_lines(text: bytes) -> int:
@@ -182,5 +176,5 @@ def _refuse_nested(text: bytes, name: str) -> None:
                     raise too_deep(f"{name}:{mark.line + 1}" if mark else name)
             elif isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
-    except (yaml.YAMLError, UnicodeError) as error:
+    except _REFUSALS as error:
         raise not_valid(error, name) from None

@@ -4,17 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from harness.charts.chart import Chart
 from harness.results.finding import Finding
 from harness.results.run import Run
+from harness.strict_models import Written
 
 
-class AnalysisSettings(BaseModel):
+class AnalysisSettings(Written):
     """Base of an analysis's settings: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True)

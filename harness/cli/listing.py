@@ -69,14 +69,10 @@ def _settings(fields: Mapping[str, FieldInfo]) -> Iterator[tuple[str, str]]:
 
 
 def _suites() -> list[Table]:
-    import yaml
-
+    from harness.suite.document import read_suite_file
     from harness.suite.shipped import shipped_suites
 
-    rows = [
-        (name, str((yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("about", "")))
-        for name, path in shipped_suites().items()
-    ]
+    rows = [(name, str(read_suite_file(path).data.get("about", ""))) for name, path in shipped_suites().items()]
     return [_table("Suites that ship", ("name", "what it measures"), rows, "harness run NAME")]
 
 

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from harness.comparison.comparability import why_not_comparable
@@ -24,7 +24,6 @@ from harness.evidence.selection import (
     counterpart,
     describe,
     listed,
-    nearest,
     of_cell,
     points,
     same,
@@ -35,12 +34,12 @@ from harness.evidence.selection import (
 from harness.results.finding import ExpectationOutcome, Finding, Outcome
 from harness.results.record import CellResult, Scalar, Status
 from harness.results.run import Run
+from harness.spelling import nearest_aside
+from harness.strict_models import Written
 
 
-class Expectation(BaseModel):
+class Expectation(Written):
     """A bound that a suite declares: `{metric: perplexity, where: {precision: int8}, at_most: 20}`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
     metric: str | None = None
     """Name of a metric, such as `perplexity` (or with its version, `perplexity@2`)."""
@@ -124,7 +123,7 @@ def _of_findings(expectation: Expectation, findings: Sequence[Finding]) -> list[
     named = [item for item in findings if item.name == expectation.finding]
     if not named:
         known = list(dict.fromkeys(item.name for item in findings))
-        why = f"no analysis found '{expectation.finding}'{nearest(expectation.finding or '', known)}"
+        why = f"no analysis found '{expectation.finding}'{nearest_aside(expectation.finding or '', known)}"
         return [undecided(expectation, {}, f"{why}; there are: {', '.join(known) or 'none'}")]
     chosen = [item for item in named if _about(item, expectation.where)]
     if not chosen:
@@ -230,7 +229,7 @@ def _no_such_metric(metric: str) -> str:
     from harness.measures.registry import metrics
 
     known = list(dict.fromkeys(item.name for item in metrics()))
-    return f"no measure has a metric '{metric}'{nearest(metric, known)}; there are: {', '.join(known)}"
+    return f"no measure has a metric '{metric}'{nearest_aside(metric, known)}; there are: {', '.join(known)}"
 
 
 def _judge(

@@ -11,11 +11,12 @@ from harness.comparison.flip import Difference, Paired
 from harness.comparison.paired_samples import PairedSamples
 from harness.errors import UserError
 from harness.evidence.answered import has_documents
-from harness.evidence.selection import coordinates, describe, nearest, varying
+from harness.evidence.selection import coordinates, describe, varying
 from harness.evidence.where_text import chosen
 from harness.results.record import CellResult, Scalar, Status
 from harness.results.run import Run
 from harness.results.samples import reading_samples
+from harness.spelling import nearest_aside
 
 
 def flips(
@@ -143,10 +144,9 @@ def _why_nothing(
     task: str | None, metric: str | None, tasks: Sequence[str], metrics: Sequence[str], notes: Sequence[str]
 ) -> str:
     if task is not None and task not in tasks:
-        return f"no task '{task}'{nearest(task, tasks)}; there are: {', '.join(tasks)}"
+        return f"no task '{task}'{nearest_aside(task, tasks)}; there are: {', '.join(tasks)}"
     if metric is not None and metric not in metrics:
         there = ", ".join(metrics) or "none"
-        return (
-            f"no metric '{metric}' that says right or wrong of a document{nearest(metric, metrics)}; there are: {there}"
-        )
+        near = nearest_aside(metric, metrics)
+        return f"no metric '{metric}' that says right or wrong of a document{near}; there are: {there}"
     return "no document is in both" + "".join(f"; {note}" for note in notes)

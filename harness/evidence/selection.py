@@ -6,12 +6,12 @@ A cell's coordinates are its model, its measure, its axes and its settings, in o
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.results.record import CellResult, Record, Scalar, Status
 from harness.results.run import Run
+from harness.spelling import nearest_aside
 
 ENDED = {
     Status.OK: "ended well",
@@ -156,16 +156,11 @@ def why_no_row(where: Where, rows: Sequence[Mapping[str, Scalar]]) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row))
     for key, wanted in where.items():
         if key not in names:
-            return f"no cell has '{key}'{nearest(key, names)}; there are: {', '.join(names)}"
+            return f"no cell has '{key}'{nearest_aside(key, names)}; there are: {', '.join(names)}"
         there = list(dict.fromkeys(str(row[key]) for row in rows if key in row))
         values = listed(wanted)
         missing = [value for value in values if not any(same(row[key], value) for row in rows if key in row)]
         if len(missing) == len(values):
-            return f"no cell has {key} = {missing[0]}{nearest(str(missing[0]), there)}; there are: {', '.join(there)}"
+            near = nearest_aside(str(missing[0]), there)
+            return f"no cell has {key} = {missing[0]}{near}; there are: {', '.join(there)}"
     return "no cell has " + " and ".join(f"{key} = {value}" for key, value in where.items()) + " at once"
-
-
-def nearest(word: str, allowed: Iterable[str]) -> str:
-    """` (did you mean 'x'?)`, or nothing where no allowed word is near."""
-    close = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.5)
-    return f" (did you mean '{close[0]}'?)" if close and close[0] != word else ""

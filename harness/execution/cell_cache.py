@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from harness import kept_file
 from harness.cache import cache_folder
 from harness.kept_file import Damaged
 from harness.models.contract import ModelIdentity
 from harness.results.record import SCHEMA_VERSION, Anything, CellResult
+from harness.strict_models import Kept
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,7 @@ SAMPLES = "samples.parquet"
 COLLECTED = "collected.json"
 
 
-class _Collected(BaseModel):
+class _Collected(Kept):
     """`collected.json`: what is known beside samples that could not be summed up."""
 
     identity: ModelIdentity

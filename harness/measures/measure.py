@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
-
 from harness import strict_json
 from harness.errors import Unsupported
 from harness.measures.cost import Pace, Passes, one_context
@@ -22,6 +20,7 @@ from harness.models.contract import LanguageModel, ModelIdentity, ModelSource, P
 from harness.models.shape import ModelShape
 from harness.results.peaks import Peaks as Peaks
 from harness.results.record import Measurement, Metric, Missing, Scalar
+from harness.strict_models import Written
 from harness.tasks.files.library import TaskLibrary
 
 if TYPE_CHECKING:
@@ -89,10 +88,8 @@ class Load(Protocol):
         """The cell's model, opened now or already; with a precision, the same model at that one, beside it."""
 
 
-class Settings(BaseModel):
+class Settings(Written):
     """Base of a measure's settings: frozen, unknown keys refused, one line of meaning per field."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from harness.strict_models import Kept
 
 CacheKind = Literal["whole", "window", "state", "none"]
 """whole: every layer keeps the keys and values of all tokens. window: some layers keep those of the last tokens only.
 state: some layers keep a state of fixed size. none: no cache gives the numbers of whole passes, and none is used."""
 
 
-class CacheBehavior(BaseModel):
+class CacheBehavior(Kept):
     """Where the numbers of a cache, a batch or a shared pass are those of plain whole passes, each text by itself."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: CacheKind = "whole"
     reason: str = ""

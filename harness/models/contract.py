@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
-from pydantic import BaseModel, ConfigDict
-
 from harness.models.cache_behavior import CacheBehavior
 from harness.results.stored_weights import StoredWeights
+from harness.strict_models import Kept
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,10 +54,8 @@ class ModelSource:
     """What else its adapter must know to open it, as JSON. The digest is of this too."""
 
 
-class ModelIdentity(BaseModel):
+class ModelIdentity(Kept):
     """What a loaded model is, counted once and kept with its records. A number that a model doesn't tell is 0."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     kind: str

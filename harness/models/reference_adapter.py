@@ -24,7 +24,7 @@ from harness.models.resolved import Resolved, of_asset
 from harness.models.shape import ModelShape, folder_shape, gpt_shape
 from harness.models.size import ModelSize, check_preset, config_size, stored_size
 from harness.models.training import Training
-from harness.models.training_entry import FIRST_STAGE, RECIPE, Shape, Train
+from harness.models.training_entry import FIRST_STAGE, RECIPE, ShapeChanges, Train
 from harness.strict_entry import as_list
 
 MOST_PARAMETERS = 10**12
@@ -34,7 +34,7 @@ MOST_PARAMETERS = 10**12
 class ReferenceSettings(ModelSettings):
     """What an entry says under `reference`."""
 
-    shape: Shape = Shape()
+    shape: ShapeChanges = ShapeChanges()
     """What a preset that is trained here has other than its table says."""
     train: (
         Annotated[

@@ -98,7 +98,7 @@ FIRST_STAGE = ("tokenizer", "vocabulary", "context")
 """Keys of `Train` that the first stage of a training settles."""
 
 
-class Shape(Strict):
+class ShapeChanges(Strict):
     """What a model has other than its preset: sizes, or an idea that is left out."""
 
     layers: int | None = Field(default=None, ge=1, le=MOST_LAYERS)

@@ -12,7 +12,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
 from harness import kept_file
 from harness.errors import Unsupported, UserError, told
@@ -21,6 +21,7 @@ from harness.models.contract import LanguageModel
 from harness.models.digest import why_not_whole
 from harness.models.training import Training, encoded
 from harness.notice import notice
+from harness.strict_models import Kept
 from reference_impl.training.result import Progress as Progress
 from reference_impl.training.result import TrainingResult
 
@@ -41,10 +42,8 @@ LOGITS_AT_ONCE = 64_000_000
 _RESULT = TypeAdapter(TrainingResult)
 
 
-class Evidence(BaseModel):
+class Evidence(Kept):
     """`evidence.json`: of one training."""
-
-    model_config = ConfigDict(frozen=True)
 
     training: Training
     """What was asked for."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
 from harness.evidence.answered import Answered, Request, answered, has_documents, pieces
-from harness.evidence.selection import coordinates, describe, nearest, varying
+from harness.evidence.selection import coordinates, describe, varying
 from harness.evidence.where_text import chosen
 from harness.number import NOTHING, Shown
 from harness.report.table import Column, Row, Table
@@ -17,6 +17,7 @@ from harness.report.token_text import LEGEND, has_colours, one_line, token_text,
 from harness.results.record import CellResult, Scalar, Status
 from harness.results.run import Run
 from harness.results.samples import reading_samples
+from harness.spelling import nearest_aside
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +83,9 @@ def _check_task(task: str, asked: Sequence[tuple[CellResult, pd.DataFrame]], run
     if task in groups:
         raise UserError(f"{task} is a group; name one of its tasks: {', '.join(groups[task])}", place=str(run.folder))
     few = ", ".join(tasks[:20]) + (f" and {len(tasks) - 20} more" if len(tasks) > 20 else "")
-    raise UserError(f"these cells have no task '{task}'{nearest(task, tasks)}; there are: {few}", place=str(run.folder))
+    raise UserError(
+        f"these cells have no task '{task}'{nearest_aside(task, tasks)}; there are: {few}", place=str(run.folder)
+    )
 
 
 def _numbers(there: Sequence[int]) -> str:

@@ -2,16 +2,14 @@
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from harness.results.record import Anything, Scalar
-from harness.strict_json import STRICT
+from harness.strict_models import Kept
 
 
-class Finding(BaseModel):
+class Finding(Kept):
     """One number (or sentence) that an analysis drew from the records of many cells."""
-
-    model_config = ConfigDict(frozen=True, ser_json_inf_nan=STRICT)
 
     analysis: str
     """Name of the analysis, such as `scaling_law`."""
@@ -42,10 +40,8 @@ class Outcome(StrEnum):
     UNDECIDED = "undecided"
 
 
-class ExpectationOutcome(BaseModel):
+class ExpectationOutcome(Kept):
     """One expectation at one cell: the bound, the value with its interval, and the outcome."""
-
-    model_config = ConfigDict(frozen=True, ser_json_inf_nan=STRICT)
 
     expectation: str
     """The expectation as a sentence: `perplexity (int8) / perplexity (fp32) at most 1.01`."""

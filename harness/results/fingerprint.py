@@ -21,8 +21,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from harness.strict_models import Kept
 from harness.threads import cores_allowed, cpu_quota
 
 PACKAGES = (
@@ -75,10 +74,8 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """Not in the class: workers pin their threads, and the number is an axis of its own."""
 
 
-class Gpu(BaseModel):
+class Gpu(Kept):
     """One accelerator, as its driver describes it."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     memory_mib: int
@@ -87,10 +84,8 @@ class Gpu(BaseModel):
     ecc: str | None = None
 
 
-class Fingerprint(BaseModel):
+class Fingerprint(Kept):
     """A machine with its software. What a system does not tell is empty, never guessed."""
-
-    model_config = ConfigDict(frozen=True)
 
     cpu_model: str
     cpu_capability: str

@@ -15,20 +15,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, PositiveFloat, ValidationError
+from pydantic import PositiveFloat, ValidationError
 
 from harness import kept_file
 from harness.cache import cache_folder
 from harness.results.fingerprint import conditions, others_share
+from harness.strict_models import Kept
 
 if TYPE_CHECKING:
     import torch
 
 
-class Peaks(BaseModel):
+class Peaks(Kept):
     """What this machine can do at most, measured for one thread count."""
-
-    model_config = ConfigDict(frozen=True)
 
     flops: dict[str, PositiveFloat]
     """FLOP/s of a large GEMM by compute type: fp32, bf16."""

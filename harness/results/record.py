@@ -6,10 +6,11 @@ Declared once, here. Parquet files, DataFrames and every printer are derived fro
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from harness.results.stored_weights import StoredWeights
-from harness.strict_json import STRICT, tagged, untagged
+from harness.strict_json import tagged, untagged
+from harness.strict_models import Kept
 
 SCHEMA_VERSION = 2
 """Of what a run and the cell cache keep. 1: without checksums; still read from runs, and marked unchecked."""
@@ -41,14 +42,12 @@ class Direction(StrEnum):
     NONE = "none"
 
 
-class Sums(BaseModel):
+class Sums(Kept):
     """How a metric is made of columns of its cell's samples: the sum of one, or the mean of one over another.
 
     Summed are the rows that scored a token (column `tokens` above 0). The value is factor · Σ`of` / Σ`over`, or
     factor · Σ`of` where there is no `over`; with `exponential`, e to the power of that.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     of: str
     """The column that is summed, such as `nll`."""
@@ -58,10 +57,8 @@ class Sums(BaseModel):
     exponential: bool = False
 
 
-class Metric(BaseModel):
+class Metric(Kept):
     """The declaration of one metric: all that the rest of the harness knows of it. Nothing depends on its name."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     version: int = 1
@@ -92,10 +89,8 @@ class Metric(BaseModel):
         return f"{self.name}@{self.version}"
 
 
-class Measurement(BaseModel):
+class Measurement(Kept):
     """One value of one metric as a measure gives it, before it is tied to a cell."""
-
-    model_config = ConfigDict(frozen=True, ser_json_inf_nan=STRICT)
 
     metric: Metric
     value: float
@@ -127,10 +122,8 @@ class Measurement(BaseModel):
         }
 
 
-class Missing(BaseModel):
+class Missing(Kept):
     """A number that was asked for and that a cell can't give, while it gives others: one task of a group, say."""
-
-    model_config = ConfigDict(frozen=True)
 
     reason: str
     """A sentence."""
@@ -144,10 +137,8 @@ class Missing(BaseModel):
         return {"part": self.part, "status": self.status, "reason": self.reason}
 
 
-class Record(BaseModel):
+class Record(Kept):
     """One number with its identity: one tidy row."""
-
-    model_config = ConfigDict(frozen=True, ser_json_inf_nan=STRICT)
 
     schema_version: int = SCHEMA_VERSION
     key: str
@@ -186,10 +177,10 @@ class Record(BaseModel):
     fingerprint_class: str | None = None
 
 
-class CellResult(BaseModel):
+class CellResult(Kept):
     """One line of a run folder's `cells.jsonl`: a cell that ended, with its records."""
 
-    model_config = ConfigDict(ser_json_inf_nan=STRICT)
+    model_config = ConfigDict(frozen=False)
 
     schema_version: int = SCHEMA_VERSION
     run_id: str = ""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from harness.strict_models import Kept
 
 
-class FormatBytes(BaseModel):
+class FormatBytes(Kept):
     """The tensors of one format."""
-
-    model_config = ConfigDict(frozen=True)
 
     format: str
     """fp32, bf16, int8, int4 … A quantised weight is one tensor, its scales included."""
@@ -16,10 +14,8 @@ class FormatBytes(BaseModel):
     bytes: int
 
 
-class WideWeights(BaseModel):
+class WideWeights(Kept):
     """Matrices that a quantisation left in a wider format: one name, or one that many layers have."""
-
-    model_config = ConfigDict(frozen=True)
 
     name: str
     """Numbers of layers and experts are written as `*`."""
@@ -29,10 +25,8 @@ class WideWeights(BaseModel):
     reason: str
 
 
-class StoredWeights(BaseModel):
+class StoredWeights(Kept):
     """All that a loaded model stores, each tensor once, tied ones too."""
-
-    model_config = ConfigDict(frozen=True)
 
     formats: tuple[FormatBytes, ...]
     """The largest first."""

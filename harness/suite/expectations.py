@@ -13,8 +13,8 @@ from harness.evidence.selection import Where, describe, selects_row, why_no_row
 from harness.measures.registry import MEASURES
 from harness.results.record import Scalar
 from harness.suite.cells import cells
-from harness.suite.document import Document
 from harness.suite.schema import Suite
+from harness.yaml_document import Document
 
 UNKNOWN = ("part", "device")
 """Coordinates that a plan does not have."""

@@ -6,45 +6,28 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.input_file import path_beside
-from harness.suite.document import Document, KeyPath, read_document
+from harness.includes import Includes, included_names
+from harness.suite.document import read_suite_file
+from harness.yaml_document import Document, KeyPath
 
 JOINED = ("measures", "analyse", "expect")
 """Lists that are joined rather than replaced."""
 MOST_FILES = 200
-"""That a suite includes, those within included files counted each time: files that include one another twice double
-what is read at each step."""
 
 
-def with_includes(
-    document: Document, folder: Path, chain: tuple[Path, ...] = (), read: list[Path] | None = None
-) -> Document:
+def with_includes(document: Document, chain: tuple[Path, ...], includes: Includes | None = None) -> Document:
     """The document with every file of its `include` list merged underneath it.
 
-    Paths are relative to the including file. read: the files that were included so far. Raises UserError for a missing
-    file, a circle, or too many files.
+    Paths are relative to the including file: the last of `chain`, after those that include it. includes: the files that
+    were included so far. Raises UserError for a missing file, a circle, or too many files.
     """
-    read = [] if read is None else read
+    includes = includes or Includes(MOST_FILES)
     if not isinstance(document.data, dict) or "include" not in document.data:
         return document
-    names = document.data["include"]
-    names = [names] if isinstance(names, str) else names
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise UserError("`include` is a file name or a list of them", place=document.place(("include",)))
+    names = included_names(document.data["include"], document.place(("include",)))
     merged = Document({}, {})
-    for index, name in enumerate(names):
-        place = document.place(("include", index))
-        path = path_beside(folder, name, place)
-        if path in chain:
-            circle = " -> ".join(item.name for item in (*chain, path))
-            raise UserError(f"include goes in a circle: {circle}", place=place)
-        if not path.is_file():
-            raise UserError(f"the included file {name} does not exist (looked for {path})", place=place)
-        read.append(path)
-        if len(read) > MOST_FILES:
-            raise UserError(f"more than {MOST_FILES} files are included in all; include fewer, each once", place=place)
-        included = with_includes(read_document(path), path.parent, (*chain, path), read)
-        merged = _merge(merged, included)
+    for path in includes.files(names, chain, lambda number: document.place(("include", number))):
+        merged = _merge(merged, with_includes(read_suite_file(path), (*chain, path), includes))
     own = Document({key: value for key, value in document.data.items() if key != "include"}, document.places)
     return _merge(merged, own)
 

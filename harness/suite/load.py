@@ -14,17 +14,18 @@ from harness.comparison.expectation import Expectation
 from harness.errors import UserError, shown
 from harness.input_file import refuse_endless, why_no_path
 from harness.spelling import nearest
-from harness.suite.document import Document, KeyPath, parse_document, read_document
+from harness.suite.document import parse_suite_text, read_suite_file
 from harness.suite.expectations import check_expectations
 from harness.suite.include import with_includes
 from harness.suite.schema import Suite
 from harness.suite.shipped import shipped_suites
+from harness.yaml_document import Document, KeyPath
 
 
 def load_suite(name: str) -> Suite:
     """A suite by path, or by the name of one that ships. Raises UserError for every mistake in it."""
     path = find_suite(name)
-    document = with_includes(read_document(path), path.parent, (path.resolve(),))
+    document = with_includes(read_suite_file(path), (path.resolve(),))
     suite = _validate(document)
     check_expectations(suite, document)
     return suite
@@ -32,7 +33,7 @@ def load_suite(name: str) -> Suite:
 
 def parse_suite(text: str, name: str = "suite") -> Suite:
     """A suite from YAML text (no includes): a run's manifest keeps the suite like this."""
-    return _validate(parse_document(text, name))
+    return _validate(parse_suite_text(text, name))
 
 
 def suite_text(suite: Suite) -> str:

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from harness.strict_models import Written
 
 OutputType = Literal["multiple_choice", "loglikelihood", "loglikelihood_rolling", "generate_until"]
 Reasoning = Literal["direct", "cot"]
@@ -19,10 +21,8 @@ Mode = Literal["right", "lm-eval"]
 """right: the default. lm-eval: as lm-evaluation-harness 0.4.13 has it, also where it is wrong."""
 
 
-class Function(BaseModel):
+class Function(Written):
     """A Python function beside a task file: the file that holds it and its name. `functions.Modules` loads it."""
-
-    model_config = ConfigDict(frozen=True)
 
     file: Path
     name: str
@@ -36,11 +36,7 @@ Template = str | int | list[Any] | dict[str, Any] | Function
 """A column's name, a jinja template, a fixed value, or a function of the document."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class FewshotConfig(_Strict):
+class FewshotConfig(Written):
     """How few-shot examples are chosen and shown, where it differs from the documents that are asked."""
 
     sampler: str | Function | None = None
@@ -60,7 +56,7 @@ class FewshotConfig(_Strict):
     target_delimiter: str | None = None
 
 
-class MetricConfig(_Strict):
+class MetricConfig(Written):
     """One entry of `metric_list`."""
 
     metric: str | Function
@@ -71,7 +67,7 @@ class MetricConfig(_Strict):
     """Every other key: arguments of the metric, such as `ignore_case` or `regexes_to_ignore`."""
 
 
-class FilterStep(_Strict):
+class FilterStep(Written):
     """One step of a filter pipeline."""
 
     function: str | Function
@@ -81,7 +77,7 @@ class FilterStep(_Strict):
     """Every other key: its arguments."""
 
 
-class FilterPipeline(_Strict):
+class FilterPipeline(Written):
     """One entry of `filter_list`: what is made of an answer before it is judged."""
 
     name: str
@@ -89,7 +85,7 @@ class FilterPipeline(_Strict):
     """`filter` in the file."""
 
 
-class TaskConfig(_Strict):
+class TaskConfig(Written):
     """One task."""
 
     task: str
@@ -143,7 +139,7 @@ class TaskConfig(_Strict):
     The values are already what this class holds: `config.model_copy(update=config.reasoning["cot"])` is that task."""
 
 
-class GroupConfig(_Strict):
+class GroupConfig(Written):
     """A named group of tasks, tags or groups."""
 
     group: str

@@ -191,7 +191,7 @@ OTHER = {
     # what belongs to the user: sources, suites, tasks, data, models
     **dict.fromkeys(
         (
-            *("harness/cli/listing.py", "harness/execution/code_digest.py"),
+            "harness/execution/code_digest.py",
             *("harness/tasks/code/helper_files.py", "harness/tasks/code/registered_filters.py"),
             *("harness/tasks/code/requirements.py", "harness/tasks/task_digest.py"),
             *("harness/measures/task/told.py", "harness/corpora/microworld.py"),

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from harness.analysis.registry import ANALYSES
 from harness.errors import UserError
 from harness.measures.registry import MEASURES
-from harness.models.training_entry import Shape, Train
+from harness.models.training_entry import ShapeChanges, Train
 from harness.suite.cells import cells
 from harness.suite.load import load_suite, parse_suite
 from harness.suite.schema import Matrix
@@ -186,7 +186,7 @@ EVERY_NUMBER = {
     for part, holder in (
         *((name, measure.settings) for name, measure in MEASURES.items()),
         *((name, analysis.settings) for name, analysis in ANALYSES.items()),
-        *(("train", Train), ("shape", Shape), ("matrix", Matrix)),
+        *(("train", Train), ("shape", ShapeChanges), ("matrix", Matrix)),
     )
     for where, model, name in numbers(part, holder)
     if not name.endswith("where") and name not in ("against",)

@@ -83,7 +83,7 @@ REFUSED = {
         r"t\.yaml:2: `dataset_path` names data, and .* null char",
     ),
     "split of a null character": (TASK.replace("split: test", 'split: "a\\0b"'), r"`test_split` names data, and"),
-    "half a character": (TASK + 'description: "\\ud800"', r"not valid YAML"),
+    "half a character": (TASK + 'description: "\\ud800"', r"t\.yaml:6: half a character \(\\ud800\) is in it"),
     "nobody's home": (TASK.replace("rows.jsonl", "~nobody_of_that_name/x"), r"there is no home folder"),
     "no file": (TASK.replace("rows.jsonl", "json") + "dataset_kwargs: {data_files: {test: ''}}", r"there is no "),
     "long file": (
@@ -94,7 +94,7 @@ REFUSED = {
         "group: g\ntask: [{task: x, dataset_path: rows.jsonl}]\naggregate_metric_list: 7",
         r"t\.yaml:3: `aggregate_metric_list` is a list of mappings",
     ),
-    "not UTF-8": (TASK.encode() + b"description: \xff\xfe", r"not valid YAML"),
+    "not UTF-8": (TASK.encode() + b"description: \xff\xfe", r"t\.yaml:6: this line is not UTF-8"),
     "UTF-16 of another order": (TASK.encode("utf-16-be"), r"not valid YAML"),
     "empty": ("", r"a task file is a mapping of keys"),
     "empty group": ("group: g\ntask: []\n", r"t\.yaml:2: the group g has no tasks"),

@@ -56,6 +56,6 @@ def _config(source: TaskFile, named: Function, facts: dict[str, Any]) -> TaskCon
             prepared[keys[f"{split}_split"]] = method(f"{split}_docs")
     if facts["requests"]:
         keys["output_type"] = facts["output_type"]
-    config = task_config(TaskFile(source.file, keys, source.origins))
+    config = task_config(TaskFile(source.file, keys, source.places))
     own = {"construct_requests": method("construct_requests")} if facts["requests"] else {}
     return config.model_copy(update={**own, "prepared_by": prepared})

@@ -118,14 +118,16 @@ def _written_out(
             place=source.place("task"),
         )
     named = {key: keys[key] for key in ("metadata", "tag") if key in keys} | {"task": f"{group}::{name}"}
-    return _add(group, task_config(with_includes(source.file, {**over, **named})), members)
+    own = {**over, **named}
+    written = TaskFile(source.file, own, {key: source.place(key) for key in own})
+    return _add(group, task_config(with_includes(written)), members)
 
 
 def _read(name: str, entries: Mapping[str, Entry], over: Mapping[str, Any], by: TaskFile) -> TaskConfig:
     entry = entries[name]
     if entry.kind == "class":
         raise UserError(f"`class`: {REFUSED['class']}", place=entry.file)
-    return task_config(read_task_file(Path(entry.file)).overridden(over, by.file))
+    return task_config(read_task_file(Path(entry.file)).overridden(over, by))
 
 
 def _add(group: str, config: TaskConfig, members: Members) -> str:

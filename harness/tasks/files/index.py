@@ -21,6 +21,7 @@ from harness import kept_file, strict_json
 from harness.cache import cache_folder
 from harness.errors import UserError
 from harness.file_digest import FileState, file_state, state_of
+from harness.includes import included_names
 from harness.tasks.files import task_file
 
 Kind = Literal["task", "group", "tag", "class"]
@@ -140,7 +141,7 @@ def _merged(
     if path not in seen:
         return f"the included file {path} does not exist"
     if path in chain:
-        return f"`include` goes in a circle: {' -> '.join((*chain, path))}"
+        return f"include goes in a circle: {' -> '.join((*chain, path))}"
     one = seen[path]
     if one.error is not None:
         return one.error
@@ -189,7 +190,7 @@ def _seen(root: str, path: str, state: FileState, before: dict[str, _Seen]) -> _
         return known
     try:
         keys = task_file.own_keys(Path(root, path))
-        included = task_file.included(keys, path)
+        included = included_names(keys.get("include"), path)
     except UserError as error:
         line = str(error.place or "").rpartition(":")[2]
         return _Seen(state, {}, f"line {line}: {error.message}" if line.isdigit() else error.message)

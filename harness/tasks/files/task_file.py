@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,15 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from harness.errors import UserError, shown
-from harness.input_file import bytes_of_file, path_beside, why_no_path
+from harness.includes import Includes, included_names
+from harness.input_file import why_no_path
 from harness.spelling import nearest
 from harness.tasks.code.functions import functions_of
 from harness.tasks.code.helper_files import module_file
 from harness.tasks.code.registered_filters import resolved
 from harness.tasks.config import FewshotConfig, FilterStep, Function, GroupConfig, MetricConfig, TaskConfig
 from harness.tasks.judging.filter_check import FILTERS
-from harness.yaml_bounds import MOST_BYTES, compose, composed
-from harness.yaml_errors import not_readable, not_valid
+from harness.yaml_document import Document, Language, read_document
 
 GROUP_KEYS = ("group", "group_alias", "task", "aggregate_metric_list", "metadata", "tag")
 """What a group file may say about the group; its other keys are put over every task in it."""
@@ -50,63 +51,46 @@ class TaskFile:
 
     file: Path
     keys: dict[str, Any]
-    origins: dict[str, Path]
-    """The file in which each key is written."""
+    places: dict[str, str]
+    """`file:line` of each key, in the file that it is written in."""
 
-    def overridden(self, keys: Mapping[str, Any], file: Path) -> TaskFile:
+    def overridden(self, keys: Mapping[str, Any], by: TaskFile) -> TaskFile:
         """With keys of another file put over it."""
-        return TaskFile(self.file, self.keys | dict(keys), self.origins | dict.fromkeys(keys, file))
+        return TaskFile(self.file, self.keys | dict(keys), self.places | {key: by.place(key) for key in keys})
 
     def place(self, key: str) -> str:
         """`file:line` of a key, for an error."""
-        file = self.origins.get(key, self.file)
-        return f"{file}:{line}" if (line := _line(file, key)) else str(file)
+        return self.places.get(key, str(self.file))
 
 
 MOST_FILES = 1_000
-"""That a task file includes, those within included files counted each time: files that include one another twice double
-what is read at each step."""
 
 
-def read_task_file(path: Path, chain: tuple[Path, ...] = (), read: list[Path] | None = None) -> TaskFile:
+def read_task_file(path: Path, chain: tuple[Path, ...] = (), includes: Includes | None = None) -> TaskFile:
     """Read a file and what it includes; its own keys win. Raises UserError with the place of what is wrong."""
     path = path if path.is_absolute() else path.absolute()
-    return with_includes(path, own_keys(path), chain, read)
+    document = own_document(path)
+    places = {key: document.place((key,)) for key in document.data}
+    return with_includes(TaskFile(path, document.data, places), chain, includes)
 
 
-def with_includes(
-    path: Path, keys: dict[str, Any], chain: tuple[Path, ...] = (), read: list[Path] | None = None
-) -> TaskFile:
-    """`keys`, which are written in the file `path`, with what they include underneath. read: the files that were
-    included so far. Raises UserError."""
-    read = [] if read is None else read
+def with_includes(own: TaskFile, chain: tuple[Path, ...] = (), includes: Includes | None = None) -> TaskFile:
+    """What a file says itself, with what that includes underneath.
+
+    chain: the files that include it. includes: the files that were included so far. Raises UserError.
+    """
+    includes = includes or Includes(MOST_FILES)
+    place = own.place("include")
+    chain = (*chain, own.file)  # each but the first is resolved: a circle through a link is seen one round later
     merged: dict[str, Any] = {}
-    origins: dict[str, Path] = {}
-    for name in included(keys, str(path)):
-        inner = path_beside(path.parent, name, str(path))
-        if inner in (*chain, path):  # each but the first is resolved: a circle through a link is seen one round later
-            circle = " -> ".join(file.name for file in (*chain, path, inner))
-            raise UserError(f"`include` goes in a circle: {circle}", place=str(path))
-        if not inner.is_file():
-            raise UserError(f"the included file {name} does not exist (looked for {inner})", place=str(path))
-        read.append(inner)
-        if len(read) > MOST_FILES:
-            raise UserError(f"more than {MOST_FILES:,} files are included in all; include fewer", place=str(path))
-        under = read_task_file(inner, (*chain, path), read)
+    places: dict[str, str] = {}
+    for path in includes.files(included_names(own.keys.get("include"), place), chain, lambda _: place):
+        under = read_task_file(path, chain, includes)
         merged |= under.keys
-        origins |= under.origins
+        places |= under.places
     merged.pop("task_list", None)  # belongs to the file that is included
-    own = {key: value for key, value in keys.items() if key != "include"}
-    return TaskFile(path, merged | own, origins | dict.fromkeys(own, path))
-
-
-def included(keys: Mapping[str, Any], place: str) -> list[str]:
-    """The names of the files that `include` names, as they are written. Raises UserError where they are no names."""
-    names = keys.get("include") or []
-    names = [names] if isinstance(names, str) else names
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise UserError("`include` is a file name or a list of them", place=place)
-    return names
+    keys = {key: value for key, value in own.keys.items() if key != "include"}
+    return TaskFile(own.file, merged | keys, places | own.places)
 
 
 def kind(keys: Mapping[str, Any]) -> str | None:
@@ -321,65 +305,39 @@ def _refuse_unknown(source: TaskFile, keys: Mapping[str, Any], known: Any, insid
             )
 
 
-_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+def own_keys(path: Path) -> dict[str, Any]:
+    """The keys that one file holds, its `include` not followed. Raises UserError."""
+    keys: dict[str, Any] = own_document(path).data
+    return keys
 
 
-class _Loader(_Base):  # type: ignore[misc]
-    file: Path
+def own_document(path: Path) -> Document:
+    """What one file says, as YAML has it. Raises UserError where it is no mapping of words."""
+    document = written_document(path)
+    if not isinstance(document.data, dict):
+        raise UserError("a task file is a mapping of keys", place=str(path))
+    for key in document.data:
+        if not isinstance(key, str):
+            raise UserError("a key must be a word", place=document.place((key,)))
+    return document
 
 
-def _function(loader: _Loader, node: yaml.Node) -> Function:
+def written_document(path: Path) -> Document:
+    """What one file says in YAML, whatever it is. Raises UserError."""
+    return read_document(path, "a task file", Language(tags={"!function": partial(_function, path.parent)}))
+
+
+def _function(folder: Path, node: yaml.Node, place: str) -> Function:
     module, _, name = str(node.value).strip().rpartition(".")
     if not module:
         raise UserError(
             f"`!function {node.value}` names no file; write `!function FILE.NAME` for NAME in FILE.py beside",
-            place=f"{loader.file}:{node.start_mark.line + 1}",
+            place=place,
         )
     if Path(module).is_absolute() or "" in module.split("."):
         raise UserError(
             f"`!function {node.value}` leads out of the folder; put the file beside and write `!function FILE.NAME`",
-            place=f"{loader.file}:{node.start_mark.line + 1}",
+            place=place,
         )
-    folder = loader.file.parent
     missing = folder / f"{module.replace('.', '/')}.py"
     return Function(file=module_file(module, folder) or missing, name=name)
-
-
-_Loader.add_constructor("!function", _function)
-
-
-def own_keys(path: Path) -> dict[str, Any]:
-    """The keys that one file holds, its `include` not followed. Raises UserError."""
-    with composed(bytes_of_file(path, MOST_BYTES, "a task file"), str(path), _Loader) as (root, loader):
-        if not isinstance(root, yaml.MappingNode):
-            raise UserError("a task file is a mapping of keys", place=str(path))
-        loader.file = path
-        try:
-            keys = loader.construct_document(root)
-        except (yaml.YAMLError, RecursionError) as error:
-            raise not_valid(error, str(path)) from None
-        except (ValueError, LookupError, AttributeError, TypeError, OverflowError) as error:  # the date 2026-13-45
-            raise not_readable(root, error, str(path)) from None
-    if not isinstance(keys, dict):
-        raise UserError("a task file is a mapping of keys", place=str(path))
-    if any(not isinstance(key, str) for key in keys):
-        line = next((name.start_mark.line + 1 for name in _key_nodes(path) if name.tag != _TEXT), None)
-        raise UserError("a key must be a word", place=f"{path}:{line}" if line else str(path))
-    return keys
-
-
-_TEXT = "tag:yaml.org,2002:str"
-
-
-def _line(file: Path, key: str) -> int | None:
-    """The line of a top-level key, looked up only when there's an error to report."""
-    return next((name.start_mark.line + 1 for name in _key_nodes(file) if name.value == key), None)
-
-
-def _key_nodes(file: Path) -> list[yaml.Node]:
-    """The top-level keys of a file as they are written."""
-    try:
-        root = compose(bytes_of_file(file, MOST_BYTES, "a task file"), str(file))
-    except UserError:
-        return []
-    return [name for name, _ in root.value] if isinstance(root, yaml.MappingNode) else []

@@ -36,7 +36,7 @@ EITHER = {
     **dict.fromkeys(("harness.errors", "harness.notice", "harness.spelling", "harness.yaml_errors"), "sentences"),
     **dict.fromkeys(("harness.limits", "harness.strict_entry"), "settings as they are given, or an error"),
     "harness.plugins": "finds other packages, whose code is in the key of their cells",
-    "harness.strict_json": "the same values, or an error",
+    **dict.fromkeys(("harness.strict_json", "harness.strict_models"), "the same values, or an error"),
     **dict.fromkeys(("harness.execution.requests", "harness.execution.serve"), "hand on what others measure"),
     "harness.results.fingerprint": "what is recorded beside the numbers; the class of a machine is in the key",
     "harness.results.record": "the shape of a record, which has a version of its own",
@@ -50,7 +50,7 @@ NOT_TRAINING = EITHER | {
     "harness.models": "opens models; training makes its own",
     "harness.results": "peaks and bytes of measurements",
     "harness.tasks": "said of a request's tasks; training asks for none",
-    "harness.yaml_bounds": "the files of tasks",
+    **dict.fromkeys(("harness.includes", "harness.yaml_bounds", "harness.yaml_document"), "the files of tasks"),
 }
 
 SUITE = """

@@ -12,7 +12,7 @@ from harness.errors import UserError
 from harness.execution.resolve import resolve
 from harness.models.resolved import Resolved
 from harness.models.training import Training
-from harness.models.training_entry import RECIPE, Shape, Train
+from harness.models.training_entry import RECIPE, ShapeChanges, Train
 from harness.suite.load import parse_suite
 from harness.suite.schema import ModelEntry
 from reference_impl.model.config import GPTConfig
@@ -59,7 +59,7 @@ def test_every_key_of_the_shape_reaches_the_model() -> None:
         **{"layers": 3, "heads": 4, "width": 16, "ffn_width": 24, "kv_heads": 2, "positions": "rotary"},
         **{"norm": "none", "ffn": "swiglu", "bias": False, "residual_scaling": False, "tie_head": False},
     }
-    assert set(given) == set(Shape.model_fields)
+    assert set(given) == set(ShapeChanges.model_fields)
     config = training({"dropout": 0.25}, shape=given).config()
     assert {name: getattr(config, name) for name in given} == given
     assert config.dropout == 0.25

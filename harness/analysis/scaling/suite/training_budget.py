@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
 from harness.limits import Positive
 from harness.results.finding import Finding
 from harness.results.run import Run
+from harness.strict_models import Written
 
 DAY, YEAR = 86_400.0, 365.0 * 86_400.0
 
@@ -21,10 +22,8 @@ DAY, YEAR = 86_400.0, 365.0 * 86_400.0
 MOST_GPUS = 10**9
 
 
-class Claims(BaseModel):
+class Claims(Written):
     """Figures that somebody stated, to be set beside what follows from the assumptions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     flops: Positive | None = None
     """FLOPs of the training."""
