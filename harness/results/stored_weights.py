@@ -11,13 +11,13 @@ class FormatBytes(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     format: str
-    """fp32, bf16, int8, int4 … A quantised weight is one tensor, its scales included."""
+    """fp32, bf16, int8, int4 … A quantized weight is one tensor, its scales included."""
     tensors: int
     bytes: int
 
 
 class WideWeights(BaseModel):
-    """Matrices that a quantisation left in a wider format: one name, or one that many layers have."""
+    """Matrices that a quantization left in a wider format: one name, or one that many layers have."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,7 +37,7 @@ class StoredWeights(BaseModel):
     formats: tuple[FormatBytes, ...]
     """The largest first."""
     wide: tuple[WideWeights, ...] = ()
-    """Empty where nothing was quantised, and where nothing was left."""
+    """Empty where nothing was quantized, and where nothing was left."""
 
     @property
     def bytes(self) -> int:
