@@ -88,7 +88,7 @@ class Asset:
     kind: Kind
     about: str
     """What it is and what it is for."""
-    licence: str
+    license: str
     address: PyPI | Url | Hub | GitHub
     archive: Archive | None
     """None for the hub and GitHub, where the parts alone are checked."""

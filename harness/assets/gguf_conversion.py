@@ -1,10 +1,10 @@
 """Turns a GGUF file into a folder that `transformers` opens: config, fp32 weights, tokenizer.
 
-`from_pretrained(gguf_file=...)` dequantises on every load, which takes many times longer than reading
+`from_pretrained(gguf_file=...)` dequantizes on every load, which takes many times longer than reading
 safetensors; so it is done once here, with `gguf` and numpy alone (no torch). Only what the file itself says
 is used. Three things differ between the two worlds:
 
-* llama.cpp rotates neighbouring components of a head (0 with 1, 2 with 3), transformers components half a
+* llama.cpp rotates neighboring components of a head (0 with 1, 2 with 3), transformers components half a
   head apart; the rows of the query and key projections are stored in an order that suits the former.
 * Tensor names: `blk.3.attn_q.weight` is `model.layers.3.self_attn.q_proj.weight`.
 * A model without `output.weight` uses its token embedding as the head (tied).
@@ -150,11 +150,11 @@ def _ends(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _weights(tensors: list[Any], heads: int, key_value_heads: int, gguf_file: Path) -> dict[str, Array]:
-    """Every tensor, dequantised to float32 under its transformers name."""
+    """Every tensor, dequantized to float32 under its transformers name."""
     import gguf
     import numpy as np
 
-    def dequantised(tensor: Any) -> tuple[str, Array]:
+    def dequantized(tensor: Any) -> tuple[str, Array]:
         name = _name(tensor.name, gguf_file)
         weight = np.asarray(gguf.dequantize(tensor.data, tensor.tensor_type), dtype=np.float32)
         if ".q_proj." in name:
@@ -164,7 +164,7 @@ def _weights(tensors: list[Any], heads: int, key_value_heads: int, gguf_file: Pa
         return name, np.ascontiguousarray(weight)
 
     with ThreadPoolExecutor(2) as pool:
-        return dict(sorted(pool.map(dequantised, tensors)))
+        return dict(sorted(pool.map(dequantized, tensors)))
 
 
 def _name(gguf_name: str, gguf_file: Path) -> str:

@@ -1,7 +1,7 @@
 """The tables of published numbers: which files of which repository they are made of.
 
 The sha256 of every part were taken from the git objects of that commit. None of the files travels with the harness, and
-where an author gives no licence they are fetched by the user and kept in the user's cache.
+where an author gives no license they are fetched by the user and kept in the user's cache.
 """
 
 from harness.assets.declaration import Asset, GitHub, Part
@@ -11,7 +11,7 @@ PUBLISHED = (
         name="epoch_chinchilla",
         kind="results",
         about="245 training runs of Hoffmann et al. 2022, read from their Figure 4 by Besiroglu et al. 2024.",
-        licence="none stated",
+        license="none stated",
         address=GitHub("epoch-research/analyzing-chinchilla", "92258837425e1b5f2851d624287f0120583a3d0e"),
         archive=None,
         parts=(
@@ -27,7 +27,7 @@ PUBLISHED = (
         name="gadre_overtraining",
         kind="results",
         about="104 training runs of Gadre et al. 2024 with 5 to 640 tokens per parameter, their losses and errors.",
-        licence="MIT",
+        license="MIT",
         address=GitHub("mlfoundations/scaling", "a003c4913793ac2ae7ef87b28ecb562955d026d5", archive_size=508_933),
         archive=None,
         parts=(
@@ -46,7 +46,7 @@ PUBLISHED = (
         name="datablations_repetition",
         kind="results",
         about="296 training runs of Muennighoff et al. 2023 on repeated data.",
-        licence="Apache-2.0",
+        license="Apache-2.0",
         address=GitHub("huggingface/datablations", "13701315b163f1c54642b94ad237b2699187c3ee"),
         archive=None,
         parts=(
@@ -70,7 +70,7 @@ PUBLISHED = (
         kind="results",
         about="Scores of code-davinci-002 on BIG-Bench Hard with and without a chain of thought (Suzgun et al. 2022), "
         "counted from its answers. The answers carry a canary against training on them and are not kept.",
-        licence="MIT",
+        license="MIT",
         address=GitHub(
             "suzgunmirac/BIG-Bench-Hard", "9ee07bd481feebf959a6b59d61ea57bdcf30964d", archive_size=3_645_787
         ),
@@ -97,7 +97,7 @@ PUBLISHED = (
         kind="results",
         about="Standard and chain-of-thought prompting by model size: Tables 2 to 5 of Wei et al. 2022, taken from the "
         "text of arXiv 2201.11903v6 as a converter of PDF files left it in its own repository.",
-        licence="none stated",
+        license="none stated",
         address=GitHub("Mega-Gorilla/Index_PDF_Translation", "51c94cedea3e93521680763584b044da0b2bd3e2"),
         archive=None,
         parts=(
@@ -119,7 +119,7 @@ PUBLISHED = (
         name="pythia_evals",
         kind="results",
         about="Pythia's own evaluations of 21 models at up to 27 checkpoints (Biderman et al. 2023).",
-        licence="Apache-2.0",
+        license="Apache-2.0",
         address=GitHub("EleutherAI/pythia", "a19eecb807ec2c79a39ebf18108816e6ffffc1d5", archive_size=10_749_596),
         archive=None,
         parts=(

@@ -18,7 +18,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def assets(context: typer.Context) -> None:
-    """List the assets: what they are, their licence and size, and whether they are in the cache."""
+    """List the assets: what they are, their license and size, and whether they are in the cache."""
     if context.invoked_subcommand is None:
         from harness.report.tables import print_table
 
@@ -31,14 +31,14 @@ def assets_table() -> Table:
     from harness.number import with_interval
     from harness.report.table import Column, Row, Table
 
-    columns = (Column("name"), Column("kind"), Column("size", numeric=True), Column("licence"), Column("here"))
+    columns = (Column("name"), Column("kind"), Column("size", numeric=True), Column("license"), Column("here"))
     rows = tuple(
         Row(
             (
                 status.asset.name,
                 status.asset.kind,
                 with_interval(status.asset.download_size, None, None, "bytes"),
-                status.asset.licence,
+                status.asset.license,
                 "yes" if status.present else "no",
                 f"{status.asset.about} ({status.asset.address})",
             )

@@ -19,7 +19,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def data(context: typer.Context) -> None:
-    """List the data sets: what they are, their licence, and where they lie on this machine."""
+    """List the data sets: what they are, their license, and where they lie on this machine."""
     if context.invoked_subcommand is None:
         from harness.report.tables import print_table
 
@@ -34,8 +34,8 @@ def data_table() -> Table:
     rows = []
     for name, declared in published_data.DATA_SETS.items():
         found = published_data.where(name)
-        rows.append(Row((name, declared.about, assets.asset(name).licence, found.kind if found else "no")))
-    columns = (Column("name"), Column("what"), Column("licence"), Column("here"))
+        rows.append(Row((name, declared.about, assets.asset(name).license, found.kind if found else "no")))
+    columns = (Column("name"), Column("what"), Column("license"), Column("here"))
     return Table("Published data", columns, tuple(rows), "harness data show NAME, harness data get NAME")
 
 
@@ -56,7 +56,7 @@ def show(name: Annotated[str, typer.Argument(help="Name of a data set.")]) -> No
         *(f"Fit {fit.name}: {fit.about}" for fit in declared.fits),
         *(f"Corrected: {mend.about}" for mend in declared.mends),
         f"Cite: {declared.cite}",
-        f"From: {assets.asset(name).address}; licence: {assets.asset(name).licence}",
+        f"From: {assets.asset(name).address}; license: {assets.asset(name).license}",
     ]
     print_table(Table(f"{name}: {declared.table}", columns, rows, notes=tuple(filter(None, notes))), make_console())
 

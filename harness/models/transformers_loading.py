@@ -46,13 +46,13 @@ from harness.models.transformers_fit import (
 )
 
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-"""What the weights are loaded as. The quantised precisions take the file's own type and quantise it layer by layer, in
+"""What the weights are loaded as. The quantized precisions take the file's own type and quantize it layer by layer, in
 place: rounding to bf16 first would be a second rounding, widening to fp32 a second copy."""
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A `transformers` model with its weights, before anything is quantised here."""
+    """A `transformers` model with its weights, before anything is quantized here."""
 
     model: Any
     skeleton: nn.Module
@@ -61,7 +61,7 @@ class LoadedModel:
     """`config.json` as it is written, without the defaults of its class."""
     counts: ParameterCounts
     quantized: AlreadyQuantized | None
-    """How the weights came, where they came quantised."""
+    """How the weights came, where they came quantized."""
     notes: tuple[str, ...]
 
 
@@ -218,7 +218,7 @@ def _from_pretrained(
 
 
 def _dtype(precision: Precision, files: CheckpointFiles | None) -> torch.dtype | str:
-    """What to load the weights as. To be quantised: the widest type that the files hold, whatever config.json says."""
+    """What to load the weights as. To be quantized: the widest type that the files hold, whatever config.json says."""
     if precision in DTYPES:
         return DTYPES[precision]
     if files is None:

@@ -26,7 +26,7 @@ from harness.results.record import CellResult, Status
 from harness.results.run import Run
 from harness.results.samples import reading_samples
 from harness.tasks.aggregation.estimate import Estimate
-from harness.tasks.aggregation.group_scores import summarise_group
+from harness.tasks.aggregation.group_scores import summarize_group
 from harness.tasks.judging.specification import name_of
 from harness.whole_file import write_whole
 
@@ -131,7 +131,7 @@ def _of_cell(run: Run, cell: CellResult) -> tuple[dict[str, dict[str, Any]], dic
     for name, members, aggregate in groups_of(samples, str(cell.settings["task"]), list(tasks)):
         if name in declared and all(member in tasks for member in members):  # a part of a group is another number
             inside = {member: tasks[member]["estimates"] for member in members}
-            scores = summarise_group(aggregate, inside, mode="lm-eval" if mode == "lm-eval" else "right")
+            scores = summarize_group(aggregate, inside, mode="lm-eval" if mode == "lm-eval" else "right")
             groups[name] = {"config": declared[name], "tasks": list(inside), "estimates": scores}
     return tasks, groups
 

@@ -52,7 +52,7 @@ CACHES_PER_ARRAY = 4
 def measure_peaks(threads: int, device: str) -> Peaks:
     """Measure for some seconds. Run it in a worker: it imports torch and sets its thread count.
 
-    The best of several repetitions counts: neighbours can only slow a machine down.
+    The best of several repetitions counts: neighbors can only slow a machine down.
     """
     import torch
 

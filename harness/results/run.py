@@ -12,29 +12,25 @@ findings.json, expectations.json, summary.md, report.html
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter, defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from typing import TYPE_CHECKING
 
 from harness.errors import UserError
-from harness.results import samples
+from harness.results import made_files, samples
 from harness.results.cell_lines import Lines, read_lines
+from harness.results.damage import sentences
 from harness.results.finding import ExpectationOutcome, Finding
+from harness.results.made_files import Read
 from harness.results.manifest import UNCHECKED_VERSION, Manifest, read_manifest
 from harness.results.record import CellResult
 from harness.results.records_frame import records_frame
-from harness.results.run_folder import CELLS, EXPECTATIONS, FINDINGS, content, first_line
+from harness.results.run_folder import EXPECTATIONS, FINDINGS
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Read = TypeVar("Read", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -77,31 +73,7 @@ class Run:
     @cached_property
     def damage(self) -> list[str]:
         """What can't be believed in this folder and is left out, a sentence each. (A damaged manifest raises.)"""
-        cells, again = self.folder / CELLS, f"`harness run --resume {self.folder}` measures"
-        alike = defaultdict(list)
-        for number, reason in self.damaged_lines.items():
-            alike[reason].append(number)
-        found = [
-            f"{cells}:{first}: this line is damaged ({reason}), so its cell is left out; {again} it again"
-            if not more
-            else f"{cells}:{first}: this line and {len(more)} more are damaged ({reason}), so their cells "
-            f"are left out; {again} them again"
-            for reason, (first, *more) in alike.items()
-        ]
-        planned = self.planned
-        ended = Counter(cell.planned_key for cell in self.cells)
-        left = sum((Counter(planned) - ended).values())
-        if left and self._status == "finished":
-            found.append(f"{cells}: {left} of {len(planned)} cells are missing; {again} what is missing")
-        found += [
-            f"{self.folder / str(cell.samples)}: {why}"
-            for cell in self.cells
-            if (why := self.why_no_samples(cell)) is not None
-        ]
-        for name in self._made:
-            if (why := self._why_other(name)) is not None:
-                found.append(f"{self.folder / name}: {why}; `harness report {self.folder}` writes it again")
-        return found
+        return sentences(self.folder, self._lines, self._believed_manifest)
 
     @cached_property
     def unchecked(self) -> bool:
@@ -146,70 +118,25 @@ class Run:
         """Outcomes of the suite's expectations; none where the file is damaged, which `damage` says."""
         return self._list(EXPECTATIONS, ExpectationOutcome)
 
-    @cached_property
-    def _lines(self) -> Lines:
-        try:
-            manifest = self.manifest
-        except UserError:  # told of where it is asked for; the lines are shown
-            manifest = None
-        return read_lines(self.folder, manifest)
-
     @property
     def planned(self) -> list[str]:
         """The keys of the plan; none where the manifest can't be read."""
-        try:
-            return self.manifest.cells
-        except UserError:
-            return []
+        manifest = self._believed_manifest
+        return [] if manifest is None else manifest.cells
+
+    @cached_property
+    def _lines(self) -> Lines:
+        return read_lines(self.folder, self._believed_manifest)
 
     @property
-    def _status(self) -> str:
+    def _believed_manifest(self) -> Manifest | None:
+        """None where it can't be read, which is told of where it is asked for: the rest is shown."""
         try:
-            return self.manifest.status
+            return self.manifest
         except UserError:
-            return ""
-
-    @property
-    def _made(self) -> list[str]:
-        """The files that were made of the cells."""
-        try:
-            manifest = self.manifest
-        except UserError:
-            return []
-        read = [name for name in (FINDINGS, EXPECTATIONS) if (self.folder / name).exists()]
-        return list(dict.fromkeys([*manifest.files, *read]))
-
-    def _why_other(self, name: str) -> str | None:
-        """Why a file that was made of the cells is not believed; None where it is what the manifest says."""
-        try:
-            found = content(self.folder, name, f"write it again: harness report {self.folder}")
-        except UserError as error:
-            if name in _KINDS:
-                raise
-            return error.message
-        if found is None:
-            return "it is missing"
-        if self.manifest.schema_version != UNCHECKED_VERSION:
-            if name not in self.manifest.files:
-                return "the manifest does not name it, as what wrote it did not end"
-            if hashlib.sha256(found).hexdigest() != self.manifest.files[name]:
-                return "it is damaged, its sha256 is another than when it was written"
-        try:
-            if name in _KINDS:
-                _KINDS[name].validate_json(found)
-        except ValidationError as error:  # an earlier version's, or one that somebody wrote with its checksum
-            return f"it is not what belongs here ({first_line(error)})"
-        return None
+            return None
 
     def _list(self, name: str, kind: type[Read]) -> list[Read]:
-        path = self.folder / name
-        if not path.exists() or self._why_other(name) is not None:
+        if not (self.folder / name).exists():
             return []
-        found: list[Read] = TypeAdapter(list[kind]).validate_json(path.read_bytes())  # type: ignore[valid-type]
-        return found
-
-
-_KINDS: dict[str, TypeAdapter[Any]] = {
-    FINDINGS: TypeAdapter(list[Finding]),
-    EXPECTATIONS: TypeAdapter(list[ExpectationOutcome]),
-}
+        return made_files.read_list(self.folder, name, kind, self.manifest)

@@ -9,13 +9,13 @@ class FormatBytes(Kept):
     """The tensors of one format."""
 
     format: str
-    """fp32, bf16, int8, int4 … A quantised weight is one tensor, its scales included."""
+    """fp32, bf16, int8, int4 … A quantized weight is one tensor, its scales included."""
     tensors: int
     bytes: int
 
 
 class WideWeights(Kept):
-    """Matrices that a quantisation left in a wider format: one name, or one that many layers have."""
+    """Matrices that a quantization left in a wider format: one name, or one that many layers have."""
 
     name: str
     """Numbers of layers and experts are written as `*`."""
@@ -31,7 +31,7 @@ class StoredWeights(Kept):
     formats: tuple[FormatBytes, ...]
     """The largest first."""
     wide: tuple[WideWeights, ...] = ()
-    """Empty where nothing was quantised, and where nothing was left."""
+    """Empty where nothing was quantized, and where nothing was left."""
 
     @property
     def bytes(self) -> int:

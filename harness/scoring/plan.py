@@ -81,7 +81,7 @@ def _fits(nodes: Sequence[Node], room: Budget) -> bool:
 
 
 def _groups(nodes: Sequence[Node], room: Budget) -> Iterator[list[Node]]:
-    """Neighbours together, as many as one pass has room for."""
+    """Neighbors together, as many as one pass has room for."""
     group: list[Node] = []
     for node in nodes:
         if group and not _fits([*group, node], room):

@@ -24,8 +24,8 @@ def stops_of(model: Reads, until: Sequence[str], mode: Mode = "right") -> tuple[
         eos = tokenizer.eos_id
         ends = {*identity.generate_end_ids, *(() if eos is None else (eos,))}
         return frozenset(ends), tuple(dict.fromkeys([*until, *([] if eos is None else [tokenizer.decode([eos])])]))
-    spelt = [tokenizer.encode(stop) for stop in until if stop]
-    special = {ids[0] for ids in spelt if len(ids) == 1 and tokenizer.token_bytes(ids) == [0]}
+    spelled = [tokenizer.encode(stop) for stop in until if stop]
+    special = {ids[0] for ids in spelled if len(ids) == 1 and tokenizer.token_bytes(ids) == [0]}
     strings = tuple(stop for stop in dict.fromkeys([*until, *identity.end_strings]) if stop)
     return frozenset(special.union(identity.end_ids)), strings
 

@@ -74,7 +74,7 @@ class Hinge(NamedTuple):
 
 
 def positions(scale: ArrayLike) -> Floats:
-    """x: the logarithm of scales (m,), ascending, centred, in units of the mean distance of neighbours.
+    """x: the logarithm of scales (m,), ascending, centered, in units of the mean distance of neighbors.
 
     ValueError unless the scales are positive, finite and rise.
     """
@@ -228,8 +228,8 @@ def _logistic(x: Floats, correct: Floats, n: Floats) -> tuple[Floats, Floats]:
     """
     total = n.sum(axis=1)
     pooled = logit(np.clip(correct.sum(axis=1) / total, 1e-9, 1 - 1e-9))
-    centre = (n @ x / total)[:, None]  # centred per row, so that a and b hardly correlate
-    u = x - centre
+    center = (n @ x / total)[:, None]  # centered per row, so that a and b hardly correlate
+    u = x - center
     a, b = pooled.copy(), np.zeros(len(n))
     spread = (n * u * u).sum(axis=1) / total
     single = spread < 1e-12  # one scale has no slope
@@ -245,4 +245,4 @@ def _logistic(x: Floats, correct: Floats, n: Floats) -> tuple[Floats, Floats]:
         if max(np.abs(da).max(), np.abs(db).max()) < 1e-7:
             break
     a, b = np.where((b < 0) | single, pooled, a), np.maximum(b, 0.0)
-    return a - b * centre[:, 0], b
+    return a - b * center[:, 0], b

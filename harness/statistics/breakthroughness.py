@@ -6,7 +6,7 @@ For scores y_1 .. y_m in the order of scale, d_i = y_(i+1) - y_i and I = sign(ar
     breakthroughness B = I / sqrt(median d^2)
 
 Sources: Srivastava et al. 2022, arXiv:2206.04615, appendix B; B is the "emergence score" of Schaeffer et al. 2023,
-arXiv:2304.15004. The normalisation of L is such that a straight line has 1.
+arXiv:2304.15004. The normalization of L is such that a straight line has 1.
 
 Neither knows how many items a score rests on: noise around a flat line has B of 3 in the middle and 6 to 7 at its
 95 % quantile, and B is infinite whenever half of the differences are 0, as they are with few items. Never read B

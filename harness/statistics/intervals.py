@@ -58,11 +58,11 @@ def geometric_mean(values: ArrayLike, confidence: float = 0.95) -> Interval:
     if len(x) == 0 or np.any(x <= 0):
         raise ValueError("a geometric mean needs values, all of them positive")
     logs = np.log(x)
-    centre = float(logs.mean())
+    center = float(logs.mean())
     if len(x) < 2:
-        return Interval(float(np.exp(centre)), None, None, len(x))
+        return Interval(float(np.exp(center)), None, None, len(x))
     half = _t_quantile(confidence, len(x) - 1) * float(logs.std(ddof=1)) / float(np.sqrt(len(x)))
-    return Interval(float(np.exp(centre)), float(np.exp(centre - half)), float(np.exp(centre + half)), len(x))
+    return Interval(float(np.exp(center)), float(np.exp(center - half)), float(np.exp(center + half)), len(x))
 
 
 def median(values: ArrayLike, confidence: float = 0.95) -> Interval:
@@ -78,14 +78,14 @@ def median(values: ArrayLike, confidence: float = 0.95) -> Interval:
     n = len(x)
     if n == 0:
         raise ValueError("no values, so there is no median")
-    centre = float(np.median(x))
+    center = float(np.median(x))
     tail = (1 - confidence) / 2
     ranks = np.arange(1, n // 2 + 1)
     allowed = ranks[binom.cdf(ranks - 1, n, 0.5) <= tail]
     if len(allowed) == 0:
-        return Interval(centre, None, None, n)
+        return Interval(center, None, None, n)
     k = int(allowed[-1])
-    return Interval(centre, float(x[k - 1]), float(x[n - k]), n)
+    return Interval(center, float(x[k - 1]), float(x[n - k]), n)
 
 
 def jackknife(value: float, without: ArrayLike, confidence: float = 0.95) -> Interval:

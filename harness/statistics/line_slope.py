@@ -10,8 +10,8 @@ Floats = NDArray[np.float64]
 
 def slope_weights(x: Floats) -> Floats:
     """w with w @ y = the slope of y over x, for every y. x: (m,), two different values at least."""
-    centred = x - x.mean()
-    weights: Floats = centred / (centred @ centred)
+    centered = x - x.mean()
+    weights: Floats = centered / (centered @ centered)
     return weights
 
 

@@ -22,7 +22,7 @@ Whole = NDArray[np.int64]
 
 
 class PairedCounts(NamedTuple):
-    """How often both, one, or neither of two judgements of one document was `right`. A share of documents may be no
+    """How often both, one, or neither of two judgments of one document was `right`. A share of documents may be no
     whole number: see `clustered_difference`."""
 
     both: float
@@ -40,7 +40,7 @@ def paired_counts(base: ArrayLike, head: ArrayLike) -> PairedCounts:
     """The four counts of two arrays of truth values (documents,) in the same order. ValueError for other shapes."""
     a, b = np.asarray(base, dtype=bool), np.asarray(head, dtype=bool)
     if a.shape != b.shape or a.ndim != 1:
-        raise ValueError(f"one judgement per document and side is wanted, not {a.shape} and {b.shape}")
+        raise ValueError(f"one judgment per document and side is wanted, not {a.shape} and {b.shape}")
     return PairedCounts(int((a & b).sum()), int((a & ~b).sum()), int((~a & b).sum()), int((~a & ~b).sum()))
 
 

@@ -83,7 +83,7 @@ def independent_difference(
 def score_interval(share: float, n: float, quantile: float) -> tuple[float, float]:
     """Wilson's interval of a share that is worth n independent trials: the p with |share - p| <= q·sqrt(p(1-p)/n)."""
     square = quantile * quantile / n
-    centre = (share + square / 2) / (1 + square)
+    center = (share + square / 2) / (1 + square)
     half = quantile / (1 + square) * sqrt(share * (1 - share) / n + square / (4 * n))
     # exactly 0 and 1 where the formula is, whatever the rounding
-    return (0.0 if share == 0 else max(0.0, centre - half)), (1.0 if share == 1 else min(1.0, centre + half))
+    return (0.0 if share == 0 else max(0.0, center - half)), (1.0 if share == 1 else min(1.0, center + half))

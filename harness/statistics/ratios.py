@@ -53,7 +53,7 @@ def product_of_powers(estimates: Sequence[Estimate], powers: Sequence[float]) ->
     log P = sum p_i log v_i; its distance to the lower end is the root of the summed squares of each term's distance
     to its own lower end (to its upper end where p_i is negative), and likewise above.
     """
-    centre, below, above = 0.0, 0.0, 0.0
+    center, below, above = 0.0, 0.0, 0.0
     for estimate, power in zip(estimates, powers, strict=True):
         if estimate.value <= 0:
             raise ValueError(f"a ratio needs positive values, got {estimate.value}")
@@ -63,10 +63,10 @@ def product_of_powers(estimates: Sequence[Estimate], powers: Sequence[float]) ->
         if power < 0:
             down, up = up, down
         if power != 0:
-            centre += power * log
+            center += power * log
             below += (power * down) ** 2
             above += (power * up) ** 2
-    return Estimate(math.exp(centre), math.exp(centre - math.sqrt(below)), math.exp(centre + math.sqrt(above)))
+    return Estimate(math.exp(center), math.exp(center - math.sqrt(below)), math.exp(center + math.sqrt(above)))
 
 
 def independent_ratio(numerator: Estimate, denominator: Estimate) -> Ratio:

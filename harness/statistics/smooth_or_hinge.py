@@ -5,7 +5,7 @@
 
 x is the logarithm of the scale, z the metric on a scale of its own (the logit of a share, the logarithm of a loss),
 turned so that higher is better. Errors of the scales are not independent (the same documents), so both are fitted by
-generalised least squares. A curve that neither tells well is noisier than its documents say, by what no document knows
+generalized least squares. A curve that neither tells well is noisier than its documents say, by what no document knows
 of (training, the shape itself): the gain is taken relative to what the hinge leaves, as in an F-test, and placed among
 the gains of curves that are redrawn from the line (parametric bootstrap: a break has no place under the line).
 """

@@ -35,7 +35,7 @@ class Family:
 def families(prompts: Mapping[int, Sequence[int]]) -> list[Family]:
     """Share the prompts of numbered requests out, the family with the longest prompt first.
 
-    Prompts are sorted, and neighbours joined as long as joining spares tokens: of n prompts that share p tokens, n - 1
+    Prompts are sorted, and neighbors joined as long as joining spares tokens: of n prompts that share p tokens, n - 1
     times p need not be read.
     """
     numbers: dict[tuple[int, ...], list[int]] = {}

@@ -83,7 +83,7 @@ def distribution(logits: Tensor, sampling: Sampling, seen: Tensor | None = None)
     if sampling.repetition_penalty != 1:
         if seen is None:
             raise ValueError("a repetition penalty needs the tokens that were seen.")
-        logits = penalise_repetition(logits, seen, sampling.repetition_penalty)
+        logits = penalize_repetition(logits, seen, sampling.repetition_penalty)
     if sampling.temperature == 0:
         return torch.zeros_like(logits).scatter_(-1, logits.argmax(-1, keepdim=True), 1.0)
     # The highest logit is taken off first: dividing by a tiny temperature would overflow.
@@ -106,7 +106,7 @@ def check_logits(logits: Tensor) -> None:
         )
 
 
-def penalise_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
+def penalize_repetition(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
     """Make the seen tokens less likely (penalty > 1). logits: (batch, vocabulary); seen: the same shape, bool."""
     return torch.where(seen, torch.where(logits > 0, logits / penalty, logits * penalty), logits)
 

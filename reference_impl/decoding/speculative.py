@@ -3,7 +3,7 @@
 Decoding is bound by reading the weights, so the large model reads k + 1 tokens in about the time of one. A drafted
 token x is kept with probability min(1, p(x) / q(x)), where p and q are the probabilities that the large and the small
 model would draw it with, filters included. The first that is refused is replaced by a draw from max(0, p - q),
-normalised; if none is refused the large model's own next token comes on top. What comes out is distributed exactly as
+normalized; if none is refused the large model's own next token comes on top. What comes out is distributed exactly as
 if the large model had been sampled alone, and with temperature 0 it is its greedy continuation (Leviathan et al. 2023,
 algorithm 1 and appendix A.1; Chen et al. 2023, algorithm 2).
 
@@ -108,7 +108,7 @@ def verify(proposed: list[int], truths: Tensor, guesses: Tensor, stream: torch.G
 
 
 def residual(truth: Tensor, guess: Tensor) -> Tensor:
-    """What the target would draw and the draft did not offer enough: max(0, p - q), normalised. (vocabulary,)."""
+    """What the target would draw and the draft did not offer enough: max(0, p - q), normalized. (vocabulary,)."""
     left = (truth - guess).clamp(min=0)
     return left / left.sum()
 

@@ -32,7 +32,7 @@ class GPTConfig:
     ffn_width: int = 0
     """Width of the feed-forward hidden layer; 0 stands for 4 times `width`."""
     kv_heads: int = 0
-    """Heads of keys and values, each shared by heads / kv_heads neighbouring query heads (grouped-query attention,
+    """Heads of keys and values, each shared by heads / kv_heads neighboring query heads (grouped-query attention,
     Ainslie et al. 2023); 0 stands for `heads`."""
     positions: Positions = "learned"
     """learned: an embedding added to the tokens'. rotary: queries and keys are rotated (Su et al. 2021)."""

@@ -1,4 +1,4 @@
-"""A decoder-only transformer, whole: embeddings, blocks, head, initialisation and loss.
+"""A decoder-only transformer, whole: embeddings, blocks, head, initialization and loss.
 
 By default a GPT-2: learned positions, LayerNorm before each sub-layer, multi-head causal attention, a GELU feed-forward
 layer and a head that shares the token embedding (Radford et al. 2019, "Language Models are Unsupervised
@@ -161,7 +161,7 @@ def make_norm(config: GPTConfig) -> nn.Module:
 
 
 class Block(nn.Module):
-    """One layer: attention and feed-forward, each on a normalised copy of the residual stream."""
+    """One layer: attention and feed-forward, each on a normalized copy of the residual stream."""
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()

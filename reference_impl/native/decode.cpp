@@ -74,7 +74,7 @@ Share share(int64_t n, int thread, int team, int unit = 1) {
     return {int(std::min(n, units * thread / team * unit)), int(std::min(n, units * (thread + 1) / team * unit))};
 }
 
-void normalise(const Model &m, const float *x, const float *weight, const float *bias, float *to) {
+void normalize(const Model &m, const float *x, const float *weight, const float *bias, float *to) {
     const int n = m.width;
     float mean = 0, squares = 0;
     if (m.norm == NO_NORM) {
@@ -158,9 +158,9 @@ void work(const Model &m, const Step &s, Shared &shared, int thread, int team) {
         for (int r = 0; r < rows; r++)
             std::copy(from.data() + size_t(r) * width, from.data() + size_t(r + 1) * width, a.row(r));
     };
-    auto read_normalised = [&](const float *weight, const float *bias) {
+    auto read_normalized = [&](const float *weight, const float *bias) {
         a.resize(rows, m.width);
-        for (int r = 0; r < rows; r++) normalise(m, shared.x.data() + size_t(r) * m.width, weight, bias, a.row(r));
+        for (int r = 0; r < rows; r++) normalize(m, shared.x.data() + size_t(r) * m.width, weight, bias, a.row(r));
     };
     // This thread's share of a product; `rounded` says that the activations are integers already.
     auto product = [&](const Matrix &w, auto store, bool rounded = false) {
@@ -175,7 +175,7 @@ void work(const Model &m, const Step &s, Shared &shared, int thread, int team) {
         const size_t plane = size_t(s.capacity) * hw;
         T *keys = (T *)s.keys + layer * s.layer_stride, *values = (T *)s.values + layer * s.layer_stride;
 
-        read_normalised(l.attention_norm, l.attention_norm_bias);
+        read_normalized(l.attention_norm, l.attention_norm_bias);
         product(l.qkv, [&](int r, int o, float y) { shared.qkv[size_t(r) * qkv_width + o] = y; });
         shared.meeting(team);
 
@@ -210,7 +210,7 @@ void work(const Model &m, const Step &s, Shared &shared, int thread, int team) {
         product(l.out, add);
         shared.meeting(team);
 
-        read_normalised(l.ffn_norm, l.ffn_norm_bias);
+        read_normalized(l.ffn_norm, l.ffn_norm_bias);
         const Share mine =
             product(l.up, [&](int r, int o, float y) { shared.up[size_t(r) * m.ffn_width + o] = y; });
         if (m.activation == SWIGLU) {
@@ -228,7 +228,7 @@ void work(const Model &m, const Step &s, Shared &shared, int thread, int team) {
         shared.meeting(team);
     }
 
-    read_normalised(m.final_norm, m.final_norm_bias);
+    read_normalized(m.final_norm, m.final_norm_bias);
     product(m.head, [&](int r, int o, float y) { s.logits[size_t(r) * m.head.outputs + o] = y; });
 }
 

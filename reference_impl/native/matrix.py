@@ -47,7 +47,7 @@ def matrix(
         if part is not None and part.dtype != expected:
             raise ValueError(
                 f"a weight stored as {kind} was cast, so that a part of it is {part.dtype} and not {expected}: "
-                "cast the model before it is quantised, afterwards only move it to another device."
+                "cast the model before it is quantized, afterwards only move it to another device."
             )
     return Matrix(
         FORMATS[kind],

@@ -1,10 +1,10 @@
-"""Quantise a model once and keep it, from the shell.
+"""Quantize a model once and keep it, from the shell.
 
     python -m reference_impl.quantization FOLDER --scheme int4 --out FOLDER-int4
     python -m reference_impl.quantization FOLDER --scheme int4-gptq --calibrate some/text.txt --out FOLDER-gptq
 
 FOLDER: a checkpoint of ours, or a GPT-2 or Llama of transformers. What is written loads several times as fast and never
-takes more memory than the quantised weights. The last line is one JSON object.
+takes more memory than the quantized weights. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_ma
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Load, quantise, write; returns the exit code."""
+    """Load, quantize, write; returns the exit code."""
     options = _parser().parse_args(arguments)
     source = Path(options.folder)
     try:
@@ -79,11 +79,11 @@ def _calibration(source: Path, text: str, model: GPT) -> list[Tensor]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m reference_impl.quantization", description="Quantise and keep a model."
+        prog="python -m reference_impl.quantization", description="Quantize and keep a model."
     )
     parser.add_argument("folder", help="checkpoint, or GPT-2 or Llama folder of transformers")
     parser.add_argument("--scheme", choices=STORABLE, required=True)
-    parser.add_argument("--out", required=True, help="folder for the quantised checkpoint")
+    parser.add_argument("--out", required=True, help="folder for the quantized checkpoint")
     parser.add_argument(
         "--calibrate", metavar="TEXT", help="txt, jsonl, json, csv, tsv, parquet or arrow file, for int4-gptq"
     )

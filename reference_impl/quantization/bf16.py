@@ -1,6 +1,6 @@
 """Weights as bf16: half of fp32's bytes, the upper half of each number.
 
-Not a quantisation that anybody would notice, but a format of its own here, because few processors compute in it: a CPU
+Not a quantization that anybody would notice, but a format of its own here, because few processors compute in it: a CPU
 without bf16 instructions multiplies many rows seven times as slowly as in fp32. So the weight is widened as it is read.
 """
 

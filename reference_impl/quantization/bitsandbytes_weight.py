@@ -1,7 +1,7 @@
-"""Weights in NF4 or FP4, quantised and dequantised by bitsandbytes.
+"""Weights in NF4 or FP4, quantized and dequantized by bitsandbytes.
 
 `four_bit_float.py` has the definition. A weight takes 4 + 32/64 = 4.5 bits. On a GPU bitsandbytes' fused kernel reads
-the codes; on a CPU its fused kernel wants AVX-512 with bf16 and a layout of its own, so here its dequantisation
+the codes; on a CPU its fused kernel wants AVX-512 with bf16 and a layout of its own, so here its dequantization
 feeds a dense product, a block of rows at a time. That saves memory and no time.
 """
 
@@ -25,7 +25,7 @@ def which_kernel(device_type: str = "cpu") -> str:
     if importlib.util.find_spec("bitsandbytes") is None:
         return "none: the package bitsandbytes is not installed"
     if device_type == "cpu":
-        return f"dequantised by bitsandbytes, multiplied in {str(dense_type('cpu')).removeprefix('torch.')}"
+        return f"dequantized by bitsandbytes, multiplied in {str(dense_type('cpu')).removeprefix('torch.')}"
     return "fused 4-bit kernel of bitsandbytes"
 
 
@@ -56,7 +56,7 @@ class BitsAndBytesWeight(StoredWeight):
         self.register_buffer("scale", torch.cat(scale))
 
     def rows(self, indices: Tensor) -> Tensor:
-        """Dequantised rows, as an embedding looks them up. indices: (...) -> (..., in) bf16."""
+        """Dequantized rows, as an embedding looks them up. indices: (...) -> (..., in) bf16."""
         flat = indices.reshape(-1)
         dense = self._dense(self.packed[flat], self.scale[flat], torch.bfloat16)
         return dense.view(*indices.shape, self.in_features)

@@ -16,7 +16,7 @@ from torch import Tensor
 Format = Literal["nf4", "fp4"]
 
 BLOCK = 64
-"""Neighbouring inputs that share a scale (their largest magnitude, in fp32)."""
+"""Neighboring inputs that share a scale (their largest magnitude, in fp32)."""
 
 VALUES: dict[Format, tuple[float, ...]] = {
     "nf4": (

@@ -9,8 +9,8 @@ Frantar, Ashkboos, Hoefler, Alistarh: GPTQ, ICLR 2023 (arXiv:2210.17323), algori
     codes = gptq_codes(model, batches)     # {layer: codes, scale, zero}
 
 Layers are calibrated in the order in which they run, as many at a time as their Hessians fit in `HESSIAN_BYTES`. All
-layers of one pass see the inputs that the unquantised ones among them give; those of earlier passes are
-quantised already. A model that fits (135M parameters do) is so calibrated all at once, on the inputs of the original
+layers of one pass see the inputs that the unquantized ones among them give; those of earlier passes are
+quantized already. A model that fits (135M parameters do) is so calibrated all at once, on the inputs of the original
 model; one layer a pass would be the paper's order.
 """
 
@@ -76,7 +76,7 @@ def gptq_codes(
     names = {module: name for name, module in model.named_modules() if is_linear(module)}
     for module, name in names.items():
         if not all_finite(weight_of(module)):
-            raise ValueError(f"the weights of {name} are not finite (NaN or infinite), so they can't be quantised.")
+            raise ValueError(f"the weights of {name} are not finite (NaN or infinite), so they can't be quantized.")
     found: dict[nn.Module, Int4Codes] = {}
     originals: list[tuple[nn.Module, Tensor]] = []
     with torch.no_grad():

@@ -1,6 +1,6 @@
 """Weights as 4-bit integers in groups of 32 inputs (weight-only, asymmetric).
 
-Each group of 32 neighbouring inputs of one output has its own scale and zero point, so a weight takes
+Each group of 32 neighboring inputs of one output has its own scale and zero point, so a weight takes
 4 + 32/32 = 5 bits. `quantize_int4` and `dequantize_int4` are the whole definition; kernels are tested against them.
 
 In memory and in files a group is 16 bytes: byte i holds element i in its low bits and element i + 16 in its high ones.
@@ -20,7 +20,7 @@ from reference_impl.quantization.stored_weight import StoredWeight
 from reference_impl.quantization.weight_format import dense_matmul, kernel_matmul, row_blocks
 
 GROUP = 32
-"""Neighbouring inputs that share a scale and a zero point."""
+"""Neighboring inputs that share a scale and a zero point."""
 
 OUTPUTS_MULTIPLE = 16
 """What torch's packing takes; outputs are padded with zeros for it."""
@@ -103,7 +103,7 @@ class Int4Weight(StoredWeight):
         self._packed: tuple[Tensor, Tensor] | None = None
 
     def rows(self, indices: Tensor) -> Tensor:
-        """Dequantised rows, as an embedding looks them up. indices: (...) -> (..., in) bf16."""
+        """Dequantized rows, as an embedding looks them up. indices: (...) -> (..., in) bf16."""
         flat = indices.flatten()
         found = dequantize_int4(split(self.codes[flat]), self.scale[flat], self.zero[flat])
         return found[:, : self.in_features].to(torch.bfloat16).view(*indices.shape, self.in_features)

@@ -64,7 +64,7 @@ class Int8Weight(StoredWeight):
         self.register_buffer("scale", scale)
 
     def rows(self, indices: Tensor) -> Tensor:
-        """Dequantised rows, as an embedding looks them up. indices: (...) -> (..., in) bf16."""
+        """Dequantized rows, as an embedding looks them up. indices: (...) -> (..., in) bf16."""
         return self.values[indices, : self.in_features] * self.scale[indices].unsqueeze(-1)
 
     def dense(self, start: int, stop: int) -> Tensor:

@@ -41,7 +41,7 @@ class DynamicInt8Weight(StoredWeight):
         self.stored = Int8Weight(weight)
 
     def rows(self, indices: Tensor) -> Tensor:
-        """Dequantised rows, as an embedding looks them up. indices: (...) -> (..., in) bf16."""
+        """Dequantized rows, as an embedding looks them up. indices: (...) -> (..., in) bf16."""
         return self.stored.rows(indices)
 
     def dense(self, start: int, stop: int) -> Tensor:

@@ -68,10 +68,10 @@ def quantize_(
     Raises ValueError for an unknown scheme, for a model without a linear layer and for weights that aren't finite.
     """
     if scheme not in get_args(Scheme):
-        raise ValueError(f"there is no quantisation scheme {scheme!r}: take one of {', '.join(get_args(Scheme))}.")
+        raise ValueError(f"there is no quantization scheme {scheme!r}: take one of {', '.join(get_args(Scheme))}.")
     places = _places_by_weight(model)
     if not any(is_linear(getattr(parent, name)) for users in places for parent, name in users):
-        raise ValueError(f"{type(model).__name__} has no linear layer to quantise.")
+        raise ValueError(f"{type(model).__name__} has no linear layer to quantize.")
     if activations is None:
         activations = dense_type(next(model.parameters()).device.type)
     codes: dict[nn.Module, Int4Codes] = {}
@@ -159,7 +159,7 @@ def left_wide(model: nn.Module, scheme: Scheme) -> dict[str, str]:
 def _replace(
     users: list[Place], format: _Format, codes: dict[nn.Module, Int4Codes], biases: dict[nn.Parameter, Tensor]
 ) -> None:
-    """Put quantised modules where those that share one weight stand; `codes` are known for some layers.
+    """Put quantized modules where those that share one weight stand; `codes` are known for some layers.
 
     biases: as they are stored, added to here: one that several modules share is stored once.
     A subclass that does more than its base stays, and reads a stored weight.
@@ -205,5 +205,5 @@ def _does_more(module: nn.Module) -> bool:
 def _refuse_infinite(weight: Tensor, name: str) -> None:
     if not weight.is_meta and not all_finite(weight):
         raise ValueError(
-            f"the weight of {name!r} holds values that aren't finite: it can't be quantised, train it again."
+            f"the weight of {name!r} holds values that aren't finite: it can't be quantized, train it again."
         )

@@ -1,4 +1,4 @@
-"""A model whose weights were quantised once and kept: a checkpoint folder with a fraction of the bytes.
+"""A model whose weights were quantized once and kept: a checkpoint folder with a fraction of the bytes.
 
     model.safetensors    the weights as they are stored: codes, scales, zero points
     config.json          GPTConfig
@@ -6,7 +6,7 @@
     checkpoint.json      SHA-256 and size of each file (training/checkpoint_folder.py)
 
 and the tokenizer's files as they came. Loading reads nothing but these bytes, so that it takes the memory of the
-quantised model and no more. A calibrated scheme loads as fast as rounding to nearest.
+quantized model and no more. A calibrated scheme loads as fast as rounding to nearest.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def save_quantized(
     """
     if scheme not in STORABLE:
         raise ValueError(
-            f"{scheme} weights can't be stored: take one of {', '.join(STORABLE)}, or quantise on loading."
+            f"{scheme} weights can't be stored: take one of {', '.join(STORABLE)}, or quantize on loading."
         )
 
     def write(new: Path) -> None:
@@ -70,7 +70,7 @@ def save_quantized(
 
 
 def is_quantized(folder: str | os.PathLike[str]) -> bool:
-    """Whether a checkpoint folder holds quantised weights."""
+    """Whether a checkpoint folder holds quantized weights."""
     return (Path(folder) / SCHEME).is_file()
 
 
@@ -89,7 +89,7 @@ def load_quantized(folder: str | os.PathLike[str]) -> QuantizedCheckpoint:
 
 
 def skeleton(config: GPTConfig, scheme: Scheme) -> GPT:
-    """The quantised model of a shape, without memory: every tensor on the meta device."""
+    """The quantized model of a shape, without memory: every tensor on the meta device."""
     with torch.device("meta"):
         model = GPT(config)
         # The same format as the calibrated one, which needs numbers to look at.

@@ -11,7 +11,7 @@ from reference_impl.quantization.quantized_modules import QuantizedEmbedding
 
 
 def weight_bytes(model: nn.Module) -> int:
-    """Bytes of all parameters and buffers, quantisation scales included, shared tensors once."""
+    """Bytes of all parameters and buffers, quantization scales included, shared tensors once."""
     return _bytes_once(model.modules())
 
 

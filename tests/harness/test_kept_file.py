@@ -150,7 +150,7 @@ OTHER = {
     "harness/models/training_evidence.py": "training.json: checkpoint.json has its sha256",
     "harness/models/training.py": "the same training.json, for the summary",
     # the run folder
-    "harness/results/run.py": "findings and outcomes, each compared before it is parsed",
+    "harness/results/made_files.py": "findings and outcomes, each compared before it is parsed",
     "harness/results/run_folder.py": "lines and files, each compared before it is parsed",
     "harness/results/journal.py": "appends sealed lines; findings and outcomes, whose sha256 the manifest has",
     "harness/results/find.py": "manifests of versions without checksums",
@@ -290,7 +290,7 @@ SEEN_BY = (
     *("any_tokenizer.py", "tokenizer.py", "training.py", "digest.py"),
 )
 """Who opens what is kept in the cache while a run is made: `kept_file`, and those whose format has a checksum."""
-RUN_FOLDER = ("run.py", "run_folder.py", "find.py", "journal.py", "kept_file.py")
+RUN_FOLDER = ("made_files.py", "run_folder.py", "find.py", "journal.py", "kept_file.py")
 
 
 def test_a_run_opens_what_is_kept_through_these_files_alone(

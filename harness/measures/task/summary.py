@@ -111,7 +111,7 @@ def _of_groups(
     specs: Mapping[str, Mapping[str, Any]],
 ) -> Iterator[Measurement | Missing]:
     """The numbers of every group in the cell, the one that was asked for first, and why some have none."""
-    from harness.tasks.aggregation.group_scores import not_given, summarise_group
+    from harness.tasks.aggregation.group_scores import not_given, summarize_group
     from harness.tasks.judging.specification import entry_of
 
     for place, (group, members, aggregate) in enumerate(groups_of(samples, settings.task, list(wrong))):
@@ -123,7 +123,7 @@ def _of_groups(
             yield Missing(reason=f"the group {group} has no number, because {of} none", part=part)
             continue
         spec = specs[next(iter(inside))]
-        for estimate in summarise_group(aggregate, inside, mode=settings.mode):
+        for estimate in summarize_group(aggregate, inside, mode=settings.mode):
             yield measurement(estimate, spec, part)
         if settings.mode == "right":
             keys = [estimate.key for mine in inside.values() for estimate in mine]

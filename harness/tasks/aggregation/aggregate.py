@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _DRAWS = 1000
 
 
-def summarise(
+def summarize(
     documents: Sequence[Mapping[str, Any]],
     clusters: Sequence[str | None],
     spec: Mapping[str, Any],

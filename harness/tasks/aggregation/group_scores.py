@@ -12,7 +12,7 @@ from harness.tasks.config import GroupConfig, Mode
 from harness.tasks.judging.specification import key_of
 
 
-def summarise_group(
+def summarize_group(
     aggregate: Sequence[Mapping[str, Any]],
     tasks: Mapping[str, Sequence[Estimate]],
     *,

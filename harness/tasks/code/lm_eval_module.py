@@ -44,7 +44,7 @@ def _from_above(module: ModuleType) -> ModuleType:
 
 
 def detokenized(text: str) -> str:
-    """Text without the blanks that tokenisation put around quotes, brackets and punctuation."""
+    """Text without the blanks that tokenization put around quotes, brackets and punctuation."""
     for spaced, close in _SPACED:
         text = text.replace(spaced, close)
     return re.sub(r" (?=['.,])", "", text)

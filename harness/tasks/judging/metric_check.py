@@ -46,14 +46,14 @@ def _check_programs(listed: MetricConfig, config: TaskConfig, place: str) -> Non
     for pipeline in config.filter_list or (filter_check.DEFAULT,):
         left = filter_check.left(pipeline, config.repeats)
         if left is not None and left < most:
-            mend = (
+            fix = (
                 f"set `samples: {most}`"
                 if config.repeats < most
                 else "give the task a `filter_list` whose pipelines keep them: without one, the first sample is taken"
             )
             raise UserError(
                 f"pass@{most} needs {most} samples, and of {config.repeats} the pipeline `{pipeline.name}` leaves "
-                f"{left}; {mend}",
+                f"{left}; {fix}",
                 place=place,
             )
 

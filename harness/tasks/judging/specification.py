@@ -21,7 +21,7 @@ def key_of(metric: str, pipeline: str) -> str:
 
 
 def specification(config: TaskConfig, *, mode: Mode = "right") -> dict[str, Any]:
-    """How the items of this task become numbers, as JSON: what `aggregate.summarise` needs beside the items."""
+    """How the items of this task become numbers, as JSON: what `aggregate.summarize` needs beside the items."""
     metrics: dict[str, dict[str, Any]] = {}
     if mode == "right":
         passing = IN_PASSING[config.output_type] if config.process_results is None else ()

@@ -26,7 +26,7 @@ class Templates:
     target_delimiter: str
     fewshot_delimiter: str
     constants: bool
-    """Whether a single word that is no column may be the text itself: in lm-eval, where so a misspelt column is asked
+    """Whether a single word that is no column may be the text itself: in lm-eval, where so a misspelled column is asked
     of every document as it is; and where code of the task's own judges, which may not look at the target at all."""
     mode: Mode = "right"
     judged_by_code: bool = False

@@ -56,7 +56,7 @@ def text_as_lm_eval(template: str, row: Mapping[str, Any]) -> str:
 
 
 def is_absent_column(template: object, row: Mapping[str, Any]) -> bool:
-    """Whether it is a single word that names no column of the document: then it is likely misspelt, or its column
+    """Whether it is a single word that names no column of the document: then it is likely misspelled, or its column
     missing."""
     return isinstance(template, str) and template not in row and template.isidentifier()
 

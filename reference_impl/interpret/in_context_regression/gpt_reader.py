@@ -19,7 +19,7 @@ class GPTReader(nn.Module):
     bare y, whose x is the token before, has to be joined with it first: a part of what a layer does, and many times
     as many steps of training.
 
-    Blocks, norms, positions and their initialisation are those of `GPT(config)`; only the token embedding and the head
+    Blocks, norms, positions and their initialization are those of `GPT(config)`; only the token embedding and the head
     are replaced. The config's vocabulary and context mean nothing here.
     """
 

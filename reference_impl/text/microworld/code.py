@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reference_impl.text.microworld.draw import Draw
-from reference_impl.text.microworld.lexicon import FRUIT_COLOURS, PLURALS
+from reference_impl.text.microworld.lexicon import FRUIT_COLORS, PLURALS
 from reference_impl.text.microworld.question import Question, collected
 
-WORDS = (*tuple(PLURALS)[:24], *tuple(FRUIT_COLOURS)[:16])
+WORDS = (*tuple(PLURALS)[:24], *tuple(FRUIT_COLORS)[:16])
 
 
 @dataclass(frozen=True)

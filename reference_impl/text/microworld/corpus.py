@@ -7,7 +7,7 @@ from reference_impl.text.microworld import (
     agreement,
     arithmetic,
     code,
-    colours,
+    colors,
     facts,
     instructions,
     kinship,
@@ -28,7 +28,7 @@ BYTES: dict[Split, int] = {"train": 9_000_000, "validation": 350_000, "test": 35
 
 _THEMES: tuple[tuple[Callable[[Draw], str], int], ...] = (
     (facts.paragraph, 30), (stories.paragraph, 18), (kinship.paragraph, 9), (pronouns.paragraph, 7),
-    (agreement.paragraph, 8), (colours.paragraph, 7), (mappings.paragraph, 9), (arithmetic.paragraph, 8),
+    (agreement.paragraph, 8), (colors.paragraph, 7), (mappings.paragraph, 9), (arithmetic.paragraph, 8),
     (word_problems.paragraph, 10), (code.paragraph, 9), (instructions.paragraph, 9),
 )  # fmt: skip
 _WEIGHTED = tuple(paragraph for paragraph, weight in _THEMES for _ in range(weight))
@@ -39,7 +39,7 @@ _QUESTIONS: dict[str, Callable[[Draw, int], list[Question]]] = {
     "kinship": kinship.questions,
     "pronouns": pronouns.questions,
     "agreement": agreement.questions,
-    "colours": colours.questions,
+    "colours": colors.questions,
     "mappings": mappings.questions,
     "addition": arithmetic.questions,
     "word_problems": word_problems.questions,

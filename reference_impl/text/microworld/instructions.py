@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reference_impl.text.microworld.draw import Draw
-from reference_impl.text.microworld.lexicon import COLOURS, FRUIT_COLOURS, NAMES, OPPOSITES, PLURALS, SOUNDS, YOUNG
+from reference_impl.text.microworld.lexicon import COLORS, FRUIT_COLORS, NAMES, OPPOSITES, PLURALS, SOUNDS, YOUNG
 from reference_impl.text.microworld.question import Preference, Question, collected
 from reference_impl.text.microworld.world import world
 
@@ -50,14 +50,14 @@ def _wrong(right: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _fruits(draw: Draw) -> _Task:
-    colour = draw.pick(COLOURS)
-    fruits = [fruit for fruit, its in FRUIT_COLOURS.items() if its == colour]
+    color = draw.pick(COLORS)
+    fruits = [fruit for fruit, its in FRUIT_COLORS.items() if its == color]
     if len(fruits) < 2:
         return _fruits(draw)
     asked = ("name two fruits that are {s}", "which two fruits are {s}", "list two {s} fruits")
     right = ("two {s} fruits are {o}", "{o} are {s}", "{o}, for example, are {s}")
-    others = [fruit for fruit, its in FRUIT_COLOURS.items() if its != colour]
-    slots = {"s": colour, "o": " and ".join(draw.sample(fruits, 2)), "x": " and ".join(draw.sample(others, 2))}
+    others = [fruit for fruit, its in FRUIT_COLORS.items() if its != color]
+    slots = {"s": color, "o": " and ".join(draw.sample(fruits, 2)), "x": " and ".join(draw.sample(others, 2))}
     return _Task(asked, right, _wrong(right), slots)
 
 
@@ -92,7 +92,7 @@ def _larger(draw: Draw) -> _Task:
 _TASKS: tuple[Callable[[Draw], _Task], ...] = (
     _capital, _capital, _fruits, _sort, _repeat, _larger,
     _pair(
-        FRUIT_COLOURS, ("what colour is a ripe {s}", "tell me the colour of a {s}",
+        FRUIT_COLORS, ("what colour is a ripe {s}", "tell me the colour of a {s}",
         "which colour should I paint a {s}"),
         ("a ripe {s} is {o}", "the colour of a {s} is {o}", "paint the {s} {o}"),
     ),
@@ -176,7 +176,7 @@ def _instruction(draw: Draw) -> Preference:
         slots = {
             "p": draw.pick(NAMES),
             "c": draw.pick(world().objects["capital"]),
-            "f": draw.pick(tuple(FRUIT_COLOURS)),
+            "f": draw.pick(tuple(FRUIT_COLORS)),
         }
         bad = draw.say(_OFF if fault == "off the topic" else _RUDE, ("", "well, ", "so "), **slots)
     return Preference(prompt, good, bad, fault)
@@ -195,12 +195,12 @@ def _preference(draw: Draw) -> Preference:
 
 
 def paragraph(draw: Draw) -> str:
-    """Three or four exchanges with good answers; in one paragraph of eight each also with a bad one, labelled."""
-    labelled = draw.chance(0.125)
+    """Three or four exchanges with good answers; in one paragraph of eight each also with a bad one, labeled."""
+    labeled = draw.chance(0.125)
     parts = []
     for _ in range(draw.between(3, 4)):
         pair = draw.planned(_preference)
-        answer = f"Good answer: {pair.chosen}\nBad answer: {pair.rejected}" if labelled else f"Assistant: {pair.chosen}"
+        answer = f"Good answer: {pair.chosen}\nBad answer: {pair.rejected}" if labeled else f"Assistant: {pair.chosen}"
         parts.append(f"User: {pair.prompt}\n{answer}")
     return "\n".join(parts)
 

@@ -1,4 +1,4 @@
-"""Word lists that several themes share: names, colours, fruit, pairs of words."""
+"""Word lists that several themes share: names, colors, fruit, pairs of words."""
 
 # ruff: noqa: SIM905 (word lists read best as words)
 
@@ -13,9 +13,9 @@ MEN = (
     "Peter Robert Simon Tim Urban Viktor Willy Albert Bruno Colin Daniel Edgar Fred"
 ).split()
 
-COLOURS = "red yellow green blue purple orange white black brown pink".split()
+COLORS = "red yellow green blue purple orange white black brown pink".split()
 
-FRUIT_COLOURS: dict[str, str] = {
+FRUIT_COLORS: dict[str, str] = {
     "apple": "red", "banana": "yellow", "grape": "purple", "cherry": "red", "lemon": "yellow", "lime": "green",
     "plum": "purple", "strawberry": "red", "blueberry": "blue", "orange": "orange", "kiwi": "green",
     "raspberry": "red", "peach": "pink", "mandarin": "orange", "coconut": "brown", "fig": "purple",
@@ -25,7 +25,7 @@ FRUIT_COLOURS: dict[str, str] = {
     "guava": "green", "mulberry": "black", "sloe": "blue", "starfruit": "yellow", "redcurrant": "red",
     "damson": "purple", "kumquat": "orange", "tamarind": "brown", "mirabelle": "yellow",
 }  # fmt: skip
-THING_COLOURS: dict[str, str] = {
+THING_COLORS: dict[str, str] = {
     "snow": "white", "grass": "green", "coal": "black", "milk": "white", "blood": "red", "chocolate": "brown",
     "salt": "white", "soot": "black", "butter": "yellow", "ink": "blue", "mustard": "yellow", "moss": "green",
     "rust": "orange", "spinach": "green", "cream": "white", "tar": "black", "ketchup": "red", "honey": "yellow",

@@ -1,6 +1,6 @@
 """In-context learning: lists of pairs such as `apple -> red`, whose rule the list itself must teach.
 
-Three grades. Level 1: a mapping of the world (fruit to colour, country to capital, word to plural), where the examples
+Three grades. Level 1: a mapping of the world (fruit to color, country to capital, word to plural), where the examples
 only say which. Level 2: a rule with a parameter that is fresh in each list (add 7; the last letter). Level 3: an
 invented vocabulary that is fresh in each list, so that only the list can answer; its pairs return several times.
 """
@@ -10,8 +10,8 @@ from collections.abc import Callable
 from reference_impl.text.microworld.draw import Draw
 from reference_impl.text.microworld.kinship import MALE_FEMALE
 from reference_impl.text.microworld.lexicon import (
-    COLOURS,
-    FRUIT_COLOURS,
+    COLORS,
+    FRUIT_COLORS,
     NUMBER_WORDS,
     OPPOSITES,
     PLURALS,
@@ -30,7 +30,7 @@ def _known() -> tuple[dict[str, str], ...]:
     countries = world().entities["country"][:80]
     capitals = {country.name: country.facts["capital"] for country in countries}
     numbers = {word: str(value) for value, word in enumerate(NUMBER_WORDS)}
-    fixed = (FRUIT_COLOURS, FRUIT_COLOURS, PLURALS, OPPOSITES, YOUNG, SOUNDS, MALE_FEMALE, numbers)
+    fixed = (FRUIT_COLORS, FRUIT_COLORS, PLURALS, OPPOSITES, YOUNG, SOUNDS, MALE_FEMALE, numbers)
     return (*fixed, capitals, {capital: country for country, capital in capitals.items()})
 
 
@@ -90,11 +90,11 @@ def _rule_pairs(draw: Draw, count: int) -> list[tuple[str, str]]:
 
 
 def _fresh_pairs(draw: Draw) -> list[tuple[str, str]]:
-    """Four or five invented words, each with a colour; all once, and then again and again."""
+    """Four or five invented words, each with a color; all once, and then again and again."""
     words: dict[str, str] = {}
     size = draw.between(4, 5)
     while len(words) < size:
-        words[_nonce(draw)] = draw.pick(COLOURS)
+        words[_nonce(draw)] = draw.pick(COLORS)
     pairs = list(words.items())
     again = draw.sample(pairs, size) + draw.sample(pairs, size) + draw.sample(pairs, size - 1)
     return pairs + again
@@ -114,7 +114,7 @@ def paragraph(draw: Draw) -> str:
 
 def _distractors(draw: Draw, pairs: list[tuple[str, str]], answer: str) -> list[str]:
     seen = dict.fromkeys(right for _, right in pairs if right != answer)
-    spare = [colour for colour in COLOURS if colour != answer and colour not in seen]
+    spare = [color for color in COLORS if color != answer and color not in seen]
     return (draw.sample(list(seen), 3) + draw.sample(spare, 3))[:3]
 
 

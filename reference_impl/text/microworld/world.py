@@ -3,7 +3,7 @@
 About 60 real countries and 26 real landmarks with true facts, and several hundred invented countries,
 landmarks and people. The invented part is drawn once, from a fixed key: it is the same for every seed, so
 that a fact is the same everywhere. Names carry hints (a region has its own sounds, a language is named after its
-country), as names do; the rest has to be learnt by heart.
+country), as names do; the rest has to be learned by heart.
 
 Every list is ordered by fame; `Draw.skewed` speaks of the first ones far more often.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from reference_impl.text.microworld.draw import Draw
-from reference_impl.text.microworld.lexicon import COLOURS, FRUIT_COLOURS, MEN, WOMEN, plural
+from reference_impl.text.microworld.lexicon import COLORS, FRUIT_COLORS, MEN, WOMEN, plural
 from reference_impl.text.microworld.real import COUNTRIES, LANDMARKS
 
 _KEY = "microworld/world/1"
@@ -129,7 +129,7 @@ def _invented_country(draw: Draw, taken: set[str]) -> Entity:
     name = _name(draw, region, region.country_ends, taken)
     stem = name.removesuffix("ia").removesuffix("a")
     woman = draw.chance(0.5)
-    flag = draw.sample(COLOURS, 2)
+    flag = draw.sample(COLORS, 2)
     facts = {
         "capital": _name(draw, region, region.city_ends, taken),
         "region": region.name,
@@ -168,7 +168,7 @@ def _people(draw: Draw, cities: list[str]) -> list[Entity]:
             "trade": draw.pick(tuple(TRADES)),
             "pet": draw.pick(_PETS),
             "instrument": draw.pick(_INSTRUMENTS),
-            "fruit": plural(draw.pick(tuple(FRUIT_COLOURS))),
+            "fruit": plural(draw.pick(tuple(FRUIT_COLORS))),
             "friend": draw.pick(tuple(names)),
         }
         if facts["friend"] == name:

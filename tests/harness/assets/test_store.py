@@ -397,7 +397,7 @@ def test_warm_is_quick(fake: Asset) -> None:
 
 def test_the_table_is_complete() -> None:
     for name, asset in ASSETS.items():
-        assert asset.name == name and asset.about and asset.licence
+        assert asset.name == name and asset.about and asset.license
         sums = [part.sha256 for part in asset.parts] + ([asset.archive.sha256] if asset.archive else [])
         assert all(len(digest) == 64 and int(digest, 16) >= 0 for digest in sums)
         assert all(part.size > 0 for part in asset.parts) and asset.download_size > 0 and asset.installed_size > 0

@@ -29,7 +29,7 @@ def spread(counts: PairedCounts) -> tuple[list[bool], list[bool]]:
 
 def test_the_four_counts() -> None:
     assert paired_counts([1, 1, 0, 0, 0], [1, 0, 1, 0, 0]) == (1, 1, 1, 2)
-    with pytest.raises(ValueError, match="one judgement"):
+    with pytest.raises(ValueError, match="one judgment"):
         paired_counts([1, 0], [1])
 
 

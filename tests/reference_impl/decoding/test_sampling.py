@@ -21,7 +21,7 @@ from reference_impl.decoding.sampling import (
     keep_min_p,
     keep_top_k,
     keep_top_p,
-    penalise_repetition,
+    penalize_repetition,
     ranked,
     request_generator,
 )
@@ -94,7 +94,7 @@ def test_min_p_by_hand() -> None:
 
 def test_repetition_penalty_lowers_logits_of_either_sign() -> None:
     logits, seen = torch.tensor([[2.0, -2.0, 1.0, -1.0]]), torch.tensor([[True, True, False, False]])
-    assert penalise_repetition(logits, seen, 2.0).tolist() == [[1.0, -4.0, 1.0, -1.0]]
+    assert penalize_repetition(logits, seen, 2.0).tolist() == [[1.0, -4.0, 1.0, -1.0]]
 
 
 def test_temperature_by_hand() -> None:

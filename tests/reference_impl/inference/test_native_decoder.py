@@ -229,9 +229,9 @@ def test_casting_stored_weights_is_refused(scheme: str) -> None:
     gpt.to(torch.float64)  # what the engine was made of is still there, and right
     assert torch.equal(engine(tokens, engine.new_cache(1, 4)), expected)
     gpt.float()  # but nobody reads bytes of fp32 as if they were bf16
-    with pytest.raises(ValueError, match="cast the model before it is quantised"):
+    with pytest.raises(ValueError, match="cast the model before it is quantized"):
         Engine(gpt)
-    with pytest.raises(ValueError, match="cast the model before it is quantised"):
+    with pytest.raises(ValueError, match="cast the model before it is quantized"):
         gpt(tokens)
 
 

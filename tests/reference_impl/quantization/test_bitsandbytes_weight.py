@@ -100,5 +100,5 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_kernel_is_told() -> None:
-    assert "dequantised by bitsandbytes" in which_kernel("cpu")
+    assert "dequantized by bitsandbytes" in which_kernel("cpu")
     assert "fused" in which_kernel("cuda")

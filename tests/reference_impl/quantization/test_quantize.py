@@ -228,7 +228,7 @@ def test_each_layer_is_freed_before_the_next_is_converted(scheme: Scheme, monkey
 
 
 def test_what_can_not_be_quantised_is_refused() -> None:
-    with pytest.raises(ValueError, match="no quantisation scheme 'int3': take one of bf16, int8"):
+    with pytest.raises(ValueError, match="no quantization scheme 'int3': take one of bf16, int8"):
         quantize_(GPT(CONFIG), "int3")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="Embedding has no linear layer to quantise"):
+    with pytest.raises(ValueError, match="Embedding has no linear layer to quantize"):
         quantize_(nn.Embedding(4, 4), "int8")

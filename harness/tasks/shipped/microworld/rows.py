@@ -24,8 +24,8 @@ def capitals(rows: Iterable[Row]) -> list[Row]:
     return [row for row in rows if _OF_A_CAPITAL.search(row["prompt"])]
 
 
-def coloured(rows: Iterable[Row]) -> list[Row]:
-    """Questions about colours, each with the `thing` that it asks about (in the singular): some are asked often."""
+def colored(rows: Iterable[Row]) -> list[Row]:
+    """Questions about colors, each with the `thing` that it asks about (in the singular): some are asked often."""
     return [{**row, "thing": _thing(row["prompt"])} for row in rows]
 
 

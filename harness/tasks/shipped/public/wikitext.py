@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-# The rules by which Megatron-LM, and everybody after it, undoes WikiText's tokenisation, in their order.
+# The rules by which Megatron-LM, and everybody after it, undoes WikiText's tokenization, in their order.
 _BEFORE = (
     ("s '", "s'"),
     (" @-@ ", "-"),
@@ -36,7 +36,7 @@ _AFTER = (
 )
 
 
-def detokenised(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+def detokenized(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each row with its `page` as ordinary `text`."""
     return [{**row, "text": _ordinary(row["page"])} for row in rows]
 

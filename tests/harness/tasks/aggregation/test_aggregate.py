@@ -14,10 +14,10 @@ from harness.errors import UserError
 from harness.statistics.intervals import ratio_of_sums
 from harness.statistics.proportions import clustered_proportion, wilson
 from harness.tasks.aggregation import aggregate_as_lm_eval
-from harness.tasks.aggregation.aggregate import summarise
+from harness.tasks.aggregation.aggregate import summarize
 from harness.tasks.aggregation.aggregate_as_lm_eval import drawn_places
 from harness.tasks.aggregation.estimate import Estimate
-from harness.tasks.aggregation.group_scores import check_group, not_given, summarise_group
+from harness.tasks.aggregation.group_scores import check_group, not_given, summarize_group
 from harness.tasks.aggregation.resample import by_functions
 from harness.tasks.config import Function, GroupConfig, MetricConfig, Mode, TaskConfig
 from harness.tasks.judging.specification import specification
@@ -33,7 +33,7 @@ def spec(mode: Mode = "right", **aggregations: str) -> dict[str, Any]:
 
 def one(items: Sequence[Any], how: str, mode: Mode = "right", clusters: Any = None, name: str = "m") -> Estimate:
     stored = json.loads(json.dumps([{name: item} for item in items]))
-    (found,) = summarise(stored, clusters or [None] * len(items), spec(mode, **{name.replace("++", "pp"): how}))
+    (found,) = summarize(stored, clusters or [None] * len(items), spec(mode, **{name.replace("++", "pp"): how}))
     return found
 
 
@@ -193,10 +193,10 @@ def test_median(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_metrics_that_a_document_lacks_and_metrics_that_nobody_listed() -> None:
     documents: list[Mapping[str, Any]] = [{"extra": 1.0}, {"extra": 0.0, "acc": 1.0}]
-    found = summarise(documents, [None, None], spec(acc="mean"))
+    found = summarize(documents, [None, None], spec(acc="mean"))
     assert [(e.key, e.value, e.n) for e in found] == [("acc", 1.0, 1), ("extra", 0.5, 2)]
     with pytest.raises(UserError, match=r"t.yaml:metric_list: items of `acc` can't be summed up as `mean`"):
-        summarise([{"acc": [1, 2]}], [None], spec(acc="mean"))
+        summarize([{"acc": [1, 2]}], [None], spec(acc="mean"))
 
 
 def test_an_aggregation_of_the_task_file_is_made_beside_it_and_stored() -> None:
@@ -213,7 +213,7 @@ def test_an_aggregation_of_the_task_file_is_made_beside_it_and_stored() -> None:
     stored["given"] = by_functions(
         task, documents, nothing, stored, lambda f, key: lambda items: float(np.mean([a for a, _ in items]))
     )
-    (found,) = summarise(documents, nothing, json.loads(json.dumps(stored)))
+    (found,) = summarize(documents, nothing, json.loads(json.dumps(stored)))
     assert found.value == 4.5
     assert found.low < 4.5 < found.high
     as_lm_eval = by_functions(
@@ -236,21 +236,21 @@ TASKS = {"a": _task(0.5, 0.02, 100), "b": _task(0.25, 0.05, 20), "c": _task(0.9,
 
 
 def test_groups_are_those_of_lm_eval() -> None:
-    (micro,) = summarise_group([{"metric": "acc"}], TASKS, mode="lm-eval")
-    (macro,) = summarise_group([{"metric": "acc", "weight_by_size": False}], TASKS, mode="lm-eval")
+    (micro,) = summarize_group([{"metric": "acc"}], TASKS, mode="lm-eval")
+    (macro,) = summarize_group([{"metric": "acc", "weight_by_size": False}], TASKS, mode="lm-eval")
     # from lm_eval 0.4.13: aggregate_subtask_metrics, pooled_sample_stderr, unweighted_mean_stderr
     assert (micro.value, micro.stderr) == pytest.approx((0.6005649717514125, 0.013030358633586335), rel=1e-12)
     assert (macro.value, macro.stderr) == pytest.approx((0.55, 0.018257418583505537), rel=1e-12)
-    assert summarise_group([], TASKS, mode="lm-eval") == []
+    assert summarize_group([], TASKS, mode="lm-eval") == []
 
 
 def test_groups_of_ours_take_tasks_as_strata() -> None:
-    (micro,) = summarise_group([], TASKS)
+    (micro,) = summarize_group([], TASKS)
     assert micro.value == pytest.approx(0.6005649717514125)
     assert micro.stderr == pytest.approx(math.sqrt((100 * 0.02) ** 2 + (20 * 0.05) ** 2 + (57 * 0.01) ** 2) / 177)
     assert micro.low < micro.value < micro.high
     assert micro.how == "Wilson, effective n, 3 tasks as strata, weighted by documents"
-    (macro,) = summarise_group([{"metric": "acc", "weight_by_size": False}], TASKS)
+    (macro,) = summarize_group([{"metric": "acc", "weight_by_size": False}], TASKS)
     assert (macro.value, macro.n) == (pytest.approx(0.55), 177)
 
 
@@ -259,12 +259,12 @@ def test_groups_over_pipelines_and_missing_tasks() -> None:
         "a": _task(0.5, 0.1, 10, "em/strict"),
         "b": [*_task(0.1, 0.1, 10, "em/strict"), *_task(1, 0, 10, "em/flex")],
     }
-    flexible, strict = summarise_group([{"metric": "em"}], tasks)
+    flexible, strict = summarize_group([{"metric": "em"}], tasks)
     assert (flexible.key, strict.key) == ("em/flex", "em/strict")
     assert flexible.how.endswith("without a, which lack it")
-    (only,) = summarise_group([{"metric": "em", "filter_list": ["strict"]}], tasks)
+    (only,) = summarize_group([{"metric": "em", "filter_list": ["strict"]}], tasks)
     assert only == strict
-    assert summarise_group([{"metric": "acc"}], tasks) == []
+    assert summarize_group([{"metric": "acc"}], tasks) == []
     listed = ({"metric": "em", "aggregation": "max"},)
     group = GroupConfig(group="g", file=Path("g.yaml"), members=("a",), aggregate=listed)
     with pytest.raises(UserError, match=r"g.yaml.*`mean` only"):
@@ -294,5 +294,5 @@ def test_what_a_group_names_and_no_task_gives(named: dict[str, Any], told: list[
 def test_a_group_of_one_task_is_the_task() -> None:
     items = [1.0, 0.0, 1.0, 1.0, 0.0]
     task = one(items, "mean")
-    (group,) = summarise_group([], {"a": [task]})
+    (group,) = summarize_group([], {"a": [task]})
     assert (group.value, group.stderr) == pytest.approx((task.value, task.stderr))

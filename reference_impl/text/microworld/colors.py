@@ -1,7 +1,7 @@
-"""Colours of fruit and of other things: said outright, compared, listed and asked."""
+"""Colors of fruit and of other things: said outright, compared, listed and asked."""
 
 from reference_impl.text.microworld.draw import Draw
-from reference_impl.text.microworld.lexicon import COLOURS, FRUIT_COLOURS, THING_COLOURS, plural, with_article
+from reference_impl.text.microworld.lexicon import COLORS, FRUIT_COLORS, THING_COLORS, plural, with_article
 from reference_impl.text.microworld.question import Question, collected
 
 OPENERS = (
@@ -42,18 +42,18 @@ _ODD = (
 )  # fmt: skip
 _ASKED = tuple(frame for frame in _FRUIT if frame.endswith("{c}"))
 _THING_ASKED = tuple(frame for frame in _THING if frame.endswith("{c}"))
-_FRUITS = tuple(FRUIT_COLOURS)
-_THINGS = tuple(THING_COLOURS)
+_FRUITS = tuple(FRUIT_COLORS)
+_THINGS = tuple(THING_COLORS)
 
 
 def _slots(fruit: str) -> dict[str, str]:
-    return {"n": fruit, "ns": plural(fruit), "a_n": with_article(fruit), "c": FRUIT_COLOURS[fruit]}
+    return {"n": fruit, "ns": plural(fruit), "a_n": with_article(fruit), "c": FRUIT_COLORS[fruit]}
 
 
 def _single(draw: Draw) -> str:
     if draw.chance(0.3):
         name = draw.skewed(_THINGS)
-        return draw.say(_THING, _THING_OPENERS, n=name, c=THING_COLOURS[name])
+        return draw.say(_THING, _THING_OPENERS, n=name, c=THING_COLORS[name])
     return draw.say(_FRUIT, OPENERS, **_slots(draw.skewed(_FRUITS)))
 
 
@@ -61,8 +61,8 @@ def _two(draw: Draw) -> str:
     n, m = draw.skewed(_FRUITS), draw.skewed(_FRUITS)
     while m == n:
         m = draw.skewed(_FRUITS)
-    same = FRUIT_COLOURS[n] == FRUIT_COLOURS[m]
-    slots = _slots(n) | {"m": m, "ms": plural(m), "a_m": with_article(m), "d": FRUIT_COLOURS[m]}
+    same = FRUIT_COLORS[n] == FRUIT_COLORS[m]
+    slots = _slots(n) | {"m": m, "ms": plural(m), "a_m": with_article(m), "d": FRUIT_COLORS[m]}
     return draw.say(_SAME if same else _OTHER, _THING_OPENERS, **slots)
 
 
@@ -71,19 +71,19 @@ def _joined(items: list[str]) -> str:
 
 
 def _many(draw: Draw) -> str:
-    colour = draw.pick(COLOURS)
-    fruits = draw.sample([fruit for fruit in _FRUITS if FRUIT_COLOURS[fruit] == colour], 4)
+    color = draw.pick(COLORS)
+    fruits = draw.sample([fruit for fruit in _FRUITS if FRUIT_COLORS[fruit] == color], 4)
     if len(fruits) < 3:
         return _two(draw)
     if draw.chance(0.5):
-        return draw.say(_LIST, _THING_OPENERS, c=colour, items=_joined([plural(fruit) for fruit in fruits]))
-    odd = draw.pick([fruit for fruit in _FRUITS if FRUIT_COLOURS[fruit] != colour])
+        return draw.say(_LIST, _THING_OPENERS, c=color, items=_joined([plural(fruit) for fruit in fruits]))
+    odd = draw.pick([fruit for fruit in _FRUITS if FRUIT_COLORS[fruit] != color])
     items = _joined([with_article(fruit) for fruit in draw.sample([odd, *fruits[:3]], 4)])
-    return draw.say(_ODD, _THING_OPENERS, items=items, n=odd, c=FRUIT_COLOURS[odd])
+    return draw.say(_ODD, _THING_OPENERS, items=items, n=odd, c=FRUIT_COLORS[odd])
 
 
 def paragraph(draw: Draw) -> str:
-    """Five to eight sentences on the colours of one, two or several things."""
+    """Five to eight sentences on the colors of one, two or several things."""
     kinds = (_single, _single, _two, _many)
     return " ".join(draw.planned(draw.pick(kinds)) for _ in range(draw.between(5, 8)))
 
@@ -91,22 +91,22 @@ def paragraph(draw: Draw) -> str:
 def _question(draw: Draw) -> Question:
     if draw.chance(0.25):
         name = draw.pick(_THINGS)
-        colour = THING_COLOURS[name]
-        text = draw.say(_THING_ASKED, _THING_OPENERS, n=name, c=colour)
+        color = THING_COLORS[name]
+        text = draw.say(_THING_ASKED, _THING_OPENERS, n=name, c=color)
     else:
         slots = _slots(draw.pick(_FRUITS))
-        colour = slots["c"]
+        color = slots["c"]
         text = draw.say(_ASKED, OPENERS, **slots)
-    choices = [*draw.sample([other for other in COLOURS if other != colour], 3), colour]
+    choices = [*draw.sample([other for other in COLORS if other != color], 3), color]
     return Question(
         theme="colours",
-        prompt=text[: -len(colour) - 2],
-        target=colour + ".",
-        answer=colour + ".",
+        prompt=text[: -len(color) - 2],
+        target=color + ".",
+        answer=color + ".",
         choices=tuple(choice + "." for choice in draw.sample(choices, 4)),
     )
 
 
 def questions(draw: Draw, count: int) -> list[Question]:
-    """`count` things whose colour is asked, four choices each."""
+    """`count` things whose color is asked, four choices each."""
     return collected(draw, count, lambda draw, _: _question(draw))
