@@ -1,0 +1,108 @@
+"""The strict base of every part of a suite, and checks that several parts share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
+
+from harness.errors import shown
+from harness.input_file import why_no_path
+from harness.plugins import why_not_loaded
+from harness.spelling import nearest
+
+
+def _refuse_unknown(allowed: Callable[[], list[str]], what: str) -> Callable[[Any], Any]:
+    """A check that runs before pydantic's own, so that an unknown key is answered with the nearest spelling."""
+
+    def check(data: Any) -> Any:
+        if isinstance(data, dict):
+            for key in data:
+                if key == "trust_remote_code":
+                    raise PydanticCustomError(
+                        "unknown_key",
+                        "a suite can't turn on trust_remote_code; if you have read the model's code, "
+                        "use `harness run --trust-remote-code`",
+                        {"key": key},
+                    )
+                if key not in allowed():
+                    raise PydanticCustomError(
+                        "unknown_key",
+                        "unknown {what} '{key}'{hint}; allowed: {allowed}",
+                        {
+                            "what": what,
+                            "key": key,
+                            "hint": f" ({why})" if (why := why_not_loaded(str(key))) else nearest(str(key), allowed()),
+                            "allowed": ", ".join(allowed()),
+                        },
+                    )
+        return data
+
+    return check
+
+
+class Strict(BaseModel):
+    """Base of every part of a suite: unknown keys are refused with the nearest spelling."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, data: Any) -> Any:
+        return _refuse_unknown(lambda: list(cls.model_fields), "key")(data)
+
+    def given(self, *names: str) -> dict[str, Any]:
+        """The fields that are not left out; of all, or of those that are named."""
+        chosen = names or tuple(type(self).model_fields)
+        return {name: value for name in chosen if (value := getattr(self, name)) is not None}
+
+
+def as_list(value: Any) -> Any:
+    """A check that takes one value for a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
+def not_empty_not_twice(values: list[Any]) -> list[Any]:
+    """A check of an axis: it has values, each once."""
+    if not values:
+        raise PydanticCustomError("empty_axis", "an axis needs at least one value")
+    return not_twice(values)
+
+
+def not_twice(values: list[Any]) -> list[Any]:
+    """A check: no value stands twice."""
+    seen: set[tuple[type, Any]] = set()
+    for value in values:
+        if (type(value), value) in seen:
+            raise PydanticCustomError(
+                "value_twice", "a value stands twice on this axis, {value}; keep one", {"value": shown(value)}
+            )
+        seen.add((type(value), value))
+    return values
+
+
+def _can_be_a_path(text: str) -> str:
+    if (why := why_no_path(text)) is not None:
+        raise PydanticCustomError(
+            "no_path", "this names a file, a folder or what is kept as one, and {why}", {"why": why}
+        )
+    return text
+
+
+def _can_be_a_name(name: str) -> str:
+    """A model's name is printed in tables and stands in names of files."""
+    if not name.strip() or not name.isprintable() or name.strip() != name or len(name) > LONGEST_NAME:
+        raise PydanticCustomError(
+            "model_name",
+            "a model's name is one line of 1 to {longest} printable characters, without spaces at its ends",
+            {"longest": LONGEST_NAME},
+        )
+    return name
+
+
+LONGEST_NAME = 100
+PathText = Annotated[str, AfterValidator(_can_be_a_path)]
+"""What names a file, a folder, an asset or a repository of the hub."""
+ModelName = Annotated[str, AfterValidator(_can_be_a_name)]

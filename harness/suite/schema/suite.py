@@ -1,0 +1,164 @@
+"""A whole suite, and what must hold across its parts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from harness.comparison.expectation import Expectation
+from harness.measures.limits import MOST_TOKENS_IN_ALL
+from harness.measures.registry import metrics
+from harness.spelling import nearest
+from harness.suite.schema.entries import AnalysisEntry, MeasureEntry
+from harness.suite.schema.matrix import Matrix
+from harness.suite.schema.model_entry import ModelEntry
+from harness.suite.schema.strict import ModelName, PathText, Strict, as_list
+
+
+class Tasks(Strict):
+    """Where tasks and their documents are found."""
+
+    paths: Annotated[list[PathText], BeforeValidator(as_list)] = Field(default=[])
+    """Folders of task files (lm-evaluation-harness' YAML). The tasks that ship are found without."""
+    data: dict[str, PathText | dict[str, PathText]] = Field(default={})
+    """Local data in place of a task's `dataset_path` (or `dataset_path/dataset_name`): a file or a folder, in which
+    `{name}` and `{split}` may stand, or a file for each split."""
+
+
+class Suite(Strict):
+    """A suite: which models, over which axes, which measures, which analyses, what is expected."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)
+    """Letters, digits, dots, dashes and underscores: it names the run folder."""
+    about: str = ""
+    include: list[str] | str | None = Field(default=None, exclude=True)
+    """Suite files to build on, relative to this one; this file wins."""
+    models: dict[ModelName, ModelEntry] = Field(default={})
+    """Left out where only analyses are wanted that need no measurement: of published data, and of assumptions."""
+    matrix: Matrix = Matrix()
+    measures: list[MeasureEntry] = Field(default=[])  # type: ignore[valid-type]
+    tasks: Tasks = Tasks()
+    analyse: list[AnalysisEntry] = Field(default=[])  # type: ignore[valid-type]
+    expect: list[Expectation] = Field(default=[])
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> Suite:
+        if not self.measures and not self.analyse:
+            raise PydanticCustomError("nothing", "a suite needs `models` and `measures`, or something to `analyse`")
+        if self.measures and not self.models:
+            raise PydanticCustomError("nothing", "`measures` need `models` to measure")
+        return self
+
+    @model_validator(mode="after")
+    def _metrics_exist(self) -> Suite:
+        known = list(dict.fromkeys(metric.name for metric in metrics()))
+        for number, expectation in enumerate(self.expect):
+            if expectation.metric is None:
+                continue
+            name = expectation.metric.partition("@")[0]
+            if name not in known:
+                raise PydanticCustomError(
+                    "no_metric",
+                    "no measure emits the metric '{name}'{hint}; there are: {allowed}",
+                    {
+                        "name": name,
+                        "path": ("expect", number, "metric"),
+                        "hint": nearest(name, known),
+                        "allowed": ", ".join(known),
+                    },
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _one_budget_each(self) -> Suite:
+        """Every training has exactly one budget: `tokens`, `steps`, or the axis `compute`."""
+        for name, model in self.models.items():
+            own = model.matrix.compute
+            if model.train is None:
+                if own is not None:
+                    path, why = (
+                        ("matrix", "compute"),
+                        "`compute` is a budget of training, and this model has no `train`",
+                    )
+                    raise PydanticCustomError("budget", why, {"path": ("models", name, *path)})
+                continue
+            compute = own or self.matrix.compute
+            has_budget = model.train[0].has_budget  # of several stages each has one
+            if has_budget and compute is not None:
+                raise PydanticCustomError(
+                    "budget",
+                    "this training has `tokens` or `steps`, and the axis `compute` as well; keep one "
+                    "(`matrix: {compute: ...}` may stand under the models alone that it is for)",
+                    {"path": ("models", name, "train")},
+                )
+            if not has_budget and compute is None:
+                raise PydanticCustomError(
+                    "budget",
+                    "a training needs a budget: `tokens`, or `steps`, or the axis `compute` in the matrix",
+                    {"path": ("models", name, "train")},
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _measures_narrow_budgets(self) -> Suite:
+        """A measure's own matrix may choose among budgets; it can't give one to a training that has another."""
+        for number, entry in enumerate(self.measures):
+            if entry.matrix.compute is None:  # type: ignore[attr-defined]
+                continue
+            for name in entry.models or self.models:  # type: ignore[attr-defined]
+                train = self.models[name].train if name in self.models else None
+                if train is not None and train[0].has_budget:
+                    raise PydanticCustomError(
+                        "budget",
+                        "the training of '{name}' has `tokens` or `steps`, so it has no axis `compute`; name the "
+                        "models that this measure is for (`models: [...]`)",
+                        {"name": name, "path": ("measures", number, "matrix", "compute")},
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _budgets_end(self) -> Suite:
+        """No budget that pays for more tokens than anyone trains on."""
+        places: list[tuple[tuple[str | int, ...], Matrix, Any]] = [(("matrix", "compute"), self.matrix, self.models)]
+        places += [(("models", name, "matrix", "compute"), model.matrix, [name]) for name, model in self.models.items()]
+        places += [
+            (("measures", number, "matrix", "compute"), entry.matrix, entry.models or self.models)  # type: ignore[attr-defined]
+            for number, entry in enumerate(self.measures)
+        ]
+        for path, matrix, names in places:
+            largest = max(matrix.compute or [0.0])
+            trained = [self.models[name] for name in names if name in self.models]
+            sizes = [size for model in trained if largest and (size := model.parameters())]
+            if sizes and (tokens := largest / (6 * min(sizes))) > MOST_TOKENS_IN_ALL:
+                raise PydanticCustomError(
+                    "budget",
+                    "a budget of {compute} FLOPs pays for {tokens} tokens of a model of {size} parameters, and {most} "
+                    "is the most; lower it",
+                    {
+                        "path": path,
+                        "compute": f"{largest:g}",
+                        "tokens": f"{tokens:.3g}",
+                        "size": f"{min(sizes):,}",
+                        "most": f"{MOST_TOKENS_IN_ALL:,}",
+                    },
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _models_exist(self) -> Suite:
+        for number, entry in enumerate(self.measures):
+            for position, name in enumerate(entry.models or []):  # type: ignore[attr-defined]
+                if name not in self.models:
+                    raise PydanticCustomError(
+                        "no_model",
+                        "the suite has no model '{name}'{hint}; it has: {allowed}",
+                        {
+                            "name": name,
+                            "path": ("measures", number, "models", position),
+                            "hint": nearest(name, self.models),
+                            "allowed": ", ".join(self.models),
+                        },
+                    )
+        return self
