@@ -38,7 +38,7 @@ from harness.results.new_folder import new_folder
 from harness.results.record import Status
 from harness.results.run import EXPECTATIONS, FINDINGS, HTML, MANIFEST, MARKDOWN, RECORDS, Manifest, Run
 from harness.results.unfinished import last_unfinished
-from harness.suite.load import load_suite, parse_suite, suite_text
+from harness.suite.load import load_suite, multiplied_out, parse_suite, suite_text
 from harness.suite.schema import Suite
 
 RUNS = Path("results/runs")
@@ -111,8 +111,8 @@ def _suite_of(run: Run) -> Suite:
 def _run(name: str, out: Path, resume: bool, fresh: bool, allowed: Allowed, on_event: OnEvent) -> Concluded:
     began = time.monotonic()
     folder = Path(name) if resume and (Path(name) / MANIFEST).is_file() else None
-    suite = _suite_of(Run(folder)) if folder else load_suite(name)
-    plan = make_plan(suite, allowed)
+    loaded = multiplied_out(_suite_of(Run(folder))) if folder else load_suite(name)
+    suite, plan = loaded.suite, make_plan(loaded, allowed)
     if resume:
         folder = folder or last_unfinished(out, suite.name, hash_of(suite_text(suite)))
         journal = Journal(folder)
