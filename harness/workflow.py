@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -25,9 +26,12 @@ from harness.execution.worker_log import WORKER_LOG, WorkerLog
 from harness.models.digest import hash_of
 from harness.notice import notice
 from harness.plugins import is_loaded, known_plugins
+from harness.report.environment import warnings
 from harness.report.html import write_html
+from harness.report.making import of_run
 from harness.report.markdown import write_markdown
-from harness.results.finding import Finding
+from harness.report.report import Report
+from harness.results.finding import ExpectationOutcome, Finding
 from harness.results.held_folder import alone, no_room_is_told, still_there
 from harness.results.journal import Journal
 from harness.results.manifest import Manifest
@@ -36,11 +40,20 @@ from harness.results.record import Status
 from harness.results.run import Run
 from harness.results.run_folder import EXPECTATIONS, FINDINGS, HTML, MANIFEST, MARKDOWN, RECORDS
 from harness.results.unfinished import last_unfinished
-from harness.suite.load import load_suite, parse_suite, suite_text
+from harness.suite.load import load_suite, multiplied_out, parse_suite, suite_text
 from harness.suite.schema import Suite
 
 RUNS = Path("results/runs")
 """Where runs go, below the working folder."""
+
+
+@dataclass(frozen=True)
+class Concluded:
+    """A run with what was said of it."""
+
+    run: Run
+    report: Report | None
+    """As it was written; None where it could not be made, which the run's manifest tells."""
 
 
 def run(
@@ -59,6 +72,19 @@ def run(
     earlier runs; a run that began so goes on so when it is resumed. allowed: code that may run, and more folders of
     tasks. Raises UserError for bad input; a cell that fails is a record, not an error.
     """
+    return run_and_report(suite, out=out, resume=resume, fresh=fresh, allowed=allowed, on_event=on_event).run
+
+
+def run_and_report(
+    suite: str,
+    *,
+    out: Path | str = RUNS,
+    resume: bool = False,
+    fresh: bool = False,
+    allowed: Allowed = NOTHING_MORE,
+    on_event: OnEvent = unheard,
+) -> Concluded:
+    """What `run` does, with the very report that it wrote, for who prints it."""
     with no_room_is_told(out):
         return _run(suite, Path(out), resume, fresh, allowed, on_event)
 
@@ -69,7 +95,7 @@ def report_again(run: Run) -> Run:
     run.cells  # noqa: B018 - read here for the first time
     with no_room_is_told(run.folder):
         suite = _suite_of(run)
-        return _conclude(Journal(run.folder), run, suite)
+        return _conclude(Journal(run.folder), run, suite).run
 
 
 def _suite_of(run: Run) -> Suite:
@@ -84,11 +110,11 @@ def _suite_of(run: Run) -> Suite:
     return parse_suite(run.manifest.suite_text, str(run.folder / MANIFEST))
 
 
-def _run(name: str, out: Path, resume: bool, fresh: bool, allowed: Allowed, on_event: OnEvent) -> Run:
+def _run(name: str, out: Path, resume: bool, fresh: bool, allowed: Allowed, on_event: OnEvent) -> Concluded:
     began = time.monotonic()
     folder = Path(name) if resume and (Path(name) / MANIFEST).is_file() else None
-    suite = _suite_of(Run(folder)) if folder else load_suite(name)
-    plan = make_plan(suite, allowed)
+    loaded = multiplied_out(_suite_of(Run(folder))) if folder else load_suite(name)
+    suite, plan = loaded.suite, make_plan(loaded, allowed)
     if resume:
         folder = folder or last_unfinished(out, suite.name, hash_of(suite_text(suite)))
         journal = Journal(folder)
@@ -149,17 +175,31 @@ def _measure(
         journal.write_manifest(manifest.model_copy(update=changes))
 
 
-def _conclude(journal: Journal, run: Run, suite: Suite) -> Run:
+def _conclude(journal: Journal, run: Run, suite: Suite) -> Concluded:
     """Records, findings, outcomes and reports from the cells that are there, which are read once. Returns the run with
     all of them."""
     log = WorkerLog(journal.folder / WORKER_LOG)
-    problems = []
+    problems: list[str] = []
     journal.without_reports()
     run = run.with_its_cells()
     try:
         journal.write_records(run)
     except Exception as error:
         problems.append(_went_wrong("writing records.parquet", error, log))
+    findings = _findings(suite, run, log)
+    outcomes = _outcomes(suite, run, findings, log)
+    journal.write_findings(findings, outcomes)
+    journal.with_reports((RECORDS, FINDINGS, EXPECTATIONS), problems)  # named in what is written next
+    report = _report(run.with_its_cells(), findings, outcomes, problems, log)
+    journal.with_reports((RECORDS, FINDINGS, EXPECTATIONS, MARKDOWN, HTML), problems)
+    run = run.with_its_cells()
+    if report is not None and problems:  # what could not be written is told of where the report is printed
+        report = replace(report, warnings=tuple(warnings(run)))
+    return Concluded(run, report)
+
+
+def _findings(suite: Suite, run: Run, log: WorkerLog) -> list[Finding]:
+    """What the suite's analyses find; of one that fails, a finding that says so."""
     findings: list[Finding] = []
     for entry in suite.analyse:
         name = entry.analysis  # type: ignore[attr-defined]
@@ -168,23 +208,36 @@ def _conclude(journal: Journal, run: Run, suite: Suite) -> Run:
         except Exception as error:
             note = _went_wrong(f"running the analysis {name}", error, log)
             findings.append(Finding(analysis=name, name="failed", note=note, failed=True))
-    outcomes = []
+    return findings
+
+
+def _outcomes(suite: Suite, run: Run, findings: list[Finding], log: WorkerLog) -> list[ExpectationOutcome]:
+    """How the suite's expectations come out; one that can't be judged is undecided."""
+    outcomes: list[ExpectationOutcome] = []
     for expectation in suite.expect:
         try:
             outcomes += evaluate([expectation], run, findings)
         except Exception as error:
             reason = _went_wrong(f"judging `{expectation.sentence}`", error, log)
             outcomes.append(undecided(expectation, {}, reason))
-    journal.write_findings(findings, outcomes)
-    journal.with_reports((RECORDS, FINDINGS, EXPECTATIONS), problems)  # read by what is written next
-    run = run.with_its_cells()
+    return outcomes
+
+
+def _report(
+    run: Run, findings: list[Finding], outcomes: list[ExpectationOutcome], problems: list[str], log: WorkerLog
+) -> Report | None:
+    """The report, made once and written. What can't be made or written is added to the problems."""
+    try:
+        report = of_run(run, findings, outcomes)
+    except Exception as error:
+        problems.append(_went_wrong("making the report", error, log))
+        return None
     for name, write in ((MARKDOWN, write_markdown), (HTML, write_html)):
         try:
-            write(run)
+            write(report, run.folder / name)
         except Exception as error:
             problems.append(_went_wrong(f"writing {name}", error, log))
-    journal.with_reports((RECORDS, FINDINGS, EXPECTATIONS, MARKDOWN, HTML), problems)
-    return run.with_its_cells()
+    return report
 
 
 def _went_wrong(what: str, error: Exception, log: WorkerLog) -> str:

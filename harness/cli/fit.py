@@ -77,7 +77,7 @@ def fit(
     from harness.analysis.scaling.two_step_findings import two_step_findings
     from harness.analysis.scaling.work import check_compared, check_work
     from harness.errors import ExitCode, UserError
-    from harness.report.findings import finding_tables
+    from harness.report.making import of_findings
     from harness.report.tables import print_table
 
     settings = fit_settings(
@@ -119,7 +119,10 @@ def fit(
         console.print(f"not to be trusted: {problem}", style="bold red", highlight=False, markup=False)
     for flag in runs.flags:
         console.print(f"note: {flag}", style="yellow", highlight=False, markup=False)
-    for table in finding_tables(found):
+    text = f"{report.fit.law.formula} ({report.fit.law.source}), fitted to {len(report.fit.runs)} runs of {title}."
+    command = shlex.join(["harness", *sys.argv[1:]])
+    made = of_findings(f"Scaling law of {title}", text, found, problems, command)
+    for table in made.findings:
         print_table(table, console)
     if out is not None:
         import pandas as pd
@@ -129,9 +132,7 @@ def fit(
         drawn = None
         if report.draws is not None:
             drawn = pd.DataFrame(report.draws.natural, columns=list(report.fit.law.names))
-        text = f"{report.fit.law.formula} ({report.fit.law.source}), fitted to {len(report.fit.runs)} runs of {title}."
-        command = shlex.join(["harness", *sys.argv[1:]])
-        for path in write_fit(out, f"Scaling law of {title}", text, found, problems, command, drawn):
+        for path in write_fit(out, made, found, drawn):
             console.print(str(path), style="dim", highlight=False, soft_wrap=True)
     if problems:
         raise typer.Exit(ExitCode.INCONCLUSIVE)

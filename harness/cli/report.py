@@ -25,7 +25,7 @@ def report(
     """
     from harness.notice import notice
     from harness.report.lm_eval_files import write_lm_eval
-    from harness.report.tables import print_places
+    from harness.report.terminal import print_places
     from harness.results.exit_code import report_exit_code
     from harness.results.find import find_run
     from harness.workflow import report_again
@@ -36,7 +36,7 @@ def report(
     console = make_console()
     for problem in (*made.manifest.problems, *(finding.note for finding in made.findings if finding.failed)):
         console.print(f"warning: {problem}", style="yellow")
-    print_places(made, console)
+    print_places(made.folder, console)
     for path in write_lm_eval(made, lm_eval) if lm_eval is not None else ():
         say(f" lm-eval  {path}")
     raise typer.Exit(report_exit_code(made))

@@ -33,9 +33,9 @@ def run(
 
     from harness.cli.progress import RunProgress
     from harness.execution.allowed import Allowed
-    from harness.report.tables import print_run
+    from harness.report.terminal import print_places, print_report
     from harness.results.exit_code import exit_code
-    from harness.workflow import run as run_suite
+    from harness.workflow import run_and_report
 
     for name in ("SIGTERM", "SIGHUP"):  # `kill`, or a terminal that is closed, leaves a resumable run, as Ctrl-C does
         ending = getattr(signal, name, None)
@@ -46,10 +46,15 @@ def run(
     progress = RunProgress(console)
     try:
         with progress:
-            result = run_suite(suite, out=out, resume=resume, fresh=fresh, allowed=allowed, on_event=progress)
+            concluded = run_and_report(suite, out=out, resume=resume, fresh=fresh, allowed=allowed, on_event=progress)
     except KeyboardInterrupt:
         if progress.folder:
             typer.echo(f"interrupted; go on with: harness run --resume {progress.folder}", err=True)
         raise
-    print_run(result, console)
-    raise typer.Exit(exit_code(result))
+    if concluded.report is not None:
+        print_report(concluded.report, console)
+    else:
+        for problem in concluded.run.manifest.problems:
+            console.print(f"warning: {problem}", style="yellow")
+        print_places(concluded.run.folder, console)
+    raise typer.Exit(exit_code(concluded.run))

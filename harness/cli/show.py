@@ -21,7 +21,7 @@ def show(
     Exit code 2 where something in the run is damaged: what can be believed is shown.
     """
     from harness.cli.ending import end
-    from harness.report.tables import print_run, print_runs
+    from harness.report.terminal import print_run, print_runs
     from harness.results.find import find_run, run_folders
     from harness.results.run import Run
 

@@ -24,7 +24,8 @@ from harness.notice import notice
 from harness.plugins import plugin_of
 from harness.results.fingerprint import Fingerprint, cpu_flags, fingerprint
 from harness.results.instructions import instructions
-from harness.suite.cells import Cell, cells
+from harness.suite.cells import Cell
+from harness.suite.load import LoadedSuite
 from harness.suite.schema import Suite
 from harness.tasks.files.library import TaskLibrary
 from harness.threads import cores_allowed, default_threads
@@ -75,11 +76,12 @@ class Plan:
     """Where its tasks are found."""
 
 
-def make_plan(suite: Suite, allowed: Allowed = NOTHING_MORE) -> Plan:
+def make_plan(loaded: LoadedSuite, allowed: Allowed = NOTHING_MORE) -> Plan:
     """Resolve every model, text and task of a suite and compute every cell's key. Raises UserError."""
+    suite = loaded.suite
     library = allowed.library(suite)
     machine = fingerprint()
-    on_devices = [_with_device(cell, machine) for cell in cells(suite)]
+    on_devices = [_with_device(cell, machine) for cell in loaded.cells]
     all_cells = list(dict.fromkeys(on_devices))  # `device: [auto, cpu]` may be one device
     resolved = resolve_all(suite.models, all_cells, allowed.trust_remote_code)
     cache = CellCache()

@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from harness.analysis.registry import ANALYSES
 from harness.charts.answers import ANSWERS
 from harness.charts.speed import SPEED
 from harness.charts.tradeoff import TRADEOFF
+from harness.report.report import Figure
 from harness.results.finding import Finding
 from harness.results.run import Run
 
 RUN_CHARTS = (TRADEOFF, SPEED, ANSWERS)
 """Of records. A new one is one file and one word here; one of findings is declared by its analysis."""
 
-Draw = Callable[[], Any]
-"""Makes the chart; None where there is nothing to draw."""
+
+def figures_of_run(run: Run, findings: Sequence[Finding]) -> tuple[Figure, ...]:
+    """Every chart that there may be of a run and its findings."""
+    of_records = (Figure(chart.name, chart.about, partial(chart.draw, run)) for chart in RUN_CHARTS)
+    return (*of_records, *figures_of_findings(findings))
 
 
-def charts_of_run(run: Run) -> dict[str, tuple[Draw, str]]:
-    """Name -> (how it is drawn, what it shows) of every chart that there may be of a run."""
-    of_records = {chart.name: (partial(chart.draw, run), chart.about) for chart in RUN_CHARTS}
-    return {**of_records, **charts_of_findings(run.findings)}
-
-
-def charts_of_findings(findings: Sequence[Finding]) -> dict[str, tuple[Draw, str]]:
+def figures_of_findings(findings: Sequence[Finding]) -> tuple[Figure, ...]:
     """The same of findings alone: the charts of their analyses, each given what is its analysis's."""
     of: dict[str, list[Finding]] = {}
     for finding in findings:
         of.setdefault(finding.analysis, []).append(finding)
-    return {
-        chart.name: (partial(chart.draw, mine), chart.about)
+    return tuple(
+        Figure(chart.name, chart.about, partial(chart.draw, mine))
         for name, mine in of.items()
         if name in ANALYSES
         for chart in ANALYSES[name].charts
-    }
+    )
 
 
 def names_of_charts() -> list[str]:

@@ -1,39 +1,31 @@
-"""A run as Markdown, for a pull request or a README: the same tables as in the terminal."""
+"""A report as Markdown, for a pull request or a README: the same tables as in the terminal."""
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from harness.errors import inert
-from harness.report.environment import summary, warnings
-from harness.report.findings import finding_tables
-from harness.report.outcomes import expectation_table
-from harness.report.results import result_tables
+from harness.report.report import Report
 from harness.report.table import Table
-from harness.results.run import Run
-from harness.results.run_folder import MARKDOWN
 from harness.whole_file import write_whole
 
 
-def write_markdown(run: Run) -> Path:
-    """Write `summary.md` into the run folder."""
-    path = run.folder / MARKDOWN
-    write_whole(path, markdown(run))
-    return path
+def write_markdown(report: Report, path: Path) -> None:
+    """Write a report as Markdown."""
+    write_whole(path, markdown(report))
 
 
-def markdown(run: Run) -> str:
-    """The run as GitHub-flavoured Markdown."""
-    manifest = run.manifest
-    parts = [f"# {_text(manifest.suite)}", _text(manifest.about), _text(summary(run)) + "."]
-    parts += [f"> **Warning:** {_text(warning)}" for warning in warnings(run)]
-    parts += [table_markdown(table) for table in result_tables(run)]
-    parts += [table_markdown(table) for table in finding_tables(run.findings)]
-    if run.expectations:
-        parts.append(table_markdown(expectation_table(run.expectations)))
-    if manifest.command:
-        parts.append(f"Made by `{inert(shlex.join(manifest.command))}`.")
+def markdown(report: Report) -> str:
+    """A report as GitHub-flavoured Markdown."""
+    parts = [f"# {_text(report.title)}", _text(report.about)]
+    if report.summary:
+        parts.append(_text(report.summary) + ".")
+    parts += [f"> **Warning:** {_text(warning)}" for warning in report.warnings]
+    parts += [table_markdown(table) for table in (*report.results, *report.findings)]
+    if report.expectations is not None:
+        parts.append(table_markdown(report.expectations))
+    if report.command:
+        parts.append(f"Made by `{inert(report.command)}`.")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

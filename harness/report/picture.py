@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.report.charts import charts_of_run, names_of_charts
+from harness.report.charts import figures_of_run, names_of_charts
 from harness.report.vl_convert_process import Call, vl_convert
 from harness.results.run import Run
 
@@ -23,8 +23,8 @@ def chart_png(run: Run, name: str, path: Path, scale: float = 2.0) -> Path:
     """Draw the chart `name` into `path`, a .png or .svg file. Raises UserError."""
     if name not in (known := names_of_charts()):
         raise UserError(f"no chart is called '{name}'; there are {', '.join(known)}")
-    charts = charts_of_run(run)
-    chart = charts[name][0]() if name in charts else None
+    figure = next((figure for figure in figures_of_run(run, run.findings) if figure.name == name), None)
+    chart = None if figure is None else figure.draw()
     if chart is None:
         raise UserError(f"the run has nothing to show in the chart '{name}'", place=str(run.folder))
     write_pictures({path: chart.to_dict()}, scale)

@@ -12,7 +12,7 @@ from harness.errors import UserError
 from harness.evidence.selection import Where, describe, selects_row, why_no_row
 from harness.measures.registry import MEASURES
 from harness.results.record import Scalar
-from harness.suite.cells import cells
+from harness.suite.cells import Cell
 from harness.suite.schema import Suite
 from harness.yaml_document import Document
 
@@ -22,11 +22,9 @@ UNKNOWN = ("part", "device")
 Row = Mapping[str, Scalar]
 
 
-def check_expectations(suite: Suite, document: Document) -> None:
-    """Raises UserError with the line of every expectation that could never be judged."""
-    rows: list[Row] = [
-        {"model": cell.model, **cell.axes, "measure": cell.measure, **cell.settings} for cell in cells(suite, document)
-    ]
+def check_expectations(suite: Suite, cells: Sequence[Cell], document: Document) -> None:
+    """Raises UserError with the line of every expectation that could never be judged. cells: of this suite."""
+    rows: list[Row] = [{"model": cell.model, **cell.axes, "measure": cell.measure, **cell.settings} for cell in cells]
     problems = [
         f"{document.place(('expect', number, key))}: expect.{number}.{key}: {why}"
         for number, expectation in enumerate(suite.expect)

@@ -1,8 +1,9 @@
-"""From a suite's name or path to a validated `Suite`, with every mistake as one located sentence."""
+"""From a suite's name or path to a validated `Suite` and its cells, with every mistake as one located sentence."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
@@ -14,6 +15,7 @@ from harness.comparison.expectation import Expectation
 from harness.errors import UserError, shown
 from harness.input_file import refuse_endless, why_no_path
 from harness.spelling import nearest
+from harness.suite.cells import Cell, cells
 from harness.suite.document import parse_suite_text, read_suite_file
 from harness.suite.expectations import check_expectations
 from harness.suite.include import with_includes
@@ -22,18 +24,33 @@ from harness.suite.shipped import shipped_suites
 from harness.yaml_document import Document, KeyPath
 
 
-def load_suite(name: str) -> Suite:
+@dataclass(frozen=True)
+class LoadedSuite:
+    """A suite multiplied out: what is planned, and run, are these cells."""
+
+    suite: Suite
+    cells: tuple[Cell, ...]
+    """With the settings that their measures' own classes validated, once."""
+
+
+def load_suite(name: str) -> LoadedSuite:
     """A suite by path, or by the name of one that ships. Raises UserError for every mistake in it."""
     path = find_suite(name)
     document = with_includes(read_suite_file(path), (path.resolve(),))
     suite = _validate(document)
-    check_expectations(suite, document)
-    return suite
+    loaded = LoadedSuite(suite, tuple(cells(suite, document)))
+    check_expectations(suite, loaded.cells, document)
+    return loaded
 
 
 def parse_suite(text: str, name: str = "suite") -> Suite:
     """A suite from YAML text (no includes): a run's manifest keeps the suite like this."""
     return _validate(parse_suite_text(text, name))
+
+
+def multiplied_out(suite: Suite) -> LoadedSuite:
+    """A suite that was not loaded from a file, with its cells. Raises UserError for settings that a measure refuses."""
+    return LoadedSuite(suite, tuple(cells(suite)))
 
 
 def suite_text(suite: Suite) -> str:

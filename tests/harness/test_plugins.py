@@ -130,7 +130,8 @@ def test_a_kind_of_model_is_planned_run_and_reported(followed: tuple[Installed, 
     told = installed.python(
         "import harness\n"
         f"records = harness.Run.open({str(run)!r}).records\n"
-        "print(records[['model', 'measure', 'metric', 'value', 'status', 'reason', 'parameters']].to_json(orient='records'))\n"
+        "columns = ['model', 'measure', 'metric', 'value', 'status', 'reason', 'parameters']\n"
+        "print(records[columns].to_json(orient='records'))\n"
         "plan = harness.plan('counted.yaml')\n"
         "print(plan[['measure', 'cached', 'skipped', 'missing']].to_json(orient='records'))"
     )

@@ -18,7 +18,6 @@ from harness.analysis.registry import ANALYSES
 from harness.errors import UserError
 from harness.measures.registry import MEASURES
 from harness.models.training_entry import ShapeChanges, Train
-from harness.suite.cells import cells
 from harness.suite.load import load_suite, parse_suite
 from harness.suite.schema import Matrix
 from harness.suite.shipped import shipped_suites
@@ -153,7 +152,7 @@ def test_a_suite_of_the_most_cells_is_read_soon(tmp_path: Path) -> None:
     values = ", ".join(map(str, range(1, 5_000)))
     expect = "expect:\n  - {metric: perplexity, where: {documents: 7}, against: {documents: 9}, at_most: 2}\n"
     path = with_line(tmp_path, f"  - perplexity: {{text: microworld/test, documents: [{values}]}}\n{expect}")
-    assert len(cells(load_suite(str(path)))) == 5_000
+    assert len(load_suite(str(path)).cells) == 5_000
 
 
 # ---- every number of the suite language has a limit
@@ -222,7 +221,7 @@ def check(bounded: ModuleType, mutation: ModuleType, folder: Path, seed: int, co
     for number, content in enumerate(mutants(mutation, seed, count)):
         path = folder / f"{number}.yaml"
         path.write_bytes(content)
-        end = bounded.end_of(lambda path=path: cells(load_suite(str(path))))
+        end = bounded.end_of(lambda path=path: load_suite(str(path)))
         assert end.is_allowed, (seed, number, end.kind, end.text[:1000])
 
 

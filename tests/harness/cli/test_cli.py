@@ -183,12 +183,42 @@ def test_what_nobody_foresaw_is_one_sentence_and_its_traceback_is_kept(
     def fails(*given: object) -> None:
         raise KeyError("half \ud800")
 
-    monkeypatch.setattr("harness.report.tables.print_run", fails)
+    monkeypatch.setattr("harness.report.terminal.print_run", fails)
     code, _, errors = harness(capsys, "show", str(run_folder))
     assert code == 2 and "Traceback" not in errors and len(errors.strip().splitlines()) == 1
     assert errors.startswith("error: unexpected error while running this command: ")
     kept = Path(errors.rpartition("the traceback is in ")[2].strip())
     assert "KeyError" in kept.read_text()
+
+
+def test_run_prints_the_report_that_it_wrote(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, run_folder: Path, tmp_path: Path
+) -> None:
+    """It is made once, and is what `show` makes of the folder."""
+    from harness import workflow
+    from harness.report import making
+
+    made = []
+    monkeypatch.setattr(workflow, "of_run", lambda *given: made.append(making.of_run(*given)) or made[-1])
+    suite = str(run_folder.parent.parent / "tiny.yaml")
+    code, output, _ = harness(capsys, "run", suite, "--out", str(tmp_path / "runs"))
+    assert code == 0 and len(made) == 1
+    (folder,) = [path for path in (tmp_path / "runs").iterdir() if path.is_dir()]
+    shown = harness(capsys, "show", str(folder))[1]
+    assert shown.startswith("tiny  A suite for tests.") and output.endswith(shown)
+
+
+def test_run_tells_of_a_report_that_can_t_be_made(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, run_folder: Path, tmp_path: Path
+) -> None:
+    def fails(*given: object) -> None:
+        raise RuntimeError("no words")
+
+    monkeypatch.setattr("harness.workflow.of_run", fails)
+    suite = str(run_folder.parent.parent / "tiny.yaml")
+    code, output, errors = harness(capsys, "run", suite, "--out", str(tmp_path / "runs"))
+    assert code == 2 and "Traceback" not in errors
+    assert "while making the report: no words (RuntimeError)" in output and "records.parquet" in output
 
 
 def test_what_nobody_foresaw_is_told_whatever_bytes_the_command_line_has(

@@ -94,15 +94,17 @@ def test_no_command_sends_what_a_run_says(builders: ModuleType, tmp_path: Path) 
 
 
 def test_no_report_holds_what_a_run_says(builders: ModuleType, tmp_path: Path) -> None:
-    from harness.report.html import write_html
-    from harness.report.markdown import write_markdown
+    from harness.report.html import html
+    from harness.report.making import of_run
+    from harness.report.markdown import markdown
     from harness.report.vega import vega_bundle
 
     run = builders.full_run(tmp_path / "run")
     tamper(run)
-    for path in (write_markdown(Run(run.folder)), write_html(Run(run.folder))):
-        text = path.read_text(encoding="utf-8").replace(vega_bundle(), "")
-        assert not ACTING.search(text) and "x1b]0;owned" in text, path.name
+    report = of_run(Run(run.folder))
+    for write in (markdown, html):
+        text = write(report).replace(vega_bundle(), "")
+        assert not ACTING.search(text) and "x1b]0;owned" in text, write.__name__
         specs = re.search(r'id="specs">(.*?)</script>', text, re.DOTALL)
         if specs:  # what the page's script reads from escapes
             assert not ACTING.search(json.dumps(json.loads(specs[1]), ensure_ascii=False).replace("\\\\", ""))

@@ -22,7 +22,9 @@ from harness.execution.allowed import Allowed
 from harness.execution.cell_cache import CellCache
 from harness.execution.events import CellStarted, Event, Planned
 from harness.measures.registry import MEASURES
+from harness.report.making import of_run
 from harness.report.markdown import markdown
+from harness.report.report import Report
 from harness.results.exit_code import exit_code
 from harness.results.record import CellResult, Status
 from harness.results.run import Run
@@ -92,7 +94,7 @@ def test_a_group_that_names_what_no_task_gives_costs_no_number(
     *_, missing = (record for cell in run.cells for record in cell.missing)
     assert (missing.part, missing.status) == ("g", Status.SKIPPED)
     assert missing.reason is not None and told in missing.reason and "`acc`" in missing.reason
-    assert missing.reason.replace("`", "\\`").replace("_", "\\_") in markdown(run)
+    assert missing.reason.replace("`", "\\`").replace("_", "\\_") in markdown(of_run(run))
     assert exit_code(run) is ExitCode.PASS
     assert run.records["value"].notna().sum() > 5
 
@@ -178,7 +180,7 @@ def test_a_report_that_can_t_be_written_is_told_and_the_rest_is_there(
     path = tmp_path / "tiny.yaml"
     path.write_text(tiny_suite)
 
-    def fails(run: Run) -> Path:
+    def fails(report: Report, path: Path) -> None:
         raise RuntimeError("no page")
 
     with monkeypatch.context() as patch:
@@ -189,6 +191,32 @@ def test_a_report_that_can_t_be_written_is_told_and_the_rest_is_there(
     assert exit_code(run) is ExitCode.USAGE and (run.folder / "report.html").is_file()
     again = harness.make_report(run.folder)
     assert again.manifest.problems == [] and exit_code(again) is ExitCode.PASS
+
+
+def test_what_could_not_be_written_is_told_where_the_report_is_printed(
+    finished_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(report: Report, path: Path) -> None:
+        raise RuntimeError("no page")
+
+    monkeypatch.setattr(workflow, "write_html", fails)
+    concluded = workflow.run_and_report(str(finished_run.folder.parent.parent / "tiny.yaml"), out=tmp_path)
+    assert concluded.report is not None and set(concluded.run.manifest.problems) <= set(concluded.report.warnings)
+    assert concluded.run.manifest.problems
+
+
+def test_a_report_that_can_t_be_made_is_told_and_the_numbers_are_there(
+    finished_run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*given: object) -> Report:
+        raise RuntimeError("no words")
+
+    monkeypatch.setattr(workflow, "of_run", fails)
+    concluded = workflow.run_and_report(str(finished_run.folder.parent.parent / "tiny.yaml"), out=tmp_path)
+    (problem,) = concluded.run.manifest.problems
+    assert problem.startswith("unexpected error while making the report: no words (RuntimeError)")
+    assert concluded.report is None and exit_code(concluded.run) is ExitCode.USAGE
+    assert concluded.run.records.equals(Run(concluded.run.folder).records)
 
 
 def test_samples_that_no_file_takes_cost_no_number(

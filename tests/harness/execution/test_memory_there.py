@@ -18,7 +18,7 @@ from harness.execution.plan import make_plan
 from harness.execution.worker import Worker
 from harness.results.record import Status
 from harness.results.run import Run
-from harness.suite.load import parse_suite
+from harness.suite.load import multiplied_out, parse_suite
 
 SUITE = """
 name: large
@@ -49,7 +49,7 @@ def test_plan_says_which_cells_clearly_need_more_than_there_is(
 
 
 def test_nothing_is_said_where_there_may_be_enough(story: Path) -> None:
-    items = make_plan(parse_suite(suite(story, 1024), "large.yaml")).cells
+    items = make_plan(multiplied_out(parse_suite(suite(story, 1024), "large.yaml"))).cells
     needed = [memory_there.needs_more(item, 0) for item in items]
     most = max(memory for memory in needed if memory is not None)
     assert memory_there.warning(items, int(most)) is None

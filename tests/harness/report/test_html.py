@@ -18,11 +18,12 @@ from rich.console import Console
 from harness.analysis.registry import ANALYSES
 from harness.charts.tradeoff import tradeoff_values
 from harness.errors import UserError
-from harness.report.charts import charts_of_run, names_of_charts
+from harness.report.charts import figures_of_run, names_of_charts
 from harness.report.html import html, write_html
+from harness.report.making import of_run
 from harness.report.markdown import markdown
 from harness.report.picture import chart_png
-from harness.report.tables import print_run
+from harness.report.terminal import print_run
 from harness.results.record import Record, Status
 from harness.results.run import Run
 
@@ -52,7 +53,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def text(full_run: Run) -> str:
-    return html(full_run)
+    return html(of_run(full_run))
 
 
 def test_it_loads_nothing_from_anywhere(text: str) -> None:
@@ -97,7 +98,8 @@ def test_every_chart_is_there(text: str) -> None:
 @pytest.mark.parametrize("name", DRAWN)
 def test_charts_are_valid(full_run: Run, name: str) -> None:
     """Altair checks the description against Vega-Lite's schema; the report itself does not spend the time."""
-    spec: dict[str, Any] = charts_of_run(full_run)[name][0]().to_dict()
+    (figure,) = [one for one in figures_of_run(full_run, full_run.findings) if one.name == name]
+    spec: dict[str, Any] = figure.draw().to_dict()
     assert "vega-lite" in spec["$schema"]
 
 
@@ -124,7 +126,7 @@ def test_nothing_in_a_run_is_code(builders: ModuleType, tmp_path: Path) -> None:
         tmp_path, cells=cells, suite=NASTY, about=NASTY, suite_text=NASTY, command=["harness", NASTY],
         fingerprint={"cpu_model": NASTY, NASTY: NASTY}, models={NASTY: {"source": NASTY}}, git={"commit": NASTY},
     )  # fmt: skip
-    page = Page(html(run))
+    page = Page(html(of_run(run)))
     assert [tag for tag, _ in page.tags].count("script") == 3, "specs, the charts' code, and the call"
     assert "img" not in [tag for tag, _ in page.tags]
     assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
@@ -134,7 +136,7 @@ def test_nothing_in_a_run_is_code(builders: ModuleType, tmp_path: Path) -> None:
 
 
 def test_a_run_without_anything_still_has_a_page(builders: ModuleType, tmp_path: Path) -> None:
-    text = html(builders.write_run(tmp_path, cells=[], command=[], git={}, peaks={}, status="interrupted"))
+    text = html(of_run(builders.write_run(tmp_path, cells=[], command=[], git={}, peaks={}, status="interrupted")))
     assert "the run is interrupted" in text and "vegaEmbed" not in text
     assert len(text) < 20_000
 
@@ -155,12 +157,12 @@ def test_infinite_values_are_told_and_not_drawn(builders: ModuleType, tmp_path: 
     run = builders.write_run(tmp_path, cells=cells)
     cost = ANALYSES["quantization_cost"]
     run = builders.write_run(tmp_path, cells=cells, findings=cost.run(run, cost.settings()))
-    page = Page(html(run))
+    page = Page(html(of_run(run)))
     (specs,) = [script for script in page.scripts if script.startswith('{"tradeoff"')]
     assert "Infinity" not in specs and "NaN" not in specs and "∞" not in specs
     assert len(tradeoff_values(run)) == 15
     assert any("∞" in words for words in page.words)
-    assert "∞" in markdown(run)
+    assert "∞" in markdown(of_run(run))
     console = Console(width=200, record=True, file=io.StringIO())
     print_run(run, console)
     assert "∞" in console.export_text()
@@ -175,7 +177,7 @@ def test_tradeoff_takes_the_smallest_batch(full_run: Run) -> None:
 
 def test_charts_of_a_run_without_data_are_none(builders: ModuleType, tmp_path: Path) -> None:
     run = builders.write_run(tmp_path, cells=[])
-    assert all(draw() is None for draw, _ in charts_of_run(run).values())
+    assert all(figure.draw() is None for figure in figures_of_run(run, run.findings))
     assert all(chart.draw([]) is None for analysis in ANALYSES.values() for chart in analysis.charts)
     with pytest.raises(UserError, match="nothing to show"):
         chart_png(run, "tradeoff", tmp_path / "x.png")
@@ -206,7 +208,7 @@ def test_pictures(full_run: Run, tmp_path: Path) -> None:
 
 
 def test_a_real_run(finished_run: Run) -> None:
-    page = Page(write_html(finished_run).read_text())
+    page = Page(html(of_run(finished_run)))
     assert "quantization cost" in " ".join(page.words)
 
 
@@ -218,7 +220,7 @@ def test_where_the_charts_code_can_t_be_had_the_numbers_are_shown(
     monkeypatch.setattr("harness.report.vl_convert_process._CHILD", "import os; os.abort()")
     run = Run(shutil.copytree(full_run.folder, tmp_path / "run"))
     with pytest.raises(UserError, match=r"written without its charts: vl-convert.*ended by SIGABRT; has the machine"):
-        write_html(run)
+        write_html(of_run(run), run.folder / "report.html")
     text = (run.folder / "report.html").read_text(encoding="utf-8")
     assert "the charts could not be drawn" in text and "vegaEmbed" not in text
     assert "perplexity" in text

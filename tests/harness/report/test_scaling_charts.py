@@ -17,6 +17,7 @@ from harness.analysis.scaling.report import ScalingReport, scaling_report
 from harness.analysis.scaling.runs import runs_from_frame
 from harness.analysis.scaling.suite.settings import FitSettings
 from harness.report.fit_files import write_fit
+from harness.report.making import of_findings
 
 CHARTS = {chart.name: chart for chart in ANALYSES["scaling_fit"].charts}
 TRUTH = np.array([1.8, 480.0, 2000.0, 0.35, 0.37])
@@ -61,7 +62,9 @@ def test_no_empty_panels_without_intervals_and_profiles() -> None:
 def test_files(report: ScalingReport, tmp_path: Path) -> None:
     draws = pd.DataFrame(report.draws.natural if report.draws else [], columns=list(report.fit.law.names))
     title = "Law of <runs> & more"
-    written = write_fit(tmp_path / "fit", title, "about", findings(report), ["a | problem"], "harness fit x", draws)
+    found = findings(report)
+    made = of_findings(title, "about", found, ["a | problem"], "harness fit x")
+    written = write_fit(tmp_path / "fit", made, found, draws)
     assert all(path.is_file() and path.stat().st_size for path in written)
     names = {path.name for path in written}
     assert {"findings.json", "fit.md", "fit.html", "draws.csv", "scaling_fit_compute.svg"} <= names

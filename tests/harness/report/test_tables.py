@@ -16,11 +16,12 @@ from harness.measures.task.summary import WRONG_BY_SPACE
 from harness.report.comparison import print_comparison
 from harness.report.environment import summary, warnings
 from harness.report.findings import finding_tables
+from harness.report.making import of_run
 from harness.report.markdown import markdown, write_markdown
 from harness.report.outcomes import expectation_table
 from harness.report.results import result_tables
 from harness.report.table import Table
-from harness.report.tables import print_places, print_run, print_runs
+from harness.report.terminal import print_places, print_run, print_runs
 from harness.results.journal import Journal
 from harness.results.record import Direction, Measurement, Metric, Status
 from harness.results.run import Run
@@ -133,7 +134,7 @@ def test_a_measure_of_which_every_cell_failed(builders: ModuleType, tmp_path: Pa
     run = builders.write_run(tmp_path, cells=cells)
     text = terminal(print_run, run)
     assert text.count("skipped: too [long]") == 2
-    assert "too \\[long\\]" in markdown(run)
+    assert "too \\[long\\]" in markdown(of_run(run))
 
 
 def test_rows_follow_the_plan_not_the_clock(builders: ModuleType, full_run: Run, tmp_path: Path) -> None:
@@ -234,19 +235,20 @@ def test_summary(full_run: Run) -> None:
 
 
 def test_markdown(full_run: Run) -> None:
-    text = markdown(full_run)
+    text = markdown(of_run(full_run))
     lines = text.splitlines()
     header = next(line for line in lines if line.startswith("| model | precision | batch | ttft"))
     rows = lines[lines.index(header) + 2 : lines.index(header) + 34]
     assert all(row.count(" | ") == header.count(" | ") for row in rows)
     assert "&lt;batch 8> & more" in text.replace("\\", "") and "<batch" not in text
     assert "Made by `harness run suites/quickstart.yaml`." in text
-    assert write_markdown(full_run).read_text() == text
+    write_markdown(of_run(full_run), full_run.folder / "summary.md")
+    assert (full_run.folder / "summary.md").read_text() == text
 
 
 def test_places_and_list(full_run: Run, tmp_path: Path) -> None:
-    write_markdown(full_run)
-    assert str(full_run.folder / "summary.md") in terminal(print_places, full_run, width=40)
+    write_markdown(of_run(full_run), full_run.folder / "summary.md")
+    assert str(full_run.folder / "summary.md") in terminal(print_places, full_run.folder, width=40)
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "manifest.json").write_text("{")
@@ -284,4 +286,4 @@ def test_notes_of_cells_stand_below_their_table(builders: ModuleType, tmp_path: 
     (table,) = result_tables(run)
     assert table.notes[-2:] == ("of all", "micro: of one [a, b]")
     assert "micro: of one [a, b]" in terminal(print_run, run)
-    assert r"micro: of one \[a, b\]" in markdown(run)
+    assert r"micro: of one \[a, b\]" in markdown(of_run(run))

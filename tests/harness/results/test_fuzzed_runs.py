@@ -19,8 +19,9 @@ from harness.comparison.compare import compare
 from harness.errors import UserError
 from harness.kept_file import read_json, unseal
 from harness.report.html import html
+from harness.report.making import of_run
 from harness.report.markdown import markdown
-from harness.report.tables import print_run, print_runs
+from harness.report.terminal import print_run, print_runs
 from harness.results.find import find_run, next_sequence
 from harness.results.run import Run
 from harness.results.run_folder import CELLS, MANIFEST
@@ -65,8 +66,8 @@ def looked_at(run: Run) -> int:
         lambda: find_run(str(run.folder), run.folder.parent),
         lambda: print_run(Run(run.folder), console),
         lambda: print_runs([Run(run.folder)], console),
-        lambda: markdown(Run(run.folder)),
-        lambda: html(Run(run.folder)),
+        lambda: markdown(of_run(Run(run.folder))),
+        lambda: html(of_run(Run(run.folder))),
         lambda: compare(Run(run.folder), Run(run.folder)),
         lambda: next_sequence(run.folder.parent),
     )

@@ -1,10 +1,14 @@
 """The matrix multiplies out as it is written, with overrides where they are given."""
 
+import pickle
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from harness.errors import UserError
+from harness.execution.plan import make_plan
+from harness.execution.requests import Collect
 from harness.measures.registry import MEASURES
 from harness.suite.cells import Cell, cells
 from harness.suite.load import load_suite, parse_suite
@@ -163,6 +167,23 @@ def test_equal_cells_have_one_hash_and_what_differs_makes_another() -> None:
 
 
 def test_settings_are_typed_once_and_read_again_the_same() -> None:
-    for cell in (cell for name in shipped_suites() for cell in cells(load_suite(name))):
+    for cell in (cell for name in shipped_suites() for cell in load_suite(name).cells):
         kind = MEASURES[cell.measure].settings
         assert type(cell.typed) is kind and kind.model_validate(cell.settings) == cell.typed
+
+
+def test_settings_are_validated_once_on_their_way_to_a_plan(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By the measure's own class, each point of the swept settings; plan and worker share them."""
+    kind, seen = MEASURES["memory"].settings, []
+    validate = kind.model_validate
+    monkeypatch.setattr(kind, "model_validate", lambda point: seen.append(point) or validate(point))
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "name: s\nmodels: {a: {reference: nano, train: {corpus: microworld, tokens: 1000}}}\n"
+        "matrix: {precision: [fp32, int8]}\nmeasures: [{memory: {context: [8, 16]}}]\n"
+        "expect: [{metric: peak_memory, where: {context: 8}, at_most: 1e12}]\n"
+    )
+    planned = make_plan(load_suite(str(path))).cells
+    assert len(planned) == 4 and [point["context"] for point in seen] == [8, 16]
+    request = Collect("memory", planned[0].cell.typed, planned[0].source)
+    assert pickle.loads(pickle.dumps(request)).settings == planned[0].cell.typed and len(seen) == 2

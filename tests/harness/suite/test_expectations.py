@@ -98,7 +98,7 @@ def test_a_models_name_that_yaml_reads_otherwise_is_put_in_quotes(tmp_path: Path
     with pytest.raises(UserError, match=rf"s.yaml:3: .*put it in quotes: '{name}'"):
         load_suite(str(path))
     path.write_text(text.format(f"'{name}'"))
-    assert list(load_suite(str(path)).models) == [name]
+    assert list(load_suite(str(path)).suite.models) == [name]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_settings_that_can_t_be_are_refused_with_their_line(tmp_path: Path, sett
 def test_a_byte_order_mark_and_other_line_ends_are_read(tmp_path: Path, prefix: str, end: str) -> None:
     path = tmp_path / "s.yaml"
     path.write_bytes((prefix + HEAD.replace("\n", end)).encode())
-    assert load_suite(str(path)).name == "bounds"
+    assert load_suite(str(path)).suite.name == "bounds"
 
 
 def test_a_tab_is_named_with_its_line(tmp_path: Path) -> None:

@@ -126,14 +126,14 @@ def test_a_line_that_is_not_utf8_is_named(tmp_path) -> None:  # type: ignore[no-
 
 
 def test_a_suite_survives_being_written_down_in_a_manifest() -> None:
-    suite = load_suite("quickstart")
+    suite = load_suite("quickstart").suite
     assert parse_suite(suite_text(suite)) == suite
 
 
 def test_the_quickstart_expects_nothing_of_speed() -> None:
     """On a busy machine it would end as undecided, for reasons that are not the model's."""
     timed = {metric.name for measure in MEASURES.values() if measure.timed for metric in measure.metrics}
-    expected = {entry.metric for entry in load_suite("quickstart").expect}
+    expected = {entry.metric for entry in load_suite("quickstart").suite.expect}
     assert expected and not expected & timed
 
 
@@ -156,7 +156,7 @@ def test_included_files_are_merged_and_errors_name_the_right_file(tmp_path) -> N
         "include: base.yaml\nname: main\nmodels:\n  more: {reference: nano, train: {tokens: 5}}\n"
         "measures:\n  - memory: {}\n"
     )
-    suite = load_suite(str(main))
+    suite = load_suite(str(main)).suite
     assert suite.name == "main"
     assert list(suite.models) == ["tiny", "real", "more"]
     assert [entry.measure for entry in suite.measures] == ["perplexity", "memory"]  # type: ignore[attr-defined]

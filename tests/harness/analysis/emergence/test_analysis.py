@@ -19,7 +19,7 @@ from harness.analysis.emergence.verdict import Verdict, decide
 from harness.analysis.registry import ANALYSES
 from harness.charts.emergence import emergence as chart
 from harness.errors import UserError
-from harness.report.charts import charts_of_run
+from harness.report.charts import figures_of_run
 from harness.results.finding import Finding
 from harness.results.record import CellResult, Record
 from harness.results.run import Run
@@ -320,7 +320,10 @@ def test_the_chart_draws_points_fits_and_the_break(ladder: Run) -> None:
     layers = {panel["title"]["text"]: len(panel["layer"]) for panel in spec["concat"]}
     assert layers["capitals"] == layers["riddles"] + 1  # the break's rule
     assert chart(ladder.findings) is None
-    assert {name for name, (draw, _) in charts_of_run(run).items() if draw() is not None} == {"emergence", "answers"}
+    assert {figure.name for figure in figures_of_run(run, run.findings) if figure.draw() is not None} == {
+        "emergence",
+        "answers",
+    }
 
 
 def test_pythia_over_size() -> None:
