@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from harness.comparison.flip import Difference, Paired
 from harness.comparison.paired_samples import PairedSamples
 from harness.errors import UserError
-from harness.evidence.answered import has_documents
 from harness.evidence.selection import coordinates, describe, nearest, varying
 from harness.evidence.where_text import chosen
+from harness.measures.task.samples.frames import has_documents, tasks_of
 from harness.results.record import CellResult, Scalar, Status
 from harness.results.run import Run, reading_samples
 
@@ -43,7 +43,7 @@ def flips(
             continue
         with reading_samples(base.samples_file(left), head.samples_file(right)):
             group = coordinates(left).get("task")
-            tasks |= dict.fromkeys([str(group), *map(str, before["task"].unique())])
+            tasks |= dict.fromkeys([str(group), *tasks_of(before)])
             found = PairedSamples(at, before, after, task if task != group else None)
             if not (mine := list(found.pairs(metric))):
                 metrics |= dict.fromkeys(found.metrics())
