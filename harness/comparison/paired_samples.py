@@ -77,12 +77,15 @@ class PairedSamples:
             for rows in _by_task([row for row in self._joined if row.asked == asked]).values():
                 able = self._binary(rows)
                 name = metric if metric in able else _preferred(able) if metric is None else None
-                judged = [row for row in rows if name is not None and not any(map(math.isnan, self._says(row, name)))]
-                if name is not None and judged:
+                if name is None:
+                    continue
+                said = zip(rows, self._said(rows, name), strict=True)
+                judged = [row for row, both in said if not any(map(math.isnan, both))]
+                if judged:
                     found.append((name, judged))
             for name, judged in found:
-                differing = (row for row in judged if len(set(self._says(row, name))) > 1)
-                flips = tuple(self._flip(row, name) for row in differing)
+                said = zip(judged, self._said(judged, name), strict=True)
+                flips = tuple(self._flip(row, name, *both) for row, both in said if both[0] != both[1])
                 yield replace(self._paired(judged[0].task, name, asked, judged), flips=flips)
             if len(found) > 1 and len({name for name, _ in found}) == 1:
                 whole = [row for _, judged in found for row in judged]
@@ -162,7 +165,7 @@ class PairedSamples:
     def _binary(self, rows: Sequence[_Asked]) -> list[str]:
         """The metrics that say right or wrong of each of these documents, on both sides."""
         return [
-            name for name in self._values if all(map(_are_right_or_wrong, zip(*self._all(rows, name), strict=True)))
+            name for name in self._values if all(map(_are_right_or_wrong, zip(*self._said(rows, name), strict=True)))
         ]
 
     @cached_property
@@ -174,17 +177,14 @@ class PairedSamples:
             name: (values_of(base, name), values_of(head, name)) for name in metrics_of(self.base) if name in theirs
         }
 
-    def _says(self, row: _Asked, metric: str) -> tuple[float, float]:
-        """What both sides say of a question by a metric."""
+    def _said(self, rows: Sequence[_Asked], metric: str) -> list[tuple[float, float]]:
+        """What base and head say of each question by a metric."""
         base, head = self._values[metric]
-        return base[row.places[0]], head[row.places[1]]
-
-    def _all(self, rows: Sequence[_Asked], metric: str) -> list[tuple[float, float]]:
-        return [self._says(row, metric) for row in rows]
+        return [(base[row.places[0]], head[row.places[1]]) for row in rows]
 
     def _paired(self, task: str, metric: str, asked: str, rows: Sequence[_Asked]) -> Paired:
         good = 0.0 if self._lower_is_better(rows[0], metric) else 1.0
-        base, head = ([value == good for value in side] for side in zip(*self._all(rows, metric), strict=True))
+        base, head = ([value == good for value in side] for side in zip(*self._said(rows, metric), strict=True))
         clusters = [row.cluster for row in rows]
         counts = paired_counts(base, head)
         return Paired(
@@ -200,7 +200,7 @@ class PairedSamples:
             p_value=sign_flip_test(base, head, clusters),
         )
 
-    def _flip(self, row: _Asked, metric: str) -> Flip:
+    def _flip(self, row: _Asked, metric: str, before: float, after: float) -> Flip:
         base, head = (
             Side(read(frame.iloc[place].to_dict()), pieces)
             for frame, place, pieces in zip(self._sides, row.places, self._pieces, strict=True)
@@ -208,7 +208,6 @@ class PairedSamples:
         rule = metric.partition("/")[0]
         cause, detail = first_difference(base, head, rule)
         margins = margin(base.document, rule), margin(head.document, rule)
-        before, after = self._says(row, metric)
         head_right = (after > before) != self._lower_is_better(row, metric)
         return Flip(row.task, row.number, not head_right, head_right, cause, detail, *margins)
 
