@@ -37,6 +37,7 @@ def flips(
     notes: dict[str, None] = dict.fromkeys(alone)
     tasks: dict[str, None] = {}
     metrics: dict[str, None] = {}
+    questions = 0
     for at, left, right in sides:
         before, after = base.samples(left), head.samples(right)
         if not has_documents(before) or not has_documents(after):
@@ -47,11 +48,13 @@ def flips(
             found = PairedSamples(at, before, after, task if task != group else None)
             if not (mine := list(found.pairs(metric))):
                 metrics |= dict.fromkeys(found.metrics())
+                questions += found.questions
             pairs.extend(mine)
             notes |= dict.fromkeys(found.notes())
     if not pairs:
         raise UserError(
-            _why_nothing(task, metric, list(tasks), list(metrics), list(notes)), place=f"{base.name}, {head.name}"
+            _why_nothing(task, metric, list(tasks), list(metrics), list(notes), questions),
+            place=f"{base.name}, {head.name}",
         )
     return Difference(_words(base, of_base), _words(head, of_head), tuple(pairs), tuple(notes))
 
@@ -139,7 +142,12 @@ def _by_identity(cells: Sequence[CellResult], replaced: set[str], option: str) -
 
 
 def _why_nothing(
-    task: str | None, metric: str | None, tasks: Sequence[str], metrics: Sequence[str], notes: Sequence[str]
+    task: str | None,
+    metric: str | None,
+    tasks: Sequence[str],
+    metrics: Sequence[str],
+    notes: Sequence[str],
+    questions: int,
 ) -> str:
     if task is not None and task not in tasks:
         return f"no task '{task}'{nearest(task, tasks)}; there are: {', '.join(tasks)}"
@@ -148,4 +156,6 @@ def _why_nothing(
         return (
             f"no metric '{metric}' that says right or wrong of a document{nearest(metric, metrics)}; there are: {there}"
         )
+    if questions:
+        return f"no metric says right or wrong of the documents that are in both ({questions})"
     return "no document is in both" + "".join(f"; {note}" for note in notes)

@@ -66,6 +66,11 @@ class PairedSamples:
     task: str | None = None
     """Of a group's tasks only this one."""
 
+    @property
+    def questions(self) -> int:
+        """How many both sides were asked, and judged."""
+        return len(self._joined)
+
     def metrics(self) -> list[str]:
         """The metrics that both have and that say right or wrong, of some task at least."""
         return list(dict.fromkeys(name for rows in _by_task(self._joined).values() for name in self._binary(rows)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from harness.measures.task.samples import columns
 from harness.measures.task.samples.column import Column
 from harness.measures.task.samples.columns import BROKEN, CHANCE, DOCUMENT, QUESTION_DIGEST, TASK, TEXT_DIGEST
 from harness.measures.task.samples.document import Document
@@ -13,8 +14,8 @@ from harness.measures.task.samples.rows import read
 if TYPE_CHECKING:
     import pandas as pd
 
-NOT_METRICS = ("document", "chance", "shots", "seed", "right_hits")
-"""Columns of numbers that are no metric."""
+_NOT_METRICS = {column.name for column in vars(columns).values() if isinstance(column, Column)} | {"seed"}
+"""Columns of every version that are no metric."""
 
 
 def has_documents(samples: pd.DataFrame) -> bool:
@@ -84,7 +85,7 @@ def metrics_of(samples: pd.DataFrame) -> list[str]:
     return [
         str(name)
         for name in samples.columns
-        if samples[name].dtype.kind in "fiub" and str(name) not in NOT_METRICS and samples[name].notna().any()
+        if samples[name].dtype.kind in "fiub" and str(name) not in _NOT_METRICS and samples[name].notna().any()
     ]
 
 
