@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from harness.comparison.flip import Cause
-from harness.evidence.answered import Answered, Request
+from harness.measures.task.samples.document import Document, Request
 
 Pieces = Mapping[int, str]
 AROUND = 24
@@ -22,7 +22,7 @@ AROUND = 24
 class Side:
     """A document as one side was asked it."""
 
-    document: Answered
+    document: Document
     pieces: Pieces
 
 
@@ -45,7 +45,7 @@ def first_difference(base: Side, head: Side, rule: str) -> tuple[Cause, str]:
     return Cause.JUDGEMENT, _judgement(a, b)
 
 
-def margin(document: Answered, rule: str) -> float | None:
+def margin(document: Document, rule: str) -> float | None:
     """How far the best right choice is above the best wrong one by a rule; None where there is no such rule."""
     values = document.rules().get(rule)
     right = [place for place in document.gold if values is not None and 0 <= place < len(values)]
@@ -55,7 +55,7 @@ def margin(document: Answered, rule: str) -> float | None:
     return best - max(value for place, value in enumerate(values) if place not in right)
 
 
-def _prompts(a: Answered, b: Answered) -> str:
+def _prompts(a: Document, b: Document) -> str:
     for before, after in zip_longest(a.prompts, b.prompts):
         if before != after:
             examples = ""
@@ -82,7 +82,7 @@ def _places(shots: Sequence[int]) -> str:
     return ", ".join(map(str, shots)) or "none"
 
 
-def _truncation(a: Answered, b: Answered) -> str:
+def _truncation(a: Document, b: Document) -> str:
     lost = [max((request.cut for request in one.requests), default=0) for one in (a, b)]
     if lost[0] == lost[1]:
         return ""
@@ -107,7 +107,7 @@ def _tokens(base: Side, head: Side) -> str:
     return ""
 
 
-def _and_margins(a: Answered, b: Answered, rule: str) -> str:
+def _and_margins(a: Document, b: Document, rule: str) -> str:
     told = _margins(a, b, rule)
     return f"; {told}" if told else ""
 
@@ -133,7 +133,7 @@ def _probabilities(base: Side, head: Side, rule: str) -> str:
     return f"most at scored token {at}{of}, {token}: {x:.3f} and {y:.3f} nats"
 
 
-def _margins(a: Answered, b: Answered, rule: str) -> str:
+def _margins(a: Document, b: Document, rule: str) -> str:
     before, after = margin(a, rule), margin(b, rule)
     if before is None or after is None:
         return ""
@@ -164,7 +164,7 @@ def _nats(request: Request, at: int) -> str:
     return f" ({request.log_probs[at]:.3f} nats)" if at < len(request.log_probs) else ""
 
 
-def _extraction(a: Answered, b: Answered) -> str:
+def _extraction(a: Document, b: Document) -> str:
     told = []
     for name in dict.fromkeys([*a.extracted, *b.extracted]):
         one, other = a.extracted.get(name), b.extracted.get(name)
@@ -173,7 +173,7 @@ def _extraction(a: Answered, b: Answered) -> str:
     return "; ".join(told[:3])
 
 
-def _judgement(a: Answered, b: Answered) -> str:
+def _judgement(a: Document, b: Document) -> str:
     changed = [name for name in dict.fromkeys([*a.spec, *b.spec]) if a.spec.get(name) != b.spec.get(name)]
     changed = [name for name in changed if name not in ("file", "given")]  # where it lay, and results
     if changed:

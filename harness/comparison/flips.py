@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from harness.comparison.flip import Difference, Paired
 from harness.comparison.paired_samples import PairedSamples
 from harness.errors import UserError
-from harness.evidence.answered import has_documents
 from harness.evidence.selection import coordinates, describe, varying
 from harness.evidence.where_text import chosen
+from harness.measures.task.samples.frames import has_documents, tasks_of
 from harness.results.record import CellResult, Scalar, Status
 from harness.results.run import Run
 from harness.results.samples import reading_samples
@@ -39,21 +39,24 @@ def flips(
     notes: dict[str, None] = dict.fromkeys(alone)
     tasks: dict[str, None] = {}
     metrics: dict[str, None] = {}
+    questions = 0
     for at, left, right in sides:
         before, after = base.samples(left), head.samples(right)
         if not has_documents(before) or not has_documents(after):
             continue
         with reading_samples(base.samples_file(left), head.samples_file(right)):
             group = coordinates(left).get("task")
-            tasks |= dict.fromkeys([str(group), *map(str, before["task"].unique())])
+            tasks |= dict.fromkeys([str(group), *tasks_of(before)])
             found = PairedSamples(at, before, after, task if task != group else None)
             if not (mine := list(found.pairs(metric))):
                 metrics |= dict.fromkeys(found.metrics())
+                questions += found.questions
             pairs.extend(mine)
             notes |= dict.fromkeys(found.notes())
     if not pairs:
         raise UserError(
-            _why_nothing(task, metric, list(tasks), list(metrics), list(notes)), place=f"{base.name}, {head.name}"
+            _why_nothing(task, metric, list(tasks), list(metrics), list(notes), questions),
+            place=f"{base.name}, {head.name}",
         )
     return Difference(_words(base, of_base), _words(head, of_head), tuple(pairs), tuple(notes))
 
@@ -141,7 +144,12 @@ def _by_identity(cells: Sequence[CellResult], replaced: set[str], option: str) -
 
 
 def _why_nothing(
-    task: str | None, metric: str | None, tasks: Sequence[str], metrics: Sequence[str], notes: Sequence[str]
+    task: str | None,
+    metric: str | None,
+    tasks: Sequence[str],
+    metrics: Sequence[str],
+    notes: Sequence[str],
+    questions: int,
 ) -> str:
     if task is not None and task not in tasks:
         return f"no task '{task}'{nearest_aside(task, tasks)}; there are: {', '.join(tasks)}"
@@ -149,4 +157,6 @@ def _why_nothing(
         there = ", ".join(metrics) or "none"
         near = nearest_aside(metric, metrics)
         return f"no metric '{metric}' that says right or wrong of a document{near}; there are: {there}"
+    if questions:
+        return f"no metric says right or wrong of the documents that are in both ({questions})"
     return "no document is in both" + "".join(f"; {note}" for note in notes)

@@ -7,16 +7,29 @@ does a difference speak of the models alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from harness import strict_json
 from harness.comparison.first_difference import Side, first_difference, margin
 from harness.comparison.flip import Flip, Paired
-from harness.evidence.answered import answered, metric_columns, pieces
 from harness.evidence.selection import describe
+from harness.measures.task.samples.columns import (
+    BROKEN,
+    CHOICES,
+    CLUSTER,
+    DOCUMENT,
+    GOLD,
+    PIECES,
+    SPEC,
+    TARGET,
+    TASK,
+    TEXT_DIGEST,
+)
+from harness.measures.task.samples.frames import metrics_of, of_task, values_of
+from harness.measures.task.samples.rows import read
 from harness.results.record import Direction, Scalar
 from harness.statistics.paired_proportions import clustered_difference, paired_counts, sign_flip_test
 
@@ -26,7 +39,20 @@ if TYPE_CHECKING:
 SAME, OTHERWISE = "same", "otherwise"
 PREFERRED = ("acc", "exact_match", "accuracy", "pass@1")
 """Of several metrics that say right or wrong, which is looked at unless one is named."""
-_QUESTION = ("choices", "gold", "target")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A question that both sides were asked."""
+
+    task: str
+    number: int
+    places: tuple[int, int]
+    """Rows of the base and the head."""
+    asked: str
+    """`SAME` or `OTHERWISE`."""
+    cluster: tuple[Any, ...]
+    """Its passage, or itself."""
 
 
 @dataclass(frozen=True)
@@ -40,52 +66,53 @@ class PairedSamples:
     task: str | None = None
     """Of a group's tasks only this one."""
 
+    @property
+    def questions(self) -> int:
+        """How many both sides were asked, and judged."""
+        return len(self._joined)
+
     def metrics(self) -> list[str]:
         """The metrics that both have and that say right or wrong, of some task at least."""
-        joined = self._joined
-        groups = joined.groupby("task", sort=False)
-        return list(dict.fromkeys(name for _, rows in groups for name in self._binary(rows)))
+        return list(dict.fromkeys(name for rows in _by_task(self._joined).values() for name in self._binary(rows)))
 
     def pairs(self, metric: str | None) -> Iterator[Paired]:
         """What was found, by task and by whether the same was asked; then, of several tasks, all together."""
-        import pandas as pd
-
-        joined = self._joined
         for asked in (SAME, OTHERWISE):
-            mine = joined[joined["asked"] == asked]
-            found: list[tuple[str, pd.DataFrame]] = []
-            for task in mine["task"].unique():
-                rows = mine[mine["task"] == task]
+            found: list[tuple[str, list[_Asked]]] = []
+            for rows in _by_task([row for row in self._joined if row.asked == asked]).values():
                 able = self._binary(rows)
                 name = metric if metric in able else _preferred(able) if metric is None else None
-                judged = rows[rows[f"{name}_base"].notna() & rows[f"{name}_head"].notna()] if name else rows[:0]
-                if name is not None and len(judged):
+                if name is None:
+                    continue
+                said = zip(rows, self._said(rows, name), strict=True)
+                judged = [row for row, both in said if not any(map(math.isnan, both))]
+                if judged:
                     found.append((name, judged))
             for name, judged in found:
-                flipped = tuple(self._flip(row, name) for row in judged[_differ(judged, name)].to_dict("records"))
-                yield replace(self._paired(str(judged["task"].iloc[0]), name, asked, judged), flips=flipped)
+                said = zip(judged, self._said(judged, name), strict=True)
+                flips = tuple(self._flip(row, name, *both) for row, both in said if both[0] != both[1])
+                yield replace(self._paired(judged[0].task, name, asked, judged), flips=flips)
             if len(found) > 1 and len({name for name, _ in found}) == 1:
-                whole = pd.concat([judged for _, judged in found])
+                whole = [row for _, judged in found for row in judged]
                 yield self._paired(f"all {len(found)}", found[0][0], asked, whole)
 
     def notes(self) -> Iterator[str]:
         """What could not be paired."""
         where = f"{describe(self.at)}: " if self.at else ""
-        lost = [frame["broken"].dropna() if "broken" in frame.columns else () for frame in self._sides]
+        lost = [[why for why in BROKEN.all(frame) if why is not None] for frame in self._sides]
         told = [
-            f"{_documents(len(each))} of the {{}} not judged; the first: {next(iter(each))}" if len(each) else ""
-            for each in lost
+            f"{_documents(len(each))} of the {{}} not judged; the first: {each[0]}" if each else "" for each in lost
         ]
         if told[0] == told[1]:
             told = [told[0].replace("of the {}", "of either side"), ""]
         for side, words in zip(("base", "head"), told, strict=True):
             if words:
                 yield where + words.replace("{}", side, 1)
-        keys = [{*zip(frame["task"], frame["document"], strict=True)} for frame in self._sides]
+        keys = [{*zip(TASK.each(frame), DOCUMENT.each(frame), strict=True)} for frame in self._sides]
         for side, count in (("base", len(keys[0] - keys[1])), ("head", len(keys[1] - keys[0]))):
             if count:
                 yield f"{where}only the {side} has {_documents(count)}"
-        other = len(self._merged) - len(self._joined)
+        other = len(self._both_judged) - len(self._joined)
         if other:
             yield (
                 f"{where}{_documents(other)} not paired: with other choices or another right answer in the head, from "
@@ -96,52 +123,74 @@ class PairedSamples:
     def _sides(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         if self.task is None:
             return self.base, self.head
-        return self.base[self.base["task"] == self.task], self.head[self.head["task"] == self.task]
+        return of_task(self.base, self.task), of_task(self.head, self.task)
 
     @cached_property
-    def _pieces(self) -> tuple[dict[int, str], dict[int, str]]:
-        return pieces(self.base), pieces(self.head)
+    def _pieces(self) -> tuple[Mapping[int, str], Mapping[int, str]]:
+        return PIECES.first(self.base), PIECES.first(self.head)
 
     @cached_property
-    def _merged(self) -> pd.DataFrame:
-        whole = [frame[frame["broken"].isna()] if "broken" in frame.columns else frame for frame in self._sides]
-        left, right = (
-            frame.rename(columns={name: f"{name}_{side}" for name in frame.columns if name not in ("task", "document")})
-            for frame, side in zip(whole, ("base", "head"), strict=True)
+    def _specs(self) -> list[Mapping[str, Any]]:
+        """Of each row of the base, how its task's items become numbers."""
+        return SPEC.all(self._sides[0])
+
+    @cached_property
+    def _both_judged(self) -> dict[tuple[str, int], tuple[int, int]]:
+        """The rows of each document that both sides judged, by task and document."""
+        base, head = (
+            {
+                (task, number): place
+                for place, (task, number, broken) in enumerate(
+                    zip(TASK.each(frame), DOCUMENT.each(frame), BROKEN.all(frame), strict=True)
+                )
+                if broken is None
+            }
+            for frame in self._sides
         )
-        return left.merge(right, on=["task", "document"])
+        return {key: (place, head[key]) for key, place in base.items() if key in head}
 
     @cached_property
-    def _joined(self) -> pd.DataFrame:
-        """One row per question that both sides were asked, with `asked`: same or otherwise."""
-        import pandas as pd
-
-        merged = self._merged
-        told = [name for name in merged.columns if name.rpartition("_")[0] in _QUESTION]
-        same = [
-            all(_plain(row.get(f"{name}_base")) == _plain(row.get(f"{name}_head")) for name in _QUESTION)
-            for row in merged[told].to_dict("records")
+    def _joined(self) -> list[_Asked]:
+        """The questions that both sides were asked."""
+        asked = [
+            list(zip(*(column.all(frame) for column in (CHOICES, GOLD, TARGET)), strict=True)) for frame in self._sides
         ]
-        merged = merged[pd.Series(same, index=merged.index, dtype=bool)].copy()
-        if {"text_digest_base", "text_digest_head"} <= set(merged.columns):
-            equal = merged["text_digest_base"] == merged["text_digest_head"]
-            merged["asked"] = [SAME if one else OTHERWISE for one in equal]
-        else:
-            merged["asked"] = SAME
-        return merged
+        digests = [TEXT_DIGEST.all(frame) for frame in self._sides]
+        are_told = all(TEXT_DIGEST.is_in(frame) for frame in self._sides)
+        clusters = CLUSTER.all(self._sides[0])
+        found = []
+        for (task, number), (base, head) in self._both_judged.items():
+            if asked[0][base] == asked[1][head]:
+                same = not are_told or digests[0][base] == digests[1][head]
+                cluster = clusters[base]
+                shared = ("document", number) if cluster is None else ("cluster", cluster)
+                found.append(_Asked(task, number, (base, head), SAME if same else OTHERWISE, (task, *shared)))
+        return found
 
-    def _binary(self, rows: pd.DataFrame) -> list[str]:
+    def _binary(self, rows: Sequence[_Asked]) -> list[str]:
         """The metrics that say right or wrong of each of these documents, on both sides."""
-        return [name for name in self._numbers if all(_says(rows[f"{name}_{side}"]) for side in ("base", "head"))]
+        return [
+            name for name in self._values if all(map(_are_right_or_wrong, zip(*self._said(rows, name), strict=True)))
+        ]
 
     @cached_property
-    def _numbers(self) -> list[str]:
-        theirs = set(metric_columns(self.head))
-        return [name for name in metric_columns(self.base) if name in theirs]
+    def _values(self) -> dict[str, tuple[list[float], list[float]]]:
+        """By metric that both have, what each row of the two sides says; NaN where it says nothing."""
+        theirs = set(metrics_of(self.head))
+        base, head = self._sides
+        return {
+            name: (values_of(base, name), values_of(head, name)) for name in metrics_of(self.base) if name in theirs
+        }
 
-    def _paired(self, task: str, metric: str, asked: str, rows: pd.DataFrame) -> Paired:
-        base, head = _right(rows, metric)
-        clusters = _clusters(rows)
+    def _said(self, rows: Sequence[_Asked], metric: str) -> list[tuple[float, float]]:
+        """What base and head say of each question by a metric."""
+        base, head = self._values[metric]
+        return [(base[row.places[0]], head[row.places[1]]) for row in rows]
+
+    def _paired(self, task: str, metric: str, asked: str, rows: Sequence[_Asked]) -> Paired:
+        good = 0.0 if self._lower_is_better(rows[0], metric) else 1.0
+        base, head = ([value == good for value in side] for side in zip(*self._said(rows, metric), strict=True))
+        clusters = [row.cluster for row in rows]
         counts = paired_counts(base, head)
         return Paired(
             at=self.at,
@@ -156,27 +205,35 @@ class PairedSamples:
             p_value=sign_flip_test(base, head, clusters),
         )
 
-    def _flip(self, row: dict[Any, Any], metric: str) -> Flip:
-        at = {"task": row["task"], "document": row["document"]}
-        base = Side(answered(at | _of_side(row, "base")), self._pieces[0])
-        head = Side(answered(at | _of_side(row, "head")), self._pieces[1])
+    def _flip(self, row: _Asked, metric: str, before: float, after: float) -> Flip:
+        base, head = (
+            Side(read(frame.iloc[place].to_dict()), pieces)
+            for frame, place, pieces in zip(self._sides, row.places, self._pieces, strict=True)
+        )
         rule = metric.partition("/")[0]
         cause, detail = first_difference(base, head, rule)
         margins = margin(base.document, rule), margin(head.document, rule)
-        more = row[f"{metric}_head"] > row[f"{metric}_base"]
-        head_right = more != _lower_is_better(row, metric)
-        return Flip(str(row["task"]), int(row["document"]), not head_right, head_right, cause, detail, *margins)
+        head_right = (after > before) != self._lower_is_better(row, metric)
+        return Flip(row.task, row.number, not head_right, head_right, cause, detail, *margins)
+
+    def _lower_is_better(self, row: _Asked, metric: str) -> bool:
+        from harness.tasks.judging.specification import entry_of
+
+        spec = self._specs[row.places[0]]
+        return bool(spec) and entry_of(metric, spec)["direction"] == Direction.LOWER.value
 
 
-def _of_side(row: dict[Any, Any], side: str) -> dict[str, Any]:
-    ending = f"_{side}"
-    return {str(name).removesuffix(ending): value for name, value in row.items() if str(name).endswith(ending)}
+def _by_task(rows: Sequence[_Asked]) -> dict[str, list[_Asked]]:
+    found: dict[str, list[_Asked]] = {}
+    for row in rows:
+        found.setdefault(row.task, []).append(row)
+    return found
 
 
-def _says(values: pd.Series[Any]) -> bool:
+def _are_right_or_wrong(values: Sequence[float]) -> bool:
     """Whether a metric says right (1) or wrong (0) of every document that it is of, and is of any."""
-    there = values.dropna()
-    return len(there) > 0 and bool(((there == 0) | (there == 1)).all())
+    there = [value for value in values if not math.isnan(value)]
+    return bool(there) and set(there) <= {0.0, 1.0}
 
 
 def _preferred(metrics: Sequence[str]) -> str | None:
@@ -188,37 +245,5 @@ def _preferred(metrics: Sequence[str]) -> str | None:
     return min(able, key=rank) if able else None
 
 
-def _right(rows: pd.DataFrame, metric: str) -> tuple[pd.Series[bool], pd.Series[bool]]:
-    good = 0.0 if _lower_is_better(rows.iloc[0], metric) else 1.0
-    return rows[f"{metric}_base"] == good, rows[f"{metric}_head"] == good
-
-
-def _differ(rows: pd.DataFrame, metric: str) -> pd.Series[bool]:
-    return rows[f"{metric}_base"] != rows[f"{metric}_head"]
-
-
-def _lower_is_better(row: Mapping[Any, Any] | pd.Series[Any], metric: str) -> bool:
-    from harness.tasks.judging.specification import entry_of
-
-    spec = row.get("spec_base")
-    return isinstance(spec, str) and entry_of(metric, strict_json.loads(spec))["direction"] == Direction.LOWER.value
-
-
-def _clusters(rows: pd.DataFrame) -> list[tuple[Any, ...]]:
-    """The cluster of each document: its passage, or itself."""
-    clusters = rows["cluster_base"] if "cluster_base" in rows.columns else [None] * len(rows)
-    return [
-        (task, "cluster", cluster) if isinstance(cluster, str) else (task, "document", document)
-        for task, document, cluster in zip(rows["task"], rows["document"], clusters, strict=True)
-    ]
-
-
 def _documents(count: int) -> str:
     return "1 document" if count == 1 else f"{count:,} documents"
-
-
-def _plain(value: Any) -> Any:
-    """A list of a column as a tuple; what is missing as nothing."""
-    if value is None or (isinstance(value, float) and value != value):
-        return ()
-    return tuple(value) if hasattr(value, "__iter__") and not isinstance(value, str) else value

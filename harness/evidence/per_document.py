@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness import strict_json
 from harness.evidence.selection import Point
 from harness.measures.registry import declared
+from harness.measures.task.samples.columns import CLUSTER, DOCUMENT, ITEMS, TASK
+from harness.measures.task.samples.frames import digests, in_order, judged, of_task, tasks_of
 from harness.results.samples import reading_samples
 
 if TYPE_CHECKING:
@@ -120,15 +121,15 @@ def _of_task(point: Point) -> PerDocument | None:
     if point.cell.samples is None:
         return None
     samples = point.run.samples(point.cell)
-    tasks = [str(name) for name in samples["task"].unique()]
+    tasks = tasks_of(samples)
     part = point.record.part or ""
     task = next((name for name in tasks if part == name or part.startswith(f"{name}/")), None)
     if task is not None:
-        samples = samples[samples["task"] == task]
+        samples = of_task(samples, task)
         part = part[len(task) :].removeprefix("/")
     key = f"{point.record.metric}/{part}" if part else str(point.record.metric)
-    rows = samples[samples["broken"].isna()].sort_values(["task", "document"])
-    items = [strict_json.loads(text).get(key) for text in rows["items"]]
+    rows = in_order(judged(samples))
+    items = [each.get(key) for each in ITEMS.each(rows)]
     if len(items) < 2 or not all(_is_mean_or_ratio(item) for item in items):
         return None
     pairs = np.array([item if isinstance(item, list) else [item, 1.0] for item in items], dtype=float)
@@ -137,15 +138,13 @@ def _of_task(point: Point) -> PerDocument | None:
         sums = -sums / math.log(2)
     if not math.isclose(sums.sum() / weights.sum(), point.record.value or math.nan, rel_tol=1e-9, abs_tol=1e-12):
         return None  # summed up in another way: a perplexity, tasks weighted equally
-    digest = "question_digest" if "question_digest" in rows else "text_digest"
-    names = tuple(f"{task} {number}" for task, number in zip(rows["task"], rows["document"], strict=True))
-    shared = list(rows["cluster"]) if "cluster" in rows else [None] * len(rows)
+    names = tuple(f"{task} {number}" for task, number in zip(TASK.each(rows), DOCUMENT.each(rows), strict=True))
     clusters = tuple(
-        name if cluster is None or cluster != cluster else f"{task} cluster {cluster}"
-        for name, task, cluster in zip(names, rows["task"], shared, strict=True)
+        name if cluster is None else f"{task} cluster {cluster}"
+        for name, task, cluster in zip(names, TASK.each(rows), CLUSTER.all(rows), strict=True)
     )
     ones = np.ones(len(rows))
-    return PerDocument(names, sums, weights, ones, ones, tuple(map(str, rows[digest])), None, clusters)
+    return PerDocument(names, sums, weights, ones, ones, tuple(map(str, digests(rows))), None, clusters)
 
 
 def _is_mean_or_ratio(item: object) -> bool:

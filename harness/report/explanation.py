@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
-from harness.evidence.answered import Answered, Request, answered, has_documents, pieces
 from harness.evidence.selection import coordinates, describe, varying
 from harness.evidence.where_text import chosen
+from harness.measures.task.samples.columns import DOCUMENT, PIECES
+from harness.measures.task.samples.document import Document, Request
+from harness.measures.task.samples.frames import document as document_of
+from harness.measures.task.samples.frames import has_documents, of_task, tasks_of
 from harness.number import NOTHING, Shown
 from harness.report.table import Column, Row, Table
 from harness.report.tables import print_table
@@ -38,7 +41,7 @@ class Explanation:
     """Model, axes, measure and settings of the cell."""
     title: str
     """What tells this cell from the others of its run, in words."""
-    document: Answered
+    document: Document
     pieces: Mapping[int, str]
     """The text of every token id."""
 
@@ -65,21 +68,21 @@ def _explained(
 ) -> list[Explanation]:
     _check_task(task, asked, run)
     found = [
-        Explanation(coordinates(cell), _title(cell, cells), answered(rows.iloc[0].to_dict()), pieces(samples))
+        Explanation(coordinates(cell), _title(cell, cells), one, PIECES.first(samples))
         for cell, samples in asked
-        if len(rows := samples[(samples["task"] == task) & (samples["document"] == document)])
+        if (one := document_of(samples, task, document)) is not None
     ]
     if not found:
-        there = sorted({int(n) for _, samples in asked for n in samples.loc[samples["task"] == task, "document"]})
+        there = sorted({number for _, samples in asked for number in DOCUMENT.each(of_task(samples, task))})
         raise UserError(f"task {task} has no document {document} here; it has {_numbers(there)}", place=str(run.folder))
     return found
 
 
 def _check_task(task: str, asked: Sequence[tuple[CellResult, pd.DataFrame]], run: Run) -> None:
-    tasks = list(dict.fromkeys(str(name) for _, samples in asked for name in samples["task"].unique()))
+    tasks = list(dict.fromkeys(name for _, samples in asked for name in tasks_of(samples)))
     if task in tasks:
         return
-    groups = {str(cell.settings.get("task")): samples["task"].unique() for cell, samples in asked}
+    groups = {str(cell.settings.get("task")): tasks_of(samples) for cell, samples in asked}
     if task in groups:
         raise UserError(f"{task} is a group; name one of its tasks: {', '.join(groups[task])}", place=str(run.folder))
     few = ", ".join(tasks[:20]) + (f" and {len(tasks) - 20} more" if len(tasks) > 20 else "")
@@ -105,7 +108,7 @@ def print_explanation(explanation: Explanation, console: Console, whole: bool = 
 
     one = explanation.document
     console.print()
-    console.print(Text.assemble((f"{one.task}, document {one.document}", "bold"), f"  {explanation.title}"))
+    console.print(Text.assemble((f"{one.task}, document {one.number}", "bold"), f"  {explanation.title}"))
     if one.shots:
         console.print(f"few-shot examples: documents {', '.join(map(str, one.shots))} of their split", highlight=False)
     if one.broken is not None:
@@ -163,7 +166,7 @@ class _Shown:
         self.line(f"… {_tokens(len(tokens) - HEAD - TAIL)} are not shown (--whole shows them) …", "dim")
         self.console.print(token_text(tokens[-TAIL:], self.pieces, self.console), soft_wrap=True)
 
-    def choices(self, one: Answered) -> None:
+    def choices(self, one: Document) -> None:
         """The continuations token by token, then what each is worth to each rule."""
         rows = one.chosen or one.requests
         names = [f"choice {place}" for place in range(len(rows))] if one.chosen else ["continuation"]
@@ -226,7 +229,7 @@ class _Shown:
             self.line(f"window {place + 1} of {last + 1}: {count} scored {after}, sum {total:.4f} nats")
             self.scored("", request)
 
-    def answers(self, one: Answered) -> None:
+    def answers(self, one: Document) -> None:
         """What the model wrote, and what the filters made of it."""
         for place, request in enumerate(one.requests):
             name = "answer" if len(one.requests) == 1 else f"answer {place + 1} of {len(one.requests)}"
@@ -234,7 +237,7 @@ class _Shown:
             self.console.print()
             self.line(f"{name}: {_tokens(len(request.continuation))}, ended by {end}")
             self.scored("", request)
-            if request.thought is not None:
+            if request.thought:
                 self.line(f"thought: {one_line(request.thought)}", "dim")
             told = one_line(request.text or "") if request.answered else "none: still thinking when it ended"
             self.line(f"text: {told}", "")
@@ -250,7 +253,7 @@ class _Shown:
         self.line(f"right: {' or '.join(map(one_line, one.target)) or NOTHING}")
 
 
-def _print_scores(one: Answered, console: Console) -> None:
+def _print_scores(one: Document, console: Console) -> None:
     """The items that no table above holds."""
     from rich.text import Text
 
@@ -261,12 +264,12 @@ def _print_scores(one: Answered, console: Console) -> None:
         console.print(Text("scores: " + ", ".join(told)), soft_wrap=True)
 
 
-def _rules(one: Answered, choice: int) -> str:
+def _rules(one: Document, choice: int) -> str:
     taken = [rule for rule, taken in one.predictions.items() if taken == choice]
     return "every rule" if len(taken) == len(one.predictions) > 1 else ", ".join(taken)
 
 
-def _of(key: str, pipeline: str, one: Answered) -> bool:
+def _of(key: str, pipeline: str, one: Document) -> bool:
     """Whether a score is of what this pipeline extracted."""
     others = [name for name in one.extracted if name != "none"]
     return key.endswith(f"/{pipeline}") if pipeline != "none" else not any(key.endswith(f"/{o}") for o in others)

@@ -16,9 +16,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from harness import strict_json
 from harness.errors import UserError, no_room
 from harness.measures.mapping_setting import mapping_of
+from harness.measures.task.samples import columns
+from harness.measures.task.samples.cell import Group, ToldTask
+from harness.measures.task.samples.frames import by_task, documents
 from harness.measures.task.summary import estimated, groups_of
 from harness.models.registry import kinds, opening_of
 from harness.report.lm_eval_samples import Line, hashed, sample_lines
@@ -36,6 +38,27 @@ _DTYPES = {"fp32": "torch.float32", "bf16": "torch.bfloat16", "fp16": "torch.flo
 _EVERY_CELL = ("task",)
 
 
+@dataclass(frozen=True)
+class _Task:
+    """A task of one results file."""
+
+    told: ToldTask
+    spec: Mapping[str, Any]
+    """How it is summed up."""
+    lines: Sequence[Line]
+    estimates: Sequence[Estimate]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """A group of tasks of one results file."""
+
+    declared: Group
+    tasks: Sequence[str]
+    """All in it, through the groups within."""
+    estimates: Sequence[Estimate]
+
+
 @dataclass
 class _Evaluation:
     """What one results file holds."""
@@ -43,10 +66,8 @@ class _Evaluation:
     cell: CellResult
     """The first of its cells: they differ in their task alone."""
     seconds: float = 0.0
-    tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """By task: `told`, `spec`, `lines`, `estimates`."""
-    groups: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """By group: `config`, `tasks` (all in it), `estimates`."""
+    tasks: dict[str, _Task] = field(default_factory=dict)
+    groups: dict[str, _Group] = field(default_factory=dict)
 
 
 def write_lm_eval(run: Run, folder: Path) -> list[Path]:
@@ -62,7 +83,7 @@ def write_lm_eval(run: Run, folder: Path) -> list[Path]:
         inside = folder / _file_name(model)
         _make(inside)
         for task, of in evaluation.tasks.items():
-            lines = [json.dumps(_strict(line), ensure_ascii=False, allow_nan=False) + "\n" for line in of["lines"]]
+            lines = [json.dumps(_strict(line), ensure_ascii=False, allow_nan=False) + "\n" for line in of.lines]
             _write(inside / f"samples_{_file_name(task)}_{time}.jsonl", "".join(lines))
         path = inside / f"results_{time}.json"
         whole = _strict(_results(run, evaluation, model))
@@ -108,31 +129,26 @@ def _evaluations(run: Run) -> Iterator[_Evaluation]:
     yield from (one for alike in found.values() for one in alike)
 
 
-def _of_cell(run: Run, cell: CellResult) -> tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+def _of_cell(run: Run, cell: CellResult) -> tuple[dict[str, _Task], dict[str, _Group]]:
     samples = run.samples(cell)
-    if not {"doc", "tasks", "context_of"} & set(samples.columns) or "doc" not in samples:
+    if not columns.ROW.is_in(samples):
         raise UserError(
             "its samples were stored by an earlier version and hold no documents; run the suite again", place=run.name
         )
-    every = strict_json.loads(samples["tasks"].dropna().iloc[0])
-    tasks: dict[str, dict[str, Any]] = {}
-    for name, frame in samples.groupby("task", sort=False):
-        spec = strict_json.loads(frame["spec"].iloc[0])
-        rows = [{str(column): value for column, value in row.items()} for row in frame.to_dict("records")]
-        tasks[str(name)] = {
-            "told": every[str(name)],
-            "spec": spec,
-            "lines": list(sample_lines(rows, every[str(name)], spec)),
-            "estimates": estimated(frame, spec)[0],
-        }
+    every = columns.TASKS.first(samples)
+    tasks: dict[str, _Task] = {}
+    for name, frame in by_task(samples):
+        spec = columns.SPEC.first(frame)
+        lines = list(sample_lines(list(documents(frame)), every[name], spec))
+        tasks[name] = _Task(every[name], spec, lines, estimated(frame, spec)[0])
     mode = str(cell.settings.get("mode"))
-    groups: dict[str, dict[str, Any]] = {}
-    declared = {group["group"]: group for group in strict_json.loads(samples["groups"].dropna().iloc[0])}
+    groups: dict[str, _Group] = {}
+    declared = {group.group: group for group in columns.GROUPS.first(samples)}
     for name, members, aggregate in groups_of(samples, str(cell.settings["task"]), list(tasks)):
         if name in declared and all(member in tasks for member in members):  # a part of a group is another number
-            inside = {member: tasks[member]["estimates"] for member in members}
+            inside = {member: tasks[member].estimates for member in members}
             scores = summarize_group(aggregate, inside, mode="lm-eval" if mode == "lm-eval" else "right")
-            groups[name] = {"config": declared[name], "tasks": list(inside), "estimates": scores}
+            groups[name] = _Group(declared[name], list(inside), scores)
     return tasks, groups
 
 
@@ -142,28 +158,28 @@ def _results(run: Run, evaluation: _Evaluation, model: str) -> dict[str, Any]:
     per_task = {name: _of_task(name, of) for name, of in tasks.items()}
     per_group = {name: _of_group(name, groups[name], per_task) for name in _inner_first(groups)}
     aggregated = {name: numbers for name, numbers in per_group.items() if "sample_len" in numbers}
-    shots = {name: of["told"]["shots"] for name, of in tasks.items()}
-    better = {name: _directions(of["spec"], of["estimates"]) for name, of in tasks.items()}
-    versions = {name: of["told"]["version"] for name, of in tasks.items()}
+    shots = {name: of.told.shots for name, of in tasks.items()}
+    better = {name: _directions(of.spec, of.estimates) for name, of in tasks.items()}
+    versions = {name: of.told.version for name, of in tasks.items()}
     for name, of in groups.items():  # outer groups first, as lm-eval does: they have nothing of the groups within
-        members = of["config"]["members"]
+        members = of.declared.members
         counts = {shots[member] for member in members if member in shots}
         if len(counts) == 1:
             shots[name] = counts.pop()
         if merged := _merged([better[member] for member in members if member in better]):
             better[name] = merged
-        versions[name] = str(of["config"]["metadata"].get("version", "N/A"))
+        versions[name] = str(of.declared.metadata.get("version", "N/A"))
     system = cell.settings.get("system")
     found: dict[str, Any] = {
         "results": per_task | per_group,
         **({"groups": aggregated} if aggregated else {}),
-        "group_subtasks": {name: list(of["config"]["members"]) for name, of in groups.items()},
-        "configs": {name: tasks[name]["told"]["config"] for name in sorted(tasks)},
+        "group_subtasks": {name: list(of.declared.members) for name, of in groups.items()},
+        "configs": {name: tasks[name].told.config for name in sorted(tasks)},
         "versions": dict(sorted(versions.items())),
         "n-shot": dict(sorted(shots.items())),
         "higher_is_better": dict(sorted(better.items())),
         "n-samples": {
-            name: {"original": of["told"]["documents"], "effective": per_task[name]["sample_len"]}
+            name: {"original": of.told.documents, "effective": per_task[name]["sample_len"]}
             for name, of in tasks.items()
         },
         "config": _config(run, cell, model),
@@ -176,7 +192,7 @@ def _results(run: Run, evaluation: _Evaluation, model: str) -> dict[str, Any]:
         "upper_git_hash": None,
         **dict.fromkeys(("tokenizer_pad_token", "tokenizer_eos_token", "tokenizer_bos_token", "eot_token_id")),
         "max_length": cell.settings.get("context"),
-        "task_hashes": {name: hashed("".join(map(_hash, of["lines"]))) for name, of in tasks.items()},
+        "task_hashes": {name: hashed("".join(map(_hash, of.lines))) for name, of in tasks.items()},
         "model_source": _source(run, cell),
         "model_name": model,
         "model_name_sanitized": re.sub(r"[\"<>:/|\\?*\[\]]+", "__", model),
@@ -190,10 +206,10 @@ def _results(run: Run, evaluation: _Evaluation, model: str) -> dict[str, Any]:
     return found
 
 
-def _inner_first(groups: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _inner_first(groups: Mapping[str, _Group]) -> list[str]:
     """The groups in the order in which lm-eval sums them up: those within a group before it, in the order of its
     members."""
-    members = {name: of["config"]["members"] for name, of in groups.items()}
+    members = {name: of.declared.members for name, of in groups.items()}
     inner = {member for mine in members.values() for member in mine}
     found: dict[str, None] = {}
 
@@ -209,20 +225,19 @@ def _inner_first(groups: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return list(found)
 
 
-def _of_task(name: str, of: Mapping[str, Any]) -> dict[str, Any]:
-    estimates: Sequence[Estimate] = of["estimates"]
-    numbers = _numbers(estimates, of["spec"])
-    length = max((estimate.n for estimate in estimates), default=0)
-    return {"name": name, "alias": of["told"]["config"].get("task_alias", name), "sample_len": length, **numbers}
+def _of_task(name: str, of: _Task) -> dict[str, Any]:
+    numbers = _numbers(of.estimates, of.spec)
+    length = max((estimate.n for estimate in of.estimates), default=0)
+    return {"name": name, "alias": of.told.config.get("task_alias", name), "sample_len": length, **numbers}
 
 
-def _of_group(name: str, of: Mapping[str, Any], per_task: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {"alias": of["config"].get("group_alias") or name, "name": name}
-    estimates: Sequence[Estimate] = of["estimates"]
-    if not estimates and not of["config"]["aggregate"]:
+def _of_group(name: str, of: _Group, per_task: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {"alias": of.declared.group_alias or name, "name": name}
+    estimates = of.estimates
+    if not estimates and not of.declared.aggregate:
         return found
     spec = {"pipelines": {key.partition("/")[2] for key in (one.key for one in estimates)} | {"none"}}
-    found["sample_len"] = sum(per_task[task]["sample_len"] for task in of["tasks"])
+    found["sample_len"] = sum(per_task[task]["sample_len"] for task in of.tasks)
     found |= _numbers(estimates, spec)
     counts = {_named(one.key, spec, ""): one.n for one in estimates}
     return found | {"sample_count": counts} if counts else found

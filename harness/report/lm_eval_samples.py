@@ -7,22 +7,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness import strict_json
+from harness.measures.task.samples.cell import ToldTask
+from harness.measures.task.samples.document import Document
 from harness.tasks.judging.specification import name_of
 from harness.tasks.judging.text_scores import CORPUS_SCORES
 
 Line = dict[str, Any]
 
 
-def sample_lines(rows: Sequence[Mapping[str, Any]], told: Mapping[str, Any], spec: Mapping[str, Any]) -> Iterator[Line]:
+def sample_lines(documents: Sequence[Document], told: ToldTask, spec: Mapping[str, Any]) -> Iterator[Line]:
     """A line for every filter and document, filter after filter, as lm-eval has them.
 
-    rows: samples of one task. told: what `measures/task/told.py` kept of it. spec: how it is summed up. Documents that
-    could not be asked or judged have no line there.
+    documents: of one task, `told`. spec: how it is summed up. Documents that could not be asked or judged have no line
+    there.
     """
     for pipeline in spec["pipelines"]:
-        for row in rows:
-            if row["broken"] is None or row["broken"] != row["broken"]:
-                yield _line(row, told, spec, pipeline)
+        for document in documents:
+            if document.broken is None:
+                yield _line(document, told, spec, pipeline)
 
 
 def hashed(text: str) -> str:
@@ -30,26 +32,26 @@ def hashed(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _line(row: Mapping[str, Any], told: Mapping[str, Any], spec: Mapping[str, Any], pipeline: str) -> Line:
-    arguments, responses = _asked(row, told)
-    document = strict_json.loads(row["doc"])
-    items = strict_json.loads(row["items"])
+def _line(document: Document, told: ToldTask, spec: Mapping[str, Any], pipeline: str) -> Line:
+    arguments, responses = _asked(document, told)
+    items = document.items
     mine = {name: _item(name, items[key]) for key in items for name, of in [name_of(key, spec)] if of == pipeline}
+    target = document.shown_target or ""
     return {
-        "doc_id": int(row["document"]),
-        "doc": document,
-        "target": row["shown_target"],
+        "doc_id": document.number,
+        "doc": document.row,
+        "target": target,
         "arguments": {
             f"gen_args_{number}": {f"arg_{place}": one for place, one in enumerate(each)}
             for number, each in enumerate(arguments)
         },
         "resps": [[_texts(one) for one in each] for each in responses],
-        "filtered_resps": _filtered(row, responses, pipeline),
+        "filtered_resps": _filtered(document, responses, pipeline),
         "filter": pipeline,
         "metrics": list(mine),
-        "doc_hash": hashed(strict_json.dumps(document, indent=2, ensure_ascii=False)),
+        "doc_hash": hashed(strict_json.dumps(document.row, indent=2, ensure_ascii=False)),
         "prompt_hash": hashed(str(arguments[0][0])),
-        "target_hash": hashed(row["shown_target"]),
+        "target_hash": hashed(target),
         **mine,
     }
 
@@ -61,37 +63,29 @@ def _item(name: str, item: Any) -> Any:
     return item
 
 
-def _asked(row: Mapping[str, Any], told: Mapping[str, Any]) -> tuple[list[list[Any]], list[list[Any]]]:
+def _asked(document: Document, told: ToldTask) -> tuple[list[list[Any]], list[list[Any]]]:
     """Of every request its arguments, and its answers."""
-    prompts, continuations = list(row["prompts"]), list(row["continuations"])
-    if _has(row, "finish"):
-        asked, answers = [[prompts[0], told["generation"]]], [continuations]
-        if _has(row, "right"):  # a log-likelihood beside the written answer
-            log_probs = row["right_log_probs"]
-            asked.append([prompts[0], row["right"]])
-            answers.append([[float(sum(log_probs)), int(row["right_hits"]) == len(log_probs)]])
+    prompts, requests = document.prompts, document.requests
+    if document.written:
+        asked: list[list[Any]] = [[prompts[0], told.generation]]
+        answers: list[list[Any]] = [[request.text for request in requests]]
+        right = document.right
+        if right is not None and right.text is not None:  # a log-likelihood beside the written answer
+            asked.append([prompts[0], right.text])
+            answers.append([[float(sum(right.log_probs)), right.hits == len(right.log_probs)]])
         return asked, answers
-    sums = [float(sum(each)) for each in row["log_probs"]]
-    if not continuations:  # a whole text, read in windows
-        return [[prompts[0]]], [[sum(sums)]]
-    contexts = [prompts[place] for place in row["context_of"]]
-    pairs = [[log_prob, bool(greedy)] for log_prob, greedy in zip(sums, row["greedy"], strict=True)]
-    return [list(pair) for pair in zip(contexts, continuations, strict=True)], [[pair] for pair in pairs]
+    if all(request.text is None for request in requests):  # a whole text, read in windows
+        return [[prompts[0]]], [[sum(request.log_prob for request in requests)]]
+    pairs = [[prompts[request.context or 0], request.text] for request in requests]
+    return pairs, [[[float(request.log_prob), request.greedy]] for request in requests]
 
 
-def _filtered(row: Mapping[str, Any], responses: Sequence[Sequence[Any]], pipeline: str) -> list[Any]:
+def _filtered(document: Document, responses: Sequence[Sequence[Any]], pipeline: str) -> list[Any]:
     """What the filter left of each request's answers."""
     first = [_texts(each[0]) for each in responses]
-    if not _has(row, "finish"):
-        return first
-    return [_texts(strict_json.loads(row["extracted"])[pipeline]), *first[1:]]
+    return [_texts(document.extracted[pipeline]), *first[1:]] if document.written else first
 
 
 def _texts(value: Any) -> Any:
     """Every part of an answer as text: lm-eval writes them so."""
     return [_texts(one) for one in value] if isinstance(value, list) else str(value)
-
-
-def _has(row: Mapping[str, Any], column: str) -> bool:
-    value = row.get(column)
-    return value is not None and not (isinstance(value, float) and value != value)

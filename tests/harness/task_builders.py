@@ -16,7 +16,9 @@ from typing import Any
 import pandas as pd
 
 from harness.measures.task.answers import Generated, Likelihoods
-from harness.measures.task.samples import broken_row, row
+from harness.measures.task.samples.columns import SPEC
+from harness.measures.task.samples.of_evidence import broken_document, document_of
+from harness.measures.task.samples.rows import write
 from harness.results.record import CellResult
 from harness.results.run import Run
 from harness.scoring.request import Scored
@@ -75,7 +77,8 @@ def choice_row(
     cuts = (*[cut] * len(choices), *[0] * len(without_context))
     evidence = Likelihoods(asked, tuple(scored), cuts, tuple(spread), hits)
     judged = score_choices(asked, evidence.answer, "right", f"{task}.yaml")  # type: ignore[arg-type]
-    return row(evidence, Scores(judged.items, {}, judged.predictions), chance(asked)) | {"spec": spec(task)}
+    scores = Scores(judged.items, {}, judged.predictions)
+    return write(document_of(evidence, scores, chance(asked))) | {SPEC.name: spec(task)}
 
 
 def written_row(
@@ -103,7 +106,7 @@ def written_row(
         | {f"extraction_failure/{name}": float(value == "[invalid]") for name, value in extracted.items()},
         {name: Extracted(value, float(value == "[invalid]"), 0.0, True) for name, value in extracted.items()},
     )
-    return row(evidence, scores, None) | {"spec": spec(task, list(extracted))}
+    return write(document_of(evidence, scores, None)) | {SPEC.name: spec(task, list(extracted))}
 
 
 def rolling_row(document: int, windows: Sequence[tuple[str, str]], *, task: str = "texts") -> dict[str, Any]:
@@ -112,7 +115,8 @@ def rolling_row(document: int, windows: Sequence[tuple[str, str]], *, task: str 
     scored = tuple(Scored(tokens(before) + tokens(text), len(tokens(before))) for before, text in windows)
     log_probs = tuple((-1.5,) * (len(request.ids) - request.start) for request in scored)
     evidence = Likelihoods(asked, scored, (0,) * len(scored), log_probs, (0,) * len(scored))
-    return row(evidence, Scores({"bits_per_byte": [sum(map(sum, log_probs)), 100]}), None) | {"spec": spec(task)}
+    scores = Scores({"bits_per_byte": [sum(map(sum, log_probs)), 100]})
+    return write(document_of(evidence, scores, None)) | {SPEC.name: spec(task)}
 
 
 def continuation_row(
@@ -129,12 +133,13 @@ def continuation_row(
         ((log_prob / len(scored),) * len(scored),),
         (len(scored) if greedy else 0,),
     )
-    return row(evidence, Scores({"acc": int(greedy), "perplexity": log_prob}), None) | {"spec": spec(task)}
+    scores = Scores({"acc": int(greedy), "perplexity": log_prob})
+    return write(document_of(evidence, scores, None)) | {SPEC.name: spec(task)}
 
 
 def unjudged_row(document: int, reason: str, *, task: str = "capitals") -> dict[str, Any]:
     """A broken document."""
-    return broken_row(Broken(task, document, reason)) | {"spec": spec(task)}
+    return write(broken_document(Broken(task, document, reason))) | {SPEC.name: spec(task)}
 
 
 def samples(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:

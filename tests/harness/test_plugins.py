@@ -124,7 +124,10 @@ def test_it_is_listed_and_in_the_schema(followed: tuple[Installed, list[str]]) -
 
 def test_a_kind_of_model_is_planned_run_and_reported(followed: tuple[Installed, list[str]]) -> None:
     installed, printed = followed
-    why = "`perplexity` needs a model that gives logits, and a model of `ngram` says how likely texts are and writes texts"
+    why = (
+        "`perplexity` needs a model that gives logits, "
+        "and a model of `ngram` says how likely texts are and writes texts"
+    )
     assert why in " ".join(printed[-2].split())
     (run,) = (installed.folder / "results/runs").glob("*-counted")
     told = installed.python(

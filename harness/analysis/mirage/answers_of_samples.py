@@ -8,19 +8,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness import strict_json
-from harness.evidence.answered import has_documents
 from harness.evidence.selection import listed
+from harness.measures.task.samples import columns
+from harness.measures.task.samples.frames import by_task, digest_of, has_documents, judged, mean_chance, records
+from harness.measures.task.samples.rows import right
 from harness.results.record import Scalar
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _READ = (
-    *("document", "items", "question_digest", "text_digest", "cluster"),
-    *("right_log_probs", "right_hits", "hits", "choices", "log_probs", "continuation_ids", "extracted", "target"),
+    *(columns.DOCUMENT, columns.ITEMS, columns.QUESTION_DIGEST, columns.TEXT_DIGEST, columns.CLUSTER),
+    *(
+        columns.RIGHT_LOG_PROBS,
+        columns.RIGHT_HITS,
+        columns.HITS,
+        columns.CHOICES,
+        columns.LOG_PROBS,
+        columns.CONTINUATION_IDS,
+        columns.EXTRACTED,
+        columns.TARGET,
+    ),
 )
-"""Columns of samples that are looked at: most others are long lists."""
+"""What is looked at: most others are long lists."""
 
 
 class AnswersOf(NamedTuple):
@@ -43,21 +53,21 @@ def answers_of_samples(
     """Of every task and part: the first metric of `of` that it has. part: those that are wanted; None for all."""
     if not has_documents(samples):
         return
-    for task, rows in samples[samples["broken"].isna()].groupby("task", sort=False):
-        first = strict_json.loads(rows["items"].iloc[0])
+    for task, rows in by_task(judged(samples)):
+        told = records(rows, *_READ)
+        each = [columns.ITEMS.of(row) for row in told]
+        first = each[0]
         metric = next((name for name in of if any(_is_of(key, name) for key in first)), None)
         if metric is None:
             continue
-        told = rows[[name for name in _READ if name in rows]].to_dict("records")
-        each = [strict_json.loads(row["items"]) for row in told]
-        chance = rows["chance"].mean() if "chance" in rows and rows["chance"].notna().any() else 0.0
+        chance = mean_chance(rows) or 0.0
         for key in (key for key in first if _is_of(key, metric)):
             name = key[len(metric) + 1 :]
             if part is None or name in listed(part):
                 found = [
                     _document(row, items, key, name) for row, items in zip(told, each, strict=True) if key in items
                 ]
-                yield AnswersOf(str(task), name, metric, float(chance), found)
+                yield AnswersOf(task, name, metric, chance, found)
 
 
 def _is_of(key: str, metric: str) -> bool:
@@ -66,8 +76,8 @@ def _is_of(key: str, metric: str) -> bool:
 
 def _document(row: Mapping[Any, Any], items: Mapping[str, Any], key: str, part: str) -> dict[str, Any]:
     """What a document says under every metric."""
-    digest = row.get("question_digest") or row.get("text_digest")
-    found = {"document": f"{row['document']} {digest}", "right": float(items[key]), "cluster": row.get("cluster")}
+    document = f"{columns.DOCUMENT.of(row)} {digest_of(row)}"
+    found = {"document": document, "right": float(items[key]), "cluster": columns.CLUSTER.of(row)}
     numbers = {name: items.get(name) for name in ("brier_score", "likelihood", "token_accuracy")}
     found |= {name: float(item) for name, item in numbers.items() if isinstance(item, int | float)}
     if "gold_bits_per_byte" in items:
@@ -80,14 +90,12 @@ def _document(row: Mapping[Any, Any], items: Mapping[str, Any], key: str, part: 
 
 def _hits(row: Mapping[Any, Any]) -> dict[str, float]:
     """Tokens of the right answer, and those that were the likeliest."""
-    ids = row.get("continuation_ids")
-    if ids is not None and not isinstance(ids, float) and not any(map(len, ids)):
+    if (ids := columns.CONTINUATION_IDS.of(row)) and not any(map(len, ids)):
         return {}  # of a model without tokens
-    written, scored = row.get("right_log_probs"), row.get("hits")
-    if written is not None and not isinstance(written, float):
-        return {"tokens": float(len(written)), "hits": float(row["right_hits"])}
-    if scored is not None and not isinstance(scored, float) and len(scored) == 1 and not len(row["choices"]):
-        return {"tokens": float(len(row["log_probs"][0])), "hits": float(scored[0])}
+    if (written := right(row)) is not None:
+        return {"tokens": float(len(written.log_probs)), "hits": float(written.hits)}
+    if len(scored := columns.HITS.of(row)) == 1 and not columns.CHOICES.of(row):
+        return {"tokens": float(len(columns.LOG_PROBS.of(row)[0])), "hits": float(scored[0])}
     return {}
 
 
@@ -98,10 +106,10 @@ def _edit_similarity(row: Mapping[Any, Any], items: Mapping[str, Any], part: str
     key = f"edit_similarity/{part}" if part else "edit_similarity"
     if key in items:
         return float(items[key])
-    extracted, targets = row.get("extracted"), row.get("target")
-    if not isinstance(extracted, str) or targets is None or isinstance(targets, float) or not len(targets):
+    extracted, targets = columns.EXTRACTED.of(row), columns.TARGET.of(row)
+    if not extracted or not targets:
         return None
-    value = strict_json.loads(extracted).get(part or "none")
+    value = extracted.get(part or "none")
     if isinstance(value, list) or items.get(f"extraction_failure/{part}" if part else "extraction_failure"):
         return None if isinstance(value, list) else 0.0
-    return edit_similarity(value, [str(target) for target in targets], {})
+    return edit_similarity(value, list(targets), {})

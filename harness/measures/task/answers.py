@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness import kept_file, strict_json
 from harness.errors import UserError, told
+from harness.measures.task.samples.document import Right
 from harness.models.contract import Described, Generates, Scores, tokenizer_of
 from harness.notice import notice
 from harness.scoring.written_answer import WrittenAnswer
@@ -70,15 +71,6 @@ class Likelihoods:
             whole = ChoiceAnswer(*(sum(getattr(a, part) for a in each) for part in ("log_prob", "hits", "tokens")))
             return (whole,)
         return tuple(each)
-
-
-@dataclass(frozen=True)
-class Right:
-    """What the model said to the right answer after the prompt, token by token."""
-
-    log_probs: tuple[float, ...]
-    hits: int
-    """Tokens that were the likeliest."""
 
 
 @dataclass(frozen=True)
@@ -333,12 +325,13 @@ def _rights(asking: _Asking, documents: Sequence[Asked]) -> dict[tuple[str, int]
     encoded = [_known(asking.model, pair) for pair in encode_pairs(asking.model, pairs, asking.context, asking.mode)]
     scores = iter(score(asking.model, [pair.scored for pair in encoded if not isinstance(pair, Unscorable)]))
     found: dict[tuple[str, int], Right | str] = {}
-    for (asked, _), pair in zip(wanted, encoded, strict=True):
+    for (asked, choice), pair in zip(wanted, encoded, strict=True):
         if isinstance(pair, Unscorable):
             found[asked.task, asked.document] = f"the right answer: {pair.reason}"
             continue
         scored = next(scores)
-        found[asked.task, asked.document] = Right(tuple(map(float, scored.log_probs)), int(scored.greedy.sum()))
+        log_probs, hits = tuple(map(float, scored.log_probs)), int(scored.greedy.sum())
+        found[asked.task, asked.document] = Right(log_probs, hits, choice.continuation)
     return found
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from harness import strict_json
 from harness.errors import Unsupported, UserError, logged
 from harness.measures.measure import Load, Sample, with_notes
+from harness.measures.task.samples.cell import CellFacts, Group
+from harness.measures.task.samples.columns import ITEMS, SPEC
+from harness.measures.task.samples.document import Document
+from harness.measures.task.samples.rows import in_first_row, write
 from harness.measures.task.settings import TaskSettings
 from harness.models.contract import tokenizer_of
 from harness.tasks.ask import Asked, Broken
@@ -16,8 +19,9 @@ from harness.tasks.config import Mode
 
 if TYPE_CHECKING:
     from harness.measures.task.answers import Evidence
-    from harness.measures.task.judging import Judged
+    from harness.measures.task.lost_text import LostText
     from harness.models.contract import LanguageModel
+    from harness.tasks.judging.metrics import Scores
     from harness.tasks.task import Task
 
 
@@ -28,7 +32,7 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
     from harness.measures.task.judging import judged
     from harness.measures.task.lost_text import LostText, lost_text_notes
     from harness.measures.task.notes import task_notes
-    from harness.measures.task.samples import broken_row
+    from harness.measures.task.samples.of_evidence import broken_document
     from harness.measures.task.told import told
 
     opened = load.library.open(settings.task)
@@ -49,7 +53,7 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
             raise
         except TASK_CODE as error:
             failed[task.name] = logged(f"making the prompts of {task.name}", error)
-    rows = [broken_row(one) for one in asked if isinstance(one, Broken)]
+    rows = [_Row.of(broken_document(one)) for one in asked if isinstance(one, Broken)]
     context = visible(model, settings)
     tags = () if settings.thinking == "off" or settings.mode == "lm-eval" else model.identity.thinking
     whole = [one for one in asked if isinstance(one, Asked)]
@@ -58,7 +62,7 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
         if isinstance(evidence, Broken):
             file = str(tasks[evidence.task].config.file)
             wrong = UserError(f"document {evidence.document}: {evidence.reason}", place=file)
-            rows.append(broken_row(replace(evidence, reason=str(wrong))))
+            rows.append(_Row.of(broken_document(replace(evidence, reason=str(wrong)))))
         else:
             answered[evidence.asked.task].append(evidence)
     lost = LostText(tokenizer_of(model))
@@ -66,63 +70,79 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
         in_order = sorted(answered[name], key=lambda evidence: evidence.asked.document)
         for evidence, found in zip(in_order, judged(task, in_order), strict=True):
             if isinstance(found.scores, Broken):
-                rows.append(broken_row(found.scores))
+                rows.append(_Row.of(broken_document(found.scores)))
             else:
-                rows.append(_row(task, evidence, found) | lost.columns(evidence.asked))
-    if not any(sample["broken"] is None for sample in rows):
-        reasons = [*failed.values(), *(sample["broken"] for sample in rows)]
+                rows.append(_row(task, evidence, found.asked, found.scores, lost))
+    if not any(row.document.broken is None for row in rows):
+        reasons = [*failed.values(), *(row.document.broken for row in rows if row.document.broken is not None)]
         raise UserError(reasons[0] if reasons else "there is no document to ask", place=f"task {settings.task}")
     places = {name: place for place, name in enumerate(tasks)}
-    rows.sort(key=lambda sample: (places[sample["task"]], sample["document"]))
+    rows.sort(key=lambda row: (places[row.document.task], row.document.number))
     for name, task in tasks.items():
-        mine = [sample for sample in rows if sample["task"] == name]
-        spec = strict_json.dumps(summed_up_by(task, mine, settings.mode))
-        for sample in mine:
-            sample["spec"] = spec
-    rows[0]["groups"] = strict_json.dumps([group.model_dump(mode="json") for group in opened.groups])
-    rows[0]["tasks"] = strict_json.dumps(
-        {name: told(task, settings, len(task.evaluation_rows())) for name, task in tasks.items() if name not in failed}
+        mine = [row for row in rows if row.document.task == name]
+        spec = SPEC.cell(summed_up_by(task, mine, settings.mode))
+        for row in mine:
+            row.sample.update(spec)
+    judged_documents = [row.document for row in rows]
+    facts = CellFacts(
+        groups=tuple(Group.declared(group) for group in opened.groups),
+        tasks={
+            name: told(task, settings, len(task.evaluation_rows()))
+            for name, task in tasks.items()
+            if name not in failed
+        },
+        context=context,
+        whole_documents=all(document.is_whole for document in judged_documents),
+        failed=failed,
+        pieces=pieces(model, judged_documents),
     )
-    rows[0]["context"] = context
-    rows[0]["whole_documents"] = all(_is_whole(sample) for sample in rows)
-    rows[0]["failed"] = strict_json.dumps(failed)
-    rows[0]["pieces"] = strict_json.dumps(pieces(model, rows))
-    return with_notes(rows, [*notes, *task_notes(model, settings, asked, rows), *lost_text_notes(rows)])
+    rows[0].sample.update(in_first_row(facts))
+    found_notes = [*notes, *task_notes(model, settings, asked, judged_documents), *lost_text_notes(judged_documents)]
+    return with_notes([row.sample for row in rows], found_notes)
 
 
-def _is_whole(sample: Sample) -> bool:
-    """Whether the model saw a document at once: no beginning was cut off, and no text was read in windows."""
-    is_rolling = "prompts" in sample and not sample["choices"] and "finish" not in sample
-    return max(sample.get("cut", ()), default=0) == 0 and not (is_rolling and len(sample["log_probs"]) > 1)
+@dataclass(frozen=True)
+class _Row:
+    """A document with its row of samples."""
+
+    document: Document
+    sample: Sample
+
+    @classmethod
+    def of(cls, document: Document) -> _Row:
+        """Raises where something in the document can't be stored."""
+        return cls(document, write(document))
 
 
-def _row(task: Task, evidence: Evidence, found: Judged) -> Sample:
-    from harness.measures.task.samples import broken_row, document, row
+def _row(task: Task, evidence: Evidence, asked: Asked, scores: Scores, lost: LostText) -> _Row:
+    """A document that was judged. asked: as it was judged."""
+    from harness.measures.task.samples.of_evidence import broken_document, document_of
     from harness.tasks.judging.choice_scores import chance
 
-    assert not isinstance(found.scores, Broken)
+    trip = lost.of(evidence.asked)
     try:
         guess = task.config.chance if task.config.chance is not None else chance(evidence.asked)
-        return row(evidence, found.scores, guess) | document(found.asked)
+        return _Row.of(replace(document_of(evidence, scores, guess, asked), lost=trip))
     except MemoryError:
         raise
     except Exception as error:  # scores that can't be stored
         number = evidence.asked.document
-        return broken_row(Broken(task.name, number, logged(f"storing document {number} of {task.name}", error)))
+        broken = Broken(task.name, number, logged(f"storing document {number} of {task.name}", error))
+        return _Row.of(replace(broken_document(broken), lost=trip))
 
 
-def summed_up_by(task: Task, rows: Sequence[Sample], mode: Mode) -> dict[str, Any]:
+def summed_up_by(task: Task, rows: Sequence[_Row], mode: Mode) -> dict[str, Any]:
     """How the rows of a task become its numbers, as plain data; what functions of its file sum up is summed up here."""
     from harness.measures.task.documents import TASK_CODE
     from harness.tasks.aggregation.resample import by_functions
     from harness.tasks.judging.specification import specification
 
     spec = specification(task.config, mode=mode)
-    judged = [sample for sample in rows if sample["broken"] is None]
-    items = [strict_json.loads(sample["items"]) for sample in judged]
+    judged = [row for row in rows if row.document.broken is None]
+    items = [ITEMS.of(row.sample) for row in judged]  # as they come back from JSON
     try:
         with task.running():
-            given = by_functions(task.config, items, [sample["cluster"] for sample in judged], spec, task.function)
+            given = by_functions(task.config, items, [row.document.cluster for row in judged], spec, task.function)
     except MemoryError:
         raise
     except TASK_CODE as error:  # the metrics that need no function of the file are given all the same
@@ -130,10 +150,11 @@ def summed_up_by(task: Task, rows: Sequence[Sample], mode: Mode) -> dict[str, An
     return spec | {"given": given}
 
 
-def pieces(model: LanguageModel, rows: Sequence[Sample]) -> dict[int, str]:
+def pieces(model: LanguageModel, documents: Sequence[Document]) -> dict[int, str]:
     """The text of every token id that stands in the rows: a stored run can be read without its tokenizer."""
-    lists = [ids for sample in rows for name in ("prompt_ids", "continuation_ids") for ids in sample.get(name, ())]
-    return {token: model.tokenizer.decode([token]) for token in sorted(set().union(*lists))}
+    requests = [request for document in documents for request in document.requests]
+    known = set().union(*(ids for request in requests for ids in (request.prompt, request.continuation)))
+    return {token: model.tokenizer.decode([token]) for token in sorted(known)}
 
 
 def visible(model: LanguageModel, settings: TaskSettings) -> int:

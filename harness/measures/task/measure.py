@@ -14,6 +14,7 @@ from harness.errors import UserError
 from harness.measures.cost import TOKENS_AT_ONCE, Passes
 from harness.measures.measure import Measure, in_first_row
 from harness.measures.task.collection import collect
+from harness.measures.task.samples.columns import CONTEXT, WHOLE_DOCUMENTS
 from harness.measures.task.settings import TaskSettings
 from harness.measures.task.summary import (
     BROKEN,
@@ -112,7 +113,7 @@ TASK = Measure(
     needs_peaks=False,
     collect=collect,
     summarise=summarise,
-    resolved=in_first_row("context", "whole_documents"),
+    resolved=in_first_row(CONTEXT.name, WHOLE_DOCUMENTS.name),
     tasks=lambda settings: (settings.task,),
     check=check,
     notes=notes,

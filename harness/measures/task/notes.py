@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.measures.measure import Sample
+from harness.measures.task.samples.document import Document
 from harness.models.chat import CLOCK, names
 from harness.models.contract import tokenizer_of
 from harness.tasks.ask import Asked, Broken, Generation
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def task_notes(
-    model: LanguageModel, settings: TaskSettings, asked: Sequence[Asked | Broken], rows: Sequence[Sample]
+    model: LanguageModel, settings: TaskSettings, asked: Sequence[Asked | Broken], documents: Sequence[Document]
 ) -> Iterator[str]:
-    """A sentence for each. rows: the samples of the cell."""
+    """A sentence for each. documents: of the cell, as they were judged."""
     if any(isinstance(request, Generation) for one in asked if isinstance(one, Asked) for request in one.requests):
         yield from (f"the model {model.identity.name}: {note}" for note in model.identity.cache.notes)
     if settings.chat and names(model, CLOCK):
@@ -30,9 +30,9 @@ def task_notes(
     whole = [one for one in asked if isinstance(one, Asked)]
     for task in dict.fromkeys(one.task for one in whole):
         yield from _of_task(task, [one for one in whole if one.task == task], model)
-    if spaced := sum(sample.get("wrong_by_space") is True for sample in rows):
+    if spaced := sum(document.wrong_by_space is True for document in documents):
         yield (
-            f"{spaced} of {len(rows)} documents are wrong only by white space around the answer or the target; "
+            f"{spaced} of {len(documents)} documents are wrong only by white space around the answer or the target; "
             "mode right strips it"
         )
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness import strict_json
 from harness.errors import UserError
 from harness.measures.measure import Facts
 from harness.measures.task.lost_text import parted
+from harness.measures.task.samples import columns
+from harness.measures.task.samples.frames import by_task, judged, mean_chance
 from harness.measures.task.settings import TaskSettings
 from harness.results.record import Direction, Measurement, Metric, Missing, Status
 
@@ -75,13 +76,13 @@ def summarise(samples: pd.DataFrame, settings: TaskSettings, facts: Facts) -> li
     A task (or one metric of it) that can't be summed up is missing with its reason, and with it the numbers of the
     groups around it: a mean without one of its tasks would be another number. Raises UserError where nothing is left.
     """
-    by_task = {str(name): frame for name, frame in samples.groupby("task", sort=False)}
-    specs = {name: strict_json.loads(frame["spec"].iloc[0]) for name, frame in by_task.items()}
+    rows_of = dict(by_task(samples))
+    specs = {name: columns.SPEC.first(frame) for name, frame in rows_of.items()}
     estimates: dict[str, list[Estimate]] = {}
-    wrong: dict[str, list[str]] = {name: [reason] for name, reason in _failed(samples).items()}
+    wrong: dict[str, list[str]] = {name: [reason] for name, reason in columns.FAILED.first(samples).items()}
     withheld: dict[str, list[Missing]] = {}
-    several = len(by_task) + len(wrong) > 1
-    for name, frame in by_task.items():
+    several = len(rows_of) + len(wrong) > 1
+    for name, frame in rows_of.items():
         given, wrong[name] = estimated(frame, specs[name])
         estimates[name], withheld[name] = parted(frame, given, specs[name], name if several else None)
     if not any(estimates.values()) and any(wrong.values()):
@@ -95,12 +96,6 @@ def summarise(samples: pd.DataFrame, settings: TaskSettings, facts: Facts) -> li
         found += [Missing(reason=f"task {name}: {reason}", part=part) for reason in reasons]
         found += withheld.get(name, [])
     return [*found, *counts(samples)]
-
-
-def _failed(samples: pd.DataFrame) -> dict[str, str]:
-    """The tasks of which no document could be asked, and why."""
-    told = list(samples["failed"].dropna()) if "failed" in samples.columns else []
-    return dict(strict_json.loads(told[0])) if told else {}
 
 
 def _of_groups(
@@ -136,13 +131,10 @@ def estimated(frame: pd.DataFrame, spec: Mapping[str, Any]) -> tuple[list[Estima
     """The numbers of one task from its rows, and why it lacks some."""
     from harness.tasks.aggregation.aggregate import keys_of, one_key
 
-    judged = frame[frame["broken"].isna()]
-    if judged.empty:
-        return [], [f"none of its {len(frame)} documents could be asked and judged: {frame['broken'].iloc[0]}"]
-    items = [strict_json.loads(text) for text in judged["items"]]
-    clusters = [
-        None if cluster is None or cluster != cluster else str(cluster) for cluster in judged.get("cluster", ())
-    ]
+    rows = judged(frame)
+    if rows.empty:
+        return [], [f"none of its {len(frame)} documents could be asked and judged: {columns.BROKEN.first(frame)}"]
+    items, clusters = columns.ITEMS.each(rows), columns.CLUSTER.all(rows)
     found: list[Estimate] = []
     wrong = [spec["wrong"]] if "wrong" in spec else []
     for key in keys_of(items, spec):
@@ -153,7 +145,7 @@ def estimated(frame: pd.DataFrame, spec: Mapping[str, Any]) -> tuple[list[Estima
             continue
         if estimate is not None and spec["mode"] == "right" and estimate.value != estimate.value:
             numbers = [float("nan") if key not in item else item[key] for item in items]
-            lost = [document for document, x in zip(judged["document"], numbers, strict=True) if x != x]
+            lost = [document for document, x in zip(columns.DOCUMENT.each(rows), numbers, strict=True) if x != x]
             told = f"{len(lost)} of {len(items)} documents scored NaN, such as document {lost[0]}" if lost else "NaN"
             wrong.append(f"`{key}` is no number: {told}")
         elif estimate is not None:
@@ -183,19 +175,18 @@ def counts(samples: pd.DataFrame) -> Iterator[Measurement]:
     """What became of the documents."""
     from harness.statistics.proportions import clustered_proportion
 
-    judged = samples[samples["broken"].isna()]
+    rows = judged(samples)
     n = {"n": len(samples), "n_unit": "documents"}
-    if "chance" in judged and judged["chance"].notna().any():
-        yield Measurement(metric=CHANCE, value=float(judged["chance"].mean()), n=len(judged), n_unit="documents")
-    yield Measurement(metric=DOCUMENTS, value=len(judged), **n)
-    yield Measurement(metric=BROKEN, value=len(samples) - len(judged), **n)
-    yield Measurement(metric=TRUNCATED, value=sum(max(cut, default=0) > 0 for cut in judged["cut"]), **n)
-    if "wrong_by_space" in judged and judged["wrong_by_space"].notna().any():
-        yield Measurement(metric=WRONG_BY_SPACE, value=int(judged["wrong_by_space"].fillna(False).sum()), **n)
-    if "finish" in judged and judged["finish"].notna().any():
-        written = judged[judged["finish"].notna()]["finish"]
+    if (chance := mean_chance(rows)) is not None:
+        yield Measurement(metric=CHANCE, value=chance, n=len(rows), n_unit="documents")
+    yield Measurement(metric=DOCUMENTS, value=len(rows), **n)
+    yield Measurement(metric=BROKEN, value=len(samples) - len(rows), **n)
+    yield Measurement(metric=TRUNCATED, value=sum(max(cut, default=0) > 0 for cut in columns.CUT.each(rows)), **n)
+    if columns.WRONG_BY_SPACE.has_values_in(rows):
+        yield Measurement(metric=WRONG_BY_SPACE, value=columns.WRONG_BY_SPACE.each(rows).count(True), **n)
+    if written := [ends for ends in columns.FINISH.all(rows) if ends]:
         answers = [len(ends) for ends in written]
-        cut_off = clustered_proportion([list(ends).count("length") for ends in written], answers)
+        cut_off = clustered_proportion([ends.count("length") for ends in written], answers)
         how = "Wilson over documents" if max(answers) == 1 else "Wilson, effective n over documents, t"
         yield Measurement(
             metric=CUT_OFF,
@@ -206,9 +197,8 @@ def counts(samples: pd.DataFrame) -> Iterator[Measurement]:
             n=len(written),
             n_unit="documents",
         )
-    if "answered" in judged and judged["answered"].notna().any():
-        told = judged[judged["answered"].notna()]["answered"]
-        unfinished = clustered_proportion([list(one).count(False) for one in told], [len(one) for one in told])
+    if told := [came for came in columns.ANSWERED.all(rows) if came]:
+        unfinished = clustered_proportion([one.count(False) for one in told], [len(one) for one in told])
         yield Measurement(
             metric=UNFINISHED_THOUGHTS,
             value=unfinished.value,
@@ -225,14 +215,12 @@ def groups_of(
 ) -> Iterator[tuple[str, list[str], Sequence[Mapping[str, Any]]]]:
     """(name, its tasks, how they are summed up) of every group in the cell, the one that was asked for first; a tag
     is a group of its tasks by the default rule."""
-    told = strict_json.loads(samples["groups"].dropna().iloc[0])
-    groups = {group["group"]: group for group in told}
-
-    members = {name: group["members"] for name, group in groups.items()}
+    groups = columns.GROUPS.first(samples)
+    members = {group.group: group.members for group in groups}
     if not groups:
         yield asked, tasks, ()
-    for name, group in groups.items():
-        yield name, leaves_of(name, members), group["aggregate"]
+    for group in groups:
+        yield group.group, leaves_of(group.group, members), group.aggregate
 
 
 def leaves_of(name: str, members: Mapping[str, Sequence[str]]) -> list[str]:

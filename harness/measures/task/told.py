@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from harness import strict_json
 from harness.measures.task.documents import shots_of
+from harness.measures.task.samples.cell import ToldTask
 from harness.tasks.config import Function, TaskConfig
 from harness.tasks.task import Task
 
@@ -20,8 +21,8 @@ _INHERITED = (
 )
 
 
-def told(task: Task, settings: Any, size: int) -> dict[str, Any]:
-    """As JSON has it: its configuration as lm-eval writes it, version, shots, documents, and how answers are written.
+def told(task: Task, settings: Any, size: int) -> ToldTask:
+    """As JSON has it.
 
     size: documents of the split that is asked.
     """
@@ -31,15 +32,8 @@ def told(task: Task, settings: Any, size: int) -> dict[str, Any]:
     configuration = configuration_of(config) | {"num_fewshot": shots}
     if written:
         configuration["generation_kwargs"] = written
-    found = {
-        "config": configuration,
-        "version": config.metadata.get("version", "Yaml"),
-        "shots": shots,
-        "documents": size,
-        "generation": written,
-    }
-    plain: dict[str, Any] = strict_json.loads(strict_json.dumps(found, default=str))
-    return plain
+    found = {"config": configuration, "version": config.metadata.get("version", "Yaml"), "generation": written}
+    return ToldTask(**strict_json.loads(strict_json.dumps(found, default=str)), shots=shots, documents=size)
 
 
 def generation_arguments(config: TaskConfig) -> dict[str, Any]:

@@ -75,6 +75,16 @@ def test_each_metric_has_its_own_flips(task_builders: ModuleType, tmp_path: Path
     assert pair.flips[0].detail.endswith("+0.0556 and -0.3333 nats per character")
 
 
+def test_what_the_tokenizer_loses_is_no_metric(task_builders: ModuleType, tmp_path: Path) -> None:
+    """No lost bytes is 0 in every document, which is not a wrong answer."""
+    sides = [
+        [row | {"scored_bytes": 9, "lost_bytes": 0, "added_bytes": 0} for row in rows]
+        for rows in ([task_builders.rolling_row(0, [("<start>", f"the {word}")])] for word in ("cat", "dog"))
+    ]
+    with pytest.raises(UserError, match=r"no metric says right or wrong of the documents that are in both \(1\)"):
+        compared(task_builders, tmp_path, *sides)
+
+
 def test_another_prompt_is_told_apart(task_builders: ModuleType, tmp_path: Path) -> None:
     b = task_builders
     base = [question(b, 0, 1, context="One: 1\nTwo: 2\nThree:"), question(b, 1, 1)]
