@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,12 +54,12 @@ def plan_table(frame: pd.DataFrame, too_large: str | None = None) -> Table:
         Row(
             (
                 str(row["cell"]),
-                "known" if row["cached"] else "can't run" if row.get("missing") else str(row["estimate"]),
+                _what_comes(row),
                 duration(number(row.get("seconds"))),
                 with_interval(number(row.get("memory_bytes")), None, None, "bytes"),
             ),
             group=str(row["model"]),
-            state="skipped" if row["cached"] else "failed" if row.get("missing") else "",
+            state="skipped" if row["cached"] or row.get("skipped") else "failed" if row.get("missing") else "",
         )
         for row in rows_of
     ]
@@ -66,8 +67,16 @@ def plan_table(frame: pd.DataFrame, too_large: str | None = None) -> Table:
     unknown = int(new["seconds"].isna().sum())
     cells = int((~frame["measure"].isin(["train", "fetch"])).sum())
     total = f"{cells} cells, {int(frame['cached'].sum())} known; about {duration(float(new['seconds'].sum()))} to run"
-    told = [note for row in rows_of for note in (row.get("missing"), *(row.get("notes") or ())) if note]
+    of_row = ((row.get("skipped"), row.get("missing"), *(row.get("notes") or ())) for row in rows_of)
+    told = [note for notes in of_row for note in notes if note]
     told += [too_large] if too_large else []
     notes = (total + (f", and {unknown} steps whose time is not known" if unknown else ""), *dict.fromkeys(told))
     columns = (Column("cell"), Column("result"), Column("time", numeric=True), Column("memory", numeric=True))
     return Table("Plan", columns, tuple(rows), "estimates from counts and this machine's peaks", notes)
+
+
+def _what_comes(row: Mapping[Hashable, object]) -> str:
+    """Of a cell: whether its result is known, will come, or can't."""
+    if row["cached"]:
+        return "known"
+    return "skipped" if row.get("skipped") else "can't run" if row.get("missing") else str(row["estimate"])

@@ -142,8 +142,8 @@ class CellResults:
 
     def _record(self, item: PlannedCell, found: Measurement | Missing, facts: Facts) -> Record:
         of_model = {
-            "parameters": facts.identity.parameters,
-            "parameters_non_embedding": facts.identity.parameters_non_embedding,
+            "parameters": facts.identity.parameters or None,
+            "parameters_non_embedding": facts.identity.parameters_non_embedding or None,
         }
         return self._one(item, found.fields() | of_model)
 

@@ -41,7 +41,7 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
     rows = []
     prepared = set()
     for item in plan.cells:
-        if not item.resolved.ready and item.source.digest not in prepared:
+        if item.unsupported is None and not item.resolved.ready and item.source.digest not in prepared:
             prepared.add(item.source.digest)
             rows.append(_preparation_row(item, peaks))
         rows.append(_row(item, peaks))
@@ -51,7 +51,7 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
 def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
     known = CellCache().glance(item.key) if item.cached else None
     size = size_of(item)
-    seconds = known.seconds if known is not None else _seconds(item, size, peaks)
+    seconds = known.seconds if known is not None else 0.0 if item.unsupported else _seconds(item, size, peaks)
     return {
         "model": item.cell.model,
         **item.cell.axes,
@@ -62,6 +62,7 @@ def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
         "memory_bytes": memory_of_cell(item),
         "estimate": "measured before" if known is not None else "estimated" if seconds is not None else "unknown",
         "missing": item.missing,
+        "skipped": item.unsupported,
         "notes": list(item.notes),
     }
 
@@ -69,7 +70,7 @@ def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
 def memory_of_cell(item: PlannedCell) -> float | None:
     """Bytes that a cell's worker would hold at most; None where the model's size is not known."""
     size, source, cell = size_of(item), item.source, item.cell
-    if size is None:
+    if size is None or item.unsupported is not None:
         return None
     shape, libraries = adapter_of(source.kind).shape(item.resolved), opening_of(source.kind).libraries
     if shape is None:

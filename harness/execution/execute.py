@@ -9,11 +9,17 @@ from harness.execution.executor import Answered, Executor
 from harness.execution.needs import peaks_of
 from harness.execution.plan import PlannedCell
 from harness.execution.requests import Refused
+from harness.results.record import Status
 
 
 def execute(items: Sequence[PlannedCell], executor: Executor, results: CellResults, *, fresh: bool) -> Iterator[Done]:
-    """Run cells. With `fresh`, known results are measured again. A cell that could not be summed up is summed up again
-    from the samples that its last try left. Raises OSError where there is no room for a file."""
+    """Run cells; those whose model can't be measured so are skipped with the reason. With `fresh`, known results are
+    measured again. A cell that could not be summed up is summed up again from the samples that its last try left.
+    Raises OSError where there is no room for a file."""
+    for item in items:
+        if item.unsupported is not None:
+            yield results.refused(item, Refused(Status.SKIPPED, item.unsupported), 0.0)
+    items = [item for item in items if item.unsupported is None]
     executor.look(items)
     known = [] if fresh else [item for item in items if item.cached]
     unknown = [item for item in items if fresh or not item.cached]

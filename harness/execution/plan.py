@@ -42,6 +42,8 @@ class PlannedCell:
     cached: bool
     missing: str | None = None
     """The packages that it needs and that aren't installed, as a sentence: it is not run."""
+    unsupported: str | None = None
+    """Why its model can't be measured so, a sentence: it is skipped."""
     notes: tuple[str, ...] = ()
     """What a reader of its result must know."""
     rest: str = ""
@@ -100,7 +102,9 @@ def make_plan(suite: Suite, allowed: Allowed = NOTHING_MORE) -> Plan:
         cell = _labelled(cell, source, model.quantized_by)
         planned.append(
             PlannedCell(
-                *(cell, key, model, source, threads, cache.has(key), told.missing(cell), told.notes(cell)),
+                *(cell, key, model, source, threads, cache.has(key), told.missing(cell)),
+                unsupported=told.unsupported(cell, source.kind),
+                notes=told.notes(cell),
                 rest=rest,
                 kernel=kernel,
                 read=digests.read(cell),
@@ -149,6 +153,7 @@ class Told:
         self._library = library
         self._missing: dict[str, str | None] = {}
         self._notes: dict[tuple[str, Settings], tuple[str, ...]] = {}
+        self._unsupported: dict[tuple[str, Settings, str], str | None] = {}
 
     def missing(self, cell: Cell) -> str | None:
         """See `PlannedCell.missing`."""
@@ -157,6 +162,14 @@ class Told:
             if name not in self._missing:
                 self._missing[name] = self._library.missing(name)
         return next((self._missing[name] for name in names if self._missing[name] is not None), None)
+
+    def unsupported(self, cell: Cell, kind: str) -> str | None:
+        """See `PlannedCell.unsupported`."""
+        which = cell.measure, cell.typed, kind
+        if which not in self._unsupported:
+            why = MEASURES[cell.measure].why_not(self._library, cell.typed, adapter_of(kind))
+            self._unsupported[which] = why
+        return self._unsupported[which]
 
     def notes(self, cell: Cell) -> tuple[str, ...]:
         """See `PlannedCell.notes`."""

@@ -149,6 +149,7 @@ ACTIVATIONS = Measure(
     metrics=(RESIDUAL_GROWTH, INPUT_SIZE, INPUT_SPREAD, LARGEST_ACTIVATION),
     isolated=False,
     needs_peaks=False,
+    needs=lambda library, settings: {"blocks": "only a reference model shows its activations"},
     collect=collect,
     summarise=summarise,
     texts=lambda settings: (settings.text,),

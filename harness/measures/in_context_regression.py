@@ -93,6 +93,9 @@ WEIGHT_COSINE = Metric(
 )
 
 
+ONLY_BLOCKS = "only blocks of a reference model are trained to regress; give a `reference: ...`"
+
+
 def collect(load: Load, settings: InContextRegressionSettings) -> list[Sample]:
     """One row per test sequence: w·x, every prediction, the cosines."""
     from harness.models.in_context_regression import (
@@ -109,7 +112,7 @@ def collect(load: Load, settings: InContextRegressionSettings) -> list[Sample]:
         raise Unsupported("regression in context is trained and read in fp32 on the CPU alone")
     linear = settings.reader == "linear_attention"
     if not linear and not has(load.source.kind, "blocks"):
-        raise Unsupported("only blocks of a reference model are trained to regress; give a `reference: ...`")
+        raise Unsupported(ONLY_BLOCKS)
     task = Task(settings.dimensions, settings.noise)
     regression = Regression(
         shape=None if linear else blocks_shape(load()),
@@ -174,6 +177,7 @@ IN_CONTEXT_REGRESSION = Measure(
     metrics=(REGRESSION_ERROR, PREDICTION_DISTANCE, WEIGHT_COSINE),
     isolated=False,
     needs_peaks=False,
+    needs=lambda library, settings: {"blocks": ONLY_BLOCKS} if settings.reader == "gpt" else {},
     collect=collect,
     summarise=summarise,
 )

@@ -7,7 +7,7 @@ runs in the parent, needs no torch, and can be repeated on a stored run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from harness import strict_json
 from harness.errors import Unsupported
 from harness.measures.cost import Pace, Passes, one_context
+from harness.models.adapter import IN_WORDS, Adapter, Capability
 from harness.models.contract import LanguageModel, ModelIdentity, ModelSource, Precision
 from harness.models.shape import ModelShape
 from harness.results.peaks import Peaks as Peaks
@@ -131,8 +132,22 @@ class Measure:
     """(library, settings) -> what a reader of the plan and of the result must know; a sentence each."""
     seconds: Callable[[Any, Pace], float | None] = lambda settings, pace: None
     """(settings, how quickly the model computes) -> seconds that a cell would take; None where nobody can tell."""
+    needs: Callable[[TaskLibrary, Any], Mapping[Capability, str]] = lambda library, settings: {"logits": ""}
+    """(library, settings) -> what a model must have for it: each with the reason that is given where one hasn't, a
+    sentence; an empty one says no more than what it lacks."""
     passes: Callable[[Any, ModelShape], Passes] = one_context
     """(settings, shape of the model) -> the largest forward pass: what memory a cell would take."""
+
+    def why_not(self, library: TaskLibrary, settings: Any, adapter: Adapter) -> str | None:
+        """Why models of an adapter can't be measured so; None where they can."""
+        lacking = {one: why for one, why in self.needs(library, settings).items() if one not in adapter.has}
+        if not lacking:
+            return None
+        told = " and ".join(IN_WORDS[one] for one in lacking)
+        has = " and ".join(IN_WORDS[one] for one in IN_WORDS if one in adapter.has)
+        return next(filter(None, lacking.values()), None) or (
+            f"`{self.name}` needs a model that {told}, and a model of `{adapter.name}` {has}"
+        )
 
     @property
     def timed(self) -> bool:

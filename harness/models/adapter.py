@@ -16,8 +16,17 @@ from harness.models.size import ModelSize
 from harness.strict_entry import PathText, Strict
 
 Capability = Literal["logits", "scores", "generates", "blocks"]
-"""What can be asked of a model, beside what it is: a protocol of `contract.py` each (`Logits`, `Scores`, `Generates`).
+"""What can be asked of a model: `Logits` (with tokens: a `LanguageModel`), `Scores` and `Generates` of `contract.py`.
 blocks: it is a reference GPT, into which measures may look."""
+IN_WORDS: dict[Capability, str] = {
+    "logits": "gives logits",
+    "scores": "says how likely texts are",
+    "generates": "writes texts",
+    "blocks": "shows its blocks",
+}
+"""Of a model: it …"""
+BY_SCORING: tuple[Capability, ...] = ("scores", "generates")
+"""What `harness.scoring` does with logits, for every model that has them."""
 
 
 class ModelSettings(Strict):
@@ -109,6 +118,11 @@ class Adapter:
     """What is said where the entry of another adapter has one of its keys, by key."""
     parts: tuple[Part, ...] = ()
     """The libraries that it needs."""
+
+    @property
+    def has(self) -> frozenset[Capability]:
+        """All that can be asked of its models, of themselves or by what is made of their logits."""
+        return self.capabilities.union(BY_SCORING if "logits" in self.capabilities else ())
 
     @property
     def keys(self) -> list[str]:

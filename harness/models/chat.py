@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.errors import Unsupported, told
-from harness.models.contract import LanguageModel
+from harness.models.contract import LanguageModel, tokenizer_of
 from harness.models.transformers_tokenizer import TransformersTokenizer
 from harness.template_bounds import TooMuch, check_format
 
@@ -46,7 +46,7 @@ def chat_template(
     Raises Unsupported for a model without a template or with one that can't show a message, and so does what is
     returned where the template refuses the messages.
     """
-    tokenizer: Any = model.tokenizer
+    tokenizer: Any = tokenizer_of(model)
     source = tokenizer.chat_template if isinstance(tokenizer, TransformersTokenizer) else None
     if source is None:
         raise Unsupported("this model's tokenizer has no chat template: leave out `chat`")

@@ -1,11 +1,14 @@
-"""What can be measured: the `LanguageModel` contract, the only thing that measures and scoring know.
+"""What can be measured: what models are to measures and scoring, by what can be asked of them.
 
-Adapters (`reference.py`, `transformers.py`) implement it. Importing this file imports no torch.
+A `LanguageModel` has tokens and `Logits`, and by `harness.scoring` all the rest. Of a model that is no more than texts
+in and texts out (a server of completions, a program) `Scores` and `Generates` are enough for the measure `task`:
+lm-eval's three text methods. What a kind of model has its adapter declares (`Adapter.capabilities`), so that a plan can
+tell what can't be measured. Importing this file imports no torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
@@ -48,43 +51,47 @@ class ModelSource:
     files: str | None = None
     """`harness.models.digest.folder_digest` of the folder when the plan was made, compared when it is opened; None
     where its files were not there yet, or prove themselves (`checkpoint.json`)."""
+    settings: str = ""
+    """What else its adapter must know to open it, as JSON. The digest is of this too."""
 
 
 class ModelIdentity(BaseModel):
-    """What a loaded model is, counted once and kept with its records."""
+    """What a loaded model is, counted once and kept with its records. A number that a model doesn't tell is 0."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     kind: str
     digest: str
-    tokenizer_digest: str
+    tokenizer_digest: str = ""
+    """Empty where it has no tokens."""
     precision: str
     device: str
-    parameters: int
+    parameters: int = 0
     """All parameters, tied ones once, embeddings included."""
-    parameters_non_embedding: int
+    parameters_non_embedding: int = 0
     """Without token and position embeddings (and without the head where it is tied or not)."""
-    parameters_matmul: int
+    parameters_matmul: int = 0
     """Parameters that take part in a matrix product for every token: the head counts even when it is
     tied, the embedding look-up does not."""
     parameters_active: int = 0
     """Those that take part for one token: of a mixture's experts as many as it visits, of all others all."""
-    parameters_head: int
+    parameters_head: int = 0
     """Those of `parameters_matmul` that are the head: they work only at the positions whose logits are asked for."""
-    weight_bytes: int
+    weight_bytes: int = 0
     """Bytes of all stored weights, quantisation scales included: the sum of `stored`."""
-    weight_bytes_read: int
+    weight_bytes_read: int = 0
     """Bytes of weights that one decode step reads: `weight_bytes` less embeddings that are only looked up."""
-    vocabulary: int
+    vocabulary: int = 0
     """How many token ids it gives logits to."""
     embedding_rows: int = 0
     """How many token ids it can read."""
     context: int
-    layers: int
-    width: int
+    """Tokens that it can see at once; of a model without tokens, whatever it counts."""
+    layers: int = 0
+    width: int = 0
     """Width of the attention's queries over all heads (for attention FLOPs)."""
-    kv_bytes_per_token: int
+    kv_bytes_per_token: int = 0
     """Bytes of keys and values that one token of one sequence adds to the cache, over all layers; 0 where no cache is
     used. See `kv_bytes` for a text."""
     skips_masked: bool = False
@@ -171,16 +178,17 @@ class Tokenizer(Protocol):
         """How many bytes of UTF-8 text each token stands for (special tokens: 0)."""
 
 
-class LanguageModel(Protocol):
-    """A causal language model that gives logits."""
+class Described(Protocol):
+    """A model of any kind."""
 
     @property
     def identity(self) -> ModelIdentity:
         """What it is."""
 
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """Its tokenizer."""
+
+@runtime_checkable
+class Logits(Protocol):
+    """Gives logits of the next token."""
 
     def new_cache(self, batch: int, length: int) -> Any:
         """An empty KV cache for `batch` sequences of up to `length` tokens; opaque to the caller."""
@@ -203,6 +211,75 @@ class LanguageModel(Protocol):
         logits_at: (k,) indexes into time; None means every position.
         Returns logits: (batch, k or time, vocabulary) in the model's compute type.
         """
+
+
+class LanguageModel(Described, Logits, Protocol):
+    """A causal language model with its tokens and logits."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Its tokenizer."""
+
+
+@dataclass(frozen=True)
+class TextScore:
+    """How likely a text is after another."""
+
+    log_prob: float
+    """Of the whole text, in nats."""
+    greedy: bool = False
+    """Whether greedy decoding would write it."""
+
+
+@runtime_checkable
+class Scores(Protocol):
+    """Says how likely texts are."""
+
+    def loglikelihood(self, pairs: Sequence[tuple[str, str]]) -> Sequence[TextScore]:
+        """Of each (context, continuation) how likely the continuation is after the context."""
+
+    def loglikelihood_rolling(self, texts: Sequence[str]) -> Sequence[float]:
+        """The log-likelihood of each whole text, in nats, however long it is."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A text and how to go on from it."""
+
+    text: str
+    until: tuple[str, ...]
+    """The answer ends before the first of these; whoever asks cuts it there too."""
+    max_new: int
+    """Tokens of the longest answer; of a model without tokens, what it counts."""
+    temperature: float = 0.0
+    """0 is greedy."""
+    top_p: float = 1.0
+    top_k: int | None = None
+    seed: int = 0
+    """Of the draws."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A text that a model wrote."""
+
+    text: str
+    finish: Literal["stop_string", "end", "length"]
+    """What ended it: one of `Prompt.until`, the model itself, or `Prompt.max_new`."""
+
+
+@runtime_checkable
+class Generates(Protocol):
+    """Writes texts."""
+
+    def generate_until(self, prompts: Sequence[Prompt]) -> Sequence[Written]:
+        """What the model writes after each prompt."""
+
+
+def tokenizer_of(model: Described) -> Tokenizer | None:
+    """The model's tokenizer; None of a model without tokens."""
+    tokenizer: Tokenizer | None = getattr(model, "tokenizer", None)
+    return tokenizer
 
 
 @runtime_checkable

@@ -52,7 +52,7 @@ def opening_of(kind: str) -> Opening:
 
 def has(kind: str, capability: Capability) -> bool:
     """Whether models of a kind have a capability."""
-    return capability in adapter_of(kind).capabilities
+    return capability in adapter_of(kind).has
 
 
 def _found(kind: str) -> tuple[Adapter, Opening]:

@@ -91,12 +91,13 @@ class ChoiceAnswer:
     """Sum over the continuation's tokens, in nats."""
     hits: int
     """Tokens of it that were the likeliest, each given the ones before it."""
-    tokens: int
+    tokens: int | None
+    """None of a model without tokens: then `hits` is 1 where it would write the whole text, and else 0."""
 
     @property
     def greedy(self) -> bool:
         """Whether greedy decoding would give it."""
-        return self.hits == self.tokens
+        return self.hits == (1 if self.tokens is None else self.tokens)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A package of another author, installed beside the harness: its measure and its analysis are words like ours.
+"""A package of another author, installed beside the harness: its measure, analysis and adapter are words like ours.
 
 The package is the one of `docs/plugins.md`, made and installed by running that page's blocks as they stand there.
 """
@@ -18,9 +18,10 @@ from pydantic import BaseModel
 
 from harness.analysis.registry import ANALYSES
 from harness.measures.registry import MEASURES
+from harness.models.registry import ADAPTERS
 from harness.plugins import RESERVED
 from harness.results.record import AXES, Record
-from harness.suite.schema import AnalysisEntry, Matrix, MeasureEntry
+from harness.suite.schema import AnalysisEntry, Matrix, MeasureEntry, ModelEntry
 
 PAGE = Path(__file__).parents[2] / "docs/plugins.md"
 
@@ -106,14 +107,61 @@ def installed(followed: tuple[Installed, list[str]]) -> Installed:
 
 def test_it_is_listed_and_in_the_schema(followed: tuple[Installed, list[str]]) -> None:
     installed, printed = followed
-    state = " ".join(printed[-2].split())
+    state = " ".join(printed[-3].split())
     assert "fertility harness.measures gpt-words 1.0 loaded" in state
     assert "fertility_gap harness.analyses gpt-words 1.0 loaded" in state
+    assert "ngram harness.models gpt-words 1.0 loaded" in state
     listed = installed.bash("harness list measures analyses")
     assert "tokens_per_word" in listed and "Analysis fertility_gap" in listed
     schema = json.loads(installed.bash("harness schema suite"))
     assert "fertility" in schema["$defs"]["MeasureEntry"]["properties"]
     assert "fertility_gap" in schema["$defs"]["AnalysisEntry"]["properties"]
+    entry = schema["$defs"]["ModelEntry"]["properties"]
+    assert entry["ngram"]["description"] == "A text file whose characters are counted."
+    assert entry["order"]["description"] == "Characters that are looked back at."
+    assert "A text file whose characters are counted." in " ".join(installed.bash("harness list models").split())
+
+
+def test_a_kind_of_model_is_planned_run_and_reported(followed: tuple[Installed, list[str]]) -> None:
+    installed, printed = followed
+    has = "says how likely texts are and writes texts"
+    why = f"`perplexity` needs a model that gives logits, and a model of `ngram` {has}"
+    assert why in " ".join(printed[-2].split())
+    (run,) = (installed.folder / "results/runs").glob("*-counted")
+    told = installed.python(
+        "import harness\n"
+        f"records = harness.open_run({str(run)!r}).records\n"
+        "columns = ['model', 'measure', 'metric', 'value', 'status', 'reason', 'parameters']\n"
+        "print(records[columns].to_json(orient='records'))\n"
+        "plan = harness.plan('counted.yaml')\n"
+        "print(plan[['measure', 'cached', 'skipped', 'missing']].to_json(orient='records'))"
+    )
+    records, plan = map(json.loads, told.splitlines())
+    acc = {row["model"]: row["value"] for row in records if row["metric"] == "acc"}
+    assert acc == {"far": 1.0, "near": pytest.approx(1 / 3)}
+    skipped = [(row["model"], row["reason"]) for row in records if row["measure"] == "perplexity"]
+    assert skipped == [("far", why), ("near", why)]
+    assert {row["status"] for row in records if row["measure"] == "perplexity"} == {"skipped"}
+    assert {row["parameters"] for row in records} == {None}, "it has none that anyone counted"
+    assert [(row["cached"], row["skipped"]) for row in plan if row["measure"] == "task"] == [(True, None)] * 2
+    assert [(row["cached"], row["skipped"]) for row in plan if row["measure"] == "perplexity"] == [(False, why)] * 2
+    assert "needs a model that gives logits" in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_an_entry_of_a_kind_of_model_is_checked(installed: Installed, tmp_path: Path) -> None:
+    here = installed.copied(tmp_path / "here")
+    for entry, said in {
+        "{ngram: sat.txt, order: 0}": "order: should be greater than or equal to 1 (it is 0)",
+        "{ngram: sat.txt, train: {tokens: 9}}": "only a reference model can be trained; remove `train`",
+        "{transformers: x, order: 3}": "only `ngram: ...` has a `order`; remove it",
+        "{ngram: sat.txt, transformers: x}": "a model is `reference: ...`, `transformers: ...` or `ngram: ...`",
+        "{ngram: none.txt}": "models.m.ngram: there is no text file 'none.txt'",
+        "{ngram: sat.txt, oder: 3}": "unknown key 'oder'; did you mean 'order'?",
+    }.items():
+        (here.folder / "bad.yaml").write_text(f"name: b\nmodels: {{m: {entry}}}\nmeasures: [task: {{task: sat}}]\n")
+        done = here.tried("harness plan bad.yaml")
+        assert done.returncode == 2 and said in done.stderr, done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_it_is_planned_run_and_reported(followed: tuple[Installed, list[str]]) -> None:
@@ -155,6 +203,15 @@ def test_edited_code_is_measured_again(installed: Installed) -> None:
     finally:
         code.write_text(before)
     assert installed.python(plan) == "[True, True]\n"
+    models = installed.site / "gpt_words/ngram.py"
+    counted = "import harness\nprint(harness.plan('counted.yaml').query('measure == \"task\"')['cached'].tolist())"
+    assert installed.python(counted) == "[True, True]\n"
+    before = models.read_text()
+    try:
+        models.write_text(before.replace("seen[character] + 1)", "seen[character] + 2)"))
+        assert installed.python(counted) == "[False, False]\n", "a model's code is part of the key too"
+    finally:
+        models.write_text(before)
     compiled = installed.site / "gpt_words/__pycache__/left.pyc"
     compiled.parent.mkdir(exist_ok=True)
     compiled.write_bytes(b"compiled")
@@ -163,6 +220,8 @@ def test_edited_code_is_measured_again(installed: Installed) -> None:
 
 OURS = "from dataclasses import replace\nfrom harness.measures.perplexity import PERPLEXITY\n"
 SETTINGS = "from harness.measures.measure import Settings\nclass S(Settings):\n    seed: int = 0\n"
+MODEL = "from dataclasses import replace\nfrom harness.models.transformers_adapter import TRANSFORMERS as OURS\n"
+PLAIN = f"{MODEL}from harness.models.adapter import ModelSettings\nclass S(ModelSettings):\n    train: int = 0\n"
 ANALYSIS = "from dataclasses import replace\nfrom harness.analysis.mirage.analysis import MIRAGE\n"
 
 BROKEN = [
@@ -191,6 +250,19 @@ BROKEN = [
         f"{OURS}{SETTINGS}BAD = replace(PERPLEXITY, name='bad', metrics=(), settings=S)",
         *("measures", "bad", "has settings whose names are taken by axes and columns of records: seed"),
     ),
+    (f"{MODEL}BAD = OURS", "models", "transformers", "there is already an adapter `transformers`"),
+    (f"{MODEL}BAD = OURS", "measures", "transformers", "is no measure: it leads to an Adapter"),
+    (
+        f"{MODEL}BAD = replace(OURS, name='bad')",
+        "models",
+        "bad",
+        "names are taken: revision (of transformers)",
+    ),
+    (f"{PLAIN}BAD = replace(OURS, name='bad', settings=S)", "models", "bad", "names are taken: train (of reference)"),
+    (
+        f"{PLAIN}BAD = replace(OURS, name='bad', settings=ModelSettings)",
+        *("models", "bad", "opens kinds whose names are taken: transformers (of transformers)"),
+    ),
     (f"{ANALYSIS}BAD = MIRAGE", "analyses", "mirage", "there is already an analysis `mirage`"),
     (f"{ANALYSIS}BAD = replace(MIRAGE, name='bad')", "analyses", "bad", "has charts whose names are taken: mirage"),
 ]
@@ -206,7 +278,11 @@ def test_what_can_t_be_loaded_is_told_and_ends_nothing(installed: Installed, tmp
         (state,) = [line for line in listed if f" other{number} 0.1 " in line]
         assert said in state and f"the plugin `{name}` of other{number} 0.1 (other{number}:BAD)" in state
         assert f"harness.{group}" in state
-    assert [line.split()[0] for line in listed if line.rstrip().endswith(" loaded")] == ["fertility", "fertility_gap"]
+    assert [line.split()[0] for line in listed if line.rstrip().endswith(" loaded")] == [
+        "ngram",
+        "fertility",
+        "fertility_gap",
+    ]
 
 
 def test_a_suite_that_names_it_is_refused_with_the_reason(installed: Installed, tmp_path: Path) -> None:
@@ -242,7 +318,8 @@ def test_no_setting_of_ours_has_the_name_of_an_axis_or_a_column() -> None:
 
 
 def test_no_plugin_takes_the_name_of_what_an_entry_has_beside() -> None:
-    for entry, words in ((MeasureEntry, MEASURES), (AnalysisEntry, ANALYSES)):
+    adapters = [word for adapter in ADAPTERS.values() for word in (adapter.name, *adapter.keys)]
+    for entry, words in ((MeasureEntry, MEASURES), (AnalysisEntry, ANALYSES), (ModelEntry, adapters)):
         public = {name for name in dir(entry) if not name.startswith("_") and not hasattr(BaseModel, name)}
         assert (public | set(entry.model_fields)) - set(words) <= set(RESERVED)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _READ = (
     *("document", "items", "question_digest", "text_digest", "cluster"),
-    *("right_log_probs", "right_hits", "hits", "choices", "log_probs", "extracted", "target"),
+    *("right_log_probs", "right_hits", "hits", "choices", "log_probs", "continuation_ids", "extracted", "target"),
 )
 """Columns of samples that are looked at: most others are long lists."""
 
@@ -80,6 +80,9 @@ def _document(row: Mapping[Any, Any], items: Mapping[str, Any], key: str, part: 
 
 def _hits(row: Mapping[Any, Any]) -> dict[str, float]:
     """Tokens of the right answer, and those that were the likeliest."""
+    ids = row.get("continuation_ids")
+    if ids is not None and not isinstance(ids, float) and not any(map(len, ids)):
+        return {}  # of a model without tokens
     written, scored = row.get("right_log_probs"), row.get("hits")
     if written is not None and not isinstance(written, float):
         return {"tokens": float(len(written)), "hits": float(row["right_hits"])}

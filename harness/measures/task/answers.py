@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness import kept_file, strict_json
 from harness.errors import UserError, told
+from harness.models.contract import Described, Generates, Scores, tokenizer_of
 from harness.notice import notice
 from harness.scoring.written_answer import WrittenAnswer
 from harness.tasks.ask import Answer, Asked, Broken, Choice, ChoiceAnswer, Generation, GenerationAnswer, Rolling
@@ -31,18 +32,27 @@ if TYPE_CHECKING:
     from harness.scoring.thinking import Tags
 
 
+class NoTokens(NamedTuple):
+    """In place of `Scored`, what was asked of a model without tokens."""
+
+    ids: tuple[int, ...] = ()
+    start: int = 0
+
+
 @dataclass(frozen=True)
 class Likelihoods:
     """What the model said to the choices, or to the windows of a text, of one document."""
 
     asked: Asked
-    requests: tuple[Scored, ...]
+    requests: tuple[Scored | NoTokens, ...]
     cut: tuple[int, ...]
     """Tokens of each request's context that did not fit."""
     log_probs: tuple[tuple[float, ...], ...]
     """Of each request's scored tokens, in nats."""
     hits: tuple[int, ...]
     """Of each request, the scored tokens that were the likeliest."""
+    of_whole_texts: bool = False
+    """Whether the model has no tokens: a log-probability is of a whole text, and a hit says that it would write it."""
 
     @property
     def greedy(self) -> tuple[bool, ...]:
@@ -53,10 +63,10 @@ class Likelihoods:
     def answer(self) -> Answer:
         """The same without tokens: one answer per request of the task."""
         each = [
-            ChoiceAnswer(sum(log_probs), hits, len(log_probs))
+            ChoiceAnswer(sum(log_probs), hits, None if self.of_whole_texts else len(log_probs))
             for log_probs, hits in zip(self.log_probs, self.hits, strict=True)
         ]
-        if isinstance(self.asked.requests[0], Rolling):
+        if isinstance(self.asked.requests[0], Rolling) and not self.of_whole_texts:
             whole = ChoiceAnswer(*(sum(getattr(a, part) for a in each) for part in ("log_prob", "hits", "tokens")))
             return (whole,)
         return tuple(each)
@@ -84,12 +94,17 @@ class Generated:
     """Of `Asked.right`."""
     thinks: bool = False
     """Whether thoughts were looked for."""
+    of_whole_texts: bool = False
+    """See `Likelihoods.of_whole_texts`."""
 
     @property
     def answer(self) -> Answer:
         """The same without tokens."""
         right = self.right
-        told = None if right is None else ChoiceAnswer(sum(right.log_probs), right.hits, len(right.log_probs))
+        told = None
+        if right is not None:
+            tokens = None if self.of_whole_texts else len(right.log_probs)
+            told = ChoiceAnswer(sum(right.log_probs), right.hits, tokens)
         answered = tuple(sample.answered for sample in self.samples) if self.thinks else None
         return GenerationAnswer(tuple(sample.text for sample in self.samples), told, answered)
 
@@ -181,8 +196,26 @@ def answers(
     asking = _Asking(model, mode, context, seed, tags, finished, load.tell)
     generations = [asked for asked in documents if isinstance(asked.requests[0], Generation)]
     likelihoods = [asked for asked in documents if not isinstance(asked.requests[0], Generation)]
+    if tokenizer_of(model) is None:
+        yield from _of_texts(model, asking, likelihoods, generations)
+        return
     yield from _likelihoods(asking, likelihoods)
     yield from _generations(asking, generations)
+
+
+def _of_texts(
+    model: Described, asking: _Asking, likelihoods: Sequence[Asked], generations: Sequence[Asked]
+) -> Iterator[Evidence | Broken]:
+    """The same of a model without tokens. What a cell's tasks need of it was looked at before (`Measure.needs`)."""
+    from harness.measures.task.text_answers import text_generations, text_likelihoods
+
+    done, tell = asking.finished, asking.report
+    if likelihoods:
+        assert isinstance(model, Scores)
+        yield from text_likelihoods(model, likelihoods, done, tell)
+    if generations:
+        assert isinstance(model, Generates)
+        yield from text_generations(model, [(one, _text_request(asking, one)) for one in generations], done, tell)
 
 
 def _likelihoods(asking: _Asking, documents: Sequence[Asked]) -> Iterator[Evidence | Broken]:

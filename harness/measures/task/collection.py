@@ -10,6 +10,7 @@ from harness import strict_json
 from harness.errors import Unsupported, UserError, logged
 from harness.measures.measure import Load, Sample, with_notes
 from harness.measures.task.settings import TaskSettings
+from harness.models.contract import tokenizer_of
 from harness.tasks.ask import Asked, Broken
 from harness.tasks.config import Mode
 
@@ -60,7 +61,7 @@ def collect(load: Load, settings: TaskSettings) -> list[Sample]:
             rows.append(broken_row(replace(evidence, reason=str(wrong))))
         else:
             answered[evidence.asked.task].append(evidence)
-    lost = LostText(model.tokenizer)
+    lost = LostText(tokenizer_of(model))
     for name, task in tasks.items():
         in_order = sorted(answered[name], key=lambda evidence: evidence.asked.document)
         for evidence, found in zip(in_order, judged(task, in_order), strict=True):

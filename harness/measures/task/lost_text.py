@@ -25,14 +25,15 @@ SCORED, LOST, ADDED, EXAMPLE = "scored_bytes", "lost_bytes", "added_bytes", "los
 class LostText:
     """Of one tokenizer; the same choice is looked at once."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer | None) -> None:
+        """tokenizer: None of a model without tokens, which loses nothing that could be told."""
         self._tokenizer = tokenizer
         self._known: dict[str, RoundTrip] = {}
 
     def columns(self, asked: Asked) -> Sample:
         """Of a document: bytes of the texts whose likelihood was taken, and how many of them don't come back."""
         texts = [each.text if isinstance(each, Rolling) else each.continuation for each in _scored(asked)]
-        if not texts:
+        if not texts or self._tokenizer is None:
             return {}
         trips = [self._of(text) for text in texts]
         example = next((trip.example for trip in trips if not trip.is_whole), None)
@@ -43,6 +44,7 @@ class LostText:
         from harness.scoring.round_trip import round_trip
 
         if text not in self._known:
+            assert self._tokenizer is not None
             self._known[text] = round_trip(self._tokenizer, text, self._tokenizer.encode(text))
         return self._known[text]
 

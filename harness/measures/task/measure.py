@@ -26,6 +26,7 @@ from harness.measures.task.summary import (
     leaves_of,
     summarise,
 )
+from harness.models.adapter import Capability
 from harness.models.shape import ModelShape
 from harness.tasks.files.library import TaskLibrary
 from harness.tasks.judging.metric_table import BUILT_IN
@@ -80,6 +81,19 @@ def _lacking(opened: Opened, settings: TaskSettings) -> Iterator[str]:
             yield from (f"group {group.group}: {told}" for told in not_given(group.aggregate, keys, listed))
 
 
+def needs(library: TaskLibrary, settings: TaskSettings) -> dict[Capability, str]:
+    """What its tasks ask of a model: how likely texts are, or to write."""
+    from harness.measures.task.documents import prepared
+
+    kinds = {task.config.output_type for task in prepared(library.open(settings.task), settings)}
+    asked: dict[Capability, str] = {}
+    if settings.likelihood or kinds - {"generate_until"}:
+        asked["scores"] = ""
+    if "generate_until" in kinds:
+        asked["generates"] = ""
+    return asked
+
+
 def _passes(settings: TaskSettings, shape: ModelShape) -> Passes:
     longest = min(shape.context, TOKENS_AT_ONCE)
     return Passes(longest, longest, 2 * longest)
@@ -102,5 +116,6 @@ TASK = Measure(
     tasks=lambda settings: (settings.task,),
     check=check,
     notes=notes,
+    needs=needs,
     passes=_passes,
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.measures.measure import Sample
 from harness.models.chat import CLOCK, names
+from harness.models.contract import tokenizer_of
 from harness.tasks.ask import Asked, Broken, Generation
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ def _documents(numbers: list[int]) -> str:
 
 def _special(model: LanguageModel) -> list[str]:
     """Texts of the tokens that stand for no text, where the tokenizer reads them as those tokens."""
-    tokenizer = model.tokenizer
+    tokenizer = tokenizer_of(model)
+    if tokenizer is None:
+        return []
     silent = (text for text, token in tokenizer.added.items() if text and tokenizer.token_bytes([token]) == [0])
     return [text for text in silent if tokenizer.added[text] in tokenizer.encode(text)]
 

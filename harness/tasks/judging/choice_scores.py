@@ -42,7 +42,7 @@ def score_choices(asked: Asked, answers: Sequence[ChoiceAnswer], mode: Mode, pla
     conditional = np.array([answer.log_prob for answer in answers[:count]], dtype=np.float64)
     characters = np.array([float(len(choice)) for choice in asked.choices])
     utf8 = np.array([float(len(choice.encode("utf-8", "surrogatepass"))) for choice in asked.choices])
-    tokens = np.array([float(answer.tokens) for answer in answers[:count]])
+    tokens = [answer.tokens for answer in answers[:count]]
     gold = _gold_as_lm_eval(asked.gold, count) if mode == "lm-eval" else _gold(asked, place)
     if mode == "right":
         _check(asked, conditional, place)
@@ -51,8 +51,9 @@ def score_choices(asked: Asked, answers: Sequence[ChoiceAnswer], mode: Mode, pla
         rules |= {
             "acc_norm": conditional / characters,
             "acc_bytes": conditional / utf8,
-            "acc_tokens": conditional / tokens,
         }
+        if None not in tokens:
+            rules["acc_tokens"] = conditional / np.array(tokens, dtype=np.float64)
     if len(answers) == 2 * count:
         rules["acc_mutual_info"] = conditional - np.array([answer.log_prob for answer in answers[count:]])
     scores = ChoiceScores(predictions={rule: int(np.argmax(values)) for rule, values in rules.items()})

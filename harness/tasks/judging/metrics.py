@@ -248,7 +248,8 @@ def _likelihood_items(asked: Asked, answer: ChoiceAnswer, place: str) -> dict[st
 def _right_items(continuation: str, answer: ChoiceAnswer) -> dict[str, Item]:
     """How near the model is to a text that is right, whatever it would write itself."""
     length = len(continuation.encode("utf-8", "surrogatepass"))
-    return {"gold_bits_per_byte": [answer.log_prob, length], "token_accuracy": answer.hits / answer.tokens}
+    items: dict[str, Item] = {"gold_bits_per_byte": [answer.log_prob, length]}
+    return items if answer.tokens is None else items | {"token_accuracy": answer.hits / answer.tokens}
 
 
 def _as_lm_eval(asked: Asked, answers: Sequence[ChoiceAnswer]) -> list[Any]:
