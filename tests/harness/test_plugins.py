@@ -124,15 +124,13 @@ def test_it_is_listed_and_in_the_schema(followed: tuple[Installed, list[str]]) -
 
 def test_a_kind_of_model_is_planned_run_and_reported(followed: tuple[Installed, list[str]]) -> None:
     installed, printed = followed
-    why = (
-        "`perplexity` needs a model that gives logits, "
-        "and a model of `ngram` says how likely texts are and writes texts"
-    )
+    has = "says how likely texts are and writes texts"
+    why = f"`perplexity` needs a model that gives logits, and a model of `ngram` {has}"
     assert why in " ".join(printed[-2].split())
     (run,) = (installed.folder / "results/runs").glob("*-counted")
     told = installed.python(
         "import harness\n"
-        f"records = harness.Run.open({str(run)!r}).records\n"
+        f"records = harness.open_run({str(run)!r}).records\n"
         "columns = ['model', 'measure', 'metric', 'value', 'status', 'reason', 'parameters']\n"
         "print(records[columns].to_json(orient='records'))\n"
         "plan = harness.plan('counted.yaml')\n"
@@ -158,7 +156,7 @@ def test_an_entry_of_a_kind_of_model_is_checked(installed: Installed, tmp_path: 
         "{transformers: x, order: 3}": "only `ngram: ...` has a `order`; remove it",
         "{ngram: sat.txt, transformers: x}": "a model is `reference: ...`, `transformers: ...` or `ngram: ...`",
         "{ngram: none.txt}": "models.m.ngram: there is no text file 'none.txt'",
-        "{ngram: sat.txt, oder: 3}": "unknown key 'oder' (did you mean 'order'?)",
+        "{ngram: sat.txt, oder: 3}": "unknown key 'oder'; did you mean 'order'?",
     }.items():
         (here.folder / "bad.yaml").write_text(f"name: b\nmodels: {{m: {entry}}}\nmeasures: [task: {{task: sat}}]\n")
         done = here.tried("harness plan bad.yaml")
@@ -223,9 +221,7 @@ def test_edited_code_is_measured_again(installed: Installed) -> None:
 OURS = "from dataclasses import replace\nfrom harness.measures.perplexity import PERPLEXITY\n"
 SETTINGS = "from harness.measures.measure import Settings\nclass S(Settings):\n    seed: int = 0\n"
 MODEL = "from dataclasses import replace\nfrom harness.models.transformers_adapter import TRANSFORMERS as OURS\n"
-PLAIN = (
-    f"{MODEL}from harness.models.adapter import ModelSettings, Opening\nclass S(ModelSettings):\n    train: int = 0\n"
-)
+PLAIN = f"{MODEL}from harness.models.adapter import ModelSettings\nclass S(ModelSettings):\n    train: int = 0\n"
 ANALYSIS = "from dataclasses import replace\nfrom harness.analysis.mirage.analysis import MIRAGE\n"
 
 BROKEN = [
@@ -260,7 +256,7 @@ BROKEN = [
         f"{MODEL}BAD = replace(OURS, name='bad')",
         "models",
         "bad",
-        "keys whose names are taken: revision (of transformers)",
+        "names are taken: revision (of transformers)",
     ),
     (f"{PLAIN}BAD = replace(OURS, name='bad', settings=S)", "models", "bad", "names are taken: train (of reference)"),
     (
