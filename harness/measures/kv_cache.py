@@ -150,7 +150,7 @@ class Counted:
 
 def with_cache(model: Counted, text: Tensor) -> list[int]:
     """Greedy choice after each token of the text, reading each once. text: (1, n). Returns n ids."""
-    cache = model.model.new_cache(1, text.shape[1])
+    cache = model.model.new_cache(1, text.shape[1], sliding=True)
     return [int(model(text[:, t : t + 1], cache=cache)[0, -1].argmax()) for t in range(text.shape[1])]
 
 
@@ -175,7 +175,7 @@ def _checked(model: LanguageModel, count: int) -> tuple[Tensor, float]:
     first = [*model.identity.start, 0][0]
     if (why := why_unknown(model, [first])) is not None:
         raise UserError(f"its start token: {why}", place=model.identity.name)
-    cache, ids, cached = model.new_cache(1, count), [first], []
+    cache, ids, cached = model.new_cache(1, count, sliding=True), [first], []
     for _ in range(count):
         token = torch.tensor([ids[-1:]], device=model.identity.device)
         log_probs = model.forward(token, cache=cache)[0, -1].float().log_softmax(-1)

@@ -177,11 +177,13 @@ def _fill_context(model: LanguageModel, settings: MemorySettings) -> None:
     """Prefill, then a few decode steps, until the cache holds `context` tokens per sequence."""
     import torch
 
-    device = model.identity.device
+    from harness.models.rereading import served
+
+    model, device = served(model, settings.context), model.identity.device
     prefill = settings.context - DECODE_STEPS
     generator = torch.Generator().manual_seed(0)
     prompt = torch.randint(model.identity.vocabulary, (settings.batch, prefill), generator=generator).to(device)
-    cache = model.new_cache(settings.batch, settings.context)
+    cache = model.new_cache(settings.batch, settings.context, sliding=True)
     logits = model.forward(prompt, cache=cache, logits_at=torch.tensor([prefill - 1], device=device))
     for _ in range(DECODE_STEPS):
         logits = model.forward(logits[:, -1].argmax(dim=-1, keepdim=True), cache=cache)

@@ -43,7 +43,10 @@ def generate_timed(
     """
     import torch
 
-    cache = model.new_cache(prompt.shape[0], prompt.shape[1] + generate)
+    from harness.models.rereading import served
+
+    model = served(model, prompt.shape[1] + generate)
+    cache = model.new_cache(prompt.shape[0], prompt.shape[1] + generate, sliding=True)
     last = torch.tensor([prompt.shape[1] - 1], device=prompt.device)
     finish = _finish(prompt)
     times: list[int] = []

@@ -15,7 +15,7 @@ from typing import Any
 from harness.errors import UserError
 from harness.models.bounded_files import settings_or_nothing
 from harness.models.chat import turn_end
-from harness.models.contract import ModelIdentity, Tokenizer
+from harness.models.contract import Tokenizer
 from harness.models.thinking_tags import speaks_in_channels, thinking_tags
 from harness.models.transformers_tokenizer import TransformersTokenizer
 
@@ -49,20 +49,22 @@ def ends_in(folder: Path) -> DeclaredEnds:
     return DeclaredEnds((*named, *_of_config(config)), generate)
 
 
-def audited(identity: ModelIdentity, tokenizer: Tokenizer, declared: DeclaredEnds) -> ModelIdentity:
-    """The identity with what is settled about text.
+def settled_text(
+    name: str, vocabulary: int, embedding_rows: int, tokenizer: Tokenizer, declared: DeclaredEnds
+) -> dict[str, Any]:
+    """What is settled about a model's text: fields of `ModelIdentity`, notes last. vocabulary and embedding_rows: its.
 
     Raises UserError where the tokenizer begins texts with a token that the model hasn't. An end token that the model
     hasn't is left out: it can't be drawn.
     """
-    vocabulary = min(identity.vocabulary, tokenizer.size)
-    if (unknown := max(tokenizer.prefix, default=0)) >= identity.vocabulary:
+    known = min(vocabulary, tokenizer.size)
+    if (unknown := max(tokenizer.prefix, default=0)) >= vocabulary:
         raise UserError(
-            f"the tokenizer begins texts with token {unknown}, and the model's ids are 0 to {identity.vocabulary - 1}: "
+            f"the tokenizer begins texts with token {unknown}, and the model's ids are 0 to {vocabulary - 1}: "
             "is this the model's own tokenizer?",
-            place=identity.name,
+            place=name,
         )
-    strange = _ids_beyond(tokenizer, identity)
+    strange = _ids_beyond(tokenizer, name, min(vocabulary, embedding_rows or vocabulary))
     template = tokenizer.chat_template if isinstance(tokenizer, TransformersTokenizer) else None
     of_tokenizer = [tokenizer.eos_id]
     if isinstance(tokenizer, TransformersTokenizer):
@@ -70,47 +72,43 @@ def audited(identity: ModelIdentity, tokenizer: Tokenizer, declared: DeclaredEnd
         if not speaks_in_channels(template):  # there a turn is several messages, and what closes one doesn't end it
             of_tokenizer.append(turn_end(tokenizer))
     named = {*declared.written, *(i for i in of_tokenizer if i is not None)}
-    ends = _known(named, vocabulary)
+    ends = _known(named, known)
     added = set(tokenizer.added.values())
     spelled = [tokenizer.decode([i]) for i in ends if i in added or i == tokenizer.eos_id]
     first = [i for i in (tokenizer.bos_id, tokenizer.eos_id) if i is not None]
-    return identity.model_copy(
-        update={
-            "end_ids": ends,
-            "end_strings": tuple(text for text in dict.fromkeys(spelled) if text),
-            "generate_end_ids": _known(declared.generate, vocabulary),
-            "prefix": tokenizer.prefix,
-            "start": tokenizer.prefix or tuple(first[:1]),
-            "thinking": thinking_tags(tokenizer.added, template),
-            "notes": (
-                *identity.notes,
-                *strange,
-                *(
-                    f"its files name token {unknown} as an end token, and its ids are 0 to {vocabulary - 1}: not used"
-                    for unknown in sorted(named - set(ends))
-                ),
+    return {
+        "end_ids": ends,
+        "end_strings": tuple(text for text in dict.fromkeys(spelled) if text),
+        "generate_end_ids": _known(declared.generate, known),
+        "prefix": tokenizer.prefix,
+        "start": tokenizer.prefix or tuple(first[:1]),
+        "thinking": thinking_tags(tokenizer.added, template),
+        "notes": (
+            *strange,
+            *(
+                f"its files name token {unknown} as an end token, and its ids are 0 to {known - 1}: not used"
+                for unknown in sorted(named - set(ends))
             ),
-        }
-    )
+        ),
+    }
 
 
 FEW = 0.5
 """A tokenizer that has fewer of a model's ids than this is hardly its own: embeddings are padded by far less."""
 
 
-def _ids_beyond(tokenizer: Tokenizer, identity: ModelIdentity) -> tuple[str, ...]:
+def _ids_beyond(tokenizer: Tokenizer, name: str, rows: int) -> tuple[str, ...]:
     """Notes about tokens that the model has no row for, and about a tokenizer that knows few of its rows.
 
     Raises UserError where plain text can give such a token. One that is only declared beside the vocabulary (a padding
     token that nobody trained) can't come from a text that doesn't spell it.
     """
-    rows = min(identity.vocabulary, identity.embedding_rows or identity.vocabulary)
     declared = {token: text for text, token in tokenizer.added.items()}
     if tokenizer.size > rows + len(declared) or any(token not in declared for token in range(rows, tokenizer.size)):
         raise UserError(
             f"the tokenizer gives ids up to {tokenizer.size - 1}, and the model's ids are 0 to {rows - 1}: is this the "
             "model's own tokenizer? Put that beside the weights",
-            place=identity.name,
+            place=name,
         )
     if over := sorted(token for token in declared if token >= rows):
         return (

@@ -19,6 +19,9 @@ from harness.strict_models import Kept
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from reference_impl.decoding.causal_model import Shape
+    from reference_impl.model.forward_pass import Forward
+
 Precision = Literal["fp32", "bf16", "fp16", "int8", "int8-dynamic", "int4", "int4-gptq", "nf4", "fp4"]
 """fp32, bf16, fp16: weights and activations in that type. The others are formats of the weights. int8: per output
 channel, symmetric; int8-dynamic: the same, with activations rounded to int8 too but for the loud ones (LLM.int8).
@@ -187,27 +190,22 @@ class Described(Protocol):
 class Logits(Protocol):
     """Gives logits of the next token."""
 
-    def new_cache(self, batch: int, length: int) -> Any:
-        """An empty KV cache for `batch` sequences of up to `length` tokens; opaque to the caller."""
+    @property
+    def config(self) -> Shape:
+        """Its vocabulary and context: what decoding checks its input against."""
 
-    def forward(
-        self,
-        tokens: Tensor,
-        cache: Any = None,
-        positions: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        logits_at: Tensor | None = None,
-    ) -> Tensor:
-        """Logits of the next token.
+    def new_cache(self, batch: int, length: int, *, sliding: bool = False) -> Any:
+        """An empty KV cache (`reference_impl.decoding.causal_model.Cache`) for `batch` sequences of up to `length`
+        tokens, where `ModelIdentity.cache` says that one serves them: ask `served` for what reads them without.
 
-        tokens: (batch, time) int64. cache: from `new_cache`, extended in place; the tokens follow what it
-        holds. positions: (batch, time); by default they follow the cache, or count the real tokens of the mask, so
-        that left padding shifts nothing. attention_mask: (batch, cached + time), 1 where a token is real; or
-        (1, time, cached + time) bool for a single row, True where a token may look, which is at itself and never at
-        one after it: then positions must be given.
-        logits_at: (k,) indexes into time; None means every position.
-        Returns logits: (batch, k or time, vocabulary) in the model's compute type.
+        sliding: layers with a sliding window may drop what it has passed, which takes less memory; then sequences can't
+        be cut back or put together.
         """
+
+    @property
+    def forward(self) -> Forward:
+        """Reads tokens and gives the logits of what follows them; also behind a mask of (1, time, cached + time), where
+        `ModelIdentity.cache.tree` says so."""
 
 
 class LanguageModel(Described, Logits, Protocol):
@@ -291,15 +289,9 @@ class HeadApart(Protocol):
     def head(self) -> Tensor | None:
         """The matrix (vocabulary, width) fp32 by which features become logits; None where it takes more than that."""
 
-    def features(
-        self,
-        tokens: Tensor,
-        cache: Any = None,
-        positions: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        at: Tensor | None = None,
-    ) -> Tensor:
-        """What the last steps start from: `forward`, before them. Returns (batch, k or time, width)."""
+    @property
+    def features(self) -> Forward:
+        """What the last steps start from: `forward`, before them. Gives (batch, k or time, width)."""
 
     def logits_of(self, features: Tensor) -> Tensor:
         """The last steps, each position by itself: (batch, k, width) -> (batch, k, vocabulary)."""

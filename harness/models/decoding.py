@@ -1,20 +1,19 @@
 """Generation with any `LanguageModel`: the reference's decoding, driven through the contract.
 
 One sampler, one beam search, one stop rule for every kind of model, so that two models decoded under the same settings
-differ by their logits alone. Each kind of cache is used as far as it is right (`ModelIdentity.cache`).
+differ by their logits alone. Each kind of cache is used as far as it is right (`served`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from harness.errors import UserError
-from harness.models.growing_cache import GrowingCache, WholeCache, keep_all
-from harness.models.rereading import TokensRead
+from harness.models.rereading import served
 from harness.models.token_ids import why_unknown
 from reference_impl.decoding.beam_search import EarlyStopping, beam_search
 from reference_impl.decoding.generation import generate, steps
@@ -23,59 +22,7 @@ from reference_impl.decoding.sampling import Sampling
 from reference_impl.decoding.speculative import Speculated, speculate
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from harness.models.contract import LanguageModel
-
-
-@dataclass(frozen=True)
-class Dimensions:
-    """What decoding checks its input against."""
-
-    vocabulary: int
-    context: int
-
-
-class Decodable:
-    """A `LanguageModel` as decoding sees it, with the caches that its behavior allows (`ModelIdentity.cache`)."""
-
-    def __init__(self, model: LanguageModel, longest: int | None = None, *, revises: bool = False) -> None:
-        """longest: tokens of the longest sequence; left out, the context. revises: whether sequences are cut back or
-        copied, as in speculation and beam search."""
-        self._model = model
-        self.config = Dimensions(model.identity.vocabulary, model.identity.context)
-        behavior = model.identity.cache
-        self._limit = behavior.limit
-        self._cached = behavior.serves(model.identity.context if longest is None else longest)
-        self._cached &= behavior.divisible or not revises
-        self._divisible = behavior.divisible
-
-    def new_cache(self, batch: int, length: int) -> Any:
-        """An empty cache; it can be cut and reordered where sequences can be put together at all."""
-        if not self._cached:
-            return TokensRead(length)
-        # a running batch asks for more room than its sequences need
-        cache = self._model.new_cache(batch, length if self._limit is None else min(length, self._limit))
-        if not hasattr(cache, "crop"):
-            return cache
-        if not self._divisible:
-            return WholeCache(cache)
-        keep_all(cache)
-        return GrowingCache(cache, batch, length)
-
-    def __call__(
-        self,
-        tokens: Tensor,
-        cache: Any = None,
-        positions: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        logits_at: Tensor | None = None,
-    ) -> Tensor:
-        """Logits of the next token: see `LanguageModel.forward`."""
-        held = cache.grown if isinstance(cache, GrowingCache | WholeCache) else cache
-        if isinstance(cache, WholeCache):
-            cache.length += tokens.shape[1]
-        return self._model.forward(tokens, held, positions, attention_mask, logits_at)
 
 
 def drawable_ids(model: LanguageModel) -> int:
@@ -92,10 +39,10 @@ def complete(model: LanguageModel, requests: Sequence[Request]) -> list[Completi
     asked = [replace(request, prompt=started(model, request.prompt)) for request in requests]
     found: dict[int, Completion] = {}
     try:
-        check_requests(asked, Decodable(model).config, drawable_ids(model), model.tokenizer.decode)
+        check_requests(asked, model.identity, drawable_ids(model), model.tokenizer.decode)
         for numbers, longest in _by_cache(model, asked):
             completions = generate(
-                Decodable(model, longest),
+                served(model, longest),
                 [asked[number] for number in numbers],
                 decode=model.tokenizer.decode,
                 vocabulary=drawable_ids(model),
@@ -167,7 +114,7 @@ def complete_as_they_end(
     try:
         for numbers, longest in _by_cache(model, requests):
             some = [growing[number] for number in numbers]
-            for step in steps(Decodable(model, longest), some, drawable_ids(model), model.identity.device, rows):
+            for step in steps(served(model, longest), some, drawable_ids(model), model.identity.device, rows):
                 for number, token, log_prob in zip(step.numbers, step.tokens, step.log_probs, strict=True):
                     some[number].push(token, log_prob)
                 yield from ((numbers[n], some[n].completion()) for n in step.numbers if some[n].finish is not None)
@@ -190,7 +137,7 @@ def complete_by_beams(
     """
     try:
         [[best, *_]] = beam_search(
-            Decodable(model, len(request.prompt) + request.max_new, revises=True),
+            served(model, len(request.prompt) + request.max_new, divided=True),
             [request.prompt],
             beams=beams,
             max_new=request.max_new,
@@ -222,8 +169,8 @@ def complete_speculatively(
     longest = len(asked.prompt) + asked.max_new
     try:
         return speculate(
-            Decodable(model, longest, revises=True),
-            Decodable(draft, longest, revises=True),
+            served(model, longest, divided=True),
+            served(draft, longest, divided=True),
             asked,
             lookahead=lookahead,
             decode=model.tokenizer.decode,
@@ -294,14 +241,14 @@ def continue_prompts(
         )
         for prompt, seed in zip(prompts, seeds, strict=True)
     ]
-    check_requests(requests, Decodable(model).config, vocabulary, decode=None)
+    check_requests(requests, model.identity, vocabulary, decode=None)
     growing = [Continuation(request, decode=None) for request in requests]
     entropies: list[list[float]] = [[] for _ in growing]
     drawn: list[list[float]] = [[] for _ in growing]
     try:
         for numbers, longest in _by_cache(model, requests):
             some = [growing[number] for number in numbers]
-            for step in steps(Decodable(model, longest), some, vocabulary, model.identity.device):
+            for step in steps(served(model, longest), some, vocabulary, model.identity.device):
                 before = torch.special.entr(step.logits.double().softmax(-1)).sum(-1).tolist()
                 after = torch.special.entr(step.probabilities).sum(-1).tolist()
                 for row, number in enumerate(step.numbers):

@@ -14,34 +14,21 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class WholeCache:
-    """A `transformers` cache out of which no sequence can be taken: one that keeps a state, say."""
-
-    divisible = False
-
-    def __init__(self, grown: Any) -> None:
-        self.grown = grown
-        self.length = 0
-
-
 class GrowingCache:
     """A `transformers` DynamicCache with the operations of `reference_impl`'s cache."""
 
-    def __init__(self, grown: Any, batch: int = 1, capacity: int = 0) -> None:
+    def __init__(self, grown: Any, batch: int = 1, capacity: int = 0, *, divisible: bool = True) -> None:
+        """divisible: whether sequences can be put in and taken out; of what keeps a state, say, they can't."""
         self.grown = grown
         self.capacity = capacity
+        self.divisible = divisible
+        self.length = 0
+        """Tokens held per sequence; of an empty cache, where sequences will end that are placed in it."""
         self._batch = batch
-        self._begins_at = 0  # where sequences will end that are placed in an empty cache
 
-    @property
-    def length(self) -> int:
-        """Tokens held per sequence."""
-        return int(self.grown.get_seq_length()) or self._begins_at
-
-    @property
-    def divisible(self) -> bool:
-        """Whether every layer keeps the keys and values of all tokens; a sliding window or a state doesn't."""
-        return all(type(layer).__name__ in ("DynamicLayer", "DummyLayer") for layer in self.grown.layers)
+    def advance(self, time: int) -> None:
+        """Count `time` more tokens as held: a pass has appended them."""
+        self.length += time
 
     def truncate(self, length: int) -> None:
         """Forget all but the first `length` tokens. Raises Unsupported for a cache that has dropped some itself."""
@@ -50,6 +37,7 @@ class GrowingCache:
             if any(getattr(layer, "is_sliding", False) for layer in self.grown.layers):
                 raise Unsupported("a sliding-window cache can't be cut back: the tokens before are gone")
             self.grown.crop(-extra)
+            self.length = length
 
     def select(self, rows: Tensor) -> None:
         """Go on with these sequences, in this order."""
@@ -61,11 +49,11 @@ class GrowingCache:
             if _is_filled(layer):
                 repeated = (part.expand(self._batch, -1, -1, -1) for part in (layer.keys, layer.values))
                 self.grown.update(*repeated, number)
+        self.length = stem.length
 
     def keep(self, order: Sequence[int]) -> None:
         """Go on with these sequences, each once, in this order."""
         if not order:
-            self._begins_at = self.length
             self.grown.reset()
         elif self.grown.get_seq_length():
             self.select(torch.tensor(list(order), device=self._layers()[0].keys.device))
@@ -96,7 +84,7 @@ class GrowingCache:
     def align(self, length: int) -> None:
         """Let the sequences end at `length`: behind more padding, or without their first places."""
         more = length - self.length
-        self._begins_at = length
+        self.length = length
         for layer in self._layers():
             # a negative padding cuts
             layer.keys, layer.values = (

@@ -8,7 +8,6 @@ import importlib
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
 import transformers
@@ -21,42 +20,44 @@ from harness.models.cache_behavior import CacheBehavior
 from harness.models.causality import refuse_lookahead
 from harness.models.context import seams, void_beyond
 from harness.models.probe import probe, tensors_of
-from harness.models.transformers import TransformersModel
+from harness.models.transformers import TransformersPasses
 
 SMALL = 4_000_000
 """A model of up to so many parameters in bf16 or fp16 is compared as a copy in fp32, where rounding hides less."""
 HALVES = {torch.bfloat16, torch.float16}
 DECIDES = (
-    *(f"harness.models.{name}" for name in ("cache_behavior", "causality", "context", "decoding", "dynamic_positions")),
-    *(f"harness.models.{name}" for name in ("growing_cache", "known_behavior", "probe", "rereading", "token_tree")),
+    *(f"harness.models.{name}" for name in ("cache_behavior", "causality", "context", "dynamic_positions")),
+    *(f"harness.models.{name}" for name in ("growing_cache", "known_behavior", "probe", "token_tree")),
     *("harness.models.transformers", "reference_impl.decoding.reading", "reference_impl.decoding.running_batch"),
 )
 """Modules whose code the answer depends on."""
 
 
-def behavior_of(model: TransformersModel, place: str) -> CacheBehavior:
+def behavior_of(model: TransformersPasses, place: str, digest: str, parameters: int) -> CacheBehavior:
     """The behavior of a model as it was loaded, before it is quantised: known from earlier, or compared now.
+
+    digest: of its weights. parameters: that each token is multiplied by.
 
     Raises UserError if it isn't a causal language model. An answer is kept under the digest of the weights.
     """
-    kept = _kept_in(model)
+    kept = _kept_in(model, digest)
     if kept is not None and (known := _known(kept)) is not None:
         return known
-    identity, config = model.identity, model.module.config.get_text_config()
-    parameters = identity.parameters_matmul
+    config = model.module.config.get_text_config()
     types = {parameter.dtype for parameter in model.module.parameters()}
     halves = types & HALVES and types <= {torch.float32, *HALVES}
     if parameters <= SMALL and halves and not getattr(model.module, "is_quantized", False):
-        model = model.of(copy.deepcopy(model.module).float())
+        same = (model.name, model.config.vocabulary, model.config.context, model.device)
+        model = TransformersPasses(copy.deepcopy(model.module).float(), *same)
     try:
-        refuse_lookahead(model.module, model.plain, identity.vocabulary, place)
+        refuse_lookahead(model.module, model.plain, model.config.vocabulary, place)
         behavior = probe(model, parameters, seams(config), void_beyond(config))
     except UserError:
         raise
     except Exception as error:  # a class says in its own way that it can't read a text
         first = [*str(error).strip().splitlines(), type(error).__name__][0].rstrip(".")
         raise UserError(
-            f"the model can't read a text of up to {identity.context} tokens in one pass ({first}): are its "
+            f"the model can't read a text of up to {model.config.context} tokens in one pass ({first}): are its "
             "config.json and its weights of one model?",
             place=place,
         ) from error
@@ -65,19 +66,18 @@ def behavior_of(model: TransformersModel, place: str) -> CacheBehavior:
     return behavior
 
 
-def with_bytes(model: TransformersModel) -> tuple[int, CacheBehavior]:
+def with_bytes(model: TransformersPasses, behavior: CacheBehavior) -> tuple[int, CacheBehavior]:
     """Bytes of keys and values per token, and the behavior with what its windows and states hold, from a cache that is
     filled: in the type that the model computes in now."""
-    behavior, context = model.identity.cache, model.identity.context
     if not behavior.serves(1):
         return 0, behavior
-    time = min(4, context)
-    tokens = torch.arange(time, device=model.identity.device).remainder(model.identity.vocabulary)[None]
-    cache: Any = model.new_cache(1, time)
+    time = min(4, model.config.context)
+    tokens = torch.arange(time, device=model.device).remainder(model.config.vocabulary)[None]
+    cache = model.new_cache(1, time, sliding=True)
     model.forward(tokens, cache=cache)
     per_token, state_bytes = 0, 0
     windows: dict[int, int] = {}
-    for layer in cache.layers:
+    for layer in cache.grown.layers:
         held, states = tensors_of(layer)
         each = sum(t.nbytes // t.shape[-2] for t in held if t.numel())
         per_token += each
@@ -89,13 +89,12 @@ def with_bytes(model: TransformersModel) -> tuple[int, CacheBehavior]:
     return per_token, behavior.model_copy(update=update)
 
 
-def _kept_in(model: TransformersModel) -> Path | None:
+def _kept_in(model: TransformersPasses, digest: str) -> Path | None:
     """Where the answer is kept; None for a model whose digest is none, such as one that is made up for a moment."""
-    identity = model.identity
-    if re.fullmatch("[0-9a-f]{64}", identity.digest) is None:
+    if re.fullmatch("[0-9a-f]{64}", digest) is None:
         return None
     determined_by = [
-        *(identity.digest, str(model.module.dtype), identity.device.partition(":")[0]),
+        *(digest, str(model.module.dtype), model.device.partition(":")[0]),
         *(model.module.config.to_json_string(), transformers.__version__, torch.__version__, _code()),
     ]
     key = hashlib.sha256(strict_json.dumps(determined_by).encode()).hexdigest()

@@ -19,10 +19,9 @@ from torch import Tensor
 
 from harness.models.cache_behavior import CacheBehavior, CacheKind, without_cache
 from harness.models.context import Limit
-from harness.models.decoding import Decodable
 from harness.models.growing_cache import GrowingCache
 from harness.models.token_tree import Branch, layout
-from harness.models.transformers import TransformersModel
+from harness.models.transformers import TransformersPasses
 from reference_impl.decoding.reading import Reader
 from reference_impl.decoding.running_batch import Row, RunningBatch
 
@@ -46,7 +45,7 @@ fp32 (4 times but for recurrent states and saturated attention), what is wrong b
 is right by up to 3.3 times, what is wrong from 16 times on."""
 
 
-def probe(model: TransformersModel, work: int, seams: Sequence[int], limit: Limit | None) -> CacheBehavior:
+def probe(model: TransformersPasses, work: int, seams: Sequence[int], limit: Limit | None) -> CacheBehavior:
     """The behavior of an opened model.
 
     work: parameters that each token is multiplied by. seams: see `context.seams`. limit: see `context.void_beyond`.
@@ -55,7 +54,7 @@ def probe(model: TransformersModel, work: int, seams: Sequence[int], limit: Limi
     found = _Probe(model, work, seams, limit)
     behavior = found.behavior()
     print(
-        f"{model.identity.name}: compared its KV cache with whole passes of up to {behavior.compared} tokens: "
+        f"{model.name}: compared its KV cache with whole passes of up to {behavior.compared} tokens: "
         f"{found.tokens} tokens read in {time.monotonic() - began:.2f} s; {behavior.short()}",
         file=sys.stderr,
     )
@@ -65,34 +64,34 @@ def probe(model: TransformersModel, work: int, seams: Sequence[int], limit: Limi
 class _Probe:
     """The comparisons of one model."""
 
-    def __init__(self, model: TransformersModel, work: int, seams: Sequence[int], limit: Limit | None) -> None:
+    def __init__(self, model: TransformersPasses, work: int, seams: Sequence[int], limit: Limit | None) -> None:
         self.model = model
         self.limit = limit
         self.tokens = 0
-        identity = model.identity
-        budget = WORK.get(identity.device.partition(":")[0], WORK["elsewhere"])
-        self.reach = min(identity.context, MOST_TOKENS, max(4 * EARLY, int(budget / max(work, 1))))
+        vocabulary, context = model.config.vocabulary, model.config.context
+        budget = WORK.get(model.device.partition(":")[0], WORK["elsewhere"])
+        self.reach = min(context, MOST_TOKENS, max(4 * EARLY, int(budget / max(work, 1))))
         if not model.selects_logits:
-            self.reach = min(self.reach, max(4 * EARLY, MOST_LOGITS // identity.vocabulary))
+            self.reach = min(self.reach, max(4 * EARLY, MOST_LOGITS // vocabulary))
         most = self.reach if limit is None else min(self.reach, limit.tokens)
         self.early = min(EARLY, most - AROUND)
         last = most - AROUND
         crossed = {seam for seam in seams if self.early < seam <= last}
         self.places = sorted({self.early, min(FAR, last), *crossed})
         """Lengths around which everything is compared."""
-        full = most == identity.context or limit is not None
+        full = most == context or limit is not None
         self.end = last if full and last > self.places[-1] else None
         """And the one at whose end a text is as long as it may be."""
         longest = max([*self.places, self.end or 0]) + AROUND
         generator = torch.Generator().manual_seed(longest)
-        texts = torch.randint(identity.vocabulary, (2, longest), generator=generator)
+        texts = torch.randint(vocabulary, (2, longest), generator=generator)
         config = model.module.config.get_text_config()
         special = [getattr(config, f"{name}_token_id", None) for name in ("pad", "bos", "eos")]
-        known = [token for token in special if isinstance(token, int) and 0 <= token < identity.vocabulary]
+        known = [token for token in special if isinstance(token, int) and 0 <= token < vocabulary]
         for place in self.places:  # some models count no position for a token that could be padding
             for back, token in enumerate(known):
                 texts[:, place - 1 - back] = token
-        self.texts = texts.to(identity.device)
+        self.texts = texts.to(model.device)
         every = self.places if self.end is None else [*self.places, self.end]
         near = {n for at in every for n in range(at - 2 * AROUND, at + 2 * AROUND)}
         self.at = sorted(n for n in {*range(AROUND), *near} if 0 <= n < longest)
@@ -104,7 +103,7 @@ class _Probe:
         """All comparisons, in the order in which one needs another."""
         longest = self.texts.shape[1]
         if self.early < AROUND:
-            return without_cache(f"its context of {self.model.identity.context} tokens is too short to compare it")
+            return without_cache(f"its context of {self.model.config.context} tokens is too short to compare it")
         whole = [self._read(row[None], at=self.at) for row in self.texts]
         if not all(bool(logits.isfinite().all()) for logits in whole):
             return without_cache("its logits are not numbers")  # said by whoever needs them
@@ -185,26 +184,25 @@ class _Probe:
         """The cache in the end, and whether all logits were those of whole passes over just these tokens."""
         first, end = max(1, place - AROUND), min(place + AROUND, self.texts.shape[1])
         text = self.texts[:1]
-        cache = self.model.new_cache(1, end)
+        cache = self.model.new_cache(1, end, sliding=True)
         found = [self._read(text[:, :first], cache)]
         found += [self._read(text[:, at : at + 1], cache) for at in range(first, end)]
         same = self._same(torch.cat(found, dim=1)[0], self._expected(0, first - 1, end))
         for length in {place, end}:  # and whether what comes later changes what was there
             same = same and self._same(self._read(text[:, :length])[0], self._expected(0, length - 1, length))
         if place == self.early:  # from nothing, as whoever generates without a prompt
-            cache = self.model.new_cache(1, end)
+            cache = self.model.new_cache(1, end, sliding=True)
             found = [self._read(text[:, at : at + 1], cache) for at in range(AROUND)]
             same = same and self._same(torch.cat(found, dim=1)[0], self._expected(0, 0, AROUND))
         return cache, same
 
     def _divided(self, place: int, sure: CacheBehavior) -> bool:
         """Two sequences of different lengths that were read apart and go on together; one that is cut back."""
-        end = min(place + AROUND, self.texts.shape[1])
-        model = Decodable(self.model.behaving(sure), end)
+        model = self.model
         lengths = [max(2, place - 1), max(1, place - 1 - AROUND)]
         steps = min(5, self.texts.shape[1] - lengths[0])
         texts = self.texts.tolist()
-        device = self.model.identity.device
+        device = self.model.device
         reader = Reader(
             model,
             {n: texts[n][:length] for n, length in enumerate(lengths)},
@@ -225,33 +223,34 @@ class _Probe:
             logits = batch.read_last().float()
             ends = [(row.number, lengths[row.number] + step) for row in batch.rows]
             same = same and self._same(logits, torch.cat([self._expected(text, at, at + 1) for text, at in ends]))
-        return same and self._cut_back(model, place)
+        return same and self._cut_back(place)
 
-    def _cut_back(self, model: Decodable, place: int) -> bool:
+    def _cut_back(self, place: int) -> bool:
         """A sequence that is read too far, cut back and read on, several tokens at once."""
         cut, end = max(1, place - AROUND), min(place + AROUND, self.texts.shape[1])
+        model = self.model
         cache = model.new_cache(1, end)
         last = torch.tensor([cut + AROUND - 1], device=self.texts.device)
-        model(torch.cat([self.texts[:1, :cut], self.texts[1:, :AROUND]], dim=1), cache, logits_at=last)
+        model.forward(torch.cat([self.texts[:1, :cut], self.texts[1:, :AROUND]], dim=1), cache, logits_at=last)
         cache.truncate(cut)
         self.tokens += end + AROUND
-        found = model(self.texts[:1, cut:end], cache).float()
+        found = model.forward(self.texts[:1, cut:end], cache).float()
         return self._same(found[0], self._expected(0, cut, end))
 
     def _branched(self, place: int, sure: CacheBehavior) -> bool:
         """Continuations of a cached prefix in one row, each of which sees itself alone."""
-        model = self.model.behaving(sure)
+        model = self.model
         held, end = max(1, place - AROUND), min(place + AROUND, self.texts.shape[1])
         ours, others = self.texts[0, held:end].tolist(), self.texts[1].tolist()
         half = len(ours) // 2
         # between the tokens of a branch stands another, as long as a mask that counts places would see
-        limit = model.identity.context if sure.limit is None else sure.limit
+        limit = model.config.context if sure.limit is None else sure.limit
         sibling = (others * 4)[: max(1, min(max(place, 4 * EARLY), limit - held - half))]
         branches = [Branch(tuple(ours[:half]), -1), Branch(tuple(sibling), 0), Branch(tuple(ours[half:]), 0)]
         self.tokens += len(ours) + len(sibling)
         cache = model.new_cache(1, end)
         self._read(torch.cat([self.texts[:1, :held], self.texts[1:, :AROUND]], dim=1), cache)
-        GrowingCache(cache).truncate(held)
+        cache.truncate(held)
         visible, positions = layout(branches, held)
         assert visible is not None
         device = self.texts.device
@@ -261,9 +260,9 @@ class _Probe:
         return self._same(found.float(), self._expected(0, held, end))
 
 
-def kind_of(cache: Any) -> CacheKind:
+def kind_of(cache: GrowingCache) -> CacheKind:
     """What a filled cache of `transformers` keeps."""
-    layers = [layer for layer in cache.layers if type(layer).__name__ != "DummyLayer"]
+    layers = [layer for layer in cache.grown.layers if type(layer).__name__ != "DummyLayer"]
     names = {type(layer).__name__ for layer in layers}
     if names <= {"DynamicLayer"}:
         return "whole"
@@ -280,6 +279,6 @@ def tensors_of(layer: Any) -> tuple[list[Tensor], list[Tensor]]:
     return tokens, states
 
 
-def held_in(cache: Any) -> int:
+def held_in(cache: GrowingCache) -> int:
     """Bytes that a cache holds."""
-    return sum(t.nbytes for layer in cache.layers for part in tensors_of(layer) for t in part)
+    return sum(t.nbytes for layer in cache.grown.layers for part in tensors_of(layer) for t in part)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from harness.errors import UserError
-from harness.models.audit import audited, ends_in
+from harness.models.audit import ends_in, settled_text
 from harness.models.cache_behavior import CacheBehavior
 from harness.models.contract import ModelIdentity, ModelSource, Precision, Tokenizer
 from harness.models.quantised import SCHEMES, quantise
@@ -21,7 +21,7 @@ from reference_impl.inference.engine import Engine
 from reference_impl.inference.kv_cache import KVCache
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.counting import count_parameters, kv_bytes_per_token
-from reference_impl.model.forward_pass import Attention
+from reference_impl.model.forward_pass import Attention, Forward
 from reference_impl.model.gpt import GPT
 from reference_impl.quantization.quantize import Scheme, quantize_
 from reference_impl.quantization.quantized_checkpoint import is_quantized, load_quantized
@@ -62,20 +62,19 @@ class ReferenceModel:
         """How it attends when it reads a prompt."""
         return self._engine.attention
 
-    def new_cache(self, batch: int, length: int) -> KVCache:
+    @property
+    def config(self) -> GPTConfig:
+        """See `Logits.config`."""
+        return self._engine.config
+
+    def new_cache(self, batch: int, length: int, *, sliding: bool = False) -> KVCache:
         """An empty cache, allocated whole. ValueError if it is longer than the context."""
         return self._engine.new_cache(batch, length)
 
-    def forward(
-        self,
-        tokens: Tensor,
-        cache: KVCache | None = None,
-        positions: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        logits_at: Tensor | None = None,
-    ) -> Tensor:
-        """Logits of the next token: see `LanguageModel.forward`."""
-        return self._engine(tokens, cache, positions, attention_mask, logits_at)
+    @property
+    def forward(self) -> Forward:
+        """See `Logits.forward`."""
+        return self._engine.forward
 
     @property
     def head_is_apart(self) -> bool:
@@ -91,16 +90,10 @@ class ReferenceModel:
         """See `HeadApart.logits_of`."""
         return self._engine.unembed(features)
 
-    def features(
-        self,
-        tokens: Tensor,
-        cache: KVCache | None = None,
-        positions: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        at: Tensor | None = None,
-    ) -> Tensor:
+    @property
+    def features(self) -> Forward:
         """See `HeadApart.features`."""
-        return self._engine.features(tokens, cache, positions, attention_mask, at)
+        return self._engine.features
 
 
 def open_source(source: ModelSource) -> ReferenceModel:
@@ -169,8 +162,12 @@ def as_language_model(model: GPT, tokenizer: Tokenizer, source: ModelSource) -> 
 def running(model: GPT, tokenizer: Tokenizer, source: ModelSource) -> ReferenceModel:
     """A GPT that is stored as `source` says, ready to run."""
     engine = Engine(model.to(source.device).eval())
-    config = model.config
+    config, path = model.config, Path(source.path).expanduser()
+    few = torch.arange(min(8, config.context), device=source.device).remainder(config.vocabulary)[None]
+    refuse_overflow(engine.forward(few), source)
     counts = count_parameters(config)
+    stored = settled(model, source.precision)
+    text = settled_text(source.name, config.vocabulary, config.vocabulary, tokenizer, ends_in(path))
     identity = ModelIdentity(
         name=source.name,
         kind=source.kind,
@@ -189,11 +186,9 @@ def running(model: GPT, tokenizer: Tokenizer, source: ModelSource) -> ReferenceM
         layers=config.layers,
         width=config.width,
         kv_bytes_per_token=kv_bytes_per_token(config, engine.cache_dtype.itemsize),
-        **settled(model, source.precision),
         skips_masked=True,
         widens_bf16=source.device == "cpu",
         cache=CacheBehavior(tree=True),
+        **{**stored, **text, "notes": (*stored["notes"], *text["notes"])},
     )
-    few = torch.arange(min(8, config.context), device=source.device).remainder(config.vocabulary)[None]
-    refuse_overflow(engine(few), source)
-    return ReferenceModel(engine, tokenizer, audited(identity, tokenizer, ends_in(Path(source.path).expanduser())))
+    return ReferenceModel(engine, tokenizer, identity)

@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from harness.errors import UserError, told
-from harness.models.audit import audited, ends_of
+from harness.models.audit import ends_of, settled_text
 from harness.models.context import longest_text
 from harness.models.contract import ModelIdentity, ModelSource
 from harness.models.dynamic_positions import forget_lengths
@@ -25,7 +25,7 @@ from harness.models.known_behavior import behavior_of, with_bytes
 from harness.models.quantised import SCHEMES, quantise, type_buffers_like
 from harness.models.storage import settled
 from harness.models.tokenizer_loading import open_tokenizer
-from harness.models.transformers import TransformersModel
+from harness.models.transformers import TransformersModel, TransformersPasses
 from harness.models.transformers_fit import refuse_overflow
 from harness.models.transformers_loading import load_model
 from reference_impl.text.tokenizer import ByteBPE
@@ -39,6 +39,24 @@ def open_source(source: ModelSource) -> TransformersModel:
     forget_lengths(model)
     tokenizer = open_tokenizer(source)
     config = model.config.get_text_config()
+    vocabulary, context = config.vocab_size, longest_text(config, model, tokenizer.longest)
+    embedding_rows = model.get_input_embeddings().weight.shape[0]
+    ends = ends_of(getattr(model, "generation_config", None), loaded.written)
+    text = settled_text(source.name, vocabulary, embedding_rows, tokenizer, ends)
+    label = loaded.quantized.label if loaded.quantized is not None else ""
+    stored = settled(model, source.precision, label)  # before a pass: bitsandbytes then rewrites weights for this CPU
+    of_it = (source.name, vocabulary, context, source.device)
+    behavior = behavior_of(TransformersPasses(model, *of_it), source.path, source.digest, counts.matmul)
+    if source.precision in SCHEMES:
+        # its cache has the type of the activations, so bf16 also where fp32 would be faster
+        type_buffers_like(model, loaded.skeleton)
+        quantise(model, source.precision, tokenizer, context, torch.bfloat16)
+        model.eval()
+        stored = settled(model, source.precision, label)
+    passes = TransformersPasses(model, *of_it, divisible=behavior.divisible)  # of the modules as they are now
+    few = torch.arange(min(4, context), device=source.device).remainder(vocabulary)[None]
+    refuse_overflow(_first_logits(passes, few, source), source)
+    per_token, behavior = with_bytes(passes, behavior)
     identity = ModelIdentity(
         name=source.name,
         kind=source.kind,
@@ -51,36 +69,19 @@ def open_source(source: ModelSource) -> TransformersModel:
         parameters_matmul=counts.matmul,
         parameters_active=counts.active,
         parameters_head=counts.head,
-        weight_bytes=0,
-        weight_bytes_read=0,
-        vocabulary=config.vocab_size,
-        embedding_rows=model.get_input_embeddings().weight.shape[0],
-        context=longest_text(config, model, tokenizer.longest),
+        vocabulary=vocabulary,
+        embedding_rows=embedding_rows,
+        context=context,
         layers=config.num_hidden_layers,
         width=_attention_width(config),
-        kv_bytes_per_token=0,
+        kv_bytes_per_token=per_token,
+        cache=behavior,
+        **{**stored, **text, "notes": (*loaded.notes, *stored["notes"], *text["notes"])},
     )
-    identity = audited(identity, tokenizer, ends_of(getattr(model, "generation_config", None), loaded.written))
-    label = loaded.quantized.label if loaded.quantized is not None else ""
-    stored = settled(model, source.precision, label)  # before a pass: bitsandbytes then rewrites weights for this CPU
-    behavior = behavior_of(TransformersModel(model, tokenizer, identity), source.path)
-    if source.precision in SCHEMES:
-        # its cache has the type of the activations, so bf16 also where fp32 would be faster
-        type_buffers_like(model, loaded.skeleton)
-        quantise(model, source.precision, tokenizer, identity.context, torch.bfloat16)
-        model.eval()
-        stored = settled(model, source.precision, label)
-    notes = (*loaded.notes, *stored["notes"], *identity.notes)
-    identity = identity.model_copy(update={**stored, "notes": notes, "cache": behavior})
-    opened = TransformersModel(model, tokenizer, identity)
-    few = torch.arange(min(4, identity.context), device=source.device).remainder(identity.vocabulary)[None]
-    refuse_overflow(_first_logits(opened, few, source), source)
-    per_token, behavior = with_bytes(opened)
-    identity = identity.model_copy(update={"kv_bytes_per_token": per_token, "cache": behavior})
     return TransformersModel(model, tokenizer, identity)
 
 
-def _first_logits(opened: TransformersModel, tokens: Tensor, source: ModelSource) -> Tensor:
+def _first_logits(opened: TransformersPasses, tokens: Tensor, source: ModelSource) -> Tensor:
     try:
         return opened.forward(tokens)
     except Exception as error:  # a class says in its own way that it can't be run so

@@ -76,10 +76,13 @@ def greedy(model: LanguageModel, prompts: Sequence[Sequence[int]], steps: int) -
     """Greedy continuations of prompts of one length, with a KV cache where one serves: (prompts, steps) token ids."""
     import torch
 
+    from harness.models.rereading import served
+
     if len(prompts) > 1 and not model.identity.cache.rows:
         return np.concatenate([greedy(model, [prompt], steps) for prompt in prompts])
     tokens = torch.tensor(list(map(list, prompts)), dtype=torch.int64, device=model.identity.device)
-    cache = model.new_cache(len(prompts), tokens.shape[1] + steps)
+    model = served(model, tokens.shape[1] + steps)
+    cache = model.new_cache(len(prompts), tokens.shape[1] + steps, sliding=True)
     chosen = []
     with torch.inference_mode(), bf16_through_fp32():
         for _ in range(steps):

@@ -10,6 +10,7 @@ in memory beforehand (`budget`). A model that can't share, such as one with a sl
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from harness.scoring.plan import Pass, passes
 from harness.scoring.prefix_tree import prefix_tree
 from harness.scoring.request import OnScored, Scored, TokenScores
 from harness.scoring.results import Results, Wanted
-from harness.scoring.sharing import Held, can_share
+from harness.scoring.sharing import can_share
 from harness.scoring.token_log_probs import log_probs_in_slices
 
 
@@ -70,21 +71,21 @@ def _finished(model: LanguageModel, requests: Sequence[Scored], results: Results
     planned = list(passes(prefix_tree(requests), budget, context))
     capacity = max(step.held + step.tokens for step in planned)
     keeps = [*(after.held > 0 for after in planned[1:]), False]
-    held = Held(model, capacity) if any(keeps) else None
+    cache = model.new_cache(1, capacity) if any(keeps) else None
     for step, kept in zip(planned, keeps, strict=True):
-        if held is not None:
-            held.cut(step.held)
-        yield _run(model, step, held if kept or step.held else None, results)
+        if cache is not None and cache.length > step.held:
+            cache.truncate(step.held)
+        yield _run(model, step, cache if kept or step.held else None, results)
 
 
-def _run(model: LanguageModel, step: Pass, held: Held | None, results: Results) -> list[int]:
+def _run(model: LanguageModel, step: Pass, cache: Any, results: Results) -> list[int]:
     import torch
 
     device = model.identity.device
     visible, positions = layout(step.segments, step.held)
     reading = Reading(
         torch.tensor([[token for segment in step.segments for token in segment.ids]], device=device),
-        None if held is None else held.cache,
+        cache,
         positions.to(device),
         None if visible is None else visible.to(device),
     )

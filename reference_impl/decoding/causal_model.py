@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from reference_impl.model.forward_pass import Forward
+
 
 class Shape(Protocol):
     """The two numbers that decoding checks its input against."""
@@ -84,12 +86,6 @@ class CausalModel(Protocol):
     def new_cache(self, batch: int, length: int) -> Any:
         """An empty `Cache` for `batch` sequences of up to `length` tokens."""
 
-    def __call__(
-        self,
-        tokens: Tensor,
-        cache: Any = None,
-        positions: Tensor | None = None,
-        attention_mask: Tensor | None = None,
-        logits_at: Tensor | None = None,
-    ) -> Tensor:
-        """Logits of the next token, as `GPT.forward` gives them."""
+    @property
+    def forward(self) -> Forward:
+        """Reads tokens and gives the logits of what follows them."""

@@ -40,7 +40,7 @@ def prefill(model: CausalModel, cache: Cache, tokens: Tensor, attention_mask: Te
     Returns logits: (batch, vocabulary).
     """
     last = torch.tensor([tokens.size(1) - 1], device=tokens.device)
-    return model(tokens, cache=cache, attention_mask=attention_mask, logits_at=last)[:, 0]
+    return model.forward(tokens, cache=cache, attention_mask=attention_mask, logits_at=last)[:, 0]
 
 
 @torch.inference_mode()
@@ -50,7 +50,7 @@ def decode_step(model: CausalModel, cache: Cache, token: Tensor, attention_mask:
     token: (batch, 1). attention_mask: (batch, cached + 1) if the prompts were padded.
     Returns logits: (batch, vocabulary).
     """
-    return model(token, cache=cache, attention_mask=attention_mask)[:, 0]
+    return model.forward(token, cache=cache, attention_mask=attention_mask)[:, 0]
 
 
 def generate(

@@ -90,7 +90,7 @@ class Reader:
         rests = [distinct.prompt[known:] for distinct in chosen]
         tokens = torch.tensor([[*rest, *[0] * (longest - len(rest))] for rest in rests], device=self._device)
         ends = sorted({len(rest) - 1 for rest in rests})
-        logits = self._model(tokens, cache=cache, logits_at=torch.tensor(ends, device=self._device))
+        logits = self._model.forward(tokens, cache=cache, logits_at=torch.tensor(ends, device=self._device))
         return [
             Read(number, cache, row, len(distinct.prompt), logits[row, ends.index(len(rest) - 1)])
             for row, (distinct, rest) in enumerate(zip(chosen, rests, strict=True))
@@ -100,5 +100,5 @@ class Reader:
     def _read_stem(self, stem: Sequence[int]) -> Cache:
         cache: Cache = self._model.new_cache(1, len(stem))
         tokens = torch.tensor([list(stem)], device=self._device)
-        self._model(tokens, cache=cache, logits_at=torch.tensor([len(stem) - 1], device=self._device))
+        self._model.forward(tokens, cache=cache, logits_at=torch.tensor([len(stem) - 1], device=self._device))
         return cache

@@ -82,7 +82,7 @@ class RunningBatch:
         if any(row.tokens < cache.length for row in self.rows):
             mask = (places >= padding[:, None]).long()
         tokens = torch.tensor([[row.last] for row in self.rows], device=self._device)
-        logits = self._model(tokens, cache=cache, attention_mask=mask)[:, 0]
+        logits = self._model.forward(tokens, cache=cache, attention_mask=mask)[:, 0]
         for row in self.rows:
             row.tokens += 1
         return logits

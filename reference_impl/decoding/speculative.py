@@ -141,7 +141,7 @@ class _Reader:
         from them: (count, vocabulary) each."""
         new = torch.tensor([text[self._cache.length :]], device=self._device)
         at = torch.arange(new.size(1) - count, new.size(1), device=self._device)
-        logits = self._model(new, cache=self._cache, logits_at=at)[0, :, : self.vocabulary]
+        logits = self._model.forward(new, cache=self._cache, logits_at=at)[0, :, : self.vocabulary]
         return logits, distribution(logits, self._sampling, self._seen(text, count))
 
     def rewind(self, length: int) -> None:

@@ -44,7 +44,7 @@ class Engine:
         return KVCache(self.config, batch, length, dtype=self.cache_dtype, device=self.model.device)
 
     @torch.inference_mode()
-    def __call__(
+    def forward(
         self,
         tokens: Tensor,
         cache: KVCache | None = None,
@@ -52,10 +52,9 @@ class Engine:
         attention_mask: Tensor | None = None,
         logits_at: Tensor | None = None,
     ) -> Tensor:
-        """Logits of the next token: see `GPT.forward`, whose arguments, result and errors these are.
+        """Logits of the next token: see `Forward`, and `GPT.forward`, whose errors these are.
 
-        attention_mask: may also be (1, time, cached + time) bool for a single row: see `TreeAttention`. Its caller
-        gives the positions.
+        attention_mask: may also be (1, time, cached + time) bool for a single row: see `TreeAttention`.
         Raises ValueError also for no tokens at all, for token ids outside of the vocabulary and for positions outside
         of the context: the kernel would read beyond its tables.
         """
@@ -67,6 +66,8 @@ class Engine:
         step = native.step(tokens, cache, positions, attention_mask)
         return step if logits_at is None else step[:, logits_at]
 
+    __call__ = forward
+
     @torch.inference_mode()
     def features(
         self,
@@ -74,11 +75,11 @@ class Engine:
         cache: KVCache | None = None,
         positions: Tensor | None = None,
         attention_mask: Tensor | None = None,
-        at: Tensor | None = None,
+        logits_at: Tensor | None = None,
     ) -> Tensor:
         """What the head multiplies, for whoever does that a piece at a time: (batch, k or time, width).
 
-        Arguments and errors are those of a call; `unembed` makes logits of it.
+        Arguments and errors are those of `forward`; `unembed` makes logits of it.
         """
         if tokens.device.type == "cpu" or tokens.size(-1) > 1:  # not in a GPU's decode steps, which would wait for it
             _check_ids(tokens, self.config)
@@ -86,7 +87,7 @@ class Engine:
         if attention_mask is not None and attention_mask.dim() == 3:
             attention, attention_mask = TreeAttention(attention_mask[0]), None
         given = self.model.begin(tokens, cache, positions, attention_mask, attention)
-        return self.model.features(tokens, given, at)
+        return self.model.features(tokens, given, logits_at)
 
     @torch.inference_mode()
     def unembed(self, features: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ the layers another one; the model stays as it is.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -22,6 +22,29 @@ means causal, with the queries standing at the end of the keys.
 
 Rotation = tuple[Tensor, Tensor]
 """Cosines and sines, each (batch or 1, 1, time, head width), fp32."""
+
+
+class Forward(Protocol):
+    """How a model is asked to read tokens by whoever decodes or scores: `GPT.forward`, and what stands in its place."""
+
+    def __call__(
+        self,
+        tokens: Tensor,
+        cache: Any = None,
+        positions: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        logits_at: Tensor | None = None,
+    ) -> Tensor:
+        """Logits of the next token, or what the model makes them of.
+
+        tokens: (batch, time) int64. cache: of the model, extended in place; the tokens follow what it holds.
+        positions: (batch, time); by default they follow the cache, or count the real tokens of the mask, so that left
+        padding shifts nothing. attention_mask: (batch, cached + time), 1 where a token is real; models that can (see
+        who implements this) take (1, time, cached + time) bool for a single row, True where a token may look, which is
+        at itself and never at one after it: then positions must be given.
+        logits_at: (k,) indexes into time; None means every position.
+        Returns (batch, k or time, vocabulary) in the model's compute type.
+        """
 
 
 class LayerCache(Protocol):

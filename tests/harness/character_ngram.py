@@ -12,7 +12,6 @@ from torch import Tensor
 
 from harness.models.cache_behavior import without_cache
 from harness.models.contract import ModelIdentity, Prompt, TextScore, Written
-from harness.models.rereading import TokensRead
 from reference_impl.text.characters import Characters
 
 ORDER = 18
@@ -95,8 +94,12 @@ class WithLogits:
             update={"vocabulary": counts.tokenizer.size, "embedding_rows": counts.tokenizer.size}
         )
 
-    def new_cache(self, batch: int, length: int) -> TokensRead:
-        return TokensRead(length)
+    @property
+    def config(self) -> ModelIdentity:
+        return self.identity
+
+    def new_cache(self, batch: int, length: int, *, sliding: bool = False) -> Any:
+        raise AssertionError("it has none")
 
     def forward(
         self,
@@ -106,12 +109,9 @@ class WithLogits:
         attention_mask: Tensor | None = None,
         logits_at: Tensor | None = None,
     ) -> Tensor:
-        new = tokens.shape[1]
-        whole = tokens if cache is None else cache.extended(tokens)
-        at = range(new) if logits_at is None else logits_at.tolist()
-        texts = [self.tokenizer.decode(row) for row in whole.tolist()]
-        first = whole.shape[1] - new
-        return torch.tensor([[self._counts.log_probs(text[: first + place + 1]) for place in at] for text in texts])
+        at = range(tokens.shape[1]) if logits_at is None else logits_at.tolist()
+        texts = [self.tokenizer.decode(row) for row in tokens.tolist()]
+        return torch.tensor([[self._counts.log_probs(text[: place + 1]) for place in at] for text in texts])
 
 
 class _Tokenizer:

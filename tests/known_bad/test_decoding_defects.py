@@ -38,7 +38,7 @@ class Model:
     def new_cache(self, batch: int, length: int) -> KVCache:
         return KVCache.for_model(self.gpt, batch, length)
 
-    def __call__(self, tokens: Tensor, *rest: Any, **given: Any) -> Tensor:
+    def forward(self, tokens: Tensor, *rest: Any, **given: Any) -> Tensor:
         logits: Tensor = self.gpt(tokens, *rest, **given)
         return logits
 
@@ -94,9 +94,9 @@ def rows_depend_on_themselves_alone(serve: Generate, model: Any, temperature: fl
 
 def test_left_padding_without_positions_is_seen() -> None:
     class CountsPadding(Model):
-        def __call__(self, tokens: Tensor, cache: Any = None, **given: Any) -> Tensor:
+        def forward(self, tokens: Tensor, cache: Any = None, **given: Any) -> Tensor:
             held = cache.length
-            return super().__call__(
+            return super().forward(
                 tokens, cache=cache, positions=torch.arange(held, held + tokens.size(1)).expand_as(tokens), **given
             )
 
@@ -106,11 +106,11 @@ def test_left_padding_without_positions_is_seen() -> None:
 
 def test_left_padding_that_is_attended_to_is_seen() -> None:
     class Attends(Model):
-        def __call__(self, tokens: Tensor, cache: Any = None, attention_mask: Any = None, **given: Any) -> Tensor:
+        def forward(self, tokens: Tensor, cache: Any = None, attention_mask: Any = None, **given: Any) -> Tensor:
             positions = None
             if attention_mask is not None:
                 positions = (attention_mask.cumsum(-1) - 1).clamp(min=0)[:, -tokens.size(1) :]
-            return super().__call__(tokens, cache=cache, positions=positions, **given)
+            return super().forward(tokens, cache=cache, positions=positions, **given)
 
     assert not rows_depend_on_themselves_alone(generate, Attends(), 0.0)
 
@@ -146,7 +146,7 @@ def test_a_refill_that_sees_who_was_there_before_is_seen() -> None:
 
         begins = (32, 32)
 
-        def __call__(self, tokens: Tensor, cache: Any = None, attention_mask: Any = None, **given: Any) -> Tensor:
+        def forward(self, tokens: Tensor, cache: Any = None, attention_mask: Any = None, **given: Any) -> Tensor:
             if attention_mask is not None:
                 given["positions"] = (attention_mask.cumsum(-1) - 1)[:, -1:]
                 attention_mask = attention_mask.clone()
@@ -154,7 +154,7 @@ def test_a_refill_that_sees_who_was_there_before_is_seen() -> None:
                 self.begins = tuple(map(min, self.begins, now))
                 for row, mask in enumerate(attention_mask):
                     mask[self.begins[row] :] = 1
-            return super().__call__(tokens, cache=cache, attention_mask=attention_mask, **given)
+            return super().forward(tokens, cache=cache, attention_mask=attention_mask, **given)
 
     assert refilled_rows_depend_on_themselves_alone(Model())
     assert not refilled_rows_depend_on_themselves_alone(SeesBefore())
@@ -162,9 +162,9 @@ def test_a_refill_that_sees_who_was_there_before_is_seen() -> None:
 
 def test_a_refill_that_goes_on_counting_positions_is_seen() -> None:
     class CountsOn(Model):
-        def __call__(self, tokens: Tensor, cache: Any = None, **given: Any) -> Tensor:
+        def forward(self, tokens: Tensor, cache: Any = None, **given: Any) -> Tensor:
             given["positions"] = (cache.length + torch.arange(tokens.size(1))).expand_as(tokens)
-            return super().__call__(tokens, cache=cache, **given)
+            return super().forward(tokens, cache=cache, **given)
 
     assert not refilled_rows_depend_on_themselves_alone(CountsOn())
 
@@ -196,14 +196,17 @@ def test_a_cache_off_by_one_is_seen() -> None:
     def cached_is_uncached(model: Any) -> bool:
         """Logits of decoding with a cache are those of one pass over the text."""
         text, cache = torch.arange(12)[None] * 3, model.new_cache(1, 12)
-        parts = [model(text[:, :5], cache=cache), *(model(text[:, t : t + 1], cache=cache) for t in range(5, 12))]
-        return bool(torch.allclose(torch.cat(parts, dim=1), model(text), atol=1e-4))
+        parts = [
+            model.forward(text[:, :5], cache=cache),
+            *(model.forward(text[:, t : t + 1], cache=cache) for t in range(5, 12)),
+        ]
+        return bool(torch.allclose(torch.cat(parts, dim=1), model.forward(text), atol=1e-4))
 
     class Late(Model):
-        def __call__(self, tokens: Tensor, cache: Any = None, **given: Any) -> Tensor:
+        def forward(self, tokens: Tensor, cache: Any = None, **given: Any) -> Tensor:
             if cache is not None and cache.length:
                 given["positions"] = torch.arange(cache.length + 1, cache.length + 1 + tokens.size(1))[None]
-            return super().__call__(tokens, cache=cache, **given)
+            return super().forward(tokens, cache=cache, **given)
 
     assert cached_is_uncached(Model())
     assert not cached_is_uncached(Late())
@@ -218,8 +221,8 @@ def speculation_has_the_targets_distribution(rounds: int = 500) -> bool:
     sampling = Sampling(temperature=0.5)
     exact = []
     for first, second in itertools.product(range(4), repeat=2):
-        one = distribution(target(torch.tensor([prompt]))[:, -1], sampling)[0, first]
-        two = distribution(target(torch.tensor([[*prompt, first]]))[:, -1], sampling)[0, second]
+        one = distribution(target.forward(torch.tensor([prompt]))[:, -1], sampling)[0, first]
+        two = distribution(target.forward(torch.tensor([[*prompt, first]]))[:, -1], sampling)[0, second]
         exact.append(float(one * two))
     counts = [0] * 16
     for seed in range(rounds):

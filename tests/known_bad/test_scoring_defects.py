@@ -178,10 +178,10 @@ def test_a_prompt_that_is_read_to_the_end_of_its_padding_is_seen() -> None:
     """Prompts of one pass are padded on the right: what follows one isn't what follows its row."""
 
     class ReadsOn(Model):
-        def __call__(self, tokens: Tensor, cache: Any = None, logits_at: Any = None, **given: Any) -> Tensor:
+        def forward(self, tokens: Tensor, cache: Any = None, logits_at: Any = None, **given: Any) -> Tensor:
             if logits_at is not None:
                 logits_at = logits_at.max().expand_as(logits_at)
-            return super().__call__(tokens, cache=cache, logits_at=logits_at, **given)
+            return super().forward(tokens, cache=cache, logits_at=logits_at, **given)
 
     assert rows_depend_on_themselves_alone(generate, Model(), 0.0)
     assert not rows_depend_on_themselves_alone(generate, ReadsOn(), 0.0)

@@ -27,11 +27,13 @@ class Plain:
     def new_cache(self, batch: int, length: int) -> KVCache:
         return KVCache.for_model(self.gpt, batch, length)
 
-    def __call__(self, tokens: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    def forward(self, tokens: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         self.positions += tokens.numel()
         with torch.inference_mode():
             logits: Tensor = self.gpt(tokens, *args, **kwargs)
         return logits
+
+    __call__ = forward
 
 
 def random_model(seed: int = 0, sharpness: float = 8.0, **shape: Any) -> Plain:

@@ -52,8 +52,8 @@ class Says:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
 
-    def forward(self, tokens: Any, cache: Any = None, *rest: Any) -> Any:
-        logits = self._model.forward(tokens, cache, *rest)  # keeps the cache as it should be
+    def forward(self, tokens: Any, cache: Any = None, *rest: Any, **named: Any) -> Any:
+        logits = self._model.forward(tokens, cache, *rest, **named)  # keeps the cache as it should be
         return self._logits.expand(logits.shape)
 
 

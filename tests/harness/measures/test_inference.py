@@ -61,7 +61,7 @@ class ScriptedModel:
         self.calls: list[tuple[str, int]] = []
         self.collector: list[bool] = []
 
-    def new_cache(self, batch: int, length: int) -> list[int]:
+    def new_cache(self, batch: int, length: int, *, sliding: bool) -> list[int]:
         self.clock.now += self.slow_cache
         self.calls.append(("cache", length))
         return []

@@ -93,8 +93,8 @@ def test_the_cache_ends_up_holding_the_context(llama_folder: Path) -> None:
     class Spy:
         identity, forward = model.identity, staticmethod(model.forward)
 
-        def new_cache(self, batch: int, length: int) -> Any:
-            caches.append(model.new_cache(batch, length))
+        def new_cache(self, batch: int, length: int, *, sliding: bool) -> Any:
+            caches.append(model.new_cache(batch, length, sliding=sliding))
             return caches[-1]
 
     collect(lambda: Spy(), MemorySettings(context=64, batch=2))  # type: ignore[arg-type, return-value]

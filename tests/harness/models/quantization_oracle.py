@@ -117,7 +117,7 @@ def check_precision(folder: Path, precision: Precision, tokens: Tensor) -> Store
 @torch.no_grad()
 def check_opened(exact: Any, opened: Any, precision: Precision, tokens: Tensor) -> StoredWeights:
     """The same for a model that is open. exact: what transformers loads in fp32; its weights are replaced."""
-    model, stored = opened._model, opened.identity.stored
+    model, stored = opened.module, opened.identity.stored
     weights = {name: p.detach().clone() for name, p in exact.named_parameters(remove_duplicate=False)}
     tied = [
         (a, b)

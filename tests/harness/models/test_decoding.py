@@ -14,13 +14,12 @@ from harness.errors import Unsupported, UserError
 from harness.models.cache_behavior import CacheBehavior
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.decoding import (
-    Decodable,
-    GrowingCache,
     complete,
     complete_speculatively,
     continue_prompts,
     drawable_ids,
 )
+from harness.models.growing_cache import GrowingCache
 from harness.models.open import open_model
 from harness.models.reference import as_language_model
 from harness.models.transformers import TransformersModel
@@ -90,7 +89,7 @@ def test_places_are_taken_again_and_beginnings_shared(
     monkeypatch.setattr(prefixes, "WORTH_SHARING", 4)
     monkeypatch.setattr(running_batch, "SPARE", 2)
     for rows in (1, 3):
-        found = generate(Decodable(model), asked, vocabulary=drawable_ids(model), rows=rows)
+        found = generate(model, asked, vocabulary=drawable_ids(model), rows=rows)
         for one, other in zip(found, alone, strict=True):
             assert one.tokens == other.tokens
             assert one.log_probs == pytest.approx(other.log_probs, abs=1e-4)
@@ -112,7 +111,7 @@ def mistral(window: int) -> LanguageModel:
 def test_rows_of_a_sliding_window_are_put_together() -> None:
     model = mistral(8)
     asked = [Request(list(range(3, 3 + length)), 12) for length in (20, 3, 11, 6)]
-    found = generate(Decodable(model), asked, rows=2)
+    found = generate(model, asked, rows=2)
     for request, completion in zip(asked, found, strict=True):
         text = list(request.prompt)
         for _ in range(12):
@@ -123,27 +122,17 @@ def test_rows_of_a_sliding_window_are_put_together() -> None:
 def test_a_cache_that_keeps_no_tokens_apart_serves_one_at_a_time(llama: LanguageModel) -> None:
     """As of a model with a recurrent state: nothing can be copied out of it, so nothing is."""
 
-    class Whole:
-        divisible = False
+    class Recurrent:
+        config = llama.config
+        forward = staticmethod(llama.forward)
 
-        def __init__(self, cache: GrowingCache) -> None:
-            self.grown = cache.grown
-
-        @property
-        def length(self) -> int:
-            return int(self.grown.get_seq_length())
-
-    class Recurrent(Decodable):
         def new_cache(self, batch: int, length: int) -> Any:
             assert batch == 1
-            return Whole(super().new_cache(batch, length))
-
-        def __call__(self, tokens: Any, cache: Any = None, *rest: Any, **given: Any) -> Any:
-            return llama.forward(tokens, cache.grown, *rest, **given)
+            return GrowingCache(llama.new_cache(batch, length).grown, batch, length, divisible=False)
 
     asked = [Request(prompt, 9, Sampling(seed=seed)) for seed in range(2) for prompt in prompts(llama)]
-    found = generate(Recurrent(llama), asked)
-    assert [c.tokens for c in found] == [c.tokens for c in generate(Decodable(llama), asked)]
+    found = generate(Recurrent(), asked)
+    assert [c.tokens for c in found] == [c.tokens for c in generate(llama, asked)]
 
 
 @pytest.mark.parametrize("kind", ["llama", "reference"])
@@ -164,8 +153,8 @@ class Disturbed:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
 
-    def forward(self, tokens: Any, *rest: Any) -> Any:
-        logits = self._model.forward(tokens, *rest)
+    def forward(self, tokens: Any, *rest: Any, **named: Any) -> Any:
+        logits = self._model.forward(tokens, *rest, **named)
         return logits + logits.std() * (tokens[:, -1:, None] % 2) * torch.linspace(-2, 2, logits.shape[-1])
 
 
@@ -213,8 +202,8 @@ def test_an_end_is_no_token_of_the_text(reference: LanguageModel) -> None:
         def __getattr__(self, name: str) -> Any:
             return getattr(reference, name)
 
-        def forward(self, *given: Any) -> Any:
-            logits = reference.forward(*given)
+        def forward(self, *given: Any, **named: Any) -> Any:
+            logits = reference.forward(*given, **named)
             logits[..., 0] += 1000
             return logits
 
@@ -228,11 +217,10 @@ def test_a_window_that_slid_can_not_be_cut_back(llama: LanguageModel) -> None:
     class Sliding:
         layers = (type("Layer", (), {"is_sliding": True}),)
 
-        def get_seq_length(self) -> int:
-            return 5
-
+    cache = GrowingCache(Sliding())
+    cache.advance(5)
     with pytest.raises(Unsupported, match="sliding-window"):
-        GrowingCache(Sliding()).truncate(3)
-    GrowingCache(Sliding()).truncate(5)
-    assert isinstance(Decodable(llama).new_cache(1, 4), GrowingCache)
+        cache.truncate(3)
+    cache.truncate(5)
+    assert isinstance(llama.new_cache(1, 4), GrowingCache)
     assert not math.isnan(float(llama.forward(torch.tensor([[1]])).sum()))

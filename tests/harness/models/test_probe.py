@@ -16,23 +16,20 @@ from transformers.cache_utils import DynamicSlidingWindowLayer
 from harness.errors import UserError
 from harness.models import known_behavior
 from harness.models.cache_behavior import CacheBehavior
-from harness.models.contract import ModelIdentity
 from harness.models.known_behavior import behavior_of
-from harness.models.transformers import TransformersModel
+from harness.models.transformers import TransformersPasses
 from tests.harness.models.architectures import ARCHITECTURES, LLAMA
 
 ROTARY = {"rope_theta": 10000.0}
 
 
-def wrapped(module: Any, digest: str = "none") -> TransformersModel:
+def wrapped(module: Any) -> TransformersPasses:
     """The module as a model that is about to be compared."""
-    identity = ModelIdentity(
-        name="model", kind="transformers", digest=digest, tokenizer_digest="none", precision="fp32", device="cpu",
-        parameters=0, parameters_non_embedding=0, parameters_matmul=36_000, parameters_head=0, weight_bytes=0,
-        weight_bytes_read=0, vocabulary=module.config.vocab_size, context=module.config.max_position_embeddings,
-        layers=2, width=32, kv_bytes_per_token=0,
-    )  # fmt: skip
-    return TransformersModel(module, None, identity)  # type: ignore[arg-type]
+    return TransformersPasses(module, "model", module.config.vocab_size, module.config.max_position_embeddings, "cpu")
+
+
+def compared(module: Any, digest: str = "none", parameters: int = 36_000) -> CacheBehavior:
+    return behavior_of(wrapped(module), "model", digest, parameters)
 
 
 def built(kind: type[Any], scale: float = 0.3, **settings: Any) -> Any:
@@ -41,7 +38,7 @@ def built(kind: type[Any], scale: float = 0.3, **settings: Any) -> Any:
 
 
 def found(module: Any) -> CacheBehavior:
-    return behavior_of(wrapped(module), "model")
+    return compared(module)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -209,26 +206,24 @@ def test_what_a_comparison_costs_is_said(capfd: pytest.CaptureFixture[str]) -> N
 def test_an_answer_is_kept_by_the_digest_of_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
     module = built(LlamaForCausalLM)
-    first = behavior_of(wrapped(module, "a" * 64), "model")
+    first = compared(module, "a" * 64)
 
     def refuse(*args: Any) -> CacheBehavior:
         raise UserError("compared again")
 
     with monkeypatch.context() as patch:
         patch.setattr(known_behavior, "probe", refuse)
-        assert behavior_of(wrapped(module, "a" * 64), "model") == first
+        assert compared(module, "a" * 64) == first
         for other in ("b" * 64, "not a digest"):
             with pytest.raises(UserError, match="compared again"):
-                behavior_of(wrapped(module, other), "model")
+                compared(module, other)
     [kept] = (tmp_path / "cache-behavior").iterdir()
     kept.write_text("{")
-    assert behavior_of(wrapped(module, "a" * 64), "model") == first, "what is damaged is compared again"
+    assert compared(module, "a" * 64) == first, "what is damaged is compared again"
 
 
 def test_a_large_model_is_compared_on_short_texts_only() -> None:
-    wide = wrapped(built(MistralForCausalLM, sliding_window=70))
-    identity = wide.identity.model_copy(update={"parameters_matmul": 10**12})
-    behavior = behavior_of(TransformersModel(wide.module, None, identity), "model")  # type: ignore[arg-type]
+    behavior = compared(built(MistralForCausalLM, sliding_window=70), parameters=10**12)
     assert behavior.kind == "window" and behavior.compared == 40
 
 

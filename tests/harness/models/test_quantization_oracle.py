@@ -151,8 +151,8 @@ Defect = Callable[[Any], None]
 
 def leaves_experts(model: Any) -> None:
     """Experts as bf16, and not listed."""
-    original = exact(Path(model._model.config._name_or_path))
-    for prefix, module in model._model.named_modules():
+    original = exact(Path(model.module.config._name_or_path))
+    for prefix, module in model.module.named_modules():
         for name, child in list(module.named_children()):
             if isinstance(child, StoredExperts):
                 wide = original.get_parameter(f"{prefix}.{name}").detach().to(torch.bfloat16)
@@ -161,27 +161,27 @@ def leaves_experts(model: Any) -> None:
 
 
 def drops_biases(model: Any) -> None:
-    for module in model._model.modules():
+    for module in model.module.modules():
         if isinstance(module, QuantizedLinear):
             module.bias = None
 
 
 def forgets_biases(model: Any) -> None:
     """They are there, and nobody adds them."""
-    for module in model._model.modules():
+    for module in model.module.modules():
         if isinstance(module, QuantizedLinear) and module.bias is not None:
             module.forward = lambda x, weight=module.weight: weight.times(x)
 
 
 def wrong_scale(model: Any) -> None:
-    one = next(m for m in model._model.modules() if isinstance(m, StoredWeight) and hasattr(m, "scale"))
+    one = next(m for m in model.module.modules() if isinstance(m, StoredWeight) and hasattr(m, "scale"))
     one.scale.mul_(1.02)
 
 
 def unties(model: Any) -> None:
     import copy
 
-    embedding = model._model.get_input_embeddings()
+    embedding = model.module.get_input_embeddings()
     embedding.weight = copy.deepcopy(embedding.weight)
 
 
@@ -192,7 +192,7 @@ def swaps_experts(model: Any) -> None:
         def __getitem__(self, index: Any) -> Any:
             return super().__getitem__(len(self.experts) - 1 - int(index))
 
-    for module in model._model.modules():
+    for module in model.module.modules():
         if isinstance(module, StoredExperts):
             module.__class__ = Swapped
 

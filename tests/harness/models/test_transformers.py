@@ -125,7 +125,7 @@ def test_an_architecture_that_can_not_select_logits_is_served_all_the_same(
     model: Any = open_model(source(llama_folder))
     at = torch.tensor([3])
     expected = model.forward(TOKENS, logits_at=at)
-    monkeypatch.setattr(model, "_selects_logits", False)
+    monkeypatch.setattr(model, "selects_logits", False)
     torch.testing.assert_close(model.forward(TOKENS, logits_at=at), expected)
 
 

@@ -236,7 +236,7 @@ def test_a_type_that_config_json_claims_rounds_nothing_before_it_is_quantised(
     says(folder, dtype="float16")
     model: Any = open_model(ModelSource("m", "transformers", str(folder), "d", precision="int8"))
     plain: Any = open_model(ModelSource("m", "transformers", str(llama_folder), "d", precision="int8"))
-    mine, theirs = (m._model.model.layers[0].mlp.up_proj.weight for m in (model, plain))
+    mine, theirs = (m.module.model.layers[0].mlp.up_proj.weight for m in (model, plain))
     assert torch.equal(mine.values, theirs.values) and torch.equal(mine.scale, theirs.scale)
 
 

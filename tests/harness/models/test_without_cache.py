@@ -19,6 +19,7 @@ from harness.models.cache_behavior import CacheBehavior
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.decoding import complete, complete_by_beams, complete_speculatively, token_request
 from harness.models.open import open_model
+from harness.models.transformers import TransformersModel
 from harness.results.record import Measurement, Missing
 from harness.scoring.divergence import greedy
 from harness.scoring.engine import score
@@ -146,7 +147,8 @@ def test_choices_on_both_sides_of_a_seam(opened: Any) -> None:
 
 def alone(model: Any) -> Any:
     """The same model, as one whose rows change each other."""
-    return model.behaving(CacheBehavior(rows=False, divisible=False))
+    identity = model.identity.model_copy(update={"cache": CacheBehavior(rows=False, divisible=False)})
+    return TransformersModel(model.module, model.tokenizer, identity)
 
 
 def test_a_model_that_is_right_alone_reads_one_text_at_a_time(opened: Any) -> None:

@@ -177,9 +177,9 @@ def test_greedy_samples_are_computed_once(reference: LanguageModel) -> None:
         def __getattr__(self, name: str) -> Any:
             return getattr(reference, name)
 
-        def forward(self, tokens: Any, *rest: Any) -> Any:
+        def forward(self, tokens: Any, *rest: Any, **named: Any) -> Any:
             Counting.positions += tokens.numel()
-            return reference.forward(tokens, *rest)
+            return reference.forward(tokens, *rest, **named)
 
     found = answered(Counting(), TextRequest("a", (), 5, samples=4))[0]  # type: ignore[arg-type]
     assert len(found.texts) == 4
@@ -195,9 +195,9 @@ class Speaks:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
 
-    def forward(self, tokens: Any, cache: Any = None, *rest: Any) -> Any:
-        logits = self._model.forward(tokens, cache, *rest)
-        held = cache.length if hasattr(cache, "length") else cache.get_seq_length()
+    def forward(self, tokens: Any, cache: Any = None, *rest: Any, **named: Any) -> Any:
+        logits = self._model.forward(tokens, cache, *rest, **named)
+        held = cache.length
         logits[..., self._tokens[held - self._prompt]] += 10_000
         return logits
 
@@ -304,8 +304,8 @@ def test_damaged_weights_end_the_run(reference: LanguageModel) -> None:
         def __getattr__(self, name: str) -> Any:
             return getattr(reference, name)
 
-        def forward(self, *given: Any) -> Any:
-            return reference.forward(*given) * torch.nan
+        def forward(self, *given: Any, **named: Any) -> Any:
+            return reference.forward(*given, **named) * torch.nan
 
     with pytest.raises(UserError, match="ref: the model's logits are not numbers"):
         complete_texts(Damaged(), [TextRequest("a", (), 3)])  # type: ignore[arg-type]

@@ -48,7 +48,7 @@ def test_same_as_hugging_faces_loop(model: LanguageModel) -> None:
     """Labels, shift and loss are transformers' own here; nothing of ours but the ids."""
     from transformers import AutoModelForCausalLM
 
-    folder = model._model.config.name_or_path  # type: ignore[attr-defined]
+    folder = model.module.config.name_or_path  # type: ignore[attr-defined]
     theirs = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     input_ids = torch.tensor(documents()[:1])
     seq_len, max_length, stride = input_ids.size(1), 40, 16

@@ -57,9 +57,9 @@ def answer(
         def __getattr__(self, name: str) -> Any:
             return tokenizer if name == "tokenizer" else getattr(llama, name)
 
-        def forward(self, read: torch.Tensor, cache: Any = None, *rest: Any) -> Any:
-            logits = llama.forward(read, cache, *rest)
-            logits[..., tokens[min(cache.get_seq_length() - 1, len(tokens) - 1)]] += 10_000
+        def forward(self, read: torch.Tensor, cache: Any = None, *rest: Any, **named: Any) -> Any:
+            logits = llama.forward(read, cache, *rest, **named)
+            logits[..., tokens[min(cache.length - 1, len(tokens) - 1)]] += 10_000
             return logits
 
     request = TextRequest("Q", until, said.pop("max_new", len(tokens)), **said)

@@ -184,7 +184,7 @@ class PaddedVocabulary:
     def __init__(self, model: Any) -> None:
         self.config, self.new_cache, self._model = model.config, model.new_cache, model
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         logits: Tensor = self._model(*args, **kwargs).clone()
         logits[..., 50:] += 100
         return logits

@@ -27,7 +27,7 @@ def gpt(request: pytest.FixtureRequest, make_model: Any) -> GPT:
 
 def test_without_its_head(gpt: GPT) -> None:
     engine, at = Engine(gpt), torch.tensor([1, 4])
-    features, logits = engine.features(TOKENS, at=at), engine(TOKENS, logits_at=at)
+    features, logits = engine.features(TOKENS, logits_at=at), engine(TOKENS, logits_at=at)
     assert torch.equal(engine.unembed(features), logits)
     assert engine.plain_head is not None
     torch.testing.assert_close(features @ engine.plain_head.T, logits)
