@@ -61,7 +61,9 @@ class CellResults:
         """The result of a cell from all its samples. Whatever goes wrong here is this cell's failure alone, and its
         samples are kept, so that the next try sums them up again without the model."""
         ran = _kernel_that_ran(item, evidence.conditions)
-        planned, item = item, replace(item, key=key_of(item.rest, ran), notes=(*item.notes, *_other_kernel(item, ran)))
+        other = _other_machine(evidence.conditions)
+        told = (*item.notes, *_other_kernel(item, ran), *other)
+        planned, item = item, replace(item, key=key_of(item.rest, ran), notes=told)
         facts = Facts(identity=evidence.identity, peaks=peaks)
         try:
             result, notes = self._of(item, evidence, facts, ran)
@@ -73,11 +75,12 @@ class CellResults:
         if (unstorable := _why_no_file(evidence.samples)) is not None:
             self._log.write_trace(_title(item), unstorable)
             lost = Missing(reason=unexpected("storing the samples", unstorable))
-            result = result.model_copy(update={"records": [*result.records, self._record(item, lost, facts)]})
+            records = [*result.records, self._record(item, lost, facts, evidence)]
+            result = result.model_copy(update={"records": records})
             samples = None
         if result.whole:  # what failed in part is tried again
             with self._cache_may_fail(item):
-                if not is_noise(result):  # what the plan told is told again by the next plan
+                if not is_noise(result) and not other:  # what the plan told is told again by the next plan
                     self._cache.store(result.model_copy(update={"notes": notes}), samples)
                 self._cache.forget(planned.key)
         own = {"notes": [*item.notes, *notes], "planned": planned.key if planned.key != item.key else None}
@@ -88,7 +91,7 @@ class CellResults:
         measure, settings = MEASURES[item.cell.measure], item.cell.typed
         found = measure.summarise(evidence.samples, settings, facts)
         resolved = measure.resolved(evidence.samples)
-        records = [self._record(item, one, facts).model_copy(update={"resolved": resolved}) for one in found]
+        records = [self._record(item, one, facts, evidence).model_copy(update={"resolved": resolved}) for one in found]
         share = most_taken(evidence.conditions["launches"], self._machine.cores)
         conditions = evidence.conditions | {"others_share": share, "kernel": ran}
         result = self._result(item, Status.OK, None, records, conditions, evidence.seconds)
@@ -124,7 +127,7 @@ class CellResults:
         seconds: float,
     ) -> CellResult:
         if not records:
-            records = [self._one(item, {"status": status, "reason": reason})]
+            records = [self._one(item, {"status": status, "reason": reason}, self._machine.class_id)]
         return CellResult(
             key=item.key,
             model=item.cell.model,
@@ -140,15 +143,16 @@ class CellResults:
             measured=datetime.now(UTC).isoformat(timespec="seconds"),
         )
 
-    def _record(self, item: PlannedCell, found: Measurement | Missing, facts: Facts) -> Record:
+    def _record(self, item: PlannedCell, found: Measurement | Missing, facts: Facts, evidence: Evidence) -> Record:
         of_model = {
             "parameters": facts.identity.parameters or None,
             "parameters_non_embedding": facts.identity.parameters_non_embedding or None,
         }
-        return self._one(item, found.fields() | of_model)
+        measured_on = _class_of(evidence.conditions) or self._machine.class_id
+        return self._one(item, found.fields() | of_model, measured_on)
 
-    def _one(self, item: PlannedCell, found: dict[str, Any]) -> Record:
-        """A record of a cell with what was found."""
+    def _one(self, item: PlannedCell, found: dict[str, Any], machine_class: str) -> Record:
+        """A record of a cell with what was found, and on what class of machine."""
         return Record(
             key=item.key,
             model=item.cell.model,
@@ -156,7 +160,7 @@ class CellResults:
             axes=item.cell.axes,
             settings=item.cell.settings,
             model_digest=item.source.digest,
-            fingerprint_class=self._machine.class_id,
+            fingerprint_class=machine_class,
             **found,
         )
 
@@ -186,6 +190,22 @@ def _other_kernel(item: PlannedCell, ran: str | None) -> tuple[str, ...]:
     if ran == item.kernel:
         return ()
     return (f"the compiled kernel {item.kernel} was planned and {ran} ran: the result is kept under what ran",)
+
+
+def _class_of(conditions: dict[str, Any]) -> str:
+    """The class of the machine that a cell's launches ran on, as they say; empty where an earlier version kept them."""
+    return "+".join(sorted({launch["class"] for launch in conditions["launches"] if "class" in launch}))
+
+
+def _other_machine(conditions: dict[str, Any]) -> tuple[str, ...]:
+    """What is said where a worker ran on another machine, or with other libraries, than the key tells of."""
+    other = dict.fromkeys(difference for launch in conditions["launches"] for difference in launch.get("other", []))
+    if not other:
+        return ()
+    return (
+        f"planned for another machine than it was measured on ({'; '.join(other)}): the result is not kept for later "
+        "runs",
+    )
 
 
 def _why_no_file(samples: pd.DataFrame) -> Exception | None:

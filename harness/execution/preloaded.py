@@ -3,6 +3,8 @@
 The fork server itself takes names too, and ends where memory is too short to import one of them. Here the rest is
 left out, and the worker that needs it says why it can't be had.
 
+The fingerprint of the machine is taken here too: workers inherit it, each of which is pinned to some of the cores.
+
 Ctrl-C reaches the whole group: the server ignores it once it serves, and from here on, as importing takes seconds.
 """
 
@@ -12,9 +14,11 @@ import os
 import signal
 
 from harness.address_limit import load_within_limit
+from harness.results.fingerprint import fingerprint
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 with contextlib.suppress(Exception):
     load_within_limit()
     for _name in os.environ.get("HARNESS_PRELOADED", "").split():
         importlib.import_module(_name)
+    fingerprint()

@@ -125,9 +125,9 @@ def prepare_peaks(machine: Fingerprint, device: str, threads: int, log: Path, on
     if isinstance(answer, Refused):
         raise NotPrepared(f"the peaks could not be measured: {answer.reason}")
     assert isinstance(answer, PeaksMeasured)
-    store_peaks(machine.class_id, threads, answer.peaks)
+    store_peaks(answer.machine_class, threads, answer.peaks)  # of where they were measured, whatever was planned
     on_event(Preparing(what, 1.0))
-    return cached_peaks(machine.class_id, threads, device) or answer.peaks
+    return cached_peaks(answer.machine_class, threads, device) or answer.peaks
 
 
 def _share(done: float, total: float) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 from harness.measures.measure import Sample, Settings
 from harness.models.contract import ModelIdentity, ModelSource
 from harness.models.training import Training
+from harness.results.fingerprint import Fingerprint
 from harness.results.peaks import Peaks
 from harness.results.record import Status
 from harness.tasks.files.library import TaskLibrary
@@ -29,6 +30,8 @@ class Collect:
     """With fewer threads than the worker has, for this cell alone: where others use the cores."""
     read: tuple[tuple[str, str, str], ...] = ()
     """The texts and tasks that are read, and their digests: see `PlannedCell.read`."""
+    machine: Fingerprint | None = None
+    """What it was planned for; None: the worker compares with nothing."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ class Collected:
     samples: list[Sample]
     identity: ModelIdentity
     conditions: dict[str, Any]
+    """What the machine was doing `before` and `after`, and what the worker says of itself: the `class` of its machine,
+    its `threads`, `kernel`, `aten`, `device` and `imported` versions, and what is `other` than planned."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,8 @@ class PeaksMeasured:
     """The peaks."""
 
     peaks: Peaks
+    machine_class: str
+    """Fingerprint class of the machine on which they were measured."""
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ from harness.execution.requests import (
     TrainModel,
 )
 from harness.notice import listen
+from harness.results.fingerprint import conditions, fingerprint, imported_versions, other_than_planned
 from harness.results.record import Status
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def answer(request: Request, opened: OpenedModel, threads: int, send: Callable[[
             case MeasurePeaks():
                 from harness.results.peaks import measure_peaks
 
-                return PeaksMeasured(measure_peaks(threads, request.device))
+                return PeaksMeasured(measure_peaks(threads, request.device), fingerprint().class_id)
     except CannotOpen as error:
         assert error.__cause__ is not None
         return refusal(error.__cause__, "opening the model")
@@ -148,6 +149,7 @@ def pin_threads(threads: int, lane: int | None) -> None:
     the first ones, lane 1 those after them, and from the first again where there are no more."""
     import torch
 
+    fingerprint()  # of the whole machine, and the same from here on: pinned, this process sees its own cores alone
     torch.set_num_threads(threads)
     if lane is not None and hasattr(os, "sched_setaffinity"):
         allowed = sorted(os.sched_getaffinity(0))
@@ -173,8 +175,6 @@ def _collect(request: Collect, opened: OpenedModel, send: Callable[[Step], None]
     import torch
 
     from harness.measures.registry import MEASURES
-    from harness.models.compiled_kernel import kernel_in_use
-    from harness.results.fingerprint import conditions
 
     if request.threads is not None:
         torch.set_num_threads(request.threads)
@@ -185,10 +185,27 @@ def _collect(request: Collect, opened: OpenedModel, send: Callable[[Step], None]
     samples = measure.collect(loader, request.settings)
     after = conditions()
     _compare_with_plan(request)
-    found = {"before": before, "after": after, "threads": torch.get_num_threads(), "pid": os.getpid()}
-    found["kernel"] = kernel_in_use()
-    found["aten"] = torch.backends.cpu.get_cpu_capability()
+    found = {"before": before, "after": after} | _of_this_process(request)
     return Collected([_printable(row) for row in samples], opened.open(request.source).identity, found)
+
+
+def _of_this_process(request: Collect) -> dict[str, Any]:
+    """What ran: see `Collected.conditions`."""
+    import torch
+
+    from harness.models.compiled_kernel import kernel_in_use
+
+    device = request.source.device
+    return {
+        "threads": torch.get_num_threads(),
+        "pid": os.getpid(),
+        "kernel": kernel_in_use(),
+        "aten": torch.backends.cpu.get_cpu_capability(),
+        "device": torch.cuda.get_device_name(device) if device.startswith("cuda") else fingerprint().cpu_model,
+        "class": fingerprint().class_id,
+        "imported": imported_versions(),
+        "other": [] if request.machine is None else other_than_planned(request.machine),
+    }
 
 
 def _compare_with_plan(request: Collect) -> None:
@@ -224,7 +241,6 @@ def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:
     from harness.measures.memory_meter import memory_meter, return_free_memory
     from harness.models.training import encoded, train
     from harness.models.training_evidence import Evidence, keep_evidence
-    from harness.results.fingerprint import conditions, fingerprint
 
     folder = Path(request.folder)
     shutil.rmtree(folder, ignore_errors=True)  # half of one, or a damaged one: see `is_trained`

@@ -48,7 +48,7 @@ class Evidence(Kept):
     training: Training
     """What was asked for."""
     worker_class: str
-    """Fingerprint class of the process that trained, which sees the cores that it was pinned to."""
+    """Fingerprint class of the machine, as the process that trained saw it before it was pinned."""
     threads: int
     device: str
     peak_memory: int

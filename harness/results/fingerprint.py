@@ -1,7 +1,9 @@
 """What the machine and the software are, and the class in which speeds may be compared.
 
-The fingerprint is read from the system, never from torch: the parent process does not import it. What changes by
-itself (load, stolen time) is no part of it: `conditions` reads that, at the start and the end of each launch.
+The fingerprint is read from the system, never from torch: the parent process does not import it. A run is planned for
+the parent's; each worker makes its own, before it is pinned to some of the cores, and says where that is another
+(`other_than_planned`). What changes by itself (load, stolen time) is no part of it: `conditions` reads that, at the
+start and the end of each launch.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import re
 import resource
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -40,6 +43,9 @@ PACKAGES = (
 
 CLASS_PACKAGES = ("torch", "transformers", "bitsandbytes")
 """Packages whose versions decide a speed."""
+
+RUN_PACKAGES = (*CLASS_PACKAGES, "tokenizers")
+"""Packages whose versions are in keys of cells: what a worker imported has to be what the plan found installed."""
 
 ENVIRONMENT = (
     "OMP_NUM_THREADS",
@@ -118,27 +124,51 @@ class Fingerprint(Kept):
     @property
     def class_id(self) -> str:
         """Hash of what makes speeds comparable: 12 hex digits. Precision, device and threads are axes, not class."""
+        return hashlib.sha256(repr(tuple(self._of_class().values())).encode()).hexdigest()[:12]
+
+    def differences(self, other: Fingerprint) -> list[str]:
+        """What makes the class of `other` another one, such as `cores_allowed: 2 and 1`; nothing where it is none."""
+        mine, theirs = _flat(self._of_class()), _flat(other._of_class())
+        return [
+            f"{name}: {mine.get(name, 'nothing')} and {theirs.get(name, 'nothing')}"
+            for name in dict.fromkeys([*mine, *theirs])
+            if mine.get(name) != theirs.get(name)
+        ]
+
+    def _of_class(self) -> dict[str, Any]:
+        """What the class is a hash of: the values in this order, so that it never changes by itself."""
         variables = {k: v for k, v in self.environment.items() if k not in _THREAD_VARIABLES}
-        parts = (
-            self.cpu_model,
-            self.cpu_capability,
-            self.cores,
-            self.cores_allowed,
-            self.cpu_quota,
-            round(self.memory_bytes / 2**30),
-            [(gpu.name, gpu.memory_mib, gpu.driver) for gpu in self.gpus],
-            self.system,
-            self.libc,
-            ".".join(self.python.split(".")[:2]),
-            sorted((name, self.packages.get(name, "")) for name in CLASS_PACKAGES),
-            sorted(variables.items()),
-        )
-        return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+        return {
+            "cpu_model": self.cpu_model,
+            "cpu_capability": self.cpu_capability,
+            "cores": self.cores,
+            "cores_allowed": self.cores_allowed,
+            "cpu_quota": self.cpu_quota,
+            "memory in GiB": round(self.memory_bytes / 2**30),
+            "gpus": [(gpu.name, gpu.memory_mib, gpu.driver) for gpu in self.gpus],
+            "system": self.system,
+            "libc": self.libc,
+            "python": ".".join(self.python.split(".")[:2]),
+            _PACKAGES: sorted((name, self.packages.get(name, "")) for name in CLASS_PACKAGES),
+            _VARIABLES: sorted(variables.items()),
+        }
+
+
+_PACKAGES, _VARIABLES = "package", "variable"
+
+
+def _flat(of_class: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with an entry for each package and variable."""
+    flat: dict[str, Any] = {}
+    for name, value in of_class.items():
+        flat |= {f"{name} {one}": text for one, text in value} if name in (_PACKAGES, _VARIABLES) else {name: value}
+    return flat
 
 
 @cache
 def fingerprint() -> Fingerprint:
-    """The fingerprint of this machine and this Python. Takes milliseconds (with an NVIDIA driver, a second)."""
+    """The fingerprint of this machine and this Python, as they are when it is asked for first. Takes milliseconds (with
+    an NVIDIA driver, a second)."""
     cpu, flags = _cpuinfo(), cpu_flags()
     capability, native_bf16 = cpu_capability(flags)
     return Fingerprint(
@@ -163,6 +193,28 @@ def fingerprint() -> Fingerprint:
         packages=_versions(),
         environment={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
     )
+
+
+def imported_versions() -> dict[str, str]:
+    """Versions of the packages that this process has imported: what runs, whatever is installed by now."""
+    found = {name: getattr(sys.modules.get(name), "__version__", None) for name in PACKAGES}
+    return {name: str(version) for name, version in found.items() if version is not None}
+
+
+def other_than_planned(planned: Fingerprint) -> list[str]:
+    """What this process runs on or with that is other than planned, each as `planned and here`; nothing where it is
+    the same."""
+    imported = imported_versions()
+    return planned.differences(fingerprint()) + [
+        f"imported {name}: {planned.packages[name]} and {imported[name]}"
+        for name in RUN_PACKAGES
+        # a build of the same version may call itself `2.9.0+cu128` and its package `2.9.0`
+        if name in imported and name in planned.packages and _public(imported[name]) != _public(planned.packages[name])
+    ]
+
+
+def _public(version: str) -> str:
+    return version.partition("+")[0]
 
 
 def conditions() -> dict[str, Any]:

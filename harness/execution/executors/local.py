@@ -126,7 +126,8 @@ class LocalExecutor:
         kills = _oom_kills()
         unfinished = str(self._cache.unfinished(item.key))
         request = Collect(
-            *(item.cell.measure, item.cell.typed, item.source, self._library, unfinished, threads, item.read)
+            *(item.cell.measure, item.cell.typed, item.source, self._library, unfinished, threads, item.read),
+            machine=self._machine,
         )
         try:
             answer = worker.ask(request, lambda step: self._on_event(CellGoing(item.cell, step.done, step.text)))
