@@ -168,13 +168,6 @@ def test_infinite_values_are_told_and_not_drawn(builders: ModuleType, tmp_path: 
     assert "∞" in console.export_text()
 
 
-def test_tradeoff_takes_the_smallest_batch(full_run: Run) -> None:
-    rows = tradeoff_values(full_run)
-    assert len(rows) == 16
-    assert all("batch 1," in row["speed_told"] for row in rows)
-    assert {row["text"] for row in rows} == {"microworld/test", "asset:shakespeare/test"}
-
-
 def test_charts_of_a_run_without_data_are_none(builders: ModuleType, tmp_path: Path) -> None:
     run = builders.write_run(tmp_path, cells=[])
     assert all(figure.draw() is None for figure in figures_of_run(run, run.findings))

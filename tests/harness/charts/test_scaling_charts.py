@@ -1,9 +1,7 @@
-"""Pictures and files of a fit, from findings alone."""
+"""Charts of a fit, from findings alone."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +14,6 @@ from harness.analysis.scaling.laws.chinchilla import Chinchilla
 from harness.analysis.scaling.report import ScalingReport, scaling_report
 from harness.analysis.scaling.runs import runs_from_frame
 from harness.analysis.scaling.suite.settings import FitSettings
-from harness.report.fit_files import write_fit
-from harness.report.making import of_findings
 
 CHARTS = {chart.name: chart for chart in ANALYSES["scaling_fit"].charts}
 TRUTH = np.array([1.8, 480.0, 2000.0, 0.35, 0.37])
@@ -57,19 +53,3 @@ def test_no_empty_panels_without_intervals_and_profiles() -> None:
     assert CHARTS["scaling_fit_profiles"].draw(found) is None
     assert CHARTS["scaling_fit_residuals"].draw(found) is not None
     assert all(item.low is None for item in found)
-
-
-def test_files(report: ScalingReport, tmp_path: Path) -> None:
-    draws = pd.DataFrame(report.draws.natural if report.draws else [], columns=list(report.fit.law.names))
-    title = "Law of <runs> & more"
-    found = findings(report)
-    made = of_findings(title, "about", found, ["a | problem"], "harness fit x")
-    written = write_fit(tmp_path / "fit", made, found, draws)
-    assert all(path.is_file() and path.stat().st_size for path in written)
-    names = {path.name for path in written}
-    assert {"findings.json", "fit.md", "fit.html", "draws.csv", "scaling_fit_compute.svg"} <= names
-    page = (tmp_path / "fit" / "fit.html").read_text()
-    assert "Law of &lt;runs&gt; &amp; more" in page and "a | problem" in page
-    assert 'id="chart-scaling_fit_compute"' in page
-    assert {item["name"] for item in json.loads((tmp_path / "fit" / "findings.json").read_text())} >= {"trust", "alpha"}
-    assert len(pd.read_csv(tmp_path / "fit" / "draws.csv")) == 100
