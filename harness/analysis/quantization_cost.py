@@ -11,10 +11,11 @@ the base gives to it. The metrics of `fidelity` compare with fp32 by themselves:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from pydantic import Field
 
-from harness.analysis.analysis import Analysis, AnalysisSettings
+from harness.analysis.analysis import Analysis, AnalysisSettings, Pivot
 from harness.evidence.definition import why_other_definition
 from harness.evidence.ratio import ratio
 from harness.evidence.selection import (
@@ -29,10 +30,12 @@ from harness.evidence.selection import (
     varying_within_models,
     why_nothing,
 )
-from harness.measures.registry import MEASURES, metrics
 from harness.results.finding import Finding
 from harness.results.record import CellResult, Direction, Scalar, Status
 from harness.results.run import Run
+
+RATIO = "ratio"
+"""Unit of what compares a cell with the base."""
 
 QUALITY = "quality"
 """No metric but what is made of one: the base's perplexity over this one's."""
@@ -47,9 +50,15 @@ LEFT_WIDE = "left_wide"
 def weighed() -> list[str]:
     """The metrics that are shown unless others are asked for: what is exact (bytes) first, then as measures have
     them; `quality` stands beside the perplexity that it is made of."""
+    from harness.measures.registry import metrics
+
     shown = [metric for metric in metrics() if metric.tradeoff]
     shown.sort(key=lambda metric: metric.sums is not None or metric.depends_on is not None)
     return [name for metric in shown for name in ((metric.name, QUALITY) if metric.name == BASE else (metric.name,))]
+
+
+def _with_its_default(schema: dict[str, Any]) -> None:
+    schema["default"] = weighed()
 
 
 class QuantizationCostSettings(AnalysisSettings):
@@ -59,7 +68,11 @@ class QuantizationCostSettings(AnalysisSettings):
     """The axes to replace, with the values that are the base, such as `{precision: fp32}`."""
     where: dict[str, Scalar | list[Scalar]] = Field(default={})
     """Which cells; left out, all."""
-    metrics: list[str] = Field(default=weighed(), min_length=1)
+    metrics: list[str] = Field(
+        default_factory=weighed,  # of the measures, which are imported when an analysis is asked for
+        min_length=1,
+        json_schema_extra=_with_its_default,
+    )
     """Which metrics; `quality` is the base's perplexity over the cell's."""
 
 
@@ -122,6 +135,8 @@ def _is_alternative(at: dict[str, Scalar], against: dict[str, Scalar]) -> bool:
 
 def _relative_to(cell: CellResult, metric: str) -> tuple[str, Scalar] | None:
     """The value of an axis that a cell's metric compares with in itself."""
+    from harness.measures.registry import MEASURES
+
     measure = MEASURES.get(cell.measure)
     declared = None if measure is None else measure.metric(metric)
     return None if declared is None else declared.relative_to
@@ -167,18 +182,18 @@ def _cost(
     name = f"{metric}_ratio"
     if point is None or base is None:
         why = _ended(cell, metric) if point is None else _why_no_base(run, cell, metric, against)
-        yield Finding(analysis="quantization_cost", name=name, unit="ratio", subject=subject, note=why)
+        yield Finding(analysis="quantization_cost", name=name, unit=RATIO, subject=subject, note=why)
         return
     other = why_other_definition(base.cell, point.cell)
     if other is not None:
-        yield Finding(analysis="quantization_cost", name=name, unit="ratio", subject=subject, note=other)
+        yield Finding(analysis="quantization_cost", name=name, unit=RATIO, subject=subject, note=other)
         return
     result = ratio(base, point) if metric == QUALITY else ratio(point, base)
     yield Finding(
         analysis="quantization_cost",
         name=name,
         value=result.value if result else None,
-        unit="ratio",
+        unit=RATIO,
         low=result.low if result else None,
         high=result.high if result else None,
         interval=result.method if result else None,
@@ -213,4 +228,9 @@ QUANTIZATION_COST = Analysis(
     about="Weights, quality, speed and peak memory of each precision as ratios to a base precision",
     settings=QuantizationCostSettings,
     run=run,
+    pivot=Pivot(
+        "each value over the base's, 1 is no change",
+        unit=RATIO,
+        explained={f"{QUALITY}_ratio": "quality: the base's perplexity over this one's"},
+    ),
 )

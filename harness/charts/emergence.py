@@ -10,7 +10,6 @@ from harness.charts.style import COLOURS, Values
 from harness.evidence.value_text import text
 from harness.number import count, plain, with_interval
 from harness.results.finding import Finding
-from harness.statistics.proportions import wilson
 
 if TYPE_CHECKING:
     import altair as alt
@@ -95,6 +94,8 @@ def _panel(curve: Finding, differing: Sequence[str]) -> alt.LayerChart:
 
 def curve_points(curve: Finding) -> Values:
     """The points of a verdict's curve: shares with Wilson's intervals at what n is worth."""
+    from harness.statistics.proportions import wilson
+
     rows: Values = []
     for point in curve.data["points"]:
         share, worth = point["correct"] / point["n"], point["n_effective"]

@@ -64,7 +64,7 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[str, ...]], 
 def _settings(fields: Mapping[str, FieldInfo]) -> Iterator[tuple[str, str]]:
     """(name, meaning with the default) of each setting."""
     for name, info in fields.items():
-        default = "required" if info.is_required() else f"default {info.default}"
+        default = "required" if info.is_required() else f"default {info.get_default(call_default_factory=True)}"
         yield name, f"{info.description or ''} ({default})"
 
 

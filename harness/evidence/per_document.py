@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.evidence.selection import Point
-from harness.measures.registry import declared
 from harness.measures.task.samples.columns import CLUSTER, DOCUMENT, ITEMS, TASK
 from harness.measures.task.samples.frames import digests, in_order, judged, of_task, tasks_of
 from harness.results.samples import reading_samples
@@ -76,6 +75,8 @@ def per_document(point: Point) -> PerDocument | None:
 
 
 def _of_text(point: Point) -> PerDocument | None:
+    from harness.measures.registry import declared
+
     metric = declared(point.record)
     sums = None if metric is None else metric.sums
     if sums is None or sums.over is None or point.cell.samples is None:

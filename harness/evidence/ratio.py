@@ -12,7 +12,6 @@ from dataclasses import replace
 
 from harness.evidence.per_document import per_document
 from harness.evidence.selection import Point
-from harness.measures.registry import declared
 from harness.results.record import Record
 from harness.statistics.ratios import (
     Estimate,
@@ -61,6 +60,8 @@ def _paired(numerator: Point, denominator: Point) -> Ratio | None:
     above, below = per_document(numerator), per_document(denominator)
     if above is None or below is None or not above.same_text(below) or len(above.documents) < 2:
         return None
+    from harness.measures.registry import declared
+
     metric = declared(numerator.record)
     exponential = metric is not None and metric.sums is not None and metric.sums.exponential
     compare = paired_ratio_of_exponentials if exponential else paired_ratio_of_means

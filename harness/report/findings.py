@@ -1,10 +1,11 @@
-"""Findings of analyses as tables: a pivot for the cost of quantisation, a list for every other analysis."""
+"""Findings of analyses as tables: a pivot where their analysis declares one, a list of every other."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from harness.analysis.analysis import Pivot
 from harness.analysis.registry import ANALYSES
 from harness.evidence.selection import describe
 from harness.evidence.value_text import label, text
@@ -13,9 +14,6 @@ from harness.report.table import Column, Row, Table
 from harness.results.finding import Finding
 from harness.results.record import Scalar
 
-RATIO = "_ratio"
-"""Findings that are ratios to a base are named METRIC_ratio; an analysis that has any is shown as a pivot."""
-
 
 def finding_tables(findings: Sequence[Finding]) -> list[Table]:
     """One table per analysis."""
@@ -23,8 +21,11 @@ def finding_tables(findings: Sequence[Finding]) -> list[Table]:
     for analysis in dict.fromkeys(finding.analysis for finding in findings):
         mine = [finding for finding in findings if finding.analysis == analysis]
         title = analysis.replace("_", " ")
-        table = _pivot(title, mine) if any(item.name.endswith(RATIO) for item in mine) else _list(title, mine)
-        charts = ANALYSES[analysis].charts if analysis in ANALYSES else ()
+        declared = ANALYSES.get(analysis)
+        pivot = None if declared is None else declared.pivot
+        compares = pivot is not None and any(item.unit == pivot.unit for item in mine)
+        table = _pivot(title, mine, pivot) if pivot is not None and compares else _list(title, mine)
+        charts = () if declared is None else declared.charts
         tables.append(replace(table, charts=tuple(chart.name for chart in charts)))
     return tables
 
@@ -59,8 +60,8 @@ def _how(findings: Sequence[Finding]) -> tuple[str, ...]:
 Key = tuple[Scalar, ...]
 
 
-def _pivot(title: str, findings: Sequence[Finding]) -> Table:
-    """Rows: model, precision and what else tells cells apart. Columns: a ratio per metric."""
+def _pivot(title: str, findings: Sequence[Finding], pivot: Pivot) -> Table:
+    """Rows: model, precision and what else tells cells apart. Columns: a finding each, most of them ratios."""
     names = list(dict.fromkeys(name for item in findings for name in item.subject))
     # what most findings know comes first: model and precision before batch
     names.sort(key=lambda name: sum(name in item.subject for item in findings), reverse=True)
@@ -68,26 +69,29 @@ def _pivot(title: str, findings: Sequence[Finding]) -> Table:
     rows = _placed(findings, names)
     columns = [Column(name.replace("_", " ")) for name in names]
     units = {item.name: item.unit for item in findings if item.value is not None}
-    columns += [
-        Column(metric.removesuffix(RATIO).replace("_", " "), units.get(metric, "ratio"), numeric=True)
-        for metric in metrics
-    ]
+    columns += [Column(_header(metric, pivot), units.get(metric, pivot.unit), numeric=True) for metric in metrics]
     missing: dict[str, list[str]] = {}
     for item in findings:
         if item.value is None:
-            missing.setdefault(f"{describe(item.subject)}: {item.note}", []).append(
-                item.name.removesuffix(RATIO).replace("_", " ")
-            )
+            missing.setdefault(f"{describe(item.subject)}: {item.note}", []).append(_header(item.name, pivot))
     told = {f"{describe(item.subject)}: {item.note}": None for item in findings if item.value is not None and item.note}
     return Table(
         title,
         tuple(columns),
         tuple(_pivot_row(key, by_metric, names, metrics) for key, by_metric in rows.items()),
-        "each value over the base's, 1 is no change"
-        + ("; quality: the base's perplexity over this one's" if "quality_ratio" in metrics else "")
-        + ("; what has a unit is no ratio" if any(not metric.endswith(RATIO) for metric in metrics) else ""),
+        "; ".join(
+            [
+                pivot.caption,
+                *(text for name, text in pivot.explained.items() if name in metrics),
+                *([f"what has a unit is no {pivot.unit}"] if any(item.unit != pivot.unit for item in findings) else []),
+            ]
+        ),
         (*_how(findings), *told, *(f"{why} ({', '.join(what)})" for why, what in missing.items())),
     )
+
+
+def _header(name: str, pivot: Pivot) -> str:
+    return name.removesuffix(f"_{pivot.unit}").replace("_", " ")
 
 
 def _placed(findings: Sequence[Finding], names: Sequence[str]) -> dict[Key, dict[str, Finding]]:

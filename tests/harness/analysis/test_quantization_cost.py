@@ -90,7 +90,20 @@ def test_one_table_has_it_all(builders: ModuleType, tmp_path: Path) -> None:
     heads = [(column.name, column.unit) for column in table.columns]
     assert heads[:3] == [("model", ""), ("precision", ""), ("batch", "")]
     assert ("quality", "ratio") in heads and ("kl mean", "nats/token") in heads
-    assert "quality: the base's perplexity over this one's" in table.caption
+    assert table.caption == (
+        "each value over the base's, 1 is no change; quality: the base's perplexity over this one's; what has a unit "
+        "is no ratio"
+    )
+
+
+def test_what_is_no_comparison_is_a_list(builders: ModuleType, tmp_path: Path) -> None:
+    """The table goes by what the analysis declares and by units: a name that ends with `_ratio` makes no ratio."""
+    (without,) = finding_tables(analyse(with_fidelity(builders, tmp_path), against={"precision": "nf4"}))
+    assert [column.name for column in without.columns] == ["finding", "value", "note"]
+    named = Finding(analysis="compute_optimal", name="tokens_ratio", value=2.0, unit="ratio")
+    (other,) = finding_tables([named])
+    assert [column.name for column in other.columns] == ["finding", "value", "note"]
+    assert other.rows[0].cells[0] == "tokens ratio"
 
 
 def test_exact_counts_have_exact_ratios(full_run: Run) -> None:
