@@ -90,14 +90,17 @@ def arrow_rows(path: Path, options: Mapping[str, Any]) -> Iterator[tuple[int, di
 
 
 def class_names(path: Path, suffix: str) -> dict[str, list[str]]:
-    """The names of classes that `datasets` writes beside columns of class numbers: column -> names."""
+    """The names of classes that `datasets` writes beside columns of class numbers: column -> names. No row is read."""
     import pyarrow as pa
     from pyarrow import parquet
 
     with _damage_told(path, "Parquet" if suffix == ".parquet" else "Arrow"):
-        schema = (
-            parquet.read_schema(pa.BufferReader(_content(path))) if suffix == ".parquet" else _arrow_table(path).schema
-        )
+        content = _content(path)
+        if suffix == ".parquet":
+            schema = parquet.read_schema(pa.BufferReader(content))
+        else:
+            with _arrow_reader(content) as reader:
+                schema = reader.schema
     try:
         described = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
     except (KeyError, ValueError, TypeError, RecursionError):
@@ -111,19 +114,23 @@ def class_names(path: Path, suffix: str) -> dict[str, list[str]]:
     }
 
 
-def _arrow_table(path: Path) -> Any:
+def _arrow_reader(content: Any) -> Any:
+    """What reads a buffer of Arrow: one ending stands for two formats, files and streams."""
     import pyarrow as pa
 
+    return (pa.ipc.open_file if is_file(content) else pa.ipc.open_stream)(pa.BufferReader(content))
+
+
+def _arrow_table(path: Path) -> Any:
     content = _content(path)
     size = content.size
     if size_of_batches(content, most_unpacked(size)) > most_unpacked(size):
         raise TextError(path, TOO_MUCH)
-    if is_file(content):  # one ending for two formats: of streams, and of files
-        with pa.ipc.open_file(pa.BufferReader(content)) as file:
-            table = _together(file.schema, (file.get_batch(number) for number in range(file.num_record_batches)))
-    else:
-        with pa.ipc.open_stream(pa.BufferReader(content)) as stream:
-            table = _together(stream.schema, stream)
+    with _arrow_reader(content) as reader:
+        batches = (
+            (reader.get_batch(number) for number in range(reader.num_record_batches)) if is_file(content) else reader
+        )
+        table = _together(reader.schema, batches)
     check_rows(path, table.num_rows, size)
     return table
 

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference_impl.files import TextError, read_rows
+from reference_impl.files import TextError, arrow_rows, read_rows
 
 ROWS = [{"q": "café?\nor tea", "a": "007"}, {"q": 'a "quoted", cell', "a": "None"}, {"q": " x ", "a": "[2]"}]
 
@@ -269,3 +269,26 @@ def test_a_parquet_column_that_is_there_twice(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["q", "q"]), tmp_path / "a.parquet")
     with pytest.raises(TextError, match=r"a\.parquet: has the column 'q' twice"):
         rows(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("new", [pa.ipc.new_stream, pa.ipc.new_file])
+def test_names_of_classes_are_told_by_the_schema_alone(
+    tmp_path: Path, new: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described = {"info": {"features": {"n": {"names": ["no", "yes"], "_type": "ClassLabel"}}}}
+    table = pa.table({"n": [0, 1]}).replace_schema_metadata({"huggingface": json.dumps(described)})
+    sink = io.BytesIO()
+    with new(sink, table.schema) as writer:
+        writer.write_table(table)
+    path = tmp_path / "x.arrow"
+    path.write_bytes(sink.getvalue())
+
+    def fails(*given: object) -> None:
+        raise AssertionError("rows are read")
+
+    monkeypatch.setattr(arrow_rows, "_arrow_table", fails)
+    monkeypatch.setattr(arrow_rows, "_together", fails)
+    assert arrow_rows.class_names(path, ".arrow") == {"n": ["no", "yes"]}
+    path.write_bytes(sink.getvalue()[:40])
+    with pytest.raises(TextError, match=r"x\.arrow: not a whole Arrow file"):
+        arrow_rows.class_names(path, ".arrow")
