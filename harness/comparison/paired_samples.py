@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SAME, OTHERWISE = "same", "otherwise"
-PREFERRED = ("acc", "exact_match", "accuracy", "pass@1")
-"""Of several metrics that say right or wrong, which is looked at unless one is named."""
 
 
 @dataclass(frozen=True)
@@ -237,11 +235,23 @@ def _are_right_or_wrong(values: Sequence[float]) -> bool:
 
 
 def _preferred(metrics: Sequence[str]) -> str | None:
-    def rank(name: str) -> int:
-        plain = name.partition("/")[0]
-        return PREFERRED.index(plain) if plain in PREFERRED else len(PREFERRED)
+    """Of several metrics that say right or wrong, which is looked at unless one is named; none that counts failures."""
+    from harness.tasks.judging.metric_table import BUILT_IN
 
-    able = [name for name in metrics if "failure" not in name]
+    declared = {name: built_in.metric for name, built_in in BUILT_IN.items()}
+    order = [name for name, metric in declared.items() if metric.right_or_wrong]
+
+    def plain(key: str) -> str:
+        name = key.partition("/")[0]
+        return "pass@k" if name.startswith("pass@") else name
+
+    def rank(key: str) -> int:
+        return order.index(plain(key)) if plain(key) in order else len(order)
+
+    def counts_failures(key: str) -> bool:
+        return plain(key) in declared and declared[plain(key)].direction is Direction.LOWER
+
+    able = [key for key in metrics if not counts_failures(key)]
     return min(able, key=rank) if able else None
 
 

@@ -80,6 +80,9 @@ class Metric(Kept):
     """Whether it is per token of the model's own tokenizer: under another tokenizer it means something else."""
     relative_to: tuple[str, Scalar] | None = None
     """The value of an axis that it compares with in itself, such as `("precision", "fp32")`."""
+    right_or_wrong: bool = False
+    """Whether it is what a task means by a right answer: where several metrics say right or wrong of a document, flips
+    are those of the first such, in the order of their declarations."""
     tradeoff: bool = False
     """Whether it is what one weighs when a model is made smaller or faster: quality kept, speed, memory."""
 

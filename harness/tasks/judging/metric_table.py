@@ -70,6 +70,7 @@ def _declare(
     definition: str,
     *options: str,
     headline: bool = False,
+    right_or_wrong: bool = False,
 ) -> BuiltIn:
     detail = name in _DETAILS
     metric = Metric(
@@ -80,6 +81,7 @@ def _declare(
         definition=definition,
         detail=detail,
         headline=headline,
+        right_or_wrong=right_or_wrong,
     )
     return BuiltIn(metric, outputs, aggregation, options)
 
@@ -96,6 +98,7 @@ _ALL = (
         *_IGNORE,
         "numbers",
         headline=True,
+        right_or_wrong=True,
     ),
     _declare(
         "acc_norm",
@@ -143,6 +146,7 @@ _ALL = (
         *_IGNORE,
         "numbers",
         headline=True,
+        right_or_wrong=True,
     ),
     _declare(
         "accuracy",
@@ -153,6 +157,7 @@ _ALL = (
         "Share of answers that equal a target: exact_match under another name.",
         *_IGNORE,
         "numbers",
+        right_or_wrong=True,
     ),
     _declare(
         "brier_score",
@@ -297,6 +302,7 @@ _ALL = (
         "timeout",
         "memory_mb",
         "given",
+        right_or_wrong=True,
     ),
     _declare(
         "extraction_failure",

@@ -12,6 +12,7 @@ import pytest
 
 from harness.comparison.flip import Cause, Difference
 from harness.comparison.flips import flips
+from harness.comparison.paired_samples import _preferred
 from harness.errors import UserError
 from harness.report.flips import print_flips
 from harness.statistics.paired_proportions import PairedCounts, paired_difference, sign_flip_test
@@ -182,6 +183,22 @@ def test_where_lower_is_better_right_is_zero(task_builders: ModuleType, tmp_path
     pair = compared(task_builders, tmp_path, *sides, metric="extraction_failure/strict").pairs[0]
     assert (pair.only_base, pair.only_head) == (1, 0)
     assert pair.flips[0].base_right
+
+
+def test_the_metric_that_is_looked_at_is_declared() -> None:
+    """Of those that say right or wrong the first that is declared to, not a failure, whatever stands first."""
+    from harness.tasks.judging.metric_table import BUILT_IN
+
+    declared = [name for name, built_in in BUILT_IN.items() if built_in.metric.right_or_wrong]
+    assert declared == ["acc", "exact_match", "accuracy", "pass@k"]
+    for able, looked_at in (
+        (["extraction_failure/strict", "own", "exact_match/strict"], "exact_match/strict"),
+        (["acc_norm", "exact_match", "acc"], "acc"),
+        (["own", "pass@1", "pass@10"], "pass@1"),
+        (["own", "other"], "own"),
+        (["extraction_failure/strict"], None),
+    ):
+        assert _preferred(able) == looked_at
 
 
 def test_a_judgement_that_changed(task_builders: ModuleType, tmp_path: Path) -> None:
