@@ -11,7 +11,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from harness.analysis.registry import ANALYSES
-from harness.comparison.expectation import evaluate, undecided
+from harness.comparison.evaluate import evaluate
+from harness.comparison.outcome import undecided
 from harness.errors import UserError, no_room, printable, unexpected
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.cell_cache import CellCache

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.comparison.expectation import Expectation, measures_of
+from harness.comparison.expectation import Expectation
+from harness.comparison.expected_metric import measures_of
 from harness.errors import UserError
 from harness.evidence.selection import Where, describe, selects_row, why_no_row
 from harness.measures.registry import MEASURES

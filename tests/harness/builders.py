@@ -331,7 +331,8 @@ def full_cells(
 def full_run(folder: Path, **options: Any) -> Run:
     """The realistic run, analysed and judged."""
     from harness.analysis.registry import ANALYSES
-    from harness.comparison.expectation import Expectation, evaluate
+    from harness.comparison.evaluate import evaluate
+    from harness.comparison.expectation import Expectation
 
     manifest = {name: options.pop(name) for name in ("fingerprint", "fingerprint_class", "status") if name in options}
     if "fingerprint_class" in manifest:

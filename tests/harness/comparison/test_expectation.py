@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from harness.comparison.expectation import Expectation, evaluate
+from harness.comparison.evaluate import evaluate
+from harness.comparison.expectation import Expectation
 from harness.results.finding import ExpectationOutcome, Finding, Outcome
 from harness.results.record import Measurement
 from harness.results.run import Run
@@ -72,10 +73,10 @@ def test_the_whole_interval_decides(
 @given(st.floats(1, 1e6), st.floats(1, 1e6))
 def test_the_rule(low: float, bound: float) -> None:
     """Met, unmet and undecided follow from the two ends alone (the oracle is the definition)."""
-    from harness.comparison.expectation import _against_bounds
+    from harness.comparison.outcome import against_bounds
 
     high = low * 1.5
-    outcome, reason = _against_bounds(low, high, "t", Expectation(metric="x", at_most=bound))
+    outcome, reason = against_bounds(low, high, "t", Expectation(metric="x", at_most=bound))
     assert outcome is (Outcome.MET if high <= bound else Outcome.UNMET if low > bound else Outcome.UNDECIDED)
     assert bool(reason) == (outcome is Outcome.UNDECIDED)
 

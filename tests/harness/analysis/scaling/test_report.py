@@ -15,7 +15,8 @@ from harness.analysis.scaling.laws.law import Floats
 from harness.analysis.scaling.report import ScalingReport, scaling_report
 from harness.analysis.scaling.runs import Runs, six_nd
 from harness.analysis.scaling.suite.settings import FitSettings
-from harness.comparison.expectation import Expectation, evaluate
+from harness.comparison.evaluate import evaluate
+from harness.comparison.expectation import Expectation
 from harness.results.run import Run
 
 LAW = Chinchilla()
