@@ -28,7 +28,7 @@ from harness.limits import (
     check_in_all,
 )
 from harness.measures.cost import Pace, Passes
-from harness.measures.measure import Facts, Measure, Peaks, Sample, Settings, check_batch
+from harness.measures.measure import LAUNCH, Facts, Measure, Peaks, Sample, Settings, check_batch
 from harness.measures.useful_work import decode_bytes, prefill_flops
 from harness.models.contract import LanguageModel
 from harness.models.shape import ModelShape
@@ -169,7 +169,7 @@ def timed_iterations(model: LanguageModel, settings: InferenceSettings, clock: C
 
 def summarise(samples: pd.DataFrame, settings: InferenceSettings, facts: Facts) -> list[Measurement | Missing]:
     """Measurements from the rows of all launches (their column `launch` says which; absent means one)."""
-    launches = samples["launch"] if "launch" in samples else samples["iteration"] * 0
+    launches = samples[LAUNCH] if LAUNCH in samples else samples["iteration"] * 0
     ttft, how, unit = _centre(samples["ttft_s"], launches)
     behavior = facts.identity.cache
     decodes = behavior.serves(settings.prompt + settings.generate)

@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from harness.errors import Unsupported, UserError
 from harness.limits import MOST_ITERATIONS, MOST_LAUNCHES, MOST_TOKENS, check_in_all
 from harness.measures.cost import Passes
-from harness.measures.measure import Facts, Measure, Sample, Settings
+from harness.measures.measure import LAUNCH, Facts, Measure, Sample, Settings
 from harness.models.contract import LanguageModel
 from harness.models.token_ids import why_unknown
 from harness.results.record import Direction, Measurement, Metric
@@ -196,7 +196,7 @@ def summarise(samples: pd.DataFrame, settings: KVCacheSettings, facts: Facts) ->
 
     from harness.statistics.intervals import geometric_mean
 
-    launches = samples["launch"] if "launch" in samples else samples["iteration"] * 0
+    launches = samples[LAUNCH] if LAUNCH in samples else samples["iteration"] * 0
     columns = samples[["seconds_cached", "seconds_uncached"]].assign(
         cache_speedup=samples["seconds_uncached"] / samples["seconds_cached"]
     )

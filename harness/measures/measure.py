@@ -31,6 +31,8 @@ Sample = dict[str, Any]
 
 NOTES = "notes"
 """Column of samples: a JSON list of notes of the whole cell, in its first row."""
+LAUNCH = "launch"
+"""Column of samples: which launch of the cell a row is of, from 1."""
 
 
 def with_notes(samples: list[Sample], notes: Iterable[str]) -> list[Sample]:

@@ -24,6 +24,7 @@ from harness.execution.prepared import Prepared
 from harness.execution.requests import Collect, Collected, Refused
 from harness.execution.worker import Worker, WorkerDied, preload
 from harness.execution.worker_log import WorkerLog, trace_of
+from harness.measures.measure import LAUNCH
 from harness.models.registry import opening_of
 from harness.results.fingerprint import Fingerprint, most_taken, taken_now
 from harness.results.peaks import Peaks
@@ -173,7 +174,7 @@ def _together(launches: list[Collected], seconds: float) -> Evidence:
     frames = []
     for number, collected in enumerate(launches, start=1):
         frame = pd.DataFrame(collected.samples)
-        frame["launch"] = number
+        frame[LAUNCH] = number
         frames.append(frame)
     conditions: dict[str, Any] = {"launches": [collected.conditions for collected in launches]}
     return Evidence(pd.concat(frames, ignore_index=True), launches[-1].identity, conditions, seconds)

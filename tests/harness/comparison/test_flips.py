@@ -76,10 +76,10 @@ def test_each_metric_has_its_own_flips(task_builders: ModuleType, tmp_path: Path
     assert pair.flips[0].detail.endswith("+0.0556 and -0.3333 nats per character")
 
 
-def test_what_the_tokenizer_loses_is_no_metric(task_builders: ModuleType, tmp_path: Path) -> None:
-    """No lost bytes is 0 in every document, which is not a wrong answer."""
+def test_only_scores_are_metrics(task_builders: ModuleType, tmp_path: Path) -> None:
+    """No lost bytes is 0 in every document, which is no wrong answer; the first launch is 1, which is no right one."""
     sides = [
-        [row | {"scored_bytes": 9, "lost_bytes": 0, "added_bytes": 0} for row in rows]
+        [row | {"scored_bytes": 9, "lost_bytes": 0, "added_bytes": 0, "launch": 1} for row in rows]
         for rows in ([task_builders.rolling_row(0, [("<start>", f"the {word}")])] for word in ("cat", "dog"))
     ]
     with pytest.raises(UserError, match=r"no metric says right or wrong of the documents that are in both \(1\)"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from harness.measures.measure import LAUNCH
 from harness.measures.task.samples import columns
 from harness.measures.task.samples.column import Column
 from harness.measures.task.samples.columns import BROKEN, CHANCE, DOCUMENT, QUESTION_DIGEST, TASK, TEXT_DIGEST
@@ -14,7 +15,7 @@ from harness.measures.task.samples.rows import read
 if TYPE_CHECKING:
     import pandas as pd
 
-_NOT_METRICS = {column.name for column in vars(columns).values() if isinstance(column, Column)} | {"seed"}
+_NO_METRICS = {column.name for column in vars(columns).values() if isinstance(column, Column)} | {LAUNCH, "seed"}
 """Columns of every version that are no metric."""
 
 
@@ -85,7 +86,7 @@ def metrics_of(samples: pd.DataFrame) -> list[str]:
     return [
         str(name)
         for name in samples.columns
-        if samples[name].dtype.kind in "fiub" and str(name) not in _NOT_METRICS and samples[name].notna().any()
+        if samples[name].dtype.kind in "fiub" and str(name) not in _NO_METRICS and samples[name].notna().any()
     ]
 
 
