@@ -16,7 +16,7 @@ from pydantic import Field
 from harness.errors import Unsupported, UserError
 from harness.limits import LARGEST_SEED, MOST_DOCUMENTS, MOST_TOKENS
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
-from harness.measures.perplexity import before_documents, chosen_documents
+from harness.measures.text_documents import before_documents, text_documents
 from harness.models.token_ids import check_ids
 from harness.results.record import Direction, Measurement, Metric
 
@@ -73,7 +73,6 @@ def collect(load: Load, settings: ActivationsSettings) -> list[Sample]:
     import torch
 
     from harness.models.activations import activations, as_reference, untrained
-    from harness.scoring.document_encoder import with_prefix
 
     model = load()
     opened = as_reference(model)
@@ -89,20 +88,20 @@ def collect(load: Load, settings: ActivationsSettings) -> list[Sample]:
         raise Unsupported(f"{length} tokens do not fit in this model's context of {context}")
     before = before_documents(model)
     rows: list[Sample] = []
-    for index, text in chosen_documents(_read(settings.text), settings.documents):
-        ids = list(with_prefix(before, tuple(model.tokenizer.encode(text)))[:length])
+    for document in text_documents(model, settings.text, before, count=settings.documents):
+        ids = list(document.ids[:length])
         if not ids:
             continue
-        check_ids(model, ids, index, settings.text)
+        check_ids(model, ids, document.number, settings.text)
         seen = activations(gpt, torch.tensor([ids], device=model.identity.device), attention)
         if not math.isfinite(sum(seen.stream)):
             raise UserError(
-                f"activations are not finite numbers in document {index} of {settings.text}: "
+                f"activations are not finite numbers in document {document.number} of {settings.text}: "
                 "run it in fp32, or train or fetch it again"
             )
         rows.append(
             {
-                "document": index,
+                "document": document.number,
                 "tokens": len(ids),
                 "stream_rms": seen.stream,
                 "read_rms": seen.read,
@@ -133,12 +132,6 @@ def summarise(samples: pd.DataFrame, settings: ActivationsSettings, facts: Facts
             metric=LARGEST_ACTIVATION, value=float(samples["largest"].max()), n=len(samples), n_unit="documents"
         ),
     ]
-
-
-def _read(text: str) -> list[str]:
-    from harness.corpora import documents
-
-    return list(documents(text))
 
 
 ACTIVATIONS = Measure(

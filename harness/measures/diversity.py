@@ -18,7 +18,7 @@ from harness.errors import Unsupported, UserError
 from harness.limits import LARGEST, LARGEST_SEED, MOST_DOCUMENTS, MOST_TOKENS
 from harness.measures.cost import ROWS, TOKENS_AT_ONCE, Passes
 from harness.measures.measure import Facts, Measure, Sample, Settings, with_notes
-from harness.measures.perplexity import chosen_documents
+from harness.measures.text_documents import before_documents, text_documents
 from harness.models.contract import LanguageModel
 from harness.models.shape import ModelShape
 from harness.models.token_ids import check_ids
@@ -113,24 +113,20 @@ CONTINUATION_TOKENS = Metric(
 
 def collect(load: Callable[[], LanguageModel], settings: DiversitySettings) -> list[Sample]:
     """One row per document."""
-    from harness.corpora import documents
     from harness.models.decoding import continue_prompts
-    from harness.scoring.document_encoder import with_prefix
 
     model = load()
-    tokenizer = model.tokenizer
-    begin = model.identity.prefix
+    begin = before_documents(model)
     needed = len(begin) + settings.prompt + settings.generate - 1
     if needed > model.identity.context:
         raise Unsupported(
             f"prompt + generate = {settings.prompt + settings.generate} tokens do not fit in this model's context of "
             f"{model.identity.context}"
         )
-    texts = chosen_documents(list(documents(settings.text)), settings.documents)
     prompts = {
-        index: [*begin, *ids[: settings.prompt]]
-        for index, text in texts
-        if len(ids := with_prefix(begin, tuple(tokenizer.encode(text)))[len(begin) :]) >= settings.prompt
+        document.number: [*begin, *document.own[: settings.prompt]]
+        for document in text_documents(model, settings.text, begin, count=settings.documents)
+        if len(document.own) >= settings.prompt
     }
     for index, prompt in prompts.items():
         check_ids(model, prompt, index, settings.text)

@@ -7,7 +7,6 @@ the same prompts greedily until they part. Documents are the unit of every inter
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,8 @@ from harness.errors import Unsupported, UserError
 from harness.limits import MOST_TOKENS
 from harness.measures.cost import Pace, tokens_of_text, windows
 from harness.measures.measure import Facts, Load, Measure, Sample, in_first_row, with_notes
-from harness.measures.perplexity import PerplexitySettings, before_documents, chosen_documents, cut, window_and_stride
+from harness.measures.perplexity import PerplexitySettings, window_and_stride
+from harness.measures.text_documents import before_documents, text_documents
 from harness.models.contract import LanguageModel, Precision
 from harness.models.token_ids import check_ids
 from harness.results.record import Direction, Measurement, Metric, Sums
@@ -104,7 +104,6 @@ FIRST_DIVERGENCE = Metric(
 def collect(load: Load, settings: FidelitySettings) -> list[Sample]:
     """One row per document; an empty document gives a row that scores nothing."""
     from harness.scoring.divergence import divergences
-    from harness.scoring.document_encoder import with_prefix
 
     model, baseline = load(), load(BASELINE)
     window, stride = window_and_stride(settings, model.identity.context)
@@ -113,29 +112,30 @@ def collect(load: Load, settings: FidelitySettings) -> list[Sample]:
             f"a prompt of {settings.prompt} and {settings.generate} tokens after it do not fit in this model's "
             f"context of {model.identity.context}"
         )
-    texts = chosen_documents(_read(settings.text), settings.documents)
-    if settings.document_bytes is not None:
-        texts = [(index, cut(text, settings.document_bytes)) for index, text in texts]
     before = before_documents(model, settings.bos)
     given = max(len(before), 1)
-    documents = [list(with_prefix(before, tuple(model.tokenizer.encode(text)))) for _, text in texts]
-    for (index, _), ids in zip(texts, documents, strict=True):
-        check_ids(model, ids, index, settings.text)
-    agreed = _greedy_agreement(model, baseline, documents, settings)
+    documents = list(
+        text_documents(model, settings.text, before, count=settings.documents, size=settings.document_bytes)
+    )
+    for document in documents:
+        check_ids(model, document.ids, document.number, settings.text)
+    tokens_read = [list(document.ids) for document in documents]
+    agreed = _greedy_agreement(model, baseline, tokens_read, settings)
+    are_whole = all(len(ids) <= window for ids in tokens_read)
     rows: list[Sample] = []
-    found = divergences(model, baseline, documents, window, stride)
-    for (index, text), ids, whole, tokens in zip(texts, documents, found, agreed, strict=True):
+    found = divergences(model, baseline, tokens_read, window, stride)
+    for document, whole, tokens in zip(documents, found, agreed, strict=True):
         one = whole.beyond(given)
         if any(np.isnan(values).any() for values in one):
             raise UserError(
-                f"the model's logits are not numbers (NaN) in document {index} of {settings.text}: "
+                f"the model's logits are not numbers (NaN) in document {document.number} of {settings.text}: "
                 "run it in fp32, or train or fetch it again"
             )
         rows.append(
             {
-                "document": index,
+                "document": document.number,
                 "tokens": len(one.nll),
-                "bytes": len(text.encode()),
+                "bytes": len(document.text.encode()),
                 "nll": float(one.nll.sum()),
                 "base_nll": float(one.base_nll.sum()),
                 "kl": one.kl.tolist(),
@@ -144,10 +144,10 @@ def collect(load: Load, settings: FidelitySettings) -> list[Sample]:
                 "greedy_agreed": tokens,
                 "window": window,
                 "stride": stride,
-                "whole_documents": all(len(ids) <= window for ids in documents),
+                "whole_documents": are_whole,
                 "first_token": "scored" if before else "given",
-                "text_digest": hashlib.sha256(text.encode()).hexdigest()[:16],
-                "ids_digest": hashlib.sha256(np.asarray(ids, dtype=np.int64).tobytes()).hexdigest()[:16],
+                "text_digest": document.text_digest,
+                "ids_digest": document.ids_digest,
             }
         )
     behavior = model.identity.cache
@@ -231,12 +231,6 @@ def _measurement(
     return Measurement(
         metric=metric, value=value.value, low=low, high=high, interval=how, n=value.n, n_unit="documents"
     )
-
-
-def _read(text: str) -> list[str]:
-    from harness.corpora import documents
-
-    return list(documents(text))
 
 
 def _texts(settings: Any) -> tuple[str, ...]:

@@ -21,8 +21,9 @@ from pydantic import Field, model_validator
 from harness.errors import Unsupported, UserError
 from harness.limits import LARGEST_SEED, MOST_DOCUMENTS, MOST_SEQUENCES, MOST_TOKENS
 from harness.measures.cost import windows
+from harness.measures.evenly_spaced import evenly_spaced
 from harness.measures.measure import Facts, Measure, Sample, Settings, in_first_row
-from harness.measures.perplexity import before_documents, chosen_documents
+from harness.measures.text_documents import before_documents, text_documents
 from harness.models.contract import LanguageModel
 from harness.models.token_ids import check_ids
 from harness.results.record import Direction, Measurement, Metric
@@ -180,21 +181,15 @@ def _copied(settings: InContextSettings, room: int) -> int:
 
 def _long_enough(settings: InContextSettings, model: LanguageModel, room: int) -> list[tuple[int, list[int]]]:
     """(index, the first `room` tokens) of the documents that have so many."""
-    from harness.scoring.document_encoder import with_prefix
-
-    bos = before_documents(model)
-    encoded = [
-        (index, list(with_prefix(bos, tuple(model.tokenizer.encode(text)))[len(bos) :]))
-        for index, text in enumerate(_read(settings.text))
-    ]
-    long = [(index, ids[:room]) for index, ids in encoded if len(ids) >= room]
+    read = list(text_documents(model, settings.text, before_documents(model)))
+    long = [(document.number, list(document.own[:room])) for document in read if len(document.own) >= room]
     if len(long) < 2:
-        most = max((len(ids) for _, ids in encoded), default=0)
+        most = max((len(document.own) for document in read), default=0)
         raise Unsupported(
             f"{len(long)} documents of {settings.text} have {room} tokens, and two are needed; the longest has {most}: "
             "give `tokens` a smaller number"
         )
-    kept = [long[place] for place, _ in chosen_documents([str(n) for n in range(len(long))], settings.documents)]
+    kept = evenly_spaced(long, settings.documents)
     for index, ids in kept:
         check_ids(model, ids, index, settings.text)
     return kept
@@ -247,12 +242,6 @@ def _mean(metric: Metric, values: pd.Series[float], unit: str) -> Measurement:
         n=found.n,
         n_unit=unit,
     )
-
-
-def _read(text: str) -> list[str]:
-    from harness.corpora import documents
-
-    return list(documents(text))
 
 
 IN_CONTEXT = Measure(

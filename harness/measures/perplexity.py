@@ -7,7 +7,6 @@ too narrow. Perplexities of models with different tokenizers can't be compared; 
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, Self
@@ -19,6 +18,7 @@ from harness.errors import Unsupported, UserError
 from harness.limits import MOST_DOCUMENTS, MOST_TOKENS
 from harness.measures.cost import tokens_of_text, windows
 from harness.measures.measure import Facts, Measure, Sample, Settings, in_first_row, with_notes
+from harness.measures.text_documents import before_documents, text_documents
 from harness.models.contract import LanguageModel
 from harness.models.token_ids import check_ids
 from harness.results.record import Direction, Measurement, Metric, Missing, Status, Sums
@@ -111,31 +111,30 @@ TOKENS_SCORED = Metric(
 
 def collect(load: Callable[[], LanguageModel], settings: PerplexitySettings) -> list[Sample]:
     """One row per document; an empty document gives a row that scores nothing."""
-    from harness.scoring.document_encoder import with_prefix
     from harness.scoring.loglikelihood import token_nlls
     from harness.scoring.round_trip import lossy_note, round_trip
     from harness.scoring.windows import sliding_windows
 
     model = load()
     window, stride = window_and_stride(settings, model.identity.context)
-    texts = chosen_documents(_read(settings.text), settings.documents)
-    if settings.document_bytes is not None:
-        texts = [(index, cut(text, settings.document_bytes)) for index, text in texts]
     before = before_documents(model, settings.bos)
     given = max(len(before), 1)
     documents, trips = [], []
-    for index, text in texts:
-        encoded = tuple(model.tokenizer.encode(text))
-        check_ids(model, encoded, index, settings.text)
-        trips.append(round_trip(model.tokenizer, text, encoded))
-        documents.append(np.array(with_prefix(before, encoded), dtype=np.int64))
+    for document in text_documents(
+        model, settings.text, before, count=settings.documents, size=settings.document_bytes
+    ):
+        check_ids(model, document.encoded, document.number, settings.text)
+        trips.append(round_trip(model.tokenizer, document.text, document.encoded))
+        documents.append(document)
+    are_whole = all(len(document.ids) <= window for document in documents)
     rows: list[Sample] = []
-    nlls = token_nlls(model, documents, window, stride)
-    for (index, text), ids, trip, all_nll in zip(texts, documents, trips, nlls, strict=True):
+    nlls = token_nlls(model, [np.array(document.ids, dtype=np.int64) for document in documents], window, stride)
+    for document, trip, all_nll in zip(documents, trips, nlls, strict=True):
+        ids = document.ids
         nll = all_nll[given - 1 :]  # what the tokenizer puts first is given, be it several tokens
         if np.isnan(nll).any():
             raise UserError(
-                f"the model's logits are not numbers (NaN) in document {index} of {settings.text}: "
+                f"the model's logits are not numbers (NaN) in document {document.number} of {settings.text}: "
                 "run it in fp32, or train or fetch it again"
             )
         spans = [(max(first, given), end) for _, end, first in sliding_windows(len(ids), window, stride) if end > given]
@@ -143,7 +142,7 @@ def collect(load: Callable[[], LanguageModel], settings: PerplexitySettings) -> 
         scored_bytes = max(trip.bytes - unscored, 0) if len(nll) else 0
         rows.append(
             {
-                "document": index,
+                "document": document.number,
                 "nll": float(nll.sum()),
                 "tokens": len(nll),
                 "bytes": scored_bytes,
@@ -151,15 +150,15 @@ def collect(load: Callable[[], LanguageModel], settings: PerplexitySettings) -> 
                 "added_bytes": trip.added,
                 "window": window,
                 "stride": stride,
-                "whole_documents": all(len(ids) <= window for ids in documents),
+                "whole_documents": are_whole,
                 "first_token": "scored" if before else "given",
                 "window_nll": [float(all_nll[first - 1 : end - 1].sum()) for first, end in spans],
                 "window_tokens": [end - first for first, end in spans],
-                "text_digest": hashlib.sha256(text.encode()).hexdigest()[:16],
-                "ids_digest": hashlib.sha256(ids.tobytes()).hexdigest()[:16],
+                "text_digest": document.text_digest,
+                "ids_digest": document.ids_digest,
             }
         )
-    note = lossy_note(zip((index for index, _ in texts), trips, strict=True), settings.text)
+    note = lossy_note(zip((document.number for document in documents), trips, strict=True), settings.text)
     return with_notes(rows, [note]) if note is not None else rows
 
 
@@ -202,18 +201,6 @@ def summarise(samples: pd.DataFrame, settings: PerplexitySettings, facts: Facts)
     ]
 
 
-def chosen_documents(texts: list[str], count: int | None) -> list[tuple[int, str]]:
-    """(index, document) of `count` documents at i · len(texts) // count, i = 0 … count - 1; all if there are fewer."""
-    if count is None or count >= len(texts):
-        return list(enumerate(texts))
-    return [(i * len(texts) // count, texts[i * len(texts) // count]) for i in range(count)]
-
-
-def cut(text: str, size: int) -> str:
-    """The longest beginning of `text` that has at most `size` bytes in UTF-8 and ends between two characters."""
-    return text.encode()[:size].decode(errors="ignore")
-
-
 def window_and_stride(settings: PerplexitySettings, context: int) -> tuple[int, int]:
     """What the settings say, or their defaults. Raises Unsupported for a window that the context can't hold."""
     window = context if settings.window is None else settings.window
@@ -221,18 +208,6 @@ def window_and_stride(settings: PerplexitySettings, context: int) -> tuple[int, 
         raise Unsupported(f"a window of {window} tokens does not fit in this model's context of {context}")
     stride = max(window // 2, 1) if settings.stride is None else settings.stride
     return window, stride
-
-
-def before_documents(model: LanguageModel, rule: Literal["auto", "add", "none"] = "auto") -> tuple[int, ...]:
-    """The ids that come before each document: what the tokenizer puts first, mostly BOS or nothing."""
-    prefix, bos = model.identity.prefix, model.tokenizer.bos_id
-    if rule == "none":
-        return ()
-    if prefix or rule == "auto":
-        return prefix
-    if bos is None:
-        raise Unsupported("this model's tokenizer has no BOS token: use `bos: none` or `bos: auto`")
-    return (bos,)
 
 
 def _tokens(settings: PerplexitySettings) -> float:
@@ -247,12 +222,6 @@ def _scaled(interval: Interval, factor: float) -> Interval:
 def _exp(x: float) -> float:
     """exp, infinite where it overflows."""
     return float(np.exp(np.float64(x))) if x < 700 else math.inf
-
-
-def _read(text: str) -> list[str]:
-    from harness.corpora import documents
-
-    return list(documents(text))
 
 
 PERPLEXITY = Measure(

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from harness import corpora
 from harness.measures import perplexity
 from harness.measures.inference import INFERENCE, InferenceSettings, collect, summarise
 from harness.measures.measure import Facts
@@ -55,7 +56,7 @@ class Bad:
 
 def measured(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> dict[str, float]:
     """Metrics of `perplexity` on the texts."""
-    monkeypatch.setattr(perplexity, "_read", lambda text: TEXT)
+    monkeypatch.setattr(corpora, "documents", lambda text: TEXT)
     settings = PerplexitySettings(text="texts", window=64, stride=32)
     samples = pd.DataFrame(perplexity.collect(lambda: model, settings))
     found = perplexity.summarise(samples, settings, Facts(model.identity))

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from harness import corpora
 from harness.measures import fidelity
 from harness.measures.fidelity import FidelitySettings
 from harness.measures.measure import Facts
@@ -54,7 +55,7 @@ def measured(
     trained: GPT, tokenizer: ByteBPE, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Precision, Callable[[nn.Module], None]], dict[str, float]]:
     """Fidelity of the trained model at a precision, after something was done to its weights."""
-    monkeypatch.setattr(fidelity, "_read", lambda text: TEXT)
+    monkeypatch.setattr(corpora, "documents", lambda text: TEXT)
 
     def measure(precision: Precision, spoil: Callable[[nn.Module], None]) -> dict[str, float]:
         def load(at: Precision | None = None) -> LanguageModel:

@@ -7,6 +7,7 @@ import re
 from fractions import Fraction
 
 from harness.errors import UserError
+from harness.measures.evenly_spaced import evenly_spaced
 from harness.tasks.config import Mode
 
 _ONE = re.compile(r"\s*(\d{1,15})\s*(?:-\s*(\d{1,15})\s*)?")
@@ -45,4 +46,4 @@ def chosen(size: int, count: int | float | None, ids: str | None, mode: Mode, pl
         # lm-eval multiplies floats: a tenth of 30 is 4 documents there
         count = math.ceil(size * count) if mode == "lm-eval" else math.ceil(size * Fraction(str(count)))
     count = min(int(count), size)
-    return list(range(count)) if mode == "lm-eval" else [number * size // count for number in range(count)]
+    return list(range(count)) if mode == "lm-eval" else evenly_spaced(range(size), count)

@@ -24,11 +24,12 @@ GIB = 2**30
 MEASURED = """
 import sys
 import harness.models.transformers_opening
+from harness import corpora
 from harness.models.contract import ModelSource
 from harness.models.open import open_model
 from harness.measures import perplexity
 model = open_model(ModelSource("m", "transformers", sys.argv[1], "d"))
-perplexity._read = lambda name: ["abcdefgh" * 1024]
+corpora.documents = lambda name: ["abcdefgh" * 1024]
 perplexity.collect(lambda: model, perplexity.PerplexitySettings(text="t"))
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """

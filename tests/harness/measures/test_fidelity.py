@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 import torch
 
+from harness import corpora
 from harness.errors import Unsupported, UserError
-from harness.measures import fidelity
 from harness.measures.fidelity import FIDELITY, FidelitySettings, collect, summarise
 from harness.measures.measure import Facts, Sample
 from harness.models.contract import LanguageModel, ModelSource, Precision
@@ -54,7 +54,7 @@ def measured(
     texts: list[str] = TEXT,
     **given: Any,
 ) -> tuple[list[Sample], dict[str, Measurement]]:
-    monkeypatch.setattr(fidelity, "_read", lambda text: texts)
+    monkeypatch.setattr(corpora, "documents", lambda text: texts)
     settings = FidelitySettings.model_validate({"text": "texts", "prompt": 8, "generate": 12, **given})
     asked: list[Precision | None] = []
 

@@ -12,8 +12,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from harness import corpora
 from harness.errors import Unsupported
-from harness.measures import in_context
 from harness.measures.in_context import IN_CONTEXT, InContextSettings, collect, summarise
 from harness.measures.measure import Facts
 from harness.models.cache_behavior import CacheBehavior
@@ -91,7 +91,7 @@ DOCUMENTS = [_document(number) for number in range(24)]
 
 @pytest.fixture(autouse=True)
 def text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(in_context, "_read", lambda spec: [*DOCUMENTS, "short"])
+    monkeypatch.setattr(corpora, "documents", lambda spec: [*DOCUMENTS, "short"])
 
 
 def found(model: Known, **given: Any) -> dict[str, Measurement]:
@@ -165,7 +165,7 @@ def test_what_does_not_fit_is_said() -> None:
 
 
 def test_documents_that_are_too_short_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(in_context, "_read", lambda spec: ["short", "shorter"])
+    monkeypatch.setattr(corpora, "documents", lambda spec: ["short", "shorter"])
     with pytest.raises(Unsupported, match=r"the longest has 7: give `tokens` a smaller number"):
         found(Known())
 

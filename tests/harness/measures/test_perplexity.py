@@ -10,19 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from harness import corpora
 from harness.errors import Unsupported, UserError
 from harness.measures import perplexity
 from harness.measures.measure import Facts, notes_of
 from harness.measures.perplexity import (
     PERPLEXITY,
     PerplexitySettings,
-    chosen_documents,
     collect,
-    cut,
     summarise,
 )
 from harness.models.contract import LanguageModel, ModelSource
@@ -45,7 +42,7 @@ def model(llama_folder: Path) -> LanguageModel:
 
 @pytest.fixture(autouse=True)
 def text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(perplexity, "_read", lambda spec: DOCUMENTS)
+    monkeypatch.setattr(corpora, "documents", lambda spec: DOCUMENTS)
 
 
 def settings(**given: Any) -> PerplexitySettings:
@@ -196,21 +193,6 @@ def test_not_a_number_is_an_error_not_a_perplexity(model: LanguageModel) -> None
 def test_a_hopeless_model_has_infinite_perplexity_not_a_crash(model: LanguageModel) -> None:
     rows = pd.DataFrame({"nll": [9e3, 8e3], "tokens": [1, 1], "bytes": [1, 1]})
     assert summarise(rows, settings(), Facts(model.identity))[0].value == math.inf
-
-
-@pytest.mark.parametrize(
-    ("texts", "count", "indexes"), [(10, 5, [0, 2, 4, 6, 8]), (7, 3, [0, 2, 4]), (3, 9, [0, 1, 2])]
-)
-def test_documents_are_evenly_spaced(texts: int, count: int, indexes: list[int]) -> None:
-    assert [i for i, _ in chosen_documents([str(i) for i in range(texts)], count)] == indexes
-
-
-@given(st.text(), st.integers(1, 40))
-def test_cut_is_the_longest_beginning_that_fits(text: str, size: int) -> None:
-    found = cut(text, size)
-    assert text.startswith(found)
-    assert len(found.encode()) <= size
-    assert found == text or len(text[: len(found) + 1].encode()) > size
 
 
 def test_samples_survive_parquet(model: LanguageModel, tmp_path: Path) -> None:
