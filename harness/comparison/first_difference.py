@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from harness.common_prefix import common_prefix
 from harness.comparison.flip import Cause
 from harness.measures.task.samples.document import Document, Request
 
@@ -71,7 +72,7 @@ def _prompts(a: Document, b: Document) -> str:
 
 
 def _where(before: str, after: str) -> str:
-    at = _first(before, after)
+    at = common_prefix(before, after)
     line = before.count("\n", 0, at) + 1
     column = at - (before.rfind("\n", 0, at) + 1) + 1
     ends = [quoted(text[at : at + AROUND]) if at < len(text) else "the end" for text in (before, after)]
@@ -99,7 +100,7 @@ def _tokens(base: Side, head: Side) -> str:
         read = [one.prompt if written else one.prompt + one.continuation for one in (before, after)]
         of = f" of request {place}" if len(pairs) > 1 and not written else ""
         if read[0] != read[1]:
-            at = _first(*read)
+            at = common_prefix(*read)
             words = [_token(ids, at, side.pieces) for ids, side in zip(read, (base, head), strict=True)]
             return f"from token {at}{of}: {words[0]} and {words[1]}"
         if before.prompt != after.prompt:
@@ -148,7 +149,7 @@ def _answers(base: Side, head: Side) -> str:
         if before is None or after is None:
             return f"{len(base.document.requests)} and {len(head.document.requests)} answers"
         if before.continuation != after.continuation:
-            at = _first(before.continuation, after.continuation)
+            at = common_prefix(before.continuation, after.continuation)
             words = [
                 _token(one.continuation, at, side.pieces) + _nats(one, at)
                 for one, side in ((before, base), (after, head))
@@ -185,12 +186,6 @@ def _token(ids: Sequence[int], at: int, pieces: Pieces) -> str:
     if at >= len(ids):
         return "the end"
     return f"{quoted(pieces[ids[at]])} [{ids[at]}]" if ids[at] in pieces else f"[{ids[at]}]"
-
-
-def _first(before: Sequence[object], after: Sequence[object]) -> int:
-    """The first place at which two sequences differ."""
-    both = zip(before, after, strict=False)
-    return next((at for at, (x, y) in enumerate(both) if x != y), min(len(before), len(after)))
 
 
 def quoted(text: str, limit: int = 60) -> str:

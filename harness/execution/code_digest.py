@@ -23,6 +23,7 @@ MEASURING = (
     "harness/corpora",
     "harness/fences",
     "harness/includes.py",
+    "harness/common_prefix.py",
     "harness/results/peaks.py",
     "harness/results/stored_weights.py",
     "harness/template_bounds",

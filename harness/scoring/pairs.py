@@ -18,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.common_prefix import common_prefix
 from harness.errors import UserError
 from harness.scoring.document_encoder import DocumentEncoder, Mode, Reads
-from harness.scoring.prefix_tree import common_prefix
 from harness.scoring.request import Scored
 
 __all__ = ["EncodedPair", "Mode", "Unscorable", "encode_choices", "encode_pairs"]

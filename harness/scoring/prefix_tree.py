@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from harness.common_prefix import common_prefix
 from harness.scoring.request import Scored
 
 
@@ -107,18 +108,6 @@ def prefix_tree(requests: Sequence[Scored]) -> Node:
     for node in [*finished, *(node for node, _ in reversed(path))]:
         node.counted()
     return root
-
-
-def common_prefix(a: tuple[int, ...], b: tuple[int, ...]) -> int:
-    """How many tokens both begin with."""
-    low, high = 0, min(len(a), len(b))
-    while low < high:  # by halves: comparing slices is quick, comparing tokens one by one isn't
-        middle = (low + high + 1) // 2
-        if a[low:middle] == b[low:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _split(node: Node, at: int) -> Node:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.common_prefix import common_prefix
 from harness.models.contract import Tokenizer
 from harness.scoring.thinking import Tags
 
@@ -26,7 +27,8 @@ class SpecialText:
         whole, parts, done = self.plain(ids), [], 0
         for place, token in enumerate(ids):
             if not self._stands_for_text(token):
-                upto = max(done, _same(whole, self.plain(ids[:place])))
+                # of what the tokens before it say, all but a last character that is not complete
+                upto = max(done, common_prefix(whole, self.plain(ids[:place])))
                 spelling = self._tokenizer.decode([token])
                 parts += [whole[done:upto], "".join(map(self._mark, spelling))]
                 done = upto
@@ -47,10 +49,3 @@ class SpecialText:
         if token not in self._is_text:
             self._is_text[token] = self._tokenizer.token_bytes([token]) != [0]
         return self._is_text[token]
-
-
-def _same(whole: str, begun: str) -> int:
-    """How many characters two texts begin with alike: not all of `begun` if its last one is not complete."""
-    if whole.startswith(begun):
-        return len(begun)
-    return next((n for n, (one, other) in enumerate(zip(whole, begun, strict=False)) if one != other), len(whole))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import strict_json
+from harness.common_prefix import common_prefix
 from harness.tasks.code.functions import functions_of
 from harness.tasks.code.helper_files import source_files
 from harness.tasks.config import TaskConfig
@@ -36,9 +37,5 @@ def _relative(file: Path, folder: Path) -> str:
 
 
 def _steps(file: Path, folder: Path) -> list[str]:
-    shared = 0
-    for one, other in zip(file.parts, folder.parts, strict=False):
-        if one != other:
-            break
-        shared += 1
+    shared = common_prefix(file.parts, folder.parts)
     return [".."] * (len(folder.parts) - shared) + list(file.parts[shared:])

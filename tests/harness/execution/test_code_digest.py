@@ -45,6 +45,7 @@ EITHER = {
 """Modules and packages that are not listed, and why that is right."""
 NOT_MEASURING = EITHER
 NOT_TRAINING = EITHER | {
+    "harness.common_prefix": "what prompts share; training asks for none",
     "harness.fences": "what the code of tasks may do",
     "harness.measures": "said of a request's measure; training asks for none",
     "harness.models": "opens models; training makes its own",
