@@ -22,27 +22,16 @@ TEXT = [
 
 def save_tiny_model(folder: Path) -> Path:
     """Weights large enough that its distributions are far from even."""
-    import torch
-    from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
-
-    from reference_impl.text.tokenizer import ByteBPE
+    from tests.tiny_models import gpt2, save_byte_pairs, save_folder
 
     folder.mkdir(parents=True, exist_ok=True)
-    ByteBPE.train(TEXT * 4, 400).save(folder / "tokenizer.json")
-    torch.manual_seed(1)
-    config = GPT2Config(
+    tokenizer = save_byte_pairs(folder / "tokenizer.json", TEXT * 4, 400)
+    model = gpt2(
         vocab_size=400,
         n_embd=48,
-        n_layer=2,
-        n_head=4,
         n_positions=CONTEXT,
         initializer_range=0.2,
         bos_token_id=0,
         eos_token_id=0,
     )
-    GPT2LMHeadModel(config).save_pretrained(folder)
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_file=str(folder / "tokenizer.json"), bos_token="<|endoftext|>", eos_token="<|endoftext|>"
-    )
-    tokenizer.save_pretrained(folder)
-    return folder
+    return save_folder(folder, model, tokenizer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 from pathlib import Path
 from types import ModuleType
 
@@ -20,54 +20,25 @@ TEXT = [
 @pytest.fixture(scope="session")
 def tiny_tokenizer_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A byte-level BPE of 320 tokens."""
-    from reference_impl.text.tokenizer import ByteBPE
+    from tests.tiny_models import save_byte_pairs
 
-    file = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
-    ByteBPE.train(TEXT * 20, 320).save(file)
-    return file
-
-
-def _save(folder: Path, model: object, tokenizer_file: Path) -> Path:
-    from transformers import PreTrainedTokenizerFast
-
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_file=str(tokenizer_file), bos_token="<|endoftext|>", eos_token="<|endoftext|>"
-    )
-    model.save_pretrained(folder)  # type: ignore[attr-defined]
-    tokenizer.save_pretrained(folder)
-    return folder
+    return save_byte_pairs(tmp_path_factory.mktemp("tokenizer") / "tokenizer.json", TEXT * 20, 320)
 
 
 @pytest.fixture(scope="session")
 def llama_folder(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer_file: Path) -> Path:
     """A Llama with grouped-query attention (4 heads over 2), a tied head, context 64."""
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from tests.tiny_models import llama, save_folder
 
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=320,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=64,
-        tie_word_embeddings=True,
-        initializer_range=0.3,
-    )
-    return _save(tmp_path_factory.mktemp("models") / "llama", LlamaForCausalLM(config), tiny_tokenizer_file)
+    return save_folder(tmp_path_factory.mktemp("models") / "llama", llama(), tiny_tokenizer_file)
 
 
 @pytest.fixture(scope="session")
 def gpt2_folder(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer_file: Path) -> Path:
     """A GPT-2 with 2 layers of width 32, context 48."""
-    import torch
-    from transformers import GPT2Config, GPT2LMHeadModel
+    from tests.tiny_models import gpt2, save_folder
 
-    torch.manual_seed(1)
-    config = GPT2Config(vocab_size=320, n_embd=32, n_layer=2, n_head=4, n_positions=48, initializer_range=0.3)
-    return _save(tmp_path_factory.mktemp("models") / "gpt2", GPT2LMHeadModel(config), tiny_tokenizer_file)
+    return save_folder(tmp_path_factory.mktemp("models") / "gpt2", gpt2(), tiny_tokenizer_file)
 
 
 WORDS = (
@@ -132,22 +103,14 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory, tiny_suite: str, test
 
 @pytest.fixture(scope="session")
 def builders() -> ModuleType:
-    """`tests/harness/builders.py`: tests are not a package, so it is loaded by its path."""
-    return _beside("builders")
+    """`tests/harness/builders.py`, imported when it is used: pandas takes a while."""
+    return importlib.import_module("tests.harness.builders")
 
 
 @pytest.fixture(scope="session")
 def task_builders() -> ModuleType:
     """`tests/harness/task_builders.py`: runs of the measure `task`."""
-    return _beside("task_builders")
-
-
-def _beside(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"run_{name}", Path(__file__).parent / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("tests.harness.task_builders")
 
 
 @pytest.fixture(scope="session")

@@ -5,12 +5,10 @@ Words are the tokens. A log-probability is what a test says it is.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -27,6 +25,7 @@ from harness.tasks.ask import Asked, Broken, Choice, Generation, Rolling
 from harness.tasks.judging.choice_scores import chance, score_choices
 from harness.tasks.judging.filters import Extracted
 from harness.tasks.judging.metrics import Scores
+from tests.harness.builders import cell_result, write_run
 
 VOCABULARY: dict[str, int] = {"<start>": 0}
 
@@ -161,19 +160,9 @@ def task_cell(
     frame = rows if isinstance(rows, pd.DataFrame) else samples(rows)
     axes: dict[str, Any] = {"precision": precision, "device": "cpu"}
     named = {"task": str(frame["task"].iloc[0]), "shots": 0} | settings
-    found: CellResult = _run_builders().cell_result(folder, model, "task", axes, named, [], samples=frame)
-    return found
+    return cell_result(folder, model, "task", axes, named, [], samples=frame)
 
 
 def task_run(folder: Path, cells: list[CellResult]) -> Run:
     """A run of these cells."""
-    found: Run = _run_builders().write_run(folder, cells=cells)
-    return found
-
-
-def _run_builders() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("run_builders", Path(__file__).parent / "builders.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return write_run(folder, cells=cells)

@@ -61,7 +61,6 @@ class Outcome:
 def write_whole(folder: Path) -> dict[str, Path]:
     """Whole small models, one of each kind, in folders within this one."""
     import torch
-    from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     from reference_impl.model.config import GPTConfig
     from reference_impl.model.gpt import GPT
@@ -69,34 +68,18 @@ def write_whole(folder: Path) -> dict[str, Path]:
     from reference_impl.quantization.quantized_checkpoint import save_quantized
     from reference_impl.text.tokenizer import ByteBPE
     from reference_impl.training.checkpoint import save_checkpoint
+    from tests import tiny_models
 
     torch.manual_seed(0)
     definition = ByteBPE.train([TEXT * 40], 320)
     definition.save(folder / "definition.json")
-    ids = {"vocab_size": 320, "bos_token_id": 0, "eos_token_id": 0}
-    llama = LlamaForCausalLM(
-        LlamaConfig(
-            **ids,
-            hidden_size=32,
-            intermediate_size=48,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            max_position_embeddings=64,
-            tie_word_embeddings=True,
-            initializer_range=0.3,
-        )
-    )
-    gpt2 = GPT2LMHeadModel(GPT2Config(**ids, n_embd=32, n_layer=2, n_head=4, n_positions=48, initializer_range=0.3))
+    ids = {"bos_token_id": 0, "eos_token_id": 0}
+    llama, gpt2 = tiny_models.llama(**ids), tiny_models.gpt2(**ids)
     template = "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}<|endoftext|>{% endfor %}"
     found = {}
     for name, model in (("llama", llama), ("gpt2", gpt2), ("sharded", llama)):
-        tokenizer = PreTrainedTokenizerFast(
-            tokenizer_file=str(folder / "definition.json"), bos_token="<|endoftext|>", eos_token="<|endoftext|>"
-        )
-        tokenizer.chat_template = template
-        model.save_pretrained(folder / name, max_shard_size="40KB" if name == "sharded" else "1GB")
-        tokenizer.save_pretrained(folder / name)
+        most = "40KB" if name == "sharded" else "1GB"
+        tiny_models.save_folder(folder / name, model, folder / "definition.json", template, max_shard_size=most)
         (folder / name / "special_tokens_map.json").write_text('{"eos_token": "<|endoftext|>"}')
         found[name] = folder / name
     found |= {"llama as reference": found["llama"], "gpt2 as reference": found["gpt2"]}

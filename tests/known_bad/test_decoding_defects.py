@@ -20,7 +20,7 @@ from reference_impl.decoding.request import Completion, Request
 from reference_impl.decoding.sampling import Sampling, distribution, draw, in_nucleus
 from reference_impl.inference.kv_cache import KVCache
 from reference_impl.model.config import GPTConfig
-from reference_impl.model.gpt import GPT
+from tests.tiny_models import sharp_gpt
 
 
 class Model:
@@ -28,12 +28,7 @@ class Model:
 
     def __init__(self, seed: int = 0, vocabulary: int = 41, width: int = 16) -> None:
         self.config = GPTConfig(vocabulary, context=32, layers=2, heads=2, width=width, tie_head=False)
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            self.gpt = GPT(self.config).eval().requires_grad_(False)
-        for parameter in self.gpt.parameters():
-            if parameter.dim() == 2:
-                parameter.mul_(8)
+        self.gpt = sharp_gpt(self.config, seed=seed).requires_grad_(False)
 
     def new_cache(self, batch: int, length: int) -> KVCache:
         return KVCache.for_model(self.gpt, batch, length)

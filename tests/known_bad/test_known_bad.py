@@ -22,6 +22,7 @@ from harness.models.reference import as_language_model
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
 from reference_impl.text.tokenizer import ByteBPE
+from tests.tiny_models import trained_gpt
 
 TEXT = [f"Zoë's café no. {n} is near the river; the château of naïve Zoë is {n % 7} miles away." for n in range(30)]
 VOCABULARY = 320
@@ -29,18 +30,9 @@ VOCABULARY = 320
 
 @pytest.fixture(scope="module")
 def model() -> LanguageModel:
-    torch.manual_seed(0)
     tokenizer = ByteBPE.train(TEXT, VOCABULARY)
-    gpt = GPT(GPTConfig(vocabulary=VOCABULARY, context=64, layers=2, heads=2, width=32))
-    optimizer = torch.optim.AdamW(gpt.parameters(), lr=3e-3)
-    stream = torch.tensor([[0, *tokenizer.encode(text)][:20] for text in TEXT])
-    for _ in range(60):
-        logits = gpt(stream[:, :-1])
-        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), stream[:, 1:].flatten())
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-    return as_language_model(gpt.eval(), tokenizer, ModelSource("m", "reference", "-", "d"))
+    gpt = trained_gpt(GPTConfig(vocabulary=VOCABULARY, context=64, layers=2, heads=2, width=32), tokenizer, TEXT, 20)
+    return as_language_model(gpt, tokenizer, ModelSource("m", "reference", "-", "d"))
 
 
 class Bad:

@@ -26,6 +26,7 @@ from reference_impl.quantization.quantize import quantize_
 from reference_impl.quantization.stored_bytes import stored_bytes
 from reference_impl.quantization.weight_bytes import weight_bytes
 from reference_impl.text.tokenizer import ByteBPE
+from tests.tiny_models import trained_gpt
 
 TEXT = [f"The cat no. {n} sat near the river, {n % 7} miles from the old mill; the dog ran away." for n in range(30)]
 CONFIG = GPTConfig(vocabulary=300, context=64, layers=2, heads=2, width=64)
@@ -38,16 +39,7 @@ def tokenizer() -> ByteBPE:
 
 @pytest.fixture(scope="module")
 def trained(tokenizer: ByteBPE) -> GPT:
-    torch.manual_seed(0)
-    gpt = GPT(CONFIG)
-    optimizer = torch.optim.AdamW(gpt.parameters(), lr=3e-3)
-    stream = torch.tensor([[0, *tokenizer.encode(text)][:24] for text in TEXT])
-    for _ in range(60):
-        optimizer.zero_grad()
-        logits = gpt(stream[:, :-1])
-        nn.functional.cross_entropy(logits.flatten(0, 1), stream[:, 1:].flatten()).backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-    return gpt.eval()
+    return trained_gpt(CONFIG, tokenizer, TEXT, 24)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from reference_impl.model.gpt import GPT
 from reference_impl.native import build, matrix
 from reference_impl.quantization import int4, int8
 from reference_impl.quantization.quantized_modules import QuantizedEmbedding, QuantizedLinear
+from tests.tiny_models import sharp_gpt
 
 
 class Plain:
@@ -41,14 +42,7 @@ def random_model(seed: int = 0, sharpness: float = 8.0, **shape: Any) -> Plain:
     config = GPTConfig(
         **({"vocabulary": 61, "context": 32, "layers": 2, "heads": 2, "width": 16, "tie_head": False} | shape)
     )
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        gpt = GPT(config)
-    with torch.no_grad():
-        for parameter in gpt.parameters():
-            if parameter.dim() == 2:
-                parameter.mul_(sharpness)
-    return Plain(gpt.requires_grad_(False))
+    return Plain(sharp_gpt(config, sharpness, seed).requires_grad_(False))
 
 
 @pytest.fixture(scope="session")

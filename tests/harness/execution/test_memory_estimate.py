@@ -17,6 +17,7 @@ from harness.models.shape import ModelShape, folder_shape
 from harness.models.size import folder_size
 from harness.models.transformers_adapter import attention_of
 from harness.scoring import head_slices
+from tests.tiny_models import byte_tokenizer
 
 CONTEXT = 8192
 GIB = 2**30
@@ -37,7 +38,6 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 
 def saved(folder: Path, vocabulary: int, width: int, **more: Any) -> Path:
     import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     config = LlamaConfig(
@@ -54,10 +54,7 @@ def saved(folder: Path, vocabulary: int, width: int, **more: Any) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         LlamaForCausalLM(config).save_pretrained(folder)
-    letters = {c: i for i, c in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    tokenizer = Tokenizer(models.BPE(letters, []))
-    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.ByteLevel(False), decoders.ByteLevel()
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(folder)
+    PreTrainedTokenizerFast(tokenizer_object=byte_tokenizer()).save_pretrained(folder)
     return folder
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.tiny_models import save_folder
+
 VOCABULARY = 264
 CONTEXT = 96
 
@@ -89,14 +91,7 @@ class Architecture:
 
     def save(self, folder: Path, tokenizer_file: Path, scale: float, seed: int = 0, **others: Any) -> Path:
         """Save the random model and a tokenizer of `VOCABULARY` ids."""
-        from transformers import PreTrainedTokenizerFast
-
-        self.build(scale, seed, **others).save_pretrained(folder)
-        tokenizer = PreTrainedTokenizerFast(
-            tokenizer_file=str(tokenizer_file), bos_token="<|endoftext|>", eos_token="<|endoftext|>"
-        )
-        tokenizer.save_pretrained(folder)
-        return folder
+        return save_folder(folder, self.build(scale, seed, **others), tokenizer_file)
 
 
 def _randomize(model: Any, scale: float) -> None:

@@ -26,9 +26,9 @@ from harness.scoring.loglikelihood import token_nlls
 from harness.scoring.request import Scored
 from harness.scoring.windows import sliding_windows
 from reference_impl.decoding.request import Request
-from reference_impl.text.tokenizer import ByteBPE
 from tests.harness.models.architectures import ARCHITECTURES, VOCABULARY, Architecture
 from tests.harness.models.quantization_oracle import check_precision
+from tests.tiny_models import save_byte_pairs
 
 PAGE = Path(__file__).parents[3] / "docs" / "models.md"
 BEGIN, END = "<!-- support table: begin -->", "<!-- support table: end -->"
@@ -68,10 +68,8 @@ class Row:
 
 def tokenizer_file(folder: Path) -> Path:
     """A tokenizer of `VOCABULARY` ids."""
-    file = folder / "tokenizer.json"
     words = "the cat sat on the mat and the dog ran away while the birds sang in old trees by the river "
-    ByteBPE.train([words * 20], VOCABULARY).save(file)
-    return file
+    return save_byte_pairs(folder / "tokenizer.json", [words * 20], VOCABULARY)
 
 
 def examine(

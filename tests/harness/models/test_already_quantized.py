@@ -14,6 +14,7 @@ from harness.errors import UserError
 from harness.models.already_quantized import already_quantized, quantized_label
 from harness.models.contract import ModelIdentity, ModelSource, Precision
 from harness.models.open import open_model
+from tests.tiny_models import llama
 
 
 @pytest.mark.parametrize(
@@ -60,22 +61,10 @@ def refusal(folder: Path, precision: Precision = "fp32") -> str:
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory: pytest.TempPathFactory, llama_folder: Path) -> Path:
     """A Llama whose matrices are wide enough for blocks of 64."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
     folder = tmp_path_factory.mktemp("wide")
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        LlamaForCausalLM(
-            LlamaConfig(
-                vocab_size=320,
-                hidden_size=128,
-                intermediate_size=256,
-                num_hidden_layers=2,
-                num_attention_heads=2,
-                max_position_embeddings=64,
-                tie_word_embeddings=False,
-            )
-        ).save_pretrained(folder)
+    heads = {"num_attention_heads": 2, "num_key_value_heads": 2}
+    sizes = {"hidden_size": 128, "intermediate_size": 256, "tie_word_embeddings": False, "initializer_range": 0.02}
+    llama(**heads, **sizes).save_pretrained(folder)
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copy(llama_folder / name, folder)
     return folder

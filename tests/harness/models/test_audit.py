@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
+from tokenizers import processors
 
 from harness.errors import UserError
 from harness.models.contract import LanguageModel, ModelIdentity, ModelSource
 from harness.models.open import open_model
+from tests.tiny_models import byte_tokenizer
 
 SPECIAL = ("<turn>", "<eos>", "<s>", "<x>")
 CHATML = "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}<turn>\n{% endfor %}"
@@ -32,10 +33,7 @@ def opened(
     """A random Llama whose files say this. Ids: 0 <turn>, 1 <eos>, 2 <s>, 3 <x>, then bytes."""
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    backend = Tokenizer(models.BPE(vocab={piece: i for i, piece in enumerate([*SPECIAL, *letters])}, merges=[]))
-    backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    backend.add_special_tokens(list(SPECIAL))
+    backend = byte_tokenizer(SPECIAL)
     if first or last:
         names = {*first, *last}
         backend.post_processor = processors.TemplateProcessing(

@@ -28,8 +28,8 @@ from reference_impl.decoding.generation import generate
 from reference_impl.decoding.request import Request
 from reference_impl.decoding.sampling import Sampling, distribution
 from reference_impl.model.config import GPTConfig
-from reference_impl.model.gpt import GPT
 from reference_impl.text.tokenizer import ByteBPE
+from tests.tiny_models import sharp_gpt
 
 FREE = {"temperature": 1.0, "top_k": None, "top_p": 1.0, "min_p": 0.0, "repetition_penalty": 1.0}
 
@@ -41,12 +41,9 @@ def llama(llama_folder: Path) -> LanguageModel:
 
 @pytest.fixture(scope="module")
 def reference(tiny_tokenizer_file: Path) -> LanguageModel:
-    torch.manual_seed(0)
-    gpt = GPT(GPTConfig(vocabulary=384, context=64, layers=2, heads=2, width=32, tie_head=False))  # 64 ids are padding
-    for parameter in gpt.parameters():
-        parameter.data.mul_(6 if parameter.dim() == 2 else 1)
+    config = GPTConfig(vocabulary=384, context=64, layers=2, heads=2, width=32, tie_head=False)  # 64 ids are padding
     tokenizer = ByteBPE.load(tiny_tokenizer_file)
-    return as_language_model(gpt.eval(), tokenizer, ModelSource("ref", "reference", "-", "d"))  # type: ignore[return-value]
+    return as_language_model(sharp_gpt(config, 6), tokenizer, ModelSource("ref", "reference", "-", "d"))  # type: ignore[return-value]
 
 
 def prompts(model: LanguageModel) -> list[list[int]]:

@@ -30,8 +30,8 @@ from harness.scoring.generation import (
 )
 from harness.scoring.stops import cut_at_stops
 from reference_impl.model.config import GPTConfig
-from reference_impl.model.gpt import GPT
 from reference_impl.text.tokenizer import ByteBPE
+from tests.tiny_models import sharp_gpt
 
 END = "<|endoftext|>"
 
@@ -48,12 +48,9 @@ def gpt2(gpt2_folder: Path) -> LanguageModel:
 
 @pytest.fixture(scope="module")
 def reference(tiny_tokenizer_file: Path) -> LanguageModel:
-    torch.manual_seed(0)
-    gpt = GPT(GPTConfig(vocabulary=384, context=64, layers=2, heads=2, width=32, tie_head=False))
-    for parameter in gpt.parameters():
-        parameter.data.mul_(6 if parameter.dim() == 2 else 1)
+    config = GPTConfig(vocabulary=384, context=64, layers=2, heads=2, width=32, tie_head=False)
     tokenizer = ByteBPE.load(tiny_tokenizer_file)
-    return as_language_model(gpt.eval(), tokenizer, ModelSource("ref", "reference", "-", "d"))  # type: ignore[return-value]
+    return as_language_model(sharp_gpt(config, 6), tokenizer, ModelSource("ref", "reference", "-", "d"))  # type: ignore[return-value]
 
 
 MODELS = pytest.mark.parametrize("kind", ["llama", "gpt2", "reference"])

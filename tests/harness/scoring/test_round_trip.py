@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from harness.models.transformers_tokenizer import TransformersTokenizer
 from harness.scoring.round_trip import RoundTrip, lossy_note, round_trip, why_nonsense
+from tests.tiny_models import byte_tokenizer
 
 TEXTS = [
     "The river was cold.",
@@ -29,11 +30,7 @@ def fast(tokenizer: Any, **special: str) -> TransformersTokenizer:
 
 
 def byte_level(add_prefix_space: bool = False, normalizer: Any = None) -> TransformersTokenizer:
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-
-    tokenizer = Tokenizer(models.BPE({c: i for i, c in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}, []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=add_prefix_space)
-    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer = byte_tokenizer(prefix_space=add_prefix_space)
     if normalizer is not None:
         tokenizer.normalizer = normalizer
     return fast(tokenizer)

@@ -17,6 +17,7 @@ from harness.models.transformers_tokenizer import TransformersTokenizer
 from harness.scoring.generation import Completed, TextRequest, complete_texts
 from harness.scoring.special_text import SpecialText
 from harness.scoring.written_answer import WrittenAnswer
+from tests.tiny_models import byte_tokenizer
 
 TURN = "<|im_end|>"
 WRITTEN = f"5{TURN}\n789"
@@ -26,14 +27,10 @@ TAGS = (("<think>", "</think>"),)
 @pytest.fixture(scope="module")
 def tokenizer() -> TransformersTokenizer:
     """A token for each byte; two special ones and two tags, one of them special."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+    from tokenizers import AddedToken
     from transformers import PreTrainedTokenizerFast
 
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    bytewise = Tokenizer(models.BPE({letter: number for number, letter in enumerate(letters)}, []))
-    bytewise.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bytewise.decoder = decoders.ByteLevel()
-    fast = PreTrainedTokenizerFast(tokenizer_object=bytewise, eos_token="<|endoftext|>")
+    fast = PreTrainedTokenizerFast(tokenizer_object=byte_tokenizer(), eos_token="<|endoftext|>")
     fast.add_tokens([AddedToken(TURN, special=True), AddedToken("<think>", special=True), AddedToken("</think>")])
     return TransformersTokenizer(fast)
 

@@ -23,6 +23,7 @@ from reference_impl.decoding.speculative import speculate
 from reference_impl.inference.engine import Engine
 from reference_impl.model.gpt import GPT
 from reference_impl.quantization.quantize import quantize_
+from tests.tiny_models import LLAMA
 
 
 def prompt(length: int, seed: int = 1) -> list[int]:
@@ -76,7 +77,7 @@ def test_every_request_of_a_batch_gets_what_it_gets_alone_and_slowly(model: Any,
         assert generate(model, [request])[0].tokens == found.tokens
 
 
-LLAMA = {"positions": "rotary", "norm": "rms", "ffn": "swiglu", "kv_heads": 1, "bias": False}
+ONE_KV_HEAD = {**LLAMA, "kv_heads": 1}
 SHOTS = prompt(9, 77)
 FEW_SHOT = st.builds(lambda request: replace(request, prompt=[*SHOTS, *request.prompt]), REQUESTS)
 
@@ -87,7 +88,7 @@ def test_a_refilled_batch_gives_each_request_what_it_gets_alone(
     make_model: Any, requests: list[Request], rows: int, kind: str, compiled: bool
 ) -> None:
     """Few places for many requests, stems that are shared, caches that fill up; with and without the kernel."""
-    model = make_model(**(LLAMA if kind == "llama" else {}))
+    model = make_model(**(ONE_KV_HEAD if kind == "llama" else {}))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(prefixes, "WORTH_SHARING", 4)
         patch.setattr(running_batch, "SPARE", 1)
@@ -221,7 +222,7 @@ def test_cached_and_uncached_logits_are_as_exact_as_their_type(
     make_model: Any, widened: Callable[[GPT], GPT], precision: Any, kind: str
 ) -> None:
     """Measured against fp64, beside what the model loses where all of it is in fp32, or in bf16."""
-    llama = {"positions": "rotary", "norm": "rms", "ffn": "swiglu", "kv_heads": 2, "bias": False}
+    llama = {**LLAMA, "kv_heads": 2}
     model = make_model(width=64, heads=4, sharpness=3.0, **(llama if kind == "llama" else {}))
     if precision == "bf16":
         model.gpt.to(torch.bfloat16)

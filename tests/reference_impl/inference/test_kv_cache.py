@@ -9,18 +9,13 @@ from reference_impl.decoding.causal_model import Arrival
 from reference_impl.inference.kv_cache import KVCache
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
+from tests.tiny_models import sharp_gpt
 
 CONFIG = GPTConfig(vocabulary=61, context=24, layers=3, heads=2, width=16)
 
 
 def model() -> GPT:
-    torch.manual_seed(0)
-    gpt = GPT(CONFIG).eval()
-    with torch.no_grad():
-        for parameter in gpt.parameters():
-            if parameter.dim() == 2:
-                parameter.mul_(8)
-    return gpt.requires_grad_(False)
+    return sharp_gpt(CONFIG).requires_grad_(False)
 
 
 def tokens(batch: int, time: int, seed: int = 1) -> torch.Tensor:

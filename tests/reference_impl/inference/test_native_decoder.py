@@ -20,6 +20,7 @@ from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
 from reference_impl.native.build import native_library
 from reference_impl.quantization.quantize import quantize_
+from tests.tiny_models import LLAMA
 
 pytestmark = pytest.mark.skipif(native_library().library is None, reason=native_library().reason)
 
@@ -156,7 +157,7 @@ def test_equals_the_model(
 @pytest.mark.parametrize("scheme", UNIT)
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_any_number_of_threads(widened: Callable[[GPT], GPT], scheme: str, threads: int) -> None:
-    config = GPTConfig(61, 32, 2, 4, 72, kv_heads=2, positions="rotary", norm="rms", ffn="swiglu", bias=False)
+    config = GPTConfig(61, 32, 2, 4, 72, kv_heads=2, **LLAMA)
     gpt, tokens = model(config, scheme), torch.arange(24).view(2, 12)
     engines = Engine(copy.deepcopy(gpt)), Engine(gpt)
     caches = [engine.new_cache(2, 12) for engine in engines]

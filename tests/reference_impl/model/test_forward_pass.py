@@ -14,10 +14,11 @@ from reference_impl.inference.kv_cache import KVCache
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.forward_pass import ForwardPass, LayerCache
 from reference_impl.model.gpt import GPT, explicit_attention, fused_attention, next_token_loss
+from tests.tiny_models import LLAMA, sharp_gpt
 
 SHAPES: dict[str, dict[str, Any]] = {
     "gpt2": {},
-    "llama": {"kv_heads": 1, "positions": "rotary", "norm": "rms", "ffn": "swiglu", "bias": False},
+    "llama": {"kv_heads": 1, **LLAMA},
     "untied, without norms": {"tie_head": False, "norm": "none"},
 }
 TOKENS = torch.arange(20).remainder(61).view(2, 10)
@@ -38,12 +39,8 @@ KEYS = [
 
 @pytest.fixture(params=SHAPES)
 def gpt(request: pytest.FixtureRequest) -> Iterator[GPT]:
-    torch.manual_seed(0)
-    model = GPT(GPTConfig(vocabulary=61, context=24, layers=4, heads=2, width=16, **SHAPES[request.param])).eval()
+    model = sharp_gpt(GPTConfig(vocabulary=61, context=24, layers=4, heads=2, width=16, **SHAPES[request.param]))
     with torch.inference_mode():
-        for parameter in model.parameters():
-            if parameter.dim() == 2:
-                parameter.mul_(8)
         yield model
 
 

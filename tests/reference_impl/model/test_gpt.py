@@ -10,19 +10,13 @@ from hypothesis import strategies as st
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT, explicit_attention, fused_attention, next_token_loss
 from reference_impl.model.presets import preset
+from tests.tiny_models import sharp_gpt
 
 TINY = GPTConfig(vocabulary=61, context=24, layers=3, heads=2, width=16)
 
 
 def model(config: GPTConfig = TINY, seed: int = 0) -> GPT:
-    torch.manual_seed(seed)
-    gpt = GPT(config).eval()
-    # Larger than the initialisation, so that attention patterns are far from uniform and mistakes show.
-    with torch.no_grad():
-        for parameter in gpt.parameters():
-            if parameter.dim() == 2:
-                parameter.mul_(8)
-    return gpt
+    return sharp_gpt(config, seed=seed)
 
 
 def tokens(batch: int, time: int, config: GPTConfig = TINY, seed: int = 1) -> torch.Tensor:

@@ -12,6 +12,7 @@ from reference_impl.model.huggingface import (
     state_to_huggingface,
     to_huggingface,
 )
+from tests.tiny_models import scrambled
 
 CONFIGS = [
     GPTConfig(vocabulary=61, context=24, layers=1, heads=1, width=8),
@@ -20,15 +21,6 @@ CONFIGS = [
     GPTConfig(vocabulary=128, context=20, layers=3, heads=2, width=64, tie_head=False),
     GPTConfig(vocabulary=61, context=24, layers=1, heads=2, width=16, ffn="gelu_exact"),
 ]
-
-
-def scrambled(model: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
-    """Every parameter random, biases and norms too: a freshly made model would hide a mistake in those."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.3)
-    return model.eval()
 
 
 def texts(config: GPTConfig) -> torch.Tensor:

@@ -8,6 +8,7 @@ from reference_impl.inference.kv_cache import KVCache
 from reference_impl.model.gpt import explicit_attention, next_token_loss
 from reference_impl.model.huggingface import to_huggingface
 from reference_impl.model.huggingface_llama import config_from_llama, from_llama, tensors_from_llama
+from tests.tiny_models import scrambled
 
 SHAPES = [
     {"num_attention_heads": 4, "num_key_value_heads": 4, "tie_word_embeddings": True},
@@ -21,12 +22,7 @@ def llama(**shape: object) -> LlamaForCausalLM:
     config = LlamaConfig(
         vocab_size=61, hidden_size=24, intermediate_size=40, num_hidden_layers=3, max_position_embeddings=32, **shape
     )
-    model = LlamaForCausalLM(config).eval()
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.3)
-    return model
+    return scrambled(LlamaForCausalLM(config))
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -16,11 +16,10 @@ from reference_impl.quantization.quantized_checkpoint import STORABLE, is_quanti
 from reference_impl.quantization.weight_bytes import weight_bytes
 from reference_impl.quantization.weight_format import dense_type
 from reference_impl.training.checkpoint_folder import CorruptCheckpoint
+from tests import tiny_models
 
 TIED = GPTConfig(61, 16, 2, 4, 40)
-LLAMA = GPTConfig(
-    61, 16, 2, 4, 24, kv_heads=2, positions="rotary", norm="rms", ffn="swiglu", bias=False, tie_head=False
-)
+LLAMA = GPTConfig(61, 16, 2, 4, 24, kv_heads=2, tie_head=False, **tiny_models.LLAMA)
 TEXT = torch.arange(12)[None]
 
 

@@ -22,6 +22,7 @@ from harness.measures.task.summary import summarise
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.open import open_model
 from harness.tasks.files.library import TaskLibrary
+from tests.tiny_models import byte_tokenizer
 
 CHAT = (
     "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}{% endfor %}"
@@ -73,13 +74,10 @@ def scripted(
     special: the special tokens, ids from 0. ends: what its generation_config.json says. first: what the tokenizer puts
     before a text. loops: the last piece again and again instead of `<eos>`.
     """
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
+    from tokenizers import AddedToken, processors
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    backend = Tokenizer(models.BPE(vocab={piece: i for i, piece in enumerate([*special, *letters])}, merges=[]))
-    backend.pre_tokenizer, backend.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    backend.add_special_tokens(list(special))
+    backend = byte_tokenizer(special)
     backend.add_tokens([AddedToken(piece, normalized=False) for piece in pieces if piece not in special])
     if first is not None:
         backend.post_processor = processors.TemplateProcessing(
