@@ -10,9 +10,9 @@ one of them made is seen by the other. Both compute with one thread, or as many 
 out, each fetches and converts its own. --keep: where the two run folders stay; left out, nowhere.
 
 Compared are all rows of records.parquet, then findings and outcomes of expectations: which rows there are, and every
-column of them by its bits. Left out, and counted, are values that were timed or measured as memory (of measures that
-run alone, those that are not exact), what is drawn from them, and columns that name code or machine (`NAMES`). A row or
-a column that only one of them has is a difference, except columns that are new here: those are only listed.
+column of them by its bits. Left out, and counted, are values that were timed or measured as memory (their metrics
+declare it), what is drawn from them, and columns that name code or machine (`NAMES`). A row or a column that only one
+of them has is a difference, except columns that are new here: those are only listed.
 
 The last line is one JSON object. Exit code 0: all the same; 1: something differs, and is named; 2: a run failed.
 """
@@ -92,11 +92,16 @@ def compare_rows(before: list[Row], after: list[Row], found: Comparison) -> set[
 
 
 def is_timed(row: Row) -> bool:
-    """Whether time or memory of the machine decides the value: not exact, of a measure that runs alone."""
+    """Whether time or memory of the machine decides the value, as its metric declares; of a measure that is unknown
+    here, where the value isn't exact."""
     from harness.measures.registry import MEASURES
 
-    alone = row["measure"] not in MEASURES or MEASURES[row["measure"]].isolated
-    return alone and row["metric"] is not None and row["interval"] != "exact"
+    if row["metric"] is None:
+        return False
+    if row["measure"] not in MEASURES:
+        return bool(row["interval"] != "exact")
+    metric = MEASURES[row["measure"]].metric(row["metric"])
+    return metric is not None and metric.depends_on is not None
 
 
 def compare_others(before: list[Row], after: list[Row], timed: set[str], what: tuple[str, ...], to: Comparison) -> None:
