@@ -81,6 +81,9 @@ class Server(ThreadingHTTPServer):
     seconds_per_piece = 0.0
     """Pause after each 8 KiB."""
     ranges = True
+    failures: list[int]
+    """What goes wrong with the next requests for files: a status such as 503, or after so many bytes (given as a number
+    below 0) the connection is closed."""
     asked: list[tuple[str, str | None]]
 
     @property
@@ -102,6 +105,8 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path.startswith("/simple/"):
             links = "".join(f'<a href="/{path.name}">{path.name}</a>' for path in self.server.folder.iterdir())
             self._send(200, f"<!DOCTYPE html><html><body>{links}</body></html>".encode(), "text/html")
+        elif self.server.failures and self.server.failures[0] > 0:
+            self._send(self.server.failures.pop(0), b"busy", "text/plain")
         elif not file.is_file():
             self._send(404, b"no such file", "text/plain")
         elif wanted and self.server.ranges:
@@ -115,6 +120,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
+        if status < 300 and self.server.failures:
+            content = content[: -self.server.failures.pop(0)]
+            self.close_connection = True
         try:
             for start in range(0, len(content), 8192):
                 self.wfile.write(content[start : start + 8192])
@@ -131,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def serving(folder: Path) -> Iterator[Server]:
     server = Server(("127.0.0.1", 0), _Handler)
-    server.folder, server.asked = folder, []
+    server.folder, server.asked, server.failures = folder, [], []
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
