@@ -96,6 +96,23 @@ def test_edit_similarity_is_the_recursion(one: str, other: str) -> None:
     assert edit_similarity(one, [other], {}) == pytest.approx(expected)
 
 
+def _rows(one: str, other: str) -> int:
+    """The distance by Wagner and Fischer's table, a row after the other."""
+    row = list(range(len(other) + 1))
+    for number, character in enumerate(one, start=1):
+        before, row = row, [number]
+        for place, wanted in enumerate(other):
+            row.append(min(row[place] + 1, before[place + 1] + 1, before[place] + (character != wanted)))
+    return row[-1]
+
+
+@given(*[st.text("ab1é東🙂", max_size=90)] * 2)
+def test_edit_similarity_counts_code_points_of_long_texts(one: str, other: str) -> None:
+    longer = max(len(one), len(other))
+    expected = 1 - _rows(one, other) / longer if longer else 1.0
+    assert edit_similarity(one, [other], mode="lm-eval") == expected
+
+
 def test_edit_similarity_takes_the_nearest_target_after_what_is_ignored() -> None:
     assert edit_similarity("1234", ["9999", "1294"], {}) == 0.75
     assert edit_similarity("Yes!", ["yes"], {"ignore_case": True, "ignore_punctuation": True}) == 1
