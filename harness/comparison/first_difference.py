@@ -1,7 +1,7 @@
 """Why one document was judged right once and wrong once: the first thing that differs on the way from text to score.
 
 In the order in which a model meets it: the prompt's text, what was cut off, the tokens, their probabilities (or what
-the model wrote), what was taken out of the answer, the judgement.
+the model wrote), what was taken out of the answer, the judgment.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def first_difference(base: Side, head: Side, rule: str) -> tuple[Cause, str]:
             return Cause.EXTRACTION, _extraction(a, b)
     elif told := _probabilities(base, head, rule):
         return Cause.PROBABILITIES, told
-    return Cause.JUDGEMENT, _judgement(a, b)
+    return Cause.JUDGEMENT, _judgment(a, b)
 
 
 def margin(document: Document, rule: str) -> float | None:
@@ -174,7 +174,7 @@ def _extraction(a: Document, b: Document) -> str:
     return "; ".join(told[:3])
 
 
-def _judgement(a: Document, b: Document) -> str:
+def _judgment(a: Document, b: Document) -> str:
     changed = [name for name in dict.fromkeys([*a.spec, *b.spec]) if a.spec.get(name) != b.spec.get(name)]
     changed = [name for name in changed if name not in ("file", "given")]  # where it lay, and results
     if changed:

@@ -14,7 +14,7 @@ from harness.evidence.per_document import per_document
 from harness.evidence.selection import Point
 from harness.results.record import Record
 from harness.statistics.ratios import (
-    Estimate,
+    PositiveEstimate,
     Ratio,
     independent_ratio,
     paired_ratio_of_exponentials,
@@ -22,15 +22,15 @@ from harness.statistics.ratios import (
 )
 
 
-def estimate(record: Record) -> Estimate | None:
+def estimate(record: Record) -> PositiveEstimate | None:
     """The record's value with its interval; None where the interval is not known (an exact value has one)."""
     if record.value is None or not math.isfinite(record.value):
         return None
     if record.low is None or record.high is None:
-        return Estimate(record.value, record.value, record.value) if record.interval == "exact" else None
+        return PositiveEstimate(record.value, record.value, record.value) if record.interval == "exact" else None
     if math.isnan(record.low) or math.isnan(record.high):
         return None
-    return Estimate(record.value, record.low, record.high)
+    return PositiveEstimate(record.value, record.low, record.high)
 
 
 def ratio(numerator: Point, denominator: Point) -> Ratio | None:

@@ -1,6 +1,6 @@
 """`activations`: how large the numbers inside of a model are, by depth, on a text.
 
-What normalisation and the scaling of residual projections are for, as numbers: whether the residual stream grows or
+What normalization and the scaling of residual projections are for, as numbers: whether the residual stream grows or
 shrinks from layer to layer, and whether each layer reads inputs of one size. Either with the weights as they are, or
 with those that a model of the same shape starts from.
 """

@@ -106,7 +106,7 @@ MFU = Metric(
     name="mfu",
     unit="fraction",
     direction=Direction.HIGHER,
-    definition="Model FLOPs utilisation of the prefill: useful FLOPs (2 per matrix-product parameter and token, causal "
+    definition="Model FLOPs utilization of the prefill: useful FLOPs (2 per matrix-product parameter and token, causal "
     "attention, head at the last token) over TTFT, over the measured GEMM peak of the type (for weights "
     "that are widened to be multiplied, of the fastest type). After Chowdhery et al. 2022, appendix B.",
     depends_on="time",
@@ -116,7 +116,7 @@ MBU = Metric(
     version=2,
     unit="fraction",
     direction=Direction.HIGHER,
-    definition="Memory-bandwidth utilisation of decoding: weight bytes read plus key and value bytes read per step (of "
+    definition="Memory-bandwidth utilization of decoding: weight bytes read plus key and value bytes read per step (of "
     "layers with a sliding window no more than that holds), over TPOT, over the measured triad bandwidth.",
     depends_on="time",
 )
@@ -170,7 +170,7 @@ def timed_iterations(model: LanguageModel, settings: InferenceSettings, clock: C
 def summarise(samples: pd.DataFrame, settings: InferenceSettings, facts: Facts) -> list[Measurement | Missing]:
     """Measurements from the rows of all launches (their column `launch` says which; absent means one)."""
     launches = samples[LAUNCH] if LAUNCH in samples else samples["iteration"] * 0
-    ttft, how, unit = _centre(samples["ttft_s"], launches)
+    ttft, how, unit = _center(samples["ttft_s"], launches)
     behavior = facts.identity.cache
     decodes = behavior.serves(settings.prompt + settings.generate)
 
@@ -200,7 +200,7 @@ def summarise(samples: pd.DataFrame, settings: InferenceSettings, facts: Facts) 
         inverse(PREFILL_RATE, ttft, settings.batch * settings.prompt),
     ]
     if decodes:
-        tpot, _, _ = _centre(samples["step_s"].map(lambda steps: sum(steps) / len(steps)), launches)
+        tpot, _, _ = _center(samples["step_s"].map(lambda steps: sum(steps) / len(steps)), launches)
         found[1:1] = [direct(TPOT, tpot, 1e3)]
         found.append(inverse(DECODE_RATE, tpot, settings.batch))
     else:
@@ -234,7 +234,7 @@ ENOUGH_LAUNCHES = 3
 """From this many launches on, the launch is the unit of the interval."""
 
 
-def _centre(seconds: pd.Series[float], launches: pd.Series[int]) -> tuple[Interval, str, str]:
+def _center(seconds: pd.Series[float], launches: pd.Series[int]) -> tuple[Interval, str, str]:
     """The typical duration with its interval, how that was made, and what its n counts."""
     from harness.statistics.intervals import geometric_mean, median
 

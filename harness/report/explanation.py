@@ -16,7 +16,7 @@ from harness.measures.task.samples.frames import has_documents, of_task, tasks_o
 from harness.number import NOTHING, Shown
 from harness.report.table import Column, Row, Table
 from harness.report.tables import print_table
-from harness.report.token_text import LEGEND, has_colours, one_line, token_text, token_text_with_log_probs
+from harness.report.token_text import LEGEND, has_colors, one_line, token_text, token_text_with_log_probs
 from harness.results.record import CellResult, Scalar, Status
 from harness.results.run import Run
 from harness.results.samples import reading_samples
@@ -117,7 +117,7 @@ def print_explanation(explanation: Explanation, console: Console, whole: bool = 
         for prompt in one.prompts:
             console.print(Text(prompt), soft_wrap=True)
         return
-    borders = "shades tell tokens apart" if has_colours(console) else "| between tokens, \\| a | of the text"
+    borders = "shades tell tokens apart" if has_colors(console) else "| between tokens, \\| a | of the text"
     console.print(Text(f"{borders}; {LEGEND}", style="dim"), soft_wrap=True)
     shown = _Shown(explanation.pieces, console, whole)
     if one.written:

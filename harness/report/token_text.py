@@ -1,6 +1,6 @@
 """Tokens as a person can see them: where each begins, and what white space and invisible characters it has.
 
-In colours, tokens are shaded in turn. Without them a `|` stands between tokens, and one of the text itself is `\\|`.
+In colors, tokens are shaded in turn. Without them a `|` stands between tokens, and one of the text itself is `\\|`.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ def token_text(
     from rich.text import Text
 
     text = Text(end="")
-    coloured = has_colours(console)
+    colored = has_colors(console)
     for place, token in enumerate(tokens):
         word = shown(token, pieces)
-        if coloured:
+        if colored:
             text.append(word, shades[place % 2])
         else:
             text.append("|" + word.replace("|", "\\|"))
-    if tokens and not coloured:
+    if tokens and not colored:
         text.append("|")
     return text
 
@@ -85,6 +85,6 @@ def token_text_with_log_probs(
     return text
 
 
-def has_colours(console: Console) -> bool:
+def has_colors(console: Console) -> bool:
     """Whether shades can be seen."""
     return console.color_system is not None and not console.no_color

@@ -13,13 +13,9 @@ with that is a matter of its characters; and what the tokenizer puts after a tex
 
 from __future__ import annotations
 
-from typing import Literal
-
 from harness.errors import UserError
+from harness.mode import Mode
 from harness.models.token_ids import Reads as Reads
-
-Mode = Literal["right", "lm-eval"]
-"""right: what is sound. lm-eval: what lm-evaluation-harness 0.4.13 does, also where that differs."""
 
 
 class DocumentEncoder:

@@ -34,8 +34,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from harness.errors import UserError
+from harness.mode import Mode
 from harness.models.contract import LanguageModel, ModelIdentity
-from harness.scoring.document_encoder import DocumentEncoder, Mode, Reads
+from harness.scoring.document_encoder import DocumentEncoder, Reads
 from harness.scoring.special_text import SpecialText
 from harness.scoring.stops import cut_at_stops, ends_in_lm_eval, ends_of_beams, stops_of
 from harness.scoring.thinking import Tags, answer_so_far, opens_thought, parted

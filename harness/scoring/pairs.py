@@ -20,10 +20,9 @@ from dataclasses import dataclass
 
 from harness.common_prefix import common_prefix
 from harness.errors import UserError
-from harness.scoring.document_encoder import DocumentEncoder, Mode, Reads
+from harness.mode import Mode
+from harness.scoring.document_encoder import DocumentEncoder, Reads
 from harness.scoring.request import Scored
-
-__all__ = ["EncodedPair", "Mode", "Unscorable", "encode_choices", "encode_pairs"]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from harness.scoring.document_encoder import DocumentEncoder, Mode, Reads
+from harness.mode import Mode
+from harness.scoring.document_encoder import DocumentEncoder, Reads
 from harness.scoring.request import Scored
 from harness.scoring.windows import sliding_windows
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from harness.mode import Mode
 from harness.models.contract import Tokenizer
-from harness.scoring.document_encoder import Mode, Reads
+from harness.scoring.document_encoder import Reads
 
 if TYPE_CHECKING:
     from harness.models.decoding import TokenRequest

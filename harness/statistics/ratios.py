@@ -28,7 +28,7 @@ INDEPENDENT = "two independent intervals (MOVER on logs)"
 
 
 @dataclass(frozen=True)
-class Estimate:
+class PositiveEstimate:
     """A positive value with its interval; `low` and `high` are the value itself where it is exact."""
 
     value: float
@@ -47,7 +47,7 @@ class Ratio:
     n: int | None = None
 
 
-def product_of_powers(estimates: Sequence[Estimate], powers: Sequence[float]) -> Estimate:
+def product_of_powers(estimates: Sequence[PositiveEstimate], powers: Sequence[float]) -> PositiveEstimate:
     """Interval of the product of v_i ** p_i for independent, positive estimates, by MOVER on the log scale.
 
     log P = sum p_i log v_i; its distance to the lower end is the root of the summed squares of each term's distance
@@ -66,10 +66,10 @@ def product_of_powers(estimates: Sequence[Estimate], powers: Sequence[float]) ->
             center += power * log
             below += (power * down) ** 2
             above += (power * up) ** 2
-    return Estimate(math.exp(center), math.exp(center - math.sqrt(below)), math.exp(center + math.sqrt(above)))
+    return PositiveEstimate(math.exp(center), math.exp(center - math.sqrt(below)), math.exp(center + math.sqrt(above)))
 
 
-def independent_ratio(numerator: Estimate, denominator: Estimate) -> Ratio:
+def independent_ratio(numerator: PositiveEstimate, denominator: PositiveEstimate) -> Ratio:
     """Numerator over denominator, measured independently of each other; both have the same confidence."""
     result = product_of_powers([numerator, denominator], [1.0, -1.0])
     return Ratio(numerator.value / denominator.value, result.low, result.high, INDEPENDENT)
@@ -81,7 +81,7 @@ def paired_ratio_of_means(
     """Ratio of two weighted means, (sum x / sum w) / (sum y / sum v), over the same documents.
 
     numerator: (x, w), denominator: (y, v), each of shape (documents,): a loss per token has the summed negative
-    log-likelihood as x and the tokens as w. The documents are the clusters; the log of the ratio is linearised, t
+    log-likelihood as x and the tokens as w. The documents are the clusters; the log of the ratio is linearized, t
     with n - 1 degrees of freedom.
     """
     (above, below) = (_mean_and_influence(*pair) for pair in (numerator, denominator))
@@ -97,7 +97,7 @@ def paired_ratio_of_exponentials(
     """Ratio of two perplexities, exp(sum x / sum w) / exp(sum y / sum v), over the same documents.
 
     Shapes as in `paired_ratio_of_means`. The log of the ratio is the difference of two ratio estimators, so nothing
-    but the ratio estimator itself is linearised.
+    but the ratio estimator itself is linearized.
     """
     (above, below) = (_mean_and_influence(*pair) for pair in (numerator, denominator))
     return _from_log(above[0] - below[0], above[1] - below[1], confidence)

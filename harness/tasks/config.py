@@ -12,13 +12,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from harness.mode import Mode as Mode
 from harness.strict_models import Written
 
 OutputType = Literal["multiple_choice", "loglikelihood", "loglikelihood_rolling", "generate_until"]
 Reasoning = Literal["direct", "cot"]
 """direct: the bare answer. cot: chain of thought, the steps before the answer."""
-Mode = Literal["right", "lm-eval"]
-"""right: the default. lm-eval: as lm-evaluation-harness 0.4.13 has it, also where it is wrong."""
 
 
 class Function(Written):

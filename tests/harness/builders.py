@@ -78,14 +78,14 @@ def quality_samples(
 
 
 def quality_measurements(samples: pd.DataFrame) -> list[Measurement]:
-    from harness.statistics.ratios import Estimate
+    from harness.statistics.ratios import PositiveEstimate
 
-    def mean(weight: str) -> Estimate:
+    def mean(weight: str) -> PositiveEstimate:
         n, total = len(samples), samples[weight].sum()
         value = samples["nll"].sum() / total
         influence = (samples["nll"] - value * samples[weight]) / total
         half = 2.0 * math.sqrt(n / (n - 1) * float((influence**2).sum()))
-        return Estimate(value, value - half, value + half)
+        return PositiveEstimate(value, value - half, value + half)
 
     nats, per_byte = mean("tokens"), mean("bytes")
     documents = {"interval": "t over documents (ratio estimator)", "n": len(samples), "n_unit": "documents"}

@@ -1,4 +1,4 @@
-"""Defects of quantisers. Each check must pass on the sound quantiser and fail on the bad one."""
+"""Defects of quantizers. Each check must pass on the sound quantizer and fail on the bad one."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_codes_whose_halves_are_swapped_are_seen(measured: Measured) -> None:
     assert not faithful(measured("int4", swap))
 
 
-def test_a_model_that_was_not_quantised_at_all_is_exactly_itself(measured: Measured) -> None:
+def test_a_model_that_was_not_quantized_at_all_is_exactly_itself(measured: Measured) -> None:
     found = measured("fp32", nothing)
     assert found["kl_mean"] == found["loss_change"] == 0 and found["top1_agreement"] == 1
 
@@ -122,26 +122,26 @@ def test_a_tied_head_that_comes_untied_is_seen(trained: GPT) -> None:
         same = torch.equal(head.dense(0, CONFIG.vocabulary), embedding.dense(0, CONFIG.vocabulary))
         return same and weight_bytes(gpt) == stored_bytes(CONFIG, "int8", activation_bytes=4)
 
-    def quantised() -> GPT:
+    def quantized() -> GPT:
         gpt = copy.deepcopy(trained)
         quantize_(gpt, "int8", torch.float32)
         return gpt
 
-    copied, other = quantised(), quantised()
+    copied, other = quantized(), quantized()
     copied.token_embedding.weight = Int8Weight(trained.token_embedding.weight.detach())  # type: ignore[assignment]
     coarse = dequantize_int4(*quantize_int4(trained.head.weight.detach()))
     other.head.weight = Int8Weight(coarse)  # type: ignore[assignment]
-    assert check(quantised())
+    assert check(quantized())
     assert not check(copied)  # twice the memory
     assert not check(other)  # and not the same numbers
 
 
 def test_an_int8_scale_per_tensor_is_seen() -> None:
-    def check(quantise: Callable[[Tensor], Tensor]) -> bool:
+    def check(quantize: Callable[[Tensor], Tensor]) -> bool:
         """Every output channel keeps its own accuracy, however quiet it is beside the others."""
         draw = torch.Generator().manual_seed(0)
         weight = torch.randn(16, 128, generator=draw) * torch.logspace(-3, 0, 16)[:, None]
-        error = (quantise(weight) - weight).norm(dim=1) / weight.norm(dim=1)
+        error = (quantize(weight) - weight).norm(dim=1) / weight.norm(dim=1)
         return bool((error < 0.02).all())
 
     def per_tensor(weight: Tensor) -> Tensor:

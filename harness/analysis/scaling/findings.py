@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.analysis.scaling.allocation import compute_exponent, compute_for, loss_at_optimum, optimum
-from harness.analysis.scaling.fitting.uncertainty import Interval, Quantity, interval
+from harness.analysis.scaling.fitting.uncertainty import DrawnInterval, Quantity, interval
 from harness.analysis.scaling.laws.law import Floats, Law
 from harness.analysis.scaling.pictures import picture_data
 from harness.analysis.scaling.report import ScalingReport
@@ -60,17 +60,22 @@ def _trust(report: ScalingReport, common: dict[str, Any]) -> Finding:
     )
 
 
-def _asked(report: ScalingReport, quantity: Quantity) -> Interval:
+def _asked(report: ScalingReport, quantity: Quantity) -> DrawnInterval:
     """A quantity with its interval; without ends where no draws could be made."""
     if report.draws is not None:
         return interval(report.draws, quantity, report.settings.interval)
     value = np.asarray(quantity(report.fit.natural[None]))[0]
     nothing = np.full(np.shape(value), np.nan)
-    return Interval(value, nothing, nothing, nothing, "none")
+    return DrawnInterval(value, nothing, nothing, nothing, "none")
 
 
 def _finding(
-    name: str, unit: str, asked: Interval, common: dict[str, Any], note: str = "", at: dict[str, Scalar] | None = None
+    name: str,
+    unit: str,
+    asked: DrawnInterval,
+    common: dict[str, Any],
+    note: str = "",
+    at: dict[str, Scalar] | None = None,
 ) -> Finding:
     value, low, high = (float(np.ravel(item)[0]) for item in (asked.value, asked.low, asked.high))
     ends = not (np.isnan(low) or np.isnan(high))
@@ -91,7 +96,7 @@ def _parameters(report: ScalingReport, common: dict[str, Any]) -> list[Finding]:
     identified = {item.name: item for item in report.profiles}
     found = []
     for column, parameter in enumerate(report.fit.law.parameters):
-        one = Interval(asked.value[column], asked.low[column], asked.high[column], asked.error[column], asked.how)
+        one = DrawnInterval(asked.value[column], asked.low[column], asked.high[column], asked.error[column], asked.how)
         note = parameter.meaning
         region = identified.get(parameter.name)
         if region is not None and not region.identified:

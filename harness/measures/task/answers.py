@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from harness import kept_file, strict_json
 from harness.errors import UserError, told
 from harness.measures.task.samples.document import Right
+from harness.mode import Mode
 from harness.models.contract import Described, Generates, Scores, tokenizer_of
 from harness.notice import notice
 from harness.scoring.written_answer import WrittenAnswer
 from harness.tasks.ask import Answer, Asked, Broken, Choice, ChoiceAnswer, Generation, GenerationAnswer, Rolling
-from harness.tasks.config import Mode
 from harness.whole_file import write_whole
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from harness.measures.task.samples.columns import ITEMS, SPEC
 from harness.measures.task.samples.document import Document
 from harness.measures.task.samples.rows import in_first_row, write
 from harness.measures.task.settings import TaskSettings
+from harness.mode import Mode
 from harness.models.contract import tokenizer_of
 from harness.tasks.ask import Asked, Broken
-from harness.tasks.config import Mode
 
 if TYPE_CHECKING:
     from harness.measures.task.answers import Evidence

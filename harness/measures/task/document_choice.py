@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from harness.errors import UserError
 from harness.measures.evenly_spaced import evenly_spaced
-from harness.tasks.config import Mode
+from harness.mode import Mode
 
 _ONE = re.compile(r"\s*(\d{1,15})\s*(?:-\s*(\d{1,15})\s*)?")
 

@@ -11,8 +11,9 @@ from harness.limits import LARGEST, LARGEST_SEED, MOST_DOCUMENTS, MOST_SAMPLES, 
 from harness.measures.mapping_setting import MappingText, mapping_of
 from harness.measures.measure import Settings
 from harness.measures.task.document_choice import numbers
+from harness.mode import Mode
 from harness.models.chat import DATE
-from harness.tasks.config import Mode, Reasoning
+from harness.tasks.config import Reasoning
 from harness.tasks.prompts.generation_settings import KEYS_SCHEMA, check_keys
 
 

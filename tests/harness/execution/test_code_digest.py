@@ -35,6 +35,7 @@ EITHER = {
     **dict.fromkeys(("harness.input_file", "harness.kept_file", "harness.whole_file"), "a file's bytes, or an error"),
     **dict.fromkeys(("harness.errors", "harness.notice", "harness.spelling", "harness.yaml_errors"), "sentences"),
     **dict.fromkeys(("harness.limits", "harness.strict_entry"), "settings as they are given, or an error"),
+    "harness.mode": "the names of two ways to ask tasks",
     "harness.plugins": "finds other packages, whose code is in the key of their cells",
     **dict.fromkeys(("harness.strict_json", "harness.strict_models"), "the same values, or an error"),
     **dict.fromkeys(("harness.execution.requests", "harness.execution.serve"), "hand on what others measure"),

@@ -18,9 +18,9 @@ from harness.report.token_text import token_text, visible
 from harness.results.run import Run
 
 
-def printed(explanation: Explanation, *, whole: bool = False, colours: bool = False) -> str:
+def printed(explanation: Explanation, *, whole: bool = False, colors: bool = False) -> str:
     file = io.StringIO()
-    console = Console(file=file, width=200, force_terminal=colours, color_system="truecolor" if colours else None)
+    console = Console(file=file, width=200, force_terminal=colors, color_system="truecolor" if colors else None)
     print_explanation(explanation, console, whole)
     return file.getvalue()
 
@@ -147,7 +147,7 @@ def test_a_continuation(run: Run) -> None:
 
 
 def test_colours_shade_tokens_in_turn_and_draw_no_borders(run: Run) -> None:
-    text = printed(explanations(run, "capitals", 0)[0], colours=True)
+    text = printed(explanations(run, "capitals", 0)[0], colors=True)
     assert "|A|" not in text
     first, second = text.index("\x1b[30;48;2;232;232;232m What"), text.index("\x1b[30;48;2;200;200;200m is")
     assert first < second

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.mode import Mode
 from harness.scoring.document_encoder import DocumentEncoder
-from harness.scoring.pairs import EncodedPair, Mode, Unscorable, encode_choices, encode_pairs
+from harness.scoring.pairs import EncodedPair, Unscorable, encode_choices, encode_pairs
 
 MERGES = ("ab", " a", " ab", "bc", "  ")
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.statistics.ratios import (
-    Estimate,
+    PositiveEstimate,
     independent_ratio,
     paired_ratio_of_exponentials,
     paired_ratio_of_means,
@@ -21,8 +21,8 @@ positive = st.floats(1e-3, 1e6)
 spread = st.floats(0.0, 0.5)
 
 
-def _estimate(value: float, down: float, up: float) -> Estimate:
-    return Estimate(value, value * math.exp(-down), value * math.exp(up))
+def _estimate(value: float, down: float, up: float) -> PositiveEstimate:
+    return PositiveEstimate(value, value * math.exp(-down), value * math.exp(up))
 
 
 @given(positive, spread, spread, positive, spread, spread)
@@ -40,27 +40,27 @@ def test_independent_ratio_is_mover_on_the_logs(
 @given(positive, spread, spread)
 def test_an_exact_denominator_leaves_the_numerators_interval(value: float, down: float, up: float) -> None:
     estimate = _estimate(value, down, up)
-    got = independent_ratio(estimate, Estimate(2.0, 2.0, 2.0))
+    got = independent_ratio(estimate, PositiveEstimate(2.0, 2.0, 2.0))
     assert (got.low, got.high) == (pytest.approx(estimate.low / 2), pytest.approx(estimate.high / 2))
 
 
 def test_swapping_the_sides_inverts_the_interval() -> None:
-    a, b = Estimate(3.0, 2.0, 5.0), Estimate(7.0, 6.5, 7.1)
+    a, b = PositiveEstimate(3.0, 2.0, 5.0), PositiveEstimate(7.0, 6.5, 7.1)
     one, other = independent_ratio(a, b), independent_ratio(b, a)
     assert one.low is not None and one.high is not None
     assert (other.low, other.high) == (pytest.approx(1 / one.high), pytest.approx(1 / one.low))
 
 
 def test_an_unbounded_interval_stays_unbounded() -> None:
-    got = product_of_powers([Estimate(1.0, 0.0, math.inf), Estimate(2.0, 1.0, 3.0)], [1.0, -1.0])
+    got = product_of_powers([PositiveEstimate(1.0, 0.0, math.inf), PositiveEstimate(2.0, 1.0, 3.0)], [1.0, -1.0])
     assert (got.low, got.high) == (0.0, math.inf)
-    untouched = product_of_powers([Estimate(1.0, 0.0, math.inf), Estimate(2.0, 1.0, 3.0)], [0.0, 1.0])
+    untouched = product_of_powers([PositiveEstimate(1.0, 0.0, math.inf), PositiveEstimate(2.0, 1.0, 3.0)], [0.0, 1.0])
     assert (untouched.low, untouched.high) == (pytest.approx(1.0), pytest.approx(3.0))
 
 
 def test_a_ratio_needs_positive_values() -> None:
     with pytest.raises(ValueError, match="positive"):
-        independent_ratio(Estimate(0.0, 0.0, 1.0), Estimate(1.0, 1.0, 1.0))
+        independent_ratio(PositiveEstimate(0.0, 0.0, 1.0), PositiveEstimate(1.0, 1.0, 1.0))
 
 
 def _documents(seed: int, n: int, change: float = 0.01, noise: float = 0.02) -> tuple[np.ndarray, ...]:
@@ -104,7 +104,10 @@ def test_pairing_is_far_narrower_than_two_independent_intervals() -> None:
     paired = paired_ratio_of_exponentials((head, tokens), (base, tokens))
     one = paired_ratio_of_exponentials((head, tokens), (np.zeros(60), tokens))
     other = paired_ratio_of_exponentials((base, tokens), (np.zeros(60), tokens))
-    apart = independent_ratio(Estimate(one.value, one.low, one.high), Estimate(other.value, other.low, other.high))  # type: ignore[arg-type]
+    assert one.low is not None and one.high is not None and other.low is not None and other.high is not None
+    apart = independent_ratio(
+        PositiveEstimate(one.value, one.low, one.high), PositiveEstimate(other.value, other.low, other.high)
+    )
     assert apart.value == pytest.approx(paired.value)
     assert math.log(paired.high / paired.low) < 0.2 * math.log(apart.high / apart.low)  # type: ignore[operator]
 

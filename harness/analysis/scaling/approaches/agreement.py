@@ -21,7 +21,7 @@ from harness.analysis.scaling.approaches.isoflop import Budget, isoflop
 from harness.analysis.scaling.approaches.isoflop_minimum import Interpolant
 from harness.analysis.scaling.fitting.fit import fit
 from harness.analysis.scaling.fitting.objective import HUBER, Objective
-from harness.analysis.scaling.fitting.uncertainty import Interval, bootstrap, interval
+from harness.analysis.scaling.fitting.uncertainty import DrawnInterval, bootstrap, interval
 from harness.analysis.scaling.laws.chinchilla import Chinchilla
 from harness.analysis.scaling.laws.law import Floats, Law
 from harness.analysis.scaling.runs import Runs
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 REPLICATES = 1000
 CURVES: tuple[Interpolant, ...] = ("quadratic", "skewed")
 
-Answers = tuple[Interval, Interval, Interval, Interval]
+Answers = tuple[DrawnInterval, DrawnInterval, DrawnInterval, DrawnInterval]
 """a at each budget, N*, D*, D*/N* there."""
 
 
@@ -110,7 +110,7 @@ def agreement(
 NAMES = ("a", "parameters", "tokens", "tokens_per_parameter")
 
 
-def _ends(item: Interval, number: int) -> list[tuple[str, float]]:
+def _ends(item: DrawnInterval, number: int) -> list[tuple[str, float]]:
     return [(end, float(of[number])) for end, of in (("", item.value), ("_low", item.low), ("_high", item.high))]
 
 
@@ -161,5 +161,5 @@ def _sentence(found: dict[str, Answers], left_out: dict[str, str], at: Floats) -
     )
 
 
-def _short(item: Interval, number: int) -> str:
+def _short(item: DrawnInterval, number: int) -> str:
     return f"{item.value[number]:.3g} ({item.low[number]:.3g} to {item.high[number]:.3g})"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.analysis.scaling.fitting.uncertainty import Draws, Interval, Method, interval
+from harness.analysis.scaling.fitting.uncertainty import DrawnInterval, Draws, Method, interval
 from harness.analysis.scaling.laws.law import Floats
 
 
@@ -30,25 +30,25 @@ class Frontier:
     """Lines under other draws of the runs, four columns: log N* at the centre, a, log D* at the centre, b."""
     warnings: tuple[str, ...]
 
-    def exponent_of_parameters(self, confidence: float = 0.95, method: Method = "percentile") -> Interval:
+    def exponent_of_parameters(self, confidence: float = 0.95, method: Method = "percentile") -> DrawnInterval:
         """a of N* ∝ C^a."""
         return interval(self.draws, lambda lines: lines[:, 1], method, confidence)
 
-    def exponent_of_tokens(self, confidence: float = 0.95, method: Method = "percentile") -> Interval:
+    def exponent_of_tokens(self, confidence: float = 0.95, method: Method = "percentile") -> DrawnInterval:
         """b of D* ∝ C^b."""
         return interval(self.draws, lambda lines: lines[:, 3], method, confidence)
 
-    def parameters_at(self, compute: Floats, confidence: float = 0.95, method: Method = "percentile") -> Interval:
+    def parameters_at(self, compute: Floats, confidence: float = 0.95, method: Method = "percentile") -> DrawnInterval:
         """N* at budgets in FLOPs: (n,)."""
         return interval(self.draws, lambda lines: self._line(lines[:, 0:2], compute), method, confidence)
 
-    def tokens_at(self, compute: Floats, confidence: float = 0.95, method: Method = "percentile") -> Interval:
+    def tokens_at(self, compute: Floats, confidence: float = 0.95, method: Method = "percentile") -> DrawnInterval:
         """D* at budgets in FLOPs: (n,)."""
         return interval(self.draws, lambda lines: self._line(lines[:, 2:4], compute), method, confidence)
 
     def tokens_per_parameter_at(
         self, compute: Floats, confidence: float = 0.95, method: Method = "percentile"
-    ) -> Interval:
+    ) -> DrawnInterval:
         """D*/N* at budgets in FLOPs: (n,)."""
 
         def ratio(lines: Floats) -> Floats:

@@ -165,8 +165,8 @@ def refit(fit: Fit, weights: Floats) -> tuple[Floats, np.ndarray]:
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A quantity with its interval, elementwise where it has several values."""
+class DrawnInterval:
+    """A quantity of fits that were drawn, with its interval, elementwise where it has several values."""
 
     value: Floats
     low: Floats
@@ -176,7 +176,9 @@ class Interval:
     how: str
 
 
-def interval(draws: Draws, quantity: Quantity, method: Method = "percentile", confidence: float = 0.95) -> Interval:
+def interval(
+    draws: Draws, quantity: Quantity, method: Method = "percentile", confidence: float = 0.95
+) -> DrawnInterval:
     """A quantity of the parameters with its interval.
 
     percentile: the central quantiles of the draws. bca: corrected for bias and skewness (Efron 1987), with the
@@ -194,7 +196,7 @@ def interval(draws: Draws, quantity: Quantity, method: Method = "percentile", co
         how = draws.how + _left_out(drawn)
         if method == "percentile":
             low, high = (_quantile_each(drawn, np.full(np.shape(value), tail)) for tail in tails)
-            return Interval(value, low, high, error, f"percentile {how}")
+            return DrawnInterval(value, low, high, error, f"percentile {how}")
         there = np.maximum(np.sum(~np.isnan(drawn), axis=0), 1)
         share = (np.sum(drawn < value, axis=0) + 0.5 * np.sum(drawn == value, axis=0)) / there
         bias = ndtri(np.clip(share, 0.5 / there, 1 - 0.5 / there))
@@ -207,7 +209,7 @@ def interval(draws: Draws, quantity: Quantity, method: Method = "percentile", co
         for z in ndtri(tails):
             at = ndtr(bias + (bias + z) / (1 - acceleration * (bias + z)))
             ends.append(_quantile_each(drawn, np.clip(at, 0.0, 1.0)))
-    return Interval(value, ends[0], ends[1], error, f"BCa {how}")
+    return DrawnInterval(value, ends[0], ends[1], error, f"BCa {how}")
 
 
 def _left_out(drawn: Floats) -> str:

@@ -20,7 +20,7 @@ from harness.results.record import Scalar
 from harness.results.run import Run
 
 if TYPE_CHECKING:
-    from harness.analysis.scaling.fitting.uncertainty import Interval, Quantity
+    from harness.analysis.scaling.fitting.uncertainty import DrawnInterval, Quantity
     from harness.analysis.scaling.laws.law import Floats, Law
 
 Coefficients = Literal["hoffmann-2022", "besiroglu-2024"]
@@ -124,7 +124,7 @@ class _Asked:
 
         from harness.analysis.scaling.fitting.uncertainty import interval
 
-        found: Interval | None = interval(self.draws, quantity) if self.draws is not None else None
+        found: DrawnInterval | None = interval(self.draws, quantity) if self.draws is not None else None
         value = float(np.ravel(quantity(self.natural[None]))[0])
         return Finding(
             analysis="compute_optimal",

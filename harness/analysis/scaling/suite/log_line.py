@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.statistics.bootstrap import percentile_interval
-from harness.statistics.ratios import Estimate, product_of_powers
+from harness.statistics.ratios import PositiveEstimate, product_of_powers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,8 +59,8 @@ def least_squares(sizes: Floats, values: Floats) -> tuple[Floats, Floats]:
     import numpy as np
 
     logs = np.log(sizes)
-    centred = logs - logs.mean()
-    slope = np.log(values) @ centred / (centred @ centred)
+    centered = logs - logs.mean()
+    slope = np.log(values) @ centered / (centered @ centered)
     return -slope, np.log(values).mean(axis=-1) - slope * logs.mean()
 
 
@@ -106,7 +106,7 @@ def from_draws(sizes: Floats, values: Floats, draws: Floats, at: Floats) -> Unce
     )
 
 
-def from_intervals(sizes: Floats, estimates: Sequence[Estimate], at: Floats) -> Uncertainty:
+def from_intervals(sizes: Floats, estimates: Sequence[PositiveEstimate], at: Floats) -> Uncertainty:
     """The values' own intervals through the fit (every fitted log is a weighted sum of the observed logs)."""
     import numpy as np
 

@@ -16,7 +16,7 @@ from harness.analysis.scaling.suite.log_line import by_scatter, from_draws, from
 from harness.results.finding import Finding
 from harness.results.run import Run
 from harness.statistics.bootstrap import resampled_means
-from harness.statistics.ratios import Estimate
+from harness.statistics.ratios import PositiveEstimate
 
 SIZES = (1e5, 1e6, 1e7, 1e8)
 
@@ -190,7 +190,7 @@ def test_intervals_through_the_fit_agree_with_simulation() -> None:
     sizes = np.array(SIZES)
     logs, errors = np.log(5 * sizes**-0.1), np.array([0.01, 0.02, 0.01, 0.03])
     estimates = [
-        Estimate(math.exp(log), math.exp(log - 1.96 * error), math.exp(log + 1.96 * error))
+        PositiveEstimate(math.exp(log), math.exp(log - 1.96 * error), math.exp(log + 1.96 * error))
         for log, error in zip(logs, errors, strict=True)
     ]
     got = from_intervals(sizes, estimates, np.array([1e9]))
