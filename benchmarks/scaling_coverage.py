@@ -47,9 +47,9 @@ def simulated(seed: int) -> Runs:
     sizes = np.geomspace(best[0] / 3, best[-1] * 3, 18)
     pairs = [
         (size, budget)
-        for budget, centre in zip(BUDGETS, best, strict=True)
+        for budget, center in zip(BUDGETS, best, strict=True)
         for size in sizes
-        if centre / 8 < size < centre * 8
+        if center / 8 < size < center * 8
     ]
     parameters, compute = np.array(pairs).T
     tokens = compute / 6 / parameters

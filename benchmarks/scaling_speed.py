@@ -97,7 +97,7 @@ def scipy_fits(runs: Runs, starts: Floats, weights: Floats, options: dict[str, A
 
 def sides(runs: Runs, found: Fit, subset: int, peer: str | None) -> dict[str, Callable[[], dict[str, float]]]:
     """Each side of each job: what it does once, for how many problems, and how many of these reached the optimum."""
-    plain = LAW.uncentred(found.internal, found.problem.centre)
+    plain = LAW.uncentered(found.internal, found.problem.center)
     generator = np.random.default_rng(42)
     counts = generator.multinomial(len(runs), np.full(len(runs), 1 / len(runs)), size=subset).astype(np.float64)
     misses = np.log(LAW.predict(refit(found, counts)[0], runs.parameters, runs.tokens)) - np.log(runs.loss)

@@ -5,7 +5,7 @@ python benchmarks/task_opening.py [FOLDER] [--before TREE] [--rounds 7] [--docum
 
 FOLDER: by default the task files of an installed lm-eval (0.4.13: 10,982 of its files open). A task opens if its file
 is read and it could be asked and judged without `--allow-task-code`. --before: another checkout of this project, whose
-ten slowest files are opened by both in turn, in one run: told is the median of the ratios of two neighbours. Asked:
+ten slowest files are opened by both in turn, in one run: told is the median of the ratios of two neighbors. Asked:
 tasks made for this, of so many documents, whose functions prepare the rows, make question, choices and answer, or
 draw. The last line is one JSON object.
 """

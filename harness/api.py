@@ -38,7 +38,7 @@ def plan(suite: str, allowed: Allowed = NOTHING_MORE) -> pd.DataFrame:
 
 
 def make_report(name: str | Path, out: str | Path = "results/runs", lm_eval: str | Path | None = None) -> Run:
-    """Analyse and report a run again from its cells. lm_eval: a folder for lm-eval's own files of its tasks."""
+    """Analyze and report a run again from its cells. lm_eval: a folder for lm-eval's own files of its tasks."""
     run = report_again(open_run(name, out))
     if lm_eval is not None:
         from harness.report.lm_eval_files import write_lm_eval

@@ -58,7 +58,7 @@ def our_perplexity(folder: str, text_file: str) -> float:
     model = open_model(ModelSource("m", "transformers", folder, "d"))
     settings = PerplexitySettings(text=text_file, window=WINDOW, stride=STRIDE)
     samples = pd.DataFrame(perplexity.collect(lambda: model, settings))
-    found = perplexity.summarise(samples, settings, Facts(model.identity))
+    found = perplexity.summarize(samples, settings, Facts(model.identity))
     return next(item.value for item in found if item.metric.name == "perplexity")
 
 

@@ -44,7 +44,7 @@ BASE = "perplexity"
 """The metric that `quality` is made of."""
 
 LEFT_WIDE = "left_wide"
-"""Share of the weights' bytes whose matrices the quantisation left in a wider format."""
+"""Share of the weights' bytes whose matrices the quantization left in a wider format."""
 
 
 def weighed() -> list[str]:

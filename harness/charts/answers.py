@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ABOUT = (
     "The share of right answers with its 95 % interval, a panel per task. The dashed rule is what guessing gets. "
-    "Colours are ways of asking the same questions (examples, reasoning, extraction)."
+    "Colors are ways of asking the same questions (examples, reasoning, extraction)."
 )
 
 SHARES = ("acc", "exact_match", "pass@1")
@@ -40,8 +40,8 @@ def answers(run: Run) -> alt.FacetChart | None:
         x = alt.X("size:Q", title="parameters", axis=alt.Axis(format="~s", tickCount=4))
         x.scale = alt.Scale(type="log", nice=False, padding=12)
     y = alt.Y("share:Q", title="right answers", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format="%", tickCount=5))
-    colour = alt.Color("way:N", title=None, sort=ways, scale=alt.Scale(domain=ways, range=palette(ways)))
-    base = alt.Chart().encode(x=x, y=y, color=colour)
+    color = alt.Color("way:N", title=None, sort=ways, scale=alt.Scale(domain=ways, range=palette(ways)))
+    base = alt.Chart().encode(x=x, y=y, color=color)
     if not ladder:
         base = base.encode(xOffset=alt.XOffset("way:N", sort=ways))
     tips = [alt.Tooltip(f"{field}:N") for field in ("model", "N", "way", "told")]

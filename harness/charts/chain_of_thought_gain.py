@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.charts.chart import Chart
-from harness.charts.style import COLOURS, Values
+from harness.charts.style import COLORS, Values
 from harness.evidence.value_text import text
 from harness.number import count, with_interval
 from harness.results.finding import Finding
@@ -41,7 +41,7 @@ def _panel(ladder: Finding) -> alt.LayerChart:
     over = str(ladder.data["over"]).replace("_", " ")
     y = alt.Y("gain:Q", title="gain, percentage points", axis=alt.Axis(tickCount=5))
     y.scale = alt.Scale(zero=True, nice=True)
-    blue, orange = COLOURS[:2]
+    blue, orange = COLORS[:2]
     base = alt.Chart(pd.DataFrame(rows)).encode(x=_size("size", over), y=y)
     layers: list[Any] = [
         alt.Chart(pd.DataFrame([{"gain": 0.0}])).mark_rule(color="#888", strokeDash=[4, 3]).encode(y=y),

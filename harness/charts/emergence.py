@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.charts.chart import Chart
-from harness.charts.style import COLOURS, Values
+from harness.charts.style import COLORS, Values
 from harness.evidence.value_text import text
 from harness.number import count, plain, with_interval
 from harness.results.finding import Finding
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ABOUT = (
     "Right answers with Wilson's 95 % intervals. Blue: the smooth curve that fits best. Orange, dashed: the plateau "
-    "with a break that fits best. The grey rule is chance; an upright rule is a break that was found. p-values are "
+    "with a break that fits best. The gray rule is chance; an upright rule is a break that was found. p-values are "
     "adjusted over all curves. Curves with a trend come first."
 )
 MOST_PANELS = 24
@@ -67,7 +67,7 @@ def _panel(curve: Finding, differing: Sequence[str]) -> alt.LayerChart:
     def on(rows: Values) -> alt.Chart:
         return alt.Chart(pd.DataFrame(rows)).encode(x=x, y=y)
 
-    blue, orange = COLOURS[:2]
+    blue, orange = COLORS[:2]
     points = on(curve_points(curve))
     layers = [
         alt.Chart(pd.DataFrame([{"share": data["chance"]}])).mark_rule(color="#888", strokeDash=[2, 3]).encode(y=y),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.charts.chart import Chart
-from harness.charts.style import COLOURS, Values
+from harness.charts.style import COLORS, Values
 from harness.number import count, with_interval
 from harness.results.finding import Finding
 
@@ -59,13 +59,13 @@ def _panel(curve: dict[str, Any], data: dict[str, Any], *, first: bool) -> alt.L
     y = alt.Y("value:Q", title=curve["unit"], axis=alt.Axis(tickCount=4))
     y.scale = alt.Scale(zero=first, nice=True)
     base = alt.Chart(pd.DataFrame(rows)).encode(x=_size("size"), y=y)
-    colour = COLOURS[1 if first else 0]
+    color = COLORS[1 if first else 0]
     tips = [alt.Tooltip(f"{field}:N") for field in ("model", "N", "told")]
     layers: list[Any] = [
-        base.mark_line(color=colour, opacity=0.5),
-        base.mark_rule(color=colour, strokeWidth=1.5).encode(y="low:Q", y2="high:Q"),
-        base.transform_filter("datum.zero == false").mark_circle(color=colour, size=45, opacity=1).encode(tooltip=tips),
-        base.transform_filter("datum.zero == true").mark_point(color=colour, size=45).encode(tooltip=tips),
+        base.mark_line(color=color, opacity=0.5),
+        base.mark_rule(color=color, strokeWidth=1.5).encode(y="low:Q", y2="high:Q"),
+        base.transform_filter("datum.zero == false").mark_circle(color=color, size=45, opacity=1).encode(tooltip=tips),
+        base.transform_filter("datum.zero == true").mark_point(color=color, size=45).encode(tooltip=tips),
     ]
     if data["straight"] is not None:
         sizes = [point["size"] for point in curve["points"]]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.charts.chart import Chart
-from harness.charts.style import COLOURS
+from harness.charts.style import COLORS
 from harness.number import count, with_interval
 from harness.results.finding import Finding
 
@@ -67,7 +67,7 @@ def _compute(finding: Finding) -> alt.HConcatChart:
     frontier = pd.DataFrame(data["frontier"])
     known = float(points.loc[~points["held_out"], "compute"].max())
     x, y = log_scale("compute", "training compute, FLOPs"), loss_axis()
-    blue, orange = COLOURS[:2]
+    blue, orange = COLORS[:2]
     which = alt.condition("datum.held_out", alt.value(orange), alt.value(blue))
     dots = (
         alt.Chart(points)
@@ -97,14 +97,14 @@ def _isoflop(data: dict[str, Any], points: Any, frontier: Any) -> alt.LayerChart
     curves = pd.DataFrame(data["isoflop"])
     if curves.empty:
         return None
-    colour = alt.Color("compute:Q", scale=alt.Scale(type="log", scheme="viridis"), legend=None)
+    color = alt.Color("compute:Q", scale=alt.Scale(type="log", scheme="viridis"), legend=None)
     ends = curves.loc[curves.groupby("compute")["parameters"].idxmax()]
     labels = ends.assign(budget=[f"{value:.2g}" for value in ends["compute"]])
     x, y = alt.X(**log_scale("parameters", "parameters")), alt.Y(**loss_axis())
     span = [curves["parameters"].min(), curves["parameters"].max()]
     path = frontier[(frontier["parameters"] >= span[0]) & (frontier["parameters"] <= span[1])]
     return alt.layer(
-        alt.Chart(curves).mark_line(strokeWidth=1.2).encode(x=x, y=y, color=colour, detail="compute:N"),
+        alt.Chart(curves).mark_line(strokeWidth=1.2).encode(x=x, y=y, color=color, detail="compute:N"),
         alt.Chart(path).mark_line(color="#888", strokeDash=[3, 3]).encode(x=x, y=y),
         alt.Chart(labels).mark_text(align="right", dx=4, dy=-6, fontSize=9).encode(x=x, y=y, text="budget:N"),
         alt.Chart(points)
@@ -112,7 +112,7 @@ def _isoflop(data: dict[str, Any], points: Any, frontier: Any) -> alt.LayerChart
         .encode(
             x=x,
             y=y,
-            color=colour,
+            color=color,
             shape=alt.Shape(
                 "held_out:N", title="held out", scale=alt.Scale(domain=[False, True], range=["circle", "diamond"])
             ),
@@ -140,9 +140,9 @@ def _predictions(finding: Finding) -> alt.LayerChart:
     ends = [min(rows["loss"].min(), rows["low"].min()), max(rows["loss"].max(), rows["high"].max())]
     scale = alt.Scale(domain=[ends[0] * 0.995, ends[1] * 1.005], zero=False, nice=False)
     x = alt.X("loss:Q", title="loss as it was", scale=scale)
-    colour = alt.condition("datum.inside", alt.value(COLOURS[0]), alt.value(COLOURS[5]))
+    color = alt.condition("datum.inside", alt.value(COLORS[0]), alt.value(COLORS[5]))
     line = pd.DataFrame({"loss": ends, "fitted": ends})
-    base = alt.Chart(rows).encode(x=x, color=colour)
+    base = alt.Chart(rows).encode(x=x, color=color)
     return alt.layer(
         alt.Chart(line).mark_line(color="#888", strokeDash=[3, 3]).encode(x=x, y=alt.Y("fitted:Q", scale=scale)),
         base.mark_rule().encode(y=alt.Y("low:Q", title="loss as predicted", scale=scale), y2="high:Q"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.charts.chart import Chart
-from harness.charts.style import COLOURS, Values, ends
+from harness.charts.style import COLORS, Values, ends
 from harness.evidence.value_text import text
 from harness.number import count, with_interval
 from harness.results.finding import Finding
@@ -48,7 +48,7 @@ def _panel(law: Finding) -> alt.LayerChart:
     def on(rows: Values) -> alt.Chart:
         return alt.Chart(pd.DataFrame(rows)).encode(x=x, y=y)
 
-    blue, orange = COLOURS[:2]
+    blue, orange = COLORS[:2]
     points = on(_points(law))
     at = ", ".join(text(law.subject[name]) for name in ("text", "precision") if law.subject.get(name) is not None)
     return alt.layer(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.charts.chart import Chart
 from harness.charts.scaling_fit import fits, log_scale
-from harness.charts.style import COLOURS
+from harness.charts.style import COLORS
 from harness.results.finding import Finding
 
 if TYPE_CHECKING:
@@ -49,18 +49,18 @@ def _surface(finding: Finding) -> alt.LayerChart:
     path["tokens"] = path["compute"] / 6 / path["parameters"]
     inside = path["parameters"].between(grid["parameters"].min(), grid["parameters_end"].max())
     inside &= path["tokens"].between(grid["tokens"].min(), grid["tokens_end"].max())
-    colour = alt.Color(
+    color = alt.Color(
         "loss:Q",
         title="loss",
         scale=alt.Scale(type="log", scheme="viridis", reverse=True),
         legend=alt.Legend(format=".3~g"),
     )
-    which = alt.condition("datum.held_out", alt.value(COLOURS[1]), alt.value("#222"))
+    which = alt.condition("datum.held_out", alt.value(COLORS[1]), alt.value("#222"))
     return (
         alt.layer(
             alt.Chart(grid)
             .mark_rect(opacity=0.75)
-            .encode(x=alt.X(**x), x2="parameters_end:Q", y=alt.Y(**y), y2="tokens_end:Q", color=colour),
+            .encode(x=alt.X(**x), x2="parameters_end:Q", y=alt.Y(**y), y2="tokens_end:Q", color=color),
             alt.Chart(path[inside]).mark_line(color="white", strokeWidth=2).encode(x=alt.X(**x), y=alt.Y(**y)),
             alt.Chart(points).mark_circle(size=18, opacity=0.9).encode(x=alt.X(**x), y=alt.Y(**y), color=which),
         )
@@ -83,7 +83,7 @@ def _residuals(finding: Finding) -> alt.LayerChart:
 
     points = pd.DataFrame(finding.data["points"])
     points["residual"] = points["loss"] / points["fitted"] - 1
-    which = alt.condition("datum.held_out", alt.value(COLOURS[1]), alt.value(COLOURS[0]))
+    which = alt.condition("datum.held_out", alt.value(COLORS[1]), alt.value(COLORS[0]))
     y = alt.Y("residual:Q", title="observed over fitted, less 1", axis=alt.Axis(format=".1%"))
     return alt.layer(
         alt.Chart(pd.DataFrame({"residual": [0.0]})).mark_rule(color="#888").encode(y=y),
@@ -108,7 +108,7 @@ def profiles(findings: Sequence[Finding]) -> alt.FacetChart | None:
     y = alt.Y("ratio:Q", title="likelihood ratio", scale=alt.Scale(domain=[0, 20], clamp=True))
     layers = alt.layer(
         alt.Chart().mark_rule(strokeDash=[4, 3], color="#888").encode(y="limit:Q"),
-        alt.Chart().mark_line(color=COLOURS[0], clip=True).encode(x=x, y=y),
+        alt.Chart().mark_line(color=COLORS[0], clip=True).encode(x=x, y=y),
         data=rows,
     )
     return (

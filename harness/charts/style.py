@@ -1,4 +1,4 @@
-"""What the charts share: colours, and the ends of an interval."""
+"""What the charts share: colors, and the ends of an interval."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from harness.evidence.selection import Point, points
 from harness.number import with_interval
 from harness.results.run import Run
 
-COLOURS = ("#3f83c8", "#e2803a", "#43a071", "#b9609f", "#c7a12b", "#d1556b", "#35a7b5", "#8a7fd0")
+COLORS = ("#3f83c8", "#e2803a", "#43a071", "#b9609f", "#c7a12b", "#d1556b", "#35a7b5", "#8a7fd0")
 """Apart in hue and lightness, readable on white and on black."""
 
 Values = list[dict[str, Any]]
 
 
 def palette(names: list[str]) -> list[str]:
-    """A colour for each name, in order; they come again after eight."""
-    return [COLOURS[number % len(COLOURS)] for number in range(len(names))]
+    """A color for each name, in order; they come again after eight."""
+    return [COLORS[number % len(COLORS)] for number in range(len(names))]
 
 
 def drawable(run: Run, metric: str) -> list[Point]:

@@ -33,7 +33,7 @@ def tradeoff(run: Run) -> alt.HConcatChart | None:
         return None
     texts = list(dict.fromkeys(row["text"] for row in rows))
     models = list(dict.fromkeys(row["model"] for row in rows))
-    colour = alt.Color(
+    color = alt.Color(
         "model:N",
         title="model",
         scale=alt.Scale(domain=models, range=palette(models)),
@@ -47,7 +47,7 @@ def tradeoff(run: Run) -> alt.HConcatChart | None:
         legend=alt.Legend(values=_round_sizes(rows)),
     )
     panels = [
-        _panel([row for row in rows if row["text"] == name], colour, size).properties(
+        _panel([row for row in rows if row["text"] == name], color, size).properties(
             width=max(300, 740 // len(texts)), height=320, title=f"text: {name}"
         )
         for name in texts
@@ -83,7 +83,7 @@ def tradeoff_values(run: Run) -> Values:
     return rows
 
 
-def _panel(rows: Values, colour: alt.Color, size: alt.Size) -> alt.LayerChart:
+def _panel(rows: Values, color: alt.Color, size: alt.Size) -> alt.LayerChart:
     import altair as alt
     import pandas as pd
 
@@ -92,12 +92,12 @@ def _panel(rows: Values, colour: alt.Color, size: alt.Size) -> alt.LayerChart:
     x.axis = alt.Axis(format="~s", tickCount=6)
     y = alt.Y("quality:Q", title="bits per byte, reversed  (better →)", scale=alt.Scale(reverse=True, **roomy))
     base = alt.Chart(pd.DataFrame(rows)).encode(x=x, y=y)
-    coloured = base.encode(color=colour)
+    colored = base.encode(color=color)
     return alt.layer(
-        coloured.mark_line(opacity=0.4, strokeWidth=1.5).encode(order="place:Q"),
-        coloured.mark_rule(opacity=0.35).encode(x="speed_low:Q", x2="speed_high:Q"),
-        coloured.mark_rule(opacity=0.35).encode(y="quality_low:Q", y2="quality_high:Q"),
-        coloured.mark_circle(opacity=0.85, stroke="white", strokeWidth=0.5).encode(
+        colored.mark_line(opacity=0.4, strokeWidth=1.5).encode(order="place:Q"),
+        colored.mark_rule(opacity=0.35).encode(x="speed_low:Q", x2="speed_high:Q"),
+        colored.mark_rule(opacity=0.35).encode(y="quality_low:Q", y2="quality_high:Q"),
+        colored.mark_circle(opacity=0.85, stroke="white", strokeWidth=0.5).encode(
             size=size,
             tooltip=[
                 alt.Tooltip("model:N"),
@@ -107,7 +107,7 @@ def _panel(rows: Values, colour: alt.Color, size: alt.Size) -> alt.LayerChart:
                 alt.Tooltip("memory_told:N", title="memory"),
             ],
         ),
-        # neighbours along a line are labeled above and below in turn, for they may be close
+        # neighbors along a line are labeled above and below in turn, for they may be close
         base.transform_filter("datum.place % 2 == 0").mark_text(dy=-20, fontSize=10).encode(text="precision:N"),
         base.transform_filter("datum.place % 2 == 1").mark_text(dy=20, fontSize=10).encode(text="precision:N"),
     )

@@ -1,4 +1,4 @@
-"""`harness report RUN`: analyse and write the reports again."""
+"""`harness report RUN`: analyze and write the reports again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def report(
         typer.Option("--lm-eval", help="A folder for lm-eval's own files: results_*.json and samples_*.jsonl."),
     ] = None,
 ) -> None:
-    """Analyse a run again from its cells and write summary.md and report.html; says where they lie.
+    """Analyze a run again from its cells and write summary.md and report.html; says where they lie.
 
     Exit code 2 where an analysis or a report fails, or something in the run is damaged.
     """

@@ -43,7 +43,7 @@ def first_difference(base: Side, head: Side, rule: str) -> tuple[Cause, str]:
             return Cause.EXTRACTION, _extraction(a, b)
     elif told := _probabilities(base, head, rule):
         return Cause.PROBABILITIES, told
-    return Cause.JUDGEMENT, _judgment(a, b)
+    return Cause.JUDGMENT, _judgment(a, b)
 
 
 def margin(document: Document, rule: str) -> float | None:

@@ -28,7 +28,7 @@ class Cause(StrEnum):
     """The same tokens were read, others were written."""
     EXTRACTION = "extraction"
     """The same answer was written, and something else was taken out of it."""
-    JUDGEMENT = "judgement"
+    JUDGMENT = "judgement"
     """All of this is the same, and it was judged otherwise."""
 
 

@@ -89,7 +89,7 @@ class CellResults:
     def _of(self, item: PlannedCell, evidence: Evidence, facts: Facts, ran: str | None) -> tuple[CellResult, list[str]]:
         """The result of a cell that ended well, and what its texts, its model and its samples have to say."""
         measure, settings = MEASURES[item.cell.measure], item.cell.typed
-        found = measure.summarise(evidence.samples, settings, facts)
+        found = measure.summarize(evidence.samples, settings, facts)
         resolved = measure.resolved(evidence.samples)
         records = [self._record(item, one, facts, evidence).model_copy(update={"resolved": resolved}) for one in found]
         share = most_taken(evidence.conditions["launches"], self._machine.cores)

@@ -101,7 +101,7 @@ def make_plan(loaded: LoadedSuite, allowed: Allowed = NOTHING_MORE) -> Plan:
         rest = all_but_the_kernel(cell, source, threads, machine, digests)
         kernel = _kernel() if source.device == "cpu" else None
         key = key_of(rest, kernel)
-        cell = _labelled(cell, source, model.quantized_by)
+        cell = _labeled(cell, source, model.quantized_by)
         planned.append(
             PlannedCell(
                 *(cell, key, model, source, threads, cache.has(key), told.missing(cell)),
@@ -244,8 +244,8 @@ def _installed(package: str) -> str | None:
         return None
 
 
-def _labelled(cell: Cell, source: ModelSource, quantized_by: str) -> Cell:
-    """The cell as tables show it: weights that came quantised are not called by the type of their activations."""
+def _labeled(cell: Cell, source: ModelSource, quantized_by: str) -> Cell:
+    """The cell as tables show it: weights that came quantized are not called by the type of their activations."""
     if not quantized_by or source.precision not in TYPES:
         return cell
     return cell.at(precision=f"{quantized_by}, {source.precision} activations")

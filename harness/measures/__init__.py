@@ -1,1 +1,1 @@
-"""One file per measure: what it asks of a model (`collect`) and what it makes of the evidence (`summarise`)."""
+"""One file per measure: what it asks of a model (`collect`) and what it makes of the evidence (`summarize`)."""

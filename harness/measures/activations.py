@@ -111,7 +111,7 @@ def collect(load: Load, settings: ActivationsSettings) -> list[Sample]:
     return rows
 
 
-def summarise(samples: pd.DataFrame, settings: ActivationsSettings, facts: Facts) -> list[Measurement]:
+def summarize(samples: pd.DataFrame, settings: ActivationsSettings, facts: Facts) -> list[Measurement]:
     """Measurements from the rows."""
     from harness.statistics.intervals import geometric_mean
 
@@ -144,6 +144,6 @@ ACTIVATIONS = Measure(
     needs_peaks=False,
     needs=lambda library, settings: {"blocks": "only a reference model shows its activations"},
     collect=collect,
-    summarise=summarise,
+    summarize=summarize,
     texts=lambda settings: (settings.text,),
 )

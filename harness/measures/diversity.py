@@ -160,7 +160,7 @@ def collect(load: Callable[[], LanguageModel], settings: DiversitySettings) -> l
     return with_notes(rows, model.identity.cache.notes_on(needed))
 
 
-def summarise(samples: pd.DataFrame, settings: DiversitySettings, facts: Facts) -> list[Measurement]:
+def summarize(samples: pd.DataFrame, settings: DiversitySettings, facts: Facts) -> list[Measurement]:
     """Measurements from the rows."""
     from harness.statistics.intervals import ratio_of_sums
 
@@ -241,7 +241,7 @@ DIVERSITY = Measure(
     isolated=False,
     needs_peaks=False,
     collect=collect,
-    summarise=summarise,
+    summarize=summarize,
     texts=lambda settings: (settings.text,),
     passes=_passes,
 )

@@ -154,7 +154,7 @@ def collect(load: Load, settings: FidelitySettings) -> list[Sample]:
     return with_notes(rows, behavior.notes_on(settings.prompt + settings.generate) if settings.generate else ())
 
 
-def summarise(samples: pd.DataFrame, settings: FidelitySettings, facts: Facts) -> list[Measurement]:
+def summarize(samples: pd.DataFrame, settings: FidelitySettings, facts: Facts) -> list[Measurement]:
     """Measurements from the rows. Documents that scored nothing count for nothing."""
     from harness.statistics.intervals import median, ratio_of_sums
 
@@ -251,7 +251,7 @@ FIDELITY = Measure(
     isolated=False,
     needs_peaks=False,
     collect=collect,
-    summarise=summarise,
+    summarize=summarize,
     resolved=in_first_row("window", "stride", "whole_documents", "first_token"),
     texts=_texts,
     seconds=_seconds,

@@ -209,7 +209,7 @@ def _halves(nll: NDArray[np.float64], copied: int, prefix: str) -> dict[str, flo
     return {f"{prefix}first": float(first.mean()), f"{prefix}second": float(second[1:].mean())}
 
 
-def summarise(samples: pd.DataFrame, settings: InContextSettings, facts: Facts) -> list[Measurement]:
+def summarize(samples: pd.DataFrame, settings: InContextSettings, facts: Facts) -> list[Measurement]:
     """Means over documents, and over sequences, with Student's t."""
     texts, copies = (samples[samples["kind"] == kind] for kind in (TEXT, COPY))
     score = texts["late"] - texts["early"]
@@ -253,7 +253,7 @@ IN_CONTEXT = Measure(
     isolated=False,
     needs_peaks=False,
     collect=collect,
-    summarise=summarise,
+    summarize=summarize,
     resolved=in_first_row("tokens"),
     texts=lambda settings: (settings.text,),
     passes=lambda settings, shape: windows(settings.tokens or shape.context),

@@ -134,7 +134,7 @@ def _rows(seen: Comparison) -> list[Sample]:
     return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
 
 
-def summarise(samples: pd.DataFrame, settings: InContextRegressionSettings, facts: Facts) -> list[Measurement]:
+def summarize(samples: pd.DataFrame, settings: InContextRegressionSettings, facts: Facts) -> list[Measurement]:
     """Measurements from the rows: the reader's error, then error and agreement by algorithm."""
     from harness.statistics.intervals import ratio_of_sums
 
@@ -179,5 +179,5 @@ IN_CONTEXT_REGRESSION = Measure(
     needs_peaks=False,
     needs=lambda library, settings: {"blocks": ONLY_BLOCKS} if settings.reader == "gpt" else {},
     collect=collect,
-    summarise=summarise,
+    summarize=summarize,
 )

@@ -167,7 +167,7 @@ def timed_iterations(model: LanguageModel, settings: InferenceSettings, clock: C
     return rows
 
 
-def summarise(samples: pd.DataFrame, settings: InferenceSettings, facts: Facts) -> list[Measurement | Missing]:
+def summarize(samples: pd.DataFrame, settings: InferenceSettings, facts: Facts) -> list[Measurement | Missing]:
     """Measurements from the rows of all launches (their column `launch` says which; absent means one)."""
     launches = samples[LAUNCH] if LAUNCH in samples else samples["iteration"] * 0
     ttft, how, unit = _center(samples["ttft_s"], launches)
@@ -284,7 +284,7 @@ INFERENCE = Measure(
     isolated=True,
     needs_peaks=True,
     collect=collect,
-    summarise=summarise,
+    summarize=summarize,
     seconds=_seconds,
     passes=_passes,
 )

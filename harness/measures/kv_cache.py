@@ -190,7 +190,7 @@ def _checked(model: LanguageModel, count: int) -> tuple[Tensor, float]:
     return torch.tensor([ids[:count]], device=model.identity.device), float(np.abs(plain - cached[: count - 1]).max())
 
 
-def summarise(samples: pd.DataFrame, settings: KVCacheSettings, facts: Facts) -> list[Measurement]:
+def summarize(samples: pd.DataFrame, settings: KVCacheSettings, facts: Facts) -> list[Measurement]:
     """Measurements from the rows of all launches (their column `launch` says which; absent means one)."""
     import numpy as np
 
@@ -223,6 +223,6 @@ KV_CACHE = Measure(
     isolated=True,
     needs_peaks=False,
     collect=collect,
-    summarise=summarise,
+    summarize=summarize,
     passes=lambda settings, shape: Passes(settings.generate, settings.generate, settings.generate),
 )

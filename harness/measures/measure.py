@@ -1,7 +1,7 @@
 """What a measure is: a model becomes samples, and samples become measurements.
 
 The two halves are apart on purpose. `collect` runs in a worker process beside the model and returns
-evidence (one row per document, iteration or launch). `summarise` is pure arithmetic on those rows: it
+evidence (one row per document, iteration or launch). `summarize` is pure arithmetic on those rows: it
 runs in the parent, needs no torch, and can be repeated on a stored run.
 """
 
@@ -96,7 +96,7 @@ class Settings(Written):
 
 @dataclass(frozen=True)
 class Facts:
-    """What `summarise` may know beside the samples."""
+    """What `summarize` may know beside the samples."""
 
     identity: ModelIdentity
     peaks: Peaks | None = None
@@ -116,7 +116,7 @@ class Measure:
     needs_peaks: bool = False
     collect: Callable[[Load, Any], list[Sample]]
     """(load, settings) -> samples."""
-    summarise: Callable[[pd.DataFrame, Any, Facts], Sequence[Measurement | Missing]]
+    summarize: Callable[[pd.DataFrame, Any, Facts], Sequence[Measurement | Missing]]
     resolved: Callable[[pd.DataFrame], dict[str, Scalar]] = lambda samples: {}
     """samples -> what defines the numbers and was settled when the model was opened: see `CellResult.resolved`."""
     texts: Callable[[Any], tuple[str, ...]] = lambda settings: ()

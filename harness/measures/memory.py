@@ -55,7 +55,7 @@ def _peak(name: str, definition: str, **more: Any) -> Metric:
 
 WEIGHT_BYTES = _bytes(
     "weight_bytes",
-    "Bytes of all stored weights, quantisation scales included, also where a checkpoint came quantised, tied ones "
+    "Bytes of all stored weights, quantization scales included, also where a checkpoint came quantized, tied ones "
     "once. Exact.",
     version=2,  # 1 left out the scales of bitsandbytes' checkpoints, and experts stayed wide
     tradeoff=True,
@@ -127,8 +127,8 @@ def collect(load: Callable[[], LanguageModel], settings: MemorySettings) -> list
     return with_notes([row], identity.cache.notes_on(settings.context))
 
 
-def summarise(samples: pd.DataFrame, settings: MemorySettings, facts: Facts) -> list[Measurement | Missing]:
-    """Measurements from the rows: exact counts, and the centre over launches of each peak."""
+def summarize(samples: pd.DataFrame, settings: MemorySettings, facts: Facts) -> list[Measurement | Missing]:
+    """Measurements from the rows: exact counts, and the center over launches of each peak."""
     working = samples["run_peak_bytes"] - samples["loaded_bytes"] - samples["kv_cache_bytes"]
     return [
         Measurement(metric=WEIGHT_BYTES, value=float(samples["weight_bytes"].iloc[0])),
@@ -227,7 +227,7 @@ MEMORY = Measure(
     isolated=True,
     needs_peaks=False,
     collect=collect,
-    summarise=summarise,
+    summarize=summarize,
     seconds=lambda settings, pace: pace.start + pace.compute(settings.context * settings.batch),
     passes=_passes,
 )

@@ -162,7 +162,7 @@ def collect(load: Callable[[], LanguageModel], settings: PerplexitySettings) -> 
     return with_notes(rows, [note]) if note is not None else rows
 
 
-def summarise(samples: pd.DataFrame, settings: PerplexitySettings, facts: Facts) -> list[Measurement | Missing]:
+def summarize(samples: pd.DataFrame, settings: PerplexitySettings, facts: Facts) -> list[Measurement | Missing]:
     """Measurements from the rows. Documents that scored nothing count for nothing."""
     from harness.scoring.round_trip import why_nonsense
     from harness.statistics.intervals import ratio_of_sums
@@ -233,7 +233,7 @@ PERPLEXITY = Measure(
     isolated=False,
     needs_peaks=False,
     collect=collect,
-    summarise=summarise,
+    summarize=summarize,
     resolved=in_first_row("window", "stride", "whole_documents", "first_token"),
     texts=lambda settings: (settings.text,),
     seconds=lambda settings, pace: pace.start + pace.compute(_tokens(settings)),

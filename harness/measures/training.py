@@ -153,7 +153,7 @@ def report_rows(curve: Sequence[Progress]) -> list[Sample]:
     ]
 
 
-def summarise(samples: pd.DataFrame, settings: TrainingMeasureSettings, facts: Facts) -> list[Measurement]:
+def summarize(samples: pd.DataFrame, settings: TrainingMeasureSettings, facts: Facts) -> list[Measurement]:
     """Measurements from the rows."""
     from harness.statistics.intervals import ratio_of_sums
 
@@ -202,5 +202,5 @@ TRAINING = Measure(
     isolated=False,
     needs_peaks=False,
     collect=collect,
-    summarise=summarise,
+    summarize=summarize,
 )

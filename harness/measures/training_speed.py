@@ -99,7 +99,7 @@ def collect(load: Load, settings: TrainingSpeedSettings) -> list[Sample]:
     return [row | facts for row in report_rows(result.curve)]
 
 
-def summarise(samples: pd.DataFrame, settings: TrainingSpeedSettings, facts: Facts) -> list[Measurement]:
+def summarize(samples: pd.DataFrame, settings: TrainingSpeedSettings, facts: Facts) -> list[Measurement]:
     """Measurements from the rows."""
     from harness.statistics.intervals import median
 
@@ -145,5 +145,5 @@ TRAINING_SPEED = Measure(
     needs_peaks=True,
     times_training=True,
     collect=collect,
-    summarise=summarise,
+    summarize=summarize,
 )

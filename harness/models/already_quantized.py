@@ -1,4 +1,4 @@
-"""Checkpoints whose weights came quantised (`quantization_config`): their label, and the packages that load them."""
+"""Checkpoints whose weights came quantized (`quantization_config`): their label, and the packages that load them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class AlreadyQuantized:
 
 
 def already_quantized(config: Mapping[str, Any], place: str | None = None) -> AlreadyQuantized | None:
-    """How a checkpoint is quantised, by its `config.json` or that of its text model; None where it isn't."""
+    """How a checkpoint is quantized, by its `config.json` or that of its text model; None where it isn't."""
     text = config.get("text_config")
     said = config.get("quantization_config") or (text.get("quantization_config") if isinstance(text, Mapping) else None)
     if not said:
@@ -66,7 +66,7 @@ def already_quantized(config: Mapping[str, Any], place: str | None = None) -> Al
 
 
 def quantized_label(folder: Path) -> str:
-    """The label of a folder's weights that came quantised, for a table; empty where they didn't, or where its
+    """The label of a folder's weights that came quantized, for a table; empty where they didn't, or where its
     configuration can't be read (what opens the model says so)."""
     try:
         found = already_quantized(settings_or_nothing(folder / CONFIG))

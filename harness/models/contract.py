@@ -79,7 +79,7 @@ class ModelIdentity(Kept):
     parameters_head: int = 0
     """Those of `parameters_matmul` that are the head: they work only at the positions whose logits are asked for."""
     weight_bytes: int = 0
-    """Bytes of all stored weights, quantisation scales included: the sum of `stored`."""
+    """Bytes of all stored weights, quantization scales included: the sum of `stored`."""
     weight_bytes_read: int = 0
     """Bytes of weights that one decode step reads: `weight_bytes` less embeddings that are only looked up."""
     vocabulary: int = 0
@@ -118,7 +118,7 @@ class ModelIdentity(Kept):
     stored: StoredWeights | None = None
     """What its weights are stored as."""
     quantized_by: str = ""
-    """How its weights came quantised, such as `nf4 by bitsandbytes`; empty where they didn't."""
+    """How its weights came quantized, such as `nf4 by bitsandbytes`; empty where they didn't."""
     notes: tuple[str, ...] = ()
     """What its files say that can't be, and what a reader of its numbers must know: a sentence each."""
 

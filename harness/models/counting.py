@@ -1,6 +1,6 @@
 """How many parameters a model has, counted from its modules: in all, without embeddings, and for one token.
 
-Counted before quantisation, for packed weights are no longer parameters; of a checkpoint that came quantised, from the
+Counted before quantization, for packed weights are no longer parameters; of a checkpoint that came quantized, from the
 shape that its configuration describes (a model on the meta device).
 """
 

@@ -34,7 +34,7 @@ DECIDES = (
 
 
 def behavior_of(model: TransformersPasses, place: str, digest: str, parameters: int) -> CacheBehavior:
-    """The behavior of a model as it was loaded, before it is quantised: known from earlier, or compared now.
+    """The behavior of a model as it was loaded, before it is quantized: known from earlier, or compared now.
 
     digest: of its weights. parameters: that each token is multiplied by.
 

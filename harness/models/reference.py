@@ -14,7 +14,7 @@ from harness.errors import UserError
 from harness.models.audit import ends_in, settled_text
 from harness.models.cache_behavior import CacheBehavior
 from harness.models.contract import ModelIdentity, ModelSource, Precision, Tokenizer
-from harness.models.quantised import SCHEMES, quantise
+from harness.models.quantized import SCHEMES, quantize
 from harness.models.storage import settled
 from harness.models.transformers_fit import refuse_overflow
 from reference_impl.inference.engine import Engine
@@ -116,7 +116,7 @@ def open_source(source: ModelSource) -> ReferenceModel:
 
 
 def quantized_tokenizer(source: ModelSource) -> Tokenizer:
-    """The tokenizer beside quantised weights: ours, or that of the `transformers` folder that they came from."""
+    """The tokenizer beside quantized weights: ours, or that of the `transformers` folder that they came from."""
     if (Path(source.path) / "tokenizer_config.json").is_file():
         from harness.models.tokenizer_loading import open_tokenizer
 
@@ -133,7 +133,7 @@ def save_throwaway(folder: str) -> None:
 
 
 def stored_as(precision: Precision, device: str) -> Scheme | torch.dtype:
-    """How the weights are kept: a quantisation scheme, or the type that everything is cast to.
+    """How the weights are kept: a quantization scheme, or the type that everything is cast to.
 
     bf16 on a CPU is a scheme, because few CPUs compute in it; a GPU takes the plain cast.
     """
@@ -143,19 +143,19 @@ def stored_as(precision: Precision, device: str) -> Scheme | torch.dtype:
 
 
 def store(model: GPT, source: ModelSource, tokenizer: Tokenizer) -> GPT:
-    """The model cast or quantised in place, from fp32: a rounding to bf16 before would be a second one."""
+    """The model cast or quantized in place, from fp32: a rounding to bf16 before would be a second one."""
     stored = stored_as(source.precision, source.device)
     if isinstance(stored, torch.dtype):
         return model.to(stored)
     if stored == "bf16":
         quantize_(model, stored)
     else:
-        quantise(model, source.precision, tokenizer, model.config.context)
+        quantize(model, source.precision, tokenizer, model.config.context)
     return model
 
 
 def as_language_model(model: GPT, tokenizer: Tokenizer, source: ModelSource) -> ReferenceModel:
-    """A GPT that is in memory already, in fp32; it is cast or quantised in place as `source` says."""
+    """A GPT that is in memory already, in fp32; it is cast or quantized in place as `source` says."""
     return running(store(model, source, tokenizer), tokenizer, source)
 
 

@@ -191,7 +191,7 @@ def _shape(resolved: Resolved) -> ModelShape | None:
 REFERENCE = Adapter(
     name="reference",
     about="A preset of reference_impl (`harness list models`) together with `train`, or a folder (a checkpoint, also a "
-    "quantised one, or a GPT-2 or Llama of transformers, run by the reference's own engine), or `asset:NAME`.",
+    "quantized one, or a GPT-2 or Llama of transformers, run by the reference's own engine), or `asset:NAME`.",
     settings=ReferenceSettings,
     resolve=resolve,
     openings=(

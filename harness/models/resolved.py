@@ -30,7 +30,7 @@ class Resolved:
 
     @property
     def quantized_by(self) -> str:
-        """How its weights came quantised (`nf4 by bitsandbytes`), where a folder says so that lies here; else empty."""
+        """How its weights came quantized (`nf4 by bitsandbytes`), where a folder says so that lies here; else empty."""
         if self.training is not None or not self.ready:
             return ""
         return quantized_label(Path(self.source.path))

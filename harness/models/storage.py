@@ -1,6 +1,6 @@
 """The one walk over a loaded model's tensors: what each is stored as, its bytes, whether a decode step reads it.
 
-It holds for every precision, for checkpoints that came quantised, and for models that aren't ours.
+It holds for every precision, for checkpoints that came quantized, and for models that aren't ours.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.models.contract import Precision
-from harness.models.quantised import left_wide_by
+from harness.models.quantized import left_wide_by
 from harness.results.stored_weights import FormatBytes, StoredWeights, WideWeights
 from reference_impl.quantization.quantized_modules import QuantizedEmbedding
 from reference_impl.quantization.stored_weight import StoredWeight
@@ -24,7 +24,7 @@ SHORT = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16", t
 
 @dataclass(frozen=True)
 class StoredTensor:
-    """A tensor, or a quantised weight with its scales."""
+    """A tensor, or a quantized weight with its scales."""
 
     name: str
     """Of tied ones the first name."""
@@ -57,7 +57,7 @@ def stored_tensors(model: nn.Module) -> list[StoredTensor]:
 
 
 def stored_weights(tensors: Iterable[StoredTensor], wide: Mapping[str, str]) -> StoredWeights:
-    """The table. wide: name and reason of each matrix that a quantisation left."""
+    """The table. wide: name and reason of each matrix that a quantization left."""
     tensors = list(tensors)
     sizes: dict[str, list[int]] = {}
     for tensor in tensors:
@@ -79,7 +79,7 @@ def stored_weights(tensors: Iterable[StoredTensor], wide: Mapping[str, str]) -> 
 def settled(model: nn.Module, precision: Precision, quantized_by: str = "") -> dict[str, Any]:
     """What the storage of a loaded model says of it: the fields of `ModelIdentity`, notes last.
 
-    quantized_by: how the weights came quantised, where they did: then the quantiser left what isn't packed.
+    quantized_by: how the weights came quantized, where they did: then the quantizer left what isn't packed.
     """
     tensors = stored_tensors(model)
     wide = left_wide_by(model, precision)

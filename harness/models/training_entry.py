@@ -71,7 +71,7 @@ class Train(Strict):
     validations: int | None = Field(default=None, gt=0, le=MOST_ITERATIONS)
     """Passes over the validation text, evenly spread, the last one at the end; left out, 2."""
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED)
-    """Seed of initialisation and data order; the `seed` axis replaces it."""
+    """Seed of initialization and data order; the `seed` axis replaces it."""
 
     @model_validator(mode="after")
     def _one_budget(self) -> Train:

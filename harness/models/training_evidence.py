@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 EVIDENCE = "evidence.json"
 CHECKPOINT = "checkpoint.json"
 PARTS = 100
-"""Contiguous parts of the validation text, the units of its interval. Neighbouring windows are of one document, so a
+"""Contiguous parts of the validation text, the units of its interval. Neighboring windows are of one document, so a
 window is no unit."""
 TOKENS_AT_ONCE = 2048
 """Tokens that are read at once: fewer where that made more logits than `LOGITS_AT_ONCE`."""

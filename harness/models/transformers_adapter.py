@@ -82,7 +82,7 @@ TRANSFORMERS = Adapter(
             module="harness.models.transformers_opening",
             start=7.0,
             libraries=400e6,
-            packages=("transformers", "bitsandbytes"),  # the weights may have come quantised by it
+            packages=("transformers", "bitsandbytes"),  # the weights may have come quantized by it
             lm_eval="hf",
         ),
     ),

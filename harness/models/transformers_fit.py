@@ -22,7 +22,7 @@ from harness.models.weight_header import TensorHeader
 from reference_impl.training.checkpoint_weights import all_finite
 
 MAY_BE_DENSE = ("compressed-tensors", "fp_quant", "quark")
-"""Kinds of quantised checkpoints whose files may hold rounded weights in floating point."""
+"""Kinds of quantized checkpoints whose files may hold rounded weights in floating point."""
 
 FLOATS = {"F64": torch.float64, "F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 """Types of weights in safetensors files that a model is run in as they are."""
@@ -37,11 +37,11 @@ PACKED = (
     ".weight_scale",
     ".weight_scale_inv",
 )
-"""How tensors of quantised checkpoints are called."""
+"""How tensors of quantized checkpoints are called."""
 
 
 def refuse_never_quantized(tensors: Mapping[str, TensorHeader], quantized: AlreadyQuantized, place: str) -> None:
-    """UserError where the configuration says that weights are quantised, and all are plain floating point."""
+    """UserError where the configuration says that weights are quantized, and all are plain floating point."""
     if quantized.method not in MAY_BE_DENSE and all(header.dtype in FLOATS for header in tensors.values()):
         raise UserError(
             f"config.json says that the weights are quantized ({quantized.label}), and the files hold none that are: "

@@ -33,7 +33,7 @@ from harness.models.checkpoint_files import ADAPTER, CheckpointFiles, read_check
 from harness.models.code_choices import note_of, refuse_choices, settle
 from harness.models.contract import ModelSource, Precision
 from harness.models.counting import ParameterCounts, count_parameters, visited_experts
-from harness.models.quantised import SCHEMES, type_buffers_like
+from harness.models.quantized import SCHEMES, type_buffers_like
 from harness.models.transformers_failures import first_line, what_went_wrong
 from harness.models.transformers_fit import (
     FLOATS,

@@ -22,7 +22,7 @@ from harness.models.context import longest_text
 from harness.models.contract import ModelIdentity, ModelSource
 from harness.models.dynamic_positions import forget_lengths
 from harness.models.known_behavior import behavior_of, with_bytes
-from harness.models.quantised import SCHEMES, quantise, type_buffers_like
+from harness.models.quantized import SCHEMES, quantize, type_buffers_like
 from harness.models.storage import settled
 from harness.models.tokenizer_loading import open_tokenizer
 from harness.models.transformers import TransformersModel, TransformersPasses
@@ -50,7 +50,7 @@ def open_source(source: ModelSource) -> TransformersModel:
     if source.precision in SCHEMES:
         # its cache has the type of the activations, so bf16 also where fp32 would be faster
         type_buffers_like(model, loaded.skeleton)
-        quantise(model, source.precision, tokenizer, context, torch.bfloat16)
+        quantize(model, source.precision, tokenizer, context, torch.bfloat16)
         model.eval()
         stored = settled(model, source.precision, label)
     passes = TransformersPasses(model, *of_it, divisible=behavior.divisible)  # of the modules as they are now

@@ -95,7 +95,7 @@ class TransformersTokenizer:
         return (), ()
 
     def encode(self, text: str) -> list[int]:
-        """Token ids without any added special token (special tokens written out in `text` are recognised)."""
+        """Token ids without any added special token (special tokens written out in `text` are recognized)."""
         if len(text) > long_text.PIECE and getattr(self._tokenizer, "is_fast", False):
             in_pieces = long_text.encode_in_pieces(self._with_places, text)
             if in_pieces is not None:

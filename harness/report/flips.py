@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 SAYS = 0.05
-"""p-values below are coloured, nothing more."""
+"""p-values below are colored, nothing more."""
 
 
 def print_flips(difference: Difference, console: Console, limit: int) -> None:

@@ -21,7 +21,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of words and finished numbers. `group` starts a new block where it differs; `state` colours the row."""
+    """One row of words and finished numbers. `group` starts a new block where it differs; `state` colors the row."""
 
     cells: tuple[str | Shown, ...]
     group: str = ""

@@ -12,7 +12,7 @@ import pandas as pd
 from harness.measures.measure import Facts
 from harness.measures.task.collection import collect
 from harness.measures.task.settings import TaskSettings
-from harness.measures.task.summary import summarise
+from harness.measures.task.summary import summarize
 from harness.models.contract import LanguageModel, ModelSource, Precision
 from harness.models.open import open_model
 from harness.results.record import Measurement
@@ -61,4 +61,4 @@ def evaluated(load: Opened, task: str, cell: Mapping[str, Any], context: int | N
     broken = samples[samples["broken"].notna()]
     assert broken.empty, broken["broken"].iloc[0]
     documents = {str(name): frame.to_dict("records") for name, frame in samples.groupby("task", sort=False)}
-    return Evaluated(documents, summarise(samples, settings, Facts(load.model.identity)))
+    return Evaluated(documents, summarize(samples, settings, Facts(load.model.identity)))

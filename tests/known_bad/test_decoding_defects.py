@@ -250,7 +250,7 @@ def test_an_inverted_acceptance_is_seen(monkeypatch: Any) -> None:
     assert not speculation_has_the_targets_distribution()
 
 
-def test_a_residual_that_is_not_normalised_is_seen(monkeypatch: Any) -> None:
+def test_a_residual_that_is_not_normalized_is_seen(monkeypatch: Any) -> None:
     """Drawing from max(0, p - q) as if it summed to one leaves the last token what is missing."""
 
     def short(truth: Tensor, guess: Tensor) -> Tensor:

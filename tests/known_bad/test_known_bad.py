@@ -14,7 +14,7 @@ from torch import Tensor
 
 from harness import corpora
 from harness.measures import perplexity
-from harness.measures.inference import INFERENCE, InferenceSettings, collect, summarise
+from harness.measures.inference import INFERENCE, InferenceSettings, collect, summarize
 from harness.measures.measure import Facts
 from harness.measures.perplexity import PerplexitySettings
 from harness.models.contract import LanguageModel, ModelSource
@@ -51,7 +51,7 @@ def measured(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> dict[str,
     monkeypatch.setattr(corpora, "documents", lambda text: TEXT)
     settings = PerplexitySettings(text="texts", window=64, stride=32)
     samples = pd.DataFrame(perplexity.collect(lambda: model, settings))
-    found = perplexity.summarise(samples, settings, Facts(model.identity))
+    found = perplexity.summarize(samples, settings, Facts(model.identity))
     return {item.metric.name: item.value for item in found}
 
 
@@ -137,7 +137,7 @@ def test_hidden_work_in_the_forward_pass_is_seen(model: LanguageModel) -> None:
 
     def tpot(measured_model: LanguageModel) -> float:
         samples = pd.DataFrame(collect(lambda: measured_model, settings))
-        found = summarise(samples, settings, Facts(model.identity))
+        found = summarize(samples, settings, Facts(model.identity))
         return next(item.value for item in found if item.metric.name == "tpot")
 
     assert INFERENCE.isolated

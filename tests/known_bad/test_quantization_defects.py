@@ -61,7 +61,7 @@ def measured(
 
         settings = FidelitySettings(text="texts", window=64, prompt=6, generate=12)
         samples = pd.DataFrame(fidelity.collect(load, settings))
-        found = fidelity.summarise(samples, settings, Facts(load().identity))
+        found = fidelity.summarize(samples, settings, Facts(load().identity))
         return {item.metric.name: item.value for item in found}
 
     return measure

@@ -1,7 +1,7 @@
 """The verdict on one curve: which of seven things it is, and why, from its tests.
 
 `emergent` asks for all of: the small scales are not above chance, the largest is, the curve grows, a plateau with a
-break explains the counts better than any logistic curve does, and the rise does not lie between two neighbouring scales
+break explains the counts better than any logistic curve does, and the rise does not lie between two neighboring scales
 alone, where no data tell a break from a steep smooth rise.
 
 Exact match of an answer of K tokens is about the K-th power of what each token does, and such a power starts suddenly
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LEAST_SCALES = 5
 """Two that lie flat and three that rise: with fewer no break can be told from a smooth rise to a ceiling."""
 IN_ONE_GAP = 0.8
-"""A rise of which this share lies between two neighbouring scales can't be told from a steep smooth one."""
+"""A rise of which this share lies between two neighboring scales can't be told from a steep smooth one."""
 BEYOND = 3
 """Scales beyond a break that tell it from a smooth rise to a ceiling."""
 SCATTER = 0.01

@@ -60,7 +60,7 @@ def same_shape(width_per_layer: float, vocabulary: int, positions: int = 0, *, t
     """All parameters of a ladder of GPTs that keep their width per layer.
 
     N = 12 l d^2, embeddings d (V + positions), and V d more where the output layer has weights of its own. Biases and
-    normalisations, a few thousandths of the smallest, are left out.
+    normalizations, a few thousandths of the smallest, are left out.
     """
     rows = vocabulary * (1 if tied else 2) + positions
     gamma = rows * (width_per_layer / 12) ** (1 / 3)

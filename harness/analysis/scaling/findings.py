@@ -166,7 +166,7 @@ def _misfit(report: ScalingReport, common: dict[str, Any]) -> Finding:
         value=float(size.mean()),
         unit="fraction" if relative else "",
         note=f"mean absolute residual over {len(size)} fitted runs; the largest is {size.max():.3g}. "
-        f"Minimised: {report.fit.objective.name}{' of the log' if relative else ''}, to {report.fit.value:.10g}",
+        f"Minimized: {report.fit.objective.name}{' of the log' if relative else ''}, to {report.fit.value:.10g}",
         **common,
     )
 

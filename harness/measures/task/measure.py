@@ -25,7 +25,7 @@ from harness.measures.task.summary import (
     UNFINISHED_THOUGHTS,
     WRONG_BY_SPACE,
     leaves_of,
-    summarise,
+    summarize,
 )
 from harness.models.adapter import Capability
 from harness.models.shape import ModelShape
@@ -112,7 +112,7 @@ TASK = Measure(
     isolated=False,
     needs_peaks=False,
     collect=collect,
-    summarise=summarise,
+    summarize=summarize,
     resolved=in_first_row(CONTEXT.name, WHOLE_DOCUMENTS.name),
     tasks=lambda settings: (settings.task,),
     check=check,

@@ -70,7 +70,7 @@ CHANCE = Metric(
 )
 
 
-def summarise(samples: pd.DataFrame, settings: TaskSettings, facts: Facts) -> list[Measurement | Missing]:
+def summarize(samples: pd.DataFrame, settings: TaskSettings, facts: Facts) -> list[Measurement | Missing]:
     """Every metric of every task, and of the groups; then how many documents there were and what became of them.
 
     A task (or one metric of it) that can't be summed up is missing with its reason, and with it the numbers of the

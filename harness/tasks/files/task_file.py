@@ -116,7 +116,7 @@ def task_config(source: TaskFile) -> TaskConfig:
     keys = {**source.keys, "tag": tags(source.keys)}
     keys.pop("group", None)
     _refuse_unknown(source, keys, TASK_KEYS)
-    made = _validated(source, {**_normalised(source, keys), "file": source.file})
+    made = _validated(source, {**_normalized(source, keys), "file": source.file})
     ways = {way: _way(source, made, way, keys["reasoning"]) for way in made.reasoning}
     return made.model_copy(update={"reasoning": ways})
 
@@ -177,7 +177,7 @@ def _way(source: TaskFile, task: TaskConfig, way: str, reasoning: Any) -> dict[s
     keys = reasoning[way]
     _refuse_unknown(source, keys, [key for key in TASK_KEYS if key not in ("task", "reasoning")], "reasoning")
     values = {key: getattr(task, key) for key in TaskConfig.model_fields if key != "reasoning"}
-    whole = _validated(source, {**values, **_normalised(source, keys)})
+    whole = _validated(source, {**values, **_normalized(source, keys)})
     return {key: getattr(whole, key) for key in keys}
 
 
@@ -218,7 +218,7 @@ def _helpers(config: TaskConfig) -> Iterator[Path]:
         yield named.file
 
 
-def _normalised(source: TaskFile, keys: Mapping[str, Any]) -> dict[str, Any]:
+def _normalized(source: TaskFile, keys: Mapping[str, Any]) -> dict[str, Any]:
     """The keys in the form that `TaskConfig` has them in; a key that is null has its default."""
     values = {key: value for key, value in keys.items() if value is not None}
     for key, value in values.items():

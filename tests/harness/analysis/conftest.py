@@ -12,7 +12,7 @@ import pytest
 
 from harness.measures.measure import Facts
 from harness.measures.task.settings import TaskSettings
-from harness.measures.task.summary import summarise
+from harness.measures.task.summary import summarize
 from harness.results.record import CellResult, Record, Status
 from harness.results.run import Run
 from harness.tasks.judging.metric_table import BUILT_IN
@@ -74,7 +74,7 @@ def _cell(
             parameters=size,
             parameters_non_embedding=size // 2,
         )
-        for found in summarise(samples, given, Facts(identity=None))  # type: ignore[arg-type]
+        for found in summarize(samples, given, Facts(identity=None))  # type: ignore[arg-type]
     ]
     return CellResult(
         key=key,

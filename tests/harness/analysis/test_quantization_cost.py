@@ -1,4 +1,4 @@
-"""The cost of quantisation: ratios against the base, paired where the documents are the same."""
+"""The cost of quantization: ratios against the base, paired where the documents are the same."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.results.run import Run
 from harness.results.stored_weights import FormatBytes, StoredWeights, WideWeights
 
 
-def analyse(run: Run, **settings: Any) -> list[Finding]:
+def analyze(run: Run, **settings: Any) -> list[Finding]:
     analysis = ANALYSES["quantization_cost"]
     return analysis.run(run, analysis.settings.model_validate(settings))
 
@@ -36,7 +36,7 @@ def value(run: Run, metric: str, model: str, precision: str, batch: int | None =
 
 
 def test_ratios_are_the_quotients_of_the_records(full_run: Run) -> None:
-    findings = analyse(full_run)
+    findings = analyze(full_run)
     perplexity = find(findings, "perplexity_ratio", model="micro", precision="int8")
     want = value(full_run, "perplexity", "micro", "int8") / value(full_run, "perplexity", "micro", "fp32")
     assert perplexity.value == pytest.approx(want)
@@ -50,7 +50,7 @@ def test_ratios_are_the_quotients_of_the_records(full_run: Run) -> None:
 
 
 def test_quality_is_the_inverse_of_the_perplexity_ratio(full_run: Run) -> None:
-    findings = analyse(full_run)
+    findings = analyze(full_run)
     perplexity = find(findings, "perplexity_ratio", model="micro", precision="int4")
     quality = find(findings, "quality_ratio", model="micro", precision="int4")
     assert perplexity.value is not None and perplexity.low is not None and perplexity.high is not None
@@ -73,20 +73,20 @@ def with_fidelity(builders: ModuleType, folder: Path) -> Run:
 
 
 def test_fidelity_stands_beside_the_ratios_as_it_is(builders: ModuleType, tmp_path: Path) -> None:
-    findings = analyse(with_fidelity(builders, tmp_path))
+    findings = analyze(with_fidelity(builders, tmp_path))
     kl = find(findings, "kl_mean", model="micro", precision="int4")
     assert (kl.value, kl.unit, kl.low, kl.high) == pytest.approx((0.06, "nats/token", 0.054, 0.066))
     assert not [item for item in findings if item.name == "kl_mean" and item.subject["precision"] == "fp32"]
     (other,) = [
         item
-        for item in analyse(with_fidelity(builders, tmp_path), against={"precision": "int8"})
+        for item in analyze(with_fidelity(builders, tmp_path), against={"precision": "int8"})
         if item.name == "kl_mean" and item.subject["precision"] == "int4"
     ]
     assert other.value is None and "compares with fp32" in other.note
 
 
 def test_one_table_has_it_all(builders: ModuleType, tmp_path: Path) -> None:
-    (table,) = finding_tables(analyse(with_fidelity(builders, tmp_path), where={"model": "micro"}))
+    (table,) = finding_tables(analyze(with_fidelity(builders, tmp_path), where={"model": "micro"}))
     heads = [(column.name, column.unit) for column in table.columns]
     assert heads[:3] == [("model", ""), ("precision", ""), ("batch", "")]
     assert ("quality", "ratio") in heads and ("kl mean", "nats/token") in heads
@@ -98,7 +98,7 @@ def test_one_table_has_it_all(builders: ModuleType, tmp_path: Path) -> None:
 
 def test_what_is_no_comparison_is_a_list(builders: ModuleType, tmp_path: Path) -> None:
     """The table goes by what the analysis declares and by units: a name that ends with `_ratio` makes no ratio."""
-    (without,) = finding_tables(analyse(with_fidelity(builders, tmp_path), against={"precision": "nf4"}))
+    (without,) = finding_tables(analyze(with_fidelity(builders, tmp_path), against={"precision": "nf4"}))
     assert [column.name for column in without.columns] == ["finding", "value", "note"]
     named = Finding(analysis="compute_optimal", name="tokens_ratio", value=2.0, unit="ratio")
     (other,) = finding_tables([named])
@@ -107,16 +107,16 @@ def test_what_is_no_comparison_is_a_list(builders: ModuleType, tmp_path: Path) -
 
 
 def test_exact_counts_have_exact_ratios(full_run: Run) -> None:
-    weights = find(analyse(full_run), "weight_bytes_ratio", model="nano", precision="bf16")
+    weights = find(analyze(full_run), "weight_bytes_ratio", model="nano", precision="bf16")
     assert (weights.value, weights.low, weights.high, weights.interval) == (0.5, 0.5, 0.5, "exact")
 
 
 def test_the_base_itself_is_no_row(full_run: Run) -> None:
-    assert all(item.subject["precision"] != "fp32" for item in analyse(full_run))
+    assert all(item.subject["precision"] != "fp32" for item in analyze(full_run))
 
 
 def test_failures_say_why(full_run: Run) -> None:
-    findings = analyse(full_run)
+    findings = analyze(full_run)
     failed = find(findings, "decode_rate_ratio", model="mini", precision="int4", batch=8)
     assert failed.value is None and failed.note == "failed: RuntimeError: no int4 kernel for <batch 8> & more"
     baseless = find(findings, "decode_rate_ratio", model="smollm2", precision="int8", batch=8)
@@ -125,20 +125,20 @@ def test_failures_say_why(full_run: Run) -> None:
 
 
 def test_another_base_and_fewer_metrics(full_run: Run) -> None:
-    findings = analyse(full_run, against={"precision": "bf16"}, where={"model": "nano"}, metrics=["peak_memory"])
+    findings = analyze(full_run, against={"precision": "bf16"}, where={"model": "nano"}, metrics=["peak_memory"])
     assert {item.name for item in findings} == {"peak_memory_ratio"}
     assert [item.subject["precision"] for item in findings] == ["fp32", "int8", "int4"]
 
 
 def test_no_base_is_one_sentence(full_run: Run) -> None:
-    (finding,) = analyse(full_run, against={"precision": "fp23"})
+    (finding,) = analyze(full_run, against={"precision": "fp23"})
     assert finding.value is None
     assert finding.note.startswith("nothing to compare with: no cell has precision = fp23 (did you mean 'fp32'?)")
 
 
 def test_missing_samples_fall_back_to_the_records_intervals(builders: ModuleType, tmp_path: Path) -> None:
     cells = [cell.model_copy(update={"samples": None}) for cell in builders.full_cells(tmp_path)]
-    findings = analyse(builders.write_run(tmp_path, cells=cells), metrics=["perplexity"])
+    findings = analyze(builders.write_run(tmp_path, cells=cells), metrics=["perplexity"])
     paired = 0.002
     for item in findings:
         assert item.interval is not None and item.interval.startswith("two independent intervals")
@@ -150,9 +150,9 @@ def test_what_stayed_wide_is_a_share_with_names(builders: ModuleType, tmp_path: 
     wide = WideWeights(name="layers.*.experts", tensors=2, format="bf16", bytes=300, reason="a parameter of Experts")
     update = {"stored": StoredWeights(formats=(FormatBytes(format="int4", tensors=9, bytes=900),), wide=(wide,))}
     cells = builders.full_cells(tmp_path / "run")
-    assert not [item for item in analyse(builders.write_run(tmp_path / "run", cells=cells)) if item.name == "left_wide"]
+    assert not [item for item in analyze(builders.write_run(tmp_path / "run", cells=cells)) if item.name == "left_wide"]
     cells = [cell.model_copy(update=update) if cell.model == "mini" else cell for cell in cells]
-    findings = analyse(builders.write_run(tmp_path / "run", cells=cells))
+    findings = analyze(builders.write_run(tmp_path / "run", cells=cells))
     told = [item for item in findings if item.name == "left_wide"]
     assert [item.subject for item in told] == [{"model": "mini", "precision": p} for p in ("bf16", "int8", "int4")]
     assert told[0].value == pytest.approx(1 / 3)

@@ -309,7 +309,7 @@ def test_the_real_model_against_transformers_own_loader(tmp_path: Path) -> None:
     their_tokenizer = AutoTokenizer.from_pretrained(gguf_file.parent, gguf_file=gguf_file.name)
 
     scene = documents("asset:shakespeare/test")[0]
-    # transformers' loader cuts as GPT-2 does and keeps ² and Ⅷ beside their neighbours: left out here.
+    # transformers' loader cuts as GPT-2 does and keeps ² and Ⅷ beside their neighbors: left out here.
     for text in [
         scene,
         "<|im_start|>user\nhi 2024<|im_end|>",

@@ -205,7 +205,7 @@ def test_a_judgement_that_changed(task_builders: ModuleType, tmp_path: Path) -> 
     base, head = question(task_builders, 0, 1), question(task_builders, 0, 1)
     head |= {"acc": 0.0, "spec": head["spec"].replace('"mode": "right"', '"mode": "lm-eval"')}
     flip = compared(task_builders, tmp_path, [base], [head]).pairs[0].flips[0]
-    assert flip.cause is Cause.JUDGEMENT
+    assert flip.cause is Cause.JUDGMENT
     assert flip.detail == "the same answer; the task says otherwise how to judge it: mode"
 
 
@@ -318,7 +318,7 @@ def test_samples_without_digests(task_builders: ModuleType, tmp_path: Path) -> N
         kept = ["task", "document", "choices", "gold", "acc"]
         runs.append(b.task_run(tmp_path / name, [b.task_cell(tmp_path / name, pd.DataFrame(frame[kept]))]))
     pair = flips(*runs).pairs[0]
-    assert (pair.asked, pair.only_base, pair.flips[0].cause) == ("same", 1, Cause.JUDGEMENT)
+    assert (pair.asked, pair.only_base, pair.flips[0].cause) == ("same", 1, Cause.JUDGMENT)
 
 
 def test_it_is_printed(task_builders: ModuleType, tmp_path: Path) -> None:

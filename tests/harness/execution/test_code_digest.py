@@ -101,7 +101,7 @@ for request in map(pickle.loads, pickle.loads(Path(sys.argv[1]).read_bytes())):
         from harness.measures.measure import Facts
         from harness.measures.registry import MEASURES
         measure = MEASURES[request.measure]
-        assert measure.summarise(pandas.DataFrame(answer.samples), request.settings, Facts(answer.identity))
+        assert measure.summarize(pandas.DataFrame(answer.samples), request.settings, Facts(answer.identity))
 print(*(f"{name}={module.__file__}" for name, module in sorted(sys.modules.items())
         if name.partition(".")[0] in ("harness", "reference_impl")), sep="\\n")
 """

@@ -130,7 +130,7 @@ def test_samples_that_can_t_be_summed_up_are_kept_and_need_no_model_again(
 
     with monkeypatch.context() as patch:
         for name in ("perplexity", "inference"):
-            patch.setitem(MEASURES, name, replace(MEASURES[name], summarise=fails))
+            patch.setitem(MEASURES, name, replace(MEASURES[name], summarize=fails))
         failed = harness.run(str(path), out=tmp_path / "runs", fresh=True)
     assert [cell.status for cell in failed.cells] == [Status.FAILED] * 2
     for cell in failed.cells:
@@ -322,7 +322,7 @@ def test_every_error_of_summing_up_is_this_cells_failure_and_a_sentence(
 ) -> None:
     path = tmp_path / "tiny.yaml"
     path.write_text(tiny_suite.partition("analyse:")[0].replace("documents: 20", "documents: 19"))
-    monkeypatch.setitem(MEASURES, "perplexity", replace(MEASURES["perplexity"], summarise=raises(error)))
+    monkeypatch.setitem(MEASURES, "perplexity", replace(MEASURES["perplexity"], summarize=raises(error)))
     run = harness.run(str(path), out=tmp_path / "runs")
     failed = [cell for cell in run.cells if cell.measure == "perplexity"]
     assert [cell.status for cell in failed] == [Status.FAILED] * 2

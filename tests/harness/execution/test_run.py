@@ -487,7 +487,7 @@ def test_answers_are_kept_until_their_numbers_are(
         raise ValueError("no sum")
 
     with monkeypatch.context() as patch:
-        patch.setitem(MEASURES, "task", replace(MEASURES["task"], summarise=fails))
+        patch.setitem(MEASURES, "task", replace(MEASURES["task"], summarize=fails))
         (cell,) = harness.run(str(path), out=tmp_path / "runs").cells
     assert cell.status is Status.FAILED and "no sum" in (cell.reason or "")
     kept = CellCache().unfinished(cell.key)

@@ -13,7 +13,7 @@ import torch
 from harness.errors import Unsupported, UserError
 from harness.execution.requests import Collect
 from harness.execution.serve import Loader, OpenedModel
-from harness.measures.activations import ACTIVATIONS, ActivationsSettings, collect, summarise
+from harness.measures.activations import ACTIVATIONS, ActivationsSettings, collect, summarize
 from harness.measures.measure import Facts
 from harness.models.activations import activations, untrained
 from harness.models.contract import ModelSource
@@ -47,7 +47,7 @@ def loader(source: ModelSource) -> Loader:
 def measured(load: Loader, text: Path, **given: object) -> dict[str, Measurement]:
     settings = ActivationsSettings.model_validate({"text": str(text), **given})
     rows = pd.DataFrame(collect(load, settings))
-    return {m.metric.name: m for m in summarise(rows, settings, Facts(load().identity))}
+    return {m.metric.name: m for m in summarize(rows, settings, Facts(load().identity))}
 
 
 def rms(x: torch.Tensor) -> float:

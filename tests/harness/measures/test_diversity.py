@@ -19,7 +19,7 @@ from harness.measures.diversity import (
     collect,
     distinct_ngrams,
     repeated_share,
-    summarise,
+    summarize,
 )
 from harness.measures.measure import Facts
 from harness.models.contract import LanguageModel, ModelSource
@@ -59,7 +59,7 @@ class Says:
 
 def measured(model: Any, chosen: DiversitySettings) -> dict[str, Measurement]:
     rows = pd.DataFrame(collect(lambda: model, chosen))
-    return {m.metric.name: m for m in summarise(rows, chosen, Facts(model.identity))}
+    return {m.metric.name: m for m in summarize(rows, chosen, Facts(model.identity))}
 
 
 def test_a_uniform_model_is_at_the_known_values(model: LanguageModel) -> None:
@@ -140,7 +140,7 @@ def test_samples_survive_parquet(model: LanguageModel, tmp_path: Path) -> None:
     rows = pd.DataFrame(collect(lambda: model, chosen))
     rows.to_parquet(tmp_path / "samples.parquet")
     again = pd.read_parquet(tmp_path / "samples.parquet")
-    assert summarise(again, chosen, Facts(model.identity)) == summarise(rows, chosen, Facts(model.identity))
+    assert summarize(again, chosen, Facts(model.identity)) == summarize(rows, chosen, Facts(model.identity))
 
 
 def test_the_measure_declares_what_it_gives(model: LanguageModel) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from harness import corpora
 from harness.errors import Unsupported, UserError
-from harness.measures.fidelity import FIDELITY, FidelitySettings, collect, summarise
+from harness.measures.fidelity import FIDELITY, FidelitySettings, collect, summarize
 from harness.measures.measure import Facts, Sample
 from harness.models.contract import LanguageModel, ModelSource, Precision
 from harness.models.reference import as_language_model
@@ -64,7 +64,7 @@ def measured(
 
     samples = collect(load, settings)
     assert set(asked) == {None, "fp32"}
-    return samples, {m.metric.name: m for m in summarise(pd.DataFrame(samples), settings, Facts(model.identity))}
+    return samples, {m.metric.name: m for m in summarize(pd.DataFrame(samples), settings, Facts(model.identity))}
 
 
 def test_a_model_is_exactly_itself(gpt: GPT, tokenizer: ByteBPE, monkeypatch: pytest.MonkeyPatch) -> None:

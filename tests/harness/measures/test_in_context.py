@@ -14,7 +14,7 @@ from torch import Tensor
 
 from harness import corpora
 from harness.errors import Unsupported
-from harness.measures.in_context import IN_CONTEXT, InContextSettings, collect, summarise
+from harness.measures.in_context import IN_CONTEXT, InContextSettings, collect, summarize
 from harness.measures.measure import Facts
 from harness.models.cache_behavior import CacheBehavior
 from harness.results.record import Measurement
@@ -97,7 +97,7 @@ def text(monkeypatch: pytest.MonkeyPatch) -> None:
 def found(model: Known, **given: Any) -> dict[str, Measurement]:
     settings = InContextSettings(text="fixture", **given)
     rows = collect(lambda: model, settings)  # type: ignore[arg-type, return-value]
-    return {m.metric.name: m for m in summarise(pd.DataFrame(rows), settings, Facts(None))}  # type: ignore[arg-type]
+    return {m.metric.name: m for m in summarize(pd.DataFrame(rows), settings, Facts(None))}  # type: ignore[arg-type]
 
 
 def _below(measurement: Measurement) -> bool:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from harness.errors import Unsupported
 from harness.execution.requests import Collect
 from harness.execution.serve import Loader, OpenedModel
-from harness.measures.in_context_regression import InContextRegressionSettings, collect, summarise
+from harness.measures.in_context_regression import InContextRegressionSettings, collect, summarize
 from harness.measures.measure import Facts
 from harness.models.contract import ModelSource
 from harness.models.in_context_regression import Recipe, Regression, Task
@@ -44,7 +44,7 @@ def measured(source: ModelSource, told: list[float], **given: object) -> dict[tu
     )
     settings = InContextRegressionSettings.model_validate({"sequences": 500, **given})
     rows = pd.DataFrame(collect(load, settings))
-    return {(m.metric.name, m.part): m for m in summarise(rows, settings, Facts(load().identity))}
+    return {(m.metric.name, m.part): m for m in summarize(rows, settings, Facts(load().identity))}
 
 
 def test_blocks_learn_it_once_and_need_their_training_and_their_labels(source: ModelSource) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from harness.errors import Unsupported
-from harness.measures.inference import INFERENCE, InferenceSettings, gemm_peak, summarise, timed_iterations
+from harness.measures.inference import INFERENCE, InferenceSettings, gemm_peak, summarize, timed_iterations
 from harness.measures.measure import Facts, Peaks
 from harness.measures.timeline import Timeline
 from harness.measures.useful_work import decode_bytes, prefill_flops
@@ -90,7 +90,7 @@ def collect(settings: InferenceSettings, **model: int) -> tuple[list[dict[str, A
 
 
 def values(rows: list[dict[str, Any]], settings: InferenceSettings, facts: Facts = FACTS) -> dict[str, float]:
-    return {m.metric.name: m.value for m in summarise(pd.DataFrame(rows), settings, facts)}
+    return {m.metric.name: m.value for m in summarize(pd.DataFrame(rows), settings, facts)}
 
 
 def test_scripted_times_come_out_exactly() -> None:
@@ -123,7 +123,7 @@ def test_steps_leave_no_gap() -> None:
     assert timeline.steps == [100e-9, 400e-9]
 
 
-def test_utilisation_by_hand() -> None:
+def test_utilization_by_hand() -> None:
     # prefill of 2 prompts of 3 tokens: body 2·800·3, head 2·100, attention 4·2 layers·8 wide·(1+2+3)
     assert prefill_flops(IDENTITY, 2, 3) == 2 * (4800 + 200 + 384)
     # 3 generated: steps at 3+1 and 3+2 tokens of cache, 2 sequences of 128 bytes per token
@@ -158,7 +158,7 @@ def test_a_type_without_a_peak_has_no_mfu() -> None:
     [Facts(IDENTITY), Facts(IDENTITY.model_copy(update={"device": "cuda:0"}), FACTS.peaks)],
     ids=["no peaks", "another device's peaks"],
 )
-def test_no_utilisation_without_this_devices_peaks(facts: Facts) -> None:
+def test_no_utilization_without_this_devices_peaks(facts: Facts) -> None:
     settings = InferenceSettings(prompt=3, generate=3, iterations=1)
     rows, _ = collect(settings, prefill=20_000, step=10_000)
     assert not {"mfu", "mbu"} & values(rows, settings, facts).keys()
@@ -176,7 +176,7 @@ def frame(ttft: Callable[[int, int], float], launches: int, iterations: int) -> 
 
 def test_three_launches_make_the_launch_the_unit() -> None:
     samples = frame(lambda launch, i: launch * (1 + 0.001 * i), launches=3, iterations=5)
-    ttft = summarise(samples, InferenceSettings(generate=3), FACTS)[0]
+    ttft = summarize(samples, InferenceSettings(generate=3), FACTS)[0]
     assert (ttft.n, ttft.n_unit) == (3, "launches")
     assert ttft.value == pytest.approx(1002 * (1 * 2 * 3) ** (1 / 3))
     assert ttft.low is not None and ttft.low < 1002
@@ -184,7 +184,7 @@ def test_three_launches_make_the_launch_the_unit() -> None:
 
 def test_fewer_launches_say_what_their_interval_lacks() -> None:
     samples = frame(lambda launch, i: 1 + 0.01 * i, launches=1, iterations=9)
-    ttft = summarise(samples, InferenceSettings(generate=3), FACTS)[0]
+    ttft = summarize(samples, InferenceSettings(generate=3), FACTS)[0]
     assert (ttft.n, ttft.n_unit) == (9, "iterations")
     assert "lacks the variance between launches" in ttft.interval
     assert (ttft.value, ttft.low, ttft.high) == pytest.approx((1040, 1010, 1070))
@@ -192,7 +192,7 @@ def test_fewer_launches_say_what_their_interval_lacks() -> None:
 
 def test_too_few_iterations_give_no_interval() -> None:
     samples = frame(lambda launch, i: 1.0, launches=1, iterations=5)
-    for found in summarise(samples, InferenceSettings(generate=3), FACTS):
+    for found in summarize(samples, InferenceSettings(generate=3), FACTS):
         assert (found.low, found.high) == (None, None)
         assert found.interval == "none: too few iterations"
 
@@ -200,7 +200,7 @@ def test_too_few_iterations_give_no_interval() -> None:
 def test_a_rates_interval_is_the_times_turned_over() -> None:
     samples = frame(lambda launch, i: 1 + 0.01 * i, launches=1, iterations=9)
     settings = InferenceSettings(prompt=100, generate=3)
-    ttft, _, rate, *_ = summarise(samples, settings, FACTS)
+    ttft, _, rate, *_ = summarize(samples, settings, FACTS)
     assert ttft.low is not None and ttft.high is not None
     assert (rate.low, rate.high) == pytest.approx((100 / ttft.high * 1e3, 100 / ttft.low * 1e3))
 

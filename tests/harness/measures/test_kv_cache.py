@@ -18,7 +18,7 @@ from harness.measures.kv_cache import (
     collect,
     positions_with_cache,
     positions_without_cache,
-    summarise,
+    summarize,
 )
 from harness.measures.measure import Facts
 from harness.models.contract import LanguageModel, ModelSource
@@ -33,7 +33,7 @@ def model(request: pytest.FixtureRequest) -> LanguageModel:
 
 
 def by_name(rows: Any, model: LanguageModel, **given: Any) -> dict[str, Measurement]:
-    return {m.metric.name: m for m in summarise(pd.DataFrame(rows), KVCacheSettings(**given), Facts(model.identity))}
+    return {m.metric.name: m for m in summarize(pd.DataFrame(rows), KVCacheSettings(**given), Facts(model.identity))}
 
 
 @given(st.integers(1, 300))

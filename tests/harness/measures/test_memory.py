@@ -13,7 +13,7 @@ import pytest
 
 from harness.errors import Unsupported
 from harness.measures.measure import Facts
-from harness.measures.memory import MEMORY, MemorySettings, collect, summarise
+from harness.measures.memory import MEMORY, MemorySettings, collect, summarize
 from harness.models.contract import ModelSource
 from harness.models.open import open_model
 from harness.results.record import Measurement
@@ -57,7 +57,7 @@ def facts(llama_folder: Path) -> Facts:
 
 
 def by_name(rows: list[dict[str, Any]], facts: Facts) -> dict[str, Measurement]:
-    return {m.metric.name: m for m in summarise(pd.DataFrame(rows), MemorySettings(context=48, batch=3), facts)}
+    return {m.metric.name: m for m in summarize(pd.DataFrame(rows), MemorySettings(context=48, batch=3), facts)}
 
 
 def test_known_allocations_are_seen_where_they_happen(llama_folder: Path, facts: Facts) -> None:

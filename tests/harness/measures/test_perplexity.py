@@ -20,7 +20,7 @@ from harness.measures.perplexity import (
     PERPLEXITY,
     PerplexitySettings,
     collect,
-    summarise,
+    summarize,
 )
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.open import open_model
@@ -50,7 +50,7 @@ def settings(**given: Any) -> PerplexitySettings:
 
 
 def by_name(rows: list[dict[str, Any]], chosen: PerplexitySettings, model: LanguageModel) -> dict[str, Measurement]:
-    told = summarise(pd.DataFrame(rows), chosen, Facts(model.identity))
+    told = summarize(pd.DataFrame(rows), chosen, Facts(model.identity))
     return {m.metric.name: m for m in told if isinstance(m, Measurement)}
 
 
@@ -115,13 +115,13 @@ def test_the_text_as_it_was_cut_is_known_by_its_digest(model: LanguageModel) -> 
 def test_text_that_is_all_empty_is_an_error(model: LanguageModel) -> None:
     rows = [row for row in collect(lambda: model, settings()) if row["tokens"] == 0]
     with pytest.raises(UserError, match="no document of fixture has a token to score"):
-        summarise(pd.DataFrame(rows), settings(), Facts(model.identity))
+        summarize(pd.DataFrame(rows), settings(), Facts(model.identity))
 
 
 def test_interval_by_hand(model: LanguageModel) -> None:
     # as in tests of ratio_of_sums: R = 2, half-width 4.302653 · sqrt(3)/6
     rows = pd.DataFrame({"nll": [2.0, 3.0, 7.0], "tokens": [1, 2, 3], "bytes": [4, 8, 12]})
-    found = {m.metric.name: m for m in summarise(rows, settings(), Facts(model.identity))}
+    found = {m.metric.name: m for m in summarize(rows, settings(), Facts(model.identity))}
     half = 4.302653 * math.sqrt(3) / 6
     assert found["loss"].high == pytest.approx(2 + half)
     assert found["perplexity"].value == pytest.approx(math.exp(2))
@@ -192,7 +192,7 @@ def test_not_a_number_is_an_error_not_a_perplexity(model: LanguageModel) -> None
 
 def test_a_hopeless_model_has_infinite_perplexity_not_a_crash(model: LanguageModel) -> None:
     rows = pd.DataFrame({"nll": [9e3, 8e3], "tokens": [1, 1], "bytes": [1, 1]})
-    assert summarise(rows, settings(), Facts(model.identity))[0].value == math.inf
+    assert summarize(rows, settings(), Facts(model.identity))[0].value == math.inf
 
 
 def test_samples_survive_parquet(model: LanguageModel, tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_samples_survive_parquet(model: LanguageModel, tmp_path: Path) -> None:
     rows = pd.DataFrame(collect(lambda: model, chosen))
     rows.to_parquet(tmp_path / "samples.parquet")
     again = pd.read_parquet(tmp_path / "samples.parquet")
-    assert summarise(again, chosen, Facts(model.identity)) == summarise(rows, chosen, Facts(model.identity))
+    assert summarize(again, chosen, Facts(model.identity)) == summarize(rows, chosen, Facts(model.identity))
 
 
 def test_the_measure_declares_what_it_gives(model: LanguageModel) -> None:
@@ -245,7 +245,7 @@ def test_numbers_per_byte_are_withheld_where_the_tokenizer_loses_bytes(model: La
     lossy: Any = Beside(model, Changing(model.tokenizer, str.lower))
     rows = collect(lambda: lossy, settings())
     assert [row["lost_bytes"] for row in rows] == [6, 0, 2, 0, 0], "a capital in each sentence, and Ü is two bytes"
-    told = summarise(pd.DataFrame(rows), settings(), Facts(model.identity))
+    told = summarize(pd.DataFrame(rows), settings(), Facts(model.identity))
     [missing] = [one for one in told if isinstance(one, Missing)]
     assert missing.status is Status.SKIPPED and missing.reason.startswith("no bits_per_byte: the tokenizer loses 8 of")
     found = {one.metric.name: one.value for one in told if isinstance(one, Measurement)}
@@ -256,7 +256,7 @@ def test_numbers_per_byte_are_withheld_where_the_tokenizer_loses_bytes(model: La
 def test_numbers_per_byte_are_marked_where_it_loses_a_few(model: LanguageModel) -> None:
     lossy: Any = Beside(model, Changing(model.tokenizer, lambda text: text.replace("\n    ", "\n ")))
     rows = collect(lambda: lossy, settings())
-    told = summarise(pd.DataFrame(rows), settings(), Facts(model.identity))
+    told = summarize(pd.DataFrame(rows), settings(), Facts(model.identity))
     found = {one.metric.name: one.value for one in told if isinstance(one, Measurement)}
     assert found["lost_bytes"] == 3 and "bits_per_byte" in found
     assert any("loses 3 of" in note for note in notes_of(pd.DataFrame(rows)))

@@ -63,14 +63,14 @@ def measured(folder: Path, target: float | None = None) -> dict[str, Measurement
     settings = TrainingMeasureSettings(target_loss=target)
     load = loader(folder)
     rows = pd.DataFrame(training.collect(load, settings))
-    return {m.metric.name: m for m in training.summarise(rows, settings, Facts(load().identity))}
+    return {m.metric.name: m for m in training.summarize(rows, settings, Facts(load().identity))}
 
 
 def speed(folder: Path, target: float | None = None, peaks: Peaks | None = None) -> dict[str, Measurement]:
     settings = TrainingSpeedSettings(target_loss=target)
     load = loader(folder)
     rows = pd.DataFrame(training_speed.collect(load, settings))
-    return {m.metric.name: m for m in training_speed.summarise(rows, settings, Facts(load().identity, peaks))}
+    return {m.metric.name: m for m in training_speed.summarize(rows, settings, Facts(load().identity, peaks))}
 
 
 def test_the_loss_is_that_of_the_trainers_own_validation(folder: Path) -> None:

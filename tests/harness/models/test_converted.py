@@ -41,7 +41,7 @@ def test_gpt2(gpt2_folder: Path) -> None:
     torch.testing.assert_close(ours.forward(text), theirs.forward(text), rtol=0, atol=1e-5)
 
 
-def test_a_quantised_checkpoint_of_it(llama_folder: Path, tmp_path: Path) -> None:
+def test_a_quantized_checkpoint_of_it(llama_folder: Path, tmp_path: Path) -> None:
     ours = opened(llama_folder, "converted", "int4")
     files = [p for p in llama_folder.iterdir() if p.name.startswith("tokenizer")]
     save_quantized(tmp_path / "q", ours.gpt, "int4", files)  # type: ignore[attr-defined]

@@ -138,7 +138,7 @@ def test_weights_that_calibration_did_not_reach_are_told(saved: Callable[[str], 
 
 
 def test_one_expert_at_a_time_is_read(saved: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Widening all experts for a product with one would take a mixture's memory as if it were not quantised."""
+    """Widening all experts for a product with one would take a mixture's memory as if it were not quantized."""
     for name in ("Mixtral", "GptOss"):
         model = opened_as(saved(name), "int8")
         with monkeypatch.context() as patch:

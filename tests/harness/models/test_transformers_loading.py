@@ -228,10 +228,10 @@ def test_the_hub_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "the hub can't be reached and this model is not in its cache" in refusal("nobody/nothing-of-that-name")
 
 
-def test_a_type_that_config_json_claims_rounds_nothing_before_it_is_quantised(
+def test_a_type_that_config_json_claims_rounds_nothing_before_it_is_quantized(
     llama_folder: Path, tmp_path: Path
 ) -> None:
-    """Known bad: `auto` takes the type of config.json, and rounds fp32 weights to fp16 before they are quantised."""
+    """Known bad: `auto` takes the type of config.json, and rounds fp32 weights to fp16 before they are quantized."""
     folder = broken(llama_folder, tmp_path)
     says(folder, dtype="float16")
     model: Any = open_model(ModelSource("m", "transformers", str(folder), "d", precision="int8"))

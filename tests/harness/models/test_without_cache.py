@@ -183,7 +183,7 @@ def test_no_speed_of_decoding_is_made_up(name: str, generate: int, opened: Any) 
     model = opened(name).model
     settings = InferenceSettings(prompt=16, generate=generate, iterations=2, warmup=0)
     rows = inference.collect(lambda: model, settings)
-    found = inference.summarise(pd.DataFrame(rows), settings, Facts(model.identity))
+    found = inference.summarize(pd.DataFrame(rows), settings, Facts(model.identity))
     assert [one.metric.name for one in found if isinstance(one, Measurement)] == ["ttft", "prefill_rate"]
     [missing] = [one for one in found if isinstance(one, Missing)]
     assert "no speed of decoding: no KV cache is used, because" in missing.reason
@@ -194,7 +194,7 @@ def test_no_speed_of_decoding_is_made_up(name: str, generate: int, opened: Any) 
 def test_a_cache_is_timed_up_to_its_limit(opened: Any) -> None:
     model = opened("llama (longrope)").model
     settings = InferenceSettings(prompt=16, generate=8, iterations=2, warmup=0)
-    found = inference.summarise(
+    found = inference.summarize(
         pd.DataFrame(inference.collect(lambda: model, settings)), settings, Facts(model.identity)
     )
     assert {"tpot", "decode_rate"} <= {one.metric.name for one in found if isinstance(one, Measurement)}
@@ -214,7 +214,7 @@ def test_bytes_of_the_cache_are_those_that_it_holds(name: str, told: str | int, 
     model = opened(name).model
     settings = MemorySettings(context=32)
     rows = memory.collect(lambda: model, settings)
-    found = memory.summarise(pd.DataFrame(rows), settings, Facts(model.identity))
+    found = memory.summarize(pd.DataFrame(rows), settings, Facts(model.identity))
     cache = next(one for one in found if isinstance(one, Missing) or one.metric.name == "kv_cache_bytes")
     if isinstance(told, str):
         assert isinstance(cache, Missing) and told in cache.reason

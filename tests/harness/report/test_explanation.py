@@ -146,7 +146,7 @@ def test_a_continuation(run: Run) -> None:
     assert "sum -3.0000 nats; not every token is the likeliest" in text
 
 
-def test_colours_shade_tokens_in_turn_and_draw_no_borders(run: Run) -> None:
+def test_colors_shade_tokens_in_turn_and_draw_no_borders(run: Run) -> None:
     text = printed(explanations(run, "capitals", 0)[0], colors=True)
     assert "|A|" not in text
     first, second = text.index("\x1b[30;48;2;232;232;232m What"), text.index("\x1b[30;48;2;200;200;200m is")

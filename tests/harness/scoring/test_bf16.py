@@ -14,7 +14,7 @@ from harness.scoring.bf16 import FEW_ROWS, bf16_through_fp32
 from harness.scoring.loglikelihood import token_nlls
 
 ULP = 2.0**-7
-"""Distance of neighbouring bf16 numbers, relative, at most."""
+"""Distance of neighboring bf16 numbers, relative, at most."""
 
 
 def tensors(*shapes: tuple[int, ...], dtype: torch.dtype = torch.bfloat16) -> list[torch.Tensor]:

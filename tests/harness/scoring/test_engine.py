@@ -204,7 +204,7 @@ def test_a_model_that_counts_from_the_row_is_not_shared(tmp_path: Path, gpt2_fol
 
 
 @pytest.mark.parametrize("precision", ["bf16", "int8", "int4"])
-def test_quantised_models_share_too(llama_folder: Path, precision: Any) -> None:
+def test_quantized_models_share_too(llama_folder: Path, precision: Any) -> None:
     """Equal but for the rounding of few rows, which a kernel of their own multiplies."""
     rng = random.Random(3)
     stem = tuple(rng.randrange(300) for _ in range(25))

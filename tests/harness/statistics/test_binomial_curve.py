@@ -1,4 +1,4 @@
-"""Constant, smooth and hinge: against a slow optimiser, at the edges, and their bootstrap tests."""
+"""Constant, smooth and hinge: against a slow optimizer, at the edges, and their bootstrap tests."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_a_prompt_that_begins_another_is_still_read_to_its_end() -> None:
     assert [family.stem for family in families({0: [1, 2, 3, 4], 1: [1, 2, 3, 4, 5]})] == [3]
 
 
-def test_one_short_neighbour_does_not_spoil_a_long_stem() -> None:
+def test_one_short_neighbor_does_not_spoil_a_long_stem() -> None:
     long = [1, 2, 3, 4, 5, 6, 7, 8]
     found = families({0: [*long, 1], 1: [*long, 2], 2: [1, 2, 3, 9]})
     assert [family.stem for family in found] == [8, 0]

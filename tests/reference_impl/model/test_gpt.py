@@ -1,4 +1,4 @@
-"""The whole model: attention against its oracle, causality, masks, initialisation, loss."""
+"""The whole model: attention against its oracle, causality, masks, initialization, loss."""
 
 import math
 

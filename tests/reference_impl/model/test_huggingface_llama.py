@@ -61,7 +61,7 @@ def test_cache_padding_and_attention_kind_change_nothing(shape: dict[str, object
         torch.testing.assert_close(ours(text), expected, rtol=0, atol=1e-5)
 
 
-def test_known_bad_rotation_of_neighbours_is_another_function() -> None:
+def test_known_bad_rotation_of_neighbors_is_another_function() -> None:
     """The original paper's pairing (2i, 2i + 1) with these weights must not pass the parity test."""
     theirs = llama(**SHAPES[0])
     ours = from_llama(theirs)

@@ -55,7 +55,7 @@ def test_the_table_is_bitsandbytes_own(format: Format) -> None:
 
 
 def test_nf4_values_are_quantiles_of_a_normal_distribution() -> None:
-    # Dettmers et al. 2023, appendix E: the means of neighbouring quantiles between an offset and 1/2, on either side
+    # Dettmers et al. 2023, appendix E: the means of neighboring quantiles between an offset and 1/2, on either side
     offset = 0.5 * (1 / 32 + 1 / 30)  # the tail that is left out
     normal = torch.distributions.Normal(0.0, 1.0)
     above = normal.icdf(torch.linspace(1 - offset, 0.5, 9)[:-1])

@@ -27,7 +27,7 @@ def rounded(weight: Tensor) -> Int4Codes:
 
 
 def column_by_column(weight: Tensor, hessian: Tensor, damping: float = 0.01) -> Tensor:
-    """Optimal brain quantisation in a fixed order (Frantar et al. 2022, equations 2 and 3), nothing batched.
+    """Optimal brain quantization in a fixed order (Frantar et al. 2022, equations 2 and 3), nothing batched.
 
     After each column the inverse of the Hessian of what is left is made again, and every column that is left is moved
     by -(w - q) / [H^-1]_00 * [H^-1]_0. float64. Returns the dense weight.

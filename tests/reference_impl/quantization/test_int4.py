@@ -105,10 +105,10 @@ def test_not_a_number_stays_one(kernel: str) -> None:
 def test_a_weight_of_many_blocks(kernel: str, rounded: Rounded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weight_format, "BLOCK_ELEMENTS", 1 << 12)
     weight = normal(300, 40)
-    quantised = Int4Weight(weight)
+    quantized = Int4Weight(weight)
     for rows in (5, 150):
         x = normal(rows, 40, seed=1).bfloat16()
-        assert rounded(quantised.matmul(x), x, stands_for(weight))
+        assert rounded(quantized.matmul(x), x, stands_for(weight))
 
 
 def test_from_codes_is_the_same_weight() -> None:
@@ -117,7 +117,7 @@ def test_from_codes_is_the_same_weight() -> None:
     assert torch.equal(made.matmul(x), Int4Weight(weight).matmul(x))
 
 
-def test_rows_are_the_dequantised_weights() -> None:
+def test_rows_are_the_dequantized_weights() -> None:
     weight, indices = normal(40, 64), torch.tensor([[3, 39], [0, 3]])
     rows = Int4Weight(weight).rows(indices)
     torch.testing.assert_close(rows.float(), dequantize_int4(*quantize_int4(weight))[indices], rtol=2**-7, atol=1e-6)

@@ -98,7 +98,7 @@ def test_the_other_dense_type(rounded: Rounded, monkeypatch: pytest.MonkeyPatch)
     assert rounded(Int8Weight(weight).matmul(x), x, dequantize_int8(*quantize_int8(weight)))
 
 
-def test_rows_are_the_dequantised_weights() -> None:
+def test_rows_are_the_dequantized_weights() -> None:
     weight = normal(40, 45)
     indices = torch.tensor([[3, 39], [0, 3]])
     rows = Int8Weight(weight).rows(indices)

@@ -1,4 +1,4 @@
-"""Quantising from the shell."""
+"""Quantizing from the shell."""
 
 import json
 from pathlib import Path

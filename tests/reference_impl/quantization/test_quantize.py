@@ -60,12 +60,12 @@ NATS: dict[Scheme, float] = {"int8": 0.002, "int4": 0.01}
 def test_a_trained_model_barely_changes(trained: GPT, scheme: Scheme) -> None:
     loss, best = loss_and_best(trained)
     assert loss < 2.0  # it has learnt the rule: guessing is 4.16
-    quantised_loss, quantised_best = loss_and_best(quantize_(copy.deepcopy(trained), scheme))
-    assert abs(quantised_loss - loss) < NATS[scheme]
-    assert (quantised_best == best).float().mean() > 0.995
+    quantized_loss, quantized_best = loss_and_best(quantize_(copy.deepcopy(trained), scheme))
+    assert abs(quantized_loss - loss) < NATS[scheme]
+    assert (quantized_best == best).float().mean() > 0.995
 
 
-def test_a_quantiser_with_a_wrong_group_order_fails_that(trained: GPT) -> None:
+def test_a_quantizer_with_a_wrong_group_order_fails_that(trained: GPT) -> None:
     """The known-bad case."""
     wrong = quantize_(copy.deepcopy(trained), "int4")
     for name, buffer in wrong.named_buffers():
@@ -75,7 +75,7 @@ def test_a_quantiser_with_a_wrong_group_order_fails_that(trained: GPT) -> None:
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_cache_and_generation_work_on_quantised_models(trained: GPT, scheme: Scheme) -> None:
+def test_cache_and_generation_work_on_quantized_models(trained: GPT, scheme: Scheme) -> None:
     gpt, prompts = quantize_(copy.deepcopy(trained), scheme), text(2, seed=1)[:, :20]
     cache = Engine(gpt).new_cache(2, 20)
     assert cache.keys.dtype == torch.bfloat16
@@ -170,7 +170,7 @@ def test_other_models(make, scheme: Scheme, tolerance: float) -> None:
         assert torch.equal(model.get_buffer(name), buffer)
 
 
-def test_a_quantised_transposed_layer_is_the_same_layer() -> None:
+def test_a_quantized_transposed_layer_is_the_same_layer() -> None:
     """`transformers`' Conv1D keeps (in, out)."""
     from transformers.pytorch_utils import Conv1D
 
@@ -227,7 +227,7 @@ def test_each_layer_is_freed_before_the_next_is_converted(scheme: Scheme, monkey
     assert alive == [3, 2, 1]
 
 
-def test_what_can_not_be_quantised_is_refused() -> None:
+def test_what_can_not_be_quantized_is_refused() -> None:
     with pytest.raises(ValueError, match="no quantization scheme 'int3': take one of bf16, int8"):
         quantize_(GPT(CONFIG), "int3")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="Embedding has no linear layer to quantize"):

@@ -1,4 +1,4 @@
-"""Quantised weights kept in a folder: the same model back, and nothing but that model."""
+"""Quantized weights kept in a folder: the same model back, and nothing but that model."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ LLAMA = GPTConfig(61, 16, 2, 4, 24, kv_heads=2, tie_head=False, **tiny_models.LL
 TEXT = torch.arange(12)[None]
 
 
-def quantised(config: GPTConfig, scheme: str) -> GPT:
+def quantized(config: GPTConfig, scheme: str) -> GPT:
     torch.manual_seed(0)
     return quantize_(GPT(config), scheme, calibration=[TEXT] if scheme == "int4-gptq" else ())  # type: ignore
 
@@ -31,7 +31,7 @@ def quantised(config: GPTConfig, scheme: str) -> GPT:
 @pytest.mark.parametrize("scheme", STORABLE)
 @pytest.mark.parametrize("config", [TIED, LLAMA])
 def test_the_same_model_comes_back(config: GPTConfig, scheme: str, tmp_path: Path) -> None:
-    model = quantised(config, scheme)
+    model = quantized(config, scheme)
     save_quantized(tmp_path / "q", model, scheme)  # type: ignore[arg-type]
     assert is_quantized(tmp_path / "q")
     loaded = load_quantized(tmp_path / "q")
@@ -50,7 +50,7 @@ def test_it_is_read_where_another_type_is_fast(
     config: GPTConfig, scheme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Written on a processor with bf16 instructions, read on one without, and the other way round."""
-    save_quantized(tmp_path / "q", quantised(config, scheme), scheme)  # type: ignore[arg-type]
+    save_quantized(tmp_path / "q", quantized(config, scheme), scheme)  # type: ignore[arg-type]
     here = load_quantized(tmp_path / "q").model
     other = torch.float32 if dense_type("cpu") == torch.bfloat16 else torch.bfloat16
     for module in (quantization, quantized_checkpoint, weight_format):
@@ -62,13 +62,13 @@ def test_it_is_read_where_another_type_is_fast(
 
 
 def test_a_tied_head_stays_tied(tmp_path: Path) -> None:
-    save_quantized(tmp_path / "q", quantised(TIED, "int8"), "int8")
+    save_quantized(tmp_path / "q", quantized(TIED, "int8"), "int8")
     model = load_quantized(tmp_path / "q").model
     assert model.head.weight is model.token_embedding.weight
 
 
 def test_the_file_has_the_bytes_of_the_weights(tmp_path: Path) -> None:
-    model = quantised(TIED, "int4")
+    model = quantized(TIED, "int4")
     save_quantized(tmp_path / "q", model, "int4")
     size = (tmp_path / "q" / "model.safetensors").stat().st_size
     assert weight_bytes(model) < size < weight_bytes(model) + 10_000
@@ -76,7 +76,7 @@ def test_the_file_has_the_bytes_of_the_weights(tmp_path: Path) -> None:
 
 def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     folder = tmp_path / "q"
-    save_quantized(folder, quantised(TIED, "int4"), "int4")
+    save_quantized(folder, quantized(TIED, "int4"), "int4")
     weights = folder / "model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
@@ -102,7 +102,7 @@ def reseal(folder: Path, name: str, content: bytes) -> None:
 
 def test_another_shape_or_scheme_is_said(tmp_path: Path) -> None:
     folder = tmp_path / "q"
-    save_quantized(folder, quantised(TIED, "int4"), "int4")
+    save_quantized(folder, quantized(TIED, "int4"), "int4")
     config = json.loads((folder / "config.json").read_bytes())
     reseal(folder, "config.json", json.dumps(config | {"layers": 3}).encode())
     with pytest.raises(CorruptCheckpoint, match=r"its weights don't fit config\.json.*missing"):

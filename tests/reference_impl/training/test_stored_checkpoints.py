@@ -31,7 +31,7 @@ ROUNDING = 2e-6
 their size at each of a dozen places. Measured between torch's kernels for no vectors, AVX2 and AVX-512, with and
 without the compiled kernel: 4.5e-7 at most."""
 ROUNDING_OF_STORED = 2**-5
-"""Of logits of quantised weights. Depending on the processor the activations between them are bf16 (each rounding of
+"""Of logits of quantized weights. Depending on the processor the activations between them are bf16 (each rounding of
 them is 2^-9, 0.002) or fp32, and those before integer weights 8 or 16 bits. Measured as above: 0.011 at most."""
 ROUNDING_OF_A_LOSS = 1e-6
 """In nats, of about 2. Measured: 8e-8 at most."""
@@ -105,7 +105,7 @@ def test_digests_are_what_they_were(stored: ModuleType, told: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize("scheme", [scheme for scheme in STORABLE if scheme != "int4-gptq"])
-def test_quantising_makes_the_same_bytes(stored: ModuleType, scheme: Any) -> None:
+def test_quantizing_makes_the_same_bytes(stored: ModuleType, scheme: Any) -> None:
     """On every machine: each number is rounded by itself. (Calibrating solves equations, whose last bits differ.)"""
     made = quantize_(load_checkpoint(stored.FOLDER / "gpt2").model, scheme, torch.bfloat16)
     assert isinstance(made, GPT)

@@ -57,11 +57,11 @@ def envelope(runs: Runs, *, replicates: int = REPLICATES, seed: int = 0) -> Fron
     all_winners = _optima(loss, log_tokens, log_size, everything, True)[2][0]
     inner = _optima(loss, log_tokens, log_size, everything, False)[2][0]
     keep_edges = len(set(inner[inner >= 0])) < 2
-    centre = float(log_compute.mean())
+    center = float(log_compute.mean())
 
     def line(present: np.ndarray) -> Floats:
         size, tokens, _ = _optima(loss, log_tokens, log_size, present, keep_edges)
-        return lines(log_compute, size, tokens, np.ones_like(size), centre)
+        return lines(log_compute, size, tokens, np.ones_like(size), center)
 
     size, tokens, winner = (item[0] for item in _optima(loss, log_tokens, log_size, everything, keep_edges))
     kept = winner >= 0
@@ -90,7 +90,7 @@ def envelope(runs: Runs, *, replicates: int = REPLICATES, seed: int = 0) -> Fron
         np.exp(log_compute[kept]),
         np.exp(size[kept]),
         np.exp(tokens[kept]),
-        centre,
+        center,
         _draws(line, len(found), unit, replicates, seed),
         tuple(warnings),
     )
@@ -98,14 +98,14 @@ def envelope(runs: Runs, *, replicates: int = REPLICATES, seed: int = 0) -> Fron
 
 def convex_hull(runs: Runs, *, replicates: int = REPLICATES, seed: int = 0) -> Frontier:
     """The same through the corners of the lower convex hull of log loss over log compute: fewer points, none of which
-    a neighbour could better by a mixture. Raises UserError as `envelope` does, or where the hull has no two sizes."""
+    a neighbor could better by a mixture. Raises UserError as `envelope` does, or where the hull has no two sizes."""
     found, unit = _curves(runs)
     corners = [curve_corners(curve) for curve in found]
     points = np.concatenate(corners)  # log C, log loss, log N, log D
     owner = np.repeat(np.arange(len(corners)), [len(part) for part in corners])
     order = np.lexsort((points[:, 1], points[:, 0]))
     points, owner = points[order], owner[order]
-    centre = float(points[:, 0].mean())
+    center = float(points[:, 0].mean())
 
     def line(present: np.ndarray) -> Floats:
         made = []
@@ -114,7 +114,7 @@ def convex_hull(runs: Runs, *, replicates: int = REPLICATES, seed: int = 0) -> F
             if len(hull) < 2:
                 made.append(np.full(4, np.nan))
                 continue
-            made.append(lines(hull[None, :, 0], hull[None, :, 2], hull[None, :, 3], np.ones((1, len(hull))), centre)[0])
+            made.append(lines(hull[None, :, 0], hull[None, :, 2], hull[None, :, 3], np.ones((1, len(hull))), center)[0])
         return np.array(made)
 
     hull = _falling(points)
@@ -128,7 +128,7 @@ def convex_hull(runs: Runs, *, replicates: int = REPLICATES, seed: int = 0) -> F
     )
     size, tokens = np.exp(hull[:, 2]), np.exp(hull[:, 3])
     draws = _draws(line, len(found), unit, replicates, seed)
-    return Frontier(np.exp(hull[:, 0]), size, tokens, centre, draws, warnings)
+    return Frontier(np.exp(hull[:, 0]), size, tokens, center, draws, warnings)
 
 
 def curve_corners(curve: Curve) -> Floats:

@@ -24,10 +24,10 @@ class Frontier:
     """(points,) N* there."""
     tokens: Floats
     """(points,) D* there."""
-    centre: float
+    center: float
     """Log of the compute at which the lines' heights are taken."""
     draws: Draws
-    """Lines under other draws of the runs, four columns: log N* at the centre, a, log D* at the centre, b."""
+    """Lines under other draws of the runs, four columns: log N* at the center, a, log D* at the center, b."""
     warnings: tuple[str, ...]
 
     def exponent_of_parameters(self, confidence: float = 0.95, method: Method = "percentile") -> DrawnInterval:
@@ -57,18 +57,18 @@ class Frontier:
         return interval(self.draws, ratio, method, confidence)
 
     def _line(self, line: Floats, compute: Floats) -> Floats:
-        along = np.log(np.atleast_1d(np.asarray(compute, dtype=np.float64))) - self.centre
+        along = np.log(np.atleast_1d(np.asarray(compute, dtype=np.float64))) - self.center
         values: Floats = np.exp(line[:, :1] + line[:, 1:] * along)
         return values
 
 
-def lines(log_compute: Floats, log_size: Floats, log_tokens: Floats, weights: Floats, centre: float) -> Floats:
+def lines(log_compute: Floats, log_size: Floats, log_tokens: Floats, weights: Floats, center: float) -> Floats:
     """Weighted least squares of both logs on log C, batch by batch.
 
     log_compute: (n,) or (batch, n); the others (batch, n), not a number where a budget has no optimum: it is left out.
     Returns (batch, 4), the columns of `Frontier.draws`; not a number where fewer than two budgets are left.
     """
-    along = np.broadcast_to(log_compute - centre, log_size.shape)
+    along = np.broadcast_to(log_compute - center, log_size.shape)
     both = []
     for values in (log_size, log_tokens):
         weight = np.where(np.isfinite(values), weights, 0.0)

@@ -1,7 +1,7 @@
 """Approach 2 of Hoffmann et al.: at each budget the size with the lowest loss, then how that size grows with compute.
 
-A parabola through an asymmetric valley finds a minimum that depends on where the sizes were put. A grid whose centre
-keeps the same distance from the optimum shifts every N* alike; one whose centre drifts bends the exponent itself. So
+A parabola through an asymmetric valley finds a minimum that depends on where the sizes were put. A grid whose center
+keeps the same distance from the optimum shifts every N* alike; one whose center drifts bends the exponent itself. So
 four curves are laid through the same runs, and the result says by name what is wrong with the grid and whether the
 curves agree.
 
@@ -33,7 +33,7 @@ FEWEST_SIZES = 5
 """Below these a parabola is nearly free to go anywhere."""
 REPLICATES = 1000
 LOPSIDED = 0.5
-"""A grid whose shorter side of the minimum is less than this part of the longer one is off-centre."""
+"""A grid whose shorter side of the minimum is less than this part of the longer one is off-center."""
 LEAST_DIFFERENCE = 1e-3
 """Of a or of log N*: a difference that nobody minds, however certain."""
 MISMATCH = 0.1
@@ -125,7 +125,7 @@ def isoflop(
     losses = [runs.loss[budget.rows] for budget in budgets]
     weights = _weights([len(budget.rows) for budget in budgets], replicates, seed)
     log_compute = np.log([budget.compute for budget in budgets])
-    centre = float(log_compute.mean())
+    center = float(log_compute.mean())
     found: dict[Interpolant, Minima] = {}
     frontiers: dict[Interpolant, Frontier] = {}
     said: list[tuple[str, Interpolant]] = []
@@ -137,7 +137,7 @@ def isoflop(
         if weighting == "spread":
             drawn_sizes = np.ma.masked_invalid(size[1 : replicates + 1])
             counting = counting / np.maximum(drawn_sizes.var(axis=0).filled(np.inf), 1e-12)
-        line = lines(log_compute, size, tokens, counting, centre)
+        line = lines(log_compute, size, tokens, counting, center)
         if np.isnan(line[0]).any():
             said.append(("fewer than two budgets have a minimum: no line", name))
             continue
@@ -154,7 +154,7 @@ def isoflop(
         kept = np.isfinite(size[0])
         of_curve = (*_of_minima(name, budgets, log_size, size[0]), *_mismatch(log_compute, size[0], tokens[0]))
         frontiers[name] = Frontier(
-            np.exp(log_compute[kept]), np.exp(size[0, kept]), np.exp(tokens[0, kept]), centre, draws, of_curve
+            np.exp(log_compute[kept]), np.exp(size[0, kept]), np.exp(tokens[0, kept]), center, draws, of_curve
         )
         said += [(warning, name) for warning in of_curve]
     if not frontiers:
@@ -213,7 +213,7 @@ def _of_minima(
         warnings.append(f"the minimum is at the edge of the sizes or outside, extrapolated, at {_named(outside)}")
     if lopsided and name == "quadratic":
         warnings.append(
-            "off-centre grid: the sizes reach less than half as far on one side of the minimum as on the other, which "
+            "off-center grid: the sizes reach less than half as far on one side of the minimum as on the other, which "
             f"biases a parabola, at {_named(lopsided)}; see the skewed curve"
         )
     return tuple(warnings)
@@ -259,7 +259,7 @@ def _disagreements(frontiers: Mapping[Interpolant, Frontier], compute: float) ->
     for what, along in (("a", None), (f"log N* at {compute:.2g} FLOPs", np.log(compute))):
         found = []
         for (one, first), (two, second) in combinations(frontiers.items(), 2):
-            of = np.array([0.0, 1.0]) if along is None else np.array([1.0, along - first.centre])
+            of = np.array([0.0, 1.0]) if along is None else np.array([1.0, along - first.center])
             value = (first.draws.estimate[:2] - second.draws.estimate[:2]) @ of
             low, high = np.nanquantile((first.draws.natural[:, :2] - second.draws.natural[:, :2]) @ of, [0.025, 0.975])
             if abs(value) > LEAST_DIFFERENCE and (low > 0 or high < 0):

@@ -9,7 +9,7 @@
 
 `skewed` is what A/N^alpha + B/D^beta is along a budget, with the height, the depth and the place of each budget left
 free: exact for every such law wherever the sizes lie, where a parabola is exact nowhere. It is the remedy for grids
-that are not centred; on narrow ones noise moves it more than a parabola.
+that are not centered; on narrow ones noise moves it more than a parabola.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ def minima(
 
 
 def _quadratic(at: Floats, loss: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    centre, scale, c = _polynomial(at, loss, weights, 2)
+    center, scale, c = _polynomial(at, loss, weights, 2)
     with np.errstate(all="ignore"):
         where = np.where(c[:, 2] > 0, -c[:, 1] / (2 * c[:, 2]), np.nan)
-    return centre + scale * where, c[:, 0] + where * (c[:, 1] + where * c[:, 2])
+    return center + scale * where, c[:, 0] + where * (c[:, 1] + where * c[:, 2])
 
 
 def _cubic(at: Floats, loss: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    centre, scale, c = _polynomial(at, loss, weights, 3)
+    center, scale, c = _polynomial(at, loss, weights, 3)
     where = _lowest_of_cubic(c[:, 1], c[:, 2], c[:, 3])
-    return centre + scale * where, c[:, 0] + where * (c[:, 1] + where * (c[:, 2] + where * c[:, 3]))
+    return center + scale * where, c[:, 0] + where * (c[:, 1] + where * (c[:, 2] + where * c[:, 3]))
 
 
 def _lowest_of_cubic(one: Floats, two: Floats, three: Floats) -> Floats:
@@ -64,9 +64,9 @@ def _lowest_of_cubic(one: Floats, two: Floats, three: Floats) -> Floats:
 
 
 def _polynomial(at: Floats, loss: Floats, weights: Floats, degree: int) -> tuple[float, float, Floats]:
-    """Weighted least squares in (at - centre) / scale: centre, scale and coefficients (batch, degree + 1), upwards."""
-    centre, scale = float(at.mean()), float(np.ptp(at)) or 1.0
-    powers = ((at - centre) / scale)[:, None] ** np.arange(degree + 1)
+    """Weighted least squares in (at - center) / scale: center, scale and coefficients (batch, degree + 1), upwards."""
+    center, scale = float(at.mean()), float(np.ptp(at)) or 1.0
+    powers = ((at - center) / scale)[:, None] ** np.arange(degree + 1)
     normal = np.einsum("bn,np,nq->bpq", weights, powers, powers, optimize=True)
     right = weights @ (powers * loss[:, None])
     _, label = np.unique(np.round(at, 9), return_inverse=True)
@@ -75,7 +75,7 @@ def _polynomial(at: Floats, loss: Floats, weights: Floats, degree: int) -> tuple
     normal[~solvable] = np.eye(degree + 1)
     coefficients = np.linalg.solve(normal, right[:, :, None])[:, :, 0]
     coefficients[~solvable] = np.nan
-    return centre, scale, coefficients
+    return center, scale, coefficients
 
 
 def _akima(at: Floats, loss: Floats, weights: Floats) -> tuple[Floats, Floats]:

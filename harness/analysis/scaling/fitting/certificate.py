@@ -1,6 +1,6 @@
 """Whether a fit can be believed: what is checked about an optimum before its numbers are read.
 
-Published fits have failed each of these: an optimiser that never left its start, a local optimum of a flat valley, a
+Published fits have failed each of these: an optimizer that never left its start, a local optimum of a flat valley, a
 parameter at its bound, and exponents that the data don't determine.
 """
 
@@ -65,7 +65,7 @@ class Certificate:
                 f"(gradient {self.gradient:.2g})"
             )
         if self.moved < 1e-6:
-            found.append("the optimiser did not move: the result is where it started")
+            found.append("the optimizer did not move: the result is where it started")
         if self.excess > BETTER:
             lower = 100 * self.excess / (1 + self.excess)
             found.append(f"there is a better optimum: the objective of the best one found is {lower:.2g} % lower")
@@ -125,7 +125,7 @@ def certify(
 
 def _at_bounds(posed: Problem, internal: Floats, derivative: Floats) -> tuple[str, ...]:
     """Positive parameters that make no difference any more, and exponents on the wrong side of their limit."""
-    natural = posed.law.natural(internal, posed.centre)
+    natural = posed.law.natural(internal, posed.center)
     found = []
     for parameter, value, effect in zip(posed.law.parameters, natural, np.abs(derivative).max(axis=1), strict=True):
         vanished = parameter.space == "log" and posed.law.response == "log" and effect < VANISHED

@@ -32,7 +32,7 @@ def examine(
 ) -> Certificate:
     """What is to be said of published parameters: a certificate with their `excess` over the best fit found here.
 
-    natural: (p,) in the order of `law.names`. started_from: (p,) or (starts, p) where their optimiser began, if that is
+    natural: (p,) in the order of `law.names`. started_from: (p,) or (starts, p) where their optimizer began, if that is
     known: parameters that are still there were not fitted. `starts`, `reached`, `rivals` and `converged` are of the fit
     made here. Raises UserError where the parameters are none of this law, and as `fit`.
     """
@@ -40,7 +40,7 @@ def examine(
     if published.shape != (len(law.parameters),) or not np.isfinite(published).all():
         raise UserError(f"{law.name} has the parameters {', '.join(law.names)}: {len(law.names)} numbers are needed")
     posed, best = problem(law, runs, objective), fit(law, runs, objective)
-    there = law.centred(law.plain(published), posed.centre)
+    there = law.centered(law.plain(published), posed.center)
     nearby = solve(
         posed.evaluate,
         there[None],

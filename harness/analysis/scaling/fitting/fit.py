@@ -27,7 +27,7 @@ class Fit:
     objective: Objective
     problem: Problem
     internal: Floats
-    """(p,) centred parameters."""
+    """(p,) centered parameters."""
     value: float
     """The objective at the optimum."""
     optima: Floats
@@ -37,7 +37,7 @@ class Fit:
     @property
     def natural(self) -> Floats:
         """(p,) the published parameters, in the order of `law.names`."""
-        return self.law.natural(self.internal, self.problem.centre)
+        return self.law.natural(self.internal, self.problem.center)
 
     @property
     def named(self) -> dict[str, float]:
@@ -64,7 +64,7 @@ def fit(law: Law, runs: Runs, objective: Objective = HUBER, starts: Floats | Non
     Raises UserError where there are too few runs, or too few different sizes, for the law's parameters.
     """
     posed = problem(law, runs, objective)
-    begun = law.starts(posed.logs, posed.response) if starts is None else law.centred(starts, posed.centre)
+    begun = law.starts(posed.logs, posed.response) if starts is None else law.centered(starts, posed.center)
     weights = np.ones(len(runs))
     found = solve(posed.evaluate, begun, posed.response, weights, objective, law.longest_steps, tolerance=TOLERANCE)
     exact = rounding(objective, len(runs))

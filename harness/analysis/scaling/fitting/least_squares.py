@@ -53,7 +53,7 @@ def solve(
     tolerance: float = 1e-12,
     iterations: int = 1000,
 ) -> Solutions:
-    """Minimise Σ_i weights_i · loss(response_i - fitted_i) from each start.
+    """Minimize Σ_i weights_i · loss(response_i - fitted_i) from each start.
 
     starts: (batch, p). response: (n,). weights: (n,) or (batch, n), not negative. longest: (p,) the
     longest step of each parameter. free: (p,) or (batch, p), False for

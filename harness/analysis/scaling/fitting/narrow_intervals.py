@@ -41,8 +41,8 @@ def residual_bootstrap(fit: Fit, replicates: int = REPLICATES, seed: int = 0) ->
     """Keep the points, draw residuals of all runs onto the fitted values, fit again."""
     posed, n, p = fit.problem, len(fit.runs), len(fit.internal)
     fitted = posed.evaluate(fit.internal[None])[0][0]
-    centred = fit.residuals - fit.residuals.mean()
-    responses = fitted + np.random.default_rng(seed).choice(centred, size=(replicates, n))
+    centered = fit.residuals - fit.residuals.mean()
+    responses = fitted + np.random.default_rng(seed).choice(centered, size=(replicates, n))
 
     def evaluate(at: Floats) -> tuple[Floats, Floats]:
         """Each replicate has losses of its own: a last, frozen parameter says which, and its misfit is moved over."""
@@ -60,7 +60,7 @@ def residual_bootstrap(fit: Fit, replicates: int = REPLICATES, seed: int = 0) ->
         free=np.append(np.ones(p, dtype=bool), False),
         tolerance=BOOTSTRAP_TOLERANCE,
     )
-    natural = fit.law.natural(found.internal[:, :p], posed.centre)
+    natural = fit.law.natural(found.internal[:, :p], posed.center)
     failed = int((~found.converged).sum())
     made = f"residuals of {n} runs drawn onto the fitted values"
     return NarrowDraws(natural, fit.natural[None], fit.natural, n, "runs", seed, failed, made)
@@ -86,6 +86,6 @@ def wald(fit: Fit, replicates: int = REPLICATES, seed: int = 0) -> NarrowDraws:
     bread = np.linalg.pinv(derivative[0] @ derivative[0].T)
     covariance = bread * (pull @ pull) / inliers**2 / (n - p)
     drawn = np.random.default_rng(seed).multivariate_normal(fit.internal, covariance, size=replicates)
-    natural = fit.law.natural(drawn, posed.centre)
+    natural = fit.law.natural(drawn, posed.center)
     made = f"Wald, from the curvature at the optimum and {inliers:.0%} of {n} residuals within the threshold"
     return NarrowDraws(natural, fit.natural[None], fit.natural, n, "runs", seed, 0, made)

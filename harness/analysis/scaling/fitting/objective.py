@@ -1,4 +1,4 @@
-"""What a fit minimises: the sum over runs of a loss of the residual, and how far a residual counts.
+"""What a fit minimizes: the sum over runs of a loss of the residual, and how far a residual counts.
 
 One family does for all: Huber's loss. Its threshold goes to nothing for least absolute deviations and to infinity
 for least squares, so that one solver fits them all. Which one is chosen moves exponents by more than their published

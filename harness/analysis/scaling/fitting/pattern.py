@@ -1,8 +1,8 @@
 """Whether a law has the wrong shape: runs that lie near one another are then missed in the same direction.
 
-A misfit alone doesn't say: noise is not a wrong law. Around the right law the residuals of neighbours have nothing to
+A misfit alone doesn't say: noise is not a wrong law. Around the right law the residuals of neighbors have nothing to
 do with one another, around a wrong one they have the same sign over whole regions, however well its parameters are
-determined. Runs that the bootstrap draws together (one training, one size) may share noise: they are no neighbours.
+determined. Runs that the bootstrap draws together (one training, one size) may share noise: they are no neighbors.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from harness.analysis.scaling.fitting.fit import Fit
 from harness.analysis.scaling.fitting.uncertainty import Unit, drawn_together
 
-NEIGHBOURS = 4
+NEIGHBORS = 4
 FEWEST_RUNS = 20
 """With fewer, chance alone gives such correlations."""
 MOST_RUNS = 1500
@@ -23,9 +23,9 @@ break that the law doesn't have, in noise of a tenth of it: .95. Pure noise: 0, 
 
 
 def pattern(fit: Fit, by: Unit | None = None) -> float:
-    """Correlation of each run's rank among the residuals with the mean rank of its neighbours in the inputs' logs.
+    """Correlation of each run's rank among the residuals with the mean rank of its neighbors in the inputs' logs.
 
-    -1 to 1, about 0 where nothing but noise is left; not a number for fewer than 20 runs or without neighbours.
+    -1 to 1, about 0 where nothing but noise is left; not a number for fewer than 20 runs or without neighbors.
 
     by: what the bootstrap draws, as in `bootstrap`. Moran's I with ranks (Moran 1950, Biometrika 37:17).
     """
@@ -38,7 +38,7 @@ def pattern(fit: Fit, by: Unit | None = None) -> float:
     distance = ((away[:, :, None] - away[:, None, :]) ** 2).sum(axis=0)
     label = np.unique(drawn_together(fit.runs, by)[0], return_inverse=True)[1][rows]
     distance[label[:, None] == label] = np.inf
-    near = np.argsort(distance, axis=1, kind="stable")[:, :NEIGHBOURS]
+    near = np.argsort(distance, axis=1, kind="stable")[:, :NEIGHBORS]
     apart = np.isfinite(np.take_along_axis(distance, near, axis=1)).all()
     rank = np.argsort(np.argsort(fit.residuals[rows])) - (len(rows) - 1) / 2
     if not apart:

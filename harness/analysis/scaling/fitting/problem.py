@@ -22,8 +22,8 @@ class Problem:
 
     law: Law
     logs: Floats
-    """(inputs, n) centred."""
-    centre: Floats
+    """(inputs, n) centered."""
+    center: Floats
     """(inputs,)."""
     response: Floats
     """(n,)."""
@@ -39,10 +39,10 @@ def problem(law: Law, runs: Runs, objective: Objective) -> Problem:
     """What is solved. Raises UserError where the runs can't identify the law."""
     logs = np.log(runs.inputs(law.inputs))
     _enough(law, runs, logs)
-    centre = law.centre(logs)
+    center = law.center(logs)
     target = runs.column(law.target)
     response = np.log(target) if law.response == "log" else target
-    return Problem(law, logs - centre[:, None], centre, response, objective)
+    return Problem(law, logs - center[:, None], center, response, objective)
 
 
 def _enough(law: Law, runs: Runs, logs: Floats) -> None:

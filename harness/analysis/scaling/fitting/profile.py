@@ -1,6 +1,6 @@
 """Profile likelihood: how much worse the fit gets when one parameter is held, and whether the data determine it at all.
 
-A parameter whose profile stays flat over decades is not identified: its fitted value is an accident of the optimiser,
+A parameter whose profile stays flat over decades is not identified: its fitted value is an accident of the optimizer,
 however small the residuals. (The R_D* and R_N* of Muennighoff et al. 2023 are such a case.)
 
 Source: Venzon & Moolgavkar 1988; the likelihood is Laplace's for robust objectives and Gauss's for squares, with the
@@ -68,8 +68,8 @@ def profile(fit: Fit, name: str, low: float | None = None, high: float | None = 
 def _near(fit: Fit, column: int) -> tuple[float, float] | None:
     """Natural values some standard errors either way of the optimum, by the curvature there; None where it has none."""
     posed, law = fit.problem, fit.law
-    plain = law.uncentred(fit.internal, posed.centre)
-    _, derivative = law.evaluate(plain[None], posed.logs + posed.centre[:, None])
+    plain = law.uncentered(fit.internal, posed.center)
+    _, derivative = law.evaluate(plain[None], posed.logs + posed.center[:, None])
     residuals = fit.residuals
     pull = residuals * fit.objective.weights(residuals)
     share = float(np.mean(np.abs(residuals) <= fit.objective.threshold))
@@ -163,13 +163,13 @@ def _limit() -> float:
 
 
 def _objective_where_held(fit: Fit, column: int, plain: Floats) -> Floats:
-    """The best objective at each held value: begun at every near optimum, then at what the neighbours found."""
+    """The best objective at each held value: begun at every near optimum, then at what the neighbors found."""
     posed, law = fit.problem, fit.law
-    logs = posed.logs + posed.centre[:, None]  # uncentred: what is held is the published parameter, not a centred one
+    logs = posed.logs + posed.center[:, None]  # uncentered: what is held is the published parameter, not a centered one
     free = np.ones(len(law.parameters), dtype=bool)
     free[column] = False
     value = np.full(len(plain), np.inf)
-    found = np.tile(law.uncentred(fit.internal, posed.centre), (len(plain), 1))
+    found = np.tile(law.uncentered(fit.internal, posed.center), (len(plain), 1))
 
     def attempt(starts: Floats) -> bool:
         """Whether anything got better."""
@@ -194,7 +194,7 @@ def _objective_where_held(fit: Fit, column: int, plain: Floats) -> Floats:
         return gained
 
     for optimum in fit.optima[:4]:
-        attempt(np.tile(law.uncentred(optimum, posed.centre), (len(plain), 1)))
+        attempt(np.tile(law.uncentered(optimum, posed.center), (len(plain), 1)))
     for _ in range(SWEEPS):
         down = attempt(np.concatenate([found[:1], found[:-1]]))
         if not (attempt(np.concatenate([found[1:], found[-1:]])) or down):
@@ -203,7 +203,7 @@ def _objective_where_held(fit: Fit, column: int, plain: Floats) -> Floats:
 
 
 def _crossing(held: Floats, ratio: Floats, index: int) -> float:
-    """Where the ratio crosses the limit between two neighbours, by a straight line."""
+    """Where the ratio crosses the limit between two neighbors, by a straight line."""
     left, right = ratio[index], ratio[index + 1]
     share = (_limit() - left) / (right - left)
     return float(held[index] + share * (held[index + 1] - held[index]))

@@ -161,7 +161,7 @@ def refit(fit: Fit, weights: Floats) -> tuple[Floats, np.ndarray]:
             value = np.where(better, found.objective, value)
             ended = np.where(better, found.converged, ended)
     assert best is not None
-    return fit.law.natural(best, posed.centre), ended
+    return fit.law.natural(best, posed.center), ended
 
 
 @dataclass(frozen=True)

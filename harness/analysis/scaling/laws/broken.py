@@ -80,10 +80,10 @@ class Broken(Law):
                         made.append([np.log(floor), np.log(values.mean() - floor), c0, c1, at, np.log(width)])
         return np.array(made)
 
-    def uncentred(self, internal: Floats, centre: Floats) -> Floats:
+    def uncentered(self, internal: Floats, center: Floats) -> Floats:
         """See `Law`."""
         a, b, c0, c1, d, f = (internal[..., column] for column in range(6))
-        return np.stack([a, b + c0 * centre[0], c0, c1, d + centre[0], f], axis=-1)
+        return np.stack([a, b + c0 * center[0], c0, c1, d + center[0], f], axis=-1)
 
 
 def _width(log: Floats) -> Floats:

@@ -60,9 +60,9 @@ class Chinchilla(Law):
             made += [[np.log(floor), term, term, alpha, beta] for alpha in exponents for beta in exponents]
         return np.array(made)
 
-    def uncentred(self, internal: Floats, centre: Floats) -> Floats:
+    def uncentered(self, internal: Floats, center: Floats) -> Floats:
         """See `Law`."""
-        shift = np.stack([internal[..., 3] * centre[0], internal[..., 4] * centre[1]], axis=-1)
+        shift = np.stack([internal[..., 3] * center[0], internal[..., 4] * center[1]], axis=-1)
         return np.concatenate([internal[..., :1], internal[..., 1:3] + shift, internal[..., 3:]], axis=-1)
 
     def allocation(self, natural: Floats, compute: Floats) -> tuple[Floats, Floats]:

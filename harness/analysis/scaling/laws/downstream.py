@@ -26,7 +26,7 @@ class ExponentialError(Law):
     response = "linear"
     target = "error"
 
-    def centre(self, logs: Floats) -> Floats:
+    def center(self, logs: Floats) -> Floats:
         """Nothing: the formula has the loss itself, not its log."""
         return np.zeros(len(logs))
 
@@ -76,7 +76,7 @@ class SigmoidError(Law):
     response = "linear"
     target = "error"
 
-    def centre(self, logs: Floats) -> Floats:
+    def center(self, logs: Floats) -> Floats:
         """Nothing: the formula has the loss itself, not its log."""
         return np.zeros(len(logs))
 

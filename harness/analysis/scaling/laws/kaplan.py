@@ -60,9 +60,9 @@ class Kaplan(Law):
                 made.append([*terms, size, data])
         return np.array(made)
 
-    def uncentred(self, internal: Floats, centre: Floats) -> Floats:
+    def uncentered(self, internal: Floats, center: Floats) -> Floats:
         """See `Law`."""
-        return np.concatenate([internal[..., :2] + centre, internal[..., 2:]], axis=-1)
+        return np.concatenate([internal[..., :2] + center, internal[..., 2:]], axis=-1)
 
     def allocation(self, natural: Floats, compute: Floats) -> tuple[Floats, Floats]:
         """Compute-optimal size and tokens: with ND = K and r = alpha_N/alpha_D the terms balance as

@@ -5,7 +5,7 @@ come predictions, slopes, compute-optimal allocation and what is needed for a ta
 thousands of starts, or of re-drawn data sets, are fitted at once.
 
 Three spaces. *Natural* parameters are the published ones (E, A, B, alpha, beta). *Plain* ones are their logs where they
-are positive. *Centred* ones are plain ones for inputs whose logs were centred: at the data's own centre A and alpha
+are positive. *Centered* ones are plain ones for inputs whose logs were centered: at the data's own center A and alpha
 are hardly correlated (condition number 4e3 instead of 4e6 on the points of Hoffmann et al.).
 """
 
@@ -68,7 +68,7 @@ class Law(ABC):
     def evaluate(self, internal: Floats, logs: Floats) -> tuple[Floats, Floats]:
         """The response and its derivative.
 
-        internal: (batch, p) parameters, centred as `logs` are. logs: centred logs of the inputs, (inputs, n), or
+        internal: (batch, p) parameters, centered as `logs` are. logs: centered logs of the inputs, (inputs, n), or
         (inputs, batch, n) where each member of the batch is asked at points of its own.
         Returns the response (batch, n), log of the value or the value, and its derivative (batch, p, n).
         """
@@ -79,25 +79,25 @@ class Law(ABC):
 
     @abstractmethod
     def starts(self, logs: Floats, response: Floats) -> Floats:
-        """Points to start from, made from the data: (starts, p), centred."""
+        """Points to start from, made from the data: (starts, p), centered."""
 
-    def centre(self, logs: Floats) -> Floats:
+    def center(self, logs: Floats) -> Floats:
         """What is taken off the logs of the inputs: (inputs,). Their means, unless a law can't be shifted."""
         return np.asarray(logs.mean(axis=1))
 
-    def uncentred(self, internal: Floats, centre: Floats) -> Floats:
-        """Centred parameters as plain ones: a shift, which `-centre` takes back. (..., p)."""
+    def uncentered(self, internal: Floats, center: Floats) -> Floats:
+        """Centered parameters as plain ones: a shift, which `-center` takes back. (..., p)."""
         return internal
 
-    def centred(self, plain: Floats, centre: Floats) -> Floats:
-        """Plain parameters as centred ones. (..., p)."""
-        return self.uncentred(plain, -centre)
+    def centered(self, plain: Floats, center: Floats) -> Floats:
+        """Plain parameters as centered ones. (..., p)."""
+        return self.uncentered(plain, -center)
 
     # ---- what follows from it
 
-    def natural(self, internal: Floats, centre: Floats) -> Floats:
-        """Published parameters of centred ones: (..., p)."""
-        plain = self.uncentred(internal, centre).copy()
+    def natural(self, internal: Floats, center: Floats) -> Floats:
+        """Published parameters of centered ones: (..., p)."""
+        plain = self.uncentered(internal, center).copy()
         for column, parameter in enumerate(self.parameters):
             if parameter.space == "log":
                 plain[..., column] = np.exp(plain[..., column])

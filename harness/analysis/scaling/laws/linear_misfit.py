@@ -1,4 +1,4 @@
-"""A law whose misfits are measured in the value, not in its log: what many papers minimise.
+"""A law whose misfits are measured in the value, not in its log: what many papers minimize.
 
 The log weighs a miss of .01 at a loss of 2 as one of .02 at a loss of 4; published fits of the loss itself are only
 found again with their own measure.
@@ -38,14 +38,14 @@ class LinearMisfit(Law):
         """See `Law`."""
         return self.law.starts(logs, np.log(response))
 
-    def centre(self, logs: Floats) -> Floats:
+    def center(self, logs: Floats) -> Floats:
         """See `Law`."""
-        return self.law.centre(logs)
+        return self.law.center(logs)
 
-    def uncentred(self, internal: Floats, centre: Floats) -> Floats:
+    def uncentered(self, internal: Floats, center: Floats) -> Floats:
         """See `Law`."""
-        return self.law.uncentred(internal, centre)
+        return self.law.uncentered(internal, center)
 
-    def centred(self, plain: Floats, centre: Floats) -> Floats:
+    def centered(self, plain: Floats, center: Floats) -> Floats:
         """See `Law`."""
-        return self.law.centred(plain, centre)
+        return self.law.centered(plain, center)

@@ -62,9 +62,9 @@ class OverTraining(Law):
                 made += [[np.log(floor), *terms, eta] for eta in (0.03, 0.06, 0.12, 0.2, 0.4)]
         return np.array(made)
 
-    def uncentred(self, internal: Floats, centre: Floats) -> Floats:
+    def uncentered(self, internal: Floats, center: Floats) -> Floats:
         """See `Law`."""
-        shift = 2 * internal[..., 3:] * centre
+        shift = 2 * internal[..., 3:] * center
         return np.concatenate([internal[..., :1], internal[..., 1:3] + shift, internal[..., 3:]], axis=-1)
 
     def allocation(self, natural: Floats, compute: Floats) -> tuple[Floats, Floats]:

@@ -55,9 +55,9 @@ class PowerLaw(Law):
         """See `Law`: two exponents are enough for a straight line."""
         return np.array([[response.mean(), alpha] for alpha in (0.05, 0.5)])
 
-    def uncentred(self, internal: Floats, centre: Floats) -> Floats:
+    def uncentered(self, internal: Floats, center: Floats) -> Floats:
         """See `Law`."""
-        return np.stack([internal[..., 0] + internal[..., 1] * centre[0], internal[..., 1]], axis=-1)
+        return np.stack([internal[..., 0] + internal[..., 1] * center[0], internal[..., 1]], axis=-1)
 
 
 class PowerLawWithFloor(Law):
@@ -105,7 +105,7 @@ class PowerLawWithFloor(Law):
             made += [[np.log(floor), np.log(values.mean() - floor), alpha] for alpha in (0.02, 0.1, 0.3, 1.0)]
         return np.array(made)
 
-    def uncentred(self, internal: Floats, centre: Floats) -> Floats:
+    def uncentered(self, internal: Floats, center: Floats) -> Floats:
         """See `Law`."""
         e, a, alpha = (internal[..., column] for column in range(3))
-        return np.stack([e, a + alpha * centre[0], alpha], axis=-1)
+        return np.stack([e, a + alpha * center[0], alpha], axis=-1)

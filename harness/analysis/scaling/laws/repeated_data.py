@@ -22,7 +22,7 @@ from harness.errors import UserError
 PUBLISHED_BASE = (math.exp(0.6254804), math.exp(6.255414), math.exp(7.3049974), 0.3526596, 0.3526596)
 """E, A, B, alpha, beta for C4 (their section 6; figures of utils/parametric_fit.ipynb, cell 29)."""
 GRID = 200
-"""Sizes among which the optimum is looked for, three times, each time between the neighbours of the best."""
+"""Sizes among which the optimum is looked for, three times, each time between the neighbors of the best."""
 
 
 class RepeatedData(Law):
@@ -45,7 +45,7 @@ class RepeatedData(Law):
             raise UserError("repeated_data needs E, A, B, alpha and beta of runs on unique data, all above 0")
         self.base = values
 
-    def centre(self, logs: Floats) -> Floats:
+    def center(self, logs: Floats) -> Floats:
         """Nothing: the base is at home where it was fitted."""
         return np.zeros(len(logs))
 

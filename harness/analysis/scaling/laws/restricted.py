@@ -21,7 +21,7 @@ class Restricted(Law):
         """fixed: parameter -> its natural value, such as {"E": 0}. tied: parameter -> the free one that it equals, such
         as {"beta": "alpha"}.
 
-        ValueError for a parameter that the law does not have, or whose value depends on where the data are centred (A
+        ValueError for a parameter that the law does not have, or whose value depends on where the data are centered (A
         and B of Hoffmann et al.): that one can't be held while the others are solved for.
         """
         fixed, tied = dict(fixed or {}), dict(tied or {})
@@ -38,7 +38,7 @@ class Restricted(Law):
         for column in (*self._held, *self._tied, *self._tied.values()):
             if _moves(law, column):
                 raise ValueError(
-                    f"{law.names[column]} of {law.name} depends on where the data are centred: it can't be held"
+                    f"{law.names[column]} of {law.name} depends on where the data are centered: it can't be held"
                 )
         words = [f"{name} = {value:g}" for name, value in fixed.items()] + [
             f"{one} = {two}" for one, two in tied.items()
@@ -53,7 +53,7 @@ class Restricted(Law):
             self.allocation = lambda natural, *given: closed(self.whole_natural(natural), *given)
 
     def whole(self, internal: Floats) -> Floats:
-        """The other law's parameters, plain or centred, of these: (..., q) -> (..., p)."""
+        """The other law's parameters, plain or centered, of these: (..., q) -> (..., p)."""
         every = np.empty((*np.shape(internal)[:-1], len(self.law.parameters)))
         every[..., self._free] = internal
         for column, value in self._held.items():
@@ -86,21 +86,21 @@ class Restricted(Law):
         """The other law's starts, without what is held."""
         return np.unique(self.law.starts(logs, response)[:, self._free], axis=0)
 
-    def centre(self, logs: Floats) -> Floats:
+    def center(self, logs: Floats) -> Floats:
         """See `Law`."""
-        return self.law.centre(logs)
+        return self.law.center(logs)
 
-    def uncentred(self, internal: Floats, centre: Floats) -> Floats:
+    def uncentered(self, internal: Floats, center: Floats) -> Floats:
         """See `Law`."""
-        return self.law.uncentred(self.whole(internal), centre)[..., self._free]
+        return self.law.uncentered(self.whole(internal), center)[..., self._free]
 
-    def centred(self, plain: Floats, centre: Floats) -> Floats:
+    def centered(self, plain: Floats, center: Floats) -> Floats:
         """See `Law`."""
-        return self.law.centred(self.whole(plain), centre)[..., self._free]
+        return self.law.centered(self.whole(plain), center)[..., self._free]
 
 
 def _moves(law: Law, column: int) -> bool:
     """Whether centring changes the parameter."""
     some = np.linspace(0.3, 0.7, len(law.parameters))
-    shifted = law.uncentred(some, np.linspace(1.0, 2.0, len(law.inputs)))
+    shifted = law.uncentered(some, np.linspace(1.0, 2.0, len(law.inputs)))
     return bool(abs(shifted[column] - some[column]) > 1e-12)

@@ -43,7 +43,7 @@ class FitSettings(AnalysisSettings):
     then: Literal["exponential_error", "sigmoid_error"] | None = None
     """A second step from the loss to the error of a task, for data with a column `error`: what errors are predicted."""
     objective: ObjectiveName = "huber"
-    """What is minimised: Huber's loss of the log residuals (threshold 1e-3), least absolute deviations, squares."""
+    """What is minimized: Huber's loss of the log residuals (threshold 1e-3), least absolute deviations, squares."""
     replicates: Replicates = Field(default=1000, ge=0)
     """Bootstrap replicates; 0 leaves the intervals out."""
     seed: int = Field(default=0, ge=0, le=LARGEST_SEED)

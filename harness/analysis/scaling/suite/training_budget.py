@@ -57,7 +57,7 @@ class TrainingBudgetSettings(AnalysisSettings):
     gpus: int | None = Field(default=None, ge=1, le=MOST_GPUS)
     """How many work at once."""
     gpu_flops: Positive | None = None
-    """FLOPs per second that one GPU reaches in this training (peak times utilisation)."""
+    """FLOPs per second that one GPU reaches in this training (peak times utilization)."""
     price_per_gpu_hour: Positive | None = None
     """Dollars."""
     bytes_per_parameter: Positive = 4.0

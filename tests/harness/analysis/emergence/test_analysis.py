@@ -268,7 +268,7 @@ def ladder(tmp_path: Path, builders: ModuleType) -> Run:
     return run
 
 
-def analyse(run: Run, **settings: Any) -> list[Finding]:
+def analyze(run: Run, **settings: Any) -> list[Finding]:
     analysis = ANALYSES["emergence"]
     return analysis.run(run, analysis.settings.model_validate({"replicates": 199, **settings}))
 
@@ -279,7 +279,7 @@ def verdicts(found: list[Finding]) -> dict[str, str]:
 
 @pytest.mark.parametrize("over", ["parameters", "parameters_non_embedding", "loss"])
 def test_a_run_has_a_verdict_for_each_task(ladder: Run, over: str) -> None:
-    found = analyse(ladder, over=over)
+    found = analyze(ladder, over=over)
     assert verdicts(found) == {"capitals": "emergent", "riddles": "flat at chance", "sums": "emergent"}
     mine = {f.name: f for f in found if f.subject["task"] == "capitals"}
     assert {"verdict", "rise", "trend_p", "break_p", "break", "breakthroughness", "linearity", "foreseen"} == set(mine)
@@ -291,26 +291,26 @@ def test_a_run_has_a_verdict_for_each_task(ladder: Run, over: str) -> None:
 
 
 def test_settings_choose_tasks_metrics_and_chance(ladder: Run) -> None:
-    assert set(verdicts(analyse(ladder, tasks=["sums"]))) == {"sums"}
-    assert set(verdicts(analyse(ladder, of=["acc"]))) == {"capitals", "riddles"}
-    (gate,) = [f for f in analyse(ladder, tasks=["sums"], chance=0.02) if f.name == "verdict"]
+    assert set(verdicts(analyze(ladder, tasks=["sums"]))) == {"sums"}
+    assert set(verdicts(analyze(ladder, of=["acc"]))) == {"capitals", "riddles"}
+    (gate,) = [f for f in analyze(ladder, tasks=["sums"], chance=0.02) if f.name == "verdict"]
     assert gate.data["chance"] == 0.02
 
 
 def test_what_is_not_there_is_said(ladder: Run, full_run: Run) -> None:
-    (found,) = analyse(ladder, tasks=["capital"])
+    (found,) = analyze(ladder, tasks=["capital"])
     assert "did you mean 'capitals'" in found.note
-    (found,) = analyse(full_run)
+    (found,) = analyze(full_run)
     assert "the run has no task with acc or exact_match" in found.note
-    (found,) = analyse(ladder, over="loss", text="another")
+    (found,) = analyze(ladder, over="loss", text="another")
     assert "no loss on another; there are: a text" in found.note
-    (found,) = analyse(ladder, where={"model": ["m0", "m5"]}, tasks=["capitals"])
+    (found,) = analyze(ladder, where={"model": ["m0", "m5"]}, tasks=["capitals"])
     assert "2 scales are here (m0, m5)" in found.note
 
 
 def test_the_chart_draws_points_fits_and_the_break(ladder: Run) -> None:
     run = Run(ladder.folder)
-    run.__dict__["findings"] = analyse(ladder)
+    run.__dict__["findings"] = analyze(ladder)
     drawn = chart(run.findings)
     assert drawn is not None
     spec = drawn.to_dict()

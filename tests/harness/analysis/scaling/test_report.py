@@ -54,7 +54,7 @@ def test_noise_leaves_no_pattern(n: int) -> None:
     assert all(pattern(fit(LAW, scattered(n=n, seed=seed))) < WRONG_SHAPE for seed in range(10))
 
 
-def test_what_is_drawn_together_is_no_neighbour() -> None:
+def test_what_is_drawn_together_is_no_neighbor() -> None:
     """Checkpoints that share the luck of their training are missed alike, and the law is right."""
     runs = scattered(n=40)
     luck = np.exp(0.02 * np.random.default_rng(1).standard_normal(40))

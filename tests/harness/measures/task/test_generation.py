@@ -18,7 +18,7 @@ from harness.measures.diversity import collect as continued
 from harness.measures.measure import Facts, notes_of
 from harness.measures.task.collection import collect
 from harness.measures.task.settings import TaskSettings
-from harness.measures.task.summary import summarise
+from harness.measures.task.summary import summarize
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.open import open_model
 from harness.tasks.files.library import TaskLibrary
@@ -120,7 +120,7 @@ def written(folder: Path, model: LanguageModel, more: str, **given: Any) -> tupl
     (folder / "w.yaml").write_text(WRITTEN.format(name="w", more=more))
     settings = TaskSettings(task=str(folder / "w.yaml"), **given)
     frame = pd.DataFrame(collect(Loaded(model, folder), settings))
-    return frame, {m.metric.name: m.value for m in summarise(frame, settings, Facts(model.identity))}
+    return frame, {m.metric.name: m.value for m in summarize(frame, settings, Facts(model.identity))}
 
 
 SHORT = "generation_kwargs: {until: [], max_gen_toks: 8}\n"

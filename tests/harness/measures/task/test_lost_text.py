@@ -14,7 +14,7 @@ from harness.measures.measure import Facts, notes_of
 from harness.measures.task.collection import collect
 from harness.measures.task.measure import TASK
 from harness.measures.task.settings import TaskSettings
-from harness.measures.task.summary import summarise
+from harness.measures.task.summary import summarize
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.open import open_model
 from harness.results.record import Measurement, Missing, Status
@@ -90,7 +90,7 @@ def rows_of(
 
 
 def told(frame: pd.DataFrame, model: LanguageModel, task: str, mode: str = "right") -> tuple[set[str], list[Missing]]:
-    found = summarise(frame, TaskSettings(task=task, mode=mode), Facts(model.identity))  # type: ignore[arg-type]
+    found = summarize(frame, TaskSettings(task=task, mode=mode), Facts(model.identity))  # type: ignore[arg-type]
     names = {one.metric.name for one in found if isinstance(one, Measurement)}
     return names, [one for one in found if isinstance(one, Missing)]
 

@@ -18,7 +18,7 @@ from harness.errors import Unsupported, UserError
 from harness.measures.measure import Facts
 from harness.measures.task.collection import collect
 from harness.measures.task.settings import TaskSettings
-from harness.measures.task.summary import summarise
+from harness.measures.task.summary import summarize
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.open import open_model
 from harness.results.record import Measurement, Missing, Status
@@ -128,7 +128,7 @@ def asked(model: LanguageModel, folder: Path, task: str, **given: Any) -> list[d
 
 
 def measured(rows: list[dict[str, Any]], model: LanguageModel, task: str, **given: Any) -> dict[str, Measurement]:
-    found = summarise(pd.DataFrame(rows), TaskSettings(task=task, **given), Facts(model.identity))
+    found = summarize(pd.DataFrame(rows), TaskSettings(task=task, **given), Facts(model.identity))
     return {m.metric.name if m.part is None else f"{m.metric.name} {m.part}": m for m in found}
 
 
@@ -315,7 +315,7 @@ def test_a_task_of_a_group_without_documents_is_no_silence(
     (tmp_path / "none.yaml").write_text(CHOICES.replace("task: animals", "task: none").replace("animals.", "none."))
     (tmp_path / "group.yaml").write_text("group: both\ntask: [animals, none]\n")
     rows = asked(model, tmp_path, "both")
-    numbers = summarise(pd.DataFrame(rows), TaskSettings(task="both"), Facts(model.identity))
+    numbers = summarize(pd.DataFrame(rows), TaskSettings(task="both"), Facts(model.identity))
     mine = {(one.metric.name, one.part): one.n for one in numbers if isinstance(one, Measurement)}
     assert mine["acc", "animals"] == 4 and ("acc", None) not in mine
     group, task = (one for one in numbers if isinstance(one, Missing))

@@ -14,7 +14,7 @@ from harness.measures.measure import Facts
 from harness.measures.task.collection import collect
 from harness.measures.task.measure import needs
 from harness.measures.task.settings import TaskSettings
-from harness.measures.task.summary import summarise
+from harness.measures.task.summary import summarize
 from harness.models.contract import Generates, Logits, ModelSource, Scores
 from harness.results.record import Measurement
 from harness.tasks.files.library import TaskLibrary
@@ -86,7 +86,7 @@ def counts() -> Counts:
 def measured(model: Any, folder: Path, task: str, **given: Any) -> tuple[pd.DataFrame, dict[str, Measurement]]:
     settings = TaskSettings(task=task, **given)
     frame = pd.DataFrame(collect(Loaded(model, folder), settings))
-    found = summarise(frame, settings, Facts(model.identity))
+    found = summarize(frame, settings, Facts(model.identity))
     return frame, {one.metric.name: one for one in found if isinstance(one, Measurement)}
 
 

@@ -104,7 +104,7 @@ def test_a_function_may_be_named_by_its_package(tmp_path: Path) -> None:
     assert made.process_docs is not None and made.process_docs.file == there
 
 
-def test_metrics_and_filters_are_normalised(tmp_path: Path) -> None:
+def test_metrics_and_filters_are_normalized(tmp_path: Path) -> None:
     made = config(
         tmp_path,
         """

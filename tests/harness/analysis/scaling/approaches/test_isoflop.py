@@ -1,4 +1,4 @@
-"""Approach 2: budgets, minima by four curves, and the bias of a parabola on a grid that is not centred."""
+"""Approach 2: budgets, minima by four curves, and the bias of a parabola on a grid that is not centered."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def grid(
 
 @pytest.mark.parametrize(("width", "published"), [(2, 7.1101), (4, 5.6909), (8, 3.3761), (16, 0.2379)])
 def test_the_published_bias_of_a_parabola_and_its_remedy(width: float, published: float) -> None:
-    """Exact surface, grids whose centre is a third of the optimum, extrapolated from 1e22 to 4e25 FLOPs."""
+    """Exact surface, grids whose center is a third of the optimum, extrapolated from 1e22 to 4e25 FLOPs."""
     found = isoflop(grid(width, 1 / 3), interpolants=["quadratic", "skewed"], replicates=5)
     truth = optimum(LAW, TRUTH, FAR)[1][0]
     assert 100 * (found.frontiers["quadratic"].tokens_at(FAR).value[0] / truth - 1) == pytest.approx(
         published, abs=1e-3
     )
     assert found.frontiers["skewed"].tokens_at(FAR).value[0] == pytest.approx(truth, rel=1e-6)
-    place = "edge of the sizes or outside" if width == 2 else "off-centre grid"
+    place = "edge of the sizes or outside" if width == 2 else "off-center grid"
     assert any(place in warning and "quadratic" in warning for warning in found.warnings)
 
 
@@ -61,7 +61,7 @@ def test_a_drifting_centre_biases_the_parabolas_exponent_and_not_the_skewed_curv
     assert any("disagree" in warning and "quadratic - skewed" in warning for warning in found.warnings)
 
 
-def test_intervals_hold_the_truth_and_a_centred_grid_has_no_warning() -> None:
+def test_intervals_hold_the_truth_and_a_centered_grid_has_no_warning() -> None:
     found = isoflop(grid(6, noise=0.001), replicates=100)
     for name in ("quadratic", "cubic", "skewed"):
         a = found.frontiers[name].exponent_of_parameters()

@@ -1,4 +1,4 @@
-"""Parameters from elsewhere: optima are recognised in print, and what is none, or was never fitted, is called so."""
+"""Parameters from elsewhere: optima are recognized in print, and what is none, or was never fitted, is called so."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from harness.errors import UserError
 
 Plant = Callable[..., Runs]
 UNMOVED = np.array([1.0, 148.41, 0.1])
-"""E, A, alpha as published in 9 of 15 fits of one paper and again in another: what their optimiser was started from."""
+"""E, A, alpha as published in 9 of 15 fits of one paper and again in another: what their optimizer was started from."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_parameters_that_never_left_their_start_were_not_fitted(plant: Plant) ->
     runs = plant(law, (1.7, 2000.0, 0.17))
     found = examine(law, runs, UNMOVED, SQUARES, started_from=np.array([1.0, math.exp(5), 0.1]))
     assert found.moved == 0
-    assert any("the optimiser did not move" in problem for problem in found.problems)
+    assert any("the optimizer did not move" in problem for problem in found.problems)
     assert "this is no optimum" in found.problems[0]
     assert found.excess > 1
 

@@ -18,13 +18,13 @@ TRUTH = np.array([1.8, 480.0, 2000.0, 0.35, 0.37])
 
 
 def data(seed: int, n: int = 60, noise: float = 0.005) -> tuple[Floats, Floats, Floats]:
-    """Centred logs (2, n), centre, log losses (n,) with heavy tails."""
+    """Centered logs (2, n), center, log losses (n,) with heavy tails."""
     generator = np.random.default_rng(seed)
     size, tokens = np.exp(generator.uniform(np.log(5e7), np.log(1e10), n)), np.exp(generator.uniform(22, 26, n))
     loss = LAW.predict(TRUTH, size, tokens) * np.exp(noise * generator.standard_t(3, n))
     logs = np.log(np.stack([size, tokens]))
-    centre = LAW.centre(logs)
-    return logs - centre[:, None], centre, np.log(loss)
+    center = LAW.center(logs)
+    return logs - center[:, None], center, np.log(loss)
 
 
 @pytest.mark.parametrize("objective", [HUBER, SQUARES], ids=lambda item: item.name)

@@ -42,8 +42,8 @@ def test_a_replicate_is_the_fit_of_its_own_losses(plant: Callable[..., Runs]) ->
     """The slow way: the losses of the third replicate are made and fitted from all starts."""
     found = fit(LAW, plant(LAW, TRUTH, n=30, noise=0.005), HUBER)
     drawn = residual_bootstrap(found, 5, seed=4).natural[2]
-    centred = found.residuals - found.residuals.mean()
-    loss = found.fitted * np.exp(np.random.default_rng(4).choice(centred, size=(5, 30))[2])
+    centered = found.residuals - found.residuals.mean()
+    loss = found.fitted * np.exp(np.random.default_rng(4).choice(centered, size=(5, 30))[2])
     assert drawn == pytest.approx(fit(LAW, replace(found.runs, loss=loss), HUBER).natural, rel=2e-3)
 
 

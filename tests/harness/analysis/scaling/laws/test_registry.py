@@ -89,12 +89,12 @@ def test_slopes_are_those_of_the_response_over_the_logs_of_the_inputs(case: Case
 @given(seed=st.integers(0, 2**31))
 def test_centring_changes_coordinates_only(case: Case, seed: int) -> None:
     plain, logs = draw(case, seed)
-    centre = case.law.centre(logs)
-    internal = case.law.centred(plain, centre)
-    np.testing.assert_allclose(case.law.uncentred(internal, centre), plain, rtol=1e-12)
-    there, here = case.law.evaluate(internal, logs - centre[:, None])[0], case.law.evaluate(plain, logs)[0]
+    center = case.law.center(logs)
+    internal = case.law.centered(plain, center)
+    np.testing.assert_allclose(case.law.uncentered(internal, center), plain, rtol=1e-12)
+    there, here = case.law.evaluate(internal, logs - center[:, None])[0], case.law.evaluate(plain, logs)[0]
     np.testing.assert_allclose(there, here, rtol=1e-9)
-    np.testing.assert_allclose(case.law.plain(case.law.natural(internal, centre)), plain, rtol=1e-9)
+    np.testing.assert_allclose(case.law.plain(case.law.natural(internal, center)), plain, rtol=1e-9)
 
 
 @each_law
@@ -134,11 +134,11 @@ def test_starts_are_finite_and_differ(case: Case) -> None:
     _, logs = draw(case, 5, n=20)
     natural = np.array(case.natural)
     value = case.law.predict(natural, *np.exp(logs))
-    centre = case.law.centre(logs)
-    starts = case.law.starts(logs - centre[:, None], np.log(value) if case.law.response == "log" else value)
+    center = case.law.center(logs)
+    starts = case.law.starts(logs - center[:, None], np.log(value) if case.law.response == "log" else value)
     assert starts.shape[1] == len(case.law.parameters)
     assert np.isfinite(starts).all() and len(np.unique(starts, axis=0)) == len(starts) > 1
-    assert np.isfinite(case.law.evaluate(starts, logs - centre[:, None])[0]).all()
+    assert np.isfinite(case.law.evaluate(starts, logs - center[:, None])[0]).all()
 
 
 @pytest.mark.parametrize("name", ["chinchilla", "kaplan", "over-training"])

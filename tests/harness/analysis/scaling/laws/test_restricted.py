@@ -61,7 +61,7 @@ def test_the_allocation_is_the_whole_laws() -> None:
 
 
 def test_what_cannot_be_held_is_refused() -> None:
-    with pytest.raises(ValueError, match="depends on where the data are centred"):
+    with pytest.raises(ValueError, match="depends on where the data are centered"):
         Restricted(LAW, fixed={"A": 400.0})
     with pytest.raises(ValueError, match="no parameter 'alpa'"):
         Restricted(LAW, fixed={"alpa": 0.3})

@@ -21,7 +21,7 @@ from harness.statistics.ratios import PositiveEstimate
 SIZES = (1e5, 1e6, 1e7, 1e8)
 
 
-def analyse(run: Run, **settings: Any) -> list[Finding]:
+def analyze(run: Run, **settings: Any) -> list[Finding]:
     analysis = ANALYSES["scaling_law"]
     return analysis.run(run, analysis.settings.model_validate(settings))
 
@@ -59,7 +59,7 @@ def by_name(findings: list[Finding]) -> dict[str, Finding]:
 @pytest.mark.parametrize("metric", ["loss", "bits_per_byte", "loss@1"])
 def test_an_exact_power_law_is_recovered(builders: ModuleType, tmp_path: Path, metric: str) -> None:
     run = ladder(builders, tmp_path, law(builders, 0.137))
-    found = by_name(analyse(run, of=metric))
+    found = by_name(analyze(run, of=metric))
     exponent = found["exponent"]
     assert exponent.value == pytest.approx(0.137, abs=1e-9)
     assert exponent.low == pytest.approx(0.137, abs=1e-9) and exponent.high == pytest.approx(0.137, abs=1e-9)
@@ -73,15 +73,15 @@ def test_an_exact_power_law_is_recovered(builders: ModuleType, tmp_path: Path, m
 
 def test_non_embedding_parameters_give_another_exponent(builders: ModuleType, tmp_path: Path) -> None:
     run = ladder(builders, tmp_path, law(builders, 0.1))
-    all_of_them = analyse(run)[0]
-    without = analyse(run, over="parameters_non_embedding")[0]
+    all_of_them = analyze(run)[0]
+    without = analyze(run, over="parameters_non_embedding")[0]
     assert without.subject["over"] == "parameters_non_embedding"
     assert without.value != pytest.approx(all_of_them.value, abs=1e-3)
 
 
 def test_flat_losses_have_no_exponent(builders: ModuleType, tmp_path: Path) -> None:
     run = ladder(builders, tmp_path, dict.fromkeys(builders.SIZES, 2.0), noise=0.05)
-    exponent = analyse(run)[0]
+    exponent = analyze(run)[0]
     assert exponent.low is not None and exponent.high is not None
     assert exponent.low <= 0 <= exponent.high
 
@@ -91,7 +91,7 @@ def test_shuffled_sizes_have_no_exponent(builders: ModuleType, tmp_path: Path, o
     """Losses that belong to other sizes lie on no line: the scatter knows it, and the misfit is called out."""
     losses = list(law(builders, 0.15).values())
     shuffled = dict(zip(builders.SIZES, (losses[place] for place in order), strict=True))
-    found = by_name(analyse(ladder(builders, tmp_path, shuffled, noise=0.01)))
+    found = by_name(analyze(ladder(builders, tmp_path, shuffled, noise=0.01)))
     scatter = found["exponent_by_scatter"]
     assert scatter.low is not None and scatter.high is not None
     assert scatter.low <= 0 <= scatter.high
@@ -111,15 +111,15 @@ def test_interval_by_scatter_agrees_with_scipy() -> None:
 def test_curvature_is_called_a_misfit(builders: ModuleType, tmp_path: Path) -> None:
     """A law with a floor is no plain power law, and the documents are precise enough to see it."""
     losses = {model: 1.0 + 9.0 * size**-0.3 for model, size in builders.SIZES.items()}
-    found = by_name(analyse(ladder(builders, tmp_path / "floor", losses, noise=0.001)))
+    found = by_name(analyze(ladder(builders, tmp_path / "floor", losses, noise=0.001)))
     assert "do not lie on one power law" in found["exponent"].note
-    straight = analyse(ladder(builders, tmp_path / "straight", law(builders, 0.1), noise=0.001))
+    straight = analyze(ladder(builders, tmp_path / "straight", law(builders, 0.1), noise=0.001))
     assert straight[0].note == ""
 
 
 def test_two_sizes_are_not_identified(builders: ModuleType, tmp_path: Path) -> None:
     losses = {model: loss for model, loss in law(builders, 0.1).items() if model in ("nano", "micro")}
-    (finding,) = analyse(ladder(builders, tmp_path, losses))
+    (finding,) = analyze(ladder(builders, tmp_path, losses))
     assert finding.value is None and finding.low is None
     assert finding.note == (
         "not identified: a power law needs at least 3 sizes measured on the same text with the same tokens and the "
@@ -130,14 +130,14 @@ def test_two_sizes_are_not_identified(builders: ModuleType, tmp_path: Path) -> N
 def test_another_tokenizer_does_not_join_the_ladder(builders: ModuleType, tmp_path: Path) -> None:
     others = {"smollm2": {"tokens": np.arange(90, 130)}}
     run = ladder(builders, tmp_path, law(builders, 0.1), **others)
-    exponent = analyse(run)[0]
+    exponent = analyze(run)[0]
     assert [point["model"] for point in exponent.data["points"]] == ["nano", "micro", "mini"]
 
 
 def test_where_and_models_choose(full_run: Run) -> None:
-    chosen = analyse(full_run, where={"precision": "int8"}, models=["nano", "micro", "mini"])
+    chosen = analyze(full_run, where={"precision": "int8"}, models=["nano", "micro", "mini"])
     assert chosen[0].subject["precision"] == "int8"
-    assert len(analyse(full_run)) == 4 * len(chosen), "without `where`, a law per precision"
+    assert len(analyze(full_run)) == 4 * len(chosen), "without `where`, a law per precision"
 
 
 @pytest.mark.parametrize(
@@ -149,12 +149,12 @@ def test_where_and_models_choose(full_run: Run) -> None:
     ],
 )
 def test_nothing_to_fit_is_explained(full_run: Run, settings: dict[str, Any], said: str) -> None:
-    (finding,) = analyse(full_run, **settings)
+    (finding,) = analyze(full_run, **settings)
     assert finding.value is None and said in finding.note
 
 
 def test_a_metric_without_documents_takes_the_records_intervals(full_run: Run) -> None:
-    found = by_name(analyse(full_run, of="decode_rate", where={"precision": "fp32", "batch": 1}))
+    found = by_name(analyze(full_run, of="decode_rate", where={"precision": "fp32", "batch": 1}))
     exponent = found["exponent"]
     assert exponent.low is not None and exponent.value is not None and exponent.high is not None
     assert exponent.low < exponent.value < exponent.high
@@ -172,7 +172,7 @@ def test_a_value_without_interval_gives_a_law_without_interval(builders: ModuleT
         )
         for cell in run.cells
     ]
-    exponent = analyse(builders.write_run(tmp_path / "bare", cells=bare))[0]
+    exponent = analyze(builders.write_run(tmp_path / "bare", cells=bare))[0]
     assert exponent.value == pytest.approx(0.1) and exponent.low is None
     assert exponent.data["curve"][0]["low"] is None
 

@@ -1,4 +1,4 @@
-"""Every quantised precision opens, through both adapters, and says what it can't do."""
+"""Every quantized precision opens, through both adapters, and says what it can't do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from harness.errors import UserError
 from harness.models.contract import PRECISIONS, ModelSource, Precision
 from harness.models.open import open_model
-from harness.models.quantised import CALIBRATION_WINDOWS, SCHEMES, calibration_batches
+from harness.models.quantized import CALIBRATION_WINDOWS, SCHEMES, calibration_batches
 from reference_impl.text.tokenizer import ByteBPE
 
 

@@ -1,4 +1,4 @@
-"""How a loaded model comes to a quantised precision, whatever loaded it, and the text that GPTQ is calibrated on.
+"""How a loaded model comes to a quantized precision, whatever loaded it, and the text that GPTQ is calibrated on.
 
 The calibration text is fixed, so that a suite needn't name one and a key needn't hold one: windows of microworld's
 training documents, which our own code tells and which no measure tests on. Documents are spaced evenly over the
@@ -31,13 +31,13 @@ SCHEMES: dict[Precision, Scheme] = {
     "nf4": "nf4",
     "fp4": "fp4",
 }
-"""The precisions that are quantisations."""
+"""The precisions that are quantizations."""
 
 
-def quantise(
+def quantize(
     model: nn.Module, precision: Precision, tokenizer: Tokenizer, context: int, activations: torch.dtype | None = None
 ) -> None:
-    """Quantise the weights in place. Raises UserError where that can't be, such as without bitsandbytes.
+    """Quantize the weights in place. Raises UserError where that can't be, such as without bitsandbytes.
 
     activations: the type between the layers; by default the one that the device is fast in.
     """
