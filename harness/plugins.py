@@ -41,8 +41,9 @@ _known: list[Plugin] = []
 
 
 def known_plugins() -> tuple[Plugin, ...]:
-    """Every plugin of the registries that are imported, loaded or not."""
-    return tuple(_known)
+    """Every plugin of the registries that are imported, loaded or not: kinds of models, then measures, then analyses,
+    whichever registry was imported first."""
+    return tuple(sorted(_known, key=lambda one: one.group, reverse=True))
 
 
 def plugin_of(group: str, name: str) -> Plugin | None:

@@ -15,13 +15,14 @@ from harness.models.shape import ModelShape
 from harness.models.size import ModelSize
 from harness.strict_entry import PathText, Strict
 
-Capability = Literal["logits", "scores", "generates", "blocks"]
-"""What can be asked of a model: `Logits` (with tokens: a `LanguageModel`), `Scores` and `Generates` of `contract.py`.
+Capability = Literal["logits", "scores", "generates", "serves", "blocks"]
+"""What can be asked of a model: `Logits` (with tokens: a `LanguageModel`), `Scores`, `Generates`, `Serves` of `contract.py`.
 blocks: it is a reference GPT, into which measures may look."""
 IN_WORDS: dict[Capability, str] = {
     "logits": "gives logits",
     "scores": "says how likely texts are",
     "generates": "writes texts",
+    "serves": "answers requests as they arrive",
     "blocks": "shows its blocks",
 }
 """Of a model: it …"""

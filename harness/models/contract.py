@@ -8,7 +8,7 @@ tell what can't be measured. Importing this file imports no torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args, runtime_checkable
 
@@ -269,6 +269,15 @@ class Generates(Protocol):
 
     def generate_until(self, prompts: Sequence[Prompt]) -> Sequence[Written]:
         """What the model writes after each prompt."""
+
+
+@runtime_checkable
+class Serves(Protocol):
+    """Answers requests as they arrive, several at once: what a server does, and what its users wait for."""
+
+    def stream(self, prompt: Prompt) -> Iterator[str]:
+        """What the model writes after a prompt, in pieces, each as soon as it is written; joined they are the text of
+        `Generates`. May be called from several threads at once."""
 
 
 def tokenizer_of(model: Described) -> Tokenizer | None:

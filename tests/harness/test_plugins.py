@@ -220,6 +220,62 @@ def test_edited_code_is_measured_again(installed: Installed) -> None:
 
 OURS = "from dataclasses import replace\nfrom harness.measures.perplexity import PERPLEXITY\n"
 SETTINGS = "from harness.measures.measure import Settings\nclass S(Settings):\n    seed: int = 0\n"
+SERVED = '''
+"""A kind of model that answers as it is asked, and a measure of how many pieces an answer comes in."""
+
+from concurrent.futures import ThreadPoolExecutor
+from harness.measures.measure import Measure, Settings
+from harness.models.adapter import Adapter, ModelSettings, Opening
+from harness.models.contract import ModelIdentity, ModelSource, Prompt, Serves
+from harness.models.resolved import Resolved
+from harness.results.record import Direction, Measurement, Metric
+
+
+class Echo:
+    def __init__(self, source):
+        self.identity = ModelIdentity(
+            name=source.name, kind=source.kind, digest=source.digest, precision="fp32", device="cpu", context=100
+        )
+
+    def stream(self, prompt):
+        yield from prompt.text.split()[: prompt.max_new]
+
+
+def open_source(source):
+    return Echo(source)
+
+
+ECHO = Adapter(
+    name="echo",
+    about="Says what it hears.",
+    settings=ModelSettings,
+    resolve=lambda name, settings, point: Resolved(ModelSource(name, "echo", settings.model, settings.model)),
+    openings=(Opening(kind="echo", module="served"),),
+    capabilities=frozenset({"serves"}),
+)
+
+
+def collect(load, settings):
+    model = load()
+    assert isinstance(model, Serves)
+    prompts = [Prompt("a b c d", (), length) for length in (1, 2, 3)]
+    with ThreadPoolExecutor() as pool:
+        return [{"pieces": len(pieces)} for pieces in pool.map(lambda prompt: list(model.stream(prompt)), prompts)]
+
+
+PIECES_OF = Metric(name="pieces", unit="pieces", direction=Direction.NONE, definition="Pieces of all answers.")
+PIECES = Measure(
+    name="pieces",
+    version=1,
+    about="How many pieces answers come in.",
+    settings=Settings,
+    metrics=(PIECES_OF,),
+    collect=collect,
+    summarize=lambda samples, settings, facts: [Measurement(metric=PIECES_OF, value=float(samples["pieces"].sum()))],
+    needs=lambda library, settings: {"serves": ""},
+)
+'''
+
 MODEL = "from dataclasses import replace\nfrom harness.models.transformers_adapter import TRANSFORMERS as OURS\n"
 PLAIN = f"{MODEL}from harness.models.adapter import ModelSettings\nclass S(ModelSettings):\n    train: int = 0\n"
 ANALYSIS = "from dataclasses import replace\nfrom harness.analysis.mirage.analysis import MIRAGE\n"
@@ -283,6 +339,26 @@ def test_what_can_t_be_loaded_is_told_and_ends_nothing(installed: Installed, tmp
         "fertility",
         "fertility_gap",
     ]
+
+
+def test_a_measure_of_servers_meets_a_model_that_serves(installed: Installed, tmp_path: Path) -> None:
+    here = installed.copied(tmp_path / "here")
+    here.another("served", SERVED, "[harness.models]\necho = served:ECHO\n[harness.measures]\npieces = served:PIECES")
+    (here.folder / "served.yaml").write_text(
+        "name: served\nmodels: {heard: {echo: x}, counted: {ngram: sat.txt}}\n"
+        "measures: [pieces: {}, task: {task: sat}]\ntasks: {paths: .}\n"
+    )
+    here.bash("harness run served.yaml")
+    records = json.loads(
+        here.python("import harness\nprint(harness.open_run('latest').records.to_json(orient='records'))")
+    )
+    of = {(row["model"], row["measure"]): row for row in records}
+    assert of["heard", "pieces"]["value"] == 6.0
+    assert (
+        "needs a model that answers requests as they arrive, and a model of `ngram`"
+        in of["counted", "pieces"]["reason"]
+    )
+    assert of["heard", "task"]["status"] == "skipped" and of["counted", "task"]["status"] == "ok"
 
 
 def test_a_suite_that_names_it_is_refused_with_the_reason(installed: Installed, tmp_path: Path) -> None:
