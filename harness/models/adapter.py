@@ -16,8 +16,8 @@ from harness.models.size import ModelSize
 from harness.strict_entry import PathText, Strict
 
 Capability = Literal["logits", "scores", "generates", "serves", "blocks"]
-"""What can be asked of a model: `Logits` (with tokens: a `LanguageModel`), `Scores`, `Generates`, `Serves` of `contract.py`.
-blocks: it is a reference GPT, into which measures may look."""
+"""What can be asked of a model: `Logits` (with tokens: a `LanguageModel`), `Scores`, `Generates` and `Serves` of
+`contract.py`. blocks: it is a reference GPT, into which measures may look."""
 IN_WORDS: dict[Capability, str] = {
     "logits": "gives logits",
     "scores": "says how likely texts are",

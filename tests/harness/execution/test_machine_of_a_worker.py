@@ -48,7 +48,7 @@ def test_a_result_of_another_machine_than_planned_says_so_and_is_not_kept(
     suite.write_text(
         "\n".join(lines)
         .replace("[fp32, int8]", "fp32")
-        .replace("documents: 20", "documents: 19")
+        .replace("documents: 20", "documents: 17")
         .replace("context: 32", "context: 24")
     )
     with monkeypatch.context() as patch:
