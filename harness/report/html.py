@@ -53,9 +53,10 @@ def _page(report: Report, drawn: Drawing) -> str:
 
 
 def _json_in_script(data: Any) -> str:
-    """JSON that can't end the script element or open a comment in it."""
-    text = strict_json.dumps(_inert(strict_json.drawn(data)))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    """JSON that can't end the script element or open a comment in it: Jinja's `tojson`, whose JSON is strict here."""
+    from jinja2.utils import htmlsafe_json_dumps
+
+    return htmlsafe_json_dumps(_inert(strict_json.drawn(data)), dumps=strict_json.dumps)
 
 
 def _inert(data: Any) -> Any:
