@@ -21,10 +21,11 @@ from harness.models.shape import ModelShape
 from harness.results.peaks import Peaks as Peaks
 from harness.results.record import Measurement, Metric, Missing, Scalar
 from harness.strict_models import Written
-from harness.tasks.files.library import TaskLibrary
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from harness.tasks.files.library import TaskLibrary
 
 Sample = dict[str, Any]
 """One row of evidence; values are numbers, strings or lists of them (it is stored as Parquet)."""

@@ -244,7 +244,7 @@ def test_who_has_a_folder_of_the_cache_uses_kept_file() -> None:
         "harness/cache.py": "makes it",
         "harness/cli/boundary.py": "a log",
         "harness/assets/store.py": "assets/manifest.py",
-        "harness/execution/resolve.py": "names the folder of a checkpoint",
+        "harness/models/reference_adapter.py": "names the folder of a checkpoint",
         "harness/results/new_folder.py": "a lock",
         "harness/execution/serve.py": "a lock",
     }
