@@ -119,3 +119,6 @@ CONTEXT = whole_or_none("context")
 WHOLE_DOCUMENTS = flag_or_none("whole_documents")
 FAILED = mapping("failed")
 PIECES = Column[Mapping[int, str]]("pieces", pieces_read, strict_json.dumps)
+
+NAMES = frozenset(column.name for column in [*vars().values()] if isinstance(column, Column))
+"""Of all of them. A metric of the same name has no column of its own: its items stand in `ITEMS` alone."""

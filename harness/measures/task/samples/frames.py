@@ -15,7 +15,7 @@ from harness.measures.task.samples.rows import read
 if TYPE_CHECKING:
     import pandas as pd
 
-_NO_METRICS = {column.name for column in vars(columns).values() if isinstance(column, Column)} | {LAUNCH, "seed"}
+_NO_METRICS = columns.NAMES | {LAUNCH, "seed"}
 """Columns of every version that are no metric."""
 
 

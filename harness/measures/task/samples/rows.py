@@ -131,7 +131,11 @@ def _written(document: Document) -> Sample:
 
 def _judged(document: Document) -> Sample:
     """Items as they are summed up, and those that are numbers in columns of their own."""
-    numbers = {key: float(item) for key, item in document.items.items() if isinstance(item, int | float)}
+    numbers = {
+        key: float(item)
+        for key, item in document.items.items()
+        if isinstance(item, int | float) and key not in columns.NAMES
+    }
     return columns.PREDICTIONS.cell(document.predictions) | columns.ITEMS.cell(document.items) | numbers
 
 
