@@ -14,7 +14,7 @@ from harness.measures.measure import Settings
 from harness.measures.registry import MEASURES
 from harness.results.record import Scalar
 from harness.suite.schema import SWEEPABLE, Matrix, Suite
-from harness.yaml_document import Document
+from harness.yaml_files.document import Document
 
 TRAINED_AXES = ("seed", "compute")
 """Axes of the training: each point of them is a model of its own. Models that are not trained here have none."""

@@ -7,9 +7,9 @@ from typing import Any
 
 import yaml
 
-from harness import yaml_document
 from harness.errors import UserError
-from harness.yaml_document import MERGE, TEXT, Document, KeyPath, Language
+from harness.yaml_files import document as yaml_document
+from harness.yaml_files.document import MERGE, TEXT, Document, KeyPath, Language
 
 
 def read_suite_file(path: Path) -> Document:

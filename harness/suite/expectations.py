@@ -15,7 +15,7 @@ from harness.measures.registry import MEASURES
 from harness.results.record import Scalar
 from harness.suite.cells import Cell
 from harness.suite.schema import Suite
-from harness.yaml_document import Document
+from harness.yaml_files.document import Document
 
 UNKNOWN = ("part", "device")
 """Coordinates that a plan does not have."""

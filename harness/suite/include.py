@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.includes import Includes, included_names
 from harness.suite.document import read_suite_file
-from harness.yaml_document import Document, KeyPath
+from harness.yaml_files.document import Document, KeyPath
+from harness.yaml_files.includes import Includes, included_names
 
 JOINED = ("measures", "analyse", "expect")
 """Lists that are joined rather than replaced."""

@@ -21,7 +21,7 @@ from harness.suite.expectations import check_expectations
 from harness.suite.include import with_includes
 from harness.suite.schema import Suite
 from harness.suite.shipped import shipped_suites
-from harness.yaml_document import Document, KeyPath
+from harness.yaml_files.document import Document, KeyPath
 
 
 @dataclass(frozen=True)

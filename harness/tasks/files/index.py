@@ -21,8 +21,8 @@ from harness import kept_file, strict_json
 from harness.cache import cache_folder
 from harness.errors import UserError
 from harness.file_digest import FileState, file_state, state_of
-from harness.includes import included_names
 from harness.tasks.files import task_file
+from harness.yaml_files.includes import included_names
 
 Kind = Literal["task", "group", "tag", "class"]
 """class: a task that is a Python class."""

@@ -17,7 +17,6 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from harness.errors import UserError, shown
-from harness.includes import Includes, included_names
 from harness.input_file import why_no_path
 from harness.spelling import nearest
 from harness.tasks.code.functions import functions_of
@@ -25,7 +24,8 @@ from harness.tasks.code.helper_files import module_file
 from harness.tasks.code.registered_filters import resolved
 from harness.tasks.config import FewshotConfig, FilterStep, Function, GroupConfig, MetricConfig, TaskConfig
 from harness.tasks.judging.filter_check import FILTERS
-from harness.yaml_document import Document, Language, read_document
+from harness.yaml_files.document import Document, Language, read_document
+from harness.yaml_files.includes import Includes, included_names
 
 GROUP_KEYS = ("group", "group_alias", "task", "aggregate_metric_list", "metadata", "tag")
 """What a group file may say about the group; its other keys are put over every task in it."""

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import UserError
-from harness.yaml_bounds import DEEPEST, FAST, check_nodes, compose, is_within_bounds, may_have_halves, nested_in_lines
+from harness.yaml_files.bounds import (
+    DEEPEST,
+    FAST,
+    check_nodes,
+    compose,
+    is_within_bounds,
+    may_have_halves,
+    nested_in_lines,
+)
 
 LEAVES = st.sampled_from([1, "text", None, "9" * 1200, 10**1100, "\ud800", [], {}])
 

@@ -1,5 +1,5 @@
 """YAML as values, with the `file:line` of each, so that an error can name file, line and key: the one reader of suites
-and of task files. What a file may not be is said in `yaml_bounds`, how it is said in `yaml_errors`.
+and of task files. What a file may not be is said in `bounds.py`, how it is said in `errors.py`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from yaml.constructor import SafeConstructor
 
 from harness.errors import UserError
 from harness.input_file import bytes_of_file
-from harness.yaml_bounds import MOST_BYTES, compose
-from harness.yaml_errors import no_value, no_word, not_valid
+from harness.yaml_files.bounds import MOST_BYTES, compose
+from harness.yaml_files.errors import no_value, no_word, not_valid
 
 KeyPath = tuple[str | int, ...]
 TEXT = "tag:yaml.org,2002:str"

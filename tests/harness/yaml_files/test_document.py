@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from harness.errors import UserError
-from harness.yaml_document import Language, Repeated, parse_document, read_document
+from harness.yaml_files.document import Language, Repeated, parse_document, read_document
 
 TEXT = """a: 1
 b: [x, {c: yes}]

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from harness.errors import UserError
-from harness.yaml_errors import not_valid, too_deep
+from harness.yaml_files.errors import not_valid, too_deep
 
 FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's, where PyYAML was built with it."""
