@@ -190,7 +190,8 @@ def main() -> None:
     if options.worker:
         work(options.worker, options.threads)
         return
-    from harness.results.fingerprint import conditions, fingerprint, others_share
+    from harness.results.conditions import conditions, others_share
+    from harness.results.fingerprint import fingerprint
     from harness.results.peaks import measure_peaks
 
     engines = [f"reference {p}" for p in ("bf16", "int8", "int4")]

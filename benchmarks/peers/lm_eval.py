@@ -281,7 +281,8 @@ def main() -> None:
     import borrowed_tasks
 
     from harness import assets
-    from harness.results.fingerprint import conditions, fingerprint, others_share
+    from harness.results.conditions import conditions, others_share
+    from harness.results.fingerprint import fingerprint
 
     where = "import importlib.util as i; print(i.find_spec('lm_eval').submodule_search_locations[0])"
     tasks = Path(subprocess.check_output([options.peer, "-c", where], text=True).strip()) / "tasks"

@@ -35,7 +35,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from harness.results.fingerprint import conditions, fingerprint, others_share
+from harness.results.conditions import conditions, others_share
+from harness.results.fingerprint import fingerprint
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
 from reference_impl.text.characters import Characters

@@ -18,7 +18,8 @@ from harness.execution.worker_log import WorkerLog
 from harness.measures.measure import Facts, notes_of
 from harness.measures.noise import is_noise
 from harness.measures.registry import MEASURES
-from harness.results.fingerprint import Fingerprint, most_taken
+from harness.results.conditions import most_taken
+from harness.results.fingerprint import Fingerprint
 from harness.results.peaks import Peaks
 from harness.results.record import CellResult, Measurement, Missing, Record, Status
 

@@ -17,7 +17,8 @@ from harness.fences.enclosure import Fences, available
 from harness.models import compiled_kernel
 from harness.models.adapter import Part
 from harness.models.registry import ADAPTERS
-from harness.results.fingerprint import QUIET, Fingerprint, fingerprint, taken_now
+from harness.results.conditions import QUIET, taken_now
+from harness.results.fingerprint import Fingerprint, fingerprint
 from harness.results.peaks import Peaks, cached_peaks
 from harness.threads import default_threads
 

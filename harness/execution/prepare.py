@@ -13,7 +13,8 @@ from harness.execution.requests import MeasurePeaks, PeaksMeasured, Refused
 from harness.execution.train import train_side_by_side
 from harness.execution.worker import Worker, WorkerDied
 from harness.models.resolved import Resolved
-from harness.results.fingerprint import QUIET, Fingerprint
+from harness.results.conditions import QUIET
+from harness.results.fingerprint import Fingerprint
 from harness.results.peaks import Peaks, cached_peaks, store_peaks
 from harness.tasks.files.library import TaskLibrary
 

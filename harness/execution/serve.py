@@ -37,7 +37,8 @@ from harness.execution.requests import (
     TrainModel,
 )
 from harness.notice import listen
-from harness.results.fingerprint import conditions, fingerprint, imported_versions, other_than_planned
+from harness.results.conditions import conditions
+from harness.results.fingerprint import fingerprint, imported_versions, other_than_planned
 from harness.results.record import Status
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ was asked for, but not kept: the next run measures it again instead of giving it
 from __future__ import annotations
 
 from harness.measures.registry import MEASURES
-from harness.results.fingerprint import QUIET
+from harness.results.conditions import QUIET
 from harness.results.record import CellResult, Status
 
 

@@ -19,7 +19,7 @@ from harness.limits import LARGEST
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
 from harness.measures.training import check_precision, report_rows, to_target
 from harness.measures.useful_work import training_flops_per_token
-from harness.results.fingerprint import QUIET
+from harness.results.conditions import QUIET
 from harness.results.record import Direction, Measurement, Metric
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def collect(load: Load, settings: TrainingSpeedSettings) -> list[Sample]:
     import torch
 
     from harness.models.training_evidence import training_evidence
-    from harness.results.fingerprint import fingerprint, others_share
+    from harness.results.conditions import others_share
+    from harness.results.fingerprint import fingerprint
 
     check_precision(load.source)
     evidence, result = training_evidence(Path(load.source.path))

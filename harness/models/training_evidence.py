@@ -56,7 +56,7 @@ class Evidence(Kept):
     meter: str
     """How that was read."""
     before: dict[str, Any]
-    """What the machine was doing (`harness.results.fingerprint.conditions`)."""
+    """What the machine was doing (`harness.results.conditions.conditions`)."""
     after: dict[str, Any]
     folder: str = ""
     """Name of the folder that it was trained for: a cached model in another's place is none."""

@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 
 from harness.measures.noise import is_timed
 from harness.number import duration, plain, with_interval
-from harness.results.fingerprint import QUIET, others_share
+from harness.results.conditions import QUIET, others_share
 from harness.results.record import Status
 from harness.results.run import Run
 

@@ -19,7 +19,7 @@ from pydantic import PositiveFloat, ValidationError
 
 from harness import kept_file
 from harness.cache import cache_folder
-from harness.results.fingerprint import conditions, others_share
+from harness.results.conditions import conditions, others_share
 from harness.strict_models import Kept
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness.measures.task.answers import Generated, Likelihoods
+from harness.measures.task.evidence import Generated, Likelihoods
 from harness.measures.task.samples.columns import SPEC
 from harness.measures.task.samples.of_evidence import broken_document, document_of
 from harness.measures.task.samples.rows import write

@@ -27,7 +27,7 @@ from harness.corpora import microworld
 from harness.errors import UserError
 from harness.execution.cell_cache import CellCache
 from harness.kept_file import kept_bytes, kept_json, read_json, seal, unseal, write_json
-from harness.measures.task.answers import _Finished
+from harness.measures.task.finished_documents import FinishedDocuments
 from harness.models.cache_behavior import CacheBehavior
 from harness.models.in_context_regression import Recipe, Regression, Task, trained
 from harness.models.known_behavior import _known
@@ -314,13 +314,13 @@ def test_no_trained_model_in_the_place_of_another_is_believed(cache: Path, finis
 
 def test_unfinished_answers_of_another_cell_or_damaged_ones_are_asked_again(cache: Path) -> None:
     path = CellCache().unfinished("a" * 32)
-    finished = _Finished(path)
+    finished = FinishedDocuments(path)
     for document in range(3):
         asked: Any = type("Asked", (), {"task": "t", "document": document})
         finished.add(asked, {"log_probs": [[-1.5]], "hits": [1]})
 
     def known(file: Path) -> set[int]:
-        found = _Finished(file)
+        found = FinishedDocuments(file)
         found.read()
         return {document for _, document in found.known}
 

@@ -156,7 +156,7 @@ OTHER = {
     "harness/results/find.py": "manifests of versions without checksums",
     "harness/report/markdown.py": "summary.md: the manifest has its sha256, and nothing reads it",
     "harness/report/html.py": "report.html: the manifest has its sha256, and nothing reads it",
-    "harness/measures/task/answers.py": "appends sealed lines under the cell's key",
+    "harness/measures/task/finished_documents.py": "appends sealed lines under the cell's key",
     "harness/corpora/hub.py": "a text that an earlier version fetched, without a checksum",
     # logs, which no program reads
     "harness/cli/boundary.py": "a traceback for a person",
@@ -207,7 +207,8 @@ OTHER = {
     # the system
     **dict.fromkeys(
         (
-            *("harness/threads.py", "harness/results/fingerprint.py", "harness/results/peaks.py"),
+            *("harness/threads.py", "harness/results/conditions.py", "harness/results/fingerprint.py"),
+            "harness/results/peaks.py",
             "harness/execution/memory_there.py",
             "harness/measures/memory_meter.py",
             *("harness/fences/capabilities.py", "harness/fences/landlock.py", "harness/fences/seccomp.py"),

@@ -26,7 +26,8 @@ from harness.execution.worker import Worker, WorkerDied, preload
 from harness.execution.worker_log import WorkerLog, trace_of
 from harness.measures.measure import LAUNCH
 from harness.models.registry import opening_of
-from harness.results.fingerprint import Fingerprint, most_taken, taken_now
+from harness.results.conditions import most_taken, taken_now
+from harness.results.fingerprint import Fingerprint
 from harness.results.peaks import Peaks
 from harness.results.record import Status
 from harness.tasks.files.library import TaskLibrary

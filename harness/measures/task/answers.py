@@ -6,23 +6,19 @@ What is finished is written down at once, under the cell's key; the next try of 
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from harness import kept_file, strict_json
-from harness.errors import UserError, told
+from harness.errors import UserError
+from harness.measures.task.evidence import Evidence, Generated, Likelihoods
+from harness.measures.task.finished_documents import FinishedDocuments
 from harness.measures.task.samples.document import Right
 from harness.mode import Mode
 from harness.models.contract import Described, Generates, Scores, tokenizer_of
-from harness.notice import notice
 from harness.scoring.written_answer import WrittenAnswer
-from harness.tasks.ask import Answer, Asked, Broken, Choice, ChoiceAnswer, Generation, GenerationAnswer, Rolling
-from harness.whole_file import write_whole
+from harness.tasks.ask import Asked, Broken, Choice, Generation, Rolling
 
 if TYPE_CHECKING:
     from harness.measures.measure import Load
@@ -31,124 +27,6 @@ if TYPE_CHECKING:
     from harness.scoring.pairs import EncodedPair, Unscorable
     from harness.scoring.request import Scored, TokenScores
     from harness.scoring.thinking import Tags
-
-
-class NoTokens(NamedTuple):
-    """In place of `Scored`, what was asked of a model without tokens."""
-
-    ids: tuple[int, ...] = ()
-    start: int = 0
-
-
-@dataclass(frozen=True)
-class Likelihoods:
-    """What the model said to the choices, or to the windows of a text, of one document."""
-
-    asked: Asked
-    requests: tuple[Scored | NoTokens, ...]
-    cut: tuple[int, ...]
-    """Tokens of each request's context that did not fit."""
-    log_probs: tuple[tuple[float, ...], ...]
-    """Of each request's scored tokens, in nats."""
-    hits: tuple[int, ...]
-    """Of each request, the scored tokens that were the likeliest."""
-    of_whole_texts: bool = False
-    """Whether the model has no tokens: a log-probability is of a whole text, and a hit says that it would write it."""
-
-    @property
-    def greedy(self) -> tuple[bool, ...]:
-        """Whether every scored token of a request was the likeliest."""
-        return tuple(hits == len(each) for hits, each in zip(self.hits, self.log_probs, strict=True))
-
-    @property
-    def answer(self) -> Answer:
-        """The same without tokens: one answer per request of the task."""
-        each = [
-            ChoiceAnswer(sum(log_probs), hits, None if self.of_whole_texts else len(log_probs))
-            for log_probs, hits in zip(self.log_probs, self.hits, strict=True)
-        ]
-        if isinstance(self.asked.requests[0], Rolling) and not self.of_whole_texts:
-            whole = ChoiceAnswer(*(sum(getattr(a, part) for a in each) for part in ("log_prob", "hits", "tokens")))
-            return (whole,)
-        return tuple(each)
-
-
-@dataclass(frozen=True)
-class Generated:
-    """What the model wrote for one document."""
-
-    asked: Asked
-    prompt: tuple[int, ...]
-    cut: int
-    """Tokens of the prompt that did not fit."""
-    samples: tuple[WrittenAnswer, ...]
-    right: Right | None = None
-    """Of `Asked.right`."""
-    thinks: bool = False
-    """Whether thoughts were looked for."""
-    of_whole_texts: bool = False
-    """See `Likelihoods.of_whole_texts`."""
-
-    @property
-    def answer(self) -> Answer:
-        """The same without tokens."""
-        right = self.right
-        told = None
-        if right is not None:
-            tokens = None if self.of_whole_texts else len(right.log_probs)
-            told = ChoiceAnswer(sum(right.log_probs), right.hits, tokens)
-        answered = tuple(sample.answered for sample in self.samples) if self.thinks else None
-        return GenerationAnswer(tuple(sample.text for sample in self.samples), told, answered)
-
-
-Evidence = Likelihoods | Generated
-
-
-@dataclass
-class _Finished:
-    """The file of finished documents: a line each, with its checksum under the file's name, the cell's key. A line that
-    is damaged (the disk was full, the power gone, or it is another cell's) is a document that did not finish."""
-
-    path: Path | None
-    known: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
-
-    def read(self) -> None:
-        """What an earlier try finished."""
-        if self.path is None or not self.path.is_file():
-            return
-        *lines, torn = self.path.read_bytes().split(b"\n")
-        whole = []
-        for line in lines:
-            try:
-                entry = strict_json.loads(kept_file.unseal(line, self.path.name))
-                if not ({"log_probs", "hits"} <= entry.keys() or {"prompt", "cut", "samples"} <= entry.keys()):
-                    continue
-                self.known[entry["task"], entry["document"]] = entry
-            except (ValueError, TypeError, KeyError, AttributeError):
-                continue
-            whole.append(line)
-        if torn or len(whole) < len(lines):
-            with self._may_fail():
-                write_whole(self.path, b"".join(line + b"\n" for line in whole))
-        if len(whole) < len(lines):
-            notice(f"{self.path}: {len(lines) - len(whole)} answers are damaged in the cache; they are asked again")
-
-    @contextmanager
-    def _may_fail(self) -> Iterator[None]:
-        """A cache that is full or can't be written to costs the next try of a killed cell, not this result."""
-        try:
-            yield
-        except OSError as error:
-            print(f"answers are not kept for another try: {told(error)}", file=sys.stderr)
-            self.path = None
-
-    def add(self, asked: Asked, found: dict[str, Any]) -> None:
-        """Keep one document; it is on the disk when this returns."""
-        if self.path is None:
-            return
-        entry = strict_json.dumps({"task": asked.task, "document": asked.document, **found})
-        with self._may_fail(), self.path.open("a", encoding="utf-8") as file:
-            file.write(kept_file.seal(entry, self.path.name) + "\n")
 
 
 @dataclass(frozen=True)
@@ -160,7 +38,7 @@ class _Asking:
     context: int
     seed: int
     tags: Tags
-    finished: _Finished
+    finished: FinishedDocuments
     tell: Callable[[float, str], None]
     """Hears how much is done."""
 
@@ -183,7 +61,7 @@ def answers(
     context: tokens that the model may see at once. seed: of sampled generations, which are keyed by it, the task and
     the document. tags: between which the model thinks before it answers.
     """
-    finished = _Finished(load.unfinished)
+    finished = FinishedDocuments(load.unfinished)
     finished.read()
     asking = _Asking(model, mode, context, seed, tags, finished, load.tell)
     generations = [asked for asked in documents if isinstance(asked.requests[0], Generation)]

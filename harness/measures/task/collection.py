@@ -18,7 +18,7 @@ from harness.models.contract import tokenizer_of
 from harness.tasks.ask import Asked, Broken
 
 if TYPE_CHECKING:
-    from harness.measures.task.answers import Evidence
+    from harness.measures.task.evidence import Evidence
     from harness.measures.task.lost_text import LostText
     from harness.models.contract import LanguageModel
     from harness.tasks.judging.metrics import Scores

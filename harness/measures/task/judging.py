@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from harness.errors import logged
-from harness.measures.task.answers import Evidence
 from harness.measures.task.documents import TASK_CODE
+from harness.measures.task.evidence import Evidence
 from harness.tasks.ask import Asked, Broken, Row
 from harness.tasks.config import TaskConfig
 from harness.tasks.judging import filter_check, metrics

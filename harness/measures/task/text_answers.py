@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from harness.measures.task.answers import Evidence, Generated, Likelihoods, NoTokens
+from harness.measures.task.evidence import Evidence, Generated, Likelihoods, NoTokens
 from harness.measures.task.samples.document import Right
 from harness.models.contract import Generates, Prompt, Scores
 from harness.scoring.generation import TextRequest, sample_seed

@@ -39,6 +39,7 @@ EITHER = {
     "harness.plugins": "finds other packages, whose code is in the key of their cells",
     **dict.fromkeys(("harness.strict_json", "harness.strict_models"), "the same values, or an error"),
     **dict.fromkeys(("harness.execution.requests", "harness.execution.serve"), "hand on what others measure"),
+    "harness.results.conditions": "what is recorded beside the numbers",
     "harness.results.fingerprint": "what is recorded beside the numbers; the class of a machine is in the key",
     "harness.results.record": "the shape of a record, which has a version of its own",
     "harness.threads": "how many threads, which is in the key where it is more than rounding",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.measures.noise import about_its_time, is_noise
-from harness.results.fingerprint import QUIET, most_taken
+from harness.results.conditions import QUIET, most_taken
 from harness.results.record import CellResult, Record, Status
 
 ENDED = {"status": Status.OK, "metric": "a"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from harness import strict_json
-from harness.measures.task.answers import Evidence, Generated, Likelihoods
+from harness.measures.task.evidence import Evidence, Generated, Likelihoods
 from harness.measures.task.samples.document import Document, Request
 from harness.tasks.ask import Asked, Broken, Choice, Generation, Rolling
 from harness.tasks.judging.metrics import Scores
