@@ -75,8 +75,8 @@ def test_known_bad_a_cache_whose_positions_are_off_by_one(model: LanguageModel) 
     import torch
 
     def late(tokens: Any, cache: Any = None, positions: Any = None, *rest: Any, **given: Any) -> Any:
-        if cache is not None and cache.get_seq_length():
-            positions = torch.full_like(tokens, cache.get_seq_length() - 1)  # one too few
+        if cache is not None and cache.length:
+            positions = torch.full_like(tokens, cache.length - 1)  # one too few
             if tokens.shape[1] > 1:
                 positions = positions + torch.arange(tokens.shape[1])
         return model.forward(tokens, cache, positions, *rest, **given)

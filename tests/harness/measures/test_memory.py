@@ -98,7 +98,7 @@ def test_the_cache_ends_up_holding_the_context(llama_folder: Path) -> None:
             return caches[-1]
 
     collect(lambda: Spy(), MemorySettings(context=64, batch=2))  # type: ignore[arg-type, return-value]
-    assert caches[0].get_seq_length() == 64
+    assert caches[0].length == 64
     assert caches[0].layers[0].keys.shape[0] == 2
 
 
