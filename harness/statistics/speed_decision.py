@@ -108,7 +108,8 @@ def may_be_faster(differences: ArrayLike, rule: Rule) -> bool:
 
 def stands(first: ArrayLike, fresh: ArrayLike, rule: Rule, *, slower: bool = True) -> bool:
     """Whether a finding of the `first` launches stands after `fresh` ones that were measured for it: the product of
-    both e-values reaches what one had to, and the median of all launches is still the margin or more.
+    both e-values reaches what one had to, the median of all launches is still the margin or more, and that of the fresh
+    ones is half of it at least: no change at all is weak evidence against one, and the product alone would hardly fall.
 
     The e-values are those at the last launch of each (the largest on the way is none). slower: False asks for a gain.
     """
@@ -117,4 +118,5 @@ def stands(first: ArrayLike, fresh: ArrayLike, rule: Rule, *, slower: bool = Tru
     if len(one) == 0 or len(other) == 0:
         return False
     product = float(evidence_above(one)[-1] + evidence_above(other)[-1])
-    return product >= rule.to_fail and float(np.median(np.concatenate([one, other]))) >= rule.log_margin
+    again = float(np.median(other)) >= rule.log_margin / 2
+    return again and product >= rule.to_fail and float(np.median(np.concatenate([one, other]))) >= rule.log_margin
