@@ -32,6 +32,9 @@ def ab(
         str,
         typer.Option("--clock", help="What is judged: wall, cpu, or auto: cpu where both only compute, on one thread."),
     ] = "auto",
+    timeout: Annotated[
+        float, typer.Option("--timeout", help="Seconds after which an arm that hangs is ended.")
+    ] = 300.0,
     threads: Annotated[int | None, typer.Option("--threads", help="Threads of each arm.")] = None,
     tolerance: Annotated[
         float | None,
@@ -55,6 +58,7 @@ def ab(
     from harness.gate.ab import Comparison
     from harness.gate.ab import ab as compare_arms
     from harness.gate.arm import ArmChoice, check, parse_arguments, parse_arm
+    from harness.gate.launch import Patience
     from harness.gate.lockstep import Limits
     from harness.gate.told import launch_line, lines
     from harness.statistics.speed_decision import Rule
@@ -68,8 +72,8 @@ def ab(
         raise UserError("compares a with itself; leave out --b", place="--aa")
     if not 0 < margin < 10:
         raise UserError("is a share above 0, such as 0.05 for 5 %", place="--margin")
-    if launches < 1 or not minutes > 0:
-        raise UserError("at least one launch and some time are needed", place="--launches, --minutes")
+    if launches < 1 or not minutes > 0 or not timeout > 0:
+        raise UserError("at least one launch and some time are needed", place="--launches, --minutes, --timeout")
     clocks: dict[str, Clock | None] = {"auto": None, "wall": "wall", "cpu": "cpu"}
     if clock not in clocks:
         raise UserError(f"is one of {', '.join(clocks)}, not '{clock}'", place="--clock")
@@ -104,6 +108,7 @@ def ab(
         threads=threads,
         tolerance=tolerance,
         same_arms=aa,
+        patience=Patience(timeout, min(timeout, Patience.turn)),
         out=out,
         seed=seed,
         tell=tell,

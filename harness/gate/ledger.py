@@ -14,6 +14,7 @@ from pathlib import Path
 from harness import kept_file, strict_json
 from harness.cache import cache_folder
 from harness.gate.launch import Clock
+from harness.gate.lockstep import FEWEST
 from harness.notice import notice
 from harness.statistics.exact_proportions import at_most
 from harness.statistics.speed_decision import Decision, Rule, decide
@@ -98,6 +99,8 @@ def realized(kept: Iterable[Entry], rule: Rule, launches: int) -> Realized:
 def _replayed(chain: Sequence[float], rule: Rule, launches: int) -> list[Decision]:
     found, begin = [], 0
     for end in range(1, len(chain) + 1):
+        if end - begin < min(FEWEST, launches):
+            continue
         decision = decide(chain[begin:end], rule)
         if decision is not Decision.INCONCLUSIVE or end - begin == launches:
             found.append(decision)

@@ -19,6 +19,8 @@ from harness.statistics.speed_decision import Decision, Rule, decide, is_faster,
 
 CONFIRMING = 5
 """Fresh launches that measure a finding once more."""
+FEWEST = 8
+"""Launches before a decision is taken: a pass may be shown after 5, but only from here on is its interval narrow."""
 ENOUGH_TO_CONFIRM = 3
 """Of them, where the time ends."""
 
@@ -133,6 +135,8 @@ class Lockstep:
 
     def _is_decided(self) -> bool:
         d = self.measured.differences
+        if len(d) < FEWEST:
+            return False
         return decide(d, self._rule) is not Decision.INCONCLUSIVE and not may_be_faster(d, self._rule)
 
     def _measure_once_more(self) -> None:

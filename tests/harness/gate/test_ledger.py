@@ -34,16 +34,16 @@ def test_a_damaged_line_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_launches_of_several_comparisons_make_decisions_together() -> None:
-    chain = [entry([0.0, 0.0]), entry([0.0]), entry([0.0, 0.0, 0.0])]
+    chain = [entry([0.0, 0.0, 0.0]), entry([0.0]), entry([0.0] * 7)]
     found = realized(chain, RULE, 24)
     assert (found.decisions, found.passes, found.alarms) == (1, 1, 0)
     assert found.at_most == pytest.approx(0.95)
-    assert realized([entry([0.0, 0.0]), entry([0.0, 0.0, 0.0], "m:g")], RULE, 24).decisions == 0
+    assert realized([entry([0.0] * 7), entry([0.0, 0.0, 0.0], "m:g")], RULE, 24).decisions == 0
     assert realized([], RULE, 24).at_most is None
 
 
 def test_a_false_alarm_is_counted() -> None:
-    assert realized([entry([0.1] * 7)], RULE, 24).alarms == 1
+    assert realized([entry([0.1] * 8)], RULE, 24).alarms == 1
 
 
 def test_replayed_noise_raises_few() -> None:
