@@ -1,15 +1,16 @@
 """How often `harness ab` is wrong, and how soon right: real decisions on identical code and on real slowdowns.
 
-    python benchmarks/gate_calibration.py measure [--same 300] [--slower 60] [--hours 8] [--out results/gate_calibration.jsonl]
-    python benchmarks/gate_calibration.py table [results/gate_calibration.jsonl]
+    python benchmarks/gate_calibration.py measure [--same 300] [--slower 60] [--hours 8] [--out FILE]
+    python benchmarks/gate_calibration.py table [FILE]
 
-`measure` makes whole decisions (launches, A/A case, confirmation: all that the command does) on work of 1, 5 and 20 ms, in
-pure Python, in products and in copies of memory, where the head does 0, 3, 5 or 10 % more of it. It appends a line for
-each, takes next what has the fewest, and goes on where it was stopped, so that it can run in the background for a night.
+`measure` makes whole decisions (launches, A/A case, confirmation: all that the command does) on work of 1, 5 and 20 ms,
+in pure Python, in products and in copies of memory, where the head does 0, 3, 5 or 10 % more of it. It appends a line
+for each, takes next what has the fewest, and goes on where it was stopped, so that it can run in the background for a
+night.
 
-`table` prints the rates with Clopper and Pearson's one-sided 95 % bounds, and replays the rules of other tools on the same
-launches as they would have been measured: the base first (arm a of the first half of the launches), then the head (arm b
-of the second half). It is also written beside the file, as Markdown. These are rules, not the tools' own runs.
+`table` prints the rates with Clopper and Pearson's one-sided 95 % bounds, and replays the rules of other tools on the
+same launches as they would have been measured: the base first (arm a of the first half of the launches), then the head
+(arm b of the second half). It is also written beside the file, as Markdown. These are rules, not the tools' own runs.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import numpy as np
 
 from harness.gate.ab import ab
 from harness.gate.arm import ArmChoice
+from harness.gate.launch import Clock
 from harness.gate.lockstep import Told
 from harness.statistics.exact_proportions import at_least, at_most
 from harness.statistics.speed_decision import Rule
@@ -42,7 +44,7 @@ KEPT = 12
 """Turns of an arm that are kept of each launch, for the other rules."""
 
 
-def decision(kind: str, milliseconds: int, change: int, clock: str | None) -> dict:
+def decision(kind: str, milliseconds: int, change: int, clock: Clock | None) -> dict:
     """One whole comparison, as the command makes it."""
     arguments = {"kind": kind, "milliseconds": milliseconds}
     base = ArmChoice(call="gate_workloads:base", arguments=arguments, path=str(Path(__file__).parent))
@@ -50,7 +52,7 @@ def decision(kind: str, milliseconds: int, change: int, clock: str | None) -> di
     head = ArmChoice(call="gate_workloads:head", arguments=slower, path=str(Path(__file__).parent))
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        found = ab(base, head, rule=Rule(margin=0.05), clock=clock, threads=1, out=Path(folder))  # type: ignore[arg-type]
+        found = ab(base, head, rule=Rule(margin=0.05), clock=clock, threads=1, out=Path(folder))
     seconds = time.monotonic() - began
     told = found.as_json()
     launches = [*found.measured.first, *found.measured.fresh]
@@ -77,7 +79,7 @@ def some_turns(told: Told, side: str) -> list[float]:
     return [float(f"{times[place]:.4g}") for place in at]
 
 
-def measure(out: Path, same: int, slower: int, hours: float, clock: str | None) -> None:
+def measure(out: Path, same: int, slower: int, hours: float, clock: Clock | None) -> None:
     """Decide until there are as many decisions as are wanted, or the time is over."""
     end = time.monotonic() + hours * 3600
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -234,7 +236,7 @@ def main() -> None:
     measuring = commands.add_parser("measure")
     measuring.add_argument("--same", type=int, default=300, help="decisions on identical code")
     measuring.add_argument("--slower", type=int, default=60, help="decisions on each slowdown")
-    measuring.add_argument("--hours", type=float, default=8.0)
+    measuring.add_argument("--hours", type=float, default=8.0, help="when to stop; the next call goes on")
     measuring.add_argument(
         "--clock", choices=("wall", "cpu"), help="as the command's; chosen by what runs if not given"
     )

@@ -10,13 +10,13 @@ KINDS = ("python", "matmul", "copy")
 def python_part(times: int) -> int:
     """About 10 µs of an interpreter's loop, so many times."""
     total = 0
-    for number in range(150 * times):
+    for number in range(350 * times):
         total += number * number % 7
     return total
 
 
-_matrix = np.random.default_rng(0).standard_normal((48, 48))
-_bytes = np.zeros(80_000)
+_matrix = np.random.default_rng(0).standard_normal((56, 56))
+_bytes = np.zeros(100_000)
 
 
 def matmul_part(times: int) -> float:

@@ -158,6 +158,7 @@ class ArmProcess:
 DOING = {
     "open": "loading",
     "warm": "its first calls",
+    "pin": "choosing a core",
     "turn": "a turn",
     "numbers": "handing over its numbers",
     "code": "a look at its code",

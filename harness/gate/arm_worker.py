@@ -204,6 +204,16 @@ class Worker:
         gc.freeze()
         return {"ns": min(spent[-5:]), "computes": computes and not uses_gpu(), "output": self.returned.described()}
 
+    def pin(self, request: dict[str, Any]) -> int | None:
+        """Stay on one of the cores that it may use, a share of the way through them; None where that can't be asked
+        for."""
+        if not hasattr(os, "sched_setaffinity"):
+            return None
+        cores = sorted(os.sched_getaffinity(0))
+        core = cores[int(request["share"] * len(cores))]
+        os.sched_setaffinity(0, {core})
+        return core
+
     def turn(self, request: dict[str, Any]) -> dict[str, Any]:
         """One turn."""
         now = time.time()

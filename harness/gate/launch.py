@@ -3,7 +3,8 @@
 The two take turns in the order ABBA ABBA ... or BAAB BAAB ...: who is second in a pair finds other things in the caches
 and was seen to be 1.5 % slower. Which order, whose process starts first, the seed of Python's hashes and how far each
 environment pushes the stack are drawn for every launch, so that none of them stays with an arm (Mytkowicz et al. 2009,
-ASPLOS: the size of the environment alone moves programs by several percent).
+ASPLOS: the size of the environment alone moves programs by several percent). Arms that only compute stay on one core,
+the same for both: each on its own, one was seen to take 25 % longer for a whole launch, as neighbors filled its caches.
 
 A launch is one observation, however many turns it has: turns of one process share its layout and its neighbors.
 """
@@ -47,6 +48,8 @@ class Draw:
     first: Side
     """Whose process is started, loads and warms up first."""
     order: Literal["abba", "baab"]
+    core: float
+    """On which core both stay where they only compute: how far through those that they may use, from 0 to 1."""
     hash_seed: int
     padding: tuple[int, int]
     """Bytes that the environments of a and b are longer by."""
@@ -61,6 +64,7 @@ def draw(generator: np.random.Generator) -> Draw:
     return Draw(
         first="a" if generator.random() < 0.5 else "b",
         order="abba" if generator.random() < 0.5 else "baab",
+        core=float(generator.random()),
         hash_seed=int(generator.integers(1, 2**32 - 1)),
         padding=(int(generator.integers(0, 4096)), int(generator.integers(0, 4096))),
     )
@@ -183,6 +187,10 @@ def launch(
             warmed["b"]["output"],
             *(_numbers(workers[side], patience.start) for side in SIDES),
         )
+        computes = all(warmed[side]["computes"] for side in SIDES)
+        if computes:
+            for side in SIDES:
+                workers[side].ask("pin", patience.start, share=drawn.core)
         before = sum(workers[side].ask("used", patience.turn) for side in SIDES)
         expected = chosen.repeats * max(warmed[side]["ns"] for side in SIDES) / 1e9
         turns = _turns(workers, drawn, chosen, patience.turn + 20 * expected, number, comparison, record)
@@ -196,7 +204,7 @@ def launch(
         opened=opened,
         code=code,
         states=states,
-        computes=all(warmed[side]["computes"] for side in SIDES),
+        computes=computes,
         outputs=outputs,
         output_digests={side: warmed[side]["output"]["sha256"] for side in SIDES},
         used_s=used,

@@ -32,7 +32,7 @@ class Limits:
     launches: int = 24
     """Of a against b, before a finding is measured once more."""
     minutes: float = 10.0
-    """Of measuring, building aside."""
+    """Of measuring, building aside; half as many more may go into measuring a finding once more."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Measured:
     beside: list[Told] = field(default_factory=list)
     """The A/A case: a against itself."""
     ran_out: str = ""
-    """Which limit ended it; empty where it was decided."""
+    """Why no more launches were made; empty where it was decided."""
 
     @property
     def differences(self) -> list[float]:
@@ -113,11 +113,11 @@ class Lockstep:
         done = self.measured
         while not self._is_decided():
             if len(done.first) >= self._limits.launches:
-                done.ran_out = f"{self._limits.launches} launches"
-                return done
+                done.ran_out = "the most that there may be"
+                break
             if done.first and self._is_late():
-                done.ran_out = f"{self._limits.minutes:g} minutes"
-                return done
+                done.ran_out = f"as {self._limits.minutes:g} minutes were over"
+                break
             done.first.append(self._one("ab", done.first))
             if len(done.first) % 2 and not self._same_arms:
                 done.beside.append(self._one("aa", done.beside))
@@ -145,7 +145,6 @@ class Lockstep:
             if len(done.fresh) >= ENOUGH_TO_CONFIRM and self._is_late():
                 return
             if self._is_late(beyond=0.5):
-                done.ran_out = f"{self._limits.minutes:g} minutes"
                 return
             done.fresh.append(self._one("ab", done.first))
             if len(done.fresh) % 2 and not self._same_arms:
@@ -194,7 +193,8 @@ class Lockstep:
 
 def loaded(ended: Launch) -> dict[str, Any]:
     """The line of a record that says what the arms are."""
-    return {"kind": "arms", "opened": ended.opened, "code": ended.code, "pace": asdict(ended.pace)}
+    facts = {"opened": ended.opened, "code": ended.code, "pace": asdict(ended.pace), "computes": ended.computes}
+    return {"kind": "arms", **facts}
 
 
 def line_of(told: Told, drawn: Draw) -> dict[str, Any]:

@@ -104,7 +104,7 @@ def _speed(done: Measured, rule: Rule, limits: Limits, interrupted: bool) -> tup
     decision, gained = decide(d, rule), is_faster(d, rule)
     margin = f"{100 * rule.margin:g} %"
     if interrupted and (decision is Decision.INCONCLUSIVE or not _is_confirmed(decision, gained, fresh)):
-        return Verdict.INCONCLUSIVE, (f"interrupted after {len(d)} launches",), False
+        return Verdict.INCONCLUSIVE, (f"interrupted after {_launches(len(d))}",), False
     if (biased := _bias(done, rule)) is not None:
         return Verdict.INCONCLUSIVE, (biased,), False
     if decision is Decision.FAIL:
@@ -166,7 +166,7 @@ def _blind(done: Measured, rule: Rule, limits: Limits, margin: str) -> str | Non
 
 
 def _undecided(done: Measured, rule: Rule, limits: Limits, margin: str) -> str:
-    ended = f"undecided after {len(done.first)} launches" + (f" ({done.ran_out})" if done.ran_out else "")
+    ended = f"undecided after {_launches(len(done.first))}" + (f", {done.ran_out}" if done.ran_out else "")
     if (blind := _blind(done, rule, limits, margin)) is not None:
         return f"{ended}; {blind}"
     seen = smallest_seen(_noise(done), len(done.first), rule.fail_alpha / rule.tests)
@@ -207,6 +207,10 @@ def _ratio(launches: Sequence[Told], clock: Clock) -> Interval | None:
         return None
     value, low, high, n = median_interval(differences)
     return Interval(exp(value), None if low is None else exp(low), None if high is None else exp(high), n)
+
+
+def _launches(count: int) -> str:
+    return f"{count} launch{'es' if count != 1 else ''}"
 
 
 def _percent(share: float) -> str:

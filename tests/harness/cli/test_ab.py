@@ -36,6 +36,7 @@ class Scripted:
             "code": {"work": {"file": "/there/work.py", "files": 1, "sha256": "code"}},
             "states": {"/there/work.py": "as it was"},
             "used": 1.0,
+            "pin": 0,
         }
         if do == "turn" and self.call == "work:fast" and request["repeats"] < 0:
             raise KeyboardInterrupt

@@ -101,6 +101,9 @@ class ScriptedWorker:
         edited = self.world.edited_in is not None and self.number >= self.world.edited_in
         return {"/there/kernels.py": "edited" if edited else "as it was"}
 
+    def pin(self, request: dict[str, Any]) -> int:
+        return int(request["share"] * 2)
+
     def used(self, request: dict[str, Any]) -> float:
         return self.world.seconds / 2
 

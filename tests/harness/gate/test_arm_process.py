@@ -62,6 +62,8 @@ def test_a_call_from_end_to_end(started: Started, tmp_path: Path) -> None:
     assert said["executable"] == sys.executable and said["torch_threads"] is None
     warmed = process.ask("warm", 30, seconds=0.05)
     assert warmed["ns"] > 1000 and warmed["output"]["count"] == 1 and not warmed["output"]["why_not"]
+    if hasattr(os, "sched_setaffinity"):
+        assert process.ask("pin", 30, share=0.999) == max(os.sched_getaffinity(0))
     turn = process.ask("turn", 30, repeats=5)
     assert turn["wall_ns"] > 0 and turn["cpu_ns"] > 0 and abs(turn["time"] - time.time()) < 60
     numbers = array("d")

@@ -40,6 +40,7 @@ def test_turns_go_abba_or_baab_and_both_repeat_as_often(world: Any, arm: Callabl
     orders = set()
     for seed in range(6):
         there = world(lambda call, number, generator: 1e6)
+        there.computes = seed % 2 == 0
         found, lines = launched(there, arm, seed=seed)
         orders.add(found.draw.order)
         for block in range(found.pace.blocks):
@@ -51,6 +52,7 @@ def test_turns_go_abba_or_baab_and_both_repeat_as_often(world: Any, arm: Callabl
         assert started[0] == found.draw.first == next(entry[2] for entry in there.log if entry[0] == "warm")
         closed = [entry[0] for entry in there.log][-4:]
         assert closed == ["hang_up", "hang_up", "close", "close"]
+        assert ("pin" in {entry[0] for entry in there.log}) == there.computes
     assert orders == {"abba", "baab"}
 
 
@@ -60,6 +62,7 @@ def test_everything_that_could_stay_with_an_arm_is_drawn() -> None:
         assert 60 < sum(one.first == side for one in drawn) < 140
     assert 60 < sum(one.order == "abba" for one in drawn) < 140
     assert len({one.hash_seed for one in drawn}) == 200
+    assert 60 < sum(one.core < 0.5 for one in drawn) < 140
     assert drawn[0].layout("a")["PYTHONHASHSEED"] == drawn[0].layout("b")["PYTHONHASHSEED"]
     assert len({len(one.layout("a")["HARNESS_PADDING"]) for one in drawn}) > 100
 

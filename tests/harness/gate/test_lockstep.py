@@ -92,7 +92,7 @@ def test_noise_ends_at_the_cap_and_says_what_was_seen(world: Any, arm: Any) -> N
     there = world(cost_of(1.04, noise=0.0, by_launch={n: 1.04 + 0.06 * (-1) ** n for n in range(1, 60)}))
     found = judged(there, arm, Limits(launches=8))
     assert found.verdict is Verdict.INCONCLUSIVE and found.launches == 8
-    assert "8 launches" in found.reasons[0] and "%" in found.reasons[0]
+    assert "undecided after 8 launches, the most that there may be; this machine can't see 5 % now" in found.reasons[0]
 
 
 def test_a_machine_that_can_not_see_the_margin_passes_nothing(world: Any, arm: Any) -> None:
@@ -112,8 +112,13 @@ def test_time_that_is_over_ends_it(world: Any, arm: Any) -> None:
     there = world(cost_of(1.04, noise=0.03))
     found = judged(there, arm, Limits(minutes=0.1))
     assert found.verdict is Verdict.INCONCLUSIVE and 1 <= found.launches <= 4
-    assert "0.1 minutes" in found.reasons[0]
+    assert "as 0.1 minutes were over" in found.reasons[0]
     assert there.seconds < 0.1 * 60 + 5
+
+
+def test_a_finding_at_the_cap_is_measured_once_more_too(world: Any, arm: Any) -> None:
+    found = judged(world(cost_of(1.2)), arm, Limits(launches=7))
+    assert found.verdict is Verdict.FAIL and (found.launches, found.fresh) == (7, CONFIRMING)
 
 
 def test_one_launch_is_never_enough(world: Any, arm: Any) -> None:
@@ -169,7 +174,7 @@ def test_ctrl_c_keeps_what_was_measured(world: Any, arm: Any) -> None:
     with pytest.raises(KeyboardInterrupt):
         lockstep.measure()
     found = judge(lockstep.measured, RULE, Limits(), interrupted=True)
-    assert found.verdict is Verdict.INCONCLUSIVE and "interrupted after 1 launches" in found.reasons[0]
+    assert found.verdict is Verdict.INCONCLUSIVE and "interrupted after 1 launch" in found.reasons[0]
 
 
 def test_the_same_code_twice_is_refused_unless_it_is_meant(world: Any, arm: Any) -> None:
