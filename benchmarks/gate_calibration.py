@@ -30,7 +30,7 @@ import numpy as np
 from harness.gate.ab import ab
 from harness.gate.arm import ArmChoice
 from harness.gate.launch import Clock
-from harness.gate.lockstep import Told
+from harness.gate.lockstep import Observation
 from harness.statistics.exact_proportions import at_least, at_most
 from harness.statistics.speed_decision import Rule
 
@@ -72,7 +72,7 @@ def decision(kind: str, milliseconds: int, change: int, clock: Clock | None) -> 
     }
 
 
-def some_turns(told: Told, side: str) -> list[float]:
+def some_turns(told: Observation, side: str) -> list[float]:
     """Milliseconds by the wall of some turns of an arm, evenly over a launch."""
     times = [turn.wall_ns / told.launch.pace.repeats / 1e6 for turn in told.launch.turns if turn.arm == side]
     at = np.unique(np.linspace(0, len(times) - 1, KEPT).astype(int))

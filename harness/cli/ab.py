@@ -11,7 +11,7 @@ from harness.cli.console import say
 
 if TYPE_CHECKING:
     from harness.gate.launch import Clock
-    from harness.gate.lockstep import Told
+    from harness.gate.lockstep import Observation
 
 
 def ab(
@@ -58,9 +58,9 @@ def ab(
     from harness.gate.ab import Comparison
     from harness.gate.ab import ab as compare_arms
     from harness.gate.arm import ArmChoice, check, parse_arguments, parse_arm
+    from harness.gate.in_words import launch_line, lines
     from harness.gate.launch import Patience
     from harness.gate.lockstep import Limits
-    from harness.gate.told import launch_line, lines
     from harness.statistics.speed_decision import Rule
     from harness.whole_file import write_whole
 
@@ -90,7 +90,7 @@ def ab(
         if json is not None:
             write_whole(json, strict_json.dumps(comparison.as_json(), indent=2) + "\n")
 
-    def tell(said: str | Told | Comparison) -> None:
+    def tell(said: str | Observation | Comparison) -> None:
         if isinstance(said, str):
             say(said, to_stderr=True)
         elif isinstance(said, Comparison):

@@ -8,7 +8,8 @@
     lockstep.py       launches until they decide, with the A/A case beside them
     same_code.py      whether both arms run the same code; outputs.py: whether they return the same
     ledger.py         the A/A launches of this machine class: what it calls slower that is not
-    outcome.py        the verdict with its reasons; ab.py: all of it as one function
+    outcome.py        the verdict with its reasons; in_words.py: as the terminal shows it
+    ab.py             all of it as one function
 
 It stands above the API and uses it as a user would. The worker imports nothing of the harness, which need not be
 installed where the arm runs.

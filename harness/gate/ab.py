@@ -17,7 +17,7 @@ from harness.gate.arm import Arm, ArmChoice, check
 from harness.gate.arm_process import QUIET_WAITS, ArmProcess, Worker, environment_of
 from harness.gate.environment import prepare
 from harness.gate.launch import Clock, Draw, Patience, Side
-from harness.gate.lockstep import Limits, Lockstep, Measured, Told
+from harness.gate.lockstep import Limits, Lockstep, Measured, Observation
 from harness.gate.outcome import Outcome, judge
 from harness.gate.same_code import what_differs
 from harness.results.fingerprint import fingerprint
@@ -91,7 +91,7 @@ class Comparison:
         }
 
 
-Listener = Callable[[str | Told | Comparison], None]
+Listener = Callable[[str | Observation | Comparison], None]
 """Is told sentences, launches that ended, and the comparison that Ctrl-C ended."""
 
 

@@ -25,7 +25,7 @@ from harness.gate.outputs import OutputComparison, compare_outputs
 
 Side = Literal["a", "b"]
 SIDES: tuple[Side, Side] = ("a", "b")
-Comparison = Literal["ab", "aa"]
+Pairing = Literal["ab", "aa"]
 Clock = Literal["wall", "cpu"]
 """Time that goes by, or time that the arm's process computes. On a loaded machine the second is ten times as steady; it
 is the same for what only computes, on one thread. Waiting, and several threads in place of one, don't show in it."""
@@ -114,7 +114,7 @@ class Launch:
     """One launch that ended."""
 
     number: int
-    comparison: Comparison
+    pairing: Pairing
     draw: Draw
     pace: Pace
     turns: tuple[Turn, ...]
@@ -156,7 +156,7 @@ Start = Callable[[Side, Arm, Draw], Worker]
 
 def launch(
     number: int,
-    comparison: Comparison,
+    pairing: Pairing,
     arms: Mapping[Side, Arm],
     drawn: Draw,
     known: Pace | None,
@@ -193,11 +193,11 @@ def launch(
                 workers[side].ask("pin", patience.start, share=drawn.core)
         before = sum(workers[side].ask("used", patience.turn) for side in SIDES)
         expected = chosen.repeats * max(warmed[side]["ns"] for side in SIDES) / 1e9
-        turns = _turns(workers, drawn, chosen, patience.turn + 20 * expected, number, comparison, record)
+        turns = _turns(workers, drawn, chosen, patience.turn + 20 * expected, number, pairing, record)
         used = sum(workers[side].ask("used", patience.turn) for side in SIDES) - before
     return Launch(
         number=number,
-        comparison=comparison,
+        pairing=pairing,
         draw=drawn,
         pace=chosen,
         turns=tuple(turns),
@@ -228,7 +228,7 @@ def _turns(
     chosen: Pace,
     timeout: float,
     number: int,
-    comparison: Comparison,
+    pairing: Pairing,
     record: Callable[[dict[str, Any]], None],
 ) -> list[Turn]:
     order: list[Side] = ["a", "b", "b", "a"] if drawn.order == "abba" else ["b", "a", "a", "b"]
@@ -239,7 +239,7 @@ def _turns(
             answer = workers[side].ask("turn", timeout, repeats=chosen.repeats)
             done.append(Turn(side, block, position, answer["wall_ns"], answer["cpu_ns"], answer["time"]))
         for turn in done:
-            line = {"launch": number, "comparison": comparison, **asdict(turn), "repeats": chosen.repeats}
+            line = {"launch": number, "pairing": pairing, **asdict(turn), "repeats": chosen.repeats}
             record({"kind": "turn", **line})
         turns += done
     return turns

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.errors import UserError
 from harness.gate.arm import Arm
-from harness.gate.launch import Clock, Comparison, Draw, Launch, Pace, Patience, Side, Start, draw, launch
+from harness.gate.launch import Clock, Draw, Launch, Pace, Pairing, Patience, Side, Start, draw, launch
 from harness.gate.same_code import check_arms_differ, check_built_is_used, check_unchanged
 from harness.results.fingerprint import conditions, others_share
 from harness.statistics.speed_decision import Decision, Rule, decide, is_faster, may_be_faster
@@ -36,8 +36,8 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Told:
-    """One launch that ended, with what else is known of it."""
+class Observation:
+    """One launch that ended, and the one number that it gives."""
 
     launch: Launch
     difference: float
@@ -51,10 +51,10 @@ class Told:
 class Measured:
     """What was measured so far: it is filled while the launches go."""
 
-    first: list[Told] = field(default_factory=list)
-    fresh: list[Told] = field(default_factory=list)
+    first: list[Observation] = field(default_factory=list)
+    fresh: list[Observation] = field(default_factory=list)
     """Those that measured a finding once more."""
-    beside: list[Told] = field(default_factory=list)
+    beside: list[Observation] = field(default_factory=list)
     """The A/A case: a against itself."""
     ran_out: str = ""
     """Why no more launches were made; empty where it was decided."""
@@ -62,17 +62,17 @@ class Measured:
     @property
     def differences(self) -> list[float]:
         """Of the launches that a decision is made of, in order."""
-        return [told.difference for told in self.first]
+        return [one.difference for one in self.first]
 
     @property
     def fresh_differences(self) -> list[float]:
         """Of the launches that measured a finding once more."""
-        return [told.difference for told in self.fresh]
+        return [one.difference for one in self.fresh]
 
     @property
     def beside_differences(self) -> list[float]:
         """Of a against itself."""
-        return [told.difference for told in self.beside]
+        return [one.difference for one in self.beside]
 
 
 class Lockstep:
@@ -86,7 +86,7 @@ class Lockstep:
         *,
         start: Start,
         record: Callable[[dict[str, Any]], None],
-        tell: Callable[[Told], None],
+        tell: Callable[[Observation], None],
         seed: int,
         search: str,
         clock: Clock | None = None,
@@ -152,23 +152,23 @@ class Lockstep:
 
     def _is_late(self, beyond: float = 0.0) -> bool:
         """Whether the time is over, or would be before another launch ended. beyond: what may be added."""
-        took = [told.seconds for told in (*self.measured.first, *self.measured.fresh)]
+        took = [one.seconds for one in (*self.measured.first, *self.measured.fresh)]
         left = self._limits.minutes * 60 * (1 + beyond) - (self._now() - self._began)
         return left < (float(np.median(took)) if took else 0.0)
 
-    def _one(self, comparison: Comparison, before: list[Told]) -> Told:
+    def _one(self, pairing: Pairing, before: list[Observation]) -> Observation:
         self._number += 1
         base = self._arms["a"]
-        arms: Mapping[Side, Arm] = self._arms if comparison == "ab" else {"a": base, "b": base}
+        arms: Mapping[Side, Arm] = self._arms if pairing == "ab" else {"a": base, "b": base}
         drawn = draw(self._generator)
         began, found = self._now(), conditions()
         ended = launch(
-            self._number, comparison, arms, drawn, self._pace, self._start, self._search, self._patience, self._record
+            self._number, pairing, arms, drawn, self._pace, self._start, self._search, self._patience, self._record
         )
         after = conditions()
         after["own_s"] += ended.used_s
         self.clock = self.clock or ("cpu" if ended.computes else "wall")
-        if comparison == "ab" and self._pace is None:
+        if pairing == "ab" and self._pace is None:
             self._record(loaded(ended))
             check_built_is_used(ended, arms)
             if not self._same_arms:
@@ -177,10 +177,10 @@ class Lockstep:
         if before:
             check_unchanged(before[0].launch, ended)
         share = others_share(found, after, os.cpu_count() or 1)
-        told = Told(ended, self._difference(ended, self.clock), share, self._now() - began)
-        self._record(line_of(told, drawn))
-        self._tell(told)
-        return told
+        one = Observation(ended, self._difference(ended, self.clock), share, self._now() - began)
+        self._record(line_of(one, drawn))
+        self._tell(one)
+        return one
 
     @staticmethod
     def _difference(ended: Launch, clock: Clock) -> float:
@@ -197,18 +197,18 @@ def loaded(ended: Launch) -> dict[str, Any]:
     return {"kind": "arms", **facts}
 
 
-def line_of(told: Told, drawn: Draw) -> dict[str, Any]:
+def line_of(one: Observation, drawn: Draw) -> dict[str, Any]:
     """The line of a record for a launch that ended."""
-    ended = told.launch
+    ended = one.launch
     return {
         "kind": "launch",
         "launch": ended.number,
-        "comparison": ended.comparison,
+        "pairing": ended.pairing,
         "wall_difference": ended.difference("wall"),
         "cpu_difference": ended.difference("cpu"),
         "draw": asdict(drawn),
-        "others_share": told.others,
+        "others_share": one.others,
         "outputs": asdict(ended.outputs),
         "output_digests": ended.output_digests,
-        "seconds": round(told.seconds, 3),
+        "seconds": round(one.seconds, 3),
     }

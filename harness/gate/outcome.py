@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.errors import ExitCode
 from harness.gate.launch import Clock
-from harness.gate.lockstep import ENOUGH_TO_CONFIRM, Limits, Measured, Told
+from harness.gate.lockstep import ENOUGH_TO_CONFIRM, Limits, Measured, Observation
 from harness.gate.outputs import OutputComparison, Sameness
 from harness.statistics.intervals import Interval
 from harness.statistics.sign_flip_process import (
@@ -79,7 +79,7 @@ def judge(
         reasons = (f"outputs: {outputs.sentence(tolerance)}; speed counts only where they agree", *reasons)
         verdict, faster = Verdict.FAIL, False
     both = [*done.first, *done.fresh]
-    shares = [told.others for told in (*both, *done.beside) if told.others is not None]
+    shares = [one.others for one in (*both, *done.beside) if one.others is not None]
     beside = done.beside_differences
     seen = smallest_seen(_noise(done), limits.launches, rule.fail_alpha / rule.tests)
     return Outcome(
@@ -179,7 +179,7 @@ def _undecided(done: Measured, rule: Rule, limits: Limits, margin: str) -> str:
 
 
 def _load(done: Measured) -> str:
-    shares = [told.others for told in (*done.first, *done.fresh, *done.beside) if told.others is not None]
+    shares = [one.others for one in (*done.first, *done.fresh, *done.beside) if one.others is not None]
     share = float(np.median(shares)) if shares else 0.0
     return f"; other programs took {100 * share:.0f} % of the cores" if share > 0.1 else ""
 
@@ -193,15 +193,15 @@ def _noise(done: Measured) -> list[float]:
 
 def _outputs(done: Measured) -> OutputComparison:
     """The worst that any launch found; that of the first one where they agree."""
-    found = [told.launch.outputs for told in (*done.first, *done.fresh)]
+    found = [one.launch.outputs for one in (*done.first, *done.fresh)]
     if not found:
         return NOT_COMPARED
     ranked = (Sameness.IDENTICAL, Sameness.UNCHECKED, Sameness.DIFFERENT, Sameness.OTHER_SHAPE)
     return max(found, key=lambda one: (ranked.index(one.sameness), one.worst or 0.0))
 
 
-def _ratio(launches: Sequence[Told], clock: Clock) -> Interval | None:
-    found = [told.launch.difference(clock) for told in launches]
+def _ratio(launches: Sequence[Observation], clock: Clock) -> Interval | None:
+    found = [one.launch.difference(clock) for one in launches]
     differences = [difference for difference in found if difference is not None]
     if not differences or len(differences) < len(found):
         return None

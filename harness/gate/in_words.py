@@ -7,16 +7,16 @@ from math import expm1
 
 from harness.gate.ab import Comparison
 from harness.gate.launch import SIDES, Clock
-from harness.gate.lockstep import Told
+from harness.gate.lockstep import Observation
 from harness.statistics.intervals import Interval
 
 NAMES = {"wall": "time", "cpu": "CPU time"}
 
 
-def launch_line(told: Told) -> str:
+def launch_line(one: Observation) -> str:
     """One launch that ended."""
-    which = "a against itself" if told.launch.comparison == "aa" else "b against a"
-    return f"launch {told.launch.number:>2}  {which:<16}  {100 * expm1(told.difference):+.2f} %  ({told.seconds:.1f} s)"
+    which = "a against itself" if one.launch.pairing == "aa" else "b against a"
+    return f"launch {one.launch.number:>2}  {which:<16}  {100 * expm1(one.difference):+.2f} %  ({one.seconds:.1f} s)"
 
 
 def lines(comparison: Comparison) -> Iterator[str]:
