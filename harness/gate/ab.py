@@ -131,28 +131,15 @@ def ab(
         if not (choice.call or choice.command):
             raise UserError("it runs nothing: name a function (module:function) or a command", place=f"arm {side}")
     arms = {side: prepare(choice, side, tell) for side, choice in chosen.items()}
-    seed = secrets.randbits(32) if seed is None else seed
-    folder = _new_folder(out)
-    record = _Record(folder / LAUNCHES)
-    machine = fingerprint().class_id
-    began = datetime.datetime.now(datetime.UTC)
-    record(
-        {
-            "kind": "comparison",
-            "time": began.isoformat(timespec="seconds"),
-            "seed": seed,
-            "rule": asdict(rule),
-            "limits": asdict(limits),
-            "arms": {side: {"text": str(arm), **arm.settings, "python": arm.python} for side, arm in arms.items()},
-            "clock": clock,
-            "threads": threads,
-            "waits": QUIET_WAITS,
-            "machine": fingerprint().model_dump(mode="json"),
-        }
+    asked = _Asked(
+        arms, rule, limits, tolerance, threads, same_arms, _new_folder(out), datetime.datetime.now(datetime.UTC)
     )
+    seed = secrets.randbits(32) if seed is None else seed
+    record = _Record(asked.folder / LAUNCHES)
+    record(_first_line(asked, seed, clock))
 
     def start(side: Side, arm: Arm, drawn: Draw) -> Worker:
-        return ArmProcess(side, arm, environment_of(arm, threads, drawn.layout(side)), folder / f"{side}.log")
+        return ArmProcess(side, arm, environment_of(arm, threads, drawn.layout(side)), asked.folder / f"{side}.log")
 
     lockstep = Lockstep(
         arms,
@@ -167,46 +154,84 @@ def ab(
         same_arms=same_arms,
         patience=patience,
     )
-
-    def comparison(interrupted: bool) -> Comparison:
-        done, judged = lockstep.measured, lockstep.clock or "wall"
-        outcome = judge(done, rule, limits, tolerance, interrupted)
-        identical = [*done.differences, *done.fresh_differences] if same_arms else done.beside_differences
-        if identical:
-            workload = arms["a"].workload
-            time = began.isoformat(timespec="seconds")
-            ledger.keep(ledger.Entry(time, machine, workload, judged, threads, tuple(identical), outcome.others))
-        first = done.first[0].launch if done.first else None
-        made = Comparison(
-            folder=folder,
-            arms=arms,
-            rule=rule,
-            clock=judged,
-            threads=threads,
-            tolerance=tolerance,
-            same_arms=same_arms,
-            measured=done,
-            outcome=outcome,
-            differs=tuple(what_differs(first, arms)) if first else (),
-            realized=ledger.realized(ledger.entries(machine), rule, limits.launches),
-            machine=machine,
-            seconds=(datetime.datetime.now(datetime.UTC) - began).total_seconds(),
-        )
-        text = strict_json.dumps(made.as_json(), indent=2)
-        kept_file.write_json(folder / VERDICT, text + "\n", VERDICT)
-        return made
-
     try:
         lockstep.measure()
     except KeyboardInterrupt:
-        tell(comparison(interrupted=True))
+        tell(_concluded(asked, lockstep, interrupted=True))
         raise
     except UserError as error:
+        record({"kind": "failed", "sentence": str(error)})
         if lockstep.measured.first:
-            error = type(error)(f"{error.message}\n(the launches before it are in {folder})", place=error.place)
+            error = type(error)(f"{error.message}\n(the launches before it are in {asked.folder})", place=error.place)
             raise error from None
         raise
-    return comparison(interrupted=False)
+    return _concluded(asked, lockstep, interrupted=False)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a comparison is asked to do, and where."""
+
+    arms: dict[Side, Arm]
+    rule: Rule
+    limits: Limits
+    tolerance: float | None
+    threads: int
+    same_arms: bool
+    folder: Path
+    began: datetime.datetime
+
+    @property
+    def time(self) -> str:
+        """When it began."""
+        return self.began.isoformat(timespec="seconds")
+
+
+def _first_line(asked: _Asked, seed: int, clock: Clock | None) -> dict[str, Any]:
+    """What is known before the first launch."""
+    arms = {side: {"text": str(arm), **arm.settings, "python": arm.python} for side, arm in asked.arms.items()}
+    return {
+        "kind": "comparison",
+        "time": asked.time,
+        "seed": seed,
+        "rule": asdict(asked.rule),
+        "limits": asdict(asked.limits),
+        "arms": arms,
+        "clock": clock,
+        "threads": asked.threads,
+        "waits": QUIET_WAITS,
+        "machine": fingerprint().model_dump(mode="json"),
+    }
+
+
+def _concluded(asked: _Asked, lockstep: Lockstep, interrupted: bool) -> Comparison:
+    """The verdict on what was measured; it is kept, and the launches of identical code go into the ledger."""
+    done, judged, machine = lockstep.measured, lockstep.clock or "wall", fingerprint().class_id
+    outcome = judge(done, asked.rule, asked.limits, asked.tolerance, interrupted)
+    identical = [*done.differences, *done.fresh_differences] if asked.same_arms else done.beside_differences
+    if identical:
+        workload = asked.arms["a"].workload
+        ledger.keep(
+            ledger.Entry(asked.time, machine, workload, judged, asked.threads, tuple(identical), outcome.others)
+        )
+    made = Comparison(
+        folder=asked.folder,
+        arms=asked.arms,
+        rule=asked.rule,
+        clock=judged,
+        threads=asked.threads,
+        tolerance=asked.tolerance,
+        same_arms=asked.same_arms,
+        measured=done,
+        outcome=outcome,
+        differs=tuple(what_differs(done.first[0].launch, asked.arms)) if done.first else (),
+        realized=ledger.realized(ledger.entries(machine), asked.rule, asked.limits.launches),
+        machine=machine,
+        seconds=(datetime.datetime.now(datetime.UTC) - asked.began).total_seconds(),
+    )
+    text = strict_json.dumps(made.as_json(), indent=2)
+    kept_file.write_json(asked.folder / VERDICT, text + "\n", VERDICT)
+    return made
 
 
 def arm_of(function: Callable[..., Any], **more: Any) -> ArmChoice:
