@@ -21,7 +21,7 @@ import numpy as np
 
 from harness.gate.arm import Arm
 from harness.gate.arm_process import Worker
-from harness.gate.outputs import OutputComparison, compare_outputs
+from harness.gate.outputs import OutputComparer, OutputComparison
 
 Side = Literal["a", "b"]
 SIDES: tuple[Side, Side] = ("a", "b")
@@ -160,7 +160,9 @@ def launch(
     arms: Mapping[Side, Arm],
     drawn: Draw,
     known: Pace | None,
+    *,
     start: Start,
+    compare: OutputComparer,
     search: str,
     patience: Patience,
     record: Callable[[dict[str, Any]], None],
@@ -182,7 +184,7 @@ def launch(
         chosen = known or pace([warmed[side]["ns"] for side in SIDES])
         code = {side: {} if known else workers[side].ask("code", patience.start) for side in sides}
         states = {side: workers[side].ask("states", patience.start) for side in sides}
-        outputs = compare_outputs(
+        outputs = compare(
             warmed["a"]["output"],
             warmed["b"]["output"],
             *(_numbers(workers[side], patience.start) for side in SIDES),

@@ -13,6 +13,7 @@ import numpy as np
 from harness.errors import UserError
 from harness.gate.arm import Arm
 from harness.gate.launch import Clock, Draw, Launch, Pace, Pairing, Patience, Side, Start, draw, launch
+from harness.gate.outputs import OutputComparer
 from harness.gate.same_code import check_arms_differ, check_built_is_used, check_unchanged
 from harness.results.fingerprint import conditions, others_share
 from harness.statistics.speed_decision import Decision, Rule, decide, is_faster, may_be_faster
@@ -106,6 +107,7 @@ class Lockstep:
         self._generator = np.random.default_rng(seed)
         self._began = now()
         self._number = 0
+        self._compare = OutputComparer()
         self._pace: Pace | None = None
 
     def measure(self) -> Measured:
@@ -163,7 +165,16 @@ class Lockstep:
         drawn = draw(self._generator)
         began, found = self._now(), conditions()
         ended = launch(
-            self._number, pairing, arms, drawn, self._pace, self._start, self._search, self._patience, self._record
+            self._number,
+            pairing,
+            arms,
+            drawn,
+            self._pace,
+            start=self._start,
+            compare=self._compare,
+            search=self._search,
+            patience=self._patience,
+            record=self._record,
         )
         after = conditions()
         after["own_s"] += ended.used_s

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from harness.gate.arm import Arm
 from harness.gate.arm_process import ArmFailed
 from harness.gate.launch import SIDES, TURN_NS, Launch, Pace, Patience, Turn, difference, draw, launch, pace
+from harness.gate.outputs import OutputComparer
 
 
 def launched(
@@ -21,7 +22,18 @@ def launched(
     lines: list[Any] = []
     arms = {"a": arm("m:base"), "b": arm("m:head")}
     drawn = draw(np.random.default_rng(seed))
-    return launch(1, "ab", arms, drawn, known, world.start, "/here", Patience(), lines.append), lines  # type: ignore[arg-type]
+    return launch(
+        1,
+        "ab",
+        arms,
+        drawn,
+        known,
+        start=world.start,
+        compare=OutputComparer(),
+        search="/here",
+        patience=Patience(),
+        record=lines.append,
+    ), lines  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("nanoseconds", [50.0, 1e3, 1e5, 2e7, 1e9])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.gate import arm_worker
-from harness.gate.outputs import OutputComparison, Sameness, compare_outputs
+from harness.gate.outputs import OutputComparer, OutputComparison, Sameness, compare_outputs
 
 
 def compared(a: Any, b: Any) -> OutputComparison:
@@ -81,6 +81,22 @@ def test_many_numbers_are_compared_part_by_part(monkeypatch: pytest.MonkeyPatch)
     b = a.copy()
     b[93] *= 1.01
     assert compared(a, b).worst == pytest.approx(0.01, rel=0.1)
+
+
+def test_what_was_compared_before_is_not_fetched_again() -> None:
+    fetched = []
+
+    def fetch(start: int, count: int) -> str:
+        fetched.append(start)
+        return base64.b64encode(np.array([1.0 + len(fetched)]).tobytes()).decode()
+
+    compare = OutputComparer()
+    a, b = ({"why_not": "", "shape": "1", "sha256": digest, "count": 1} for digest in "ab")
+    first = compare(a, b, fetch, fetch)
+    asked = len(fetched)
+    assert first.sameness is Sameness.DIFFERENT and asked
+    assert compare(a, b, fetch, fetch) == first and len(fetched) == asked
+    assert compare(a, a, fetch, fetch).sameness is Sameness.IDENTICAL
 
 
 def test_tensors() -> None:
