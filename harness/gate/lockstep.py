@@ -16,10 +16,10 @@ from harness.gate.launch import Clock, Draw, Launch, Pace, Pairing, Patience, Si
 from harness.gate.outputs import OutputComparer
 from harness.gate.same_code import check_arms_differ, check_built_is_used, check_unchanged
 from harness.results.fingerprint import conditions, others_share
-from harness.statistics.speed_decision import Decision, Rule, decide, is_faster, may_be_faster
+from harness.statistics.speed_decision import Decision, Rule, decide, is_faster, may_be_faster, stands
 
-CONFIRMING = 5
-"""Fresh launches that measure a finding once more."""
+CONFIRMING, MOST_CONFIRMING = 5, 12
+"""Fresh launches that measure a finding once more: as many at least, and at most where it does not stand yet."""
 FEWEST = 8
 """Launches before a decision is taken: a pass may be shown after 5, but only from here on is its interval narrow."""
 ENOUGH_TO_CONFIRM = 3
@@ -143,7 +143,7 @@ class Lockstep:
 
     def _measure_once_more(self) -> None:
         done = self.measured
-        while len(done.fresh) < CONFIRMING:
+        while len(done.fresh) < CONFIRMING or (len(done.fresh) < MOST_CONFIRMING and not self._stands()):
             if len(done.fresh) >= ENOUGH_TO_CONFIRM and self._is_late():
                 return
             if self._is_late(beyond=0.5):
@@ -151,6 +151,11 @@ class Lockstep:
             done.fresh.append(self._one("ab", done.first))
             if len(done.fresh) % 2 and not self._same_arms:
                 done.beside.append(self._one("aa", done.beside))
+
+    def _stands(self) -> bool:
+        done = self.measured
+        slower = self.finding is Decision.FAIL
+        return stands(done.differences, done.fresh_differences, self._rule, slower=slower)
 
     def _is_late(self, beyond: float = 0.0) -> bool:
         """Whether the time is over, or would be before another launch ended. beyond: what may be added."""

@@ -9,7 +9,7 @@ import pytest
 from harness.errors import ExitCode, UserError
 from harness.gate.arm import Arm
 from harness.gate.arm_process import ArmFailed
-from harness.gate.lockstep import CONFIRMING, Limits, Lockstep
+from harness.gate.lockstep import CONFIRMING, MOST_CONFIRMING, Limits, Lockstep
 from harness.gate.outcome import Outcome, Verdict, judge
 from harness.gate.outputs import Sameness
 from harness.statistics.speed_decision import Rule
@@ -70,7 +70,7 @@ def test_a_slowdown_that_is_gone_when_measured_once_more_is_undecided(world: Any
     there = world(cost_of(1.0, by_launch=dict.fromkeys(range(1, 13), 1.1)))
     found = judged(there, arm)
     assert found.verdict is Verdict.INCONCLUSIVE and found.verdict.exit_code == ExitCode.INCONCLUSIVE
-    assert "not when it was measured once more" in found.reasons[0]
+    assert "not when it was measured once more" in found.reasons[0] and found.fresh == MOST_CONFIRMING
 
 
 def test_a_small_slowdown_is_minor(world: Any, arm: Any) -> None:
