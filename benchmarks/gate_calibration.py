@@ -27,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.errors import UserError
 from harness.gate.ab import ab
 from harness.gate.arm import ArmChoice
 from harness.gate.launch import Clock
@@ -42,6 +43,10 @@ CHANGES = (0, 3, 5, 10)
 MILLISECONDS = (1, 5, 20)
 KEPT = 12
 """Turns of an arm that are kept of each launch, for the other rules."""
+
+
+MOST_FAILED = 5
+"""Comparisons that failed, after which it is no accident."""
 
 
 def decision(kind: str, milliseconds: int, change: int, clock: Clock | None) -> dict:
@@ -81,7 +86,7 @@ def some_turns(told: Observation, side: str) -> list[float]:
 
 def measure(out: Path, same: int, slower: int, hours: float, clock: Clock | None) -> None:
     """Decide until there are as many decisions as are wanted, or the time is over."""
-    end = time.monotonic() + hours * 3600
+    end, failed = time.monotonic() + hours * 3600, 0
     out.parent.mkdir(parents=True, exist_ok=True)
     while time.monotonic() < end:
         done = read(out)
@@ -93,7 +98,14 @@ def measure(out: Path, same: int, slower: int, hours: float, clock: Clock | None
         change = max(CHANGES, key=lambda one: missing[one] / max(slower if one else same, 1))
         tried = Counter((one["kind"], one["milliseconds"]) for one in done if one["change"] == change)
         kind, milliseconds = min(((k, m) for m in MILLISECONDS for k in KINDS), key=lambda work: tried[work])
-        found = decision(kind, milliseconds, change, clock)
+        try:
+            found = decision(kind, milliseconds, change, clock)
+        except UserError as error:  # one that failed does not end the night
+            failed += 1
+            print(f"failed: {error}", flush=True)
+            if failed == MOST_FAILED:
+                raise
+            continue
         with out.open("a", encoding="utf-8") as file:
             file.write(json.dumps(found, allow_nan=False) + "\n")
             file.flush()
