@@ -109,19 +109,28 @@ def _speed(done: Measured, rule: Rule, limits: Limits, interrupted: bool) -> tup
         return Verdict.INCONCLUSIVE, (biased,), False
     if decision is Decision.FAIL:
         if stands(d, fresh, rule):
-            return Verdict.FAIL, (f"slower by {margin} or more, also when measured once more",), False
+            return Verdict.FAIL, (f"slower by {_change(done)} (margin {margin}), also when measured once more",), False
         return Verdict.INCONCLUSIVE, (_not_confirmed(done, "slower"),), False
     if decision is Decision.INCONCLUSIVE:
         return Verdict.INCONCLUSIVE, (_undecided(done, rule, limits, margin),), False
+    if gained and stands(d, fresh, rule, slower=False):
+        said = f"faster by {_change(done, slower=False)} (margin {margin}), also when measured once more"
+        return Verdict.PASS, (said,), True
     if (blind := _blind(done, rule, limits, margin)) is not None:
         return Verdict.INCONCLUSIVE, (blind,), False
     if decision is Decision.MINOR:
-        return Verdict.MINOR, (f"slower, by less than {margin}",), False
-    if not gained:
-        return Verdict.PASS, (f"not slower by {margin} or more",), False
-    if stands(d, fresh, rule, slower=False):
-        return Verdict.PASS, (f"faster by {margin} or more, also when measured once more",), True
-    return Verdict.PASS, (f"not slower by {margin} or more", _not_confirmed(done, "faster")), False
+        return Verdict.MINOR, (f"slower by {_change(done)}, and not by {margin} or more",), False
+    more = (_not_confirmed(done, "faster"),) if gained else ()
+    return Verdict.PASS, (f"not slower by {margin} or more", *more), False
+
+
+def _change(done: Measured, *, slower: bool = True) -> str:
+    """By how many percent b takes more time (or less), with the interval: `9.6 % [9.1, 10.2]`."""
+    sign = 1 if slower else -1
+    value, low, high, _ = median_interval([*done.differences, *done.fresh_differences])
+    ends = sorted(sign * 100 * expm1(end) for end in (low, high) if end is not None)
+    interval = f" [{ends[0]:.3g}, {ends[1]:.3g}]" if len(ends) == 2 else ""
+    return f"{sign * 100 * expm1(value):.3g} %{interval}"
 
 
 def _is_confirmed(decision: Decision, gained: bool, fresh: Sequence[float]) -> bool:
