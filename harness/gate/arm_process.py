@@ -85,8 +85,10 @@ class ArmProcess:
     def ask(self, do: str, timeout: float, **request: Any) -> Any:
         """The answer to one request, within so many seconds. Raises ArmFailed."""
         body = json.dumps({"do": do, **request}, allow_nan=False).encode()
+        left = len(body).to_bytes(8, "big") + body
         with contextlib.suppress(BrokenPipeError):  # what ended it is told of by what it does not answer
-            os.write(self._requests, len(body).to_bytes(8, "big") + body)
+            while left:
+                left = left[os.write(self._requests, left) :]
         until = time.monotonic() + timeout
         size = int.from_bytes(self._read(8, until, do, timeout), "big")
         answer = json.loads(self._read(size, until, do, timeout))
@@ -111,14 +113,16 @@ class ArmProcess:
             while select.select([self._answers], [], [], max(0.0, until - time.monotonic()))[0]:
                 if not os.read(self._answers, 1 << 20):
                     break
-        self._kill()  # before it is waited for: until then its number is no other's
-        self._process.wait()
+        self._kill()
         os.close(self._answers)
         self._answers = -1
 
-    def _kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+    def _kill(self) -> int:
+        """End what is left of it, and all that it has started; its status, its own where it had ended by then."""
+        if self._process.returncode is None:  # until it is waited for its number is no other's
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        return self._process.wait()
 
     def _read(self, size: int, until: float, do: str, timeout: float) -> bytes:
         parts: list[bytes] = []
@@ -138,10 +142,7 @@ class ArmProcess:
         return b"".join(parts)
 
     def _status(self) -> str:
-        try:
-            code = self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            return "it closed its pipe"
+        code = self._kill()
         return f"killed by {signal_name(-code)}" if code < 0 else f"exit status {code}"
 
     def _last_lines(self) -> str:
