@@ -82,6 +82,7 @@ class Comparison:
             },
             "arms": {side: {"text": str(arm), "built": arm.built, **arm.settings} for side, arm in self.arms.items()},
             "differs": list(self.differs),
+            "code": self.measured.first[0].launch.code if self.measured.first else {},
             "threads": self.threads,
             "waits": QUIET_WAITS,
             "others_share": outcome.others,

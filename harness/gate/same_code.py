@@ -39,18 +39,20 @@ def check_arms_differ(launch: Launch, arms: Mapping[Side, Arm]) -> None:
 
 
 def check_built_is_used(launch: Launch, arms: Mapping[Side, Arm]) -> None:
-    """Raises UserError where an arm loaded nothing of the folder that was put first for it."""
+    """Raises UserError where an arm loaded nothing of a folder that was put first for it."""
     for side in SIDES:
         arm = arms[side]
-        if not arm.paths or arm.choice.command:
+        if arm.choice.command:
             continue
-        files = [Path(found["file"]).resolve() for found in launch.code[side].values()]
-        if not any(file.is_relative_to(Path(path).resolve()) for file in files for path in arm.paths):
-            places = ", ".join(str(file) for file in files[:4])
-            raise UserError(
-                f"nothing was loaded from {arm.environment} ({', '.join(arm.paths)}), but {shown(places, 400)}",
-                place=f"arm {side}",
-            )
+        files = [Path(file).resolve() for file in launch.states[side]]
+        for path in arm.paths:
+            if not any(file.is_relative_to(Path(path).resolve()) for file in files):
+                loaded = ", ".join(found["file"] for found in list(launch.code[side].values())[:4])
+                raise UserError(
+                    f"nothing was loaded from {path}, which was put first for {arm.environment}, "
+                    f"but {shown(loaded, 400) or 'Python alone'}",
+                    place=f"arm {side}",
+                )
 
 
 def check_unchanged(first: Launch, now: Launch) -> None:

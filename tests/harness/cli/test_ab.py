@@ -97,6 +97,7 @@ def test_json_and_record(tmp_path: Path) -> None:
     assert found == told["exit_code"] == 1 and told["verdict"] == "fail"
     assert told["cpu_ratio"]["low"] > 1.05 and told["clock"] == "cpu" and len(told["fresh_differences"]) == 5
     assert told["identical_code"]["launches"] == len(told["identical_code"]["differences"]) >= 4
+    assert told["code"]["b"] == {"work": {"file": "/there/work.py", "files": 1, "sha256": "code"}}
     assert told["waits"]["OMP_WAIT_POLICY"] == "PASSIVE"
     lines = [json.loads(line) for line in (Path(told["folder"]) / "launches.jsonl").read_text().splitlines()]
     assert {line["kind"] for line in lines} == {"comparison", "arms", "turn", "launch"}

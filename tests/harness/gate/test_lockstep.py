@@ -197,7 +197,12 @@ def test_code_that_is_edited_on_the_way_is_refused(world: Any, arm: Any) -> None
 
 def test_an_environment_of_which_nothing_is_loaded_is_refused(world: Any, arm: Any) -> None:
     head = Arm(arm("m:head").choice, "/usr/bin/python3", paths=("/built/aside",), environment="revision main")
-    with pytest.raises(UserError, match="arm b: nothing was loaded from revision main"):
+    both = Arm(head.choice, head.python, paths=("/there", "/built/aside"), environment="revision main")
+    with pytest.raises(UserError, match="nothing was loaded from /built/aside"):
+        judged(world(cost_of(1.0)), arm, arms={"a": arm("m:base"), "b": both})
+    with pytest.raises(
+        UserError, match="arm b: nothing was loaded from /built/aside, which was put first for revision main"
+    ):
         judged(world(cost_of(1.0)), arm, arms={"a": arm("m:base"), "b": head})
 
 
