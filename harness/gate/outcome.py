@@ -180,7 +180,8 @@ def _undecided(done: Measured, rule: Rule, limits: Limits, margin: str) -> str:
         return f"{ended}; {blind}"
     seen = smallest_seen(_noise(done), len(done.first), rule.fail_alpha / rule.tests)
     if seen is None:
-        return f"{ended}: too few to see anything; give it more --minutes"
+        more = "--launches" if len(done.first) >= limits.launches else "--minutes"
+        return f"{ended}: too few to see anything; give it more {more}"
     return (
         f"{ended}: a slowdown of {_percent(expm1(seen))} or more would have been seen (with a chance of 80 %), "
         f"and one of {margin} can't be ruled out{_load(done)}"

@@ -123,7 +123,7 @@ def test_a_finding_at_the_cap_is_measured_once_more_too(world: Any, arm: Any) ->
 
 def test_one_launch_is_never_enough(world: Any, arm: Any) -> None:
     found = judged(world(cost_of(2.0)), arm, Limits(launches=1))
-    assert found.verdict is Verdict.INCONCLUSIVE and "too few" in found.reasons[0]
+    assert found.verdict is Verdict.INCONCLUSIVE and "give it more --launches" in found.reasons[0]
     assert found.wall_ratio is not None and found.wall_ratio.low is None
 
 
