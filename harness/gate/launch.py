@@ -4,7 +4,7 @@ The two take turns in the order ABBA ABBA ... or BAAB BAAB ...: who is second in
 and was seen to be 1.5 % slower. Which order, whose process starts first, the seed of Python's hashes and how far each
 environment pushes the stack are drawn for every launch, so that none of them stays with an arm (Mytkowicz et al. 2009,
 ASPLOS: the size of the environment alone moves programs by several percent). Arms that only compute stay on one core,
-the same for both: each on its own, one was seen to take 25 % longer for a whole launch, as neighbors filled its caches.
+the same for both: where the scheduler chose, equal arms were seen to differ in CPU time by 20 to 40 % for a launch.
 
 A launch is one observation, however many turns it has: turns of one process share its layout and its neighbors.
 """

@@ -54,7 +54,7 @@ class OutputComparison:
             case Sameness.UNCHECKED:
                 return f"unchecked: {self.reason}"
             case Sameness.OTHER_SHAPE:
-                found = "b returns another number or kind of values than a"
+                found = "b returns other text, or another number or kind of values, than a"
             case Sameness.DIFFERENT:
                 found = f"they differ by up to {self.worst:.2g} of their size"
         if tolerance is None:
