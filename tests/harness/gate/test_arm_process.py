@@ -110,8 +110,10 @@ def test_a_command(started: Started, tmp_path: Path) -> None:
     assert process.ask("code", 30)["bench.py"]["file"] == str(script)
     with pytest.raises(ArmFailed, match="there is no program 'nothing-like-it' in this arm's PATH"):
         opened(process, tmp_path, command="nothing-like-it --now")
-    opened(process, tmp_path, command="python -c 'import sys; sys.exit(4)'")
-    with pytest.raises(ArmFailed, match="its first calls failed: the command ended with 4"):
+    opened(process, tmp_path, command="python -c 'import sys; sys.exit(\"no input\")'")
+    with pytest.raises(
+        ArmFailed, match="its first calls failed: the command ended with 1; its last lines:\n  no input"
+    ):
         process.ask("warm", 30, seconds=0.0)
 
 
