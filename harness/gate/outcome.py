@@ -141,10 +141,10 @@ def _is_confirmed(decision: Decision, gained: bool, fresh: Sequence[float]) -> b
 def _not_confirmed(done: Measured, what: str) -> str:
     if len(done.fresh) < ENOUGH_TO_CONFIRM:
         return f"{what} in {len(done.first)} launches, but the time ended before that could be measured once more"
-    again = expm1(float(np.median(done.fresh_differences)))
+    first, again = (expm1(float(np.median(part))) for part in (done.differences, done.fresh_differences))
     return (
-        f"{what} in {len(done.first)} launches ({_percent(expm1(float(np.median(done.differences))))}), "
-        f"and not when it was measured once more ({_percent(again)} in {len(done.fresh)} fresh launches)"
+        f"{what} in {_launches(len(done.first))} ({_percent(first)}), "
+        f"which {_launches(len(done.fresh))} to measure it once more ({_percent(again)}) did not confirm"
     )
 
 
