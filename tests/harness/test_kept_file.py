@@ -158,7 +158,10 @@ OTHER = {
     "harness/report/html.py": "report.html: the manifest has its sha256, and nothing reads it",
     "harness/measures/task/finished_documents.py": "appends sealed lines under the cell's key",
     "harness/corpora/hub.py": "a text that an earlier version fetched, without a checksum",
+    "harness/gate/ab.py": "appends sealed lines of what is measured",
+    "harness/gate/ledger.py": "appends and reads sealed lines",
     # logs, which no program reads
+    "harness/gate/arm_process.py": "what an arm prints",
     "harness/cli/boundary.py": "a traceback for a person",
     "harness/cli/output.py": "the null device",
     "harness/standard_streams.py": "the null device",
@@ -170,6 +173,7 @@ OTHER = {
     "harness/report/fit_files.py": "the folder of `harness fit`",
     "harness/report/lm_eval_files.py": "the folder of `harness report --lm-eval`",
     "harness/report/picture.py": "a picture",
+    "harness/cli/ab.py": "the file of --json",
     "harness/analysis/scaling/table_file.py": "the user's table",
     "harness/input_file.py": "a file of the user's, such as a suite",
     "harness/tasks/data/csv_as_lm_eval.py": "the user's data",
@@ -204,6 +208,8 @@ OTHER = {
         ),
         "the user's",
     ),
+    "harness/gate/arm_worker.py": "what the user's code has loaded, and the system's calls",
+    "harness/gate/revision.py": "the user's project at a revision",
     # the system
     **dict.fromkeys(
         (

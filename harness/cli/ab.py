@@ -1,0 +1,118 @@
+"""`harness ab`: two arms in lockstep, and which is slower."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.console import say
+
+if TYPE_CHECKING:
+    from harness.gate.launch import Clock
+    from harness.gate.lockstep import Observation
+
+
+def ab(
+    a: Annotated[
+        str, typer.Option("--a", help="The base: module:function, `here`, or word=value with commas (docs/ab.md).")
+    ] = "here",
+    b: Annotated[str, typer.Option("--b", help="What is compared with it, written in the same way.")] = "here",
+    call: Annotated[str, typer.Option("--call", help="module:function that an arm runs that names none.")] = "",
+    command: Annotated[str, typer.Option("--command", help="The same for a program with its words.")] = "",
+    setup: Annotated[str, typer.Option("--setup", help="module:function whose value the call is given.")] = "",
+    arguments: Annotated[
+        str | None, typer.Option("--arguments", help="JSON for --setup, or for the call: [1024] or {'n': 1024}.")
+    ] = None,
+    margin: Annotated[float, typer.Option("--margin", help="The smallest slowdown of interest: 0.05 is 5 %.")] = 0.05,
+    minutes: Annotated[float, typer.Option("--minutes", help="How long to measure at most.")] = 10.0,
+    launches: Annotated[int, typer.Option("--launches", help="How many launches of b against a at most.")] = 24,
+    clock: Annotated[
+        str,
+        typer.Option("--clock", help="What is judged: wall, cpu, or auto: cpu where both only compute, on one thread."),
+    ] = "auto",
+    timeout: Annotated[
+        float, typer.Option("--timeout", help="Seconds after which an arm that hangs is ended.")
+    ] = 300.0,
+    threads: Annotated[int | None, typer.Option("--threads", help="Threads of each arm.")] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option("--tolerance", help="By what share of its size a returned number may differ: 1e-5."),
+    ] = None,
+    aa: Annotated[bool, typer.Option("--aa", help="Compare a with itself: it should pass.")] = False,
+    json: Annotated[Path | None, typer.Option("--json", help="Write the verdict there as JSON.")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what is measured.")] = Path("results/ab"),
+    seed: Annotated[int | None, typer.Option("--seed", help="Of the order that is drawn.")] = None,
+) -> None:
+    """Compare two arms in lockstep: a process for each, turn by turn, until it is decided.
+
+    Exit code 0: b is not slower by the margin, or for certain by less; 1: it is slower, or returns other values; 2: bad
+    input, or an arm failed; 3: undecided.
+    """
+    import signal
+
+    from harness import strict_json
+    from harness.cli.console import make_console
+    from harness.errors import ExitCode, UserError
+    from harness.gate.ab import Comparison
+    from harness.gate.ab import ab as compare_arms
+    from harness.gate.arm import ArmChoice, check, parse_arguments, parse_arm
+    from harness.gate.in_words import launch_line, lines
+    from harness.gate.launch import Patience
+    from harness.gate.lockstep import Limits
+    from harness.statistics.speed_decision import Rule
+    from harness.whole_file import write_whole
+
+    for name in ("SIGTERM", "SIGHUP"):  # `kill` keeps what was decided, as Ctrl-C does
+        ending = getattr(signal, name, None)
+        if ending is not None and signal.getsignal(ending) is signal.SIG_DFL:
+            signal.signal(ending, signal.default_int_handler)
+    if aa and b.strip() not in ("", "here"):
+        raise UserError("compares a with itself; leave out --b", place="--aa")
+    if not 0 < margin < 10:
+        raise UserError("is a share above 0, such as 0.05 for 5 %", place="--margin")
+    if launches < 1 or not minutes > 0 or not timeout > 0:
+        raise UserError("at least one launch and some time are needed", place="--launches, --minutes, --timeout")
+    clocks: dict[str, Clock | None] = {"auto": None, "wall": "wall", "cpu": "cpu"}
+    if clock not in clocks:
+        raise UserError(f"is one of {', '.join(clocks)}, not '{clock}'", place="--clock")
+    if tolerance is not None and not tolerance >= 0:
+        raise UserError("is a share of 0 or more, such as 1e-5", place="--tolerance")
+    given = None if arguments is None else parse_arguments(arguments, "--arguments")
+    shared = ArmChoice(call=call, command=command, setup=setup, arguments=given)
+    check(shared, "--call, --command")
+    console = make_console()
+
+    def show(comparison: Comparison) -> None:
+        for line in lines(comparison):
+            console.print(line, soft_wrap=True)
+        if json is not None:
+            write_whole(json, strict_json.dumps(comparison.as_json(), indent=2) + "\n")
+
+    def tell(said: str | Observation | Comparison) -> None:
+        if isinstance(said, str):
+            say(said, to_stderr=True)
+        elif isinstance(said, Comparison):
+            show(said)
+        else:
+            say(launch_line(said), to_stderr=True)
+
+    found = compare_arms(
+        parse_arm(a, "--a"),
+        parse_arm(b, "--b"),
+        shared,
+        rule=Rule(margin=margin),
+        limits=Limits(launches, minutes),
+        clock=clocks[clock],
+        threads=threads,
+        tolerance=tolerance,
+        same_arms=aa,
+        patience=Patience(timeout, min(timeout, Patience.turn)),
+        out=out,
+        seed=seed,
+        tell=tell,
+    )
+    show(found)
+    if found.outcome.verdict.exit_code is not ExitCode.PASS:
+        raise typer.Exit(found.outcome.verdict.exit_code)

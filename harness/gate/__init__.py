@@ -1,0 +1,16 @@
+"""One verdict on speed: two arms measured in lockstep, and what is known of the machine's own false alarms.
+
+    arm.py            what an arm is, and how it is written
+    environment.py    another interpreter, packages or a revision as an arm: built aside, kept by digest (revision.py)
+    arm_worker.py     the process that runs an arm: one file of the standard library, run by the arm's own Python
+    arm_process.py    the other end of its pipes: every wait has a timeout, every end a sentence
+    launch.py         one launch: two processes, turn by turn, one difference
+    lockstep.py       launches until they decide, with the A/A case beside them
+    same_code.py      whether both arms run the same code; outputs.py: whether they return the same
+    ledger.py         the A/A launches of this machine class: what it calls slower that is not
+    outcome.py        the verdict with its reasons; in_words.py: as the terminal shows it
+    ab.py             all of it as one function
+
+It stands above the API and uses it as a user would. The worker imports nothing of the harness, which need not be
+installed where the arm runs.
+"""

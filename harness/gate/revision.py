@@ -1,0 +1,101 @@
+"""A revision of the user's project as an arm: checked out aside, installed into a folder of its own.
+
+The rest of the environment stays, so that a comparison with `origin/main` has one difference: the project. A project
+that pip can't install (no pyproject.toml and no setup.py) is put on the path as it is.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from harness.errors import UserError, shown
+from harness.gate.arm import Arm
+from harness.gate.environment import built, finished, pip_of, run, version_of
+from harness.spelling import nearest
+
+PROJECT = ("pyproject.toml", "setup.py")
+
+
+def with_revision(arm: Arm, folder: Path, place: str, tell: Callable[[str], None]) -> Arm:
+    """The arm with the revision that it names put first. folder: of the project. Raises UserError."""
+    revision = arm.choice.revision
+    root = Path(_git(folder, "rev-parse", "--show-toplevel") or _no_repository(folder, place))
+    commit = commit_of(root, revision, place)
+    inside = folder.resolve().relative_to(root.resolve())
+    determined = ["revision", commit, str(inside), str(version_of(arm.python, place)), arm.python]
+    with built(determined) as (target, is_there):
+        if not is_there:
+            tell(f"{place}: building {revision} ({commit[:10]})")
+            target.mkdir()
+            with checked_out(root, commit, place) as tree:
+                _install(arm, tree / inside, target, f"{revision} ({commit[:10]})", place)
+            finished(target, determined)
+    words = f"{'this environment' if not arm.choice.python else arm.environment} with {revision} ({commit[:10]})"
+    return replace(arm, paths=(str(target), *arm.paths), built=commit, environment=words)
+
+
+def commit_of(root: Path, revision: str, place: str) -> str:
+    """The commit that a revision names. Raises UserError, which says what is missing: a fetch, or the history."""
+    if revision.startswith("-"):
+        raise UserError(f"'{shown(revision)}' is no revision", place=place)
+    found = _git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    if found:
+        return found
+    remote, slash, branch = revision.partition("/")
+    is_remote = slash and remote in _git(root, "remote").split()
+    if _git(root, "rev-parse", "--is-shallow-repository") == "true":
+        fetch = f"git fetch {remote} {branch}:refs/remotes/{revision}" if is_remote else "git fetch --unshallow"
+        raise UserError(
+            f"{revision} is not in this clone, which is shallow: `{fetch}` brings it "
+            "(in GitHub's actions/checkout: `fetch-depth: 0`)",
+            place=place,
+        )
+    known = _git(root, "for-each-ref", "--format=%(refname:short)").split()
+    hint = f"; `git fetch {remote} {branch}` may bring it" if is_remote else nearest(revision, known)
+    raise UserError(f"there is no revision {shown(revision)} here{hint}", place=place)
+
+
+@contextmanager
+def checked_out(root: Path, commit: str, place: str) -> Iterator[Path]:
+    """The files of a commit, in a worktree that is gone afterwards. No hook of the repository runs."""
+    with tempfile.TemporaryDirectory(prefix="harness-revision-") as parent:
+        tree = Path(parent) / root.name
+        command = ["git", "-C", str(root), "-c", "core.hooksPath=/dev/null", "worktree"]
+        run([*command, "add", "--detach", str(tree), commit], f"{commit[:10]} can't be checked out", place)
+        try:
+            yield tree
+        finally:
+            subprocess.run([*command, "remove", "--force", str(tree)], capture_output=True)
+
+
+def _install(arm: Arm, project: Path, target: Path, name: str, place: str) -> None:
+    """Put a project into a folder that goes on a path."""
+    if not project.is_dir():
+        raise UserError(f"{name} has no folder {project.name}", place=place)
+    if any((project / file).is_file() for file in PROJECT):
+        pip = pip_of(arm.python, place)
+        options = ["install", "--no-deps", "--target", str(target), str(project)]
+        run([*pip, *options], f"{name} can't be built", place)
+    else:
+        shutil.copytree(project, target, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git"))
+
+
+def _git(folder: Path, *words: str) -> str:
+    """What a git command says; empty where it fails."""
+    try:
+        done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _no_repository(folder: Path, place: str) -> str:
+    if shutil.which("git") is None:
+        raise UserError("`revision` needs git, which is not installed", place=place)
+    raise UserError(f"{folder} is in no git repository, so it has no revisions", place=place)
