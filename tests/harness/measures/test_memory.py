@@ -99,7 +99,7 @@ def test_the_cache_ends_up_holding_the_context(llama_folder: Path) -> None:
 
     collect(lambda: Spy(), MemorySettings(context=64, batch=2))  # type: ignore[arg-type, return-value]
     assert caches[0].length == 64
-    assert caches[0].layers[0].keys.shape[0] == 2
+    assert caches[0].grown.layers[0].keys.shape[0] == 2
 
 
 def test_a_context_that_does_not_fit_is_unsupported(llama_folder: Path) -> None:
