@@ -15,7 +15,7 @@ from harness.gate.arm import Arm
 from harness.gate.launch import Clock, Draw, Launch, Pace, Pairing, Patience, Side, Start, draw, launch
 from harness.gate.outputs import OutputComparer
 from harness.gate.same_code import check_arms_differ, check_built_is_used, check_unchanged
-from harness.results.fingerprint import conditions, others_share
+from harness.results.conditions import conditions, others_share
 from harness.statistics.speed_decision import Decision, Rule, decide, is_faster, may_be_faster, stands
 
 CONFIRMING, MOST_CONFIRMING = 5, 12
