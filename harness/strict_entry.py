@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 from harness.errors import shown
@@ -59,6 +59,12 @@ class Strict(Written):
         """The fields that are not left out; of all, or of those that are named."""
         chosen = names or tuple(type(self).model_fields)
         return {name: value for name in chosen if (value := getattr(self, name)) is not None}
+
+
+class Made(Strict):
+    """Base of parts that are made of others' fields: those have their descriptions, and there is no source to read."""
+
+    model_config = ConfigDict(use_attribute_docstrings=False)
 
 
 def as_list(value: Any) -> Any:
