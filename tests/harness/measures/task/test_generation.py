@@ -21,7 +21,7 @@ from harness.measures.task.settings import TaskSettings
 from harness.measures.task.summary import summarize
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.open import open_model
-from harness.tasks.files.library import TaskLibrary
+from tests.harness.loaded_model import Loaded
 from tests.tiny_models import byte_tokenizer
 
 CHAT = (
@@ -40,22 +40,6 @@ doc_to_target: "{{{{a}}}}"
 metric_list: [{{metric: exact_match}}]
 {more}
 """
-
-
-class Loaded:
-    """A `Load` of a model that is open already."""
-
-    def __init__(self, model: LanguageModel, folder: Path) -> None:
-        self._model = model
-        self.source = ModelSource("m", "reference", "", "d")
-        self.library = TaskLibrary((str(folder),))
-        self.unfinished = None
-
-    def __call__(self, precision: Any = None) -> LanguageModel:
-        return self._model
-
-    def tell(self, done: float, text: str) -> None:
-        """Not listened to."""
 
 
 def scripted(

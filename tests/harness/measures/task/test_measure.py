@@ -22,7 +22,7 @@ from harness.measures.task.summary import summarize
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.open import open_model
 from harness.results.record import Measurement, Missing, Status
-from harness.tasks.files.library import TaskLibrary
+from tests.harness.loaded_model import Loaded
 
 ANIMALS = ["cat", "dog", "bird", "the river", "old tree", "red barn", "mat", "a", "café", "東京"]
 CHOICES = """
@@ -92,23 +92,6 @@ def write_tasks(folder: Path, rows: list[dict[str, Any]]) -> None:
     for name, text in {"animals": CHOICES, "written": WRITTEN, "whole": WHOLE, "ending": ENDING}.items():
         (folder / f"{name}.yaml").write_text(text)
     (folder / "group.yaml").write_text("group: both\ntask: [animals, ending]\n")
-
-
-class Loaded:
-    """A `Load` that opens nothing: the model is there."""
-
-    def __init__(self, model: LanguageModel, folder: Path, unfinished: Path | None = None) -> None:
-        self._model = model
-        self.source = ModelSource("m", "reference", "", "d")
-        self.library = TaskLibrary((str(folder),))
-        self.unfinished = unfinished
-        self.told: list[str] = []
-
-    def __call__(self, precision: Any = None) -> LanguageModel:
-        return self._model
-
-    def tell(self, done: float, text: str) -> None:
-        self.told.append(text)
 
 
 @pytest.fixture(scope="module")

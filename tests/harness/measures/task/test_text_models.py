@@ -15,10 +15,11 @@ from harness.measures.task.collection import collect
 from harness.measures.task.measure import needs
 from harness.measures.task.settings import TaskSettings
 from harness.measures.task.summary import summarize
-from harness.models.contract import Generates, Logits, ModelSource, Scores
+from harness.models.contract import Generates, Logits, Scores
 from harness.results.record import Measurement
 from harness.tasks.files.library import TaskLibrary
 from tests.harness.character_ngram import Counts, Texts, WithLogits
+from tests.harness.loaded_model import Loaded
 
 TEXT = "the cat sat on the mat. the dog sat on the log. the cow sat on the hay. " * 3 + "who? mat log hay"
 ROWS = [{"who": who, "where": where} for where, who in enumerate(("the cat", "the dog", "the cow", "the hay"))]
@@ -47,23 +48,6 @@ doc_to_target: "{{who}} sat on the hay"
 """
 TASKS = {"choices": CHOICES, "ending": ENDING, "written": WRITTEN, "whole": WHOLE}
 COUNT_TOKENS = {"acc_tokens", "token_accuracy"}
-
-
-class Loaded:
-    """A `Load` that opens nothing: the model is there."""
-
-    def __init__(self, model: Any, folder: Path, unfinished: Path | None = None) -> None:
-        self._model = model
-        self.source = ModelSource("m", "test", "", "d")
-        self.library = TaskLibrary((str(folder),))
-        self.unfinished = unfinished
-        self.told: list[str] = []
-
-    def __call__(self, precision: Any = None) -> Any:
-        return self._model
-
-    def tell(self, done: float, text: str) -> None:
-        self.told.append(text)
 
 
 @pytest.fixture(scope="module")
