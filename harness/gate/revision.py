@@ -16,7 +16,7 @@ from pathlib import Path
 
 from harness.errors import UserError, shown
 from harness.gate.arm import Arm
-from harness.gate.environment import built, finished, pip_of, run, version_of
+from harness.gate.building import built, finished, pip_of, run, version_of
 from harness.spelling import nearest
 
 PROJECT = ("pyproject.toml", "setup.py")

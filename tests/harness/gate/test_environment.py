@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UserError
-from harness.gate import environment
+from harness.gate import building
 from harness.gate.arm import Arm, ArmChoice
-from harness.gate.environment import built, finished, interpreter, prepare
+from harness.gate.building import built, finished, interpreter
+from harness.gate.environment import prepare
 
 
 def prepared(folder: Path, **choice: object) -> tuple[Arm, list[str]]:
@@ -91,7 +92,7 @@ def test_pip_s_last_lines_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     said = str(caught.value)
     assert said.startswith("arm b: nothing==1 can't be installed (exit status 1):")
     assert said.endswith("ERROR: no matching distribution") and "line 30" in said and "line 3\n" not in said
-    monkeypatch.setattr(environment, "BUILD_MINUTES", 0)
+    monkeypatch.setattr(building, "BUILD_MINUTES", 0)
     with pytest.raises(UserError, match="took more than 0 minutes"):
         prepared(tmp_path, call="m:f", python=str(program), install=("nothing==2",))
 
