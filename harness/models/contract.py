@@ -255,7 +255,7 @@ class Prompt:
 
 
 @dataclass(frozen=True)
-class Written:
+class GeneratedText:
     """A text that a model wrote."""
 
     text: str
@@ -267,7 +267,7 @@ class Written:
 class Generates(Protocol):
     """Writes texts."""
 
-    def generate_until(self, prompts: Sequence[Prompt]) -> Sequence[Written]:
+    def generate_until(self, prompts: Sequence[Prompt]) -> Sequence[GeneratedText]:
         """What the model writes after each prompt."""
 
 

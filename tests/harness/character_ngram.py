@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from harness.models.cache_behavior import without_cache
-from harness.models.contract import ModelIdentity, Prompt, TextScore, Written
+from harness.models.contract import GeneratedText, ModelIdentity, Prompt, TextScore
 from reference_impl.text.characters import Characters
 
 ORDER = 18
@@ -62,7 +62,7 @@ class Texts:
     def loglikelihood_rolling(self, texts: Sequence[str]) -> list[float]:
         return [self._score("", text).log_prob for text in texts]
 
-    def generate_until(self, prompts: Sequence[Prompt]) -> list[Written]:
+    def generate_until(self, prompts: Sequence[Prompt]) -> list[GeneratedText]:
         return [self._written(prompt) for prompt in prompts]
 
     def _score(self, before: str, after: str) -> TextScore:
@@ -73,13 +73,13 @@ class Texts:
             greedy &= found.index(max(found)) == alphabet.index(character)
         return TextScore(total, greedy)
 
-    def _written(self, prompt: Prompt) -> Written:
+    def _written(self, prompt: Prompt) -> GeneratedText:
         text = ""
         while len(text) < prompt.max_new:
             text += self._counts.likeliest(prompt.text + text)
             if any(text.endswith(stop) for stop in prompt.until):
-                return Written(text, "stop_string")  # whoever asks cuts it
-        return Written(text, "length")
+                return GeneratedText(text, "stop_string")  # whoever asks cuts it
+        return GeneratedText(text, "length")
 
 
 class WithLogits:
