@@ -272,9 +272,13 @@ def _manifest(name: str, suite: Suite, plan: Plan) -> Manifest:
 
 
 def _plugins_of(suite: Suite) -> dict[str, str]:
-    """By name the packages of the plugins that a suite uses."""
-    words = {entry.measure for entry in suite.measures} | {entry.analysis for entry in suite.analyse}  # type: ignore[attr-defined]
-    return {plugin.name: plugin.package for plugin in known_plugins() if plugin.name in words and not plugin.why_not}
+    """By name the packages of the plugins that a suite names: without one of them it can't be read again."""
+    named = {
+        *(("harness.models", model.adapter.name) for model in suite.models.values()),
+        *(("harness.measures", entry.measure) for entry in suite.measures),  # type: ignore[attr-defined]
+        *(("harness.analyses", entry.analysis) for entry in suite.analyse),  # type: ignore[attr-defined]
+    }
+    return {one.name: one.package for one in known_plugins() if (one.group, one.name) in named and not one.why_not}
 
 
 def _same_cells(manifest: Manifest, plan: Plan) -> None:

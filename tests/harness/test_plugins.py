@@ -387,6 +387,21 @@ def test_a_run_is_read_without_the_plugin(installed: Installed, tmp_path: Path) 
     )
 
 
+@pytest.mark.parametrize("command", ["harness report", "harness run --resume"])
+def test_an_adapter_that_a_run_needs_is_named(installed: Installed, tmp_path: Path, command: str) -> None:
+    """Of a run that has no other plugin: its suite can't be read without."""
+    here = installed.copied(tmp_path / "here")
+    (run,) = (installed.folder / "results/runs").glob("*-counted")
+    shutil.copytree(run, here.folder / "run")
+    shutil.rmtree(here.site)
+    here.site.mkdir()
+    assert "near" in here.bash("harness show run")
+    done = here.tried(f"{command} run")
+    assert done.returncode == 2 and "unknown key" not in done.stderr
+    assert "run: this run needs plugins that are not installed here" in done.stderr
+    assert "can't be loaded: ngram (of gpt-words 1.0); install them" in done.stderr
+
+
 def test_no_setting_of_ours_has_the_name_of_an_axis_or_a_column() -> None:
     assert tuple(Matrix.model_fields) == AXES
     for measure in MEASURES.values():
