@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.estimate import plan_frame
 from harness.execution.plan import make_plan
-from harness.results.find import find_run
+from harness.results.find import find_cells, find_run
 from harness.results.run import Run
 from harness.suite.load import load_suite
 from harness.workflow import report_again, run
@@ -51,7 +51,7 @@ def compare(base: str | Path, head: str | Path, out: str | Path = "results/runs"
     """Two runs side by side, with the ratio and its interval for every metric that both have."""
     from harness.comparison.compare import compare as compare_runs
 
-    return compare_runs(open_run(base, out), open_run(head, out))
+    return compare_runs(find_cells(str(base), Path(out)), find_cells(str(head), Path(out)))
 
 
 def diff(
@@ -67,7 +67,7 @@ def diff(
     """Two runs document by document: `.counts` and `.flips` are DataFrames. of_base, of_head: `precision=int8`."""
     from harness.comparison.flips import flips
 
-    runs = open_run(base, out), open_run(head, out)
+    runs = find_cells(str(base), Path(out)), find_cells(str(head), Path(out))
     return flips(*runs, of_base=of_base, of_head=of_head, task=task, metric=metric)
 
 
@@ -83,4 +83,4 @@ def explain(
     """What was read and answered of one document, in every cell of a run that has it. where: `shots=5`."""
     from harness.report.explanation import explanations
 
-    return explanations(open_run(name, out), task, document, model, where)
+    return explanations(find_cells(str(name), Path(out)), task, document, model, where)

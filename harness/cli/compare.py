@@ -20,16 +20,16 @@ def compare(
     Exit code 4 where nothing in them is comparable; 2 where a run is damaged, or samples of a cell can't be read: the
     rest is compared.
     """
-    from harness.cli.ending import end
+    from harness.cli.ending import end_of_cells
     from harness.comparison.compare import compare as compare_runs
     from harness.errors import ExitCode, inert
     from harness.report.comparison import print_comparison
-    from harness.results.find import find_run
+    from harness.results.find import find_cells
 
-    runs = find_run(base, out), find_run(head, out)
+    runs = find_cells(base, out), find_cells(head, out)
     frame = compare_runs(*runs)
     print_comparison(frame, make_console())
-    told = [*runs[0].damage, *runs[1].damage]
+    told = [*runs[0].damage_of_cells, *runs[1].damage_of_cells]
     problems = list(frame.loc[frame["damaged"], "reason"].unique())
     for problem in problems:
         if not any(said.startswith(problem.partition(": ")[0]) for said in told):
@@ -37,4 +37,4 @@ def compare(
     if problems:
         raise typer.Exit(ExitCode.USAGE)
     comparable = not frame.empty and frame["comparable"].any()
-    end(*runs, code=ExitCode.PASS if comparable else ExitCode.NOT_COMPARABLE)
+    end_of_cells(*runs, code=ExitCode.PASS if comparable else ExitCode.NOT_COMPARABLE)

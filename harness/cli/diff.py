@@ -27,12 +27,12 @@ def diff(
     out: Out = RUNS,
 ) -> None:
     """Print which documents are right in one run and wrong in the other, whether that is chance, and why."""
-    from harness.cli.ending import end
+    from harness.cli.ending import end_of_cells
     from harness.comparison.flips import flips
     from harness.report.flips import print_flips
-    from harness.results.find import find_run
+    from harness.results.find import find_cells
 
-    runs = find_run(base, out), find_run(head, out)
+    runs = find_cells(base, out), find_cells(head, out)
     found = flips(
         *runs,
         of_base=of_base or (),
@@ -41,4 +41,4 @@ def diff(
         metric=metric,
     )
     print_flips(found, make_console(), limit)
-    end(*runs)
+    end_of_cells(*runs)

@@ -13,20 +13,27 @@ if TYPE_CHECKING:
     from harness.results.run import Run
 
 
-def end(*runs: Run, code: ExitCode = ExitCode.PASS) -> None:
-    """Exit with `code`; where that says that all is well and something was left out of the runs, with 2. What was left
-    out was told of where the run was found; a manifest that can't be read is told of here."""
-    whole = [_whole(run) for run in runs]
+def end(run: Run) -> None:
+    """Exit with 2 where something was left out of the run. What it was was told of where the run was found; a manifest
+    that can't be read is told of here."""
+    if not _can_be_read(run) or run.damage:
+        raise typer.Exit(ExitCode.USAGE)
+
+
+def end_of_cells(*runs: Run, code: ExitCode = ExitCode.PASS) -> None:
+    """The same of a command that read cells and samples alone; where nothing of those was left out, exit with
+    `code`."""
+    whole = [_can_be_read(run) and not run.damage_of_cells for run in runs]
     if code is ExitCode.PASS and not all(whole):
         code = ExitCode.USAGE
     if code is not ExitCode.PASS:
         raise typer.Exit(code)
 
 
-def _whole(run: Run) -> bool:
+def _can_be_read(run: Run) -> bool:
     try:
         run.manifest, run.cells  # noqa: B018 - a damaged one raises
     except UserError as error:
         notice(str(error))
         return False
-    return not run.damage
+    return True

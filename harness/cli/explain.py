@@ -22,12 +22,12 @@ def explain(
     out: Out = RUNS,
 ) -> None:
     """Print what a model saw of one document, token by token, and how its answer was judged."""
-    from harness.cli.ending import end
+    from harness.cli.ending import end_of_cells
     from harness.report.explanation import explanations, print_explanation
-    from harness.results.find import find_run
+    from harness.results.find import find_cells
 
     console = make_console()
-    run = find_run(name, out)
+    run = find_cells(name, out)
     for explanation in explanations(run, task, document, model, where or ()):
         print_explanation(explanation, console, whole)
-    end(run)
+    end_of_cells(run)

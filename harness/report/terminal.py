@@ -20,6 +20,7 @@ from harness.report.tables import print_table
 from harness.results.record import Status
 from harness.results.run import Run
 from harness.results.run_folder import HTML, MARKDOWN, RECORDS
+from harness.results.schema_version import LaterVersion
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,12 +47,12 @@ def print_report(report: Report, console: Console) -> None:
 
 def print_run(run: Run, console: Console) -> None:
     """The report of a run folder; of one whose manifest can't be read, what its cells say."""
-    if not (why := _why_corrupted(run)):
+    if not (why := _why_unread(run)):
         print_report(of_run(run), console)
         return
     for table in result_tables(run):
         print_table(table, console)
-    notice(why)
+    notice(str(why))
 
 
 def print_places(folder: Path, console: Console) -> None:
@@ -71,24 +72,24 @@ def print_runs(runs: Sequence[Run], console: Console) -> None:
         return
     columns = [Column(name) for name in ("run", "suite", "state")]
     columns += [Column(name, numeric=True) for name in ("cells", "failed", "took")]
-    notes = tuple(why for run in runs if (why := _why_corrupted(run)))
-    notes += tuple(sentence for run in runs if not _why_corrupted(run) for sentence in run.damage)
+    notes = tuple(str(why) for run in runs if (why := _why_unread(run)))
+    notes += tuple(sentence for run in runs if not _why_unread(run) for sentence in run.damage)
     rows = tuple(Row(_listed(run)) for run in runs)
     print_table(Table("Runs", tuple(columns), rows, "harness show NAME", notes), console)
 
 
-def _why_corrupted(run: Run) -> str:
-    """Empty where the run can be read."""
+def _why_unread(run: Run) -> UserError | None:
+    """None where the run can be read."""
     try:
         run.manifest, run.cells  # noqa: B018 - read here for the first time
     except UserError as error:
-        return str(error)
-    return ""
+        return error
+    return None
 
 
 def _listed(run: Run) -> tuple[str | Shown, ...]:
-    if _why_corrupted(run):
-        return run.name, "", "corrupted", "", "", ""
+    if why := _why_unread(run):
+        return run.name, "", "of a later version" if isinstance(why, LaterVersion) else "corrupted", "", "", ""
     manifest = run.manifest
     failed = sum(not cell.whole and cell.status is not Status.SKIPPED for cell in run.cells)
     cells = Shown(f"{len(run.cells)} of {len(manifest.cells)}")

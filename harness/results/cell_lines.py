@@ -9,6 +9,7 @@ from harness.kept_file import Damaged, Unsealed
 from harness.results.manifest import UNCHECKED_VERSION, Manifest, unsealed
 from harness.results.record import SCHEMA_VERSION, CellResult
 from harness.results.run_folder import CELLS, content, first_line, refuse_links
+from harness.results.schema_version import LaterVersion, version_of
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Lines:
 
 def read_lines(folder: Path, manifest: Manifest | None) -> Lines:
     """The lines of a run folder. manifest: the run's, which says whose lines they are; None where it can't be read. A
-    torn last line is dropped unless the run has ended. Raises UserError where the file can't be read at all."""
+    torn last line is dropped unless the run has ended. Raises UserError where the file can't be read at all, and
+    LaterVersion where a later version wrote a line: that is not damaged, and not to be measured again."""
     refuse_links(folder)
     again = f"measure its cells again: harness run --resume {folder}"
     lines = (content(folder, CELLS, again) or b"").split(b"\n")
@@ -38,7 +40,7 @@ def read_lines(folder: Path, manifest: Manifest | None) -> Lines:
         if not line.strip():
             continue
         try:
-            result, checked = _cell_of(line)
+            result, checked = _cell_of(line, f"{folder / CELLS}:{number}")
             if manifest is not None:
                 _of_this_run(result, checked, manifest, planned)
         except ValueError as error:  # as pydantic says it, too
@@ -50,15 +52,15 @@ def read_lines(folder: Path, manifest: Manifest | None) -> Lines:
     return Lines(list(ended.values()), damaged, unchecked)
 
 
-def _cell_of(line: bytes) -> tuple[CellResult, bool]:
-    """A line of `cells.jsonl`, and whether its checksum was compared. Raises Damaged, or ValidationError."""
+def _cell_of(line: bytes, place: str) -> tuple[CellResult, bool]:
+    """A line of `cells.jsonl`, and whether its checksum was compared. Raises Damaged, ValidationError, LaterVersion."""
     content, checked = unsealed(line, CELLS)
-    result = CellResult.model_validate_json(content)
-    if not checked and result.schema_version != UNCHECKED_VERSION:
+    version = version_of(content)
+    if not checked and version != UNCHECKED_VERSION:
         raise Unsealed
-    if result.schema_version > SCHEMA_VERSION:
-        raise Damaged(f"of version {result.schema_version}, and this harness reads {SCHEMA_VERSION}")
-    return result, checked
+    if version > SCHEMA_VERSION:
+        raise LaterVersion(version, place)
+    return CellResult.model_validate_json(content), checked
 
 
 def _of_this_run(result: CellResult, checked: bool, manifest: Manifest, planned: frozenset[str]) -> None:

@@ -11,9 +11,8 @@ from harness.results.manifest import Manifest
 from harness.results.run_folder import CELLS
 
 
-def sentences(folder: Path, lines: Lines, manifest: Manifest | None) -> list[str]:
-    """Of all files but the manifest, which is None where it can't be read. Raises UserError where findings or outcomes
-    can't be read."""
+def of_cells(folder: Path, lines: Lines, manifest: Manifest | None) -> list[str]:
+    """Of the cells and their samples. manifest: None where it can't be read."""
     return [
         *_of_lines(folder, lines),
         *([] if manifest is None else _of_missing_cells(folder, lines, manifest)),
@@ -22,7 +21,18 @@ def sentences(folder: Path, lines: Lines, manifest: Manifest | None) -> list[str
             for cell in lines.cells
             if (why := samples.why_none(folder, cell)) is not None
         ),
-        *([] if manifest is None else _of_made_files(folder, manifest)),
+    ]
+
+
+def of_made_files(folder: Path, manifest: Manifest | None) -> list[str]:
+    """Of what was made of the cells: findings, outcomes, tables, reports. Raises UserError where findings or outcomes
+    can't be read."""
+    if manifest is None:
+        return []
+    return [
+        f"{folder / name}: {why}; `harness report {folder}` writes it again"
+        for name in made_files.names(folder, manifest)
+        if (why := made_files.why_not(folder, name, manifest)) is not None
     ]
 
 
@@ -48,12 +58,4 @@ def _of_missing_cells(folder: Path, lines: Lines, manifest: Manifest) -> list[st
     return [
         f"{folder / CELLS}: {left} of {len(planned)} cells are missing; `harness run --resume {folder}` measures what "
         "is missing"
-    ]
-
-
-def _of_made_files(folder: Path, manifest: Manifest) -> list[str]:
-    return [
-        f"{folder / name}: {why}; `harness report {folder}` writes it again"
-        for name in made_files.names(folder, manifest)
-        if (why := made_files.why_not(folder, name, manifest)) is not None
     ]

@@ -10,9 +10,10 @@ from harness import kept_file
 from harness.errors import UserError
 from harness.kept_file import Damaged, Unsealed
 from harness.notice import notice
-from harness.results.manifest import UNCHECKED_VERSION
+from harness.results.manifest import UNCHECKED_VERSION, read_manifest
 from harness.results.run import Run
 from harness.results.run_folder import MANIFEST
+from harness.results.schema_version import LaterVersion
 
 
 def run_folders(out: Path) -> list[Path]:
@@ -34,6 +35,14 @@ def find_run(name: str, out: Path) -> Run:
     return run
 
 
+def find_cells(name: str, out: Path) -> Run:
+    """The same for what reads a run's cells and samples alone: damage of what was made of them is not told of."""
+    run = _find(name, out)
+    for sentence in run.damage_of_cells:
+        notice(sentence)
+    return run
+
+
 def _find(name: str, out: Path) -> Run:
     if (Path(name) / MANIFEST).is_file() or (name not in ("latest", "") and Path(name).is_dir()):
         run = Run(Path(name))
@@ -46,9 +55,7 @@ def _find(name: str, out: Path) -> Run:
             raise UserError("there is no run here yet; `harness run quickstart` makes one", place=str(out))
         for folder in folders:
             if not _facts(folder / MANIFEST):
-                notice(
-                    f"{folder / MANIFEST}: the manifest is corrupted, so nobody knows whether this run is the latest"
-                )
+                notice(f"{folder / MANIFEST}: {_why_unknown(folder)}, so nobody knows whether this run is the latest")
         return Run(folders[-1])
     matching = [path for path in folders if path.name == name] or [path for path in folders if name in path.name]
     if len(matching) == 1:
@@ -56,6 +63,16 @@ def _find(name: str, out: Path) -> Run:
     names = ", ".join(path.name for path in (matching or folders)[-5:]) or "none"
     problem = f"'{name}' fits {len(matching)} runs" if matching else f"no run '{name}'"
     raise UserError(f"{problem}; runs here: {names}", place=str(out))
+
+
+def _why_unknown(folder: Path) -> str:
+    try:
+        read_manifest(folder)
+    except LaterVersion:
+        return "a later version of harness wrote the manifest"
+    except UserError:
+        pass
+    return "the manifest is corrupted"
 
 
 def _order(folder: Path) -> tuple[int, str, int, str]:

@@ -12,6 +12,7 @@ from harness.errors import UserError
 from harness.kept_file import Unsealed
 from harness.results.record import SCHEMA_VERSION
 from harness.results.run_folder import MANIFEST, content, first_line, refuse_links
+from harness.results.schema_version import LaterVersion, version_of
 
 UNCHECKED_VERSION = 1
 """The version whose runs have no checksums."""
@@ -54,7 +55,7 @@ class Manifest(BaseModel):
     problems: list[str] = Field(default_factory=list)
     """Reports that could not be written, and why: a sentence each."""
     plugins: dict[str, str] = Field(default_factory=dict)
-    """By name the packages of the measures and analyses that do not ship with the harness: `gpt-words 1.0`."""
+    """By name the packages of the adapters, measures and analyses that don't ship with the harness: `gpt-words 1.0`."""
     cells: list[str] = Field(default_factory=list)
     """Keys of all cells of the plan, in order."""
     files: dict[str, str] = Field(default_factory=dict)
@@ -62,7 +63,8 @@ class Manifest(BaseModel):
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """That of a run folder; UserError where it is missing or corrupted, or where the folder has links."""
+    """That of a run folder; UserError where it is missing or corrupted, or where the folder has links. Raises
+    LaterVersion where a later version wrote it."""
     refuse_links(folder)
     path = folder / MANIFEST
     again = "run the suite again, cached cells are kept"
@@ -73,21 +75,17 @@ def read_manifest(folder: Path) -> Manifest:
                 place=str(folder),
             )
         text, checked = unsealed(found.removesuffix(b"\n"), MANIFEST)
-        manifest = Manifest.model_validate_json(text)
-        if not checked and manifest.schema_version != UNCHECKED_VERSION:
+        version = version_of(text)
+        if not checked and version != UNCHECKED_VERSION:
             raise Unsealed
-        if manifest.schema_version > SCHEMA_VERSION:
-            raise UserError(
-                f"a run of version {manifest.schema_version}, and this harness reads {SCHEMA_VERSION}: read it "
-                "with the harness that made it",
-                place=str(path),
-            )
+        if version > SCHEMA_VERSION:
+            raise LaterVersion(version, str(path))
+        return Manifest.model_validate_json(text)
     except ValueError as error:  # as pydantic and codecs say it, too
         raise UserError(
             f"the manifest is corrupted ({first_line(error)}); run the suite again, cached cells are kept",
             place=str(path),
         ) from None
-    return manifest
 
 
 def unsealed(content: bytes, name: str) -> tuple[bytes, bool]:

@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING
 from harness.errors import UserError
 from harness.results import made_files, samples
 from harness.results.cell_lines import Lines, read_lines
-from harness.results.damage import sentences
+from harness.results.damage import of_cells, of_made_files
 from harness.results.finding import ExpectationOutcome, Finding
 from harness.results.made_files import Read
 from harness.results.manifest import UNCHECKED_VERSION, Manifest, read_manifest
 from harness.results.record import CellResult
 from harness.results.records_frame import records_frame
 from harness.results.run_folder import EXPECTATIONS, FINDINGS
+from harness.results.schema_version import LaterVersion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +74,12 @@ class Run:
     @cached_property
     def damage(self) -> list[str]:
         """What can't be believed in this folder and is left out, a sentence each. (A damaged manifest raises.)"""
-        return sentences(self.folder, self._lines, self._believed_manifest)
+        return [*self.damage_of_cells, *of_made_files(self.folder, self._believed_manifest)]
+
+    @cached_property
+    def damage_of_cells(self) -> list[str]:
+        """Of those the sentences that matter to who reads cells and samples alone: a missing report does not."""
+        return of_cells(self.folder, self._lines, self._believed_manifest)
 
     @cached_property
     def unchecked(self) -> bool:
@@ -130,9 +136,12 @@ class Run:
 
     @property
     def _believed_manifest(self) -> Manifest | None:
-        """None where it can't be read, which is told of where it is asked for: the rest is shown."""
+        """None where it can't be read, which is told of where it is asked for: the rest is shown. Raises LaterVersion:
+        of such a run nothing is shown."""
         try:
             return self.manifest
+        except LaterVersion:
+            raise
         except UserError:
             return None
 

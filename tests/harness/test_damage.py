@@ -41,6 +41,7 @@ from harness.results.new_folder import new_folder
 from harness.results.peaks import cached_peaks
 from harness.results.run import Run
 from harness.results.run_folder import CELLS, MANIFEST
+from harness.results.schema_version import LaterVersion
 from harness.tasks.files.index import read_index
 from reference_impl.training.checkpoint import load_checkpoint
 
@@ -618,8 +619,21 @@ def test_what_has_lost_its_checksum_is_no_run_of_an_earlier_version(run: Run, ve
     with pytest.raises(UserError, match="the manifest is corrupted"):
         _ = Run(run.folder).manifest
     write_json(run.folder / MANIFEST, json.dumps(manifest | {"schema_version": 3}), MANIFEST)
-    with pytest.raises(UserError, match="a run of version 3, and this harness reads 2"):
+    with pytest.raises(UserError, match=r"a later version of harness \(format 3; this one reads up to 2\): update"):
         _ = Run(run.folder).manifest
+
+
+def test_a_line_of_a_later_version_is_not_measured_again(cache: Path, run: Run) -> None:
+    path = run.folder / CELLS
+    lines = path.read_bytes().splitlines()
+    lines[1] = seal(
+        json.dumps(json.loads(unseal(lines[1], CELLS)) | {"schema_version": 3, "records": {}}), CELLS
+    ).encode()
+    path.write_bytes(b"\n".join([*lines, b""]))
+    before = path.read_bytes()
+    with pytest.raises(LaterVersion, match=r"cells.jsonl:2: written by a later version of harness \(format 3; "):
+        harness.run(str(run.folder), resume=True)
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("where", [MANIFEST, CELLS, "findings.json", "samples"])

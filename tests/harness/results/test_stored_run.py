@@ -6,19 +6,26 @@ import json
 import shutil
 import tarfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 import harness
-from harness import kept_file
+from harness import kept_file, notice
+from harness.cli.app import app
 from harness.errors import UserError
 from harness.measures.registry import MEASURES
+from harness.report.terminal import print_runs
+from harness.results.find import find_run
 from harness.results.record import Status
 from harness.results.run import Run
+from harness.results.run_folder import CELLS, MANIFEST
+from harness.results.schema_version import LaterVersion
 
 STORED = Path(__file__).parents[2] / "stored"
 MISSING = ["report.html: it is missing; `harness report"]
@@ -139,9 +146,84 @@ def test_a_run_without_checksums_is_read_and_marked(unpacked: Path, tmp_path: Pa
             assert len(old.samples(cell)) > 0
 
 
-def test_a_run_of_a_later_version_is_refused_by_name(run: Run) -> None:
-    content = (run.folder / "manifest.json").read_bytes()
-    manifest = json.loads(kept_file.unseal(content.removesuffix(b"\n"), "manifest.json")) | {"schema_version": 9}
-    kept_file.write_json(run.folder / "manifest.json", json.dumps(manifest), "manifest.json")
-    with pytest.raises(UserError, match="a run of version 9, and this harness reads 2: read it with the harness"):
+def resealed_manifest(run: Run, changes: dict[str, Any]) -> None:
+    """As another version of the harness would have written it, with its checksum."""
+    path = run.folder / MANIFEST
+    manifest = json.loads(kept_file.read_json(path, MANIFEST)) | changes
+    kept_file.write_json(path, json.dumps(manifest), MANIFEST)
+
+
+def resealed_line(run: Run, changes: dict[str, Any]) -> None:
+    """The same of the second line of the cells."""
+    path = run.folder / CELLS
+    lines = path.read_bytes().splitlines()
+    cell = json.loads(kept_file.unseal(lines[1], CELLS)) | changes
+    lines[1] = kept_file.seal(json.dumps(cell), CELLS).encode()
+    path.write_bytes(b"\n".join([*lines, b""]))
+
+
+@pytest.mark.parametrize(
+    ("command", "code"), [("compare RUN RUN", 0), ("explain RUN microworld_facts 0", 0), ("show RUN", 2)]
+)
+@pytest.mark.parametrize("name", ["report.html", "findings.json"])
+def test_who_reads_cells_alone_misses_no_report(
+    unpacked: Path, run: Run, command: str, code: int, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The page is not in the archive; the findings are removed."""
+    (run.folder / name).unlink(missing_ok=True)
+    notice._told.clear()
+    with pytest.raises(SystemExit) as ended:
+        app(command.replace("RUN", str(run.folder)).split())
+    told = capsys.readouterr()
+    assert (ended.value.code or 0) == code and (f"{name}: it is missing" in told.err) == (code == 2), told.err
+
+
+def test_who_reads_cells_alone_is_told_of_theirs(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    next((run.folder / "samples").iterdir()).unlink()
+    with pytest.raises(SystemExit) as ended:
+        app(["compare", str(run.folder), str(run.folder)])
+    assert ended.value.code == 2 and "the samples are missing" in capsys.readouterr().err
+
+
+LATER = r"written by a later version of harness \(format 9; this one reads up to 2\): update"
+
+
+@pytest.mark.parametrize("layout", [{}, {"suite": {"name": "every"}, "cells": None, "started": 5}])
+def test_a_run_of_a_later_version_is_refused_by_name(run: Run, layout: dict[str, Any]) -> None:
+    """Also where other things stand in it than in ours."""
+    resealed_manifest(run, {"schema_version": 9} | layout)
+    for what in ("manifest", "cells", "damage"):
+        with pytest.raises(LaterVersion, match=f"{MANIFEST}: {LATER}"):
+            getattr(Run(run.folder), what)
+
+
+@pytest.mark.parametrize("layout", [{}, {"records": {}, "status": 1}])
+def test_a_line_of_a_later_version_is_refused_by_name(run: Run, layout: dict[str, Any]) -> None:
+    """It is whole: nobody says that it is damaged."""
+    resealed_line(run, {"schema_version": 9} | layout)
+    looks: list[Callable[[], object]] = [
+        *(lambda: Run(run.folder).cells, lambda: Run(run.folder).damage, lambda: harness.make_report(run.folder))
+    ]
+    for look in looks:
+        with pytest.raises(LaterVersion, match=f"{CELLS}:2: {LATER}"):
+            look()
+
+
+@pytest.mark.parametrize("version", [0, -1, "2", "two", 2.5, True, None])
+def test_what_is_no_version_is_refused(run: Run, version: object) -> None:
+    resealed_line(run, {"schema_version": version})
+    damage = Run(run.folder).damage
+    assert "cells.jsonl:2: this line is damaged (schema_version: Input should be " in damage[0]
+    resealed_manifest(run, {"schema_version": version})
+    with pytest.raises(UserError, match=r"the manifest is corrupted \(schema_version: Input should be "):
         _ = Run(run.folder).manifest
+
+
+def test_a_run_of_a_later_version_is_a_line_of_the_list(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    resealed_manifest(run, {"schema_version": 9, "suite": 1, "started": 5})
+    print_runs([Run(run.folder)], Console(width=300))
+    told = " ".join(capsys.readouterr().out.split())
+    assert "every of a later version" in told and "this one reads up to 2" in told
+    with pytest.raises(LaterVersion):
+        find_run("latest", run.folder.parent)
+    assert "a later version of harness wrote the manifest, so nobody knows" in capsys.readouterr().err
