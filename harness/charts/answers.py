@@ -10,6 +10,7 @@ from harness.evidence.selection import Point, describe, varying
 from harness.evidence.value_text import text
 from harness.number import count
 from harness.results.run import Run
+from harness.tasks.judging.metric_table import place_of_right
 
 if TYPE_CHECKING:
     import altair as alt
@@ -19,8 +20,6 @@ ABOUT = (
     "Colors are ways of asking the same questions (examples, reasoning, extraction)."
 )
 
-SHARES = ("acc", "exact_match", "pass@1")
-"""What counts as right: the first of these that a cell has."""
 MOST_PANELS = 24
 
 
@@ -61,13 +60,20 @@ def answers(run: Run) -> alt.FacetChart | None:
 
 def answer_values(run: Run) -> Values:
     """One row per cell (and part of it) of the first `MOST_PANELS` tasks."""
-    points = [point for metric in SHARES for point in drawable(run, metric) if point.cell.measure == "task"]
+    points = [point for metric in _right(run) for point in drawable(run, metric) if point.cell.measure == "task"]
     first = {point.cell.identity: point.record.metric for point in reversed(points)}
     points = [point for point in points if point.record.metric == first[point.cell.identity] and not _beside(point)]
     order = {cell.key: number for number, cell in enumerate(run.cells)}
     points.sort(key=lambda point: order[point.cell.key])
     tasks = list(dict.fromkeys(_task(point) for point in points))[:MOST_PANELS]
     return [_row(point, points) for point in points if _task(point) in tasks]
+
+
+def _right(run: Run) -> list[str]:
+    """The metrics of the run that a task means by a right answer; the first of them that a cell has is drawn."""
+    there = {record.metric for cell in run.cells if cell.measure == "task" for record in cell.records if record.metric}
+    places = {name: place for name in there if (place := place_of_right(name)) is not None}
+    return sorted(places, key=lambda name: (places[name], len(name), name))  # pass@1 before pass@10
 
 
 def _beside(point: Point) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from harness.charts.chart import RunChart
 from harness.charts.style import Values, conditions, drawable, ends_of, palette, told
 from harness.evidence.value_text import text
+from harness.measures.inference import DECODE_RATE, PREFILL_RATE
 from harness.results.run import Run
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 ABOUT = "Prefill and decode rates with their intervals, longer is better. Every panel has its own scale."
 
-RATES = {"prefill_rate": "prefill, tokens/s", "decode_rate": "decode, tokens/s"}
+RATES = {metric.name: f"{name}, {metric.unit}" for name, metric in (("prefill", PREFILL_RATE), ("decode", DECODE_RATE))}
 
 
 def speed(run: Run) -> alt.FacetChart | None:

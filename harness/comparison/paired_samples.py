@@ -236,20 +236,15 @@ def _are_right_or_wrong(values: Sequence[float]) -> bool:
 
 def _preferred(metrics: Sequence[str]) -> str | None:
     """Of several metrics that say right or wrong, which is looked at unless one is named; none that counts failures."""
-    from harness.tasks.judging.metric_table import BUILT_IN
+    from harness.tasks.judging.metric_table import built_in, place_of_right
 
-    declared = {name: built_in.metric for name, built_in in BUILT_IN.items()}
-    order = [name for name, metric in declared.items() if metric.right_or_wrong]
-
-    def plain(key: str) -> str:
-        name = key.partition("/")[0]
-        return "pass@k" if name.startswith("pass@") else name
-
-    def rank(key: str) -> int:
-        return order.index(plain(key)) if plain(key) in order else len(order)
+    def rank(key: str) -> float:
+        place = place_of_right(key.partition("/")[0])
+        return math.inf if place is None else place
 
     def counts_failures(key: str) -> bool:
-        return plain(key) in declared and declared[plain(key)].direction is Direction.LOWER
+        declared = built_in(key.partition("/")[0])
+        return declared is not None and declared.metric.direction is Direction.LOWER
 
     able = [key for key in metrics if not counts_failures(key)]
     return min(able, key=rank) if able else None

@@ -21,6 +21,7 @@ from harness.results.record import CellResult, Scalar, Status
 from harness.results.run import Run
 from harness.results.samples import reading_samples
 from harness.spelling import nearest_aside
+from harness.tasks.judging.metric_table import BUILT_IN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,10 +182,8 @@ class _Shown:
             self.line(f"sum {rows[0].log_prob:.4f} nats; {greedy} the likeliest (greedy)", "")
             return
         rules = one.rules()
-        words = {"acc": "sum", "acc_norm": "per character", "acc_bytes": "per byte", "acc_tokens": "per token"}
-        words["acc_mutual_info"] = "less without context"
         columns = [Column("choice", numeric=True), Column("text"), Column("right")]
-        columns += [Column(words[rule], "nats", numeric=True) for rule in rules]
+        columns += [Column(BUILT_IN[rule].worth, "nats", numeric=True) for rule in rules]
         columns += [Column("tokens", numeric=True), Column("greedy"), Column("taken by")]
         table = [
             Row(

@@ -3,14 +3,20 @@
 Declared once, here. Parquet files, DataFrames and every printer are derived from these models.
 """
 
+from __future__ import annotations
+
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from harness.results.stored_weights import StoredWeights
 from harness.strict_json import tagged, untagged
 from harness.strict_models import Kept
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SCHEMA_VERSION = 2
 """Of what a run and the cell cache keep. 1: without checksums; still read from runs, and marked unchecked."""
@@ -55,6 +61,13 @@ class Sums(Kept):
     """The column whose sum it is divided by, such as `tokens`."""
     factor: float = 1.0
     exponential: bool = False
+
+    def of_means(self, means: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The metric's values where Σ`of` / Σ`over` is each of these."""
+        import numpy as np
+
+        scaled = means / (1 / self.factor)  # of a factor 1 / x that is x to the bit, as measures divide by it
+        return np.exp(scaled) if self.exponential else scaled
 
 
 class Metric(Kept):

@@ -26,14 +26,13 @@ from harness.results.record import CellResult, Scalar, Status
 from harness.results.run import Run
 from harness.results.samples import reading_samples
 
-RIGHT = ("exact_match", "acc", "pass@1")
 LEAST_SIZES = 3
 
 
 class MirageSettings(AnalysisSettings):
     """What is looked at."""
 
-    of: list[str] = Field(default=list(RIGHT), min_length=1)
+    of: list[str] = Field(default=["exact_match", "acc", "pass@1"], min_length=1)
     """Metrics that say right or wrong: the first of them that a task has."""
     over: Literal["parameters", "parameters_non_embedding"] = "parameters"
     """The size: all parameters, or those that are not embeddings."""

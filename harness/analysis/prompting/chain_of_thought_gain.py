@@ -27,13 +27,12 @@ from harness.results.run import Run
 
 ALONE = "all models"
 """The family of models that nobody put into one."""
-RIGHT = ("exact_match", "acc", "pass@1")
 
 
 class ChainOfThoughtGainSettings(AnalysisSettings):
     """What is compared over what."""
 
-    of: list[str] = Field(default=list(RIGHT), min_length=1)
+    of: list[str] = Field(default=["exact_match", "acc", "pass@1"], min_length=1)
     """Metrics that are a share of right answers: the first of them that a task has in both ways."""
     over: Literal["parameters", "parameters_non_embedding"] = "parameters"
     """The size: all parameters, or those that are not embeddings."""

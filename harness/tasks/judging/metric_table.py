@@ -20,6 +20,8 @@ class BuiltIn:
     aggregation: str
     options: tuple[str, ...] = ()
     """Arguments that it takes."""
+    worth: str = ""
+    """Of a rule that takes a choice: what a choice's log-probability is to it, as a heading says it, `per byte`."""
 
 
 _DETAILS = ("acc_bytes", "acc_tokens", "brier_score", "likelihood", "sample_extraction_failure", "token_accuracy")
@@ -71,6 +73,7 @@ def _declare(
     *options: str,
     headline: bool = False,
     right_or_wrong: bool = False,
+    worth: str = "",
 ) -> BuiltIn:
     detail = name in _DETAILS
     metric = Metric(
@@ -83,7 +86,7 @@ def _declare(
         headline=headline,
         right_or_wrong=right_or_wrong,
     )
-    return BuiltIn(metric, outputs, aggregation, options)
+    return BuiltIn(metric, outputs, aggregation, options, worth)
 
 
 _ALL = (
@@ -99,6 +102,7 @@ _ALL = (
         "numbers",
         headline=True,
         right_or_wrong=True,
+        worth="sum",
     ),
     _declare(
         "acc_norm",
@@ -108,6 +112,7 @@ _ALL = (
         "mean",
         "Share of documents whose right choice has the highest log-probability per character (Unicode, without the "
         "delimiter).",
+        worth="per character",
     ),
     _declare(
         "acc_bytes",
@@ -116,6 +121,7 @@ _ALL = (
         (_CHOICE,),
         "mean",
         "Share of documents whose right choice has the highest log-probability per byte of UTF-8.",
+        worth="per byte",
     ),
     _declare(
         "acc_tokens",
@@ -124,6 +130,7 @@ _ALL = (
         (_CHOICE,),
         "mean",
         "Share of documents whose right choice has the highest log-probability per token.",
+        worth="per token",
     ),
     _declare(
         "acc_mutual_info",
@@ -133,6 +140,7 @@ _ALL = (
         "mean",
         "Share of documents whose right choice has the highest log P(choice | context) - log P(choice): pointwise "
         "mutual information (Holtzman et al. 2021, arXiv:2104.08315).",
+        worth="less without context",
     ),
     _declare(
         "exact_match",
@@ -324,6 +332,21 @@ _ALL = (
 
 BUILT_IN: dict[str, BuiltIn] = {declared.metric.name: declared for declared in _ALL}
 """By name."""
+
+_RIGHT_OR_WRONG = [name for name, declared in BUILT_IN.items() if declared.metric.right_or_wrong]
+
+
+def built_in(name: str) -> BuiltIn | None:
+    """The declaration of a metric of a record or a document, such as `pass@1` of `pass@k`; None of a task's own."""
+    return BUILT_IN.get("pass@k" if name.startswith("pass@") else name)
+
+
+def place_of_right(name: str) -> int | None:
+    """Where a metric stands among those that a task means by a right answer, in the order of their declarations; None
+    where it is none of them."""
+    declared = built_in(name)
+    return _RIGHT_OR_WRONG.index(declared.metric.name) if declared and declared.metric.right_or_wrong else None
+
 
 DEFAULTS: dict[str, tuple[str, ...]] = {
     _CHOICE: ("acc", "acc_norm"),

@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 
 from harness.charts.answers import answer_values, answers
+from harness.charts.speed import RATES
 from harness.results.record import CellResult, Record
 from harness.results.run import Run
 
@@ -64,3 +65,27 @@ def test_every_task_has_its_points(asked: Run) -> None:
     assert {row["share"] for row in rows if row["task"] == "capitals"} == {0.25, 0.75}
     chart = answers(asked)
     assert chart is not None and chart.to_dict()["facet"]["field"] == "task"
+
+
+@pytest.mark.parametrize(
+    ("metrics", "drawn"),
+    [
+        (["exact_match", "acc"], "acc"),
+        (["accuracy", "exact_match"], "exact_match"),
+        (["extraction_failure", "accuracy"], "accuracy"),
+        (["pass@10", "pass@5", "pass@1"], "pass@1"),
+        (["acc_norm", "my_own"], None),
+    ],
+)
+def test_of_several_metrics_the_first_is_drawn_that_is_declared_to_be_right_answers(
+    task_builders: ModuleType, tmp_path: Path, metrics: list[str], drawn: str | None
+) -> None:
+    cell = task_builders.task_cell(tmp_path, [task_builders.choice_row(0, "Q", ["yes", "no"], [-2.0, -3.0])])
+    shares = {metric: (place + 2) / 10 for place, metric in enumerate(metrics)}
+    records = [record(cell, metric, None, share) for metric, share in shares.items()]
+    rows = answer_values(task_builders.task_run(tmp_path, [cell.model_copy(update={"records": records})]))
+    assert [row["share"] for row in rows] == ([] if drawn is None else [shares[drawn]])
+
+
+def test_the_panels_of_speed_are_of_declared_rates() -> None:
+    assert RATES == {"prefill_rate": "prefill, tokens/s", "decode_rate": "decode, tokens/s"}

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from harness.errors import UserError
+from harness.measures.task.samples.rows import read
 from harness.report.explanation import HEAD, TAIL, Explanation, explanations, print_explanation
 from harness.report.token_text import token_text, visible
 from harness.results.run import Run
+from harness.tasks.judging.metric_table import BUILT_IN
 
 
 def printed(explanation: Explanation, *, whole: bool = False, colors: bool = False) -> str:
@@ -217,3 +219,15 @@ def test_a_thought_is_shown_beside_the_answer(run: Run) -> None:
     assert line(printed(one), "text: ") == "text: 6"
     [other] = explanations(run, "other_5", 1)
     assert line(printed(other), "text: ") == "text: none: still thinking when it ended"
+
+
+def test_every_rule_that_takes_a_choice_has_its_heading(task_builders: ModuleType) -> None:
+    row = task_builders.choice_row(0, "Q", ["yes", "no"], [-2.0, -3.0], without_context=[-2.5, -2.5])
+    rules = read(row).rules()
+    assert {rule: BUILT_IN[rule].worth for rule in rules} == {
+        "acc": "sum",
+        "acc_norm": "per character",
+        "acc_bytes": "per byte",
+        "acc_tokens": "per token",
+        "acc_mutual_info": "less without context",
+    }

@@ -31,7 +31,7 @@ from harness.evidence.per_document import PerDocument, per_document
 from harness.evidence.ratio import estimate
 from harness.evidence.selection import Point, points, selects, why_nothing
 from harness.results.finding import Finding
-from harness.results.record import Scalar
+from harness.results.record import Record, Scalar
 from harness.results.run import Run
 from harness.statistics.bootstrap import resampled_means
 
@@ -126,7 +126,7 @@ def _law(ladder: Sequence[Point], settings: ScalingLawSettings) -> list[Finding]
     values = np.array([point.record.value for point in ladder], dtype=float)
     law = LogLine(*map(float, least_squares(sizes, values)))
     at = np.geomspace(sizes.min() / 1.25, sizes.max() * AHEAD, 60)
-    uncertainty = _uncertainty(ladder, settings.of, sizes, values, at)
+    uncertainty = _uncertainty(ladder, sizes, values, at)
     misfit = float(np.sqrt((residuals(law, sizes, values) ** 2).mean()))
     first = ladder[0].record
     common: dict[str, Any] = {
@@ -184,7 +184,7 @@ def _law(ladder: Sequence[Point], settings: ScalingLawSettings) -> list[Finding]
     ]
 
 
-def _uncertainty(ladder: Sequence[Point], metric: str, sizes: Floats, values: Floats, at: Floats) -> Uncertainty:
+def _uncertainty(ladder: Sequence[Point], sizes: Floats, values: Floats, at: Floats) -> Uncertainty:
     """By documents where every size has them, else by the values' own intervals, else none."""
     import numpy as np
 
@@ -193,18 +193,17 @@ def _uncertainty(ladder: Sequence[Point], metric: str, sizes: Floats, values: Fl
         sums = np.stack([item.sums for item in evidence], axis=1)
         weights = np.stack([item.weights for item in evidence], axis=1)
         means = resampled_means(sums, weights, REPLICATES, seed=0)
-        return from_draws(sizes, values, _as_metric(metric, means), at)
+        return from_draws(sizes, values, _as_metric(ladder[0].record, means), at)
     estimates = [item for point in ladder if (item := estimate(point.record)) is not None]
     return from_intervals(sizes, estimates, at) if len(estimates) == len(ladder) else unknown(at)
 
 
-def _as_metric(metric: str, means: Floats) -> Floats:
-    """Means of the negative log-likelihood in nats, per token or byte, as the metric gives them."""
-    import numpy as np
+def _as_metric(record: Record, means: Floats) -> Floats:
+    """Means of the evidence as the metric gives them; those of a task's metrics are so already."""
+    from harness.measures.registry import declared
 
-    if metric.startswith("perplexity"):
-        return np.exp(means)
-    return means / math.log(2) if metric.startswith("bits_per_byte") else means
+    metric = declared(record)
+    return means if metric is None or metric.sums is None else metric.sums.of_means(means)
 
 
 def _warning(uncertainty: Uncertainty) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +14,10 @@ import pytest
 
 from harness.analysis.registry import ANALYSES
 from harness.analysis.scaling.suite.log_line import by_scatter, from_draws, from_intervals, least_squares
+from harness.measures.perplexity import BITS_PER_BYTE, LOSS, PERPLEXITY_METRIC
+from harness.measures.task.samples.columns import ITEMS
 from harness.results.finding import Finding
+from harness.results.record import Measurement
 from harness.results.run import Run
 from harness.statistics.bootstrap import resampled_means
 from harness.statistics.ratios import PositiveEstimate
@@ -234,3 +238,36 @@ def test_intervals_that_ignore_the_shared_documents_are_far_too_wide() -> None:
     apart = from_draws(sizes, sums.sum(0) / tokens.sum(0), draws, sizes[-1:]).exponent
     assert together[0] is not None and apart[0] is not None
     assert apart[1] - apart[0] > 5 * (together[1] - together[0])
+
+
+def test_means_become_a_metric_as_it_declares() -> None:
+    """To the bit as the measure makes its values."""
+    means = np.random.default_rng(3).uniform(0.1, 9, 1000)
+    for metric, value in (
+        (LOSS, means),
+        (BITS_PER_BYTE, means / math.log(2)),
+        (PERPLEXITY_METRIC, np.exp(means)),
+    ):
+        assert metric.sums is not None
+        np.testing.assert_array_equal(metric.sums.of_means(means), value)
+
+
+def test_a_task_s_bits_per_byte_are_bits_already(
+    builders: ModuleType, task_builders: ModuleType, tmp_path: Path
+) -> None:
+    """The prediction lies in its own interval, which is of the same documents in the same unit."""
+    cells = []
+    for model, bits in law(builders, 0.1).items():
+        rows = [task_builders.rolling_row(number, [("\n", "One text.")]) for number in range(8)]
+        for row in rows:
+            row[ITEMS.name] = json.dumps({"bits_per_byte": [-bits * math.log(2) * 100, 100]})
+        cell = task_builders.task_cell(tmp_path, rows, model=model)
+        made = Measurement(metric=BITS_PER_BYTE, value=bits)
+        cells.append(
+            builders.cell_result(
+                tmp_path, model, "task", cell.axes, cell.settings, [made], samples=task_builders.samples(rows)
+            )
+        )
+    prediction = by_name(analyze(builders.write_run(tmp_path, cells=cells), of="bits_per_byte"))["prediction"]
+    assert "bootstrap over documents" in (prediction.interval or "")
+    assert prediction.low == pytest.approx(prediction.value) and prediction.high == pytest.approx(prediction.value)
