@@ -284,6 +284,7 @@ BROKEN = [
     ("import no_such_library", "measures", "bad", "can't be imported: No module named 'no_such_library'"),
     ("raise SystemExit(3)", "measures", "bad", "can't be imported"),
     ("", "measures", "bad", "can't be imported: module 'other2' has no attribute 'BAD'"),
+    ("class Odd:\n    pass\nBAD = Odd()", "measures", "bad", "is no measure: it leads to an Odd"),
     ("BAD = 3", "measures", "bad", "is no measure: it leads to an int"),
     (f"{OURS}BAD = PERPLEXITY", "analyses", "perplexity", "is no analysis: it leads to a Measure"),
     (f"{OURS}BAD = PERPLEXITY", "measures", "bad", "calls itself `perplexity`: give its entry point that name"),
@@ -305,6 +306,47 @@ BROKEN = [
     (
         f"{OURS}{SETTINGS}BAD = replace(PERPLEXITY, name='bad', metrics=(), settings=S)",
         *("measures", "bad", "has settings whose names are taken by axes and columns of records: seed"),
+    ),
+    *(
+        (f"{OURS}BAD = replace(PERPLEXITY, name='bad', {wrong})", "measures", "bad", f"declares `{said}")
+        for wrong, said in {
+            "settings=dict": "settings` wrongly: should be a subclass of Settings (it is <class 'dict'>)",
+            "metrics=None": "metrics` wrongly: should be a valid tuple (it is None)",
+            "metrics=(3,)": "metrics` wrongly: 0 should be a valid dictionary or instance of Metric (it is 3)",
+            "check=3": "check` wrongly: should be callable (it is 3)",
+        }.items()
+    ),
+    *(
+        (
+            f"{OURS}from harness.measures.measure import Settings\nclass S(Settings):\n    sizes: {kind}\n"
+            "BAD = replace(PERPLEXITY, name='bad', metrics=(), settings=S)",
+            *("measures", "bad", said),
+        )
+        for kind, said in {
+            "list[int]": "has settings that aren't one value each: sizes; in a suite a list is an axis",
+            "dict | None = None": "has settings that aren't one value each: sizes",
+            "'Nothing'": "has a declaration that can't be read: `S` is not fully defined",
+        }.items()
+    ),
+    (
+        f"{OURS}B = PERPLEXITY.metrics[0].model_copy(update={{'name': 'b'}})\n"
+        "BAD = replace(PERPLEXITY, name='bad', metrics=(B, B))",
+        *("measures", "bad", "declares metrics twice: b"),
+    ),
+    *(
+        (f"{PLAIN}BAD = replace(OURS, name='bad', {wrong})", "models", "bad", f"declares `{said}")
+        for wrong, said in {
+            "openings=None": "openings` wrongly: should be a valid tuple (it is None)",
+            "settings=dict": "settings` wrongly: should be a subclass of ModelSettings",
+            "capabilities=frozenset({'flies'})": "capabilities` wrongly: 0 should be 'logits', ",
+            "precisions=('fp31',)": "precisions` wrongly: 0 should be 'fp32', ",
+        }.items()
+    ),
+    (
+        f"{ANALYSIS}BAD = replace(MIRAGE, name='bad', charts=(3,))",
+        "analyses",
+        "bad",
+        "0 should be an instance of Chart",
     ),
     (f"{MODEL}BAD = OURS", "models", "transformers", "there is already an adapter `transformers`"),
     (f"{MODEL}BAD = OURS", "measures", "transformers", "is no measure: it leads to an Adapter"),
