@@ -154,7 +154,8 @@ def test_an_entry_of_a_kind_of_model_is_checked(installed: Installed, tmp_path: 
         "{ngram: sat.txt, order: 0}": "order: should be greater than or equal to 1 (it is 0)",
         "{ngram: sat.txt, train: {tokens: 9}}": "only a reference model can be trained; remove `train`",
         "{transformers: x, order: 3}": "only `ngram: ...` has a `order`; remove it",
-        "{ngram: sat.txt, transformers: x}": "a model is `reference: ...`, `transformers: ...` or `ngram: ...`",
+        "{transformers: x, order: 4}": "only `ngram: ...` has a `order`; remove it",
+        "{ngram: sat.txt, transformers: x}": "both `transformers` and `ngram` are here: a model is `reference: ...`, ",
         "{ngram: none.txt}": "models.m.ngram: there is no text file 'none.txt'",
         "{ngram: sat.txt, oder: 3}": "unknown key 'oder'; did you mean 'order'?",
     }.items():
