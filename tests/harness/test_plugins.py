@@ -404,6 +404,137 @@ def test_a_measure_of_servers_meets_a_model_that_serves(installed: Installed, tm
     assert of["heard", "task"]["status"] == "skipped" and of["counted", "task"]["status"] == "ok"
 
 
+TRAPS = '''
+"""A measure and a kind of model in which one function fails, as a setting says."""
+
+from harness.errors import UserError
+from harness.measures.cost import one_context
+from harness.measures.measure import Measure, Settings
+from harness.models.adapter import Adapter, ModelSettings, Opening
+from harness.models.contract import ModelIdentity, ModelSource
+from harness.models.resolved import Resolved
+from harness.models.size import ModelSize
+from harness.results.record import Direction, Measurement, Metric
+
+
+class MeasureSettings(Settings):
+    trap: str
+
+
+class EntrySettings(ModelSettings):
+    hole: str
+    """Needed: entries of other kinds do without."""
+
+
+def trap(name, found):
+    def function(*given):
+        if any(getattr(one, "trap", "") == name for one in given):
+            raise KeyError(name)
+        return found if not callable(found) else found(*given)
+
+    return function
+
+
+def check(library, settings):
+    if settings.trap == "user":
+        raise UserError("is no trap", place="traps")
+    trap("check", None)(settings)
+
+
+def summarize(samples, settings, facts):
+    other = METRIC.model_copy(update={"unit": "others"})
+    one = Measurement(metric=METRIC, value=1.0)
+    odd = Measurement(metric=METRIC, value=1.0, low=2.0, high=1.0)
+    parts = [one, one.model_copy(update={"part": "a"})]
+    wrong = {"unknown": [Measurement(metric=other, value=1.0)], "twice": [one, one], "turned": [odd]}
+    return wrong.get(settings.trap, parts)
+
+
+METRIC = Metric(name="trapped", unit="traps", direction=Direction.NONE, definition="One.")
+TRAPS = Measure(
+    name="traps", version=1, about="Falls into what is dug.", settings=MeasureSettings, metrics=(METRIC,),
+    collect=lambda load, settings: [{"one": 1.0}], summarize=summarize, check=check,
+    notes=trap("notes", ()), needs=trap("needs", {}), tasks=trap("tasks", ()),
+    texts=lambda settings: settings.trap if settings.trap == "texts" else [],
+    seconds=trap("seconds", 1), passes=trap("passes", one_context),
+)
+
+
+def resolve(name, settings, point):
+    if settings.hole == "raise":
+        raise RuntimeError("deep")
+    return Resolved(ModelSource(name, "hole", settings.model, settings.hole)) if settings.hole != "none" else None
+
+
+def size(resolved):
+    return 1 / 0 if resolved.source.digest == "size" else ModelSize(1000, 1000)
+
+
+def open_source(source):
+    return type("Hole", (), {"identity": ModelIdentity(
+        name=source.name, kind="hole", digest=source.digest, precision="fp32", device="cpu", context=1)})()
+
+
+HOLES = Adapter(
+    name="holes", about="Holes.", settings=EntrySettings, resolve=resolve, size=size, capabilities=frozenset(),
+    openings=(Opening(kind="hole", module="traps"),), precisions=("fp32", "bf16"),
+)
+'''
+
+
+def test_what_fails_in_a_plugin_is_said_of_its_cells_alone(installed: Installed, tmp_path: Path) -> None:
+    here = installed.copied(tmp_path / "here")
+    here.another("traps", TRAPS, "[harness.measures]\ntraps = traps:TRAPS\n[harness.models]\nholes = traps:HOLES")
+    suite = here.folder / "traps.yaml"
+    suite.write_text(
+        "name: traps\nmodels:\n"
+        "  good: {holes: x, hole: good}\n  deep: {holes: x, hole: raise}\n  nothing: {holes: x, hole: none}\n"
+        "  unsized: {holes: x, hole: size}\n  counted: {ngram: sat.txt}\ntasks: {paths: .}\nmeasures:\n"
+        "  - traps: {trap: [check, notes, needs, texts, tasks, seconds, none, unknown, twice, turned]}\n"
+        "    models: [good]\n"
+        "  - traps: {trap: none}\n    models: [deep, nothing, unsized, counted]\n"
+        "    matrix: {precision: [fp32, int8]}\n"
+    )
+    planned = here.tried("harness plan traps.yaml")
+    assert planned.returncode == 0, planned.stderr
+    assert "warning: the plugin `holes` of traps 0.1 failed in `size`: division by zero" in planned.stderr
+    assert "warning: the plugin `traps` of traps 0.1 failed in `seconds`: nothing is called 'seconds'" in planned.stderr
+    assert "a model of `ngram` has the precision fp32, not int8" in " ".join(planned.stdout.split())
+    here.bash("harness run traps.yaml || true")
+    told = here.python("import harness\nprint(harness.open_run('latest').records.to_json(orient='records'))")
+    reasons = {(row["model"], row["precision"], row["trap"]): row["reason"] for row in json.loads(told)}
+    broken = "the plugin `traps` of traps 0.1 failed in"
+    for trap in ("check", "notes", "needs", "tasks"):
+        assert (
+            f"{broken} `{trap}`: nothing is called '{trap}' (KeyError), in traps.py:" in reasons["good", "fp32", trap]
+        )
+    assert (
+        f"{broken} `texts`: of what it returns should be a valid tuple (it is 'texts')"
+        in reasons["good", "fp32", "texts"]
+    )
+    assert reasons["good", "fp32", "none"] is reasons["good", "fp32", "seconds"] is None
+    gave = "the measure `traps` gave"
+    assert reasons["good", "fp32", "unknown"] == f"{gave} the metric trapped, which it doesn't declare so"
+    assert reasons["good", "fp32", "twice"] == f"{gave} trapped twice"
+    assert reasons["good", "fp32", "turned"] == f"{gave} trapped with an interval from 2.0 up to 1.0"
+    failed = "the plugin `holes` of traps 0.1 failed in `resolve`: "
+    assert reasons["deep", "fp32", "none"].startswith(f"{failed}deep (RuntimeError), in traps.py:")
+    assert (
+        reasons["nothing", "fp32", "none"]
+        == f"{failed}of what it returns should be an instance of Resolved (it is None)"
+    )
+    assert reasons["unsized", "fp32", "none"] is reasons["counted", "fp32", "none"] is None
+    assert reasons["counted", "int8", "none"] == "a model of `ngram` has the precision fp32, not int8"
+    assert reasons["unsized", "int8", "none"] == "a model of `holes` has the precision fp32 or bf16, not int8"
+    for entry, setting, said in (
+        ("{holes: x, hole: good}", "user", "traps: is no trap"),
+        ("{holes: x}", "none", "`holes: ...` needs `hole`"),
+    ):
+        suite.write_text(f"name: t\nmodels: {{m: {entry}}}\nmeasures: [traps: {{trap: {setting}}}]\n")
+        done = here.tried("harness plan traps.yaml")
+        assert done.returncode == 2 and said in done.stderr, done.stderr
+
+
 def test_a_suite_that_names_it_is_refused_with_the_reason(installed: Installed, tmp_path: Path) -> None:
     here = installed.copied(tmp_path / "here")
     here.another("other", "import no_such_library", "[harness.measures]\nbad = other:BAD")
