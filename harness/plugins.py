@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from harness.errors import told
+from harness.promises import Promises
 
 Kind = TypeVar("Kind")
 
@@ -62,21 +63,31 @@ def why_not_loaded(name: str) -> str | None:
 
 
 def with_plugins(
-    group: str, kind: type[Kind], ours: Mapping[str, Kind], refuse: Callable[[Kind, Mapping[str, Kind]], str | None]
+    group: str,
+    kind: type[Kind],
+    ours: Mapping[str, Kind],
+    promises: Promises,
+    refuse: Callable[[Kind, Mapping[str, Kind]], str | None],
 ) -> dict[str, Kind]:
     """Ours, then those of a group's entry points, in the order of their packages' names.
 
-    kind: what an entry point must lead to: something with a `name`. refuse: (one, those before it) -> why it can't be
-    taken beside them, as the end of a sentence that begins with the plugin; None where it can.
+    kind: what an entry point must lead to: something with a `name`. promises: what its declaration holds. refuse: (one,
+    those before it) -> why it can't be taken beside them, as the end of a sentence that begins with the plugin; None
+    where it can.
     """
     found = dict(ours)
     for point in sorted(entry_points(group=group), key=lambda point: (_package(point), point.name)):
-        loaded = _load(kind, point, found, refuse)
-        why_not = ""
+        who, why_not = f"the plugin `{point.name}` of {_package(point)}", ""
+        try:
+            loaded = _load(kind, point, found, promises, refuse)
+            if isinstance(loaded, kind):
+                loaded = promises.kept(loaded, who)
+        except (Exception, SystemExit) as error:
+            loaded = f"has a declaration that can't be read: {told(error)}"
         if isinstance(loaded, kind):
             found[point.name] = loaded
         else:
-            why_not = f"the plugin `{point.name}` of {_package(point)} ({point.value}) {loaded}"
+            why_not = f"{who} ({point.value}) {loaded}"
         _known.append(Plugin(group, point.name, _package(point), point.module, why_not))
     return found
 
@@ -85,6 +96,7 @@ def _load(
     kind: type[Kind],
     point: EntryPoint,
     before: Mapping[str, Kind],
+    promises: Promises,
     refuse: Callable[[Kind, Mapping[str, Kind]], str | None],
 ) -> Kind | str:
     """What an entry point leads to, or why it can't be taken."""
@@ -101,7 +113,7 @@ def _load(
         return f"has a name that is taken: there is already {_a(what)} `{name}`"
     if not name.isidentifier() or name.startswith("_") or name in RESERVED or hasattr(BaseModel, name):
         return "has a name that no entry of a suite can have: rename it"
-    return refuse(loaded, before) or loaded
+    return promises.broken(loaded) or refuse(loaded, before) or loaded
 
 
 def _a(noun: str) -> str:

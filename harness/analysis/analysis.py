@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import BaseModel
-
 from harness.charts.chart import Chart
 from harness.results.finding import Finding
 from harness.results.run import Run
@@ -35,7 +33,7 @@ class Analysis:
 
     name: str
     about: str
-    settings: type[BaseModel]
+    settings: type[AnalysisSettings]
     run: Callable[[Run, Any], list[Finding]]
     """(run, settings) -> findings. Reads the run folder only; never raises for a cell that failed."""
     charts: tuple[Chart, ...] = ()

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import corpora
-from harness.errors import no_room, told, unexpected
+from harness.errors import UserError, no_room, told, unexpected
 from harness.execution.cell_cache import CellCache, Evidence
 from harness.execution.plan import PlannedCell, key_of
 from harness.execution.requests import Refused
 from harness.execution.worker_log import WorkerLog
-from harness.measures.measure import Facts, notes_of
+from harness.measures.measure import Facts, Measure, notes_of
 from harness.measures.noise import is_noise
 from harness.measures.registry import MEASURES
 from harness.results.conditions import most_taken
@@ -91,6 +91,8 @@ class CellResults:
         """The result of a cell that ended well, and what its texts, its model and its samples have to say."""
         measure, settings = MEASURES[item.cell.measure], item.cell.typed
         found = measure.summarize(evidence.samples, settings, facts)
+        if (odd := _odd(measure, found)) is not None:
+            raise UserError(f"the measure `{measure.name}` gave {odd}")
         resolved = measure.resolved(evidence.samples)
         records = [self._record(item, one, facts, evidence).model_copy(update={"resolved": resolved}) for one in found]
         share = most_taken(evidence.conditions["launches"], self._machine.cores)
@@ -164,6 +166,23 @@ class CellResults:
             fingerprint_class=machine_class,
             **found,
         )
+
+
+def _odd(measure: Measure, found: Sequence[Measurement | Missing]) -> str | None:
+    """What no measure may give: a metric that it doesn't declare, one value twice, an interval turned round."""
+    given = set()
+    for one in found:
+        if isinstance(one, Missing):
+            continue
+        which = f"{one.metric.name}{f' of {one.part}' if one.part else ''}"
+        if one.metric not in measure.metrics and not measure.others_metrics:
+            return f"the metric {which}, which it doesn't declare so"
+        if which in given:
+            return f"{which} twice"
+        if one.low is not None and one.high is not None and one.low > one.high:
+            return f"{which} with an interval from {one.low} up to {one.high}"
+        given.add(which)
+    return None
 
 
 def under_own_names(item: PlannedCell, done: Done) -> Done:

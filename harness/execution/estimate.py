@@ -6,7 +6,8 @@ doctor`, assumed) peaks, plus the start of the process. A cell that was measured
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.execution.cell_cache import CellCache
 from harness.execution.memory_estimate import BYTES_PER_WEIGHT, LOADING, memory_of
@@ -15,12 +16,16 @@ from harness.measures.cost import Pace
 from harness.measures.registry import MEASURES
 from harness.models.registry import adapter_of, opening_of
 from harness.models.size import ModelSize
+from harness.notice import notice
+from harness.promises import PluginFailed
 from harness.results.peaks import Peaks, cached_peaks
 from harness.suite.cells import TRAINED_AXES
 from harness.threads import default_threads
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Known = TypeVar("Known")
 
 ASSUMED = Peaks(flops={"fp32": 50e9, "bf16": 50e9}, bandwidth=10e9)
 """What a small machine does, where nothing has been measured yet."""
@@ -41,7 +46,8 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
     rows = []
     prepared = set()
     for item in plan.cells:
-        if item.unsupported is None and not item.resolved.ready and item.source.digest not in prepared:
+        is_due = item.unsupported is None and not item.resolved.ready and not item.resolved.why_not
+        if is_due and item.source.digest not in prepared:
             prepared.add(item.source.digest)
             rows.append(_preparation_row(item, peaks))
         rows.append(_row(item, peaks))
@@ -72,10 +78,13 @@ def memory_of_cell(item: PlannedCell) -> float | None:
     size, source, cell = size_of(item), item.source, item.cell
     if size is None or item.unsupported is not None:
         return None
-    shape, libraries = adapter_of(source.kind).shape(item.resolved), opening_of(source.kind).libraries
+    shape = _unless_failed(lambda: adapter_of(source.kind).shape(item.resolved))
+    libraries = opening_of(source.kind).libraries
     if shape is None:
         return libraries + size.parameters * BYTES_PER_WEIGHT[source.precision] * LOADING
-    passes = MEASURES[cell.measure].passes(cell.typed, shape)
+    passes = _unless_failed(lambda: MEASURES[cell.measure].passes(cell.typed, shape))
+    if passes is None:
+        return None
     return memory_of(passes, libraries, source.precision, size.parameters, shape)
 
 
@@ -87,7 +96,8 @@ def _preparation_row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
     if training is None:
         asset = item.resolved.asset
         return row | {"measure": "fetch", "cell": f"{item.cell.model} fetch asset {asset}", "estimate": "unknown"}
-    assert size is not None
+    if size is None:
+        return row | {"measure": "train", "cell": f"{item.cell.trained_model} train", "estimate": "unknown"}
     due = [stage for stage in item.resolved.stages if not stage.ready]
     tokens = sum(stage.training.settings().tokens for stage in due if stage.training is not None)
     corpora_in_turn = ", then ".join(stage.training.corpus for stage in due if stage.training is not None)
@@ -110,7 +120,9 @@ def memory_of_training(item: PlannedCell) -> float | None:
 
 def size_of(item: PlannedCell) -> ModelSize | None:
     """Parameters of a cell's model, without loading it; None where they are not known (a hub model, say)."""
-    return adapter_of(item.source.kind).size(item.resolved)
+    if item.resolved.why_not:
+        return None
+    return _unless_failed(lambda: adapter_of(item.source.kind).size(item.resolved))
 
 
 def _seconds(item: PlannedCell, size: ModelSize | None, peaks: Peaks) -> float | None:
@@ -122,4 +134,13 @@ def _seconds(item: PlannedCell, size: ModelSize | None, peaks: Peaks) -> float |
         rate=EFFICIENCY * peaks.flops.get("bf16" if item.source.precision in ("bf16", "fp16") else "fp32", 50e9),
         read=size.parameters * BYTES_PER_WEIGHT[item.source.precision] / (EFFICIENCY * peaks.bandwidth),
     )
-    return MEASURES[item.cell.measure].seconds(item.cell.typed, pace)
+    return _unless_failed(lambda: MEASURES[item.cell.measure].seconds(item.cell.typed, pace))
+
+
+def _unless_failed(ask: Callable[[], Known | None]) -> Known | None:
+    """What a measure or an adapter knows; None, and a warning, where a plugin's fails: no cell needs an estimate."""
+    try:
+        return ask()
+    except PluginFailed as failed:
+        notice(str(failed))
+        return None

@@ -22,6 +22,7 @@ from harness.models.registry import adapter_of, opening_of
 from harness.models.resolved import Resolved
 from harness.notice import notice
 from harness.plugins import plugin_of
+from harness.promises import PluginFailed
 from harness.results.fingerprint import Fingerprint, cpu_flags, fingerprint
 from harness.results.instructions import instructions
 from harness.suite.cells import Cell
@@ -42,7 +43,7 @@ class PlannedCell:
     threads: int
     cached: bool
     missing: str | None = None
-    """The packages that it needs and that aren't installed, as a sentence: it is not run."""
+    """Why it can't run, as a sentence: packages that it needs and that aren't installed, or a plugin that failed."""
     unsupported: str | None = None
     """Why its model can't be measured so, a sentence: it is skipped."""
     notes: tuple[str, ...] = ()
@@ -88,8 +89,7 @@ def make_plan(loaded: LoadedSuite, allowed: Allowed = NOTHING_MORE) -> Plan:
     digests = Digests(library)
     told = Told(library)
     planned = []
-    for measure, settings in dict.fromkeys((cell.measure, cell.typed) for cell in all_cells):
-        MEASURES[measure].check(library, settings)
+    told.check(all_cells)
     for cell in all_cells:
         model = resolved[cell.trained_model]
         threads = int(cell.axes.get("threads") or default_threads())
@@ -98,21 +98,34 @@ def make_plan(loaded: LoadedSuite, allowed: Allowed = NOTHING_MORE) -> Plan:
             precision=cell.axes["precision"],  # type: ignore[arg-type]
             device=str(cell.axes["device"]),
         )
-        rest = all_but_the_kernel(cell, source, threads, machine, digests)
-        kernel = _kernel() if source.device == "cpu" else None
-        key = key_of(rest, kernel)
-        cell = _labeled(cell, source, model.quantized_by)
-        planned.append(
-            PlannedCell(
-                *(cell, key, model, source, threads, cache.has(key), told.missing(cell)),
-                unsupported=told.unsupported(cell, source.kind),
-                notes=told.notes(cell),
-                rest=rest,
-                kernel=kernel,
-                read=digests.read(cell),
+        if why_not := model.why_not or told.failed(cell):
+            planned.append(_failed(cell, model, source, threads, why_not))
+            continue
+        try:
+            rest = all_but_the_kernel(cell, source, threads, machine, digests)
+            kernel = _kernel() if source.device == "cpu" else None
+            key = key_of(rest, kernel)
+            planned.append(
+                PlannedCell(
+                    *(_labeled(cell, source, model.quantized_by), key, model, source, threads),
+                    cached=cache.has(key),
+                    missing=told.missing(cell),
+                    unsupported=told.unsupported(cell, source.kind),
+                    notes=told.notes(cell),
+                    rest=rest,
+                    kernel=kernel,
+                    read=digests.read(cell),
+                )
             )
-        )
+        except PluginFailed as failed:
+            planned.append(_failed(cell, model, source, threads, str(failed)))
     return Plan(suite, planned, machine, library)
+
+
+def _failed(cell: Cell, model: Resolved, source: ModelSource, threads: int, why_not: str) -> PlannedCell:
+    """A cell of a plugin that failed: what determines its result is not known, so its key is one that none has."""
+    key = hash_of([cell.trained_model, cell.measure, cell.settings, sorted(cell.axes.items()), why_not])[:32]
+    return PlannedCell(cell, key, model, source, threads, False, why_not)
 
 
 class Digests:
@@ -153,9 +166,23 @@ class Told:
 
     def __init__(self, library: TaskLibrary) -> None:
         self._library = library
+        self._failed: dict[tuple[str, Settings], str] = {}
         self._missing: dict[str, str | None] = {}
         self._notes: dict[tuple[str, Settings], tuple[str, ...]] = {}
         self._unsupported: dict[tuple[str, Settings, str], str | None] = {}
+
+    def check(self, cells: list[Cell]) -> None:
+        """Ask the cells' measures what can be told before anything runs. Raises UserError for settings that are wrong;
+        where a plugin fails, `failed` says so of its cells."""
+        for measure, settings in dict.fromkeys((cell.measure, cell.typed) for cell in cells):
+            try:
+                MEASURES[measure].check(self._library, settings)
+            except PluginFailed as failed:
+                self._failed[measure, settings] = str(failed)
+
+    def failed(self, cell: Cell) -> str | None:
+        """How the check of a cell's settings failed; None where it didn't."""
+        return self._failed.get((cell.measure, cell.typed))
 
     def missing(self, cell: Cell) -> str | None:
         """See `PlannedCell.missing`."""
@@ -167,11 +194,10 @@ class Told:
 
     def unsupported(self, cell: Cell, kind: str) -> str | None:
         """See `PlannedCell.unsupported`."""
-        which = cell.measure, cell.typed, kind
+        which, adapter = (cell.measure, cell.typed, kind), adapter_of(kind)
         if which not in self._unsupported:
-            why = MEASURES[cell.measure].why_not(self._library, cell.typed, adapter_of(kind))
-            self._unsupported[which] = why
-        return self._unsupported[which]
+            self._unsupported[which] = MEASURES[cell.measure].why_not(self._library, cell.typed, adapter)
+        return self._unsupported[which] or adapter.why_not(cell.axes["precision"])  # type: ignore[arg-type]
 
     def notes(self, cell: Cell) -> tuple[str, ...]:
         """See `PlannedCell.notes`."""

@@ -10,7 +10,10 @@ from dataclasses import replace
 
 from harness.execution.code_digest import TRAINING, code_digest
 from harness.models.adapter import Point
+from harness.models.contract import ModelSource
+from harness.models.digest import hash_of
 from harness.models.resolved import Resolved
+from harness.promises import PluginFailed
 from harness.suite.cells import Cell
 from harness.suite.schema import ModelEntry
 
@@ -19,9 +22,13 @@ def resolve(
     name: str, entry: ModelEntry, seed: int | None, trust_remote_code: bool, compute: float | None = None
 ) -> Resolved:
     """Resolve one entry at a point of the axes of its training. Raises UserError where what it names
-    does not exist, and for a budget that can't be."""
+    does not exist, and for a budget that can't be. Where a plugin's adapter fails, what is returned says why."""
     point = Point(seed, compute, trust_remote_code, code_digest(TRAINING))
-    return entry.adapter.resolve(name, entry.settings, point)
+    try:
+        return entry.adapter.resolve(name, entry.settings, point)
+    except PluginFailed as failed:
+        kind, path = entry.adapter.openings[0].kind, entry.settings.model
+        return Resolved(ModelSource(name, kind, path, hash_of([name, str(failed)])), why_not=str(failed))
 
 
 def resolve_all(

@@ -3,23 +3,32 @@
 A new measure of ours is one file and one line here; one of another package is an entry point `harness.measures`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from enum import Enum
+from pathlib import PurePath
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import Field, InstanceOf
 
 from harness.errors import UserError
 from harness.measures.activations import ACTIVATIONS
+from harness.measures.cost import Passes
 from harness.measures.diversity import DIVERSITY
 from harness.measures.fidelity import FIDELITY
 from harness.measures.in_context import IN_CONTEXT
 from harness.measures.in_context_regression import IN_CONTEXT_REGRESSION
 from harness.measures.inference import INFERENCE
 from harness.measures.kv_cache import KV_CACHE
-from harness.measures.measure import Measure
+from harness.measures.measure import Measure, Settings
 from harness.measures.memory import MEMORY
 from harness.measures.perplexity import PERPLEXITY
 from harness.measures.task.measure import TASK
 from harness.measures.training import TRAINING
 from harness.measures.training_speed import TRAINING_SPEED
+from harness.models.adapter import Capability
 from harness.plugins import RESERVED, with_plugins
+from harness.promises import Promises
 from harness.results.record import AXES, Metric, Record
 
 OURS: dict[str, Measure] = {
@@ -41,16 +50,50 @@ OURS: dict[str, Measure] = {
 }
 
 
+PROMISES = Promises(
+    fields={
+        **{"version": int, "about": str, "settings": type[Settings], "metrics": tuple[Metric, ...]},
+        **dict.fromkeys(("isolated", "needs_peaks", "times_training", "others_metrics"), bool),
+        **dict.fromkeys(("collect", "summarize", "resolved"), Callable),
+    },
+    gives={
+        **{"check": Any, "texts": tuple[str, ...], "tasks": tuple[str, ...], "notes": tuple[str, ...]},
+        **{"needs": Mapping[Capability, str], "passes": InstanceOf[Passes]},
+        "seconds": Annotated[float, Field(ge=0, allow_inf_nan=False)] | None,
+    },
+)
+"""Of a plugin's measure."""
+
+
 def _why_not(measure: Measure, before: Mapping[str, Measure]) -> str | None:
     """Why a plugin's measure can't stand beside the others: names that a table of records needs for itself."""
     if clash := sorted(set(measure.settings.model_fields) & {*Record.model_fields, *AXES, *RESERVED}):
         return f"has settings whose names are taken by axes and columns of records: {', '.join(clash)}"
+    if lists := [name for name, info in measure.settings.model_fields.items() if not _one_value(info.annotation)]:
+        return (
+            f"has settings that aren't one value each: {', '.join(lists)}; in a suite a list is an axis, so a setting "
+            "is a text, a number, true or false"
+        )
+    names = [metric.name for metric in measure.metrics]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        return f"declares metrics twice: {', '.join(twice)}"
     known = {metric.name: name for name, other in before.items() for metric in other.metrics}
     taken = [f"{metric.name} (of {known[metric.name]})" for metric in measure.metrics if metric.name in known]
     return f"has metrics whose names are taken: {', '.join(taken)}" if taken else None
 
 
-MEASURES = with_plugins("harness.measures", Measure, OURS, _why_not)
+def _one_value(annotation: Any) -> bool:
+    """Whether a setting of this type is one plain value, whatever is chosen."""
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        return issubclass(annotation, str | int | float | Enum | PurePath | type(None))
+    if get_origin(annotation) is Literal:
+        return True
+    if get_origin(annotation) is Annotated:
+        return _one_value(get_args(annotation)[0])
+    return get_origin(annotation) in (Union, UnionType) and all(map(_one_value, get_args(annotation)))
+
+
+MEASURES = with_plugins("harness.measures", Measure, OURS, PROMISES, _why_not)
 """Those that ship and those of plugins, by name."""
 
 

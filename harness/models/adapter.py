@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from harness.models.contract import PRECISIONS, Precision
 from harness.models.resolved import Resolved
 from harness.models.shape import ModelShape
 from harness.models.size import ModelSize
@@ -111,6 +112,9 @@ class Adapter:
     openings: tuple[Opening, ...]
     capabilities: frozenset[Capability]
     """What its models have, each of them: known without opening one."""
+    precisions: tuple[Precision, ...] = PRECISIONS
+    """Those that its models can have: a cell of another one is skipped. What `open_source` of one of these can't do all
+    the same raises Unsupported."""
     size: Callable[[Resolved], ModelSize | None] = _nothing_known
     """How many parameters a model has, without loading it: what estimates of time and memory go by."""
     shape: Callable[[Resolved], ModelShape | None] = _nothing_known
@@ -119,6 +123,12 @@ class Adapter:
     """What is said where the entry of another adapter has one of its keys, by key."""
     parts: tuple[Part, ...] = ()
     """The libraries that it needs."""
+
+    def why_not(self, precision: Precision) -> str | None:
+        """Why none of its models has a precision; None where they may."""
+        if precision in self.precisions:
+            return None
+        return f"a model of `{self.name}` has the precision {' or '.join(self.precisions)}, not {precision}"
 
     @property
     def has(self) -> frozenset[Capability]:

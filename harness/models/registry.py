@@ -6,16 +6,40 @@ A new adapter of ours is one file and one line here; one of another package is a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, InstanceOf
 
 from harness.errors import UserError
-from harness.models.adapter import Adapter, Capability, Opening
+from harness.models.adapter import Adapter, Capability, ModelSettings, Opening, Part
+from harness.models.contract import Precision
 from harness.models.reference_adapter import REFERENCE
+from harness.models.resolved import Resolved
+from harness.models.shape import ModelShape
+from harness.models.size import ModelSize
 from harness.models.transformers_adapter import TRANSFORMERS
 from harness.plugins import RESERVED, with_plugins
+from harness.promises import Promises
 
 OURS: dict[str, Adapter] = {adapter.name: adapter for adapter in (REFERENCE, TRANSFORMERS)}
+
+
+PROMISES = Promises(
+    fields={
+        **{
+            "about": str,
+            "settings": type[ModelSettings],
+            "openings": Annotated[tuple[Opening, ...], Field(min_length=1)],
+        },
+        **{"capabilities": frozenset[Capability], "precisions": Annotated[tuple[Precision, ...], Field(min_length=1)]},
+        **{"elsewhere": Mapping[str, str], "parts": tuple[Part, ...]},
+    },
+    gives={
+        **{"resolve": InstanceOf[Resolved], "size": InstanceOf[ModelSize] | None},
+        "shape": InstanceOf[ModelShape] | None,
+    },
+)
+"""Of a plugin's adapter."""
 
 
 def _why_not(adapter: Adapter, before: Mapping[str, Adapter]) -> str | None:
@@ -26,10 +50,14 @@ def _why_not(adapter: Adapter, before: Mapping[str, Adapter]) -> str | None:
         return f"has keys whose names are taken: {', '.join(taken)}"
     kinds = {opening.kind: name for name, other in before.items() for opening in other.openings}
     taken = [f"{opening.kind} (of {kinds[opening.kind]})" for opening in adapter.openings if opening.kind in kinds]
-    return f"opens kinds whose names are taken: {', '.join(taken)}" if taken else None
+    if taken:
+        return f"opens kinds whose names are taken: {', '.join(taken)}"
+    own = [opening.kind for opening in adapter.openings]
+    twice = sorted({kind for kind in own if own.count(kind) > 1})
+    return f"opens kinds twice: {', '.join(twice)}" if twice else None
 
 
-ADAPTERS = with_plugins("harness.models", Adapter, OURS, _why_not)
+ADAPTERS = with_plugins("harness.models", Adapter, OURS, PROMISES, _why_not)
 """Those that ship and those of plugins, by name."""
 
 _OF_KIND = {opening.kind: (adapter, opening) for adapter in ADAPTERS.values() for opening in adapter.openings}

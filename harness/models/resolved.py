@@ -25,6 +25,8 @@ class Resolved:
     """How it is trained: in the last of its stages."""
     before: Resolved | None = None
     """The stage before that, a model of its own."""
+    why_not: str = ""
+    """Where its adapter failed, a sentence: nothing else of it is known, and its cells don't run."""
     title: str = ""
     """How a person names it where it is one of several trainings of an entry: `nano seed=1 compute=1e12`."""
 
@@ -47,6 +49,8 @@ class Resolved:
     @property
     def ready(self) -> bool:
         """Whether it can be opened now, with nothing to fetch and nothing to train."""
+        if self.why_not:
+            return False
         if self.asset is not None:
             return assets.is_present(self.asset)
         return self.training is None or is_trained(Path(self.source.path))

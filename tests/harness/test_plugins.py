@@ -154,7 +154,8 @@ def test_an_entry_of_a_kind_of_model_is_checked(installed: Installed, tmp_path: 
         "{ngram: sat.txt, order: 0}": "order: should be greater than or equal to 1 (it is 0)",
         "{ngram: sat.txt, train: {tokens: 9}}": "only a reference model can be trained; remove `train`",
         "{transformers: x, order: 3}": "only `ngram: ...` has a `order`; remove it",
-        "{ngram: sat.txt, transformers: x}": "a model is `reference: ...`, `transformers: ...` or `ngram: ...`",
+        "{transformers: x, order: 4}": "only `ngram: ...` has a `order`; remove it",
+        "{ngram: sat.txt, transformers: x}": "both `transformers` and `ngram` are here: a model is `reference: ...`, ",
         "{ngram: none.txt}": "models.m.ngram: there is no text file 'none.txt'",
         "{ngram: sat.txt, oder: 3}": "unknown key 'oder'; did you mean 'order'?",
     }.items():
@@ -284,6 +285,7 @@ BROKEN = [
     ("import no_such_library", "measures", "bad", "can't be imported: No module named 'no_such_library'"),
     ("raise SystemExit(3)", "measures", "bad", "can't be imported"),
     ("", "measures", "bad", "can't be imported: module 'other2' has no attribute 'BAD'"),
+    ("class Odd:\n    pass\nBAD = Odd()", "measures", "bad", "is no measure: it leads to an Odd"),
     ("BAD = 3", "measures", "bad", "is no measure: it leads to an int"),
     (f"{OURS}BAD = PERPLEXITY", "analyses", "perplexity", "is no analysis: it leads to a Measure"),
     (f"{OURS}BAD = PERPLEXITY", "measures", "bad", "calls itself `perplexity`: give its entry point that name"),
@@ -305,6 +307,47 @@ BROKEN = [
     (
         f"{OURS}{SETTINGS}BAD = replace(PERPLEXITY, name='bad', metrics=(), settings=S)",
         *("measures", "bad", "has settings whose names are taken by axes and columns of records: seed"),
+    ),
+    *(
+        (f"{OURS}BAD = replace(PERPLEXITY, name='bad', {wrong})", "measures", "bad", f"declares `{said}")
+        for wrong, said in {
+            "settings=dict": "settings` wrongly: should be a subclass of Settings (it is <class 'dict'>)",
+            "metrics=None": "metrics` wrongly: should be a valid tuple (it is None)",
+            "metrics=(3,)": "metrics` wrongly: 0 should be a valid dictionary or instance of Metric (it is 3)",
+            "check=3": "check` wrongly: should be callable (it is 3)",
+        }.items()
+    ),
+    *(
+        (
+            f"{OURS}from harness.measures.measure import Settings\nclass S(Settings):\n    sizes: {kind}\n"
+            "BAD = replace(PERPLEXITY, name='bad', metrics=(), settings=S)",
+            *("measures", "bad", said),
+        )
+        for kind, said in {
+            "list[int]": "has settings that aren't one value each: sizes; in a suite a list is an axis",
+            "dict | None = None": "has settings that aren't one value each: sizes",
+            "'Nothing'": "has a declaration that can't be read: `S` is not fully defined",
+        }.items()
+    ),
+    (
+        f"{OURS}B = PERPLEXITY.metrics[0].model_copy(update={{'name': 'b'}})\n"
+        "BAD = replace(PERPLEXITY, name='bad', metrics=(B, B))",
+        *("measures", "bad", "declares metrics twice: b"),
+    ),
+    *(
+        (f"{PLAIN}BAD = replace(OURS, name='bad', {wrong})", "models", "bad", f"declares `{said}")
+        for wrong, said in {
+            "openings=None": "openings` wrongly: should be a valid tuple (it is None)",
+            "settings=dict": "settings` wrongly: should be a subclass of ModelSettings",
+            "capabilities=frozenset({'flies'})": "capabilities` wrongly: 0 should be 'logits', ",
+            "precisions=('fp31',)": "precisions` wrongly: 0 should be 'fp32', ",
+        }.items()
+    ),
+    (
+        f"{ANALYSIS}BAD = replace(MIRAGE, name='bad', charts=(3,))",
+        "analyses",
+        "bad",
+        "0 should be an instance of Chart",
     ),
     (f"{MODEL}BAD = OURS", "models", "transformers", "there is already an adapter `transformers`"),
     (f"{MODEL}BAD = OURS", "measures", "transformers", "is no measure: it leads to an Adapter"),
@@ -359,6 +402,137 @@ def test_a_measure_of_servers_meets_a_model_that_serves(installed: Installed, tm
         in of["counted", "pieces"]["reason"]
     )
     assert of["heard", "task"]["status"] == "skipped" and of["counted", "task"]["status"] == "ok"
+
+
+TRAPS = '''
+"""A measure and a kind of model in which one function fails, as a setting says."""
+
+from harness.errors import UserError
+from harness.measures.cost import one_context
+from harness.measures.measure import Measure, Settings
+from harness.models.adapter import Adapter, ModelSettings, Opening
+from harness.models.contract import ModelIdentity, ModelSource
+from harness.models.resolved import Resolved
+from harness.models.size import ModelSize
+from harness.results.record import Direction, Measurement, Metric
+
+
+class MeasureSettings(Settings):
+    trap: str
+
+
+class EntrySettings(ModelSettings):
+    hole: str
+    """Needed: entries of other kinds do without."""
+
+
+def trap(name, found):
+    def function(*given):
+        if any(getattr(one, "trap", "") == name for one in given):
+            raise KeyError(name)
+        return found if not callable(found) else found(*given)
+
+    return function
+
+
+def check(library, settings):
+    if settings.trap == "user":
+        raise UserError("is no trap", place="traps")
+    trap("check", None)(settings)
+
+
+def summarize(samples, settings, facts):
+    other = METRIC.model_copy(update={"unit": "others"})
+    one = Measurement(metric=METRIC, value=1.0)
+    odd = Measurement(metric=METRIC, value=1.0, low=2.0, high=1.0)
+    parts = [one, one.model_copy(update={"part": "a"})]
+    wrong = {"unknown": [Measurement(metric=other, value=1.0)], "twice": [one, one], "turned": [odd]}
+    return wrong.get(settings.trap, parts)
+
+
+METRIC = Metric(name="trapped", unit="traps", direction=Direction.NONE, definition="One.")
+TRAPS = Measure(
+    name="traps", version=1, about="Falls into what is dug.", settings=MeasureSettings, metrics=(METRIC,),
+    collect=lambda load, settings: [{"one": 1.0}], summarize=summarize, check=check,
+    notes=trap("notes", ()), needs=trap("needs", {}), tasks=trap("tasks", ()),
+    texts=lambda settings: settings.trap if settings.trap == "texts" else [],
+    seconds=trap("seconds", 1), passes=trap("passes", one_context),
+)
+
+
+def resolve(name, settings, point):
+    if settings.hole == "raise":
+        raise RuntimeError("deep")
+    return Resolved(ModelSource(name, "hole", settings.model, settings.hole)) if settings.hole != "none" else None
+
+
+def size(resolved):
+    return 1 / 0 if resolved.source.digest == "size" else ModelSize(1000, 1000)
+
+
+def open_source(source):
+    return type("Hole", (), {"identity": ModelIdentity(
+        name=source.name, kind="hole", digest=source.digest, precision="fp32", device="cpu", context=1)})()
+
+
+HOLES = Adapter(
+    name="holes", about="Holes.", settings=EntrySettings, resolve=resolve, size=size, capabilities=frozenset(),
+    openings=(Opening(kind="hole", module="traps"),), precisions=("fp32", "bf16"),
+)
+'''
+
+
+def test_what_fails_in_a_plugin_is_said_of_its_cells_alone(installed: Installed, tmp_path: Path) -> None:
+    here = installed.copied(tmp_path / "here")
+    here.another("traps", TRAPS, "[harness.measures]\ntraps = traps:TRAPS\n[harness.models]\nholes = traps:HOLES")
+    suite = here.folder / "traps.yaml"
+    suite.write_text(
+        "name: traps\nmodels:\n"
+        "  good: {holes: x, hole: good}\n  deep: {holes: x, hole: raise}\n  nothing: {holes: x, hole: none}\n"
+        "  unsized: {holes: x, hole: size}\n  counted: {ngram: sat.txt}\ntasks: {paths: .}\nmeasures:\n"
+        "  - traps: {trap: [check, notes, needs, texts, tasks, seconds, none, unknown, twice, turned]}\n"
+        "    models: [good]\n"
+        "  - traps: {trap: none}\n    models: [deep, nothing, unsized, counted]\n"
+        "    matrix: {precision: [fp32, int8]}\n"
+    )
+    planned = here.tried("harness plan traps.yaml")
+    assert planned.returncode == 0, planned.stderr
+    assert "warning: the plugin `holes` of traps 0.1 failed in `size`: division by zero" in planned.stderr
+    assert "warning: the plugin `traps` of traps 0.1 failed in `seconds`: nothing is called 'seconds'" in planned.stderr
+    assert "a model of `ngram` has the precision fp32, not int8" in " ".join(planned.stdout.split())
+    here.bash("harness run traps.yaml || true")
+    told = here.python("import harness\nprint(harness.open_run('latest').records.to_json(orient='records'))")
+    reasons = {(row["model"], row["precision"], row["trap"]): row["reason"] for row in json.loads(told)}
+    broken = "the plugin `traps` of traps 0.1 failed in"
+    for trap in ("check", "notes", "needs", "tasks"):
+        assert (
+            f"{broken} `{trap}`: nothing is called '{trap}' (KeyError), in traps.py:" in reasons["good", "fp32", trap]
+        )
+    assert (
+        f"{broken} `texts`: of what it returns should be a valid tuple (it is 'texts')"
+        in reasons["good", "fp32", "texts"]
+    )
+    assert reasons["good", "fp32", "none"] is reasons["good", "fp32", "seconds"] is None
+    gave = "the measure `traps` gave"
+    assert reasons["good", "fp32", "unknown"] == f"{gave} the metric trapped, which it doesn't declare so"
+    assert reasons["good", "fp32", "twice"] == f"{gave} trapped twice"
+    assert reasons["good", "fp32", "turned"] == f"{gave} trapped with an interval from 2.0 up to 1.0"
+    failed = "the plugin `holes` of traps 0.1 failed in `resolve`: "
+    assert reasons["deep", "fp32", "none"].startswith(f"{failed}deep (RuntimeError), in traps.py:")
+    assert (
+        reasons["nothing", "fp32", "none"]
+        == f"{failed}of what it returns should be an instance of Resolved (it is None)"
+    )
+    assert reasons["unsized", "fp32", "none"] is reasons["counted", "fp32", "none"] is None
+    assert reasons["counted", "int8", "none"] == "a model of `ngram` has the precision fp32, not int8"
+    assert reasons["unsized", "int8", "none"] == "a model of `holes` has the precision fp32 or bf16, not int8"
+    for entry, setting, said in (
+        ("{holes: x, hole: good}", "user", "traps: is no trap"),
+        ("{holes: x}", "none", "`holes: ...` needs `hole`"),
+    ):
+        suite.write_text(f"name: t\nmodels: {{m: {entry}}}\nmeasures: [traps: {{trap: {setting}}}]\n")
+        done = here.tried("harness plan traps.yaml")
+        assert done.returncode == 2 and said in done.stderr, done.stderr
 
 
 def test_a_suite_that_names_it_is_refused_with_the_reason(installed: Installed, tmp_path: Path) -> None:

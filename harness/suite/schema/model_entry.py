@@ -45,15 +45,20 @@ class _ModelEntry(Made):
         if len(given) != 1:
             *most, last = (f"`{name}: ...`" for name in ADAPTERS)
             which = f"either {most[0]}" if len(most) == 1 else ", ".join(most)
-            raise PydanticCustomError("kind", "a model is {which} or {last}", {"which": which, "last": last})
+            both = f"both {' and '.join(f'`{name}`' for name in given)} are here: " if given else ""
+            told = {"both": both, "which": which, "last": last}
+            raise PydanticCustomError("kind", "{both}a model is {which} or {last}", told)
         for key, owner in OWNERS.items():
-            if owner is not self.adapter and getattr(self, key) != owner.settings.model_fields[key].default:
+            if owner is not self.adapter and getattr(self, key) is not None and key in self.model_fields_set:
                 why = owner.elsewhere.get(key, f"only `{owner.name}: ...` has a `{key}`; remove it")
                 raise PydanticCustomError("kind", "{why}", {"why": why})
         try:
             _ = self.settings
         except ValidationError as error:
             first = error.errors()[0]
+            if first["type"] == "missing":
+                needs = {"adapter": self.adapter.name, "key": first["loc"][0]}
+                raise PydanticCustomError("kind", "`{adapter}: ...` needs `{key}`", needs) from None
             told = {**first.get("ctx", {}), "message": first["msg"]}
             raise PydanticCustomError(first["type"], "{message}", told) from None
         return self
@@ -77,7 +82,11 @@ def _with_adapters() -> type[_ModelEntry]:
     }
     for key, owner in OWNERS.items():
         info = owner.settings.model_fields[key]
-        fields[key] = (info.annotation, info)
+        if info.is_required():  # of its own entries: `settings` says so there
+            annotation: Any = info.annotation
+            fields[key] = (annotation | None, Field(None, description=info.description))
+        else:
+            fields[key] = (info.annotation, info)
     fields["matrix"] = (Matrix, Field(Matrix(), description="Axes that differ for this model alone."))
     return create_model("ModelEntry", __base__=_ModelEntry, __doc__=_ModelEntry.__doc__, **fields)
 

@@ -37,6 +37,7 @@ EITHER = {
     **dict.fromkeys(("harness.limits", "harness.strict_entry"), "settings as they are given, or an error"),
     "harness.mode": "the names of two ways to ask tasks",
     "harness.plugins": "finds other packages, whose code is in the key of their cells",
+    "harness.promises": "looks at what those declare",
     **dict.fromkeys(("harness.strict_json", "harness.strict_models"), "the same values, or an error"),
     **dict.fromkeys(("harness.execution.requests", "harness.execution.serve"), "hand on what others measure"),
     "harness.results.conditions": "what is recorded beside the numbers",
