@@ -61,7 +61,7 @@ class Strict(Written):
         return {name: value for name in chosen if (value := getattr(self, name)) is not None}
 
 
-class Made(Strict):
+class Composed(Strict):
     """Base of parts that are made of others' fields: those have their descriptions, and there is no source to read."""
 
     model_config = ConfigDict(use_attribute_docstrings=False)

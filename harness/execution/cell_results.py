@@ -169,13 +169,13 @@ class CellResults:
 
 
 def _odd(measure: Measure, found: Sequence[Measurement | Missing]) -> str | None:
-    """What no measure may give: a metric that it doesn't declare, one value twice, an interval turned round."""
+    """What no measure may give: an undeclared metric, one value twice, an interval whose ends are swapped."""
     given = set()
     for one in found:
         if isinstance(one, Missing):
             continue
         which = f"{one.metric.name}{f' of {one.part}' if one.part else ''}"
-        if one.metric not in measure.metrics and not measure.others_metrics:
+        if one.metric not in measure.metrics and not measure.undeclared_metrics:
             return f"the metric {which}, which it doesn't declare so"
         if which in given:
             return f"{which} twice"

@@ -124,7 +124,7 @@ class Measure:
     """The texts that the settings name: fetched before the cell runs; their digests enter the cell's key."""
     tasks: Callable[[Any], tuple[str, ...]] = lambda settings: ()
     """The tasks that the settings name: the same."""
-    others_metrics: bool = False
+    undeclared_metrics: bool = False
     """Whether what its settings name has metrics of its own beside `metrics`: files of tasks do."""
     times_training: bool = False
     """Whether it reads how quickly the model was trained or what that took: then it must be trained alone."""

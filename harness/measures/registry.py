@@ -53,7 +53,7 @@ OURS: dict[str, Measure] = {
 PROMISES = Promises(
     fields={
         **{"version": int, "about": str, "settings": type[Settings], "metrics": tuple[Metric, ...]},
-        **dict.fromkeys(("isolated", "needs_peaks", "times_training", "others_metrics"), bool),
+        **dict.fromkeys(("isolated", "needs_peaks", "times_training", "undeclared_metrics"), bool),
         **dict.fromkeys(("collect", "summarize", "resolved"), Callable),
     },
     gives={

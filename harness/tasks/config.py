@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from harness.mode import Mode as Mode
 from harness.strict_models import Written
 
 OutputType = Literal["multiple_choice", "loglikelihood", "loglikelihood_rolling", "generate_until"]

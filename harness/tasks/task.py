@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
+from harness.mode import Mode
 from harness.tasks import chosen_splits, task_digest
 from harness.tasks.ask import Row
 from harness.tasks.code import functions
@@ -19,7 +20,7 @@ from harness.tasks.code.helper_state import HelperState
 from harness.tasks.code.lm_eval_passes import Shots
 from harness.tasks.code.process import start_ahead
 from harness.tasks.code.requirements import Need, missing_sentence, needs_of
-from harness.tasks.config import Function, Mode, TaskConfig
+from harness.tasks.config import Function, TaskConfig
 from harness.tasks.data.hub import HubData
 from harness.tasks.data.source import DataTable
 from harness.tasks.data.split_rows import SplitRows

@@ -105,7 +105,7 @@ TASK = Measure(
     version=2,
     about="Few-shot, chain-of-thought and generation tasks in lm-evaluation-harness' format.",
     settings=TaskSettings,
-    others_metrics=True,
+    undeclared_metrics=True,
     metrics=(
         *(built_in.metric for built_in in BUILT_IN.values()),
         *(CHANCE, DOCUMENTS, BROKEN, TRUNCATED, WRONG_BY_SPACE, CUT_OFF, UNFINISHED_THOUGHTS),

@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from harness.analysis.registry import ANALYSES
 from harness.measures.registry import MEASURES
-from harness.strict_entry import Made, Strict, not_twice
+from harness.strict_entry import Composed, Strict, not_twice
 from harness.suite.schema.matrix import Matrix
 
 
@@ -23,7 +23,7 @@ def sweepable(settings: type[BaseModel]) -> type[BaseModel]:
         default = ... if info.is_required() else info.get_default(call_default_factory=True)
         several = Annotated[list[one], Field(min_length=1), AfterValidator(not_twice)]
         fields[name] = (one | several, Field(default, description=info.description))
-    return create_model(f"{settings.__name__}InSuite", __base__=Made, **fields)
+    return create_model(f"{settings.__name__}InSuite", __base__=Composed, **fields)
 
 
 SWEEPABLE = {name: sweepable(measure.settings) for name, measure in MEASURES.items()}
@@ -98,7 +98,7 @@ def _entry(base: type[BaseModel], name: str, parts: dict[str, tuple[type[BaseMod
     fields: dict[str, Any] = {
         part: (kind | None, Field(None, description=about)) for part, (kind, about) in parts.items()
     }
-    return create_model(name, __base__=(base, Made), **fields)
+    return create_model(name, __base__=(base, Composed), **fields)
 
 
 MeasureEntry = _entry(

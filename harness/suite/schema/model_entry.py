@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from harness.models.adapter import Adapter, ModelSettings
 from harness.models.registry import ADAPTERS
-from harness.strict_entry import Made, PathText
+from harness.strict_entry import Composed, PathText
 from harness.suite.schema.matrix import Matrix
 
 LONGEST_NAME = 100
@@ -33,7 +33,7 @@ OWNERS = {key: adapter for adapter in ADAPTERS.values() for key in adapter.keys}
 """Whose each key of an entry is, beside the adapters' names and `matrix`."""
 
 
-class _ModelEntry(Made):
+class _ModelEntry(Composed):
     """One model: under the name of the adapter that opens it."""
 
     if TYPE_CHECKING:

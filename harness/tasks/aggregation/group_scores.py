@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.errors import UserError
+from harness.mode import Mode
 from harness.tasks.aggregation.estimate import Estimate, Family
-from harness.tasks.config import GroupConfig, Mode
+from harness.tasks.config import GroupConfig
 from harness.tasks.judging.specification import key_of
 
 

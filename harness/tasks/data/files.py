@@ -14,9 +14,9 @@ from harness.corpora import row_files
 from harness.corpora.row_files import is_data_file as is_data_file
 from harness.errors import UserError
 from harness.file_digest import FileState, file_state
+from harness.mode import Mode
 from harness.spelling import nearest
 from harness.tasks.ask import Row
-from harness.tasks.config import Mode
 from harness.tasks.data import csv_as_lm_eval
 from harness.tasks.data.features import ClassLabel
 from harness.tasks.data.rows import Rows

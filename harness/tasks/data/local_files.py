@@ -13,7 +13,7 @@ from harness.corpora import local, row_files
 from harness.errors import UserError
 from harness.file_digest import file_sha256
 from harness.input_file import why_no_path
-from harness.tasks.config import Mode
+from harness.mode import Mode
 from harness.tasks.data import files as data_files
 from harness.tasks.data.rows import Rows, concatenated
 

@@ -21,7 +21,8 @@ from typing import Any, Protocol
 from harness.corpora import microworld
 from harness.errors import UserError
 from harness.input_file import why_no_path
-from harness.tasks.config import Mode, TaskConfig
+from harness.mode import Mode
+from harness.tasks.config import TaskConfig
 from harness.tasks.data import files as data_files
 from harness.tasks.data.files import BUILDERS
 from harness.tasks.data.hub import HubData

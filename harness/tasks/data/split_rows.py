@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from harness.errors import UserError
+from harness.mode import Mode
 from harness.spelling import nearest
 from harness.tasks.code.helper_state import HelperState
 from harness.tasks.code.told_failure import told
-from harness.tasks.config import Mode, TaskConfig
+from harness.tasks.config import TaskConfig
 from harness.tasks.data import splits
 from harness.tasks.data.rows import Rows, concatenated
 from harness.tasks.data.source import DataSource, DataTable, source

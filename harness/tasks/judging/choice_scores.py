@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.errors import UserError
+from harness.mode import Mode
 from harness.tasks.ask import Asked, ChoiceAnswer
-from harness.tasks.config import Mode
 
 OUT_OF_RANGE = -100
 """lm-eval's gold where the task file names a choice that isn't there: no choice equals it."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from harness.errors import UserError
+from harness.mode import Mode
 from harness.spelling import nearest
-from harness.tasks.config import FilterPipeline, FilterStep, Function, Mode, TaskConfig
+from harness.tasks.config import FilterPipeline, FilterStep, Function, TaskConfig
 
 INVALID = "[invalid]"
 """What stands for an answer that was not found, unless the file names another fallback."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness.tasks.judging.normal_form import CJK, Ignored, normal_form, unicode_punctuation
 
 if TYPE_CHECKING:
-    from harness.tasks.config import Mode
+    from harness.mode import Mode
 
 _LABELS = {
     "person": "PER",

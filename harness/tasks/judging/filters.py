@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.errors import UserError
+from harness.mode import Mode
 from harness.spelling import nearest
 from harness.tasks.ask import Row
 from harness.tasks.code.judging import done
-from harness.tasks.config import FilterPipeline, FilterStep, Function, LoadFunction, Mode
+from harness.tasks.config import FilterPipeline, FilterStep, Function, LoadFunction
 from harness.tasks.judging.filter_check import INVALID, NO_TAGS, check_step, first_of, in_mode
 from harness.tasks.judging.filter_patterns import choice_letter, entity_spans, first_match, part_of_speech_tags
 from harness.tasks.judging.normal_form import NOTHING, Ignored, comparable

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.errors import UserError
+from harness.mode import Mode
 from harness.statistics.pass_at_k import pass_at_k
 from harness.tasks.ask import Asked
 from harness.tasks.code.judging import done
-from harness.tasks.config import Function, MetricConfig, Mode
+from harness.tasks.config import Function, MetricConfig
 from harness.tasks.judging import code_execution
 from harness.tasks.judging.filters import Extracted
 from harness.tasks.judging.metric_table import BUILT_IN

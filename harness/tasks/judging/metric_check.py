@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from harness.errors import UserError
+from harness.mode import Mode
 from harness.spelling import nearest
-from harness.tasks.config import Function, MetricConfig, Mode, TaskConfig
+from harness.tasks.config import Function, MetricConfig, TaskConfig
 from harness.tasks.judging import filter_check
 from harness.tasks.judging.generation_scores import passed_through
 from harness.tasks.judging.metric_table import AGGREGATIONS, BUILT_IN

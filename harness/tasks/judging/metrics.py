@@ -13,9 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.errors import UserError
+from harness.mode import Mode
 from harness.tasks.ask import Answer, Asked, ChoiceAnswer, GenerationAnswer, Rolling
 from harness.tasks.code.judging import done, plain
-from harness.tasks.config import FilterPipeline, Function, LoadFunction, MetricConfig, Mode, TaskConfig
+from harness.tasks.config import FilterPipeline, Function, LoadFunction, MetricConfig, TaskConfig
 from harness.tasks.judging import filter_check, filters
 from harness.tasks.judging.choice_scores import score_choices
 from harness.tasks.judging.filters import Extracted

@@ -21,7 +21,7 @@ from harness.tasks.judging.pattern_time import limited
 from harness.tasks.judging.read_number import read_number
 
 if TYPE_CHECKING:
-    from harness.tasks.config import Mode
+    from harness.mode import Mode
 
 Ignored = Mapping[str, Any]
 """Options of a metric that compares texts: `regexes_to_ignore`, `ignore_case`, `ignore_punctuation`, `ignore_numbers`,

@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from harness.mode import Mode
 from harness.results.record import Direction, Metric
-from harness.tasks.config import Function, MetricConfig, Mode, TaskConfig
+from harness.tasks.config import Function, MetricConfig, TaskConfig
 from harness.tasks.judging import filter_check
 from harness.tasks.judging.metric_table import BUILT_IN, DEFAULTS, IN_PASSING, LM_EVAL_HIGHER_IS_BETTER, VERSION
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
-from harness.tasks.config import Mode
+from harness.mode import Mode
 from harness.tasks.judging.normal_form import CJK, NOTHING, Ignored, comparable, normal_form, written
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
+from harness.mode import Mode
 from harness.tasks.ask import Row
-from harness.tasks.config import Function, Mode, TaskConfig, Template
+from harness.tasks.config import Function, TaskConfig, Template
 from harness.tasks.prompts.labels import FROM_0, Labels
 
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from harness.errors import UserError
+from harness.mode import Mode
 from harness.spelling import nearest
 from harness.tasks.ask import Generation
-from harness.tasks.config import Mode, TaskConfig
+from harness.tasks.config import TaskConfig
 
 MAX_NEW = 256
 """Tokens of an answer where the task file says nothing."""

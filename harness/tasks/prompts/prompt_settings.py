@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness.tasks.config import Mode
+from harness.mode import Mode
 from harness.tasks.prompts.chat import ApplyChat
 from harness.tasks.prompts.labels import FROM_0, Labels
 

@@ -8,9 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from harness.errors import UserError
+from harness.mode import Mode
 from harness.spelling import nearest
 from harness.tasks.ask import Row
-from harness.tasks.config import Function, LoadFunction, Mode, Template
+from harness.tasks.config import Function, LoadFunction, Template
 from harness.tasks.prompts import template
 from harness.tasks.prompts.null import NullWritten
 

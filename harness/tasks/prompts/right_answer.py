@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.errors import UserError
-from harness.tasks.config import Mode, TaskConfig
+from harness.mode import Mode
+from harness.tasks.config import TaskConfig
 from harness.tasks.prompts.document import Shown
 from harness.tasks.prompts.document_templates import Templates
 from harness.tasks.prompts.rendering import kind_of

@@ -6,8 +6,9 @@ import unicodedata
 from collections.abc import Hashable
 
 from harness.errors import UserError
+from harness.mode import Mode
 from harness.tasks.ask import Row
-from harness.tasks.config import Function, LoadFunction, Mode, TaskConfig
+from harness.tasks.config import Function, LoadFunction, TaskConfig
 from harness.tasks.prompts.document import Shown, shown, shown_without_answer
 from harness.tasks.prompts.document_templates import Templates
 from harness.tasks.prompts.labels import FROM_0, Labels

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from harness.mode import Mode
 from harness.tasks.ask import Asked, Generation, GenerationAnswer
-from harness.tasks.config import Mode, TaskConfig
+from harness.tasks.config import TaskConfig
 from harness.tasks.files.library import TaskLibrary
 from harness.tasks.judging import metrics
 from harness.tasks.prompts.reasoning import with_reasoning, with_samples

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from harness.errors import UserError
+from harness.mode import Mode
 from harness.statistics.intervals import ratio_of_sums
 from harness.statistics.proportions import clustered_proportion, wilson
 from harness.tasks.aggregation import aggregate_as_lm_eval
@@ -19,7 +20,7 @@ from harness.tasks.aggregation.aggregate_as_lm_eval import drawn_places
 from harness.tasks.aggregation.estimate import Estimate
 from harness.tasks.aggregation.group_scores import check_group, not_given, summarize_group
 from harness.tasks.aggregation.resample import by_functions
-from harness.tasks.config import Function, GroupConfig, MetricConfig, Mode, TaskConfig
+from harness.tasks.config import Function, GroupConfig, MetricConfig, TaskConfig
 from harness.tasks.judging.specification import specification
 
 

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import UserError
-from harness.tasks.config import FilterPipeline, FilterStep, Function, Mode, TaskConfig
+from harness.mode import Mode
+from harness.tasks.config import FilterPipeline, FilterStep, Function, TaskConfig
 from harness.tasks.judging import filter_check, filters
 from harness.tasks.judging.filter_patterns import first_match
 from harness.tasks.judging.filters import Extracted

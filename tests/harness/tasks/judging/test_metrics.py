@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import UserError
+from harness.mode import Mode
 from harness.tasks.ask import Answer, Asked, Choice, ChoiceAnswer, Generation, GenerationAnswer, Rolling
-from harness.tasks.config import FilterPipeline, FilterStep, Function, MetricConfig, Mode, TaskConfig
+from harness.tasks.config import FilterPipeline, FilterStep, Function, MetricConfig, TaskConfig
 from harness.tasks.judging import metric_check, metrics
 from harness.tasks.judging.choice_scores import chance
 from harness.tasks.judging.metrics import Scores

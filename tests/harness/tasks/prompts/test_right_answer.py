@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from harness.errors import UserError
+from harness.mode import Mode
 from harness.tasks.ask import Asked, Choice
-from harness.tasks.config import FewshotConfig, Function, Mode, TaskConfig
+from harness.tasks.config import FewshotConfig, Function, TaskConfig
 from harness.tasks.prompts.prompt import ask
 from harness.tasks.prompts.prompt_settings import PromptSettings
 
