@@ -39,18 +39,8 @@ class ReferenceModel:
 
     def __init__(self, engine: Engine, tokenizer: Tokenizer, identity: ModelIdentity) -> None:
         self._engine = engine
-        self._tokenizer = tokenizer
-        self._identity = identity
-
-    @property
-    def identity(self) -> ModelIdentity:
-        """What it is."""
-        return self._identity
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """Its tokenizer."""
-        return self._tokenizer
+        self.tokenizer = tokenizer
+        self.identity = identity
 
     @property
     def gpt(self) -> GPT:

@@ -174,18 +174,8 @@ class TransformersModel(TransformersPasses):
             identity.device,
             divisible=identity.cache.divisible,
         )
-        self._tokenizer = tokenizer
-        self._identity = identity
-
-    @property
-    def identity(self) -> ModelIdentity:
-        """What it is."""
-        return self._identity
-
-    @property
-    def tokenizer(self) -> TransformersTokenizer:
-        """Its tokenizer."""
-        return self._tokenizer
+        self.tokenizer = tokenizer
+        self.identity = identity
 
 
 def _added(visible: Tensor, dtype: torch.dtype) -> Tensor:
