@@ -198,7 +198,7 @@ def swaps_experts(model: Any) -> None:
 
 
 def announces_too_little(model: Any) -> None:
-    model._identity = model._identity.model_copy(update={"weight_bytes": model._identity.weight_bytes - 2})
+    model.identity = model.identity.model_copy(update={"weight_bytes": model.identity.weight_bytes - 2})
 
 
 @pytest.mark.parametrize(
