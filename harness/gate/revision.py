@@ -25,19 +25,29 @@ PROJECT = ("pyproject.toml", "setup.py")
 def with_revision(arm: Arm, folder: Path, place: str, tell: Callable[[str], None]) -> Arm:
     """The arm with the revision that it names put first. folder: of the project. Raises UserError."""
     revision = arm.choice.revision
-    root = Path(_git(folder, "rev-parse", "--show-toplevel") or _no_repository(folder, place))
+    root = root_of(folder, place)
     commit = commit_of(root, revision, place)
-    inside = folder.resolve().relative_to(root.resolve())
+    inside = folder.resolve().relative_to(root)
     determined = ["revision", commit, str(inside), str(version_of(arm.python, place)), arm.python]
     with built(determined) as (target, is_there):
         if not is_there:
             tell(f"{place}: building {revision} ({commit[:10]})")
             target.mkdir()
             with checked_out(root, commit, place) as tree:
-                _install(arm, tree / inside, target, f"{revision} ({commit[:10]})", place)
+                install_project(arm.python, tree / inside, target, f"{revision} ({commit[:10]})", place)
             finished(target, determined)
     words = f"{'this environment' if not arm.choice.python else arm.environment} with {revision} ({commit[:10]})"
     return replace(arm, paths=(str(target), *arm.paths), built=commit, environment=words)
+
+
+def root_of(folder: Path, place: str) -> Path:
+    """The root of the repository that a folder lies in. Raises UserError where it lies in none."""
+    found = _git(folder, "rev-parse", "--show-toplevel")
+    if found:
+        return Path(found).resolve()
+    if shutil.which("git") is None:
+        raise UserError("a revision needs git, which is not installed", place=place)
+    raise UserError(f"{folder} is in no git repository, so it has no revisions", place=place)
 
 
 def commit_of(root: Path, revision: str, place: str) -> str:
@@ -74,12 +84,12 @@ def checked_out(root: Path, commit: str, place: str) -> Iterator[Path]:
             subprocess.run([*command, "remove", "--force", str(tree)], capture_output=True)
 
 
-def _install(arm: Arm, project: Path, target: Path, name: str, place: str) -> None:
-    """Put a project into a folder that goes on a path."""
+def install_project(python: str, project: Path, target: Path, name: str, place: str) -> None:
+    """Put a project into a folder that goes on a path. python: for which interpreter. Raises UserError."""
     if not project.is_dir():
         raise UserError(f"{name} has no folder {project.name}", place=place)
     if any((project / file).is_file() for file in PROJECT):
-        pip = pip_of(arm.python, place)
+        pip = pip_of(python, place)
         options = ["install", "--no-deps", "--target", str(target), str(project)]
         run([*pip, *options], f"{name} can't be built", place)
     else:
@@ -93,9 +103,3 @@ def _git(folder: Path, *words: str) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
-
-
-def _no_repository(folder: Path, place: str) -> str:
-    if shutil.which("git") is None:
-        raise UserError("`revision` needs git, which is not installed", place=place)
-    raise UserError(f"{folder} is in no git repository, so it has no revisions", place=place)
