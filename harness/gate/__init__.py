@@ -5,7 +5,7 @@
     arm_worker.py     the process that runs an arm: one file of the standard library, run by the arm's own Python
     arm_process.py    the other end of its pipes: every wait has a timeout, every end a sentence
     launch.py         one launch: two processes, turn by turn, one difference
-    lockstep.py       launches until they decide, with the A/A case beside them
+    lockstep.py       launches until they decide, with the A/A case beside them; shared_time.py: one budget for several
     same_code.py      whether both arms run the same code; outputs.py: whether they return the same
     ledger.py         the A/A launches of this machine class: what it calls slower that is not
     outcome.py        the verdict with its reasons; in_words.py: as the terminal shows it
