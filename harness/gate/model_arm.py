@@ -47,14 +47,17 @@ def with_model(
         )
     if (why := entry.adapter.why_not(precision)) is not None:
         raise UserError(why, place=place)
-    resolved = ready_model(
-        choice.name or "model",
-        entry,
-        trust_remote_code=trust_remote_code,
-        threads=threads,
-        prepare=work.part != "training",
-        tell=tell,
-    )
+    try:
+        resolved = ready_model(
+            choice.name or side,
+            entry,
+            trust_remote_code=trust_remote_code,
+            threads=threads,
+            prepare=work.part != "training",
+            tell=tell,
+        )
+    except UserError as error:
+        raise UserError(error.message, place=place) from None
     source = replace(resolved.source, precision=precision, device=choice.device or "cpu")
     call, setup, arguments = _called(work, resolved, source, place)
     named = replace(choice, name="", entry=_as_written(entry)) if choice.name else choice
