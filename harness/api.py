@@ -14,14 +14,16 @@ from harness.suite.load import load_suite
 from harness.workflow import report_again, run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
     from harness.comparison.flip import Difference
+    from harness.models.resolved import Resolved
     from harness.report.explanation import Explanation
+    from harness.suite.schema import ModelEntry
 
-__all__ = ["compare", "diff", "explain", "make_report", "open_run", "plan", "run"]
+__all__ = ["compare", "diff", "explain", "make_report", "open_run", "plan", "ready_model", "run"]
 
 
 def open_run(name: str | Path, out: str | Path = "results/runs") -> Run:
@@ -84,3 +86,41 @@ def explain(
     from harness.report.explanation import explanations
 
     return explanations(find_cells(str(name), Path(out)), task, document, model, where)
+
+
+def ready_model(
+    name: str,
+    entry: ModelEntry,
+    *,
+    trust_remote_code: bool = False,
+    threads: int | None = None,
+    prepare: bool = True,
+    tell: Callable[[str], None] = lambda said: None,
+) -> Resolved:
+    """A model of a suite's `models:`, found, and fetched or trained where it is not there yet: the same folder of the
+    cache as in a run.
+
+    prepare: False only finds it. threads: to train with. tell: takes a sentence before something slow. Raises UserError
+    where it can't be had.
+    """
+    import tempfile
+
+    from harness.errors import UserError
+    from harness.execution.prepare import NotPrepared, prepare_model
+    from harness.execution.resolve import resolve
+    from harness.threads import default_threads
+
+    found = resolve(name, entry, None, trust_remote_code)
+    if found.why_not:
+        raise UserError(found.why_not)
+    if not prepare or found.ready:
+        return found
+    if found.asset is not None or found.training is not None:
+        how = f"fetching {found.asset}" if found.asset else f"training {found.training and found.training.preset}"
+        tell(f"{name}: {how}, once: it is kept in the cache")
+        with tempfile.TemporaryDirectory(prefix="harness-model-") as folder:
+            try:
+                prepare_model(found, threads or default_threads(), Path(folder) / "worker.log", lambda event: None)
+            except NotPrepared as error:
+                raise UserError(str(error)) from None
+    return resolve(name, entry, None, trust_remote_code)

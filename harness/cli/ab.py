@@ -25,6 +25,26 @@ def ab(
     arguments: Annotated[
         str | None, typer.Option("--arguments", help="JSON for --setup, or for the call: [1024] or {'n': 1024}.")
     ] = None,
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model", help="The model of both arms: reference=FOLDER, transformers=asset:NAME, or a name of --suite."
+        ),
+    ] = "",
+    suite: Annotated[str, typer.Option("--suite", help="A suite whose models are named.")] = "",
+    time: Annotated[
+        str, typer.Option("--time", help="What is timed of a model: decode, prefill, generation or training.")
+    ] = "decode",
+    prompt: Annotated[int, typer.Option("--prompt", help="Tokens of a model's prompt.")] = 128,
+    generate: Annotated[int, typer.Option("--generate", help="Tokens that a model writes after it.")] = 32,
+    batch: Annotated[int, typer.Option("--batch", help="Prompts at once.")] = 1,
+    steps: Annotated[int, typer.Option("--steps", help="Steps of the optimizer, where training is timed.")] = 4,
+    quality_margin: Annotated[
+        float, typer.Option("--quality-margin", help="How much more loss of a model is a fault: 0.01 is 1 % more nats.")
+    ] = 0.01,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run Python code that comes with a hub model. Read it first.")
+    ] = False,
     margin: Annotated[float, typer.Option("--margin", help="The smallest slowdown of interest: 0.05 is 5 %.")] = 0.05,
     minutes: Annotated[float, typer.Option("--minutes", help="How long to measure at most.")] = 10.0,
     launches: Annotated[int, typer.Option("--launches", help="How many launches of b against a at most.")] = 24,
@@ -57,10 +77,12 @@ def ab(
     from harness.errors import ExitCode, UserError
     from harness.gate.ab import Comparison
     from harness.gate.ab import ab as compare_arms
-    from harness.gate.arm import ArmChoice, check, parse_arguments, parse_arm
+    from harness.gate.arm import ArmChoice, check, parse_arguments, parse_arm, parse_both
     from harness.gate.in_words import launch_line, lines
     from harness.gate.launch import Patience
     from harness.gate.lockstep import Limits
+    from harness.gate.model_choice import NO_MODEL
+    from harness.gate.model_part import ModelWork, part_of
     from harness.statistics.speed_decision import Rule
     from harness.whole_file import write_whole
 
@@ -80,8 +102,10 @@ def ab(
     if tolerance is not None and not tolerance >= 0:
         raise UserError("is a share of 0 or more, such as 1e-5", place="--tolerance")
     given = None if arguments is None else parse_arguments(arguments, "--arguments")
-    shared = ArmChoice(call=call, command=command, setup=setup, arguments=given)
-    check(shared, "--call, --command")
+    both = parse_both(model, "--model") if model.strip() else NO_MODEL
+    shared = ArmChoice(call=call, command=command, setup=setup, arguments=given, model=both)
+    check(shared, "--call, --command, --model")
+    work = ModelWork(part_of(time), prompt, generate, batch, steps)
     console = make_console()
 
     def show(comparison: Comparison) -> None:
@@ -102,6 +126,10 @@ def ab(
         parse_arm(a, "--a"),
         parse_arm(b, "--b"),
         shared,
+        work=work,
+        quality_margin=quality_margin,
+        suite=suite,
+        trust_remote_code=trust_remote_code,
         rule=Rule(margin=margin),
         limits=Limits(launches, minutes),
         clock=clocks[clock],

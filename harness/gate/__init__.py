@@ -5,10 +5,13 @@
     arm_worker.py     the process that runs an arm: one file of the standard library, run by the arm's own Python
     arm_process.py    the other end of its pipes: every wait has a timeout, every end a sentence
     launch.py         one launch: two processes, turn by turn, one difference
-    lockstep.py       launches until they decide, with the A/A case beside them
+    lockstep.py       launches until they decide, with the A/A case beside them; shared_time.py: one budget for several
+    model_choice.py   an arm's model, as it is written; model_part.py: what is timed; model_arm.py: both as a call
+    model_work.py     what that calls, in the arm's environment; quality_of_arms.py: both read the same texts
     same_code.py      whether both arms run the same code; outputs.py: whether they return the same
     ledger.py         the A/A launches of this machine class: what it calls slower that is not
     outcome.py        the verdict with its reasons; in_words.py: as the terminal shows it
+    callables.py      arms as Python has them; record.py and launches_table.py: what is kept, and as a DataFrame
     ab.py             all of it as one function
 
 It stands above the API and uses it as a user would. The worker imports nothing of the harness, which need not be

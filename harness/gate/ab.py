@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import datetime
-import os
 import secrets
+import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from harness import kept_file, strict_json
 from harness.errors import UserError
 from harness.gate import ledger
-from harness.gate.arm import Arm, ArmChoice, check
-from harness.gate.arm_process import QUIET_WAITS, ArmProcess, Worker, environment_of
+from harness.gate.arm import NOTHING_SAID, Arm, ArmChoice, check
+from harness.gate.arm_process import QUIET_WAITS, ArmFailed, ArmProcess, Worker, environment_of
+from harness.gate.callables import Arms, choice_of
 from harness.gate.environment import prepare
-from harness.gate.launch import Clock, Draw, Patience, Side
+from harness.gate.launch import Clock, Draw, Patience, Side, draw
+from harness.gate.launches_table import table
 from harness.gate.lockstep import Limits, Lockstep, Measured, Observation
+from harness.gate.model_arm import lacks_harness, with_model
+from harness.gate.model_part import ModelWork
 from harness.gate.outcome import Outcome, judge
+from harness.gate.quality_of_arms import QualityOfArms, Row, qualities, quality_of
+from harness.gate.record import NoRoom, Record, new_folder
 from harness.gate.same_code import what_differs
 from harness.results.fingerprint import fingerprint
 from harness.statistics.speed_decision import Rule
 from harness.threads import default_threads
 
-LAUNCHES = "launches.jsonl"
+if TYPE_CHECKING:
+    import pandas as pd
+
 VERDICT = "verdict.json"
 COMPARISONS = Path("results/ab")
+QUALITY_MARGIN = 0.01
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,13 @@ class Comparison:
     machine: str
     """The machine class."""
     seconds: float
+    quality: QualityOfArms | None = None
+    """Of arms that run models; None of others."""
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """One row for each launch (`launches_table`)."""
+        return table(self.measured)
 
     def as_json(self) -> dict[str, Any]:
         """The verdict and what it rests on, as plain data."""
@@ -72,6 +91,7 @@ class Comparison:
             "differences": self.measured.differences,
             "fresh_differences": self.measured.fresh_differences,
             "outputs": {**asdict(outcome.outputs), "tolerance": self.tolerance},
+            "quality": None if self.quality is None else self.quality.as_json(),
             "identical_code": {
                 "launches": outcome.beside,
                 "differences": self.measured.beside_differences,
@@ -96,10 +116,41 @@ Listener = Callable[[str | Observation | Comparison], None]
 """Is told sentences, launches that ended, and the comparison that Ctrl-C ended."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What is asked of two arms, and how."""
+
+    a: Arms
+    b: Arms = NOTHING_SAID
+    shared: ArmChoice = NOTHING_SAID
+    """What an arm runs that names nothing; else it runs what the other one does."""
+    rule: Rule = field(default_factory=Rule)
+    limits: Limits = field(default_factory=Limits)
+    clock: Clock | None = None
+    """What is judged; None: CPU time where both arms only compute, on one thread, else time."""
+    threads: int | None = None
+    """Of each arm; None: as many as there are cores."""
+    tolerance: float | None = None
+    """By what share of its size a returned number may differ."""
+    same_arms: bool = False
+    """Compare `a` with itself (A/A)."""
+    work: ModelWork = field(default_factory=ModelWork)
+    """Of models: what is timed."""
+    quality_margin: float | None = QUALITY_MARGIN
+    """Of models: how much more loss is a loss of quality (0.01 is 1 % more nats); None: quality is not compared."""
+    suite: str = ""
+    """Where models are looked for that are named."""
+    trust_remote_code: bool = False
+    """Whether code that comes with a hub's model may run."""
+    out: Path = COMPARISONS
+    seed: int | None = None
+    patience: Patience = field(default_factory=Patience)
+
+
 def ab(
-    a: ArmChoice,
-    b: ArmChoice,
-    shared: ArmChoice | None = None,
+    a: Arms,
+    b: Arms = NOTHING_SAID,
+    shared: ArmChoice = NOTHING_SAID,
     *,
     rule: Rule | None = None,
     limits: Limits | None = None,
@@ -107,171 +158,185 @@ def ab(
     threads: int | None = None,
     tolerance: float | None = None,
     same_arms: bool = False,
+    work: ModelWork | None = None,
+    quality_margin: float | None = QUALITY_MARGIN,
+    suite: str = "",
+    trust_remote_code: bool = False,
     out: Path = COMPARISONS,
     seed: int | None = None,
     patience: Patience | None = None,
     tell: Listener = lambda said: None,
 ) -> Comparison:
-    """Compare the speed of two arms, and what they return.
+    """Compare the speed of two arms, and what they return: functions, strings as on the command line, or choices.
 
-    shared: the call or command of an arm that names none (else it runs what the other one does). clock: what is judged
-    (None: CPU time where both arms only compute, on one thread, else time). same_arms: compare `a` with itself (A/A).
-    tolerance: by what share of its size a returned number may differ. What is measured is written below `out` as it
-    comes; nothing is cached. Raises UserError; before a KeyboardInterrupt goes on, `tell` gets the comparison as far as
-    it went.
+    The settings are those of `Question`. What is measured is written below `out` as it comes; nothing is cached. Raises
+    UserError; before a KeyboardInterrupt goes on, `tell` gets the comparison as far as it went.
     """
-    rule, limits = rule or Rule(), limits or Limits()
-    threads = default_threads() if threads is None else threads
-    if threads < 1:
-        raise UserError("at least one thread is needed", place="--threads")
-    chosen: dict[Side, ArmChoice] = {"a": a, "b": a if same_arms else b}
-    chosen = {side: choice.with_defaults(shared or ArmChoice()) for side, choice in chosen.items()}
-    chosen = {"a": chosen["a"].with_defaults(chosen["b"]), "b": chosen["b"].with_defaults(chosen["a"])}
-    for side, choice in chosen.items():
-        check(choice, f"arm {side}")
-        if not (choice.call or choice.command):
-            raise UserError("it runs nothing: name a function (module:function) or a command", place=f"arm {side}")
-    arms = {side: prepare(choice, side, tell) for side, choice in chosen.items()}
-    asked = _Asked(
-        arms, rule, limits, tolerance, threads, same_arms, _new_folder(out), datetime.datetime.now(datetime.UTC)
-    )
-    seed = secrets.randbits(32) if seed is None else seed
-    record = _Record(asked.folder / LAUNCHES)
-    record(_first_line(asked, seed, clock))
-
-    def start(side: Side, arm: Arm, drawn: Draw) -> Worker:
-        return ArmProcess(side, arm, environment_of(arm, threads, drawn.layout(side)), asked.folder / f"{side}.log")
-
-    lockstep = Lockstep(
-        arms,
-        rule,
-        limits,
+    question = Question(
+        a=a,
+        b=b,
+        shared=shared,
+        rule=rule or Rule(),
+        limits=limits or Limits(),
         clock=clock,
-        start=start,
-        record=record,
-        tell=tell,
-        seed=seed,
-        search=str(Path.cwd()),
+        threads=threads,
+        tolerance=tolerance,
         same_arms=same_arms,
-        patience=patience,
+        work=work or ModelWork(),
+        quality_margin=quality_margin,
+        suite=suite,
+        trust_remote_code=trust_remote_code,
+        out=out,
+        seed=seed,
+        patience=patience or Patience(),
     )
+    begun = begin(question, tell)
     try:
-        lockstep.measure()
-    except KeyboardInterrupt:
-        tell(_concluded(asked, lockstep, interrupted=True))
+        begun.lockstep.go_on(1)  # what can't be compared, such as the same code twice, shows at once
+        begun.measure_quality()
+        begun.lockstep.measure()
+    except (KeyboardInterrupt, NoRoom):
+        tell(begun.concluded(interrupted=True))
         raise
     except UserError as error:
-        record({"kind": "failed", "sentence": str(error)})
-        if lockstep.measured.first:
-            error = type(error)(f"{error.message}\n(the launches before it are in {asked.folder})", place=error.place)
-            raise error from None
-        raise
-    return _concluded(asked, lockstep, interrupted=False)
+        raise begun.failed(error) from None
+    return begun.concluded()
 
 
-@dataclass(frozen=True)
-class _Asked:
-    """What a comparison is asked to do, and where."""
-
-    arms: dict[Side, Arm]
-    rule: Rule
-    limits: Limits
-    tolerance: float | None
-    threads: int
-    same_arms: bool
-    folder: Path
-    began: datetime.datetime
-
-    @property
-    def time(self) -> str:
-        """When it began."""
-        return self.began.isoformat(timespec="seconds")
+def begin(question: Question, tell: Listener = lambda said: None) -> Begun:
+    """Find and build the arms; nothing is measured yet. Raises UserError."""
+    threads = default_threads() if question.threads is None else question.threads
+    if threads < 1:
+        raise UserError("at least one thread is needed", place="--threads")
+    margin = question.quality_margin
+    if margin is not None and not 0 < margin < 10:
+        raise UserError("is a share above 0, such as 0.01 for 1 %", place="--quality-margin")
+    arms = {side: prepare(choice, side, tell) for side, choice in chosen(question).items()}
+    if any(arm.choice.model for arm in arms.values()):
+        arms = {side: _opening_a_model(arm, side, question, threads, tell) for side, arm in arms.items()}
+    return Begun(question, arms, threads, new_folder(question.out), tell)
 
 
-def _first_line(asked: _Asked, seed: int, clock: Clock | None) -> dict[str, Any]:
-    """What is known before the first launch."""
-    arms = {side: {"text": str(arm), **arm.settings, "python": arm.python} for side, arm in asked.arms.items()}
-    return {
-        "kind": "comparison",
-        "time": asked.time,
-        "seed": seed,
-        "rule": asdict(asked.rule),
-        "limits": asdict(asked.limits),
-        "arms": arms,
-        "clock": clock,
-        "threads": asked.threads,
-        "waits": QUIET_WAITS,
-        "machine": fingerprint().model_dump(mode="json"),
-    }
+def chosen(question: Question) -> dict[Side, ArmChoice]:
+    """What each arm is, with what it leaves out. Raises UserError."""
+    a = choice_of(question.a, "arm a")
+    b = a if question.same_arms else choice_of(question.b, "arm b")
+    a, b = a.with_defaults(question.shared), b.with_defaults(question.shared)
+    sides: dict[Side, ArmChoice] = {"a": a.with_defaults(b.without_opening), "b": b.with_defaults(a)}
+    for side, choice in sides.items():
+        check(choice, f"arm {side}")
+        if not choice.runs_something:
+            raise UserError(
+                "it runs nothing: name a function (module:function), a command or a model", place=f"arm {side}"
+            )
+    return sides
 
 
-def _concluded(asked: _Asked, lockstep: Lockstep, interrupted: bool) -> Comparison:
-    """The verdict on what was measured; it is kept, and the launches of identical code go into the ledger."""
-    done, judged, machine = lockstep.measured, lockstep.clock or "wall", fingerprint().class_id
-    outcome = judge(done, asked.rule, asked.limits, asked.tolerance, interrupted)
-    identical = [*done.differences, *done.fresh_differences] if asked.same_arms else done.beside_differences
-    if identical:
-        workload = asked.arms["a"].workload
-        ledger.keep(
-            ledger.Entry(asked.time, machine, workload, judged, asked.threads, tuple(identical), outcome.others)
+def _opening_a_model(arm: Arm, side: Side, question: Question, threads: int, tell: Listener) -> Arm:
+    if not arm.choice.model:
+        return arm
+    return with_model(arm, question.work, side, question.suite, question.trust_remote_code, threads, tell)
+
+
+class Begun:
+    """A comparison whose arms are there: it is measured by its `lockstep`, at once or in slices, and concluded."""
+
+    def __init__(self, question: Question, arms: dict[Side, Arm], threads: int, folder: Path, tell: Listener) -> None:
+        self.question, self.arms, self.threads, self.folder = question, arms, threads, folder
+        self.quality: QualityOfArms | None = None
+        self._tell = tell
+        self._began = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        self._clock = time.monotonic()
+        self._seed = secrets.randbits(32) if question.seed is None else question.seed
+        self._record = Record(folder)
+        self._record(self._first_line())
+        self.lockstep = Lockstep(
+            arms,
+            question.rule,
+            question.limits,
+            clock=question.clock,
+            start=self._start,
+            record=self._record,
+            tell=tell,
+            seed=self._seed,
+            search=str(Path.cwd()),
+            same_arms=question.same_arms,
+            patience=question.patience,
         )
-    made = Comparison(
-        folder=asked.folder,
-        arms=asked.arms,
-        rule=asked.rule,
-        clock=judged,
-        threads=asked.threads,
-        tolerance=asked.tolerance,
-        same_arms=asked.same_arms,
-        measured=done,
-        outcome=outcome,
-        differs=tuple(what_differs(done.first[0].launch, asked.arms)) if done.first else (),
-        realized=ledger.realized(ledger.entries(machine), asked.rule, asked.limits.launches),
-        machine=machine,
-        seconds=(datetime.datetime.now(datetime.UTC) - asked.began).total_seconds(),
-    )
-    text = strict_json.dumps(made.as_json(), indent=2)
-    kept_file.write_json(asked.folder / VERDICT, text + "\n", VERDICT)
-    return made
 
+    def measure_quality(self) -> None:
+        """Have both arms read the documents, where they run models. Raises ArmFailed."""
+        question = self.question
+        are_models = all(arm.described and "source" in arm.choice.arguments for arm in self.arms.values())
+        if not are_models or question.same_arms or question.quality_margin is None:
+            return
+        self._tell("quality: each arm reads the same documents")
+        generator = np.random.default_rng(self._seed)
+        drawn = draw(generator)
 
-def arm_of(function: Callable[..., Any], **more: Any) -> ArmChoice:
-    """An arm that calls a function of an importable module. more: other fields of `ArmChoice`. Raises UserError."""
-    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
-    if module in (None, "__main__") or "<" in name:
-        raise UserError(
-            f"{name or function} can't be imported by another process: put it into a module, at its top level"
+        def read(side: Side, arm: Arm) -> list[Row]:
+            patience = question.patience.start
+            return quality_of(arm, side, lambda one, of: self._start(one, of, drawn), str(Path.cwd()), patience)
+
+        self.quality = qualities(self.arms, read, question.quality_margin)
+        self._record({"kind": "quality", **self.quality.as_json()})
+
+    def failed(self, error: UserError) -> UserError:
+        """The error that ends it, with where what was measured before it is."""
+        self._record({"kind": "failed", "sentence": str(error)})
+        more = lacks_harness(error.message) if isinstance(error, ArmFailed) else ""
+        if self.lockstep.measured.first:
+            more += f"\n(the launches before it are in {self.folder})"
+        return type(error)(f"{error.message}{more}", place=error.place) if more else error
+
+    def concluded(self, *, interrupted: bool = False) -> Comparison:
+        """The verdict on what was measured; it is kept, and the launches of identical code go into the ledger."""
+        question, done = self.question, self.lockstep.measured
+        judged, machine = self.lockstep.clock or "wall", fingerprint().class_id
+        outcome = judge(done, question.rule, question.limits, question.tolerance, interrupted, self.quality)
+        identical = [*done.differences, *done.fresh_differences] if question.same_arms else done.beside_differences
+        if identical:
+            workload = self.arms["a"].workload
+            ledger.keep(
+                ledger.Entry(self._began, machine, workload, judged, self.threads, tuple(identical), outcome.others)
+            )
+        made = Comparison(
+            folder=self.folder,
+            arms=self.arms,
+            rule=question.rule,
+            clock=judged,
+            threads=self.threads,
+            tolerance=question.tolerance,
+            same_arms=question.same_arms,
+            measured=done,
+            outcome=outcome,
+            differs=tuple(what_differs(done.first[0].launch, self.arms)) if done.first else (),
+            realized=ledger.realized(ledger.entries(machine), question.rule, question.limits.launches),
+            machine=machine,
+            seconds=time.monotonic() - self._clock,
+            quality=self.quality,
         )
-    return replace(ArmChoice(call=f"{module}:{name}"), **more)
+        text = strict_json.dumps(made.as_json(), indent=2)
+        kept_file.write_json(self.folder / VERDICT, text + "\n", VERDICT)
+        return made
 
+    def _start(self, side: Side, arm: Arm, drawn: Draw) -> Worker:
+        environment = environment_of(arm, self.threads, drawn.layout(side))
+        return ArmProcess(side, arm, environment, self.folder / f"{side}.log")
 
-class _Record:
-    """Appends lines; each is in the system's hands when the call returns, and on the disk at the end of a launch."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __call__(self, line: dict[str, Any]) -> None:
-        sealed = kept_file.seal(strict_json.dumps(line), LAUNCHES) + "\n"
-        with self._path.open("ab", buffering=0) as file:
-            file.write(sealed.encode())
-            if line["kind"] != "turn":
-                os.fsync(file.fileno())
-
-
-def _new_folder(out: Path) -> Path:
-    """A folder of its own below `out`. Raises UserError where none can be made."""
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    try:
-        for number in range(1, 1000):
-            folder = out / (stamp if number == 1 else f"{stamp}-{number}")
-            try:
-                folder.mkdir(parents=True)
-            except FileExistsError:
-                if folder.is_dir():
-                    continue
-                raise
-            return folder
-    except OSError as error:
-        raise UserError(f"can't be written to ({error.strerror}); choose another --out", place=str(out)) from None
-    raise UserError("no free name for a new folder", place=str(out))
+    def _first_line(self) -> dict[str, Any]:
+        """What is known before the first launch."""
+        question = self.question
+        arms = {side: {"text": str(arm), **arm.settings, "python": arm.python} for side, arm in self.arms.items()}
+        return {
+            "kind": "comparison",
+            "time": self._began,
+            "seed": self._seed,
+            "rule": asdict(question.rule),
+            "limits": asdict(question.limits),
+            "arms": arms,
+            "clock": question.clock,
+            "threads": self.threads,
+            "waits": QUIET_WAITS,
+            "machine": fingerprint().model_dump(mode="json"),
+        }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.errors import UserError, shown
+from harness.gate.model_choice import NO_MODEL, ModelChoice, model_words, parse_model, parse_shared
 from harness.spelling import nearest
 
 WORDS = {
@@ -21,12 +22,13 @@ WORDS = {
     "path": "a folder in which modules are looked for first",
     "env": "NAME=VALUE, an environment variable; may be said again",
 }
-"""What may be said of an arm, as `word=value` with commas between."""
+"""What may be said of an arm, as `word=value` with commas between; of one that runs a model, `MODEL_WORDS` besides."""
+MODEL_WORDS = model_words()
 MANY = ("install", "env")
 HERE = "here"
 
 _CALL = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
-_WORD = re.compile(rf"(?:^|,)\s*({'|'.join(WORDS)})=")
+_WORD = re.compile(rf"(?:^|,)\s*({'|'.join(map(re.escape, [*WORDS, *MODEL_WORDS]))})=")
 
 
 @dataclass(frozen=True)
@@ -42,16 +44,32 @@ class ArmChoice:
     revision: str = ""
     path: str = ""
     env: dict[str, str] = field(default_factory=dict)
+    model: ModelChoice = NO_MODEL
+
+    @property
+    def runs_something(self) -> bool:
+        """Whether it says what is run."""
+        return bool(self.call or self.command or self.model.is_named)
+
+    @property
+    def without_opening(self) -> ArmChoice:
+        """The same, without how its model is opened: the base is not opened as the head is where it says nothing."""
+        return replace(self, model=self.model.which)
 
     def with_defaults(self, shared: ArmChoice) -> ArmChoice:
         """The same, with what `shared` says where this one says nothing."""
         chosen = self
-        if not (self.call or self.command):
+        if not (self.call or self.command or self.model):
             chosen = replace(chosen, call=shared.call, command=shared.command)
+        if not (chosen.call or chosen.command):
+            return replace(chosen, model=self.model.with_defaults(shared.model))
         if not chosen.call:
             return chosen
         arguments = shared.arguments if self.arguments is None else self.arguments
         return replace(chosen, setup=self.setup or shared.setup, arguments=arguments)
+
+
+NOTHING_SAID = ArmChoice()
 
 
 @dataclass(frozen=True)
@@ -67,16 +85,24 @@ class Arm:
     """What identifies the environment that was built for it: a commit, or its packages; empty where none was."""
     environment: str = "this environment"
     """In words."""
+    after: tuple[str, ...] = ()
+    """Folders in which its modules are looked for after those: the checkout of the harness that opens its model."""
+    described: dict[str, Any] = field(default_factory=dict)
+    """Of an arm that runs a model: its settings in place of those of the call that this comes to."""
+    words: str = ""
+    """Of one that runs a model: what that is, in words."""
 
     @property
     def workload(self) -> str:
         """What it runs, in words."""
-        return self.choice.call or self.choice.command
+        return self.words or self.choice.call or self.choice.command
 
     @property
     def settings(self) -> dict[str, Any]:
         """What it is asked to do: two arms of the same code with the same settings are one."""
         choice = self.choice
+        if self.described:
+            return {**self.described, "env": choice.env}
         return {
             "call": choice.call,
             "command": choice.command,
@@ -99,36 +125,57 @@ def parse_arm(text: str, option: str) -> ArmChoice:
     written = text.strip()
     if written in ("", HERE):
         return ArmChoice()
-    found = list(_WORD.finditer(written))
-    bare = written[: found[0].start()].strip() if found else written
-    said: dict[str, list[str]] = {}
+    bare, said = _parted(written, option)
     if bare and bare != HERE:
         if not _CALL.fullmatch(bare):
             raise UserError(f"'{shown(bare)}' is no arm: {_meant(bare)}", place=option)
         said["call"] = [bare]
-    for at, match in enumerate(found):
-        end = found[at + 1].start() if at + 1 < len(found) else len(written)
-        said.setdefault(match[1], []).append(written[match.end() : end].strip())
     for word, values in said.items():
         if len(values) > 1 and word not in MANY:
             raise UserError(f"`{word}` is said twice", place=option)
         if not all(values):
-            raise UserError(f"`{word}` has no value: {WORDS[word]}", place=option)
-    one = {word: values[0] for word, values in said.items() if word not in (*MANY, "arguments")}
+            raise UserError(f"`{word}` has no value: {(WORDS | MODEL_WORDS)[word]}", place=option)
+    one = {word: values[0] for word, values in said.items() if word in WORDS and word not in (*MANY, "arguments")}
     choice = ArmChoice(
         **one,
         install=tuple(said.get("install", ())),
         env=dict(_variable(pair, option) for pair in said.get("env", ())),
         arguments=parse_arguments(said["arguments"][0], option) if "arguments" in said else None,
+        model=parse_model({word: values[0] for word, values in said.items() if word in MODEL_WORDS}, option),
     )
     check(choice, option)
     return choice
+
+
+def parse_both(text: str, option: str) -> ModelChoice:
+    """The model of both arms as `--model` says it: a name of the suite, or words. Raises UserError."""
+    bare, said = _parted(text.strip(), option)
+    if bare and said:
+        said["model"] = [bare]
+    if wrong := [word for word in said if word not in MODEL_WORDS]:
+        raise UserError(f"`{wrong[0]}` is said of an arm, not of a model", place=option)
+    return parse_shared(bare, option, {word: values[0] for word, values in said.items()})
+
+
+def _parted(written: str, option: str) -> tuple[str, dict[str, list[str]]]:
+    """What stands before the first word, and the values of each word."""
+    found = list(_WORD.finditer(written))
+    bare = written[: found[0].start()].strip() if found else written
+    said: dict[str, list[str]] = {}
+    for at, match in enumerate(found):
+        end = found[at + 1].start() if at + 1 < len(found) else len(written)
+        said.setdefault(match[1], []).append(written[match.end() : end].strip())
+    return bare, said
 
 
 def check(choice: ArmChoice, option: str) -> None:
     """Raises UserError where what is said of an arm does not go together."""
     if choice.call and choice.command:
         raise UserError("an arm has a call or a command, not both", place=option)
+    if choice.model and (choice.call or choice.command):
+        raise UserError(f"an arm runs a model ({choice.model}) or a call or command, not both", place=option)
+    if choice.model and (choice.setup or choice.arguments is not None):
+        raise UserError("`setup` and `arguments` are for a call, not for a model", place=option)
     if choice.command and (choice.setup or choice.arguments is not None):
         raise UserError("`setup` and `arguments` are for a call; a command has its own words", place=option)
     for word in ("call", "setup"):
@@ -155,6 +202,6 @@ def _variable(pair: str, option: str) -> tuple[str, str]:
 
 def _meant(bare: str) -> str:
     word = bare.partition("=")[0]
-    close = nearest(word, [*WORDS, HERE]) if re.fullmatch(r"\w+", word) else ""
-    words = ", ".join(f"{known}=" for known in WORDS)
+    close = nearest(word, [*WORDS, *MODEL_WORDS, HERE]) if re.fullmatch(r"\w+", word) else ""
+    words = ", ".join(f"{known}=" for known in [*WORDS, *MODEL_WORDS])
     return f"write module:function, `here`, or words with values ({words}){close}"

@@ -163,6 +163,7 @@ DOING = {
     "warm": "its first calls",
     "pin": "choosing a core",
     "turn": "a turn",
+    "value": "a call",
     "numbers": "handing over its numbers",
     "code": "a look at its code",
     "states": "a look at its files",
@@ -174,9 +175,9 @@ DOING = {
 def environment_of(arm: Arm, threads: int, layout: Mapping[str, str]) -> dict[str, str]:
     """The environment variables of an arm's process. layout: what is drawn anew for each launch."""
     variables = {**os.environ, **QUIET_WAITS, **dict.fromkeys(THREADS, str(threads)), **layout, **arm.choice.env}
-    if arm.paths:
+    if arm.paths or arm.after:
         before = variables.get("PYTHONPATH")
-        variables["PYTHONPATH"] = os.pathsep.join([*arm.paths, *([before] if before else [])])
+        variables["PYTHONPATH"] = os.pathsep.join([*arm.paths, *([before] if before else []), *arm.after])
     programs = str(Path(arm.python).parent)
     variables["PATH"] = os.pathsep.join([programs, variables.get("PATH", os.defpath)])
     variables.pop("PYTHONHOME", None)

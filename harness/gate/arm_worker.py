@@ -47,27 +47,41 @@ class Refused(Exception):
     """A sentence for the person who asked."""
 
 
+TIMED_ITSELF = ("value", "wall_ns", "cpu_ns")
+"""Fields of the named tuple that a call returns which has timed a part of itself: what it made, and nanoseconds."""
+
+
 class Call:
     """A Python function of the user's."""
 
     def __init__(self, request: dict[str, Any]) -> None:
-        self.function = named(request["call"])
-        if inspect.iscoroutinefunction(self.function) or inspect.isgeneratorfunction(self.function):
-            raise Refused(f"{request['call']} does nothing when it is called (a coroutine or a generator): "
-                          "give a function that runs it to its end")  # fmt: skip
+        self.name = request["call"]
+        self.function = named(self.name)
+        if does_nothing(self.function) or does_nothing(inspect.getattr_static(type(self.function), "__call__", None)):
+            raise Refused(NOTHING.format(self.name))
+        self.times_itself = False
         given = request.get("arguments")
         self.args, self.kwargs = spread(tuple(given) if isinstance(given, list) else given)
         if request.get("setup"):
             self.args, self.kwargs = spread(named(request["setup"])(*self.args, **self.kwargs))
+        if not (self.args or self.kwargs) and is_of_instances(self.name):
+            raise Refused(f"{self.name} is a method of instances: name a `setup` that returns one")
 
     def output(self) -> Any:
-        """What a call returns."""
-        return self.function(*self.args, **self.kwargs)
+        """What a call returns; of one that times itself its value."""
+        returned = self.function(*self.args, **self.kwargs)
+        if inspect.iscoroutine(returned) or inspect.isgenerator(returned) or inspect.isasyncgen(returned):
+            raise Refused(NOTHING.format(self.name))
+        self.times_itself = getattr(returned, "_fields", None) == TIMED_ITSELF
+        return returned.value if self.times_itself else returned
 
     def turn(self, repeats: int) -> tuple[int, int]:
         """Wall and CPU nanoseconds of so many calls."""
         function, args, kwargs = self.function, self.args, self.kwargs
         loop = itertools.repeat(None, repeats)
+        if self.times_itself:
+            timed = [function(*args, **kwargs)[1:] for _ in loop]
+            return sum(int(wall) for wall, _ in timed), sum(int(cpu) for _, cpu in timed)
         settle = settled()
         cpu, wall = time.process_time_ns(), time.perf_counter_ns()
         if args or kwargs:
@@ -78,6 +92,15 @@ class Call:
                 function()
         settle()
         return time.perf_counter_ns() - wall, time.process_time_ns() - cpu
+
+
+NOTHING = "{} does nothing when it is called (a coroutine or a generator): give a function that runs it to its end"
+
+
+def does_nothing(function: Any) -> bool:
+    """Whether a call would only make a coroutine or a generator."""
+    kinds = inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction
+    return any(is_one(function) for is_one in kinds)
 
 
 class Command:
@@ -139,6 +162,14 @@ def named(name: str) -> Callable[..., Any]:
         raise Refused(f"{name} is no function")
     function: Callable[..., Any] = found
     return function
+
+
+def is_of_instances(name: str) -> bool:
+    """Whether `module:Class.method` names a method whose first argument is an instance."""
+    owner, dot, last = name.rpartition(".")
+    cls = named(owner) if dot and ":" in owner else None
+    plain = inspect.getattr_static(cls, last, None) if isinstance(cls, type) else None
+    return inspect.isroutine(plain) and not isinstance(plain, (staticmethod, classmethod))
 
 
 def torch_module() -> Any:
@@ -204,6 +235,10 @@ class Worker:
         gc.freeze()
         return {"ns": min(spent[-5:]), "computes": computes and not uses_gpu(), "output": self.returned.described()}
 
+    def value(self, request: dict[str, Any]) -> Any:
+        """What a call returns, itself, as JSON: it has to be plain data."""
+        return json.dumps(self.work.output(), allow_nan=False)
+
     def pin(self, request: dict[str, Any]) -> int | None:
         """Stay on one of the cores that it may use, a share of the way through them; None where that can't be asked
         for."""
@@ -248,6 +283,7 @@ class Output:
     def __init__(self, value: Any) -> None:
         self.numbers = array.array("d")
         self.shape: list[str] = []
+        self.length = 0
         self.why_not = "it returns nothing" if value is None else ""
         try:
             self.take(value, 0)
@@ -263,6 +299,7 @@ class Output:
         if value is None or isinstance(value, (str, bytes)):
             text = value if isinstance(value, bytes) else repr(value).encode("utf-8", "backslashreplace")
             self.shape.append(f"text {hashlib.sha256(text).hexdigest()}")
+            self.length += 0 if value is None else len(value)
         elif isinstance(value, (bool, int, float)):
             self.add([value])
         elif isinstance(value, complex):
@@ -307,7 +344,8 @@ class Output:
         """Digests of it, and why it can't be compared where it can't."""
         shape = hashlib.sha256(json.dumps(self.shape, allow_nan=False).encode()).hexdigest()
         whole = hashlib.sha256(shape.encode() + self.numbers.tobytes()).hexdigest()
-        return {"why_not": self.why_not, "shape": shape, "sha256": whole, "count": len(self.numbers)}
+        found = {"why_not": self.why_not, "shape": shape, "sha256": whole, "count": len(self.numbers)}
+        return {**found, "length": self.length + len(self.numbers)}
 
 
 # --- what was loaded -------------------------------------------------------------------------------------------------
@@ -323,6 +361,8 @@ def loaded_files() -> dict[str, list[tuple[str, str]]]:
     for name, module in sorted(sys.modules.items()):
         file = getattr(module, "__file__", None)
         if not isinstance(file, str) or name in STARTED_WITH or is_platform(file, platform_folders):
+            continue
+        if file == __file__:  # under the second name that multiprocessing gives it
             continue
         seen.add(os.path.realpath(file))
         packages.setdefault(name.partition(".")[0], []).append((name, file))
@@ -453,6 +493,10 @@ def main() -> None:
             return
         try:
             answer = {"ok": getattr(worker, request["do"])(request)}
+        except SystemExit as ended:  # `sys.exit("a sentence")` refuses; any other ends the process
+            if not isinstance(ended.code, str):
+                raise
+            answer = refusal(Refused(ended.code))
         except Exception as error:
             answer = refusal(error)
         try:

@@ -38,6 +38,8 @@ def lines(comparison: Comparison) -> Iterator[str]:
         yield f"{NAMES[other]:<10}{ratio_text(shown)}, which is not judged"
     if outcome.seen is not None:
         yield f"sees      a slowdown of {100 * outcome.seen:.2g} % in as many launches as it may take (chance 80 %)"
+    if comparison.quality is not None:
+        yield f"quality   {comparison.quality.sentence}"
     yield f"outputs   {outcome.outputs.sentence(comparison.tolerance)}"
     yield f"A/A       {identical_text(comparison)}"
     if outcome.others is not None and outcome.others > 0.1:

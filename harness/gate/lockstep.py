@@ -105,27 +105,46 @@ class Lockstep:
         self.clock = clock
         self._now = now
         self._generator = np.random.default_rng(seed)
-        self._began = now()
+        self._spent = 0.0
+        self._entered: float | None = None
         self._number = 0
         self._compare = OutputComparer()
         self._pace: Pace | None = None
 
     def measure(self) -> Measured:
         """Launch until it is decided, or a limit is reached. Raises ArmFailed and UserError; `measured` is kept."""
+        self.go_on()
+        return self.measured
+
+    def go_on(self, launches: int | None = None, until: float | None = None) -> bool:
+        """Go on with `measure` for so many launches of b against a, or until the clock says `until`: whether it is at
+        its end. None: no such limit. What goes by between two calls is not its time. Raises as `measure` does."""
+        self._entered, made = self._now(), 0
+        try:
+            while (due := self._due()) is not None:
+                if made == launches or (until is not None and self._now() >= until):
+                    return False
+                due.append(self._one("ab", self.measured.first))
+                made += 1
+                if len(due) % 2 and not self._same_arms:
+                    self.measured.beside.append(self._one("aa", self.measured.beside))
+            return True
+        finally:
+            self._spent += self._now() - self._entered
+            self._entered = None
+
+    def _due(self) -> list[Observation] | None:
+        """Where the next launch belongs: to the first ones, or to those that measure a finding once more; None at the
+        end."""
         done = self.measured
-        while not self._is_decided():
+        if not (done.fresh or done.ran_out or self._is_decided()):
             if len(done.first) >= self._limits.launches:
                 done.ran_out = "the most that there may be"
-                break
-            if done.first and self._is_late():
+            elif done.first and self._is_late():
                 done.ran_out = f"as {self._limits.minutes:g} minutes were over"
-                break
-            done.first.append(self._one("ab", done.first))
-            if len(done.first) % 2 and not self._same_arms:
-                done.beside.append(self._one("aa", done.beside))
-        if self.finding is not None:
-            self._measure_once_more()
-        return done
+            else:
+                return done.first
+        return done.fresh if self.finding is not None and self._may_confirm() else None
 
     @property
     def finding(self) -> Decision | str | None:
@@ -141,16 +160,14 @@ class Lockstep:
             return False
         return decide(d, self._rule) is not Decision.INCONCLUSIVE and not may_be_faster(d, self._rule)
 
-    def _measure_once_more(self) -> None:
-        done = self.measured
-        while len(done.fresh) < CONFIRMING or (len(done.fresh) < MOST_CONFIRMING and not self._stands()):
-            if len(done.fresh) >= ENOUGH_TO_CONFIRM and self._is_late():
-                return
-            if self._is_late(beyond=0.5):
-                return
-            done.fresh.append(self._one("ab", done.first))
-            if len(done.fresh) % 2 and not self._same_arms:
-                done.beside.append(self._one("aa", done.beside))
+    def _may_confirm(self) -> bool:
+        """Whether a finding is to be measured once more (still)."""
+        fresh = len(self.measured.fresh)
+        if fresh >= CONFIRMING and (fresh >= MOST_CONFIRMING or self._stands()):
+            return False
+        if fresh >= ENOUGH_TO_CONFIRM and self._is_late():
+            return False
+        return not self._is_late(beyond=0.5)
 
     def _stands(self) -> bool:
         done = self.measured
@@ -160,7 +177,8 @@ class Lockstep:
     def _is_late(self, beyond: float = 0.0) -> bool:
         """Whether the time is over, or would be before another launch ended. beyond: what may be added."""
         took = [one.seconds for one in (*self.measured.first, *self.measured.fresh)]
-        left = self._limits.minutes * 60 * (1 + beyond) - (self._now() - self._began)
+        spent = self._spent + (0.0 if self._entered is None else self._now() - self._entered)
+        left = self._limits.minutes * 60 * (1 + beyond) - spent
         return left < (float(np.median(took)) if took else 0.0)
 
     def _one(self, pairing: Pairing, before: list[Observation]) -> Observation:

@@ -13,6 +13,7 @@ from harness.errors import ExitCode
 from harness.gate.launch import Clock
 from harness.gate.lockstep import ENOUGH_TO_CONFIRM, Limits, Measured, Observation
 from harness.gate.outputs import OutputComparison, Sameness
+from harness.gate.quality_of_arms import QualityOfArms
 from harness.statistics.intervals import Interval
 from harness.statistics.sign_flip_process import (
     evidence_above,
@@ -70,14 +71,22 @@ NOT_COMPARED = OutputComparison(Sameness.UNCHECKED, reason="nothing was measured
 
 
 def judge(
-    done: Measured, rule: Rule, limits: Limits, tolerance: float | None = None, interrupted: bool = False
+    done: Measured,
+    rule: Rule,
+    limits: Limits,
+    tolerance: float | None = None,
+    interrupted: bool = False,
+    quality: QualityOfArms | None = None,
 ) -> Outcome:
-    """What was measured, judged."""
+    """What was measured, judged. quality: of models; None where nothing was read."""
     verdict, reasons, faster = _speed(done, rule, limits, interrupted)
-    outputs = _outputs(done)
-    if outputs.within(tolerance) is False:
-        reasons = (f"outputs: {outputs.sentence(tolerance)}; speed counts only where they agree", *reasons)
-        verdict, faster = Verdict.FAIL, False
+    outputs = _outputs(done, tolerance)
+    void = _void(outputs, tolerance, quality)
+    if void is not None:
+        verdict, reasons, faster = void[0], (void[1], *reasons), False
+    elif quality is not None and quality.decision is Decision.MINOR:
+        reasons = (*reasons, quality.sentence)
+        verdict = Verdict.MINOR if verdict is Verdict.PASS else verdict
     both = [*done.first, *done.fresh]
     shares = [one.others for one in (*both, *done.beside) if one.others is not None]
     beside = done.beside_differences
@@ -96,6 +105,26 @@ def judge(
         beside=len(done.beside),
         others=float(np.median(shares)) if shares else None,
     )
+
+
+def _void(
+    outputs: OutputComparison, tolerance: float | None, quality: QualityOfArms | None
+) -> tuple[Verdict, str] | None:
+    """Why the speed does not count, and the verdict then; None where it does."""
+    if quality is not None and quality.decision is Decision.FAIL:
+        return Verdict.FAIL, f"quality: {quality.sentence}; speed counts only where it holds"
+    if outputs.within(tolerance) is False:
+        return Verdict.FAIL, f"outputs: {outputs.sentence(tolerance)}; speed counts only where they agree"
+    if not outputs.as_much:
+        assert outputs.length is not None
+        return Verdict.INCONCLUSIVE, (
+            f"outputs: b returns {100 * outputs.length:.3g} % as much as a, and speed counts only from 90 to 110 %"
+        )
+    if quality is not None and quality.decision is Decision.INCONCLUSIVE:
+        return Verdict.INCONCLUSIVE, f"quality: {quality.sentence}; speed counts only where it holds"
+    if outputs.unsteady and tolerance is not None:
+        return Verdict.INCONCLUSIVE, f"outputs: {outputs.reason}"
+    return None
 
 
 def _speed(done: Measured, rule: Rule, limits: Limits, interrupted: bool) -> tuple[Verdict, tuple[str, ...], bool]:
@@ -201,8 +230,12 @@ def _noise(done: Measured) -> list[float]:
     return [*(x - middle for x in d), *done.beside_differences]
 
 
-def _outputs(done: Measured) -> OutputComparison:
-    """The worst that any launch found; that of the first one where they agree."""
+def _outputs(done: Measured, tolerance: float | None) -> OutputComparison:
+    """The worst that any launch found; that of the first one where they agree. Of an arm that returns other values
+    each time nothing can be told."""
+    if any(one.launch.outputs.within(tolerance or 0.0) is False for one in done.beside):
+        reason = "a returns other values when it runs again, so b's can't be compared with them: fix its seed"
+        return OutputComparison(Sameness.UNCHECKED, reason=reason, unsteady=True)
     found = [one.launch.outputs for one in (*done.first, *done.fresh)]
     if not found:
         return NOT_COMPARED

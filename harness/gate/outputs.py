@@ -37,6 +37,10 @@ class OutputComparison:
     """The largest |b - a| over max(|a|, root mean square of a): what share of its size a number is off by."""
     reason: str = ""
     """Why it is unchecked."""
+    unsteady: bool = False
+    """Unchecked since a returns other values each time."""
+    length: float | None = None
+    """How much b returns, over how much a does: characters of text and numbers; None where a returns nothing."""
 
     def within(self, tolerance: float | None) -> bool | None:
         """Whether they agree; None where that was not asked or can't be told."""
@@ -45,6 +49,12 @@ class OutputComparison:
         if self.sameness is Sameness.UNCHECKED or tolerance is None:
             return None
         return self.worst is not None and self.worst <= tolerance
+
+    @property
+    def as_much(self) -> bool:
+        """Whether b returns as much as a, to a tenth: the limits of MLPerf inference for generated text, without which
+        what ends sooner would count as faster."""
+        return self.length is None or 0.9 <= self.length <= 1.1
 
     def sentence(self, tolerance: float | None) -> str:
         """In words."""
@@ -83,12 +93,14 @@ def compare_outputs(a: Mapping[str, Any], b: Mapping[str, Any], of_a: Fetch, of_
             return OutputComparison(Sameness.UNCHECKED, reason=f"arm {name}: {described['why_not']}")
     if a["sha256"] == b["sha256"]:
         return OutputComparison(Sameness.IDENTICAL)
+    length = b["length"] / a["length"] if a["length"] else None
     if a["shape"] != b["shape"] or a["count"] != b["count"] or not a["count"]:
-        return OutputComparison(Sameness.OTHER_SHAPE)
+        return OutputComparison(Sameness.OTHER_SHAPE, length=length)
     squares = sum(float(np.nansum(part[np.isfinite(part)] ** 2)) for part in _parts(of_a, a["count"]))
     scale = float(np.sqrt(squares / a["count"]))
     pairs = zip(_parts(of_a, a["count"]), _parts(of_b, a["count"]), strict=True)
-    return OutputComparison(Sameness.DIFFERENT, max(worst_difference(one, other, scale) for one, other in pairs))
+    worst = max(worst_difference(one, other, scale) for one, other in pairs)
+    return OutputComparison(Sameness.DIFFERENT, worst, length=length)
 
 
 def worst_difference(a: Numbers, b: Numbers, scale: float) -> float:

@@ -158,7 +158,7 @@ OTHER = {
     "harness/report/html.py": "report.html: the manifest has its sha256, and nothing reads it",
     "harness/measures/task/finished_documents.py": "appends sealed lines under the cell's key",
     "harness/corpora/hub.py": "a text that an earlier version fetched, without a checksum",
-    "harness/gate/ab.py": "appends sealed lines of what is measured",
+    "harness/gate/record.py": "appends sealed lines of what is measured",
     "harness/gate/ledger.py": "appends and reads sealed lines",
     # logs, which no program reads
     "harness/gate/arm_process.py": "what an arm prints",

@@ -79,6 +79,7 @@ class ScriptedWorker:
             "shape": str(len(self.returned)),
             "sha256": digest,
             "count": len(self.returned),
+            "length": len(self.returned),
         }
         return {"ns": self._cost(), "computes": self.world.computes, "output": output}
 

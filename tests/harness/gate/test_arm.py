@@ -3,7 +3,7 @@
 import pytest
 
 from harness.errors import UserError
-from harness.gate.ab import arm_of
+from harness.gate.callables import arm_of
 from harness.gate.arm import ArmChoice, parse_arm
 
 

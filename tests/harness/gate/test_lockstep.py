@@ -235,3 +235,26 @@ def test_the_same_seed_draws_the_same_orders(world: Any, arm: Any) -> None:
         session(there, arm).measure()
         logs.append([line["draw"] for line in there.lines if line["kind"] == "launch"])
     assert logs[0] == logs[1] and len(logs[0]) == 12
+
+
+@pytest.mark.parametrize(("factor", "noise"), [(1.0, 0.005), (1.1, 0.005), (0.9, 0.005), (1.04, 0.05)])
+def test_in_slices_it_measures_the_same(world: Any, arm: Any, factor: float, noise: float) -> None:
+    straight = session(world(cost_of(factor, noise)), arm)
+    straight.measure()
+    sliced = session(world(cost_of(factor, noise)), arm)
+    calls = 1
+    while not sliced.go_on(1):
+        calls += 1
+    assert calls >= len(sliced.measured.first) + len(sliced.measured.fresh)
+    for name in ("differences", "fresh_differences", "beside_differences", "ran_out"):
+        assert getattr(sliced.measured, name) == getattr(straight.measured, name)
+
+
+def test_a_slice_ends_with_its_time_and_a_pause_is_not_counted(world: Any, arm: Any) -> None:
+    there = world(cost_of(1.0))
+    lockstep = session(there, arm, Limits(minutes=0.5))
+    assert not lockstep.go_on(until=there.seconds + 2)
+    assert 1 <= len(lockstep.measured.first) <= 2
+    there.seconds += 3600
+    assert lockstep.go_on() and not lockstep.measured.ran_out
+    assert len(lockstep.measured.first) == 8

@@ -91,7 +91,7 @@ def test_what_was_compared_before_is_not_fetched_again() -> None:
         return base64.b64encode(np.array([1.0 + len(fetched)]).tobytes()).decode()
 
     compare = OutputComparer()
-    a, b = ({"why_not": "", "shape": "1", "sha256": digest, "count": 1} for digest in "ab")
+    a, b = ({"why_not": "", "shape": "1", "sha256": digest, "count": 1, "length": 1} for digest in "ab")
     first = compare(a, b, fetch, fetch)
     asked = len(fetched)
     assert first.sameness is Sameness.DIFFERENT and asked
