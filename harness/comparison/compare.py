@@ -1,8 +1,8 @@
 """Two runs side by side: every record of either, with the ratio of head to base and its interval.
 
 No verdict: `change` is the sign of the ratio's interval in the direction that the metric calls better, nothing
-more. With many rows some signs are wrong by chance, and two runs made one after the other differ in speed by what
-the machine was doing.
+more. With many rows some signs are wrong by chance. A time has no sign: two runs made one after the other differ in
+speed by what the machine was doing, and no interval of theirs knows of it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from harness.comparison.comparability import why_not_comparable
+from harness.comparison.definition import CellPair, cell_pairs, why_edited
+from harness.comparison.metric_kind import is_timed
 from harness.errors import UserError
 from harness.evidence.ratio import ratio
 from harness.evidence.selection import Point, coordinates
@@ -48,45 +50,38 @@ def compare(base: Run, head: Run) -> pd.DataFrame:
 
     Columns: model, measure, then every axis and setting, then `COLUMNS`. `ratio` is head / base: paired by document
     where both have samples of the same documents, else from the two independent intervals. `change` is better,
-    worse, `same?` (the interval holds 1), `same` (equal exactly), or empty where nothing can be said.
+    worse, `same?` (the interval holds 1), `same` (equal exactly), `undecided` (a time), or empty where nothing can be
+    said.
     `comparable` is False with a `reason` where the two may not be compared or one of them is missing; `damaged` is
     True where that is because the samples of one can't be read.
     """
     import pandas as pd
 
-    heads = {_identity(cell): cell for cell in head.cells}
-    bases = {_identity(cell): cell for cell in base.cells}
     rows: list[dict[str, Any]] = []
     names: dict[str, None] = {"model": None, "measure": None}
-    for identity in dict.fromkeys([*bases, *heads]):
-        a, b = bases.get(identity), heads.get(identity)
-        cell = a or b
-        assert cell is not None
-        at: dict[str, Any] = dict(coordinates(cell))
+    for pair in cell_pairs(base, head):
+        at: dict[str, Any] = dict(coordinates(pair.cell))
         names |= dict.fromkeys(at)
-        rows.extend(at | row for row in _rows(base, a, head, b))
+        rows.extend(at | row for row in _rows(base, head, pair))
     return pd.DataFrame(rows, columns=[*names, *COLUMNS])
 
 
-def _identity(cell: CellResult) -> str:
-    """The cell without what was measured in it: not its key, which holds the model's digest."""
-    return repr(sorted((name, repr(value)) for name, value in coordinates(cell).items()))
-
-
-def _rows(base: Run, a: CellResult | None, head: Run, b: CellResult | None) -> Iterator[dict[str, Any]]:
+def _rows(base: Run, head: Run, pair: CellPair) -> Iterator[dict[str, Any]]:
+    a, b = pair.base, pair.head
     left, right = _by_metric(a), _by_metric(b)
+    edited = why_edited(a, b) if a and b else None
     for metric in dict.fromkeys([*left, *right]) or [None]:
         mine, theirs = (None, None) if metric is None else (left.get(metric), right.get(metric))
         row: dict[str, Any] = _described(theirs or mine) | _values("base", mine) | _values("head", theirs)
         row |= {"ratio": None, "ratio_low": None, "ratio_high": None, "interval": None, "change": ""}
-        reason = _why_missing("base", a, mine) or _why_missing("head", b, theirs)
+        reason = _why_missing("base", pair, a, mine) or _why_missing("head", pair, b, theirs) or edited
         damaged = False
         if reason is None and a and b and mine and theirs:
-            pair = Point(base, a, mine), Point(head, b, theirs)
+            both = Point(base, a, mine), Point(head, b, theirs)
             try:
-                reason = why_not_comparable(*pair)
+                reason = why_not_comparable(*both)
                 if reason is None:
-                    row |= _ratio(*pair)
+                    row |= _ratio(*both)
             except UserError as error:
                 reason, damaged = str(error), True
         yield row | {"comparable": reason is None, "reason": reason or "", "damaged": damaged}
@@ -118,11 +113,11 @@ def _values(side: str, record: Record | None) -> dict[str, Any]:
     return {side: record.value, f"{side}_low": record.low, f"{side}_high": record.high}
 
 
-def _why_missing(side: str, cell: CellResult | None, record: Record | None) -> str | None:
+def _why_missing(side: str, pair: CellPair, cell: CellResult | None, record: Record | None) -> str | None:
     if record is not None:
         return None
     if cell is None:
-        return f"only the {'head' if side == 'base' else 'base'} has this cell"
+        return pair.why_alone
     if cell.status is not Status.OK:
         return f"{cell.status} in the {side}: {cell.reason or 'no reason given'}"
     return f"the {side} has no such metric"
@@ -140,7 +135,7 @@ def _ratio(base: Point, head: Point) -> dict[str, Any]:
         "ratio_low": result.low,
         "ratio_high": result.high,
         "interval": result.method,
-        "change": _change(result.low, result.high, b.direction),
+        "change": "undecided" if is_timed(b) else _change(result.low, result.high, b.direction),
     }
 
 

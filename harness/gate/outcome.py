@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from math import exp, expm1
 
 import numpy as np
 
-from harness.errors import ExitCode
 from harness.gate.launch import Clock
 from harness.gate.lockstep import ENOUGH_TO_CONFIRM, Limits, Measured, Observation
 from harness.gate.outputs import OutputComparison, Sameness
 from harness.gate.quality_of_arms import QualityOfArms
+from harness.gate.verdict import Verdict as Verdict
 from harness.statistics.intervals import Interval
 from harness.statistics.sign_flip_process import (
     evidence_above,
@@ -23,23 +22,6 @@ from harness.statistics.sign_flip_process import (
     strongest,
 )
 from harness.statistics.speed_decision import Decision, Rule, decide, is_faster, stands
-
-
-class Verdict(StrEnum):
-    """What a comparison comes to."""
-
-    PASS = "pass"
-    FAIL = "fail"
-    MINOR = "minor"
-    """Slower for certain, by less than the margin."""
-    INCONCLUSIVE = "inconclusive"
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """Of the command."""
-        if self is Verdict.FAIL:
-            return ExitCode.UNMET
-        return ExitCode.INCONCLUSIVE if self is Verdict.INCONCLUSIVE else ExitCode.PASS
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,14 @@ UNKNOWN = ("part", "device")
 Row = Mapping[str, Scalar]
 
 
+def planned_rows(cells: Sequence[Cell]) -> list[Row]:
+    """The coordinates of a suite's cells, as far as a plan has them."""
+    return [{"model": cell.model, **cell.axes, "measure": cell.measure, **cell.settings} for cell in cells]
+
+
 def check_expectations(suite: Suite, cells: Sequence[Cell], document: Document) -> None:
     """Raises UserError with the line of every expectation that could never be judged. cells: of this suite."""
-    rows: list[Row] = [{"model": cell.model, **cell.axes, "measure": cell.measure, **cell.settings} for cell in cells]
+    rows = planned_rows(cells)
     problems = [
         f"{document.place(('expect', number, key))}: expect.{number}.{key}: {why}"
         for number, expectation in enumerate(suite.expect)
@@ -39,21 +44,9 @@ def _wrong(expectation: Expectation, suite: Suite, rows: Sequence[Row]) -> list[
     """(key, what is wrong with it) of an expectation: the first thing."""
     if expectation.metric is None:
         return [] if suite.analyse else [("finding", "the suite has no analysis, so there are no findings")]
-    giving = measures_of(expectation.metric)
-    able = [row for row in rows if row["measure"] in giving]
-    name, _, version = expectation.metric.partition("@")
-    if version and not giving and (known := measures_of(name)):
-        now = next(one.id for measure in known for one in MEASURES[measure].metrics if one.name == name)
-        return [("metric", f"there is no {expectation.metric} any more: it is now {now}, and its numbers differ")]
-    if not able:
-        there = ", ".join(sorted(giving)) or "none"
-        return [("metric", f"no measure of this suite gives {expectation.metric}; these do: {there}")]
-    where: Where = {name: value for name, value in expectation.where.items() if name not in UNKNOWN}
-    if expectation.measure is not None:
-        where = {**where, "measure": expectation.measure}
-    chosen = [row for row in able if selects_row(where, row)]
-    if not chosen:
-        return [("where" if expectation.where else "measure", why_no_row(where, able))]
+    able, chosen, wrong = rows_of_metric(expectation.metric, expectation.measure, expectation.where, rows)
+    if wrong is not None:
+        return [wrong]
     if expectation.against is None or any(name in UNKNOWN for name in (*expectation.against, *expectation.where)):
         return []
     others = [row for row in chosen if not selects_row(expectation.against, row)]
@@ -67,6 +60,29 @@ def _wrong(expectation: Expectation, suite: Suite, rows: Sequence[Row]) -> list[
             return [("against", f"no cell has {given} with the other axes and settings the same")]
         return [("against", f"no cell to compare with: {why_no_row(expectation.against, able)}")]
     return []
+
+
+def rows_of_metric(
+    metric: str, measure: str | None, where: Where, rows: Sequence[Row]
+) -> tuple[list[Row], list[Row], tuple[str, str] | None]:
+    """The rows that give a metric, those of them that are meant, and where there are none of these (key, what is wrong
+    with it)."""
+    giving = measures_of(metric)
+    able = [row for row in rows if row["measure"] in giving]
+    name, _, version = metric.partition("@")
+    if version and not giving and (known := measures_of(name)):
+        now = next(one.id for measure in known for one in MEASURES[measure].metrics if one.name == name)
+        return able, [], ("metric", f"there is no {metric} any more: it is now {now}, and its numbers differ")
+    if not able:
+        there = ", ".join(sorted(giving)) or "none"
+        return able, [], ("metric", f"no measure of this suite gives {metric}; these do: {there}")
+    known_where: Where = {name: value for name, value in where.items() if name not in UNKNOWN}
+    if measure is not None:
+        known_where = {**known_where, "measure": measure}
+    chosen = [row for row in able if selects_row(known_where, row)]
+    if not chosen:
+        return able, [], ("where" if where else "measure", why_no_row(known_where, able))
+    return able, chosen, None
 
 
 def _identity(row: Row) -> frozenset[tuple[str, bool, Scalar]]:

@@ -10,7 +10,7 @@ from harness.suite.document import read_suite_file
 from harness.yaml_files.document import Document, KeyPath
 from harness.yaml_files.includes import Includes, included_names
 
-JOINED = ("measures", "analyse", "expect")
+JOINED = ("measures", "analyse", "expect", "gate")
 """Lists that are joined rather than replaced."""
 MOST_FILES = 200
 

@@ -12,12 +12,14 @@ from pydantic_core import ErrorDetails
 
 from harness.analysis.registry import ANALYSES
 from harness.comparison.expectation import Expectation
+from harness.comparison.gate_entry import GateEntry, Guard
 from harness.errors import UserError, shown
 from harness.input_file import refuse_endless, why_no_path
 from harness.spelling import nearest
 from harness.suite.cells import Cell, cells
 from harness.suite.document import parse_suite_text, read_suite_file
 from harness.suite.expectations import check_expectations
+from harness.suite.gate import check_gate
 from harness.suite.include import with_includes
 from harness.suite.schema import Suite
 from harness.suite.shipped import shipped_suites
@@ -40,6 +42,7 @@ def load_suite(name: str) -> LoadedSuite:
     suite = _validate(document)
     loaded = LoadedSuite(suite, tuple(cells(suite, document)))
     check_expectations(suite, loaded.cells, document)
+    check_gate(suite, loaded.cells, document)
     return loaded
 
 
@@ -131,10 +134,12 @@ def _sentence(document: Document, path: KeyPath, detail: ErrorDetails) -> str:
 
 
 def _unknown_key(path: KeyPath) -> str:
-    """Expectations and analyses are declared below the suite language and refuse unknown keys in pydantic's words."""
+    """What is declared below the suite language (expectations, gates, analyses) refuses keys in pydantic's words."""
     allowed: list[str] = []
     if path[0] == "expect":
         allowed = list(Expectation.model_fields)
+    elif path[0] == "gate":
+        allowed = list((Guard if "guarded_by" in path else GateEntry).model_fields)
     elif path[0] == "analyse":
         allowed = list(ANALYSES[str(path[2])].settings.model_fields)
     return f"unknown key '{path[-1]}'{nearest(str(path[-1]), allowed)}; allowed: {', '.join(allowed)}"

@@ -553,7 +553,7 @@ def test_a_run_is_read_without_the_plugin(installed: Installed, tmp_path: Path) 
     here.site.mkdir()
     shown = here.bash("harness show latest")
     assert "tokens per word" in shown and "fertility gap" in shown
-    assert "same" in here.bash("harness compare latest latest")
+    assert "undecided" in here.bash("harness compare latest latest")  # nobody knows what was measured
     done = here.tried("harness report latest")
     assert done.returncode == 2 and "Traceback" not in done.stderr
     assert (

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from harness.comparison.expectation import Expectation
+from harness.comparison.gate_entry import GateEntry
 from harness.limits import MOST_TOKENS_IN_ALL
 from harness.measures.registry import metrics
 from harness.spelling import nearest
@@ -42,6 +43,8 @@ class Suite(Strict):
     tasks: Tasks = Tasks()
     analyse: list[AnalysisEntry] = Field(default=[])  # type: ignore[valid-type]
     expect: list[Expectation] = Field(default=[])
+    gate: list[GateEntry] = Field(default=[])
+    """What `harness gate` judges against a baseline; of cells it is no part, so that it may change without one."""
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Suite:
@@ -54,17 +57,24 @@ class Suite(Strict):
     @model_validator(mode="after")
     def _metrics_exist(self) -> Suite:
         known = list(dict.fromkeys(metric.name for metric in metrics()))
-        for number, expectation in enumerate(self.expect):
-            if expectation.metric is None:
-                continue
-            name = expectation.metric.partition("@")[0]
-            if name not in known:
+        named: list[tuple[tuple[str | int, ...], str | None]] = [
+            *((("expect", number, "metric"), one.metric) for number, one in enumerate(self.expect)),
+            *((("gate", number, "metric"), one.metric) for number, one in enumerate(self.gate)),
+            *(
+                (("gate", number, "guarded_by", place), guard.metric)
+                for number, one in enumerate(self.gate)
+                for place, guard in enumerate(one.guards)
+            ),
+        ]
+        for path, metric in named:
+            name = (metric or "").partition("@")[0]
+            if metric is not None and name not in known:
                 raise PydanticCustomError(
                     "no_metric",
                     "no measure emits the metric '{name}'{hint}; there are: {allowed}",
                     {
                         "name": name,
-                        "path": ("expect", number, "metric"),
+                        "path": path,
                         "hint": nearest(name, known),
                         "allowed": ", ".join(known),
                     },
