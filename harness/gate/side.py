@@ -1,7 +1,7 @@
 """The quality of one state of the project: its suite's cells, measured by its own code in a process of its own.
 
-Both states are asked the same: the suite as it stands in the working folder, without what takes times (those are decided
-in lockstep), and without the cache of results, so that the code under test is what answers.
+Both states are asked the same: the suite as it stands in the working folder, without what takes times (those are
+decided in lockstep), and without the cache of results, so that the code under test is what answers.
 """
 
 from __future__ import annotations

@@ -74,6 +74,7 @@ TTFT = Metric(
     definition="Time to first token: prefill with logits at the last token, and an argmax; no "
     "queue, tokenizer or transport is in it (a server's TTFT counts from the request in).",
     depends_on="time",
+    times="prefill",
     headline=True,
     tradeoff=True,
 )
@@ -84,6 +85,7 @@ TPOT = Metric(
     definition="Time per output token after the first: (E2E - TTFT)/(n_out - 1) per generation (vLLM "
     "benchmark_serving; MLPerf loadgen). guidellm's TPOT, E2E/n_out, is another quantity.",
     depends_on="time",
+    times="decode",
 )
 PREFILL_RATE = Metric(
     name="prefill_rate",
@@ -91,6 +93,7 @@ PREFILL_RATE = Metric(
     direction=Direction.HIGHER,
     definition="Prompt tokens of the whole batch over TTFT.",
     depends_on="time",
+    times="prefill",
     tradeoff=True,
 )
 DECODE_RATE = Metric(
@@ -99,6 +102,7 @@ DECODE_RATE = Metric(
     direction=Direction.HIGHER,
     definition="Tokens of the whole batch per second of decoding: batch/TPOT.",
     depends_on="time",
+    times="decode",
     headline=True,
     tradeoff=True,
 )
@@ -110,6 +114,7 @@ MFU = Metric(
     "attention, head at the last token) over TTFT, over the measured GEMM peak of the type (for weights "
     "that are widened to be multiplied, of the fastest type). After Chowdhery et al. 2022, appendix B.",
     depends_on="time",
+    times="prefill",
 )
 MBU = Metric(
     name="mbu",
@@ -119,6 +124,7 @@ MBU = Metric(
     definition="Memory-bandwidth utilization of decoding: weight bytes read plus key and value bytes read per step (of "
     "layers with a sliding window no more than that holds), over TPOT, over the measured triad bandwidth.",
     depends_on="time",
+    times="decode",
 )
 
 

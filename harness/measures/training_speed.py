@@ -41,6 +41,7 @@ TRAINING_RATE = Metric(
     definition="Tokens trained on per second: median over the intervals between two reports. Forward, backward and "
     "optimizer, without validation.",
     depends_on="time",
+    times="training",
 )
 TRAINING_MFU = Metric(
     name="training_mfu",
@@ -49,6 +50,7 @@ TRAINING_MFU = Metric(
     definition="training_rate times the exact FLOPs of training on a token (three forward passes, 3 · (2 N_matmul + 2 "
     "· layers · width · (sequence + 1))), over the measured GEMM peak of the type that was trained in.",
     depends_on="time",
+    times="training",
 )
 SECONDS_TO_TARGET = Metric(
     name="seconds_to_target",

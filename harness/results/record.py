@@ -86,6 +86,8 @@ class Metric(Kept):
     depends_on: Literal["time", "memory"] | None = None
     """What of the machine decides its value: two values compare only on one class of machine. None: it is
     deterministic, the same on every machine but for rounding."""
+    times: Literal["prefill", "decode", "training"] | None = None
+    """Of a time or a rate: what it is the time of, where two models can do that in lockstep, turn by turn."""
     sums: Sums | None = None
     """Of which columns of the samples it is a mean or a sum. What has a mean is compared document by document; None:
     nothing is known, and only its intervals are compared."""
