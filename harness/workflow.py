@@ -116,6 +116,8 @@ def _run(name: str, out: Path, resume: bool, fresh: bool, allowed: Allowed, on_e
     folder = Path(name) if resume and (Path(name) / MANIFEST).is_file() else None
     loaded = multiplied_out(_suite_of(Run(folder))) if folder else load_suite(name)
     suite, plan = loaded.suite, make_plan(loaded, allowed)
+    if not suite.measures and not suite.analyse:
+        raise UserError("it has only `calls`, which `harness ci` compares with what they were", place=name)
     if resume:
         folder = folder or last_unfinished(out, suite.name, hash_of(suite_text(suite)))
         journal = Journal(folder)
