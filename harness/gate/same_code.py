@@ -10,6 +10,10 @@ from harness.gate.arm import Arm
 from harness.gate.launch import SIDES, Launch, Side, digests
 
 
+class SameCode(UserError):
+    """Both arms are one."""
+
+
 def what_differs(launch: Launch, arms: Mapping[Side, Arm]) -> list[str]:
     """What is not the same in both arms: settings, Python, packages. Empty where nothing is. launch: the first one."""
     a, b = arms["a"], arms["b"]
@@ -24,13 +28,13 @@ def what_differs(launch: Launch, arms: Mapping[Side, Arm]) -> list[str]:
 
 
 def check_arms_differ(launch: Launch, arms: Mapping[Side, Arm]) -> None:
-    """Raises UserError where both arms run the same code with the same settings: it would pass whatever was changed."""
+    """Raises SameCode where both arms run the same code with the same settings: it would pass whatever was changed."""
     if what_differs(launch, arms):
         return
     code = launch.code["a"]
     places = "; ".join(f"{name}: {found['file']}" for name, found in list(code.items())[:6])
     more = f" and {len(code) - 6} more packages" if len(code) > 6 else ""
-    raise UserError(
+    raise SameCode(
         f"both arms run the same code with the same settings ({shown(places, 600)}{more}), so there is nothing to "
         "compare: a .pth file, PYTHONPATH or the current folder may stand before what you meant; "
         "`--aa` compares an arm with itself on purpose",

@@ -5,13 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from math import inf
+from typing import Protocol
 
-from harness.gate.lockstep import CONFIRMING, FEWEST, Lockstep, Measured
+from harness.gate.lockstep import CONFIRMING, FEWEST, Measured
 from harness.statistics.sign_flip_process import evidence_above, evidence_below, strongest
 from harness.statistics.speed_decision import Decision, Rule, decide, is_faster
 
 SLICE = 2
 """Launches for which a comparison goes on before the next choice: an odd one has an A/A launch beside it."""
+
+
+class GoesOn(Protocol):
+    """What can go on in slices: a `Lockstep`, and what holds one."""
+
+    @property
+    def measured(self) -> Measured:
+        """What was measured so far."""
+
+    @property
+    def rule(self) -> Rule:
+        """What it is judged by."""
+
+    def go_on(self, launches: int | None = None, until: float | None = None) -> bool:
+        """See `Lockstep.go_on`."""
 
 
 def launches_left(measured: Measured, rule: Rule) -> float:
@@ -33,24 +49,24 @@ def launches_left(measured: Measured, rule: Rule) -> float:
 
 
 def share_time(
-    comparisons: Sequence[Lockstep], rule: Rule, minutes: float, now: Callable[[], float] = time.monotonic
+    comparisons: Sequence[GoesOn], minutes: float, now: Callable[[], float] = time.monotonic
 ) -> list[bool]:
     """Go round the comparisons until all are at their ends or the time is over: which are.
 
-    rule: what all of them are judged by. Raises what a launch raises; what the others measured is kept.
+    Raises what a launch raises; what the others measured is kept.
     """
     until = now() + 60 * minutes
     ended = [False] * len(comparisons)
     while not all(ended) and now() < until:
         open_ones = [place for place, is_over in enumerate(ended) if not is_over]
-        nearest = min(open_ones, key=lambda place: _order(comparisons[place].measured, rule))
+        nearest = min(open_ones, key=lambda place: _order(comparisons[place]))
         ended[nearest] = comparisons[nearest].go_on(SLICE, until)
     for comparison, is_over in zip(comparisons, ended, strict=True):
         if not is_over and not comparison.measured.ran_out:
-            comparison.measured.ran_out = f"as {minutes:g} minutes for all comparisons were over"
+            comparison.measured.ran_out = f"as {minutes:.3g} minutes for all comparisons were over"
     return ended
 
 
-def _order(measured: Measured, rule: Rule) -> tuple[float, int]:
+def _order(comparison: GoesOn) -> tuple[float, int]:
     """The nearest first; of those alike the one with the fewest launches."""
-    return launches_left(measured, rule), len(measured.first)
+    return launches_left(comparison.measured, comparison.rule), len(comparison.measured.first)
