@@ -8,7 +8,23 @@ import typer
 from typer.core import TyperGroup
 
 import harness
-from harness.cli import ab, assets, compare, data, diff, doctor, explain, fit, listing, plan, report, run, schema, show
+from harness.cli import (
+    ab,
+    assets,
+    compare,
+    data,
+    diff,
+    doctor,
+    explain,
+    fit,
+    gate,
+    listing,
+    plan,
+    report,
+    run,
+    schema,
+    show,
+)
 
 
 class Commands(TyperGroup):
@@ -40,6 +56,7 @@ app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("diff")(diff.diff)
 app.command("fit")(fit.fit)
+app.command("gate")(gate.gate)
 app.command("ab")(ab.ab)
 app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)

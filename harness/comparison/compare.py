@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from harness.comparison.comparability import why_not_comparable
-from harness.comparison.definition import CellPair, cell_pairs, why_edited
+from harness.comparison.definition import CellPair, cell_pairs
 from harness.comparison.metric_kind import is_timed
 from harness.errors import UserError
 from harness.evidence.ratio import ratio
@@ -69,12 +69,11 @@ def compare(base: Run, head: Run) -> pd.DataFrame:
 def _rows(base: Run, head: Run, pair: CellPair) -> Iterator[dict[str, Any]]:
     a, b = pair.base, pair.head
     left, right = _by_metric(a), _by_metric(b)
-    edited = why_edited(a, b) if a and b else None
     for metric in dict.fromkeys([*left, *right]) or [None]:
         mine, theirs = (None, None) if metric is None else (left.get(metric), right.get(metric))
         row: dict[str, Any] = _described(theirs or mine) | _values("base", mine) | _values("head", theirs)
         row |= {"ratio": None, "ratio_low": None, "ratio_high": None, "interval": None, "change": ""}
-        reason = _why_missing("base", pair, a, mine) or _why_missing("head", pair, b, theirs) or edited
+        reason = _why_missing("base", pair, a, mine) or _why_missing("head", pair, b, theirs)
         damaged = False
         if reason is None and a and b and mine and theirs:
             both = Point(base, a, mine), Point(head, b, theirs)

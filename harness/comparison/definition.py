@@ -8,7 +8,7 @@ does not have was not there yet, and had the value that is its default today. Wh
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -42,7 +42,7 @@ class CellPair:
 
 def definition_of(cell: CellResult) -> dict[str, Scalar]:
     """Model, axes, measure and settings of a cell, with today's default for every setting that it does not have."""
-    return {**_defaults(cell.measure), **coordinates(cell)}
+    return {**default_settings(cell.measure), **coordinates(cell)}
 
 
 def definition_hash(cell: CellResult) -> str:
@@ -71,8 +71,8 @@ def cell_pairs(base: Run, head: Run) -> list[CellPair]:
 
 def what_was_read(cell: CellResult) -> Read | None:
     """Digests of the texts and tasks that a cell read; None where its run did not keep them."""
-    read: Iterable[Sequence[str]] | None = getattr(cell, "read", None)
-    return {(kind, name): digest for kind, name, digest in read} if read else None
+    read = getattr(cell, "read", None)
+    return {(one.kind, one.name): one.digest for one in read} if read else None
 
 
 def why_edited(base: CellResult, head: CellResult) -> str | None:
@@ -83,7 +83,7 @@ def why_edited(base: CellResult, head: CellResult) -> str | None:
     edited = [f"the {kind} {name}" for kind, name in before if after.get((kind, name)) != before[kind, name]]
     if not edited:
         return None
-    return f"{' and '.join(edited)} changed, so the two runs were asked different things"
+    return f"{' and '.join(edited)} changed between the two, so they were asked different things"
 
 
 def _why_alone(side: str, cell: CellResult, other: str, among: Sequence[CellResult]) -> tuple[str, bool]:
@@ -113,7 +113,7 @@ def _plain(value: Scalar) -> Scalar | tuple[str, bool]:
 
 
 @cache
-def _defaults(measure: str) -> dict[str, Scalar]:
+def default_settings(measure: str) -> dict[str, Scalar]:
     """Today's defaults of a measure's settings; none of a measure that is not installed."""
     from harness.measures.registry import MEASURES
 

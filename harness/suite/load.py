@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from harness.analysis.registry import ANALYSES
@@ -49,6 +49,20 @@ def load_suite(name: str) -> LoadedSuite:
 def parse_suite(text: str, name: str = "suite") -> Suite:
     """A suite from YAML text (no includes): a run's manifest keeps the suite like this."""
     return _validate(parse_suite_text(text, name))
+
+
+def parse_gate(document: Document) -> list[GateEntry]:
+    """The `gate:` of a suite that need not be whole: a stored run's may have words of another version. Raises
+    UserError with the line of every mistake in it."""
+    found = document.data.get("gate") if isinstance(document.data, dict) else None
+    try:
+        return _GATE.validate_python([] if found is None else found)
+    except ValidationError as error:
+        told = [(("gate", *detail["loc"]), detail) for detail in error.errors()]
+        raise UserError("\n".join(dict.fromkeys(_sentence(document, path, detail) for path, detail in told))) from None
+
+
+_GATE = TypeAdapter(list[GateEntry])
 
 
 def multiplied_out(suite: Suite) -> LoadedSuite:

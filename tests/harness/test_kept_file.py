@@ -160,6 +160,7 @@ OTHER = {
     "harness/corpora/hub.py": "a text that an earlier version fetched, without a checksum",
     "harness/gate/record.py": "appends sealed lines of what is measured",
     "harness/gate/ledger.py": "appends and reads sealed lines",
+    "harness/gate/stored_ledger.py": "appends and reads sealed lines",
     # logs, which no program reads
     "harness/gate/arm_process.py": "what an arm prints",
     "harness/cli/boundary.py": "a traceback for a person",
@@ -174,6 +175,8 @@ OTHER = {
     "harness/report/lm_eval_files.py": "the folder of `harness report --lm-eval`",
     "harness/report/picture.py": "a picture",
     "harness/cli/ab.py": "the file of --json",
+    "harness/cli/gate.py": "the files of --json and --markdown",
+    "harness/gate/accepted.py": "the user's harness-accept.yaml",
     "harness/analysis/scaling/table_file.py": "the user's table",
     "harness/input_file.py": "a file of the user's, such as a suite",
     "harness/tasks/data/csv_as_lm_eval.py": "the user's data",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -72,12 +72,18 @@ def test_a_cell_that_is_gone_is_no_changed_one(builders: ModuleType, tmp_path: P
 def test_an_edited_text_is_named(builders: ModuleType, tmp_path: Path, cell: CellResult) -> None:
     before, after = cell.model_copy(deep=True), cell.model_copy(deep=True)
     assert why_edited(before, after) is None, "runs of before kept no digests"
-    before.__dict__["read"] = [("text", "microworld/test", "1"), ("task", "t", "2")]
-    after.__dict__["read"] = [("text", "microworld/test", "3"), ("task", "t", "2")]
+    before.__dict__["read"] = [_Read("text", "microworld/test", "1"), _Read("task", "t", "2")]
+    after.__dict__["read"] = [_Read("text", "microworld/test", "3"), _Read("task", "t", "2")]
     assert why_edited(before, before) is None
     assert why_edited(before, after) == (
-        "the text microworld/test changed, so the two runs were asked different things"
+        "the text microworld/test changed between the two, so they were asked different things"
     )
+
+
+class _Read(NamedTuple):
+    kind: str
+    name: str
+    digest: str
 
 
 def test_compare_pairs_so(builders: ModuleType, tmp_path: Path) -> None:
