@@ -362,6 +362,8 @@ def loaded_files() -> dict[str, list[tuple[str, str]]]:
         file = getattr(module, "__file__", None)
         if not isinstance(file, str) or name in STARTED_WITH or is_platform(file, platform_folders):
             continue
+        if file == __file__:  # under the second name that multiprocessing gives it
+            continue
         seen.add(os.path.realpath(file))
         packages.setdefault(name.partition(".")[0], []).append((name, file))
     for file in mapped_libraries():
