@@ -98,7 +98,8 @@ class Lockstep:
         """clock: what is judged; None: CPU time where both arms only compute, on one thread, else time. same_arms: both
         arms are meant to be one: an A/A comparison on purpose, with none beside it."""
         self.measured = Measured()
-        self._arms, self._rule, self._limits = arms, rule, limits
+        self.rule = rule
+        self._arms, self._limits = arms, limits
         self._start, self._record, self._tell, self._search = start, record, tell, search
         self._same_arms = same_arms
         self._patience = patience or Patience()
@@ -150,15 +151,15 @@ class Lockstep:
     def finding(self) -> Decision | str | None:
         """What would have to be measured once more: a FAIL, or `faster`."""
         d = self.measured.differences
-        if decide(d, self._rule) is Decision.FAIL:
+        if decide(d, self.rule) is Decision.FAIL:
             return Decision.FAIL
-        return "faster" if is_faster(d, self._rule) else None
+        return "faster" if is_faster(d, self.rule) else None
 
     def _is_decided(self) -> bool:
         d = self.measured.differences
         if len(d) < FEWEST:
             return False
-        return decide(d, self._rule) is not Decision.INCONCLUSIVE and not may_be_faster(d, self._rule)
+        return decide(d, self.rule) is not Decision.INCONCLUSIVE and not may_be_faster(d, self.rule)
 
     def _may_confirm(self) -> bool:
         """Whether a finding is to be measured once more (still)."""
@@ -172,7 +173,7 @@ class Lockstep:
     def _stands(self) -> bool:
         done = self.measured
         slower = self.finding is Decision.FAIL
-        return stands(done.differences, done.fresh_differences, self._rule, slower=slower)
+        return stands(done.differences, done.fresh_differences, self.rule, slower=slower)
 
     def _is_late(self, beyond: float = 0.0) -> bool:
         """Whether the time is over, or would be before another launch ended. beyond: what may be added."""

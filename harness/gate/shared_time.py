@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from math import inf
 
+from harness.errors import UserError
 from harness.gate.lockstep import CONFIRMING, FEWEST, Lockstep, Measured
 from harness.statistics.sign_flip_process import evidence_above, evidence_below, strongest
 from harness.statistics.speed_decision import Decision, Rule, decide, is_faster
@@ -33,24 +34,27 @@ def launches_left(measured: Measured, rule: Rule) -> float:
 
 
 def share_time(
-    comparisons: Sequence[Lockstep], rule: Rule, minutes: float, now: Callable[[], float] = time.monotonic
-) -> list[bool]:
-    """Go round the comparisons until all are at their ends or the time is over: which are.
-
-    rule: what all of them are judged by. Raises what a launch raises; what the others measured is kept.
-    """
+    comparisons: Sequence[Lockstep], minutes: float, now: Callable[[], float] = time.monotonic
+) -> list[UserError | None]:
+    """Go round the comparisons until all are at their ends or the time is over. One that fails leaves the time to the
+    others: what ended it, by comparison; None of those that did not fail."""
     until = now() + 60 * minutes
-    ended = [False] * len(comparisons)
-    while not all(ended) and now() < until:
-        open_ones = [place for place, is_over in enumerate(ended) if not is_over]
-        nearest = min(open_ones, key=lambda place: _order(comparisons[place].measured, rule))
-        ended[nearest] = comparisons[nearest].go_on(SLICE, until)
-    for comparison, is_over in zip(comparisons, ended, strict=True):
-        if not is_over and not comparison.measured.ran_out:
-            comparison.measured.ran_out = f"as {minutes:g} minutes for all comparisons were over"
-    return ended
+    failed: list[UserError | None] = [None] * len(comparisons)
+    going = list(range(len(comparisons)))
+    while going and now() < until:
+        nearest = min(going, key=lambda place: _order(comparisons[place]))
+        try:
+            is_over = comparisons[nearest].go_on(SLICE, until)
+        except UserError as error:
+            failed[nearest], is_over = error, True
+        if is_over:
+            going.remove(nearest)
+    for place in going:
+        measured = comparisons[place].measured
+        measured.ran_out = measured.ran_out or f"as {minutes:g} minutes for all comparisons were over"
+    return failed
 
 
-def _order(measured: Measured, rule: Rule) -> tuple[float, int]:
+def _order(comparison: Lockstep) -> tuple[float, int]:
     """The nearest first; of those alike the one with the fewest launches."""
-    return launches_left(measured, rule), len(measured.first)
+    return launches_left(comparison.measured, comparison.rule), len(comparison.measured.first)
