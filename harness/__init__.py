@@ -6,6 +6,7 @@ Everything that the command line does is a function here:
     run = harness.run("suites/quickstart.yaml")
     run.records                      # a pandas DataFrame
     harness.compare("results/runs/A", "results/runs/B")
+    harness.ab(kernels.base, kernels.head).outcome.verdict
     harness.judge("results/runs/B", "results/runs/A").verdict     # what `harness gate` says
 
 Names are imported when they are first used, so that importing this package is quick.
@@ -17,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.api import compare, diff, explain, make_report, open_run, plan, run
+    from harness.gate.ab import ab
     from harness.gate.judging import judge
     from harness.results.run import Run
 
 __version__ = "0.1.0"
-__all__ = ["Run", "compare", "diff", "explain", "judge", "make_report", "open_run", "plan", "run"]
+__all__ = ["Run", "ab", "compare", "diff", "explain", "judge", "make_report", "open_run", "plan", "run"]
 
 
 def __getattr__(name: str) -> Any:
@@ -29,6 +31,10 @@ def __getattr__(name: str) -> Any:
         from harness.results.run import Run
 
         return Run
+    if name == "ab":
+        from harness.gate.ab import ab
+
+        return ab
     if name == "judge":  # not `gate`: that is the package
         from harness.gate.judging import judge
 

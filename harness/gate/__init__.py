@@ -6,6 +6,7 @@
     arm_process.py    the other end of its pipes: every wait has a timeout, every end a sentence
     launch.py         one launch: two processes, turn by turn, one difference
     lockstep.py       launches until they decide, with the A/A case beside them; shared_time.py: one budget for several
+    decide_all.py     several comparisons in it, with one chance of a false alarm for all
     model_choice.py   an arm's model, as it is written; model_part.py: what is timed; model_arm.py: both as a call
     model_work.py     what that calls, in the arm's environment; quality_of_arms.py: both read the same texts
     same_code.py      whether both arms run the same code; outputs.py: whether they return the same

@@ -98,7 +98,8 @@ class Lockstep:
         """clock: what is judged; None: CPU time where both arms only compute, on one thread, else time. same_arms: both
         arms are meant to be one: an A/A comparison on purpose, with none beside it."""
         self.measured = Measured()
-        self._arms, self.rule, self._limits = arms, rule, limits
+        self.rule = rule
+        self._arms, self._limits = arms, limits
         self._start, self._record, self._tell, self._search = start, record, tell, search
         self._same_arms = same_arms
         self._patience = patience or Patience()

@@ -3,6 +3,7 @@ opened and run by `model_work` in the arm's own environment."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -138,8 +139,13 @@ def _harness_of(arm: Arm) -> tuple[str, ...]:
 
 def lacks_harness(message: str) -> str:
     """What to do where an arm's environment has no harness that can open a model; empty where that isn't it."""
-    if not any(f"there is no module {name} in" in message for name in ("harness", MODULE)):
+    none = any(f"there is no module {name} in" in message for name in ("harness", MODULE))
+    half = "No module named" in message and re.search(r"/harness/[\w/]+\.py:\d+\)", message) is not None
+    if not (none or half):
         return ""
     root = Path(str(harness.__file__)).resolve().parents[1]
     what = str(root) if (root / "pyproject.toml").is_file() else f"gpt-harness=={harness.__version__}"
-    return f"; a model is opened by the harness of its arm: install this one there (`install={what}` beside the others)"
+    return (
+        "; a model is opened by the harness of its arm, with all that it needs: install this one there "
+        f"(`install={what}` beside the others)"
+    )

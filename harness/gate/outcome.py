@@ -63,7 +63,7 @@ def judge(
     """What was measured, judged. quality: of models; None where nothing was read."""
     verdict, reasons, faster = _speed(done, rule, limits, interrupted)
     outputs = _outputs(done, tolerance)
-    void = _void(outputs, tolerance, quality)
+    void = _void(outputs, tolerance, quality, slower=verdict is Verdict.FAIL)
     if void is not None:
         verdict, reasons, faster = void[0], (void[1], *reasons), False
     elif quality is not None and quality.decision is Decision.MINOR:
@@ -90,9 +90,10 @@ def judge(
 
 
 def _void(
-    outputs: OutputComparison, tolerance: float | None, quality: QualityOfArms | None
+    outputs: OutputComparison, tolerance: float | None, quality: QualityOfArms | None, *, slower: bool
 ) -> tuple[Verdict, str] | None:
-    """Why the speed does not count, and the verdict then; None where it does."""
+    """Why the speed does not count, and the verdict then; None where it does. slower: b is, which stands whatever is
+    undecided of what it returns."""
     if quality is not None and quality.decision is Decision.FAIL:
         return Verdict.FAIL, f"quality: {quality.sentence}; speed counts only where it holds"
     if outputs.within(tolerance) is False:
@@ -102,6 +103,8 @@ def _void(
         return Verdict.INCONCLUSIVE, (
             f"outputs: b returns {100 * outputs.length:.3g} % as much as a, and speed counts only from 90 to 110 %"
         )
+    if slower:
+        return None
     if quality is not None and quality.decision is Decision.INCONCLUSIVE:
         return Verdict.INCONCLUSIVE, f"quality: {quality.sentence}; speed counts only where it holds"
     if outputs.unsteady and tolerance is not None:

@@ -5,29 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import Protocol
 
-from harness.gate.lockstep import CONFIRMING, FEWEST, Measured
+from harness.errors import UserError
+from harness.gate.lockstep import CONFIRMING, FEWEST, Lockstep, Measured
 from harness.statistics.sign_flip_process import evidence_above, evidence_below, strongest
 from harness.statistics.speed_decision import Decision, Rule, decide, is_faster
 
 SLICE = 2
 """Launches for which a comparison goes on before the next choice: an odd one has an A/A launch beside it."""
-
-
-class GoesOn(Protocol):
-    """What can go on in slices: a `Lockstep`, and what holds one."""
-
-    @property
-    def measured(self) -> Measured:
-        """What was measured so far."""
-
-    @property
-    def rule(self) -> Rule:
-        """What it is judged by."""
-
-    def go_on(self, launches: int | None = None, until: float | None = None) -> bool:
-        """See `Lockstep.go_on`."""
 
 
 def launches_left(measured: Measured, rule: Rule) -> float:
@@ -49,24 +34,27 @@ def launches_left(measured: Measured, rule: Rule) -> float:
 
 
 def share_time(
-    comparisons: Sequence[GoesOn], minutes: float, now: Callable[[], float] = time.monotonic
-) -> list[bool]:
-    """Go round the comparisons until all are at their ends or the time is over: which are.
-
-    Raises what a launch raises; what the others measured is kept.
-    """
+    comparisons: Sequence[Lockstep], minutes: float, now: Callable[[], float] = time.monotonic
+) -> list[UserError | None]:
+    """Go round the comparisons until all are at their ends or the time is over. One that fails leaves the time to the
+    others: what ended it, by comparison; None of those that did not fail."""
     until = now() + 60 * minutes
-    ended = [False] * len(comparisons)
-    while not all(ended) and now() < until:
-        open_ones = [place for place, is_over in enumerate(ended) if not is_over]
-        nearest = min(open_ones, key=lambda place: _order(comparisons[place]))
-        ended[nearest] = comparisons[nearest].go_on(SLICE, until)
-    for comparison, is_over in zip(comparisons, ended, strict=True):
-        if not is_over and not comparison.measured.ran_out:
-            comparison.measured.ran_out = f"as {minutes:.3g} minutes for all comparisons were over"
-    return ended
+    failed: list[UserError | None] = [None] * len(comparisons)
+    going = list(range(len(comparisons)))
+    while going and now() < until:
+        nearest = min(going, key=lambda place: _order(comparisons[place]))
+        try:
+            is_over = comparisons[nearest].go_on(SLICE, until)
+        except UserError as error:
+            failed[nearest], is_over = error, True
+        if is_over:
+            going.remove(nearest)
+    for place in going:
+        measured = comparisons[place].measured
+        measured.ran_out = measured.ran_out or f"as {minutes:g} minutes for all comparisons were over"
+    return failed
 
 
-def _order(comparison: GoesOn) -> tuple[float, int]:
+def _order(comparison: Lockstep) -> tuple[float, int]:
     """The nearest first; of those alike the one with the fewest launches."""
     return launches_left(comparison.measured, comparison.rule), len(comparison.measured.first)

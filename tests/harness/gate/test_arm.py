@@ -3,8 +3,8 @@
 import pytest
 
 from harness.errors import UserError
-from harness.gate.callables import arm_of
 from harness.gate.arm import ArmChoice, parse_arm
+from harness.gate.callables import arm_of
 
 
 @pytest.mark.parametrize(

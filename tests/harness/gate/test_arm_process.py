@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import json
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from harness.gate.arm_process import WORKER, ArmFailed, ArmProcess, environment_
 
 CODE = """
 import os, sys, time
+from typing import NamedTuple
 def once(): return [1.0, 2.5]
 def doubled(n, by=2): return n * by
 def made(n): return (n, 3)
@@ -28,6 +30,27 @@ def raises(): raise ValueError("no such thing")
 def dies(): print("last words", flush=True); os._exit(3)
 def hangs(): print("still here", flush=True); time.sleep(600)
 async def later(): pass
+def wrapped(): return later()
+def steps(): yield 1
+class Timed(NamedTuple):
+    value: object
+    wall_ns: int
+    cpu_ns: int
+def part(): time.sleep(0.001); return Timed([7.0], 5, 3)
+def refuses(): sys.exit("the kernel needs AVX-512")
+class Kernel:
+    def __init__(self): self.n = 4
+    def method(self, by=1): return self.n * by
+    @classmethod
+    def made(cls): return cls()
+    def __call__(self): return 6
+class Later:
+    async def __call__(self): pass
+KERNEL, LATER = Kernel(), Later()
+def plain(): return {"rows": [1, None, "x"]}
+def no_data(): return {"rows": {1, 2}}
+def chatty(): print("x" * 1000 * 1000); return 1
+def written(): return {"text": "four", "ids": [1, 2, 3]}
 NOT_A_FUNCTION = 3
 """
 
@@ -124,6 +147,9 @@ def test_a_command(started: Started, tmp_path: Path) -> None:
         ("work:nope", "work.py has no nope"),
         ("work:NOT_A_FUNCTION", "is no function"),
         ("work:later", "does nothing when it is called"),
+        ("work:steps", "does nothing when it is called"),
+        ("work:LATER", "does nothing when it is called"),
+        ("work:Kernel.method", "is a method of instances: name a `setup` that returns one"),
     ],
 )
 def test_what_can_not_be_loaded(started: Started, tmp_path: Path, call: str, said: str) -> None:
@@ -135,8 +161,66 @@ def test_what_can_not_be_loaded(started: Started, tmp_path: Path, call: str, sai
 def test_an_exception_names_its_line(started: Started, tmp_path: Path) -> None:
     process = started(ArmChoice())
     opened(process, tmp_path, call="work:raises")
-    with pytest.raises(ArmFailed, match=r"its first calls failed: ValueError: no such thing \(in .*work.py:8\)"):
+    with pytest.raises(ArmFailed, match=r"its first calls failed: ValueError: no such thing \(in .*work.py:9\)"):
         process.ask("warm", 30, seconds=0.0)
+
+
+def value_of(process: ArmProcess, folder: Path, **choice: Any) -> list[float]:
+    opened(process, folder, **choice)
+    count = process.ask("warm", 30, seconds=0.0)["output"]["count"]
+    return array("d", base64.b64decode(process.ask("numbers", 30, start=0, count=count))).tolist()
+
+
+def test_what_else_can_be_called(started: Started, tmp_path: Path) -> None:
+    process = started(ArmChoice())
+    for choice, value in (
+        ({"call": "work:KERNEL"}, [6.0]),
+        ({"call": "work:Kernel.method", "setup": "work:Kernel"}, [4.0]),
+        ({"call": "work:Kernel.method", "setup": "work:Kernel.made"}, [4.0]),
+        ({"call": "math:hypot", "arguments": [3, 4]}, [5.0]),
+        ({"call": "numpy:add", "arguments": [[1, 2], [3, 4]]}, [4.0, 6.0]),
+    ):
+        assert value_of(process, tmp_path, **choice) == value
+    opened(process, tmp_path, call="work:wrapped")
+    with pytest.raises(ArmFailed, match="does nothing when it is called"):
+        process.ask("warm", 30, seconds=0.0)
+
+
+def test_a_call_times_a_part_of_itself(started: Started, tmp_path: Path) -> None:
+    process = started(ArmChoice())
+    assert value_of(process, tmp_path, call="work:part") == [7.0]
+    turn = process.ask("turn", 30, repeats=4)
+    assert (turn["wall_ns"], turn["cpu_ns"]) == (20, 12)
+
+
+def test_a_call_that_refuses_is_its_sentence(started: Started, tmp_path: Path) -> None:
+    process = started(ArmChoice())
+    opened(process, tmp_path, call="work:refuses")
+    with pytest.raises(ArmFailed, match=r"arm b: its first calls failed: the kernel needs AVX-512$"):
+        process.ask("warm", 30, seconds=0.0)
+    assert value_of(process, tmp_path, call="work:KERNEL") == [6.0], "and it goes on"
+
+
+def test_a_value_is_plain_data(started: Started, tmp_path: Path) -> None:
+    process = started(ArmChoice())
+    opened(process, tmp_path, call="work:plain")
+    assert json.loads(process.ask("value", 30)) == {"rows": [1, None, "x"]}
+    opened(process, tmp_path, call="work:no_data")
+    with pytest.raises(ArmFailed, match="a call failed: TypeError: Object of type set"):
+        process.ask("value", 30)
+
+
+def test_how_much_is_returned(started: Started, tmp_path: Path) -> None:
+    process = started(ArmChoice())
+    opened(process, tmp_path, call="work:written")
+    assert process.ask("warm", 30, seconds=0.0)["output"]["length"] == len("text" + "four" + "ids") + 3
+
+
+def test_megabytes_that_are_printed_disturb_nothing(started: Started, tmp_path: Path) -> None:
+    process = started(ArmChoice())
+    assert value_of(process, tmp_path, call="work:chatty") == [1.0]
+    assert process.ask("turn", 30, repeats=5)["wall_ns"] > 0
+    assert (tmp_path / "b.log").stat().st_size > 5_000_000
 
 
 def test_an_arm_that_dies_says_its_status_and_its_last_words(started: Started, tmp_path: Path) -> None:

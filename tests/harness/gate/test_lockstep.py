@@ -12,7 +12,8 @@ from harness.gate.arm_process import ArmFailed
 from harness.gate.lockstep import CONFIRMING, MOST_CONFIRMING, Limits, Lockstep
 from harness.gate.outcome import Outcome, Verdict, judge
 from harness.gate.outputs import Sameness
-from harness.statistics.speed_decision import Rule
+from harness.gate.quality_of_arms import QualityOfArms
+from harness.statistics.speed_decision import Decision, Rule
 
 MS = 20e6
 RULE = Rule(margin=0.05)
@@ -214,6 +215,71 @@ def test_other_values_fail_only_where_a_tolerance_is_stated(world: Any, arm: Any
     assert judge(done, RULE, Limits(), tolerance=1e-2).verdict is Verdict.PASS
     strict = judge(done, RULE, Limits(), tolerance=1e-6)
     assert strict.verdict is Verdict.FAIL and "speed counts only" in strict.reasons[0]
+
+
+def test_an_arm_that_returns_other_values_each_time_can_not_be_compared(world: Any, arm: Any) -> None:
+    there = world(cost_of(1.0))
+    drawn = iter(range(1000))
+    there.returns = {"m:base": [1.0], "m:head": [1.0]}
+    original = there.start
+
+    def start(side: Any, which: Any, how: Any) -> Any:
+        worker = original(side, which, how)
+        warm = worker.warm
+
+        def other_values(request: Any) -> Any:
+            there.returns = {call: [1.0 + next(drawn)] for call in there.returns}
+            return warm(request)
+
+        worker.warm = other_values
+        return worker
+
+    there.start = start
+    done = session(there, arm).measure()
+    assert judge(done, RULE, Limits()).verdict is Verdict.PASS, "nothing was asked of them"
+    found = judge(done, RULE, Limits(), tolerance=1e-6)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "a returns other values when it runs again" in found.reasons[0]
+    assert "fix its seed" in found.outputs.sentence(1e-6)
+
+
+@pytest.mark.parametrize(
+    ("count", "verdict"), [(100, "pass"), (91, "pass"), (62, "inconclusive"), (120, "inconclusive")]
+)
+def test_speed_is_void_where_less_is_returned(world: Any, arm: Any, count: int, verdict: str) -> None:
+    there = world(cost_of(0.6))
+    there.returns = {"m:base": [1.0] * 100, "m:head": [1.0] * count}
+    found = judged(there, arm)
+    assert found.verdict == verdict and found.faster == (verdict == "pass")
+    if verdict != "pass":
+        assert f"b returns {count} % as much as a, and speed counts only from 90 to 110 %" in found.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("quality", "speed", "verdict"),
+    [
+        (Decision.FAIL, 0.8, Verdict.FAIL),
+        (Decision.FAIL, 1.0, Verdict.FAIL),
+        (Decision.INCONCLUSIVE, 0.8, Verdict.INCONCLUSIVE),
+        (Decision.MINOR, 1.0, Verdict.MINOR),
+        (Decision.MINOR, 1.2, Verdict.FAIL),
+        (Decision.PASS, 1.2, Verdict.FAIL),
+        (Decision.PASS, 1.0, Verdict.PASS),
+    ],
+)
+def test_speed_counts_only_where_quality_holds(
+    world: Any, arm: Any, quality: Decision, speed: float, verdict: Verdict
+) -> None:
+    done = session(world(cost_of(speed)), arm).measure()
+    found = judge(done, RULE, Limits(), quality=QualityOfArms(quality, "b's loss changes by +2 %"))
+    assert found.verdict is verdict
+    assert any("b's loss changes by +2 %" in reason for reason in found.reasons) == (quality is not Decision.PASS)
+
+
+def test_slower_for_certain_is_a_fail_whatever_is_open_of_quality(world: Any, arm: Any) -> None:
+    done = session(world(cost_of(1.2)), arm).measure()
+    found = judge(done, RULE, Limits(), quality=QualityOfArms(Decision.INCONCLUSIVE, "undecided"))
+    assert found.verdict is Verdict.FAIL and "slower by" in found.reasons[0]
 
 
 def test_cpu_time_is_judged_where_both_only_compute(world: Any, arm: Any) -> None:

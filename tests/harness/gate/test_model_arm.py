@@ -1,0 +1,338 @@
+"""An arm that runs a model: how it is written, what it comes to, what is timed of it, and what its quality is."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from harness.errors import UserError
+from harness.gate import model_work
+from harness.gate.arm import Arm, ArmChoice, parse_arm, parse_both
+from harness.gate.arm_process import ArmFailed, ArmProcess, environment_of
+from harness.gate.launch import asked
+from harness.gate.model_arm import lacks_harness, source_as_data, with_model
+from harness.gate.model_choice import ModelChoice
+from harness.gate.model_part import ModelWork, part_of
+from harness.gate.quality_of_arms import QualityOfArms, compare_quality, quality_of
+from harness.models.contract import ModelSource
+from harness.models.reference import save_throwaway
+from harness.statistics.speed_decision import Decision
+from reference_impl.training.checkpoint import load_checkpoint, save_checkpoint
+
+NANO = {"reference": "nano", "train": {"corpus": "microworld", "tokens": 1000}}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A checkpoint of a few thousand parameters, context 64."""
+    path = str(tmp_path_factory.mktemp("model") / "tiny")
+    save_throwaway(path)
+    return path
+
+
+def source_of(folder: str, **more: Any) -> dict[str, Any]:
+    return source_as_data(ModelSource("m", "reference", folder, "d", **more))
+
+
+def made(text: str, work: ModelWork | None = None, suite: str = "") -> Arm:
+    arm = Arm(parse_arm(text, "--a"), sys.executable)
+    return with_model(arm, work or ModelWork(), "a", suite, False, 1, lambda said: None)
+
+
+# --- how it is written -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "choice"),
+    [
+        ("reference=runs/x", ModelChoice(entry={"reference": "runs/x"})),
+        ("precision=int8", ModelChoice(precision="int8")),
+        ("model=micro,precision=bf16,device=cuda:1", ModelChoice("micro", precision="bf16", device="cuda:1")),
+        ("reference=nano,train={corpus: microworld, tokens: 1000}", ModelChoice(entry=NANO)),
+        (
+            "transformers=asset:smollm2-135m-instruct",
+            ModelChoice(entry={"transformers": "asset:smollm2-135m-instruct"}),
+        ),
+    ],
+)
+def test_a_model_as_it_is_written(text: str, choice: ModelChoice) -> None:
+    assert parse_arm(text, "--a") == ArmChoice(model=choice)
+    assert parse_arm(f"{text},revision=main", "--a") == ArmChoice(model=choice, revision="main")
+
+
+def test_both_arms_model() -> None:
+    assert parse_both("micro", "--model") == ModelChoice("micro")
+    assert parse_both("micro,precision=int8", "--model") == ModelChoice("micro", precision="int8")
+    assert parse_both("reference=x", "--model").entry == {"reference": "x"}
+    with pytest.raises(UserError, match=r"--model: 'referense=x' is no model.*did you mean 'reference'"):
+        parse_both("referense=x", "--model")
+    with pytest.raises(UserError, match="`revision` is said of an arm"):
+        parse_both("reference=x,revision=main", "--model")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("reference=x,call=m:f", "an arm runs a model .* or a call or command, not both"),
+        ("reference=x,arguments=[1]", "are for a call, not for a model"),
+        ("model=micro,reference=x", "names a model of a suite; leave out `reference`"),
+        ("reference=nano,train={corpus: [", "`train` is written as in a suite"),
+        ("reference=", "`reference` has no value: a model"),
+        ("precison=int8", "did you mean 'precision'"),
+    ],
+)
+def test_what_is_written_wrong(text: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        parse_arm(text, "--a")
+
+
+def test_the_head_takes_the_base_s_opening_and_never_the_base_the_head_s() -> None:
+    from harness.gate.ab import Question, chosen
+
+    sides = chosen(Question(a="reference=x,device=cuda", b="precision=int8"))
+    assert sides["a"].model == ModelChoice(entry={"reference": "x"}, device="cuda")
+    assert sides["b"].model == ModelChoice(entry={"reference": "x"}, precision="int8", device="cuda")
+    sides = chosen(Question(a="here", b="reference=x,precision=int8"))
+    assert sides["a"].model == ModelChoice(entry={"reference": "x"})
+    shared = ArmChoice(model=parse_both("reference=x,precision=bf16", "--model"))
+    sides = chosen(Question(a="here", b="revision=main", shared=shared))
+    assert sides["a"].model == sides["b"].model == shared.model and sides["b"].revision == "main"
+
+
+# --- what it comes to ------------------------------------------------------------------------------------------------
+
+
+def test_two_precisions_are_two_settings_of_one_model(folder: str) -> None:
+    a, b = made(f"reference={folder}"), made(f"reference={folder},precision=int8")
+    assert a.choice.call == "harness.gate.model_work:decode" and a.choice.setup == "harness.gate.model_work:opened"
+    assert json.loads(json.dumps(b.choice.arguments))["source"]["precision"] == "int8"
+    assert "precision" not in a.choice.arguments["source"], "what says nothing is left to the arm's own harness"
+    assert [name for name in a.settings if a.settings[name] != b.settings[name]] == ["precision"]
+    assert "decode of 32 tokens after 128" in str(a) and " at int8" in str(b)
+    assert a.settings == made(f"reference={folder},precision=fp32").settings, "the default is no other setting"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("reference=nothing", "arm a: no checkpoint folder 'nothing'"),
+        ("reference=x,precision=int3", "there is no precision 'int3'; did you mean"),
+        ("model=micro", "arm a: the model 'micro' is looked for in a suite: name it with --suite"),
+        ("reference=nano,train={tokns: 5}", "unknown key 'tokns'; did you mean 'tokens'"),
+        ("transformers=x,train={tokens: 5}", "only a reference model can be trained"),
+    ],
+)
+def test_a_model_that_is_none(text: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        made(text)
+
+
+def test_a_suite_s_model(folder: str, tmp_path: Path) -> None:
+    suite = tmp_path / "s.yaml"
+    suite.write_text(f"name: s\nmodels:\n  tiny: {{reference: {folder}}}\nmeasures:\n  - memory: {{context: 8}}\n")
+    assert made("model=tiny", suite=str(suite)).settings == made(f"reference={folder}").settings
+    with pytest.raises(UserError, match="has no model 'tinny'; did you mean 'tiny'"):
+        made("model=tinny", suite=str(suite))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [({"prompt": 0}, "--prompt"), ({"generate": 1}, "--generate: is a number from 2"), ({"steps": 0}, "--steps")],
+)
+def test_work_that_is_none(settings: dict[str, int], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        ModelWork(**settings)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="--time: is one of prefill, decode"):
+        part_of("decoding")
+
+
+def test_training_is_timed_of_what_is_trained(folder: str) -> None:
+    training = ModelWork("training", steps=2)
+    with pytest.raises(UserError, match="only a model that is trained has a training to time"):
+        made(f"reference={folder}", training)
+    text = "reference=nano,train={corpus: microworld, tokens: 1000}"
+    with pytest.raises(UserError, match="the same at every precision"):
+        made(f"{text},precision=int8", training)
+    arm = made(text, training)
+    assert arm.choice.call.endswith(":training") and arm.choice.arguments["steps"] == 2
+    assert json.loads(json.dumps(arm.choice.arguments))["training"]["preset"] == "nano"
+
+
+def test_an_environment_without_harness_is_told_what_to_do() -> None:
+    said = lacks_harness("loading failed: there is no module harness in this arm's Python (/x)")
+    assert "install this one there (`install=" in said
+    assert lacks_harness("loading failed: there is no module harness.gate.model_work in this arm's Python (/x)")
+    assert lacks_harness("loading failed: ModuleNotFoundError: No module named 'pydantic' (in /x/harness/limits.py:9)")
+    assert not lacks_harness("loading failed: there is no module kernels in this arm's Python (/x)")
+
+
+# --- what is timed ---------------------------------------------------------------------------------------------------
+
+
+def opened(folder: str, **more: Any) -> dict[str, Any]:
+    return model_work.opened(source_of(folder), **{"prompt": 12, "generate": 6, "batch": 2, "seed": 3, **more})
+
+
+def test_every_part_does_the_same_work_as_whole_passes(folder: str) -> None:
+    given = opened(folder)
+    ids, tokens = given["prompt"], given["prompt"]
+    with torch.inference_mode():
+        for _ in range(6):  # the oracle: everything is read again for each token
+            logits = given["model"].forward(tokens)[:, -1]
+            tokens = torch.cat([tokens, logits.argmax(-1, keepdim=True)], dim=1)
+        first = given["model"].forward(ids)[:, -1]
+    for part in ("decode", "generation"):
+        found = model_work.UNITS[part](**given)  # type: ignore[index]
+        assert found.value[1] == str(tokens[:, 12:].tolist())
+        torch.testing.assert_close(found.value[0], first)
+    torch.testing.assert_close(model_work.prefill(**given).value, first)
+
+
+def test_decode_leaves_the_prefill_out(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that counts tokens that were read: 12 in the prefill, one in each step."""
+    given = opened(folder, batch=1)
+    read, model = [0], given["model"]
+
+    class Counting:
+        identity, new_cache = model.identity, model.new_cache
+
+        def forward(self, tokens: Any, **more: Any) -> Any:
+            read[0] += tokens.shape[1]
+            return model.forward(tokens, **more)
+
+    monkeypatch.setattr(model_work.time, "perf_counter_ns", lambda: 1000 * read[0])
+    monkeypatch.setattr(model_work.time, "process_time_ns", lambda: 10 * read[0])
+    took = {part: model_work.UNITS[part](**{**given, "model": Counting()})[1:] for part in ("prefill", "decode")}
+    assert took == {"prefill": (12_000, 120), "decode": (5_000, 50)}
+    assert model_work.generation(**{**given, "model": Counting()})[1:] == (17_000, 170)
+
+
+def test_what_does_not_fit_is_a_sentence(folder: str) -> None:
+    with pytest.raises(SystemExit, match=r"prompt . generate = 70 tokens do not fit in this model's context of 64"):
+        opened(folder, prompt=64)
+
+
+def test_training_steps_are_the_same_every_time(monkeypatch: pytest.MonkeyPatch, test_cache: Path) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(test_cache))
+    text = (
+        "reference=nano,train={corpus: microworld, tokens: 1000, context: 32, sequence: 16, batch: 2, vocabulary: 300}"
+    )
+    arguments = made(text, ModelWork("training", steps=3)).choice.arguments
+    steps = model_work.training_begun(**arguments)
+    first, again = (model_work.training(*steps) for _ in range(2))
+    assert first.value == again.value and len(first.value) == 3 and first.wall_ns > 0
+
+
+# --- quality ---------------------------------------------------------------------------------------------------------
+
+
+def rows(change: float = 0.0, spread: float = 0.0, count: int = 24) -> list[dict[str, Any]]:
+    """Documents of 100 bytes; the head's losses are larger by a share, more or less."""
+    return [
+        {
+            "document": n,
+            "text_digest": f"t{n}",
+            "ids_digest": f"i{n}",
+            "nll": 100.0 * (1 + n / 50) + 100.0 * (change + spread * (-1) ** n),
+            "tokens": 40,
+            "bytes": 100,
+        }
+        for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "spread", "decision"),
+    [
+        (0.0, 0.0, Decision.PASS),
+        (0.002, 0.001, Decision.PASS),
+        (-0.3, 0.05, Decision.PASS),
+        (0.05, 0.01, Decision.FAIL),
+        (0.5, 0.0, Decision.FAIL),
+        (0.01, 0.2, Decision.INCONCLUSIVE),
+    ],
+)
+def test_quality_is_paired_by_document(change: float, spread: float, decision: Decision) -> None:
+    found = compare_quality(rows(), rows(change, spread), 0.01)
+    assert found.decision is decision and found.documents == 24
+    if decision is Decision.FAIL:
+        assert found.change is not None and found.change.low is not None and found.change.low > 0.01
+
+
+def test_equal_losses_pass_at_once_and_few_documents_never_fail_by_chance() -> None:
+    assert compare_quality(rows(), rows(), 0.01).sentence == "identical losses of 24 documents"
+    assert compare_quality(rows(count=3), rows(0.5, count=3), 0.01).decision is Decision.INCONCLUSIVE
+
+
+def test_a_document_that_the_head_can_not_score_fails() -> None:
+    broken = rows()
+    broken[3]["nll"] = None
+    del broken[7]
+    found = compare_quality(rows(), broken, 0.01)
+    assert found.decision is Decision.FAIL and "2 of 24 documents that a scores (numbers 3, 7)" in found.sentence
+    assert compare_quality([], rows(), 0.01).decision is Decision.INCONCLUSIVE
+
+
+def test_the_arm_s_own_process_reads_and_times(folder: str, tmp_path: Path) -> None:
+    """From end to end: in a process of its own, without a test's help."""
+    arm = made(f"reference={folder},precision=int8", ModelWork(prompt=8, generate=4))
+
+    def start(side: str, of: Arm) -> ArmProcess:
+        environment = environment_of(of, 1, {"PYTHONHASHSEED": "1"})
+        return ArmProcess(side, of, environment, tmp_path / "log")
+
+    found = quality_of(arm, "a", start, str(tmp_path), 120)
+    assert len(found) == 24 and all(row["nll"] > 0 and row["bytes"] > 0 for row in found)
+    process = start("a", arm)
+    try:
+        process.ask("open", 120, search=[], **asked(arm))
+        warmed = process.ask("warm", 120, seconds=0.0)
+        assert warmed["output"]["count"] == 257 and warmed["output"]["why_not"] == ""
+        assert process.ask("turn", 60, repeats=2)["wall_ns"] > 0
+        assert {"harness", "torch"} <= process.ask("code", 60).keys()
+        with pytest.raises(ArmFailed, match="do not fit in this model's context") as caught:
+            process.ask("open", 60, search=[], **{**asked(arm), "arguments": {**arm.choice.arguments, "prompt": 99}})
+        assert "SystemExit" not in str(caught.value)
+    finally:
+        process.close()
+
+
+def test_a_model_whose_weights_were_damaged_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Known bad: a kernel that is wrong in every precision moves all documents, which fp32 against int8 would not
+    show."""
+    from reference_impl.model.config import GPTConfig
+    from tests.tiny_models import trained_gpt
+
+    monkeypatch.setattr(model_work, "DOCUMENTS", {**model_work.DOCUMENTS, "documents": 12, "document_bytes": 120})
+    from harness.corpora import documents
+    from reference_impl.text.tokenizer import ByteBPE
+
+    texts = documents("microworld/train")[:40]
+    tokenizer = ByteBPE.train(texts, 300)
+    gpt = trained_gpt(GPTConfig(300, 64, 1, 2, 32), tokenizer, texts, 40, steps=40)
+    save_checkpoint(tmp_path / "good", gpt, tokenizer)
+    base = model_work.quality_rows(source_of(str(tmp_path / "good")))
+    with torch.no_grad():  # scales off by one group: every weight of the head belongs to its neighbor
+        gpt.load_state_dict(
+            {name: value.roll(1, 0) if value.dim() == 2 else value for name, value in gpt.state_dict().items()}
+        )
+    save_checkpoint(tmp_path / "bad", gpt, tokenizer)
+    assert load_checkpoint(tmp_path / "bad")
+    head = model_work.quality_rows(source_of(str(tmp_path / "bad")))
+    found = compare_quality(base, head, 0.01)
+    assert found.decision is Decision.FAIL, found
+    same = compare_quality(base, model_work.quality_rows(source_of(str(tmp_path / "good"))), 0.01)
+    assert same.decision is Decision.PASS and "identical" in same.sentence
+    rounded = compare_quality(base, model_work.quality_rows(source_of(str(tmp_path / "good"), precision="int8")), 0.01)
+    assert rounded.decision is Decision.PASS and "identical" not in rounded.sentence
+
+
+def test_a_quality_as_data() -> None:
+    found = replace(QualityOfArms(Decision.PASS, "words"), documents=3).as_json()
+    assert found == {"decision": "pass", "sentence": "words", "change": None, "documents": 3}
