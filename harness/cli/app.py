@@ -11,6 +11,7 @@ import harness
 from harness.cli import (
     ab,
     assets,
+    ci,
     compare,
     data,
     diff,
@@ -58,6 +59,7 @@ app.command("diff")(diff.diff)
 app.command("fit")(fit.fit)
 app.command("gate")(gate.gate)
 app.command("ab")(ab.ab)
+app.command("ci")(ci.ci)
 app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from harness.comparison.definition import CellPair, definition_of
+from harness.comparison.definition import CellPair, definition_hash, definition_of
 from harness.comparison.gate_entry import MOST_PAIRS, GateEntry, Guard
 from harness.comparison.metric_kind import DEFAULT_MARGINS, Kind, kind_of
 from harness.errors import UserError
@@ -21,6 +21,8 @@ from harness.results.record import CellResult, Record, Scalar, Status
 from harness.results.run import Run
 
 QUALITY = (Kind.LOSS, Kind.SCORE)
+Identity = tuple[str, str | None, str]
+"""Metric, part, and the cell's definition."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,9 @@ class Gated:
         return at if self.part is None else at | {"part": self.part}
 
     @property
-    def identity(self) -> tuple[str, str | None, int]:
+    def identity(self) -> Identity:
         """Equal for the same metric of the same pair of cells."""
-        return self.metric, self.part, id(self.pair)
+        return self.metric, self.part, definition_hash(self.pair.cell)
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,17 @@ class GateSet:
     """Entries that mean nothing in these runs, a sentence each."""
 
 
-def declared_set(entries: Sequence[GateEntry], pairs: Sequence[CellPair], base: Run, head: Run) -> GateSet:
-    """What a suite's `gate:` means in two runs. Raises UserError where it means more than ten metrics of cells."""
-    members: dict[tuple[str, str | None, int], Gated] = {}
-    wanted: dict[tuple[str, str | None, int], list[Guard]] = {}
+def declared_set(
+    entries: Sequence[GateEntry], pairs: Sequence[CellPair], base: Run, head: Run, guards: Sequence[Gated] = ()
+) -> GateSet:
+    """What a suite's `gate:` means in two runs. guards: quality that speeds count with which are measured elsewhere.
+    Raises UserError where it means more than ten metrics of cells."""
+    members: dict[Identity, Gated] = {}
+    wanted: dict[Identity, list[Guard]] = {}
     problems: list[str] = []
     for number, entry in enumerate(entries):
         where = dict(entry.where) | ({} if entry.measure is None else {"measure": entry.measure})
-        found = list(_meant(entry.metric, where, pairs, base, head))
+        found = list(meant(entry.metric, where, pairs, base, head))
         if not found:
             problems.append(f"gate.{number}: {_why_nothing(entry.metric, where, pairs)}")
         for one in found:
@@ -81,6 +86,8 @@ def declared_set(entries: Sequence[GateEntry], pairs: Sequence[CellPair], base: 
             "`where` (all others are watched)",
             place="gate",
         )
+    for one in guards:
+        members.setdefault(one.identity, replace(one, is_guard=True))
     notes: list[str] = []
     return _guarded(members, wanted, pairs, (base, head), notes, problems)
 
@@ -124,8 +131,8 @@ def all_points(pairs: Sequence[CellPair], base: Run, head: Run) -> Iterator[Gate
 
 
 def _guarded(
-    members: dict[tuple[str, str | None, int], Gated],
-    wanted: dict[tuple[str, str | None, int], list[Guard]],
+    members: dict[Identity, Gated],
+    wanted: dict[Identity, list[Guard]],
     pairs: Sequence[CellPair],
     runs: tuple[Run, Run],
     notes: list[str],
@@ -141,12 +148,12 @@ def _guarded(
         where = describe({"model": speed.pair.cell.model, **speed.pair.cell.axes})
         near = _same_model_and_axes(speed.pair, pairs)
         guards: list[Gated] = []
-        for guard in wanted[identity]:
-            found = list(_meant(guard.metric, guard.where, near, *runs))
+        for guard in wanted.get(identity, ()):
+            found = list(meant(guard.metric, guard.where, near, *runs))
             if not found:
                 problems.append(f"gate: {speed.metric} is guarded by {guard.metric}, and no such cell has {where}")
             guards += [one if guard.margin is None else replace(one, margin=guard.margin) for one in found]
-        if not wanted[identity]:
+        if not wanted.get(identity):
             guards = [one for pair in near if (one := quality_of(pair, *runs)) is not None]
             names = ", ".join(dict.fromkeys(one.metric for one in guards))
             notes.append(
@@ -177,7 +184,7 @@ def _same_model_and_axes(speed: CellPair, pairs: Sequence[CellPair]) -> list[Cel
     return [pair for pair in pairs if alike(pair.cell)] or [pair for pair in pairs if alike(pair.cell, "threads")]
 
 
-def _meant(metric: str, where: Where, pairs: Sequence[CellPair], base: Run, head: Run) -> Iterator[Gated]:
+def meant(metric: str, where: Where, pairs: Sequence[CellPair], base: Run, head: Run) -> Iterator[Gated]:
     """The metric in the cells that `where` means: of the parts that it names, else what stands for the whole cell, else
     every part."""
     name = metric.partition("@")[0]

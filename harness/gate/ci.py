@@ -2,7 +2,9 @@
 
     1. the base's revision and the working folder are built aside (project.py)
     2. each state's own code measures the suite's quality, memory and counts (side.py), and the two runs are judged
-    3. gated times and calls whose quality held are decided in lockstep; the time goes where it decides most
+       (quality_of_change.py)
+    3. gated times and calls whose quality held are decided in lockstep (timed_work.py); the time goes where it decides
+       most (shared_time.py)
     4. one verdict, with the precedence of all of the gate
 
 Everything that is measured is kept in one folder as it comes.
@@ -11,28 +13,34 @@ Everything that is measured is kept in one folder as it comes.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from harness import strict_json
 from harness.errors import UserError
 from harness.gate.accepted import ACCEPT_FILE, Accepted, read_accepted
+from harness.gate.call_pairs import arms_of_call
 from harness.gate.gate_report import as_json, markdown_of
 from harness.gate.in_words import launch_line
-from harness.gate.judgment import GateResult, OnInconclusive
+from harness.gate.judgment import GateResult, Judged, OnInconclusive
+from harness.gate.launch import Side
 from harness.gate.lockstep import Observation
 from harness.gate.project import State, base_state, head_state
-from harness.gate.record import NoRoom, new_folder
+from harness.gate.quality_of_change import QualityOfChange, judge_quality_of
+from harness.gate.record import new_folder
 from harness.gate.shared_time import share_time
 from harness.gate.side import measured, untimed
-from harness.gate.speed_pairs import SpeedPair, speed_pairs
-from harness.gate.stored_runs import judge_runs, verdict_of
-from harness.gate.timed_work import TimedWork
-from harness.gate.works import Project, gate_of_quality, works_of
-from harness.results.run import Run
+from harness.gate.speed_pairs import SpeedPair, arms_of, speed_pairs
+from harness.gate.stored_runs import ALPHA, PASS_ALPHA, verdict_of
+from harness.gate.timed_work import TimedWork, begin_with
+from harness.gate.unused_project import why_nothing_shows
+from harness.gate.verdict import Verdict
+from harness.statistics.speed_decision import Rule
 from harness.suite.load import LoadedSuite, load_suite
+from harness.threads import default_threads
 from harness.whole_file import write_whole
 
 CHANGES = Path("results/ci")
@@ -53,9 +61,9 @@ class Asked:
     """As it stands in the working folder; both states are asked the same."""
     project: Path = field(default_factory=Path.cwd)
     minutes: float = 10.0
-    """For all that is measured; building aside."""
+    """For all that is measured."""
     threads: int | None = None
-    """Of each arm whose cell says none; None: as many as there are cores."""
+    """Of what the suite gives no threads; None: as many as there are cores."""
     out: Path = CHANGES
     on_inconclusive: OnInconclusive | None = None
     accept_file: Path = ACCEPT_FILE
@@ -72,7 +80,7 @@ class Change:
     folder: Path
     """Holds both runs, every turn of every launch, `verdict.json` and `summary.md`."""
     works: tuple[TimedWork, ...]
-    """What was timed; each with its comparison."""
+    """What was timed, each with its comparison."""
     seconds: float
 
 
@@ -87,19 +95,126 @@ def ci(asked: Asked, tell: Listener = lambda said: None) -> Change:
     """
     began = time.monotonic()
     loaded = load_suite(asked.suite)
-    accepted = read_accepted(asked.accept_file)
     if not loaded.cells and not loaded.suite.calls:
         raise UserError("it has no `measures` and no `calls`, so no change can show in it", place=asked.suite)
-    pairs = speed_pairs(loaded)
+    pairs, accepted = speed_pairs(loaded), read_accepted(asked.accept_file)
     folder = new_folder(asked.out)
     with base_state(asked.base, asked.project, tell) as before:
-        project = Project(loaded, before, head_state(asked.project, tell))
-        quality = _quality(project, pairs, asked, folder, tell)
-        works = works_of(project, pairs, quality, asked.threads, folder, _told(tell), asked.seed)
-        spent = (time.monotonic() - began) / 60
+        states: dict[Side, State] = {"a": before, "b": head_state(asked.project, tell)}
+        quality = _quality(loaded, states, pairs, asked, folder, accepted, tell)
+        works = _works(loaded, states, pairs, quality, asked, folder, tell)
+        conclude = partial(_concluded, asked, states, quality, works, accepted, folder, began)
+        going = [work for work in works if work.begun is not None]
+        left = max(asked.minutes - (time.monotonic() - began) / 60, LEAST_FOR_SPEED * asked.minutes)
         try:
-            share_time(works, max(asked.minutes - spent, LEAST_FOR_SPEED * asked.minutes))
-        except (KeyboardInterrupt, NoRoom):
-            tell(_concluded(quality, works, folder, began, accepted, asked, interrupted=True))
+            ends = share_time([work.begun.lockstep for work in going if work.begun is not None], left)
+        except KeyboardInterrupt:
+            tell(conclude(interrupted=True))
             raise
-        return _concluded(quality, works, folder, began, accepted, asked)
+        for work, end in zip(going, ends, strict=True):
+            if end is not None:
+                work.failed(end)
+        return conclude()
+
+
+def _quality(
+    loaded: LoadedSuite,
+    states: dict[Side, State],
+    pairs: Sequence[SpeedPair],
+    asked: Asked,
+    folder: Path,
+    accepted: Accepted,
+    tell: Listener,
+) -> QualityOfChange | None:
+    """Both states' runs, judged; None where the suite asks for times alone."""
+    suite = untimed(loaded.suite)
+    if not suite.measures:
+        return None
+    runs = {}
+    for side, state in states.items():
+        tell(f"quality of {state.name}")
+        runs[side] = measured(state, suite, folder / ("base" if side == "a" else "head"), list(asked.options), tell)
+    return judge_quality_of(loaded.suite, pairs, len(loaded.suite.calls), runs["a"], runs["b"], accepted)
+
+
+def _works(
+    loaded: LoadedSuite,
+    states: dict[Side, State],
+    pairs: Sequence[SpeedPair],
+    quality: QualityOfChange | None,
+    asked: Asked,
+    folder: Path,
+    tell: Listener,
+) -> list[TimedWork]:
+    """What is timed, its arms opened."""
+    suite = loaded.suite
+    tests = quality.result.tests if quality is not None else max(1, len(pairs) + len(suite.calls))
+    heard = _heard(tell)
+    begin = partial(begin_with, minutes=asked.minutes, folder=folder / "speed", seed=asked.seed, tell=heard)
+    works = []
+    for pair in pairs:
+        cell = pair.cell
+        at = {"model": cell.model, **cell.axes, "measure": cell.measure, **cell.settings}
+        work = TimedWork(pair.title, " ".join(pair.metrics), at, Rule(margin=pair.margin, tests=tests))
+        threads = int(cell.axes.get("threads") or asked.threads or default_threads())
+        void = None if quality is None else quality.why_void(pair)
+        if void is not None:
+            work.settled = Verdict.INCONCLUSIVE, void
+        else:
+            trained = None if quality is None else quality.base
+            arms = partial(arms_of, pair, suite, states, trained, threads, "--trust-remote-code" in asked.options, tell)
+            begin(work, arms, threads=threads, tolerance=None)
+        works.append(work)
+    for name, call in suite.calls.items():
+        work = TimedWork(name, "time", {"call": name}, Rule(margin=call.margin, tests=tests))
+        threads = call.threads or asked.threads or default_threads()
+        begin(work, partial(arms_of_call, call, states), threads=threads, tolerance=call.tolerance)
+        works.append(work)
+    return works
+
+
+def _heard(tell: Listener) -> Callable[[object], None]:
+    """Launches are told of as sentences."""
+
+    def hear(said: object) -> None:
+        if isinstance(said, Observation):
+            tell(launch_line(said))
+        elif isinstance(said, str):
+            tell(said)
+
+    return hear
+
+
+def _concluded(
+    asked: Asked,
+    states: dict[Side, State],
+    quality: QualityOfChange | None,
+    works: Sequence[TimedWork],
+    accepted: Accepted,
+    folder: Path,
+    began: float,
+    *,
+    interrupted: bool = False,
+) -> Change:
+    """The verdict on everything that was measured; it is written."""
+    today = date.today()
+    timed = accepted.applied([work.judged(interrupted=interrupted) for work in works], today)
+    rows = [*(() if quality is None else quality.result.rows), *timed]
+    if (why := why_nothing_shows(states, quality, works)) is not None:
+        rows.append(Judged(verdict=Verdict.USAGE, reason=why, at={}, role="cell"))
+    verdict, reason = verdict_of(rows)
+    base, head = states["a"].name, states["b"].name
+    notes = [f"{work.title} is judged by {work.metric}" for work in works]
+    if quality is None:
+        result = GateResult(verdict, reason, tuple(rows), (), (), tuple(notes), base, head, len(works))
+    else:
+        notes = [note for note in quality.result.notes if "was not used" not in note] + notes
+        result = replace(quality.result, verdict=verdict, reason=reason, rows=tuple(rows), notes=tuple(notes))
+    result = replace(
+        result, base=base, head=head, alpha=ALPHA, pass_alpha=PASS_ALPHA, on_inconclusive=asked.on_inconclusive
+    )
+    change = Change(result, folder, tuple(works), time.monotonic() - began)
+    told = as_json(result) | {"seconds": round(change.seconds, 1), "interrupted": interrupted}
+    write_whole(folder / VERDICT, strict_json.dumps(told, indent=2) + "\n")
+    write_whole(folder / SUMMARY, markdown_of(result))
+    return change

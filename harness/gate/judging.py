@@ -6,10 +6,11 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import get_args
 
-from harness.errors import ExitCode, UserError
+from harness.errors import UserError, shown
 from harness.gate.accepted import ACCEPT_FILE, add_acceptances, read_accepted
 from harness.gate.judgment import GateResult, OnInconclusive
 from harness.gate.stored_runs import declared_gate, judge_runs
+from harness.gate.verdict import BaselineMissing
 from harness.results.find import find_cells
 from harness.results.run import Run
 from harness.results.run_folder import MANIFEST
@@ -17,12 +18,6 @@ from harness.suite.load import load_suite
 
 DAYS = 90
 """How long an agreement holds that names no day."""
-
-
-class BaselineMissing(UserError):
-    """There is no run to compare with."""
-
-    exit_code = ExitCode.BASELINE_MISSING
 
 
 def judge(
@@ -43,11 +38,7 @@ def judge(
     agreed to, until `expires` (in 90 days); it is written to `accept_file`, whose agreements hold. Raises UserError for
     bad input, and BaselineMissing where there is no such baseline.
     """
-    policy: OnInconclusive | None = None
-    if on_inconclusive is not None:
-        if on_inconclusive not in get_args(OnInconclusive):
-            raise UserError(f"is pass or fail, not '{on_inconclusive}'", place="--on-inconclusive")
-        policy = "pass" if on_inconclusive == "pass" else "fail"
+    chosen = policy(on_inconclusive)
     if expires is not None and accept is None:
         raise UserError("says how long --accept holds; give that too", place="--expires")
     if accept is not None and not accept.strip():
@@ -60,13 +51,24 @@ def judge(
         if not entries:
             raise UserError("this suite has no `gate:`", place=suite)
     file = Path(accept_file)
-    result = judge_runs(base, head, entries, accepted=read_accepted(file), on_inconclusive=policy)
+    result = judge_runs(base, head, entries, accepted=read_accepted(file), on_inconclusive=chosen)
     if accept is None:
         return result
     until = expires or date.today() + timedelta(days=DAYS)
     commit = str(head.manifest.git.get("commit") or "")
     add_acceptances(result.rows, accept.strip(), until, file, commit=commit)
-    return judge_runs(base, head, entries, accepted=read_accepted(file), on_inconclusive=policy)
+    return judge_runs(base, head, entries, accepted=read_accepted(file), on_inconclusive=chosen)
+
+
+def policy(text: str | None) -> OnInconclusive | None:
+    """What an INCONCLUSIVE exits as; None where nothing is said. Raises UserError for another word."""
+    for one in get_args(OnInconclusive):
+        if text == one:
+            found: OnInconclusive = one
+            return found
+    if text is not None:
+        raise UserError(f"is pass or fail, not '{shown(text)}'", place="--on-inconclusive")
+    return None
 
 
 def expiry(text: str | None) -> date | None:

@@ -22,6 +22,7 @@ from harness.execution.checkout import git_state
 from harness.file_digest import file_sha256
 from harness.gate.building import built, finished, version_of
 from harness.gate.revision import checked_out, commit_of, install_project, root_of
+from harness.gate.verdict import BaselineMissing
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,12 @@ class State:
 @contextmanager
 def base_state(revision: str, folder: Path, tell: Callable[[str], None]) -> Iterator[State]:
     """The project at a revision; its files are there until the end of the block. folder: the working folder. Raises
-    UserError."""
+    UserError, and BaselineMissing for a revision that isn't here."""
     root = root_of(folder, "--base")
-    commit = commit_of(root, revision, "--base")
+    try:
+        commit = commit_of(root, revision, "--base")
+    except UserError as error:
+        raise BaselineMissing(error.message, place=error.place) from None
     inside = folder.resolve().relative_to(root)
     name = f"{revision} ({commit[:10]})"
     with checked_out(root, commit, "--base") as tree:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.comparison.gate_entry import GateEntry
+from harness.comparison.gate_entry import MOST_PAIRS, GateEntry
 from harness.comparison.metric_kind import DEFAULT_MARGINS, Kind, kind_of_metric
 from harness.errors import UserError
 from harness.evidence.selection import selects_row
@@ -28,6 +28,7 @@ from harness.results.fingerprint import fingerprint
 from harness.results.run import Run
 from harness.suite.cells import Cell
 from harness.suite.expectations import planned_rows
+from harness.suite.load import LoadedSuite
 from harness.suite.schema import Suite
 
 
@@ -39,13 +40,10 @@ class SpeedPair:
     part: Part
     metrics: tuple[str, ...]
     """Those that it decides: TTFT and the prefill rate are one time."""
-    entry: GateEntry
-    """The first of the gate's that names it."""
-
-    @property
-    def margin(self) -> float:
-        """The smallest slowdown of interest."""
-        return DEFAULT_MARGINS[Kind.TIME] if self.entry.margin is None else self.entry.margin
+    margin: float = DEFAULT_MARGINS[Kind.TIME]
+    """The smallest slowdown of interest."""
+    entries: tuple[GateEntry, ...] = field(default=(), compare=False)
+    """Of the gate, that name it; none where the suite has no gate."""
 
     @property
     def title(self) -> str:
@@ -53,12 +51,18 @@ class SpeedPair:
         return f"{self.part} of {self.cell.title}"
 
 
-def speed_pairs(suite: Suite, cells: Sequence[Cell]) -> list[SpeedPair]:
-    """The times that a suite's `gate:` names. Raises UserError for one that can't be decided in lockstep."""
+MOST_UNASKED = 3
+"""Times that are gated where a suite has no `gate:`."""
+
+
+def speed_pairs(loaded: LoadedSuite) -> list[SpeedPair]:
+    """The times that a suite's `gate:` names; without one, decoding in the first timed cell of each model. Raises
+    UserError for a time that can't be decided in lockstep, and where there are more than ten to judge."""
+    suite = loaded.suite
     found: dict[tuple[Cell, Part], SpeedPair] = {}
     for number, entry in enumerate(suite.gate):
         name = entry.metric.partition("@")[0]
-        for cell in cells:
+        for cell in loaded.cells:
             metric = MEASURES[cell.measure].metric(name)
             if metric is None or kind_of_metric(metric) is not Kind.TIME or not _means(entry, cell):
                 continue
@@ -68,12 +72,32 @@ def speed_pairs(suite: Suite, cells: Sequence[Cell]) -> list[SpeedPair]:
                     "tpot, prefill_rate, decode_rate or training_rate",
                     place=f"gate.{number}",
                 )
-            known = found.get((cell, metric.times))
-            metrics = (*known.metrics, name) if known else (name,)
-            found[cell, metric.times] = (
-                replace(known, metrics=metrics) if known else SpeedPair(cell, metric.times, metrics, entry)
+            known = found.get((cell, metric.times), SpeedPair(cell, metric.times, ()))
+            margins = [one.margin for one in (*known.entries, entry) if one.margin is not None]
+            found[cell, metric.times] = replace(
+                known,
+                metrics=(*known.metrics, name),
+                margin=min(margins, default=known.margin),
+                entries=(*known.entries, entry),
             )
-    return list(found.values())
+    pairs = list(found.values()) if suite.gate else _unasked(loaded.cells)
+    if suite.gate and len(suite.gate) + len(suite.calls) > MOST_PAIRS:
+        raise UserError(
+            f"{len(suite.gate)} entries of `gate` and {len(suite.calls)} of `calls` are more than the {MOST_PAIRS} "
+            "that one command judges",
+            place="gate",
+        )
+    return pairs
+
+
+def _unasked(cells: Sequence[Cell]) -> list[SpeedPair]:
+    """Decoding in the first timed cell of each model."""
+    found: dict[str, SpeedPair] = {}
+    for cell in cells:
+        metric = next((one for one in MEASURES[cell.measure].metrics if one.times == "decode" and one.headline), None)
+        if metric is not None:
+            found.setdefault(cell.model, SpeedPair(cell, "decode", (metric.name,)))
+    return list(found.values())[:MOST_UNASKED]
 
 
 def _means(entry: GateEntry, cell: Cell) -> bool:
@@ -85,7 +109,7 @@ def arms_of(
     pair: SpeedPair,
     suite: Suite,
     states: dict[Side, State],
-    trained: Run,
+    trained: Run | None,
     threads: int,
     trust_remote_code: bool,
     tell: Callable[[str], None],
@@ -110,11 +134,11 @@ def arms_of(
     return arms
 
 
-def _entry(pair: SpeedPair, suite: Suite, state: State, trained: Run) -> dict[str, Any]:
+def _entry(pair: SpeedPair, suite: Suite, state: State, trained: Run | None) -> dict[str, Any]:
     """The model as a suite's entry, as it is at a state."""
     model = suite.models[pair.cell.model]
     if model.settings.is_trained_here and pair.part != "training":
-        known = trained.manifest.models.get(pair.cell.trained_model, {})
+        known = {} if trained is None else trained.manifest.models.get(pair.cell.trained_model, {})
         if not known.get("path"):
             raise UserError(
                 f"{pair.cell.trained_model} was not trained: measure its quality in the suite", place="gate"

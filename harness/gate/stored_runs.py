@@ -51,17 +51,21 @@ def judge_runs(
     head: Run,
     gate: Sequence[GateEntry] | None = None,
     *,
+    guards: Sequence[Gated] = (),
+    tests_beside: int = 0,
     accepted: Accepted | None = None,
     on_inconclusive: OnInconclusive | None = None,
     today: date | None = None,
 ) -> GateResult:
     """The verdict on the head. gate: entries to judge by (None: those of the head's own suite, or a sensible set where
-    that has none). Raises UserError where one of the runs is no run, or both are the same one."""
+    that has none). guards, tests_beside: of speeds that are decided elsewhere, in the same command: the quality that
+    they count with, and how many they are. Raises UserError where one of the runs is no run, or both are the same
+    one."""
     runs = _looked_at(base, head)
     pairs = cell_pairs(base, head)
     entries = declared_gate(head) if gate is None else gate
-    chosen = declared_set(entries, pairs, base, head) if entries else sensible_set(pairs, base, head)
-    tests = max(1, sum(one.kind is not Kind.COUNT for one in chosen.members))
+    chosen = declared_set(entries, pairs, base, head, guards) if entries or guards else sensible_set(pairs, base, head)
+    tests = max(1, tests_beside + sum(one.kind is not Kind.COUNT for one in chosen.members))
     known = Known(Levels(ALPHA / tests, PASS_ALPHA), cache(stored_ledger.entries), runs.why_lost)
     rows, notes = _judged(chosen, known)
     rows += _broken(pairs, rows, known)
@@ -74,7 +78,7 @@ def judge_runs(
     agreed, day = accepted or Accepted(), today or date.today()
     rows = agreed.applied(rows, day)
     rows += [_problem(why) for why in (*runs.problems, *chosen.problems)]
-    verdict, reason = _verdict(rows, head)
+    verdict, reason = verdict_of(rows)
     return GateResult(
         verdict=verdict,
         reason=reason,
@@ -205,7 +209,7 @@ def _problem(why: str) -> Judged:
     return Judged(verdict=Verdict.USAGE, reason=why, at={}, role="cell")
 
 
-def _verdict(rows: Sequence[Judged], head: Run) -> tuple[Verdict, str]:
+def verdict_of(rows: Sequence[Judged]) -> tuple[Verdict, str]:
     """The verdict that counts, and why."""
     judged = [row for row in rows if row.role != "cell"]
     if not rows:

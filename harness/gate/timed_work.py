@@ -1,6 +1,6 @@
-"""Units of work that a change may have made slower, each with the comparison that decides it or the reason why none does.
+"""What is timed of a change: each unit of work with the comparison that decides it, or the reason why none does.
 
-A comparison that fails is that unit's failure alone: where the head's arm fails and the base's does not, the change broke
+What can't be measured is that unit's failure alone: where the head's arm ends and the base's does not, the change broke
 it.
 """
 
@@ -8,22 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
 
 from harness.comparison.metric_kind import Kind
 from harness.errors import UserError
-from harness.gate.ab import Begun, Comparison
+from harness.gate.ab import Begun, Comparison, Listener, Question
+from harness.gate.arm import Arm
 from harness.gate.arm_process import ArmFailed
 from harness.gate.judgment import Judged
-from harness.gate.lockstep import Measured
-from harness.gate.record import NoRoom
+from harness.gate.launch import Side
+from harness.gate.lockstep import Limits
+from harness.gate.record import new_folder
 from harness.gate.same_code import SameCode
 from harness.gate.verdict import Verdict
 from harness.results.record import Scalar
 from harness.statistics.intervals import Interval
 from harness.statistics.speed_decision import Rule
 
-UNCHANGED = "unchanged: both states run the same code for it"
+UNCHANGED = "unchanged: the base and the head run the same code for it"
 
 
 @dataclass
@@ -32,65 +34,82 @@ class TimedWork:
 
     title: str
     metric: str
-    """The gated metrics that it decides, or `call`."""
+    """What it decides: `decode_rate`, or `time` of a call."""
     at: dict[str, Scalar]
     rule: Rule
-    begin: Callable[[], Begun]
-    """Finds and opens its arms. Raises UserError."""
     begun: Begun | None = None
     settled: tuple[Verdict, str] | None = None
-    """Where there is nothing to measure: the verdict, and why."""
-    comparison: Comparison | None = None
-    details: dict[str, Any] = field(default_factory=dict)
+    """Where nothing is measured (any more): the verdict, and why."""
+    comparison: Comparison | None = field(default=None, compare=False)
 
-    @property
-    def measured(self) -> Measured:
-        """What was measured so far."""
-        return Measured() if self.begun is None else self.begun.lockstep.measured
-
-    def go_on(self, launches: int | None = None, until: float | None = None) -> bool:
-        """As `Lockstep.go_on`; what goes wrong settles it. Raises NoRoom."""
-        if self.settled is not None:
-            return True
-        try:
-            if self.begun is None:
-                self.begun = self.begin()
-            return self.begun.lockstep.go_on(launches, until)
-        except SameCode:
+    def failed(self, error: UserError) -> None:
+        """What ended it settles it."""
+        if isinstance(error, SameCode):
             self.settled = Verdict.PASS, UNCHANGED
-        except NoRoom:
-            raise
-        except UserError as error:
-            broke = isinstance(error, ArmFailed) and error.place == "arm b"
-            told = error if self.begun is None else self.begun.failed(error)
-            why = "it was fine in the base: " if broke else ""
-            self.settled = (Verdict.FAIL if broke else Verdict.USAGE), f"{why}{told}"
-        return True
+            return
+        broke = isinstance(error, ArmFailed) and error.place == "arm b"
+        told = error if self.begun is None else self.begun.failed(error)
+        self.settled = (Verdict.FAIL, f"it works in the base, and {told}") if broke else (Verdict.USAGE, str(told))
 
-    def concluded(self, *, interrupted: bool = False) -> Judged:
+    def judged(self, *, interrupted: bool = False) -> Judged:
         """The verdict, as a row of the gate."""
-        verdict, reason = self.settled or (Verdict.INCONCLUSIVE, "there was no time left to measure it")
-        change = seen = None
-        details = dict(self.details)
-        if self.settled is None and self.begun is not None and self.begun.lockstep.measured.first:
-            done = self.comparison = self.begun.concluded(interrupted=interrupted)
-            outcome = done.outcome
-            ratio = outcome.cpu_ratio if done.clock == "cpu" else outcome.wall_ratio
-            verdict, reason, seen = outcome.verdict, "; ".join(outcome.reasons), outcome.seen
-            change = None if ratio is None else _less_one(ratio)
-            details |= {"comparison": str(done.folder), "clock": done.clock, "launches": outcome.launches}
-            details |= {"fresh_launches": outcome.fresh, "faster": outcome.faster}
+        verdict, reason = self.settled or (Verdict.INCONCLUSIVE, "there was no time to measure it")
+        row = Judged(
+            verdict=verdict, reason=reason, at=self.at, metric=self.metric, kind=Kind.TIME, margin=self.rule.margin
+        )
+        if self.settled is not None or self.begun is None or not self.begun.lockstep.measured.first:
+            return row
+        done = self.comparison = self.begun.concluded(interrupted=interrupted)
+        outcome = done.outcome
+        ratio = outcome.cpu_ratio if done.clock == "cpu" else outcome.wall_ratio
         return Judged(
-            verdict=verdict,
-            reason=reason,
+            verdict=outcome.verdict,
+            reason="; ".join(outcome.reasons),
             at=self.at,
             metric=self.metric,
             kind=Kind.TIME,
             margin=self.rule.margin,
-            change=change,
-            seen=seen,
-            details=details,
+            change=None if ratio is None else _less_one(ratio),
+            seen=outcome.seen,
+            details={
+                "comparison": str(done.folder),
+                "clock": done.clock,
+                "faster": outcome.faster,
+                "launches": outcome.launches,
+                "fresh_launches": outcome.fresh,
+                "others_share": outcome.others,
+            },
         )
+
+
+def begin_with(
+    work: TimedWork,
+    arms: Callable[[], dict[Side, Arm]],
+    *,
+    threads: int,
+    tolerance: float | None,
+    minutes: float,
+    folder: Path,
+    seed: int | None,
+    tell: Listener,
+) -> None:
+    """Open the arms of a unit of work; where that can't be done, it is settled."""
+    try:
+        opened = arms()
+        question = Question(
+            a=opened["a"].choice,
+            b=opened["b"].choice,
+            rule=work.rule,
+            limits=Limits(minutes=minutes),
+            threads=threads,
+            tolerance=tolerance,
+            quality_margin=None,
+            out=folder,
+            seed=seed,
+        )
+        work.begun = Begun(question, opened, threads, new_folder(folder), tell)
+    except UserError as error:
+        work.failed(error)
 
 
 def _less_one(ratio: Interval) -> Interval:

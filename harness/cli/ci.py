@@ -1,0 +1,97 @@
+"""`harness ci --base origin/main`: one verdict on what a change did to a project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.console import make_console, say
+
+if TYPE_CHECKING:
+    from harness.gate.ci import Change
+
+
+def ci(
+    suite: Annotated[
+        str, typer.Argument(help="A suite: the project's suites/ci.yaml where it has one, else the one that ships.")
+    ] = "suites/ci.yaml",
+    base: Annotated[str, typer.Option("--base", help="The revision to compare with.")] = "origin/main",
+    minutes: Annotated[float, typer.Option("--minutes", help="How long to measure at most.")] = 10.0,
+    threads: Annotated[
+        int | None, typer.Option("--threads", help="Of what the suite gives none (all cores if left out).")
+    ] = None,
+    on_inconclusive: Annotated[
+        str | None, typer.Option("--on-inconclusive", help="What an INCONCLUSIVE exits as: pass (0) or fail (1).")
+    ] = None,
+    accept_file: Annotated[Path, typer.Option("--accept-file", help="The file of what was agreed to.")] = Path(
+        "harness-accept.yaml"
+    ),
+    json: Annotated[Path | None, typer.Option("--json", help="Write everything there as JSON, too.")] = None,
+    markdown: Annotated[
+        Path | None, typer.Option("--markdown", help="Write it there as Markdown, too: a CI job's summary.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what is measured.")] = Path("results/ci"),
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run Python code that comes with a hub model. Read it first.")
+    ] = False,
+    allow_task_code: Annotated[
+        bool, typer.Option("--allow-task-code", help="Run functions of task files that judge answers.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option("--seed", help="Of the orders that are drawn.")] = None,
+) -> None:
+    """Judge the working folder against a revision of the project: quality on both, then speed in lockstep.
+
+    Exit code 0: pass; 1: worse, or broken; 2: bad input; 3: inconclusive; 4: not comparable; 5: no such revision.
+    """
+    import signal
+
+    from harness.errors import ExitCode, UserError
+    from harness.gate.ci import SUMMARY, VERDICT, Asked
+    from harness.gate.ci import ci as judge_change
+    from harness.gate.gate_report import print_gate
+    from harness.gate.judging import policy
+    from harness.whole_file import write_whole
+
+    for name in ("SIGTERM", "SIGHUP"):  # `kill` keeps what was decided, as Ctrl-C does
+        ending = getattr(signal, name, None)
+        if ending is not None and signal.getsignal(ending) is signal.SIG_DFL:
+            signal.signal(ending, signal.default_int_handler)
+    if not minutes > 0:
+        raise UserError("some time is needed", place="--minutes")
+    if threads is not None and threads < 1:
+        raise UserError("at least one thread is needed", place="--threads")
+    console = make_console()
+
+    def show(change: Change) -> None:
+        print_gate(change.result, console)
+        console.print(f"  record  {change.folder}", soft_wrap=True, highlight=False)
+        for target, name in ((json, VERDICT), (markdown, SUMMARY)):
+            if target is not None:
+                write_whole(target, (change.folder / name).read_text(encoding="utf-8"))
+
+    def tell(said: str | Change) -> None:
+        if isinstance(said, str):
+            say(said, to_stderr=True)
+        else:
+            show(said)
+
+    allowed = {"--trust-remote-code": trust_remote_code, "--allow-task-code": allow_task_code}
+    change = judge_change(
+        Asked(
+            base=base,
+            suite=suite,
+            minutes=minutes,
+            threads=threads,
+            out=out,
+            on_inconclusive=policy(on_inconclusive),
+            accept_file=accept_file,
+            options=tuple(option for option, is_on in allowed.items() if is_on),
+            seed=seed,
+        ),
+        tell,
+    )
+    show(change)
+    if change.result.exit_code is not ExitCode.PASS:
+        raise typer.Exit(change.result.exit_code)
