@@ -130,7 +130,7 @@ class GateResult:
 
 def cell_words(at: dict[str, Scalar]) -> str:
     """`nano, int8, microworld/test`: what a person calls a cell."""
-    told = ("model", "precision", "device", "seed", "compute", "threads", "text", "task", "batch", "part")
+    told = ("model", "precision", "device", "seed", "compute", "threads", "text", "task", "batch", "part", "call")
     return describe({name: at[name] for name in told if at.get(name) is not None and name != "device"})
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from harness.comparison.metric_kind import Kind
 from harness.errors import UserError
 from harness.gate.ab import Begun, Comparison, Listener, Question
@@ -67,7 +69,10 @@ class TimedWork:
             reason="; ".join(outcome.reasons),
             at=self.at,
             metric=self.metric,
+            unit="ms",
             kind=Kind.TIME,
+            base=_milliseconds(done, "a"),
+            head=_milliseconds(done, "b"),
             margin=self.rule.margin,
             change=None if ratio is None else _less_one(ratio),
             seen=outcome.seen,
@@ -110,6 +115,17 @@ def begin_with(
         work.begun = Begun(question, opened, threads, new_folder(folder), tell)
     except UserError as error:
         work.failed(error)
+
+
+def _milliseconds(done: Comparison, side: Side) -> float:
+    """The median over turns of what one call took of an arm, by the clock that is judged."""
+    times = [
+        (turn.wall_ns if done.clock == "wall" else turn.cpu_ns) / one.launch.pace.repeats / 1e6
+        for one in (*done.measured.first, *done.measured.fresh)
+        for turn in one.launch.turns
+        if turn.arm == side
+    ]
+    return float(np.median(times))
 
 
 def _less_one(ratio: Interval) -> Interval:

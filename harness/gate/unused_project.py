@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.file_digest import file_sha256
-from harness.gate.building import COMPLETE
 from harness.gate.launch import Side
 from harness.gate.project import State
 from harness.gate.quality_of_change import QualityOfChange
 from harness.gate.timed_work import TimedWork
 from harness.results.run import Run
+
+SOURCES = (".py", ".so", ".pyd", ".c", ".cc", ".cpp", ".cu", ".h", ".hpp")
 
 
 def why_nothing_shows(
@@ -23,6 +24,8 @@ def why_nothing_shows(
     names = module_names(after)
     if not names or code_of(before) == code_of(after):
         return None
+    if any("call" in work.at for work in works):
+        return None  # a call that loads nothing of the project is an error by itself
     if quality is not None and (
         names & {name for run in (quality.base, quality.head) for name in imported(run)}
         or weights(quality.base) != weights(quality.head)
@@ -53,14 +56,9 @@ def module_names(folder: Path) -> set[str]:
 
 
 def code_of(folder: Path) -> dict[str, str]:
-    """By name the digest of each file of a built project, but for what tells of the building."""
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    inside = {path: path.relative_to(folder) for path in files}
-    return {
-        str(name): file_sha256(path)
-        for path, name in inside.items()
-        if not name.parts[0].endswith(".dist-info") and "__pycache__" not in name.parts and str(name) != COMPLETE
-    }
+    """By name the digest of each source and library of a built project."""
+    files = [path for path in folder.rglob("*") if path.suffix in SOURCES and path.is_file()]
+    return {str(path.relative_to(folder)): file_sha256(path) for path in files}
 
 
 def imported(run: Run) -> set[str]:

@@ -1,0 +1,179 @@
+"""`harness ci` on small projects of their own: what changed is found, and what can't be measured is one sentence."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.errors import ExitCode, UserError
+from harness.gate.ci import SUMMARY, VERDICT, Asked, Change, ci
+from harness.gate.project import base_state, head_state
+from harness.gate.verdict import BaselineMissing, Verdict
+
+CODE = """
+def work(times):
+    total = 0
+    for number in range(times):
+        total += number * number % 7
+    return total
+"""
+SUITE = """
+name: project
+calls:
+  work: {call: "kernels:work", arguments: [3000], threads: 1, tolerance: 0}
+"""
+
+
+def git(folder: Path, *words: str) -> None:
+    identity = ("-c", "user.name=me", "-c", "user.email=me@example.org", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project without a pyproject.toml, which is put on the path as it is."""
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("harness.gate.launch.LAUNCH_NS", 40_000_000)
+    monkeypatch.setattr("harness.gate.launch.WARM_SECONDS", 0.01)
+    monkeypatch.setattr("harness.gate.launch.TURN_NS", 200_000)
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "kernels.py").write_text(CODE)
+    (folder / "suite.yaml").write_text(SUITE)
+    git(folder, "init", "-q")
+    git(folder, "add", ".")
+    git(folder, "commit", "-q", "-m", "base")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def judged(tmp_path: Path, **more: object) -> Change:
+    asked = Asked(base="HEAD", suite="suite.yaml", out=tmp_path / "out", minutes=1.5, seed=1, **more)  # type: ignore[arg-type]
+    return ci(asked)
+
+
+def test_a_slowdown_fails(project: Path, tmp_path: Path) -> None:
+    (project / "kernels.py").write_text(CODE.replace("in range(times)", "in range(times + times // 2)"))
+    (project / "suite.yaml").write_text(SUITE.replace(", tolerance: 0", ""))
+    change = judged(tmp_path)
+    assert change.result.verdict is Verdict.FAIL and change.result.exit_code is ExitCode.UNMET
+    (row,) = change.result.rows
+    assert row.change is not None and row.change.value > 0.3 and row.head is not None and row.base is not None
+    assert "slower by" in row.reason and row.where == "call work"
+    told = json.loads((change.folder / VERDICT).read_text())
+    assert told["verdict"] == "fail" and told["judged"][0]["details"]["fresh_launches"] >= 5
+    assert (change.folder / SUMMARY).read_text().startswith("## Gate: FAIL")
+
+
+def test_other_values_fail_whatever_the_speed(project: Path, tmp_path: Path) -> None:
+    (project / "kernels.py").write_text(CODE.replace("% 7", "% 5"))
+    change = judged(tmp_path)
+    assert change.result.verdict is Verdict.FAIL
+    assert "differ by up to" in change.result.rows[0].reason
+
+
+def test_unchanged_code_passes_and_says_so(project: Path, tmp_path: Path) -> None:
+    (project / "README").write_text("only words\n")
+    change = judged(tmp_path)
+    assert change.result.verdict is Verdict.PASS
+    assert "the base and the head run the same code" in change.result.rows[0].reason
+
+
+def test_code_that_breaks_in_the_head_fails(project: Path, tmp_path: Path) -> None:
+    (project / "kernels.py").write_text(CODE.replace("total = 0", "total = undefined"))
+    change = judged(tmp_path)
+    assert change.result.verdict is Verdict.FAIL
+    assert "it works in the base" in change.result.reason and "undefined" in change.result.reason
+
+
+def test_code_that_is_broken_in_the_base_is_no_verdict_on_the_head(project: Path, tmp_path: Path) -> None:
+    (project / "kernels.py").write_text(CODE.replace("def work", "def other"))
+    git(project, "commit", "-qam", "renamed")
+    (project / "kernels.py").write_text(CODE)
+    change = judged(tmp_path)
+    assert change.result.verdict is Verdict.USAGE and change.result.exit_code is ExitCode.USAGE
+    assert "arm a" in change.result.reason and "has no work" in change.result.reason
+
+
+def test_an_accepted_slowdown_is_shown_as_such(project: Path, tmp_path: Path) -> None:
+    (project / "kernels.py").write_text(CODE.replace("in range(times)", "in range(times + times // 2)"))
+    (project / "suite.yaml").write_text(SUITE.replace(", tolerance: 0", ""))
+    (project / "harness-accept.yaml").write_text(
+        "- {metric: time, where: {call: work}, allowed: 3, reason: exact now, who: me, expires: 2999-01-01}\n"
+    )
+    change = judged(tmp_path)
+    assert change.result.verdict is Verdict.ACCEPTED and change.result.exit_code is ExitCode.PASS
+
+
+def test_a_suite_that_loads_nothing_of_the_project_proves_nothing(project: Path, tmp_path: Path) -> None:
+    (project / "suite.yaml").write_text(SUITE.replace("kernels:work", "elsewhere:work"))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/elsewhere.py").write_text(CODE)
+    (project / "kernels.py").write_text(CODE + "\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(tmp_path / "elsewhere"))
+        change = judged(tmp_path)
+    assert change.result.verdict is Verdict.USAGE
+    assert "nothing was loaded from" in change.result.reason or "loads this project" in change.result.reason
+
+
+@pytest.mark.parametrize(
+    ("base", "why"), [("no-such", "there is no revision no-such"), ("origin/main", "there is no revision origin/main")]
+)
+def test_a_missing_base_has_an_exit_code_of_its_own(project: Path, tmp_path: Path, base: str, why: str) -> None:
+    with pytest.raises(BaselineMissing, match=why) as caught:
+        ci(Asked(base=base, suite="suite.yaml", out=tmp_path / "out"))
+    assert caught.value.exit_code is ExitCode.BASELINE_MISSING
+
+
+def test_outside_of_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "suite.yaml").write_text(SUITE)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="is in no git repository"):
+        ci(Asked(base="HEAD", suite="suite.yaml", out=tmp_path / "out"))
+
+
+def test_a_suite_in_which_no_change_can_show(project: Path, tmp_path: Path) -> None:
+    (project / "suite.yaml").write_text("name: empty\nanalyse:\n  - scaling_law: {of: loss, over: parameters}\n")
+    with pytest.raises(UserError, match="no change can show"):
+        judged(tmp_path)
+
+
+def test_ctrl_c_keeps_what_was_decided(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "kernels.py").write_text(CODE.replace("% 7", "% 7 * 1"))
+    told: list[str | Change] = []
+
+    def interrupt(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.gate.ci.share_time", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        ci(Asked(base="HEAD", suite="suite.yaml", out=tmp_path / "out"), told.append)
+    (change,) = (one for one in told if isinstance(one, Change))
+    assert change.result.verdict is Verdict.INCONCLUSIVE
+    assert json.loads((change.folder / VERDICT).read_text())["interrupted"] is True
+
+
+def test_both_states_are_built_from_their_own_files(project: Path) -> None:
+    (project / "kernels.py").write_text("head = True\n")
+    (project / "new.py").write_text("new = True\n")
+    (project / ".gitignore").write_text("ignored.py\n")
+    (project / "ignored.py").write_text("secret = True\n")
+    (project / "gone.py").write_text("")
+    git(project, "add", "gone.py")
+    (project / "gone.py").unlink()
+    said: list[str] = []
+    tell: Callable[[str], None] = said.append
+    with base_state("HEAD", project, tell) as base:
+        head = head_state(project, tell)
+        assert (base.folder / "kernels.py").read_text() == CODE and (base.path / "kernels.py").read_text() == CODE
+    assert (head.path / "kernels.py").read_text() == "head = True\n" and head.dirty
+    assert (head.path / "new.py").exists() and not (head.path / "ignored.py").exists()
+    assert not base.folder.exists() and head.folder == project.resolve()
+    assert [line.partition(" (")[0] for line in said] == ["building HEAD", "building the working folder"]
+    head_state(project, tell)
+    assert len(said) == 2, "what was built is kept"
