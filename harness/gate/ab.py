@@ -207,7 +207,7 @@ def _first_line(asked: _Asked, seed: int, clock: Clock | None) -> dict[str, Any]
 
 def _concluded(asked: _Asked, lockstep: Lockstep, interrupted: bool) -> Comparison:
     """The verdict on what was measured; it is kept, and the launches of identical code go into the ledger."""
-    done, judged, machine = lockstep.measured, lockstep.clock or "wall", fingerprint().class_id
+    done, judged, machine = lockstep.measured, lockstep.clock or "wall", fingerprint().machine_class
     outcome = judge(done, asked.rule, asked.limits, asked.tolerance, interrupted)
     identical = [*done.differences, *done.fresh_differences] if asked.same_arms else done.beside_differences
     if identical:
