@@ -12,11 +12,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from harness.errors import UserError, shown, told
 
 _AS_IT_STANDS = ConfigDict(arbitrary_types_allowed=True, strict=True, revalidate_instances="always")
+
+
+def afresh(value: Any) -> Any:
+    """The fields of a model that is there already, for pydantic to look at again: a copy with other ones
+    (`model_copy`) was never checked."""
+    return dict(value) if isinstance(value, BaseModel) else value
 
 
 class PluginFailed(UserError):
@@ -74,6 +80,8 @@ def _held(function: Callable[..., Any], kind: Any, failed: str) -> Callable[...,
 def _first(error: ValidationError) -> str:
     """The first thing that is wrong, such as `0.kind should be a valid string (it is 3)`."""
     first = error.errors()[0]
+    if first["type"] == "value_error":  # a sentence of ours
+        return str(first["ctx"]["error"])
     place = "".join(f"{part}." for part in first["loc"]).rstrip(".")
     said = f"{place} {first['msg'].removeprefix('Input ')}".strip()
     return f"{said[0].lower()}{said[1:]} (it is {shown(repr(first['input']))})"

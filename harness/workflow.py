@@ -15,8 +15,8 @@ from harness.comparison.evaluate import evaluate
 from harness.comparison.outcome import undecided
 from harness.errors import UserError, no_room, printable, unexpected
 from harness.execution.allowed import NOTHING_MORE, Allowed
-from harness.execution.cell_cache import CellCache
-from harness.execution.cell_results import CellResults
+from harness.execution.cell_cache import CellCache, NoCache
+from harness.execution.cell_results import CellResults, Origin
 from harness.execution.checkout import git_state
 from harness.execution.events import CellEnded, OnEvent, Planned, unheard
 from harness.execution.execute import execute
@@ -63,6 +63,7 @@ def run(
     out: Path | str = RUNS,
     resume: bool = False,
     fresh: bool = False,
+    cached: bool = True,
     allowed: Allowed = NOTHING_MORE,
     on_event: OnEvent = unheard,
 ) -> Run:
@@ -70,10 +71,13 @@ def run(
 
     resume: go on with the last unfinished run of this suite below `out`, or with the run folder that is named; cells
     that ended well are kept, failed ones are tried again. fresh: measure cells again whose results are known from
-    earlier runs; a run that began so goes on so when it is resumed. allowed: code that may run, and more folders of
-    tasks. Raises UserError for bad input; a cell that fails is a record, not an error.
+    earlier runs; a run that began so goes on so when it is resumed. cached: False neither takes results of cells from
+    the cache nor keeps them there, when it is resumed too (trained models and downloads stay). allowed: code that may
+    run, and more folders of tasks. Raises UserError for bad input; a cell that fails is a record, not an error.
     """
-    return run_and_report(suite, out=out, resume=resume, fresh=fresh, allowed=allowed, on_event=on_event).run
+    return run_and_report(
+        suite, out=out, resume=resume, fresh=fresh, cached=cached, allowed=allowed, on_event=on_event
+    ).run
 
 
 def run_and_report(
@@ -82,12 +86,13 @@ def run_and_report(
     out: Path | str = RUNS,
     resume: bool = False,
     fresh: bool = False,
+    cached: bool = True,
     allowed: Allowed = NOTHING_MORE,
     on_event: OnEvent = unheard,
 ) -> Concluded:
     """What `run` does, with the very report that it wrote, for who prints it."""
     with no_room_is_told(out):
-        return _run(suite, Path(out), resume, fresh, allowed, on_event)
+        return _run(suite, Path(out), resume, fresh, cached, allowed, on_event)
 
 
 def report_again(run: Run) -> Run:
@@ -111,8 +116,10 @@ def _suite_of(run: Run) -> Suite:
     return parse_suite(run.manifest.suite_text, str(run.folder / MANIFEST))
 
 
-def _run(name: str, out: Path, resume: bool, fresh: bool, allowed: Allowed, on_event: OnEvent) -> Concluded:
-    began = time.monotonic()
+def _run(
+    name: str, out: Path, resume: bool, fresh: bool, cached: bool, allowed: Allowed, on_event: OnEvent
+) -> Concluded:
+    began, git = time.monotonic(), git_state()
     folder = Path(name) if resume and (Path(name) / MANIFEST).is_file() else None
     loaded = multiplied_out(_suite_of(Run(folder))) if folder else load_suite(name)
     suite, plan = loaded.suite, make_plan(loaded, allowed)
@@ -123,17 +130,26 @@ def _run(name: str, out: Path, resume: bool, fresh: bool, allowed: Allowed, on_e
         journal = Journal(folder)
         manifest = journal.manifest
         _same_cells(manifest, plan)
-        fresh = fresh or manifest.fresh
+        fresh, cached = fresh or manifest.fresh, cached and manifest.cached
     else:
-        journal = new_folder(out, _manifest(name, suite, plan))
+        journal = new_folder(out, _manifest(name, suite, plan, git))
         manifest = journal.manifest  # with the number that it got
-    manifest = manifest.model_copy(update={"run": journal.folder.name, "fresh": fresh})
+    manifest = manifest.model_copy(update={"run": journal.folder.name, "fresh": fresh, "cached": cached})
+    cache = CellCache() if cached else NoCache()
+    if not cached:
+        plan = replace(plan, cells=[replace(item, cached=False) for item in plan.cells])
     with alone(journal.folder), still_there(journal.folder):
         if fresh and not resume:
             for item in plan.cells:
-                CellCache().forget(item.key)
+                cache.forget(item.key)
         kept = _kept(journal) if resume else set()
-        _measure(journal, manifest, plan, kept, fresh, on_event, began)
+        results = CellResults(
+            Origin(journal.folder.name, manifest.id, git),
+            plan.fingerprint,
+            cache,
+            WorkerLog(journal.folder / WORKER_LOG),
+        )
+        _measure(journal, manifest, plan, kept, cache, results, on_event, began)
         return _conclude(journal, Run(journal.folder), suite)
 
 
@@ -147,17 +163,24 @@ def _kept(journal: Journal) -> set[str]:
 
 
 def _measure(
-    journal: Journal, manifest: Manifest, plan: Plan, kept: set[str], fresh: bool, on_event: OnEvent, began: float
+    journal: Journal,
+    manifest: Manifest,
+    plan: Plan,
+    kept: set[str],
+    cache: CellCache,
+    results: CellResults,
+    on_event: OnEvent,
+    began: float,
 ) -> None:
     """Run what the folder does not hold yet, one line per cell that ends, and say in the manifest how it went."""
+    fresh = manifest.fresh
     items = [item for item in plan.cells if item.identity not in kept]
     known = 0 if fresh else sum(item.cached for item in items)
     on_event(Planned(str(journal.folder), len(plan.cells), len(plan.cells) - len(items), known))
     if too_large := warning([item for item in items if fresh or not item.cached], memory_there()):
         notice(too_large)
-    log, cache = WorkerLog(journal.folder / WORKER_LOG), CellCache()
+    log = WorkerLog(journal.folder / WORKER_LOG)
     executor = LocalExecutor(plan.fingerprint, plan.library, cache, log, on_event)
-    results = CellResults(plan.fingerprint, cache, log)
     journal.write_manifest(manifest.model_copy(update={"status": "running", "files": {}}))
     ended = "interrupted"
     try:
@@ -252,7 +275,7 @@ def _went_wrong(what: str, error: Exception, log: WorkerLog) -> str:
     return unexpected(what, error)
 
 
-def _manifest(name: str, suite: Suite, plan: Plan) -> Manifest:
+def _manifest(name: str, suite: Suite, plan: Plan, git: dict[str, object]) -> Manifest:
     text = suite_text(suite)
     started = datetime.now(UTC)
     return Manifest(
@@ -265,7 +288,7 @@ def _manifest(name: str, suite: Suite, plan: Plan) -> Manifest:
         suite_source=printable(name),
         started=_now(),
         command=["harness", *map(printable, sys.argv[1:])] if Path(sys.argv[0]).name == "harness" else [],
-        git=git_state(),
+        git=git,
         fingerprint=plan.fingerprint.model_dump(mode="json"),
         fingerprint_class=plan.fingerprint.class_id,
         plugins=_plugins_of(suite),

@@ -58,7 +58,8 @@ def _machine(found: Examination) -> list[Row]:
         Row(("gpu", gpus)),
         Row(("system", f"{machine.system} {machine.kernel}, {machine.libc}, Python {machine.python}")),
         Row(("libraries", versions)),
-        Row(("fingerprint class", f"{machine.class_id} (speeds are comparable within a class)")),
+        Row(("machine class", f"{machine.machine_class} (speeds are comparable within a class)")),
+        Row(("with its software", f"{machine.class_id} (what is kept for later runs is of one)")),
         Row(("fences of foreign code", str(found.fences))),
         Row(("cache", found.cache_problem or str(found.cache))),
     ]

@@ -17,6 +17,10 @@ def run(
     out: Out = RUNS,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the last unfinished run of this suite.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure again what is known from earlier runs.")] = False,
+    no_cache: Annotated[
+        bool,
+        typer.Option("--no-cache", help="Neither take results of cells from the cache nor keep them there."),
+    ] = False,
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run Python code that comes with a hub model. Read it first.")
     ] = False,
@@ -46,7 +50,15 @@ def run(
     progress = RunProgress(console)
     try:
         with progress:
-            concluded = run_and_report(suite, out=out, resume=resume, fresh=fresh, allowed=allowed, on_event=progress)
+            concluded = run_and_report(
+                suite,
+                out=out,
+                resume=resume,
+                fresh=fresh,
+                cached=not no_cache,
+                allowed=allowed,
+                on_event=progress,
+            )
     except KeyboardInterrupt:
         if progress.folder:
             typer.echo(f"interrupted; go on with: harness run --resume {progress.folder}", err=True)

@@ -23,18 +23,37 @@ from harness.statistics.ratios import (
 
 
 def estimate(record: Record) -> PositiveEstimate | None:
-    """The record's value with its interval; None where the interval is not known (an exact value has one)."""
+    """The record's value with its interval; None where that is not known. Of one run: a value that is no estimate is
+    its own interval, which is not what another run would give (`is_counted`)."""
     if record.value is None or not math.isfinite(record.value):
         return None
     if record.low is None or record.high is None:
-        return PositiveEstimate(record.value, record.value, record.value) if record.interval == "exact" else None
+        stands = is_counted(record) or (record.interval == "exact" and not _of_the_machine(record))
+        return PositiveEstimate(record.value, record.value, record.value) if stands else None
     if math.isnan(record.low) or math.isnan(record.high):
         return None
     return PositiveEstimate(record.value, record.low, record.high)
 
 
+def is_counted(record: Record) -> bool:
+    """Whether its metric declares that two runs must agree on it: see `Metric.counted`."""
+    from harness.measures.registry import declared
+
+    metric = declared(record)
+    return metric is not None and metric.counted
+
+
+def _of_the_machine(record: Record) -> bool:
+    """Whether it is a time or a memory, or nothing says that it isn't."""
+    from harness.measures.registry import declared
+
+    metric = declared(record)
+    return metric is None or metric.depends_on is not None
+
+
 def ratio(numerator: Point, denominator: Point) -> Ratio | None:
-    """numerator / denominator; None where it does not exist (a value missing, zero, or not positive)."""
+    """numerator / denominator; None where it does not exist (a value missing, zero, or not positive). Where nothing is
+    known of how far a value that is not counted moves from run to run, a ratio of two runs has no interval."""
     above, below = numerator.record.value, denominator.record.value
     if above is None or below is None or not above > 0 or not below > 0:
         return None
@@ -48,6 +67,9 @@ def ratio(numerator: Point, denominator: Point) -> Ratio | None:
         which = numerator.record if tops is None else denominator.record
         return Ratio(above / below, None, None, f"none: {which.model} has no interval ({which.interval})")
     if tops.low == tops.high and bottoms.low == bottoms.high:
+        if numerator.run.folder != denominator.run.folder and not is_counted(numerator.record):
+            name = numerator.record.metric
+            return Ratio(above / below, None, None, f"none: how far {name} moves from run to run is not known")
         return Ratio(above / below, above / below, above / below, "exact")
     result = independent_ratio(tops, bottoms)
     # what the parts' own intervals leave out (variance between launches), the ratio's leaves out too

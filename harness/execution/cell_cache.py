@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,10 @@ from pydantic import ValidationError
 
 from harness import kept_file
 from harness.cache import cache_folder
+from harness.execution.requests import Refused
 from harness.kept_file import Damaged
 from harness.models.contract import ModelIdentity
+from harness.results.provenance import Package, Provenance
 from harness.results.record import SCHEMA_VERSION, Anything, CellResult
 from harness.strict_models import Kept
 
@@ -34,6 +36,7 @@ class _Collected(Kept):
     conditions: Anything
     """Under `launches`, of each launch."""
     seconds: float
+    provenance: Provenance | None = None
     samples_sha256: str
 
 
@@ -46,6 +49,12 @@ class Evidence:
     conditions: dict[str, Any]
     seconds: float
     """Wall time of collecting it."""
+    packages: dict[str, Package] = field(default_factory=dict)
+    """What its workers imported."""
+    provenance: Provenance | None = None
+    """What measured it, where that was an earlier try; None: this run."""
+    failed: Refused | None = None
+    """Why a launch did not end, after others that did."""
 
 
 class CellCache:
@@ -101,8 +110,8 @@ class CellCache:
         path = self._folder(key) / SAMPLES
         return path if path.is_file() else None
 
-    def unfinished(self, key: str) -> Path:
-        """The file in which a long collection of `key` keeps what it has; it need not exist."""
+    def unfinished(self, key: str) -> Path | None:
+        """The file in which a long collection of `key` keeps what it has; it need not exist. None: it keeps nothing."""
         folder = self._root / "unfinished"
         with contextlib.suppress(OSError):  # a cache that is full or may only be read: nothing is kept in it
             folder.mkdir(exist_ok=True)
@@ -116,6 +125,7 @@ class CellCache:
             identity=evidence.identity,
             conditions=evidence.conditions,
             seconds=evidence.seconds,
+            provenance=evidence.provenance,
             samples_sha256=kept_file.write_frame(folder / SAMPLES, evidence.samples),
         )
         kept_file.write_json(folder / COLLECTED, told.model_dump_json())  # last: with it the folder is whole
@@ -131,11 +141,11 @@ class CellCache:
         except (OSError, ValueError) as error:  # as pydantic and pyarrow say it, too
             kept_file.drop(folder, error)
             return None
-        return Evidence(samples, told.identity, told.conditions, told.seconds)
+        return Evidence(samples, told.identity, told.conditions, told.seconds, provenance=told.provenance)
 
     def forget(self, key: str) -> None:
         """Drop what earlier tries of a cell left that did not end well."""
-        self.unfinished(key).unlink(missing_ok=True)
+        (self._root / "unfinished" / f"{key}.jsonl").unlink(missing_ok=True)
         shutil.rmtree(self._collected(key), ignore_errors=True)
 
     def store(self, result: CellResult, samples: pd.DataFrame | None) -> None:
@@ -162,3 +172,31 @@ class CellCache:
 
     def _folder(self, key: str) -> Path:
         return self._root / key[:2] / key
+
+
+class NoCache(CellCache):
+    """The cache of a run that takes nothing from earlier ones and leaves nothing to later ones."""
+
+    def _result(self, key: str, *, whole: bool) -> CellResult | None:
+        return None
+
+    def samples(self, key: str) -> Path | None:
+        """There is none."""
+        return None
+
+    def unfinished(self, key: str) -> Path | None:
+        """There is none."""
+        return None
+
+    def keep(self, key: str, evidence: Evidence) -> None:
+        """Nothing is kept."""
+
+    def kept(self, key: str) -> Evidence | None:
+        """There is none."""
+        return None
+
+    def forget(self, key: str) -> None:
+        """What other runs left is theirs."""
+
+    def store(self, result: CellResult, samples: pd.DataFrame | None) -> None:
+        """Nothing is kept."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,10 +21,22 @@ from harness.measures.registry import MEASURES
 from harness.results.conditions import most_taken
 from harness.results.fingerprint import Fingerprint
 from harness.results.peaks import Peaks
-from harness.results.record import CellResult, Measurement, Missing, Record, Status
+from harness.results.provenance import Provenance, exchanged
+from harness.results.record import CellResult, Measurement, Missing, Read, Record, Status
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The run that measures: what its results say of where they come from."""
+
+    run: str
+    """Its name."""
+    run_id: str
+    git: Mapping[str, Any]
+    """The `commit` and whether it is `dirty`, of the checkout that it goes on in."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +51,8 @@ class Done:
 class CellResults:
     """Makes the results of one run's cells, and keeps those that ended well for later runs."""
 
-    def __init__(self, machine: Fingerprint, cache: CellCache, log: WorkerLog) -> None:
+    def __init__(self, run: Origin, machine: Fingerprint, cache: CellCache, log: WorkerLog) -> None:
+        self._run = run
         self._machine = machine
         self._cache = cache
         self._log = log
@@ -61,16 +74,19 @@ class CellResults:
     def summed_up(self, item: PlannedCell, evidence: Evidence, peaks: Peaks | None) -> Done:
         """The result of a cell from all its samples. Whatever goes wrong here is this cell's failure alone, and its
         samples are kept, so that the next try sums them up again without the model."""
+        if evidence.provenance is None:
+            evidence = replace(evidence, provenance=self._provenance(evidence))
         ran = _kernel_that_ran(item, evidence.conditions)
-        other = _other_machine(evidence.conditions)
+        other = (*_other_machine(evidence.conditions), *_other_code(evidence))
         told = (*item.notes, *_other_kernel(item, ran), *other)
         planned, item = item, replace(item, key=key_of(item.rest, ran), notes=told)
         facts = Facts(identity=evidence.identity, peaks=peaks)
         try:
             result, notes = self._of(item, evidence, facts, ran)
         except Exception as error:
-            with self._cache_may_fail(item):
-                self._cache.keep(planned.key, evidence)
+            if evidence.failed is None:  # a later try has all launches
+                with self._cache_may_fail(item):
+                    self._cache.keep(planned.key, evidence)
             return self._failed(planned, error, evidence)
         samples: pd.DataFrame | None = evidence.samples
         if (unstorable := _why_no_file(evidence.samples)) is not None:
@@ -79,6 +95,11 @@ class CellResults:
             records = [*result.records, self._record(item, lost, facts, evidence)]
             result = result.model_copy(update={"records": records})
             samples = None
+        if (failed := evidence.failed) is not None:
+            if failed.trace:
+                self._log.write(f"{_title(item)}\n{failed.trace}")
+            lacking = self._record(item, Missing(reason=failed.reason), facts, evidence)
+            result = result.model_copy(update={"records": [*result.records, lacking]})
         if result.whole:  # what failed in part is tried again
             with self._cache_may_fail(item):
                 if not is_noise(result) and not other:  # what the plan told is told again by the next plan
@@ -97,7 +118,7 @@ class CellResults:
         records = [self._record(item, one, facts, evidence).model_copy(update={"resolved": resolved}) for one in found]
         share = most_taken(evidence.conditions["launches"], self._machine.cores)
         conditions = evidence.conditions | {"others_share": share, "kernel": ran}
-        result = self._result(item, Status.OK, None, records, conditions, evidence.seconds)
+        result = self._result(item, Status.OK, None, records, conditions, evidence.seconds, evidence.provenance)
         of_texts = [note for text in measure.texts(settings) for note in corpora.notes(text)]
         of_model = [f"the model: {note}" for note in facts.identity.notes]
         notes = list(dict.fromkeys([*of_texts, *of_model, *notes_of(evidence.samples)]))
@@ -109,7 +130,7 @@ class CellResults:
             raise error
         self._log.write_trace(_title(item), error)
         reason = unexpected("summing up the samples", error)
-        result = self._result(item, Status.FAILED, reason, [], {}, evidence.seconds)
+        result = self._result(item, Status.FAILED, reason, [], {}, evidence.seconds, evidence.provenance)
         return Done(item, result, evidence.samples if _why_no_file(evidence.samples) is None else None)
 
     @contextlib.contextmanager
@@ -128,7 +149,9 @@ class CellResults:
         records: list[Record],
         conditions: dict[str, Any],
         seconds: float,
+        provenance: Provenance | None = None,
     ) -> CellResult:
+        provenance = provenance or self._provenance(None)
         if not records:
             records = [self._one(item, {"status": status, "reason": reason}, self._machine.class_id)]
         return CellResult(
@@ -143,7 +166,20 @@ class CellResults:
             conditions=conditions | {"threads": item.threads},
             notes=list(item.notes),
             seconds=seconds,
-            measured=datetime.now(UTC).isoformat(timespec="seconds"),
+            measured=provenance.time,
+            provenance=provenance,
+            read=tuple(Read(kind=kind, name=name, digest=digest) for kind, name, digest in item.read),
+        )
+
+    def _provenance(self, evidence: Evidence | None) -> Provenance:
+        """Of what this run has just measured; of what it tried and could not, no packages."""
+        return Provenance(
+            run=self._run.run,
+            run_id=self._run.run_id,
+            time=datetime.now(UTC).isoformat(timespec="seconds"),
+            commit=self._run.git.get("commit"),
+            dirty=self._run.git.get("dirty"),
+            packages=None if evidence is None else evidence.packages,
         )
 
     def _record(self, item: PlannedCell, found: Measurement | Missing, facts: Facts, evidence: Evidence) -> Record:
@@ -169,7 +205,8 @@ class CellResults:
 
 
 def _odd(measure: Measure, found: Sequence[Measurement | Missing]) -> str | None:
-    """What no measure may give: an undeclared metric, one value twice, an interval whose ends are swapped."""
+    """What no measure may give: an undeclared metric, one value twice, an interval of what is counted or one whose ends
+    are swapped."""
     given = set()
     for one in found:
         if isinstance(one, Missing):
@@ -179,6 +216,8 @@ def _odd(measure: Measure, found: Sequence[Measurement | Missing]) -> str | None
             return f"the metric {which}, which it doesn't declare so"
         if which in given:
             return f"{which} twice"
+        if one.metric.counted and (one.low, one.high) != (None, None):
+            return f"{which} with an interval, which it declares as counted"
         if one.low is not None and one.high is not None and one.low > one.high:
             return f"{which} with an interval from {one.low} up to {one.high}"
         given.add(which)
@@ -226,6 +265,15 @@ def _other_machine(conditions: dict[str, Any]) -> tuple[str, ...]:
         f"planned for another machine than it was measured on ({'; '.join(other)}): the result is not kept for later "
         "runs",
     )
+
+
+def _other_code(evidence: Evidence) -> tuple[str, ...]:
+    """What is said where launches of a cell ran different code."""
+    packages = evidence.provenance and evidence.provenance.packages
+    if not packages or not (names := exchanged(packages)):
+        return ()
+    changed = f"the code changed while it was measured ({', '.join(names)})"
+    return (f"{changed}: its launches are of different code, and the result is not kept for later runs",)
 
 
 def _why_no_file(samples: pd.DataFrame) -> Exception | None:

@@ -3,7 +3,8 @@
 The fork server itself takes names too, and ends where memory is too short to import one of them. Here the rest is
 left out, and the worker that needs it says why it can't be had.
 
-The fingerprint of the machine is taken here too: workers inherit it, each of which is pinned to some of the cores.
+The fingerprint of the machine is taken here too: workers inherit it, each of which is pinned to some of the cores. And
+so is what was imported, as it is on the disk now: a file that is edited later is not what workers run.
 
 Ctrl-C reaches the whole group: the server ignores it once it serves, and from here on, as importing takes seconds.
 """
@@ -14,6 +15,7 @@ import os
 import signal
 
 from harness.address_limit import load_within_limit
+from harness.execution.imported import imported_packages
 from harness.results.fingerprint import fingerprint
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -22,3 +24,4 @@ with contextlib.suppress(Exception):
     for _name in os.environ.get("HARNESS_PRELOADED", "").split():
         importlib.import_module(_name)
     fingerprint()
+    imported_packages()

@@ -10,6 +10,7 @@ from harness.models.contract import ModelIdentity, ModelSource
 from harness.models.training import Training
 from harness.results.fingerprint import Fingerprint
 from harness.results.peaks import Peaks
+from harness.results.provenance import Package
 from harness.results.record import Status
 from harness.tasks.files.library import TaskLibrary
 
@@ -80,6 +81,8 @@ class Collected:
     conditions: dict[str, Any]
     """What the machine was doing `before` and `after`, and what the worker says of itself: the `class` of its machine,
     its `threads`, `kernel`, `aten`, `device` and `imported` versions, and what is `other` than planned."""
+    packages: dict[str, Package] = field(default_factory=dict)
+    """What the worker has imported: see `harness.execution.imported`."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import Unsupported, UserError, memory_ran_out, printable, told, unexpected
+from harness.execution.imported import imported_packages
 from harness.execution.requests import (
     Answer,
     Collect,
@@ -187,7 +188,8 @@ def _collect(request: Collect, opened: OpenedModel, send: Callable[[Step], None]
     after = conditions()
     _compare_with_plan(request)
     found = {"before": before, "after": after} | _of_this_process(request)
-    return Collected([_printable(row) for row in samples], opened.open(request.source).identity, found)
+    identity = opened.open(request.source).identity
+    return Collected([_printable(row) for row in samples], identity, found, imported_packages())
 
 
 def _of_this_process(request: Collect) -> dict[str, Any]:

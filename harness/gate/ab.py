@@ -292,7 +292,7 @@ class Begun:
     def concluded(self, *, interrupted: bool = False) -> Comparison:
         """The verdict on what was measured; it is kept, and the launches of identical code go into the ledger."""
         question, done = self.question, self.lockstep.measured
-        judged, machine = self.lockstep.clock or "wall", fingerprint().class_id
+        judged, machine = self.lockstep.clock or "wall", fingerprint().machine_class
         outcome = judge(done, question.rule, question.limits, question.tolerance, interrupted, self.quality)
         identical = [*done.differences, *done.fresh_differences] if question.same_arms else done.beside_differences
         if identical:

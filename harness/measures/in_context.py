@@ -23,7 +23,7 @@ from harness.limits import LARGEST_SEED, MOST_DOCUMENTS, MOST_SEQUENCES, MOST_TO
 from harness.measures.cost import windows
 from harness.measures.evenly_spaced import evenly_spaced
 from harness.measures.measure import Facts, Measure, Sample, Settings, in_first_row
-from harness.measures.text_documents import before_documents, text_documents
+from harness.measures.text_documents import TextDocument, before_documents, ids_digest, text_documents
 from harness.models.contract import LanguageModel
 from harness.models.token_ids import check_ids
 from harness.results.record import Direction, Measurement, Metric
@@ -68,10 +68,9 @@ class InContextSettings(Settings):
         return self
 
 
-def _metric(name: str, definition: str, *, detail: bool = False, unit: str = "nats/token") -> Metric:
-    better = Direction.LOWER if unit == "nats/token" and not detail else Direction.NONE
-    per_token = unit == "nats/token"
-    return Metric(name=name, unit=unit, direction=better, definition=definition, detail=detail, per_token=per_token)
+def _metric(name: str, definition: str, *, detail: bool = False) -> Metric:
+    better = Direction.NONE if detail else Direction.LOWER
+    return Metric(name=name, unit="nats/token", direction=better, definition=definition, detail=detail, per_token=True)
 
 
 SCORE = _metric(
@@ -109,7 +108,14 @@ INDUCTION_CONTROL = _metric(
     "often tokens came can help.",
     detail=True,
 )
-READ = _metric("documents_read", "Documents that are long enough and were read.", detail=True, unit="documents")
+READ = Metric(
+    name="documents_read",
+    unit="documents",
+    direction=Direction.NONE,
+    definition="Documents that are long enough and were read.",
+    detail=True,
+    counted=True,
+)
 
 
 def collect(load: Callable[[], LanguageModel], settings: InContextSettings) -> list[Sample]:
@@ -142,13 +148,15 @@ def collect(load: Callable[[], LanguageModel], settings: InContextSettings) -> l
     count, sequences = len(texts), settings.sequences
     early, late = _bands(length - given, settings)
     rows: list[Sample] = []
-    for place, (index, _) in enumerate(texts):
+    for place, (document, ids) in enumerate(texts):
         whole, mixed = nlls[place], nlls[count + place]
         rows.append(
             {
                 "kind": TEXT,
                 "tokens": length,
-                "document": index,
+                "document": document.number,
+                "text_digest": document.text_digest,
+                "ids_digest": ids_digest(ids),
                 "early": float(whole[early].mean()),
                 "late": float(whole[late].mean()),
                 "shuffled_early": float(mixed[early].mean()),
@@ -157,9 +165,9 @@ def collect(load: Callable[[], LanguageModel], settings: InContextSettings) -> l
         )
     for number in range(sequences):
         copy, control = nlls[2 * count + number], nlls[2 * count + sequences + number]
-        rows.append(
-            {"kind": COPY, "document": number, **_halves(copy, copied, ""), **_halves(control, copied, "control_")}
-        )
+        halves = _halves(copy, copied, "") | _halves(control, copied, "control_")
+        drawn = ids_digest([*first[number].tolist(), *other[number].tolist()])
+        rows.append({"kind": COPY, "document": number, "ids_digest": drawn, **halves})
     return rows
 
 
@@ -179,10 +187,10 @@ def _copied(settings: InContextSettings, room: int) -> int:
     return copied
 
 
-def _long_enough(settings: InContextSettings, model: LanguageModel, room: int) -> list[tuple[int, list[int]]]:
-    """(index, the first `room` tokens) of the documents that have so many."""
+def _long_enough(settings: InContextSettings, model: LanguageModel, room: int) -> list[tuple[TextDocument, list[int]]]:
+    """The documents that have `room` tokens, each with the first so many."""
     read = list(text_documents(model, settings.text, before_documents(model)))
-    long = [(document.number, list(document.own[:room])) for document in read if len(document.own) >= room]
+    long = [(document, list(document.own[:room])) for document in read if len(document.own) >= room]
     if len(long) < 2:
         most = max((len(document.own) for document in read), default=0)
         raise Unsupported(
@@ -190,8 +198,8 @@ def _long_enough(settings: InContextSettings, model: LanguageModel, room: int) -
             "give `tokens` a smaller number"
         )
     kept = evenly_spaced(long, settings.documents)
-    for index, ids in kept:
-        check_ids(model, ids, index, settings.text)
+    for document, ids in kept:
+        check_ids(model, ids, document.number, settings.text)
     return kept
 
 

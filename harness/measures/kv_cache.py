@@ -49,12 +49,14 @@ POSITIONS_CACHED = Metric(
     unit="positions",
     direction=Direction.LOWER,
     definition="Token positions that went through the model with a cache: n for n tokens from one start token.",
+    counted=True,
 )
 POSITIONS_UNCACHED = Metric(
     name="positions_uncached",
     unit="positions",
     direction=Direction.NONE,
     definition="Token positions that went through the model when the text is read again for each token: n(n + 1)/2.",
+    counted=True,
 )
 SECONDS_CACHED = Metric(
     name="seconds_cached",
@@ -120,7 +122,7 @@ def collect(load: Callable[[], LanguageModel], settings: KVCacheSettings) -> lis
     gc.disable()
     try:
         for iteration in range(settings.iterations):
-            row: Sample = {"iteration": iteration, "error": error}
+            row: Sample = {"iteration": iteration, "time": time.time(), "error": error}
             ways = [("cached", with_cache), ("uncached", without_cache)]
             for name, way in ways if iteration % 2 == 0 else ways[::-1]:
                 counted.positions = 0

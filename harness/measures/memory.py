@@ -58,6 +58,7 @@ WEIGHT_BYTES = _bytes(
     "Bytes of all stored weights, quantization scales included, also where a checkpoint came quantized, tied ones "
     "once. Exact.",
     version=2,  # 1 left out the scales of bitsandbytes' checkpoints, and experts stayed wide
+    counted=True,
     tradeoff=True,
 )
 KV_CACHE_BYTES = _bytes(
@@ -65,6 +66,7 @@ KV_CACHE_BYTES = _bytes(
     "Bytes of keys and values of `context` tokens of `batch` sequences, over all layers and key-value heads; layers "
     "with a sliding window hold no more than that, recurrent states are none of it. Exact.",
     version=2,
+    counted=True,
 )
 LOAD_PEAK = _peak(
     "load_peak",

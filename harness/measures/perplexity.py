@@ -98,6 +98,7 @@ LOST_BYTES = Metric(
     definition="Bytes of the text that don't come back when its tokens are decoded: the model never sees them. A "
     "single space that a tokenizer puts before a text, or takes away there, isn't one.",
     sums=Sums(of="lost_bytes"),
+    counted=True,
     detail=True,
 )
 TOKENS_SCORED = Metric(
@@ -106,6 +107,7 @@ TOKENS_SCORED = Metric(
     direction=Direction.NONE,
     definition="Tokens whose likelihood was taken.",
     sums=Sums(of="tokens"),
+    counted=True,
 )
 
 

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import Field, InstanceOf
+from pydantic import BeforeValidator, Field, InstanceOf
 
 from harness.errors import UserError
 from harness.measures.activations import ACTIVATIONS
@@ -28,7 +28,7 @@ from harness.measures.training import TRAINING
 from harness.measures.training_speed import TRAINING_SPEED
 from harness.models.adapter import Capability
 from harness.plugins import RESERVED, with_plugins
-from harness.promises import Promises
+from harness.promises import Promises, afresh
 from harness.results.record import AXES, Metric, Record
 
 OURS: dict[str, Measure] = {
@@ -50,9 +50,11 @@ OURS: dict[str, Measure] = {
 }
 
 
+_Metric = Annotated[Metric, BeforeValidator(afresh)]
+
 PROMISES = Promises(
     fields={
-        **{"version": int, "about": str, "settings": type[Settings], "metrics": tuple[Metric, ...]},
+        **{"version": int, "about": str, "settings": type[Settings], "metrics": tuple[_Metric, ...]},
         **dict.fromkeys(("isolated", "needs_peaks", "times_training", "undeclared_metrics"), bool),
         **dict.fromkeys(("collect", "summarize", "resolved"), Callable),
     },

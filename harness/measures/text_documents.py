@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -42,7 +42,12 @@ class TextDocument:
     @property
     def ids_digest(self) -> str:
         """Hash of the tokens that are read."""
-        return hashlib.sha256(np.asarray(self.ids, dtype=np.int64).tobytes()).hexdigest()[:16]
+        return ids_digest(self.ids)
+
+
+def ids_digest(ids: Sequence[int]) -> str:
+    """Hash of tokens, by which it is told whether two models read the same."""
+    return hashlib.sha256(np.asarray(ids, dtype=np.int64).tobytes()).hexdigest()[:16]
 
 
 def text_documents(

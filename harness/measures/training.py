@@ -76,6 +76,7 @@ TRAINED_TOKENS = Metric(
     unit="tokens",
     direction=Direction.NONE,
     definition="D: tokens trained on, repeated ones counted again; whole steps.",
+    counted=True,
 )
 EPOCHS = Metric(
     name="epochs",
@@ -83,6 +84,7 @@ EPOCHS = Metric(
     direction=Direction.NONE,
     definition="Passes over the training text: trained_tokens over its tokens. A law of N and D takes every token for "
     "a new one; up to about 4 passes repeated ones are nearly as good (Muennighoff et al. 2023, section 5).",
+    counted=True,
 )
 SIX_ND_FLOPS = Metric(
     name="six_nd_flops",
@@ -90,6 +92,7 @@ SIX_ND_FLOPS = Metric(
     direction=Direction.NONE,
     definition="C = 6 N D: N all parameters, embeddings included and a tied head once (`parameters` of the record), as "
     "Hoffmann et al. 2022 count; D trained_tokens. What the axis `compute` asks for, but for rounding to whole steps.",
+    counted=True,
 )
 TRAINING_FLOPS = Metric(
     name="training_flops",
@@ -98,6 +101,7 @@ TRAINING_FLOPS = Metric(
     definition="Exact FLOPs of the training: trained_tokens times three forward passes of a token, 3 · (2 N_matmul + 2 "
     "· layers · width · (sequence + 1)). The tied head works at every token, rows that are looked up don't, and causal "
     "attention is counted.",
+    counted=True,
 )
 SKIPPED_STEPS = Metric(
     name="skipped_steps",

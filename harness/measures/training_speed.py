@@ -97,6 +97,7 @@ def collect(load: Load, settings: TrainingSpeedSettings) -> list[Sample]:
         "device": evidence.device,
         "peak_memory": evidence.peak_memory,
         "meter": evidence.meter,
+        "time": evidence.before.get("time_s"),
         "others_share": others_share(evidence.before, evidence.after, os.cpu_count() or 1),
     }
     return [row | facts for row in report_rows(result.curve)]

@@ -16,11 +16,12 @@ def conditions() -> dict[str, Any]:
 
     load_average (1 minute), runnable (threads that run or wait for a core, this one included), busy_s and steal_s (core
     seconds since boot that programs used, and that the hypervisor gave to others), own_s (those of this process),
-    clock_s, involuntary_switches (of this process since it began: times that another thread took its core). A key is
-    missing where the system does not tell.
+    time_s (since 1970, by a clock that may be set), clock_s (by one that may not), involuntary_switches (of this
+    process since it began: times that another thread took its core). A key is missing where the system does not tell.
     """
     found: dict[str, Any] = {
         "involuntary_switches": resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw,
+        "time_s": round(time.time(), 3),
         "clock_s": round(time.monotonic(), 3),
         "own_s": round(time.process_time(), 3),
     }

@@ -1,4 +1,7 @@
-"""What the machine and the software are, and the class in which speeds may be compared.
+"""What the machine and the software are, and the two classes made of them.
+
+`machine_class` is the hardware alone: speeds of one machine may be compared, whatever software was under test.
+`class_id` is machine and software together: a result, a peak or a trained model of another class is measured again.
 
 The fingerprint is read from the system, never from torch: the parent process does not import it. A run is planned for
 the parent's; each worker makes its own, before it is pinned to some of the cores, and says where that is another
@@ -16,7 +19,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -121,8 +124,15 @@ class Fingerprint(Kept):
 
     @property
     def class_id(self) -> str:
-        """Hash of what makes speeds comparable: 12 hex digits. Precision, device and threads are axes, not class."""
-        return hashlib.sha256(repr(tuple(self._of_class().values())).encode()).hexdigest()[:12]
+        """Hash of the machine with the software that decides a speed: 12 hex digits. What is kept for later runs is
+        kept under it. Precision, device and threads are axes, not class."""
+        return _hash_of(self._of_class().values())
+
+    @property
+    def machine_class(self) -> str:
+        """Hash of the hardware alone, 12 hex digits: what two speeds need to have in common to be compared. What
+        differs in software is what a comparison is about (`harness.results.software`)."""
+        return _hash_of(self._of_class()[name] for name in MACHINE)
 
     def differences(self, other: Fingerprint) -> list[str]:
         """What makes the class of `other` another one, such as `cores_allowed: 2 and 1`; nothing where it is none."""
@@ -153,6 +163,24 @@ class Fingerprint(Kept):
 
 
 _PACKAGES, _VARIABLES = "package", "variable"
+
+MACHINE = (
+    "cpu_model",
+    "cpu_capability",
+    "cores",
+    "cores_allowed",
+    "cpu_quota",
+    "memory in GiB",
+    "gpus",
+    "system",
+)
+"""What of a class is the machine's, by its name in `Fingerprint.differences`. The rest is software."""
+HARDWARE = tuple({"memory in GiB": "memory_bytes"}.get(name, name) for name in MACHINE)
+"""The same as fields of a fingerprint."""
+
+
+def _hash_of(values: Iterable[Any]) -> str:
+    return hashlib.sha256(repr(tuple(values)).encode()).hexdigest()[:12]
 
 
 def _flat(of_class: Mapping[str, Any]) -> dict[str, Any]:

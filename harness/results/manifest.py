@@ -52,6 +52,8 @@ class Manifest(BaseModel):
     """By model name: source, digest, and for trained ones the training summary."""
     fresh: bool = False
     """Whether cells are measured again whose results are known from earlier runs; a resumed run goes on so."""
+    cached: bool = True
+    """Whether results of cells are taken from the cache and kept in it; a resumed run goes on as it began."""
     problems: list[str] = Field(default_factory=list)
     """Reports that could not be written, and why: a sentence each."""
     plugins: dict[str, str] = Field(default_factory=dict)

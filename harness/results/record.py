@@ -6,10 +6,11 @@ Declared once, here. Parquet files, DataFrames and every printer are derived fro
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
+from harness.results.provenance import Provenance
 from harness.results.stored_weights import StoredWeights
 from harness.strict_json import tagged, untagged
 from harness.strict_models import Kept
@@ -84,10 +85,14 @@ class Metric(Kept):
     headline: bool = False
     """Whether a line of progress shows it."""
     depends_on: Literal["time", "memory"] | None = None
-    """What of the machine decides its value: two values compare only on one class of machine. None: it is
-    deterministic, the same on every machine but for rounding."""
+    """What of the machine decides its value: two values compare only on one class of machine. None: it is the same on
+    every machine but for rounding."""
     times: Literal["prefill", "decode", "training"] | None = None
     """Of a time or a rate: what it is the time of, where two models can do that in lockstep, turn by turn."""
+    counted: bool = False
+    """Whether it is counted and never measured: parameters, bytes of weights, tokens of fixed work. Two runs of the
+    same work must agree on it to the last digit, on any machine. (`Measurement.interval` says nothing of this: a loss
+    that is `exact` is not thereby the same everywhere.)"""
     sums: Sums | None = None
     """Of which columns of the samples it is a mean or a sum. What has a mean is compared document by document; None:
     nothing is known, and only its intervals are compared."""
@@ -101,6 +106,15 @@ class Metric(Kept):
     tradeoff: bool = False
     """Whether it is what one weighs when a model is made smaller or faster: quality kept, speed, memory."""
 
+    @model_validator(mode="after")
+    def _counted_on_any_machine(self) -> Self:
+        if self.counted and self.depends_on is not None:
+            raise ValueError(
+                f"the metric {self.name} is declared as counted and as depending on the machine's {self.depends_on}: "
+                "what is counted is the same on every machine"
+            )
+        return self
+
     @property
     def id(self) -> str:
         """Name with version, such as `tpot@1`: numbers of different versions are not comparable."""
@@ -113,10 +127,12 @@ class Measurement(Kept):
     metric: Metric
     value: float
     low: float | None = None
-    """Lower end of the interval; None where the value is exact (a count of bytes)."""
+    """Lower end of the interval; None where there is none."""
     high: float | None = None
     interval: str = "exact"
-    """How the interval was made, such as `t over documents (ratio estimator)`, or `exact`."""
+    """How the interval was made, such as `t over documents (ratio estimator)`; `none: ...` with the reason; or `exact`:
+    the value is what its definition asks for, no estimate of it. That is not what another run would give: see
+    `Metric.counted`."""
     n: int = 1
     n_unit: str = "values"
     """What n counts: documents, iterations, launches."""
@@ -195,6 +211,15 @@ class Record(Kept):
     fingerprint_class: str | None = None
 
 
+class Read(Kept):
+    """A text or a task that a cell read."""
+
+    kind: Literal["text", "task"]
+    name: str
+    digest: str
+    """Of what it was when the cell was planned; the worker compares."""
+
+
 class CellResult(Kept):
     """One line of a run folder's `cells.jsonl`: a cell that ended, with its records."""
 
@@ -216,6 +241,10 @@ class CellResult(Kept):
     largest part of the cores' time that others took during one."""
     measured: str | None = None
     """When it was measured (UTC)."""
+    provenance: Provenance | None = None
+    """What measured it, also where the result came from the cache; None where an earlier version wrote it."""
+    read: tuple[Read, ...] | None = None
+    """The texts and tasks that it read; None where an earlier version wrote it."""
     stored: StoredWeights | None = None
     """What the weights of its model were stored as."""
     seconds: float = 0.0

@@ -89,8 +89,8 @@ class Run:
     @cached_property
     def records(self) -> pd.DataFrame:
         """Every record as a tidy DataFrame: axes and settings as columns, and last what it is of. `run` and `suite`;
-        `time`: when its cell was measured, UTC; `commit`: of the checkout in which it was measured, None where the
-        result came from the cache."""
+        `time`: when its cell was measured, UTC; `commit`: of the checkout in which it was measured, also where that
+        was by an earlier run (None where a version measured it that did not keep it)."""
         frame = records_frame([record for cell in self.cells for record in cell.records])
         suite: str | None = None
         commit: str | None = None
@@ -99,7 +99,7 @@ class Run:
         cells = [cell for cell in self.cells for _ in cell.records]
         frame["run"], frame["suite"] = self.name, suite
         frame["time"] = [cell.measured for cell in cells]
-        frame["commit"] = [commit if cell.source == "measured" else None for cell in cells]
+        frame["commit"] = [_commit(cell, commit) for cell in cells]
         return frame
 
     def samples_file(self, cell: CellResult) -> Path:
@@ -149,3 +149,10 @@ class Run:
         if not (self.folder / name).exists():
             return []
         return made_files.read_list(self.folder, name, kind, self.manifest)
+
+
+def _commit(cell: CellResult, of_run: str | None) -> str | None:
+    """The commit that a cell was measured in. of_run: that of the run in whose folder it is."""
+    if cell.provenance is not None:
+        return cell.provenance.commit
+    return of_run if cell.source == "measured" else None

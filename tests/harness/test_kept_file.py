@@ -211,6 +211,7 @@ OTHER = {
         ),
         "the user's",
     ),
+    "harness/execution/imported.py": "what a worker has imported, and the RECORD of what is installed",
     "harness/gate/arm_worker.py": "what the user's code has loaded, and the system's calls",
     "harness/gate/revision.py": "the user's project at a revision",
     # the system

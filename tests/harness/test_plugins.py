@@ -315,6 +315,10 @@ BROKEN = [
             "metrics=None": "metrics` wrongly: should be a valid tuple (it is None)",
             "metrics=(3,)": "metrics` wrongly: 0 should be a valid dictionary or instance of Metric (it is 3)",
             "check=3": "check` wrongly: should be callable (it is 3)",
+            "metrics=(PERPLEXITY.metrics[0].model_copy(update={'name': 'b', 'counted': 3}),)": "metrics` wrongly: "
+            "0.counted should be a valid boolean, unable to interpret input (it is 3)",
+            "metrics=(PERPLEXITY.metrics[0].model_copy(update={'counted': True, 'depends_on': 'time'}),)": "metrics` "
+            "wrongly: the metric perplexity is declared as counted and as depending on the machine's time",
         }.items()
     ),
     *(

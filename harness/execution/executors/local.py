@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from harness.models.registry import opening_of
 from harness.results.conditions import most_taken, taken_now
 from harness.results.fingerprint import Fingerprint
 from harness.results.peaks import Peaks
+from harness.results.provenance import together
 from harness.results.record import Status
 from harness.tasks.files.library import TaskLibrary
 from harness.threads import beside_others
@@ -112,9 +114,13 @@ class LocalExecutor:
             self._on_event(CellStarted(item.cell, launch, launches))
             with Worker(item.threads, self._log.path, lane=0) as worker:
                 answer = self._ask(worker, item)
-            answers.append(_died(answer, item) if isinstance(answer, WorkerDied) else answer)
-            if isinstance(answers[-1], Refused):
+            answer = _died(answer, item) if isinstance(answer, WorkerDied) else answer
+            if isinstance(answer, Refused):
+                if launch > 1:
+                    answer = replace(answer, reason=f"launch {launch} of {launches} failed: {answer.reason}")
+                answers.append(answer)
                 break
+            answers.append(answer)
         return _answered(item, answers, time.monotonic() - began)
 
     def _known(self, item: PlannedCell) -> Answered | None:
@@ -126,9 +132,10 @@ class LocalExecutor:
 
     def _ask(self, worker: Worker, item: PlannedCell, threads: int | None = None) -> Collected | Refused | WorkerDied:
         kills = _oom_kills()
-        unfinished = str(self._cache.unfinished(item.key))
+        unfinished = self._cache.unfinished(item.key)
         request = Collect(
-            *(item.cell.measure, item.cell.typed, item.source, self._library, unfinished, threads, item.read),
+            *(item.cell.measure, item.cell.typed, item.source, self._library),
+            *(None if unfinished is None else str(unfinished), threads, item.read),
             machine=self._machine,
         )
         try:
@@ -153,14 +160,14 @@ def _modules(items: Sequence[PlannedCell]) -> list[str]:
 
 
 def _answered(item: PlannedCell, launches: Sequence[Collected | Refused], seconds: float) -> Answered:
-    """The answer of a cell from those of its launches: the samples of all, or why one failed."""
-    collected = []
-    for launch in launches:
-        if isinstance(launch, Refused):
-            return Answered(item, launch, seconds)
-        collected.append(launch)
+    """The answer of a cell from those of its launches: the samples of those that ended, and why the last one didn't;
+    why the first one failed, where none ended."""
+    collected = [launch for launch in launches if isinstance(launch, Collected)]
+    refused = next((launch for launch in launches if isinstance(launch, Refused)), None)
+    if refused is not None and not collected:
+        return Answered(item, refused, seconds)
     try:
-        return Answered(item, _together(collected, seconds), seconds)
+        return Answered(item, replace(_together(collected, seconds), failed=refused), seconds)
     except Exception as error:
         if no_room(error):
             raise
@@ -178,7 +185,8 @@ def _together(launches: list[Collected], seconds: float) -> Evidence:
         frame[LAUNCH] = number
         frames.append(frame)
     conditions: dict[str, Any] = {"launches": [collected.conditions for collected in launches]}
-    return Evidence(pd.concat(frames, ignore_index=True), launches[-1].identity, conditions, seconds)
+    packages = together(launch.packages for launch in launches)
+    return Evidence(pd.concat(frames, ignore_index=True), launches[-1].identity, conditions, seconds, packages)
 
 
 def _oom_kills() -> int:

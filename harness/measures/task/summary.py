@@ -39,6 +39,7 @@ TRUNCATED = Metric(
     direction=Direction.LOWER,
     definition="Documents whose prompt did not fit the model's context and lost its beginning.",
     detail=True,
+    counted=True,
 )
 WRONG_BY_SPACE = Metric(
     name="wrong_by_space",
@@ -67,6 +68,7 @@ CHANCE = Metric(
     unit="share",
     direction=Direction.NONE,
     definition="Accuracy of guessing: mean over documents of right choices / choices, or what the task file says.",
+    counted=True,
 )
 
 

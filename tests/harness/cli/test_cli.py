@@ -259,7 +259,7 @@ def test_the_doctor_says_in_its_row_that_the_cache_cannot_be_used(
     assert (code, errors) == (2, "")
     row = next(line for line in output.splitlines() if line.strip().startswith("cache "))
     assert f"{cache}: " in row and "set HARNESS_CACHE to a folder that can be written to" in row
-    assert "not measured: there is no cache to keep them in" in output and "fingerprint class" in output
+    assert "not measured: there is no cache to keep them in" in output and "machine class" in output
 
 
 def test_the_doctor_tells_a_cache_that_may_only_be_read(monkeypatch: pytest.MonkeyPatch) -> None:

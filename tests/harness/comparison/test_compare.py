@@ -9,9 +9,10 @@ from types import ModuleType
 import pandas as pd
 import pytest
 
-from harness.comparison.comparability import difference
+from harness.comparison.comparability import depends_on_machine, difference
 from harness.comparison.compare import COLUMNS, compare
-from harness.results.record import CellResult
+from harness.results.fingerprint import HARDWARE, Fingerprint, fingerprint
+from harness.results.record import CellResult, Direction, Read, Record
 from harness.results.run import Run
 
 
@@ -202,11 +203,149 @@ def test_runs_without_cells_give_an_empty_table(builders: ModuleType, tmp_path: 
     assert frame.empty and {"model", "metric", "comparable"} <= set(frame.columns)
 
 
-def test_difference_of_fingerprints() -> None:
-    base = {"cpu": "a", "packages": {"torch": "2.13", "numpy": "2"}, "b": 1, "c": 1, "d": 1, "e": 1}
-    assert difference(base, base | {"packages": {"torch": "2.14", "numpy": "2"}}) == "packages.torch: 2.13 and 2.14"
-    assert difference(base, {}).endswith("; and 3 more")
-    assert difference(base, base) == "their fingerprint classes differ"
+def test_difference_of_machines() -> None:
+    """Of the hardware alone: what else differs is told as what changed."""
+    base = {"cpu_model": "a", "packages": {"torch": "2.13"}, "kernel": "6", "cores": 1, "memory_bytes": 5}
+    assert difference(base, base | {"packages": {"torch": "2.14"}, "cores": 4}) == "cores: 1 and 4"
+    assert difference(base, base | {"kernel": "7"}).startswith("their fingerprint classes differ, and what is kept")
+    many = dict.fromkeys(HARDWARE, 1)
+    assert difference(many, {}).endswith("; and 4 more")
+
+
+WHOLE = fingerprint().model_copy(update={"cpu_model": "one", "gpus": ()})
+UPGRADED = WHOLE.model_copy(
+    update={
+        "packages": WHOLE.packages | {"torch": "9.9.9"},
+        "libc": "glibc-99",
+        "python": "3.99.1",
+        "environment": {"GPT_NATIVE": "0"},
+    }
+)
+
+
+def measured_on(builders: ModuleType, folder: Path, machine: Fingerprint, **manifest: object) -> Run:
+    """The whole run on a machine with its software, whose class its records have."""
+    cells = builders.full_cells(folder, fingerprint_class=machine.class_id)
+    told = {"fingerprint": machine.model_dump(mode="json"), "fingerprint_class": machine.class_id} | manifest
+    run: Run = builders.write_run(folder, cells=cells, **told)
+    return run
+
+
+def test_other_software_on_one_machine_is_compared(builders: ModuleType, tmp_path: Path) -> None:
+    base, head = measured_on(builders, tmp_path / "a", WHOLE), measured_on(builders, tmp_path / "b", UPGRADED)
+    assert base.manifest.fingerprint_class != head.manifest.fingerprint_class
+    frame = compare(base, head)
+    for metric in ("decode_rate", "ttft", "peak_memory", "perplexity"):
+        assert row(frame, metric)["comparable"], metric
+
+
+@pytest.mark.parametrize(
+    "hardware",
+    [{"cpu_model": "two"}, {"cores_allowed": 999}, {"cpu_quota": 0.5}, {"memory_bytes": 2**50}],
+    ids=lambda change: next(iter(change)),
+)
+def test_known_bad_other_hardware_with_the_same_software_is_not(
+    builders: ModuleType, tmp_path: Path, hardware: dict[str, object]
+) -> None:
+    other = WHOLE.model_copy(update=hardware)
+    frame = compare(measured_on(builders, tmp_path / "a", WHOLE), measured_on(builders, tmp_path / "b", other))
+    speed = row(frame, "decode_rate")
+    assert not speed["comparable"] and speed["reason"].startswith(f"the machines differ: {next(iter(hardware))}: ")
+
+
+def test_a_record_of_another_machine_than_its_run_has_no_class_of_hardware(
+    builders: ModuleType, tmp_path: Path
+) -> None:
+    """A worker ran elsewhere than the plan: the manifest's fingerprint is not that record's."""
+    base = measured_on(builders, tmp_path / "a", WHOLE)
+    head = measured_on(builders, tmp_path / "b", UPGRADED, fingerprint_class=WHOLE.class_id)
+    assert not row(compare(base, head), "decode_rate")["comparable"]
+
+
+@pytest.mark.parametrize("lacking", [{"fingerprint_class": ""}, {"fingerprint": {}}, {"fingerprint": {"cores": "x"}}])
+def test_known_bad_a_fingerprint_that_says_nothing_makes_no_two_machines_one(
+    builders: ModuleType, tmp_path: Path, lacking: dict[str, object]
+) -> None:
+    base = measured_on(builders, tmp_path / "a", WHOLE, **lacking)
+    head = measured_on(builders, tmp_path / "b", UPGRADED, **lacking)
+    assert not row(compare(base, head), "decode_rate")["comparable"]
+
+
+def changed(builders: ModuleType, folder: Path, of: str, cell: dict[str, object], record: dict[str, object]) -> Run:
+    """The run with some fields of a measure's cells and records replaced, and keys of its own."""
+    cells = [
+        each.model_copy(
+            update={"key": f"{folder.name} {each.key}", **cell}
+            | {"records": [one.model_copy(update=record) for one in each.records]}
+        )
+        if each.measure == of
+        else each
+        for each in builders.full_cells(folder)
+    ]
+    run: Run = builders.write_run(folder, cells=cells)
+    return run
+
+
+@pytest.mark.parametrize("nobodys", [{"measure": "a_plugin_that_is_gone"}, {"metric": "nobody_declares_it"}])
+def test_what_nobody_declares_counts_as_the_machines(
+    builders: ModuleType, tmp_path: Path, nobodys: dict[str, object]
+) -> None:
+    runs = []
+    for name, machine in (("a", "f" * 8), ("b", "other")):
+        cells = [
+            cell.model_copy(
+                update={
+                    "measure": nobodys.get("measure", cell.measure),
+                    "records": [
+                        one.model_copy(update=nobodys | {"fingerprint_class": machine}) for one in cell.records[:1]
+                    ],
+                }
+            )
+            for cell in builders.full_cells(tmp_path / name)
+            if cell.measure == "inference"
+        ]
+        runs.append(builders.write_run(tmp_path / name, cells=cells, fingerprint_class=machine))
+    frame = compare(*runs)
+    assert len(frame) > 4 and not frame["comparable"].any()
+    assert compare(runs[0], runs[0])["comparable"].sum() > 4
+    of_task = Record(key="k", model="m", measure="task", metric="a_task_files_own")
+    assert not depends_on_machine(of_task), "scores are the same everywhere"
+
+
+def test_numbers_of_an_unknown_machine_are_not_compared(builders: ModuleType, tmp_path: Path) -> None:
+    runs = [changed(builders, tmp_path / name, "inference", {}, {"fingerprint_class": None}) for name in "ab"]
+    assert row(compare(*runs), "ttft")["reason"] == "nothing says on what machine one of them was measured"
+    assert row(compare(runs[0], runs[0]), "ttft")["comparable"], "one run is of one machine"
+
+
+def test_an_edited_text_or_task_is_named_where_no_document_tells(builders: ModuleType, tmp_path: Path) -> None:
+    def run(name: str, digest: str | None) -> Run:
+        read = None if digest is None else (Read(kind="task", name="sums", digest=digest),)
+        return changed(builders, tmp_path / name, "memory", {"read": read}, {})
+
+    one, other, older = run("a", "1" * 8), run("b", "2" * 8), run("c", None)
+    assert row(compare(one, other), "peak_memory")["reason"] == "the task sums changed between the two"
+    assert row(compare(one, older), "peak_memory")["comparable"] and row(compare(one, one), "peak_memory")["comparable"]
+
+
+def test_what_is_exact_in_each_run_is_not_exact_between_runs(builders: ModuleType, tmp_path: Path) -> None:
+    """A loss without an interval moves with rounding; what is counted doesn't."""
+    exact = {"low": None, "high": None, "interval": "exact", "measure": "kv_cache", "metric": "cache_error"}
+    base = changed(builders, tmp_path / "a", "memory", {"measure": "kv_cache"}, exact | {"value": 1.0})
+    head = changed(builders, tmp_path / "b", "memory", {"measure": "kv_cache"}, exact | {"value": 1.0000001})
+    got = row(compare(base, head), "cache_error")
+    assert got["change"] == "" and pd.isna(got["ratio_low"]) and "from run to run is not known" in got["interval"]
+    counted = exact | {"metric": "positions_cached", "direction": Direction.LOWER}
+    base = changed(builders, tmp_path / "c", "memory", {"measure": "kv_cache"}, counted | {"value": 100.0})
+    head = changed(builders, tmp_path / "d", "memory", {"measure": "kv_cache"}, counted | {"value": 101.0})
+    assert row(compare(base, head), "positions_cached")["change"] == "worse"
+
+
+def test_known_bad_a_time_that_calls_itself_exact_has_no_interval(builders: ModuleType, tmp_path: Path) -> None:
+    told = {"low": None, "high": None, "interval": "exact", "value": 1.0}
+    base = changed(builders, tmp_path / "a", "inference", {}, told)
+    head = changed(builders, tmp_path / "b", "inference", {}, told | {"value": 2.0})
+    assert row(compare(base, head), "ttft")["change"] == ""
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,10 @@ EITHER = {
     "harness.promises": "looks at what those declare",
     **dict.fromkeys(("harness.strict_json", "harness.strict_models"), "the same values, or an error"),
     **dict.fromkeys(("harness.execution.requests", "harness.execution.serve"), "hand on what others measure"),
-    "harness.results.conditions": "what is recorded beside the numbers",
+    "harness.execution.imported": "what is recorded beside the numbers",
+    **dict.fromkeys(
+        ("harness.results.conditions", "harness.results.provenance"), "what is recorded beside the numbers"
+    ),
     "harness.results.fingerprint": "what is recorded beside the numbers; the class of a machine is in the key",
     "harness.results.record": "the shape of a record, which has a version of its own",
     "harness.threads": "how many threads, which is in the key where it is more than rounding",

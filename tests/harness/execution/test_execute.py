@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from harness.execution.cell_cache import CellCache, Evidence
-from harness.execution.cell_results import CellResults, Done
+from harness.execution.cell_results import CellResults, Done, Origin
 from harness.execution.execute import execute
 from harness.execution.executor import Answered, Executor
 from harness.execution.needs import ModelNeed, PeaksNeed, TextNeed, needs_of
@@ -29,6 +29,8 @@ IDENTITY = ModelIdentity(
     parameters_non_embedding=2, parameters_matmul=2, parameters_head=1, weight_bytes=12, weight_bytes_read=12,
     vocabulary=300, context=64, layers=1, width=8, kv_bytes_per_token=8,
 )  # fmt: skip
+
+ORIGIN = Origin("a-run", "r", {"commit": "c" * 40, "dirty": True})
 
 
 class Elsewhere:
@@ -64,7 +66,7 @@ def plan(finished_run: Run) -> Plan:
 def test_a_refused_cell_is_a_record_and_its_trace_is_logged(finished_run: Run, plan: Plan, tmp_path: Path) -> None:
     executor: Executor = Elsewhere()
     log = WorkerLog(tmp_path / "worker.log")
-    results = CellResults(plan.fingerprint, CellCache(), log)
+    results = CellResults(ORIGIN, plan.fingerprint, CellCache(), log)
     done = list(execute(plan.cells, executor, results, fresh=True))
     assert [one.item.key for one in done] == [item.key for item in reversed(plan.cells)]
     assert {one.result.status for one in done} == {Status.SKIPPED}
@@ -85,7 +87,7 @@ def test_samples_from_elsewhere_give_the_same_numbers(finished_run: Run, plan: P
     (cell, *_) = (cell for cell in finished_run.cells if cell.measure == "perplexity")
     (item,) = (item for item in plan.cells if item.key == cell.key)
     samples = finished_run.samples(cell)
-    results = CellResults(plan.fingerprint, CellCache(), WorkerLog(tmp_path / "worker.log"))
+    results = CellResults(ORIGIN, plan.fingerprint, CellCache(), WorkerLog(tmp_path / "worker.log"))
     (done,) = execute([item], Elsewhere({item.key: samples}), results, fresh=True)
     of = ("metric_id", "value", "low", "high", "interval", "n", "resolved")
     assert [[getattr(record, name) for name in of] for record in done.result.records] == [
@@ -97,7 +99,7 @@ def test_samples_from_elsewhere_give_the_same_numbers(finished_run: Run, plan: P
 
 def test_what_is_known_is_not_run_again(finished_run: Run, plan: Plan, tmp_path: Path) -> None:
     executor = Elsewhere()
-    results = CellResults(plan.fingerprint, CellCache(), WorkerLog(tmp_path / "worker.log"))
+    results = CellResults(ORIGIN, plan.fingerprint, CellCache(), WorkerLog(tmp_path / "worker.log"))
     known = [item for item in plan.cells if item.cached]
     assert known
     done = list(execute(known, executor, results, fresh=False))
@@ -109,7 +111,7 @@ def test_a_cell_under_two_names_is_run_once(finished_run: Run, plan: Plan, tmp_p
     one = plan.cells[0]
     other = replace(one, cell=replace(one.cell, model="another name"))
     executor = Elsewhere()
-    results = CellResults(plan.fingerprint, CellCache(), WorkerLog(tmp_path / "worker.log"))
+    results = CellResults(ORIGIN, plan.fingerprint, CellCache(), WorkerLog(tmp_path / "worker.log"))
     done: list[Done] = list(execute([one, other], executor, results, fresh=True))
     assert executor.ran == [one.key]
     assert [(each.item.cell.model, each.result.model) for each in done] == [

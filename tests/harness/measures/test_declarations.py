@@ -64,6 +64,24 @@ def test_what_depends_on_the_machine_is_measured_and_not_counted(stored: Run) ->
     )
 
 
+def test_what_is_counted_is_named_here(stored: Run) -> None:
+    """A metric that is added to these must come out the same on every machine, whatever the model answers."""
+    assert {metric.name for metric in ALL if metric.counted} == {
+        *("weight_bytes", "kv_cache_bytes", "positions_cached", "positions_uncached"),
+        *("tokens_scored", "lost_bytes", "documents_read", "truncated_documents", "chance"),
+        *("trained_tokens", "epochs", "six_nd_flops", "training_flops"),
+    }
+    for record in (record for cell in stored.cells for record in cell.records if record.metric):
+        metric = declared(record)
+        if metric is not None and metric.counted:
+            assert (record.interval, record.low, record.high) == ("exact", None, None), record.metric
+
+
+def test_known_bad_what_is_counted_depends_on_no_machine() -> None:
+    with pytest.raises(ValueError, match="counted and as depending on the machine's time"):
+        Metric(name="a", unit="s", direction="lower", definition="b", counted=True, depends_on="time")
+
+
 def test_what_is_per_token_says_so() -> None:
     by_unit = {metric.name for metric in ALL if metric.unit in ("nats/token", "per token")}
     assert {metric.name for metric in ALL if metric.per_token} == by_unit | {"top1_agreement"}

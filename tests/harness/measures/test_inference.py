@@ -229,6 +229,18 @@ def test_the_collector_is_left_as_it_was_even_after_an_error() -> None:
     assert gc.get_freeze_count() == frozen
 
 
+def test_a_clock_that_is_set_back_changes_no_duration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When an iteration began is told by a clock that may jump; how long it took never is."""
+    settings = InferenceSettings(prompt=16, generate=3, iterations=4, warmup=1)
+    steady, _ = collect(settings, prefill=40 * MS, step=10 * MS)
+    told = [5e9, 1.0, -3.0, 7e12]
+    jumps = iter(told)
+    monkeypatch.setattr("harness.measures.inference.time.time", lambda: next(jumps))
+    rows, _ = collect(settings, prefill=40 * MS, step=10 * MS)
+    assert [row["time"] for row in rows] == told and all(row["time"] > 1.5e9 for row in steady)
+    assert values(rows, settings) == values(steady, settings)
+
+
 def test_every_metric_is_declared() -> None:
     settings = InferenceSettings(prompt=3, generate=3, iterations=1)
     rows, _ = collect(settings, prefill=20_000, step=10_000)

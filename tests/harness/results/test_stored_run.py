@@ -22,10 +22,12 @@ from harness.errors import UserError
 from harness.measures.registry import MEASURES
 from harness.report.terminal import print_runs
 from harness.results.find import find_run
+from harness.results.fingerprint import Fingerprint
 from harness.results.record import Status
 from harness.results.run import Run
 from harness.results.run_folder import CELLS, MANIFEST
 from harness.results.schema_version import LaterVersion
+from harness.results.software import software_changes
 
 STORED = Path(__file__).parents[2] / "stored"
 MISSING = ["report.html: it is missing; `harness report"]
@@ -144,6 +146,38 @@ def test_a_run_without_checksums_is_read_and_marked(unpacked: Path, tmp_path: Pa
     for cell in old.cells:
         if cell.samples is not None:
             assert len(old.samples(cell)) > 0
+
+
+def test_it_is_compared_with_one_under_other_software(
+    unpacked: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same machine with another torch: computed from the fingerprints that both manifests hold."""
+    machine = Fingerprint.model_validate(run.manifest.fingerprint)
+    upgraded = machine.model_copy(update={"packages": machine.packages | {"torch": "9.9.9"}})
+    before, after = machine.class_id, upgraded.class_id
+    assert before == "49abba2de8aa" != after and machine.machine_class == upgraded.machine_class == "885783be6fdb"
+    lines = [kept_file.unseal(line, CELLS).decode() for line in (run.folder / CELLS).read_bytes().splitlines()]
+    (run.folder / CELLS).write_text(
+        "".join(f"{kept_file.seal(line.replace(before, after), CELLS)}\n" for line in lines)
+    )
+    told = {"fingerprint": upgraded.model_dump(mode="json"), "fingerprint_class": after}
+    resealed_manifest(run, told)
+    found = harness.compare(unpacked, run.folder)
+    timed = found[found["metric"].isin(["ttft", "peak_memory", "seconds_cached"])]
+    assert len(timed) == 6 and timed["comparable"].all()
+    assert software_changes(Run(unpacked).manifest.fingerprint, Run(run.folder).manifest.fingerprint) == [
+        f"torch: {machine.packages['torch']} and 9.9.9"
+    ]
+    with pytest.raises(SystemExit) as ended:
+        app(["compare", str(unpacked), str(run.folder)])
+    assert not ended.value.code and f"changed: torch: {machine.packages['torch']} and 9.9.9" in capsys.readouterr().out
+    resealed_manifest(run, told | {"fingerprint": told["fingerprint"] | {"cores": 999}})
+    assert not harness.compare(unpacked, run.folder).loc[timed.index, "comparable"].any(), "other hardware"
+
+
+def test_it_says_nothing_of_what_measured_it(run: Run) -> None:
+    assert {cell.provenance for cell in run.cells} == {cell.read for cell in run.cells} == {None}
+    assert run.manifest.cached and set(run.records["commit"]) == {run.manifest.git.get("commit")}
 
 
 def resealed_manifest(run: Run, changes: dict[str, Any]) -> None:
