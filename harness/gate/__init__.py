@@ -1,4 +1,19 @@
-"""One verdict on speed: two arms measured in lockstep, and what is known of the machine's own false alarms.
+"""One verdict: on two stored runs, and on the speed of two arms that are measured in lockstep.
+
+    verdict.py        what a comparison comes to: one word with its exit code, and which of several counts
+
+Two stored runs (`harness gate`):
+
+    judging.py        two runs by name, entries, agreements: the whole command as a function
+    stored_runs.py    the verdict on one run against another; judgment.py: what it is made of
+    stored_pair.py    one metric of one cell, by its kind; generated_length.py: whether a speed counts
+    stored_speed.py   times of two runs that were made one after the other, and what decides on them:
+    stored_ledger.py  how far runs of identical code lay apart on this machine
+    watching.py       everything that nobody judges
+    accepted.py       losses that were agreed to
+    what_changed.py   commit, software, suite; gate_report.py: terminal, Markdown, JSON
+
+Two arms (`harness ab`):
 
     arm.py            what an arm is, and how it is written
     environment.py    another interpreter, packages or a revision as an arm: built aside, kept by digest (revision.py)

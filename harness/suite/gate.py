@@ -21,18 +21,18 @@ def check_gate(suite: Suite, cells: Sequence[Cell], document: Document) -> None:
     of a metric and a cell. cells: of this suite."""
     rows = planned_rows(cells)
     problems: list[str] = []
-    pairs = 0
+    pairs: set[tuple[str, str]] = set()
     for number, entry in enumerate(suite.gate):
         _, chosen, wrong = rows_of_metric(entry.metric, entry.measure, entry.where, rows)
         found = [wrong] if wrong is not None else list(_wrong(entry, chosen, rows))
         for key, why in found:
             path: KeyPath = ("gate", number, *key.split("."))
             problems.append(f"{document.place(path)}: gate.{number}.{key}: {why}")
-        pairs += len(chosen)
-    if not problems and pairs > MOST_PAIRS:
+        pairs |= {(entry.metric.partition("@")[0], repr(sorted(row.items()))) for row in chosen}
+    if not problems and len(pairs) > MOST_PAIRS:
         problems.append(
-            f"{document.place(('gate',))}: gate: its entries match {pairs} metrics of cells, and {MOST_PAIRS} is the "
-            "most; narrow `where` (all others are watched)"
+            f"{document.place(('gate',))}: gate: its entries match {len(pairs)} metrics of cells, and {MOST_PAIRS} is "
+            "the most; narrow `where` (all others are watched)"
         )
     if problems:
         raise UserError("\n".join(problems))

@@ -1,4 +1,4 @@
-"""Pairs of stored runs for the gate: two precisions of one model, with quality, speed, memory, and what may go wrong."""
+"""Pairs of stored runs for the gate: two precisions of one model, with quality, speed, memory, and what may break."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def test_a_file_that_can_not_be_added_to_stays_as_it_is(tmp_path: Path) -> None:
     flow = "[{metric: loss, allowed: 0.1, reason: r, who: w, expires: 2027-01-01}]\n"
     for text in (flow, "metric: loss\n"):
         path.write_text(text)
-        with pytest.raises(UserError, match="appended to this file|is a list of entries"):
+        with pytest.raises(UserError, match=r"appended to this file|is a list of entries"):
             add_acceptances([failed()], "r", TODAY, path, who="w")
         assert path.read_text() == text
 
