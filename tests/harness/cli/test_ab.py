@@ -179,7 +179,12 @@ def test_a_disk_that_is_full_shows_what_was_measured(monkeypatch: pytest.MonkeyP
                 raise OSError(errno.ENOSPC, "No space left on device")
         return original(self, *mode, **more)
 
+    def none(*given: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
     monkeypatch.setattr(Path, "open", full)
+    monkeypatch.setattr("harness.gate.ab.kept_file.write_json", none)
+    monkeypatch.setattr("harness.gate.ab.ledger.keep", none)
     code, said = run("--a", "work:base", "--b", "work:slow", "--threads", "1", "--json", "v.json")
     assert code == 2 and "can't be written: the disk is full; free some space" in said
     told = json.loads(Path("v.json").read_text())
