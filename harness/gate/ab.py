@@ -25,7 +25,7 @@ from harness.gate.launches_table import table
 from harness.gate.lockstep import Limits, Lockstep, Measured, Observation
 from harness.gate.model_arm import lacks_harness, with_model
 from harness.gate.model_part import ModelWork
-from harness.gate.outcome import Outcome, judge
+from harness.gate.outcome import Outcome, judge, others_of
 from harness.gate.quality_of_arms import QualityOfArms, Row, qualities, quality_of
 from harness.gate.record import NoRoom, Record, new_folder
 from harness.gate.same_code import what_differs
@@ -195,8 +195,11 @@ def ab(
         begun.lockstep.go_on(1)  # what can't be compared, such as the same code twice, shows at once
         begun.measure_quality()
         begun.lockstep.measure()
-    except (KeyboardInterrupt, NoRoom):
+    except KeyboardInterrupt:
         tell(begun.concluded(interrupted=True))
+        raise
+    except NoRoom:
+        tell(begun.judged(interrupted=True))
         raise
     except UserError as error:
         raise begun.failed(error) from None
@@ -292,15 +295,30 @@ class Begun:
     def concluded(self, *, interrupted: bool = False) -> Comparison:
         """The verdict on what was measured; it is kept, and the launches of identical code go into the ledger."""
         question, done = self.question, self.lockstep.measured
-        judged, machine = self.lockstep.clock or "wall", fingerprint().machine_class
-        outcome = judge(done, question.rule, question.limits, question.tolerance, interrupted, self.quality)
         identical = [*done.differences, *done.fresh_differences] if question.same_arms else done.beside_differences
         if identical:
-            workload = self.arms["a"].workload
-            ledger.keep(
-                ledger.Entry(self._began, machine, workload, judged, self.threads, tuple(identical), outcome.others)
+            judged, workload = self.lockstep.clock or "wall", self.arms["a"].workload
+            entry = ledger.Entry(
+                self._began,
+                fingerprint().machine_class,
+                workload,
+                judged,
+                self.threads,
+                tuple(identical),
+                others_of(done),
             )
-        made = Comparison(
+            ledger.keep(entry)
+        made = self.judged(interrupted=interrupted)
+        text = strict_json.dumps(made.as_json(), indent=2)
+        kept_file.write_json(self.folder / VERDICT, text + "\n", VERDICT)
+        return made
+
+    def judged(self, *, interrupted: bool = False) -> Comparison:
+        """The verdict on what was measured so far."""
+        question, done = self.question, self.lockstep.measured
+        judged, machine = self.lockstep.clock or "wall", fingerprint().machine_class
+        outcome = judge(done, question.rule, question.limits, question.tolerance, interrupted, self.quality)
+        return Comparison(
             folder=self.folder,
             arms=self.arms,
             rule=question.rule,
@@ -316,9 +334,6 @@ class Begun:
             seconds=time.monotonic() - self._clock,
             quality=self.quality,
         )
-        text = strict_json.dumps(made.as_json(), indent=2)
-        kept_file.write_json(self.folder / VERDICT, text + "\n", VERDICT)
-        return made
 
     def _start(self, side: Side, arm: Arm, drawn: Draw) -> Worker:
         environment = environment_of(arm, self.threads, drawn.layout(side))

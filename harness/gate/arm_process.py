@@ -94,7 +94,7 @@ class ArmProcess:
         answer = json.loads(self._read(size, until, do, timeout))
         if "error" in answer:
             where = f" (in {answer['where']})" if answer["where"] else ""
-            if do in ("warm", "turn") and not where:  # a command, whose own words say why
+            if answer["error"].startswith(arm_worker.COMMAND_ENDED):  # its own words say why
                 where = self._last_lines()
             raise ArmFailed(f"{DOING[do]} failed: {inert(shown(answer['error'], 600))}{where}", place=self._place)
         return answer["ok"]

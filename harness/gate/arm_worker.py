@@ -71,6 +71,7 @@ class Call:
         """What a call returns; of one that times itself its value."""
         returned = self.function(*self.args, **self.kwargs)
         if inspect.iscoroutine(returned) or inspect.isgenerator(returned) or inspect.isasyncgen(returned):
+            getattr(returned, "close", bool)()  # so that nobody warns of it
             raise Refused(NOTHING.format(self.name))
         self.times_itself = getattr(returned, "_fields", None) == TIMED_ITSELF
         return returned.value if self.times_itself else returned
@@ -103,6 +104,9 @@ def does_nothing(function: Any) -> bool:
     return any(is_one(function) for is_one in kinds)
 
 
+COMMAND_ENDED = "the command ended with"
+
+
 class Command:
     """A program of the user's, started anew for each iteration."""
 
@@ -115,7 +119,7 @@ class Command:
         """Run it to its end."""
         done = subprocess.run(self.words, stdin=subprocess.DEVNULL, stdout=stdout)
         if done.returncode:
-            raise Refused(f"the command ended with {done.returncode}")
+            raise Refused(f"{COMMAND_ENDED} {done.returncode}")
         return done.stdout or b""
 
     def turn(self, repeats: int) -> tuple[int, int]:

@@ -9,11 +9,12 @@ from typing import Any
 import yaml
 
 from harness.errors import UserError, shown
+from harness.models.contract import PRECISIONS
 from harness.models.registry import ADAPTERS
 from harness.spelling import nearest
 
 SETTINGS = {
-    "precision": "of a model: fp32, bf16, int8 and so on (`harness list precisions`)",
+    "precision": f"of a model: {', '.join(PRECISIONS)}",
     "device": "of a model: cpu, cuda, cuda:1 or mps",
 }
 NAME = "model"

@@ -70,7 +70,6 @@ def judge(
         reasons = (*reasons, quality.sentence)
         verdict = Verdict.MINOR if verdict is Verdict.PASS else verdict
     both = [*done.first, *done.fresh]
-    shares = [one.others for one in (*both, *done.beside) if one.others is not None]
     beside = done.beside_differences
     seen = smallest_seen(_noise(done), limits.launches, rule.fail_alpha / rule.tests)
     return Outcome(
@@ -85,8 +84,14 @@ def judge(
         launches=len(done.first),
         fresh=len(done.fresh),
         beside=len(done.beside),
-        others=float(np.median(shares)) if shares else None,
+        others=others_of(done),
     )
+
+
+def others_of(done: Measured) -> float | None:
+    """Part of the cores' time that others took, the median over launches; None where no launch tells."""
+    shares = [one.others for one in (*done.first, *done.fresh, *done.beside) if one.others is not None]
+    return float(np.median(shares)) if shares else None
 
 
 def _void(
@@ -203,8 +208,7 @@ def _undecided(done: Measured, rule: Rule, limits: Limits, margin: str) -> str:
 
 
 def _load(done: Measured) -> str:
-    shares = [one.others for one in (*done.first, *done.fresh, *done.beside) if one.others is not None]
-    share = float(np.median(shares)) if shares else 0.0
+    share = others_of(done) or 0.0
     return f"; other programs took {100 * share:.0f} % of the cores" if share > 0.1 else ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import signal
@@ -129,6 +130,13 @@ def test_a_against_itself_goes_into_the_ledger() -> None:
         (("--a", "work:base", "--b", "work:slow", "--aa"), "--aa: compares a with itself"),
         (("--call", "work:base", "--arguments", "{"), "--arguments: arguments are JSON"),
         (("--call", "work:base", "--command", "ls"), "a call or a command, not both"),
+        (("--model", "micro", "--b", "precision=int8"), "arm a: the model 'micro' is looked for in a suite"),
+        (("--model", "reference=gone", "--b", "precision=int8"), "arm a: no checkpoint folder 'gone'"),
+        (("--model", "reference=gone", "--call", "work:base"), "or a call or command, not both"),
+        (("--a", "work:base", "--b", "work:slow", "--time", "decod"), "--time: is one of prefill, decode"),
+        (("--a", "work:base", "--b", "work:slow", "--generate", "1"), "--generate: is a number from 2"),
+        (("--a", "work:base", "--b", "work:slow", "--quality-margin", "0"), "--quality-margin: is a share above 0"),
+        (("--a", "precision=int8", "--b", "precision=fp32"), "arm a: it runs nothing: name a function"),
     ],
 )
 def test_bad_input_is_one_sentence(words: tuple[str, ...], said: str) -> None:
@@ -158,6 +166,29 @@ def test_ctrl_c_shows_what_was_measured(scripted: None, monkeypatch: pytest.Monk
     assert "INCONCLUSIVE: interrupted after 3 launches" in done.output
     assert json.loads(Path("v.json").read_text())["launches"] == 3
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.mark.usefixtures("scripted")
+def test_a_disk_that_is_full_shows_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    original, lines = Path.open, []
+
+    def full(self: Path, *mode: Any, **more: Any) -> Any:
+        if self.name == "launches.jsonl":
+            lines.append(mode)
+            if len(lines) > 500:
+                raise OSError(errno.ENOSPC, "No space left on device")
+        return original(self, *mode, **more)
+
+    def none(*given: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "open", full)
+    monkeypatch.setattr("harness.gate.ab.kept_file.write_json", none)
+    monkeypatch.setattr("harness.gate.ab.ledger.keep", none)
+    code, said = run("--a", "work:base", "--b", "work:slow", "--threads", "1", "--json", "v.json")
+    assert code == 2 and "can't be written: the disk is full; free some space" in said
+    told = json.loads(Path("v.json").read_text())
+    assert told["launches"] > 1 and told["verdict"] == "inconclusive"
 
 
 def test_real_arms_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

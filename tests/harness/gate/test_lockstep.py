@@ -128,6 +128,21 @@ def test_one_launch_is_never_enough(world: Any, arm: Any) -> None:
     assert found.wall_ratio is not None and found.wall_ratio.low is None
 
 
+def test_a_clock_of_the_day_that_jumps_moves_nothing(world: Any, arm: Any) -> None:
+    straight, there = session(world(cost_of(1.1)), arm), world(cost_of(1.1))
+    original, days = there.start, iter(range(0, -(10**9), -86400))
+
+    def start(side: Any, which: Arm, drawn: Any) -> Any:
+        worker = original(side, which, drawn)
+        turn = worker.turn
+        worker.turn = lambda request: {**turn(request), "time": float(next(days))}
+        return worker
+
+    there.start = start
+    jumping = session(there, arm)
+    assert jumping.measure().differences == straight.measure().differences
+
+
 def test_no_variance_at_all(world: Any, arm: Any) -> None:
     same = judged(world(cost_of(1.0, noise=0.0)), arm)
     assert same.verdict is Verdict.PASS and same.scatter == 0.0
