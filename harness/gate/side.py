@@ -36,6 +36,7 @@ def untimed(suite: Suite) -> Suite:
 def measured(state: State, suite: Suite, folder: Path, allowed: list[str], tell: Callable[[str], None]) -> Run:
     """Run the cells of a suite at a state of the project. folder: for the run. allowed: options of `harness run` that
     allow code. Raises UserError where there is no run: the suite can't be read by that state, say."""
+    folder = folder.resolve()  # what runs has another working folder
     folder.mkdir(parents=True)
     file = folder / "suite.yaml"
     file.write_text(suite_text(suite), encoding="utf-8")

@@ -345,7 +345,7 @@ def test_known_bad_a_time_that_calls_itself_exact_has_no_interval(builders: Modu
     told = {"low": None, "high": None, "interval": "exact", "value": 1.0}
     base = changed(builders, tmp_path / "a", "inference", {}, told)
     head = changed(builders, tmp_path / "b", "inference", {}, told | {"value": 2.0})
-    assert row(compare(base, head), "ttft")["change"] == ""
+    assert row(compare(base, head), "ttft")["change"] == "undecided"
 
 
 @pytest.mark.parametrize(
