@@ -14,19 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.comparison.paired_quality_documents import PairedDocuments, Unpaired, listed, paired_documents
+from harness.comparison.paired_quality_documents import PairedDocuments, Unpaired, listed, paired_documents, paired_rows
 from harness.evidence.per_document import PerDocument
 from harness.evidence.selection import Point
-from harness.results.record import Direction, Record
+from harness.results.record import Direction
 from harness.statistics.intervals import Interval
 from harness.statistics.paired_proportions import PairedCounts, paired_counts
 from harness.statistics.quality_decision import Judged, Means, judge_losses, judge_scores
 from harness.statistics.speed_decision import Decision
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
+    import pandas as pd
 
 RELATIVE = "of the base's mean"
 """Unit of a loss's margin."""
@@ -88,18 +86,68 @@ def judge_quality(
     _check(margin, alpha, pass_alpha)
     from harness.comparison.paired_quality_probe import is_probe, probe_verdict
 
-    record = base.record
+    what = _Metric(str(base.record.metric), str(base.record.unit), base.record.direction)
     found = paired_documents(base, head)
-    if isinstance(found, Unpaired):
-        return _undecided(record, found)
     rows = base.run.samples(base.cell), head.run.samples(head.cell)
-    broken = _broken(record, head.record.value, found)
-    verdict = broken or _equal(record, found)
-    if verdict is None and bitwise:
-        verdict = _certain(record, found, "the outputs differ, and `bitwise` asks for the same bits")
-    if verdict is None:
-        verdict = _judged(record, found, margin, alpha, pass_alpha)
+    verdict = _verdict(what, head.record.value, found, margin, alpha, pass_alpha, bitwise)
     return probe_verdict(*rows, verdict, kl_margin) if is_probe(*rows) else verdict
+
+
+def judge_probes(
+    base: pd.DataFrame,
+    head: pd.DataFrame,
+    margin: float,
+    *,
+    alpha: float = 0.01,
+    pass_alpha: float = 0.05,
+    bitwise: bool = False,
+    kl_margin: float | None = None,
+) -> PairedQuality:
+    """The verdict on two samples of the measure `probe` that lie in no run, by their bits per byte.
+
+    base, head: as `PROBE.collect` gives them. All else as in `judge_quality`. Raises LookupError for other columns.
+    """
+    _check(margin, alpha, pass_alpha)
+    from harness.comparison.paired_quality_probe import probe_verdict
+    from harness.evidence.per_document import of_rows
+    from harness.measures.probe import PROBE_BITS_PER_BYTE as METRIC
+
+    assert METRIC.sums is not None
+    a, b = of_rows(base, METRIC.sums), of_rows(head, METRIC.sums)
+    found = paired_rows(base, head, a, b)
+    what = _Metric(METRIC.name, METRIC.unit, METRIC.direction)
+    verdict = _verdict(what, float(b.sums.sum()), found, margin, alpha, pass_alpha, bitwise)
+    return probe_verdict(base, head, verdict, kl_margin)
+
+
+@dataclass(frozen=True)
+class _Metric:
+    """What is judged."""
+
+    name: str
+    unit: str
+    direction: Direction
+
+
+def _verdict(
+    what: _Metric,
+    value: float | None,
+    found: PairedDocuments | Unpaired,
+    margin: float,
+    alpha: float,
+    pass_alpha: float,
+    bitwise: bool,
+) -> PairedQuality:
+    """By the documents alone. value: the head's."""
+    if isinstance(found, Unpaired):
+        return _undecided(what, found)
+    if (broken := _broken(what, value, found)) is not None:
+        return broken
+    if (equal := _equal(what, found)) is not None and (found.identical or not bitwise):
+        return equal
+    if bitwise:
+        return _certain(what, found, "the outputs differ, and `bitwise` asks for the same bits")
+    return _judged(what, found, margin, alpha, pass_alpha)
 
 
 def _check(margin: float, alpha: float, pass_alpha: float) -> None:
@@ -109,27 +157,27 @@ def _check(margin: float, alpha: float, pass_alpha: float) -> None:
         raise ValueError("chances of errors lie between 0 and 1")
 
 
-def _broken(record: Record, value: float | None, found: PairedDocuments) -> PairedQuality | None:
+def _broken(what: _Metric, value: float | None, found: PairedDocuments) -> PairedQuality | None:
     """What needs no test."""
     before, after = found.base, found.head
     if bad := _not_finite(before):
         return replace(
-            _certain(record, found, f"{listed(bad)} gave no finite number in the base already"),
+            _certain(what, found, f"{listed(bad)} gave no finite number in the base already"),
             decision=Decision.INCONCLUSIVE,
             p=1.0,
             log_evidence=0.0,
         )
     if bad := _not_finite(after):
-        return _certain(record, found, f"{listed(bad)} gave no finite number in the head")
+        return _certain(what, found, f"{listed(bad)} gave no finite number in the head")
     if found.lost:
         count = f"{len(found.lost)} of {len(found.lost) + len(before.documents)} documents that the base scored"
-        return _certain(record, found, f"{count} are not scored in the head: {listed(found.lost)}")
+        return _certain(what, found, f"{count} are not scored in the head: {listed(found.lost)}")
     if value is None or not isfinite(value):
-        return _certain(record, found, f"it is {value} in the head")
+        return _certain(what, found, f"it is {value} in the head")
     return None
 
 
-def _equal(record: Record, found: PairedDocuments) -> PairedQuality | None:
+def _equal(what: _Metric, found: PairedDocuments) -> PairedQuality | None:
     """What passes at once."""
     a, b = found.base, found.head
     n = len(a.documents)
@@ -141,9 +189,9 @@ def _equal(record: Record, found: PairedDocuments) -> PairedQuality | None:
         return None
     return PairedQuality(
         decision=Decision.PASS,
-        sentence=f"{record.metric}: {why}",
+        sentence=f"{what.name}: {why}",
         change=Interval(0.0, 0.0, 0.0, n),
-        unit=_unit(record, found),
+        unit=_unit(what, found),
         p=1.0,
         smallest_seen=None,
         log_evidence=0.0,
@@ -153,18 +201,18 @@ def _equal(record: Record, found: PairedDocuments) -> PairedQuality | None:
     )
 
 
-def _judged(record: Record, found: PairedDocuments, margin: float, alpha: float, pass_alpha: float) -> PairedQuality:
+def _judged(what: _Metric, found: PairedDocuments, margin: float, alpha: float, pass_alpha: float) -> PairedQuality:
     a, b = Means(found.base.sums, found.base.weights), Means(found.head.sums, found.head.weights)
-    unit, better = _unit(record, found), 1 if record.direction is Direction.HIGHER else -1
+    unit, better = _unit(what, found), 1 if what.direction is Direction.HIGHER else -1
     judge = judge_scores if unit == ABSOLUTE else judge_losses
     try:
         judged = judge(a, b, found.base.clusters, margin=margin, alpha=alpha, pass_alpha=pass_alpha, better=better)
     except ValueError as error:
-        return _undecided(record, Unpaired(str(error), is_incomparable=False))
+        return _undecided(what, Unpaired(str(error), is_incomparable=False))
     details = _counts(found, better) if unit == ABSOLUTE else {}
     return PairedQuality(
         decision=judged.decision,
-        sentence=_sentence(record, judged, unit, margin, alpha, len(found.base.documents), details),
+        sentence=_sentence(what, judged, unit, margin, alpha, len(found.base.documents), details),
         change=judged.change,
         unit=unit,
         p=judged.p,
@@ -193,9 +241,9 @@ def _counts(found: PairedDocuments, better: int) -> dict[str, Any]:
     return told
 
 
-def _unit(record: Record, found: PairedDocuments) -> str:
+def _unit(what: _Metric, found: PairedDocuments) -> str:
     """Scores between 0 and 1 have a margin of the scale, all else one of the base's mean."""
-    if record.direction is not Direction.HIGHER and record.unit not in SHARES:
+    if what.direction is not Direction.HIGHER and what.unit not in SHARES:
         return RELATIVE
     values = np.concatenate([side.sums / side.weights for side in (found.base, found.head)])
     return ABSOLUTE if bool(((values >= 0) & (values <= 1)).all()) else RELATIVE
@@ -205,13 +253,13 @@ def _not_finite(side: PerDocument) -> list[str]:
     return [name for name, value in zip(side.documents, side.sums, strict=True) if not isfinite(value)]
 
 
-def _certain(record: Record, found: PairedDocuments, why: str) -> PairedQuality:
+def _certain(what: _Metric, found: PairedDocuments, why: str) -> PairedQuality:
     """A FAIL that is no matter of chance."""
     return PairedQuality(
         decision=Decision.FAIL,
-        sentence=f"{record.metric}: {why}",
+        sentence=f"{what.name}: {why}",
         change=Interval(np.nan, None, None, len(found.base.documents)),
-        unit=_unit(record, found),
+        unit=_unit(what, found),
         p=0.0,
         smallest_seen=None,
         log_evidence=inf,
@@ -220,10 +268,10 @@ def _certain(record: Record, found: PairedDocuments, why: str) -> PairedQuality:
     )
 
 
-def _undecided(record: Record, found: Unpaired) -> PairedQuality:
+def _undecided(what: _Metric, found: Unpaired) -> PairedQuality:
     return PairedQuality(
         decision=Decision.INCONCLUSIVE,
-        sentence=f"{record.metric}: {found.reason}",
+        sentence=f"{what.name}: {found.reason}",
         change=Interval(np.nan, None, None, 0),
         unit=RELATIVE,
         p=1.0,
@@ -234,14 +282,14 @@ def _undecided(record: Record, found: Unpaired) -> PairedQuality:
 
 
 def _sentence(
-    record: Record, judged: Judged, unit: str, margin: float, alpha: float, documents: int, details: dict[str, Any]
+    what: _Metric, judged: Judged, unit: str, margin: float, alpha: float, documents: int, details: dict[str, Any]
 ) -> str:
     change = judged.change
     ends = "" if change.low is None or change.high is None else f" [{_size(change.low)}, {_size(change.high)}]"
     of = f"{_count(documents)}" + (f" in {judged.units} clusters" if judged.units != documents else "")
     flipped = f", {details['lost']} lost and {details['won']} won" if "lost" in details else ""
     how = "points" if unit == ABSOLUTE else "%"
-    told = f"{record.metric}: {_size(change.value)}{ends} {how} over {of}{flipped} (p = {judged.p:.2g} of not worse)"
+    told = f"{what.name}: {_size(change.value)}{ends} {how} over {of}{flipped} (p = {judged.p:.2g} of not worse)"
     return f"{told}: {_why(judged, margin, alpha, how)}"
 
 
@@ -258,6 +306,8 @@ def _why(judged: Judged, margin: float, alpha: float, how: str) -> str:
         from harness.statistics.sign_flip_test import needed
 
         return f"neither is shown: the test needs {needed(alpha)} documents or clusters, and there are {judged.units}"
+    if judged.p <= alpha:
+        return f"worse for certain, but it isn't shown whether by the margin of {limit}"
     seen = f"a loss of {100 * judged.smallest_seen:.2g} {how} would have been seen"
     return f"neither is shown at the margin of {limit}; {seen}"
 

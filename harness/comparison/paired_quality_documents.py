@@ -170,6 +170,8 @@ def _same(one: Any, other: Any) -> bool:
     """Bit for bit, NaN like NaN."""
     if isinstance(one, dict):
         return isinstance(other, dict) and one.keys() == other.keys() and all(_same(one[k], other[k]) for k in one)
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray) and one.dtype.kind in "biuf":
+        return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
     if isinstance(one, list | tuple | np.ndarray):
         return (
             isinstance(other, list | tuple | np.ndarray)
