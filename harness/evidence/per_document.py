@@ -147,7 +147,8 @@ def _of_task(point: Point) -> PerDocument | None:
     sums, weights = pairs[:, 0], pairs[:, 1]
     if isinstance(items[0], list):
         sums = -sums / math.log(2)
-    if not math.isclose(sums.sum() / weights.sum(), point.record.value or math.nan, rel_tol=1e-9, abs_tol=1e-12):
+    value = math.nan if point.record.value is None else point.record.value  # of nothing right it is 0
+    if not math.isclose(sums.sum() / weights.sum(), value, rel_tol=1e-9, abs_tol=1e-12):
         return None  # summed up in another way: a perplexity, tasks weighted equally
     names = tuple(f"{task} {number}" for task, number in zip(TASK.each(rows), DOCUMENT.each(rows), strict=True))
     clusters = tuple(
