@@ -41,7 +41,8 @@ def probe_verdict(
 ) -> PairedQuality:
     """The verdict on the loss, with what the distributions and the continuations say beside it.
 
-    kl_margin: nats per token, above which a mean divergence is a FAIL; None: any is allowed.
+    kl_margin: nats per token, above which a mean divergence is a FAIL, and without which nothing passes; None: any is
+    allowed.
     """
     if verdict.incomparable is not None:
         return verdict
@@ -53,7 +54,9 @@ def probe_verdict(
         faults.append(f"its mean divergence of {details['kl_mean']:.3g} nats per token is above {kl_margin:g}")
     told = [verdict.sentence, _in_words(pair, details)]
     if not faults:
-        return replace(verdict, details=details, sentence="; ".join(filter(None, told)))
+        can_tell = kl_margin is None or bool(pair.documents) or verdict.decision is Decision.FAIL
+        decision = verdict.decision if can_tell else Decision.INCONCLUSIVE
+        return replace(verdict, decision=decision, details=details, sentence="; ".join(filter(None, told)))
     name = verdict.sentence.partition(":")[0]
     return replace(
         verdict,

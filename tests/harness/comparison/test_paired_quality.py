@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.comparison.paired_quality import ABSOLUTE, RELATIVE, PairedQuality, judge_quality
+from harness.comparison.paired_quality import ABSOLUTE, RELATIVE, PairedQuality, judge_probes, judge_quality
 from harness.evidence.selection import Point
+from harness.measures.probe import PROBE_LOSS
 from harness.results.record import Direction, Measurement, Metric
 from harness.statistics.speed_decision import Decision
 
@@ -85,6 +86,45 @@ def judged_task(
     b: ModuleType, folder: Path, base: list[dict[str, Any]], head: list[dict[str, Any]], **options: Any
 ) -> PairedQuality:
     return judge_quality(*task_points(b, folder, base, head), options.pop("margin", 0.02), **options)
+
+
+def probe_rows(shift: float = 0.0, ids: str = "ids", documents: int = 16) -> pd.DataFrame:
+    """A probe of documents of 20 tokens, of which 64 of 80 outcomes are known; `shift`: of the logits, in noise."""
+    rows = []
+    for n in range(documents):
+        logits = 2.0 * np.random.default_rng(n).normal(size=(20, 80))
+        logits += shift * np.random.default_rng([n, 1]).normal(size=logits.shape)
+        logs = logits - np.logaddexp.reduce(logits, axis=1)[:, None]
+        order = np.argsort(-logs, axis=1)
+        top, rest = (np.take_along_axis(logs, part, 1) for part in (order[:, :64], order[:, 64:]))
+        nll = -logs[:, 3]
+        row = {"document": str(n), "nll": nll.sum(), "tokens": 20, "bytes": 80, "token_nll": nll.tolist()}
+        row |= {"top_ids": order[:, :64].ravel(), "top_log_probs": top.ravel()}
+        row |= {"rest_log_prob": np.logaddexp.reduce(rest, axis=1), "text_digest": f"text {n}"}
+        rows.append(row | {"ids_digest": f"{ids} {n}", "end_ids": [0]})
+    return pd.DataFrame(rows)
+
+
+def test_a_probe_of_two_runs_tells_the_divergence(builders: ModuleType, tmp_path: Path) -> None:
+    points = []
+    for name, rows in (("base", probe_rows()), ("head", probe_rows(0.3))):
+        axes, settings = {"precision": "fp32", "device": "cpu"}, {"text": "probe/text"}
+        measured = [Measurement(metric=PROBE_LOSS, value=float(rows["nll"].sum() / rows["tokens"].sum()))]
+        cell = builders.cell_result(tmp_path / name, "nano", "probe", axes, settings, measured, samples=rows)
+        run = builders.write_run(tmp_path / name, cells=[cell])
+        points.append(Point(run, run.cells[0], run.cells[0].records[0]))
+    found = judge_quality(points[0], points[1], 0.01)
+    assert found.details["kl_mean"] > 0.01 and 0.5 < found.details["top1"] < 1 and found.details["tokens"] == 320
+    assert "KL(base || head) is at least" in found.sentence
+    strict = judge_quality(points[0], points[1], 0.01, kl_margin=0.01)
+    assert strict.decision is Decision.FAIL and math.isinf(strict.log_evidence)
+    assert judge_quality(points[0], points[0], 0.01, kl_margin=0.0).decision is Decision.PASS
+
+
+def test_under_another_tokenizer_a_probe_has_no_divergence() -> None:
+    found = judge_probes(probe_rows(), probe_rows(ids="others"), 0.01)
+    assert found.decision is Decision.PASS and "no divergence, because the two read other tokens" in found.sentence
+    assert judge_probes(probe_rows(), probe_rows(ids="others"), 0.01, kl_margin=1.0).decision is Decision.INCONCLUSIVE
 
 
 def test_equal_outputs_pass_at_once_however_few_they_are(builders: ModuleType, tmp_path: Path) -> None:
@@ -168,6 +208,12 @@ def test_answers_are_counted(task_builders: ModuleType, tmp_path: Path) -> None:
     assert (found.details["lost"], found.details["won"]) == (10, 0)
     assert found.change.value == pytest.approx(-1 / 6) and found.worse_by == pytest.approx(1 / 6)
     assert "-16.7 [" in found.sentence and "10 lost and 0 won" in found.sentence
+
+
+def test_the_chance_of_very_many_lost_answers_is_no_number(task_builders: ModuleType, tmp_path: Path) -> None:
+    base = [question(task_builders, n, True) for n in range(1200)]
+    found = judged_task(task_builders, tmp_path, base, [question(task_builders, n, False) for n in range(1200)])
+    assert found.decision is Decision.FAIL and found.p == 0 and math.isinf(found.log_evidence)
 
 
 def test_the_same_answers_asked_otherwise_are_judged(task_builders: ModuleType, tmp_path: Path) -> None:
