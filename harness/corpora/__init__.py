@@ -1,7 +1,7 @@
 """A text that a suite names becomes documents: the embedded corpus, an asset, local files, the hub.
 
-`spec.py` says what may be named; `microworld.py`, `shakespeare.py`, `local.py` and `hub.py` are the kinds, each
-with the four abilities of `source.py`; `training.py` makes a training and a validation part of a corpus.
+`spec.py` says what may be named; `microworld.py`, `probe_text.py`, `shakespeare.py`, `local.py` and `hub.py` are the
+kinds, each with the four abilities of `source.py`; `training.py` makes a training and a validation part of a corpus.
 """
 
 from harness.corpora.local import Local

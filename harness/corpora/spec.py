@@ -3,6 +3,7 @@
 | spec | the text |
 |---|---|
 | `microworld/SPLIT` | the embedded corpus |
+| `probe/text` | a few short documents of many kinds, on which two versions of a model are compared |
 | `asset:NAME/SPLIT` | a text that the table of assets declares |
 | `data:NAME` | a file or folder under the folder that HARNESS_DATA names |
 | `hub:NAME[@REVISION][:CONFIG]/SPLIT` | a data set of the Hugging Face hub |
@@ -17,7 +18,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.corpora import local, microworld, shakespeare
+from harness.corpora import local, microworld, probe_text, shakespeare
 from harness.corpora.hub import HubText
 from harness.corpora.source import Source
 from harness.errors import UserError, shown
@@ -27,6 +28,7 @@ from harness.spelling import nearest
 DECLARED: dict[str, Source] = {
     **{f"microworld/{split}": microworld.Microworld(split) for split in microworld.SPLITS},
     **{f"asset:{shakespeare.ASSET}/{split}": shakespeare.Shakespeare(split) for split in shakespeare.PLAYS},
+    "probe/text": probe_text.ProbeText(),
 }
 """The texts that exist everywhere, by the names that suites use."""
 
@@ -70,11 +72,12 @@ def corpora() -> list[Corpus]:
     about = {
         "microworld": "the embedded corpus: a small closed world that our own code tells, {split} split",
         f"asset:{shakespeare.ASSET}": "Shakespeare's plays in a modern edition, a scene a document: {plays}",
+        "probe": f"{len(probe_text.DOCUMENTS)} short documents of many kinds, which the measure `probe` reads",
     }
     rows = []
     for spec in DECLARED:
         name, _, split = spec.rpartition("/")
-        plays = shakespeare.PLAYS[split]
+        plays = shakespeare.PLAYS.get(split, ())
         listed = ", ".join(plays).replace("_", " ") if len(plays) < 9 else f"the {len(plays)} other plays"
         rows.append(Corpus(spec, about[name].format(split=split, plays=listed)))
     data = ", ".join(local.data_names()) or f"none now: set {local.DATA_VARIABLE}"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from harness.results.record import Sums
+
 
 @dataclass(frozen=True)
 class PerDocument:
@@ -81,14 +83,22 @@ def _of_text(point: Point) -> PerDocument | None:
     sums = None if metric is None else metric.sums
     if sums is None or sums.over is None or point.cell.samples is None:
         return None
-    samples: pd.DataFrame = point.run.samples(point.cell)
+    return of_rows(point.run.samples(point.cell), sums)
+
+
+def of_rows(samples: pd.DataFrame, sums: Sums) -> PerDocument:
+    """The evidence in samples of a text, one row per document. Raises LookupError for columns that aren't there.
+
+    sums: of a metric that is a mean: it has an `over`.
+    """
+    over = sums.over or "tokens"
     scored = samples[samples["tokens"] > 0].sort_values("document")
-    column = {name: scored[name].to_numpy(dtype=float) for name in {sums.of, sums.over, "tokens", "bytes"}}
+    column = {name: scored[name].to_numpy(dtype=float) for name in {sums.of, over, "tokens", "bytes"}}
     documents = tuple(map(str, scored["document"]))
     return PerDocument(
         documents,
         column[sums.of],
-        column[sums.over],
+        column[over],
         column["tokens"],
         column["bytes"],
         tuple(map(str, scored["text_digest"])),
@@ -137,7 +147,8 @@ def _of_task(point: Point) -> PerDocument | None:
     sums, weights = pairs[:, 0], pairs[:, 1]
     if isinstance(items[0], list):
         sums = -sums / math.log(2)
-    if not math.isclose(sums.sum() / weights.sum(), point.record.value or math.nan, rel_tol=1e-9, abs_tol=1e-12):
+    value = math.nan if point.record.value is None else point.record.value  # of nothing right it is 0
+    if not math.isclose(sums.sum() / weights.sum(), value, rel_tol=1e-9, abs_tol=1e-12):
         return None  # summed up in another way: a perplexity, tasks weighted equally
     names = tuple(f"{task} {number}" for task, number in zip(TASK.each(rows), DOCUMENT.each(rows), strict=True))
     clusters = tuple(

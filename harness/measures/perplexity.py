@@ -18,7 +18,7 @@ from harness.errors import Unsupported, UserError
 from harness.limits import MOST_DOCUMENTS, MOST_TOKENS
 from harness.measures.cost import tokens_of_text, windows
 from harness.measures.measure import Facts, Measure, Sample, Settings, in_first_row, with_notes
-from harness.measures.text_documents import before_documents, text_documents
+from harness.measures.text_documents import before_documents, text_documents, unscored_bytes
 from harness.models.contract import LanguageModel
 from harness.models.token_ids import check_ids
 from harness.results.record import Direction, Measurement, Metric, Missing, Status, Sums
@@ -140,8 +140,7 @@ def collect(load: Callable[[], LanguageModel], settings: PerplexitySettings) -> 
                 "run it in fp32, or train or fetch it again"
             )
         spans = [(max(first, given), end) for _, end, first in sliding_windows(len(ids), window, stride) if end > given]
-        unscored = 0 if before or not len(ids) else model.tokenizer.token_bytes(list(ids[:1]))[0]
-        scored_bytes = max(trip.bytes - unscored, 0) if len(nll) else 0
+        scored_bytes = max(trip.bytes - unscored_bytes(model, document), 0) if len(nll) else 0
         rows.append(
             {
                 "document": document.number,

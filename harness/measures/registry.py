@@ -23,6 +23,7 @@ from harness.measures.kv_cache import KV_CACHE
 from harness.measures.measure import Measure, Settings
 from harness.measures.memory import MEMORY
 from harness.measures.perplexity import PERPLEXITY
+from harness.measures.probe import PROBE
 from harness.measures.task.measure import TASK
 from harness.measures.training import TRAINING
 from harness.measures.training_speed import TRAINING_SPEED
@@ -37,6 +38,7 @@ OURS: dict[str, Measure] = {
         PERPLEXITY,
         TASK,
         FIDELITY,
+        PROBE,
         INFERENCE,
         MEMORY,
         DIVERSITY,

@@ -78,6 +78,13 @@ def before_documents(model: Reads, rule: Literal["auto", "add", "none"] = "auto"
     return (bos,)
 
 
+def unscored_bytes(model: Reads, document: TextDocument) -> int:
+    """Bytes of the first token, which nothing predicts where nothing stands before the document."""
+    if document.before or not document.ids:
+        return 0
+    return model.tokenizer.token_bytes(list(document.ids[:1]))[0]
+
+
 def cut(text: str, size: int) -> str:
     """The longest beginning of `text` that has at most `size` bytes in UTF-8 and ends between two characters."""
     return text.encode()[:size].decode(errors="ignore")

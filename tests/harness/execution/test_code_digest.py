@@ -69,6 +69,7 @@ measures:
     models: [llama]
   - task: {{task: [{tasks}/choice.yaml, {tasks}/text.yaml], documents: 2}}
   - fidelity: {{text: {story}, documents: 2, prompt: 4, generate: 2}}
+  - probe: {{text: {story}, documents: 4, continued: 1, generate: 4}}
     models: [tiny]
     matrix: {{precision: int8}}
   - inference: {{prompt: 4, generate: 2, iterations: 1, warmup: 0}}
