@@ -142,7 +142,7 @@ def _run(
         if fresh and not resume:
             for item in plan.cells:
                 cache.forget(item.key)
-        kept = _kept(journal) if resume else set()
+        kept = _kept(journal, cached) if resume else set()
         results = CellResults(
             Origin(journal.folder.name, manifest.id, git),
             plan.fingerprint,
@@ -153,13 +153,15 @@ def _run(
         return _conclude(journal, Run(journal.folder), suite)
 
 
-def _kept(journal: Journal) -> set[str]:
-    """The cells of a run that goes on which are not run again. What is damaged is told of and taken out."""
+def _kept(journal: Journal, cached: bool) -> set[str]:
+    """The cells of a run that goes on which are not run again. What is damaged is told of and taken out. cached:
+    whether what it took from the cache may stay."""
     run = Run(journal.folder)
     for sentence in run.damage:
         notice(sentence)
     journal.drop_damaged(run)
-    return {cell.identity for cell in run.cells if cell.whole or cell.status is Status.SKIPPED}
+    ended = (cell for cell in run.cells if cell.whole or cell.status is Status.SKIPPED)
+    return {cell.identity for cell in ended if cached or cell.source == "measured"}
 
 
 def _measure(

@@ -102,6 +102,13 @@ class Run:
         frame["commit"] = [_commit(cell, commit) for cell in cells]
         return frame
 
+    def measured(self, cell: CellResult) -> bool:
+        """Whether this run itself measured a cell: it came neither from the cache nor from what an earlier run had
+        collected. (Of an earlier version, which kept no more, whether it is marked so.)"""
+        if cell.provenance is not None and cell.provenance.run_id != self.manifest.id:
+            return False
+        return cell.source == "measured"
+
     def samples_file(self, cell: CellResult) -> Path:
         """Where the samples of one cell lie; the run folder itself where it has none."""
         return samples.path_of(self.folder, cell)

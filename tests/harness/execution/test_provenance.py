@@ -136,6 +136,16 @@ def test_without_the_cache_nothing_is_taken_and_nothing_left(suite: Path, tmp_pa
     assert all(Path(path).is_dir() for path in trained), "what is trained is kept"
     with_it = harness.run(str(suite), out=tmp_path / "runs")
     assert {cell.source for cell in with_it.cells} == {"cache"} and with_it.manifest.cached
+    assert not any(map(with_it.measured, with_it.cells)) and all(map(run.measured, run.cells))
+
+
+def test_what_a_run_took_from_the_cache_is_measured_when_it_goes_on_without(suite: Path, tmp_path: Path) -> None:
+    suite.write_text(only_memory(suite, launches=1).replace("24", "32"))
+    with_it = harness.run(str(suite), out=tmp_path / "runs")
+    assert {cell.source for cell in with_it.cells} == {"cache"}
+    run = harness.run(str(with_it.folder), out=tmp_path / "runs", resume=True, cached=False)
+    assert run.folder == with_it.folder and {cell.source for cell in run.cells} == {"measured"}
+    assert run.manifest.cached is False and all(map(run.measured, run.cells))
 
 
 def test_the_command_says_so_too(suite: Path, tmp_path: Path) -> None:
@@ -229,6 +239,7 @@ def test_evidence_of_an_earlier_run_stays_its_own(suite: Path, tmp_path: Path, m
     assert cell.status is Status.OK and cell.source == "measured" and cell.provenance is not None
     assert cell.provenance.run_id == first.manifest.id != second.manifest.id
     assert cell.provenance == first.cells[0].provenance and cell.measured == first.cells[0].measured
+    assert not second.measured(cell)
 
 
 def test_iterations_say_when_they_began(finished_run: Run, tmp_path: Path) -> None:

@@ -155,6 +155,23 @@ def test_the_same_seed_gives_the_same_rows() -> None:
     assert first == again != other
 
 
+def test_rows_say_what_they_read_so_that_runs_can_be_paired(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By text under any tokenizer, by tokens under one; an edited document is another one."""
+
+    def digests(**given: Any) -> pd.DataFrame:
+        rows = collect(lambda: Known(), InContextSettings(text="fixture", **given))  # type: ignore[arg-type, return-value]
+        return pd.DataFrame(rows).set_index(["kind", "document"])[["text_digest", "ids_digest"]]
+
+    before = digests()
+    assert before.equals(digests()) and before.loc["text"].notna().all(axis=None)
+    assert before.loc["copy", "ids_digest"].is_unique
+    assert (digests(random_seed=3).loc["copy", "ids_digest"] != before.loc["copy", "ids_digest"]).all()
+    edited = [*DOCUMENTS[:3], DOCUMENTS[3][:5] + "q" + DOCUMENTS[3][6:], *DOCUMENTS[4:]]
+    monkeypatch.setattr(corpora, "documents", lambda spec: edited)
+    differing = (digests().loc["text"] != before.loc["text"]).all(axis=1)
+    assert list(differing[differing].index) == [3]
+
+
 def test_what_does_not_fit_is_said() -> None:
     with pytest.raises(Unsupported, match="context of 64"):
         found(Known(), tokens=65)
