@@ -68,11 +68,18 @@ class Watched:
     note: str = ""
 
     @property
+    def is_undecided(self) -> bool:
+        """Whether it changed and nothing tells whether that is unusual: times of stored runs."""
+        return self.p is None and self.change is not None and self.note == UNDECIDED
+
+    @property
     def is_found(self) -> bool:
         """Whether it stands out among all that are watched."""
         return self.q is not None and self.q <= FALSE_DISCOVERIES
 
 
+UNDECIDED = "undecided: no runs of identical code to tell what is unusual"
+"""Note of a time."""
 FALSE_DISCOVERIES = 0.05
 """The share of false ones among those that stand out."""
 
