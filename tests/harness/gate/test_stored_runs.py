@@ -202,6 +202,20 @@ def test_a_changed_setting_is_not_comparable_and_named(make: Makes) -> None:
     assert "window is 256 in the base and 512 in the head" in result.reason
 
 
+def test_runs_of_two_suites_are_not_comparable(make: Makes) -> None:
+    cells = make.cells(make.folder / "head", precisions=("bf16", "int4"))
+    cells = [cell.model_copy(update={"model": "micro"}) for cell in cells]
+    result = judge_runs(make.run("base"), make.run("head", cells=cells, suite="other"))
+    assert (result.verdict, result.exit_code) == (Verdict.NOT_COMPARABLE, ExitCode.NOT_COMPARABLE)
+    assert result.reason == "the two runs have no cell in common (quickstart with 6 cells and other with 6 cells)"
+    text = [make.cells(make.folder / name)[:1] for name in ("one", "two")]
+    text[1] = [cell.model_copy(update={"settings": cell.settings | {"window": 64}}) for cell in text[1]]
+    named = judge_runs(make.run("one", cells=text[0]), make.run("two", cells=text[1]))
+    assert named.verdict is Verdict.NOT_COMPARABLE and "window is 256 in the base and 64 in the head" in named.reason
+    empty = judge_runs(make.run("base2"), make.run("empty", cells=[], status="interrupted"))
+    assert empty.verdict is Verdict.USAGE
+
+
 def test_a_new_setting_with_its_default_orphans_nothing(make: Makes) -> None:
     cells = [
         cell.model_copy(update={"settings": cell.settings | {"documents": None}}) if cell.samples else cell
