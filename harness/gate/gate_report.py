@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.comparison.metric_kind import Kind
 from harness.errors import inert
-from harness.gate.judgment import FALSE_DISCOVERIES, GateResult, Judged, Watched, cell_words
+from harness.gate.judgment import CACHED, FALSE_DISCOVERIES, GateResult, Judged, Watched, cell_words
 from harness.gate.verdict import Verdict
 from harness.number import NOTHING, with_interval
 from harness.report.markdown import table_markdown
@@ -165,10 +165,12 @@ def _watched_table(result: GateResult, rows: Sequence[Watched]) -> Table:
 def _watched_words(result: GateResult) -> str:
     """How many are watched, and what is to be said of them all."""
     found = sum(row.is_found for row in result.watched)
-    undecided = sum(row.is_undecided for row in result.watched)
+    times = sum(row.is_undecided and row.note != CACHED for row in result.watched)
+    cached = sum(row.note == CACHED for row in result.watched)
     told = f"{len(result.watched)} metrics that nobody judges: {found} stand out at a false discovery rate of "
     told += f"{FALSE_DISCOVERIES:g}"
-    return f"{told}; of {undecided} times of stored runs nobody can say" if undecided else told
+    told += f"; of {times} times of stored runs nobody can say" if times else ""
+    return told + (f"; {cached} come from the cache" if cached else "")
 
 
 def change_text(change: Interval | None, kind: Kind) -> str:

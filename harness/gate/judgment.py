@@ -69,8 +69,8 @@ class Watched:
 
     @property
     def is_undecided(self) -> bool:
-        """Whether it changed and nothing tells whether that is unusual: times of stored runs."""
-        return self.p is None and self.change is not None and self.note == UNDECIDED
+        """Whether nothing tells what a difference would mean: a time of stored runs, a cell from the cache."""
+        return self.p is None and self.note in (UNDECIDED, CACHED)
 
     @property
     def is_found(self) -> bool:
@@ -80,6 +80,7 @@ class Watched:
 
 UNDECIDED = "undecided: no runs of identical code to tell what is unusual"
 """Note of a time."""
+CACHED = "from the cache"
 FALSE_DISCOVERIES = 0.05
 """The share of false ones among those that stand out."""
 

@@ -128,6 +128,8 @@ def _judged(chosen: GateSet, known: Known) -> tuple[list[Judged], list[str]]:
         if isinstance(row, str):
             continue
         rows.append(_guarded(member, row, chosen, found) if member.kind is Kind.TIME else row)
+    of_base = {row.metric for row in rows if row.verdict is Verdict.NOT_COMPARABLE and row.base is not None}
+    rows = [row for row in rows if not (row.base is None and row.metric in of_base)]  # each change is told once
     return rows, [row for row in found if isinstance(row, str)]
 
 

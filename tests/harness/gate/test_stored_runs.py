@@ -200,6 +200,7 @@ def test_a_changed_setting_is_not_comparable_and_named(make: Makes) -> None:
     result = judge_runs(make.run("base"), make.run("head", BPB, cells=cells))
     assert (result.verdict, result.exit_code) == (Verdict.NOT_COMPARABLE, ExitCode.NOT_COMPARABLE)
     assert "window is 256 in the base and 512 in the head" in result.reason
+    assert len(rows(result, "bits_per_byte")) == 1, "told once, though each run has its own"
 
 
 def test_runs_of_two_suites_are_not_comparable(make: Makes) -> None:
