@@ -187,12 +187,12 @@ def _same_model_and_axes(speed: CellPair, pairs: Sequence[CellPair]) -> list[Cel
 def meant(metric: str, where: Where, pairs: Sequence[CellPair], base: Run, head: Run) -> Iterator[Gated]:
     """The metric in the cells that `where` means: of the parts that it names, else what stands for the whole cell, else
     every part."""
-    name = metric.partition("@")[0]
+    names = (metric, metric.partition("@")[0])  # `bits_per_byte@2`, but `pass@1` is a name
     at = {key: value for key, value in where.items() if key != "part"}
     for pair in pairs:
         if not selects_row(at, definition_of(pair.cell)):
             continue
-        mine = [one for one in _points(pair, base, head) if one.metric == name]
+        mine = [one for one in _points(pair, base, head) if one.metric in names]
         if "part" in where:
             yield from (one for one in mine if one.part in listed(where["part"]))
         else:
@@ -240,15 +240,15 @@ def _is_weighed(one: Gated) -> bool:
 
 
 def _why_nothing(metric: str, where: Where, pairs: Sequence[CellPair]) -> str:
-    name = metric.partition("@")[0]
-    having = [pair for pair in pairs if name in {key for key, _ in (*_records(pair.base), *_records(pair.head))}]
+    names = (metric, metric.partition("@")[0])
+    having = [pair for pair in pairs if any(key in names for key, _ in (*_records(pair.base), *_records(pair.head)))]
     if not having:
         return f"no cell of either run has {metric}"
     rows = [definition_of(pair.cell) for pair in having]
     if "part" in where:
-        rows = [{**row, "part": part} for row, pair in zip(rows, having, strict=True) for part in _parts(pair, name)]
+        rows = [{**row, "part": part} for row, pair in zip(rows, having, strict=True) for part in _parts(pair, names)]
     return f"{metric}: {why_no_row(where, rows)}"
 
 
-def _parts(pair: CellPair, metric: str) -> list[str | None]:
-    return [part for name, part in {**_records(pair.base), **_records(pair.head)} if name == metric]
+def _parts(pair: CellPair, metrics: tuple[str, ...]) -> list[str | None]:
+    return [part for name, part in {**_records(pair.base), **_records(pair.head)} if name in metrics]

@@ -89,7 +89,7 @@ class Accepted:
         found = [
             (number, entry)
             for number, (_, entry) in enumerate(self.entries)
-            if entry.metric.partition("@")[0] == row.metric and selects_row(entry.where, row.at)
+            if row.metric in (entry.metric, entry.metric.partition("@")[0]) and selects_row(entry.where, row.at)
         ]
         able = [(number, entry) for number, entry in found if entry.expires >= today]
         for number, entry in able:

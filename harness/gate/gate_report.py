@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.comparison.metric_kind import Kind
 from harness.errors import inert
-from harness.gate.judgment import FALSE_DISCOVERIES, GateResult, Judged, Watched, cell_words
+from harness.gate.judgment import CACHED, FALSE_DISCOVERIES, GateResult, Judged, Watched, cell_words
 from harness.gate.verdict import Verdict
 from harness.number import NOTHING, with_interval
 from harness.report.markdown import table_markdown
@@ -68,10 +68,15 @@ def tables(result: GateResult) -> list[Table]:
     """What was judged, and what of the watched ones stands out."""
     judged = [row for row in result.rows if row.metric is not None]
     found = [_judged_table(result, judged)] if judged else []
-    out = sorted((one for one in result.watched if one.is_found or one.note), key=_unusual)
-    if out:
+    if out := _outstanding(result):
         found.append(_watched_table(result, out))
     return found
+
+
+def _outstanding(result: GateResult) -> list[Watched]:
+    """The watched ones of which there is something to say."""
+    told = (one for one in result.watched if one.is_found or (one.note and not one.is_undecided))
+    return sorted(told, key=_unusual)
 
 
 def as_json(result: GateResult) -> dict[str, Any]:
@@ -153,13 +158,19 @@ def _watched_table(result: GateResult, rows: Sequence[Watched]) -> Table:
         )
         for row in rows[:MOST_WATCHED]
     )
-    found = sum(row.is_found for row in result.watched)
     more = f"; {len(rows) - MOST_WATCHED} more in the JSON" if len(rows) > MOST_WATCHED else ""
-    caption = (
-        f"{len(result.watched)} metrics that no one judges: {found} stand out at a false discovery rate of "
-        f"{FALSE_DISCOVERIES:g}{more}"
-    )
-    return Table("watched", columns, made, caption)
+    return Table("watched", columns, made, _watched_words(result) + more)
+
+
+def _watched_words(result: GateResult) -> str:
+    """How many are watched, and what is to be said of them all."""
+    found = sum(row.is_found for row in result.watched)
+    times = sum(row.is_undecided and row.note != CACHED for row in result.watched)
+    cached = sum(row.note == CACHED for row in result.watched)
+    told = f"{len(result.watched)} metrics that nobody judges: {found} stand out at a false discovery rate of "
+    told += f"{FALSE_DISCOVERIES:g}"
+    told += f"; of {times} times of stored runs nobody can say" if times else ""
+    return told + (f"; {cached} come from the cache" if cached else "")
 
 
 def change_text(change: Interval | None, kind: Kind) -> str:
@@ -185,7 +196,13 @@ def margin_text(margin: float | None, kind: Kind) -> str:
 def _lists(result: GateResult) -> list[tuple[str, list[str]]]:
     """What is told below the tables: reasons, what changed, notes."""
     reasons = [f"{row.verdict.word} {_name(row)}: {row.reason}" for row in result.rows if _is_told(row)]
-    found = [("Why", reasons), ("What changed", list(result.changes)), ("Notes", list(result.notes))]
+    watched = [] if _outstanding(result) or not result.watched else [_watched_words(result)]
+    found = [
+        ("Why", reasons),
+        ("Watched", watched),
+        ("What changed", list(result.changes)),
+        ("Notes", list(result.notes)),
+    ]
     return [(title, [inert(line) for line in lines]) for title, lines in found if lines]
 
 

@@ -14,6 +14,8 @@ LEAST, MOST = 0.9, 1.1
 """What the head may write, as a share of what the base wrote, for its speed to count (as in MLPerf inference)."""
 STEPS = "step_s"
 """Column of a timed generation: a time for each token after the first."""
+CONTINUATION = "continuation"
+"""Column of a probe: the tokens that continue a document, in the rows of those that were continued."""
 
 
 def why_other_length(pairs: Iterable[tuple[Point, Point]]) -> str | None:
@@ -43,6 +45,9 @@ def generated_tokens(run: Run, cell: CellResult) -> int | None:
         return None
     if STEPS in samples:
         return int(sum(1 + len(steps) for steps in samples[STEPS] if steps is not None))
+    if CONTINUATION in samples:
+        tokens = [len(one) for one in samples[CONTINUATION] if one is not None and not isinstance(one, float)]
+        return sum(tokens) if tokens else None
     answers = [
         sum(len(one) for one in ids)
         for ids, ended in zip(CONTINUATION_IDS.all(samples), FINISH.all(samples), strict=True)

@@ -11,7 +11,7 @@ from harness.gate.accepted import ACCEPT_FILE, add_acceptances, read_accepted
 from harness.gate.judgment import GateResult, OnInconclusive
 from harness.gate.stored_runs import declared_gate, judge_runs
 from harness.gate.verdict import BaselineMissing
-from harness.results.find import find_cells
+from harness.results.find import find_cells, run_folders
 from harness.results.run import Run
 from harness.results.run_folder import MANIFEST
 from harness.suite.load import load_suite
@@ -92,7 +92,8 @@ def _baseline(name: str, out: Path, head: Run) -> Run:
     try:
         base = find_cells(name, out)
     except UserError as error:
-        if (Path(name) / MANIFEST).is_file():  # a damaged run is no missing one
+        # a damaged run is no missing one, and neither are several
+        if (Path(name) / MANIFEST).is_file() or any(name in folder.name for folder in run_folders(out)):
             raise
         raise BaselineMissing(f"there is no baseline '{name}' ({error}); {make}", place="--baseline") from None
     return base

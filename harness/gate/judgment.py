@@ -68,11 +68,19 @@ class Watched:
     note: str = ""
 
     @property
+    def is_undecided(self) -> bool:
+        """Whether nothing tells what a difference would mean: a time of stored runs, a cell from the cache."""
+        return self.p is None and self.note in (UNDECIDED, CACHED)
+
+    @property
     def is_found(self) -> bool:
         """Whether it stands out among all that are watched."""
         return self.q is not None and self.q <= FALSE_DISCOVERIES
 
 
+UNDECIDED = "undecided: no runs of identical code to tell what is unusual"
+"""Note of a time."""
+CACHED = "from the cache"
 FALSE_DISCOVERIES = 0.05
 """The share of false ones among those that stand out."""
 

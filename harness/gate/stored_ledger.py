@@ -17,6 +17,7 @@ from pathlib import Path
 from harness import kept_file, strict_json
 from harness.cache import cache_folder
 from harness.comparison.definition import definition_hash
+from harness.errors import UserError, told
 from harness.evidence.selection import Point
 from harness.notice import notice
 from harness.results.run import Run
@@ -107,8 +108,8 @@ def keep(pairs: list[StoredPair], folder: Path | None = None) -> int:
                 os.write(descriptor, line.encode())  # at once: two gates may end together
             finally:
                 os.close(descriptor)
-        except OSError as error:
-            notice(f"the times of identical code could not be kept ({error.strerror})")
+        except (OSError, UserError) as error:
+            notice(f"the times of identical code could not be kept ({told(error)})")
             return added
         there.append(pair)
         added += 1
@@ -117,10 +118,13 @@ def keep(pairs: list[StoredPair], folder: Path | None = None) -> int:
 
 def entries(machine: str, folder: Path | None = None) -> list[StoredPair]:
     """All pairs of a machine class, oldest first; damaged lines are left out and told of."""
-    path = _file(machine, folder)
     try:
+        path = _file(machine, folder)
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
+        return []
+    except (OSError, UserError) as error:
+        notice(f"the times of identical code could not be read ({told(error)})")
         return []
     found = []
     for number, line in enumerate(lines, start=1):

@@ -17,7 +17,7 @@ from harness.evidence.selection import ENDED, Point
 from harness.gate import stored_ledger
 from harness.gate.judgment import Judged, Role
 from harness.gate.stored_ledger import StoredPair
-from harness.gate.stored_speed import judge_stored_speed
+from harness.gate.stored_speed import judge_stored_speed, more_or_less
 from harness.gate.verdict import Verdict
 from harness.results.record import CellResult, Direction, Record, Status
 from harness.statistics.intervals import Interval
@@ -246,12 +246,15 @@ def _memory(gated: Gated, base: Record, head: Record, role: Role, levels: Levels
     ratio = exp(found.value)
     change = Interval(ratio - 1, ratio / half - 1, ratio * half - 1, min(base.n or 0, head.n or 0))
     p = found.chance_above(0.0)
-    told = f"it takes {100 * (ratio - 1):+.2g} % of memory"
-    is_worse, seen = p <= levels.alpha, expm1(found.value) if found.error == 0 else expm1(4 * found.error)
+    told = f"it takes {more_or_less(found.value)} memory"
+    is_worse, seen = p <= levels.alpha, expm1(found.smallest_seen(levels.alpha))
     if is_worse and found.value >= log1p(gated.margin):
         return _row(gated, role, Verdict.FAIL, f"{told} (margin {limit})", change, seen, p)
     if found.chance_below(log1p(gated.margin)) <= levels.pass_alpha:
         verdict = Verdict.MINOR if is_worse and found.value > 0 else Verdict.PASS
         return _row(gated, role, verdict, f"{told}, not {limit} or more", change, seen, p)
-    why = f"{told}, and launches scatter too much to tell that from {limit}: more `launches` decide it"
+    why = (
+        f"{told}, and launches scatter too much to tell that from {limit}: {100 * seen:.2g} % would have been seen; "
+        "more `launches` decide it"
+    )
     return _row(gated, role, Verdict.INCONCLUSIVE, why, change, seen, p)

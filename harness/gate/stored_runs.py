@@ -68,7 +68,10 @@ def judge_runs(
     tests = max(1, tests_beside + sum(one.kind is not Kind.COUNT for one in chosen.members))
     known = Known(Levels(ALPHA / tests, PASS_ALPHA), cache(stored_ledger.entries), runs.why_lost)
     rows, notes = _judged(chosen, known)
-    rows += _broken(pairs, rows, known)
+    if any(pair.changed or (pair.base is not None and pair.head is not None) for pair in pairs):
+        rows += _broken(pairs, rows, known)
+    else:  # that says nothing of the code, as another suite is no fault of it
+        rows = [_nothing_in_common(runs)]
     gated = {one.identity for one in chosen.members}
     points = list(all_points(pairs, base, head))
     watched = watch((one for one in points if one.identity not in gated), known)
@@ -129,6 +132,8 @@ def _judged(chosen: GateSet, known: Known) -> tuple[list[Judged], list[str]]:
         if isinstance(row, str):
             continue
         rows.append(_guarded(member, row, chosen, found) if member.kind is Kind.TIME else row)
+    of_base = {row.metric for row in rows if row.verdict is Verdict.NOT_COMPARABLE and row.base is not None}
+    rows = [row for row in rows if not (row.base is None and row.metric in of_base)]  # each change is told once
     return rows, [row for row in found if isinstance(row, str)]
 
 
@@ -203,6 +208,15 @@ def _remembered(points: Sequence[Gated]) -> list[str]:
             pairs.append(stored_ledger.pair_of(a, b, d))
     added = stored_ledger.keep(pairs)
     return [f"both runs are of identical code: {added} of their times went into the ledger"] if added else []
+
+
+def _nothing_in_common(runs: _Runs) -> Judged:
+    suites = " and ".join(
+        f"{run.manifest.suite} with {_count(len(run.cells), 'cell')}" for run in (runs.base, runs.head)
+    )
+    why = f"the two runs have no cell in common ({suites})"
+    verdict = Verdict.NOT_COMPARABLE if runs.why_lost is None else Verdict.USAGE
+    return Judged(verdict=verdict, reason=why, at={}, role="cell")
 
 
 def _problem(why: str) -> Judged:

@@ -73,7 +73,7 @@ def judge_stored_speed(
         return StoredSpeed(Verdict.INCONCLUSIVE, "one of the two values is no time", change, None, None)
     p = chance_of(d, known) if known else None
     launches = [point.record.n or 0 if point.record.n_unit == "launches" else 1 for point in (base, head)]
-    told = f"it takes {_percent(expm1(d))} of time"
+    told = f"it takes {more_or_less(d)} time"
     if min(launches) < ENOUGH_LAUNCHES:
         why = (
             f"{told}, which two stored runs of {launches[0]} and {launches[1]} launches do not show ({ENOUGH_LAUNCHES} "
@@ -94,6 +94,7 @@ def judge_stored_speed(
         lack += f" ({needed(alpha)} to fail)"
     else:
         lack = f"{pairs} differed by up to {_percent(_largest(known))}"
+        lack += f", so that a slowdown of {_percent(seen)} would have been seen" if seen is not None else ""
     why = (
         f"{told}, and two runs made one after the other are no evidence of {limit}: {lack}; "
         f"{ab_command(base, head, margin)} decides it"
@@ -120,6 +121,12 @@ def ab_command(base: Point, head: Point, margin: float) -> str:
 
 def _largest(known: Sequence[float]) -> float:
     return expm1(max(abs(one) for one in known))
+
+
+def more_or_less(difference: float) -> str:
+    """A difference of logarithms as `8.2 % more`, `3 % less`, or `the same`."""
+    share = expm1(difference)
+    return f"{100 * abs(share):.3g} % {'more' if share > 0 else 'less'}" if share else "the same"
 
 
 def _percent(share: float) -> str:

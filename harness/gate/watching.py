@@ -11,7 +11,7 @@ from harness.comparison.metric_kind import Kind
 from harness.errors import UserError
 from harness.evidence.selection import Point
 from harness.gate import stored_ledger
-from harness.gate.judgment import Watched
+from harness.gate.judgment import CACHED, UNDECIDED, Watched
 from harness.gate.stored_pair import Known, counted, for_the_worse, memory_difference, paired, why_incomparable
 from harness.gate.stored_speed import log_time_ratio
 from harness.gate.verdict import Verdict
@@ -37,7 +37,7 @@ def _watched(one: Gated, base: Point, head: Point, known: Known) -> Watched:
         if (why := why_incomparable(base, head, one.kind)) is not None:
             return replace(row, note=f"not comparable: {why}")
         if head.cell.source != "measured":
-            return replace(row, note="from the cache")
+            return replace(row, note=CACHED)
         return _tested(row, one, base, head, known)
     except UserError as error:
         return replace(row, note=str(error))
@@ -55,7 +55,7 @@ def _tested(row: Watched, one: Gated, base: Point, head: Point, known: Known) ->
         if d is None:
             return row
         like = stored_ledger.alike(base, head, known.ledger(stored_ledger.machine_of(base)))
-        note = "" if like else "undecided: no runs of identical code to tell what is unusual"
+        note = "" if like else UNDECIDED
         return replace(row, change=expm1(d), p=chance_of(d, like) if like else None, note=note)
     if one.kind is Kind.MEMORY:
         between = memory_difference(base.record, head.record)

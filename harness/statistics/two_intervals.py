@@ -37,6 +37,13 @@ class Difference:
         """The p-value of "it is `limit` or more", one-sided."""
         return self._tail(limit - self.value)
 
+    def smallest_seen(self, alpha: float, power: float = 0.8) -> float:
+        """The difference that is found at `alpha` with a chance of `power`, as far as the error is known."""
+        from scipy.special import stdtrit
+
+        quantiles = (float(stdtrit(self.freedom, 1 - chance)) for chance in (alpha, 1 - power))
+        return 0.0 if self.error == 0 else sum(quantiles) * self.error
+
     def _tail(self, distance: float) -> float:
         from scipy.special import stdtr
 

@@ -96,6 +96,10 @@ def test_there_may_be_no_baseline(make: Makes) -> None:
     with pytest.raises(UserError, match="the manifest is corrupted") as error:
         gate("head", "--baseline", str(make.folder / "damaged"))
     assert error.value.exit_code is ExitCode.USAGE, "a damaged one is there"
+    make.run("main-1"), make.run("main-2")
+    with pytest.raises(UserError, match="'main' fits 2 runs") as error:
+        gate("head", "--baseline", "main")
+    assert error.value.exit_code is ExitCode.USAGE
 
 
 def test_there_may_be_no_run(make: Makes) -> None:

@@ -117,6 +117,11 @@ def test_an_agreement_is_written_and_holds(tmp_path: Path) -> None:
     agreed = read_accepted(path)
     assert [row.verdict for row in agreed.applied(rows, TODAY)] == [Verdict.ACCEPTED, Verdict.PASS, Verdict.FAIL]
     assert path.read_text().startswith("# Losses that were agreed to")
+    for name in ("pass@1", "bits_per_byte@2"):
+        row = failed(metric=name.removesuffix("@2"))
+        add_acceptances([row], "r", TODAY, path, who="w")
+        path.write_text(path.read_text().replace("metric: bits_per_byte\n", "metric: bits_per_byte@2\n"))
+        assert read_accepted(path).applied([row], TODAY)[0].verdict is Verdict.ACCEPTED
 
 
 @pytest.mark.parametrize("before", [FILE, FILE.rstrip("\n"), "# nothing yet\n", ""])

@@ -200,6 +200,21 @@ def test_a_changed_setting_is_not_comparable_and_named(make: Makes) -> None:
     result = judge_runs(make.run("base"), make.run("head", BPB, cells=cells))
     assert (result.verdict, result.exit_code) == (Verdict.NOT_COMPARABLE, ExitCode.NOT_COMPARABLE)
     assert "window is 256 in the base and 512 in the head" in result.reason
+    assert len(rows(result, "bits_per_byte")) == 1, "told once, though each run has its own"
+
+
+def test_runs_of_two_suites_are_not_comparable(make: Makes) -> None:
+    cells = make.cells(make.folder / "head", precisions=("bf16", "int4"))
+    cells = [cell.model_copy(update={"model": "micro"}) for cell in cells]
+    result = judge_runs(make.run("base"), make.run("head", cells=cells, suite="other"))
+    assert (result.verdict, result.exit_code) == (Verdict.NOT_COMPARABLE, ExitCode.NOT_COMPARABLE)
+    assert result.reason == "the two runs have no cell in common (quickstart with 6 cells and other with 6 cells)"
+    text = [make.cells(make.folder / name)[:1] for name in ("one", "two")]
+    text[1] = [cell.model_copy(update={"settings": cell.settings | {"window": 64}}) for cell in text[1]]
+    named = judge_runs(make.run("one", cells=text[0]), make.run("two", cells=text[1]))
+    assert named.verdict is Verdict.NOT_COMPARABLE and "window is 256 in the base and 64 in the head" in named.reason
+    empty = judge_runs(make.run("base2"), make.run("empty", cells=[], status="interrupted"))
+    assert empty.verdict is Verdict.USAGE
 
 
 def test_a_new_setting_with_its_default_orphans_nothing(make: Makes) -> None:
@@ -329,7 +344,7 @@ def test_a_ledger_that_sees_the_margin_decides(make: Makes) -> None:
     known_pairs(base, 300, 0.01, cell=base.cells[4])
     slow = judge_runs(base, make.run("slow", SPEED, slower=1.2))
     row = only(slow, "decode_rate")
-    assert slow.verdict is Verdict.FAIL and "+20 % of time (margin 5 %)" in row.reason
+    assert slow.verdict is Verdict.FAIL and "20 % more time (margin 5 %)" in row.reason
     assert row.change is not None and row.change.value == pytest.approx(0.2), "of the time, though it is a rate"
     assert row.seen == pytest.approx(0.05) and row.p == pytest.approx(1 / 301)
     assert judge_runs(base, make.run("same", SPEED)).verdict is Verdict.PASS
@@ -340,7 +355,9 @@ def test_a_noisy_ledger_does_not(make: Makes) -> None:
     base = make.run("base")
     known_pairs(base, 300, 0.4, cell=base.cells[4])
     result = judge_runs(base, make.run("slow", SPEED, slower=1.2))
-    assert result.verdict is Verdict.INCONCLUSIVE and "differed by up to" in only(result, "decode_rate").reason
+    reason = only(result, "decode_rate").reason
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "differed by up to +49 %, so that a slowdown of +49 % would have been seen" in reason
 
 
 def test_pairs_that_tell_of_something_else_do_not_count(make: Makes) -> None:

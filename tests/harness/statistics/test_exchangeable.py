@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_ind
 
 from harness.statistics.exchangeable import chance_of, needed, smallest_unlikely
 
@@ -65,6 +66,26 @@ def test_known_bad_pairs_that_share_a_run_are_not_exchangeable() -> None:
     assert float(np.mean(np.abs(new) > np.abs(disjoint).max(axis=1))) <= 1 / 6 + 0.01
     p = (1 + (np.abs(sharing) >= np.abs(new)[:, None]).sum(axis=1)) / 11
     assert float(np.mean(p <= 1 / 11)) > 1 / 11 + 0.02
+
+
+def test_the_level_holds_on_a_machine_that_drifts_where_intervals_of_runs_fail() -> None:
+    """Launches of stored runs drift together (autocorrelation 0.85 from one to the next, sd 0.2, as on a shared machine
+    of two cores): runs of identical code, one after the other, five launches each."""
+    rng = np.random.default_rng(11)
+    replicates, pairs, launches = 4000, 99, 5
+    steps = rng.normal(0, 0.2 * np.sqrt(1 - 0.85**2), (2 * (pairs + 1) * launches, replicates))
+    drift = np.empty_like(steps)
+    drift[0] = rng.normal(0, 0.2, replicates)
+    for step in range(1, len(steps)):
+        drift[step] = 0.85 * drift[step - 1] + steps[step]
+    runs = drift.reshape(2 * (pairs + 1), launches, replicates)
+    medians = np.median(runs, axis=1)
+    differences = medians[1::2] - medians[::2]
+    known, new = np.abs(differences[:-1]), differences[-1]
+    p = (1 + (known >= new).sum(axis=0)) / (pairs + 1)
+    assert float(np.mean(p <= 0.01)) <= 0.01 + 3 * np.sqrt(0.01 / replicates)
+    slower = ttest_ind(runs[-1], runs[-2], alternative="greater").pvalue
+    assert float(np.mean(slower <= 0.01)) > 0.1 and float(np.mean(slower <= 0.05)) > 0.2, "known bad: their intervals"
 
 
 def test_a_slowdown_that_is_large_beside_the_noise_is_found() -> None:
