@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.errors import UserError
-from harness.gate.ab import Begun, Comparison, Listener, Question, begin
+from harness.gate.begun import Begun, begin
+from harness.gate.compared import Comparison, Listener
+from harness.gate.question import Question
 from harness.gate.shared_time import share_time
 
 

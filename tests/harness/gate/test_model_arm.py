@@ -93,7 +93,7 @@ def test_what_is_written_wrong(text: str, said: str) -> None:
 
 
 def test_the_head_takes_the_base_s_opening_and_never_the_base_the_head_s() -> None:
-    from harness.gate.ab import Question, chosen
+    from harness.gate.question import Question, chosen
 
     sides = chosen(Question(a="reference=x,device=cuda", b="precision=int8"))
     assert sides["a"].model == ModelChoice(entry={"reference": "x"}, device="cuda")
