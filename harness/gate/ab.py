@@ -62,8 +62,7 @@ def ab(
     )
     begun = begin(question, tell)
     try:
-        begun.lockstep.go_on(1)  # what can't be compared, such as the same code twice, shows at once
-        begun.measure_quality()
+        begun.first_look()
         begun.lockstep.measure()
     except KeyboardInterrupt:
         tell(begun.concluded(interrupted=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from harness.gate.model_arm import lacks_harness, with_model
 from harness.gate.outcome import judge, others_of
 from harness.gate.quality_of_arms import QualityOfArms, Row, qualities, quality_of
 from harness.gate.question import Question, chosen
-from harness.gate.record import Record, new_folder
+from harness.gate.record import NoRoom, Record, new_folder
 from harness.gate.same_code import what_differs
 from harness.results.fingerprint import fingerprint
 from harness.threads import default_threads
@@ -78,8 +79,14 @@ class Begun:
             patience=question.patience,
         )
 
-    def measure_quality(self) -> None:
-        """Have both arms read the documents, where they run models. Raises ArmFailed."""
+    def first_look(self) -> None:
+        """One launch, by which what can't be compared shows, such as the same code twice; then the quality of models.
+        Raises as `Lockstep.measure` does."""
+        self.lockstep.go_on(1)
+        self._measure_quality()
+
+    def _measure_quality(self) -> None:
+        """Have both arms read the documents, where they run models."""
         question = self.question
         are_models = all(arm.described and "source" in arm.choice.arguments for arm in self.arms.values())
         if not are_models or question.same_arms or question.quality_margin is None:
@@ -97,7 +104,8 @@ class Begun:
 
     def failed(self, error: UserError) -> UserError:
         """The error that ends it, with where what was measured before it is."""
-        self._record({"kind": "failed", "sentence": str(error)})
+        with suppress(NoRoom):
+            self._record({"kind": "failed", "sentence": str(error)})
         more = lacks_harness(error.message) if isinstance(error, ArmFailed) else ""
         if self.lockstep.measured.first:
             more += f"\n(the launches before it are in {self.folder})"
