@@ -21,7 +21,7 @@ from harness.gate.compared import Comparison, Listener
 from harness.gate.environment import prepare
 from harness.gate.launch import Draw, Side, draw
 from harness.gate.lockstep import Lockstep
-from harness.gate.model_arm import lacks_harness, with_model
+from harness.gate.model_arm import entry_of, lacks_harness, with_model
 from harness.gate.outcome import judge, others_of
 from harness.gate.quality_of_arms import QualityOfArms, Row, qualities, quality_of
 from harness.gate.question import Question, chosen
@@ -41,7 +41,11 @@ def begin(question: Question, tell: Listener = lambda said: None) -> Begun:
     margin = question.quality_margin
     if margin is not None and not 0 < margin < 10:
         raise UserError("is a share above 0, such as 0.01 for 1 %", place="--quality-margin")
-    arms = {side: prepare(choice, side, tell) for side, choice in chosen(question).items()}
+    sides = chosen(question)
+    for side, choice in sides.items():
+        if choice.model:  # a slip of the hand is told before anything is built
+            entry_of(choice.model, question.suite, f"arm {side}")
+    arms = {side: prepare(choice, side, tell) for side, choice in sides.items()}
     if any(arm.choice.model for arm in arms.values()):
         arms = {side: _opening_a_model(arm, side, question, threads, tell) for side, arm in arms.items()}
     return Begun(question, arms, threads, new_folder(question.out), tell)

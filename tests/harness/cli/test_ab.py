@@ -132,6 +132,7 @@ def test_a_against_itself_goes_into_the_ledger() -> None:
         (("--call", "work:base", "--command", "ls"), "a call or a command, not both"),
         (("--model", "micro", "--b", "precision=int8"), "arm a: the model 'micro' is looked for in a suite"),
         (("--model", "reference=gone", "--b", "precision=int8"), "arm a: no checkpoint folder 'gone'"),
+        (("--a", "reference=x,train={tokns: 1}", "--b", "install=nothing"), "unknown key 'tokns'"),
         (("--model", "reference=gone", "--call", "work:base"), "or a call or command, not both"),
         (("--a", "work:base", "--b", "work:slow", "--time", "decod"), "--time: is one of prefill, decode"),
         (("--a", "work:base", "--b", "work:slow", "--generate", "1"), "--generate: is a number from 2"),
