@@ -75,9 +75,9 @@ def ab(
     from harness import strict_json
     from harness.cli.console import make_console
     from harness.errors import ExitCode, UserError
-    from harness.gate.ab import Comparison
     from harness.gate.ab import ab as compare_arms
     from harness.gate.arm import ArmChoice, check, parse_arguments, parse_arm, parse_both
+    from harness.gate.compared import Comparison
     from harness.gate.in_words import launch_line, lines
     from harness.gate.launch import Patience
     from harness.gate.lockstep import Limits

@@ -28,6 +28,7 @@ Two arms (`harness ab`):
     ledger.py         the A/A launches of this machine class: what it calls slower that is not
     outcome.py        the verdict with its reasons; in_words.py: as the terminal shows it
     callables.py      arms as Python has them; record.py and launches_table.py: what is kept, and as a DataFrame
+    question.py       what is asked of two arms; begun.py: their comparison while it is measured; compared.py: and made
     ab.py             all of it as one function
 
 It stands above the API and uses it as a user would. The worker imports nothing of the harness, which need not be

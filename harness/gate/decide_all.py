@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.errors import UserError
-from harness.gate.ab import Begun, Comparison, Listener, Question, begin
+from harness.gate.begun import Begun, begin
+from harness.gate.compared import Comparison, Listener
+from harness.gate.question import Question
 from harness.gate.shared_time import share_time
 
 
@@ -17,10 +19,10 @@ def decide_all(
     """Decide all of them, or as many as the time is enough for: what came of each, in their order.
 
     The chance of a false FAIL that a question's rule states holds for all questions together (each has to reach so many
-    times the evidence: `Rule.tests`). minutes: of measuring, for all; arms are built and models fetched before. Time
-    goes to what is undecided, the nearest to a decision first (`shared_time`). One that can't be measured comes to the
-    error that says why, and costs the others nothing. Before a KeyboardInterrupt goes on, `tell` gets every comparison
-    as far as it went.
+    times the evidence: `Rule.tests`). minutes: of measuring, for all; arms are built and models fetched before. Each
+    has one launch, and of models the quality; then time goes to what is undecided, the nearest to a decision first
+    (`shared_time`). One that can't be measured comes to the error that says why, and costs the others nothing. Before a
+    KeyboardInterrupt goes on, `tell` gets every comparison as far as it went.
     """
     begun: list[Begun | UserError] = []
     for question in questions:
@@ -34,7 +36,7 @@ def decide_all(
     try:
         for one in able:
             try:
-                one.measure_quality()
+                one.first_look()
             except UserError as error:
                 failed[id(one)] = one.failed(error)
         sound = [one for one in able if id(one) not in failed]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import expm1
 
-from harness.gate.ab import Comparison
+from harness.gate.compared import Comparison
 from harness.gate.launch import SIDES, Clock
 from harness.gate.lockstep import Observation
 from harness.statistics.intervals import Interval

@@ -63,7 +63,7 @@ def with_model(
     call, setup, arguments = _called(work, resolved, source, place)
     named = replace(choice, name="", entry=_as_written(entry)) if choice.name else choice
     described = {
-        "model": str(named.which).removesuffix(" at fp32"),
+        "model": named.words,
         "weights": source.digest,
         "precision": source.precision,
         "device": source.device,

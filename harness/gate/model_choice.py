@@ -63,9 +63,13 @@ class ModelChoice:
         """Which model it is, without how it is opened."""
         return replace(self, precision="", device="")
 
+    @property
+    def words(self) -> str:
+        """Which model it is, as it is written."""
+        return self.name or ", ".join(f"{key}={_written(value)}" for key, value in self.entry.items())
+
     def __str__(self) -> str:
-        words = [self.name] if self.name else [f"{key}={_written(value)}" for key, value in self.entry.items()]
-        return f"{', '.join(words)} at {self.precision or 'fp32'}{f' on {self.device}' if self.device else ''}"
+        return f"{self.words} at {self.precision or 'fp32'}{f' on {self.device}' if self.device else ''}"
 
 
 NO_MODEL = ModelChoice()

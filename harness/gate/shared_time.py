@@ -51,7 +51,7 @@ def share_time(
             going.remove(nearest)
     for place in going:
         measured = comparisons[place].measured
-        measured.ran_out = measured.ran_out or f"as {minutes:g} minutes for all comparisons were over"
+        measured.ran_out = measured.ran_out or f"as {minutes:.3g} minutes for all comparisons were over"
     return failed
 
 

@@ -14,12 +14,14 @@ import numpy as np
 
 from harness.comparison.metric_kind import Kind
 from harness.errors import UserError
-from harness.gate.ab import Begun, Comparison, Listener, Question
 from harness.gate.arm import Arm
 from harness.gate.arm_process import ArmFailed
+from harness.gate.begun import Begun
+from harness.gate.compared import Comparison, Listener
 from harness.gate.judgment import Judged
 from harness.gate.launch import Side
 from harness.gate.lockstep import Limits
+from harness.gate.question import Question
 from harness.gate.record import new_folder
 from harness.gate.same_code import SameCode
 from harness.gate.verdict import Verdict

@@ -51,7 +51,7 @@ class Scripted:
 
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.gate.ab.ArmProcess", Scripted)
+    monkeypatch.setattr("harness.gate.begun.ArmProcess", Scripted)
     monkeypatch.setattr("harness.gate.lockstep.others_share", lambda before, after, cores: 0.02)
 
 
@@ -132,6 +132,7 @@ def test_a_against_itself_goes_into_the_ledger() -> None:
         (("--call", "work:base", "--command", "ls"), "a call or a command, not both"),
         (("--model", "micro", "--b", "precision=int8"), "arm a: the model 'micro' is looked for in a suite"),
         (("--model", "reference=gone", "--b", "precision=int8"), "arm a: no checkpoint folder 'gone'"),
+        (("--a", "reference=x,train={tokns: 1}", "--b", "install=nothing"), "unknown key 'tokns'"),
         (("--model", "reference=gone", "--call", "work:base"), "or a call or command, not both"),
         (("--a", "work:base", "--b", "work:slow", "--time", "decod"), "--time: is one of prefill, decode"),
         (("--a", "work:base", "--b", "work:slow", "--generate", "1"), "--generate: is a number from 2"),
@@ -183,8 +184,8 @@ def test_a_disk_that_is_full_shows_what_was_measured(monkeypatch: pytest.MonkeyP
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "open", full)
-    monkeypatch.setattr("harness.gate.ab.kept_file.write_json", none)
-    monkeypatch.setattr("harness.gate.ab.ledger.keep", none)
+    monkeypatch.setattr("harness.gate.begun.kept_file.write_json", none)
+    monkeypatch.setattr("harness.gate.begun.ledger.keep", none)
     code, said = run("--a", "work:base", "--b", "work:slow", "--threads", "1", "--json", "v.json")
     assert code == 2 and "can't be written: the disk is full; free some space" in said
     told = json.loads(Path("v.json").read_text())

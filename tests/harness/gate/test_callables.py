@@ -12,12 +12,13 @@ import pytest
 
 import harness
 from harness.errors import UserError
-from harness.gate.ab import Begun, Question
 from harness.gate.arm import ArmChoice
+from harness.gate.begun import Begun
 from harness.gate.callables import arm_of, choice_of
 from harness.gate.decide_all import decide_all
 from harness.gate.launches_table import COLUMNS
 from harness.gate.outcome import Verdict
+from harness.gate.question import Question
 from harness.statistics.speed_decision import Rule
 
 

@@ -93,7 +93,7 @@ def test_what_is_written_wrong(text: str, said: str) -> None:
 
 
 def test_the_head_takes_the_base_s_opening_and_never_the_base_the_head_s() -> None:
-    from harness.gate.ab import Question, chosen
+    from harness.gate.question import Question, chosen
 
     sides = chosen(Question(a="reference=x,device=cuda", b="precision=int8"))
     assert sides["a"].model == ModelChoice(entry={"reference": "x"}, device="cuda")
@@ -336,3 +336,18 @@ def test_a_model_whose_weights_were_damaged_fails(tmp_path: Path, monkeypatch: p
 def test_a_quality_as_data() -> None:
     found = replace(QualityOfArms(Decision.PASS, "words"), documents=3).as_json()
     assert found == {"decision": "pass", "sentence": "words", "change": None, "documents": 3}
+
+
+def test_the_harness_that_opens_the_model(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A checkout opens the models of this environment, behind what an arm puts first; an environment has its own."""
+    from harness.gate.model_arm import _harness_of
+
+    choice = parse_arm(f"reference={folder},revision=main", "--a")
+    built = Arm(choice, sys.executable, paths=("/built",), built="abc")
+    root = str(Path(model_work.__file__).resolve().parents[2])
+    assert _harness_of(Arm(ArmChoice(), sys.executable)) == _harness_of(built) == (root,)
+    monkeypatch.setenv("PYTHONPATH", "/mine")
+    found = environment_of(replace(built, after=_harness_of(built)), 1, {})
+    assert found["PYTHONPATH"].split(":") == ["/built", "/mine", root]
+    assert _harness_of(Arm(ArmChoice(install=("x",)), "/env/bin/python", built="x")) == ()
+    assert _harness_of(Arm(ArmChoice(python="/other"), "/other/bin/python")) == ()
