@@ -158,10 +158,17 @@ def _installed_in(folder: str) -> dict[str, tuple[Distribution, ...]]:
         except OSError:  # of a system's own packages, which have none
             continue
         name, _, version = Path(entry).stem.partition("-")
-        one = Distribution(name, version, hashlib.sha256(content).hexdigest(), record, written)
+        lines = [line for line in content.splitlines() if not _tells_of_installing(line)]
+        one = Distribution(name, version, hashlib.sha256(b"\n".join(lines)).hexdigest(), record, written)
         for top in {line.partition(b"/")[0].partition(b",")[0] for line in content.splitlines()}:
             found[os.fsdecode(top)] = (*found.get(os.fsdecode(top), ()), one)
     return found
+
+
+def _tells_of_installing(line: bytes) -> bool:
+    """Whether a line of a RECORD is of a file that says where from, and by whom, it was installed: no code."""
+    name = line.partition(b",")[0].rpartition(b"/")[2]
+    return name in (b"direct_url.json", b"INSTALLER", b"REQUESTED")
 
 
 @cache

@@ -70,6 +70,16 @@ def test_what_is_installed_is_told_by_its_distribution(tmp_path: Path, imported:
     )
 
 
+def test_where_it_was_installed_from_is_no_code(tmp_path: Path, imported: Imported) -> None:
+    """Two states of a project are built from two temporary folders."""
+    told = []
+    for origin in ("/tmp/one", "/tmp/another"):
+        direct = {"kernels-1.2.dist-info/direct_url.json": json.dumps({"url": origin})}
+        installed(tmp_path, "kernels", "1.2", {"kernels/__init__.py": "x = 1", **direct})
+        told.append(imported("kernels")["kernels"]["digest"])
+    assert told[0] == told[1]
+
+
 def test_known_bad_what_was_edited_in_place_has_another_digest(tmp_path: Path, imported: Imported) -> None:
     files = {"kernels/__init__.py": "x = 1", "kernels/fast.py": "y = 1"}
     installed(tmp_path, "kernels", "1.2", files)
