@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.api import compare, diff, explain, make_report, open_run, plan, run
     from harness.gate.ab import ab
+    from harness.gate.ci import ci
     from harness.gate.judging import judge
     from harness.results.run import Run
 
 __version__ = "0.1.0"
-__all__ = ["Run", "ab", "compare", "diff", "explain", "judge", "make_report", "open_run", "plan", "run"]
+__all__ = ["Run", "ab", "ci", "compare", "diff", "explain", "judge", "make_report", "open_run", "plan", "run"]
 
 
 def __getattr__(name: str) -> Any:
@@ -35,6 +36,10 @@ def __getattr__(name: str) -> Any:
         from harness.gate.ab import ab
 
         return ab
+    if name == "ci":
+        from harness.gate.ci import ci
+
+        return ci
     if name == "judge":  # not `gate`: that is the package
         from harness.gate.judging import judge
 

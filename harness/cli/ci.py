@@ -48,8 +48,7 @@ def ci(
     import signal
 
     from harness.errors import ExitCode, UserError
-    from harness.gate.ci import SUMMARY, VERDICT, Asked
-    from harness.gate.ci import ci as judge_change
+    from harness.gate.ci import SUMMARY, VERDICT, Asked, judge_change
     from harness.gate.gate_report import print_gate
     from harness.gate.judging import policy
     from harness.whole_file import write_whole

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from harness import strict_json
 from harness.errors import UserError
@@ -88,11 +89,17 @@ Listener = Callable[[str | Change], None]
 """Is told sentences, and the change as far as it was judged when Ctrl-C ended it."""
 
 
-def ci(asked: Asked, tell: Listener = lambda said: None) -> Change:
-    """Judge what lies in the project's folder against a revision of it.
+def ci(base: str, suite: str = SUITE, *, tell: Listener = lambda said: None, **asked: Any) -> Change:
+    """Judge what lies in the project's folder against a revision of it: `harness.ci("origin/main").result.verdict`.
 
-    Raises UserError; before a KeyboardInterrupt goes on, what was decided is written, and `tell` gets it.
+    asked: fields of `Asked`. Raises UserError; before a KeyboardInterrupt goes on, what was decided is written, and
+    `tell` gets it.
     """
+    return judge_change(Asked(base=base, suite=suite, **asked), tell)
+
+
+def judge_change(asked: Asked, tell: Listener = lambda said: None) -> Change:
+    """What `ci` does."""
     began = time.monotonic()
     loaded = load_suite(asked.suite)
     if not loaded.cells and not loaded.suite.calls:

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import ExitCode, UserError
-from harness.gate.ci import SUMMARY, VERDICT, Asked, Change, ci
+from harness.gate.ci import SUMMARY, VERDICT, Asked, Change, ci, judge_change
 from harness.gate.project import base_state, head_state
 from harness.gate.verdict import BaselineMissing, Verdict
+from tests.tiny_models import gpt2, save_byte_pairs, save_folder
 
 CODE = """
 def work(times):
@@ -52,8 +53,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def judged(tmp_path: Path, **more: object) -> Change:
-    asked = Asked(base="HEAD", suite="suite.yaml", out=tmp_path / "out", minutes=1.5, seed=1, **more)  # type: ignore[arg-type]
-    return ci(asked)
+    return ci("HEAD", "suite.yaml", out=tmp_path / "out", minutes=1.5, seed=1, **more)
 
 
 def test_a_slowdown_fails(project: Path, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_a_suite_that_loads_nothing_of_the_project_proves_nothing(project: Path,
 )
 def test_a_missing_base_has_an_exit_code_of_its_own(project: Path, tmp_path: Path, base: str, why: str) -> None:
     with pytest.raises(BaselineMissing, match=why) as caught:
-        ci(Asked(base=base, suite="suite.yaml", out=tmp_path / "out"))
+        ci(base, "suite.yaml", out=tmp_path / "out")
     assert caught.value.exit_code is ExitCode.BASELINE_MISSING
 
 
@@ -134,7 +134,7 @@ def test_outside_of_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "suite.yaml").write_text(SUITE)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="is in no git repository"):
-        ci(Asked(base="HEAD", suite="suite.yaml", out=tmp_path / "out"))
+        ci("HEAD", "suite.yaml", out=tmp_path / "out")
 
 
 def test_a_suite_in_which_no_change_can_show(project: Path, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_ctrl_c_keeps_what_was_decided(project: Path, tmp_path: Path, monkeypatc
 
     monkeypatch.setattr("harness.gate.ci.share_time", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        ci(Asked(base="HEAD", suite="suite.yaml", out=tmp_path / "out"), told.append)
+        judge_change(Asked(base="HEAD", suite="suite.yaml", out=tmp_path / "out"), told.append)
     (change,) = (one for one in told if isinstance(one, Change))
     assert change.result.verdict is Verdict.INCONCLUSIVE
     assert json.loads((change.folder / VERDICT).read_text())["interrupted"] is True
@@ -177,3 +177,42 @@ def test_both_states_are_built_from_their_own_files(project: Path) -> None:
     assert [line.partition(" (")[0] for line in said] == ["building HEAD", "building the working folder"]
     head_state(project, tell)
     assert len(said) == 2, "what was built is kept"
+
+
+@pytest.mark.slow
+def test_weights_that_a_change_broke_fail_and_their_speed_is_not_measured(project: Path, tmp_path: Path) -> None:
+    """A model's folder lies in the project: each state measures its own with its own code."""
+    tokenizer = save_byte_pairs(tmp_path / "tokenizer.json", [CODE, SUITE], 300)
+
+    def save(spread: float) -> None:
+        model = gpt2(vocab_size=300, n_positions=256, initializer_range=spread)
+        save_folder(project / "model", model, tokenizer)
+
+    save(0.05)
+    (project / "suite.yaml").write_text(MODEL_SUITE)
+    git(project, "add", "-f", ".")
+    git(project, "commit", "-q", "-m", "a model")
+    unchanged = judged(tmp_path)
+    assert unchanged.result.verdict is Verdict.PASS, unchanged.result.reason
+    quality, speed = unchanged.result.rows
+    assert quality.metric == "probe_bits_per_byte" and quality.verdict is Verdict.PASS
+    assert "run the same code" in speed.reason
+    save(1.0)  # sure of itself, and wrong
+    broken = judged(tmp_path)
+    assert broken.result.verdict is Verdict.FAIL
+    quality, speed = broken.result.rows
+    assert quality.verdict is Verdict.FAIL
+    assert speed.verdict is Verdict.INCONCLUSIVE and "speed counts only where its quality passed" in speed.reason
+
+
+MODEL_SUITE = """
+name: project
+models:
+  mine: {transformers: model}
+measures:
+  - probe: {documents: 8}
+  - inference: {prompt: 8, generate: 8}
+gate:
+  - {metric: probe_bits_per_byte}
+  - {metric: decode_rate, guarded_by: [probe_bits_per_byte]}
+"""
