@@ -67,7 +67,8 @@ def ratio(numerator: Point, denominator: Point) -> Ratio | None:
         which = numerator.record if tops is None else denominator.record
         return Ratio(above / below, None, None, f"none: {which.model} has no interval ({which.interval})")
     if tops.low == tops.high and bottoms.low == bottoms.high:
-        if numerator.run.folder != denominator.run.folder and not is_counted(numerator.record):
+        of_two_runs = numerator.run.folder != denominator.run.folder
+        if above != below and of_two_runs and not is_counted(numerator.record):
             name = numerator.record.metric
             return Ratio(above / below, None, None, f"none: how far {name} moves from run to run is not known")
         return Ratio(above / below, above / below, above / below, "exact")

@@ -30,8 +30,8 @@ MOST_FILES = 4000
 """Of a package that is in no distribution: a checkout of a framework has tens of thousands."""
 OWN = {"__main__", "__mp_main__"}
 SYSTEM = ("/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/")
-LIBRARIES = "libraries"
-"""What shared libraries that no distribution installed are told under, such as a kernel that ctypes loaded."""
+LIBRARY = "library"
+"""What stands before the name of a shared library that no distribution installed: a kernel that ctypes loaded."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _files() -> Iterator[tuple[str, str]]:
             yield name, file
     for file in _mapped_libraries():
         if not _is_below(file, (*own, *SYSTEM)):
-            yield f"{LIBRARIES}.{os.path.basename(file)}", file
+            yield f"{LIBRARY} {os.path.basename(file)}", file
 
 
 def _is_below(file: str, folders: tuple[str, ...]) -> bool:

@@ -335,6 +335,8 @@ def test_what_is_exact_in_each_run_is_not_exact_between_runs(builders: ModuleTyp
     head = changed(builders, tmp_path / "b", "memory", {"measure": "kv_cache"}, exact | {"value": 1.0000001})
     got = row(compare(base, head), "cache_error")
     assert got["change"] == "" and pd.isna(got["ratio_low"]) and "from run to run is not known" in got["interval"]
+    again = changed(builders, tmp_path / "e", "memory", {"measure": "kv_cache"}, exact | {"value": 1.0})
+    assert row(compare(base, again), "cache_error")["change"] == "same", "equal to the last digit"
     counted = exact | {"metric": "positions_cached", "direction": Direction.LOWER}
     base = changed(builders, tmp_path / "c", "memory", {"measure": "kv_cache"}, counted | {"value": 100.0})
     head = changed(builders, tmp_path / "d", "memory", {"measure": "kv_cache"}, counted | {"value": 101.0})

@@ -96,12 +96,11 @@ def test_code_that_changes_between_launches_is_said_and_not_kept(
         return answer
 
     suite.write_text(only_memory(suite, launches=2))
-    monkeypatch.setattr(Worker, "ask", edited)
-    run = harness.run(str(suite), out=tmp_path / "runs")
+    with monkeypatch.context() as patch:
+        patch.setattr(Worker, "ask", edited)
+        run = harness.run(str(suite), out=tmp_path / "runs")
     (note,) = of(run, "memory").notes
     assert note.startswith("the code changed while it was measured (torch): ")
-    monkeypatch.undo()
-    monkeypatch.setenv("HARNESS_CACHE", str(CellCache()._root.parent))
     assert of(harness.run(str(suite), out=tmp_path / "runs"), "memory").source == "measured"
 
 

@@ -47,7 +47,9 @@ def test_the_guides_thousand_tokens() -> None:
 
 
 def test_what_went_through_the_model_is_what_the_formulas_say(model: LanguageModel) -> None:
-    found = by_name(collect(lambda: model, KVCacheSettings(generate=20, iterations=2)), model)
+    rows = collect(lambda: model, KVCacheSettings(generate=20, iterations=2))
+    assert 1.5e9 < rows[0]["time"] <= rows[1]["time"], "when each iteration began"
+    found = by_name(rows, model)
     assert found["positions_cached"].value == positions_with_cache(20)
     assert found["positions_uncached"].value == positions_without_cache(20)
     assert 0 <= found["cache_error"].value < 1e-4
