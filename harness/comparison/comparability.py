@@ -13,12 +13,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from harness.comparison.definition import why_edited
 from harness.evidence.definition import why_other_definition
 from harness.evidence.per_document import per_document
 from harness.evidence.selection import Point
 from harness.measures.registry import MEASURES, declared, metrics
 from harness.results.fingerprint import HARDWARE, Fingerprint
-from harness.results.record import CellResult, Direction, Record
+from harness.results.record import Direction, Record
 
 
 def why_not_comparable(base: Point, head: Point) -> str | None:
@@ -78,10 +79,10 @@ def _why_other_text(base: Point, head: Point) -> str | None:
         a, b = per_document(base), per_document(head)
         if a and b and not a.same_text(b):
             return "the documents differ"
-        return _why_edited(base.cell, head.cell)
+        return why_edited(base.cell, head.cell)
     metric = declared(base.record)
     if metric is None or metric.sums is None or metric.sums.over is None:
-        return _why_edited(base.cell, head.cell)
+        return why_edited(base.cell, head.cell)
     a, b = per_document(base), per_document(head)
     if a is None or b is None:
         # within one run a text's name stands for its bytes
@@ -92,18 +93,6 @@ def _why_other_text(base: Point, head: Point) -> str | None:
         instead = _without_tokens(metric.sums.of)
         return f"the tokenizers differ and {metric.name} is per token" + (f"; compare {instead}" if instead else "")
     return None
-
-
-def _why_edited(base: CellResult, head: CellResult) -> str | None:
-    """What of the texts and tasks that both cells read is another one in each, by their digests; None where nothing is,
-    or where an earlier version wrote none."""
-    ours, theirs = ({(one.kind, one.name): one.digest for one in cell.read or ()} for cell in (base, head))
-    edited = [
-        f"the {kind} {name}" for (kind, name), digest in ours.items() if theirs.get((kind, name), digest) != digest
-    ]
-    if not edited:
-        return None
-    return f"{' and '.join(edited)} changed between the two"
 
 
 def _without_tokens(column: str) -> str | None:

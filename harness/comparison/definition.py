@@ -71,8 +71,7 @@ def cell_pairs(base: Run, head: Run) -> list[CellPair]:
 
 def what_was_read(cell: CellResult) -> Read | None:
     """Digests of the texts and tasks that a cell read; None where its run did not keep them."""
-    read = getattr(cell, "read", None)
-    return {(one.kind, one.name): one.digest for one in read} if read else None
+    return {(one.kind, one.name): one.digest for one in cell.read} if cell.read else None
 
 
 def why_edited(base: CellResult, head: CellResult) -> str | None:
@@ -80,7 +79,7 @@ def why_edited(base: CellResult, head: CellResult) -> str | None:
     before, after = what_was_read(base), what_was_read(head)
     if before is None or after is None:
         return None
-    edited = [f"the {kind} {name}" for kind, name in before if after.get((kind, name)) != before[kind, name]]
+    edited = [f"the {kind} {name}" for (kind, name), was in before.items() if after.get((kind, name), was) != was]
     if not edited:
         return None
     return f"{' and '.join(edited)} changed between the two, so they were asked different things"

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from harness import kept_file, strict_json
 from harness.cache import cache_folder
+from harness.comparison.comparability import machine_class
 from harness.comparison.definition import definition_hash
 from harness.errors import UserError, told
 from harness.evidence.selection import Point
@@ -88,8 +89,9 @@ def pair_of(base: Point, head: Point, difference: float) -> StoredPair:
 
 
 def machine_of(point: Point) -> str:
-    """The class of the machine that a record was measured on."""
-    return point.record.fingerprint_class or "unknown"
+    """The class of the machine that a record was measured on, whatever software ran there; where its run doesn't tell
+    the hardware, with its software."""
+    return machine_class(point) or point.record.fingerprint_class or "unknown"
 
 
 def keep(pairs: list[StoredPair], folder: Path | None = None) -> int:
