@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, expm1
+from math import exp, expm1, sqrt
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from harness.statistics.sign_flip_process import (
     strongest,
 )
 from harness.statistics.speed_decision import Decision, Rule, decide, is_faster, stands
+
+Z_SEEN = 2.487
+"""Quantiles of the normal distribution at 0.95 and 0.8: a one-sided test at 5 %, and a chance of 80 % to see."""
 
 
 @dataclass(frozen=True)
@@ -181,14 +184,20 @@ def _bias(done: Measured, rule: Rule) -> str | None:
 
 
 def _blind(done: Measured, rule: Rule, limits: Limits, margin: str) -> str | None:
-    """Why a pass can't be believed: the launches scatter too much for the margin to be seen."""
-    noise = _noise(done)
-    seen = smallest_seen(noise, limits.launches, rule.pass_alpha)
-    if seen is None or seen <= rule.log_margin or len(done.beside) < 3:
+    """Why a pass can't be believed: the launches scatter too much for as many as there may be to show the margin.
+
+    What they show is the textbook's, (z of 0.95 + z of 0.8) * deviation / sqrt(launches): a bound that a machine has to
+    keep, beside the evidence that a pass needs anyway.
+    """
+    if len(done.beside) < 3:
+        return None
+    deviation = float(np.std(_noise(done), ddof=1))
+    seen = Z_SEEN * deviation / sqrt(limits.launches)
+    if seen <= rule.log_margin:
         return None
     return (
         f"this machine can't see {margin} now: launches of identical code scatter by "
-        f"{100 * float(np.std(noise)):.2g} %, so that {limits.launches} launches show a slowdown of "
+        f"{100 * deviation:.2g} %, so that {limits.launches} launches show a slowdown of "
         f"{_percent(expm1(seen))} with a chance of 80 %{_load(done)}"
     )
 
