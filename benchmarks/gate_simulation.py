@@ -1,7 +1,7 @@
 """`harness ab` on simulated comparisons, with the drift that real launches had.
 
     python benchmarks/gate_simulation.py record [--launches 400] [--out FILE]
-    python benchmarks/gate_simulation.py simulate [--comparisons 1000] [FILE]
+    python benchmarks/gate_simulation.py simulate [--same 1000] [--slower 300] [FILE]
 
 `record` measures identical code in lockstep (the work of `gate_workloads.py`) and keeps every turn of every launch in
 the order in which they were measured: what neighbors, caches and the clock of a real machine did to them, from one turn
@@ -181,7 +181,7 @@ def of_others(series: Series, start: int, change: float, launches: int) -> dict[
     return {name: int(rule(base, head)) for name, rule in RULES.items()}
 
 
-def simulate(out: Path, comparisons: int) -> str:
+def simulate(out: Path, same: int, slower: int) -> str:
     """The table of all changes."""
     turns = pd.read_parquet(out).sort_values(["launch", "turn"])
     clocks: tuple[Clock, Clock] = "cpu", "wall"
@@ -194,11 +194,12 @@ def simulate(out: Path, comparisons: int) -> str:
     generator = np.random.default_rng(0)
     ours, others = [], []
     for change in CHANGES:
+        comparisons = slower if change else same
         drawn = [
             (names[number % len(names)], int(generator.integers(1 << 31)), int(generator.integers(1 << 31)))
             for number in range(comparisons)
         ]
-        slower: Counter[str] = Counter()
+        called: Counter[str] = Counter()
         for clock in clocks:
             verdicts: Counter[str] = Counter()
             faster, spent = 0, []
@@ -208,20 +209,20 @@ def simulate(out: Path, comparisons: int) -> str:
                 faster += is_faster
                 spent.append(launches)
                 if clock == "cpu":
-                    slower.update(of_others(works["wall"][name], start, change / 100, launches))
+                    called.update(of_others(works["wall"][name], start, change / 100, launches))
             fails = verdicts["fail"]
             bound = at_most(fails, comparisons) if change == 0 else at_least(fails, comparisons)
             said = f"{fails} ({'at most' if change == 0 else 'at least'} {bound:.2%})"
             cells = [f"+{change} %", CLOCKS[clock], comparisons, said, verdicts["minor"], verdicts["pass"], faster]
             ours.append([*cells, verdicts["inconclusive"], f"{np.median(spent):.0f}"])
         for name in RULES:
-            count = slower[name]
+            count = called[name]
             range_ = f"{at_least(count, comparisons, 0.975):.1%} to {at_most(count, comparisons, 0.975):.1%}"
             others.append([name, f"+{change} %", comparisons, f"{count} ({count / comparisons:.1%}; {range_})"])
     others.sort(key=lambda row: list(RULES).index(row[0]))
     total = turns.groupby("work")["launch"].nunique().sum()
     head = ["change", "judged", "comparisons", "FAIL (95 %)", "MINOR", "PASS", "of them faster", "INCONCLUSIVE"]
-    made = f"{2 * len(CHANGES) * comparisons} comparisons on {total} real launches of identical code"
+    made = f"{2 * (same + (len(CHANGES) - 1) * slower):,} comparisons on {total} real launches of identical code"
     linked, scattered = [correlation(works[clock]) for clock in clocks], [scatter(works[clock]) for clock in clocks]
     lines = [
         "# Simulated comparisons with the drift of real launches",
@@ -266,14 +267,15 @@ def main() -> None:
     recording.add_argument("--launches", type=int, default=400)
     recording.add_argument("--out", type=Path, default=TURNS)
     simulating = commands.add_parser("simulate")
-    simulating.add_argument("--comparisons", type=int, default=1000, help="of each change")
+    simulating.add_argument("--same", type=int, default=1000, help="comparisons of identical code")
+    simulating.add_argument("--slower", type=int, default=300, help="comparisons of each slowdown")
     simulating.add_argument("out", type=Path, nargs="?", default=TURNS)
     asked = parser.parse_args()
     if asked.command == "record":
         record(asked.out, asked.launches)
         return
     began = time.monotonic()
-    found = simulate(asked.out, asked.comparisons)
+    found = simulate(asked.out, asked.same, asked.slower)
     asked.out.with_name("gate_simulation.md").write_text(found, encoding="utf-8")
     print(f"{found}\n{time.monotonic() - began:.0f} s")
 
