@@ -17,7 +17,6 @@ from harness.errors import UserError, no_room, printable, unexpected
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.cell_cache import CellCache, NoCache
 from harness.execution.cell_results import CellResults, Origin
-from harness.execution.checkout import git_state
 from harness.execution.events import CellEnded, OnEvent, Planned, unheard
 from harness.execution.execute import execute
 from harness.execution.executors.local import LocalExecutor
@@ -32,6 +31,7 @@ from harness.report.html import write_html
 from harness.report.making import of_run
 from harness.report.markdown import write_markdown
 from harness.report.report import Report
+from harness.results.checkout import git_state
 from harness.results.finding import ExpectationOutcome, Finding
 from harness.results.held_folder import alone, no_room_is_told, still_there
 from harness.results.journal import Journal

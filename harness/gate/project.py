@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UserError
-from harness.execution.checkout import git_state
 from harness.file_digest import file_sha256
 from harness.gate.building import built, finished, version_of
 from harness.gate.revision import checked_out, commit_of, install_project, root_of
 from harness.gate.verdict import BaselineMissing
+from harness.results.checkout import git_state
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.execution.checkout import git_state
+from harness.results.checkout import git_state
 
 
 def git(folder: Path, *arguments: str) -> str:
