@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp, expm1, inf, isfinite, log1p
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.comparison.comparability import why_not_comparable
 from harness.comparison.definition import why_edited
@@ -22,6 +22,9 @@ from harness.gate.verdict import Verdict
 from harness.results.record import CellResult, Direction, Record, Status
 from harness.statistics.intervals import Interval
 from harness.statistics.two_intervals import Difference, Launches, log_difference
+
+if TYPE_CHECKING:
+    from harness.comparison.paired_quality import PairedQuality
 
 MEASURE_AGAIN = "measure it again with --fresh or --no-cache"
 
@@ -178,7 +181,7 @@ def _judged(gated: Gated, base: Point, head: Point, role: Role, known: Known) ->
 def _quality(gated: Gated, base: Point, head: Point, role: Role, levels: Levels) -> Judged:
     same_bits = gated.bitwise or gated.margin == 0
     margin = gated.margin or DEFAULT_MARGINS[gated.kind]
-    found = paired(base, head, margin, levels, bitwise=same_bits)
+    found = paired(base, head, margin, levels, bitwise=same_bits, kl_margin=gated.kl_margin)
     if found.incomparable is not None:
         return _row(gated, role, Verdict.NOT_COMPARABLE, found.sentence)
     change = for_the_worse(found.change, head.record.direction)
@@ -186,13 +189,28 @@ def _quality(gated: Gated, base: Point, head: Point, role: Role, levels: Levels)
     return _row(gated, role, verdict, found.sentence, change, found.smallest_seen, found.p, found.details)
 
 
-def paired(base: Point, head: Point, margin: float, levels: Levels, *, bitwise: bool = False) -> Any:
-    """A metric of quality judged document by document: a `PairedQuality`. Raises UserError for damaged samples."""
-    from harness.comparison.paired_quality import (  # type: ignore[import-not-found,import-untyped,unused-ignore]
-        judge_quality,
-    )
+def paired(
+    base: Point,
+    head: Point,
+    margin: float,
+    levels: Levels,
+    *,
+    bitwise: bool = False,
+    kl_margin: float | None = None,
+) -> PairedQuality:
+    """A metric of quality judged document by document; all as in `judge_quality`. Raises UserError for damaged
+    samples."""
+    from harness.comparison.paired_quality import judge_quality
 
-    return judge_quality(base, head, margin, alpha=levels.alpha, pass_alpha=levels.pass_alpha, bitwise=bitwise)
+    return judge_quality(
+        base,
+        head,
+        margin,
+        alpha=levels.alpha,
+        pass_alpha=levels.pass_alpha,
+        bitwise=bitwise,
+        kl_margin=kl_margin,
+    )
 
 
 def for_the_worse(change: Interval, direction: Direction) -> Interval | None:
