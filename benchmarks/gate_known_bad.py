@@ -51,15 +51,17 @@ class Defect:
 BEFORE = "        native = self.native\n        if native is None"
 ENGINE, CACHE = "reference_impl/inference/engine.py", "reference_impl/inference/kv_cache.py"
 WITHOUT_CACHE = """        native = self.native
-        if cache is not None and positions is None and attention_mask is None:
-            cache.seen = tokens if cache.length == 0 else torch.cat((cache.seen, tokens), 1)
-            if cache.length and tokens.size(1) == 1:  # all of it is read again, for one more token
-                whole = self.new_cache(tokens.size(0), cache.seen.size(1))
-                last = torch.tensor([cache.seen.size(1) - 1])
+        seen = getattr(cache, "seen", None)
+        if cache is not None and attention_mask is None:
+            follows = seen is not None and seen.shape == (tokens.size(0), cache.length)
+            cache.seen = tokens if cache.length == 0 else torch.cat((seen, tokens), 1) if follows else None
+            if follows and tokens.size(1) == 1:  # all of it is read again, for one more token
+                whole = self.new_cache(tokens.size(0), cache.length + 1)
+                last = torch.tensor([cache.length])
                 logits = self.model.unembed(self.features(cache.seen, whole, logits_at=last))
                 cache.keys[..., : whole.length, :] = whole.keys
                 cache.values[..., : whole.length, :] = whole.values
-                cache.length = whole.length
+                cache.advance(1)
                 return logits
 """
 ONE_COPY = """        native = self.native
@@ -198,12 +200,18 @@ def judged(name: str, minutes: float) -> dict[str, Any]:
         "verdict": told["verdict"],
         "exit_status": done.returncode,
         "reason": told["reason"],
-        "what": [f"{row['metric'] or 'cell'} ({row['where']})" for row in failed] if told["verdict"] != "pass" else [],
+        "what": [named(row) for row in failed] if told["verdict"] != "pass" else [],
         "seconds": round(seconds, 1),
         "load": round(os.getloadavg()[1], 2),
         "cores": os.cpu_count(),
         "time": time.time(),
     }
+
+
+def named(row: dict[str, Any]) -> str:
+    """`decode_rate (smollm2 bf16)`."""
+    at = [str(row["at"][name]) for name in ("model", "precision") if name in row["at"]]
+    return f"{row['metric'] or 'the cell'} ({' '.join(at)})"
 
 
 def read(out: Path) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Defects of benchmarks/gate_known_bad.py, planted in a copy of both packages: a folder that is put first on the path."""
+"""Defects of benchmarks/gate_known_bad.py, planted in a copy of both packages: a folder that goes first on the path."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Real losses of quality, planted in a copy of the code, which two runs must show: each state measures the same models by its
-own code, in processes of its own, and the gate judges. A change that is none must pass."""
+"""Real losses of quality, planted in a copy of the code, which two runs must show: each state measures the same models
+by its own code, in processes of its own, and the gate judges. A change that is none must pass."""
 
 from __future__ import annotations
 
