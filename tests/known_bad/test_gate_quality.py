@@ -23,9 +23,9 @@ from tests.known_bad.planted import planted, sound
 from tests.tiny_models import byte_tokenizer, llama, save_folder, trained_gpt
 
 CONFIG = GPTConfig(vocabulary=400, context=128, layers=2, heads=2, width=64)
-TEMPLATE = (
-    "{% for message in messages %}<|{{ message.role }}|>\n{{ message.content }}\n{% endfor %}{{ '<|assistant|>\n' }}"
-)
+TURNS = "{% for message in messages %}<|{{ message.role }}|>\n{{ message.content }}\n{% endfor %}"
+TEMPLATE = TURNS + "{{ '<|assistant|>\n' }}"
+"""Its last line break is an expression's, as SmolLM2's is: one at the end of the text is not part of a template."""
 SUITE = """
 name: quality
 models:

@@ -1,5 +1,5 @@
-"""Real slowdowns, planted in a small project of its own and in a copy of ours, which lockstep must find; and changes that
-cost no time, which it must pass."""
+"""Real slowdowns, planted in a small project of its own and in a copy of ours, which lockstep must find; and changes
+that cost no time, which it must pass."""
 
 from __future__ import annotations
 
@@ -141,10 +141,13 @@ def decode(engine, tokens):
         ("refactoring", Verdict.PASS),
     ],
 )
-def test_slowdowns_of_our_own_engine(name: str, verdict: Verdict, tmp_path: Path) -> None:
+def test_slowdowns_of_our_own_engine(
+    name: str, verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "decoding_arm.py").write_text(ARM)
     head = planted(name, tmp_path / "code", tmp_path)
-    shared = ArmChoice(call="decoding_arm:decode", setup="decoding_arm:opened", env={"PYTHONPATH": str(tmp_path)})
+    shared = ArmChoice(call="decoding_arm:decode", setup="decoding_arm:opened")
     base, other = ArmChoice(path=str(sound(tmp_path).path)), ArmChoice(path=str(head.path))
     found = ab(base, other, shared, rule=Rule(margin=0.1), threads=1, out=tmp_path / "out", seed=1)
     assert found.outcome.verdict is verdict, found.outcome.reasons
