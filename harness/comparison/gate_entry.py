@@ -50,6 +50,9 @@ class GateEntry(Written):
     margin: float | None = Field(default=None, ge=0)
     """The smallest change for the worse that is of interest. Of times, bytes and losses as a share (0.01 is 1 %), of
     accuracies absolute (0.02 is two points). Left out: the default of its kind."""
+    kl_margin: float | None = Field(default=None, gt=0)
+    """Of a probe: the mean divergence from the base, in nats per token, above which it is a FAIL whatever its loss. Any
+    is allowed where it is left out."""
     bitwise: bool = False
     """Whether outputs must be the same to the bit: anything else is a FAIL."""
     guarded_by: list[Annotated[str | Guard, Field(union_mode="left_to_right")]] = Field(default=[])
@@ -60,7 +63,7 @@ class GateEntry(Written):
     def _values(cls, where: dict[str, Any]) -> dict[str, Any]:
         return _has_values(where)
 
-    @field_validator("margin", mode="before")
+    @field_validator("margin", "kl_margin", mode="before")
     @classmethod
     def _a_number(cls, margin: Any) -> Any:
         if isinstance(margin, bool):

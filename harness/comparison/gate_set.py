@@ -37,6 +37,8 @@ class Gated:
     kind: Kind
     margin: float
     bitwise: bool = False
+    kl_margin: float | None = None
+    """Of a probe, in nats per token."""
     is_guard: bool = False
     guards: tuple[int, ...] = ()
     """Places in the set of the quality that this speed counts with."""
@@ -78,7 +80,8 @@ def declared_set(
             problems.append(f"gate.{number}: {_why_nothing(entry.metric, where, pairs)}")
         for one in found:
             margin = one.margin if entry.margin is None else entry.margin
-            members.setdefault(one.identity, replace(one, margin=margin, bitwise=entry.bitwise))
+            asked = replace(one, margin=margin, bitwise=entry.bitwise, kl_margin=entry.kl_margin)
+            members.setdefault(one.identity, asked)
             wanted.setdefault(one.identity, []).extend(entry.guards)
     if len(members) > MOST_PAIRS:
         raise UserError(

@@ -181,7 +181,7 @@ def _judged(gated: Gated, base: Point, head: Point, role: Role, known: Known) ->
 def _quality(gated: Gated, base: Point, head: Point, role: Role, levels: Levels) -> Judged:
     same_bits = gated.bitwise or gated.margin == 0
     margin = gated.margin or DEFAULT_MARGINS[gated.kind]
-    found = paired(base, head, margin, levels, bitwise=same_bits)
+    found = paired(base, head, margin, levels, bitwise=same_bits, kl_margin=gated.kl_margin)
     if found.incomparable is not None:
         return _row(gated, role, Verdict.NOT_COMPARABLE, found.sentence)
     change = for_the_worse(found.change, head.record.direction)
@@ -189,11 +189,28 @@ def _quality(gated: Gated, base: Point, head: Point, role: Role, levels: Levels)
     return _row(gated, role, verdict, found.sentence, change, found.smallest_seen, found.p, found.details)
 
 
-def paired(base: Point, head: Point, margin: float, levels: Levels, *, bitwise: bool = False) -> PairedQuality:
-    """A metric of quality judged document by document. Raises UserError for damaged samples."""
+def paired(
+    base: Point,
+    head: Point,
+    margin: float,
+    levels: Levels,
+    *,
+    bitwise: bool = False,
+    kl_margin: float | None = None,
+) -> PairedQuality:
+    """A metric of quality judged document by document; all as in `judge_quality`. Raises UserError for damaged
+    samples."""
     from harness.comparison.paired_quality import judge_quality
 
-    return judge_quality(base, head, margin, alpha=levels.alpha, pass_alpha=levels.pass_alpha, bitwise=bitwise)
+    return judge_quality(
+        base,
+        head,
+        margin,
+        alpha=levels.alpha,
+        pass_alpha=levels.pass_alpha,
+        bitwise=bitwise,
+        kl_margin=kl_margin,
+    )
 
 
 def for_the_worse(change: Interval, direction: Direction) -> Interval | None:

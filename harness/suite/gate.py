@@ -47,6 +47,8 @@ def _wrong(entry: GateEntry, chosen: Sequence[Row], rows: Sequence[Row]) -> Iter
         yield "guarded_by", f"only a speed is guarded by quality, and {entry.metric} is none"
     if Kind.TIME in kinds and entry.bitwise:
         yield "bitwise", f"{entry.metric} is a time, and no two are the same"
+    if entry.kl_margin is not None and any(row["measure"] != "probe" for row in chosen):
+        yield "kl_margin", f"only a probe keeps what a model expects, and {entry.metric} is of another measure"
     for guard in entry.guards:
         if (why := _wrong_guard(guard, chosen, rows)) is not None:
             yield "guarded_by", why

@@ -138,7 +138,7 @@ def test_the_quickstart_expects_nothing_of_speed() -> None:
 
 
 def test_the_shipped_suites_are_found_by_name_and_are_valid() -> None:
-    assert "quickstart" in shipped_suites()
+    assert {"quickstart", "ci"} <= set(shipped_suites()) and find_suite("suites/ci.yaml").is_file()
     for name, path in shipped_suites().items():
         assert find_suite(name) == path
         load_suite(name)
