@@ -217,9 +217,6 @@ OTHER = {
     "harness/execution/imported.py": "what a worker has imported, and the RECORD of what is installed",
     "harness/gate/arm_worker.py": "what the user's code has loaded, and the system's calls",
     "harness/gate/revision.py": "the user's project at a revision",
-    "harness/gate/side.py": "a suite for a run, and what that prints: nothing reads them again",
-    "harness/gate/ci.py": "a verdict and its summary, for people and for CI: nothing reads them again",
-    "harness/cli/ci.py": "copies of them",
     # the system
     **dict.fromkeys(
         (
