@@ -40,7 +40,10 @@ def ab(
     batch: Annotated[int, typer.Option("--batch", help="Prompts at once.")] = 1,
     steps: Annotated[int, typer.Option("--steps", help="Steps of the optimizer, where training is timed.")] = 4,
     quality_margin: Annotated[
-        float, typer.Option("--quality-margin", help="How much more loss of a model is a fault: 0.01 is 1 % more nats.")
+        float,
+        typer.Option(
+            "--quality-margin", help="How much more loss of a model is a fault: 0.01 is 1 % more bits per byte."
+        ),
     ] = 0.01,
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run Python code that comes with a hub model. Read it first.")
@@ -67,8 +70,8 @@ def ab(
 ) -> None:
     """Compare two arms in lockstep: a process for each, turn by turn, until it is decided.
 
-    Exit code 0: b is not slower by the margin, or for certain by less; 1: it is slower, or returns other values; 2: bad
-    input, or an arm failed; 3: undecided.
+    Exit code 0: b is not slower by the margin, or for certain by less; 1: it is slower, returns other values, or its
+    model is worse; 2: bad input, or an arm failed; 3: undecided.
     """
     import signal
 

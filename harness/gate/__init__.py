@@ -23,7 +23,7 @@ Two arms (`harness ab`):
     lockstep.py       launches until they decide, with the A/A case beside them; shared_time.py: one budget for several
     decide_all.py     several comparisons in it, with one chance of a false alarm for all
     model_choice.py   an arm's model, as it is written; model_part.py: what is timed; model_arm.py: both as a call
-    model_work.py     what that calls, in the arm's environment; quality_of_arms.py: both read the same texts
+    model_work.py     what that calls, in the arm's environment; quality_of_arms.py: both are probed
     same_code.py      whether both arms run the same code; outputs.py: whether they return the same
     ledger.py         the A/A launches of this machine class: what it calls slower that is not
     outcome.py        the verdict with its reasons; in_words.py: as the terminal shows it

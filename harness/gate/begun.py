@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from harness import kept_file, strict_json
+from harness.comparison.paired_quality import PairedQuality
 from harness.errors import UserError
 from harness.gate import ledger
 from harness.gate.arm import Arm
@@ -23,7 +24,7 @@ from harness.gate.launch import Draw, Side, draw
 from harness.gate.lockstep import Lockstep
 from harness.gate.model_arm import entry_of, lacks_harness, with_model
 from harness.gate.outcome import judge, others_of
-from harness.gate.quality_of_arms import QualityOfArms, Row, qualities, quality_of
+from harness.gate.quality_of_arms import Rows, as_json, probe_of, qualities
 from harness.gate.question import Question, chosen
 from harness.gate.record import NoRoom, Record, new_folder
 from harness.gate.same_code import what_differs
@@ -62,7 +63,7 @@ class Begun:
 
     def __init__(self, question: Question, arms: dict[Side, Arm], threads: int, folder: Path, tell: Listener) -> None:
         self.question, self.arms, self.threads, self.folder = question, arms, threads, folder
-        self.quality: QualityOfArms | None = None
+        self.quality: PairedQuality | None = None
         self._tell = tell
         self._began = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         self._clock = time.monotonic()
@@ -90,21 +91,21 @@ class Begun:
         self._measure_quality()
 
     def _measure_quality(self) -> None:
-        """Have both arms read the documents, where they run models."""
+        """Have both arms probed, where they run models."""
         question = self.question
         are_models = all(arm.described and "source" in arm.choice.arguments for arm in self.arms.values())
-        if not are_models or question.same_arms or question.quality_margin is None:
+        if not are_models or question.quality_margin is None:
             return
-        self._tell("quality: each arm reads the same documents")
+        self._tell("quality: each arm reads the same text and goes on with some of it")
         generator = np.random.default_rng(self._seed)
         drawn = draw(generator)
 
-        def read(side: Side, arm: Arm) -> list[Row]:
+        def probe(side: Side, arm: Arm) -> Rows | str:
             patience = question.patience.start
-            return quality_of(arm, side, lambda one, of: self._start(one, of, drawn), str(Path.cwd()), patience)
+            return probe_of(arm, side, lambda one, of: self._start(one, of, drawn), str(Path.cwd()), patience)
 
-        self.quality = qualities(self.arms, read, question.quality_margin)
-        self._record({"kind": "quality", **self.quality.as_json()})
+        self.quality = qualities(self.arms, probe, question.quality_margin, question.rule)
+        self._record({"kind": "quality", **as_json(self.quality)})
 
     def failed(self, error: UserError) -> UserError:
         """The error that ends it, with where what was measured before it is."""

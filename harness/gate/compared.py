@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.comparison.paired_quality import PairedQuality
 from harness.gate import ledger
 from harness.gate.arm import Arm
 from harness.gate.arm_process import QUIET_WAITS
@@ -15,7 +16,7 @@ from harness.gate.launch import Clock, Side
 from harness.gate.launches_table import table
 from harness.gate.lockstep import Measured, Observation
 from harness.gate.outcome import Outcome
-from harness.gate.quality_of_arms import QualityOfArms
+from harness.gate.quality_of_arms import as_json as quality_as_json
 from harness.statistics.speed_decision import Rule
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Comparison:
     machine: str
     """The machine class."""
     seconds: float
-    quality: QualityOfArms | None = None
+    quality: PairedQuality | None = None
     """Of arms that run models; None of others."""
 
     @cached_property
@@ -72,7 +73,7 @@ class Comparison:
             "differences": self.measured.differences,
             "fresh_differences": self.measured.fresh_differences,
             "outputs": {**asdict(outcome.outputs), "tolerance": self.tolerance},
-            "quality": None if self.quality is None else self.quality.as_json(),
+            "quality": None if self.quality is None else quality_as_json(self.quality),
             "identical_code": {
                 "launches": outcome.beside,
                 "differences": self.measured.beside_differences,

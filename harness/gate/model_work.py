@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
-from harness.errors import Unsupported, UserError
+from harness.errors import Unsupported, UserError, told
 from harness.gate.model_part import Part
 from harness.measures.measure import check_batch
 from harness.models.contract import LanguageModel, ModelSource
@@ -21,12 +21,8 @@ from harness.models.contract import LanguageModel, ModelSource
 if TYPE_CHECKING:
     from torch import Tensor
 
-MEASURE = "perplexity"
-"""Reads the documents by which arms are compared."""
-DOCUMENTS: Mapping[str, Any] = {"text": "microworld/test", "documents": 24, "document_bytes": 600}
-"""Its settings: some of a text that ships, so that nothing is fetched."""
-WINDOW = 256
-"""Tokens that a model sees at once there, or its context where that is less."""
+MEASURE = "probe"
+"""What arms are compared by beside their speed."""
 
 
 class Timed(NamedTuple):
@@ -114,17 +110,27 @@ UNITS: Mapping[Part, Callable[..., Timed]] = {
 assert set(UNITS) == set(get_args(Part))
 
 
-def quality_rows(source: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What the model makes of the documents: a row for each, as plain data."""
+def probe_rows(source: Mapping[str, Any]) -> Any:
+    """What the measure `probe` makes of the model: its rows as plain data (floats that are none in `strict_json`'s
+    form), or the sentence with which it failed. A model that can't be opened ends the arm."""
+    from harness import strict_json
     from harness.measures.registry import MEASURES
 
     with told_in_a_sentence():
         model = _model(source)
-        measure = MEASURES[MEASURE]
-        settings = measure.settings.model_validate({**DOCUMENTS, "window": min(WINDOW, model.identity.context)})
-        rows = measure.collect(_Loaded(model, ModelSource(**source)), settings)
-    kept = ("document", "text_digest", "ids_digest", "nll", "tokens", "bytes")
-    return [{name: row[name] for name in kept} for row in rows]
+    measure = MEASURES[MEASURE]
+    try:
+        rows = measure.collect(_Loaded(model, ModelSource(**source)), measure.settings())
+    except (UserError, Unsupported) as error:
+        return str(error)
+    except Exception as error:  # whatever a kernel under test raises
+        return told(error)
+    return [strict_json.tagged({name: _plain(value) for name, value in row.items()}) for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    """Arrays as lists; the same floats."""
+    return value.tolist() if hasattr(value, "tolist") else value
 
 
 @dataclass

@@ -8,10 +8,10 @@ from math import exp, expm1, sqrt
 
 import numpy as np
 
+from harness.comparison.paired_quality import PairedQuality
 from harness.gate.launch import Clock
 from harness.gate.lockstep import ENOUGH_TO_CONFIRM, Limits, Measured, Observation
 from harness.gate.outputs import OutputComparison, Sameness
-from harness.gate.quality_of_arms import QualityOfArms
 from harness.gate.verdict import Verdict as Verdict
 from harness.statistics.intervals import Interval
 from harness.statistics.sign_flip_process import (
@@ -61,7 +61,7 @@ def judge(
     limits: Limits,
     tolerance: float | None = None,
     interrupted: bool = False,
-    quality: QualityOfArms | None = None,
+    quality: PairedQuality | None = None,
 ) -> Outcome:
     """What was measured, judged. quality: of models; None where nothing was read."""
     verdict, reasons, faster = _speed(done, rule, limits, interrupted)
@@ -98,7 +98,7 @@ def others_of(done: Measured) -> float | None:
 
 
 def _void(
-    outputs: OutputComparison, tolerance: float | None, quality: QualityOfArms | None, *, slower: bool
+    outputs: OutputComparison, tolerance: float | None, quality: PairedQuality | None, *, slower: bool
 ) -> tuple[Verdict, str] | None:
     """Why the speed does not count, and the verdict then; None where it does. slower: b is, which stands whatever is
     undecided of what it returns."""

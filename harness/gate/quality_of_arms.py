@@ -1,99 +1,117 @@
-"""Quality of two arms that run models: each reads the same documents once, and the changes are paired by document."""
+"""Quality of two arms that run models: each is probed once, in a process of its own, and the two probes are judged."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from math import isfinite
+from dataclasses import replace
+from math import inf, isfinite, nan
 from typing import Any
 
+from harness import strict_json
+from harness.comparison.paired_quality import RELATIVE, PairedQuality, judge_probes
+from harness.errors import UserError, inert, shown
 from harness.gate.arm import Arm
 from harness.gate.arm_process import Worker
 from harness.gate.launch import SIDES, Side, asked
 from harness.statistics.intervals import Interval
-from harness.statistics.sign_flip_process import median_interval
-from harness.statistics.speed_decision import Decision, Rule, decide
+from harness.statistics.speed_decision import Decision, Rule
 
-READS = "harness.gate.model_work:quality_rows"
+READS = "harness.gate.model_work:probe_rows"
 """What an arm runs, in its own environment, to be judged."""
-Row = Mapping[str, Any]
-"""Of one document: `text_digest`, `document`, `nll` (nats, of the whole document) and `bytes` that were scored."""
+Rows = Sequence[Mapping[str, Any]]
+"""Samples of the measure `probe`, as plain data."""
 
 
-@dataclass(frozen=True)
-class QualityOfArms:
-    """How b's quality compares with a's."""
-
-    decision: Decision
-    sentence: str
-    change: Interval | None = None
-    """Of the negative log-likelihood, relative: 0.01 is 1 % more nats. The median over documents."""
-    documents: int = 0
-
-    def as_json(self) -> dict[str, Any]:
-        """As plain data."""
-        change = None if self.change is None else self.change._asdict()
-        return {"decision": self.decision, "sentence": self.sentence, "change": change, "documents": self.documents}
-
-
-def quality_of(arm: Arm, side: Side, start: Callable[[Side, Arm], Worker], search: str, seconds: float) -> list[Row]:
-    """What an arm's model makes of the documents: one row for each. start: starts its process. seconds: for each
-    answer. Raises ArmFailed."""
+def probe_of(arm: Arm, side: Side, start: Callable[[Side, Arm], Worker], search: str, seconds: float) -> Rows | str:
+    """What the measure `probe` makes of an arm's model, or the sentence with which that failed. start: starts its
+    process. seconds: for each answer. Raises ArmFailed."""
     choice = replace(arm.choice, call=READS, setup="", arguments={"source": arm.choice.arguments["source"]})
     worker = start(side, arm)
     try:
         worker.ask("open", seconds, search=[search], **asked(replace(arm, choice=choice)))
-        rows: list[Row] = json.loads(worker.ask("value", seconds))
-        return rows
+        found: Rows | str = strict_json.loads(worker.ask("value", seconds))
+        return inert(shown(found, 600)) if isinstance(found, str) else found
     finally:
         worker.close()
 
 
-def compare_quality(base: Sequence[Row], head: Sequence[Row], margin: float) -> QualityOfArms:
-    """The paired change in negative log-likelihood, with the document as its unit.
+def qualities(
+    arms: Mapping[Side, Arm], probe: Callable[[Side, Arm], Rows | str], margin: float, rule: Rule
+) -> PairedQuality:
+    """Both arms' probes, judged. probe: see `probe_of`; the rest: see `compare_probes`."""
+    base, head = (probe(side, arms[side]) for side in SIDES)
+    return compare_probes(base, head, margin, rule)
 
-    Each document gives one difference: nats per byte of the head less those of the base, over the base's mean. They are
-    judged as launches are (`speed_decision`): FAIL where the head is worse (false in 1 % of comparisons) and by the
-    margin or more; PASS needs evidence that it is not worse by the margin. margin: 0.01 is 1 % more nats.
+
+def compare_probes(base: Rows | str, head: Rows | str, margin: float, rule: Rule) -> PairedQuality:
+    """Whether b's model is worse than a's: bits per byte, paired by document, and what else the probes tell of it
+    (`comparison.paired_quality`).
+
+    base, head: rows, or why there are none: where a has some and b has none, b is broken. margin: 0.01 is 1 % more
+    bits. rule: its chances of errors are those of this question too. Raises UserError for rows of another version.
     """
-    rule = Rule(margin=margin)
-    before = {row["text_digest"]: row for row in base if _is_judged(row)}
-    after = {row["text_digest"]: row for row in head if _is_judged(row)}
-    if not before:
-        return QualityOfArms(Decision.INCONCLUSIVE, "a scores no document, so quality can't be compared")
-    if lost := [row["document"] for digest, row in before.items() if digest not in after]:
-        names = ", ".join(str(number) for number in lost[:5])
-        of = f"{len(lost)} of {len(before)} documents that a scores (numbers {names})"
-        return QualityOfArms(Decision.FAIL, f"b gives no finite loss for {of}", documents=len(before))
-    pairs = [(before[digest], after[digest]) for digest in before]
-    if all(one["nll"] == other["nll"] for one, other in pairs):
-        words = f"identical losses of {len(pairs)} documents"
-        return QualityOfArms(Decision.PASS, words, Interval(0.0, 0.0, 0.0, len(pairs)), len(pairs))
-    mean = sum(_per_byte(one) for one, _ in pairs) / len(pairs)
-    differences = [(_per_byte(other) - _per_byte(one)) / mean for one, other in pairs]
-    change = median_interval(differences)
-    decision = decide(differences, rule)
-    return QualityOfArms(decision, _sentence(decision, change, margin), change, len(pairs))
+    import pandas as pd
+
+    if isinstance(base, str):
+        return unread(Decision.INCONCLUSIVE, f"a can't read the text by which arms are compared: {base}")
+    if isinstance(head, str):
+        return unread(Decision.FAIL, f"a reads the text by which arms are compared, and b fails at it: {head}")
+    ours, theirs = read_alike(base, head)
+    if not any(row["tokens"] for row in ours):
+        why = "a and b read every text to another place: their contexts are shorter than these texts"
+        return unread(Decision.INCONCLUSIVE, why)
+    alpha = rule.fail_alpha / rule.tests
+    try:
+        return judge_probes(pd.DataFrame(ours), pd.DataFrame(theirs), margin, alpha=alpha, pass_alpha=rule.pass_alpha)
+    except LookupError as error:
+        raise UserError(
+            f"the harness of one arm keeps something else of a probe (no {error}): give both the same version",
+            place="arm b",
+        ) from None
 
 
-def _sentence(decision: Decision, change: Interval, margin: float) -> str:
-    ends = None if change.low is None or change.high is None else (100 * change.low, 100 * change.high)
-    interval = "" if ends is None else f" [{ends[0]:+.3g}, {ends[1]:+.3g}]"
-    of = f"over {change.n} documents (margin {100 * margin:g} %)"
-    words = f"b's loss changes by {100 * change.value:+.3g} %{interval} {of}"
-    return f"{words}, which is undecided" if decision is Decision.INCONCLUSIVE else words
+def read_alike(base: Rows, head: Rows) -> tuple[Rows, Rows]:
+    """The rows without the documents that the two read to another place, because their contexts or tokenizers differ
+    and the text is longer than a context. (Of a text that was cut the digest is the whole one's, and how many bytes
+    were read.)"""
+    ends = [{row["document"]: row["text_digest"] for row in rows} for rows in (base, head)]
+    whole = [{name: digest.partition(" ")[0] for name, digest in side.items()} for side in ends]
+    apart = {
+        name
+        for name, digest in ends[0].items()
+        if digest != ends[1].get(name, digest) and whole[0][name] == whole[1][name]
+    }
+    return _without(base, apart), _without(head, apart)
 
 
-def _is_judged(row: Row) -> bool:
-    return isinstance(row["nll"], (int, float)) and isfinite(row["nll"]) and row["bytes"] > 0
+def as_json(quality: PairedQuality) -> dict[str, Any]:
+    """As plain data."""
+    return {
+        "decision": quality.decision,
+        "sentence": quality.sentence,
+        "change": quality.change._asdict() if isfinite(quality.change.value) else None,
+        "documents": quality.documents,
+        "p": quality.p,
+        "smallest_seen": quality.smallest_seen,
+        **quality.details,
+    }
 
 
-def _per_byte(row: Row) -> float:
-    return float(row["nll"] / row["bytes"])
+def _without(rows: Rows, apart: set[str]) -> Rows:
+    """The first row tells which tokens end an answer, whichever row that is."""
+    kept = [row for row in rows if row["document"] not in apart]
+    return [{**kept[0], "end_ids": rows[0]["end_ids"]}, *kept[1:]] if kept and apart else kept
 
 
-def qualities(arms: Mapping[Side, Arm], read: Callable[[Side, Arm], list[Row]], margin: float) -> QualityOfArms:
-    """Both arms read, and compared. read: see `quality_of`."""
-    base, head = (read(side, arms[side]) for side in SIDES)
-    return compare_quality(base, head, margin)
+def unread(decision: Decision, sentence: str) -> PairedQuality:
+    """What is decided without a number: a probe that is missing."""
+    failed = decision is Decision.FAIL
+    return PairedQuality(
+        decision=decision,
+        sentence=sentence,
+        change=Interval(nan, None, None, 0),
+        unit=RELATIVE,
+        p=0.0 if failed else 1.0,
+        smallest_seen=None,
+        log_evidence=inf if failed else 0.0,
+    )

@@ -38,7 +38,7 @@ class Question:
     work: ModelWork = field(default_factory=ModelWork)
     """Of models: what is timed."""
     quality_margin: float | None = QUALITY_MARGIN
-    """Of models: how much more loss is a loss of quality (0.01 is 1 % more nats); None: quality is not compared."""
+    """Of models: how much more loss is a loss of quality (0.01: 1 % more bits); None: quality is not compared."""
     suite: str = ""
     """Where models are looked for that are named."""
     trust_remote_code: bool = False

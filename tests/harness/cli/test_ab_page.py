@@ -38,7 +38,6 @@ def commands(block: str, folder: Path) -> list[list[str]]:
 
 @pytest.mark.skipif(os.name != "posix", reason="bash")
 def test_every_command_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("harness.gate.launch.LAUNCH_NS", 50_000_000)
     monkeypatch.setattr("harness.gate.launch.WARM_SECONDS", 0.01)
     tried = 0
@@ -55,7 +54,9 @@ def test_every_command_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPat
                 assert all(parse_arm(of[side], side) is not None for side in ("--a", "--b"))
                 continue
             without = [word for at, word in enumerate(asked) if "--launches" not in asked[max(0, at - 1) : at + 1]]
-            done = CliRunner().invoke(app, [*without, "--launches", "1"])
+            done = CliRunner().invoke(
+                app, [*without, "--launches", "1", *([] if "--threads" in without else ["--threads", "1"])]
+            )
             assert not isinstance(done.exception, UserError), f"{asked}: {done.exception}"
             assert done.exit_code == ExitCode.INCONCLUSIVE, f"{asked}: {done.output} {done.exception}"
     assert tried == 11

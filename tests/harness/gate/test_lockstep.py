@@ -12,7 +12,7 @@ from harness.gate.arm_process import ArmFailed
 from harness.gate.lockstep import CONFIRMING, MOST_CONFIRMING, Limits, Lockstep
 from harness.gate.outcome import Outcome, Verdict, judge
 from harness.gate.outputs import Sameness
-from harness.gate.quality_of_arms import QualityOfArms
+from harness.gate.quality_of_arms import unread
 from harness.statistics.speed_decision import Decision, Rule
 
 MS = 20e6
@@ -287,14 +287,14 @@ def test_speed_counts_only_where_quality_holds(
     world: Any, arm: Any, quality: Decision, speed: float, verdict: Verdict
 ) -> None:
     done = session(world(cost_of(speed)), arm).measure()
-    found = judge(done, RULE, Limits(), quality=QualityOfArms(quality, "b's loss changes by +2 %"))
+    found = judge(done, RULE, Limits(), quality=unread(quality, "b's loss changes by +2 %"))
     assert found.verdict is verdict
     assert any("b's loss changes by +2 %" in reason for reason in found.reasons) == (quality is not Decision.PASS)
 
 
 def test_slower_for_certain_is_a_fail_whatever_is_open_of_quality(world: Any, arm: Any) -> None:
     done = session(world(cost_of(1.2)), arm).measure()
-    found = judge(done, RULE, Limits(), quality=QualityOfArms(Decision.INCONCLUSIVE, "undecided"))
+    found = judge(done, RULE, Limits(), quality=unread(Decision.INCONCLUSIVE, "undecided"))
     assert found.verdict is Verdict.FAIL and "slower by" in found.reasons[0]
 
 
