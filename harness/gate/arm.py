@@ -85,6 +85,8 @@ class Arm:
     """What identifies the environment that was built for it: a commit, or its packages; empty where none was."""
     environment: str = "this environment"
     """In words."""
+    ahead: tuple[str, ...] = ()
+    """Folders before all others of which it need not load anything: a project that a model may make use of."""
     after: tuple[str, ...] = ()
     """Folders in which its modules are looked for after those: the checkout of the harness that opens its model."""
     described: dict[str, Any] = field(default_factory=dict)

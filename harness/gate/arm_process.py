@@ -175,9 +175,10 @@ DOING = {
 def environment_of(arm: Arm, threads: int, layout: Mapping[str, str]) -> dict[str, str]:
     """The environment variables of an arm's process. layout: what is drawn anew for each launch."""
     variables = {**os.environ, **QUIET_WAITS, **dict.fromkeys(THREADS, str(threads)), **layout, **arm.choice.env}
-    if arm.paths or arm.after:
+    if arm.ahead or arm.paths or arm.after:
         before = variables.get("PYTHONPATH")
-        variables["PYTHONPATH"] = os.pathsep.join([*arm.paths, *([before] if before else []), *arm.after])
+        folders = [*arm.ahead, *arm.paths, *([before] if before else []), *arm.after]
+        variables["PYTHONPATH"] = os.pathsep.join(folders)
     programs = str(Path(arm.python).parent)
     variables["PATH"] = os.pathsep.join([programs, variables.get("PATH", os.defpath)])
     variables.pop("PYTHONHOME", None)

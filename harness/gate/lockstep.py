@@ -14,7 +14,7 @@ from harness.errors import UserError
 from harness.gate.arm import Arm
 from harness.gate.launch import Clock, Draw, Launch, Pace, Pairing, Patience, Side, Start, draw, launch
 from harness.gate.outputs import OutputComparer
-from harness.gate.same_code import check_arms_differ, check_built_is_used, check_unchanged
+from harness.gate.same_code import check_arms_differ, check_built_is_used, check_nothing_hides, check_unchanged
 from harness.results.conditions import conditions, others_share
 from harness.statistics.speed_decision import Decision, Rule, decide, is_faster, may_be_faster, stands
 
@@ -206,6 +206,7 @@ class Lockstep:
         if pairing == "ab" and self._pace is None:
             self._record(loaded(ended))
             check_built_is_used(ended, arms)
+            check_nothing_hides(ended, arms)
             if not self._same_arms:
                 check_arms_differ(ended, arms)
         self._pace = ended.pace

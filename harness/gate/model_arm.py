@@ -132,7 +132,7 @@ def _harness_of(arm: Arm) -> tuple[str, ...]:
     """The checkout of the harness that runs this, for an arm of this environment, where it is one: what compares is
     then what opens the models, unless a revision of it is under test."""
     root = Path(str(harness.__file__)).resolve().parents[1]
-    own = arm.built and not arm.choice.revision
+    own = arm.built and not arm.choice.revision and not arm.ahead
     installed = "site-packages" in root.parts or "dist-packages" in root.parts
     return () if own or arm.choice.python or installed else (str(root),)
 

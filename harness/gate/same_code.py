@@ -59,6 +59,21 @@ def check_built_is_used(launch: Launch, arms: Mapping[Side, Arm]) -> None:
                 )
 
 
+def check_nothing_hides(launch: Launch, arms: Mapping[Side, Arm]) -> None:
+    """Raises UserError where an arm loaded a package from elsewhere than the folder ahead of all others that has it:
+    what was built of the project is not what ran then, and the base and the head would be one."""
+    for side in SIDES:
+        for folder in map(Path, arms[side].ahead):
+            for name, found in launch.code[side].items():
+                has_it = (folder / name / "__init__.py").is_file() or (folder / f"{name}.py").is_file()
+                if has_it and not Path(found["file"]).resolve().is_relative_to(folder.resolve()):
+                    raise UserError(
+                        f"{name} was loaded from {found['file']}, not from the project at this state ({folder}): what "
+                        "stands before PYTHONPATH there (a .pth file, an import hook)?",
+                        place=f"arm {side}",
+                    )
+
+
 def check_unchanged(first: Launch, now: Launch) -> None:
     """Raises UserError where a file that an arm runs changed since the first launch of the same comparison."""
     for side in SIDES:

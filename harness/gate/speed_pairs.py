@@ -129,7 +129,7 @@ def arms_of(
         choice = ArmChoice(
             model=ModelChoice(entry=entries[side], precision=str(axes["precision"]), device=_device(axes["device"]))
         )
-        arm = Arm(choice, sys.executable, after=(str(state.path),), built=state.commit, environment=state.name)
+        arm = Arm(choice, sys.executable, ahead=(str(state.path),), built=state.commit, environment=state.name)
         arms[side] = with_model(arm, work, side, "", trust_remote_code, threads, tell)
     return arms
 

@@ -1,6 +1,8 @@
 """Launches until they decide: with scripted arms and a clock of the test's own."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -221,6 +223,16 @@ def test_an_environment_of_which_nothing_is_loaded_is_refused(world: Any, arm: A
         UserError, match="arm b: nothing was loaded from /built/aside, which was put first for revision main"
     ):
         judged(world(cost_of(1.0)), arm, arms={"a": arm("m:base"), "b": head})
+
+
+def test_a_project_that_something_hides_is_refused(world: Any, arm: Any, tmp_path: Path) -> None:
+    """A folder ahead of all others need not be used; what it has must not come from elsewhere."""
+    (tmp_path / "other.py").write_text("")
+    both = {side: replace(arm(f"m:{side}"), ahead=(str(tmp_path),)) for side in "ab"}
+    assert judged(world(cost_of(1.0)), arm, arms=both).verdict is Verdict.PASS
+    (tmp_path / "kernels.py").write_text("")
+    with pytest.raises(UserError, match=r"kernels was loaded from /there/kernels.py, not from the project"):
+        judged(world(cost_of(1.0)), arm, arms=both)
 
 
 def test_other_values_fail_only_where_a_tolerance_is_stated(world: Any, arm: Any) -> None:

@@ -265,5 +265,8 @@ def test_the_harness_that_opens_the_model(folder: str, monkeypatch: pytest.Monke
     monkeypatch.setenv("PYTHONPATH", "/mine")
     found = environment_of(replace(built, after=_harness_of(built)), 1, {})
     assert found["PYTHONPATH"].split(":") == ["/built", "/mine", root]
+    state = Arm(ArmChoice(), sys.executable, ahead=("/state",), built="abc")
+    found = environment_of(replace(state, after=_harness_of(state)), 1, {})
+    assert found["PYTHONPATH"].split(":") == ["/state", "/mine", root]
     assert _harness_of(Arm(ArmChoice(install=("x",)), "/env/bin/python", built="x")) == ()
     assert _harness_of(Arm(ArmChoice(python="/other"), "/other/bin/python")) == ()
