@@ -177,6 +177,14 @@ class Block(nn.Module):
         return x + self.dropout(self.ffn(self.ffn_norm(x)))  # type: ignore[no-any-return]
 
 
+def _embedding(rows: int, width: int) -> nn.Embedding:
+    """An embedding; where nothing is stored yet (on `meta`) without drawing it, for which torch imports its compiler: a
+    second for every process that opens a checkpoint."""
+    if torch.get_default_device().type == "meta":
+        return nn.Embedding(rows, width, _weight=torch.empty(rows, width))
+    return nn.Embedding(rows, width)
+
+
 class GPT(nn.Module):
     """Token ids in, logits of the next token out."""
 
@@ -185,9 +193,9 @@ class GPT(nn.Module):
         super().__init__()
         self.config = config
         self.attend = attention
-        self.token_embedding = nn.Embedding(config.vocabulary, config.width)
+        self.token_embedding = _embedding(config.vocabulary, config.width)
         learned = config.positions == "learned"
-        self.position_embedding = nn.Embedding(config.context, config.width) if learned else None
+        self.position_embedding = _embedding(config.context, config.width) if learned else None
         self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
         self.final_norm = make_norm(config)
