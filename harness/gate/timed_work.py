@@ -52,6 +52,9 @@ class TimedWork:
             self.settled = Verdict.PASS, UNCHANGED
             return
         broke = isinstance(error, ArmFailed) and error.place == "arm b"
+        if broke and self.begun is not None and not self.begun.lockstep.measured.first:
+            base = self.begun.lockstep.why_base_fails()  # chance decides which of two broken ones is told of first
+            error, broke = (error, True) if base is None else (base, False)
         told = error if self.begun is None else self.begun.failed(error)
         self.settled = (Verdict.FAIL, f"it works in the base, and {told}") if broke else (Verdict.USAGE, str(told))
 

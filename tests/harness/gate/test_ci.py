@@ -99,6 +99,17 @@ def test_code_that_is_broken_in_the_base_is_no_verdict_on_the_head(project: Path
     assert "arm a" in change.result.reason and "has no work" in change.result.reason
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_code_that_is_broken_in_both_is_no_verdict_on_the_head(project: Path, tmp_path: Path, seed: int) -> None:
+    """Whichever is started first, which chance decides."""
+    (project / "kernels.py").write_text(CODE.replace("total = 0", "total = undefined"))
+    git(project, "commit", "-qam", "broken")
+    (project / "kernels.py").write_text(CODE.replace("total = 0", "total = undefined + 1"))
+    change = ci(Asked(base="HEAD", suite="suite.yaml", out=tmp_path / "out", minutes=1.5, seed=seed))
+    assert change.result.verdict is Verdict.USAGE, change.result.reason
+    assert "arm a" in change.result.reason and "undefined" in change.result.reason
+
+
 def test_an_accepted_slowdown_is_shown_as_such(project: Path, tmp_path: Path) -> None:
     (project / "kernels.py").write_text(CODE.replace("in range(times)", "in range(times + times // 2)"))
     (project / "suite.yaml").write_text(SUITE.replace(", tolerance: 0", ""))
