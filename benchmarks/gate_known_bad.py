@@ -87,8 +87,8 @@ DEFECTS: dict[str, Defect] = {
             Edit(
                 "reference_impl/quantization/bf16.py",
                 'return matrix("bf16", self.out_features, self.in_features, self.values, bias=bias)',
-                'self.wide = self.values.float()\n        return matrix("fp32", self.out_features, self.in_features, '
-                "self.wide, bias=bias)",
+                'if "wide" not in self.__dict__:\n            self.__dict__["wide"] = self.values.float()\n'
+                '        return matrix("fp32", self.out_features, self.in_features, self.__dict__["wide"], bias=bias)',
             ),
             Edit(
                 "reference_impl/quantization/bf16.py",
