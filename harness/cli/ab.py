@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.console import say
+from harness.cli.options import check_target
 
 if TYPE_CHECKING:
     from harness.gate.launch import Clock
@@ -104,6 +105,7 @@ def ab(
         raise UserError(f"is one of {', '.join(clocks)}, not '{clock}'", place="--clock")
     if tolerance is not None and not tolerance >= 0:
         raise UserError("is a share of 0 or more, such as 1e-5", place="--tolerance")
+    check_target(json, "--json")
     given = None if arguments is None else parse_arguments(arguments, "--arguments")
     both = parse_both(model, "--model") if model.strip() else NO_MODEL
     shared = ArmChoice(call=call, command=command, setup=setup, arguments=given, model=both)

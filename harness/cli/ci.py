@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.console import make_console, say
+from harness.cli.options import check_target
 
 if TYPE_CHECKING:
     from harness.gate.ci import Change
@@ -61,6 +62,8 @@ def ci(
         raise UserError("some time is needed", place="--minutes")
     if threads is not None and threads < 1:
         raise UserError("at least one thread is needed", place="--threads")
+    check_target(json, "--json")
+    check_target(markdown, "--markdown")
     console = make_console()
 
     def show(change: Change) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.console import make_console, say
-from harness.cli.options import RUNS, Out, RunName
+from harness.cli.options import RUNS, Out, RunName, check_target
 
 
 def gate(
@@ -46,6 +46,8 @@ def gate(
     from harness.gate.judging import expiry, judge
     from harness.whole_file import write_whole
 
+    check_target(json, "--json")
+    check_target(markdown, "--markdown")
     result = judge(
         run,
         baseline,

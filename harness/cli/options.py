@@ -1,9 +1,12 @@
 """Options that several commands share."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from harness.errors import UserError
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder that holds the runs.")]
 RunName = Annotated[str, typer.Argument(help="A run folder, a run's name (or a part of it), or `latest`.")]
@@ -19,3 +22,16 @@ AllowCodeExecution = Annotated[
     bool,
     typer.Option("--allow-code-execution", help="Run programs that a model writes (pass@k), in a limited subprocess."),
 ]
+
+
+def check_target(path: Path | None, option: str) -> None:
+    """A file that a command writes at its end: where it can't be, that is said before anything is measured. Raises
+    UserError."""
+    if path is None:
+        return
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file", place=option)
+    if not path.parent.is_dir():
+        raise UserError(f"there is no folder {path.parent}; make it, or name another file", place=option)
+    if not os.access(path.parent, os.W_OK):
+        raise UserError(f"the folder {path.parent} can't be written to; name another file", place=option)

@@ -138,6 +138,8 @@ def test_a_against_itself_goes_into_the_ledger() -> None:
         (("--a", "work:base", "--b", "work:slow", "--generate", "1"), "--generate: is a number from 2"),
         (("--a", "work:base", "--b", "work:slow", "--quality-margin", "0"), "--quality-margin: is a share above 0"),
         (("--a", "precision=int8", "--b", "precision=fp32"), "arm a: it runs nothing: name a function"),
+        (("--a", "work:base", "--b", "work:slow", "--json", "gone/v.json"), "--json: there is no folder gone; make it"),
+        (("--a", "work:base", "--b", "work:slow", "--json", "."), "--json: . is a folder; name a file"),
     ],
 )
 def test_bad_input_is_one_sentence(words: tuple[str, ...], said: str) -> None:

@@ -128,6 +128,8 @@ def test_a_suite_gives_its_gate_to_a_run_that_has_none(make: Makes) -> None:
         (["--accept", "x", "--expires", "2001-01-01"], "--expires: 2001-01-01 is past"),
         (["--expires", "2099-01-01"], "--expires: says how long --accept holds"),
         (["--accept", " "], "--accept: needs a reason"),
+        (["--json", "gone/gate.json"], "--json: there is no folder gone; make it, or name another file"),
+        (["--markdown", "."], "--markdown: . is a folder; name a file"),
         (["--accept", "because"], "--accept: there is nothing to accept: nothing fails"),
     ],
 )
