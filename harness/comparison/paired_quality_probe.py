@@ -72,7 +72,7 @@ def _details(pair: ProbePair) -> dict[str, Any]:
     """Plain data."""
     both = [(a, b) for a, b in pair.continuations.values() if a is not None and b is not None]
     told: dict[str, Any] = {
-        "continuations": len(both),
+        "continued": len(both),
         "same_continuations": sum(a.tokens == b.tokens for a, b in both),
     }
     if not pair.documents:

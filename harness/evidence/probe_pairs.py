@@ -122,7 +122,7 @@ def _truncated(row: Mapping[Any, Any]) -> Truncated:
 
 
 def _continuation(row: Mapping[Any, Any]) -> Continuation | None:
-    if not isinstance(row.get("finish"), str):
+    if not isinstance(row.get("ended_by"), str):
         return None
     text = row.get("prompt_text")
     return Continuation(
@@ -130,7 +130,7 @@ def _continuation(row: Mapping[Any, Any]) -> Continuation | None:
         prompt=_whole(row["prompt"]),
         prompt_text=text if isinstance(text, str) else None,
         tokens=_whole(row["continuation"]),
-        finish=row["finish"],
+        finish=row["ended_by"],
         gap=float(row["continuation_gap"]),
     )
 

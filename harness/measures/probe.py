@@ -155,7 +155,7 @@ def _continued(model: LanguageModel, prompt: str | tuple[int, ...], most: int) -
         "prompt": list(done.prompt),
         "continuation": list(answer.tokens),
         "continuation_text": answer.text,
-        "finish": answer.finish,
+        "ended_by": answer.finish,
         "continuation_gap": float(behind.max(initial=0.0)),
     }
 

@@ -29,7 +29,7 @@ def row(document: str, tokens: int = 3, seed: int = 0, **changed: Any) -> dict[s
     return told | changed
 
 
-WRITTEN = {"prompt": [1], "continuation": [2, 3], "finish": "end", "continuation_gap": 0.0}
+WRITTEN = {"prompt": [1], "continuation": [2, 3], "ended_by": "end", "continuation_gap": 0.0}
 
 
 def test_equal_probes_have_no_divergence() -> None:

@@ -28,7 +28,7 @@ def answered(tokens: int) -> pd.DataFrame:
 
 
 def probed(tokens: int) -> pd.DataFrame:
-    return pd.DataFrame({"document": ["a", "b"], "continuation": [[1] * tokens, None], "finish": ["stop", None]})
+    return pd.DataFrame({"document": ["a", "b"], "continuation": [[1] * tokens, None], "ended_by": ["stop", None]})
 
 
 def point(builders: ModuleType, folder: Path, samples: pd.DataFrame | None) -> Point:

@@ -89,7 +89,7 @@ def test_a_short_context_cuts_and_says_so_in_the_digests(model: LanguageModel) -
 
 def test_continuations_are_greedy_and_told(model: LanguageModel) -> None:
     frame = probed(model, continued=3, generate=8)
-    written = frame.dropna(subset=["finish"])
+    written = frame.dropna(subset=["ended_by"])
     assert list(written["document"]) == ["0", "5", "10"] and CHAT not in set(frame["document"])
     for row in written.to_dict("records"):
         ids = list(row["prompt"])
@@ -98,7 +98,7 @@ def test_continuations_are_greedy_and_told(model: LanguageModel) -> None:
             with torch.inference_mode():
                 assert int(model.forward(torch.tensor([ids]))[0, -1].argmax()) == token
             ids.append(token)
-        assert row["continuation_gap"] < 1e-3 and row["finish"] in ("end", "length")
+        assert row["continuation_gap"] < 1e-3 and row["ended_by"] in ("end", "length")
     assert list(frame["end_ids"][0]) == list(model.identity.end_ids)
 
 
