@@ -117,7 +117,7 @@ from reference_impl.quantization.quantize import quantize_
 
 def opened():
     torch.manual_seed(0)
-    model = GPT(GPTConfig(vocabulary=4096, context=128, layers=2, heads=4, width=256)).eval()
+    model = GPT(GPTConfig(context=128, layers=2, heads=4, SIZE)).eval()
     quantize_(model, "bf16")
     return {"engine": Engine(model), "tokens": torch.arange(96)[None]}
 
@@ -131,21 +131,25 @@ def decode(engine, tokens):
 '''
 
 
+SMALL, LARGE = "vocabulary=4096, width=256", "vocabulary=32768, width=512"
+"""Weights of 5 and of 46 MB in bf16."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "verdict"),
+    ("name", "size", "verdict"),
     [
-        ("recomputed-cache", Verdict.FAIL),
-        ("extra-copy", Verdict.FAIL),  # of 2 MB: a step reads 5 MB
-        ("fp32-product", Verdict.FAIL),
-        ("refactoring", Verdict.PASS),
+        ("recomputed-cache", SMALL, Verdict.FAIL),
+        ("extra-copy", SMALL, Verdict.FAIL),  # of 2 MB: a step reads 5 MB
+        ("fp32-product", LARGE, Verdict.FAIL),  # 45 %; of weights that the processor's cache holds, 10 % or none
+        ("refactoring", SMALL, Verdict.PASS),
     ],
 )
 def test_slowdowns_of_our_own_engine(
-    name: str, verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, size: str, verdict: Verdict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "decoding_arm.py").write_text(ARM)
+    (tmp_path / "decoding_arm.py").write_text(ARM.replace("SIZE", size))
     head = planted(name, tmp_path / "code", tmp_path)
     shared = ArmChoice(call="decoding_arm:decode", setup="decoding_arm:opened")
     base, other = ArmChoice(path=str(sound(tmp_path).path)), ArmChoice(path=str(head.path))
