@@ -205,13 +205,14 @@ def _concluded(
 ) -> Change:
     """The verdict on everything that was measured; it is written."""
     today = date.today()
-    timed = accepted.applied([work.judged(interrupted=interrupted) for work in works], today)
+    timed = accepted.applied([work.judged(interrupted=interrupted) for work in works if work.why_new is None], today)
     rows = [*(() if quality is None else quality.result.rows), *timed]
     if (why := why_nothing_shows(states, quality, works)) is not None:
         rows.append(Judged(verdict=Verdict.USAGE, reason=why, at={}, role="cell"))
     verdict, reason = verdict_of(rows)
     base, head = states["a"].name, states["b"].name
-    notes = [f"{work.title} is judged by {work.metric}" for work in works]
+    notes = [f"{work.title} is judged by {work.metric}" for work in works if work.why_new is None]
+    notes += [f"{work.title} has no baseline: {work.why_new}" for work in works if work.why_new is not None]
     if quality is None:
         result = GateResult(verdict, reason, tuple(rows), (), (), tuple(notes), base, head, len(works))
     else:

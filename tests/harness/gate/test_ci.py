@@ -91,12 +91,19 @@ def test_code_that_breaks_in_the_head_fails(project: Path, tmp_path: Path) -> No
 
 
 def test_code_that_is_broken_in_the_base_is_no_verdict_on_the_head(project: Path, tmp_path: Path) -> None:
-    (project / "kernels.py").write_text(CODE.replace("def work", "def other"))
-    git(project, "commit", "-qam", "renamed")
+    (project / "kernels.py").write_text("raise RuntimeError('broken')\n")
+    git(project, "commit", "-qam", "broken")
     (project / "kernels.py").write_text(CODE)
     change = judged(tmp_path)
     assert change.result.verdict is Verdict.USAGE and change.result.exit_code is ExitCode.USAGE
-    assert "arm a" in change.result.reason and "has no work" in change.result.reason
+    assert "arm a" in change.result.reason and "broken" in change.result.reason
+
+
+def test_where_all_is_new_nothing_is_comparable(project: Path, tmp_path: Path) -> None:
+    (project / "kernels.py").write_text(CODE.replace("def work", "def other"))
+    git(project, "commit", "-qam", "renamed")
+    (project / "kernels.py").write_text(CODE)
+    assert judged(tmp_path).result.verdict is Verdict.NOT_COMPARABLE
 
 
 def test_an_accepted_slowdown_is_shown_as_such(project: Path, tmp_path: Path) -> None:
@@ -216,3 +223,19 @@ gate:
   - {metric: probe_bits_per_byte}
   - {metric: decode_rate, guarded_by: [probe_bits_per_byte]}
 """
+
+
+def test_a_function_that_only_the_head_has_is_judged_by_nobody(project: Path, tmp_path: Path) -> None:
+    (project / "kernels.py").write_text(CODE + "\ndef fresh():\n    return 1\n")
+    (project / "suite.yaml").write_text(SUITE + '  fresh: {call: "kernels:fresh", threads: 1}\n')
+    result = judged(tmp_path).result
+    assert [row.at["call"] for row in result.rows] == ["work"] and result.verdict is not Verdict.USAGE
+    assert any(note.startswith("fresh has no baseline: arm a: ") and "has no fresh" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_function_that_nobody_has_is_no_fault_of_the_head(project: Path, tmp_path: Path, seed: int) -> None:
+    (project / "kernels.py").write_text(CODE.replace("% 7", "%  7"))
+    (project / "suite.yaml").write_text('name: p\ncalls:\n  work: {call: "kernels:wrok", threads: 1}\n')
+    result = ci("HEAD", "suite.yaml", out=tmp_path / "out", minutes=0.2, seed=seed).result
+    assert result.exit_code is ExitCode.USAGE and "neither the base nor the head can do it" in result.reason
