@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -239,3 +240,25 @@ def test_a_function_that_nobody_has_is_no_fault_of_the_head(project: Path, tmp_p
     (project / "suite.yaml").write_text('name: p\ncalls:\n  work: {call: "kernels:wrok", threads: 1}\n')
     result = ci("HEAD", "suite.yaml", out=tmp_path / "out", minutes=0.2, seed=seed).result
     assert result.exit_code is ExitCode.USAGE and "neither the base nor the head can do it" in result.reason
+
+
+def test_a_submodule_is_each_state_s_own(project: Path, tmp_path: Path) -> None:
+    inner = project / "inner"
+    inner.mkdir()
+    git(inner, "init", "-q")
+    (inner / "part.py").write_text("OLD = 1\n")
+    git(inner, "add", "."), git(inner, "commit", "-qm", "old")
+    git(project, "add", "inner"), git(project, "commit", "-qm", "with a submodule")
+    (inner / "part.py").write_text("NEW = 1\n")
+    git(inner, "commit", "-qam", "new")
+    with base_state("HEAD", project, lambda said: None) as base:
+        head = head_state(project, lambda said: None)
+        assert (base.path / "inner/part.py").read_text() == "OLD = 1\n"
+        assert (head.path / "inner/part.py").read_text() == "NEW = 1\n"
+    git(project, "commit", "-qam", "another one")
+    shutil.rmtree(inner / ".git")
+    with (
+        pytest.raises(UserError, match=r"the submodule inner is not here at .*git submodule update"),
+        base_state("HEAD", project, lambda said: None),
+    ):
+        pass
