@@ -33,7 +33,7 @@ from harness.statistics.speed_decision import Rule
 UNCHANGED = "unchanged: the base and the head run the same code for it"
 
 
-@dataclass
+@dataclass(eq=False)
 class TimedWork:
     """One unit of work."""
 

@@ -151,14 +151,17 @@ def test_a_suite_in_which_no_change_can_show(project: Path, tmp_path: Path) -> N
         judged(tmp_path)
 
 
-def test_ctrl_c_keeps_what_was_decided(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("where", ["share_time", "begin_with"])
+def test_ctrl_c_keeps_what_was_decided(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
     (project / "kernels.py").write_text(CODE.replace("% 7", "% 7 * 1"))
     told: list[str | Change] = []
 
-    def interrupt(*given: object) -> None:
+    def interrupt(*given: object, **named: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("harness.gate.ci.share_time", interrupt)
+    monkeypatch.setattr(f"harness.gate.ci.{where}", interrupt)
     with pytest.raises(KeyboardInterrupt):
         judge_change(Asked(base="HEAD", suite="suite.yaml", out=tmp_path / "out"), told.append)
     (change,) = (one for one in told if isinstance(one, Change))
