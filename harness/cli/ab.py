@@ -105,6 +105,8 @@ def ab(
         raise UserError(f"is one of {', '.join(clocks)}, not '{clock}'", place="--clock")
     if tolerance is not None and not tolerance >= 0:
         raise UserError("is a share of 0 or more, such as 1e-5", place="--tolerance")
+    if seed is not None and seed < 0:
+        raise UserError("is a whole number of 0 or more", place="--seed")
     check_target(json, "--json")
     given = None if arguments is None else parse_arguments(arguments, "--arguments")
     both = parse_both(model, "--model") if model.strip() else NO_MODEL

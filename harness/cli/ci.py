@@ -62,6 +62,8 @@ def ci(
         raise UserError("some time is needed", place="--minutes")
     if threads is not None and threads < 1:
         raise UserError("at least one thread is needed", place="--threads")
+    if seed is not None and seed < 0:
+        raise UserError("is a whole number of 0 or more", place="--seed")
     check_target(json, "--json")
     check_target(markdown, "--markdown")
     console = make_console()

@@ -190,9 +190,11 @@ def check(choice: ArmChoice, option: str) -> None:
 def parse_arguments(text: str, option: str) -> Any:
     """Arguments as JSON. Raises UserError."""
     try:
-        return json.loads(text)
+        found = json.loads(text)
+        json.dumps(found, allow_nan=False)
     except ValueError as error:
         raise UserError(f'arguments are JSON, such as [1024] or {{"n": 1024}} ({error})', place=option) from None
+    return found
 
 
 def _variable(pair: str, option: str) -> tuple[str, str]:

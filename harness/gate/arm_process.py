@@ -20,6 +20,8 @@ from harness.gate.arm import Arm
 WORKER = Path(str(arm_worker.__file__)).resolve()
 LINES = 6
 """Of an arm's own output, how many are quoted where it ends."""
+MOST_LOG = 16_000_000
+"""Bytes of an arm's own output that are kept: a call that prints, a million times, would fill the disk."""
 QUIET_WAITS = {
     "OMP_WAIT_POLICY": "PASSIVE",
     "KMP_BLOCKTIME": "0",
@@ -92,6 +94,7 @@ class ArmProcess:
         until = time.monotonic() + timeout
         size = int.from_bytes(self._read(8, until, do, timeout), "big")
         answer = json.loads(self._read(size, until, do, timeout))
+        self._shorten_log()
         if "error" in answer:
             where = f" (in {answer['where']})" if answer["where"] else ""
             if answer["error"].startswith(arm_worker.COMMAND_ENDED):  # its own words say why
@@ -146,6 +149,19 @@ class ArmProcess:
     def _status(self) -> str:
         code = self._kill()
         return f"killed by {signal_name(-code)}" if code < 0 else f"exit status {code}"
+
+    def _shorten_log(self) -> None:
+        """Keep the end of what it printed, where that is too much; it waits meanwhile, and appends."""
+        with contextlib.suppress(OSError):
+            if self._log.stat().st_size <= MOST_LOG:
+                return
+            with self._log.open("r+b") as file:
+                file.seek(-4000, os.SEEK_END)
+                end = file.read()
+                file.seek(0)
+                file.write(end)
+                file.truncate()
+            self._begin = 0
 
     def _last_lines(self) -> str:
         """What it printed last, of this launch."""

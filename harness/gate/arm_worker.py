@@ -105,6 +105,8 @@ def does_nothing(function: Any) -> bool:
 
 
 COMMAND_ENDED = "the command ended with"
+NO_MODULE, NO_NAME = "there is no module", "has no"
+"""Of a call that is not there."""
 
 
 class Command:
@@ -156,11 +158,11 @@ def named(name: str) -> Callable[..., Any]:
         found = importlib.import_module(module)
     except ModuleNotFoundError as error:
         if error.name is not None and (module + ".").startswith(error.name + "."):
-            raise Refused(f"there is no module {error.name} in this arm's Python ({sys.executable})") from None
+            raise Refused(f"{NO_MODULE} {error.name} in this arm's Python ({sys.executable})") from None
         raise
     for part in inner.split("."):
         if not hasattr(found, part):
-            raise Refused(f"{getattr(found, '__file__', module)} has no {inner}")
+            raise Refused(f"{getattr(found, '__file__', module)} {NO_NAME} {inner}")
         found = getattr(found, part)
     if not callable(found):
         raise Refused(f"{name} is no function")

@@ -20,7 +20,7 @@ from harness.gate.arm import Arm
 from harness.gate.arm_process import QUIET_WAITS, ArmFailed, ArmProcess, Worker, environment_of
 from harness.gate.compared import Comparison, Listener
 from harness.gate.environment import prepare
-from harness.gate.launch import Draw, Side, draw
+from harness.gate.launch import Draw, Side, asked, draw
 from harness.gate.lockstep import Lockstep
 from harness.gate.model_arm import entry_of, lacks_harness, with_model
 from harness.gate.outcome import judge, others_of
@@ -106,6 +106,22 @@ class Begun:
 
         self.quality = qualities(self.arms, probe, question.quality_margin, question.rule)
         self._record({"kind": "quality", **as_json(self.quality)})
+
+    def alone(self, side: Side) -> ArmFailed | None:
+        """Start one arm by itself: why it can't be loaded and called; None where it can."""
+        patience = self.question.patience.start
+        arm = self.arms[side]
+        worker: Worker | None = None
+        try:
+            worker = self._start(side, arm, draw(np.random.default_rng(self._seed)))
+            worker.ask("open", patience, search=[str(Path.cwd())], **asked(arm))
+            worker.ask("warm", patience, seconds=0.0)
+        except ArmFailed as error:
+            return error
+        finally:
+            if worker is not None:
+                worker.close()
+        return None
 
     def failed(self, error: UserError) -> UserError:
         """The error that ends it, with where what was measured before it is."""

@@ -109,11 +109,14 @@ def judge_change(asked: Asked, tell: Listener = lambda said: None) -> Change:
     with base_state(asked.base, asked.project, tell) as before:
         states: dict[Side, State] = {"a": before, "b": head_state(asked.project, tell)}
         quality = _quality(loaded, states, pairs, asked, folder, accepted, tell)
-        works = _works(loaded, states, pairs, quality, asked, folder, tell)
+        opening = _works(loaded, states, pairs, quality, asked, folder, tell)
+        works = list(opening)
         conclude = partial(_concluded, asked, states, quality, works, accepted, folder, began)
-        going = [work for work in works if work.begun is not None]
-        left = max(asked.minutes - (time.monotonic() - began) / 60, LEAST_FOR_SPEED * asked.minutes)
         try:
+            for work in works:  # which may take minutes where it trains or builds
+                opening[work]()
+            going = [work for work in works if work.begun is not None]
+            left = max(asked.minutes - (time.monotonic() - began) / 60, LEAST_FOR_SPEED * asked.minutes)
             ends = share_time([work.begun.lockstep for work in going if work.begun is not None], left)
         except KeyboardInterrupt:
             tell(conclude(interrupted=True))
@@ -152,13 +155,13 @@ def _works(
     asked: Asked,
     folder: Path,
     tell: Listener,
-) -> list[TimedWork]:
-    """What is timed, its arms opened."""
+) -> dict[TimedWork, Callable[[], None]]:
+    """What is timed, each with what opens its arms."""
     suite = loaded.suite
     tests = quality.result.tests if quality is not None else max(1, len(pairs) + len(suite.calls))
     heard = _heard(tell)
     begin = partial(begin_with, minutes=asked.minutes, folder=folder / "speed", seed=asked.seed, tell=heard)
-    works = []
+    works: dict[TimedWork, Callable[[], None]] = {}
     for pair in pairs:
         cell = pair.cell
         at = {"model": cell.model, **cell.axes, "measure": cell.measure, **cell.settings}
@@ -167,16 +170,16 @@ def _works(
         void = None if quality is None else quality.why_void(pair)
         if void is not None:
             work.settled = Verdict.INCONCLUSIVE, void
+            works[work] = lambda: None
         else:
             trained = None if quality is None else quality.base
             arms = partial(arms_of, pair, suite, states, trained, threads, "--trust-remote-code" in asked.options, tell)
-            begin(work, arms, threads=threads, tolerance=None)
-        works.append(work)
+            works[work] = partial(begin, work, arms, threads=threads, tolerance=None)
     for name, call in suite.calls.items():
         work = TimedWork(name, "time", {"call": name}, Rule(margin=call.margin, tests=tests))
         threads = call.threads or asked.threads or default_threads()
-        begin(work, partial(arms_of_call, call, states), threads=threads, tolerance=call.tolerance)
-        works.append(work)
+        arms = partial(arms_of_call, call, states)
+        works[work] = partial(begin, work, arms, threads=threads, tolerance=call.tolerance)
     return works
 
 
@@ -205,13 +208,14 @@ def _concluded(
 ) -> Change:
     """The verdict on everything that was measured; it is written."""
     today = date.today()
-    timed = accepted.applied([work.judged(interrupted=interrupted) for work in works], today)
+    timed = accepted.applied([work.judged(interrupted=interrupted) for work in works if work.why_new is None], today)
     rows = [*(() if quality is None else quality.result.rows), *timed]
     if (why := why_nothing_shows(states, quality, works)) is not None:
         rows.append(Judged(verdict=Verdict.USAGE, reason=why, at={}, role="cell"))
     verdict, reason = verdict_of(rows)
     base, head = states["a"].name, states["b"].name
-    notes = [f"{work.title} is judged by {work.metric}" for work in works]
+    notes = [f"{work.title} is judged by {work.metric}" for work in works if work.why_new is None]
+    notes += [f"{work.title} has no baseline: {work.why_new}" for work in works if work.why_new is not None]
     if quality is None:
         result = GateResult(verdict, reason, tuple(rows), (), (), tuple(notes), base, head, len(works))
     else:

@@ -79,9 +79,11 @@ class Pace:
 
 
 def pace(nanoseconds: Sequence[float]) -> Pace:
-    """The pace for calls that take so long in the arms."""
+    """The pace for calls that take so long in the arms. Where one takes 60 times as long as the other or more, the
+    shorter one's turns are shorter: else a launch would last that many times as long."""
     fast, slow = max(min(nanoseconds), 1e-3), max(*nanoseconds, 1e-3)
-    repeats = min(MOST_REPEATS, max(1, ceil(TURN_NS / fast)))
+    longest = int(LAUNCH_NS / (4 * FEWEST_BLOCKS * slow))
+    repeats = max(1, min(MOST_REPEATS, ceil(TURN_NS / fast), longest))
     return Pace(repeats, int(np.clip(LAUNCH_NS / (4 * repeats * slow), FEWEST_BLOCKS, MOST_BLOCKS)))
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from harness.errors import UserError
 from harness.file_digest import file_sha256
 from harness.gate.building import built, finished, version_of
-from harness.gate.revision import checked_out, commit_of, install_project, root_of
+from harness.gate.revision import checked_out, commit_of, install_project, root_of, submodules
 from harness.gate.verdict import BaselineMissing
 from harness.results.checkout import git_state
 
@@ -99,8 +99,11 @@ def _files(root: Path) -> list[str]:
         done = subprocess.run(command, capture_output=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError) as error:
         raise UserError(f"git can't list the files of {root} ({error})", place="the working folder") from None
-    names = sorted(set(done.stdout.decode("utf-8", "surrogateescape").split("\0")) - {""})
-    return [name for name in names if (root / name).is_file()]
+    names = set(done.stdout.decode("utf-8", "surrogateescape").split("\0")) - {""}
+    for inner in submodules(root):
+        if (root / inner / ".git").exists():
+            names |= {f"{inner}/{name}" for name in _files(root / inner)}
+    return sorted(name for name in names if (root / name).is_file())
 
 
 def _copy(root: Path, files: Sequence[str], tree: Path) -> None:

@@ -79,9 +79,31 @@ def checked_out(root: Path, commit: str, place: str) -> Iterator[Path]:
         command = ["git", "-C", str(root), "-c", "core.hooksPath=/dev/null", "worktree"]
         run([*command, "add", "--detach", str(tree), commit], f"{commit[:10]} can't be checked out", place)
         try:
+            _check_out_submodules(root, tree, place)
             yield tree
         finally:
             subprocess.run([*command, "remove", "--force", str(tree)], capture_output=True)
+
+
+def submodules(tree: Path) -> dict[str, str]:
+    """By folder the commit of each submodule, as the index has it: a worktree is made without them."""
+    entries = [line.partition("\t") for line in _git(tree, "ls-files", "-z", "--stage").split("\0")]
+    return {name: entry.split()[1] for entry, _, name in entries if entry.startswith("160000 ")}
+
+
+def _check_out_submodules(root: Path, tree: Path, place: str) -> None:
+    """The files of each submodule at the commit that the tree names, out of the submodule in the working folder: else
+    both states would find the working folder's. Raises UserError for a commit that is not here."""
+    for name, commit in submodules(tree).items():
+        own = root / name
+        if not (own / ".git").exists() or not _git(own, "cat-file", "-t", commit):
+            told = f"the submodule {name} is not here at {commit[:10]}: `git submodule update --init --recursive` and "
+            raise UserError(f"{told}`git -C {name} fetch` bring it", place=place)
+        with tempfile.TemporaryDirectory(prefix="harness-submodule-") as parent:
+            packed = Path(parent) / "files.tar"
+            archive = ["git", "-C", str(own), "archive", "--format=tar", f"--output={packed}", commit]
+            run(archive, f"the submodule {name} can't be checked out", place)
+            shutil.unpack_archive(packed, tree / name)
 
 
 def install_project(python: str, project: Path, target: Path, name: str, place: str) -> None:

@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def measured(state: State, suite: Suite, folder: Path, allowed: list[str], tell:
         errors="replace",
         start_new_session=True,  # Ctrl-C is for this process, which ends it
     )
-    said: list[str] = []
+    said: deque[str] = deque(maxlen=LINES)
     assert process.stdout is not None
     try:
         with (folder / "said.log").open("w", encoding="utf-8") as log:
@@ -68,7 +69,7 @@ def measured(state: State, suite: Suite, folder: Path, allowed: list[str], tell:
         _end(process)
     found = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
     if not found:
-        last = "".join(f"\n  {inert(shown(line, 300))}" for line in said[-LINES:] if line.strip())
+        last = "".join(f"\n  {inert(shown(line, 300))}" for line in said if line.strip())
         raise UserError(
             f"{state.name}: the suite gave no run (exit status {process.returncode}):{last}", place=str(folder)
         )

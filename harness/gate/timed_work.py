@@ -1,7 +1,7 @@
 """What is timed of a change: each unit of work with the comparison that decides it, or the reason why none does.
 
 What can't be measured is that unit's failure alone: where the head's arm ends and the base's does not, the change broke
-it.
+it; a function that the base does not have yet is new, and has no baseline.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from harness.comparison.metric_kind import Kind
 from harness.errors import UserError
 from harness.gate.arm import Arm
 from harness.gate.arm_process import ArmFailed
+from harness.gate.arm_worker import NO_MODULE, NO_NAME
 from harness.gate.begun import Begun
 from harness.gate.compared import Comparison, Listener
 from harness.gate.judgment import Judged
@@ -32,7 +33,7 @@ from harness.statistics.speed_decision import Rule
 UNCHANGED = "unchanged: the base and the head run the same code for it"
 
 
-@dataclass
+@dataclass(eq=False)
 class TimedWork:
     """One unit of work."""
 
@@ -44,6 +45,8 @@ class TimedWork:
     begun: Begun | None = None
     settled: tuple[Verdict, str] | None = None
     """Where nothing is measured (any more): the verdict, and why."""
+    why_new: str | None = None
+    """Why there is nothing to compare with: the base lacks it, and the head can do it."""
     comparison: Comparison | None = field(default=None, compare=False)
 
     def failed(self, error: UserError) -> None:
@@ -51,12 +54,21 @@ class TimedWork:
         if isinstance(error, SameCode):
             self.settled = Verdict.PASS, UNCHANGED
             return
-        broke = isinstance(error, ArmFailed) and error.place == "arm b"
-        if broke and self.begun is not None and not self.begun.lockstep.measured.first:
-            base = self.begun.lockstep.why_base_fails()  # chance decides which of two broken ones is told of first
-            error, broke = (error, True) if base is None else (base, False)
         told = error if self.begun is None else self.begun.failed(error)
-        self.settled = (Verdict.FAIL, f"it works in the base, and {told}") if broke else (Verdict.USAGE, str(told))
+        self.settled = Verdict.USAGE, str(told)
+        if not isinstance(error, ArmFailed):
+            return
+        if self.begun is None or self.begun.lockstep.measured.first:  # both worked, until one didn't
+            if error.place == "arm b":
+                self.settled = Verdict.FAIL, f"it works in the base, and {told}"
+            return
+        other = self.begun.alone("a" if error.place == "arm b" else "b")  # which is asked first, chance decides
+        if other is not None:
+            self.settled = Verdict.USAGE, f"neither the base nor the head can do it: {error}; {other}"
+        elif error.place == "arm b":
+            self.settled = Verdict.FAIL, f"it works in the base, and {told}"
+        elif lacks_the_call(error):  # what else stops the base may be of this machine
+            self.why_new = str(error)
 
     def judged(self, *, interrupted: bool = False) -> Judged:
         """The verdict, as a row of the gate."""
@@ -90,6 +102,11 @@ class TimedWork:
                 "others_share": outcome.others,
             },
         )
+
+
+def lacks_the_call(error: ArmFailed) -> bool:
+    """Whether an arm failed as what it should call is not there."""
+    return any(f" {words} " in f" {error.message} " for words in (NO_MODULE, NO_NAME))
 
 
 def begin_with(

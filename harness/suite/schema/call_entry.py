@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from harness.strict_entry import Strict
 
@@ -28,3 +30,17 @@ class CallEntry(Strict):
     nobody."""
     threads: int | None = Field(default=None, ge=1)
     """Left out: as many as there are cores."""
+
+    @field_validator("arguments")
+    @classmethod
+    def _as_json(cls, arguments: Any) -> Any:
+        """They go to another process as JSON, which has no dates and no NaN."""
+        try:
+            json.dumps(arguments, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise PydanticCustomError(
+                "arguments",
+                "should be what JSON has: lists, mappings, text and finite numbers ({why})",
+                {"why": str(error)},
+            ) from None
+        return arguments

@@ -129,6 +129,8 @@ def test_a_against_itself_goes_into_the_ledger() -> None:
         (("--a", "work:base", "--b", "work:slow", "--threads", "0"), "--threads: at least one thread"),
         (("--a", "work:base", "--b", "work:slow", "--aa"), "--aa: compares a with itself"),
         (("--call", "work:base", "--arguments", "{"), "--arguments: arguments are JSON"),
+        (("--call", "work:base", "--arguments", "[NaN]"), "--arguments: arguments are JSON"),
+        (("--a", "work:base", "--b", "work:slow", "--seed", "-1"), "--seed: is a whole number of 0 or more"),
         (("--call", "work:base", "--command", "ls"), "a call or a command, not both"),
         (("--model", "micro", "--b", "precision=int8"), "arm a: the model 'micro' is looked for in a suite"),
         (("--model", "reference=gone", "--b", "precision=int8"), "arm a: no checkpoint folder 'gone'"),

@@ -223,6 +223,16 @@ def test_megabytes_that_are_printed_disturb_nothing(started: Started, tmp_path: 
     assert (tmp_path / "b.log").stat().st_size > 5_000_000
 
 
+def test_of_what_is_printed_the_end_is_kept(started: Started, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.gate.arm_process.MOST_LOG", 3_000_000)
+    process, log = started(ArmChoice()), tmp_path / "b.log"
+    opened(process, tmp_path, call="work:chatty")
+    process.ask("turn", 30, repeats=5)
+    assert log.stat().st_size <= 4000
+    process.ask("turn", 30, repeats=1)
+    assert 900_000 < log.stat().st_size < 1_200_000 and set(log.read_text()) == {"x", "\n"}
+
+
 def test_an_arm_that_dies_says_its_status_and_its_last_words(started: Started, tmp_path: Path) -> None:
     process = started(ArmChoice())
     opened(process, tmp_path, call="work:dies")

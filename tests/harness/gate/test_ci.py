@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -91,12 +92,19 @@ def test_code_that_breaks_in_the_head_fails(project: Path, tmp_path: Path) -> No
 
 
 def test_code_that_is_broken_in_the_base_is_no_verdict_on_the_head(project: Path, tmp_path: Path) -> None:
-    (project / "kernels.py").write_text(CODE.replace("def work", "def other"))
-    git(project, "commit", "-qam", "renamed")
+    (project / "kernels.py").write_text("raise RuntimeError('broken')\n")
+    git(project, "commit", "-qam", "broken")
     (project / "kernels.py").write_text(CODE)
     change = judged(tmp_path)
     assert change.result.verdict is Verdict.USAGE and change.result.exit_code is ExitCode.USAGE
-    assert "arm a" in change.result.reason and "has no work" in change.result.reason
+    assert "arm a" in change.result.reason and "broken" in change.result.reason
+
+
+def test_where_all_is_new_nothing_is_comparable(project: Path, tmp_path: Path) -> None:
+    (project / "kernels.py").write_text(CODE.replace("def work", "def other"))
+    git(project, "commit", "-qam", "renamed")
+    (project / "kernels.py").write_text(CODE)
+    assert judged(tmp_path).result.verdict is Verdict.NOT_COMPARABLE
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -154,14 +162,17 @@ def test_a_suite_in_which_no_change_can_show(project: Path, tmp_path: Path) -> N
         judged(tmp_path)
 
 
-def test_ctrl_c_keeps_what_was_decided(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("where", ["share_time", "begin_with"])
+def test_ctrl_c_keeps_what_was_decided(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
     (project / "kernels.py").write_text(CODE.replace("% 7", "% 7 * 1"))
     told: list[str | Change] = []
 
-    def interrupt(*given: object) -> None:
+    def interrupt(*given: object, **named: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("harness.gate.ci.share_time", interrupt)
+    monkeypatch.setattr(f"harness.gate.ci.{where}", interrupt)
     with pytest.raises(KeyboardInterrupt):
         judge_change(Asked(base="HEAD", suite="suite.yaml", out=tmp_path / "out"), told.append)
     (change,) = (one for one in told if isinstance(one, Change))
@@ -227,3 +238,41 @@ gate:
   - {metric: probe_bits_per_byte}
   - {metric: decode_rate, guarded_by: [probe_bits_per_byte]}
 """
+
+
+def test_a_function_that_only_the_head_has_is_judged_by_nobody(project: Path, tmp_path: Path) -> None:
+    (project / "kernels.py").write_text(CODE + "\ndef fresh():\n    return 1\n")
+    (project / "suite.yaml").write_text(SUITE + '  fresh: {call: "kernels:fresh", threads: 1}\n')
+    result = judged(tmp_path).result
+    assert [row.at["call"] for row in result.rows] == ["work"] and result.verdict is not Verdict.USAGE
+    assert any(note.startswith("fresh has no baseline: arm a: ") and "has no fresh" in note for note in result.notes)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_function_that_nobody_has_is_no_fault_of_the_head(project: Path, tmp_path: Path, seed: int) -> None:
+    (project / "kernels.py").write_text(CODE.replace("% 7", "%  7"))
+    (project / "suite.yaml").write_text('name: p\ncalls:\n  work: {call: "kernels:wrok", threads: 1}\n')
+    result = ci("HEAD", "suite.yaml", out=tmp_path / "out", minutes=0.2, seed=seed).result
+    assert result.exit_code is ExitCode.USAGE and "neither the base nor the head can do it" in result.reason
+
+
+def test_a_submodule_is_each_state_s_own(project: Path, tmp_path: Path) -> None:
+    inner = project / "inner"
+    inner.mkdir()
+    git(inner, "init", "-q")
+    (inner / "part.py").write_text("OLD = 1\n")
+    git(inner, "add", "."), git(inner, "commit", "-qm", "old")
+    git(project, "add", "inner"), git(project, "commit", "-qm", "with a submodule")
+    (inner / "part.py").write_text("NEW = 1\n")
+    git(inner, "commit", "-qam", "new")
+    with base_state("HEAD", project, lambda said: None) as base:
+        head = head_state(project, lambda said: None)
+        assert (base.path / "inner/part.py").read_text() == "OLD = 1\n"
+        assert (head.path / "inner/part.py").read_text() == "NEW = 1\n"
+    git(project, "commit", "-qam", "another one")
+    shutil.rmtree(inner / ".git")
+    with (
+        pytest.raises(UserError, match=r"the submodule inner is not here at .*git submodule update"),
+        base_state("HEAD", project, lambda said: None),
+    ):
+        pass

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from harness.gate.arm import Arm
 from harness.gate.arm_process import ArmFailed
-from harness.gate.launch import SIDES, TURN_NS, Launch, Pace, Patience, Turn, difference, draw, launch, pace
+from harness.gate.launch import LAUNCH_NS, SIDES, TURN_NS, Launch, Pace, Patience, Turn, difference, draw, launch, pace
 from harness.gate.outputs import OutputComparer
 
 
@@ -42,6 +42,13 @@ def test_a_turn_is_long_enough_and_a_launch_not_too_long(nanoseconds: float) -> 
     assert found.repeats * nanoseconds >= TURN_NS * 0.999
     assert found.repeats == 1 or (found.repeats - 1) * nanoseconds < TURN_NS
     assert found.blocks >= 2
+
+
+@pytest.mark.parametrize("slow", [2e5, 1e6, 1e8, 3e9])
+def test_a_call_that_takes_thousands_of_times_as_long_does_not_make_a_launch_last(slow: float) -> None:
+    for nanoseconds in ([50.0, slow], [slow, 50.0]):
+        found = pace(nanoseconds)
+        assert 4 * found.blocks * found.repeats * slow <= max(LAUNCH_NS, 8 * slow)
 
 
 def test_a_call_that_takes_no_time_has_a_pace() -> None:
