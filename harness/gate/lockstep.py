@@ -134,14 +134,6 @@ class Lockstep:
             self._spent += self._now() - self._entered
             self._entered = None
 
-    def why_base_fails(self) -> UserError | None:
-        """What ends the base where it runs against itself; None where it works."""
-        try:
-            self._one("aa", self.measured.beside)
-        except UserError as error:
-            return UserError(error.message, place="arm a")
-        return None
-
     def _due(self) -> list[Observation] | None:
         """Where the next launch belongs: to the first ones, or to those that measure a finding once more; None at the
         end."""
