@@ -33,7 +33,7 @@ from harness.gate.project import State, base_state, head_state
 from harness.gate.quality_of_change import QualityOfChange, judge_quality_of
 from harness.gate.record import new_folder
 from harness.gate.shared_time import share_time
-from harness.gate.side import measured, untimed
+from harness.gate.side import measured, that_are_there, untimed
 from harness.gate.speed_pairs import SpeedPair, arms_of, speed_pairs
 from harness.gate.stored_runs import ALPHA, PASS_ALPHA, verdict_of
 from harness.gate.timed_work import TimedWork, begin_with
@@ -107,9 +107,10 @@ def judge_change(asked: Asked, tell: Listener = lambda said: None) -> Change:
     pairs, accepted = speed_pairs(loaded), read_accepted(asked.accept_file)
     folder = new_folder(asked.out)
     with base_state(asked.base, asked.project, tell) as before:
-        states: dict[Side, State] = {"a": before, "b": head_state(asked.project, tell)}
+        states: dict[Side, State] = {"a": before, "b": head_state(asked.project, tell, asked.out)}
         quality = _quality(loaded, states, pairs, asked, folder, accepted, tell)
-        opening = _works(loaded, states, pairs, quality, asked, folder, tell)
+        known = [pair for pair in pairs if pair.cell.model not in quality.new]
+        opening = _works(loaded, states, known, quality.judged, asked, folder, tell) if not quality.rows else {}
         works = list(opening)
         conclude = partial(_concluded, asked, states, quality, works, accepted, folder, began)
         try:
@@ -127,6 +128,23 @@ def judge_change(asked: Asked, tell: Listener = lambda said: None) -> Change:
         return conclude()
 
 
+@dataclass(frozen=True)
+class _Quality:
+    """What both states' runs came to."""
+
+    judged: QualityOfChange | None
+    """None where the suite asks for times alone, or where one of the states gave no run."""
+    rows: tuple[Judged, ...] = ()
+    """What is said of a state that gave none."""
+    new: tuple[str, ...] = ()
+    """Models that only the head has."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What the new models come to."""
+        return [f"{name} is new: the base has no such folder, so nothing of it is judged" for name in self.new]
+
+
 def _quality(
     loaded: LoadedSuite,
     states: dict[Side, State],
@@ -135,16 +153,27 @@ def _quality(
     folder: Path,
     accepted: Accepted,
     tell: Listener,
-) -> QualityOfChange | None:
-    """Both states' runs, judged; None where the suite asks for times alone."""
+) -> _Quality:
+    """Both states' runs, judged. A head that gives no run where the base did is broken."""
     suite = untimed(loaded.suite)
-    if not suite.measures:
-        return None
-    runs = {}
-    for side, state in states.items():
-        tell(f"quality of {state.name}")
-        runs[side] = measured(state, suite, folder / ("base" if side == "a" else "head"), list(asked.options), tell)
-    return judge_quality_of(loaded.suite, pairs, len(loaded.suite.calls), runs["a"], runs["b"], accepted)
+    base, head = states["a"], states["b"]
+    of_base, new = that_are_there(suite, base, head)
+    of_head, gone = that_are_there(suite, head, base)
+    if not of_base.measures:
+        return _Quality(None, new=tuple(new))
+    options = list(asked.options)
+    tell(f"quality of {base.name}")
+    before = measured(base, of_base, folder / "base", options, tell)
+    tell(f"quality of {head.name}")
+    try:
+        if not of_head.measures:
+            raise UserError(f"the folders of {', '.join(gone)} are gone")
+        after = measured(head, of_head, folder / "head", options, tell)
+    except UserError as error:
+        broken = Judged(verdict=Verdict.FAIL, reason=f"the base can be measured, and {error}", at={}, role="cell")
+        return _Quality(None, (broken,), tuple(new))
+    calls = len(loaded.suite.calls)
+    return _Quality(judge_quality_of(loaded.suite, pairs, calls, before, after, accepted), new=tuple(new))
 
 
 def _works(
@@ -198,7 +227,7 @@ def _heard(tell: Listener) -> Callable[[object], None]:
 def _concluded(
     asked: Asked,
     states: dict[Side, State],
-    quality: QualityOfChange | None,
+    quality: _Quality,
     works: Sequence[TimedWork],
     accepted: Accepted,
     folder: Path,
@@ -209,18 +238,20 @@ def _concluded(
     """The verdict on everything that was measured; it is written."""
     today = date.today()
     timed = accepted.applied([work.judged(interrupted=interrupted) for work in works if work.why_new is None], today)
-    rows = [*(() if quality is None else quality.result.rows), *timed]
-    if (why := why_nothing_shows(states, quality, works)) is not None:
+    judged = quality.judged
+    rows = [*quality.rows, *(() if judged is None else judged.result.rows), *timed]
+    if not quality.rows and (why := why_nothing_shows(states, judged, works)) is not None:
         rows.append(Judged(verdict=Verdict.USAGE, reason=why, at={}, role="cell"))
     verdict, reason = verdict_of(rows)
     base, head = states["a"].name, states["b"].name
     notes = [f"{work.title} is judged by {work.metric}" for work in works if work.why_new is None]
     notes += [f"{work.title} has no baseline: {work.why_new}" for work in works if work.why_new is not None]
-    if quality is None:
+    notes += quality.notes
+    if judged is None:
         result = GateResult(verdict, reason, tuple(rows), (), (), tuple(notes), base, head, len(works))
     else:
-        notes = [note for note in quality.result.notes if "was not used" not in note] + notes
-        result = replace(quality.result, verdict=verdict, reason=reason, rows=tuple(rows), notes=tuple(notes))
+        notes = [note for note in judged.result.notes if "was not used" not in note] + notes
+        result = replace(judged.result, verdict=verdict, reason=reason, rows=tuple(rows), notes=tuple(notes))
     result = replace(
         result, base=base, head=head, alpha=ALPHA, pass_alpha=PASS_ALPHA, on_inconclusive=asked.on_inconclusive
     )

@@ -59,13 +59,14 @@ def base_state(revision: str, folder: Path, tell: Callable[[str], None]) -> Iter
         yield State(name, commit, False, path, tree / inside)
 
 
-def head_state(folder: Path, tell: Callable[[str], None]) -> State:
-    """The project as it lies in the working folder, with what is in no commit. Raises UserError."""
+def head_state(folder: Path, tell: Callable[[str], None], without: Path | None = None) -> State:
+    """The project as it lies in the working folder, with what is in no commit. without: a folder of results in it,
+    which is no part of the project. Raises UserError."""
     root = root_of(folder, "the working folder")
     found = git_state(root)
     commit, dirty = str(found.get("commit", "")), bool(found.get("dirty"))
     name = f"the working folder ({commit[:10]}{', with changes' if dirty else ''})"
-    files = _files(root)
+    files = [name for name in _files(root) if without is None or not (root / name).is_relative_to(without.resolve())]
     contents = hashlib.sha256()
     for file in files:
         contents.update(f"{file} {file_sha256(root / file)}\n".encode("utf-8", "surrogateescape"))

@@ -34,6 +34,26 @@ def untimed(suite: Suite) -> Suite:
     return suite.model_copy(update={"measures": measures, "analyse": [], "expect": [], "gate": []})
 
 
+def that_are_there(suite: Suite, state: State, other: State) -> tuple[Suite, list[str]]:
+    """The suite without the models whose folder the other state of the project has and this one lacks; their names."""
+
+    def lacks(name: str) -> bool:
+        entry = suite.models[name]
+        named = str(getattr(entry, entry.adapter.name))
+        return (other.folder / named).is_dir() and not (state.folder / named).exists()
+
+    lacking = [name for name in suite.models if lacks(name)]
+    if not lacking:
+        return suite, []
+    models = {name: entry for name, entry in suite.models.items() if name not in lacking}
+    measures = []
+    for entry in suite.measures:
+        left = [name for name in entry.models or suite.models if name in models]  # type: ignore[attr-defined]
+        if left:
+            measures.append(entry.model_copy(update={"models": left}))  # type: ignore[attr-defined]
+    return suite.model_copy(update={"models": models, "measures": measures}), lacking
+
+
 def measured(state: State, suite: Suite, folder: Path, allowed: list[str], tell: Callable[[str], None]) -> Run:
     """Run the cells of a suite at a state of the project. folder: for the run. allowed: options of `harness run` that
     allow code. Raises UserError where there is no run: the suite can't be read by that state, say."""

@@ -22,6 +22,7 @@ from harness.gate.compared import Comparison, Listener
 from harness.gate.judgment import Judged
 from harness.gate.launch import Side
 from harness.gate.lockstep import Limits
+from harness.gate.outputs import Sameness
 from harness.gate.question import Question
 from harness.gate.record import new_folder
 from harness.gate.same_code import SameCode
@@ -83,7 +84,7 @@ class TimedWork:
         ratio = outcome.cpu_ratio if done.clock == "cpu" else outcome.wall_ratio
         return Judged(
             verdict=outcome.verdict,
-            reason="; ".join(outcome.reasons),
+            reason="; ".join([*outcome.reasons, *_other_values(done)]),
             at=self.at,
             metric=self.metric,
             unit="ms",
@@ -137,6 +138,13 @@ def begin_with(
         work.begun = Begun(question, opened, threads, new_folder(folder), tell)
     except UserError as error:
         work.failed(error)
+
+
+def _other_values(done: Comparison) -> list[str]:
+    """That a call returns other values than it did, where the suite says nothing of how far they may differ."""
+    outputs = done.outcome.outputs
+    differ = outputs.sameness in (Sameness.DIFFERENT, Sameness.OTHER_SHAPE)
+    return [f"its values: {outputs.sentence(None)}"] if differ and done.tolerance is None else []
 
 
 def _milliseconds(done: Comparison, side: Side) -> float:

@@ -10,7 +10,7 @@ import pytest
 
 from harness.gate.ab import ab
 from harness.gate.arm import ArmChoice
-from harness.gate.ci import Asked, Change, ci
+from harness.gate.ci import Asked, Change, judge_change
 from harness.gate.verdict import Verdict
 from harness.statistics.speed_decision import Rule
 from tests.known_bad.planted import planted, sound
@@ -88,7 +88,7 @@ def judged(head: str, folder: Path, patch: pytest.MonkeyPatch) -> Change:
     git(project, "commit", "-qm", "base")
     (project / "decoding.py").write_text(head)
     patch.chdir(project)
-    return ci(Asked(base="HEAD", suite="suite.yaml", out=folder / "out", minutes=3, seed=1))
+    return judge_change(Asked(base="HEAD", suite="suite.yaml", out=folder / "out", minutes=3, seed=1))
 
 
 @pytest.mark.parametrize("step", [EVERY_STEP, WIDE, COPIED], ids=["recomputed cache", "wider product", "extra copy"])

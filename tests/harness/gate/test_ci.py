@@ -113,7 +113,7 @@ def test_code_that_is_broken_in_both_is_no_verdict_on_the_head(project: Path, tm
     (project / "kernels.py").write_text(CODE.replace("total = 0", "total = undefined"))
     git(project, "commit", "-qam", "broken")
     (project / "kernels.py").write_text(CODE.replace("total = 0", "total = undefined + 1"))
-    change = ci(Asked(base="HEAD", suite="suite.yaml", out=tmp_path / "out", minutes=1.5, seed=seed))
+    change = judge_change(Asked(base="HEAD", suite="suite.yaml", out=tmp_path / "out", minutes=1.5, seed=seed))
     assert change.result.verdict is Verdict.USAGE, change.result.reason
     assert "arm a" in change.result.reason and "undefined" in change.result.reason
 
@@ -225,6 +225,46 @@ def test_weights_that_a_change_broke_fail_and_their_speed_is_not_measured(projec
     quality, speed = broken.result.rows
     assert quality.verdict is Verdict.FAIL
     assert speed.verdict is Verdict.INCONCLUSIVE and "speed counts only where its quality passed" in speed.reason
+
+
+@pytest.mark.slow
+def test_a_model_that_is_new_is_told_of_and_one_that_is_gone_fails(project: Path, tmp_path: Path) -> None:
+    tokenizer = save_byte_pairs(tmp_path / "tokenizer.json", [CODE, SUITE], 300)
+
+    def save(name: str) -> None:
+        save_folder(project / name, gpt2(vocab_size=300, n_positions=256), tokenizer)
+
+    save("model")
+    (project / "suite.yaml").write_text(MODEL_SUITE)
+    git(project, "add", "-f", ".")
+    git(project, "commit", "-q", "-m", "a model")
+    save("other")
+    (project / "suite.yaml").write_text(MODEL_SUITE.replace("measures:", "  new: {transformers: other}\nmeasures:"))
+    added = judged(tmp_path)
+    assert added.result.verdict is Verdict.PASS, added.result.reason
+    assert any("new is new: the base has no such folder" in note for note in added.result.notes)
+    assert {row.at["model"] for row in added.result.rows} == {"mine"}
+    (project / "suite.yaml").write_text(MODEL_SUITE)
+    shutil.rmtree(project / "model")
+    gone = judged(tmp_path)
+    assert gone.result.verdict is Verdict.FAIL and "the folders of mine are gone" in gone.result.reason
+    assert (gone.folder / SUMMARY).read_text().startswith("## Gate: FAIL")
+
+
+def test_values_that_differ_without_a_tolerance_are_told_of(project: Path, tmp_path: Path) -> None:
+    (project / "kernels.py").write_text(CODE.replace("% 7", "% 5"))
+    (project / "suite.yaml").write_text(SUITE.replace(", tolerance: 0", ""))
+    (row,) = judged(tmp_path).result.rows
+    assert "its values: unchecked: they differ by up to" in row.reason
+
+
+def test_what_is_measured_is_no_part_of_the_project(project: Path) -> None:
+    said: list[str] = []
+    head_state(project, said.append, Path("results"))
+    (project / "results").mkdir()
+    (project / "results/verdict.json").write_text("{}")
+    head_state(project, said.append, Path("results"))
+    assert len(said) == 1, "nothing was built again"
 
 
 MODEL_SUITE = """
