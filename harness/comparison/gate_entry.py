@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from harness.comparison.expectation import in_brackets
@@ -15,7 +15,8 @@ MOST_PAIRS = 10
 """Metrics of cells that a gate judges: each more makes all of them harder to decide."""
 
 
-def _has_values(where: dict[str, Any]) -> dict[str, Any]:
+def has_values(where: dict[str, Any]) -> dict[str, Any]:
+    """`where`, each of its lists with a value at least."""
     for name, value in where.items():
         if value == []:
             raise PydanticCustomError("where", "`where` has no value for {name}", {"name": name})
@@ -35,7 +36,7 @@ class Guard(Written):
     @field_validator("where")
     @classmethod
     def _values(cls, where: dict[str, Any]) -> dict[str, Any]:
-        return _has_values(where)
+        return has_values(where)
 
 
 class GateEntry(Written):
@@ -61,7 +62,7 @@ class GateEntry(Written):
     @field_validator("where")
     @classmethod
     def _values(cls, where: dict[str, Any]) -> dict[str, Any]:
-        return _has_values(where)
+        return has_values(where)
 
     @field_validator("margin", "kl_margin", mode="before")
     @classmethod
@@ -69,6 +70,12 @@ class GateEntry(Written):
         if isinstance(margin, bool):
             raise PydanticCustomError("bound", "should be a number")
         return margin
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> GateEntry:
+        if self.bitwise and self.margin:
+            raise PydanticCustomError("bitwise", "`bitwise` allows no change, so leave out `margin`", {"key": "margin"})
+        return self
 
     @property
     def guards(self) -> list[Guard]:

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from harness.comparison.definition import default_settings
+from harness.comparison.gate_entry import has_values
 from harness.errors import UserError, shown
 from harness.evidence.selection import describe, selects_row
 from harness.gate.judgment import Judged
@@ -53,6 +54,11 @@ class Acceptance(Strict):
     """The last day on which it holds: `2027-01-31`."""
     commit: str = ""
     """The commit that it was for."""
+
+    @field_validator("where")
+    @classmethod
+    def _values(cls, where: dict[str, Any]) -> dict[str, Any]:
+        return has_values(where)
 
     @property
     def sentence(self) -> str:

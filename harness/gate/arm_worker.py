@@ -113,7 +113,10 @@ class Command:
     """A program of the user's, started anew for each iteration."""
 
     def __init__(self, request: dict[str, Any]) -> None:
-        self.words = shlex.split(request["command"])
+        try:
+            self.words = shlex.split(request["command"])
+        except ValueError as error:  # a quote that does not end
+            raise Refused(f"the command can't be read: {error}") from None
         if not self.words or shutil.which(self.words[0]) is None:
             raise Refused(f"there is no program {self.words[0] if self.words else ''!r} in this arm's PATH")
 

@@ -52,8 +52,8 @@ def root_of(folder: Path, place: str) -> Path:
 
 def commit_of(root: Path, revision: str, place: str) -> str:
     """The commit that a revision names. Raises UserError, which says what is missing: a fetch, or the history."""
-    if revision.startswith("-"):
-        raise UserError(f"'{shown(revision)}' is no revision", place=place)
+    if not revision.strip() or revision.startswith("-"):
+        raise UserError(f"'{shown(revision)}' is no revision: name a commit, a branch or a tag", place=place)
     found = _git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
     if found:
         return found

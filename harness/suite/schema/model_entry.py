@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationError, create_model, model_validator
@@ -16,18 +16,19 @@ from harness.suite.schema.matrix import Matrix
 LONGEST_NAME = 100
 
 
-def _can_be_a_name(name: str) -> str:
-    """A model's name is printed in tables and stands in names of files."""
+def _can_be_a_name(name: str, of: str) -> str:
+    """A name is printed in tables, and a model's stands in names of files."""
     if not name.strip() or not name.isprintable() or name.strip() != name or len(name) > LONGEST_NAME:
         raise PydanticCustomError(
             "model_name",
-            "a model's name is one line of 1 to {longest} printable characters, without spaces at its ends",
-            {"longest": LONGEST_NAME},
+            "{of}'s name is one line of 1 to {longest} printable characters, without spaces at its ends",
+            {"longest": LONGEST_NAME, "of": of},
         )
     return name
 
 
-ModelName = Annotated[str, AfterValidator(_can_be_a_name)]
+ModelName = Annotated[str, AfterValidator(partial(_can_be_a_name, of="a model"))]
+Name = Annotated[str, AfterValidator(partial(_can_be_a_name, of="a call"))]
 
 OWNERS = {key: adapter for adapter in ADAPTERS.values() for key in adapter.keys}
 """Whose each key of an entry is, beside the adapters' names and `matrix`."""

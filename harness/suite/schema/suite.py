@@ -16,7 +16,7 @@ from harness.strict_entry import PathText, Strict, as_list
 from harness.suite.schema.call_entry import CallEntry
 from harness.suite.schema.entries import AnalysisEntry, MeasureEntry
 from harness.suite.schema.matrix import Matrix
-from harness.suite.schema.model_entry import ModelEntry, ModelName
+from harness.suite.schema.model_entry import ModelEntry, ModelName, Name
 
 
 class Tasks(Strict):
@@ -47,14 +47,16 @@ class Suite(Strict):
     gate: list[GateEntry] = Field(default=[])
     """What `harness gate` judges against a baseline; of cells it is no part, so that it may change without one."""
 
-    calls: dict[ModelName, CallEntry] = Field(default={})
+    calls: dict[Name, CallEntry] = Field(default={})
     """Functions of the project that `harness ci` compares with what they were, by name; `harness run` passes them
     over."""
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Suite:
         if not self.measures and not self.analyse and not self.calls:
-            raise PydanticCustomError("nothing", "a suite needs `models` and `measures`, or something to `analyse`")
+            raise PydanticCustomError(
+                "nothing", "a suite needs `models` and `measures`, or something to `analyse`, or `calls`"
+            )
         if self.measures and not self.models:
             raise PydanticCustomError("nothing", "`measures` need `models` to measure")
         return self

@@ -141,7 +141,12 @@ def test_a_suite_that_loads_nothing_of_the_project_proves_nothing(project: Path,
 
 
 @pytest.mark.parametrize(
-    ("base", "why"), [("no-such", "there is no revision no-such"), ("origin/main", "there is no revision origin/main")]
+    ("base", "why"),
+    [
+        ("", "'' is no revision"),
+        ("no-such", "there is no revision no-such"),
+        ("origin/main", "there is no revision origin/main"),
+    ],
 )
 def test_a_missing_base_has_an_exit_code_of_its_own(project: Path, tmp_path: Path, base: str, why: str) -> None:
     with pytest.raises(BaselineMissing, match=why) as caught:

@@ -57,6 +57,7 @@ def test_what_can_be_judged_is_taken(tmp_path: Path, entry: str) -> None:
         ("{metric: loss, where: {model: a}, guarded_by: [loss]}", "only a speed is guarded by quality, and loss is"),
         ("{metric: loss, kl_margin: 0.1}", "only a probe keeps what a model expects, and loss is of another measure"),
         ("{metric: loss, kl_margin: 0}", "greater than 0"),
+        ("{metric: loss, bitwise: true, margin: 0.1}", "`bitwise` allows no change, so leave out `margin`"),
         ("{metric: ttft, bitwise: true}", "ttft is a time, and no two are the same"),
         ("{metric: ttft, guarded_by: [tpot]}", "tpot is no quality that can be judged"),
         ("{metric: ttft, guarded_by: [{metric: loss, were: {}}]}", "unknown key 'were'; did you mean 'where'?"),
