@@ -40,6 +40,9 @@ def ci(
     allow_task_code: Annotated[
         bool, typer.Option("--allow-task-code", help="Run functions of task files that judge answers.")
     ] = False,
+    timeout: Annotated[
+        float, typer.Option("--timeout", help="Seconds after which an arm that hangs is ended.")
+    ] = 300.0,
     seed: Annotated[int | None, typer.Option("--seed", help="Of the orders that are drawn.")] = None,
 ) -> None:
     """Judge the working folder against a revision of the project: quality on both, then speed in lockstep.
@@ -58,8 +61,8 @@ def ci(
         ending = getattr(signal, name, None)
         if ending is not None and signal.getsignal(ending) is signal.SIG_DFL:
             signal.signal(ending, signal.default_int_handler)
-    if not minutes > 0:
-        raise UserError("some time is needed", place="--minutes")
+    if not minutes > 0 or not timeout > 0:
+        raise UserError("some time is needed", place="--minutes, --timeout")
     if threads is not None and threads < 1:
         raise UserError("at least one thread is needed", place="--threads")
     if seed is not None and seed < 0:
@@ -93,6 +96,7 @@ def ci(
             accept_file=accept_file,
             options=tuple(option for option, is_on in allowed.items() if is_on),
             seed=seed,
+            timeout=timeout,
         ),
         tell,
     )

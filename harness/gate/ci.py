@@ -27,7 +27,7 @@ from harness.gate.call_pairs import arms_of_call
 from harness.gate.gate_report import as_json, markdown_of
 from harness.gate.in_words import launch_line
 from harness.gate.judgment import GateResult, Judged, OnInconclusive
-from harness.gate.launch import Side
+from harness.gate.launch import Patience, Side
 from harness.gate.lockstep import Observation
 from harness.gate.project import State, base_state, head_state
 from harness.gate.quality_of_change import QualityOfChange, judge_quality_of
@@ -71,6 +71,8 @@ class Asked:
     options: tuple[str, ...] = ()
     """Of `harness run`, such as `--trust-remote-code`."""
     seed: int | None = None
+    timeout: float = Patience.start
+    """Seconds after which an arm that hangs is ended."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,10 @@ def _works(
     suite = loaded.suite
     tests = quality.result.tests if quality is not None else max(1, len(pairs) + len(suite.calls))
     heard = _heard(tell)
-    begin = partial(begin_with, minutes=asked.minutes, folder=folder / "speed", seed=asked.seed, tell=heard)
+    patience = Patience(asked.timeout, min(asked.timeout, Patience.turn))
+    begin = partial(
+        begin_with, minutes=asked.minutes, folder=folder / "speed", seed=asked.seed, patience=patience, tell=heard
+    )
     works: dict[TimedWork, Callable[[], None]] = {}
     for pair in pairs:
         cell = pair.cell

@@ -20,7 +20,7 @@ from harness.gate.arm_worker import NO_MODULE, NO_NAME
 from harness.gate.begun import Begun
 from harness.gate.compared import Comparison, Listener
 from harness.gate.judgment import Judged
-from harness.gate.launch import Side
+from harness.gate.launch import Patience, Side
 from harness.gate.lockstep import Limits
 from harness.gate.outputs import Sameness
 from harness.gate.question import Question
@@ -119,6 +119,7 @@ def begin_with(
     minutes: float,
     folder: Path,
     seed: int | None,
+    patience: Patience,
     tell: Listener,
 ) -> None:
     """Open the arms of a unit of work; where that can't be done, it is settled."""
@@ -134,6 +135,7 @@ def begin_with(
             quality_margin=None,
             out=folder,
             seed=seed,
+            patience=patience,
         )
         work.begun = Begun(question, opened, threads, new_folder(folder), tell)
     except UserError as error:

@@ -256,6 +256,12 @@ def test_a_model_that_is_new_is_told_of_and_one_that_is_gone_fails(project: Path
     assert (gone.folder / SUMMARY).read_text().startswith("## Gate: FAIL")
 
 
+def test_a_head_that_hangs_is_ended_and_fails(project: Path, tmp_path: Path) -> None:
+    (project / "kernels.py").write_text(CODE.replace("total = 0", "import time; time.sleep(30); total = 0"))
+    change = judged(tmp_path, timeout=1.5)
+    assert change.result.verdict is Verdict.FAIL and "took more than" in change.result.reason
+
+
 def test_values_that_differ_without_a_tolerance_are_told_of(project: Path, tmp_path: Path) -> None:
     (project / "kernels.py").write_text(CODE.replace("% 7", "% 5"))
     (project / "suite.yaml").write_text(SUITE.replace(", tolerance: 0", ""))
