@@ -32,6 +32,8 @@ def estimate(record: Record) -> PositiveEstimate | None:
         return PositiveEstimate(record.value, record.value, record.value) if stands else None
     if math.isnan(record.low) or math.isnan(record.high):
         return None
+    if record.low > record.high or record.high <= 0 < record.value:  # of a damaged run: no interval of this value
+        return None
     return PositiveEstimate(record.value, record.low, record.high)
 
 

@@ -375,3 +375,11 @@ def test_samples_with_other_columns_are_named_and_the_rest_is_compared(
     assert not told["comparable"].any()
     assert all(reason.startswith(f"{path}: not what the samples") and why in reason for reason in told["reason"])
     assert row(frame, "perplexity", model="nano")["comparable"] and row(frame, "decode_rate")["comparable"]
+
+
+def test_an_interval_that_is_none_of_its_value_gives_no_ratio(builders: ModuleType, tmp_path: Path) -> None:
+    odd = {"measure": "memory", "metric": "peak_memory", "value": 2.0, "low": 1.9, "high": -1.0}
+    base = changed(builders, tmp_path / "a", "memory", {}, odd)
+    head = changed(builders, tmp_path / "b", "memory", {}, odd)
+    got = row(compare(base, head), "peak_memory")
+    assert got["ratio"] == 1 and pd.isna(got["ratio_low"]) and got["interval"].startswith("none")
