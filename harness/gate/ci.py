@@ -242,6 +242,7 @@ def _concluded(
 ) -> Change:
     """The verdict on everything that was measured; it is written."""
     today = date.today()
+    told_before = accepted.notes(today)  # a time may use what quality did not
     timed = accepted.applied([work.judged(interrupted=interrupted) for work in works if work.why_new is None], today)
     judged = quality.judged
     rows = [*quality.rows, *(() if judged is None else judged.result.rows), *timed]
@@ -251,11 +252,11 @@ def _concluded(
     base, head = states["a"].name, states["b"].name
     notes = [f"{work.title} is judged by {work.metric}" for work in works if work.why_new is None]
     notes += [f"{work.title} has no baseline: {work.why_new}" for work in works if work.why_new is not None]
-    notes += quality.notes
+    notes += [*quality.notes, *accepted.notes(today)]
     if judged is None:
         result = GateResult(verdict, reason, tuple(rows), (), (), tuple(notes), base, head, len(works))
     else:
-        notes = [note for note in judged.result.notes if "was not used" not in note] + notes
+        notes = [note for note in judged.result.notes if note not in told_before] + notes
         result = replace(judged.result, verdict=verdict, reason=reason, rows=tuple(rows), notes=tuple(notes))
     result = replace(
         result, base=base, head=head, alpha=ALPHA, pass_alpha=PASS_ALPHA, on_inconclusive=asked.on_inconclusive

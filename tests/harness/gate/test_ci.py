@@ -123,8 +123,11 @@ def test_an_accepted_slowdown_is_shown_as_such(project: Path, tmp_path: Path) ->
     (project / "suite.yaml").write_text(SUITE.replace(", tolerance: 0", ""))
     (project / "harness-accept.yaml").write_text(
         "- {metric: time, where: {call: work}, allowed: 3, reason: exact now, who: me, expires: 2999-01-01}\n"
+        "- {metric: loss, allowed: 3, reason: of old, who: me, expires: 2999-01-01}\n"
     )
     change = judged(tmp_path)
+    unused = [note for note in change.result.notes if "acceptance" in note]
+    assert len(unused) == 1 and "harness-accept.yaml:2: this acceptance was not used (loss" in unused[0]
     assert change.result.verdict is Verdict.ACCEPTED and change.result.exit_code is ExitCode.PASS
 
 
