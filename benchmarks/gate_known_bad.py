@@ -24,6 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent))
+from gate_calibration import read
+
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "results" / "gate_known_bad.jsonl"
 SUITE = "suites/ci.yaml"
@@ -214,17 +217,6 @@ def named(row: dict[str, Any]) -> str:
     """`decode_rate (smollm2 bf16)`."""
     at = [str(row["at"][name]) for name in ("model", "precision") if name in row["at"]]
     return f"{row['metric'] or 'the cell'} ({' '.join(at)})"
-
-
-def read(out: Path) -> list[dict[str, Any]]:
-    """All lines of a file; one that a kill cut off is left out, and cut off."""
-    if not out.exists():
-        return []
-    text = out.read_text(encoding="utf-8")
-    if text and not text.endswith("\n"):
-        text = text[: text.rfind("\n") + 1]
-        out.write_text(text, encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def table(found: Sequence[dict[str, Any]]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.console import say
+from harness.cli.interrupting import as_ctrl_c
 from harness.cli.options import check_target
 
 if TYPE_CHECKING:
@@ -74,8 +75,6 @@ def ab(
     Exit code 0: b is not slower by the margin, or for certain by less; 1: it is slower, returns other values, or its
     model is worse; 2: bad input, or an arm failed; 3: undecided.
     """
-    import signal
-
     from harness import strict_json
     from harness.cli.console import make_console
     from harness.errors import ExitCode, UserError
@@ -90,10 +89,7 @@ def ab(
     from harness.statistics.speed_decision import Rule
     from harness.whole_file import write_whole
 
-    for name in ("SIGTERM", "SIGHUP"):  # `kill` keeps what was decided, as Ctrl-C does
-        ending = getattr(signal, name, None)
-        if ending is not None and signal.getsignal(ending) is signal.SIG_DFL:
-            signal.signal(ending, signal.default_int_handler)
+    as_ctrl_c()
     if aa and b.strip() not in ("", "here"):
         raise UserError("compares a with itself; leave out --b", place="--aa")
     if not 0 < margin < 10:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.console import make_console, say
+from harness.cli.interrupting import as_ctrl_c
 from harness.cli.options import check_target
 
 if TYPE_CHECKING:
@@ -49,18 +50,13 @@ def ci(
 
     Exit code 0: pass; 1: worse, or broken; 2: bad input; 3: inconclusive; 4: not comparable; 5: no such revision.
     """
-    import signal
-
     from harness.errors import ExitCode, UserError
     from harness.gate.ci import SUMMARY, VERDICT, Asked, judge_change
     from harness.gate.gate_report import print_gate
     from harness.gate.judging import policy
     from harness.whole_file import write_whole
 
-    for name in ("SIGTERM", "SIGHUP"):  # `kill` keeps what was decided, as Ctrl-C does
-        ending = getattr(signal, name, None)
-        if ending is not None and signal.getsignal(ending) is signal.SIG_DFL:
-            signal.signal(ending, signal.default_int_handler)
+    as_ctrl_c()
     if not minutes > 0 or not timeout > 0:
         raise UserError("some time is needed", place="--minutes, --timeout")
     if threads is not None and threads < 1:

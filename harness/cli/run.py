@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.console import make_console
+from harness.cli.interrupting import as_ctrl_c
 from harness.cli.options import RUNS, AllowCodeExecution, AllowTaskCode, Out, TasksPath
 
 
@@ -33,18 +34,13 @@ def run(
     Exit code 0: all expectations met; 1: one is unmet; 2: bad input, something failed, or every cell was skipped;
     3: one is undecided.
     """
-    import signal
-
     from harness.cli.progress import RunProgress
     from harness.execution.allowed import Allowed
     from harness.report.terminal import print_places, print_report
     from harness.results.exit_code import exit_code
     from harness.workflow import run_and_report
 
-    for name in ("SIGTERM", "SIGHUP"):  # `kill`, or a terminal that is closed, leaves a resumable run, as Ctrl-C does
-        ending = getattr(signal, name, None)
-        if ending is not None and signal.getsignal(ending) is signal.SIG_DFL:  # `nohup` ignores the second
-            signal.signal(ending, signal.default_int_handler)
+    as_ctrl_c()
     allowed = Allowed(trust_remote_code, allow_task_code, allow_code_execution, tuple(tasks_path or ()))
     console = make_console()
     progress = RunProgress(console)

@@ -21,11 +21,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from harness.results.provenance import Package
+from harness.results.provenance import SOURCES, Package
 
 LARGE = 32 * 2**20
 """Bytes of a file above which its size and its ends stand for it: a library of hundreds of megabytes."""
-SOURCES = (".py", ".so", ".pyd", ".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hpp")
 MOST_FILES = 4000
 """Of a package that is in no distribution: a checkout of a framework has tens of thousands."""
 OWN = {"__main__", "__mp_main__"}

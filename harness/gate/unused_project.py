@@ -10,9 +10,8 @@ from harness.gate.launch import Side
 from harness.gate.project import State
 from harness.gate.quality_of_change import QualityOfChange
 from harness.gate.timed_work import TimedWork
+from harness.results.provenance import SOURCES
 from harness.results.run import Run
-
-SOURCES = (".py", ".so", ".pyd", ".c", ".cc", ".cpp", ".cu", ".h", ".hpp")
 
 
 def why_nothing_shows(

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping
 
 from harness.strict_models import Kept
 
+SOURCES = (".py", ".so", ".pyd", ".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".hpp")
+"""What ends the name of a file of code."""
+
 
 class Package(Kept):
     """A package that a worker imported."""
