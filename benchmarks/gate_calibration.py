@@ -28,11 +28,11 @@ from pathlib import Path
 import numpy as np
 
 from harness.errors import UserError
-from harness.gate.ab import ab
-from harness.gate.arm import ArmChoice
-from harness.gate.launch import Clock
-from harness.gate.lockstep import Limits, Observation
-from harness.gate.outcome import Z_SEEN
+from harness.gate.arms.arm import ArmChoice
+from harness.gate.lockstep.ab import ab
+from harness.gate.lockstep.launch import Clock
+from harness.gate.lockstep.lockstep import Limits, Observation
+from harness.gate.lockstep.outcome import Z_SEEN
 from harness.statistics.exact_proportions import at_least, at_most
 from harness.statistics.speed_decision import Rule, decide
 

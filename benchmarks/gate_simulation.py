@@ -29,12 +29,12 @@ import pandas as pd
 from gate_calibration import CHANGES, MILLISECONDS, RULES, markdown
 from gate_workloads import KINDS
 
-from harness.gate.ab import ab
-from harness.gate.arm import Arm, ArmChoice
-from harness.gate.launch import Clock, Draw, Side
-from harness.gate.lockstep import Limits, Lockstep
-from harness.gate.outcome import judge
-from harness.gate.record import LAUNCHES
+from harness.gate.arms.arm import Arm, ArmChoice
+from harness.gate.lockstep.ab import ab
+from harness.gate.lockstep.launch import Clock, Draw, Side
+from harness.gate.lockstep.lockstep import Limits, Lockstep
+from harness.gate.lockstep.outcome import judge
+from harness.gate.lockstep.record import LAUNCHES
 from harness.kept_file import unseal
 from harness.statistics.exact_proportions import at_least, at_most
 from harness.statistics.speed_decision import Rule

@@ -14,38 +14,36 @@ Names are imported when they are first used, so that importing this package is q
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.api import compare, diff, explain, make_report, open_run, plan, run
-    from harness.gate.ab import ab
-    from harness.gate.ci import ci
-    from harness.gate.judging import judge
+    from harness.gate.change.ci import ci
+    from harness.gate.lockstep.ab import ab
+    from harness.gate.stored.judging import judge
     from harness.results.run import Run
 
 __version__ = "0.1.0"
+HOME = {
+    "Run": "harness.results.run",
+    "ab": "harness.gate.lockstep.ab",
+    "ci": "harness.gate.change.ci",
+    "compare": "harness.api",
+    "diff": "harness.api",
+    "explain": "harness.api",
+    "judge": "harness.gate.stored.judging",  # not `gate`: that is the package
+    "make_report": "harness.api",
+    "open_run": "harness.api",
+    "plan": "harness.api",
+    "run": "harness.api",
+}
+"""Where each name is from."""
+
 __all__ = ["Run", "ab", "ci", "compare", "diff", "explain", "judge", "make_report", "open_run", "plan", "run"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "Run":
-        from harness.results.run import Run
-
-        return Run
-    if name == "ab":
-        from harness.gate.ab import ab
-
-        return ab
-    if name == "ci":
-        from harness.gate.ci import ci
-
-        return ci
-    if name == "judge":  # not `gate`: that is the package
-        from harness.gate.judging import judge
-
-        return judge
-    if name in __all__:
-        from harness import api
-
-        return getattr(api, name)
+    if name in HOME:
+        return getattr(importlib.import_module(HOME[name]), name)
     raise AttributeError(f"module 'harness' has no attribute '{name}'")

@@ -12,8 +12,8 @@ from harness.cli.interrupting import as_ctrl_c
 from harness.cli.options import check_target
 
 if TYPE_CHECKING:
-    from harness.gate.launch import Clock
-    from harness.gate.lockstep import Observation
+    from harness.gate.lockstep.launch import Clock
+    from harness.gate.lockstep.lockstep import Observation
 
 
 def ab(
@@ -78,14 +78,14 @@ def ab(
     from harness import strict_json
     from harness.cli.console import make_console
     from harness.errors import ExitCode, UserError
-    from harness.gate.ab import ab as compare_arms
-    from harness.gate.arm import ArmChoice, check, parse_arguments, parse_arm, parse_both
-    from harness.gate.compared import Comparison
-    from harness.gate.in_words import launch_line, lines
-    from harness.gate.launch import Patience
-    from harness.gate.lockstep import Limits
-    from harness.gate.model_choice import NO_MODEL
-    from harness.gate.model_part import ModelWork, part_of
+    from harness.gate.arms.arm import ArmChoice, check, parse_arguments, parse_arm, parse_both
+    from harness.gate.arms.model_choice import NO_MODEL
+    from harness.gate.arms.model_part import ModelWork, part_of
+    from harness.gate.lockstep.ab import ab as compare_arms
+    from harness.gate.lockstep.compared import Comparison
+    from harness.gate.lockstep.in_words import launch_line, lines
+    from harness.gate.lockstep.launch import Patience
+    from harness.gate.lockstep.lockstep import Limits
     from harness.statistics.speed_decision import Rule
     from harness.whole_file import write_whole
 

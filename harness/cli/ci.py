@@ -12,7 +12,7 @@ from harness.cli.interrupting import as_ctrl_c
 from harness.cli.options import check_target
 
 if TYPE_CHECKING:
-    from harness.gate.ci import Change
+    from harness.gate.change.ci import Change
 
 
 def ci(
@@ -51,9 +51,9 @@ def ci(
     Exit code 0: pass; 1: worse, or broken; 2: bad input; 3: inconclusive; 4: not comparable; 5: no such revision.
     """
     from harness.errors import ExitCode, UserError
-    from harness.gate.ci import SUMMARY, VERDICT, Asked, judge_change
+    from harness.gate.change.ci import SUMMARY, VERDICT, Asked, judge_change
     from harness.gate.gate_report import print_gate
-    from harness.gate.judging import policy
+    from harness.gate.stored.judging import policy
     from harness.whole_file import write_whole
 
     as_ctrl_c()

@@ -43,7 +43,7 @@ def gate(
     from harness import strict_json
     from harness.errors import ExitCode
     from harness.gate.gate_report import as_json, markdown_of, print_gate
-    from harness.gate.judging import expiry, judge
+    from harness.gate.stored.judging import expiry, judge
     from harness.whole_file import write_whole
 
     check_target(json, "--json")

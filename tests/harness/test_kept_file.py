@@ -158,11 +158,11 @@ OTHER = {
     "harness/report/html.py": "report.html: the manifest has its sha256, and nothing reads it",
     "harness/measures/task/finished_documents.py": "appends sealed lines under the cell's key",
     "harness/corpora/hub.py": "a text that an earlier version fetched, without a checksum",
-    "harness/gate/record.py": "appends sealed lines of what is measured",
-    "harness/gate/ledger.py": "appends and reads sealed lines",
-    "harness/gate/stored_ledger.py": "appends and reads sealed lines",
+    "harness/gate/lockstep/record.py": "appends sealed lines of what is measured",
+    "harness/gate/lockstep/ledger.py": "appends and reads sealed lines",
+    "harness/gate/stored/stored_ledger.py": "appends and reads sealed lines",
     # logs, which no program reads
-    "harness/gate/arm_process.py": "what an arm prints",
+    "harness/gate/arms/arm_process.py": "what an arm prints",
     "harness/cli/boundary.py": "a traceback for a person",
     "harness/cli/output.py": "the null device",
     "harness/standard_streams.py": "the null device",
@@ -177,8 +177,8 @@ OTHER = {
     "harness/cli/ab.py": "the file of --json",
     "harness/cli/gate.py": "the files of --json and --markdown",
     "harness/cli/ci.py": "the files of --json and --markdown",
-    "harness/gate/ci.py": "the verdict and its summary, for people and their scripts",
-    "harness/gate/side.py": "the suite for a process of the project's, and what that prints",
+    "harness/gate/change/ci.py": "the verdict and its summary, for people and their scripts",
+    "harness/gate/change/side.py": "the suite for a process of the project's, and what that prints",
     "harness/gate/accepted.py": "the user's harness-accept.yaml",
     "harness/analysis/scaling/table_file.py": "the user's table",
     "harness/input_file.py": "a file of the user's, such as a suite",
@@ -215,8 +215,8 @@ OTHER = {
         "the user's",
     ),
     "harness/execution/imported.py": "what a worker has imported, and the RECORD of what is installed",
-    "harness/gate/arm_worker.py": "what the user's code has loaded, and the system's calls",
-    "harness/gate/revision.py": "the user's project at a revision",
+    "harness/gate/arms/arm_worker.py": "what the user's code has loaded, and the system's calls",
+    "harness/gate/arms/revision.py": "the user's project at a revision",
     # the system
     **dict.fromkeys(
         (

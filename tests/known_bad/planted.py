@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from harness.gate.project import State
+from harness.gate.change.project import State
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("harness", "reference_impl")

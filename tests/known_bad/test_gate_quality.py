@@ -9,9 +9,9 @@ import pytest
 
 from harness.comparison.gate_entry import GateEntry
 from harness.corpora.probe_text import DOCUMENTS
+from harness.gate.change.side import measured
 from harness.gate.judgment import GateResult
-from harness.gate.side import measured
-from harness.gate.stored_runs import judge_runs
+from harness.gate.stored.stored_runs import judge_runs
 from harness.gate.verdict import Verdict
 from harness.results.run import Run
 from harness.suite.load import parse_suite

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.gate.ab import ab
-from harness.gate.arm import ArmChoice
-from harness.gate.ci import Asked, Change, judge_change
+from harness.gate.arms.arm import ArmChoice
+from harness.gate.change.ci import Asked, Change, judge_change
+from harness.gate.lockstep.ab import ab
 from harness.gate.verdict import Verdict
 from harness.statistics.speed_decision import Rule
 from tests.known_bad.planted import planted, sound
@@ -73,8 +73,8 @@ def git(folder: Path, *words: str) -> None:
 @pytest.fixture(autouse=True)
 def short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("harness.gate.launch.LAUNCH_NS", 40_000_000)
-    monkeypatch.setattr("harness.gate.launch.WARM_SECONDS", 0.01)
+    monkeypatch.setattr("harness.gate.lockstep.launch.LAUNCH_NS", 40_000_000)
+    monkeypatch.setattr("harness.gate.lockstep.launch.WARM_SECONDS", 0.01)
 
 
 def judged(head: str, folder: Path, patch: pytest.MonkeyPatch) -> Change:
@@ -105,7 +105,7 @@ def test_a_refactoring_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 ARM = '''
-"""What `harness.gate.model_work` times, without its documents: a small GPT of random weights, in bf16."""
+"""What `harness.gate.arms.model_work` times, without its documents: a small GPT of random weights, in bf16."""
 
 import torch
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from harness.cli.app import app
 from harness.errors import UserError
-from harness.gate.arm import Arm
+from harness.gate.arms.arm import Arm
 
 TIMES = {"work:base": 20e6, "work:same": 20e6, "work:slow": 23e6, "work:fast": 16e6}
 
@@ -51,8 +51,8 @@ class Scripted:
 
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.gate.begun.ArmProcess", Scripted)
-    monkeypatch.setattr("harness.gate.lockstep.others_share", lambda before, after, cores: 0.02)
+    monkeypatch.setattr("harness.gate.lockstep.begun.ArmProcess", Scripted)
+    monkeypatch.setattr("harness.gate.lockstep.lockstep.others_share", lambda before, after, cores: 0.02)
 
 
 @pytest.fixture(autouse=True)
@@ -188,8 +188,8 @@ def test_a_disk_that_is_full_shows_what_was_measured(monkeypatch: pytest.MonkeyP
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "open", full)
-    monkeypatch.setattr("harness.gate.begun.kept_file.write_json", none)
-    monkeypatch.setattr("harness.gate.begun.ledger.keep", none)
+    monkeypatch.setattr("harness.gate.lockstep.begun.kept_file.write_json", none)
+    monkeypatch.setattr("harness.gate.lockstep.begun.ledger.keep", none)
     code, said = run("--a", "work:base", "--b", "work:slow", "--threads", "1", "--json", "v.json")
     assert code == 2 and "can't be written: the disk is full; free some space" in said
     told = json.loads(Path("v.json").read_text())
@@ -198,8 +198,8 @@ def test_a_disk_that_is_full_shows_what_was_measured(monkeypatch: pytest.MonkeyP
 
 def test_real_arms_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Real processes, for two launches: what they find is up to the machine."""
-    monkeypatch.setattr("harness.gate.launch.LAUNCH_NS", 50_000_000)
-    monkeypatch.setattr("harness.gate.launch.WARM_SECONDS", 0.01)
+    monkeypatch.setattr("harness.gate.lockstep.launch.LAUNCH_NS", 50_000_000)
+    monkeypatch.setattr("harness.gate.lockstep.launch.WARM_SECONDS", 0.01)
     loop = "def {}():\n    total = 0\n    for i in range({}):\n        total += i\n    return {}\n"
     (tmp_path / "work.py").write_text(loop.format("base", 3000, 7) + loop.format("slow", 6000, 7))
     code, said = run("--a", "work:base", "--b", "work:slow", "--threads", "1", "--launches", "2")

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from harness.cli.app import app
 from harness.errors import ExitCode, UserError
-from harness.gate.arm import MODEL_WORDS, WORDS, parse_arm, parse_both
-from harness.gate.model_part import part_of
+from harness.gate.arms.arm import MODEL_WORDS, WORDS, parse_arm, parse_both
+from harness.gate.arms.model_part import part_of
 
 PAGE = Path(__file__).parents[3] / "docs/ab.md"
 BLOCKS = re.findall(r"```bash\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
@@ -38,8 +38,8 @@ def commands(block: str, folder: Path) -> list[list[str]]:
 
 @pytest.mark.skipif(os.name != "posix", reason="bash")
 def test_every_command_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.gate.launch.LAUNCH_NS", 50_000_000)
-    monkeypatch.setattr("harness.gate.launch.WARM_SECONDS", 0.01)
+    monkeypatch.setattr("harness.gate.lockstep.launch.LAUNCH_NS", 50_000_000)
+    monkeypatch.setattr("harness.gate.lockstep.launch.WARM_SECONDS", 0.01)
     tried = 0
     for block in BLOCKS:
         for asked in commands(block, tmp_path):

@@ -41,8 +41,8 @@ def asked(block: str, folder: Path) -> list[str]:
 @pytest.mark.skipif(os.name != "posix", reason="bash")
 def test_every_command_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("harness.gate.launch.LAUNCH_NS", 40_000_000)
-    monkeypatch.setattr("harness.gate.launch.WARM_SECONDS", 0.01)
+    monkeypatch.setattr("harness.gate.lockstep.launch.LAUNCH_NS", 40_000_000)
+    monkeypatch.setattr("harness.gate.lockstep.launch.WARM_SECONDS", 0.01)
     for block in COMMANDS:
         words = asked(block, tmp_path)
         monkeypatch.chdir(tmp_path / "project")

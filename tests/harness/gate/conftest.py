@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.gate.arm import Arm, ArmChoice
-from harness.gate.arm_process import ArmFailed
-from harness.gate.launch import Draw, Side
+from harness.gate.arms.arm import Arm, ArmChoice
+from harness.gate.arms.arm_process import ArmFailed
+from harness.gate.lockstep.launch import Draw, Side
 
 Cost = Callable[[str, int, np.random.Generator], float]
 """Nanoseconds of a call: of which function, in which launch, with which randomness."""

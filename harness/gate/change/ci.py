@@ -1,0 +1,268 @@
+"""`harness ci`: one verdict on what a change did to a project, quality first and then speed.
+
+    1. the base's revision and the working folder are built aside (project.py)
+    2. each state's own code measures the suite's quality, memory and counts (side.py), and the two runs are judged
+       (quality_of_change.py)
+    3. gated times and calls whose quality held are decided in lockstep (timed_work.py); the time goes where it decides
+       most (shared_time.py)
+    4. one verdict, with the precedence of all of the gate
+
+Everything that is measured is kept in one folder as it comes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from harness import strict_json
+from harness.errors import UserError
+from harness.gate.accepted import ACCEPT_FILE, Accepted, read_accepted
+from harness.gate.change.call_pairs import arms_of_call
+from harness.gate.change.project import State, base_state, head_state
+from harness.gate.change.quality_of_change import QualityOfChange, judge_quality_of
+from harness.gate.change.side import measured, that_are_there, untimed
+from harness.gate.change.speed_pairs import SpeedPair, arms_of, speed_pairs
+from harness.gate.change.timed_work import TimedWork, begin_with
+from harness.gate.change.unused_project import why_nothing_shows
+from harness.gate.gate_report import as_json, markdown_of
+from harness.gate.judgment import GateResult, Judged, OnInconclusive
+from harness.gate.lockstep.in_words import launch_line
+from harness.gate.lockstep.launch import Patience, Side
+from harness.gate.lockstep.lockstep import Observation
+from harness.gate.lockstep.record import new_folder
+from harness.gate.lockstep.shared_time import share_time
+from harness.gate.stored.stored_runs import ALPHA, PASS_ALPHA, verdict_of
+from harness.gate.verdict import Verdict
+from harness.statistics.speed_decision import Rule
+from harness.suite.load import LoadedSuite, load_suite
+from harness.threads import default_threads
+from harness.whole_file import write_whole
+
+CHANGES = Path("results/ci")
+SUITE = "suites/ci.yaml"
+"""The project's own where it has one, else the one of this name that ships."""
+LEAST_FOR_SPEED = 0.25
+"""Of the minutes, however long quality took."""
+VERDICT, SUMMARY = "verdict.json", "summary.md"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is asked of a change."""
+
+    base: str
+    """A revision: `origin/main`."""
+    suite: str = SUITE
+    """As it stands in the working folder; both states are asked the same."""
+    project: Path = field(default_factory=Path.cwd)
+    minutes: float = 10.0
+    """For all that is measured."""
+    threads: int | None = None
+    """Of what the suite gives no threads; None: as many as there are cores."""
+    out: Path = CHANGES
+    on_inconclusive: OnInconclusive | None = None
+    accept_file: Path = ACCEPT_FILE
+    options: tuple[str, ...] = ()
+    """Of `harness run`, such as `--trust-remote-code`."""
+    seed: int | None = None
+    timeout: float = Patience.start
+    """Seconds after which an arm that hangs is ended."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change to a project, judged."""
+
+    result: GateResult
+    folder: Path
+    """Holds both runs, every turn of every launch, `verdict.json` and `summary.md`."""
+    works: tuple[TimedWork, ...]
+    """What was timed, each with its comparison."""
+    seconds: float
+
+
+Listener = Callable[[str | Change], None]
+"""Is told sentences, and the change as far as it was judged when Ctrl-C ended it."""
+
+
+def ci(base: str, suite: str = SUITE, *, tell: Listener = lambda said: None, **asked: Any) -> Change:
+    """Judge what lies in the project's folder against a revision of it: `harness.ci("origin/main").result.verdict`.
+
+    asked: fields of `Asked`. Raises UserError; before a KeyboardInterrupt goes on, what was decided is written, and
+    `tell` gets it.
+    """
+    return judge_change(Asked(base=base, suite=suite, **asked), tell)
+
+
+def judge_change(asked: Asked, tell: Listener = lambda said: None) -> Change:
+    """What `ci` does."""
+    began = time.monotonic()
+    loaded = load_suite(asked.suite)
+    if not loaded.cells and not loaded.suite.calls:
+        raise UserError("it has no `measures` and no `calls`, so no change can show in it", place=asked.suite)
+    pairs, accepted = speed_pairs(loaded), read_accepted(asked.accept_file)
+    folder = new_folder(asked.out)
+    with base_state(asked.base, asked.project, tell) as before:
+        states: dict[Side, State] = {"a": before, "b": head_state(asked.project, tell, asked.out)}
+        quality = _quality(loaded, states, pairs, asked, folder, accepted, tell)
+        known = [pair for pair in pairs if pair.cell.model not in quality.new]
+        opening = _works(loaded, states, known, quality.judged, asked, folder, tell) if not quality.rows else {}
+        works = list(opening)
+        conclude = partial(_concluded, asked, states, quality, works, accepted, folder, began)
+        try:
+            for work in works:  # which may take minutes where it trains or builds
+                opening[work]()
+            going = [work for work in works if work.begun is not None]
+            left = max(asked.minutes - (time.monotonic() - began) / 60, LEAST_FOR_SPEED * asked.minutes)
+            ends = share_time([work.begun.lockstep for work in going if work.begun is not None], left)
+        except KeyboardInterrupt:
+            tell(conclude(interrupted=True))
+            raise
+        for work, end in zip(going, ends, strict=True):
+            if end is not None:
+                work.failed(end)
+        return conclude()
+
+
+@dataclass(frozen=True)
+class _Quality:
+    """What both states' runs came to."""
+
+    judged: QualityOfChange | None
+    """None where the suite asks for times alone, or where one of the states gave no run."""
+    rows: tuple[Judged, ...] = ()
+    """What is said of a state that gave none."""
+    new: tuple[str, ...] = ()
+    """Models that only the head has."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What the new models come to."""
+        return [f"{name} is new: the base has no such folder, so nothing of it is judged" for name in self.new]
+
+
+def _quality(
+    loaded: LoadedSuite,
+    states: dict[Side, State],
+    pairs: Sequence[SpeedPair],
+    asked: Asked,
+    folder: Path,
+    accepted: Accepted,
+    tell: Listener,
+) -> _Quality:
+    """Both states' runs, judged. A head that gives no run where the base did is broken."""
+    suite = untimed(loaded.suite)
+    base, head = states["a"], states["b"]
+    of_base, new = that_are_there(suite, base, head)
+    of_head, gone = that_are_there(suite, head, base)
+    if not of_base.measures:
+        return _Quality(None, new=tuple(new))
+    options = list(asked.options)
+    tell(f"quality of {base.name}")
+    before = measured(base, of_base, folder / "base", options, tell)
+    tell(f"quality of {head.name}")
+    try:
+        if not of_head.measures:
+            raise UserError(f"the folders of {', '.join(gone)} are gone")
+        after = measured(head, of_head, folder / "head", options, tell)
+    except UserError as error:
+        broken = Judged(verdict=Verdict.FAIL, reason=f"the base can be measured, and {error}", at={}, role="cell")
+        return _Quality(None, (broken,), tuple(new))
+    calls = len(loaded.suite.calls)
+    return _Quality(judge_quality_of(loaded.suite, pairs, calls, before, after, accepted), new=tuple(new))
+
+
+def _works(
+    loaded: LoadedSuite,
+    states: dict[Side, State],
+    pairs: Sequence[SpeedPair],
+    quality: QualityOfChange | None,
+    asked: Asked,
+    folder: Path,
+    tell: Listener,
+) -> dict[TimedWork, Callable[[], None]]:
+    """What is timed, each with what opens its arms."""
+    suite = loaded.suite
+    tests = quality.result.tests if quality is not None else max(1, len(pairs) + len(suite.calls))
+    heard = _heard(tell)
+    patience = Patience(asked.timeout, min(asked.timeout, Patience.turn))
+    begin = partial(
+        begin_with, minutes=asked.minutes, folder=folder / "speed", seed=asked.seed, patience=patience, tell=heard
+    )
+    works: dict[TimedWork, Callable[[], None]] = {}
+    for pair in pairs:
+        cell = pair.cell
+        at = {"model": cell.model, **cell.axes, "measure": cell.measure, **cell.settings}
+        work = TimedWork(pair.title, " ".join(pair.metrics), at, Rule(margin=pair.margin, tests=tests))
+        threads = int(cell.axes.get("threads") or asked.threads or default_threads())
+        void = None if quality is None else quality.why_void(pair)
+        if void is not None:
+            work.settled = Verdict.INCONCLUSIVE, void
+            works[work] = lambda: None
+        else:
+            trained = None if quality is None else quality.base
+            arms = partial(arms_of, pair, suite, states, trained, threads, "--trust-remote-code" in asked.options, tell)
+            works[work] = partial(begin, work, arms, threads=threads, tolerance=None)
+    for name, call in suite.calls.items():
+        work = TimedWork(name, "time", {"call": name}, Rule(margin=call.margin, tests=tests))
+        threads = call.threads or asked.threads or default_threads()
+        arms = partial(arms_of_call, call, states)
+        works[work] = partial(begin, work, arms, threads=threads, tolerance=call.tolerance)
+    return works
+
+
+def _heard(tell: Listener) -> Callable[[object], None]:
+    """Launches are told of as sentences."""
+
+    def hear(said: object) -> None:
+        if isinstance(said, Observation):
+            tell(launch_line(said))
+        elif isinstance(said, str):
+            tell(said)
+
+    return hear
+
+
+def _concluded(
+    asked: Asked,
+    states: dict[Side, State],
+    quality: _Quality,
+    works: Sequence[TimedWork],
+    accepted: Accepted,
+    folder: Path,
+    began: float,
+    *,
+    interrupted: bool = False,
+) -> Change:
+    """The verdict on everything that was measured; it is written."""
+    today = date.today()
+    told_before = accepted.notes(today)  # a time may use what quality did not
+    timed = accepted.applied([work.judged(interrupted=interrupted) for work in works if work.why_new is None], today)
+    judged = quality.judged
+    rows = [*quality.rows, *(() if judged is None else judged.result.rows), *timed]
+    if not quality.rows and (why := why_nothing_shows(states, judged, works)) is not None:
+        rows.append(Judged(verdict=Verdict.USAGE, reason=why, at={}, role="cell"))
+    verdict, reason = verdict_of(rows)
+    base, head = states["a"].name, states["b"].name
+    notes = [f"{work.title} is judged by {work.metric}" for work in works if work.why_new is None]
+    notes += [f"{work.title} has no baseline: {work.why_new}" for work in works if work.why_new is not None]
+    notes += [*quality.notes, *accepted.notes(today)]
+    if judged is None:
+        result = GateResult(verdict, reason, tuple(rows), (), (), tuple(notes), base, head, len(works))
+    else:
+        notes = [note for note in judged.result.notes if note not in told_before] + notes
+        result = replace(judged.result, verdict=verdict, reason=reason, rows=tuple(rows), notes=tuple(notes))
+    result = replace(
+        result, base=base, head=head, alpha=ALPHA, pass_alpha=PASS_ALPHA, on_inconclusive=asked.on_inconclusive
+    )
+    change = Change(result, folder, tuple(works), time.monotonic() - began)
+    told = as_json(result) | {"seconds": round(change.seconds, 1), "interrupted": interrupted}
+    write_whole(folder / VERDICT, strict_json.dumps(told, indent=2) + "\n")
+    write_whole(folder / SUMMARY, markdown_of(result))
+    return change

@@ -1,0 +1,99 @@
+"""`harness gate` as a function: two runs by name, the gate's entries, what was agreed to, and the verdict."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import get_args
+
+from harness.errors import UserError, shown
+from harness.gate.accepted import ACCEPT_FILE, add_acceptances, read_accepted
+from harness.gate.judgment import GateResult, OnInconclusive
+from harness.gate.stored.stored_runs import declared_gate, judge_runs
+from harness.gate.verdict import BaselineMissing
+from harness.results.find import find_cells, run_folders
+from harness.results.run import Run
+from harness.results.run_folder import MANIFEST
+from harness.suite.load import load_suite
+
+DAYS = 90
+"""How long an agreement holds that names no day."""
+
+
+def judge(
+    run: str | Path,
+    baseline: str | Path,
+    *,
+    suite: str | None = None,
+    on_inconclusive: str | None = None,
+    accept: str | None = None,
+    expires: date | None = None,
+    accept_file: str | Path = ACCEPT_FILE,
+    out: str | Path = "results/runs",
+) -> GateResult:
+    """The verdict on a run: `.verdict`, `.exit_code`, `.reason` and the DataFrame `.table`.
+
+    run, baseline: run folders, names of runs below `out`, or `latest`. suite: whose `gate:` is used where the run's own
+    suite has none. on_inconclusive: what that exits as, `pass` or `fail`. accept: a reason for which what fails is
+    agreed to, until `expires` (in 90 days); it is written to `accept_file`, whose agreements hold. Raises UserError for
+    bad input, and BaselineMissing where there is no such baseline.
+    """
+    chosen = policy(on_inconclusive)
+    if expires is not None and accept is None:
+        raise UserError("says how long --accept holds; give that too", place="--expires")
+    if accept is not None and not accept.strip():
+        raise UserError("needs a reason, such as --accept 'int4 halves the memory'", place="--accept")
+    head = find_cells(str(run), Path(out))
+    base = _baseline(str(baseline), Path(out), head)
+    entries = declared_gate(head)
+    if not entries and suite is not None:
+        entries = list(load_suite(suite).suite.gate)
+        if not entries:
+            raise UserError("this suite has no `gate:`", place=suite)
+    file = Path(accept_file)
+    result = judge_runs(base, head, entries, accepted=read_accepted(file), on_inconclusive=chosen)
+    if accept is None:
+        return result
+    until = expires or date.today() + timedelta(days=DAYS)
+    commit = str(head.manifest.git.get("commit") or "")
+    add_acceptances(result.rows, accept.strip(), until, file, commit=commit)
+    return judge_runs(base, head, entries, accepted=read_accepted(file), on_inconclusive=chosen)
+
+
+def policy(text: str | None) -> OnInconclusive | None:
+    """What an INCONCLUSIVE exits as; None where nothing is said. Raises UserError for another word."""
+    for one in get_args(OnInconclusive):
+        if text == one:
+            found: OnInconclusive = one
+            return found
+    if text is not None:
+        raise UserError(f"is pass or fail, not '{shown(text)}'", place="--on-inconclusive")
+    return None
+
+
+def expiry(text: str | None) -> date | None:
+    """A day as it is written, `2027-01-31`. Raises UserError for what is none, or is past."""
+    if text is None:
+        return None
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"is a day such as 2027-01-31, not '{text}'", place="--expires") from None
+    if day < date.today():
+        raise UserError(f"{day} is past, so that nothing would be accepted", place="--expires")
+    return day
+
+
+def _baseline(name: str, out: Path, head: Run) -> Run:
+    """The run to compare with. Raises BaselineMissing, with how one is made, where there is no such run."""
+    make = f"`harness run {head.manifest.suite_source}` at the code to compare with makes one"
+    if not name.strip():
+        raise BaselineMissing(f"no baseline is named; {make}", place="--baseline")
+    try:
+        base = find_cells(name, out)
+    except UserError as error:
+        # a damaged run is no missing one, and neither are several
+        if (Path(name) / MANIFEST).is_file() or any(name in folder.name for folder in run_folders(out)):
+            raise
+        raise BaselineMissing(f"there is no baseline '{name}' ({error}); {make}", place="--baseline") from None
+    return base
