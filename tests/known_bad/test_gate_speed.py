@@ -135,6 +135,10 @@ SMALL, LARGE = "vocabulary=4096, width=256", "vocabulary=32768, width=512"
 """Weights of 5 and of 46 MB in bf16."""
 
 
+BUSY = 0.5
+"""Of the cores' time, what other programs took: a gate may then be undecided, but not wrong."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "size", "verdict"),
@@ -154,4 +158,6 @@ def test_slowdowns_of_our_own_engine(
     shared = ArmChoice(call="decoding_arm:decode", setup="decoding_arm:opened")
     base, other = ArmChoice(path=str(sound(tmp_path).path)), ArmChoice(path=str(head.path))
     found = ab(base, other, shared, rule=Rule(margin=0.1), threads=1, out=tmp_path / "out", seed=1)
+    if found.outcome.verdict is Verdict.INCONCLUSIVE and (found.outcome.others or 0) > BUSY:
+        pytest.skip(f"this machine is too busy to say: {found.outcome.reasons[0]}")
     assert found.outcome.verdict is verdict, found.outcome.reasons

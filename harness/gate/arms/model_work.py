@@ -1,6 +1,7 @@
 """What an arm that runs a model does: opens it, then one unit of work at a time, on seeded token ids.
 
 It runs in the arm's own environment, with the harness that is there: a call with a setup and arguments, as any user's.
+So this module's name, and what its functions take, are a contract between versions of the harness.
 What is timed is what `inference` times; a unit times its own part, so that prefill and decode are apart.
 """
 

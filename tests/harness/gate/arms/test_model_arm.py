@@ -263,7 +263,7 @@ def test_the_harness_that_opens_the_model(folder: str, monkeypatch: pytest.Monke
 
     choice = parse_arm(f"reference={folder},revision=main", "--a")
     built = Arm(choice, sys.executable, paths=("/built",), built="abc")
-    root = str(Path(model_work.__file__).resolve().parents[2])
+    root = str(Path(model_work.__file__).resolve().parents[3])
     assert _harness_of(Arm(ArmChoice(), sys.executable)) == _harness_of(built) == (root,)
     monkeypatch.setenv("PYTHONPATH", "/mine")
     found = environment_of(replace(built, after=_harness_of(built)), 1, {})
