@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.evidence.selection import Point
 from harness.measures.task.samples.columns import CLUSTER, DOCUMENT, ITEMS, TASK
-from harness.measures.task.samples.frames import digests, in_order, judged, of_task, tasks_of
+from harness.measures.task.samples.frames import digests, in_order, judged, tasks_of
+from harness.measures.task.summary import groups_of
 from harness.results.samples import reading_samples
+from harness.tasks.aggregation.group_scores import by_size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -126,18 +128,12 @@ def together(evidence: Sequence[PerDocument]) -> list[PerDocument]:
 
 
 def _of_task(point: Point) -> PerDocument | None:
-    """Of a metric that is a mean over the documents of a task, or of all tasks of a group together."""
+    """Of a metric that is a mean over the documents of a task, or of a group's documents or tasks."""
     import numpy as np
 
     if point.cell.samples is None:
         return None
-    samples = point.run.samples(point.cell)
-    tasks = tasks_of(samples)
-    part = point.record.part or ""
-    task = next((name for name in tasks if part == name or part.startswith(f"{name}/")), None)
-    if task is not None:
-        samples = of_task(samples, task)
-        part = part[len(task) :].removeprefix("/")
+    samples, part, aggregate = _part_of(point.run.samples(point.cell), point.record.part or "")
     key = f"{point.record.metric}/{part}" if part else str(point.record.metric)
     rows = in_order(judged(samples))
     items = [each.get(key) for each in ITEMS.each(rows)]
@@ -148,8 +144,10 @@ def _of_task(point: Point) -> PerDocument | None:
     if isinstance(items[0], list):
         sums = -sums / math.log(2)
     value = math.nan if point.record.value is None else point.record.value  # of nothing right it is 0
-    if not math.isclose(sums.sum() / weights.sum(), value, rel_tol=1e-9, abs_tol=1e-12):
-        return None  # summed up in another way: a perplexity, tasks weighted equally
+    counted = _as_the_group_counts(TASK.each(rows), by_size(aggregate, key), sums, weights, value)
+    if counted is None:
+        return None  # summed up in another way: a perplexity, say
+    sums, weights = counted
     names = tuple(f"{task} {number}" for task, number in zip(TASK.each(rows), DOCUMENT.each(rows), strict=True))
     clusters = tuple(
         name if cluster is None else f"{task} cluster {cluster}"
@@ -157,6 +155,36 @@ def _of_task(point: Point) -> PerDocument | None:
     )
     ones = np.ones(len(rows))
     return PerDocument(names, sums, weights, ones, ones, tuple(map(str, digests(rows))), None, clusters)
+
+
+def _part_of(samples: pd.DataFrame, part: str) -> tuple[pd.DataFrame, str, Sequence[Mapping[str, Any]]]:
+    """The rows of the task or group that a part names, what is left of its name, and how a group sums up its tasks."""
+    tasks = tasks_of(samples)
+    (_, _, of_all), *groups = groups_of(samples, "", tasks)
+    for name, members, aggregate in [*((task, [task], ()) for task in tasks), *groups]:
+        if part == name or part.startswith(f"{name}/"):
+            return samples[samples[TASK.name].isin(members)], part[len(name) :].removeprefix("/"), aggregate
+    return samples, part, of_all
+
+
+def _as_the_group_counts(
+    tasks: Sequence[str],
+    by_size: Sequence[bool],
+    sums: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    value: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Sums and weights of documents that make this value: all documents count the same, or all tasks do. None: neither
+    of what the group declares is it."""
+    import numpy as np
+
+    _, which, sizes = np.unique(np.array(tasks), return_inverse=True, return_counts=True)
+    equally = len(tasks) / (len(sizes) * sizes[which])
+    for times in (1.0 if documents else equally for documents in by_size):
+        a, b = sums * times, weights * times
+        if math.isclose(a.sum() / b.sum(), value, rel_tol=1e-9, abs_tol=1e-12):
+            return a, b
+    return None
 
 
 def _is_mean_or_ratio(item: object) -> bool:

@@ -38,6 +38,14 @@ def summarize_group(
     ]
 
 
+def by_size(aggregate: Sequence[Mapping[str, Any]], key: str) -> list[bool]:
+    """Of every entry that gives the number `key`, whether tasks are weighted by their documents (else equally)."""
+    if not aggregate:
+        return [True]
+    given = [entry for entry in aggregate if any(_keys(wanted, [key]) for wanted in _wanted(entry))]
+    return [bool(entry.get("weight_by_size", True)) for entry in given]
+
+
 def not_given(
     aggregate: Sequence[Mapping[str, Any]], keys: Iterable[str], listed: Iterable[str] | None = None
 ) -> list[str]:
