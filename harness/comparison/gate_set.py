@@ -19,6 +19,7 @@ from harness.evidence.selection import Point, Where, describe, listed, selects_r
 from harness.measures.registry import declared
 from harness.results.record import CellResult, Record, Scalar, Status
 from harness.results.run import Run
+from harness.spelling import nearest
 
 QUALITY = (Kind.LOSS, Kind.SCORE)
 Identity = tuple[str, str | None, str]
@@ -246,7 +247,8 @@ def _why_nothing(metric: str, where: Where, pairs: Sequence[CellPair]) -> str:
     names = (metric, metric.partition("@")[0])
     having = [pair for pair in pairs if any(key in names for key, _ in (*_records(pair.base), *_records(pair.head)))]
     if not having:
-        return f"no cell of either run has {metric}"
+        known = dict.fromkeys(key for pair in pairs for side in (pair.base, pair.head) for key, _ in _records(side))
+        return f"no cell of either run has {metric}{nearest(metric, known)}"
     rows = [definition_of(pair.cell) for pair in having]
     if "part" in where:
         rows = [{**row, "part": part} for row, pair in zip(rows, having, strict=True) for part in _parts(pair, names)]

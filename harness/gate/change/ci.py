@@ -49,6 +49,8 @@ SUITE = "suites/ci.yaml"
 """The project's own where it has one, else the one of this name that ships."""
 LEAST_FOR_SPEED = 0.25
 """Of the minutes, however long quality took."""
+SLOWER = 10.0
+"""So many times as long as the base, and `timeout` besides, may the head take to measure its quality."""
 VERDICT, SUMMARY = "verdict.json", "summary.md"
 
 
@@ -165,12 +167,14 @@ def _quality(
         return _Quality(None, new=tuple(new))
     options = list(asked.options)
     tell(f"quality of {base.name}")
+    began = time.monotonic()
     before = measured(base, of_base, folder / "base", options, tell)
+    limit = asked.timeout + SLOWER * (time.monotonic() - began)
     tell(f"quality of {head.name}")
     try:
         if not of_head.measures:
             raise UserError(f"the folders of {', '.join(gone)} are gone")
-        after = measured(head, of_head, folder / "head", options, tell)
+        after = measured(head, of_head, folder / "head", options, tell, limit)
     except UserError as error:
         broken = Judged(verdict=Verdict.FAIL, reason=f"the base can be measured, and {error}", at={}, role="cell")
         return _Quality(None, (broken,), tuple(new))

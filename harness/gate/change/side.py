@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -54,9 +55,17 @@ def that_are_there(suite: Suite, state: State, other: State) -> tuple[Suite, lis
     return suite.model_copy(update={"models": models, "measures": measures}), lacking
 
 
-def measured(state: State, suite: Suite, folder: Path, allowed: list[str], tell: Callable[[str], None]) -> Run:
+def measured(
+    state: State,
+    suite: Suite,
+    folder: Path,
+    allowed: list[str],
+    tell: Callable[[str], None],
+    limit: float | None = None,
+) -> Run:
     """Run the cells of a suite at a state of the project. folder: for the run. allowed: options of `harness run` that
-    allow code. Raises UserError where there is no run: the suite can't be read by that state, say."""
+    allow code. limit: seconds after which it is ended. Raises UserError where there is no run: the suite can't be read
+    by that state, say, or it hangs."""
     folder = folder.resolve()  # what runs has another working folder
     folder.mkdir(parents=True)
     file = folder / "suite.yaml"
@@ -77,6 +86,15 @@ def measured(state: State, suite: Suite, folder: Path, allowed: list[str], tell:
     )
     said: deque[str] = deque(maxlen=LINES)
     assert process.stdout is not None
+    hung = threading.Event()
+
+    def end() -> None:
+        hung.set()
+        _end(process)
+
+    waiting = threading.Timer(limit or 0.0, end)
+    if limit is not None:
+        waiting.start()
     try:
         with (folder / "said.log").open("w", encoding="utf-8") as log:
             for line in process.stdout:
@@ -86,7 +104,10 @@ def measured(state: State, suite: Suite, folder: Path, allowed: list[str], tell:
                     tell(inert(shown(line.strip(), 200)))
         process.wait()
     finally:
+        waiting.cancel()
         _end(process)
+    if hung.is_set():
+        raise UserError(f"{state.name}: its run was ended after {limit:,.0f} s; see said.log", place=str(folder))
     found = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
     if not found:
         last = "".join(f"\n  {inert(shown(line, 300))}" for line in said if line.strip())
