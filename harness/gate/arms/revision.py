@@ -79,31 +79,36 @@ def checked_out(root: Path, commit: str, place: str) -> Iterator[Path]:
         command = ["git", "-C", str(root), "-c", "core.hooksPath=/dev/null", "worktree"]
         run([*command, "add", "--detach", str(tree), commit], f"{commit[:10]} can't be checked out", place)
         try:
-            _check_out_submodules(root, tree, place)
+            _check_out_submodules(root, commit, tree, place)
             yield tree
         finally:
             subprocess.run([*command, "remove", "--force", str(tree)], capture_output=True)
 
 
 def submodules(tree: Path) -> dict[str, str]:
-    """By folder the commit of each submodule, as the index has it: a worktree is made without them."""
+    """By folder the commit of each submodule, as the index of a working folder has it."""
     entries = [line.partition("\t") for line in _git(tree, "ls-files", "-z", "--stage").split("\0")]
     return {name: entry.split()[1] for entry, _, name in entries if entry.startswith("160000 ")}
 
 
-def _check_out_submodules(root: Path, tree: Path, place: str) -> None:
-    """The files of each submodule at the commit that the tree names, out of the submodule in the working folder: else
-    both states would find the working folder's. Raises UserError for a commit that is not here."""
-    for name, commit in submodules(tree).items():
-        own = root / name
-        if not (own / ".git").exists() or not _git(own, "cat-file", "-t", commit):
-            told = f"the submodule {name} is not here at {commit[:10]}: `git submodule update --init --recursive` and "
+def _check_out_submodules(root: Path, commit: str, tree: Path, place: str) -> None:
+    """The files of each submodule, and of those within, at the commit that the one around it names, out of the
+    submodule in the working folder: else both states would find the working folder's. Raises UserError where one is not
+    here."""
+    for line in _git(root, "ls-tree", "-r", "-z", commit).split("\0"):
+        entry, _, name = line.partition("\t")
+        if not entry.startswith("160000 "):
+            continue
+        own, wanted = root / name, entry.split()[2]
+        if not (own / ".git").exists() or not _git(own, "cat-file", "-t", wanted):
+            told = f"the submodule {name} is not here at {wanted[:10]}: `git submodule update --init --recursive` and "
             raise UserError(f"{told}`git -C {name} fetch` bring it", place=place)
         with tempfile.TemporaryDirectory(prefix="harness-submodule-") as parent:
             packed = Path(parent) / "files.tar"
-            archive = ["git", "-C", str(own), "archive", "--format=tar", f"--output={packed}", commit]
+            archive = ["git", "-C", str(own), "archive", "--format=tar", f"--output={packed}", wanted]
             run(archive, f"the submodule {name} can't be checked out", place)
             shutil.unpack_archive(packed, tree / name)
+        _check_out_submodules(own, wanted, tree / name, place)
 
 
 def install_project(python: str, project: Path, target: Path, name: str, place: str) -> None:

@@ -315,14 +315,22 @@ def test_a_submodule_is_each_state_s_own(project: Path, tmp_path: Path) -> None:
     inner.mkdir()
     git(inner, "init", "-q")
     (inner / "part.py").write_text("OLD = 1\n")
+    deep = inner / "deep"
+    deep.mkdir()
+    git(deep, "init", "-q")
+    (deep / "leaf.py").write_text("OLD = 2\n")
+    git(deep, "add", "."), git(deep, "commit", "-qm", "old")
     git(inner, "add", "."), git(inner, "commit", "-qm", "old")
     git(project, "add", "inner"), git(project, "commit", "-qm", "with a submodule")
     (inner / "part.py").write_text("NEW = 1\n")
-    git(inner, "commit", "-qam", "new")
+    (deep / "leaf.py").write_text("NEW = 2\n")
+    git(deep, "commit", "-qam", "new"), git(inner, "commit", "-qam", "new")
     with base_state("HEAD", project, lambda said: None) as base:
         head = head_state(project, lambda said: None)
         assert (base.path / "inner/part.py").read_text() == "OLD = 1\n"
         assert (head.path / "inner/part.py").read_text() == "NEW = 1\n"
+        assert (base.path / "inner/deep/leaf.py").read_text() == "OLD = 2\n"
+        assert (head.path / "inner/deep/leaf.py").read_text() == "NEW = 2\n"
     git(project, "commit", "-qam", "another one")
     shutil.rmtree(inner / ".git")
     with (
