@@ -264,9 +264,10 @@ oftener. What ships keeps asv's idea, a penalty with the correlation among what 
 of values whose spikes were cut, the exact best segments of five or more values in place of windows of 20, the
 likelihood of where segments begin, and a penalty chosen by the first two tables.
 
-**What it does not do.** A drift is called a step, or two. A step of 1 sd is seen in a part of the series, and in
-correlated noise hardly ever; there, one of 2 sd is seen in half of the series with 50 values behind it. Two modes are
-the worst noise where a series is looked at after every commit: there may be five of the rarer values in a row.
+**What it does not do.** A drift is called too, as a step for every one to three sd that it goes. A step of 1 sd is
+seen in a part of the series, and in correlated noise hardly ever; there, one of 2 sd is seen in half of the series
+with 50 values behind it. Two modes are the worst noise where a series is looked at after every commit: there may be
+five of the rarer values in a row.
 """
 
 
