@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -21,8 +22,8 @@ from reference_impl.text.tokenizer import ByteBPE
 from reference_impl.training.checkpoint import save_checkpoint
 
 CONTEXT = 512
-FORMATS: list[Scheme | None] = [None, "bf16", "int8", "int4"]
-"""How weights are stored; None: in fp32."""
+FORMATS: tuple[Scheme | Literal["fp32"], ...] = ("fp32", "bf16", "int8", "int4")
+"""How weights are stored. What a benchmark's parameters are is part of what it is in a history."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -59,11 +60,11 @@ def gpt(timed: bool) -> GPT:
     return model.requires_grad_(False)
 
 
-@pytest.fixture(scope="session", params=FORMATS, ids=lambda scheme: scheme or "fp32")
+@pytest.fixture(scope="session", params=FORMATS)
 def stored(request: pytest.FixtureRequest, gpt: GPT) -> GPT:
     """The model in each format of its weights."""
-    scheme: Scheme | None = request.param
-    if scheme is None:
+    scheme: Scheme | Literal["fp32"] = request.param
+    if scheme == "fp32":
         return gpt
     model = deepcopy(gpt)
     quantize_(model, scheme)

@@ -100,7 +100,7 @@ def change_points(
 def _row(values: ArrayLike | Sequence[Any]) -> Floats:
     try:
         given = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"a series is one row of numbers, None where one is missing: {error}") from error
     if given.ndim != 1:
         raise ValueError(f"a series is one row of numbers: these have {given.ndim} dimensions")

@@ -231,6 +231,7 @@ def test_a_smallest_change() -> None:
         ([[1.0, 2.0]], {}, "2 dimensions"),
         (3.0, {}, "0 dimensions"),
         (["fast"] * 20, {}, "one row of numbers.*fast"),
+        ([10**400] * 20, {}, "one row of numbers.*too large"),
         ([1.0] * 20, {"penalty": 0}, "positive"),
         ([1.0] * 20, {"penalty": float("nan")}, "positive"),
         ([1.0] * 20, {"smallest": -0.1}, "0 or more"),
