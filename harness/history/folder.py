@@ -53,7 +53,7 @@ class History:
 
     @property
     def verdicts(self) -> tuple[KeptVerdict, ...]:
-        """What `gate`, `ci` and `ab` said, in the order of adding."""
+        """What `gate`, `ci` and `ab` said, the oldest first."""
         return self._verdicts[0]
 
     @property
@@ -71,7 +71,7 @@ class History:
                 damage.append(f"{path}: {error}")
             except (OSError, ValueError) as error:
                 damage.append(_left_out(path, error))
-        return tuple(sorted(found, key=lambda one: (one.sequence, one.time))), tuple(damage)
+        return tuple(sorted(found, key=lambda one: (one.time, one.digest))), tuple(damage)
 
 
 @dataclass(frozen=True)
