@@ -68,18 +68,19 @@ def lines_of(rows: Sequence[dict[str, Any]], places: Mapping[str, int]) -> list[
 
 
 def _variants(rows: Rows) -> list[Rows]:
-    found: list[Rows] = []
+    """Rows that mean the same together. What was not known of some is taken for what it was of others."""
+    exact: dict[tuple[Any, ...], Rows] = {}
     for row in rows:
-        same = next((variant for variant in found if not _changes(variant[-1], row) and _cell(variant, row)), None)
-        if same is None:
-            found.append([row])
+        exact.setdefault((row["cell"], *(row[name] for name in TOLD)), []).append(row)
+    found: list[Rows] = []
+    for some in exact.values():
+        one = some[0]
+        same = (rows for rows in found if rows[-1]["cell"] == one["cell"] and not _changes(rows[-1], one))
+        if (known := next(same, None)) is None:
+            found.append(some)
         else:
-            same.append(row)
+            known += some
     return found
-
-
-def _cell(variant: Rows, row: dict[str, Any]) -> bool:
-    return bool(variant[0]["cell"] == row["cell"])
 
 
 def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
@@ -89,28 +90,26 @@ def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 
 
 def _chained(variants: list[Rows], places: Mapping[str, int]) -> list[Line]:
-    lines: list[tuple[list[Rows], list[Break]]] = []
-    for variant in sorted(variants, key=lambda rows: _ends(rows, places)):
-        begin, _ = _ends(variant, places)
+    lines: list[tuple[list[Rows], list[Break], int]] = []
+    spans = [(*_span(variant, places), number) for number, variant in enumerate(variants)]
+    for begin, end, number in sorted(spans):
+        variant = variants[number]
         near = [
-            (len(changed), -_ends(line[-1], places)[1], number, changed)
-            for number, (line, _) in enumerate(lines)
-            if begin < len(places)
-            and _ends(line[-1], places)[1] < begin
-            and (changed := _what_changed(line[-1][-1], variant[0])) is not None
+            (len(changed), -last, place, changed)
+            for place, (line, _, last) in enumerate(lines)
+            if last < begin < len(places) and (changed := _what_changed(line[-1][-1], variant[0])) is not None
         ]
         if near:
-            _, _, number, changed = min(near)
-            line, breaks = lines[number]
-            line.append(variant)
+            _, _, place, changed = min(near)
+            line, breaks, _ = lines[place]
             first = min(variant, key=lambda row: places.get(row["key"], len(places)))
-            breaks.append(Break(first["key"], "; ".join(changed)))
+            lines[place] = [*line, variant], [*breaks, Break(first["key"], "; ".join(changed))], end
         else:
-            lines.append(([variant], []))
-    return [Line(tuple(line), tuple(breaks)) for line, breaks in lines]
+            lines.append(([variant], [], end))
+    return [Line(tuple(line), tuple(breaks)) for line, breaks, _ in lines]
 
 
-def _ends(variant: Rows, places: Mapping[str, int]) -> tuple[int, int]:
+def _span(variant: Rows, places: Mapping[str, int]) -> tuple[int, int]:
     """Where a variant's first and last point stand; behind all others where none is in the order."""
     there = [places[row["key"]] for row in variant if row["key"] in places]
     return (min(there), max(there)) if there else (len(places), len(places))

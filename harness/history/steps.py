@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import exp, log
 
 from harness.history.lines import Break
 from harness.history.point import Point
+from harness.statistics.change_points import change_points
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,8 @@ class Step:
 def steps_of(points: Sequence[Point], breaks: Sequence[Break], *, ratios: bool) -> tuple[Step, ...]:
     """The steps of a series, none across a break. points: all, in order; those that don't count are left out. ratios:
     whether the values scatter by factors."""
-    return tuple(
-        step for segment in segments(points, breaks) for step in _steps([p for p in segment if p.counts], ratios)
-    )
+    counted = [[point for point in segment if point.counts] for segment in segments(points, breaks)]
+    return tuple(step for segment in counted for step in _steps(segment, ratios))
 
 
 def segments(points: Sequence[Point], breaks: Sequence[Break]) -> list[list[Point]]:
@@ -43,4 +44,18 @@ def segments(points: Sequence[Point], breaks: Sequence[Break]) -> list[list[Poin
 
 
 def _steps(points: Sequence[Point], ratios: bool) -> list[Step]:
-    return []
+    """Of one segment. Ratios are positive and scatter by factors, so their logarithms are looked at."""
+    values = [point.value for point in points]
+    logs = ratios and all(value is not None and value > 0 for value in values)
+    given = [log(value) if logs and value else value for value in values]
+    level = exp if logs else float
+    return [
+        Step(
+            key=points[found.index].key,
+            earliest=points[found.earliest].key,
+            latest=points[found.latest].key,
+            before=level(found.before.value),
+            after=level(found.after.value),
+        )
+        for found in change_points(given)
+    ]
