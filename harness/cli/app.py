@@ -19,6 +19,7 @@ from harness.cli import (
     explain,
     fit,
     gate,
+    history,
     listing,
     plan,
     report,
@@ -63,6 +64,7 @@ app.command("ci")(ci.ci)
 app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)
+app.add_typer(history.app, name="history")
 app.add_typer(assets.app, name="assets")
 app.add_typer(data.app, name="data")
 

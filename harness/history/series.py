@@ -7,7 +7,7 @@ for one in series(read_history(), "decode_rate", {"model": "micro"}).series:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -62,6 +62,16 @@ class Series:
         if self.is_absolute_time:
             return ()
         return steps_of(self.points, self.breaks, ratios=self.kind == "ratio")
+
+    def last(self, count: int | None) -> Series:
+        """The same with its last points alone, and the steps and breaks among them, found in all of it."""
+        if count is None or count >= len(self.points):
+            return self
+        points = self.points[-count:]
+        keys = {one.key for one in points}
+        made = replace(self, points=points, breaks=tuple(one for one in self.breaks if one.key in keys))
+        made.__dict__["steps"] = tuple(one for one in self.steps if one.key in keys)
+        return made
 
     @property
     def is_absolute_time(self) -> bool:
