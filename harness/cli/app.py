@@ -22,6 +22,7 @@ from harness.cli import (
     history,
     listing,
     plan,
+    query,
     report,
     run,
     schema,
@@ -61,6 +62,7 @@ app.command("fit")(fit.fit)
 app.command("gate")(gate.gate)
 app.command("ab")(ab.ab)
 app.command("ci")(ci.ci)
+app.command("query")(query.query)
 app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)

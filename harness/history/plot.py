@@ -11,7 +11,10 @@ from harness.history.steps import Step
 from harness.number import scale, shown
 
 COUNTS, ASIDE, BREAK, STEP = "●", "○", "┊", "^"
-KEY = f"{COUNTS} a commit   {ASIDE} with changes, or merged from a branch   {BREAK} another definition from here on   {STEP} a step"
+KEY = (
+    f"{COUNTS} a commit   {ASIDE} with changes, or merged from a branch   {BREAK} another definition from here on   "
+    f"{STEP} a step"
+)
 
 
 def plot(
