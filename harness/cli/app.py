@@ -11,6 +11,7 @@ import harness
 from harness.cli import (
     ab,
     assets,
+    bisect,
     ci,
     compare,
     data,
@@ -63,6 +64,7 @@ app.command("gate")(gate.gate)
 app.command("ab")(ab.ab)
 app.command("ci")(ci.ci)
 app.command("query")(query.query)
+app.command("bisect")(bisect.bisect)
 app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)

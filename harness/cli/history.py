@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 HISTORY = Path("results/history")
 HistoryFolder = Annotated[Path, typer.Option("--history", help="Folder of the history.")]
-AddTo = Annotated[Path | None, typer.Option("--history", help="Add it to the history in this folder, too.")]
 Where = Annotated[
     list[str] | None, typer.Option("--where", "-w", help="Which cells, such as precision=int4; may be said again.")
 ]
@@ -115,6 +114,14 @@ def list_(history: HistoryFolder = HISTORY) -> None:
     end_of_history(found)
 
 
+def check_history(history: Path | None) -> None:
+    """Where a history can't be, that is said before anything is measured. Raises UserError."""
+    from harness.errors import UserError
+
+    if history is not None and history.exists() and not history.is_dir():
+        raise UserError(f"{history} is a file; name a folder", place="--history")
+
+
 def keep(entry: Entry, history: Path) -> None:
     """Add an entry, and say what became of it. Raises UserError."""
     from harness.history.entry import keep as keep_entry
@@ -124,7 +131,7 @@ def keep(entry: Entry, history: Path) -> None:
         notice(note)
     kept = keep_entry(entry, history)
     if kept.rows is not None:
-        what = f"{len(entry.rows)} rows of {entry.name}"
+        what = f"{len(entry.rows)} row{'s' if len(entry.rows) != 1 else ''} of {entry.name}"
         said = f"{what} were added" if kept.rows.is_new else f"{what} were there already; nothing was added"
         say(f"history: {said} ({kept.rows.path})", to_stderr=True)
     if kept.verdict is not None:

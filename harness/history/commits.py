@@ -60,6 +60,12 @@ class Repository:
         lines = _git(self.root, *words, given="\n".join(asked) + "\n").splitlines()
         return {commit: subject for commit, _, subject in (line.partition("\t") for line in lines)}
 
+    def between(self, good: str, bad: str) -> list[str]:
+        """The commits after `good` up to `bad`, oldest first; none where `good` is no ancestor."""
+        if _git(self.root, "merge-base", good, bad).strip() != good:
+            return []
+        return _git(self.root, "rev-list", "--topo-order", "--reverse", f"{good}..{bad}", "--").split()
+
     def commit(self, revision: str, place: str) -> str:
         """The commit that a revision names. Raises UserError."""
         if not revision.strip() or revision.startswith("-"):

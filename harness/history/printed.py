@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.errors import inert
+from harness.history.bisect import Bisection
 from harness.history.folder import History
 from harness.history.plot import KEY, plot
 from harness.history.point import Point
@@ -86,6 +87,26 @@ def step_words(series: Series, step: Step, subjects: dict[str, str] | None = Non
     subject = (subjects or {}).get(step.key)
     between = f", between {step.earliest[:10]} and {step.latest[:10]}" if step.earliest != step.latest else ""
     return f"step at {step.key[:10]}{f' ({subject})' if subject else ''}: {levels}{share}{way}{between}"
+
+
+def print_bisection(found: Bisection, console: Console) -> None:
+    """The commits between two points, and the commands."""
+    series = found.series
+    columns = (Column("commit"), Column("measured", numeric=True), Column("subject"), Column("notes"))
+    rows = []
+    for one in found.commits:
+        point = one.point
+        value = NOTHING if point is None else with_interval(point.value, point.low, point.high, series.unit)
+        marks = () if point is None else point.marks
+        rows.append(Row((one.commit[:10], value, one.subject[:70], "; ".join(marks))))
+    measured = sum(one.point is not None for one in found.commits)
+    caption = f"{len(rows)} after {found.good[:10]}, up to {found.bad[:10]}; {measured} of them measured"
+    print_table(Table(series.title, columns, tuple(rows), caption), console)
+    for note in found.notes:
+        console.print(f"note: {inert(note)}", soft_wrap=True)
+    console.print("\nIn a clean working folder:\n", soft_wrap=True)
+    for command in found.commands:
+        console.print(f"  {inert(command)}", soft_wrap=True)
 
 
 def print_list(history: History, console: Console) -> None:

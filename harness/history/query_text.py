@@ -69,6 +69,8 @@ def _plain(value: Any) -> Any:
     """A value as JSON has it: times and what is of no such kind as text."""
     if value is None or isinstance(value, str | int | float | bool):
         return value
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, datetime.datetime | datetime.date):
         return value.isoformat()
     if isinstance(value, dict):
