@@ -9,7 +9,7 @@ import typer
 
 from harness.cli.console import say
 from harness.cli.interrupting import as_ctrl_c
-from harness.cli.options import check_target
+from harness.cli.options import AddTo, check_target
 
 if TYPE_CHECKING:
     from harness.gate.lockstep.launch import Clock
@@ -69,14 +69,16 @@ def ab(
     json: Annotated[Path | None, typer.Option("--json", help="Write the verdict there as JSON.")] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what is measured.")] = Path("results/ab"),
     seed: Annotated[int | None, typer.Option("--seed", help="Of the order that is drawn.")] = None,
+    history: AddTo = None,
 ) -> None:
     """Compare two arms in lockstep: a process for each, turn by turn, until it is decided.
 
     Exit code 0: b is not slower by the margin, or for certain by less; 1: it is slower, returns other values, or its
-    model is worse; 2: bad input, or an arm failed; 3: undecided.
+    model is worse; 2: bad input, or an arm failed; 3: undecided; 4: both arms run the same code.
     """
     from harness import strict_json
     from harness.cli.console import make_console
+    from harness.cli.history import check_history, keep
     from harness.errors import ExitCode, UserError
     from harness.gate.arms.arm import ArmChoice, check, parse_arguments, parse_arm, parse_both
     from harness.gate.arms.model_choice import NO_MODEL
@@ -104,6 +106,7 @@ def ab(
     if seed is not None and seed < 0:
         raise UserError("is a whole number of 0 or more", place="--seed")
     check_target(json, "--json")
+    check_history(history)
     given = None if arguments is None else parse_arguments(arguments, "--arguments")
     both = parse_both(model, "--model") if model.strip() else NO_MODEL
     shared = ArmChoice(call=call, command=command, setup=setup, arguments=given, model=both)
@@ -145,5 +148,9 @@ def ab(
         tell=tell,
     )
     show(found)
+    if history is not None:
+        from harness.history.entry import entry_of_folder
+
+        keep(entry_of_folder(found.folder), history)
     if found.outcome.verdict.exit_code is not ExitCode.PASS:
         raise typer.Exit(found.outcome.verdict.exit_code)

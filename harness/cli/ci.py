@@ -9,7 +9,7 @@ import typer
 
 from harness.cli.console import make_console, say
 from harness.cli.interrupting import as_ctrl_c
-from harness.cli.options import check_target
+from harness.cli.options import AddTo, check_target
 
 if TYPE_CHECKING:
     from harness.gate.change.ci import Change
@@ -45,11 +45,13 @@ def ci(
         float, typer.Option("--timeout", help="Seconds after which an arm that hangs is ended.")
     ] = 300.0,
     seed: Annotated[int | None, typer.Option("--seed", help="Of the orders that are drawn.")] = None,
+    history: AddTo = None,
 ) -> None:
     """Judge the working folder against a revision of the project: quality on both, then speed in lockstep.
 
     Exit code 0: pass; 1: worse, or broken; 2: bad input; 3: inconclusive; 4: not comparable; 5: no such revision.
     """
+    from harness.cli.history import check_history, keep
     from harness.errors import ExitCode, UserError
     from harness.gate.change.ci import SUMMARY, VERDICT, Asked, judge_change
     from harness.gate.gate_report import print_gate
@@ -64,6 +66,7 @@ def ci(
     if seed is not None and seed < 0:
         raise UserError("is a whole number of 0 or more", place="--seed")
     check_target(json, "--json")
+    check_history(history)
     check_target(markdown, "--markdown")
     console = make_console()
 
@@ -97,5 +100,9 @@ def ci(
         tell,
     )
     show(change)
+    if history is not None:
+        from harness.history.entry import entry_of_folder
+
+        keep(entry_of_folder(change.folder), history)
     if change.result.exit_code is not ExitCode.PASS:
         raise typer.Exit(change.result.exit_code)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.console import make_console, say
-from harness.cli.options import RUNS, Out, RunName, check_target
+from harness.cli.options import RUNS, AddTo, Out, RunName, check_target
 
 
 def gate(
@@ -34,6 +34,7 @@ def gate(
         Path | None, typer.Option("--markdown", help="Write it there as Markdown: a CI job's summary.")
     ] = None,
     out: Out = RUNS,
+    history: AddTo = None,
 ) -> None:
     """Judge a run against a baseline: quality by document, counts, memory, and speed as far as stored runs can.
 
@@ -41,12 +42,14 @@ def gate(
     such baseline.
     """
     from harness import strict_json
+    from harness.cli.history import check_history, keep
     from harness.errors import ExitCode
     from harness.gate.gate_report import as_json, markdown_of, print_gate
     from harness.gate.stored.judging import expiry, judge
     from harness.whole_file import write_whole
 
     check_target(json, "--json")
+    check_history(history)
     check_target(markdown, "--markdown")
     result = judge(
         run,
@@ -63,6 +66,11 @@ def gate(
         write_whole(json, strict_json.dumps(as_json(result), indent=2) + "\n")
     if markdown is not None:
         write_whole(markdown, markdown_of(result))
+    if history is not None:
+        from harness.history.entry import entry_of_gate
+        from harness.results.find import find_cells
+
+        keep(entry_of_gate(result, find_cells(run, out), find_cells(baseline, out)), history)
     if accept is not None:
         say(f"what was agreed to is in {accept_file}: commit it", to_stderr=True)
     if result.exit_code is not ExitCode.PASS:

@@ -8,7 +8,7 @@ import typer
 
 from harness.cli.console import make_console
 from harness.cli.interrupting import as_ctrl_c
-from harness.cli.options import RUNS, AllowCodeExecution, AllowTaskCode, Out, TasksPath
+from harness.cli.options import RUNS, AddTo, AllowCodeExecution, AllowTaskCode, Out, TasksPath
 
 
 def run(
@@ -28,12 +28,14 @@ def run(
     tasks_path: TasksPath = None,
     allow_task_code: AllowTaskCode = False,
     allow_code_execution: AllowCodeExecution = False,
+    history: AddTo = None,
 ) -> None:
     """Run a suite: measure every cell, print the tables, write the report.
 
     Exit code 0: all expectations met; 1: one is unmet; 2: bad input, something failed, or every cell was skipped;
     3: one is undecided.
     """
+    from harness.cli.history import check_history, keep
     from harness.cli.progress import RunProgress
     from harness.execution.allowed import Allowed
     from harness.report.terminal import print_places, print_report
@@ -41,6 +43,7 @@ def run(
     from harness.workflow import run_and_report
 
     as_ctrl_c()
+    check_history(history)
     allowed = Allowed(trust_remote_code, allow_task_code, allow_code_execution, tuple(tasks_path or ()))
     console = make_console()
     progress = RunProgress(console)
@@ -65,4 +68,8 @@ def run(
         for problem in concluded.run.manifest.problems:
             console.print(f"warning: {problem}", style="yellow")
         print_places(concluded.run.folder, console)
+    if history is not None:
+        from harness.history.entry import entry_of_run
+
+        keep(entry_of_run(concluded.run), history)
     raise typer.Exit(exit_code(concluded.run))

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.errors import UserError, shown
+from harness.errors import ExitCode, UserError, shown
 from harness.gate.arms.arm import Arm
 from harness.gate.lockstep.launch import SIDES, Launch, Side, digests
 
 
 class SameCode(UserError):
     """Both arms are one."""
+
+    exit_code = ExitCode.NOT_COMPARABLE
 
 
 def what_differs(launch: Launch, arms: Mapping[Side, Arm]) -> list[str]:

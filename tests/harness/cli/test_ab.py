@@ -116,10 +116,15 @@ def test_a_against_itself_goes_into_the_ledger() -> None:
 
 
 @pytest.mark.usefixtures("scripted")
+def test_the_same_code_twice_is_not_comparable() -> None:
+    code, found = run("--a", "work:base", "--b", "work:base")
+    assert code == 4 and "both arms run the same code with the same settings (work: /there" in found
+
+
+@pytest.mark.usefixtures("scripted")
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--a", "work:base", "--b", "work:base"), "both arms run the same code with the same settings (work: /there"),
         (("--a", "work"), "--a: 'work' is no arm"),
         (("--b", "here"), "it runs nothing: name a function"),
         (("--a", "work:base", "--b", "work:slow", "--margin", "0"), "--margin: is a share above 0"),
