@@ -24,6 +24,7 @@ from harness.results.record import CellResult
 if TYPE_CHECKING:
     import pandas as pd
 
+UNREAD_LISTS = "of texts: lists that no comparison reads, such as tokens and windows"
 TOP = 4
 """Tokens of a position that are kept of a probe whose divergence nobody bounds."""
 UNREAD_OF_TASKS = (columns.ROW, columns.SHOWN_TARGET, columns.THOUGHTS, columns.PROGRAMS)
@@ -57,7 +58,7 @@ def _without_lists(samples: pd.DataFrame, *, is_bounded: bool) -> tuple[pd.DataF
     lists = [str(name) for name in samples if name not in keep and _has_lists(samples[name])]
     kept = samples.drop(columns=lists).assign(**{ROW_DIGEST: digests})
     if lists:
-        told.append(f"lists of each document: {', '.join(lists)}")
+        told.append(UNREAD_LISTS)
     if is_probe and not is_bounded:
         rows = [_fewer(row) for row in samples.to_dict("records")]
         kept = kept.assign(**{name: [row[name] for row in rows] for name in (*_CUT, DISTRIBUTION_DIGEST)})
