@@ -21,6 +21,7 @@ import hashlib
 import io
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -142,9 +143,47 @@ def drop(path: Path, why: Exception | str) -> None:
     notice(f"{path}: {reason}; this part of the cache is not believed and is made again")
 
 
+def write_lines(path: Path, texts: Iterable[str], name: str) -> str:
+    """Replace `path` by lines, each a JSON object with its sha256; returns that of the file."""
+    content = "".join(seal(text, name) + "\n" for text in texts).encode()
+    write_whole(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_lines(path: Path, name: str) -> list[bytes | Damaged]:
+    """The JSON objects that `write_lines` was given, in the place of a damaged line what is wrong with it. Raises
+    OSError."""
+    return [_line(line, name) for line in path.read_bytes().splitlines()]
+
+
+def _line(line: bytes, name: str) -> bytes | Damaged:
+    try:
+        return unseal(line, name)
+    except Damaged as error:
+        return error
+
+
 def write_frame(path: Path, frame: pd.DataFrame) -> str:
     """Replace `path` by a table as Parquet; returns its sha256, which `read_frame` wants: kept where it is named."""
     content: bytes = frame.to_parquet(None, index=False)
+    write_whole(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def write_small_frame(path: Path, frame: pd.DataFrame) -> str:
+    """The same in as few bytes as can be: slower to write, and without what pandas and Arrow tell of its columns, which
+    is more than a small table itself. `read_frame` reads it as it reads any."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    found = []
+    for use_dictionary in (False, True):  # which is smaller depends on how often values come again
+        written = io.BytesIO()
+        how = {"compression": "zstd", "compression_level": 19, "write_statistics": False, "store_schema": False}
+        pq.write_table(table, written, use_dictionary=use_dictionary, **how)
+        found.append(written.getvalue())
+    content = min(found, key=len)
     write_whole(path, content)
     return hashlib.sha256(content).hexdigest()
 

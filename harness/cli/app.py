@@ -11,6 +11,7 @@ import harness
 from harness.cli import (
     ab,
     assets,
+    baseline,
     bisect,
     ci,
     compare,
@@ -71,6 +72,7 @@ app.command("doctor")(doctor.doctor)
 app.add_typer(history.app, name="history")
 app.add_typer(assets.app, name="assets")
 app.add_typer(data.app, name="data")
+app.add_typer(baseline.app, name="baseline")
 
 
 def _version(asked: bool) -> None:

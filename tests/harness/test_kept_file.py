@@ -177,6 +177,7 @@ OTHER = {
     "harness/history/folder.py": "Parquet in memory, after kept_file compared the bytes",
     "harness/gate/lockstep/ledger.py": "appends and reads sealed lines",
     "harness/gate/stored/stored_ledger.py": "appends and reads sealed lines",
+    "harness/baselines/replacing.py": "a system call",
     # logs, which no program reads
     "harness/gate/arms/arm_process.py": "what an arm prints",
     "harness/cli/boundary.py": "a traceback for a person",
@@ -275,7 +276,7 @@ def test_who_has_a_folder_of_the_cache_uses_kept_file() -> None:
         "harness/cli/boundary.py": "a log",
         "harness/assets/store.py": "assets/manifest.py",
         "harness/models/reference_adapter.py": "names the folder of a checkpoint",
-        "harness/results/new_folder.py": "a lock",
+        "harness/results/folder_lock.py": "a lock",
         "harness/execution/serve.py": "a lock",
     }
     asking = set()
