@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from harness.gate.change.ci import ci
     from harness.gate.lockstep.ab import ab
     from harness.gate.stored.judging import judge
+    from harness.interchange.exporting import export_results
+    from harness.interchange.importing import import_results
     from harness.results.run import Run
 
 __version__ = "0.1.0"
@@ -32,6 +34,8 @@ HOME = {
     "compare": "harness.api",
     "diff": "harness.api",
     "explain": "harness.api",
+    "export_results": "harness.interchange.exporting",
+    "import_results": "harness.interchange.importing",
     "judge": "harness.gate.stored.judging",  # not `gate`: that is the package
     "make_report": "harness.api",
     "open_run": "harness.api",
@@ -40,7 +44,21 @@ HOME = {
 }
 """Where each name is from."""
 
-__all__ = ["Run", "ab", "ci", "compare", "diff", "explain", "judge", "make_report", "open_run", "plan", "run"]
+__all__ = [
+    "Run",
+    "ab",
+    "ci",
+    "compare",
+    "diff",
+    "explain",
+    "export_results",
+    "import_results",
+    "judge",
+    "make_report",
+    "open_run",
+    "plan",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -100,7 +100,7 @@ def report_again(run: Run) -> Run:
     manifest or the cells can't be read; the reports that are there stay."""
     run.cells  # noqa: B018 - read here for the first time
     with no_room_is_told(run.folder):
-        suite = _suite_of(run)
+        suite = None if run.manifest.imported else _suite_of(run)
         return _conclude(Journal(run.folder), run, suite).run
 
 
@@ -203,9 +203,9 @@ def _measure(
         journal.write_manifest(manifest.model_copy(update=changes))
 
 
-def _conclude(journal: Journal, run: Run, suite: Suite) -> Concluded:
+def _conclude(journal: Journal, run: Run, suite: Suite | None) -> Concluded:
     """Records, findings, outcomes and reports from the cells that are there, which are read once. Returns the run with
-    all of them."""
+    all of them. suite: None of files of another tool, which nothing is asked of."""
     log = WorkerLog(journal.folder / WORKER_LOG)
     problems: list[str] = []
     journal.without_reports()
@@ -214,8 +214,8 @@ def _conclude(journal: Journal, run: Run, suite: Suite) -> Concluded:
         journal.write_records(run)
     except Exception as error:
         problems.append(_went_wrong("writing records.parquet", error, log))
-    findings = _findings(suite, run, log)
-    outcomes = _outcomes(suite, run, findings, log)
+    findings = [] if suite is None else _findings(suite, run, log)
+    outcomes = [] if suite is None else _outcomes(suite, run, findings, log)
     journal.write_findings(findings, outcomes)
     journal.with_reports((RECORDS, FINDINGS, EXPECTATIONS), problems)  # named in what is written next
     report = _report(run.with_its_cells(), findings, outcomes, problems, log)

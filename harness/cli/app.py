@@ -19,6 +19,7 @@ from harness.cli import (
     explain,
     fit,
     gate,
+    interchange,
     listing,
     plan,
     report,
@@ -61,6 +62,8 @@ app.command("gate")(gate.gate)
 app.command("ab")(ab.ab)
 app.command("ci")(ci.ci)
 app.command("explain")(explain.explain)
+app.command("import")(interchange.import_)
+app.command("export")(interchange.export)
 app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)
 app.add_typer(assets.app, name="assets")
