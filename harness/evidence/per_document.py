@@ -140,6 +140,7 @@ def _of_task(point: Point) -> PerDocument | None:
         part = part[len(task) :].removeprefix("/")
     key = f"{point.record.metric}/{part}" if part else str(point.record.metric)
     rows = in_order(judged(samples))
+    rows = rows[[key in each for each in ITEMS.each(rows)]]  # of a group, the tasks that have it
     items = [each.get(key) for each in ITEMS.each(rows)]
     if len(items) < 2 or not all(_is_mean_or_ratio(item) for item in items):
         return None

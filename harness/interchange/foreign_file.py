@@ -99,7 +99,8 @@ def json_of(content: bytes, name: str) -> Any:
     except json.JSONDecodeError as error:
         if error.msg == "Extra data" and text[: error.pos].lstrip().startswith("{"):
             return Lines(lines_of(text, name))
-        told = "it is cut short" if error.pos >= len(text.rstrip()) else f"it is no JSON ({error.msg})"
+        is_cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated string")
+        told = "it is cut short" if is_cut else f"it is no JSON ({error.msg})"
         raise UserError(f"{told}; write the file again", place=f"{name}:{error.lineno}") from None
     except ValueError as error:  # a number of thousands of digits
         raise UserError(f"it is no JSON that can be read ({shown(error)})", place=name) from None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import UserError, shown
 
@@ -19,6 +19,8 @@ class Foreign(BaseModel):
 
 
 Part = TypeVar("Part", bound=Foreign)
+Seconds = Annotated[float, Field(ge=0, lt=1e15)]
+Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 
 
 def read_as(kind: type[Part], value: Any, file: str, *, at: Sequence[str | int] = (), tool: str = "") -> Part:
@@ -32,6 +34,16 @@ def read_as(kind: type[Part], value: Any, file: str, *, at: Sequence[str | int] 
         why = first["msg"].replace("Input should be", "this should be").replace("Field required", "this is missing")
         given = "" if first["type"] == "missing" else f", not {_quoted(first.get('input'))}"
         raise UserError(f"{why}{given}{f' (the file is of {tool})' if tool else ''}", place=where) from None
+
+
+def as_float(value: Any) -> float | None:
+    """A number as a float, NaN and Infinity too; None for what is none, or is too large for one."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def place_in(file: str, path: Sequence[str | int]) -> str:

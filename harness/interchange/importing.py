@@ -34,8 +34,11 @@ def import_results(
         check_name(name)
     files = _different([foreign_file(Path(path)) for path in paths])
     chosen = _named(format) if format is not None else _told_by_content(files)
-    content = _one_run(list(chosen.read(files)))
-    return write_run(content, name or chosen.name, Path(out))
+    try:
+        content = _one_run(list(chosen.read(files)))
+        return write_run(content, name or chosen.name, Path(out))
+    except RecursionError:
+        raise UserError("its JSON is nested too deeply", place=files[0].name) from None
 
 
 def _different(files: list[ForeignFile]) -> list[ForeignFile]:

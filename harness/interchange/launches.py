@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from harness.interchange.content import Benchmark
 from harness.measures.measure import LAUNCH
 from harness.results.record import Measurement, Metric
@@ -54,5 +56,6 @@ def _center(values: Sequence[float]) -> tuple[Interval, str]:
     if len(values) == 1:
         return Interval(values[0], None, None, 1), ""
     if min(values) > 0:
-        return geometric_mean(values), "t over logs of launches"
+        with np.errstate(over="ignore"):  # launches that differ by hundreds of orders have an end at infinity
+            return geometric_mean(values), "t over logs of launches"
     return ratio_of_sums(values, [1.0] * len(values)), "t over launches"

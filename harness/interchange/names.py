@@ -47,6 +47,15 @@ def scalar_of(value: Any) -> Scalar:
     return text_of(strict_json.dumps(value, sort_keys=True, default=str))
 
 
+def storable(value: Any) -> Any:
+    """The same, every text in it as UTF-8 has it."""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, Mapping):
+        return {printable(str(name)): storable(one) for name, one in value.items()}
+    return [storable(one) for one in value] if isinstance(value, list | tuple) else value
+
+
 def uniform(settings: Iterable[dict[str, Scalar]]) -> list[dict[str, Scalar]]:
     """The same, a setting that is a number here and a text there as text everywhere: it is one column."""
     every = list(settings)

@@ -16,7 +16,7 @@ from harness.errors import UserError, printable
 from harness.interchange.content import Benchmark, Content
 from harness.interchange.launches import rows_of, summed_up
 from harness.interchange.machine import class_of, fingerprint_of
-from harness.interchange.names import settings_of, text_of, uniform
+from harness.interchange.names import settings_of, storable, text_of, uniform
 from harness.models.digest import hash_of
 from harness.results.held_folder import no_room_is_told
 from harness.results.journal import Journal
@@ -90,7 +90,7 @@ def _manifest(content: Content, name: str) -> Manifest:
         git={key: value for key, value in content.git.items() if value is not None},
         fingerprint=fingerprint,
         fingerprint_class=class_of(fingerprint),
-        models={text_of(model): dict(facts) for model, facts in content.models.items()},
+        models={text_of(model): storable(facts) for model, facts in content.models.items()},
         imported=files,
     )
 
@@ -125,7 +125,7 @@ def _cells(content: Content) -> list[tuple[CellResult, pd.DataFrame | None]]:
             reason=one.reason,
             records=_records(one, identity, fingerprint_class),
             conditions={
-                **one.conditions,
+                **storable(one.conditions),
                 "imported": content.tool,
                 "files": [file.sha256 for file in content.files],
             },

@@ -166,7 +166,7 @@ def _benchmarks(name: str, told: Told, declared: Declared | None, place: str) ->
             )
             yield replace(benchmark, status=status, reason=why)
             continue
-        if math.isinf(result) or (result < 0 and metric.depends_on is not None):
+        if abs(result) >= 1e24 or (result < 0 and metric.depends_on is not None):
             raise UserError(f"a {metric.name.replace('_', ' ')} of {result}", place=benchmark.place)
         yield replace(benchmark, launches=(Launch({metric.name: result}, _rows(told, at, metric, benchmark.place)),))
 

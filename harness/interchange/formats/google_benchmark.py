@@ -7,6 +7,7 @@ number of the whole family.
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ from pydantic import Field
 from harness.errors import UserError
 from harness.interchange.content import Benchmark, Content, Format, Launch
 from harness.interchange.foreign_file import ForeignFile
-from harness.interchange.foreign_model import Foreign, place_in, read_as
+from harness.interchange.foreign_model import Foreign, as_float, place_in, read_as
 from harness.interchange.names import text_of, utc
 from harness.measures.other_tools import CPU_COEFFICIENT, CPU_TIME, OTHER_TOOLS, REAL_COEFFICIENT, REAL_TIME, RMS
 from harness.results.record import Direction, Metric, Status
@@ -35,11 +36,11 @@ class Row(Foreign):
     run_type: str | None = None
     family_index: int | None = None
     repetition_index: int | None = None
-    threads: int | None = None
+    threads: Annotated[int, Field(ge=0, lt=1 << 31)] | None = None
     aggregate_name: str | None = None
     iterations: float | None = None
-    real_time: Annotated[float, Field(ge=0)] | None = None
-    cpu_time: Annotated[float, Field(ge=0)] | None = None
+    real_time: Annotated[float, Field(ge=0, lt=1e24)] | None = None
+    cpu_time: Annotated[float, Field(ge=0, lt=1e24)] | None = None
     time_unit: str = "ns"
     real_coefficient: float | None = None
     cpu_coefficient: float | None = None
@@ -163,10 +164,13 @@ def _sample(row: Row, given: Mapping[str, Any], place: str) -> dict[str, float]:
         found["iterations"] = row.iterations
     for name, value in given.items():
         if name not in _NO_COUNTERS and type(value) in (int, float):
-            if value != value or value in (float("inf"), float("-inf")):
-                raise UserError(f"the counter {text_of(name, 60)} is {value}, which is no number", place=place)
+            counter = as_float(value)
+            if counter is None or not math.isfinite(counter):
+                raise UserError(
+                    f"the counter {text_of(name, 60)} is {text_of(value, 40)}, which is no number", place=place
+                )
             told = text_of(name, 100)
-            found[told if told not in found else f"{told}_"] = float(value)
+            found[told if told not in found else f"{told}_"] = counter
     return found
 
 

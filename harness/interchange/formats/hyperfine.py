@@ -7,19 +7,16 @@ file names no machine and no time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from harness.errors import UserError
 from harness.interchange.content import Benchmark, Content, Format, Launch
 from harness.interchange.foreign_file import ForeignFile
-from harness.interchange.foreign_model import Foreign, place_in, read_as
+from harness.interchange.foreign_model import Count, Foreign, Seconds, place_in, read_as
 from harness.interchange.names import text_of
 from harness.measures.other_tools import HYPERFINE_MEMORY, HYPERFINE_SYSTEM, HYPERFINE_TIME, HYPERFINE_USER, OTHER_TOOLS
 
 NAME = "hyperfine"
-Seconds = Annotated[float, Field(ge=0)]
 
 
 class Result(Foreign):
@@ -30,7 +27,7 @@ class Result(Foreign):
     user: Seconds
     system: Seconds
     times: list[Seconds] | None = None
-    memory_usage_byte: list[Annotated[int, Field(ge=0)]] | None = None
+    memory_usage_byte: list[Count] | None = None
     exit_codes: list[int | None] | None = None
     parameters: dict[str, Any] | None = None
 

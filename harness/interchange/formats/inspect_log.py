@@ -18,9 +18,9 @@ from harness.comparison.definition import default_settings
 from harness.errors import UserError, printable
 from harness.interchange.content import Benchmark, Content, Format
 from harness.interchange.foreign_file import ForeignFile
-from harness.interchange.foreign_model import Foreign, place_in, read_as
+from harness.interchange.foreign_model import Foreign, as_float, place_in, read_as
 from harness.interchange.inspect_archive import Archive
-from harness.interchange.names import text_of, utc
+from harness.interchange.names import storable, text_of, utc
 from harness.measures.task.samples.document import Document, Request
 from harness.measures.task.samples.rows import write
 from harness.results.record import Direction, Measurement, Metric, Read, Status
@@ -317,7 +317,7 @@ def _document(
             for sample, _ in mine
         ),
         items=items,
-        row={"id": first.id, "input": prompt, "target": list(target)},
+        row=storable({"id": first.id, "input": prompt, "target": list(target)}),
         shown_target=", ".join(target),
         spec=spec,
     )
@@ -341,10 +341,13 @@ def _value(sample: Sample, score: Score, place: str) -> float | None:
     value = given.get("value")
     if isinstance(value, dict):  # of a score with several values, that which has the score's name
         value = value.get(score.name)
-    if isinstance(value, bool | int | float):
-        if math.isinf(value):
-            raise UserError(f"a score of {value}", place=place)
-        return None if math.isnan(value) else float(value)
+    if isinstance(value, bool):
+        return float(value)
+    if isinstance(value, int | float):
+        told = as_float(value)
+        if told is None or math.isinf(told):
+            raise UserError(f"a score of {text_of(value, 40)}", place=place)
+        return None if math.isnan(told) else told
     if isinstance(value, str):
         if value in LETTERS or value.lower() in LETTERS:
             return LETTERS.get(value, LETTERS.get(value.lower()))

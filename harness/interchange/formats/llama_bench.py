@@ -15,12 +15,13 @@ from pydantic import Field
 from harness.errors import UserError
 from harness.interchange.content import Benchmark, Content, Format, Launch
 from harness.interchange.foreign_file import ForeignFile
-from harness.interchange.foreign_model import Foreign, place_in, read_as
+from harness.interchange.foreign_model import Count, Foreign, place_in, read_as
 from harness.interchange.machine import gpus_named
 from harness.interchange.names import text_of, utc
 from harness.measures.other_tools import GENERATION_RATE, MIXED_RATE, PROMPT_RATE
 
 NAME = "llama-bench"
+Tokens = Annotated[int, Field(ge=0, lt=1 << 53)]
 
 DEFAULTS: dict[str, Any] = {
     **{"n_batch": 2048, "n_ubatch": 512, "type_k": "f16", "type_v": "f16", "poll": 50, "cpu_mask": "0x0"},
@@ -49,15 +50,15 @@ class Test(Foreign):
     backends: str = ""
     model_filename: str
     model_type: str = ""
-    model_size: int | None = None
-    model_n_params: int | None = None
-    n_threads: int | None = None
-    n_prompt: Annotated[int, Field(ge=0)]
-    n_gen: Annotated[int, Field(ge=0)]
-    n_depth: Annotated[int, Field(ge=0)] = 0
+    model_size: Count | None = None
+    model_n_params: Count | None = None
+    n_threads: Tokens | None = None
+    n_prompt: Tokens
+    n_gen: Tokens
+    n_depth: Tokens = 0
     test_time: str | None = None
-    avg_ns: Annotated[float, Field(gt=0)]
-    samples_ns: list[Annotated[int, Field(gt=0)]] | None = None
+    avg_ns: Annotated[float, Field(gt=0, lt=1e18)]
+    samples_ns: list[Annotated[int, Field(gt=0, lt=1 << 63)]] | None = None
 
     @property
     def model(self) -> str:

@@ -20,7 +20,7 @@ from harness.comparison.definition import default_settings
 from harness.errors import UserError
 from harness.interchange.content import Benchmark, Content, Format
 from harness.interchange.foreign_file import ForeignFile
-from harness.interchange.foreign_model import Foreign, place_in, read_as
+from harness.interchange.foreign_model import Foreign, as_float, place_in, read_as
 from harness.interchange.formats.lm_eval_samples import SamplesFile, documents, is_samples, read_samples, unmatched
 from harness.interchange.names import text_of
 from harness.measures.task.samples import columns
@@ -293,22 +293,23 @@ def _numbers(found: File, name: str, spec: Mapping[str, Any], part: str | None, 
     counts = found.n_samples.get(name, {}).get("effective", given.get("sample_len"))
     for metric, pipeline, value, error in _parsed(given):
         where = f"{place}.{text_of(metric, 60)},{text_of(pipeline, 60)}"
-        if isinstance(value, bool) or not isinstance(value, int | float) or math.isinf(value):
-            raise UserError(f"this should be a number, not {value!r}", place=where)
-        has_error = isinstance(error, int | float) and not isinstance(error, bool) and math.isfinite(error)
-        if has_error and error < 0:
-            raise UserError(f"a standard error of {error}", place=where)
+        told, stderr = as_float(value), as_float(error)
+        if told is None or math.isinf(told):
+            raise UserError(f"this should be a number, not {text_of(value, 40)}", place=where)
+        if stderr is not None and stderr < 0:
+            raise UserError(f"a standard error of {stderr}", place=where)
+        stderr = stderr if stderr is not None and math.isfinite(stderr) else None
         counted = given.get("sample_count")
         n = counted.get(f"{metric},{pipeline}", counts) if isinstance(counted, dict) else counts
         named = [text_of(one) for one in (part, None if pipeline == "none" else pipeline) if one is not None]
         key = key_of(metric, pipeline)
         yield Measurement(
             metric=declared(key, {**spec, "pipelines": [pipeline]}).model_copy(update={"name": text_of(metric)}),
-            value=float(value),
-            low=value - 1.96 * error if has_error else None,
-            high=value + 1.96 * error if has_error else None,
-            interval="1.96 of lm-eval's standard errors" if has_error else "none: lm-eval gives N/A",
-            n=n if type(n) is int and n > 0 else 1,
+            value=told,
+            low=None if stderr is None else told - 1.96 * stderr,
+            high=None if stderr is None else told + 1.96 * stderr,
+            interval="none: lm-eval gives N/A" if stderr is None else "1.96 of lm-eval's standard errors",
+            n=n if type(n) is int and 0 < n < 1 << 53 else 1,
             n_unit="documents",
             part="/".join(named) or None,
         )

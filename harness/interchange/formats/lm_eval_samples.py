@@ -18,7 +18,8 @@ from pydantic import Field
 from harness import strict_json
 from harness.errors import UserError, printable
 from harness.interchange.foreign_file import ForeignFile
-from harness.interchange.foreign_model import Foreign, place_in, read_as
+from harness.interchange.foreign_model import Foreign, as_float, place_in, read_as
+from harness.interchange.names import storable
 from harness.measures.task.samples.document import Document, Request
 from harness.measures.task.samples.of_evidence import question_digest, text_digest
 from harness.tasks.ask import Asked, Choice, Rolling
@@ -117,7 +118,7 @@ def _document(
         question_digest=question_digest(asked),
         prompts=tuple(dict.fromkeys(_prompts(first, place))),
         requests=tuple(_requests(first, asked, kind, place)),
-        extracted={name: _plain(value) for name, value in extracted.items()} if kind == _GENERATE else {},
+        extracted={name: storable(value) for name, value in extracted.items()} if kind == _GENERATE else {},
         items=dict(_items(lines, metrics)),
         row=row,
         shown_target=_text(first.target),
@@ -145,7 +146,7 @@ def _asked(line: Line, kind: str, delimiter: str, task: str, place: str) -> Aske
     elif texts and texts[0][1] is not None:
         requests = tuple(Choice(context, continuation or "") for context, continuation in texts)
         target = _text(line.target)
-    row = _plain(line.doc)
+    row = storable(line.doc)
     return Asked(task, line.doc_id, row, requests, choices, gold, target)
 
 
@@ -174,7 +175,7 @@ def _prompts(line: Line, place: str) -> list[str]:
 def _digest_of_text(line: Line, asked: Asked, kind: str) -> str:
     if kind != _GENERATE:
         return text_digest(asked)
-    told = [_plain(line.arguments), asked.target]
+    told = [storable(line.arguments), asked.target]
     return hashlib.sha256(strict_json.dumps(told, default=str).encode()).hexdigest()[:16]
 
 
@@ -247,23 +248,14 @@ def _items(lines: Sequence[tuple[Line, Mapping[str, Any], str]], metrics: Sequen
                 continue
             value = given[name]
             if isinstance(value, bool | int | float):
-                value = float(value) if abs(value) < 1e300 or math.isnan(value) or math.isinf(value) else None
+                value = as_float(float(value) if isinstance(value, bool) else value)
             if value is None or isinstance(value, str):
                 raise UserError(f"the metric {_text(name)[:60]} is {_text(value)[:60]!r}, no number", place=place)
-            yield _text(key_of(name, line.filter)), _plain(value)
+            yield _text(key_of(name, line.filter)), storable(value)
 
 
 def _text(value: Any) -> str:
     return printable(value if isinstance(value, str) else str(value))
-
-
-def _plain(value: Any) -> Any:
-    """The same, every text as UTF-8 has it."""
-    if isinstance(value, str):
-        return printable(value)
-    if isinstance(value, dict):
-        return {printable(str(name)): _plain(one) for name, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, list) else value
 
 
 def unmatched(samples: SamplesFile) -> UserError:

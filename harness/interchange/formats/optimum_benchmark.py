@@ -26,7 +26,7 @@ NAME = "optimum-benchmark"
 PARTS = ("memory", "latency", "throughput", "energy", "efficiency")
 BYTES = {"MB": 1_000_000}
 """optimum-benchmark divides by 1e6."""
-Number = Annotated[float, Field(ge=0)]
+Number = Annotated[float, Field(ge=0, lt=1e24)]
 _NO_SETTINGS = {
     *("model", "device", "processor", "version", "model_kwargs", "processor_kwargs", "hub_kwargs"),
     *("memory", "latency", "energy"),

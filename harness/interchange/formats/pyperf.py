@@ -16,7 +16,7 @@ from pydantic import Field
 from harness.errors import UserError
 from harness.interchange.content import Benchmark, Content, Format, Launch
 from harness.interchange.foreign_file import ForeignFile
-from harness.interchange.foreign_model import Foreign, place_in, read_as
+from harness.interchange.foreign_model import Foreign, as_float, place_in, read_as
 from harness.interchange.machine import system_of
 from harness.interchange.names import text_of, utc
 from harness.measures.other_tools import PYPERF_MEMORY, PYPERF_TIME
@@ -32,7 +32,7 @@ _COUNT = Metric(
 )
 METRICS = {"second": PYPERF_TIME, "byte": PYPERF_MEMORY, "integer": _COUNT}
 """By `unit` in the metadata."""
-Value = Annotated[float, Field(ge=0)]
+Value = Annotated[float, Field(ge=0, lt=1e24)]
 
 
 class Process(Foreign):
@@ -113,7 +113,11 @@ def _benchmark(runs: Sequence[tuple[Mapping[str, Any], Process]], whole: Mapping
         values = run.values if run.values is not None else run.samples
         if not values:
             continue  # it calibrates
-        loops = {key: told[key] for key in ("loops", "inner_loops") if type(told.get(key)) is int}
+        loops = {
+            key: told[key]
+            for key in ("loops", "inner_loops")
+            if type(told.get(key)) is int and abs(told[key]) < 1 << 53
+        }
         warmups = [_warmup(one, f"{place}.runs") for one in run.warmups or ()]
         rows = [{"round": at, "value": value, "warmup": True, **loops} for at, value in enumerate(warmups)]
         rows += [{"round": at, "value": value, "warmup": False, **loops} for at, value in enumerate(values)]
@@ -136,10 +140,10 @@ def _named(row: dict[str, Any], unit: str) -> dict[str, Any]:
 
 def _warmup(given: Any, place: str) -> float:
     """The value of a warmup, (loops, value)."""
-    value = given[-1] if isinstance(given, list) and len(given) == 2 else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    value = as_float(given[-1]) if isinstance(given, list) and len(given) == 2 else None
+    if value is None:
         raise UserError("a warmup is a pair of loops and value", place=place)
-    return float(value)
+    return value
 
 
 def _machine(told: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,13 +16,12 @@ from pydantic import Field
 from harness.errors import UserError
 from harness.interchange.content import Benchmark, Content, Format, Launch
 from harness.interchange.foreign_file import ForeignFile
-from harness.interchange.foreign_model import Foreign, place_in, read_as
+from harness.interchange.foreign_model import Foreign, Seconds, place_in, read_as
 from harness.interchange.machine import system_of
 from harness.interchange.names import settings_of, text_of, utc
 from harness.measures.other_tools import MEAN_ROUND_TIME, MIN_ROUND_TIME, OTHER_TOOLS, ROUND_TIME
 
 NAME = "pytest-benchmark"
-Seconds = Annotated[float, Field(ge=0)]
 
 
 class Stats(Foreign):
@@ -31,8 +30,8 @@ class Stats(Foreign):
     min: Seconds
     mean: Seconds
     median: Seconds
-    rounds: Annotated[int, Field(ge=1)]
-    iterations: Annotated[int, Field(ge=1)] = 1
+    rounds: Annotated[int, Field(ge=1, lt=1 << 53)]
+    iterations: Annotated[int, Field(ge=1, lt=1 << 53)] = 1
     data: list[Seconds] | None = None
 
 
