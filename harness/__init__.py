@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from harness.gate.change.ci import ci
     from harness.gate.lockstep.ab import ab
     from harness.gate.stored.judging import judge
+    from harness.interchange.exporting import export_results
+    from harness.interchange.importing import import_results
     from harness.results.run import Run
 
 __version__ = "0.1.0"
@@ -36,6 +38,8 @@ HOME = {
     "compare": "harness.api",
     "diff": "harness.api",
     "explain": "harness.api",
+    "export_results": "harness.interchange.exporting",
+    "import_results": "harness.interchange.importing",
     "judge": "harness.gate.stored.judging",  # not `gate`: that is the package
     "list_baselines": "harness.baselines.listing",  # not `baselines`: that is the package
     "make_report": "harness.api",
@@ -54,6 +58,8 @@ __all__ = [
     "compare",
     "diff",
     "explain",
+    "export_results",
+    "import_results",
     "judge",
     "list_baselines",
     "make_report",

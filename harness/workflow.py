@@ -102,7 +102,7 @@ def report_again(run: Run) -> Run:
     run.cells  # noqa: B018 - read here for the first time
     journal = Journal(run.folder)
     with no_room_is_told(run.folder):
-        suite = _suite_of(run)
+        suite = None if run.manifest.imported else _suite_of(run)
         return _conclude(journal, run, suite).run
 
 
@@ -207,9 +207,9 @@ def _measure(
         journal.write_manifest(manifest.model_copy(update=changes))
 
 
-def _conclude(journal: Journal, run: Run, suite: Suite) -> Concluded:
+def _conclude(journal: Journal, run: Run, suite: Suite | None) -> Concluded:
     """Records, findings, outcomes and reports from the cells that are there, which are read once. Returns the run with
-    all of them."""
+    all of them. suite: None of files of another tool, which nothing is asked of."""
     log = WorkerLog(journal.folder / WORKER_LOG)
     problems: list[str] = []
     journal.without_reports()
@@ -218,8 +218,8 @@ def _conclude(journal: Journal, run: Run, suite: Suite) -> Concluded:
         journal.write_records(run)
     except Exception as error:
         problems.append(_went_wrong("writing records.parquet", error, log))
-    findings = _findings(suite, run, log)
-    outcomes = _outcomes(suite, run, findings, log)
+    findings = [] if suite is None else _findings(suite, run, log)
+    outcomes = [] if suite is None else _outcomes(suite, run, findings, log)
     journal.write_findings(findings, outcomes)
     journal.with_reports((RECORDS, FINDINGS, EXPECTATIONS), problems)  # named in what is written next
     report = _report(run.with_its_cells(), findings, outcomes, problems, log)

@@ -22,6 +22,7 @@ from harness.cli import (
     fit,
     gate,
     history,
+    interchange,
     listing,
     plan,
     query,
@@ -67,6 +68,8 @@ app.command("ci")(ci.ci)
 app.command("query")(query.query)
 app.command("bisect")(bisect.bisect)
 app.command("explain")(explain.explain)
+app.command("import")(interchange.import_)
+app.command("export")(interchange.export)
 app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)
 app.add_typer(history.app, name="history")

@@ -98,6 +98,8 @@ def _tokens(base: Side, head: Side) -> str:
         if before is None or after is None:
             return "" if written else f"request {place} was asked of one side only"
         read = [one.prompt if written else one.prompt + one.continuation for one in (before, after)]
+        if not all(read):
+            continue  # of an imported run, which has texts alone
         of = f" of request {place}" if len(pairs) > 1 and not written else ""
         if read[0] != read[1]:
             at = common_prefix(*read)
@@ -148,7 +150,7 @@ def _answers(base: Side, head: Side) -> str:
         of = f" of answer {place + 1}" if len(pairs) > 1 else ""
         if before is None or after is None:
             return f"{len(base.document.requests)} and {len(head.document.requests)} answers"
-        if before.continuation != after.continuation:
+        if before.continuation and after.continuation and before.continuation != after.continuation:
             at = common_prefix(before.continuation, after.continuation)
             words = [
                 _token(one.continuation, at, side.pieces) + _nats(one, at)
@@ -157,6 +159,8 @@ def _answers(base: Side, head: Side) -> str:
             return f"from written token {at}{of}: {words[0]} and {words[1]}"
         if before.text != after.text:
             where = _where(before.text or "", after.text or "")
+            if not before.continuation or not after.continuation:
+                return f"the answer{of} differs {where}"
             return f"the same tokens{of}, but the texts ({before.finish}, {after.finish}) differ {where}"
     return ""
 

@@ -84,6 +84,9 @@ def _sides(
         )
     mine, theirs = chosen(able[0], of_base, "--base"), chosen(able[1], of_head, "--head")
     replaced = {text.partition("=")[0].strip() for text in (*of_base, *of_head)}
+    if base.manifest.imported or head.manifest.imported:  # what another tool's file doesn't tell is no difference
+        told = [{name for cell in cells for name in coordinates(cell)} for cells in (mine, theirs)]
+        replaced |= told[0] ^ told[1]
     lefts, rights = _by_identity(mine, replaced, "--base"), _by_identity(theirs, replaced, "--head")
     both = [identity for identity in lefts if identity in rights]
     if not both:

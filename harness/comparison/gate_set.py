@@ -2,7 +2,7 @@
 each speed.
 
 A suite's `gate:` says it. Without one, quality and counts of the runs are taken, one of each model and measure first,
-ten at most; no speed, which two stored runs can hardly decide.
+ten at most; speed, which two stored runs can hardly decide, only where there is nothing else.
 """
 
 from __future__ import annotations
@@ -104,6 +104,8 @@ def sensible_set(pairs: Sequence[CellPair], base: Run, head: Run) -> GateSet:
             found.append(best)
     for pair in pairs:
         found.extend(one for one in _points(pair, base, head) if one.kind is Kind.COUNT and _is_weighed(one))
+    speeds = [] if found else list(_speeds(pairs, base, head))
+    found = found or speeds
     seen: Counter[tuple[str, str, str]] = Counter()
     ranked = []
     for place, one in enumerate(found):
@@ -114,10 +116,21 @@ def sensible_set(pairs: Sequence[CellPair], base: Run, head: Run) -> GateSet:
     names = ", ".join(dict.fromkeys(f"{one.metric} of {one.pair.cell.measure}" for one in chosen))
     of = f"{len(chosen)} of {len(found)}" if len(found) > len(chosen) else f"{len(chosen)}"
     said = (
-        f"the suite has no `gate:`, so {of} metrics of quality and counts are judged ({names or 'there are none'}), "
-        "one of each model and measure first, and no speed: `harness ab` decides that"
+        f"there is no `gate:` and nothing but times, so {of} of them are judged ({names}), which two stored runs can "
+        "hardly decide: `harness ab` does"
+        if speeds
+        else f"the suite has no `gate:`, so {of} metrics of quality and counts are judged "
+        f"({names or 'there are none'}), one of each model and measure first, and no speed: `harness ab` decides that"
     )
     return GateSet(tuple(chosen), (said,))
+
+
+def _speeds(pairs: Sequence[CellPair], base: Run, head: Run) -> Iterator[Gated]:
+    """Of every cell that both runs have the time that its measure shows first: of runs without anything else."""
+    for pair in pairs:
+        both = [one for one in _points(pair, base, head) if one.kind is Kind.TIME and one.base and one.head]
+        if both:
+            yield min(both, key=_rank)
 
 
 def quality_of(pair: CellPair, base: Run, head: Run) -> Gated | None:

@@ -136,6 +136,7 @@ def _of_task(point: Point) -> PerDocument | None:
     samples, part, aggregate = _part_of(point.run.samples(point.cell), point.record.part or "")
     key = f"{point.record.metric}/{part}" if part else str(point.record.metric)
     rows = in_order(judged(samples))
+    rows = rows[[key in each for each in ITEMS.each(rows)]]  # of a group, the tasks that have it
     items = [each.get(key) for each in ITEMS.each(rows)]
     if len(items) < 2 or not all(_is_mean_or_ratio(item) for item in items):
         return None

@@ -75,6 +75,7 @@ TTFT = Metric(
     "queue, tokenizer or transport is in it (a server's TTFT counts from the request in).",
     depends_on="time",
     times="prefill",
+    rounds="ttft_s",
     headline=True,
     tradeoff=True,
 )
@@ -86,6 +87,7 @@ TPOT = Metric(
     "benchmark_serving; MLPerf loadgen). guidellm's TPOT, E2E/n_out, is another quantity.",
     depends_on="time",
     times="decode",
+    rounds="step_s",
 )
 PREFILL_RATE = Metric(
     name="prefill_rate",

@@ -62,6 +62,7 @@ SECONDS_CACHED = Metric(
     name="seconds_cached",
     unit="s",
     direction=Direction.LOWER,
+    rounds="seconds_cached",
     definition="Time to generate the tokens with a cache: n forward passes of one token and their argmax.",
     depends_on="time",
 )
@@ -69,6 +70,7 @@ SECONDS_UNCACHED = Metric(
     name="seconds_uncached",
     unit="s",
     direction=Direction.NONE,
+    rounds="seconds_uncached",
     definition="Time to generate the same tokens without: n forward passes of 1 to n tokens and their argmax, "
     "logits at the last token only.",
     depends_on="time",

@@ -22,6 +22,7 @@ from harness.measures.inference import INFERENCE
 from harness.measures.kv_cache import KV_CACHE
 from harness.measures.measure import Measure, Settings
 from harness.measures.memory import MEMORY
+from harness.measures.other_tools import OTHER_TOOLS
 from harness.measures.perplexity import PERPLEXITY
 from harness.measures.probe import PROBE
 from harness.measures.task.measure import TASK
@@ -115,8 +116,13 @@ def metric(name: str) -> Metric:
     raise UserError(f"no metric is called '{name}'; there are {known}")
 
 
+def metrics_of(measure: str) -> tuple[Metric, ...]:
+    """What a measure declares, one of ours, of a plugin or of another tool whose files were imported; nothing where it
+    is not installed."""
+    return MEASURES[measure].metrics if measure in MEASURES else OTHER_TOOLS.get(measure, ())
+
+
 def declared(record: Record) -> Metric | None:
     """The declaration of a record's metric; None where its measure declares none of that name: a task file's own
-    metric, or a measure that is not installed."""
-    measure = MEASURES.get(record.measure)
-    return None if measure is None else measure.metric(record.metric)
+    metric, a counter of another tool's benchmark, or a measure that is not installed."""
+    return next((metric for metric in metrics_of(record.measure) if metric.name == record.metric), None)

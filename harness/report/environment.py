@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
 from harness.measures.noise import is_timed
+from harness.measures.other_tools import OTHER_TOOLS
 from harness.number import duration, plain, with_interval
 from harness.results.conditions import QUIET, others_share
 from harness.results.record import Status
@@ -59,6 +60,12 @@ def warnings(run: Run) -> list[str]:
     if earlier:
         days = " to ".join(dict.fromkeys((earlier[0][:10], earlier[-1][:10])))
         found.append(f"{len(earlier)} speed cells are known from earlier runs and were measured {days}, not now")
+    timed = any(cell.measure in OTHER_TOOLS for cell in run.cells)
+    if manifest.imported and not manifest.fingerprint and timed:
+        found.append(
+            "the imported files do not say on what machine they were made: their times and memory compare with those "
+            "of no other run"
+        )
     if manifest.git.get("dirty"):
         found.append("the working folder had uncommitted changes")
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from harness.measures.registry import metrics
+from harness.measures.registry import MEASURES, metrics_of
 from harness.report.charts import RUN_CHARTS, figures_of_findings, figures_of_run
 from harness.report.environment import machine, peaks, summary, warnings
 from harness.report.findings import finding_tables
@@ -82,5 +82,6 @@ def _origin(run: Run) -> Origin:
 
 def _definitions(run: Run) -> tuple[Metric, ...]:
     """Declarations of the metrics that the run has, in the order of the measures."""
-    there = {record.metric_id for cell in run.cells for record in cell.records}
-    return tuple(metric for metric in metrics() if metric.id in there)
+    there = {(cell.measure, record.metric_id) for cell in run.cells for record in cell.records}
+    measures = dict.fromkeys([*MEASURES, *(cell.measure for cell in run.cells)])
+    return tuple(metric for name in measures for metric in metrics_of(name) if (name, metric.id) in there)

@@ -74,11 +74,10 @@ def _table(measure: str, cells: Sequence[CellResult]) -> Table:
 
 def _shown_metrics(measure: str, cells: Sequence[CellResult]) -> list[str]:
     """Names of the metrics that become columns: a detail does only where it counts what went wrong."""
-    from harness.measures.registry import MEASURES
+    from harness.measures.registry import metrics_of
 
-    declared = MEASURES[measure].metrics if measure in MEASURES else ()
     # a task file's own metric may have the name of one of ours, and then another unit
-    details = {(metric.id, metric.unit) for metric in declared if metric.detail}
+    details = {(metric.id, metric.unit) for metric in metrics_of(measure) if metric.detail}
     found: dict[str, None] = {}
     for record in (record for cell in cells for record in cell.records):
         counted = record.unit in ("documents", "bytes") and record.direction is Direction.LOWER
@@ -107,6 +106,11 @@ def _rows(
 
 def _number(record: Record | None, scale: Scale) -> Shown:
     return Shown(NOTHING) if record is None else shown(record.value, record.low, record.high, scale)
+
+
+def _title(cell: CellResult, names: Sequence[str]) -> str:
+    at = coordinates(cell)
+    return describe({name: at[name] for name in names if name in at})
 
 
 def _settled(cells: Sequence[CellResult]) -> dict[str, list[Scalar]]:
@@ -153,21 +157,20 @@ def _notes(
         for how, metrics in intervals.items()
     ]
     ended = [
-        f"{describe({name: coordinates(cell).get(name) for name in names})} {ENDED[cell.status]}: "
-        f"{cell.reason or 'no reason given'}"
+        f"{_title(cell, names)} {ENDED[cell.status]}: {cell.reason or 'no reason given'}"
         for cell in cells
         if cell.status is not Status.OK
     ]
     noted: dict[str, list[str]] = {}
     for cell in cells:
         for note in cell.notes:
-            noted.setdefault(note, []).append(describe({name: coordinates(cell).get(name) for name in names}))
+            noted.setdefault(note, []).append(_title(cell, names))
     told_of_cells = [
         note if len(where) == len(cells) else f"{'; '.join(dict.fromkeys(where))}: {note}"
         for note, where in noted.items()
     ]
     lacking = [
-        f"{describe({name: coordinates(cell).get(name) for name in names})}: {record.reason or 'no reason given'}"
+        f"{_title(cell, names)}: {record.reason or 'no reason given'}"
         for cell in cells
         for record in cell.missing
         if record.reason not in cell.notes  # told when it was planned

@@ -25,6 +25,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pydantic import model_validator
+
 from harness.strict_models import Kept
 from harness.threads import cores_allowed, cpu_quota
 
@@ -122,6 +124,12 @@ class Fingerprint(Kept):
     packages: dict[str, str]
     environment: dict[str, str]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_far_as_told(cls, known: Any) -> Any:
+        """Of a run that was imported, what the other tool's file does not tell is empty."""
+        return {**_UNTOLD, **known} if isinstance(known, Mapping) and TOLD_BY in known else known
+
     @property
     def class_id(self) -> str:
         """Hash of the machine with the software that decides a speed: 12 hex digits. What is kept for later runs is
@@ -162,6 +170,16 @@ class Fingerprint(Kept):
         }
 
 
+TOLD_BY = "told_by"
+"""Key of a manifest's fingerprint that another tool's file told: whose file it was."""
+_UNTOLD: dict[str, Any] = {
+    **dict.fromkeys(("cpu_model", "cpu_capability", "microcode", "governor", "system", "kernel", "libc"), ""),
+    **dict.fromkeys(("python", "python_compiler"), ""),
+    **dict.fromkeys(("cores", "cores_allowed", "memory_bytes", "numa_nodes"), 0),
+    **dict.fromkeys(("cpu_quota", "memory_limit_bytes"), None),
+    **dict.fromkeys(("native_bf16", "virtual"), False),
+    **{"gpus": (), "packages": {}, "environment": {}},
+}
 _PACKAGES, _VARIABLES = "package", "variable"
 
 MACHINE = (

@@ -58,6 +58,8 @@ class Manifest(BaseModel):
     """Reports that could not be written, and why: a sentence each."""
     plugins: dict[str, str] = Field(default_factory=dict)
     """By name the packages of the adapters, measures and analyses that don't ship with the harness: `gpt-words 1.0`."""
+    imported: dict[str, str] = Field(default_factory=dict)
+    """By name the sha256 of each file of another tool that the run was made of; empty where it was measured here."""
     cells: list[str] = Field(default_factory=list)
     """Keys of all cells of the plan, in order."""
     files: dict[str, str] = Field(default_factory=dict)

@@ -89,6 +89,9 @@ class Metric(Kept):
     every machine but for rounding."""
     times: Literal["prefill", "decode", "training"] | None = None
     """Of a time or a rate: what it is the time of, where two models can do that in lockstep, turn by turn."""
+    rounds: str | None = None
+    """Of a time or a rate: the column of its cell's samples that has the seconds of each round, or a list of those of
+    its steps."""
     counted: bool = False
     """Whether it is counted and never measured: parameters, bytes of weights, tokens of fixed work. Two runs of the
     same work must agree on it to the last digit, on any machine. (`Measurement.interval` says nothing of this: a loss

@@ -202,6 +202,7 @@ def _remembered(points: Sequence[Gated]) -> list[str]:
             continue
         a, b = one.base, one.head
         measured = a.cell.source == b.cell.source == "measured" and ran_the_same(a.cell, b.cell)
+        measured = measured and not set(a.cell.conditions.get("files", ())) & set(b.cell.conditions.get("files", ()))
         if not measured or a.record.fingerprint_class != b.record.fingerprint_class:
             continue
         if (d := log_time_ratio(a, b)) is not None:

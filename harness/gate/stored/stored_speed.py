@@ -105,6 +105,8 @@ def judge_stored_speed(
 def ab_command(base: Point, head: Point, margin: float) -> str:
     """The command that decides in lockstep what two stored runs can't, as a person types it."""
     git, cell = base.run.manifest.git, head.cell
+    if head.run.manifest.imported or base.run.manifest.imported:
+        return "`harness ab` on the code itself"
     commit = git.get("commit")
     arm_a = f"revision={str(commit)[:12]}" if commit and git.get("dirty") is False else "revision=BASE"
     words = ["harness", "ab", "--suite", head.run.manifest.suite_source, "--model", cell.model]
