@@ -5,7 +5,7 @@ checksum is compared before anything is parsed, so that a flipped bit, a cut off
 noticed and not believed. (Files with a checksum of their own format, as checkpoints and token shards, are listed in
 `tests/harness/test_kept_file.py`, which holds that there is no other way.)
 
-Two forms, so that what was JSON stays JSON:
+Two forms, so that what was JSON stays JSON (and a third: files of the history are named by the sha256 of their bytes):
 
     {"sha256":"HEX",...     a JSON object, its first key the sha256 of the rest; also one line of a .jsonl file
     sha256 HEX              a line before any other bytes
@@ -157,6 +157,34 @@ def read_frame(path: Path, sha256: str | None) -> pd.DataFrame:
     if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
         raise Damaged("its sha256 is another than when it was written")
     return pd.read_parquet(io.BytesIO(content))
+
+
+def write_named(folder: Path, content: bytes, ending: str) -> tuple[Path, bool]:
+    """Write bytes into a folder under their own sha256, whole or not at all: `HEX.parquet`. Returns the path, and
+    whether it was not there yet. Nothing is replaced but a damaged file of this name, so writers that know nothing of
+    each other are in nobody's way."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    path = folder / f"{sha256}{ending}"
+    if _holds(path, sha256):
+        return path, False
+    try:
+        write_whole(path, content)
+    except FileNotFoundError:  # another writer of the same put it in place meanwhile
+        if not _holds(path, sha256):
+            raise
+    return path, True
+
+
+def read_named(path: Path) -> bytes:
+    """What `write_named` was given. Raises OSError and Damaged."""
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != path.name.partition(".")[0]:
+        raise Damaged("its sha256 is another than its name says")
+    return content
+
+
+def _holds(path: Path, sha256: str) -> bool:
+    return path.is_file() and content_sha256(path) == sha256
 
 
 def copy(source: Path, target: Path) -> str:

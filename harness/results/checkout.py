@@ -11,7 +11,9 @@ import os
 import re
 import subprocess
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -19,24 +21,35 @@ _LONGEST = 1 << 24
 """Bytes of a file of references that we read."""
 
 
-def git_state(folder: Path | None = None) -> dict[str, object]:
-    """`commit` and `dirty` of the checkout that a folder (the working folder) lies in; nothing outside of one.
+BRANCH_VARIABLES = (
+    *("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "CI_COMMIT_BRANCH"),
+    *("BUILDKITE_BRANCH", "CHANGE_BRANCH", "BRANCH_NAME"),
+)
+"""Where CI jobs (GitHub, GitLab, Buildkite, Jenkins) say which branch they build: they check out a commit."""
 
-    `dirty` is left out where git isn't there or can't say.
+
+def git_state(folder: Path | None = None) -> dict[str, object]:
+    """`commit`, `branch`, `parents`, `commit_time` (UTC) and `dirty` of the checkout that a folder (the working folder)
+    lies in; nothing outside of one.
+
+    What git doesn't say is left out: all but the commit where git isn't there; the branch where none is checked out.
+    The parents are those of the commit itself, also where a shallow clone lacks them.
     """
     try:
-        found = _git_folder((folder or Path.cwd()).resolve())
-        if found is None:
+        place = _git_folder((folder or Path.cwd()).resolve())
+        if place is None:
             return {}
-        root, git = found
+        root, git = place
         common = _common(git)
         commit = _commit(git, common)
+        branch = _branch(git)
     except (OSError, ValueError):
         return {}
     if commit is None:
         return {}
-    dirty = _is_dirty(root, git, common, commit)
-    return {"commit": commit} if dirty is None else {"commit": commit, "dirty": dirty}
+    with _own_git_folder(root, git, common, commit) as environment:
+        found = {"branch": branch, **_of_commit(root, environment, commit), "dirty": _is_dirty(root, environment)}
+    return {"commit": commit, **{name: value for name, value in found.items() if value is not None}}
 
 
 def _git_folder(folder: Path) -> tuple[Path, Path] | None:
@@ -82,7 +95,17 @@ def _read(path: Path) -> str:
         return file.read(_LONGEST)
 
 
-def _is_dirty(root: Path, git: Path, common: Path, commit: str) -> bool | None:
+def _branch(git: Path) -> str | None:
+    """The branch that is checked out; where none is, the one that a CI job says it builds."""
+    said = _read(git / "HEAD").strip()
+    if said.startswith("ref:"):
+        return said.removeprefix("ref:").strip().removeprefix("refs/heads/")
+    return next((os.environ[name] for name in BRANCH_VARIABLES if os.environ.get(name)), None)
+
+
+@contextmanager
+def _own_git_folder(root: Path, git: Path, common: Path, commit: str) -> Iterator[dict[str, str]]:
+    """A git folder of our own with the other's objects and index: what git's environment is for it."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     with tempfile.TemporaryDirectory(prefix="harness-git-") as own:
         place = Path(own)
@@ -94,7 +117,7 @@ def _is_dirty(root: Path, git: Path, common: Path, commit: str) -> bool | None:
         with suppress(OSError):
             if (common / "info" / "exclude").is_file():
                 (place / "info" / "exclude").write_text(_read(common / "info" / "exclude"), encoding="utf-8")
-        environment |= {
+        yield environment | {
             "GIT_DIR": own,
             "GIT_WORK_TREE": str(root),
             "GIT_INDEX_FILE": str(git / "index"),
@@ -102,19 +125,36 @@ def _is_dirty(root: Path, git: Path, common: Path, commit: str) -> bool | None:
             "GIT_OPTIONAL_LOCKS": "0",
             "GIT_TERMINAL_PROMPT": "0",
         }
-        settings = ("core.fsmonitor=false", f"core.hooksPath={os.devnull}", "core.untrackedCache=false")
-        command = ["git", *(word for setting in settings for word in ("-c", setting))]
-        command += ["status", "--porcelain", "--ignore-submodules=all"]
-        try:
-            status = subprocess.run(
-                command,
-                cwd=root,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=10,
-                check=True,
-            )
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return bool(status.stdout.strip())
+
+
+def _is_dirty(root: Path, environment: dict[str, str]) -> bool | None:
+    said = _said(root, environment, "status", "--porcelain", "--ignore-submodules=all")
+    return None if said is None else bool(said.strip())
+
+
+def _of_commit(root: Path, environment: dict[str, str], commit: str) -> dict[str, object]:
+    """Parents and time, from the commit's own lines: `parent HASH`, `committer NAME <EMAIL> SECONDS ZONE`."""
+    said = _said(root, environment, "cat-file", "commit", commit)
+    if said is None:
+        return {}
+    lines = said.decode("utf-8", "replace").partition("\n\n")[0].splitlines()
+    parents = [line.removeprefix("parent ") for line in lines if line.startswith("parent ")]
+    seconds = next(
+        (line.split()[-2] for line in lines if re.fullmatch(r"committer .*> -?\d{1,11} [+-]\d+", line)), None
+    )
+    if seconds is None:
+        return {"parents": parents}
+    return {"parents": parents, "commit_time": datetime.fromtimestamp(int(seconds), UTC).isoformat()}
+
+
+def _said(root: Path, environment: dict[str, str], *words: str) -> bytes | None:
+    """What a git command says; None where it fails."""
+    settings = ("core.fsmonitor=false", f"core.hooksPath={os.devnull}", "core.untrackedCache=false")
+    command = ["git", *(word for setting in settings for word in ("-c", setting)), *words]
+    try:
+        done = subprocess.run(
+            command, cwd=root, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout

@@ -55,6 +55,21 @@ def test_every_flipped_bit_and_every_cut_of_kept_bytes_is_noticed(tmp_path: Path
             kept_file.read_bytes(path)
 
 
+def test_every_flipped_bit_and_every_cut_of_a_named_file_is_noticed(tmp_path: Path) -> None:
+    content = b"\x00\x01 rows"
+    path, is_new = kept_file.write_named(tmp_path, content, ".parquet")
+    assert is_new and kept_file.read_named(path) == content
+    assert kept_file.write_named(tmp_path, content, ".parquet") == (path, False)
+    for damaged in (*flips(content), *cuts(content), content + b"\0"):
+        path.write_bytes(damaged)
+        with pytest.raises(Damaged, match="than its name says"):
+            kept_file.read_named(path)
+    path.write_bytes(content)
+    with pytest.raises(Damaged):
+        kept_file.read_named(path.rename(tmp_path / "another.parquet"))
+    assert kept_file.write_named(tmp_path, content, ".parquet") == (path, True)
+
+
 def test_a_file_in_the_place_of_another_is_none(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()
@@ -159,6 +174,7 @@ OTHER = {
     "harness/measures/task/finished_documents.py": "appends sealed lines under the cell's key",
     "harness/corpora/hub.py": "a text that an earlier version fetched, without a checksum",
     "harness/gate/lockstep/record.py": "appends sealed lines of what is measured",
+    "harness/history/folder.py": "Parquet in memory, after kept_file compared the bytes",
     "harness/gate/lockstep/ledger.py": "appends and reads sealed lines",
     "harness/gate/stored/stored_ledger.py": "appends and reads sealed lines",
     # logs, which no program reads

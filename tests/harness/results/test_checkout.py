@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.results.checkout import git_state
+from harness.results.checkout import BRANCH_VARIABLES, git_state
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -28,11 +28,40 @@ def checkout(tmp_path: Path) -> Path:
     return folder
 
 
+def commit_and_dirty(folder: Path) -> tuple[object, object]:
+    found = git_state(folder)
+    return found["commit"], found["dirty"]
+
+
+def test_branch_parents_and_time(checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = git_state(checkout)
+    assert first["branch"] == "main" and first["parents"] == []
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2026-01-02T03:04:05+0200")
+    git(checkout, "checkout", "-qb", "side/branch")
+    git(checkout, "commit", "-q", "--allow-empty", "-m", "parent 0000\n\nparent 1111")
+    side = git_state(checkout)
+    assert (side["branch"], side["parents"]) == ("side/branch", [first["commit"]])
+    assert side["commit_time"] == "2026-01-02T01:04:05+00:00"
+    git(checkout, "checkout", "-q", "main")
+    git(checkout, "commit", "-q", "--allow-empty", "-m", "on main")
+    main = git(checkout, "rev-parse", "HEAD")
+    git(checkout, "merge", "-q", "--no-ff", "-m", "merge", "side/branch")
+    assert git_state(checkout)["parents"] == [main, side["commit"]]
+    git(tmp_path, "clone", "-q", "--depth=1", f"file://{checkout}", "shallow")
+    assert git_state(tmp_path / "shallow")["parents"] == [main, side["commit"]], "a shallow clone lacks them, not us"
+    git(checkout, "checkout", "-q", "--detach")
+    for name in BRANCH_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    assert "branch" not in git_state(checkout)
+    monkeypatch.setenv("GITHUB_REF_NAME", "built")
+    assert git_state(checkout)["branch"] == "built"
+
+
 def test_commit_and_changes(checkout: Path) -> None:
     commit = git(checkout, "rev-parse", "HEAD")
     inner = checkout / "inner"
     inner.mkdir()
-    assert git_state(checkout) == git_state(inner) == {"commit": commit, "dirty": False}
+    assert git_state(checkout) == git_state(inner) and commit_and_dirty(inner) == (commit, False)
     (checkout / "ignored").write_text("x")
     (checkout / ".git" / "info" / "exclude").write_text("excluded\n")
     (checkout / "excluded").write_text("x")
@@ -42,7 +71,7 @@ def test_commit_and_changes(checkout: Path) -> None:
     git(checkout, "add", "new")
     assert git_state(checkout)["dirty"] is True
     git(checkout, "commit", "-qm", "two")
-    assert git_state(checkout) == {"commit": git(checkout, "rev-parse", "HEAD"), "dirty": False}
+    assert commit_and_dirty(checkout) == (git(checkout, "rev-parse", "HEAD"), False)
     (checkout / "file").write_text("2")
     assert git_state(checkout)["dirty"] is True
 
@@ -51,13 +80,14 @@ def test_packed_detached_and_worktrees(checkout: Path, tmp_path: Path) -> None:
     commit = git(checkout, "rev-parse", "HEAD")
     git(checkout, "pack-refs", "--all")
     git(checkout, "gc", "-q")
-    assert git_state(checkout) == {"commit": commit, "dirty": False}
+    assert commit_and_dirty(checkout) == (commit, False)
     git(checkout, "worktree", "add", "-q", str(tmp_path / "other"), "-b", "other")
-    assert git_state(tmp_path / "other") == {"commit": commit, "dirty": False}
+    assert commit_and_dirty(tmp_path / "other") == (commit, False)
+    assert git_state(tmp_path / "other")["branch"] == "other"
     (tmp_path / "other" / "file").write_text("2")
     assert git_state(tmp_path / "other")["dirty"] is True and git_state(checkout)["dirty"] is False
     git(checkout, "checkout", "-q", "--detach")
-    assert git_state(checkout) == {"commit": commit, "dirty": False}
+    assert commit_and_dirty(checkout) == (commit, False)
 
 
 def test_nothing_outside_of_a_checkout_and_nothing_before_a_commit(tmp_path: Path) -> None:
@@ -71,7 +101,7 @@ def test_nothing_outside_of_a_checkout_and_nothing_before_a_commit(tmp_path: Pat
 def test_without_git_the_commit_is_known(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commit = git(checkout, "rev-parse", "HEAD")
     monkeypatch.setenv("PATH", "/nonexistent")
-    assert git_state(checkout) == {"commit": commit}
+    assert git_state(checkout) == {"commit": commit, "branch": "main"}
 
 
 def test_no_program_that_the_folder_names_is_run(checkout: Path) -> None:
