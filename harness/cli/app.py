@@ -19,8 +19,10 @@ from harness.cli import (
     explain,
     fit,
     gate,
+    history,
     listing,
     plan,
+    query,
     report,
     run,
     schema,
@@ -60,9 +62,11 @@ app.command("fit")(fit.fit)
 app.command("gate")(gate.gate)
 app.command("ab")(ab.ab)
 app.command("ci")(ci.ci)
+app.command("query")(query.query)
 app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)
+app.add_typer(history.app, name="history")
 app.add_typer(assets.app, name="assets")
 app.add_typer(data.app, name="data")
 

@@ -27,6 +27,7 @@ PLAINER = {
     **dict(zip("–—−‑×·µμ≈→←•", "----x*uu~><*", strict=True)),
     **dict(zip("“”„«»‘’\N{NO-BREAK SPACE}", '"""""\'\' ', strict=True)),
     **dict(zip("─━═│┃┼╇╪┏┓└┘├┤┬┴", "--=||+++++++++++", strict=True)),
+    **dict(zip("●○┊", "*o:", strict=True)),
     **{"±": "+-", "∞": "inf", "≥": ">=", "≤": "<=", "≠": "!=", "²": "^2", "³": "^3", "√": "sqrt", "…": "..."},
     **{"α": "alpha", "β": "beta", "γ": "gamma", "Δ": "Delta", "δ": "delta", "ε": "epsilon", "σ": "sigma", "Σ": "sum"},
 }

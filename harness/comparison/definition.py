@@ -8,7 +8,7 @@ does not have was not there yet, and had the value that is its default today. Wh
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -47,7 +47,12 @@ def definition_of(cell: CellResult) -> dict[str, Scalar]:
 
 def definition_hash(cell: CellResult) -> str:
     """16 hex digits: equal for two cells that ask for the same. 8 and 8.0 are one value, 1 and true are two."""
-    told = sorted((name, _plain(value)) for name, value in definition_of(cell).items())
+    return hash_of_coordinates(cell.measure, coordinates(cell))
+
+
+def hash_of_coordinates(measure: str, at: Mapping[str, Scalar]) -> str:
+    """The same of a cell's model, axes, measure and settings, planned or measured."""
+    told = sorted((name, _plain(value)) for name, value in {**default_settings(measure), **at}.items())
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 

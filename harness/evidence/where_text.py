@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.errors import UserError
 from harness.evidence.selection import Where, coordinates, selects, why_nothing
@@ -10,7 +10,12 @@ from harness.results.record import CellResult, Scalar
 
 
 def where_of(typed: Sequence[str], cells: Sequence[CellResult], option: str) -> Where:
-    """What `name=value` means among these cells; a name that comes twice has either value.
+    """What `name=value` means among these cells: see `where_among`."""
+    return where_among(typed, [coordinates(cell) for cell in cells], option)
+
+
+def where_among(typed: Sequence[str], among: Sequence[Mapping[str, Scalar]], option: str) -> Where:
+    """What `name=value` means among cells with these coordinates; a name that comes twice has either value.
 
     A value is what it looks like in a table or a suite: `5`, `int8`, `yes` or `true`, `none`. option: its name, for
     errors. Raises UserError for what is no `name=value`.
@@ -20,7 +25,7 @@ def where_of(typed: Sequence[str], cells: Sequence[CellResult], option: str) -> 
         name, equals, value = (part.strip() for part in text.partition("="))
         if not equals or not name:
             raise UserError(f"'{text}' is no name=value, such as precision=int8", place=option)
-        there = [at[name] for at in map(coordinates, cells) if name in at]
+        there = [at[name] for at in among if name in at]
         meant = next((one for one in there if value.lower() in _spellings(one)), value)
         where.setdefault(name, []).append(meant)
     return dict(where)

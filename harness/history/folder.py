@@ -53,7 +53,7 @@ class History:
 
     @property
     def verdicts(self) -> tuple[KeptVerdict, ...]:
-        """What `gate`, `ci` and `ab` said, in the order of adding."""
+        """What `gate`, `ci` and `ab` said, the oldest first."""
         return self._verdicts[0]
 
     @property
@@ -71,7 +71,7 @@ class History:
                 damage.append(f"{path}: {error}")
             except (OSError, ValueError) as error:
                 damage.append(_left_out(path, error))
-        return tuple(sorted(found, key=lambda one: (one.sequence, one.time))), tuple(damage)
+        return tuple(sorted(found, key=lambda one: (one.time, one.digest))), tuple(damage)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def add_rows(rows: Sequence[Row], folder: str | Path = HISTORY) -> Added:
         if ids == set(table["run_id"].to_pylist()) and table.drop_columns("sequence").equals(mine):
             return Added(path, False)
     sequence = 1 + max((table["sequence"][0].as_py() for table in known.values() if len(table)), default=0)
-    content = _parquet(table_of([replace(row, sequence=sequence) for row in rows]))
+    content = parquet(table_of([replace(row, sequence=sequence) for row in rows]))
     place = folder / partition(first.suite, first.machine_class)
     return _written(folder, lambda: kept_file.write_named(_made(place), content, ROWS))
 
@@ -135,7 +135,8 @@ def add_verdict(verdict: KeptVerdict, folder: str | Path = HISTORY) -> Added:
     return _written(folder, write)
 
 
-def _parquet(table: pa.Table) -> bytes:
+def parquet(table: pa.Table) -> bytes:
+    """A table as a file of the history, the same bytes for the same rows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -172,11 +173,13 @@ def _parsed(content: bytes) -> pa.Table:
             f"written by a later version of harness (history {version}; this one reads up to {VERSION}): update it to "
             "read this file"
         )
-    wanted = schema()
-    table = file.read(columns=[name for name in COLUMNS if name in file.schema_arrow.names], use_threads=False)
-    for place, field in enumerate(wanted):
-        if field.name not in table.column_names:
-            table = table.add_column(place, field, pa.nulls(len(table), field.type))
+    wanted, there = schema(), set(file.schema_arrow.names)
+    table = file.read(columns=[name for name in COLUMNS if name in there], use_threads=False)
+    if table.schema.equals(wanted):
+        return table
+    for field in wanted:
+        if field.name not in there:
+            table = table.append_column(field, pa.nulls(len(table), field.type))
     return table.select(list(COLUMNS)).cast(wanted)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class Row:
 COLUMNS = tuple(one.name for one in fields(Row))
 
 
+@cache
 def schema() -> pa.Schema:
     """Of the Parquet files: a column for each field of `Row`."""
     import pyarrow as pa

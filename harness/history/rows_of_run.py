@@ -57,9 +57,9 @@ def machine_class_of(fingerprint: Mapping[str, Any]) -> str:
         return UNKNOWN
 
 
-def where_text(at: Mapping[str, Any]) -> str:
-    """Axes and settings as a row has them: JSON, sorted, so that equal ones are equal texts."""
-    return strict_json.dumps(dict(at), sort_keys=True, ensure_ascii=False, default=str)
+def json_text(value: Any) -> str:
+    """Axes and settings as a row has them: JSON, its keys sorted, so that equal ones are equal texts."""
+    return strict_json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
 
 
 def time_of(text: Any) -> datetime | None:
@@ -74,6 +74,15 @@ def time_of(text: Any) -> datetime | None:
 def short_hash(value: Any) -> str:
     """16 hex digits of plain data."""
     return hashlib.sha256(strict_json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def model_entries(suite_text: str) -> dict[str, str]:
+    """By model the hash of what a suite says of it; none where the text can't be read."""
+    try:
+        suite = parse_suite_text(suite_text, "suite").data
+        return {str(name): short_hash(entry) for name, entry in suite["models"].items()}
+    except (UserError, TypeError, KeyError, AttributeError):
+        return {}
 
 
 @dataclass(frozen=True)
@@ -92,12 +101,7 @@ class _Facts:
 
     @cached_property
     def model_entries(self) -> dict[str, str]:
-        """By model the hash of what the suite says of it; none where the text can't be read."""
-        try:
-            suite = parse_suite_text(self.run.manifest.suite_text, self.run.name).data
-            return {str(name): short_hash(entry) for name, entry in suite["models"].items()}
-        except (UserError, TypeError, KeyError, AttributeError):
-            return {}
+        return model_entries(self.run.manifest.suite_text)
 
     @cached_property
     def shared(self) -> Row:
@@ -126,7 +130,7 @@ def _row(of: _Facts, cell: CellResult, record: Record) -> Row:
         time=time_of(cell.measured or manifest.started),
         model=cell.model,
         measure=cell.measure,
-        where=where_text(cell.axes | settled(cell.settings, record.resolved)),
+        where=json_text(cell.axes | settled(cell.settings, record.resolved)),
         part=record.part,
         cell=definition_hash(cell),
         model_entry=of.model_entries.get(cell.model),
@@ -157,7 +161,7 @@ def _reads(cell: CellResult) -> str | None:
     if cell.read is None and not cell.resolved:
         return None
     read = sorted((one.kind, one.name, one.digest) for one in cell.read or ())
-    return short_hash([read, json.loads(where_text(cell.resolved))])
+    return short_hash([read, json.loads(json_text(cell.resolved))])
 
 
 def _launches(cell: CellResult, record: Record) -> int | None:

@@ -28,8 +28,6 @@ class KeptVerdict(Kept):
     run: str
     """Of which run it is: the head's, or the folder of `ci` or `ab`."""
     run_id: str
-    sequence: int = 0
-    """How many entries the history had when this one was added."""
     time: datetime
     """When it was said (UTC)."""
     commit: str | None = None

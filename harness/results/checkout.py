@@ -21,6 +21,21 @@ _LONGEST = 1 << 24
 """Bytes of a file of references that we read."""
 
 
+def state_of_commit(folder: Path, commit: str) -> dict[str, object]:
+    """`commit`, `parents` and `commit_time` of a commit of the repository that a folder lies in, as `git_state` has
+    them, without changes; the commit alone where git doesn't say more."""
+    try:
+        place = _git_folder(folder.resolve())
+        if place is None or not _HASH.fullmatch(commit):
+            return {"commit": commit}
+        root, git = place
+        common = _common(git)
+    except (OSError, ValueError):
+        return {"commit": commit}
+    with _own_git_folder(root, git, common, commit) as environment:
+        return {"commit": commit, **_of_commit(root, environment, commit), "dirty": False}
+
+
 BRANCH_VARIABLES = (
     *("GITHUB_HEAD_REF", "GITHUB_REF_NAME", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "CI_COMMIT_BRANCH"),
     *("BUILDKITE_BRANCH", "CHANGE_BRANCH", "BRANCH_NAME"),

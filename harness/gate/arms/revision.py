@@ -17,6 +17,7 @@ from pathlib import Path
 from harness.errors import UserError, shown
 from harness.gate.arms.arm import Arm
 from harness.gate.arms.building import built, finished, pip_of, run, version_of
+from harness.results.checkout import git_state, state_of_commit
 from harness.spelling import nearest
 
 PROJECT = ("pyproject.toml", "setup.py")
@@ -38,6 +39,15 @@ def with_revision(arm: Arm, folder: Path, place: str, tell: Callable[[str], None
             finished(target, determined)
     words = f"{'this environment' if not arm.choice.python else arm.environment} with {revision} ({commit[:10]})"
     return replace(arm, paths=(str(target), *arm.paths), built=commit, environment=words)
+
+
+def state_of_arm(arm: Arm) -> dict[str, object]:
+    """Commit, parents, branch, time and changes of what an arm runs, as `git_state` has them; nothing of packages."""
+    if arm.choice.install:
+        return {}
+    if arm.choice.path:
+        return git_state(Path(arm.choice.path).expanduser())
+    return state_of_commit(Path.cwd(), arm.built) if arm.built else git_state()
 
 
 def root_of(folder: Path, place: str) -> Path:

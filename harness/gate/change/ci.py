@@ -15,12 +15,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness import strict_json
+from harness import kept_file, strict_json
 from harness.errors import UserError
 from harness.gate.accepted import ACCEPT_FILE, Accepted, read_accepted
 from harness.gate.change.call_pairs import arms_of_call
@@ -39,8 +39,11 @@ from harness.gate.lockstep.record import new_folder
 from harness.gate.lockstep.shared_time import share_time
 from harness.gate.stored.stored_runs import ALPHA, PASS_ALPHA, verdict_of
 from harness.gate.verdict import Verdict
+from harness.models.digest import hash_of
+from harness.results.fingerprint import fingerprint
 from harness.statistics.speed_decision import Rule
-from harness.suite.load import LoadedSuite, load_suite
+from harness.suite.load import LoadedSuite, load_suite, suite_text
+from harness.suite.schema import Suite
 from harness.threads import default_threads
 from harness.whole_file import write_whole
 
@@ -116,7 +119,7 @@ def judge_change(asked: Asked, tell: Listener = lambda said: None) -> Change:
         known = [pair for pair in pairs if pair.cell.model not in quality.new]
         opening = _works(loaded, states, known, quality.judged, asked, folder, tell) if not quality.rows else {}
         works = list(opening)
-        conclude = partial(_concluded, asked, states, quality, works, accepted, folder, began)
+        conclude = partial(_concluded, asked, loaded.suite, states, quality, works, accepted, folder, began)
         try:
             for work in works:  # which may take minutes where it trains or builds
                 opening[work]()
@@ -205,6 +208,7 @@ def _works(
         at = {"model": cell.model, **cell.axes, "measure": cell.measure, **cell.settings}
         work = TimedWork(pair.title, " ".join(pair.metrics), at, Rule(margin=pair.margin, tests=tests))
         threads = int(cell.axes.get("threads") or asked.threads or default_threads())
+        work.asks = {"time": pair.part, "threads": threads}
         void = None if quality is None else quality.why_void(pair)
         if void is not None:
             work.settled = Verdict.INCONCLUSIVE, void
@@ -216,6 +220,7 @@ def _works(
     for name, call in suite.calls.items():
         work = TimedWork(name, "time", {"call": name}, Rule(margin=call.margin, tests=tests))
         threads = call.threads or asked.threads or default_threads()
+        work.asks = {"call": call.call, "setup": call.setup, "arguments": call.arguments, "threads": threads}
         arms = partial(arms_of_call, call, states)
         works[work] = partial(begin, work, arms, threads=threads, tolerance=call.tolerance)
     return works
@@ -235,6 +240,7 @@ def _heard(tell: Listener) -> Callable[[object], None]:
 
 def _concluded(
     asked: Asked,
+    suite: Suite,
     states: dict[Side, State],
     quality: _Quality,
     works: Sequence[TimedWork],
@@ -267,6 +273,18 @@ def _concluded(
     )
     change = Change(result, folder, tuple(works), time.monotonic() - began)
     told = as_json(result) | {"seconds": round(change.seconds, 1), "interrupted": interrupted}
-    write_whole(folder / VERDICT, strict_json.dumps(told, indent=2) + "\n")
+    told |= _what_was_judged(suite, states)
+    kept_file.write_json(folder / VERDICT, strict_json.dumps(told, indent=2) + "\n", VERDICT)
     write_whole(folder / SUMMARY, markdown_of(result))
     return change
+
+
+def _what_was_judged(suite: Suite, states: dict[Side, State]) -> dict[str, Any]:
+    """What a history needs to know of a verdict: of which commits it is, of which suite, and on which machine."""
+    text = suite_text(suite)
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "suite": {"name": suite.name, "hash": hash_of(text), "text": text},
+        "machine_class": fingerprint().machine_class,
+        "states": {"base": dict(states["a"].git), "head": dict(states["b"].git)},
+    }

@@ -12,9 +12,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import UserError
@@ -22,7 +22,7 @@ from harness.file_digest import file_sha256
 from harness.gate.arms.building import built, finished, version_of
 from harness.gate.arms.revision import checked_out, commit_of, install_project, root_of, submodules
 from harness.gate.verdict import BaselineMissing
-from harness.results.checkout import git_state
+from harness.results.checkout import git_state, state_of_commit
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class State:
     """What is put first on the path of modules: the project, built."""
     folder: Path
     """Its files; the working folder of what runs."""
+    git: Mapping[str, object] = field(default_factory=dict)
+    """Commit, parents, branch, time and changes, as `git_state` has them."""
 
 
 @contextmanager
@@ -56,7 +58,7 @@ def base_state(revision: str, folder: Path, tell: Callable[[str], None]) -> Iter
             raise UserError(f"{name} has no folder {inside}", place="--base")
         determined = ["revision", commit, str(inside), *_interpreter()]
         path = _built(tree / inside, determined, name, "--base", tell)
-        yield State(name, commit, False, path, tree / inside)
+        yield State(name, commit, False, path, tree / inside, state_of_commit(root, commit))
 
 
 def head_state(folder: Path, tell: Callable[[str], None], without: Path | None = None) -> State:
@@ -76,7 +78,7 @@ def head_state(folder: Path, tell: Callable[[str], None], without: Path | None =
         tree = Path(parent) / root.name
         _copy(root, files, tree)
         path = _built(tree / inside, determined, name, "the working folder", tell)
-    return State(name, commit, dirty, path, folder.resolve())
+    return State(name, commit, dirty, path, folder.resolve(), found)
 
 
 def _interpreter() -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,6 +47,8 @@ class TimedWork:
     begun: Begun | None = None
     settled: tuple[Verdict, str] | None = None
     """Where nothing is measured (any more): the verdict, and why."""
+    asks: dict[str, Any] = field(default_factory=dict)
+    """What is timed, in the words of `harness ab`: call, setup, arguments, threads."""
     why_new: str | None = None
     """Why there is nothing to compare with: the base lacks it, and the head can do it."""
     comparison: Comparison | None = field(default=None, compare=False)
@@ -75,7 +78,13 @@ class TimedWork:
         """The verdict, as a row of the gate."""
         verdict, reason = self.settled or (Verdict.INCONCLUSIVE, "there was no time to measure it")
         row = Judged(
-            verdict=verdict, reason=reason, at=self.at, metric=self.metric, kind=Kind.TIME, margin=self.rule.margin
+            verdict=verdict,
+            reason=reason,
+            at=self.at,
+            metric=self.metric,
+            kind=Kind.TIME,
+            margin=self.rule.margin,
+            details={"asks": self.asks, "unchanged": reason == UNCHANGED},
         )
         if self.settled is not None or self.begun is None or not self.begun.lockstep.measured.first:
             return row
@@ -95,7 +104,9 @@ class TimedWork:
             change=None if ratio is None else _less_one(ratio),
             seen=outcome.seen,
             details={
+                "asks": self.asks,
                 "comparison": str(done.folder),
+                "ratio": None if ratio is None else ratio._asdict(),
                 "clock": done.clock,
                 "faster": outcome.faster,
                 "launches": outcome.launches,

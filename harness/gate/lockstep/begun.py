@@ -19,6 +19,7 @@ from harness.gate.arms.arm import Arm
 from harness.gate.arms.arm_process import QUIET_WAITS, ArmFailed, ArmProcess, Worker, environment_of
 from harness.gate.arms.environment import prepare
 from harness.gate.arms.model_arm import entry_of, lacks_harness, with_model
+from harness.gate.arms.revision import state_of_arm
 from harness.gate.lockstep import ledger
 from harness.gate.lockstep.compared import Comparison, Listener
 from harness.gate.lockstep.launch import Draw, Side, asked, draw
@@ -67,6 +68,7 @@ class Begun:
         self._tell = tell
         self._began = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         self._clock = time.monotonic()
+        self._states = {side: state_of_arm(arm) for side, arm in arms.items()}
         self._seed = secrets.randbits(32) if question.seed is None else question.seed
         self._record = Record(folder)
         self._record(self._first_line())
@@ -172,6 +174,8 @@ class Begun:
             realized=ledger.realized(ledger.entries(machine), question.rule, question.limits.launches),
             machine=machine,
             seconds=time.monotonic() - self._clock,
+            began=self._began,
+            states=self._states,
             quality=self.quality,
         )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,10 @@ class Comparison:
     machine: str
     """The machine class."""
     seconds: float
+    began: str = ""
+    """When (UTC)."""
+    states: Mapping[Side, Mapping[str, object]] = field(default_factory=dict)
+    """Commit, parents, branch, time and changes of what each arm runs, as `results.checkout.git_state` has them."""
     quality: PairedQuality | None = None
     """Of arms that run models; None of others."""
 
@@ -89,6 +93,8 @@ class Comparison:
             "waits": QUIET_WAITS,
             "others_share": outcome.others,
             "machine_class": self.machine,
+            "time": self.began,
+            "states": {side: dict(state) for side, state in self.states.items()},
             "seconds": round(self.seconds, 1),
             "folder": str(self.folder),
         }
