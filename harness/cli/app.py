@@ -27,6 +27,7 @@ from harness.cli import (
     run,
     schema,
     show,
+    site,
 )
 
 
@@ -63,6 +64,7 @@ app.command("gate")(gate.gate)
 app.command("ab")(ab.ab)
 app.command("ci")(ci.ci)
 app.command("query")(query.query)
+app.command("site")(site.site)
 app.command("explain")(explain.explain)
 app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)
