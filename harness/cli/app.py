@@ -30,6 +30,7 @@ from harness.cli import (
     run,
     schema,
     show,
+    site,
 )
 
 
@@ -67,6 +68,7 @@ app.command("ab")(ab.ab)
 app.command("ci")(ci.ci)
 app.command("query")(query.query)
 app.command("bisect")(bisect.bisect)
+app.command("site")(site.site)
 app.command("explain")(explain.explain)
 app.command("import")(interchange.import_)
 app.command("export")(interchange.export)

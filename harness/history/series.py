@@ -138,12 +138,12 @@ def series(
     """
     chosen = _chosen(_of_metric(history, metric, suite, machine), where or {})
     repo = repository(folder, branch)
-    order = order_of(_measured(history), repo, branch)
-    chosen += _failures(history, chosen)
+    order = order_of(measured_commits(history), repo, branch)
+    chosen += gaps_of(history, chosen)
     for row in chosen:
         row["key"] = key_of(row)
     places = {key: number for number, key in enumerate(order.keys)}
-    found = [_series(line, metric, order, places) for line in lines_of(chosen, places)]
+    found = [series_of_line(line, metric, order, places) for line in lines_of(chosen, places)]
     found.sort(key=lambda one: (one.is_absolute_time, one.kind != "ratio"))
     return Found(tuple(found), order, (*order.notes, *_namesakes(history, suite, places)), repo)
 
@@ -207,7 +207,7 @@ def _some(names: Sequence[str]) -> str:
     return f"there are {', '.join(names[:12])}{more}" if names else "there are none"
 
 
-def _measured(history: History) -> list[Measured]:
+def measured_commits(history: History) -> list[Measured]:
     """The commits that the history has rows of."""
     table = history.table.select(["commit", "run_id", "parents", "branch", "sequence", "commit_time"])
     rows = _first_of_each(table, ("run_id", "commit"))
@@ -227,7 +227,7 @@ def _measured(history: History) -> list[Measured]:
     return [Measured(**vars(one) | {"branches": frozenset(branches[key])}) for key, one in found.items()]
 
 
-def _failures(history: History, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def gaps_of(history: History, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Rows of the same cells that have no numbers: a gap in each of their series, with its reason."""
     import pyarrow.compute as pc
 
@@ -244,7 +244,8 @@ def _failures(history: History, rows: Sequence[Mapping[str, Any]]) -> list[dict[
     ]
 
 
-def _series(line: Line, metric: str, order: Order, places: Mapping[str, int]) -> Series:
+def series_of_line(line: Line, metric: str, order: Order, places: Mapping[str, int]) -> Series:
+    """The series of a line of one metric. places: by key where it stands in the order."""
     rows = sorted((row for rows in line.variants for row in rows), key=lambda row: row["sequence"])
     points = points_of(rows, order.beside, dict(order.apart))
     inside = sorted((one for one in points if one.key in places), key=lambda one: (places[one.key], one.dirty))

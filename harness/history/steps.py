@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, log
+from math import exp, expm1, inf, log
 
 from harness.history.lines import Break
 from harness.history.point import Point
-from harness.statistics.change_points import change_points
+from harness.statistics.change_points import ChangePoint, change_points
+from harness.statistics.intervals import Interval
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,11 @@ class Step:
     before: float
     after: float
     """The two levels, in the unit of the series."""
+    before_ends: tuple[float, float]
+    after_ends: tuple[float, float]
+    """95 % intervals of the levels, given the steps."""
+    change: Interval
+    """As a share of the level before: 0.06 is 6 % up."""
 
 
 def steps_of(points: Sequence[Point], breaks: Sequence[Break], *, ratios: bool) -> tuple[Step, ...]:
@@ -56,6 +62,19 @@ def _steps(points: Sequence[Point], ratios: bool) -> list[Step]:
             latest=points[found.latest].key,
             before=level(found.before.value),
             after=level(found.after.value),
+            before_ends=(level(found.before.low or 0.0), level(found.before.high or 0.0)),
+            after_ends=(level(found.after.low or 0.0), level(found.after.high or 0.0)),
+            change=_share(found, logs),
         )
         for found in change_points(given)
     ]
+
+
+def _share(found: ChangePoint, logs: bool) -> Interval:
+    value, low, high, n = found.change
+    if logs:
+        return Interval(expm1(value), expm1(low or 0.0), expm1(high or 0.0), n)
+    level = abs(found.before.value)
+    if not level:
+        return Interval(inf if value > 0 else -inf, None, None, n)
+    return Interval(value / level, (low or 0.0) / level, (high or 0.0) / level, n)

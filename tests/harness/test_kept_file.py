@@ -178,6 +178,8 @@ OTHER = {
     "harness/gate/lockstep/ledger.py": "appends and reads sealed lines",
     "harness/gate/stored/stored_ledger.py": "appends and reads sealed lines",
     "harness/baselines/replacing.py": "a system call",
+    "harness/site/folder.py": "names of files of ours, which are believed only where they look so",
+    "harness/site/write.py": "the page's own files, out of the package",
     # logs, which no program reads
     "harness/gate/arms/arm_process.py": "what an arm prints",
     "harness/cli/boundary.py": "a traceback for a person",
