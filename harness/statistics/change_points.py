@@ -53,7 +53,7 @@ class ChangePoint:
     """The first position of the new level, at its likeliest."""
     earliest: int
     latest: int
-    """The positions between which it lies (95 % of steps that are seen at all, see `results/change_points.md`)."""
+    """The positions between which it lies (93 to 98 % of steps that are seen do: `results/change_points.md`)."""
     before: Interval
     after: Interval
     """The levels of the segments on both sides, spikes cut, with 95 % intervals given the steps and the correlation."""
