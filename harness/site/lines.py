@@ -80,7 +80,7 @@ def all_lines(history: History, rows: Sequence[Row], *, branch: str | None, fold
             for row in place.rows:
                 row["series"] = number
     commits = sorted({row["commit"] for row in rows if row["commit"] is not None})
-    subjects = {} if repo is None else repo.subjects(commits)
+    subjects = {} if repo is None else repo.subjects(sorted(repo.has(commits)))
     return Lines(tuple(found), order.apart, subjects, order.branch, order.notes)
 
 

@@ -205,3 +205,30 @@ def test_it_has_the_colors_of_the_reports() -> None:
 def test_an_empty_table_is_a_site(tmp_path: Path) -> None:
     files = site_files(History(tmp_path, table_of([]), ("x: damaged",), ()), project=tmp_path)
     assert isinstance(data(files["data/index.js"]), dict)
+
+
+def test_the_repository_says_the_order_and_the_subjects(tmp_path: Path) -> None:
+    import subprocess
+    from dataclasses import replace
+
+    def git(*words: str) -> str:
+        who = ("-c", "user.name=me", "-c", "user.email=me@example.org")
+        return subprocess.run(["git", *who, *words], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+
+    git("init", "-q", "-b", "main")
+    commits = []
+    for subject in ("first </script>", "second"):
+        git("commit", "-q", "--allow-empty", "-m", subject)
+        commits.append(git("rev-parse", "HEAD").strip())
+    rows = [
+        replace(synthetic.rows_of_commit(number, 3, 1)[0], commit=commit, parents=None, branch="main", dirty=False)
+        for number, commit in enumerate([commits[1], commits[0], "f" * 40])  # added in another order
+    ]
+    table = table_of([replace(row, branch="gone" if row.commit == "f" * 40 else "main") for row in rows])
+    files = site_files(History(tmp_path, table, (), ()), project=tmp_path)
+    index = data(files["data/index.js"])
+    assert isinstance(index, dict)
+    assert index["branch"] == "main" and index["runs"]["subject"] == ["second", "first </script>", None]
+    ((_, series),) = data(files[index["files"]["series"][0]])  # type: ignore[misc,attr-defined]
+    assert [index["runs"]["commit"][number] for number in series["run"]] == [*commits, "f" * 40]
+    assert series["state"] == [0, 0, 2] and "branch gone" in str(series["marks"])
