@@ -147,6 +147,8 @@ def _records(one: Benchmark, identity: Mapping[str, Any], fingerprint_class: str
     if one.status is not Status.OK:
         return [Record(**of_all, status=one.status, reason=one.reason)]
     numbers: list[Measurement | Missing] = [*summed_up(one), *one.measurements]
+    if not numbers:
+        raise UserError("it has no number", place=one.place)
     return [Record(**of_all, **number.fields()) for number in numbers]
 
 

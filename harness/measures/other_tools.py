@@ -56,7 +56,11 @@ MEAN_ROUND_TIME = _metric("mean_round_time", "s", "Mean over rounds of the same 
 MIN_ROUND_TIME = _metric("min_round_time", "s", "The fastest round's (`stats.min`).")
 
 REAL_TIME = _metric(
-    "real_time", "s", "Median over repetitions of the wall time of one iteration (google/benchmark).", headline=True
+    "real_time",
+    "s",
+    "Median over repetitions of the wall time of one iteration (google/benchmark).",
+    headline=True,
+    rounds="real_time",
 )
 CPU_TIME = _metric("cpu_time", "s", "Median over repetitions of the CPU time of one iteration (google/benchmark).")
 BYTES_PER_SECOND = rate("bytes_per_second", "bytes/s", "`SetBytesProcessed` over time (google/benchmark).")
@@ -88,7 +92,7 @@ PYPERF_TIME = _metric(
 PYPERF_MEMORY = memory("memory", "Median over a process's values (pyperf, unit byte).")
 
 HYPERFINE_TIME = _metric(
-    "time", "s", "Wall time of one run of the command, shell taken off (hyperfine).", headline=True
+    "time", "s", "Wall time of one run of the command, shell taken off (hyperfine).", headline=True, rounds="seconds"
 )
 HYPERFINE_USER = _metric("user_time", "s", "CPU time in user mode, mean over runs (hyperfine).", detail=True)
 HYPERFINE_SYSTEM = _metric("system_time", "s", "CPU time in the kernel, mean over runs (hyperfine).", detail=True)
