@@ -199,6 +199,7 @@ OTHER = {
     "harness/gate/change/ci.py": "the verdict and its summary, for people and their scripts",
     "harness/gate/change/side.py": "the suite for a process of the project's, and what that prints",
     "harness/gate/accepted.py": "the user's harness-accept.yaml",
+    "harness/pytest_plugin/quality.py": "the suite of a test, in pytest's own folder for temporary files",
     "harness/analysis/scaling/table_file.py": "the user's table",
     "harness/input_file.py": "a file of the user's, such as a suite",
     "harness/tasks/data/csv_as_lm_eval.py": "the user's data",
