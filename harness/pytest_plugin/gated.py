@@ -14,8 +14,9 @@ from harness.errors import UserError
 from harness.gate.accepted import ACCEPT_FILE, read_accepted
 from harness.gate.judgment import GateResult, Judged
 from harness.gate.stored.stored_runs import judge_runs
-from harness.gate.verdict import BaselineMissing, Verdict, first_of
+from harness.gate.verdict import Verdict, first_of
 from harness.pytest_plugin.said import Properties, Said
+from harness.results.baseline import BaselineMissing
 from harness.results.find import find_cells, run_folders
 from harness.results.record import Scalar
 from harness.results.run import Run
