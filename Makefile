@@ -15,6 +15,8 @@ test: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy .github/actions/harness-comment/*.py
+	$(BIN)/mypy .github/actions/harness-gate/*.py
 	$(BIN)/lint-imports
 	$(SIDE_BY_SIDE)
 
