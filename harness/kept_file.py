@@ -21,8 +21,9 @@ import hashlib
 import io
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import told
 from harness.notice import notice
@@ -142,9 +143,30 @@ def drop(path: Path, why: Exception | str) -> None:
     notice(f"{path}: {reason}; this part of the cache is not believed and is made again")
 
 
-def write_frame(path: Path, frame: pd.DataFrame) -> str:
-    """Replace `path` by a table as Parquet; returns its sha256, which `read_frame` wants: kept where it is named."""
-    content: bytes = frame.to_parquet(None, index=False)
+def write_lines(path: Path, texts: Iterable[str], name: str) -> str:
+    """Replace `path` by lines, each a JSON object with its sha256; returns that of the file."""
+    content = "".join(seal(text, name) + "\n" for text in texts).encode()
+    write_whole(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_lines(path: Path, name: str) -> list[bytes | Damaged]:
+    """The JSON objects that `write_lines` was given, in the place of a damaged line what is wrong with it. Raises
+    OSError."""
+    return [_line(line, name) for line in path.read_bytes().splitlines()]
+
+
+def _line(line: bytes, name: str) -> bytes | Damaged:
+    try:
+        return unseal(line, name)
+    except Damaged as error:
+        return error
+
+
+def write_frame(path: Path, frame: pd.DataFrame, **how: Any) -> str:
+    """Replace `path` by a table as Parquet; returns its sha256, which `read_frame` wants: kept where it is named. how:
+    what pyarrow is told, such as its compression."""
+    content: bytes = frame.to_parquet(None, index=False, **how)
     write_whole(path, content)
     return hashlib.sha256(content).hexdigest()
 

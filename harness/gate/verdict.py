@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
-from harness.errors import ExitCode, UserError
+from harness.errors import ExitCode
 
 
 class Verdict(StrEnum):
@@ -53,9 +53,3 @@ def first_of(verdicts: Iterable[Verdict]) -> Verdict:
     """The one that counts; PASS where there is none."""
     order = list(Verdict)
     return min(verdicts, key=order.index, default=Verdict.PASS)
-
-
-class BaselineMissing(UserError):
-    """There is nothing to compare with."""
-
-    exit_code = ExitCode.BASELINE_MISSING

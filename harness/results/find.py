@@ -1,4 +1,7 @@
-"""Finding a run folder by what a person types."""
+"""Finding a run folder by what a person types: a folder, a name or a part of it, `latest`, or `baseline:NAME`.
+
+A baseline goes by its name alone too, where no run is called the same.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from harness import kept_file
-from harness.errors import UserError
+from harness.errors import UserError, shown
 from harness.kept_file import Damaged, Unsealed
 from harness.notice import notice
+from harness.results.baseline import (
+    BASELINES,
+    PREFIX,
+    Baseline,
+    BaselineMissing,
+    find_baseline,
+    is_baseline,
+    named_baseline,
+)
 from harness.results.manifest import UNCHECKED_VERSION, read_manifest
 from harness.results.run import Run
 from harness.results.run_folder import MANIFEST
@@ -26,43 +38,91 @@ def next_sequence(out: Path) -> int:
     return 1 + max((_facts(path).get("sequence", 0) for path in out.glob(f"*/{MANIFEST}")), default=0)
 
 
-def find_run(name: str, out: Path) -> Run:
-    """A run by folder, by its name (or the unambiguous start of it) below `out`, or `latest`; what is damaged in it is
-    told of. Raises UserError."""
-    run = _find(name, out)
+def find_run(name: str, out: Path, baselines: Path = BASELINES) -> Run:
+    """A run by folder, by its name (or the unambiguous part of it) below `out`, or `latest`; a baseline as
+    `baseline:NAME`, or by its name alone where no run is called so. What is damaged in it is told of. Raises UserError,
+    and BaselineMissing for a baseline that isn't there."""
+    run = _find(name, out, baselines)
     for sentence in run.damage:
         notice(sentence)
     return run
 
 
-def find_cells(name: str, out: Path) -> Run:
+def find_cells(name: str, out: Path, baselines: Path = BASELINES) -> Run:
     """The same for what reads a run's cells and samples alone: damage of what was made of them is not told of."""
-    run = _find(name, out)
+    run = _find(name, out, baselines)
     for sentence in run.damage_of_cells:
         notice(sentence)
     return run
 
 
-def _find(name: str, out: Path) -> Run:
-    if (Path(name) / MANIFEST).is_file() or (name not in ("latest", "") and Path(name).is_dir()):
-        run = Run(Path(name))
-        if not (run.folder / MANIFEST).is_file():
-            run.manifest  # noqa: B018 - fails here, with its own sentence: the folder is not a run
-        return run
-    folders = run_folders(out)
-    if name == "latest":
-        if not folders:
-            raise UserError("there is no run here yet; `harness run quickstart` makes one", place=str(out))
-        for folder in folders:
-            if not _facts(folder / MANIFEST):
-                notice(f"{folder / MANIFEST}: {_why_unknown(folder)}, so nobody knows whether this run is the latest")
-        return Run(folders[-1])
-    matching = [path for path in folders if path.name == name] or [path for path in folders if name in path.name]
+def find_whole_name(name: str, out: Path, baselines: Path = BASELINES) -> Run:
+    """A run as a file names it that is read again and again: by folder, by its whole name below `out`, or a baseline.
+    A part of a name or `latest` would mean another run tomorrow. Raises UserError."""
+    found = _by_whole_name(name, out, baselines)
+    if found is None:
+        raise BaselineMissing(
+            f"there is no run and no baseline '{shown(name)}' (a run is named by its folder or its whole name, a "
+            "baseline as `harness baseline list` shows it)",
+            place=str(out),
+        )
+    return found
+
+
+def _find(name: str, out: Path, baselines: Path) -> Run:
+    if name == "latest" and not (Path(name) / MANIFEST).is_file():
+        return _latest(out)
+    found = _by_whole_name(name, out, baselines)
+    if found is not None:
+        if found.folder == baselines / name and len(parts := _with_part(name, out)) == 1:
+            notice(f"'{name}' is the baseline {PREFIX}{name} here; the run is called {parts[0].name}")
+        return found
+    if name and Path(name).is_dir():
+        Run(Path(name)).manifest  # noqa: B018 - fails here, with its own sentence: the folder is not a run
+    folders, matching = run_folders(out), _with_part(name, out)
     if len(matching) == 1:
         return Run(matching[0])
     names = ", ".join(path.name for path in (matching or folders)[-5:]) or "none"
     problem = f"'{name}' fits {len(matching)} runs" if matching else f"no run '{name}'"
     raise UserError(f"{problem}; runs here: {names}", place=str(out))
+
+
+def _with_part(name: str, out: Path) -> list[Path]:
+    return [path for path in run_folders(out) if name in path.name]
+
+
+def _by_whole_name(name: str, out: Path, baselines: Path) -> Run | None:
+    """By folder or by whole name; None where there is no such run and no such baseline."""
+    if name.startswith(PREFIX):
+        return _believed(find_baseline(name.removeprefix(PREFIX), baselines))
+    if (Path(name) / MANIFEST).is_file():
+        return _believed(Baseline(Path(name))) if is_baseline(Path(name)) else Run(Path(name))
+    run = out / name if name and Path(name).name == name and (out / name / MANIFEST).is_file() else None
+    baseline = named_baseline(name, baselines)
+    if run is not None and baseline is not None:
+        raise UserError(
+            f"a run and a baseline are both called '{name}': {PREFIX}{name} is the baseline, and {run} the run"
+        )
+    return Run(run) if run is not None else None if baseline is None else _believed(baseline)
+
+
+def _believed(baseline: Baseline) -> Run:
+    """The run that a baseline is; raises UserError where nobody knows that this is what was set."""
+    if (why := baseline.why_not) is not None:
+        raise UserError(why, place=str(baseline.folder))
+    for sentence in baseline.log_damage:
+        notice(sentence)
+    return baseline.run
+
+
+def _latest(out: Path) -> Run:
+    folders = run_folders(out)
+    if not folders:
+        raise UserError("there is no run here yet; `harness run quickstart` makes one", place=str(out))
+    for folder in folders:
+        if not _facts(folder / MANIFEST):
+            notice(f"{folder / MANIFEST}: {_why_unknown(folder)}, so nobody knows whether this run is the latest")
+    return Run(folders[-1])
 
 
 def _why_unknown(folder: Path) -> str:

@@ -21,7 +21,7 @@ from harness.errors import UserError
 from harness.file_digest import file_sha256
 from harness.gate.arms.building import built, finished, version_of
 from harness.gate.arms.revision import checked_out, commit_of, install_project, root_of, submodules
-from harness.gate.verdict import BaselineMissing
+from harness.results.baseline import BaselineMissing
 from harness.results.checkout import git_state
 
 

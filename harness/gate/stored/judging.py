@@ -11,7 +11,7 @@ from harness.errors import UserError, shown
 from harness.gate.accepted import ACCEPT_FILE, add_acceptances, read_accepted
 from harness.gate.judgment import GateResult, OnInconclusive
 from harness.gate.stored.stored_runs import declared_gate, judge_runs
-from harness.gate.verdict import BaselineMissing
+from harness.results.baseline import BaselineMissing
 from harness.results.find import find_cells, run_folders
 from harness.results.run import Run
 from harness.results.run_folder import MANIFEST

@@ -13,7 +13,8 @@ import pytest
 from harness.errors import ExitCode, UserError
 from harness.gate.change.ci import SUMMARY, VERDICT, Asked, Change, ci, judge_change
 from harness.gate.change.project import base_state, head_state
-from harness.gate.verdict import BaselineMissing, Verdict
+from harness.gate.verdict import Verdict
+from harness.results.baseline import BaselineMissing
 from tests.tiny_models import gpt2, save_byte_pairs, save_folder
 
 CODE = """
