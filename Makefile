@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test test-slow test-isa bench bench-history clean
+.PHONY: quickstart test test-slow test-isa gate bench bench-history clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/harness run suites/quickstart.yaml
@@ -15,6 +15,8 @@ test: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy .github/actions/harness-comment/*.py
+	$(BIN)/mypy .github/actions/harness-gate/*.py
 	$(BIN)/lint-imports
 	$(SIDE_BY_SIDE)
 
@@ -25,6 +27,10 @@ test-slow: $(VENV)/installed-test
 # The numeric tests with each instruction set that this processor has; `make test-isa ISA="--core narrowest"`: a part.
 test-isa: $(VENV)/installed-test
 	$(BIN)/python tests/isa $(ISA)
+
+# Did a change make the harness worse, or slower? Against the committed baseline and the commit that it names; CI runs it, too.
+gate: $(VENV)/installed-test
+	$(BIN)/python .ci/gate.py
 
 # Our own hot paths, timed; `make test` runs each once, small. `make bench-history` adds them to the project's history.
 BENCH := .benchmarks/hot-paths.json

@@ -10,6 +10,7 @@ import typer
 from harness.cli.console import say
 from harness.cli.interrupting import as_ctrl_c
 from harness.cli.options import AddTo, check_target
+from harness.cli.telling import Junit, Sarif, WebhookAddress, WebhookFormat, telling
 
 if TYPE_CHECKING:
     from harness.gate.lockstep.launch import Clock
@@ -67,6 +68,10 @@ def ab(
     ] = None,
     aa: Annotated[bool, typer.Option("--aa", help="Compare a with itself: it should pass.")] = False,
     json: Annotated[Path | None, typer.Option("--json", help="Write the verdict there as JSON.")] = None,
+    junit: Junit = None,
+    sarif: Sarif = None,
+    webhook: WebhookAddress = None,
+    webhook_format: WebhookFormat = "json",
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what is measured.")] = Path("results/ab"),
     seed: Annotated[int | None, typer.Option("--seed", help="Of the order that is drawn.")] = None,
     history: AddTo = None,
@@ -86,6 +91,7 @@ def ab(
     from harness.gate.lockstep.ab import ab as compare_arms
     from harness.gate.lockstep.compared import Comparison
     from harness.gate.lockstep.in_words import launch_line, lines
+    from harness.gate.lockstep.judged import as_gate_result
     from harness.gate.lockstep.launch import Patience
     from harness.gate.lockstep.lockstep import Limits
     from harness.statistics.speed_decision import Rule
@@ -107,6 +113,7 @@ def ab(
         raise UserError("is a whole number of 0 or more", place="--seed")
     check_target(json, "--json")
     check_history(history)
+    told = telling(junit=junit, sarif=sarif, address=webhook, form=webhook_format)
     given = None if arguments is None else parse_arguments(arguments, "--arguments")
     both = parse_both(model, "--model") if model.strip() else NO_MODEL
     shared = ArmChoice(call=call, command=command, setup=setup, arguments=given, model=both)
@@ -119,6 +126,7 @@ def ab(
             console.print(line, soft_wrap=True)
         if json is not None:
             write_whole(json, strict_json.dumps(comparison.as_json(), indent=2) + "\n")
+        told.tell(as_gate_result(comparison, suite), seconds=comparison.seconds)
 
     def tell(said: str | Observation | Comparison) -> None:
         if isinstance(said, str):
@@ -128,25 +136,26 @@ def ab(
         else:
             say(launch_line(said), to_stderr=True)
 
-    found = compare_arms(
-        parse_arm(a, "--a"),
-        parse_arm(b, "--b"),
-        shared,
-        work=work,
-        quality_margin=quality_margin,
-        suite=suite,
-        trust_remote_code=trust_remote_code,
-        rule=Rule(margin=margin),
-        limits=Limits(launches, minutes),
-        clock=clocks[clock],
-        threads=threads,
-        tolerance=tolerance,
-        same_arms=aa,
-        patience=Patience(timeout, min(timeout, Patience.turn)),
-        out=out,
-        seed=seed,
-        tell=tell,
-    )
+    with told.refusals(suite):
+        found = compare_arms(
+            parse_arm(a, "--a"),
+            parse_arm(b, "--b"),
+            shared,
+            work=work,
+            quality_margin=quality_margin,
+            suite=suite,
+            trust_remote_code=trust_remote_code,
+            rule=Rule(margin=margin),
+            limits=Limits(launches, minutes),
+            clock=clocks[clock],
+            threads=threads,
+            tolerance=tolerance,
+            same_arms=aa,
+            patience=Patience(timeout, min(timeout, Patience.turn)),
+            out=out,
+            seed=seed,
+            tell=tell,
+        )
     show(found)
     if history is not None:
         from harness.history.entry import entry_of_folder

@@ -9,7 +9,8 @@ import typer
 
 from harness.cli.console import make_console, say
 from harness.cli.interrupting import as_ctrl_c
-from harness.cli.options import AddTo, check_target
+from harness.cli.options import AddTo
+from harness.cli.telling import Json, Junit, Markdown, Sarif, WebhookAddress, WebhookFormat, telling
 
 if TYPE_CHECKING:
     from harness.gate.change.ci import Change
@@ -30,10 +31,12 @@ def ci(
     accept_file: Annotated[Path, typer.Option("--accept-file", help="The file of what was agreed to.")] = Path(
         "harness-accept.yaml"
     ),
-    json: Annotated[Path | None, typer.Option("--json", help="Write everything there as JSON, too.")] = None,
-    markdown: Annotated[
-        Path | None, typer.Option("--markdown", help="Write it there as Markdown, too: a CI job's summary.")
-    ] = None,
+    json: Json = None,
+    markdown: Markdown = None,
+    junit: Junit = None,
+    sarif: Sarif = None,
+    webhook: WebhookAddress = None,
+    webhook_format: WebhookFormat = "json",
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for what is measured.")] = Path("results/ci"),
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run Python code that comes with a hub model. Read it first.")
@@ -53,10 +56,9 @@ def ci(
     """
     from harness.cli.history import check_history, keep
     from harness.errors import ExitCode, UserError
-    from harness.gate.change.ci import SUMMARY, VERDICT, Asked, judge_change
-    from harness.gate.gate_report import print_gate
+    from harness.gate.change.ci import Asked, judge_change
     from harness.gate.stored.judging import policy
-    from harness.whole_file import write_whole
+    from harness.gate.written.terminal import print_gate
 
     as_ctrl_c()
     if not minutes > 0 or not timeout > 0:
@@ -65,17 +67,14 @@ def ci(
         raise UserError("at least one thread is needed", place="--threads")
     if seed is not None and seed < 0:
         raise UserError("is a whole number of 0 or more", place="--seed")
-    check_target(json, "--json")
     check_history(history)
-    check_target(markdown, "--markdown")
+    told = telling(json=json, markdown=markdown, junit=junit, sarif=sarif, address=webhook, form=webhook_format)
     console = make_console()
 
     def show(change: Change) -> None:
         print_gate(change.result, console)
         console.print(f"  record  {change.folder}", soft_wrap=True, highlight=False)
-        for target, name in ((json, VERDICT), (markdown, SUMMARY)):
-            if target is not None:
-                write_whole(target, (change.folder / name).read_text(encoding="utf-8"))
+        told.tell(change.result, seconds=change.seconds, interrupted=change.interrupted)
 
     def tell(said: str | Change) -> None:
         if isinstance(said, str):
@@ -84,21 +83,22 @@ def ci(
             show(said)
 
     allowed = {"--trust-remote-code": trust_remote_code, "--allow-task-code": allow_task_code}
-    change = judge_change(
-        Asked(
-            base=base,
-            suite=suite,
-            minutes=minutes,
-            threads=threads,
-            out=out,
-            on_inconclusive=policy(on_inconclusive),
-            accept_file=accept_file,
-            options=tuple(option for option, is_on in allowed.items() if is_on),
-            seed=seed,
-            timeout=timeout,
-        ),
-        tell,
-    )
+    with told.refusals(suite):
+        change = judge_change(
+            Asked(
+                base=base,
+                suite=suite,
+                minutes=minutes,
+                threads=threads,
+                out=out,
+                on_inconclusive=policy(on_inconclusive),
+                accept_file=accept_file,
+                options=tuple(option for option, is_on in allowed.items() if is_on),
+                seed=seed,
+                timeout=timeout,
+            ),
+            tell,
+        )
     show(change)
     if history is not None:
         from harness.history.entry import entry_of_folder

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from harness.cli.console import make_console, say
-from harness.cli.options import RUNS, AddTo, Out, RunName, check_target
+from harness.cli.options import RUNS, AddTo, Out, RunName
+from harness.cli.telling import Json, Junit, Markdown, Sarif, WebhookAddress, WebhookFormat, telling
 
 
 def gate(
@@ -32,10 +33,12 @@ def gate(
     accept_file: Annotated[Path, typer.Option("--accept-file", help="The file of what was agreed to.")] = Path(
         "harness-accept.yaml"
     ),
-    json: Annotated[Path | None, typer.Option("--json", help="Write everything there as JSON.")] = None,
-    markdown: Annotated[
-        Path | None, typer.Option("--markdown", help="Write it there as Markdown: a CI job's summary.")
-    ] = None,
+    json: Json = None,
+    markdown: Markdown = None,
+    junit: Junit = None,
+    sarif: Sarif = None,
+    webhook: WebhookAddress = None,
+    webhook_format: WebhookFormat = "json",
     out: Out = RUNS,
     history: AddTo = None,
 ) -> None:
@@ -44,36 +47,32 @@ def gate(
     Exit code 0: pass; 1: worse, or broken; 2: bad input, or a damaged run; 3: inconclusive; 4: not comparable; 5: no
     such baseline.
     """
-    from harness import strict_json
     from harness.cli.history import check_history, keep
     from harness.errors import ExitCode
-    from harness.gate.gate_report import as_json, markdown_of, print_gate
     from harness.gate.stored.judging import expiry, judge
-    from harness.whole_file import write_whole
+    from harness.gate.written.terminal import print_gate
 
-    check_target(json, "--json")
     check_history(history)
-    check_target(markdown, "--markdown")
-    result = judge(
-        run,
-        baseline,
-        suite=suite,
-        on_inconclusive=on_inconclusive,
-        accept=accept,
-        expires=expiry(expires),
-        accept_file=accept_file,
-        out=out,
-    )
+    told = telling(json=json, markdown=markdown, junit=junit, sarif=sarif, address=webhook, form=webhook_format)
+    with told.refusals(suite or ""):
+        result = judge(
+            run,
+            baseline,
+            suite=suite,
+            on_inconclusive=on_inconclusive,
+            accept=accept,
+            expires=expiry(expires),
+            accept_file=accept_file,
+            out=out,
+        )
     print_gate(result, make_console())
-    if json is not None:
-        write_whole(json, strict_json.dumps(as_json(result), indent=2) + "\n")
-    if markdown is not None:
-        write_whole(markdown, markdown_of(result))
+    told.tell(result)
     if history is not None:
         from harness.history.entry import entry_of_gate
         from harness.results.find import find_cells
 
-        keep(entry_of_gate(result, find_cells(run, out), find_cells(baseline, out)), history)
+        base = find_cells(baseline or result.base, out)
+        keep(entry_of_gate(result, find_cells(run, out), base), history)
     if accept is not None:
         say(f"what was agreed to is in {accept_file}: commit it", to_stderr=True)
     if result.exit_code is not ExitCode.PASS:

@@ -8,7 +8,8 @@
     verdict.py        one word for what a comparison comes to, its exit code, and which counts where there are several
     judgment.py       the rows that a gate judged, those that it watched, and their verdict
     accepted.py       losses that were agreed to
-    gate_report.py    a gate's result in the terminal, as Markdown and as JSON
+    written/          a gate's result in the terminal, as Markdown, JSON, JUnit's XML and SARIF
+    announced/        a gate's result sent to a webhook
 
 It stands above the API and uses it as a user would: `change` uses the other three, `lockstep` the arms.
 """

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.comparison.metric_kind import Kind
-from harness.errors import ExitCode
+from harness.errors import ExitCode, UserError
 from harness.evidence.selection import describe
 from harness.gate.verdict import Verdict
 from harness.results.record import Scalar
@@ -104,6 +104,8 @@ class GateResult:
     alpha: float = 0.01
     pass_alpha: float = 0.05
     on_inconclusive: OnInconclusive | None = None
+    suite: str = ""
+    """The suite whose gate it is, as it was named: a path, or one that ships."""
 
     @property
     def exit_code(self) -> ExitCode:
@@ -134,6 +136,12 @@ class GateResult:
             for row in self.watched
         ]
         return pd.DataFrame([*judged, *watched])
+
+
+def refused(error: UserError, suite: str) -> GateResult:
+    """The result of a command that an error ended before anything was judged."""
+    verdict = Verdict.BASELINE_MISSING if error.exit_code is ExitCode.BASELINE_MISSING else Verdict.USAGE
+    return GateResult(verdict, str(error), (), (), (), (), base="", head="", suite=suite)
 
 
 def cell_words(at: dict[str, Scalar]) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 
 from harness import kept_file, strict_json
 from harness.errors import UserError, told
-from harness.gate.gate_report import as_json
 from harness.gate.judgment import GateResult
+from harness.gate.written.plain_data import as_json
 from harness.history.folder import HISTORY, Added, add_rows, add_verdict
 from harness.history.row import Row
 from harness.history.rows_of_lockstep import AB, rows_of_ab, rows_of_ci

@@ -30,7 +30,6 @@ from harness.gate.change.side import measured, that_are_there, untimed
 from harness.gate.change.speed_pairs import SpeedPair, arms_of, speed_pairs
 from harness.gate.change.timed_work import TimedWork, begin_with
 from harness.gate.change.unused_project import why_nothing_shows
-from harness.gate.gate_report import as_json, markdown_of
 from harness.gate.judgment import GateResult, Judged, OnInconclusive
 from harness.gate.lockstep.in_words import launch_line
 from harness.gate.lockstep.launch import Patience, Side
@@ -39,6 +38,8 @@ from harness.gate.lockstep.record import new_folder
 from harness.gate.lockstep.shared_time import share_time
 from harness.gate.stored.stored_runs import ALPHA, PASS_ALPHA, verdict_of
 from harness.gate.verdict import Verdict
+from harness.gate.written.markdown import markdown_of
+from harness.gate.written.plain_data import as_json
 from harness.models.digest import hash_of
 from harness.results.fingerprint import fingerprint
 from harness.statistics.speed_decision import Rule
@@ -90,6 +91,8 @@ class Change:
     works: tuple[TimedWork, ...]
     """What was timed, each with its comparison."""
     seconds: float
+    interrupted: bool = False
+    """Whether Ctrl-C ended it: then it is judged as far as it was measured."""
 
 
 Listener = Callable[[str | Change], None]
@@ -268,10 +271,9 @@ def _concluded(
     else:
         notes = [note for note in judged.result.notes if note not in told_before] + notes
         result = replace(judged.result, verdict=verdict, reason=reason, rows=tuple(rows), notes=tuple(notes))
-    result = replace(
-        result, base=base, head=head, alpha=ALPHA, pass_alpha=PASS_ALPHA, on_inconclusive=asked.on_inconclusive
-    )
-    change = Change(result, folder, tuple(works), time.monotonic() - began)
+    result = replace(result, base=base, head=head, alpha=ALPHA, pass_alpha=PASS_ALPHA)
+    result = replace(result, on_inconclusive=asked.on_inconclusive, suite=asked.suite)
+    change = Change(result, folder, tuple(works), time.monotonic() - began, interrupted)
     told = as_json(result) | {"seconds": round(change.seconds, 1), "interrupted": interrupted}
     told |= _what_was_judged(suite, states)
     kept_file.write_json(folder / VERDICT, strict_json.dumps(told, indent=2) + "\n", VERDICT)

@@ -7,21 +7,19 @@ it; a function that the base does not have yet is new, and has no baseline.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from harness.comparison.metric_kind import Kind
 from harness.errors import UserError
 from harness.gate.arms.arm import Arm
 from harness.gate.arms.arm_process import ArmFailed
 from harness.gate.arms.arm_worker import NO_MODULE, NO_NAME
-from harness.gate.arms.outputs import Sameness
 from harness.gate.judgment import Judged
 from harness.gate.lockstep.begun import Begun
 from harness.gate.lockstep.compared import Comparison, Listener
+from harness.gate.lockstep.judged import judged_row
 from harness.gate.lockstep.launch import Patience, Side
 from harness.gate.lockstep.lockstep import Limits
 from harness.gate.lockstep.question import Question
@@ -29,7 +27,6 @@ from harness.gate.lockstep.record import new_folder
 from harness.gate.lockstep.same_code import SameCode
 from harness.gate.verdict import Verdict
 from harness.results.record import Scalar
-from harness.statistics.intervals import Interval
 from harness.statistics.speed_decision import Rule
 
 UNCHANGED = "unchanged: the base and the head run the same code for it"
@@ -89,31 +86,8 @@ class TimedWork:
         if self.settled is not None or self.begun is None or not self.begun.lockstep.measured.first:
             return row
         done = self.comparison = self.begun.concluded(interrupted=interrupted)
-        outcome = done.outcome
-        ratio = outcome.cpu_ratio if done.clock == "cpu" else outcome.wall_ratio
-        return Judged(
-            verdict=outcome.verdict,
-            reason="; ".join([*outcome.reasons, *_other_values(done)]),
-            at=self.at,
-            metric=self.metric,
-            unit="ms",
-            kind=Kind.TIME,
-            base=_milliseconds(done, "a"),
-            head=_milliseconds(done, "b"),
-            margin=self.rule.margin,
-            change=None if ratio is None else _less_one(ratio),
-            seen=outcome.seen,
-            details={
-                "asks": self.asks,
-                "comparison": str(done.folder),
-                "ratio": None if ratio is None else ratio._asdict(),
-                "clock": done.clock,
-                "faster": outcome.faster,
-                "launches": outcome.launches,
-                "fresh_launches": outcome.fresh,
-                "others_share": outcome.others,
-            },
-        )
+        row = judged_row(done, self.metric, self.at)
+        return replace(row, details={"asks": self.asks, **row.details})
 
 
 def lacks_the_call(error: ArmFailed) -> bool:
@@ -151,26 +125,3 @@ def begin_with(
         work.begun = Begun(question, opened, threads, new_folder(folder), tell)
     except UserError as error:
         work.failed(error)
-
-
-def _other_values(done: Comparison) -> list[str]:
-    """That a call returns other values than it did, where the suite says nothing of how far they may differ."""
-    outputs = done.outcome.outputs
-    differ = outputs.sameness in (Sameness.DIFFERENT, Sameness.OTHER_SHAPE)
-    return [f"its values: {outputs.sentence(None)}"] if differ and done.tolerance is None else []
-
-
-def _milliseconds(done: Comparison, side: Side) -> float:
-    """The median over turns of what one call took of an arm, by the clock that is judged."""
-    times = [
-        (turn.wall_ns if done.clock == "wall" else turn.cpu_ns) / one.launch.pace.repeats / 1e6
-        for one in (*done.measured.first, *done.measured.fresh)
-        for turn in one.launch.turns
-        if turn.arm == side
-    ]
-    return float(np.median(times))
-
-
-def _less_one(ratio: Interval) -> Interval:
-    low, high = (None if end is None else end - 1 for end in (ratio.low, ratio.high))
-    return Interval(ratio.value - 1, low, high, ratio.n)

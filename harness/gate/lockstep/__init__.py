@@ -8,6 +8,6 @@ decide_all.py     several comparisons in it, with one chance of a false alarm fo
 same_code.py      whether the arms run what they were meant to, to the end
 quality_of_arms.py  arms that run models are probed, and the probes judged
 ledger.py         the A/A launches of this machine class: what it calls slower that is not
-outcome.py        the verdict with its reasons; in_words.py: as the terminal shows it
+outcome.py        the verdict with its reasons; in_words.py: as the terminal shows it; judged.py: as a row of the gate
 record.py         what is kept while it is measured; launches_table.py: as a DataFrame
 """

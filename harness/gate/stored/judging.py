@@ -47,19 +47,21 @@ def judge(
         raise UserError("needs a reason, such as --accept 'int4 halves the memory'", place="--accept")
     head = find_cells(str(run), Path(out))
     base = _of_suite(head) if baseline is None else _baseline(str(baseline), Path(out), head)
-    entries = declared_gate(head)
+    entries, named = declared_gate(head), head.manifest.suite_source
     if not entries and suite is not None:
+        named = suite
         entries = list(load_suite(suite).suite.gate)
         if not entries:
             raise UserError("this suite has no `gate:`", place=suite)
     file = Path(accept_file)
     result = judge_runs(base, head, entries, accepted=read_accepted(file), on_inconclusive=chosen)
     if accept is None:
-        return _with_base(result, base)
+        return replace(_with_base(result, base), suite=named)
     until = expires or date.today() + timedelta(days=DAYS)
     commit = str(head.manifest.git.get("commit") or "")
     add_acceptances(result.rows, accept.strip(), until, file, commit=commit)
-    return _with_base(judge_runs(base, head, entries, accepted=read_accepted(file), on_inconclusive=chosen), base)
+    result = judge_runs(base, head, entries, accepted=read_accepted(file), on_inconclusive=chosen)
+    return replace(_with_base(result, base), suite=named)
 
 
 def policy(text: str | None) -> OnInconclusive | None:

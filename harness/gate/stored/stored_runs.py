@@ -95,6 +95,7 @@ def judge_runs(
         alpha=ALPHA,
         pass_alpha=PASS_ALPHA,
         on_inconclusive=on_inconclusive,
+        suite=head.manifest.suite_source,
     )
 
 

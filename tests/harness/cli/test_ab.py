@@ -93,13 +93,30 @@ def test_too_few_launches_are_undecided() -> None:
 
 @pytest.mark.usefixtures("scripted")
 def test_json_and_record(tmp_path: Path) -> None:
-    found, _ = run("--a", "work:base", "--b", "work:slow", "--json", "verdict.json", "--seed", "2", "--threads", "1")
+    found, _ = run(
+        "--a",
+        "work:base",
+        "--b",
+        "work:slow",
+        "--json",
+        "verdict.json",
+        "--seed",
+        "2",
+        "--threads",
+        "1",
+        "--junit",
+        "j.xml",
+        "--sarif",
+        "s.json",
+    )
     told = json.loads((tmp_path / "verdict.json").read_text())
     assert found == told["exit_code"] == 1 and told["verdict"] == "fail"
     assert told["cpu_ratio"]["low"] > 1.05 and told["clock"] == "cpu" and len(told["fresh_differences"]) == 5
     assert told["identical_code"]["launches"] == len(told["identical_code"]["differences"]) >= 4
     assert told["code"]["b"] == {"work": {"file": "/there/work.py", "files": 1, "sha256": "code"}}
     assert told["waits"]["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert '<failure message="FAIL: slower by' in (tmp_path / "j.xml").read_text()
+    assert json.loads((tmp_path / "s.json").read_text())["runs"][0]["results"][0]["ruleId"] == "slower"
     lines = [json.loads(line) for line in (Path(told["folder"]) / "launches.jsonl").read_text().splitlines()]
     assert {line["kind"] for line in lines} == {"comparison", "arms", "turn", "launch"}
     turn = next(line for line in lines if line["kind"] == "turn")

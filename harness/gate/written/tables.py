@@ -1,22 +1,17 @@
-"""A gate's result as tables: in the terminal, as Markdown for the summary of a CI job or a comment, and as JSON."""
+"""A gate's result as tables, and what is told below them: for the terminal and for Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 from harness.comparison.metric_kind import Kind
 from harness.errors import inert
 from harness.gate.judgment import CACHED, FALSE_DISCOVERIES, GateResult, Judged, Watched, cell_words
 from harness.gate.verdict import Verdict
 from harness.number import NOTHING, with_interval
-from harness.report.markdown import table_markdown
 from harness.report.table import Column, Row, Table
 from harness.results.record import Scalar
 from harness.statistics.intervals import Interval
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 STATES = {
     Verdict.FAIL: "unmet",
@@ -31,29 +26,6 @@ STATES = {
 """Colors of the rows."""
 MOST_WATCHED = 12
 """Rows of the watched ones that are shown; JSON and the DataFrame have all."""
-
-
-def print_gate(result: GateResult, console: Console) -> None:
-    """All of it, the verdict last."""
-    from harness.report.tables import print_table
-
-    for table in tables(result):
-        print_table(table, console)
-    for title, lines in _lists(result):
-        console.print(f"\n{title}")
-        for line in lines:
-            console.print(f"  {line}", soft_wrap=True)
-    console.print(f"\n{last_line(result)}", soft_wrap=True)
-
-
-def markdown_of(result: GateResult) -> str:
-    """All of it as GitHub's Markdown, the verdict first: a job's summary is read from the top."""
-    word, _, reason = last_line(result).partition(": ")
-    parts = [f"## Gate: {word}", _escaped(reason)]
-    parts += ["\n".join(table_markdown(table).replace("## ", "### ", 1).splitlines()) for table in tables(result)]
-    for title, lines in _lists(result):
-        parts.append("\n".join([f"### {title}", "", *(f"* {_escaped(line)}" for line in lines)]))
-    return "\n\n".join(parts) + "\n"
 
 
 def last_line(result: GateResult) -> str:
@@ -77,40 +49,6 @@ def _outstanding(result: GateResult) -> list[Watched]:
     """The watched ones of which there is something to say."""
     told = (one for one in result.watched if one.is_found or (one.note and not one.is_undecided))
     return sorted(told, key=_unusual)
-
-
-def as_json(result: GateResult) -> dict[str, Any]:
-    """Everything, as plain data."""
-    return {
-        "verdict": result.verdict.value,
-        "exit_code": int(result.exit_code),
-        "reason": result.reason,
-        "base": result.base,
-        "head": result.head,
-        "alpha": result.alpha,
-        "pass_alpha": result.pass_alpha,
-        "tests": result.tests,
-        "on_inconclusive": result.on_inconclusive,
-        "judged": [_judged_json(row) for row in result.rows],
-        "watched": [
-            {
-                **{"metric": row.metric, "unit": row.unit, "at": row.at, "base": row.base, "head": row.head},
-                **{"change": row.change, "p": row.p, "q": row.q, "stands_out": row.is_found, "note": row.note},
-            }
-            for row in result.watched
-        ],
-        "changes": list(result.changes),
-        "notes": list(result.notes),
-    }
-
-
-def _judged_json(row: Judged) -> dict[str, Any]:
-    change = None if row.change is None else row.change._asdict()
-    return {
-        **{"verdict": row.verdict.value, "reason": row.reason, "role": row.role, "metric": row.metric},
-        **{"unit": row.unit, "kind": row.kind.value, "at": row.at, "base": row.base, "head": row.head},
-        **{"margin": row.margin, "worse_by": change, "smallest_seen": row.seen, "p": row.p, "details": row.details},
-    }
 
 
 def _judged_table(result: GateResult, rows: Sequence[Judged]) -> Table:
@@ -193,9 +131,9 @@ def margin_text(margin: float | None, kind: Kind) -> str:
     return f"{100 * margin:g} {'points' if kind is Kind.SCORE else '%'}"
 
 
-def _lists(result: GateResult) -> list[tuple[str, list[str]]]:
-    """What is told below the tables: reasons, what changed, notes."""
-    reasons = [f"{row.verdict.word} {_name(row)}: {row.reason}" for row in result.rows if _is_told(row)]
+def told_below(result: GateResult) -> list[tuple[str, list[str]]]:
+    """By title what is told below the tables: reasons, what changed, notes."""
+    reasons = [f"{row.verdict.word} {name_of(row)}: {row.reason}" for row in result.rows if _is_told(row)]
     watched = [] if _outstanding(result) or not result.watched else [_watched_words(result)]
     found = [
         ("Why", reasons),
@@ -210,7 +148,8 @@ def _is_told(row: Judged) -> bool:
     return row.verdict is not Verdict.PASS or row.kind is Kind.TIME or row.metric is None
 
 
-def _name(row: Judged) -> str:
+def name_of(row: Judged) -> str:
+    """What a row is of: `bits_per_byte (nano, int8)`, or a cell, or the whole run."""
     at: dict[str, Scalar] = row.at
     if row.metric is None:
         return f"{at.get('measure')} ({row.where})" if at else "run"
@@ -219,14 +158,3 @@ def _name(row: Judged) -> str:
 
 def _unusual(row: Watched) -> tuple[bool, float]:
     return not row.is_found, 1.0 if row.q is None else row.q
-
-
-def _escaped(text: str) -> str:
-    """Text that Markdown leaves as it is, but for commands in backticks."""
-    parts = " ".join(inert(text).split()).split("`")
-    if len(parts) % 2 == 0:  # one backtick is no command
-        parts = ["\\`".join(parts)]
-    for character in "*_[]<>|":
-        written = "&lt;" if character == "<" else f"\\{character}"
-        parts[::2] = [part.replace(character, written) for part in parts[::2]]
-    return "`".join(parts)

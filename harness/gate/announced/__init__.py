@@ -1,0 +1,6 @@
+"""A gate's result, told elsewhere.
+
+webhook.py        an address that takes messages, and sending one
+messages.py       the message: JSON, Slack's blocks, Teams' card
+job_link.py       where the CI job that measured it can be looked at
+"""
