@@ -70,7 +70,7 @@ def why_no_counterpart(expectation: Expectation, cell: CellResult, stored: Run, 
     if not expectation.replaced:
         other = next((pair for pair in cell_pairs(stored, run) if pair.head is cell), None)
         if other is not None and other.base is None:
-            return f"the run {stored.name} has no such cell: {other.why_alone} (it is the base)"
+            return f"the run {stored.name} has no such cell: {other.why_alone} (the base is {stored.name})"
         if other is not None and other.base is not None and other.base.status is not Status.OK:
             reason = other.base.reason or "no reason given"
             return f"in the run {stored.name} the cell {ENDED[other.base.status]}: {reason}"

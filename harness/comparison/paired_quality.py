@@ -210,9 +210,11 @@ def _judged(what: _Metric, found: PairedDocuments, margin: float, alpha: float, 
     except ValueError as error:
         return _undecided(what, Unpaired(str(error), is_incomparable=False))
     details = _counts(found, better) if unit == ABSOLUTE else {}
+    from_nothing = unit == RELATIVE and a.mean == 0
     return PairedQuality(
         decision=judged.decision,
-        sentence=_sentence(what, judged, unit, margin, alpha, len(found.base.documents), details),
+        sentence=_sentence(what, judged, unit, margin, alpha, len(found.base.documents), details)
+        + ("; the base's mean is 0, so that shares are of the unit itself" if from_nothing else ""),
         change=judged.change,
         unit=unit,
         p=judged.p,

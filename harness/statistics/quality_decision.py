@@ -95,21 +95,22 @@ def judge_losses(
 ) -> Judged:
     """Paired losses; the margin is a share of the base's mean (0.01: 1 % more nats).
 
-    clusters: (documents,). better: -1 where lower is better, 1 where higher is. ValueError where the base's mean is not
-    positive: it has no share.
+    clusters: (documents,). better: -1 where lower is better, 1 where higher is. Of a base's mean of 0 there is no
+    share: the margin is then one of the unit itself (0.01: a hundredth of a nat). ValueError where it is below 0.
     """
-    mean = base.mean
-    if not mean > 0:
-        raise ValueError(f"a margin that is a share needs a base above 0, not {mean:g}")
-    ours = by_cluster(base.sums / base.weights.sum() / mean, clusters)  # adds up to 1
+    if not base.mean >= 0:
+        raise ValueError(f"a margin that is a share needs a base above 0, not {base.mean:g}")
+    mean = base.mean or 1.0
+    share = by_cluster((base.sums if base.mean else base.weights) / base.weights.sum() / mean, clusters)  # adds up to 1
+    ours = by_cluster(base.sums / base.weights.sum() / mean, clusters)
     theirs = by_cluster(head.sums / head.weights.sum() / mean, clusters)
     worse = -better * (theirs - ours)
     worse_by, units = float(worse.sum()), len(worse)
     p = above_zero(worse)
     is_worse = p <= alpha
-    excluded = above_zero(margin * ours - worse) <= pass_alpha
+    excluded = above_zero(margin * share - worse) <= pass_alpha
     with np.errstate(divide="ignore", invalid="ignore"):
-        own = np.where(ours > 0, worse / ours, np.where(worse == 0, 0.0, np.inf * np.sign(worse)))
+        own = np.where(share > 0, worse / share, np.where(worse == 0, 0.0, np.inf * np.sign(worse)))
     gross = units < needed(alpha) and bool((own >= GROSS * margin).all())
     negligible = units < needed(pass_alpha) and bool((np.abs(own) <= NEGLIGIBLE * margin).all())
     half = by_cluster(ratio_influences(head.sums, head.weights) - ratio_influences(base.sums, base.weights), clusters)

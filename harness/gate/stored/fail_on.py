@@ -111,6 +111,8 @@ def _worse(pairs: Sequence[CellPair], points: Sequence[Gated]) -> Found:
     notes = []
     if minor:
         notes.append(f"{minor} more {_are(minor)} worse for certain, but by less than the margin, which doesn't count")
+    if unshown := sum(row.verdict is Verdict.INCONCLUSIVE for row in rows):
+        notes.append(f"{unshown} more {_are(unshown)} undecided: documents or launches are too few to show the margin")
     if times:
         notes.append(
             f"{times} timed {'metric is' if times == 1 else 'metrics are'} undecided, as two runs made one after the "

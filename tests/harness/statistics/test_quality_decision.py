@@ -81,9 +81,19 @@ def test_documents_of_one_cluster_count_once() -> None:
     assert (found.units, found.decision, found.p) == (4, Decision.INCONCLUSIVE, 2**-4)
 
 
-def test_a_base_without_a_positive_mean_has_no_share() -> None:
+def test_a_base_below_0_has_no_share() -> None:
     with pytest.raises(ValueError, match="above 0"):
-        judge_losses(Means(np.zeros(9), np.ones(9)), Means(np.ones(9), np.ones(9)), range(9), margin=0.01)
+        judge_losses(Means(-np.ones(9), np.ones(9)), Means(np.ones(9), np.ones(9)), range(9), margin=0.01)
+
+
+@pytest.mark.parametrize("documents", [6, 40])
+def test_of_a_base_of_0_the_margin_is_one_of_the_unit(documents: int) -> None:
+    """A model that predicted all for certain: 5 nats more are worse, and what rounding makes of 0 is not."""
+    zeros, ones = np.zeros(documents), np.ones(documents)
+    for more, decision in ((5.0, Decision.FAIL), (0.0, Decision.PASS), (1e-7, Decision.PASS)):
+        found = judge_losses(Means(zeros, ones), Means(more * ones, ones), range(documents), margin=0.01)
+        assert found.decision in (decision, Decision.MINOR if decision is Decision.PASS else decision)
+        assert found.worse_by == pytest.approx(more)
 
 
 def test_scores_hold_their_levels() -> None:

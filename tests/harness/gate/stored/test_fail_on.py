@@ -60,6 +60,23 @@ def test_a_clearly_worse_run_fails(make: Makes) -> None:
     assert "+5.1" in last and command("--fail-on", "incomparable").exit_code == ExitCode.PASS
 
 
+def test_a_perfect_model_that_broke_is_worse_though_its_documents_are_few(make: Makes) -> None:
+    """Six documents that were predicted for certain: their loss was 0, of which there is no share."""
+    runs = []
+    for name, loss in (("base", 0.0), ("head", 5.6)):
+        samples = make.builders.quality_samples("nano", "fp32", 6)
+        samples = samples.assign(nll=samples["tokens"] * loss)
+        axes, asked = {"precision": "fp32", "device": "cpu"}, {"text": "microworld/test"}
+        measured = make.builders.quality_measurements(samples)
+        cell = make.builders.cell_result(
+            make.folder / name, "nano", "perplexity", axes, asked, measured, samples=samples
+        )
+        runs.append(make.run(name, cells=[cell]))
+    one = found(FailOn.WORSE, *runs)
+    assert one.exit_code is ExitCode.UNMET and "the base's mean is 0" in one.sentence
+    assert "6 are too few for the test, so each of them was looked at" in one.sentence
+
+
 def test_a_slower_run_alone_is_never_worse(make: Makes) -> None:
     base, head = make.run("base"), make.run("head", slower=5.0)
     assert found(FailOn.WORSE, base, head).exit_code is ExitCode.PASS
