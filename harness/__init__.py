@@ -8,6 +8,7 @@ Everything that the command line does is a function here:
     harness.compare("results/runs/A", "results/runs/B")
     harness.ab(kernels.base, kernels.head).outcome.verdict
     harness.judge("results/runs/B", "results/runs/A").verdict     # what `harness gate` says
+    harness.series(harness.read_history(), "decode_rate").series  # what `harness history` shows
 
 Names are imported when they are first used, so that importing this package is quick.
 """
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from harness.gate.change.ci import ci
     from harness.gate.lockstep.ab import ab
     from harness.gate.stored.judging import judge
+    from harness.history.folder import read_history
+    from harness.history.query import query
+    from harness.history.series import series
     from harness.results.run import Run
 
 __version__ = "0.1.0"
@@ -36,11 +40,29 @@ HOME = {
     "make_report": "harness.api",
     "open_run": "harness.api",
     "plan": "harness.api",
+    "query": "harness.history.query",
+    "read_history": "harness.history.folder",
     "run": "harness.api",
+    "series": "harness.history.series",
 }
 """Where each name is from."""
 
-__all__ = ["Run", "ab", "ci", "compare", "diff", "explain", "judge", "make_report", "open_run", "plan", "run"]
+__all__ = [
+    "Run",
+    "ab",
+    "ci",
+    "compare",
+    "diff",
+    "explain",
+    "judge",
+    "make_report",
+    "open_run",
+    "plan",
+    "query",
+    "read_history",
+    "run",
+    "series",
+]
 
 
 def __getattr__(name: str) -> Any:
