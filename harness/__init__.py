@@ -9,6 +9,7 @@ Everything that the command line does is a function here:
     harness.ab(kernels.base, kernels.head).outcome.verdict
     harness.judge("results/runs/B", "results/runs/A").verdict     # what `harness gate` says
     harness.set_baseline("results/runs/B", why="int8 is in")      # then harness.open_run("baseline:NAME")
+    harness.series(harness.read_history(), "decode_rate").series  # what `harness history` shows
 
 Names are imported when they are first used, so that importing this package is quick.
 """
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from harness.gate.change.ci import ci
     from harness.gate.lockstep.ab import ab
     from harness.gate.stored.judging import judge
+    from harness.history.folder import read_history
+    from harness.history.query import query
+    from harness.history.series import series
     from harness.interchange.exporting import export_results
     from harness.interchange.importing import import_results
     from harness.results.run import Run
@@ -45,8 +49,11 @@ HOME = {
     "make_report": "harness.api",
     "open_run": "harness.api",
     "plan": "harness.api",
+    "query": "harness.history.query",
+    "read_history": "harness.history.folder",
     "run": "harness.api",
     "set_baseline": "harness.baselines.setting",
+    "series": "harness.history.series",
 }
 """Where each name is from."""
 
@@ -65,7 +72,10 @@ __all__ = [
     "make_report",
     "open_run",
     "plan",
+    "query",
+    "read_history",
     "run",
+    "series",
     "set_baseline",
 ]
 

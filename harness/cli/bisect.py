@@ -29,9 +29,9 @@ def bisect(
     """
     from harness.evidence.where_text import where_among
     from harness.history.bisect import bisect as find
+    from harness.history.chosen_rows import cells_of
     from harness.history.folder import read_history
     from harness.history.printed import print_bisection
-    from harness.history.series import cells_of
 
     found = read_history(history)
     meant = where_among(where or [], cells_of(found.table), "--where")

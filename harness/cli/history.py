@@ -61,9 +61,10 @@ def show(
     from harness import strict_json
     from harness.errors import UserError, shown
     from harness.evidence.where_text import where_among
+    from harness.history.chosen_rows import cells_of
     from harness.history.folder import read_history
     from harness.history.printed import print_found
-    from harness.history.series import cells_of, series
+    from harness.history.series import series
     from harness.history.series_json import as_csv, as_json
 
     if last is not None and last < 1:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from harness.errors import inert
 from harness.history.bisect import Bisection
+from harness.history.chosen_rows import cells_of
 from harness.history.folder import History
 from harness.history.plot import KEY, plot
 from harness.history.point import Point
-from harness.history.series import Found, Series, cells_of
+from harness.history.series import Found, Series
 from harness.history.steps import Step
 from harness.number import NOTHING, with_interval
 from harness.report.table import Column, Row, Table

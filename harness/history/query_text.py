@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ def as_json(answer: pa.Table) -> str:
 
 def as_markdown(answer: pa.Table) -> str:
     """The answer as a table of Markdown."""
-    table = as_table(answer)
+    table = replace(as_table(answer), caption="")
     return "\n".join(line for line in table_markdown(table).splitlines() if not line.startswith("## ")).strip() + "\n"
 
 

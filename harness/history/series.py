@@ -6,29 +6,25 @@ for one in series(read_history(), "decode_rate", {"model": "micro"}).series:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UserError, shown
-from harness.evidence.selection import Where, selects_row, why_no_row
+from harness.evidence.selection import Where
 from harness.gate.judgment import cell_words
+from harness.history.chosen_rows import chosen_rows, coordinates, failures_beside, first_of_each, rows_of_metric
 from harness.history.commits import Repository, repository
 from harness.history.folder import History
-from harness.history.lines import Break, Line, lines_of, settings_of
+from harness.history.lines import Break, Line, lines_of
 from harness.history.order import Measured, Order, order_of
 from harness.history.point import Point, key_of, points_of
 from harness.history.steps import Step, steps_of
-from harness.spelling import nearest
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    import pyarrow as pa
-    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -58,7 +54,7 @@ class Series:
 
     @cached_property
     def steps(self) -> tuple[Step, ...]:
-        """Where its level changed for good; none of an absolute time. Takes a tenth of a second for 500 points."""
+        """Where its level changed for good; none of an absolute time. Takes some tenths of a second for 500 points."""
         if self.is_absolute_time:
             return ()
         return steps_of(self.points, self.breaks, ratios=self.kind == "ratio")
@@ -136,10 +132,10 @@ def series(
     machine: the beginning of a machine's class. branch: whose history it is. folder: in the project's repository (the
     working folder). Raises UserError for what the history has not.
     """
-    chosen = _chosen(_of_metric(history, metric, suite, machine), where or {})
+    chosen = chosen_rows(rows_of_metric(history, metric, suite, machine), where or {})
     repo = repository(folder, branch)
     order = order_of(measured_commits(history), repo, branch)
-    chosen += gaps_of(history, chosen)
+    chosen += failures_beside(history, chosen)
     for row in chosen:
         row["key"] = key_of(row)
     places = {key: number for number, key in enumerate(order.keys)}
@@ -148,69 +144,10 @@ def series(
     return Found(tuple(found), order, (*order.notes, *_namesakes(history, suite, places)), repo)
 
 
-def coordinates(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Model, measure, axes, settings and part of a row, as `where` names them."""
-    own = {"model": row["model"], "measure": row["measure"], "part": row["part"]}
-    return {name: value for name, value in own.items() if value is not None} | settings_of(row)
-
-
-def cells_of(table: pa.Table) -> list[dict[str, Any]]:
-    """The coordinates of each cell and part in a table, once."""
-    return [coordinates(row) for row in _first_of_each(table.select(list(_WHAT)), _WHAT)]
-
-
-_WHAT = ("model", "measure", "where", "part")
-
-
-def _chosen(table: pa.Table, where: Where) -> list[dict[str, Any]]:
-    """The rows that `where` means. Raises UserError where there are none."""
-    import numpy as np
-    import pyarrow as pa
-
-    codes = _codes(table, _WHAT)
-    kinds, first = np.unique(codes, return_index=True)
-    at = [coordinates(row) for row in table.select(list(_WHAT)).take(first).to_pylist()]
-    meant = kinds[np.array([selects_row(where, one) for one in at])]
-    if not len(meant):
-        raise UserError(why_no_row(where, at), place="--where")
-    rows: list[dict[str, Any]] = table.filter(pa.array(np.isin(codes, meant))).to_pylist()
-    return rows
-
-
-def _of_metric(history: History, metric: str, suite: str | None, machine: str | None) -> pa.Table:
-    """The rows of a metric. Raises UserError where there are none."""
-    import pyarrow.compute as pc
-
-    name, _, version = metric.partition("@")
-    table = history.table
-    if suite is not None:
-        if not len(mine := table.filter(pc.field("suite") == suite)):
-            known = sorted(set(table["suite"].to_pylist()))
-            raise UserError(f"no suite '{shown(suite)}' here{nearest(suite, known)}; {_some(known)}", place="--suite")
-        table = mine
-    if machine is not None:
-        if not len(mine := table.filter(pc.starts_with(pc.field("machine_class"), machine))):
-            known = sorted(set(table["machine_class"].to_pylist()))
-            raise UserError(f"no machine class '{shown(machine)}' here; {_some(known)}", place="--machine")
-        table = mine
-    known = sorted({one for one in table["metric"].to_pylist() if one is not None})
-    table = table.filter(pc.field("metric") == name)
-    if version:
-        table = table.filter(pc.field("metric_version") == int(version)) if version.isdigit() else table.slice(0, 0)
-    if not len(table):
-        raise UserError(f"no metric '{shown(metric)}' in this history{nearest(metric, known)}; {_some(known)}")
-    return table
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
-    return f"there are {', '.join(names[:12])}{more}" if names else "there are none"
-
-
 def measured_commits(history: History) -> list[Measured]:
     """The commits that the history has rows of."""
     table = history.table.select(["commit", "run_id", "parents", "branch", "sequence", "commit_time"])
-    rows = _first_of_each(table, ("run_id", "commit"))
+    rows = first_of_each(table, ("run_id", "commit"))
     found: dict[str, Measured] = {}
     branches: dict[str, set[str]] = {}
     for row in sorted(rows, key=lambda row: row["sequence"], reverse=True):
@@ -227,25 +164,7 @@ def measured_commits(history: History) -> list[Measured]:
     return [Measured(**vars(one) | {"branches": frozenset(branches[key])}) for key, one in found.items()]
 
 
-def gaps_of(history: History, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of the same cells that have no numbers: a gap in each of their series, with its reason."""
-    import pyarrow.compute as pc
-
-    asked: dict[tuple[str, str], dict[tuple[str, str | None], Mapping[str, Any]]] = {}
-    for row in rows:
-        if row["kind"] == "value":
-            asked.setdefault((row["suite"], row["cell"]), {})[row["metric"], row["part"]] = row
-    empty = history.table.filter(pc.field("metric").is_null() & (pc.field("kind") == "value")).to_pylist()
-    names = ("metric", "part", "metric_version", "unit", "definition", "depends_on", "direction")
-    return [
-        row | {name: beside[name] for name in names}
-        for row in empty
-        for beside in asked.get((row["suite"], row["cell"]), {}).values()
-    ]
-
-
 def series_of_line(line: Line, metric: str, order: Order, places: Mapping[str, int]) -> Series:
-    """The series of a line of one metric. places: by key where it stands in the order."""
     rows = sorted((row for rows in line.variants for row in rows), key=lambda row: row["sequence"])
     points = points_of(rows, order.beside, dict(order.apart))
     inside = sorted((one for one in points if one.key in places), key=lambda one: (places[one.key], one.dirty))
@@ -284,7 +203,7 @@ def _namesakes(history: History, suite: str | None, places: Mapping[str, int]) -
     """Suites of one name that are measured in turn: not one suite that was edited."""
     table = history.table.select(["suite", "suite_hash", "model", "commit", "run_id"])
     spans: dict[str, dict[str, tuple[set[int], set[str]]]] = {}
-    for row in _first_of_each(table, ("run_id", "model")):
+    for row in first_of_each(table, ("run_id", "model")):
         place = places.get(key_of(row))
         if row["suite_hash"] is not None and place is not None and suite in (None, row["suite"]):
             at, models = spans.setdefault(row["suite"], {}).setdefault(row["suite_hash"], (set(), set()))
@@ -299,25 +218,3 @@ def _namesakes(history: History, suite: str | None, places: Mapping[str, int]) -
                 notes.append(f"two suites are called '{name}' ({told}): what they ask differently is kept apart")
                 break
     return notes
-
-
-def _first_of_each(table: pa.Table, names: Sequence[str]) -> list[dict[str, Any]]:
-    """The first row for each combination of values: 20,000 rows are of 500 runs."""
-    import numpy as np
-
-    _, places = np.unique(_codes(table, names), return_index=True)
-    rows: list[dict[str, Any]] = table.take(places).to_pylist()
-    return rows
-
-
-def _codes(table: pa.Table, names: Sequence[str]) -> NDArray[np.int64]:
-    """A number for each row, equal where the texts of these columns are."""
-    import numpy as np
-    import pyarrow.compute as pc
-
-    combined = np.zeros(len(table), dtype=np.int64)
-    for name in names:
-        column = pc.fill_null(table[name], "").combine_chunks()
-        code = column.dictionary_encode().indices.to_numpy()
-        combined = np.unique(combined * (int(code.max(initial=0)) + 1) + code, return_inverse=True)[1]
-    return combined

@@ -34,6 +34,7 @@ def trend_values(series: Series) -> Values:
     """A row for each point with a finite value: its place, the value, and the level between steps."""
     chosen = scale([one.value for one in series.points if one.value is not None], series.unit)
     rows: Values = []
+    places = {id(point): place for place, point in enumerate(series.points)}
     for number, segment in enumerate(segments(series.points, series.breaks)):
         levels = _levels(series, [point.key for point in segment])
         for point in segment:
@@ -42,7 +43,7 @@ def trend_values(series: Series) -> Values:
             level = levels.get(point.key)
             rows.append(
                 {
-                    "place": series.points.index(point),
+                    "place": places[id(point)],
                     "commit": point.name,
                     "segment": number,
                     "counts": point.counts,

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.history import lines as line_rows
+from harness.history.chosen_rows import failures_beside
 from harness.history.commits import repository
 from harness.history.folder import History
 from harness.history.order import order_of
 from harness.history.point import Point, key_of
-from harness.history.series import Series, gaps_of, measured_commits, series_of_line
+from harness.history.series import Series, measured_commits, series_of_line
 from harness.history.steps import Step
 
 Row = dict[str, Any]
@@ -69,7 +70,7 @@ def all_lines(history: History, rows: Sequence[Row], *, branch: str | None, fold
     repo = repository(folder, branch)
     order = order_of(measured_commits(history), repo, branch)
     valued = [row for row in rows if row["metric"] is not None]
-    every = [*valued, *gaps_of(history, valued)]
+    every = [*valued, *failures_beside(history, valued)]
     for row in every:
         row["key"] = key_of(row)
     at = {key: number for number, key in enumerate(order.keys)}

@@ -41,7 +41,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(folder, "init", "-q")
     (folder / ".gitignore").write_text("results/\n__pycache__/\n")
     for number in range(COMMITS):
-        if number % 4 == 3:
+        if number % 4 == 1:
             (folder / "README").write_text(f"{number}")
         else:
             times = "times" if number < SLOW else "times + times // 3"
@@ -141,7 +141,8 @@ def test_a_quality_is_decided_by_ci(project: Path) -> None:
 @pytest.mark.slow
 def test_git_bisect_finds_the_planted_commit(project: Path, tmp_path: Path) -> None:
     commits = history_of(project)
-    between = found(project, good=commits[2], bad="HEAD")
+    between = found(project, good=commits[0], bad=commits[28])
+    assert "--margin 0.15" in between.decides, "half of what the history knows"
     folder = str(Path(sys.executable).parent)
     environment = os.environ | {
         "PATH": os.pathsep.join([folder, os.environ["PATH"]]),
