@@ -176,6 +176,8 @@ OTHER = {
     "harness/report/picture.py": "a picture",
     "harness/cli/ab.py": "the file of --json",
     "harness/cli/gate.py": "the files of --json and --markdown",
+    "harness/cli/interchange.py": "writes what the user asked for, in another tool's format",
+    "harness/interchange/inspect_archive.py": "another tool's archive, whose members have a checksum",
     "harness/cli/ci.py": "the files of --json and --markdown",
     "harness/gate/change/ci.py": "the verdict and its summary, for people and their scripts",
     "harness/gate/change/side.py": "the suite for a process of the project's, and what that prints",
