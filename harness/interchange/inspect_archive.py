@@ -86,6 +86,8 @@ class Archive:
             NotImplementedError,
         ) as error:
             raise UserError(f"it can't be unpacked ({shown(error)}); the archive is damaged", place=place) from None
+        if info.compress_type == ZSTANDARD and len(content) <= MOST_MEMBER and zlib.crc32(content) != info.CRC:
+            raise UserError("its checksum is another than when it was written; the archive is damaged", place=place)
         if len(content) > MOST_MEMBER:
             raise UserError(f"it unpacks to more than {MOST_MEMBER >> 20} MiB, which is the most", place=place)
         return content

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -416,10 +417,13 @@ def _repacked(members: dict[str, bytes]) -> bytes:
         for name, content in packed.items():
             archive.writestr(name, content)
     content = bytearray(found.getvalue())
-    for signature, at in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+    for signature, method, checksum in ((b"PK\x03\x04", 8, 14), (b"PK\x01\x02", 10, 16)):
         start = content.find(signature)
-        while start >= 0:
-            content[start + at : start + at + 2] = (93).to_bytes(2, "little")
+        for plain in members.values():
+            content[start + method : start + method + 2] = (93).to_bytes(2, "little")
+            content[start + checksum : start + checksum + 4] = zlib.crc32(plain).to_bytes(4, "little")
+            size = start + checksum + 8
+            content[size : size + 4] = len(plain).to_bytes(4, "little")
             start = content.find(signature, start + 4)
     return bytes(content)
 
