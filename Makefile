@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test test-slow test-isa bench clean
+.PHONY: quickstart test test-slow test-isa gate bench clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/harness run suites/quickstart.yaml
@@ -27,6 +27,10 @@ test-slow: $(VENV)/installed-test
 # The numeric tests with each instruction set that this processor has; `make test-isa ISA="--core narrowest"`: a part.
 test-isa: $(VENV)/installed-test
 	$(BIN)/python tests/isa $(ISA)
+
+# Did a change make the harness worse, or slower? Against the committed baseline and the commit that it names; CI runs it, too.
+gate: $(VENV)/installed-test
+	$(BIN)/python .ci/gate.py
 
 bench: $(VENV)/installed-test
 	$(BIN)/pytest benchmarks --benchmark-enable
