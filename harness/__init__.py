@@ -8,6 +8,7 @@ Everything that the command line does is a function here:
     harness.compare("results/runs/A", "results/runs/B")
     harness.ab(kernels.base, kernels.head).outcome.verdict
     harness.judge("results/runs/B", "results/runs/A").verdict     # what `harness gate` says
+    harness.set_baseline("results/runs/B", why="int8 is in")      # then harness.open_run("baseline:NAME")
 
 Names are imported when they are first used, so that importing this package is quick.
 """
@@ -19,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.api import compare, diff, explain, make_report, open_run, plan, run
+    from harness.baselines.listing import baseline_log, list_baselines
+    from harness.baselines.setting import set_baseline
     from harness.gate.change.ci import ci
     from harness.gate.lockstep.ab import ab
     from harness.gate.stored.judging import judge
@@ -28,19 +31,37 @@ __version__ = "0.1.0"
 HOME = {
     "Run": "harness.results.run",
     "ab": "harness.gate.lockstep.ab",
+    "baseline_log": "harness.baselines.listing",
     "ci": "harness.gate.change.ci",
     "compare": "harness.api",
     "diff": "harness.api",
     "explain": "harness.api",
     "judge": "harness.gate.stored.judging",  # not `gate`: that is the package
+    "list_baselines": "harness.baselines.listing",  # not `baselines`: that is the package
     "make_report": "harness.api",
     "open_run": "harness.api",
     "plan": "harness.api",
     "run": "harness.api",
+    "set_baseline": "harness.baselines.setting",
 }
 """Where each name is from."""
 
-__all__ = ["Run", "ab", "ci", "compare", "diff", "explain", "judge", "make_report", "open_run", "plan", "run"]
+__all__ = [
+    "Run",
+    "ab",
+    "baseline_log",
+    "ci",
+    "compare",
+    "diff",
+    "explain",
+    "judge",
+    "list_baselines",
+    "make_report",
+    "open_run",
+    "plan",
+    "run",
+    "set_baseline",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -23,7 +23,7 @@ import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness.errors import told
 from harness.notice import notice
@@ -163,10 +163,27 @@ def _line(line: bytes, name: str) -> bytes | Damaged:
         return error
 
 
-def write_frame(path: Path, frame: pd.DataFrame, **how: Any) -> str:
-    """Replace `path` by a table as Parquet; returns its sha256, which `read_frame` wants: kept where it is named. how:
-    what pyarrow is told, such as its compression."""
-    content: bytes = frame.to_parquet(None, index=False, **how)
+def write_frame(path: Path, frame: pd.DataFrame) -> str:
+    """Replace `path` by a table as Parquet; returns its sha256, which `read_frame` wants: kept where it is named."""
+    content: bytes = frame.to_parquet(None, index=False)
+    write_whole(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def write_small_frame(path: Path, frame: pd.DataFrame) -> str:
+    """The same in as few bytes as can be: slower to write, and without what pandas and Arrow tell of its columns, which
+    is more than a small table itself. `read_frame` reads it as it reads any."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    found = []
+    for use_dictionary in (False, True):  # which is smaller depends on how often values come again
+        written = io.BytesIO()
+        how = {"compression": "zstd", "compression_level": 19, "write_statistics": False, "store_schema": False}
+        pq.write_table(table, written, use_dictionary=use_dictionary, **how)
+        found.append(written.getvalue())
+    content = min(found, key=len)
     write_whole(path, content)
     return hashlib.sha256(content).hexdigest()
 

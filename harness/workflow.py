@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from harness.analysis.registry import ANALYSES
 from harness.comparison.evaluate import evaluate
+from harness.comparison.expected_run import why_no_stored_runs
 from harness.comparison.outcome import undecided
 from harness.errors import UserError, no_room, printable, unexpected
 from harness.execution.allowed import NOTHING_MORE, Allowed
@@ -99,9 +100,10 @@ def report_again(run: Run) -> Run:
     """Analyze, judge and report a run folder again from its cells; nothing is measured. Raises UserError where the
     manifest or the cells can't be read; the reports that are there stay."""
     run.cells  # noqa: B018 - read here for the first time
+    journal = Journal(run.folder)
     with no_room_is_told(run.folder):
         suite = _suite_of(run)
-        return _conclude(Journal(run.folder), run, suite).run
+        return _conclude(journal, run, suite).run
 
 
 def _suite_of(run: Run) -> Suite:
@@ -136,6 +138,8 @@ def _run(
         manifest = journal.manifest  # with the number that it got
     manifest = manifest.model_copy(update={"run": journal.folder.name, "fresh": fresh, "cached": cached})
     cache = CellCache() if cached else NoCache()
+    for sentence in why_no_stored_runs(suite.expect, journal.folder.parent):
+        notice(sentence)
     if not cached:
         plan = replace(plan, cells=[replace(item, cached=False) for item in plan.cells])
     with alone(journal.folder), still_there(journal.folder):

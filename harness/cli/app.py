@@ -11,6 +11,7 @@ import harness
 from harness.cli import (
     ab,
     assets,
+    baseline,
     ci,
     compare,
     data,
@@ -65,6 +66,7 @@ app.command("schema")(schema.schema)
 app.command("doctor")(doctor.doctor)
 app.add_typer(assets.app, name="assets")
 app.add_typer(data.app, name="data")
+app.add_typer(baseline.app, name="baseline")
 
 
 def _version(asked: bool) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.console import make_console
+from harness.cli.console import make_console, say
 from harness.cli.options import RUNS, Out
 
 if TYPE_CHECKING:
@@ -14,23 +14,36 @@ if TYPE_CHECKING:
 
 
 def compare(
-    base: Annotated[str, typer.Argument(help="The run to compare with.")],
+    base: Annotated[str, typer.Argument(help="The run (or `baseline:NAME`) to compare with.")],
     head: Annotated[str, typer.Argument(help="The run that is compared.")],
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option("--fail-on", help="Fail where something is `worse`, `different` or `incomparable`; several too."),
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option("--tolerance", min=0, max=1, help="Of `different`: the share by which values may differ."),
+    ] = None,
     out: Out = RUNS,
 ) -> None:
     """Print two runs side by side: every metric that both have, with the ratio and its interval, and below them what
     changed in the software.
 
-    Exit code 4 where nothing in them is comparable; 2 where a run is damaged, or samples of a cell can't be read: the
-    rest is compared.
+    Exit code 1 where something is worse or different and `--fail-on` says so; 4 where something is incomparable and it
+    says so, and where nothing is comparable; 2 where a run is damaged, or samples of a cell can't be read: the rest is
+    compared.
     """
     from harness.cli.ending import end_of_cells
     from harness.comparison.compare import compare as compare_runs
-    from harness.errors import ExitCode, inert
+    from harness.errors import ExitCode, UserError, inert
+    from harness.gate.stored.fail_on import FailOn, kinds_of, look_for
     from harness.report.comparison import print_comparison
     from harness.results.find import find_cells
     from harness.results.software import software_changes
 
+    kinds = kinds_of(fail_on or ())
+    if tolerance is not None and FailOn.DIFFERENT not in kinds:
+        raise UserError("says how far values may differ: give `--fail-on different` too", place="--tolerance")
     runs = find_cells(base, out), find_cells(head, out)
     frame = compare_runs(*runs)
     console = make_console()
@@ -42,10 +55,17 @@ def compare(
     for problem in problems:
         if not any(said.startswith(problem.partition(": ")[0]) for said in told):
             typer.echo(f"error: {inert(problem)}", err=True)
+    found = look_for(kinds, *runs, frame, tolerance or 0.0)
+    for one in found:
+        for sentence in (*one.notes, one.sentence):
+            say(sentence)
+    if any(one.exit_code is ExitCode.UNMET for one in found):
+        raise typer.Exit(ExitCode.UNMET)
     if problems:
         raise typer.Exit(ExitCode.USAGE)
     comparable = not frame.empty and frame["comparable"].any()
-    end_of_cells(*runs, code=ExitCode.PASS if comparable else ExitCode.NOT_COMPARABLE)
+    is_incomparable = not comparable or any(one.exit_code is ExitCode.NOT_COMPARABLE for one in found)
+    end_of_cells(*runs, code=ExitCode.NOT_COMPARABLE if is_incomparable else ExitCode.PASS)
 
 
 def _fingerprint(run: Run) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`harness gate RUN --baseline BASE`: is the run worse than its baseline?"""
+"""`harness gate RUN [--baseline BASE]`: is the run worse than its baseline?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from harness.cli.telling import Json, Junit, Markdown, Sarif, WebhookAddress, We
 
 def gate(
     run: RunName,
-    baseline: Annotated[str, typer.Option("--baseline", "-b", help="The run to compare with.")],
+    baseline: Annotated[
+        str | None,
+        typer.Option("--baseline", "-b", help="The run or baseline to compare with; left out, the suite's baseline."),
+    ] = None,
     suite: Annotated[
         str | None, typer.Option("--suite", help="A suite whose `gate:` is used where the run's own suite has none.")
     ] = None,

@@ -9,8 +9,11 @@ import typer
 from harness.errors import UserError
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder that holds the runs.")]
-RunName = Annotated[str, typer.Argument(help="A run folder, a run's name (or a part of it), or `latest`.")]
+RunName = Annotated[
+    str, typer.Argument(help="A run folder, a run's name (or a part of it), `latest`, or `baseline:NAME`.")
+]
 RUNS = Path("results/runs")
+BASELINES = Path("results/baselines")
 TasksPath = Annotated[
     list[str] | None,
     typer.Option("--tasks-path", help="A folder of task files; its tasks win over ours of the same names."),

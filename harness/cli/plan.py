@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli.console import make_console
-from harness.cli.options import AllowCodeExecution, AllowTaskCode, TasksPath
+from harness.cli.options import RUNS, AllowCodeExecution, AllowTaskCode, Out, TasksPath
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,19 +21,25 @@ def plan(
     tasks_path: TasksPath = None,
     allow_task_code: AllowTaskCode = False,
     allow_code_execution: AllowCodeExecution = False,
+    out: Out = RUNS,
 ) -> None:
     """Print the cells of a suite, what is cached, and an estimate of time and memory. Nothing is run."""
+    from harness.comparison.expected_run import why_no_stored_runs
     from harness.execution.allowed import Allowed
     from harness.execution.estimate import plan_frame
     from harness.execution.memory_there import memory_there, warning
     from harness.execution.plan import make_plan
+    from harness.notice import notice
     from harness.report.tables import print_table
     from harness.suite.load import load_suite
 
     allowed = Allowed(
         task_code=allow_task_code, code_execution=allow_code_execution, task_paths=tuple(tasks_path or ())
     )
-    plan = make_plan(load_suite(suite), allowed)
+    loaded = load_suite(suite)
+    plan = make_plan(loaded, allowed)
+    for sentence in why_no_stored_runs(loaded.suite.expect, out):
+        notice(sentence)
     too_large = warning([item for item in plan.cells if not item.cached], memory_there())
     print_table(plan_table(plan_frame(plan), too_large), make_console())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -10,6 +10,9 @@ from pydantic_core import PydanticCustomError
 from harness.evidence.selection import Where, describe
 from harness.results.record import Scalar
 from harness.strict_models import Written
+
+RUN = "run"
+"""The key of `against` that names a stored run."""
 
 
 class Expectation(Written):
@@ -23,7 +26,10 @@ class Expectation(Written):
     """Which cells: model, axes and settings with the value, or a list of values. Left out: every cell. For a finding:
     `analysis` and what the finding is about."""
     against: dict[str, Scalar] | None = Field(default=None, min_length=1)
-    """The bound holds for the ratio to the same cell with these replaced, such as `{precision: fp32}`."""
+    """The bound holds for the ratio to the same cell with these replaced, such as `{precision: fp32}`; with `run`, to
+    that of a stored run or a baseline: `{run: main}`."""
+    by: Literal["ratio", "difference"] = "ratio"
+    """What the bound of an `against` holds for: the ratio, or the difference in the metric's unit."""
     at_most: float | None = None
     """Upper bound, in the metric's unit or as a ratio."""
     at_least: float | None = None
@@ -46,6 +52,19 @@ class Expectation(Written):
             raise PydanticCustomError("bound", "should be a number")
         return bound
 
+    @field_validator("against")
+    @classmethod
+    def _names_a_run(cls, against: dict[str, Any] | None) -> dict[str, Any] | None:
+        if against is not None and RUN in against:
+            name = against[RUN]
+            if not isinstance(name, str) or not name.strip():
+                raise PydanticCustomError("run", "`run` is the name of a run or of a baseline, such as baseline:ci")
+            if name == "latest":
+                raise PydanticCustomError(
+                    "run", "`run: latest` would be another run each time, and this one in the end: name a baseline"
+                )
+        return against
+
     @model_validator(mode="after")
     def _bounded(self) -> Expectation:
         if (self.metric is None) == (self.finding is None):
@@ -54,11 +73,23 @@ class Expectation(Written):
             )
         if self.finding is not None and (self.against is not None or self.measure is not None):
             raise PydanticCustomError("subject", "an expectation of a `finding` has no `against` and no `measure`")
+        if self.by != "ratio" and self.against is None:
+            raise PydanticCustomError("by", "`by: difference` says what of an `against` is bounded, and there is none")
         if self.at_most is None and self.at_least is None:
             raise PydanticCustomError("no_bound", "an expectation needs `at_most` or `at_least`")
         if self.at_most is not None and self.at_least is not None and self.at_most < self.at_least:
             raise PydanticCustomError("bounds", "`at_most` is less than `at_least`: nothing can be both")
         return self
+
+    @property
+    def stored(self) -> str | None:
+        """The run or the baseline that it is held against; None for this run itself."""
+        return None if self.against is None else str(self.against[RUN]) if RUN in self.against else None
+
+    @property
+    def replaced(self) -> dict[str, Scalar]:
+        """What is replaced in the cell that it is held against."""
+        return {name: value for name, value in (self.against or {}).items() if name != RUN}
 
     @property
     def bound(self) -> str:
@@ -75,7 +106,8 @@ class Expectation(Written):
         """`perplexity (int8) / perplexity (fp32) at most 1.01`."""
         subject = f"{self.metric or self.finding}{in_brackets(self.where)}"
         if self.against is not None:
-            subject += f" / {self.metric}{in_brackets(self.against)}"
+            sign = "/" if self.by == "ratio" else "-"
+            subject += f" {sign} {self.metric}{in_brackets(self.against)}"
         return f"{subject} {self.bound}"
 
 

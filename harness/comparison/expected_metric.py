@@ -6,7 +6,10 @@ import math
 
 from harness.comparison.comparability import why_not_comparable
 from harness.comparison.expectation import Expectation, in_brackets
+from harness.comparison.expected_run import stored_counterpart, values_of, why_no_counterpart
+from harness.comparison.metric_kind import is_timed
 from harness.comparison.outcome import against_bounds, undecided
+from harness.evidence.difference import difference
 from harness.evidence.ratio import estimate, ratio
 from harness.evidence.selection import (
     ENDED,
@@ -25,9 +28,12 @@ from harness.results.record import CellResult, Scalar, Status
 from harness.results.run import Run
 from harness.spelling import nearest_aside
 
+NO_TIME = "two runs made one after the other decide no time; `harness gate` and `harness ab` do"
 
-def of_cells(expectation: Expectation, run: Run) -> list[ExpectationOutcome]:
-    """One outcome per cell (and part) that `where` selects; one that says why where there is none."""
+
+def of_cells(expectation: Expectation, run: Run, stored: Run | None = None) -> list[ExpectationOutcome]:
+    """One outcome per cell (and part) that `where` selects; one that says why where there is none. stored: the run that
+    the expectation is held against, where it names one."""
     assert expectation.metric is not None
     where = dict(expectation.where)
     if expectation.measure is not None:
@@ -41,7 +47,7 @@ def of_cells(expectation: Expectation, run: Run) -> list[ExpectationOutcome]:
     chosen = [cell for cell in able if selects(where, cell)]
     if any(point.cell in chosen for point in having):  # tasks have metrics of their own: not every cell has this one
         chosen = [cell for cell in chosen if cell.status is not Status.OK or of_cell(cell, having, {})]
-    if expectation.against is not None:
+    if expectation.against is not None and stored is None:
         others = [cell for cell in chosen if not _is_base(expectation.against, cell, of_cell(cell, having, where))]
         if chosen and not others:
             return [undecided(expectation, {}, "it would compare a cell with itself; say which in `where`")]
@@ -51,16 +57,30 @@ def of_cells(expectation: Expectation, run: Run) -> list[ExpectationOutcome]:
         return [undecided(expectation, {}, why)]
     shown = {"model", *where, *(expectation.against or {}), *varying_within_models(chosen)} - {"measure"}
     outcomes = []
+    theirs = [] if stored is None else values_of(stored, metric)
     for cell in chosen:
         subject = {name: value for name, value in coordinates(cell).items() if name in shown}
         mine = of_cell(cell, having, where)
         if not mine:
             outcomes.append(undecided(expectation, subject, _why_no_value(metric, cell)))
         for point in mine:
-            if expectation.against is not None and _is_base(expectation.against, cell, [point]):
+            if expectation.against is not None and stored is None and _is_base(expectation.against, cell, [point]):
                 continue
             part: dict[str, Scalar] = {} if point.record.part is None else {"part": point.record.part}
-            outcomes.append(_judge(expectation, point, having, subject | part))
+            base = None
+            if stored is not None:
+                base = stored_counterpart(point, expectation.replaced, theirs)
+            elif expectation.against is not None:
+                base = counterpart(point.coordinates, expectation.against, having)
+            if base is None and expectation.against is not None:
+                why = (
+                    _why_no_base(expectation, cell, run)
+                    if stored is None
+                    else why_no_counterpart(expectation, cell, stored, run)
+                )
+                outcomes.append(undecided(expectation, subject | part, why))
+            else:
+                outcomes.append(_judge(expectation, point, base, subject | part))
     return outcomes
 
 
@@ -86,25 +106,27 @@ def _no_such_metric(metric: str) -> str:
 
 
 def _judge(
-    expectation: Expectation, point: Point, having: list[Point], subject: dict[str, Scalar]
+    expectation: Expectation, point: Point, base: Point | None, subject: dict[str, Scalar]
 ) -> ExpectationOutcome:
-    if expectation.against is None:
+    """base: what it is held against; None where it is judged by itself."""
+    if base is None:
         value, found = point.record.value, estimate(point.record)
         low, high = (found.low, found.high) if found else (None, None)
         if value == math.inf and point.record.low is not None:  # what was not reached is above what was tried
             low, high = point.record.low, value
         method = point.record.interval
     else:
-        base = counterpart(point.coordinates, expectation.against, having)
-        if base is None:
-            return undecided(expectation, subject, _why_no_base(expectation, point.cell, point.run))
         reason = why_not_comparable(base, point)
         if reason is not None:
             return undecided(expectation, subject, f"not comparable: {reason}")
-        result = ratio(point, base)
+        result = ratio(point, base) if expectation.by == "ratio" else difference(point, base)
         if result is None:
-            return undecided(expectation, subject, "a ratio needs two positive values")
+            needs = "a ratio needs two positive values" if expectation.by == "ratio" else "one of the two is no number"
+            return undecided(expectation, subject, needs)
         value, low, high, method = result.value, result.low, result.high, result.method
+        if expectation.stored is not None and is_timed(point.record):
+            told = undecided(expectation, subject, NO_TIME)
+            return told.model_copy(update={"value": value, "interval": f"none: {NO_TIME}"})
     outcome, reason = against_bounds(low, high, method, expectation)
     return ExpectationOutcome(
         expectation=expectation.sentence,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from harness.comparison.paired_quality import PairedQuality
 
+SET_AGAIN = "set it again from a run whose suite has this `kl_margin` in its `gate:`"
 MOST_GAP = 0.5
 """Nats by which decoding and reading may differ by rounding: in bf16 near ties differ by a tenth at most."""
 
@@ -54,7 +55,9 @@ def probe_verdict(
         faults.append(f"its mean divergence of {details['kl_mean']:.3g} nats per token is above {kl_margin:g}")
     told = [verdict.sentence, _in_words(pair, details)]
     if not faults:
-        can_tell = kl_margin is None or bool(pair.documents) or verdict.decision is Decision.FAIL
+        can_tell = kl_margin is None or pair.bounds_divergence or verdict.decision is Decision.FAIL
+        if not can_tell and pair.documents:
+            told.append(f"the baseline keeps too few tokens of a position to see {kl_margin:g}: {SET_AGAIN}")
         decision = verdict.decision if can_tell else Decision.INCONCLUSIVE
         return replace(verdict, decision=decision, details=details, sentence="; ".join(filter(None, told)))
     name = verdict.sentence.partition(":")[0]

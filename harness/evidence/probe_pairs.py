@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.evidence.row_digest import DISTRIBUTION, DISTRIBUTION_DIGEST, distribution_digest
 from harness.measures.probe import CHAT, TOP
 from harness.statistics.truncated_divergence import Truncated, divergence_bound
 
@@ -29,6 +30,8 @@ class DocumentPair:
     """(tokens,) whether both expect the same token most."""
     identical: bool
     """Whether all that is known of both distributions is the same, bit for bit."""
+    is_cut: bool = False
+    """Whether a baseline kept so few of the likeliest tokens that the bound of the divergence is a loose one."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,11 @@ class ProbePair:
         return bool(self.documents) and not self.other_tokens
 
     @property
+    def bounds_divergence(self) -> bool:
+        """Whether a divergence that is not seen would be: of all documents, all that was measured is there."""
+        return bool(self.documents) and (self.identical or not any(pair.is_cut for pair in self.documents))
+
+    @property
     def identical(self) -> bool:
         """Whether both models gave the same distributions at every place, bit for bit."""
         return self.same_tokens and all(pair.identical for pair in self.documents)
@@ -102,15 +110,20 @@ def probe_pair(base: pd.DataFrame, head: pd.DataFrame) -> ProbePair:
 
 def _pair(name: str, a: Mapping[Any, Any], b: Mapping[Any, Any]) -> DocumentPair:
     p, q = _truncated(a), _truncated(b)
+    is_cut = any(isinstance(row.get(DISTRIBUTION_DIGEST), str) for row in (a, b))
     return DocumentPair(
         document=name,
         kl=divergence_bound(p, q),
         agrees=p.ids[:, 0] == q.ids[:, 0],
-        identical=all(
-            np.array_equal(np.asarray(a[column]), np.asarray(b[column]))
-            for column in ("token_nll", "top_ids", "top_log_probs", "rest_log_prob")
-        ),
+        identical=_alike(a, b, is_cut),
+        is_cut=is_cut,
     )
+
+
+def _alike(a: Mapping[Any, Any], b: Mapping[Any, Any], by_digest: bool) -> bool:
+    if by_digest:
+        return distribution_digest(a) == distribution_digest(b)
+    return all(np.array_equal(np.asarray(a[column]), np.asarray(b[column])) for column in DISTRIBUTION)
 
 
 def _truncated(row: Mapping[Any, Any]) -> Truncated:

@@ -166,11 +166,17 @@ def baselines(below: Path = BASELINES) -> list[Baseline]:
     return [Baseline(below / name) for name in names if _is_there(below / name)]
 
 
+def set_aside(folder: Path) -> Path:
+    """Where a baseline lies for the moment in which another takes its place."""
+    return folder.with_name(f".{folder.name}.before")
+
+
 def named_baseline(name: str, below: Path = BASELINES) -> Baseline | None:
     """The baseline of a name, damaged or not; None where there is none."""
-    if _NAME.fullmatch(name) is None or not _is_there(below / name):
+    if _NAME.fullmatch(name) is None:
         return None
-    return Baseline(below / name)
+    places = (below / name, set_aside(below / name))  # the second after a kill, where folders can't be exchanged
+    return next((Baseline(place) for place in places if _is_there(place)), None)
 
 
 def suite_baseline(suite: str, below: Path = BASELINES) -> Baseline:

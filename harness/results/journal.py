@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from harness import kept_file
+from harness.errors import UserError
+from harness.results.baseline import is_baseline
 from harness.results.finding import ExpectationOutcome, Finding
 from harness.results.manifest import Manifest
 from harness.results.record import CellResult
@@ -25,6 +27,14 @@ class Journal:
     """The writing end of one run folder."""
 
     def __init__(self, folder: Path) -> None:
+        """Raises UserError for the folder of a baseline: that is written whole, by `harness baseline set` alone."""
+        for place in (folder, folder.parent):
+            if is_baseline(place):
+                raise UserError(
+                    "this is a baseline, which only `harness baseline set` moves: name the run that it was made from, "
+                    "or another folder",
+                    place=str(place),
+                )
         self.folder = folder
         self._manifest: Manifest | None = None
         """As this journal wrote it last."""

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
-from harness.cache import cache_folder
 from harness.errors import UserError, no_room, printable
 from harness.results.find import next_sequence
+from harness.results.folder_lock import one_at_a_time
 from harness.results.journal import Journal
 from harness.results.manifest import Manifest
 
@@ -21,7 +18,7 @@ def new_folder(out: Path, manifest: Manifest) -> Journal:
         raise UserError("the folder's name is not UTF-8, as Parquet files need it; choose another --out", place=place)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with _numbering(out):
+        with one_at_a_time(out):  # two runs that begin at once get two numbers
             return _numbered(out, manifest.model_copy(update={"sequence": next_sequence(out)}))
     except FileExistsError:
         raise UserError("a file stands where the run folder should go; move it or use --out", place=str(out)) from None
@@ -31,24 +28,6 @@ def new_folder(out: Path, manifest: Manifest) -> Journal:
         if no_room(error):
             raise
         raise UserError(f"can't be written to ({error.strerror}); choose another --out", place=str(out)) from None
-
-
-@contextlib.contextmanager
-def _numbering(out: Path) -> Iterator[None]:
-    """Two runs that begin at once get two numbers. The lock is in the cache; in `out` where that may only be read."""
-    from filelock import FileLock
-
-    try:
-        name = hashlib.sha256(str(out.resolve()).encode()).hexdigest()[:32]
-        lock = FileLock(cache_folder("locks") / f"{name}.lock")
-        lock.acquire()
-    except (OSError, UserError):
-        lock = FileLock(out / ".lock")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _numbered(out: Path, manifest: Manifest) -> Journal:

@@ -13,6 +13,7 @@ from harness.errors import UserError
 from harness.evidence.selection import Where, describe, selects_row, why_no_row
 from harness.measures.registry import MEASURES
 from harness.results.record import Scalar
+from harness.spelling import nearest_aside
 from harness.suite.cells import Cell
 from harness.suite.schema import Suite
 from harness.yaml_files.document import Document
@@ -49,6 +50,11 @@ def _wrong(expectation: Expectation, suite: Suite, rows: Sequence[Row]) -> list[
         return [wrong]
     if expectation.against is None or any(name in UNKNOWN for name in (*expectation.against, *expectation.where)):
         return []
+    if expectation.stored is not None:  # which cells it has is seen when it is read
+        names = {name for row in able for name in row}
+        unknown = [name for name in expectation.replaced if name not in names]
+        near = [f"no cell has '{name}'{nearest_aside(name, names)}; there are: {', '.join(names)}" for name in unknown]
+        return [("against", why) for why in near[:1]]
     others = [row for row in chosen if not selects_row(expectation.against, row)]
     if not others:
         alone = describe(expectation.against)

@@ -161,6 +161,7 @@ OTHER = {
     "harness/gate/lockstep/record.py": "appends sealed lines of what is measured",
     "harness/gate/lockstep/ledger.py": "appends and reads sealed lines",
     "harness/gate/stored/stored_ledger.py": "appends and reads sealed lines",
+    "harness/baselines/replacing.py": "a system call",
     # logs, which no program reads
     "harness/gate/arms/arm_process.py": "what an arm prints",
     "harness/cli/boundary.py": "a traceback for a person",
@@ -257,7 +258,7 @@ def test_who_has_a_folder_of_the_cache_uses_kept_file() -> None:
         "harness/cli/boundary.py": "a log",
         "harness/assets/store.py": "assets/manifest.py",
         "harness/models/reference_adapter.py": "names the folder of a checkpoint",
-        "harness/results/new_folder.py": "a lock",
+        "harness/results/folder_lock.py": "a lock",
         "harness/execution/serve.py": "a lock",
     }
     asking = set()

@@ -11,7 +11,7 @@ from harness.errors import UserError, shown
 from harness.gate.accepted import ACCEPT_FILE, add_acceptances, read_accepted
 from harness.gate.judgment import GateResult, OnInconclusive
 from harness.gate.stored.stored_runs import declared_gate, judge_runs
-from harness.results.baseline import BaselineMissing
+from harness.results.baseline import PREFIX, Baseline, BaselineMissing, is_baseline, named_baseline, suite_baseline
 from harness.results.find import find_cells, run_folders
 from harness.results.run import Run
 from harness.results.run_folder import MANIFEST
@@ -23,7 +23,7 @@ DAYS = 90
 
 def judge(
     run: str | Path,
-    baseline: str | Path,
+    baseline: str | Path | None = None,
     *,
     suite: str | None = None,
     on_inconclusive: str | None = None,
@@ -34,7 +34,8 @@ def judge(
 ) -> GateResult:
     """The verdict on a run: `.verdict`, `.exit_code`, `.reason` and the DataFrame `.table`.
 
-    run, baseline: run folders, names of runs below `out`, or `latest`. suite: whose `gate:` is used where the run's own
+    run, baseline: run folders, names of runs below `out`, `latest`, or a baseline's name; without `baseline` it is that
+    of the run's suite in results/baselines. suite: whose `gate:` is used where the run's own
     suite has none. on_inconclusive: what that exits as, `pass` or `fail`. accept: a reason for which what fails is
     agreed to, until `expires` (in 90 days); it is written to `accept_file`, whose agreements hold. Raises UserError for
     bad input, and BaselineMissing where there is no such baseline.
@@ -45,7 +46,7 @@ def judge(
     if accept is not None and not accept.strip():
         raise UserError("needs a reason, such as --accept 'int4 halves the memory'", place="--accept")
     head = find_cells(str(run), Path(out))
-    base = _baseline(str(baseline), Path(out), head)
+    base = _of_suite(head) if baseline is None else _baseline(str(baseline), Path(out), head)
     entries, named = declared_gate(head), head.manifest.suite_source
     if not entries and suite is not None:
         named = suite
@@ -55,12 +56,12 @@ def judge(
     file = Path(accept_file)
     result = judge_runs(base, head, entries, accepted=read_accepted(file), on_inconclusive=chosen)
     if accept is None:
-        return replace(result, suite=named)
+        return replace(_with_base(result, base), suite=named)
     until = expires or date.today() + timedelta(days=DAYS)
     commit = str(head.manifest.git.get("commit") or "")
     add_acceptances(result.rows, accept.strip(), until, file, commit=commit)
     result = judge_runs(base, head, entries, accepted=read_accepted(file), on_inconclusive=chosen)
-    return replace(result, suite=named)
+    return replace(_with_base(result, base), suite=named)
 
 
 def policy(text: str | None) -> OnInconclusive | None:
@@ -87,6 +88,31 @@ def expiry(text: str | None) -> date | None:
     return day
 
 
+def _with_base(result: GateResult, base: Run) -> GateResult:
+    """The result, which says of a baseline what it is."""
+    moves = Baseline(base.folder).moves if is_baseline(base.folder) else []
+    if not moves:
+        return result
+    last = moves[-1]
+    commit = f" of commit {last.commit[:12]}" if last.commit else ""
+    told = f"the baseline is {PREFIX}{base.name}: the run {last.run}{commit}, set by {last.who} on {last.time[:10]}"
+    return replace(result, base=f"{PREFIX}{base.name}", notes=(f"{told} ({last.why})", *result.notes))
+
+
+def _of_suite(head: Run) -> Run:
+    """The baseline of the run's suite. Raises BaselineMissing, with how one is made, where there is none."""
+    suite = head.manifest.suite
+    try:
+        found = suite_baseline(suite)
+    except BaselineMissing as error:
+        raise BaselineMissing(
+            f"{error.message}: name a run with --baseline, or make one of the run to compare with: `harness baseline "
+            "set RUN --why REASON`",
+            place=error.place,
+        ) from None
+    return find_cells(f"{PREFIX}{found.name}", head.folder.parent)
+
+
 def _baseline(name: str, out: Path, head: Run) -> Run:
     """The run to compare with. Raises BaselineMissing, with how one is made, where there is no such run."""
     make = f"`harness run {head.manifest.suite_source}` at the code to compare with makes one"
@@ -94,9 +120,12 @@ def _baseline(name: str, out: Path, head: Run) -> Run:
         raise BaselineMissing(f"no baseline is named; {make}", place="--baseline")
     try:
         base = find_cells(name, out)
+    except BaselineMissing as error:
+        raise BaselineMissing(f"{error}; {make}", place="--baseline") from None
     except UserError as error:
-        # a damaged run is no missing one, and neither are several
-        if (Path(name) / MANIFEST).is_file() or any(name in folder.name for folder in run_folders(out)):
+        # a damaged one is no missing one, and neither are several
+        is_there = (Path(name) / MANIFEST).is_file() or named_baseline(name.removeprefix(PREFIX)) is not None
+        if is_there or any(name in folder.name for folder in run_folders(out)):
             raise
         raise BaselineMissing(f"there is no baseline '{name}' ({error}); {make}", place="--baseline") from None
     return base

@@ -69,7 +69,7 @@ def judge_pair(gated: Gated, known: Known) -> Judged | str:
         if gated.head.cell.source != "measured":
             why = f"the run did not measure it, but took it from the cache, which proves nothing: {MEASURE_AGAIN}"
             return _row(gated, role, Verdict.INCONCLUSIVE, why)
-        return _judged(gated, gated.base, gated.head, role, known)
+        return judge_measured(gated, gated.base, gated.head, known)
     except UserError as error:
         return _row(gated, role, Verdict.USAGE, str(error))
 
@@ -161,7 +161,9 @@ def why_incomparable(base: Point, head: Point, kind: Kind) -> str | None:
     return why_other_definition(base.cell, head.cell) or edited
 
 
-def _judged(gated: Gated, base: Point, head: Point, role: Role, known: Known) -> Judged:
+def judge_measured(gated: Gated, base: Point, head: Point, known: Known) -> Judged:
+    """The verdict on two values that may be compared, wherever they come from. Raises UserError for damaged samples."""
+    role: Role = "guard" if gated.is_guard else "gate"
     levels = known.levels
     if gated.kind in QUALITY:
         return _quality(gated, base, head, role, levels)

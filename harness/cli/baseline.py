@@ -1,0 +1,170 @@
+"""`harness baseline`: runs that are kept to compare with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.console import make_console, say
+from harness.cli.options import BASELINES, RUNS, Out
+
+if TYPE_CHECKING:
+    from harness.results.baseline import Baseline, Move, Origin
+
+app = typer.Typer(
+    help="Runs that are kept to compare with: small enough to commit, and moved by `set` alone.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Dir = Annotated[Path, typer.Option("--dir", help="Folder that holds the baselines.")]
+MUCH = 1_000_000
+"""Bytes above which a baseline is said to be large."""
+
+
+@app.command("set")
+def set_(
+    run: Annotated[str, typer.Argument(help="A run folder, a run's name (or a part of it), or `latest`.")],
+    why: Annotated[str, typer.Option("--why", help="Why, for the log.")],
+    name: Annotated[str | None, typer.Option("--name", help="Name of the baseline; left out, the suite's.")] = None,
+    by: Annotated[str | None, typer.Option("--by", help="Who, for the log; left out, git's user.")] = None,
+    incomplete: Annotated[
+        bool, typer.Option("--incomplete", help="Take a run that did not finish, or in which cells failed.")
+    ] = False,
+    dirty: Annotated[bool, typer.Option("--dirty", help="Take a run of code that is in no commit.")] = False,
+    another_suite: Annotated[
+        bool, typer.Option("--another-suite", help="Replace the baseline of another suite.")
+    ] = False,
+    folder: Dir = BASELINES,
+    out: Out = RUNS,
+) -> None:
+    """Make a run the baseline of its suite: what comparing needs of it is copied, who and why goes into its log.
+
+    Commit the folder then. Exit code 2 where the run makes no baseline; it stays what it was.
+    """
+    from harness.baselines.setting import Allowed, set_baseline
+
+    allowed = Allowed(incomplete=incomplete, dirty=dirty, another_suite=another_suite)
+    made = set_baseline(run, why=why, name=name, by=by, allowed=allowed, out=out, below=folder)
+    _print_one(made)
+    say(f"\ncommit {made.folder}", to_stderr=True)
+
+
+@app.command("list")
+def list_(folder: Dir = BASELINES) -> None:
+    """Print the baselines that are here. Exit code 2 where one is damaged, or was not moved by `set`."""
+    from harness.baselines.listing import list_baselines
+    from harness.errors import ExitCode
+    from harness.notice import notice
+    from harness.number import NOTHING
+    from harness.report.table import Column, Row, Table
+    from harness.report.tables import print_table
+
+    frame = list_baselines(folder).astype(object)
+    frame = frame.where(frame.notna(), None)
+    if frame.empty:
+        say(f"there is no baseline in {folder}; `harness baseline set RUN --why REASON` makes one", to_stderr=True)
+        return
+    columns = (*map(Column, ("baseline", "suite", "run", "commit", "set", "by", "why")), Column("moves", numeric=True))
+    rows = [
+        Row(
+            (
+                *(str(row[name] or NOTHING) for name in ("baseline", "suite", "run")),
+                str(row["commit"] or NOTHING)[:12] + (" with changes" if row["dirty"] else ""),
+                *(str(row[name] or NOTHING) for name in ("time", "who", "why")),
+                str(row["moves"]),
+            ),
+            state="failed" if row["problem"] else "",
+        )
+        for row in frame.to_dict("records")
+    ]
+    print_table(Table(str(folder), columns, tuple(rows), ""), make_console())
+    problems = [row for row in frame.to_dict("records") if row["problem"]]
+    for row in problems:
+        notice(f"baseline:{row['baseline']}: {row['problem']}")
+    if problems:
+        raise typer.Exit(ExitCode.USAGE)
+
+
+@app.command("show")
+def show(
+    name: Annotated[str | None, typer.Argument(help="The baseline; left out, the only one.")] = None,
+    folder: Dir = BASELINES,
+) -> None:
+    """Print what a baseline is: the run, its commit, who set it, when and why. `harness show baseline:NAME` has its
+    numbers."""
+    baseline = _the(name, folder)
+    _print_one(baseline)
+    _end(baseline)
+
+
+@app.command("log")
+def log(
+    name: Annotated[str | None, typer.Argument(help="The baseline; left out, the only one.")] = None,
+    folder: Dir = BASELINES,
+) -> None:
+    """Print every move of a baseline, the last one first. Exit code 2 where the log is damaged."""
+    baseline = _the(name, folder)
+    for number, move in enumerate(reversed(baseline.moves)):
+        say("\n" * bool(number) + _move(move))
+    _end(baseline)
+
+
+def _the(name: str | None, folder: Path) -> Baseline:
+    """The baseline that is meant. Raises UserError where that is none, or one of several."""
+    from harness.errors import UserError
+    from harness.results.baseline import PREFIX, BaselineMissing, baselines, find_baseline
+
+    if name is not None:
+        return find_baseline(name.removeprefix(PREFIX), folder)
+    there = baselines(folder)
+    if not there:
+        raise BaselineMissing(
+            "there is no baseline here; `harness baseline set RUN --why REASON` makes one", place=str(folder)
+        )
+    if len(there) > 1:
+        raise UserError(f"name one of {', '.join(one.name for one in there)}", place=str(folder))
+    return there[0]
+
+
+def _print_one(baseline: Baseline) -> None:
+    from harness.baselines.listing import size_of
+
+    moves = baseline.moves
+    size = size_of(baseline)
+    say(f"baseline:{baseline.name}  {baseline.folder}  {size / 1e6:.2f} MB")
+    if size > MUCH:
+        say(f"  more than {MUCH / 1e6:.0f} MB is much to commit: fewer documents make it smaller", to_stderr=True)
+    if moves:
+        say(_move(moves[-1]))
+        for sentence in moves[-1].dropped:
+            say(f"  left out: {sentence}")
+
+
+def _move(move: Move) -> str:
+    lines = [
+        f"  {move.number}. {_origin(move)}",
+        f"  {move.time}  {move.who}",
+        f"  {move.why}",
+        f"  before: {'nothing' if move.number == 1 else 'not known' if move.before is None else _origin(move.before)}",
+    ]
+    return "\n".join([*lines, *(f"  damaged before: {sentence}" for sentence in move.damage)])
+
+
+def _origin(origin: Origin) -> str:
+    commit = "of no known commit" if origin.commit is None else f"of commit {origin.commit[:12]}"
+    changes = " with changes" if origin.dirty else ""
+    return f"run {origin.run} {commit}{changes}, suite {origin.suite} ({origin.suite_hash[:12]})"
+
+
+def _end(baseline: Baseline) -> None:
+    """Exit with 2 where the baseline or its log is damaged, which is told."""
+    from harness.baselines.listing import problem_of
+    from harness.errors import ExitCode
+    from harness.notice import notice
+
+    if problem := problem_of(baseline):
+        notice(f"{baseline.folder}: {problem}")
+        raise typer.Exit(ExitCode.USAGE)
