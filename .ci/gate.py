@@ -32,7 +32,7 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Both gates; the exit code of the first that is red."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=1.5, help="for speed")
+    parser.add_argument("--minutes", type=float, default=1.75, help="for speed")
     parser.add_argument("--out", type=Path, default=ROOT / "results/runs", help="folder for what is measured")
     asked = parser.parse_args(arguments)
     try:
@@ -52,7 +52,7 @@ def quality(out: Path) -> int:
 
 
 def speed(commit: str, minutes: float, out: Path) -> int:
-    """Time the hot paths at the baseline's commit and here."""
+    """Time the hot path at the baseline's commit and here."""
     there = ["git", "cat-file", "-e", f"{commit}^{{commit}}"]
     if not commit or subprocess.run(there, cwd=ROOT, capture_output=True).returncode != 0:
         told = f"the baseline's commit {commit[:12] or '(it names none)'} is not in this clone"

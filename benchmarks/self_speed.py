@@ -1,4 +1,5 @@
-"""Hot paths of the reference as calls of `suites/self_speed.yaml`: what `make gate` times at two commits, side by side.
+"""The hot path of the reference as a call of `suites/self_speed.yaml`: what `make gate` times at two commits, side by
+side.
 
 Weights are drawn and not trained, so that both commits have the same ones. What is called has to be in both commits:
 change this file when a name of it changes, and set a new baseline.
@@ -34,13 +35,5 @@ def decode(engine: Engine, tokens: Tensor, count: int) -> list[float]:
     logits = engine(tokens[:, :PROMPT], cache)
     for place in range(PROMPT, PROMPT + count):
         logits = engine(tokens[:, place : place + 1], cache)
-    last: list[float] = logits[0, -1].float().tolist()
-    return last
-
-
-@torch.inference_mode()
-def prefill(engine: Engine, tokens: Tensor, count: int) -> list[float]:
-    """The whole text at once; the last logits."""
-    logits = engine(tokens, engine.new_cache(1, PROMPT + count))
     last: list[float] = logits[0, -1].float().tolist()
     return last
