@@ -1,7 +1,7 @@
 """The project gates itself: `make gate`, which CI runs on a clean clone.
 
     quality and exact counts   suites/self.yaml is run and judged against the committed baseline `self`
-    speed                      suites/self_speed.yaml is timed side by side with the commit that this baseline names
+    speed                      benchmarks/self_speed.yaml is timed side by side with the commit that this baseline names
 
 Work goes straight to `main`, so a merge base would be the head itself: the baseline says what to compare with, and it
 moves by `harness baseline set` alone. What is undecided passes, as a red build that noise made teaches nobody anything;
@@ -36,11 +36,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "results/runs", help="folder for what is measured")
     asked = parser.parse_args(arguments)
     try:
-        commit = str(find_cells(BASELINE, asked.out).manifest.git.get("commit") or "")
+        commit = commit_of_baseline(asked.out)
     except UserError as error:
         print(f"there is no baseline to compare with: {error}", file=sys.stderr)
         return int(error.exit_code)
     return quality(asked.out) or speed(commit, asked.minutes, asked.out)
+
+
+def commit_of_baseline(out: Path) -> str:
+    """The commit that the baseline's run was of; empty where it names none. Raises UserError."""
+    return str(find_cells(BASELINE, out).manifest.git.get("commit") or "")
 
 
 def quality(out: Path) -> int:
@@ -58,7 +63,7 @@ def speed(commit: str, minutes: float, out: Path) -> int:
         told = f"the baseline's commit {commit[:12] or '(it names none)'} is not in this clone"
         print(f"{told}, so speed is not judged: `git fetch --unshallow` brings it", file=sys.stderr)
         return 0
-    asked = ["ci", "suites/self_speed.yaml", "--base", commit, "--minutes", f"{minutes:g}"]
+    asked = ["ci", "benchmarks/self_speed.yaml", "--base", commit, "--minutes", f"{minutes:g}"]
     return run(*HARNESS, *asked, "--out", str(out.parent / "ci"), *INCONCLUSIVE)
 
 

@@ -1,5 +1,4 @@
-"""The hot path of the reference as a call of `suites/self_speed.yaml`: what `make gate` times at two commits, side by
-side.
+"""The hot path of the reference as a call of `self_speed.yaml`: what `make gate` times at two commits, side by side.
 
 Weights are drawn and not trained, so that both commits have the same ones. What is called has to be in both commits:
 change this file when a name of it changes, and set a new baseline.

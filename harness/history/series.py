@@ -165,6 +165,7 @@ def measured_commits(history: History) -> list[Measured]:
 
 
 def series_of_line(line: Line, metric: str, order: Order, places: Mapping[str, int]) -> Series:
+    """The series of a line of one metric. places: by key where it stands in the order."""
     rows = sorted((row for rows in line.variants for row in rows), key=lambda row: row["sequence"])
     points = points_of(rows, order.beside, dict(order.apart))
     inside = sorted((one for one in points if one.key in places), key=lambda one: (places[one.key], one.dirty))
