@@ -95,7 +95,7 @@
           label: "Values of both runs", rows: pairs, sort, empty: "No value of both runs can be compared.",
           columns: [
             { name: "metric", label: "metric", first: true, order: ({ a: one }) => one.series.metric.name, cell: ({ a: one }) => site.links.series(one.series, site.words.metric(one.series)) },
-            { name: "cell", label: "cell", class: "long", order: ({ a: one }) => site.words.cell(one.series.place), cell: ({ a: one }) => site.words.cell(one.series.place) },
+            { name: "cell", label: "cell", class: "long", order: ({ a: one }) => site.words.cell(one.series.place), cell: ({ a: one }) => one.series.words },
             { label: "A", number: true, cell: ({ a: one }) => site.valueCell(one.value, one.low, one.high, one.series.metric.unit) },
             { label: "B", number: true, cell: ({ b: one }) => site.valueCell(one.value, one.low, one.high, one.series.metric.unit) },
             { name: "change", label: "B / A", number: true, firstDown: true, order: ({ size }) => (size === null ? null : Math.abs(size)), cell: ({ text }) => text },
@@ -107,7 +107,7 @@
         label: "Not comparable", rows: not,
         columns: [
           { label: "metric", first: true, cell: ({ one }) => site.words.metric(one.series) },
-          { label: "cell", class: "long", cell: ({ one }) => site.words.cell(one.series.place) },
+          { label: "cell", class: "long", cell: ({ one }) => one.series.words },
           { label: "why", class: "long", cell: ({ reason }) => reason },
           ...["a", "b"].map((side) => ({ label: side.toUpperCase(), number: true, cell: (row) => (row[side] ? site.valueCell(row[side].value, row[side].low, row[side].high, row[side].series.metric.unit) : "–") })),
         ],

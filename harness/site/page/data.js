@@ -47,6 +47,23 @@
   const HOW = ["confidence", "interval", "nUnit", "source"];
   const named = (names, values) => Object.fromEntries(names.map((name, place) => [name, values[place]]));
 
+  // Series that the usual words don't tell apart also show the settings in which they differ.
+  const tellApart = (series) => {
+    const alike = new Map();
+    for (const one of series) {
+      const key = JSON.stringify([one.metric.name, one.isRatio, one.suite, one.machine, site.words.cell(one.place)]);
+      alike.set(key, [...(alike.get(key) ?? []), one]);
+    }
+    for (const some of alike.values()) {
+      const names = [...new Set(some.flatMap((one) => one.place.settings.map(([name]) => name)))]
+        .filter((name) => new Set(some.map((one) => site.words.setting(one.place, name))).size > 1);
+      some.forEach((one, place) => {
+        const told = names.map((name) => `${name} ${site.words.setting(one.place, name) ?? "–"}`).join(", ");
+        one.words = [site.words.cell(one.place), told, some.length > 1 && !names.length ? `definition ${place + 1} of ${some.length}` : ""].filter(Boolean).join(", ");
+      });
+    }
+  };
+
   // The index with names in the place of numbers.
   const readable = (index) => {
     const metrics = index.metrics.map((values) => named(METRIC, values));
@@ -68,6 +85,7 @@
       one.isRatio = one.metric.kind === "ratio";
       one.isTime = one.metric.dependsOn === "time" && !one.isRatio;
     }
+    tellApart(series);
     const byId = new Map(runs.map((run) => [run.id, run]));
     const verdicts = rows(index.verdicts);
     for (const verdict of verdicts) byId.get(verdict.run_id)?.verdicts.push(verdict);

@@ -14,8 +14,31 @@
 
   const home = (one) => `${one.suite} on ${(one.machine ?? "any").slice(0, 12)}`;
 
-  // What tells the points of one commit: the model with its precision, device, threads and seed.
-  const variant = (one) => JSON.stringify([one.place.model, one.place.settings.filter(([name]) => VARIANT.has(name))]);
+  // What tells the points of one commit: the model with its precision, device, threads and seed, of these what the
+  // series of every axis have.
+  const variant = (one, shared) => JSON.stringify([one.place.model, one.place.settings.filter(([name]) => shared.has(name))]);
+  const sharedBy = (series) => new Set([...VARIANT].filter((name) => series.every((one) => one.place.settings.some(([other]) => other === name))));
+
+  // The first choices: of usual metrics the pair of quality and speed that most variants have.
+  const usualPair = (series, axes) => {
+    const usual = { quality: ["bits_per_byte", "perplexity", "acc"], speed: ["decode_rate", "tpot", "prefill_rate"] };
+    const order = (axis) => [...axes[axis]].sort((a, b) => rank(usual[axis], a) - rank(usual[axis], b));
+    const rank = (names, title) => { const place = names.indexOf(title.split(",")[0]); return place < 0 ? names.length : place; };
+    const byTitle = (some) => some.reduce((groups, one) => groups.set(title(one), [...(groups.get(title(one)) ?? []), one]), new Map());
+    const [ofSpeed, ofQuality] = [byTitle(speeds(series)), byTitle(qualities(series))];
+    let best = { quality: order("quality")[0], speed: order("speed")[0], count: 0 };
+    for (const speed of order("speed").slice(0, 12)) {
+      for (const quality of order("quality").slice(0, 40)) {
+        const [x, y] = [ofSpeed.get(speed), ofQuality.get(quality)];
+        const shared = sharedBy([...x, ...y]);
+        const known = new Set(y.map((one) => variant(one, shared)));
+        const count = new Set(x.map((one) => variant(one, shared)).filter((one) => known.has(one))).size;
+        const isUsual = rank(usual.quality, quality) < usual.quality.length && rank(usual.speed, speed) < usual.speed.length;
+        if (count && (!best.count || (isUsual && count > best.count))) best = { quality, speed, count };
+      }
+    }
+    return best;
+  };
   const name = (one) => [one.place.model, site.words.setting(one.place, "precision")].filter(Boolean).join(", ");
 
   site.views.frontier = {
@@ -29,7 +52,7 @@
         return () => {};
       }
       const usual = {
-        quality: preferred(axes.quality, ["bits_per_byte", "perplexity"]), speed: preferred(axes.speed, ["decode_rate", "prefill_rate"]),
+        ...usualPair(series, axes),
         memory: preferred(axes.memory, ["peak_memory", "weight_bytes"]),
       };
       const bar = site.filters.bar([
@@ -61,12 +84,14 @@
 
   // For each run with quality and speed its points. Of two series that are alike but for what the chosen axis leaves out, the last one counts.
   const commits = async (series, chosen) => {
+    const of = (some, axis) => some.filter((one) => title(one) === chosen[axis]);
+    const shared = sharedBy([...of(qualities(series), "quality"), ...of(speeds(series), "speed")]);
     const read = async (some, axis) => {
       const values = new Map();
-      for (const one of some.filter((candidate) => title(candidate) === chosen[axis])) {
+      for (const one of of(some, axis)) {
         for (const point of (await site.data.points(one)).points) {
           if (point.value === null || (axis === "speed" && point.value <= 0)) continue;
-          values.set(`${point.run.commit ?? point.run.id} ${point.run.dirty} ${variant(one)}`, { ...point, series: one });
+          values.set(`${point.run.commit ?? point.run.id} ${point.run.dirty} ${variant(one, shared)}`, { ...point, series: one });
         }
       }
       return values;
@@ -78,7 +103,7 @@
     for (const [place, x] of speed) { // the median of a commit's runs, under its last one
       const y = quality.get(place);
       if (!y) continue;
-      const point = { run: x.run, name: name(x.series), variant: variant(x.series), x, y, size: memory.get(place) ?? null };
+      const point = { run: x.run, name: name(x.series), x, y, size: memory.get(place) ?? null };
       if (!byRun.has(x.run.number)) byRun.set(x.run.number, []);
       byRun.get(x.run.number).push(point);
     }

@@ -14,7 +14,7 @@ site.views.series = {
     const { metric, place } = series;
     root.replaceChildren(
       site.el("p", { class: "soft" }, site.link("Trends", "trends"), ` / ${place.measure || ""}`),
-      site.heading(site.words.metric(series), " ", site.el("small", {}, site.words.cell(place))),
+      site.heading(site.words.metric(series), " ", site.el("small", {}, series.words)),
       metric.definition ? site.el("p", { class: "about" }, metric.definition) : "",
       site.el("p", { class: "soft" }, [
         series.isRatio ? "time over that of the pinned commit, above 1 is slower" : [metric.unit, site.words.better(metric)].filter(Boolean).join(", "),

@@ -54,7 +54,7 @@
     const { distinct } = site.filters;
     const several = ["suite", "machine"].some((name) => distinct(site.index.series.map((one) => one[name])).length > 1);
     const box = site.el("article", { class: "card" },
-      site.el("h3", {}, site.links.series(series, [site.words.metric(series), site.el("small", {}, site.words.cell(series.place))])),
+      site.el("h3", {}, site.links.series(series, [site.words.metric(series), site.el("small", {}, series.words)])),
       several ? site.el("p", { class: "soft small" }, [series.suite, series.machine ? `, machine ${series.machine.slice(0, 8)}` : ""]) : null,
       place);
     site.marks.whenNear(place, async () => {

@@ -203,7 +203,7 @@ def test_the_frontier_of_each_commit(opened: Opened) -> None:
     slider = page.get_by_role("slider", name="Commit")
     slider.focus()
     page.keyboard.press("Home")
-    opened.until("location.hash.includes('run=')")
+    opened.until("document.getElementById('main').dataset.shown.includes('run=')")
     assert synthetic.commit(0)[:10] in page.locator(".commit").inner_text()
 
 
