@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test test-slow test-isa bench clean
+.PHONY: quickstart test test-slow test-isa bench bench-history clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/harness run suites/quickstart.yaml
@@ -26,8 +26,16 @@ test-slow: $(VENV)/installed-test
 test-isa: $(VENV)/installed-test
 	$(BIN)/python tests/isa $(ISA)
 
+# Our own hot paths, timed; `make test` runs each once, small. `make bench-history` adds them to the project's history.
+BENCH := .benchmarks/hot-paths.json
+
 bench: $(VENV)/installed-test
-	$(BIN)/pytest benchmarks --benchmark-enable
+	mkdir -p $(dir $(BENCH))
+	OMP_NUM_THREADS=1 $(BIN)/pytest benchmarks/hot_paths --benchmark-enable --benchmark-json=$(BENCH)
+
+bench-history: bench
+	$(BIN)/harness import $(BENCH) --name hot-paths --out .benchmarks/runs
+	$(BIN)/harness history add latest --out .benchmarks/runs
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

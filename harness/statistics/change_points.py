@@ -53,7 +53,7 @@ class ChangePoint:
     """The first position of the new level, at its likeliest."""
     earliest: int
     latest: int
-    """The positions between which it lies (95 % of steps that are seen at all, see `results/change_points.md`)."""
+    """The positions between which it lies (93 to 98 % of steps that are seen do: `results/change_points.md`)."""
     before: Interval
     after: Interval
     """The levels of the segments on both sides, spikes cut, with 95 % intervals given the steps and the correlation."""
@@ -69,8 +69,8 @@ def change_points(
     values: (n,), one per commit in commit order, all measured the same way. NaN, None and infinities are missing: no
     level has them, positions count them. Give logarithms of what scatters by factors (times, ratios of times).
     penalty: what one more step has to gain; 20 unless there is a reason.
-    smallest: drop steps of less than this share of the level before (0.02: under 2 %), the smallest first, each time
-    with the levels of what is left.
+    smallest: drop steps of less than this, in the unit of the values (of logarithms, log 1.02 is 2 %): the smallest
+    first, each time with the levels of what is left.
 
     ValueError unless values are one row of numbers, the penalty is positive and `smallest` is 0 or more.
     """
@@ -90,17 +90,17 @@ def change_points(
     fitted = _fitted(series / spread, penalty)
     while fitted.steps:
         found = fitted.change_points(center, spread, unit)
-        shares = [_share(point) for point in found]
-        if min(shares) >= smallest:
+        sizes = [abs(point.change.value) for point in found]
+        if min(sizes) >= smallest:
             return [_at(point, kept) for point in found]
-        fitted = fitted.without(int(np.argmin(shares)))
+        fitted = fitted.without(int(np.argmin(sizes)))
     return []
 
 
 def _row(values: ArrayLike | Sequence[Any]) -> Floats:
     try:
         given = np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"a series is one row of numbers, None where one is missing: {error}") from error
     if given.ndim != 1:
         raise ValueError(f"a series is one row of numbers: these have {given.ndim} dimensions")
@@ -185,11 +185,6 @@ def _fitted(series: Floats, penalty: float) -> _Fitted:
         most *= 2
     own = Segments(series, _CORRELATIONS[correlation : correlation + 1])
     return _Fitted(own, n, tuple(fits.steps(correlation, count)))
-
-
-def _share(point: ChangePoint) -> float:
-    """The change as a share of the level before."""
-    return abs(point.change.value) / abs(point.before.value) if point.before.value else np.inf
 
 
 def _at(point: ChangePoint, kept: NDArray[np.int64]) -> ChangePoint:
