@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.errors import inert
+from harness.evidence.value_text import text
 from harness.history.bisect import Bisection
 from harness.history.chosen_rows import cells_of
 from harness.history.folder import History
@@ -134,7 +135,7 @@ def tables_of(history: History) -> list[Table]:
     values: dict[str, dict[str, None]] = {}
     for at in cells_of(history.table):
         for name, value in at.items():
-            values.setdefault(name, {})[str(value)] = None
+            values.setdefault(name, {})[text(value)] = None
     told_of = tuple(Row((name, _some(list(there)))) for name, there in values.items())
     wheres = Table("Cells", (Column("name"), Column("values")), told_of, "harness history METRIC --where name=value")
     machines = ", ".join(sorted(set(rows["machine_class"])))

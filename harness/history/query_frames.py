@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
+from harness import strict_json
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -42,7 +44,7 @@ def write_asked(asked: Asked) -> bytes:
     import pyarrow as pa
 
     written = BytesIO()
-    written.write(json.dumps(asdict(asked.head)).encode() + b"\n")
+    written.write(strict_json.dumps(asdict(asked.head)).encode() + b"\n")
     for name in asked.head.tables:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, asked.tables[name].schema) as writer:

@@ -8,12 +8,12 @@ counted by its memory limit.
 
 from __future__ import annotations
 
-import json
 import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from harness import strict_json
 from harness.errors import told
 from harness.fences.enclosure import Unfenced, available, shut_in
 from harness.fences.limits import Limits, set_limits
@@ -95,7 +95,7 @@ def _answer(asked: Asked, out: BinaryIO) -> None:
 
 
 def _say(out: BinaryIO, told_of: dict[str, str]) -> None:
-    out.write(json.dumps(told_of).encode() + b"\n")
+    out.write(strict_json.dumps(told_of).encode() + b"\n")
 
 
 def _sentence(error: duckdb.Error) -> str:

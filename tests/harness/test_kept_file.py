@@ -175,6 +175,7 @@ OTHER = {
     "harness/corpora/hub.py": "a text that an earlier version fetched, without a checksum",
     "harness/gate/lockstep/record.py": "appends sealed lines of what is measured",
     "harness/history/entry.py": "verdicts that an earlier version wrote without a checksum",
+    "harness/history/series_json.py": "CSV as text",
     "harness/history/folder.py": "Parquet in memory, after kept_file compared the bytes",
     "harness/gate/lockstep/ledger.py": "appends and reads sealed lines",
     "harness/gate/stored/stored_ledger.py": "appends and reads sealed lines",

@@ -54,10 +54,42 @@ def test_every_command_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (tmp_path / "project/trend.svg").read_text().startswith("<svg")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="bash")
+def test_a_data_branch_and_two_jobs_that_push_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's block, with a `harness` that adds a row; then a second clone that knows nothing of the first's."""
+    for name in ("GIT_AUTHOR", "GIT_COMMITTER"):
+        monkeypatch.setenv(f"{name}_NAME", "me")
+        monkeypatch.setenv(f"{name}_EMAIL", "me@example.org")
+    (block,) = re.findall(r"  ```sh\n(.*?)  ```", TEXT, re.S)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/harness").write_text('#!/bin/sh\nmkdir -p "$5" && echo "$$" > "$5/$$.parquet"\n')
+    (tmp_path / "bin/harness").chmod(0o755)
+    environment = os.environ | {"PATH": os.pathsep.join([str(tmp_path / "bin"), os.environ["PATH"]])}
+    make = "git init -q --bare origin; git clone -q origin one/project; cd one/project; echo 1 > file; git add .; "
+    make += "git commit -qm 1; git push -q"
+    adds = "harness ci --base pinned --history ../measurements"
+    later = f"git fetch -q; git worktree add -q ../measurements measurements; {adds}"
+    push = "cd ../measurements; git add .; git commit -qm more; git pull -q --rebase; git push -q"
+    for where, script in (
+        (".", make),
+        ("one/project", block),
+        (".", "git clone -q origin two/project"),
+        ("two/project", later),
+        ("one/project", adds),
+        ("one/project", push),
+        ("two/project", push),
+    ):
+        done = subprocess.run(
+            ["bash", "-euc", script], cwd=tmp_path / where, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"{script}: {done.stderr}"
+    assert len(list((tmp_path / "two/measurements").glob("*.parquet"))) == 3
+
+
 def test_the_options_of_the_page_are_there() -> None:
     helped = "".join(
         CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "200"}).output
         for words in (["history", "show"], ["history", "add"], ["bisect"], ["query"], ["ci"], ["ab"], ["run"], ["gate"])
     )
     for option in re.findall(r"(?<![\w-])(--[a-z]+)", TEXT):
-        assert option in helped or option in ("--orphan", "--rebase", "--short"), option
+        assert option in helped or option in ("--orphan", "--rebase", "--short", "--detach"), option
