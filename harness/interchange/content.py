@@ -19,8 +19,8 @@ class Launch:
 
     values: Mapping[str, float]
     """By metric the statistic of this launch."""
-    rows: Sequence[Row] = ()
-    """Its rounds, in their order."""
+    rows: Sequence[Row] | Mapping[str, Sequence[Any]] = ()
+    """Its rounds, in their order: a row each, or by column where there may be millions."""
 
 
 @dataclass(frozen=True)

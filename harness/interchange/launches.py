@@ -7,8 +7,8 @@ is none. Several files of one benchmark are as many launches.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from harness.interchange.content import Benchmark
 from harness.measures.measure import LAUNCH
 from harness.results.record import Measurement, Metric
 from harness.statistics.intervals import Interval, geometric_mean, ratio_of_sums
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ENOUGH = 3
 """Launches for an interval, as our own measures have it."""
@@ -32,11 +35,17 @@ def summed_up(benchmark: Benchmark) -> list[Measurement]:
     return found
 
 
-def rows_of(benchmark: Benchmark) -> Iterator[dict[str, Any]]:
-    """The samples: every round, with the number of its launch, from 1."""
+def rounds_of(benchmark: Benchmark) -> pd.DataFrame | None:
+    """The samples: every round, with the number of its launch, from 1; None where the files have no rounds."""
+    import pandas as pd
+
+    frames = []
     for number, launch in enumerate(benchmark.launches, start=1):
-        for row in launch.rows:
-            yield {LAUNCH: number, **row}
+        if launch.rows:
+            frame = pd.DataFrame(launch.rows)
+            frame.insert(0, LAUNCH, number)
+            frames.append(frame)
+    return pd.concat(frames, ignore_index=True) if frames else None
 
 
 def _measurement(metric: Metric, values: Sequence[float]) -> Measurement:

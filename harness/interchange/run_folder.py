@@ -14,7 +14,7 @@ import yaml
 
 from harness.errors import UserError, printable
 from harness.interchange.content import Benchmark, Content
-from harness.interchange.launches import rows_of, summed_up
+from harness.interchange.launches import rounds_of, summed_up
 from harness.interchange.machine import class_of, fingerprint_of
 from harness.interchange.names import settings_of, storable, text_of, uniform
 from harness.models.digest import hash_of
@@ -137,8 +137,8 @@ def _cells(content: Content) -> list[tuple[CellResult, pd.DataFrame | None]]:
                 *([] if one.measured or content.measured else ["the file does not say when it was measured"]),
             ],
         )
-        rows = list(rows_of(one)) if one.launches else list(one.samples)
-        found.append((cell, pd.DataFrame(rows) if rows else None))
+        samples = rounds_of(one) if one.launches else pd.DataFrame(list(one.samples)) if one.samples else None
+        found.append((cell, samples))
     return found
 
 

@@ -114,7 +114,7 @@ def _benchmark(one: Entry, place: str, *, whole: bool) -> Benchmark:
         MEAN_ROUND_TIME.name: one.stats.mean if data is None else statistics.fmean(data),
         MIN_ROUND_TIME.name: one.stats.min if data is None else min(data),
     }
-    rows = [{"round": place, "seconds": seconds} for place, seconds in enumerate(data or ())]
+    rows = {"round": range(len(data)), "seconds": data} if data else {}
     conditions: dict[str, Any] = {"rounds": one.stats.rounds, "iterations": one.stats.iterations}
     conditions |= {"group": one.group, "extra_info": one.extra_info, "name": one.name}
     return Benchmark(
