@@ -18,6 +18,7 @@ from harness.results.record import Status
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # where pytest-benchmark sees it, it writes nothing
 
 
 def called(folder: Path, *words: str) -> None:
