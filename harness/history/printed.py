@@ -139,7 +139,9 @@ def tables_of(history: History) -> list[Table]:
     wheres = Table("Cells", (Column("name"), Column("values")), told_of, "harness history METRIC --where name=value")
     machines = ", ".join(sorted(set(rows["machine_class"])))
     runs = rows["run_id"].nunique()
-    caption = f"{runs} runs of {rows['commit'].nunique()} commits, on machines of class {machines}"
+    commits = rows["commit"].nunique()
+    of = f"{runs} run{'' if runs == 1 else 's'} of {commits} commit{'' if commits == 1 else 's'}"
+    caption = f"{of}, on machines of class {machines}"
     return [Table(metrics.title, metrics.columns, metrics.rows, f"{metrics.caption}; {caption}"), wheres]
 
 

@@ -105,7 +105,9 @@
     const highest = Math.max(high, ...ends.map((one) => one.high).filter(site.numbers.given));
     low = Math.max(lowest, low - room);
     high = Math.min(highest, high + room);
-    const margin = (high - low || room) * 0.08;
+    // Ends are kept with fewer digits than values: what that alone leaves between them is no range.
+    if (high - low < room * 1e-3) [low, high] = [low - room, high + room];
+    const margin = (high - low) * 0.08;
     return [low - margin, high + margin];
   };
 
