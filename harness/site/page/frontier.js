@@ -152,9 +152,9 @@
         label: "Points of this commit", rows: [...points].sort((a, b) => b.onFront - a.onFront || b.x.value - a.x.value),
         columns: [
           { label: "model, precision", first: true, cell: (point) => point.name },
-          { label: chosen.quality, number: true, cell: ({ y }) => site.valueCell(y.value, y.low, y.high, y.series.metric.unit) },
-          { label: chosen.speed, number: true, cell: ({ x }) => site.valueCell(x.value, x.low, x.high, x.series.metric.unit) },
-          { label: chosen.memory, number: true, cell: ({ size }) => (size ? site.valueCell(size.value, size.low, size.high, size.series.metric.unit) : "–") },
+          { label: chosen.quality, number: true, cell: ({ y }) => site.valueCell(y.value, y.low, y.high, y.unit) },
+          { label: chosen.speed, number: true, cell: ({ x }) => site.valueCell(x.value, x.low, x.high, x.unit) },
+          { label: chosen.memory, number: true, cell: ({ size }) => (size ? site.valueCell(size.value, size.low, size.high, size.unit) : "–") },
           { label: "on the front", cell: ({ onFront }) => (onFront ? "yes" : "no") },
         ],
       }));
