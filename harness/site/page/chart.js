@@ -70,7 +70,7 @@
 
   const over = (point) => [
     point.n && (point.runs ?? 1) === 1 ? `n ${point.n.toLocaleString("en-US")}${point.how.nUnit ? ` ${point.how.nUnit}` : ""}` : null,
-    point.launches && (point.runs ?? 1) === 1 ? `${point.launches} launches` : null,
+    point.launches && (point.runs ?? 1) === 1 ? `${point.launches} ${point.launches === 1 ? "launch" : "launches"}` : null,
   ].filter(Boolean).join(", ");
 
   const stepAt = (point, data) => data.steps.find((step) => step.at === point.place);

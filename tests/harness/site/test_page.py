@@ -408,3 +408,17 @@ def test_an_axis_is_no_finer_than_what_is_kept(browser: Any, tmp_path: Path) -> 
     ]
     assert len(ticks) > 2 and min(ticks) < 3.26 and max(ticks) > 3.28
     opened.close()
+
+
+def test_heads_of_the_frontier_stand_apart_whatever_the_settings(browser: Any, tmp_path: Path) -> None:
+    some = synthetic.history(3)
+    many = {f"setting_{number}": "of several words" for number in range(8)}
+    rows = some.table.to_pylist()
+    told = [Row(**(row | {"where": json.dumps(json.loads(row["where"]) | many)})) for row in rows]
+    opened = Opened(browser, written(tmp_path / "site", replace(some, table=table_of(told))))
+    page = opened.open("#/frontier")
+    page.get_by_role("region", name="Points of this commit").wait_for()
+    heads = page.locator("thead th")
+    assert heads.count() > 3
+    assert heads.evaluate_all("heads => heads.every((one) => one.scrollWidth <= one.clientWidth)")
+    opened.close()
