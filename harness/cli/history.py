@@ -132,8 +132,9 @@ def keep(entry: Entry, history: Path) -> None:
         notice(note)
     kept = keep_entry(entry, history)
     if kept.rows is not None:
-        what = f"{len(entry.rows)} row{'s' if len(entry.rows) != 1 else ''} of {entry.name}"
-        said = f"{what} were added" if kept.rows.is_new else f"{what} were there already; nothing was added"
+        one = len(entry.rows) == 1
+        what = f"{len(entry.rows)} row{'' if one else 's'} of {entry.name} {'was' if one else 'were'}"
+        said = f"{what} added" if kept.rows.is_new else f"{what} there already; nothing was added"
         say(f"history: {said} ({kept.rows.path})", to_stderr=True)
     if kept.verdict is not None:
         said = "was kept" if kept.verdict.is_new else "was there already"

@@ -77,7 +77,7 @@ def keep(entry: Entry, history: str | Path = HISTORY) -> Kept:
 
 def entry_of_run(run: Run) -> Entry:
     """A run's rows. Raises UserError where it can't be read."""
-    return Entry(run.name, tuple(rows_of_run(run)))
+    return Entry(run.manifest.run, tuple(rows_of_run(run)))
 
 
 def entry_of_gate(result: GateResult, head: Run, base: Run) -> Entry:
@@ -88,7 +88,7 @@ def entry_of_gate(result: GateResult, head: Run, base: Run) -> Entry:
         kind="gate",
         suite=manifest.suite,
         machine_class=machine_class_of(manifest.fingerprint),
-        run=head.name,
+        run=manifest.run,
         run_id=rows[0].run_id if rows else manifest.id,
         time=datetime.now(UTC).replace(microsecond=0),
         base=commit_facts(base.manifest.git)["commit"],
@@ -96,7 +96,7 @@ def entry_of_gate(result: GateResult, head: Run, base: Run) -> Entry:
         **_words(said),
         said=said,
     )
-    return Entry(head.name, rows, verdict)
+    return Entry(manifest.run, rows, verdict)
 
 
 def entry_of_folder(folder: Path) -> Entry:

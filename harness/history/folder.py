@@ -103,7 +103,7 @@ def add_rows(rows: Sequence[Row], folder: str | Path = HISTORY) -> Added:
     """Add the rows of one run, filed by the suite and the machine of the first one. What is there already is not added
     twice. Raises UserError."""
     folder, first = Path(folder), rows[0]
-    known = _tables(folder, first.suite)[0] if folder.is_dir() else {}
+    known = _tables(folder, None)[0] if folder.is_dir() else {}  # of every suite: they are numbered together
     mine = table_of(rows).drop_columns("sequence")
     ids = set(mine["run_id"].to_pylist())
     for path, table in known.items():

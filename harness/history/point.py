@@ -24,6 +24,7 @@ class Value:
     status: str
     reason: str | None
     launches: int | None
+    unit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,11 @@ class Point:
         """The upper end of one run's interval; of several runs the largest value."""
         there = self._there
         return there[0].high if len(there) == 1 else max((one.value or 0.0 for one in there), default=None)
+
+    @property
+    def unit(self) -> str | None:
+        """Of its values; across a break it may be another one than the series' own."""
+        return self.values[-1].unit
 
     @property
     def counts(self) -> bool:
@@ -102,6 +108,7 @@ def value_of(row: dict[str, Any]) -> Value:
         status=row["status"],
         reason=row["reason"],
         launches=row["launches"],
+        unit=row["unit"],
     )
 
 

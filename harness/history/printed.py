@@ -42,7 +42,7 @@ def print_series(series: Series, found: Found, console: Console, last: int | Non
     console.print(f"\n{inert(series.title)}", style="bold", soft_wrap=True)
     console.print(f"  {inert(caption(series))}", style="dim", soft_wrap=True)
     points = series.points if last is None else series.points[-last:]
-    for line in plot(points, series.breaks, series.steps, series.unit, console.width - 4):
+    for line in plot(points, series.breaks, series.steps, series.unit_of_all, console.width - 4):
         console.print(f"  {line}", soft_wrap=True)
     commits = [one.commit for one in (*points, *series.apart) if one.commit is not None]
     subjects = found.repository.subjects(commits) if found.repository is not None else {}
@@ -80,9 +80,8 @@ def caption(series: Series) -> str:
 def step_words(series: Series, step: Step, subjects: dict[str, str] | None = None) -> str:
     """A step as a sentence."""
     share = f" ({100 * (step.after / step.before - 1):+.3g} %)" if step.before else ""
-    levels = (
-        f"{with_interval(step.before, None, None, series.unit)} to {with_interval(step.after, None, None, series.unit)}"
-    )
+    unit = series.unit_at(step.key)
+    levels = f"{with_interval(step.before, None, None, unit)} to {with_interval(step.after, None, None, unit)}"
     way = ""
     if series.direction in ("lower", "higher"):
         way = ", worse" if (step.after > step.before) == (series.direction == "lower") else ", better"
@@ -98,7 +97,7 @@ def print_bisection(found: Bisection, console: Console) -> None:
     rows = []
     for one in found.commits:
         point = one.point
-        value = NOTHING if point is None else with_interval(point.value, point.low, point.high, series.unit)
+        value = NOTHING if point is None else with_interval(point.value, point.low, point.high, point.unit)
         marks = () if point is None else point.marks
         rows.append(Row((one.commit[:10], value, one.subject[:70], "; ".join(marks))))
     measured = sum(one.point is not None for one in found.commits)
@@ -140,7 +139,9 @@ def tables_of(history: History) -> list[Table]:
     wheres = Table("Cells", (Column("name"), Column("values")), told_of, "harness history METRIC --where name=value")
     machines = ", ".join(sorted(set(rows["machine_class"])))
     runs = rows["run_id"].nunique()
-    caption = f"{runs} runs of {rows['commit'].nunique()} commits, on machines of class {machines}"
+    commits = rows["commit"].nunique()
+    of = f"{runs} run{'' if runs == 1 else 's'} of {commits} commit{'' if commits == 1 else 's'}"
+    caption = f"{of}, on machines of class {machines}"
     return [Table(metrics.title, metrics.columns, metrics.rows, f"{metrics.caption}; {caption}"), wheres]
 
 
@@ -162,7 +163,7 @@ def _table(title: str, points: Sequence[Point], series: Series, subjects: dict[s
                 (
                     point.name,
                     f"{when:%Y-%m-%d %H:%M}" if when is not None else NOTHING,
-                    with_interval(point.value, point.low, point.high, series.unit),
+                    with_interval(point.value, point.low, point.high, point.unit),
                     subjects.get(point.commit or "", "")[:60],
                     "; ".join(filter(None, notes)),
                 )

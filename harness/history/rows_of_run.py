@@ -111,8 +111,8 @@ class _Facts:
             suite=manifest.suite,
             suite_hash=manifest.suite_hash,
             machine_class=self.machine_class,
-            run=self.run.name,
-            run_id=manifest.id or short_hash([self.run.name, manifest.started, manifest.suite_hash]),
+            run=manifest.run,  # a baseline lies in a folder of its own name, and is no other run
+            run_id=manifest.id or short_hash([manifest.run, manifest.started, manifest.suite_hash]),
             cell="",
             **self.of_commit,
         )

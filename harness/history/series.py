@@ -38,6 +38,7 @@ class Series:
     kind: str
     """`value`, or `ratio` to the commit `pinned`."""
     unit: str | None
+    """As it is now; behind a break points may have another one, which is theirs."""
     direction: str
     definition: str | None
     depends_on: str | None
@@ -70,6 +71,15 @@ class Series:
         return made
 
     @property
+    def unit_of_all(self) -> str | None:
+        """The unit that all points share; None where they have several."""
+        return self.unit if all(one.unit == self.unit for one in self.points) else None
+
+    def unit_at(self, key: str) -> str | None:
+        """The unit of the points of a commit."""
+        return next((one.unit for one in self.points if one.key == key), self.unit)
+
+    @property
     def is_absolute_time(self) -> bool:
         """Whether it is a time or a rate by itself: two of two days compare what else the machine did, so it has no
         steps."""
@@ -92,7 +102,7 @@ class Series:
         rows = [
             {
                 **{"metric": self.metric, "suite": self.suite, **{f"at_{name}": at for name, at in self.at.items()}},
-                **{"kind": self.kind, "unit": self.unit, "machine_class": self.machine_class, "pinned": self.pinned},
+                **{"kind": self.kind, "unit": one.unit, "machine_class": self.machine_class, "pinned": self.pinned},
                 **{"place": place, "commit": point.commit, "branch": point.branch, "dirty": point.dirty},
                 **{"apart": point.why_apart, "beside": point.beside, "break": breaks.get(point.key)},
                 **{"step": point.key in steps, "run": one.run, "time": one.time, "value": one.value, "low": one.low},

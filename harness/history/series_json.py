@@ -43,6 +43,7 @@ def _series(series: Series) -> dict[str, Any]:
 def _point(point: Point) -> dict[str, Any]:
     return {
         **{"commit": point.commit, "value": point.value, "low": point.low, "high": point.high},
+        "unit": point.unit,
         **{"dirty": point.dirty, "branch": point.branch, "beside": point.beside, "why_apart": point.why_apart},
         "values": [{**asdict(one), "time": None if one.time is None else one.time.isoformat()} for one in point.values],
     }

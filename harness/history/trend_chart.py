@@ -32,7 +32,7 @@ def trend_chart(series: Sequence[Series]) -> alt.VConcatChart:
 
 def trend_values(series: Series) -> Values:
     """A row for each point with a finite value: its place, the value, and the level between steps."""
-    chosen = scale([one.value for one in series.points if one.value is not None], series.unit)
+    chosen = scale([one.value for one in series.points if one.value is not None], series.unit_of_all)
     rows: Values = []
     places = {id(point): place for place, point in enumerate(series.points)}
     for number, segment in enumerate(segments(series.points, series.breaks)):
@@ -51,7 +51,7 @@ def trend_values(series: Series) -> Values:
                     **ends("value", point.value, point.low, point.high, chosen.factor),
                     "level": None if level is None else level * chosen.factor,
                     "unit": chosen.unit,
-                    "told": with_interval(point.value, point.low, point.high, series.unit),
+                    "told": with_interval(point.value, point.low, point.high, point.unit),
                     "notes": "; ".join(point.marks),
                 }
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from harness import strict_json
@@ -91,9 +92,14 @@ def _pairs(of: Mapping[str, Any], within: str = "") -> list[list[str]]:
     for name, value in of.items():
         if isinstance(value, Mapping):
             found += _pairs(value, f"{within}{name}.")
-        elif value not in (None, "", []):
+        elif value not in (None, "", []) and not _is_place(value):
             found.append([f"{within}{name}", value if isinstance(value, str) else _written(value)])
     return found
+
+
+def _is_place(value: Any) -> bool:
+    """Whether it says where something lay on the machine, which is nobody's business who reads a site."""
+    return isinstance(value, str) and (PurePosixPath(value).is_absolute() or PureWindowsPath(value).is_absolute())
 
 
 def _written(value: Any) -> str:

@@ -10,7 +10,8 @@
   const chart = (series, data, { large = false } = {}) => {
     const frame = site.el("div", { class: large ? "chart large" : "chart" });
     const { points } = data;
-    const unit = site.numbers.scale(points.map((point) => point.value), series.metric.unit);
+    const units = new Set(points.map((point) => point.unit));
+    const unit = site.numbers.scale(points.map((point) => point.value), units.size === 1 ? [...units][0] : null); // of several none
     const tip = site.marks.tip(frame);
     const slider = site.el("div", {
       class: "cursor", role: "slider", tabindex: "0", "aria-label": `${site.words.metric(series)}, ${site.words.cell(series.place)}: points in commit order`,
@@ -65,11 +66,11 @@
 
   const open = (point) => { location.hash = site.address.href("run", { id: point.run.id }); };
 
-  const value = (point, series) => (site.numbers.given(point.value) ? site.numbers.told(point.value, point.low, point.high, series.metric.unit) : "no value");
+  const value = (point) => (site.numbers.given(point.value) ? site.numbers.told(point.value, point.low, point.high, point.unit) : "no value");
 
   const over = (point) => [
     point.n && (point.runs ?? 1) === 1 ? `n ${point.n.toLocaleString("en-US")}${point.how.nUnit ? ` ${point.how.nUnit}` : ""}` : null,
-    point.launches && (point.runs ?? 1) === 1 ? `${point.launches} launches` : null,
+    point.launches && (point.runs ?? 1) === 1 ? `${point.launches} ${point.launches === 1 ? "launch" : "launches"}` : null,
   ].filter(Boolean).join(", ");
 
   const stepAt = (point, data) => data.steps.find((step) => step.at === point.place);
@@ -83,11 +84,11 @@
 
   const text = (point, series, data) => [
     `${point.place + 1} of ${data.points.length}`, `commit ${(point.run.commit || "unknown").slice(0, 10)}`, point.run.subject,
-    value(point, series), over(point), ...remarks(point, series, data),
+    value(point), over(point), ...remarks(point, series, data),
   ].filter(Boolean).join("; ");
 
   const content = (point, series, data) => [
-    site.el("p", {}, site.el("strong", {}, value(point, series))),
+    site.el("p", {}, site.el("strong", {}, value(point))),
     site.el("p", {}, site.el("code", {}, (point.run.commit || "no commit").slice(0, 10)), ` ${site.dates.minute(point.run.time)}`),
     point.run.subject ? site.el("p", {}, point.run.subject) : "",
     over(point) ? site.el("p", { class: "soft" }, over(point)) : "",
@@ -105,7 +106,9 @@
     const highest = Math.max(high, ...ends.map((one) => one.high).filter(site.numbers.given));
     low = Math.max(lowest, low - room);
     high = Math.min(highest, high + room);
-    const margin = (high - low || room) * 0.08;
+    // Ends are kept with fewer digits than values: what that alone leaves between them is no range.
+    if (high - low < room * 1e-3) [low, high] = [low - room, high + room];
+    const margin = (high - low) * 0.08;
     return [low - margin, high + margin];
   };
 

@@ -23,8 +23,8 @@
   const difference = (a, b) => {
     if (a.value === null || b.value === null) return { text: "–", size: null };
     if (a.value === b.value) return { text: "equal", size: 0 };
-    if (SHARES.includes(a.series.metric.unit) || a.value <= 0 || b.value <= 0) {
-      const points = SHARES.includes(a.series.metric.unit);
+    if (SHARES.includes(a.unit) || a.value <= 0 || b.value <= 0) {
+      const points = SHARES.includes(a.unit);
       const by = (b.value - a.value) * (points ? 100 : 1);
       return { text: `${by > 0 ? "+" : ""}${site.numbers.plain(by)}${points ? " points" : ""}`, size: points ? by / 100 : b.value - a.value };
     }
@@ -96,8 +96,8 @@
           columns: [
             { name: "metric", label: "metric", first: true, order: ({ a: one }) => one.series.metric.name, cell: ({ a: one }) => site.links.series(one.series, site.words.metric(one.series)) },
             { name: "cell", label: "cell", class: "long", order: ({ a: one }) => site.words.cell(one.series.place), cell: ({ a: one }) => one.series.words },
-            { label: "A", number: true, cell: ({ a: one }) => site.valueCell(one.value, one.low, one.high, one.series.metric.unit) },
-            { label: "B", number: true, cell: ({ b: one }) => site.valueCell(one.value, one.low, one.high, one.series.metric.unit) },
+            { label: "A", number: true, cell: ({ a: one }) => site.valueCell(one.value, one.low, one.high, one.unit) },
+            { label: "B", number: true, cell: ({ b: one }) => site.valueCell(one.value, one.low, one.high, one.unit) },
             { name: "change", label: "B / A", number: true, firstDown: true, order: ({ size }) => (size === null ? null : Math.abs(size)), cell: ({ text }) => text },
             { label: "better", cell: ({ a: one }) => (one.series.metric.direction === "none" ? "–" : one.series.metric.direction) },
             { label: "note", class: "long", cell: (row) => note(row.a, row.b) },
@@ -109,7 +109,7 @@
           { label: "metric", first: true, cell: ({ one }) => site.words.metric(one.series) },
           { label: "cell", class: "long", cell: ({ one }) => one.series.words },
           { label: "why", class: "long", cell: ({ reason }) => reason },
-          ...["a", "b"].map((side) => ({ label: side.toUpperCase(), number: true, cell: (row) => (row[side] ? site.valueCell(row[side].value, row[side].low, row[side].high, row[side].series.metric.unit) : "–") })),
+          ...["a", "b"].map((side) => ({ label: side.toUpperCase(), number: true, cell: (row) => (row[side] ? site.valueCell(row[side].value, row[side].low, row[side].high, row[side].unit) : "–") })),
         ],
       })) : "",
       ...[["A", ofA], ["B", ofB]].map(([side, { without }]) => (without.length ? site.folded(`${without.length} without a value, or with a reason, in ${side}`, () =>

@@ -99,6 +99,9 @@
 
   const all = (value, count) => (Array.isArray(value) ? value : Array(count).fill(value));
 
+  // The unit of a value: behind a break it may be another one than that of its series now.
+  const unitOf = (definition) => site.index.definitions[definition].unit;
+
   // The points of a series, in commit order.
   const points = async (series) => {
     const file = await load(site.index.files.series[series.file]);
@@ -112,7 +115,7 @@
       steps: columns.steps,
       points: columns.run.map((run, place) => ({
         place, run: site.index.runs[run], value: columns.value[place], low: low[place], high: high[place], n: n[place],
-        launches: launches[place], definition: definition[place], how: site.index.hows[how[place]],
+        launches: launches[place], definition: definition[place], unit: unitOf(definition[place]), how: site.index.hows[how[place]],
         runs: runs[place], isDirty: state[place] === 1, isApart: state[place] === 2, marks: marks.get(place) ?? [],
       })),
     };
@@ -124,7 +127,7 @@
     const [, given, without] = file.find(([number]) => number === run.number);
     return {
       values: given.map(([series, definition, how, value = null, low = null, high = null, n = null, launches = null]) => ({
-        series: site.index.series[series], definition, how: site.index.hows[how], value, low, high, n, launches,
+        series: site.index.series[series], definition, unit: unitOf(definition), how: site.index.hows[how], value, low, high, n, launches,
       })),
       without: without.map(([place, metric, status, reason]) => ({ place: site.index.places[place], metric, status, reason })),
     };

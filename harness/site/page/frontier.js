@@ -39,6 +39,8 @@
     }
     return best;
   };
+  // A title without its settings, for the head of a table: the choice above has them.
+  const short = (title) => title.split(", ")[0];
   const name = (one) => [one.place.model, site.words.setting(one.place, "precision")].filter(Boolean).join(", ");
 
   site.views.frontier = {
@@ -152,11 +154,11 @@
         label: "Points of this commit", rows: [...points].sort((a, b) => b.onFront - a.onFront || b.x.value - a.x.value),
         columns: [
           { label: "model, precision", first: true, cell: (point) => point.name },
-          { label: chosen.quality, number: true, cell: ({ y }) => site.valueCell(y.value, y.low, y.high, y.series.metric.unit) },
-          { label: chosen.speed, number: true, cell: ({ x }) => site.valueCell(x.value, x.low, x.high, x.series.metric.unit) },
-          { label: chosen.memory, number: true, cell: ({ size }) => (size ? site.valueCell(size.value, size.low, size.high, size.series.metric.unit) : "–") },
+          { label: short(chosen.quality), number: true, cell: ({ y }) => site.valueCell(y.value, y.low, y.high, y.unit) },
+          { label: short(chosen.speed), number: true, cell: ({ x }) => site.valueCell(x.value, x.low, x.high, x.unit) },
+          chosen.memory === "none" ? null : { label: short(chosen.memory), number: true, cell: ({ size }) => (size ? site.valueCell(size.value, size.low, size.high, size.unit) : "–") },
           { label: "on the front", cell: ({ onFront }) => (onFront ? "yes" : "no") },
-        ],
+        ].filter(Boolean),
       }));
     };
     results.replaceChildren(

@@ -33,7 +33,7 @@ site.views.run = {
         columns: [
           { label: "metric", first: true, cell: ({ series }) => site.links.series(series, site.words.metric(series)) },
           { label: "cell", class: "long", cell: ({ series }) => series.words },
-          { label: "value", number: true, cell: (one) => site.valueCell(one.value, one.low, one.high, one.series.metric.unit) },
+          { label: "value", number: true, cell: (one) => site.valueCell(one.value, one.low, one.high, one.unit) },
           { label: "over", cell: (one) => site.pointText.over(one) },
           { label: "interval", class: "long", cell: ({ how, low }) => (low === null ? "–" : [how.confidence ? `${Math.round(100 * how.confidence)} %` : "", how.interval].filter(Boolean).join(", ")) },
         ],

@@ -103,7 +103,7 @@
 
     // The front of quality and speed, from the fastest on.
     const line = (points, position) => points.filter((point) => point.onLine).map(position).sort(([a], [b]) => a - b).map(([px, py], place) => `${place ? "L" : "M"}${px} ${py}`).join("");
-    const told = ({ value, low, high, series }) => `${series.metric.name} ${site.numbers.told(value, low, high, series.metric.unit)}`;
+    const told = ({ value, low, high, unit, series }) => `${series.metric.name} ${site.numbers.told(value, low, high, unit)}`;
     const powers = (low, high) => {
       const values = [];
       for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += 1) {

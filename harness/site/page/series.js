@@ -32,7 +32,7 @@ site.views.series = {
 
     function steps(series, data) {
       if (series.isTime) return "";
-      const value = (ends) => site.valueCell(...ends, metric.unit);
+      const value = (ends, step) => site.valueCell(...ends, data.points[step.at].unit);
       const commit = (place) => data.points[place].run.commit;
       return site.el("section", {}, site.el("h2", {}, "Change points"),
         data.steps.length ? "" : site.empty("None: no lasting step is told from the noise of this series."),
@@ -43,8 +43,8 @@ site.views.series = {
           columns: [
             { label: "commit", first: true, cell: (step) => [site.links.commit(commit(step.at)), site.el("small", {}, data.points[step.at].run.subject || "")] },
             { label: "change", class: "state", cell: (step) => site.numbers.change(step.change) },
-            { label: "before", cell: (step) => value(step.before) },
-            { label: "after", cell: (step) => value(step.after) },
+            { label: "before", cell: (step) => value(step.before, step) },
+            { label: "after", cell: (step) => value(step.after, step) },
             { label: "lies between (95 %)", cell: (step) => (step.earliest === step.latest ? "this commit" : [site.links.commit(commit(step.earliest)), " and ", site.links.commit(commit(step.latest))]) },
             { label: "compare", cell: (step) => site.link("before and after", "compare", { a: data.points[Math.max(0, step.earliest - 1)].run.id, b: data.points[step.latest].run.id }) },
           ],
@@ -67,7 +67,7 @@ site.views.series = {
           { label: "run", first: true, cell: (point) => site.links.run(point.run) },
           { label: "commit", cell: (point) => site.links.commit(point.run.commit) },
           { label: "time (UTC)", cell: (point) => site.dates.minute(point.run.time) },
-          { label: "value", number: true, cell: (point) => value(point, series) },
+          { label: "value", number: true, cell: (point) => value(point) },
           { label: "over", cell: over },
           { label: "notes", class: "long", cell: (point) => point.marks.join("; ") },
         ],

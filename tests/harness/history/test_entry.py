@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from typer.testing import CliRunner
 
+from harness.baselines.setting import Allowed, set_baseline
 from harness.cli.app import app
 from harness.errors import UserError
 from harness.gate.change.ci import VERDICT, ci
@@ -130,6 +132,21 @@ def test_a_run_is_added_with_all_its_records(full_run: Run, tmp_path: Path) -> N
     assert rows[rows["metric"] == "perplexity"]["depends_on"].isna().all()
 
 
+def test_a_baseline_is_the_run_that_it_was_set_from(full_run: Run, tmp_path: Path) -> None:
+    kept = add(str(full_run.folder), tmp_path / "history")
+    baseline = set_baseline(
+        full_run,
+        name="b",
+        why="a test",
+        by="me",
+        allowed=Allowed(incomplete=True, dirty=True),
+        below=tmp_path / "baselines",
+    ).run
+    again = add(str(baseline.folder), tmp_path / "history")
+    assert kept.rows is not None and again.rows is not None
+    assert again.rows == replace(kept.rows, is_new=False) and again.entry.name == full_run.manifest.run
+
+
 def test_a_model_that_the_suite_changed_is_another_entry(full_run: Run, builders: ModuleType, tmp_path: Path) -> None:
     found = []
     for preset in ("nano", "micro"):
@@ -159,7 +176,7 @@ def test_the_commands_add_what_they_measure(project: Path) -> None:
             *words,
         ],
     )
-    assert "1 row of" in done.output and "were added" in done.output and "the verdict on" in done.output
+    assert "1 row of" in done.output and "was added" in done.output and "the verdict on" in done.output
     done = run(app, ["ci", "ci.yaml", "--base", "HEAD~1", "--minutes", "0.1", *words])
     assert "1 row of" in done.output
     assert len(read_history("results/history").table) == 2

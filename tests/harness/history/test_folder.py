@@ -55,6 +55,14 @@ def test_rows_come_back(tmp_path: Path) -> None:
     assert list(history.rows.columns) == list(COLUMNS) and history.damage == history.notes == ()
 
 
+def test_suites_are_numbered_together(tmp_path: Path) -> None:
+    for number, suite in enumerate(("ci", "ci", "other", "ci"), start=1):
+        add_rows([row(number, suite=suite)], tmp_path)
+    assert {one["run"]: one["sequence"] for one in read_history(tmp_path).table.to_pylist()} == {
+        f"run-{number}": number for number in (1, 2, 3, 4)
+    }
+
+
 def test_the_same_run_is_added_once_and_a_resumed_one_replaces_what_it_was(tmp_path: Path) -> None:
     added = add_rows([row(1)], tmp_path)
     assert add_rows([row(1)], tmp_path) == store.Added(added.path, False)

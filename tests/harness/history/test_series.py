@@ -10,7 +10,10 @@ import pytest
 
 from harness.errors import UserError
 from harness.history.folder import read_history
+from harness.history.printed import step_words
 from harness.history.series import Found, Series, series
+from harness.history.series_json import as_json
+from harness.history.trend_chart import trend_values
 from tests.harness.history.generated import MACHINE, commit_name, row, straight, write
 
 NOISE = np.random.default_rng(5).normal(0, 0.01, 200)
@@ -70,6 +73,22 @@ def test_a_change_of_what_numbers_mean_is_a_break_and_no_step(tmp_path: Path, ch
     (broken,) = found.breaks
     assert broken.key == commit_name(20) and broken.why == why
     assert found.steps == () and len(found.points) == 40
+
+
+def test_values_behind_a_break_keep_their_unit(tmp_path: Path) -> None:
+    def facts(number: int) -> dict[str, Any]:
+        value = (1.5 if number < 20 else 2.0) if number < 40 else 2000.0
+        return {"unit": "s" if number < 40 else "ms", "value": value, "low": value, "high": value, "kind": "value"}
+
+    runs = [[row(number, depends_on="memory", **facts(number))] for number in range(60)]
+    found = of(write(tmp_path, runs))
+    (one,) = found.series
+    assert (one.unit, one.unit_of_all, one.points[0].unit, one.points[-1].unit) == ("ms", None, "s", "ms")
+    assert step_words(one, one.steps[0]).startswith(f"step at {commit_name(20)[:10]}: 1.500 s to 2 s (+33.3 %)")
+    assert {(row["unit"], row["value"]) for row in trend_values(one)} == {("", 1.5), ("", 2.0), ("", 2000.0)}
+    assert {row["told"] for row in trend_values(one)} == {"1.500 s", "2 s"}
+    assert set(one.table["unit"]) == {"s", "ms"}
+    assert [point["unit"] for point in as_json(found)["series"][0]["points"]] == ["s"] * 40 + ["ms"] * 20
 
 
 def test_two_cells_of_one_run_are_two_lines(tmp_path: Path) -> None:

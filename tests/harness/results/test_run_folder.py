@@ -47,6 +47,12 @@ def test_a_folder_that_is_a_link_and_a_pipe(folder: Path, tmp_path: Path) -> Non
         Run(folder).cells  # noqa: B018
 
 
+def test_of_a_folder_that_is_no_run_nobody_is_told_to_remove_anything(tmp_path: Path) -> None:
+    (tmp_path / "more").symlink_to(tmp_path)
+    with pytest.raises(UserError, match="not a run folder"):
+        Run(tmp_path).manifest  # noqa: B018
+
+
 def test_a_run_itself_may_be_reached_by_a_link(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "latest").symlink_to(folder)
     assert Run(tmp_path / "latest").cells

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from harness.history.folder import History
-from harness.history.row import table_of
+from harness.history.folder import History, read_history
+from harness.history.row import Row, table_of
 from harness.number import with_interval
+from tests.harness.history.generated import row as row_of_commit
+from tests.harness.history.generated import straight, write
 from tests.harness.site import synthetic
 from tests.harness.site.conftest import Opened, written
 
@@ -374,3 +376,49 @@ def test_five_hundred_commits_open(browser: Any, tmp_path: Path, monkeypatch: py
     page.wait_for_selector(".card svg")
     assert page.evaluate("document.querySelectorAll('*').length") < 3_000, "a chart of 500 points is a few paths"
     one.close()
+
+
+def test_values_behind_a_break_keep_their_unit(browser: Any, tmp_path: Path) -> None:
+    def rows(number: int) -> list[Row]:
+        unit, value = ("s", 2.0) if number < 3 else ("ms", 2.5)
+        facts = {"kind": "value", "depends_on": "memory", "low": value, "high": value, "value": value, "unit": unit}
+        return [row_of_commit(number, **facts)]
+
+    opened = Opened(browser, written(tmp_path / "site", read_history(write(tmp_path / "h", [*map(rows, range(6))]))))
+    page = opened.open()
+    opened.open(f"#/series?id={page.evaluate('site.index.series[0].id')}")
+    page.get_by_text("Table of 6 points").click()
+    words = page.get_by_role("region", name="Points", exact=True).inner_text()
+    assert words.count("2 s") == 3 and words.count("2.500 ms") == 3
+    opened.open(f"#/run?id={page.evaluate('site.index.runs[0].id')}")
+    assert re.search(r"\b2\s+s\b", page.locator("main").inner_text())
+    opened.close()
+
+
+def test_an_axis_is_no_finer_than_what_is_kept(browser: Any, tmp_path: Path) -> None:
+    value = 3.2696251894380755
+    history = read_history(
+        straight(tmp_path / "h", 3, lambda _: value, kind="value", depends_on=None, low=value, high=value)
+    )
+    opened = Opened(browser, written(tmp_path / "site", history))
+    page = opened.open()
+    opened.open(f"#/series?id={page.evaluate('site.index.series[0].id')}")
+    ticks = [
+        float(one) for one in page.locator(".chart text.tick").all_text_contents() if re.fullmatch(r"\d\.\d+", one)
+    ]
+    assert len(ticks) > 2 and min(ticks) < 3.26 and max(ticks) > 3.28
+    opened.close()
+
+
+def test_heads_of_the_frontier_stand_apart_whatever_the_settings(browser: Any, tmp_path: Path) -> None:
+    some = synthetic.history(3)
+    many = {f"setting_{number}": "of several words" for number in range(8)}
+    rows = some.table.to_pylist()
+    told = [Row(**(row | {"where": json.dumps(json.loads(row["where"]) | many)})) for row in rows]
+    opened = Opened(browser, written(tmp_path / "site", replace(some, table=table_of(told))))
+    page = opened.open("#/frontier")
+    page.get_by_role("region", name="Points of this commit").wait_for()
+    heads = page.locator("thead th")
+    assert heads.count() > 3
+    assert heads.evaluate_all("heads => heads.every((one) => one.scrollWidth <= one.clientWidth)")
+    opened.close()

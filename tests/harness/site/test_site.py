@@ -17,6 +17,7 @@ from harness.history.folder import History, read_history
 from harness.history.row import table_of
 from harness.site.folder import MANIFEST
 from harness.site.script_file import script
+from harness.site.verdict_data import verdict_files
 from harness.site.write import commit_address, site_files, write_site
 from tests.harness.site import synthetic
 
@@ -232,3 +233,11 @@ def test_the_repository_says_the_order_and_the_subjects(tmp_path: Path) -> None:
     ((_, series),) = data(files[index["files"]["series"][0]])  # type: ignore[misc,attr-defined]
     assert [index["runs"]["commit"][number] for number in series["run"]] == [*commits, "f" * 40]
     assert series["state"] == [0, 0, 2] and "branch gone" in str(series["marks"])
+
+
+def test_evidence_does_not_say_where_files_lay(tmp_path: Path) -> None:
+    some = synthetic.history(3)
+    said = {"code": {"a": {"file": "/home/jane/project/kernels.py", "sha256": "ab"}, "b": {"file": "C:\\jane\\k.py"}}}
+    verdict = some.verdicts[0].model_copy(update={"said": {"verdict": "pass", "call": "kernels:work", **said}})
+    (file,) = verdict_files([verdict])
+    assert "jane" not in file.content and "kernels:work" in file.content and "code.a.sha256" in file.content
