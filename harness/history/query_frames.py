@@ -42,7 +42,7 @@ def write_asked(asked: Asked) -> bytes:
     import pyarrow as pa
 
     written = BytesIO()
-    written.write(json.dumps(asdict(asked.head)).encode() + b"\n")
+    written.write(json.dumps(asdict(asked.head), allow_nan=False).encode() + b"\n")
     for name in asked.head.tables:
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, asked.tables[name].schema) as writer:

@@ -95,7 +95,7 @@ def _answer(asked: Asked, out: BinaryIO) -> None:
 
 
 def _say(out: BinaryIO, told_of: dict[str, str]) -> None:
-    out.write(json.dumps(told_of).encode() + b"\n")
+    out.write(json.dumps(told_of, allow_nan=False).encode() + b"\n")
 
 
 def _sentence(error: duckdb.Error) -> str:
