@@ -94,6 +94,11 @@ def _set(*path: Any, to: Any) -> Change:
 
 CASES: list[tuple[str, Change, str]] = [
     ("pytest-benchmark", _set("benchmarks", to=[]), "`benchmarks` is empty"),
+    (
+        "pytest-benchmark",
+        _set("benchmarks", 0, to=[1]),
+        "benchmarks[0]: this should be a mapping, {…}, not a list of 1",
+    ),
     ("pytest-benchmark", _set("benchmarks", 0, "stats", "data", 1, to=-1.0), "benchmarks[0].stats.data[1]: "),
     ("pytest-benchmark", _set("benchmarks", 0, "stats", "data", 1, to=math.nan), "a finite number, not nan"),
     ("pytest-benchmark", _set("benchmarks", 0, "stats", "data", 1, to="0.5"), "a valid number, not '0.5'"),
