@@ -74,7 +74,7 @@ def ci(
     def show(change: Change) -> None:
         print_gate(change.result, console)
         console.print(f"  record  {change.folder}", soft_wrap=True, highlight=False)
-        told.tell(change.result, seconds=change.seconds, interrupted=change.interrupted)
+        told.tell(change.result, seconds=change.seconds, interrupted=change.interrupted, about=change.about)
 
     def tell(said: str | Change) -> None:
         if isinstance(said, str):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -48,9 +48,17 @@ class Telling:
     files: Files
     hook: Webhook | None
 
-    def tell(self, result: GateResult, *, seconds: float | None = None, interrupted: bool = False) -> None:
-        """Write the files and send the message; one that can't be delivered is a warning. Raises UserError."""
-        self.files.write(result, seconds=seconds, interrupted=interrupted)
+    def tell(
+        self,
+        result: GateResult,
+        *,
+        seconds: float | None = None,
+        interrupted: bool = False,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write the files and send the message; one that can't be delivered is a warning. seconds, interrupted, about:
+        see `Files.write`. Raises UserError."""
+        self.files.write(result, seconds=seconds, interrupted=interrupted, about=about)
         if self.hook is None or interrupted:
             return
         from harness.gate.announced.job_link import job_link

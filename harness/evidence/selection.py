@@ -53,7 +53,7 @@ def describe(at: Mapping[str, Scalar | list[Scalar]]) -> str:
     words = []
     for name, value in at.items():
         values = " or ".join(map(str, value)) if isinstance(value, list) else str(value)
-        words.append(values if name in SPEAKS_FOR_ITSELF else f"{name.replace('_', ' ')} {values}")
+        words.append(values if name in SPEAKS_FOR_ITSELF else f"{name.rstrip('_').replace('_', ' ')} {values}")
     return ", ".join(words)
 
 

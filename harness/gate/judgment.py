@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -43,11 +44,13 @@ class Judged:
     p: float | None = None
     """One-sided, of "not worse"."""
     details: dict[str, Any] = field(default_factory=dict)
+    apart: tuple[str, ...] = ()
+    """What else of `at` the words name, as it tells the cell from others that are called the same."""
 
     @property
     def where(self) -> str:
         """The cell in words: model and axes, and its text or task."""
-        return cell_words(self.at)
+        return cell_words(self.at, self.apart)
 
 
 @dataclass(frozen=True)
@@ -144,10 +147,28 @@ def refused(error: UserError, suite: str) -> GateResult:
     return GateResult(verdict, str(error), (), (), (), (), base="", head="", suite=suite)
 
 
-def cell_words(at: dict[str, Scalar]) -> str:
-    """`nano, int8, microworld/test`: what a person calls a cell."""
-    told = ("model", "precision", "device", "seed", "compute", "threads", "text", "task", "batch", "part", "call")
-    return describe({name: at[name] for name in told if at.get(name) is not None and name != "device"})
+def cell_words(at: dict[str, Scalar], apart: Sequence[str] = ()) -> str:
+    """`nano, int8, microworld/test`: what a person calls a cell. apart: what else is named of it."""
+    told = ("model", "precision", "seed", "compute", "threads", "text", "task", "batch", "part", "call", *apart)
+    return describe({name: at[name] for name in told if at.get(name) is not None})
+
+
+def told_apart(cells: Sequence[tuple[str | None, dict[str, Scalar]]]) -> list[tuple[str, ...]]:
+    """For each metric of a cell the settings in which it differs from others that the words alone call the same, such
+    as the parameters of an imported benchmark."""
+    alike: dict[tuple[str | None, str], list[dict[str, Scalar]]] = {}
+    keys = [(metric or str(at.get("measure")), cell_words(at)) for metric, at in cells]
+    for key, (_, at) in zip(keys, cells, strict=True):
+        alike.setdefault(key, []).append(at)
+    differing = {
+        key: tuple(
+            name
+            for name in dict.fromkeys(name for at in ats for name in at)
+            if len({repr(at.get(name)) for at in ats}) > 1
+        )
+        for key, ats in alike.items()
+    }
+    return [differing[key] for key in keys]
 
 
 def _ends(change: Interval | None) -> dict[str, float | None]:

@@ -123,7 +123,7 @@ def _of_ci(folder: Path, said: dict[str, Any], run_id: str) -> Entry:
         notes.append(f"{folder}: an earlier version of harness wrote this without commits, so its times are left out")
         return Entry(folder.name, tuple(values), None, tuple(notes))
     head = commit_facts(said["states"]["head"])
-    suite, suite_hash = str(said["suite"]["name"]), str(said["suite"]["hash"])
+    suite, suite_hash = str(said["suite_name"]), str(said["suite_hash"])
     values = [replace(row, suite=suite, suite_hash=suite_hash, **head) for row in values]  # of the whole suite
     verdict = _verdict("ci", folder, said, run_id, said["states"]["head"], said["states"]["base"], suite)
     return Entry(folder.name, (*rows_of_ci(said, folder.name, run_id), *values), verdict, tuple(notes))

@@ -25,10 +25,10 @@ _NO_RATIO = {"fail": "failed", "usage": "failed"}
 
 def rows_of_ci(said: Mapping[str, Any], run: str, run_id: str) -> list[Row]:
     """A row for each metric that `harness ci` decided in lockstep. said: its verdict.json, with `states`."""
-    states, suite = said["states"], said["suite"]
+    states = said["states"]
     shared = Row(
-        suite=str(suite["name"]),
-        suite_hash=str(suite["hash"]),
+        suite=str(said["suite_name"]),
+        suite_hash=str(said["suite_hash"]),
         machine_class=str(said["machine_class"]),
         run=run,
         run_id=run_id,
@@ -41,7 +41,7 @@ def rows_of_ci(said: Mapping[str, Any], run: str, run_id: str) -> list[Row]:
         pinned=commit_facts(states["base"])["commit"],
         **commit_facts(states["head"]),
     )
-    entries = model_entries(str(suite.get("text", "")))
+    entries = model_entries(str(said.get("suite_text", "")))
     rows = []
     for judged in said["judged"]:
         if judged.get("kind") != "time" or not judged.get("metric"):

@@ -32,6 +32,11 @@ def read_as(kind: type[Part], value: Any, file: str, *, at: Sequence[str | int] 
         first = error.errors(include_url=False)[0]
         where = place_in(file, [*at, *first["loc"]])
         why = first["msg"].replace("Input should be", "this should be").replace("Field required", "this is missing")
+        why = (
+            "this should be a mapping, {…}"
+            if first["type"] in ("dict_type", "model_type", "model_attributes_type")
+            else why
+        )
         given = "" if first["type"] == "missing" else f", not {_quoted(first.get('input'))}"
         raise UserError(f"{why}{given}{f' (the file is of {tool})' if tool else ''}", place=where) from None
 

@@ -10,17 +10,15 @@ from pathlib import Path
 from harness.comparison.definition import cell_pairs
 from harness.comparison.gate_entry import GateEntry
 from harness.comparison.gate_set import Gated, declared_set, meant
-from harness.errors import UserError
 from harness.gate.accepted import ACCEPT_FILE, read_accepted
 from harness.gate.judgment import GateResult, Judged
+from harness.gate.stored.judging import find_baseline
 from harness.gate.stored.stored_runs import judge_runs
 from harness.gate.verdict import Verdict, first_of
 from harness.pytest_plugin.said import Properties, Said
-from harness.results.baseline import BaselineMissing
-from harness.results.find import find_cells, run_folders
+from harness.results.baseline import BASELINES
 from harness.results.record import Scalar
 from harness.results.run import Run
-from harness.results.run_folder import MANIFEST
 
 AS_CHOSEN = "quality and counts"
 """What is gated of a suite without `gate:`."""
@@ -51,17 +49,10 @@ class Gate:
         return Said("passed" if passed else "undecided" if undecided else "failed", text, _properties(rows, verdict))
 
 
-def find_baseline(name: str, out: Path, suite: str) -> Run:
-    """A run by folder, name or `latest`, as it stands now. suite: how that is named, for the sentence. Raises
-    BaselineMissing where there is none, and UserError for one that can't be read."""
-    try:
-        run = find_cells(name, out)
-    except UserError as error:
-        # a damaged run is no missing one, and neither are several
-        if (Path(name) / MANIFEST).is_file() or any(name in folder.name for folder in run_folders(out)):
-            raise
-        make = f"`harness run {suite}` at the code to compare with makes one"
-        raise BaselineMissing(f"there is no baseline '{name}' ({error}); {make}", place="--harness-baseline") from None
+def baseline_of(name: str, out: Path, suite: str, root: Path) -> Run:
+    """A run by folder, by name, as `baseline:NAME` or `latest`, as it stands now. suite: how that is named, for the
+    sentence. root: below which the baselines lie. Raises UserError."""
+    run = find_baseline(name, out, f"harness run {suite}", place="--harness-baseline", baselines=root / BASELINES)
     run.manifest  # noqa: B018 - a damaged one is told now
     return run
 

@@ -19,7 +19,7 @@ LISTED = {
     "harness_suite": ("FILE", "a suite whose expectations are tests; may be given again"),
     "harness_baseline": (
         "RUN",
-        "a run to gate against: a folder, a name or latest; one for each suite",
+        "a run to gate against: a folder, a name, baseline:NAME or latest; one for each suite",
     ),
     "harness_tasks_path": ("DIR", "a folder of task files; may be given again"),
 }

@@ -73,9 +73,10 @@ class SuiteFile(pytest.File):
         suite = self.suite.name
         if not self.settings.baselines:
             return None
-        from harness.pytest_plugin.gated import find_baseline
+        from harness.pytest_plugin.gated import baseline_of
 
-        found = [find_baseline(name, as_seen(self.settings.out), self.named) for name in self.settings.baselines]
+        out, root = as_seen(self.settings.out), as_seen(self.settings.root)
+        found = [baseline_of(name, out, self.named, root) for name in self.settings.baselines]
         if len(self.settings.suites) == 1 and len(found) == 1:
             return found[0]
         mine = [run for run in found if run.manifest.suite == suite]

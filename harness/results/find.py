@@ -77,11 +77,11 @@ def _find(name: str, out: Path, baselines: Path) -> Run:
         if found.folder == baselines / name and len(parts := _with_part(name, out)) == 1:
             notice(f"'{name}' is the baseline {PREFIX}{name} here; the run is called {parts[0].name}")
         return found
-    if name and Path(name).is_dir():
-        Run(Path(name)).manifest  # noqa: B018 - fails here, with its own sentence: the folder is not a run
     folders, matching = run_folders(out), _with_part(name, out)
     if len(matching) == 1:
         return Run(matching[0])
+    if name and not matching and Path(name).is_dir():
+        Run(Path(name)).manifest  # noqa: B018 - fails here, with its own sentence: the folder is not a run
     names = ", ".join(path.name for path in (matching or folders)[-5:]) or "none"
     problem = f"'{name}' fits {len(matching)} runs" if matching else f"no run '{name}'"
     raise UserError(f"{problem}; runs here: {names}", place=str(out))

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness import kept_file, strict_json
+from harness import kept_file
 from harness.errors import UserError
 from harness.gate.accepted import ACCEPT_FILE, Accepted, read_accepted
 from harness.gate.change.call_pairs import arms_of_call
@@ -38,15 +38,13 @@ from harness.gate.lockstep.record import new_folder
 from harness.gate.lockstep.shared_time import share_time
 from harness.gate.stored.stored_runs import ALPHA, PASS_ALPHA, verdict_of
 from harness.gate.verdict import Verdict
-from harness.gate.written.markdown import markdown_of
-from harness.gate.written.plain_data import as_json
+from harness.gate.written.files import Files, json_of
 from harness.models.digest import hash_of
 from harness.results.fingerprint import fingerprint
 from harness.statistics.speed_decision import Rule
 from harness.suite.load import LoadedSuite, load_suite, suite_text
 from harness.suite.schema import Suite
 from harness.threads import default_threads
-from harness.whole_file import write_whole
 
 CHANGES = Path("results/ci")
 SUITE = "suites/ci.yaml"
@@ -93,6 +91,8 @@ class Change:
     seconds: float
     interrupted: bool = False
     """Whether Ctrl-C ended it: then it is judged as far as it was measured."""
+    about: dict[str, Any] = field(default_factory=dict)
+    """When it was judged, of which suite and commits, and on which machine."""
 
 
 Listener = Callable[[str | Change], None]
@@ -273,11 +273,11 @@ def _concluded(
         result = replace(judged.result, verdict=verdict, reason=reason, rows=tuple(rows), notes=tuple(notes))
     result = replace(result, base=base, head=head, alpha=ALPHA, pass_alpha=PASS_ALPHA)
     result = replace(result, on_inconclusive=asked.on_inconclusive, suite=asked.suite)
-    change = Change(result, folder, tuple(works), time.monotonic() - began, interrupted)
-    told = as_json(result) | {"seconds": round(change.seconds, 1), "interrupted": interrupted}
-    told |= _what_was_judged(suite, states)
-    kept_file.write_json(folder / VERDICT, strict_json.dumps(told, indent=2) + "\n", VERDICT)
-    write_whole(folder / SUMMARY, markdown_of(result))
+    about = _what_was_judged(suite, states)
+    change = Change(result, folder, tuple(works), time.monotonic() - began, interrupted, about)
+    told = json_of(result, seconds=change.seconds, interrupted=interrupted, about=change.about)
+    kept_file.write_json(folder / VERDICT, told, VERDICT)
+    Files(markdown=folder / SUMMARY).write(result)
     return change
 
 
@@ -286,7 +286,7 @@ def _what_was_judged(suite: Suite, states: dict[Side, State]) -> dict[str, Any]:
     text = suite_text(suite)
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "suite": {"name": suite.name, "hash": hash_of(text), "text": text},
+        **{"suite_name": suite.name, "suite_hash": hash_of(text), "suite_text": text},
         "machine_class": fingerprint().machine_class,
         "states": {"base": dict(states["a"].git), "head": dict(states["b"].git)},
     }

@@ -9,7 +9,7 @@ don't decide it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from math import inf, isclose
@@ -20,7 +20,7 @@ from harness.comparison.gate_set import QUALITY, Gated, all_points
 from harness.comparison.metric_kind import Kind
 from harness.errors import ExitCode, UserError, shown
 from harness.evidence.selection import coordinates
-from harness.gate.judgment import Judged, cell_words
+from harness.gate.judgment import Judged, cell_words, told_apart
 from harness.gate.stored import stored_ledger
 from harness.gate.stored.stored_pair import Known, Levels, broken_cell, judge_measured, why_incomparable
 from harness.gate.stored.stored_runs import ALPHA, PASS_ALPHA
@@ -104,6 +104,8 @@ def _worse(pairs: Sequence[CellPair], points: Sequence[Gated]) -> Found:
     levels = Levels(ALPHA / max(1, len(tested)), PASS_ALPHA)
     known = Known(levels, cache(stored_ledger.entries), None)
     rows = [row for one in (*tested, *(one for one in able if one.kind is Kind.COUNT)) if (row := _row(one, known))]
+    words = told_apart([(row.metric, row.at) for row in rows])
+    rows = [replace(row, apart=more) for row, more in zip(rows, words, strict=True)]
     failing = sorted((row for row in rows if row.verdict is Verdict.FAIL), key=_badness)
     broken = list(_broken(pairs, known))
     minor = sum(row.verdict is Verdict.MINOR for row in rows)
@@ -160,7 +162,7 @@ def _different(pairs: Sequence[CellPair], points: Sequence[Gated], tolerance: fl
     for told in _other_digests(pairs):
         named[told] = inf
     looked_at, passed = 0, 0
-    for one in points:
+    for one, more in zip(points, told_apart([(one.metric, one.at) for one in points]), strict=True):
         if one.base is None or one.head is None:
             continue
         if one.kind in (Kind.TIME, Kind.MEMORY):
@@ -174,7 +176,7 @@ def _different(pairs: Sequence[CellPair], points: Sequence[Gated], tolerance: fl
             continue
         share = abs(b - a) / abs(a) if a else inf
         change = f" ({100 * (b - a) / abs(a):+.3g} %)" if a and share < inf else ""
-        named[f"{one.metric} ({cell_words(one.at)}): {a:,.10g} and {b:,.10g}{change}"] = share
+        named[f"{one.metric} ({cell_words(one.at, more)}): {a:,.10g} and {b:,.10g}{change}"] = share
     ranked = sorted(named, key=lambda told: -named[told])
     notes = []
     if passed:

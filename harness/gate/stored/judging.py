@@ -11,7 +11,15 @@ from harness.errors import UserError, shown
 from harness.gate.accepted import ACCEPT_FILE, add_acceptances, read_accepted
 from harness.gate.judgment import GateResult, OnInconclusive
 from harness.gate.stored.stored_runs import declared_gate, judge_runs
-from harness.results.baseline import PREFIX, Baseline, BaselineMissing, is_baseline, named_baseline, suite_baseline
+from harness.results.baseline import (
+    BASELINES,
+    PREFIX,
+    Baseline,
+    BaselineMissing,
+    is_baseline,
+    named_baseline,
+    suite_baseline,
+)
 from harness.results.find import find_cells, run_folders
 from harness.results.run import Run
 from harness.results.run_folder import MANIFEST
@@ -46,7 +54,7 @@ def judge(
     if accept is not None and not accept.strip():
         raise UserError("needs a reason, such as --accept 'int4 halves the memory'", place="--accept")
     head = find_cells(str(run), Path(out))
-    base = _of_suite(head) if baseline is None else _baseline(str(baseline), Path(out), head)
+    base = _of_suite(head) if baseline is None else find_baseline(str(baseline), Path(out), _made_by(head))
     entries, named = declared_gate(head), head.manifest.suite_source
     if not entries and suite is not None:
         named = suite
@@ -113,19 +121,29 @@ def _of_suite(head: Run) -> Run:
     return find_cells(f"{PREFIX}{found.name}", head.folder.parent)
 
 
-def _baseline(name: str, out: Path, head: Run) -> Run:
-    """The run to compare with. Raises BaselineMissing, with how one is made, where there is no such run."""
-    make = f"`harness run {head.manifest.suite_source}` at the code to compare with makes one"
+def _made_by(head: Run) -> str:
+    """The command that makes another run of what this one is of."""
+    if head.manifest.imported:
+        return f"harness import FILE --name {head.manifest.suite}"
+    return f"harness run {head.manifest.suite_source}"
+
+
+def find_baseline(name: str, out: Path, made_by: str, *, place: str = "--baseline", baselines: Path = BASELINES) -> Run:
+    """The run to compare with: a folder, the name of a run below `out` or of a baseline, or `latest`.
+
+    made_by: the command that makes one, for the sentence. place: of the name. Raises BaselineMissing, with how one is
+    made, where there is no such run, and UserError where there are several or it can't be read.
+    """
+    make = f"`{made_by}` at the code to compare with makes one"
     if not name.strip():
-        raise BaselineMissing(f"no baseline is named; {make}", place="--baseline")
+        raise BaselineMissing(f"no baseline is named; {make}", place=place)
     try:
-        base = find_cells(name, out)
-    except BaselineMissing as error:
-        raise BaselineMissing(f"{error}; {make}", place="--baseline") from None
+        return find_cells(name, out, baselines)
+    except BaselineMissing as error:  # which says how a baseline is made
+        raise BaselineMissing(str(error), place=place) from None
     except UserError as error:
         # a damaged one is no missing one, and neither are several
-        is_there = (Path(name) / MANIFEST).is_file() or named_baseline(name.removeprefix(PREFIX)) is not None
+        is_there = (Path(name) / MANIFEST).is_file() or named_baseline(name.removeprefix(PREFIX), baselines) is not None
         if is_there or any(name in folder.name for folder in run_folders(out)):
             raise
-        raise BaselineMissing(f"there is no baseline '{name}' ({error}); {make}", place="--baseline") from None
-    return base
+        raise BaselineMissing(f"there is no baseline '{shown(name)}' ({error}); {make}", place=place) from None

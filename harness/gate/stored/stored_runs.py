@@ -17,7 +17,7 @@ from harness.comparison.gate_set import Gated, GateSet, all_points, declared_set
 from harness.comparison.metric_kind import Kind
 from harness.errors import UserError
 from harness.gate.accepted import Accepted
-from harness.gate.judgment import GateResult, Judged, OnInconclusive
+from harness.gate.judgment import GateResult, Judged, OnInconclusive, told_apart
 from harness.gate.stored import stored_ledger
 from harness.gate.stored.generated_length import why_other_length
 from harness.gate.stored.stored_ledger import StoredPair, run_id
@@ -81,6 +81,8 @@ def judge_runs(
     agreed, day = accepted or Accepted(), today or date.today()
     rows = agreed.applied(rows, day)
     rows += [_problem(why) for why in (*runs.problems, *chosen.problems)]
+    words = told_apart([(row.metric, row.at) for row in rows])
+    rows = [replace(row, apart=more) for row, more in zip(rows, words, strict=True)]
     verdict, reason = verdict_of(rows)
     return GateResult(
         verdict=verdict,

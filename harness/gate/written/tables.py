@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from harness.comparison.metric_kind import Kind
 from harness.errors import inert
-from harness.gate.judgment import CACHED, FALSE_DISCOVERIES, GateResult, Judged, Watched, cell_words
+from harness.gate.judgment import CACHED, FALSE_DISCOVERIES, GateResult, Judged, Watched, cell_words, told_apart
 from harness.gate.verdict import Verdict
 from harness.number import NOTHING, with_interval
 from harness.report.table import Column, Row, Table
@@ -77,6 +77,8 @@ def _judged_table(result: GateResult, rows: Sequence[Judged]) -> Table:
 
 
 def _watched_table(result: GateResult, rows: Sequence[Watched]) -> Table:
+    apart = told_apart([(row.metric, row.at) for row in result.watched])
+    words = {id(row): cell_words(row.at, more) for row, more in zip(result.watched, apart, strict=True)}
     columns = (
         *map(Column, ("metric", "cell")),
         *(Column(name, numeric=True) for name in ("base", "head", "worse by", "q")),
@@ -86,7 +88,7 @@ def _watched_table(result: GateResult, rows: Sequence[Watched]) -> Table:
         Row(
             (
                 row.metric,
-                cell_words(row.at),
+                words[id(row)],
                 with_interval(row.base, None, None, row.unit),
                 with_interval(row.head, None, None, row.unit),
                 NOTHING if row.change is None else f"{100 * row.change:+.3g} %",

@@ -318,8 +318,28 @@ def _numbers(found: File, name: str, spec: Mapping[str, Any], part: str | None, 
 def _rows(found: File, task: str, samples: SamplesFile) -> list[dict[str, Any]]:
     spec = {**_spec(found, task), "task": text_of(task)}
     names = list(spec["metrics"])
+    _check_means(found, task, samples, spec)
     mine = documents(samples, text_of(task), found.configs.get(task, {}), names, spec)
     return [write(document) for document in mine]
+
+
+def _check_means(found: File, task: str, samples: SamplesFile, spec: Mapping[str, Any]) -> None:
+    """Raise UserError for samples of another evaluation of the same task: lm-eval's hash of them is of the questions
+    alone, so that those of another model have it too."""
+    for metric, pipeline, value, _ in _parsed(found.results[task]):
+        if metric not in BUILT_IN or spec["metrics"][metric]["aggregation"] != "mean":
+            continue
+        given = [as_float(line.get(metric)) for told, line, _ in samples.lines if told.filter == pipeline]
+        scores, whole = [one for one in given if one is not None], as_float(value)
+        if whole is None or not scores or len(scores) < len(given):
+            continue
+        mean = math.fsum(scores) / len(scores)
+        if not math.isclose(mean, whole, rel_tol=1e-6, abs_tol=1e-9):
+            raise UserError(
+                f"the mean {metric} of these samples of {text_of(task, 80)} is {mean:.6g}, and the results say "
+                f"{whole:.6g}: they are of another evaluation; name the samples that were written with the results",
+                place=samples.file.name,
+            )
 
 
 def _told(found: File, task: str) -> ToldTask:

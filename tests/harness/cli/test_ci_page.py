@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 from harness.cli.app import app
 from harness.errors import ExitCode
 from harness.gate.accepted import read_accepted
+from harness.gate.change.ci import VERDICT
+from harness.kept_file import read_json
 from harness.suite.load import load_suite
 from tests.harness.cli.test_ab_page import NOTED
 
@@ -49,7 +51,10 @@ def test_every_command_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         done = CliRunner().invoke(app, words, env={"COLUMNS": "200"})
         assert done.exit_code == ExitCode.PASS, f"{words}: {done.output} {done.exception}"
         assert "PASS: 1 metric of 1 cell" in done.output
-    assert json.loads(Path("verdict.json").read_text())["judged"][0]["details"]["faster"]
+    told = json.loads(Path("verdict.json").read_text())
+    assert told["judged"][0]["details"]["faster"]
+    (kept,) = Path("runs").glob("*/verdict.json")
+    assert json.loads(read_json(kept, VERDICT)) == told, "--json is the record's verdict, without its seal"
     assert Path("summary.md").read_text().startswith("## Gate: PASS")
 
 

@@ -94,6 +94,11 @@ def _set(*path: Any, to: Any) -> Change:
 
 CASES: list[tuple[str, Change, str]] = [
     ("pytest-benchmark", _set("benchmarks", to=[]), "`benchmarks` is empty"),
+    (
+        "pytest-benchmark",
+        _set("benchmarks", 0, to=[1]),
+        "benchmarks[0]: this should be a mapping, {…}, not a list of 1",
+    ),
     ("pytest-benchmark", _set("benchmarks", 0, "stats", "data", 1, to=-1.0), "benchmarks[0].stats.data[1]: "),
     ("pytest-benchmark", _set("benchmarks", 0, "stats", "data", 1, to=math.nan), "a finite number, not nan"),
     ("pytest-benchmark", _set("benchmarks", 0, "stats", "data", 1, to="0.5"), "a valid number, not '0.5'"),
@@ -328,3 +333,13 @@ def test_only_a_user_error_comes_out_of_damaged_bytes(
     )
     content[place % len(content)] ^= 1 << bit
     read_or_refused(bytes(content), tmp_path_factory.mktemp("fuzz"))
+
+
+def test_samples_of_another_evaluation_of_the_same_questions(tmp_path: Path) -> None:
+    """lm-eval's hash of samples is of the questions, so another model's have the same one."""
+    results = files.write(tmp_path / "results.json", files.lm_eval())
+    others = tmp_path / "samples_sums.jsonl"
+    others.write_text("".join(json.dumps(line) + "\n" for line in files.lm_eval_samples((1, 0, 0, 0))))
+    with pytest.raises(UserError, match=r"mean acc of these samples of sums is 0\.25, and the results say 0\.75"):
+        harness.import_results(results, others, out=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()

@@ -176,3 +176,23 @@ def test_a_file_in_utf_16_is_read(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     path.write_bytes(json.dumps(files.hyperfine()).encode("utf-16"))  # PowerShell's `>`
     assert len(harness.import_results(path, out=tmp_path / "runs").cells) == 2
+
+
+def test_the_gate_tells_benchmarks_apart_by_their_parameters(tmp_path: Path) -> None:
+    one, another = files.pytest_benchmark()["benchmarks"][1], files.pytest_benchmark()["benchmarks"][1]
+    for n, benchmark in ((10, one), (20, another)):
+        name = f"test_sum[{n}]"
+        benchmark |= {
+            "fullname": f"t.py::{name}",
+            "name": name,
+            "param": f"{n}",
+            "params": {"n": n, "model": f"m{n}", "x": 1},
+        }
+    benchmarks = [one, another]
+    base, head = (
+        imported(tmp_path, slower(1, benchmarks=benchmarks)),
+        imported(tmp_path, slower(1, benchmarks=benchmarks, datetime="2025-03-02T12:00:00+00:00")),
+    )
+    result = harness.judge(head.folder, base.folder)
+    assert [row.where for row in result.rows] == [f"t.py::test_sum, n {n}, model m{n}" for n in (10, 20)]
+    assert "(t.py::test_sum, n 10, model m10)" in result.reason

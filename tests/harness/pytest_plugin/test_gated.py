@@ -7,10 +7,11 @@ from types import ModuleType
 
 import pytest
 
+from harness.baselines.setting import set_baseline
 from harness.comparison import metric_kind
 from harness.errors import ExitCode, UserError
 from harness.gate.stored.stored_runs import declared_gate
-from harness.pytest_plugin.gated import AS_CHOSEN, NOTHING_ELSE, Gate, find_baseline, judged
+from harness.pytest_plugin.gated import AS_CHOSEN, NOTHING_ELSE, Gate, baseline_of, judged
 from harness.results.record import Status
 from harness.results.run import Run
 from tests.harness.gate.gate_runs import Makes, broken, stand_in
@@ -86,17 +87,31 @@ def test_what_was_agreed_to_passes(make: Makes, tmp_path: Path) -> None:
     assert outcomes(found)[:2] == ["failed", "passed"]
 
 
-def test_baselines_are_found_or_told(make: Makes) -> None:
+def test_baselines_are_found_or_told(make: Makes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make.run("main-1", sequence=1), make.run("main-2", sequence=2)
-    assert find_baseline("main-1", make.folder, "ci.yaml").name == "main-1"
-    assert find_baseline("latest", make.folder, "ci.yaml").name == "main-2"
-    for name, code in (("gone", ExitCode.BASELINE_MISSING), ("main", ExitCode.USAGE)):
+
+    def found(name: str) -> Run:
+        return baseline_of(name, make.folder, "ci.yaml", tmp_path)
+
+    assert found("main-1").name == "main-1"
+    assert found("latest").name == "main-2"
+    for name, code in (("gone", ExitCode.BASELINE_MISSING), ("main", ExitCode.USAGE), ("", ExitCode.BASELINE_MISSING)):
         with pytest.raises(UserError) as error:
-            find_baseline(name, make.folder, "ci.yaml")
+            found(name)
         assert error.value.exit_code is code
+    set_baseline("main-1", name="kept", why="a start", out=make.folder, below=tmp_path / "results/baselines")
+    monkeypatch.chdir(make.folder)  # baselines lie below the rootdir, wherever pytest was called
+    assert found("baseline:kept").name == "kept"
+    with pytest.raises(UserError, match=r"^--harness-baseline: .*no baseline 'keep'.*kept") as missing:
+        found("baseline:keep")
+    assert missing.value.exit_code is ExitCode.BASELINE_MISSING
+    (tmp_path / "results/baselines/kept/log.jsonl").unlink()
+    with pytest.raises(UserError, match=r"there is no log\.jsonl") as damaged:
+        found("baseline:kept")
+    assert damaged.value.exit_code is ExitCode.USAGE, "a damaged one is no missing one"
     (make.folder / "main-1/manifest.json").write_text("{")
     with pytest.raises(UserError, match="manifest is corrupted"):
-        find_baseline(str(make.folder / "main-1"), make.folder, "ci.yaml")
+        found(str(make.folder / "main-1"))
 
 
 def test_entries_are_items_beside_a_baseline(make: Makes, project: Project) -> None:
