@@ -196,7 +196,6 @@ OTHER = {
     "harness/report/lm_eval_files.py": "the folder of `harness report --lm-eval`",
     "harness/report/picture.py": "a picture",
     "harness/cli/ab.py": "the file of --json",
-    "harness/history/series_json.py": "the text of CSV, no file",
     "harness/gate/written/files.py": "the verdict and its summary, for people and their scripts",
     "harness/cli/interchange.py": "writes what the user asked for, in another tool's format",
     "harness/interchange/inspect_archive.py": "another tool's archive, whose members have a checksum",
