@@ -199,7 +199,6 @@ OTHER = {
     "harness/gate/written/files.py": "the verdict and its summary, for people and their scripts",
     "harness/cli/interchange.py": "writes what the user asked for, in another tool's format",
     "harness/interchange/inspect_archive.py": "another tool's archive, whose members have a checksum",
-    "harness/gate/change/ci.py": "the summary, for people",
     "harness/gate/change/side.py": "the suite for a process of the project's, and what that prints",
     "harness/gate/accepted.py": "the user's harness-accept.yaml",
     "harness/pytest_plugin/quality.py": "the suite of a test, in pytest's own folder for temporary files",

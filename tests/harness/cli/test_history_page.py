@@ -49,7 +49,7 @@ def test_every_command_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             assert done.exit_code in passed, f"{words}: {done.output} {done.exception}"
             said += done.output
     assert "time, threads 1, call softmax: ratio to" in said and "half as much more" in said
-    assert "were there already; nothing was added" in said and "git bisect run sh -c" in said
+    assert "was there already; nothing was added" in said and "git bisect run sh -c" in said
     assert "| metric\\_version | BIGINT |" in said and "commit,verdict,seconds" in said
     assert (tmp_path / "project/trend.svg").read_text().startswith("<svg")
 

@@ -32,6 +32,11 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
+DRAWN = """[...document.querySelectorAll('.chart')].every((chart) =>
+    chart.getBoundingClientRect().top > innerHeight || chart.querySelector('svg'))"""
+"""Charts are drawn when it is known how wide they are, those further down when they come into view."""
+
+
 class Opened:
     """A page of a site, opened from disk, with all that went wrong in it."""
 
@@ -53,6 +58,7 @@ class Opened:
         else:
             self.page.evaluate("route => { location.hash = route }", route)
         self.until("document.getElementById('main').dataset.shown === location.hash")
+        self.until(DRAWN)
         return self.page
 
     def until(self, condition: str) -> None:
