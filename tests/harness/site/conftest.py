@@ -18,7 +18,7 @@ from tests.harness.site import synthetic
 CHROMIUM = os.environ.get("HARNESS_TEST_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its driver keeps an event loop in this thread, in which no other test can run one
 def browser() -> Iterator[Any]:
     api = pytest.importorskip(
         "playwright.sync_api", reason="pip install 'gpt-harness[browser]' for the browser's tests"
