@@ -49,30 +49,30 @@ def gate(
     """
     from harness.cli.history import check_history, keep
     from harness.errors import ExitCode
-    from harness.gate.stored.judging import expiry, judge
+    from harness.gate.stored.judging import base_of, expiry, judge
     from harness.gate.written.terminal import print_gate
+    from harness.results.find import find_cells
 
     check_history(history)
     told = telling(json=json, markdown=markdown, junit=junit, sarif=sarif, address=webhook, form=webhook_format)
     with told.refusals(suite or ""):
+        head = find_cells(run, out)
+        base = base_of(head, baseline, out)
         result = judge(
-            run,
-            baseline,
+            head,
+            base,
             suite=suite,
             on_inconclusive=on_inconclusive,
             accept=accept,
             expires=expiry(expires),
             accept_file=accept_file,
-            out=out,
         )
     print_gate(result, make_console())
     told.tell(result)
     if history is not None:
         from harness.history.entry import entry_of_gate
-        from harness.results.find import find_cells
 
-        base = find_cells(baseline or result.base, out)
-        keep(entry_of_gate(result, find_cells(run, out), base), history)
+        keep(entry_of_gate(result, head, base), history)
     if accept is not None:
         say(f"what was agreed to is in {accept_file}: commit it", to_stderr=True)
     if result.exit_code is not ExitCode.PASS:

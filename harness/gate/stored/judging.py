@@ -30,8 +30,8 @@ DAYS = 90
 
 
 def judge(
-    run: str | Path,
-    baseline: str | Path | None = None,
+    run: str | Path | Run,
+    baseline: str | Path | Run | None = None,
     *,
     suite: str | None = None,
     on_inconclusive: str | None = None,
@@ -42,19 +42,19 @@ def judge(
 ) -> GateResult:
     """The verdict on a run: `.verdict`, `.exit_code`, `.reason` and the DataFrame `.table`.
 
-    run, baseline: run folders, names of runs below `out`, `latest`, or a baseline's name; without `baseline` it is that
-    of the run's suite in results/baselines. suite: whose `gate:` is used where the run's own
-    suite has none. on_inconclusive: what that exits as, `pass` or `fail`. accept: a reason for which what fails is
-    agreed to, until `expires` (in 90 days); it is written to `accept_file`, whose agreements hold. Raises UserError for
-    bad input, and BaselineMissing where there is no such baseline.
+    run, baseline: runs, their folders, names of runs below `out`, `latest`, or a baseline's name; without `baseline` it
+    is that of the run's suite in results/baselines. suite: whose `gate:` is used where the run's own suite has none.
+    on_inconclusive: what that exits as, `pass` or `fail`. accept: a reason for which what fails is agreed to, until
+    `expires` (in 90 days); it is written to `accept_file`, whose agreements hold. Raises UserError for bad input, and
+    BaselineMissing where there is no such baseline.
     """
     chosen = policy(on_inconclusive)
     if expires is not None and accept is None:
         raise UserError("says how long --accept holds; give that too", place="--expires")
     if accept is not None and not accept.strip():
         raise UserError("needs a reason, such as --accept 'int4 halves the memory'", place="--accept")
-    head = find_cells(str(run), Path(out))
-    base = _of_suite(head) if baseline is None else find_baseline(str(baseline), Path(out), _made_by(head))
+    head = run if isinstance(run, Run) else find_cells(str(run), Path(out))
+    base = baseline if isinstance(baseline, Run) else base_of(head, baseline, Path(out))
     entries, named = declared_gate(head), head.manifest.suite_source
     if not entries and suite is not None:
         named = suite
@@ -126,6 +126,11 @@ def _made_by(head: Run) -> str:
     if head.manifest.imported:
         return f"harness import FILE --name {head.manifest.suite}"
     return f"harness run {head.manifest.suite_source}"
+
+
+def base_of(head: Run, baseline: str | Path | None, out: Path) -> Run:
+    """The run that `judge` compares with. Raises UserError, and BaselineMissing where there is none."""
+    return _of_suite(head) if baseline is None else find_baseline(str(baseline), out, _made_by(head))
 
 
 def find_baseline(name: str, out: Path, made_by: str, *, place: str = "--baseline", baselines: Path = BASELINES) -> Run:

@@ -19,6 +19,8 @@ from harness.comparison.gate_entry import GateEntry, Guard
 from harness.errors import ExitCode, UserError
 from harness.gate.accepted import read_accepted
 from harness.gate.verdict import Verdict
+from harness.results.cell_lines import Lines, read_lines
+from harness.results.manifest import Manifest
 from harness.suite.load import load_suite
 from tests.harness.gate.gate_runs import GATE, Makes, stand_in
 
@@ -83,6 +85,21 @@ def test_a_pass_and_its_last_line(make: Makes) -> None:
     assert done.exit_code == ExitCode.PASS
     assert done.output.splitlines()[-1] == "PASS: 1 metric of 1 cell"
     assert "commit: base00000000 and head00000000" in done.output
+
+
+def test_with_a_history_each_run_is_read_once(make: Makes, monkeypatch: pytest.MonkeyPatch) -> None:
+    make.run("base", sequence=1)
+    make.run("head", LOSS, sequence=2)
+    read: list[str] = []
+
+    def counting(folder: Path, manifest: Manifest | None) -> Lines:
+        read.append(folder.name)
+        return read_lines(folder, manifest)
+
+    monkeypatch.setattr("harness.results.run.read_lines", counting)
+    done = gate("head", "-b", "base", "--history", "history")
+    assert "the verdict on head was kept" in done.output
+    assert sorted(read) == ["base", "head"]
 
 
 def test_there_may_be_no_baseline(make: Makes) -> None:
