@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.comparison.paired_quality_documents import PairedDocuments, Unpaired, listed, paired_documents, paired_rows
+from harness.comparison.paired_quality_documents import (
+    PairedDocuments,
+    Unpaired,
+    counted,
+    listed,
+    paired_documents,
+    paired_rows,
+)
 from harness.evidence.per_document import PerDocument
 from harness.evidence.selection import Point
 from harness.results.record import Direction
@@ -182,9 +189,9 @@ def _equal(what: _Metric, found: PairedDocuments) -> PairedQuality | None:
     a, b = found.base, found.head
     n = len(a.documents)
     if found.identical:
-        why = f"all outputs are the same, bit for bit ({_count(n)})"
+        why = f"all outputs are the same, bit for bit ({counted(n)})"
     elif bool((a.sums == b.sums).all() and (a.weights == b.weights).all()):
-        why = f"every one of {_count(n)} has the same score"
+        why = f"every one of {counted(n)} has the same score"
     else:
         return None
     return PairedQuality(
@@ -288,7 +295,7 @@ def _sentence(
 ) -> str:
     change = judged.change
     ends = "" if change.low is None or change.high is None else f" [{_size(change.low)}, {_size(change.high)}]"
-    of = f"{_count(documents)}" + (f" in {judged.units} clusters" if judged.units != documents else "")
+    of = f"{counted(documents)}" + (f" in {judged.units} clusters" if judged.units != documents else "")
     flipped = f", {details['lost']} lost and {details['won']} won" if "lost" in details else ""
     how = "points" if unit == ABSOLUTE else "%"
     told = f"{what.name}: {_size(change.value)}{ends} {how} over {of}{flipped} (p = {judged.p:.2g} of not worse)"
@@ -316,7 +323,3 @@ def _why(judged: Judged, margin: float, alpha: float, how: str) -> str:
 
 def _size(value: float) -> str:
     return f"{100 * value:+.3g}"
-
-
-def _count(documents: int) -> str:
-    return "1 document" if documents == 1 else f"{documents:,} documents"

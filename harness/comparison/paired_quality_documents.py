@@ -96,6 +96,11 @@ def paired_rows(base: pd.DataFrame, head: pd.DataFrame, a: PerDocument, b: PerDo
     return _put_together(a, b, {}, identical=_identical(base, head, is_task=False))
 
 
+def counted(documents: int) -> str:
+    """`1 document`, `2,000 documents`."""
+    return "1 document" if documents == 1 else f"{documents:,} documents"
+
+
 def listed(documents: Sequence[str]) -> str:
     """`document 3`, `documents 3, 4 and 7`, `documents 3, 4, 7 and 5 more`."""
     if len(documents) == 1:

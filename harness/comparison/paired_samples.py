@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.comparison.first_difference import Side, first_difference, margin
 from harness.comparison.flip import Flip, Paired
+from harness.comparison.paired_quality_documents import counted
 from harness.evidence.selection import describe
 from harness.measures.task.samples.columns import (
     BROKEN,
@@ -98,9 +99,7 @@ class PairedSamples:
         """What could not be paired."""
         where = f"{describe(self.at)}: " if self.at else ""
         lost = [[why for why in BROKEN.all(frame) if why is not None] for frame in self._sides]
-        told = [
-            f"{_documents(len(each))} of the {{}} not judged; the first: {each[0]}" if each else "" for each in lost
-        ]
+        told = [f"{counted(len(each))} of the {{}} not judged; the first: {each[0]}" if each else "" for each in lost]
         if told[0] == told[1]:
             told = [told[0].replace("of the {}", "of either side"), ""]
         for side, words in zip(("base", "head"), told, strict=True):
@@ -109,11 +108,11 @@ class PairedSamples:
         keys = [{*zip(TASK.each(frame), DOCUMENT.each(frame), strict=True)} for frame in self._sides]
         for side, count in (("base", len(keys[0] - keys[1])), ("head", len(keys[1] - keys[0]))):
             if count:
-                yield f"{where}only the {side} has {_documents(count)}"
+                yield f"{where}only the {side} has {counted(count)}"
         other = len(self._both_judged) - len(self._joined)
         if other:
             yield (
-                f"{where}{_documents(other)} not paired: with other choices or another right answer in the head, from "
+                f"{where}{counted(other)} not paired: with other choices or another right answer in the head, from "
                 "other data or a changed task"
             )
 
@@ -248,7 +247,3 @@ def _preferred(metrics: Sequence[str]) -> str | None:
 
     able = [key for key in metrics if not counts_failures(key)]
     return min(able, key=rank) if able else None
-
-
-def _documents(count: int) -> str:
-    return "1 document" if count == 1 else f"{count:,} documents"

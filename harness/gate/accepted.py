@@ -168,16 +168,21 @@ def add_acceptances(
 
 def whoever() -> str:
     """The user's name, as git knows it, or as the system does."""
-    try:
-        done = subprocess.run(["git", "config", "user.name"], capture_output=True, text=True, timeout=10)
-        if done.returncode == 0 and done.stdout.strip():
-            return shown(done.stdout.strip(), 100)
-    except (OSError, subprocess.SubprocessError):
-        pass
+    if name := git_setting("user.name"):
+        return name
     try:
         return getpass.getuser()
     except (OSError, KeyError):
         return "unknown"
+
+
+def git_setting(name: str) -> str:
+    """What git's configuration says here; empty where it says nothing."""
+    try:
+        done = subprocess.run(["git", "config", name], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return shown(done.stdout.strip(), 100) if done.returncode == 0 else ""
 
 
 def _parsed(document: Document) -> Accepted:
