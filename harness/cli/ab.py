@@ -53,7 +53,7 @@ def ab(
     ] = False,
     margin: Annotated[float, typer.Option("--margin", help="The smallest slowdown of interest: 0.05 is 5 %.")] = 0.05,
     minutes: Annotated[float, typer.Option("--minutes", help="How long to measure at most.")] = 10.0,
-    launches: Annotated[int, typer.Option("--launches", help="How many launches of b against a at most.")] = 24,
+    launches: Annotated[int, typer.Option("--launches", help="How many launches of b against a at most.")] = 48,
     clock: Annotated[
         str,
         typer.Option("--clock", help="What is judged: wall, cpu, or auto: cpu where both only compute, on one thread."),
