@@ -29,6 +29,18 @@ AllowCodeExecution = Annotated[
     typer.Option("--allow-code-execution", help="Run programs that a model writes (pass@k), in a limited subprocess."),
 ]
 
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the last unfinished run of this suite.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Measure again what is known from earlier runs.")]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Neither take results of cells from the cache nor keep them there.")
+]
+TrustRemoteCode = Annotated[
+    bool, typer.Option("--trust-remote-code", help="Run Python code that comes with a hub model. Read it first.")
+]
+SaveSuite = Annotated[
+    Path | None, typer.Option("--save-suite", help="Write the suite that this command stands for to this file, too.")
+]
+
 
 def check_target(path: Path | None, option: str) -> None:
     """A file that a command writes at its end: where it can't be, that is said before anything is measured. Raises

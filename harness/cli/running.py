@@ -1,0 +1,86 @@
+"""The road of every command that runs a suite, `run` and the one-liners: live progress, the report's tables, what an
+interrupted run is gone on with, and the exit code."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from harness.cli.console import make_console
+from harness.cli.interrupting import as_ctrl_c
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from harness.execution.allowed import Allowed
+    from harness.results.run import Run
+    from harness.suite.load import SuiteLike
+
+
+def run_and_print(
+    suite: SuiteLike,
+    *,
+    out: Path,
+    resume: bool = False,
+    fresh: bool = False,
+    no_cache: bool = False,
+    allowed: Allowed | None = None,
+    history: Path | None = None,
+) -> Run:
+    """Run a suite as `harness run` does, with live progress, and print its report. Interrupted, it says how to go on.
+    history: a folder that what was measured is added to. Raises UserError for bad input; exit with `exit_code(run)`."""
+    from harness.cli.history import check_history, keep
+    from harness.cli.progress import RunProgress
+    from harness.execution.allowed import NOTHING_MORE
+    from harness.report.terminal import print_places, print_report
+    from harness.workflow import run_and_report
+
+    as_ctrl_c()
+    check_history(history)
+    console = make_console()
+    progress = RunProgress(console)
+    try:
+        with progress:
+            concluded = run_and_report(
+                suite,
+                out=out,
+                resume=resume,
+                fresh=fresh,
+                cached=not no_cache,
+                allowed=allowed or NOTHING_MORE,
+                on_event=progress,
+            )
+    except KeyboardInterrupt:
+        if progress.folder:
+            typer.echo(f"interrupted; go on with: harness run --resume {progress.folder}", err=True)
+        raise
+    if concluded.report is not None:
+        print_report(concluded.report, console)
+    else:
+        for problem in concluded.run.manifest.problems:
+            console.print(f"warning: {problem}", style="yellow")
+        print_places(concluded.run.folder, console)
+    if history is not None:
+        from harness.history.entry import entry_of_run
+
+        keep(entry_of_run(concluded.run), history)
+    return concluded.run
+
+
+def save_as_asked(suite: Mapping[str, Any], path: Path | None) -> None:
+    """`--save-suite FILE` of a one-liner: the suite that it stands for, under the command that was typed. Raises
+    UserError where it can't be written."""
+    import shlex
+
+    from harness.cli.console import say
+    from harness.errors import printable
+    from harness.shorthand.written import save_suite
+
+    if path is None:
+        return
+    save_suite(suite, path, printable(shlex.join(["harness", *sys.argv[1:]])))
+    say(f" suite    {path}")
