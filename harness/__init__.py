@@ -20,6 +20,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harness.api.evaluating import eval
     from harness.api.results import Results
     from harness.api.runs import compare, diff, explain, make_report, open_run, plan, run, show
     from harness.baselines.listing import baseline_log, list_baselines
@@ -47,6 +48,7 @@ HOME = {
     "ci": "harness.gate.change.ci",
     "compare": "harness.api.runs",
     "diff": "harness.api.runs",
+    "eval": "harness.api.evaluating",
     "explain": "harness.api.runs",
     "export_results": "harness.interchange.exporting",
     "import_results": "harness.interchange.importing",
@@ -74,6 +76,7 @@ __all__ = [
     "ci",
     "compare",
     "diff",
+    "eval",
     "explain",
     "export_results",
     "import_results",

@@ -18,6 +18,7 @@ from harness.cli import (
     data,
     diff,
     doctor,
+    eval,
     explain,
     fit,
     gate,
@@ -56,6 +57,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("eval", cls=eval.EvalCommand)(eval.eval_)
 app.command("plan")(plan.plan)
 app.command("list")(listing.list_)
 app.command("show")(show.show)
