@@ -3,8 +3,8 @@
 Everything that the command line does is a function here:
 
     import harness
-    run = harness.run("suites/quickstart.yaml")
-    run.records                      # a pandas DataFrame
+    results = harness.run("suites/quickstart.yaml")               # a path, a name, or a mapping
+    results.records                  # a pandas DataFrame; results.table(), results.samples, results.report()
     harness.compare("results/runs/A", "results/runs/B")
     harness.ab(kernels.base, kernels.head).outcome.verdict
     harness.judge("results/runs/B", "results/runs/A").verdict     # what `harness gate` says
@@ -20,9 +20,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.api import compare, diff, explain, make_report, open_run, plan, run
+    from harness.api.results import Results
+    from harness.api.runs import compare, diff, explain, make_report, open_run, plan, run, show
     from harness.baselines.listing import baseline_log, list_baselines
     from harness.baselines.setting import set_baseline
+    from harness.errors import UserError
     from harness.gate.change.ci import ci
     from harness.gate.lockstep.ab import ab
     from harness.gate.stored.judging import judge
@@ -32,33 +34,41 @@ if TYPE_CHECKING:
     from harness.interchange.exporting import export_results
     from harness.interchange.importing import import_results
     from harness.results.run import Run
+    from harness.suite.schema import Suite
 
 __version__ = "0.1.0"
 HOME = {
+    "Results": "harness.api.results",
     "Run": "harness.results.run",
+    "Suite": "harness.suite.schema",
+    "UserError": "harness.errors",
     "ab": "harness.gate.lockstep.ab",
     "baseline_log": "harness.baselines.listing",
     "ci": "harness.gate.change.ci",
-    "compare": "harness.api",
-    "diff": "harness.api",
-    "explain": "harness.api",
+    "compare": "harness.api.runs",
+    "diff": "harness.api.runs",
+    "explain": "harness.api.runs",
     "export_results": "harness.interchange.exporting",
     "import_results": "harness.interchange.importing",
     "judge": "harness.gate.stored.judging",  # not `gate`: that is the package
     "list_baselines": "harness.baselines.listing",  # not `baselines`: that is the package
-    "make_report": "harness.api",
-    "open_run": "harness.api",
-    "plan": "harness.api",
+    "make_report": "harness.api.runs",
+    "open_run": "harness.api.runs",
+    "plan": "harness.api.runs",
     "query": "harness.history.query",
     "read_history": "harness.history.folder",
-    "run": "harness.api",
+    "run": "harness.api.runs",
     "set_baseline": "harness.baselines.setting",
+    "show": "harness.api.runs",
     "series": "harness.history.series",
 }
 """Where each name is from."""
 
 __all__ = [
+    "Results",
     "Run",
+    "Suite",
+    "UserError",
     "ab",
     "baseline_log",
     "ci",
@@ -77,7 +87,12 @@ __all__ = [
     "run",
     "series",
     "set_baseline",
+    "show",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
 
 
 def __getattr__(name: str) -> Any:

@@ -59,7 +59,7 @@ def explanations(
         raise UserError("no cell of this run has documents: the measure `task` keeps them", place=str(run.folder))
     picked = chosen(cells, [*([f"model={model}"] if model is not None else []), *where], "--where")
     picked = [cell for cell in picked if run.why_no_samples(cell) is None] or picked  # what is damaged was told of
-    asked = [(cell, samples) for cell in picked if has_documents(samples := run.samples(cell))]
+    asked = [(cell, samples) for cell in picked if has_documents(samples := run.samples_of(cell))]
     with reading_samples(*(run.samples_file(cell) for cell, _ in asked)):
         return _explained(run, cells, asked, task, document)
 
