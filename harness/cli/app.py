@@ -13,6 +13,7 @@ from harness.cli import (
     assets,
     baseline,
     bisect,
+    chat,
     ci,
     compare,
     data,
@@ -21,6 +22,7 @@ from harness.cli import (
     explain,
     fit,
     gate,
+    generate,
     history,
     interchange,
     listing,
@@ -57,6 +59,8 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("plan")(plan.plan)
+app.command("generate")(generate.generate)
+app.command("chat")(chat.chat)
 app.command("list")(listing.list_)
 app.command("show")(show.show)
 app.command("report")(report.report)

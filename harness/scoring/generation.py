@@ -211,8 +211,8 @@ def _completed(
 
 
 def prepare_request(model: LanguageModel, encode: DocumentEncoder, request: TextRequest, context: int) -> Prepared:
-    """What the model is asked. context: tokens that it may see at once. Raises ValueError, in one sentence, for a request
-    that can't be served."""
+    """What the model is asked. context: tokens that it may see at once. Raises ValueError, in one sentence, for a
+    request that can't be served."""
     from harness.models.decoding import token_request
 
     tokenizer, mode = model.tokenizer, encode.mode

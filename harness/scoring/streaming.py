@@ -1,11 +1,11 @@
 """A text while it is written: each piece as soon as nothing that comes can change it.
 
-What the pieces join to is the answer that `complete_texts` gives for the same request: a piece is shown once it can't be
-cut any more. Held back until then are bytes that are no whole character yet, and what may be the beginning of a stop
+What the pieces join to is the answer that `complete_texts` gives for the same request: a piece is shown once it can't
+be cut any more. Held back until then are bytes that are no whole character yet, and what may be the beginning of a stop
 string or of a tag of a thought.
 
-With tags of a thought one thing can't be known beforehand: a closing tag that nothing opened makes a thought of all that
-stands before it. Where that comes after pieces were shown, the answer at the end is the one that counts.
+With tags of a thought one thing can't be known beforehand: a closing tag that nothing opened makes a thought of all
+that stands before it. Where that comes after pieces were shown, the answer at the end is the one that counts.
 """
 
 from __future__ import annotations

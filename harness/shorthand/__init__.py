@@ -1,5 +1,7 @@
 """From what a person says in one line to the suite that it stands for: a plain mapping, which `run` takes like a file.
 
 model_name.py   MODEL, as it is typed, -> an entry of a suite's `models:`
+run_model.py    `RUN:model`, the model that a run trained or measured
+training.py     `harness train`
 written.py      the suite as a file (`--save-suite`)
 """

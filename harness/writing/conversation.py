@@ -7,7 +7,6 @@ context the oldest are left out, a question with its answer at a time, and the f
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 from harness.errors import Unsupported, UserError
 from harness.models.chat import Messages, chat_template
@@ -19,7 +18,7 @@ from harness.scoring.generation import context_ids
 from harness.writing.settings import WritingSettings
 from harness.writing.writer import Writer, text_request
 
-TemplateName = Literal["model", "plain"]
+TEMPLATES = ("model", "plain")
 """model: the model's own chat template. plain: lines that begin with `User:` and `Assistant:`, for a model without."""
 PLAIN_STOP = "\nUser:"
 """Where a model that goes on with the user's next line is stopped."""
@@ -31,19 +30,19 @@ class Conversation:
     def __init__(
         self,
         model: LanguageModel,
-        settings: WritingSettings = WritingSettings(),
+        settings: WritingSettings,
         *,
         system: str | None = None,
-        template: TemplateName = "model",
+        plain: bool = False,
     ) -> None:
-        """Raises UserError for a model without a chat template where its own is asked for."""
+        """plain: lines of text in place of the model's own chat template. Raises UserError for a model without one."""
         self.settings = settings
         self.turns: Messages = []
         """What was said, without the system message."""
         self.dropped = 0
         """Turns, the oldest ones, that the model no longer reads."""
         self._model = Remembering(model) if can_remember(model) else model
-        self._plain = template == "plain"
+        self._plain = plain
         self._render = _plain if self._plain else own_template(model)
         self._encode = DocumentEncoder(model)
         self._answered = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
@@ -46,7 +47,8 @@ class WritingSettings(Strict):
     def _one_way(self) -> WritingSettings:
         if self.beams > 1 and self.temperature > 0:
             raise PydanticCustomError(
-                "beams", "beam search draws nothing, so a temperature says nothing; set `temperature` to 0 or `beams` to 1"
+                "beams",
+                "beam search draws nothing, so a temperature says nothing; set `temperature` to 0 or `beams` to 1",
             )
         if "" in self.stop:
             raise PydanticCustomError("stop", "a stop string is empty, and every text holds that; leave it out")
@@ -81,3 +83,24 @@ def check_samples(samples: int, settings: WritingSettings) -> None:
         raise UserError(
             f"greedy decoding writes one text {samples} times: set a temperature above 0, such as 0.8", place="samples"
         )
+
+
+def changed(settings: WritingSettings, changes: Sequence[str]) -> WritingSettings:
+    """The settings with some changed, each as a person types it: `temperature=0.2`, `top_k=none`, `stop=\\n`. Raises
+    UserError, with the nearest name, for what can't be; then nothing is changed."""
+    given: dict[str, Any] = {name: getattr(settings, name) for name in settings.model_fields_set}
+    stops: list[str] = []
+    for change in changes:
+        name, equals, value = change.partition("=")
+        if not equals:
+            raise UserError(f"'{shown(change)}' changes nothing; write NAME=VALUE", place="settings")
+        if name == "stop":
+            stops += [value.replace("\\n", "\n").replace("\\t", "\t")] if value not in ("", "none") else []
+            given["stop"] = tuple(stops)
+        elif value.lower() == "none":
+            given.pop(name, None)
+            if name not in WritingSettings.model_fields:
+                given[name] = None
+        else:
+            given[name] = value
+    return writing_settings(**given)

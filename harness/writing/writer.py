@@ -133,8 +133,8 @@ def text_request(
     samples: int = 1,
     tags: Tags = (),
 ) -> TextRequest:
-    """What the scoring engine is asked for a prompt. number: of the prompt, for its draws. tags: between which the model
-    thinks. Raises UserError where an answer leaves no room for a prompt."""
+    """What the scoring engine is asked for a prompt. number: of the prompt, for its draws. tags: between which the
+    model thinks. Raises UserError where an answer leaves no room for a prompt."""
     told: dict[str, Any] = settings.model_dump(exclude={"max_tokens", "stop"})
     room, most = settings.room(model.identity.context), model.identity.context - 1
     if room > most:

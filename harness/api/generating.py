@@ -6,15 +6,25 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, get_args, overload
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast, get_args, overload
 
-from harness.errors import UserError
+from harness.api.runs import ready_model
+from harness.errors import Unsupported, UserError, shown
+from harness.execution.events import OnEvent, unheard
 from harness.models.contract import Precision
+from harness.models.open import open_model, prepare
 from harness.spelling import nearest
+from harness.suite.schema import ModelEntry
+from harness.threads import default_threads
+from harness.workflow import RUNS
 
 if TYPE_CHECKING:
     from harness.models.contract import LanguageModel
+    from harness.writing.conversation import Conversation
     from harness.writing.writer import Writer, Written
+
+DEVICES = ("auto", "cpu", "cuda")
 
 
 def load_model(
@@ -24,30 +34,50 @@ def load_model(
     device: str = "auto",
     trust_remote_code: bool = False,
     threads: int | None = None,
+    out: str | Path = RUNS,
     tell: Callable[[str], None] = lambda said: None,
+    on_event: OnEvent = unheard,
 ) -> LanguageModel:
-    """A model by name, open in this process: a folder, a hub id, `asset:NAME`, or a run's trained model (`RUN:model`).
+    """A model by name, open in this process: a folder, a hub id, `asset:NAME`, a preset, or a run's (`RUN:model`).
 
-    It is fetched, or trained again, where it is not there. threads: to compute with; left out, as many as this process
-    may use cores. tell: takes a sentence before something slow. Raises UserError where it can't be had or opened.
+    It is fetched, or trained, where it is not there yet. threads: to compute with; left out, as many as this process
+    may use cores. out: where runs lie. tell: takes a sentence before something slow; on_event: is told how far that is.
+    Raises UserError where it can't be had or opened.
     """
-    if precision not in get_args(Precision):
-        words = ", ".join(get_args(Precision))
-        raise UserError(f"'{precision}' is no precision{nearest(precision, get_args(Precision))}: {words}")
-    from harness.api import ready_model
-    from harness.models.open import open_model, prepare
-    from harness.shorthand.model_name import model_entry  # type: ignore[import-not-found]
-    from harness.threads import default_threads
-
-    title, entry = model_entry(name)
-    found = ready_model(title, entry, trust_remote_code=trust_remote_code, threads=threads, tell=tell)
+    words = get_args(Precision)
+    if precision not in words:
+        raise UserError(
+            f"'{shown(precision)}' is no precision{nearest(precision, words)}; allowed: {', '.join(words)}",
+            place="precision",
+        )
+    if device not in DEVICES:
+        raise UserError(f"'{shown(device)}' is no device; allowed: {', '.join(DEVICES)}", place="device")
+    found = ready_model(
+        *_named(name, Path(out)), trust_remote_code=trust_remote_code, threads=threads, tell=tell, on_event=on_event
+    )
     prepare(found.source.kind)
     import torch
 
     torch.set_num_threads(threads or default_threads())
-    source = replace(found.source, precision=precision, device=_device(device))
+    there = torch.cuda.is_available()
+    if device == "cuda" and not there:
+        raise UserError("cuda asks for an NVIDIA GPU and none is visible here; use auto or cpu", place="device")
+    where = "cuda" if there and device != "cpu" else "cpu"
     with _without_bars():
-        return open_model(source)
+        try:
+            return open_model(replace(found.source, precision=cast(Precision, precision), device=where))
+        except Unsupported as error:
+            raise UserError(str(error), place=name) from None
+
+
+def _named(text: str, out: Path) -> tuple[str, ModelEntry]:
+    from harness.shorthand.model_name import PLACE, named_model
+
+    model = named_model(text, out)
+    try:
+        return model.name, ModelEntry.model_validate(model.entry)
+    except ValueError as error:
+        raise UserError(str(error), place=f"{PLACE} {shown(text)}") from None
 
 
 @overload
@@ -111,8 +141,8 @@ def write_all(
     system: str | None = None,
     **settings: Any,
 ) -> list[list[Written]]:
-    """What a model writes after each prompt, `samples` texts each, all side by side. The texts are those of `stream`, up
-    to rounding."""
+    """What a model writes after each prompt, `samples` texts each, all side by side. The texts are those of `stream`,
+    up to rounding."""
     from harness.scoring.generation import Refused, complete_texts
     from harness.writing.settings import check_samples, writing_settings
     from harness.writing.writer import Written, text_request
@@ -130,7 +160,10 @@ def write_all(
             raise UserError(done.reason, place=f"prompt {number + 1}" if len(prompts) > 1 else None)
         length = len(done.prompt)
         found.append(
-            [Written(one.text, length, done.cut, one.finish, len(one.tokens), thought=one.thought) for one in done.answers]
+            [
+                Written(one.text, length, done.cut, one.finish, len(one.tokens), thought=one.thought)
+                for one in done.answers
+            ]
         )
     return found
 
@@ -143,9 +176,10 @@ def _contexts(model: LanguageModel, prompts: Sequence[str], chat: bool, system: 
     """What the model reads. Raises UserError where the template refuses, and for a system message without a chat."""
     if not chat:
         if system:
-            raise UserError("a system message is for a chat: ask with --chat, or put it into the prompt", place="system")
+            raise UserError(
+                "a system message is for a chat: ask with --chat, or put it into the prompt", place="system"
+            )
         return list(prompts)
-    from harness.errors import Unsupported
     from harness.writing.conversation import own_template
 
     render = own_template(model)
@@ -154,19 +188,6 @@ def _contexts(model: LanguageModel, prompts: Sequence[str], chat: bool, system: 
         return [render([*first, {"role": "user", "content": prompt}], True, False) for prompt in prompts]
     except Unsupported as error:
         raise UserError(str(error)) from None
-
-
-def _device(device: str) -> str:
-    import torch
-
-    there = torch.cuda.is_available()
-    if device == "auto":
-        return "cuda" if there else "cpu"
-    if device not in ("cpu", "cuda"):
-        raise UserError(f"'{device}' is no device: auto, cpu or cuda", place="device")
-    if device == "cuda" and not there:
-        raise UserError("cuda asks for an NVIDIA GPU and none is visible here: use auto or cpu", place="device")
-    return device
 
 
 @contextlib.contextmanager
@@ -184,3 +205,20 @@ def _without_bars() -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
+
+
+def converse(
+    model: str | LanguageModel, *, system: str | None = None, template: str = "model", **settings: Any
+) -> Conversation:
+    """A conversation with a model: `.ask(text)` is an answer that comes in pieces, `.take(answer)` makes it a part of
+    what the model reads next. template: `model`, its own, or `plain`. Raises UserError where it has none."""
+    from harness.writing.conversation import TEMPLATES, Conversation
+    from harness.writing.settings import writing_settings
+
+    if template not in TEMPLATES:
+        raise UserError(
+            f"'{shown(template)}' is no template{nearest(template, TEMPLATES)}; allowed: {', '.join(TEMPLATES)}",
+            place="template",
+        )
+    checked = writing_settings(**settings)
+    return Conversation(_opened(model), checked, system=system, plain=template == "plain")
