@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.api.generating import converse, generate, load_model, stream
+    from harness.api.one_liners import train
     from harness.api.results import Results
     from harness.api.runs import compare, diff, explain, make_report, open_run, plan, run, show
     from harness.baselines.listing import baseline_log, list_baselines
@@ -67,6 +68,7 @@ HOME = {
     "set_baseline": "harness.baselines.setting",
     "show": "harness.api.runs",
     "stream": "harness.api.generating",
+    "train": "harness.api.one_liners",
 }
 """Where each name is from."""
 
@@ -98,6 +100,7 @@ __all__ = [
     "set_baseline",
     "show",
     "stream",
+    "train",
 ]
 
 

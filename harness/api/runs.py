@@ -155,7 +155,8 @@ def ready_model(
         tell(f"{name}: {how}, once: it is kept in the cache")
         with tempfile.TemporaryDirectory(prefix="harness-model-") as folder:
             try:
-                prepare_model(found, threads or default_threads(), Path(folder) / "worker.log", on_event)
+                log = Path(folder) / "worker.log"
+                prepare_model(found, threads or default_threads(), log, on_event, watched=True)
             except NotPrepared as error:
                 raise UserError(str(error)) from None
     return resolve(name, entry, None, trust_remote_code)

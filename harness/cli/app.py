@@ -33,6 +33,7 @@ from harness.cli import (
     schema,
     show,
     site,
+    train,
 )
 
 
@@ -61,6 +62,7 @@ app.command("run")(run.run)
 app.command("plan")(plan.plan)
 app.command("generate")(generate.generate)
 app.command("chat")(chat.chat)
+app.command("train")(train.train)
 app.command("list")(listing.list_)
 app.command("show")(show.show)
 app.command("report")(report.report)
