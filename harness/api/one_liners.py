@@ -35,8 +35,8 @@ def train(
     text: a file or a folder; corpus: a text by name, in its place. settings: keys of a suite's `train:` (`tokens`,
     `steps`, `batch`, `learning_rate`, `seed`, `tokenizer`, `vocabulary`, `context`, `precision` ... docs/training.md).
     A training that was killed goes on where it last kept its state. save_suite: also write the suite that this stands
-    for to that file; command: what its first line says. on_event: is told how it goes; nothing is printed. Raises UserError
-    for bad input; a training that fails is a record.
+    for to that file; command: what its first line says. on_event: is told how it goes; nothing is printed. Raises
+    UserError for bad input; a training that fails is a record.
     """
     suite = training_suite(
         text=None if text is None else str(text), corpus=corpus, preset=preset, name=name, **settings

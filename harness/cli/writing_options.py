@@ -71,17 +71,15 @@ class Preparing:
 
 def figures(written: Written, reused: int | None = None) -> str:
     """What an answer took, in a line. reused: tokens of its prompt that were not read again."""
-    from harness.number import duration
-
     parts = [_counted(written.tokens, "token")]
     took: Any = written.took
     if took is not None:
-        parts[0] += f" in {duration(took.seconds)}"
+        parts[0] += f" in {_time(took.seconds)}"
         if took.tokens_per_second is not None:
             parts.append(f"{took.tokens_per_second:,.1f} tokens/s")
         if took.ttft is not None:
             cached = f" ({reused:,} of its tokens kept from before)" if reused else ""
-            parts.append(f"TTFT {duration(took.ttft)} for a prompt of {written.prompt_tokens:,}{cached}")
+            parts.append(f"TTFT {_time(took.ttft)} for a prompt of {written.prompt_tokens:,}{cached}")
         parts.append(f"memory {_mib(took.memory)} (weights {_mib(took.weight_bytes)}, KV cache {_mib(took.kv_bytes)})")
     parts.append(ENDS[written.finish])
     return " · ".join(parts)
@@ -99,5 +97,13 @@ def _counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
+def _time(seconds: float) -> str:
+    from harness.number import duration
+
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else duration(seconds)
+
+
 def _mib(size: int) -> str:
+    if size < 2**20:
+        return f"{size / 2**10:,.0f} KiB"
     return f"{size / 2**20:,.{0 if size >= 10 * 2**20 else 1}f} MiB"

@@ -1,4 +1,4 @@
-"""A text while it is written: the pieces join to the answer that is not streamed, whatever tokenizer and stop strings."""
+"""A text while it is written: the pieces join to the answer that is not streamed, whatever the tokenizer."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_beams_come_at_once(models: dict[str, LanguageModel]) -> None:
 
 @pytest.mark.parametrize("new", [0, 64, 1000])
 def test_a_request_that_can_not_be_served(models: dict[str, LanguageModel], new: int) -> None:
-    with pytest.raises(UserError, match="at least 1|at most 63"):
+    with pytest.raises(UserError, match=r"at least 1|at most 63"):
         list(stream_text(models["byte pairs"], TextRequest("a", (), new)))
 
 
