@@ -5,6 +5,7 @@ Everything that the command line does is a function here:
     import harness
     results = harness.run("suites/quickstart.yaml")               # a path, a name, or a mapping
     results.records                  # a pandas DataFrame; results.table(), results.samples, results.report()
+    harness.generate("asset:smollm2-135m-instruct", "Once", max_tokens=40)       # or a model of harness.load_model
     harness.compare("results/runs/A", "results/runs/B")
     harness.ab(kernels.base, kernels.head).outcome.verdict
     harness.judge("results/runs/B", "results/runs/A").verdict     # what `harness gate` says
@@ -21,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.api.evaluating import eval
+    from harness.api.generating import converse, generate, load_model, stream
+    from harness.api.one_liners import train
     from harness.api.results import Results
     from harness.api.runs import compare, diff, explain, make_report, open_run, plan, run, show
     from harness.baselines.listing import baseline_log, list_baselines
@@ -47,22 +50,27 @@ HOME = {
     "baseline_log": "harness.baselines.listing",
     "ci": "harness.gate.change.ci",
     "compare": "harness.api.runs",
+    "converse": "harness.api.generating",
     "diff": "harness.api.runs",
     "eval": "harness.api.evaluating",
     "explain": "harness.api.runs",
     "export_results": "harness.interchange.exporting",
+    "generate": "harness.api.generating",
     "import_results": "harness.interchange.importing",
     "judge": "harness.gate.stored.judging",  # not `gate`: that is the package
     "list_baselines": "harness.baselines.listing",  # not `baselines`: that is the package
+    "load_model": "harness.api.generating",
     "make_report": "harness.api.runs",
     "open_run": "harness.api.runs",
     "plan": "harness.api.runs",
     "query": "harness.history.query",
     "read_history": "harness.history.folder",
     "run": "harness.api.runs",
+    "series": "harness.history.series",
     "set_baseline": "harness.baselines.setting",
     "show": "harness.api.runs",
-    "series": "harness.history.series",
+    "stream": "harness.api.generating",
+    "train": "harness.api.one_liners",
 }
 """Where each name is from."""
 
@@ -75,13 +83,16 @@ __all__ = [
     "baseline_log",
     "ci",
     "compare",
+    "converse",
     "diff",
     "eval",
     "explain",
     "export_results",
+    "generate",
     "import_results",
     "judge",
     "list_baselines",
+    "load_model",
     "make_report",
     "open_run",
     "plan",
@@ -91,6 +102,8 @@ __all__ = [
     "series",
     "set_baseline",
     "show",
+    "stream",
+    "train",
 ]
 
 

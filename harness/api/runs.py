@@ -130,12 +130,13 @@ def ready_model(
     threads: int | None = None,
     prepare: bool = True,
     tell: Callable[[str], None] = lambda said: None,
+    on_event: OnEvent = unheard,
 ) -> Resolved:
     """A model of a suite's `models:`, found, and fetched or trained where it is not there yet: the same folder of the
     cache as in a run.
 
-    prepare: False only finds it. threads: to train with. tell: takes a sentence before something slow. Raises UserError
-    where it can't be had.
+    prepare: False only finds it. threads: to train with. tell: takes a sentence before something slow. on_event: is
+    told how far that is. Raises UserError where it can't be had.
     """
     import tempfile
 
@@ -154,7 +155,8 @@ def ready_model(
         tell(f"{name}: {how}, once: it is kept in the cache")
         with tempfile.TemporaryDirectory(prefix="harness-model-") as folder:
             try:
-                prepare_model(found, threads or default_threads(), Path(folder) / "worker.log", lambda event: None)
+                log = Path(folder) / "worker.log"
+                prepare_model(found, threads or default_threads(), log, on_event, watched=True)
             except NotPrepared as error:
                 raise UserError(str(error)) from None
     return resolve(name, entry, None, trust_remote_code)

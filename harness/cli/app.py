@@ -13,6 +13,7 @@ from harness.cli import (
     assets,
     baseline,
     bisect,
+    chat,
     ci,
     compare,
     data,
@@ -22,6 +23,7 @@ from harness.cli import (
     explain,
     fit,
     gate,
+    generate,
     history,
     interchange,
     listing,
@@ -32,6 +34,7 @@ from harness.cli import (
     schema,
     show,
     site,
+    train,
 )
 
 
@@ -59,6 +62,9 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("eval", cls=eval.EvalCommand)(eval.eval_)
 app.command("plan")(plan.plan)
+app.command("generate")(generate.generate)
+app.command("chat")(chat.chat)
+app.command("train")(train.train)
 app.command("list")(listing.list_)
 app.command("show")(show.show)
 app.command("report")(report.report)

@@ -30,6 +30,8 @@ class Preparing:
     """Between 0 and 1; 1 when it is ready."""
     text: str = ""
     """What the last number was."""
+    sample: str = ""
+    """What a model that is trained writes now, where it has just been asked."""
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,8 @@ def prepare_task(name: str, library: TaskLibrary, on_event: OnEvent) -> None:
     on_event(Preparing(what, 1.0))
 
 
-def prepare_model(resolved: Resolved, threads: int, log: Path, on_event: OnEvent) -> None:
-    """Fetch or train a model. Raises NotPrepared."""
+def prepare_model(resolved: Resolved, threads: int, log: Path, on_event: OnEvent, *, watched: bool = False) -> None:
+    """Fetch or train a model. watched: see `TrainModel`. Raises NotPrepared."""
     name = resolved.source.name
     if resolved.asset is not None:
         what = f"{name}: asset {resolved.asset}"
@@ -56,15 +56,15 @@ def prepare_model(resolved: Resolved, threads: int, log: Path, on_event: OnEvent
             raise NotPrepared(str(error)) from None
         on_event(Preparing(what, 1.0))
     if resolved.training is not None:
-        reason = prepare_trainings([resolved], threads, 1, log, on_event)[resolved.source.digest]
+        reason = prepare_trainings([resolved], threads, 1, log, on_event, watched=watched)[resolved.source.digest]
         if reason is not None:
             raise NotPrepared(reason)
 
 
 def prepare_trainings(
-    models: Sequence[Resolved], threads: int, at_once: int, log: Path, on_event: OnEvent
+    models: Sequence[Resolved], threads: int, at_once: int, log: Path, on_event: OnEvent, *, watched: bool = False
 ) -> dict[str, str | None]:
-    """Train models, `at_once` of them side by side; by digest the reason where one failed.
+    """Train models, `at_once` of them side by side; by digest the reason where one failed. watched: see `TrainModel`.
 
     Stages of a training come one after the other: first stages of all models, then second ones. A stage that several
     models share is trained once, and not again where it is there already.
@@ -81,13 +81,13 @@ def prepare_trainings(
                     failed[stage.source.digest] = before
                 elif asked_for or not stage.ready:
                     due.setdefault(stage.source.digest, stage)
-        reasons = _prepare_stages(list(due.values()), threads, at_once, log, on_event)
+        reasons = _prepare_stages(list(due.values()), threads, at_once, log, on_event, watched)
         failed |= {digest: reason for digest, reason in reasons.items() if reason is not None}
     return {model.source.digest: failed.get(model.source.digest) for model in models}
 
 
 def _prepare_stages(
-    models: Sequence[Resolved], threads: int, at_once: int, log: Path, on_event: OnEvent
+    models: Sequence[Resolved], threads: int, at_once: int, log: Path, on_event: OnEvent, watched: bool
 ) -> dict[str, str | None]:
     """Train models whose earlier stages are there."""
     reasons: dict[str, str | None] = {}
@@ -105,7 +105,7 @@ def _prepare_stages(
             if no_room(error):
                 raise
             reasons[model.source.digest] = f"the text of {model.title} could not be prepared: {error}"
-    return reasons | train_side_by_side(able, threads, at_once, log, on_event)
+    return reasons | train_side_by_side(able, threads, at_once, log, on_event, watched)
 
 
 def prepare_peaks(machine: Fingerprint, device: str, threads: int, log: Path, on_event: OnEvent) -> Peaks:

@@ -78,7 +78,7 @@ class Prepared:
             left = {digest: item for digest, item in group.items() if model_of(item) not in self._reasons}
             models = [item.resolved for item in left.values()]
             each, at_once = shares(models, threads, default_threads())
-            reasons = prepare_trainings(models, each, at_once, self._log.path, self._on_event)
+            reasons = prepare_trainings(models, each, at_once, self._log.path, self._on_event, watched=True)
             for digest, reason in reasons.items():
                 self._reasons[ModelNeed(digest)] = reason
                 if reason is None:

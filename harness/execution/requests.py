@@ -43,6 +43,9 @@ class TrainModel:
     folder: str
     start: str | None = None
     """The folder of the stage before it, whose weights it starts from."""
+    watched: bool = False
+    """Whether its time and its memory are nobody's measurement: its state is kept while it goes, so that a kill costs
+    little, and now and then it shows what the model writes."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class Step:
     """Between 0 and 1."""
     text: str
     """What the last number was."""
+    sample: str = ""
+    """What a model that is trained writes now."""
 
 
 @dataclass(frozen=True)

@@ -256,7 +256,18 @@ def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:
     meter.reset()
     baseline, before = meter.held(), conditions()
     start = None if request.start is None else Path(request.start)
-    summary = train(request.training, folder, lambda done, text: send(Step(done, text)), start)
+    said = Step(0.0, "")
+
+    def step(done: float, text: str) -> None:
+        nonlocal said
+        said = Step(done, text)
+        send(said)
+
+    def sample(text: str) -> None:
+        send(replace(said, sample=text))
+
+    state = folder.with_name(f"{folder.name}.state") if request.watched else None
+    summary = train(request.training, folder, step, start, state, sample if request.watched else None)
     evidence = Evidence(
         training=request.training,
         worker_class=fingerprint().class_id,

@@ -52,13 +52,14 @@ class _UnderWay:
 
 
 def train_side_by_side(
-    models: Sequence[Resolved], threads: int, at_once: int, log: Path, on_event: OnEvent
+    models: Sequence[Resolved], threads: int, at_once: int, log: Path, on_event: OnEvent, watched: bool = False
 ) -> dict[str, str | None]:
     """Train models whose texts are there, `at_once` of them with `threads` threads each; by digest the reason where
     one failed, which costs the others nothing.
 
     The longest begin first, so that no core is left waiting for one that began last. Whatever ends this function ends
-    the workers; a folder of a training that was cut off is not whole, and is trained again by the next run.
+    the workers; a folder of a training that was cut off is not whole, and is trained again by the next run. watched:
+    see `TrainModel`: such a training goes on from the state that it kept.
     """
     waiting = sorted(models, key=_work)
     free = list(range(at_once))[::-1]
@@ -73,7 +74,7 @@ def train_side_by_side(
                 assert model.training is not None
                 start = None if model.before is None else model.before.source.path
                 with contextlib.suppress(WorkerDied):  # told when its messages are read
-                    under_way[lane].worker.begin(TrainModel(model.training, model.source.path, start))
+                    under_way[lane].worker.begin(TrainModel(model.training, model.source.path, start, watched))
             connections = [item.worker.connection for item in under_way.values()]
             ready = wait(connections)
             for item in [item for item in under_way.values() if item.worker.connection in ready]:
@@ -100,7 +101,7 @@ def _heard(item: _UnderWay, on_event: OnEvent) -> tuple[bool, str | None]:
         reason = f"the training of {name} did not end: {error}"
     else:
         if isinstance(message, Step):
-            on_event(Preparing(item.what, min(message.done, 0.999), message.text))
+            on_event(Preparing(item.what, min(message.done, 0.999), message.text, message.sample))
             return False, None
         if isinstance(message, Trained):
             on_event(Preparing(item.what, 1.0, str(message.summary.get("text", ""))))

@@ -122,6 +122,25 @@ def complete_as_they_end(
         raise UserError(str(error), place=model.identity.name) from error
 
 
+def complete_step_by_step(
+    model: LanguageModel, request: TokenRequest, decode: Callable[[list[int]], str]
+) -> Iterator[Continuation]:
+    """The continuation of one request after each of its tokens, the same object each time; of no tokens, none.
+
+    decode: token ids to text, where stop strings are looked for. Raises UserError where the model's logits are not
+    numbers.
+    """
+    growing = Continuation(request, decode)
+    longest = len(request.prompt) + max(request.max_new, 1) - 1
+    try:
+        for step in steps(served(model, longest), [growing], drawable_ids(model), model.identity.device, rows=1):
+            for token, log_prob in zip(step.tokens, step.log_probs, strict=True):
+                growing.push(token, log_prob)
+            yield growing
+    except ValueError as error:
+        raise UserError(str(error), place=model.identity.name) from error
+
+
 def complete_by_beams(
     model: LanguageModel,
     request: TokenRequest,

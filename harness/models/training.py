@@ -14,28 +14,36 @@ from harness.cache import cache_folder
 from harness.corpora.training import HELD_OUT
 from harness.errors import UserError
 from harness.file_digest import file_sha256
+from harness.notice import notice
+from harness.number import duration
 from reference_impl.model.config import FFN as FFN
 from reference_impl.model.config import GPTConfig, Positions
 from reference_impl.model.config import Norm as Norm
 from reference_impl.model.presets import preset
 from reference_impl.training.schedule import ScheduleName as ScheduleName
 from reference_impl.training.settings import OptimizerName as OptimizerName
-from reference_impl.training.settings import TrainingSettings
+from reference_impl.training.settings import Precision, TrainingSettings
 
 if TYPE_CHECKING:
     from reference_impl.text.any_tokenizer import Tokenizer
     from reference_impl.text.packing import Tokens
+    from reference_impl.training.result import TrainingResult
 
 TOKENIZER_BYTES = 2_000_000
 """The tokenizer is trained on so much of the corpus, from its beginning: more text does not make shorter streams."""
 VALIDATIONS = 2
 """Full passes over the validation text, where nothing else is said: half-way and at the end."""
+WORK_BETWEEN_STATES = 2e12
+"""FLOPs: about a minute of two cores."""
+SAMPLED = (0.25, 0.5, 0.75)
+"""Parts of a training after which it shows what the model writes."""
 CHARACTERS = 96
 """Size that a character tokenizer is taken to have before its text was read: for plans alone."""
 
 TokenizerName = Literal["bpe", "characters"]
 """bpe: byte-level, trained on the corpus. characters: one token for each character of the corpus."""
 PositionsName = Positions
+TrainingPrecision = Precision
 
 
 @dataclass(frozen=True)
@@ -98,13 +106,19 @@ class Training:
 
 
 def train(
-    training: Training, folder: Path, on_step: Callable[[float, str], None], start: Path | None = None
+    training: Training,
+    folder: Path,
+    on_step: Callable[[float, str], None],
+    start: Path | None = None,
+    state: Path | None = None,
+    on_sample: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Train the model and save its checkpoint in `folder`; returns the summary that the manifest keeps.
 
     The tokenizer is trained on the first stage's train part; it and the encoded corpus are cached for the next size.
-    start: the folder that the stage before this one was kept in, where there is one.
-    `on_step` hears the share done and the last loss.
+    start: the folder that the stage before this one was kept in, where there is one. state: a file in which the state
+    of a longer training is kept while it goes, so that after a kill it goes on from there to the same bits; it is gone
+    at the end. `on_step` hears the share done and the last loss; `on_sample` now and then what the model writes.
     """
     import torch
 
@@ -113,6 +127,7 @@ def train(
     from reference_impl.training.loop import DivergenceError
     from reference_impl.training.pretraining import train as train_gpt
     from reference_impl.training.result import Progress
+    from reference_impl.training.state_file import Saving
 
     tokenizer, train_tokens, validation_tokens, validation_bytes = encoded(training)
     torch.manual_seed(training.seed)
@@ -120,18 +135,61 @@ def train(
     if start is not None:
         model.load_state_dict(load_checkpoint(start).model.state_dict())
 
+    samples_left = [*SAMPLED]
+
     def told(progress: Progress) -> None:
+        done = progress.step / progress.steps
+        left = (progress.steps - progress.step) * progress.tokens / progress.step / progress.tokens_per_second
         rate = f"{progress.tokens_per_second:,.0f} tokens/s"
-        on_step(progress.step / progress.steps, f"loss {progress.loss:.3f} nats/token, {rate}")
+        on_step(done, f"loss {progress.loss:.3f} nats/token, {rate}, {duration(left)} left")
+        if on_sample is not None and samples_left and done >= samples_left[0]:
+            from harness.models.training_sample import written_by
+
+            samples_left.pop(0)
+            on_sample(written_by(model, tokenizer, validation_tokens))
+
+    every = _steps_between_states(training)
+    saving = None if state is None or every is None else Saving(state, every)
+
+    def trained(resume: bool) -> TrainingResult:
+        return train_gpt(
+            model,
+            train_tokens,
+            validation_tokens,
+            training.settings(),
+            told,
+            validation_bytes=validation_bytes,
+            saving=saving,
+            resume=resume,
+        )
 
     try:
-        result = train_gpt(
-            model, train_tokens, validation_tokens, training.settings(), told, validation_bytes=validation_bytes
-        )
+        try:
+            result = trained(saving is not None and saving.path.is_file())
+        except ValueError as error:  # a damaged state, or one of another number of threads; nothing was changed
+            if saving is None or not saving.path.is_file():
+                raise
+            notice(f"this training begins anew: {error}")
+            saving.path.unlink()
+            result = trained(False)
     except DivergenceError as error:
         raise UserError(str(error)) from error
     save_checkpoint(folder, model, tokenizer, training=result)
+    if state is not None:
+        state.unlink(missing_ok=True)
     return trained_summary(folder)
+
+
+def _steps_between_states(training: Training) -> int | None:
+    """After how many steps the state of a training is kept; None where it is over before that is worth it."""
+    from reference_impl.model.counting import training_flops
+
+    settings = training.settings()
+    sequence = settings.sequence or training.context
+    per_step = settings.batch * sequence
+    steps = -(-settings.tokens // per_step)
+    every = max(1, round(WORK_BETWEEN_STATES / training_flops(training.config(), per_step, sequence)))
+    return every if every < steps else None
 
 
 def trained_summary(folder: Path) -> dict[str, Any]:

@@ -17,7 +17,15 @@ from harness.limits import (
     check_at_once,
     check_in_all,
 )
-from harness.models.training import FFN, Norm, OptimizerName, PositionsName, ScheduleName, TokenizerName
+from harness.models.training import (
+    FFN,
+    Norm,
+    OptimizerName,
+    PositionsName,
+    ScheduleName,
+    TokenizerName,
+    TrainingPrecision,
+)
 from harness.strict_entry import PathText, Strict
 
 MOST_LAYERS, MOST_WIDTH, MOST_VOCABULARY = 10_000, 1_000_000, 10_000_000
@@ -56,6 +64,8 @@ class Train(Strict):
     """Learning rate at the end as a part of the peak; left out, 0.1."""
     decay: float | None = Field(default=None, gt=0, le=1)
     """Part of the steps after the warm-up in which `wsd` falls; left out, 0.2."""
+    precision: TrainingPrecision | None = None
+    """Type of matrix products, fp32 or bf16 (weights stay fp32); left out, auto: bf16 where it pays."""
     optimizer: OptimizerName | None = None
     """adamw, or sgd: the same without adaptive rates; left out, adamw."""
     betas: tuple[float, float] | None = None
@@ -90,7 +100,7 @@ class Train(Strict):
 
 RECIPE = (
     *("tokens", "steps", "batch", "sequence", "learning_rate", "schedule", "warmup", "final", "decay"),
-    *("optimizer", "betas", "weight_decay", "gradient_clip", "blow_up", "validations"),
+    *("optimizer", "betas", "weight_decay", "gradient_clip", "blow_up", "validations", "precision"),
 )
 """Keys of `Train` that are settings of the trainer."""
 

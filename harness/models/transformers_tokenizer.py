@@ -177,6 +177,12 @@ class TransformersTokenizer:
             for i, piece in enumerate(pieces)
         ]
 
+    @cached_property
+    def byte_fallback_ids(self) -> frozenset[int]:
+        """Tokens such as `<0xE2>`: a run of them is text once it is whole characters, and until then none of it is."""
+        pieces: list[str | None] = self._tokenizer.convert_ids_to_tokens(list(range(self.size)))
+        return frozenset(i for i, piece in enumerate(pieces) if piece and re.fullmatch(r"<0x[0-9A-Fa-f]{2}>", piece))
+
     def _is_byte_level(self) -> bool:
         """Whether a token's characters each stand for one byte (GPT-2's alphabet)."""
         backend = getattr(self._tokenizer, "backend_tokenizer", None)

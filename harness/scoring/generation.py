@@ -126,7 +126,7 @@ def complete_texts(
     the same. Raises UserError where the model's logits are not numbers.
     """
     found: dict[int, Completed | Refused] = {}
-    prepared: dict[int, _Prepared] = {}
+    prepared: dict[int, Prepared] = {}
     asked: list[TokenRequest] = []
     owners: list[int] = []
     firsts: dict[int, int] = {}
@@ -139,7 +139,7 @@ def complete_texts(
     encode = DocumentEncoder(model, mode)
     for place, request in enumerate(requests):
         try:
-            prepared[place] = _prepared(model, encode, request, visible or model.identity.context)
+            prepared[place] = prepare_request(model, encode, request, visible or model.identity.context)
         except ValueError as error:
             done(place, Refused(str(error)))
             continue
@@ -151,7 +151,7 @@ def complete_texts(
     for number, whole in _completed(model, asked, [requests[owner] for owner in owners]):
         place = owners[number]
         opened = prepared[place].in_thought
-        answers[number] = _answer(whole, asked[number], requests[place], opened, model, mode)
+        answers[number] = written_answer(whole, asked[number], requests[place], opened, model, mode)
         waiting[place] -= 1
         if waiting[place] == 0:
             first = firsts[place]
@@ -163,7 +163,7 @@ def complete_texts(
 
 
 @dataclass(frozen=True)
-class _Prepared:
+class Prepared:
     """A request in token ids: one for each answer, a single one where all would be the same."""
 
     asked: list[TokenRequest]
@@ -210,8 +210,9 @@ def _completed(
             )
 
 
-def _prepared(model: LanguageModel, encode: DocumentEncoder, request: TextRequest, context: int) -> _Prepared:
-    """Raises ValueError, in one sentence, for a request that can't be served."""
+def prepare_request(model: LanguageModel, encode: DocumentEncoder, request: TextRequest, context: int) -> Prepared:
+    """What the model is asked. context: tokens that it may see at once. Raises ValueError, in one sentence, for a
+    request that can't be served."""
     from harness.models.decoding import token_request
 
     tokenizer, mode = model.tokenizer, encode.mode
@@ -251,7 +252,7 @@ def _prepared(model: LanguageModel, encode: DocumentEncoder, request: TextReques
         )
         for sample in range(1 if request.temperature == 0 or request.beams > 1 else request.samples)
     ]
-    return _Prepared(asked, cut, opened)
+    return Prepared(asked, cut, opened)
 
 
 def context_ids(encode: DocumentEncoder, context: str) -> tuple[int, ...]:
@@ -265,9 +266,10 @@ def context_ids(encode: DocumentEncoder, context: str) -> tuple[int, ...]:
         raise ValueError(f"the context is empty: {error.message}") from error
 
 
-def _answer(
+def written_answer(
     whole: TokenCompletion, asked: TokenRequest, request: TextRequest, opened: bool, model: Reads, mode: Mode
 ) -> WrittenAnswer:
+    """The answer that a completion is. opened: whether the prompt ends within a thought."""
     ended = whole.finish == "stop_id"
     finish: Finish = "stop_string" if whole.finish == "stop_string" else "length"
     if ended:  # by an end token, or by a special token that is a stop string

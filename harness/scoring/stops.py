@@ -25,10 +25,18 @@ def stops_of(model: Reads, until: Sequence[str], mode: Mode = "right") -> tuple[
         eos = tokenizer.eos_id
         ends = {*identity.generate_end_ids, *(() if eos is None else (eos,))}
         return frozenset(ends), tuple(dict.fromkeys([*until, *([] if eos is None else [tokenizer.decode([eos])])]))
-    spelled = [tokenizer.encode(stop) for stop in until if stop]
+    spelled = [_encoded(tokenizer, stop) for stop in until if stop]
     special = {ids[0] for ids in spelled if len(ids) == 1 and tokenizer.token_bytes(ids) == [0]}
     strings = tuple(stop for stop in dict.fromkeys([*until, *identity.end_strings]) if stop)
     return frozenset(special.union(identity.end_ids)), strings
+
+
+def _encoded(tokenizer: Tokenizer, stop: str) -> list[int]:
+    """Its tokens; none of one with characters that a tokenizer of characters lacks: the model can't write it."""
+    try:
+        return tokenizer.encode(stop)
+    except ValueError:
+        return []
 
 
 def ends_in_lm_eval(tokenizer: Tokenizer, stops: Sequence[str]) -> Callable[[Sequence[int]], bool]:

@@ -1,9 +1,11 @@
 """From what a person says in one line to the suite that it stands for: a plain mapping, which `run` takes like a file.
 
 model_name.py       MODEL, as it is typed, -> an entry of a suite's `models:`
+run_model.py        `RUN:model`, the model that a run trained or measured
 evaluating.py       models and tasks -> the suite that asks them
 lm_eval_line.py     a command line of lm-eval -> one of `harness eval` (lm_eval_flags.py: every flag; lm_eval_model.py:
                     `--model_args`; lm_eval_config.py: `--config`)
+training.py         `harness train`
 pairs.py            `key=value`
 written.py          the suite as a file (`--save-suite`)
 """

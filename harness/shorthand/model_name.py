@@ -1,6 +1,7 @@
 """MODEL, as a person types it, -> an entry of a suite's `models:`.
 
-A local folder, an asset, a preset of the reference, a run's model (`RUN:model`), or a hub id, looked for in this order.
+A local folder, an asset, a preset of the reference, a run's model (`RUN:model`, or `RUN` alone where it has one), or a
+hub id, looked for in this order.
 `transformers:` or `reference:` before it says which adapter opens it, `hub:` that it is a hub id and nothing else.
 """
 
@@ -12,15 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from harness import assets
 from harness.errors import UserError, shown
 from harness.models.registry import ADAPTERS
 from harness.models.size import preset_rows
-from harness.results.find import find_run, run_folders
+from harness.results.baseline import PREFIX
+from harness.results.find import run_folders
 from harness.results.run_folder import MANIFEST
 from harness.shorthand.hub import why_not_on_hub
+from harness.shorthand.run_model import model_of_run, run_called
 from harness.spelling import nearest_aside, nearest_word
 
 PLACE = "MODEL"
@@ -82,7 +83,11 @@ def named_model(text: str, out: Path, trained_on: Mapping[str, Any] = TRAINED_ON
         return _preset(text, trained_on)
     if text in _assets():
         return _asset(text)
+    if (called := run_called(text, out)) is not None:
+        return of_run(called, "", out)
     run, colon, model = text.rpartition(":")
+    if run == PREFIX.rstrip(":"):  # `baseline:NAME`, of one model
+        run, model = text, ""
     if colon and run:
         return of_run(run, model, out)
     if why := _why_no_folder(text):
@@ -95,18 +100,9 @@ def named_model(text: str, out: Path, trained_on: Mapping[str, Any] = TRAINED_ON
 
 
 def of_run(run: str, model: str, out: Path) -> NamedModel:
-    """A model of a run that is there, as the run's suite describes it: what was trained for it is found in the cache,
-    and trained again where it is gone. model: empty, where the run has one alone. Raises UserError."""
-    found = find_run(run, out)
-    suite = yaml.safe_load(found.manifest.suite_text)
-    models: dict[str, Any] = suite.get("models") or {}
-    if not model and len(models) == 1:
-        model = next(iter(models))
-    if model not in models:
-        what = f"the run has no model '{shown(model)}'" if model else "the run has several models"
-        names = ", ".join(f"{found.name}:{name}" for name in models) or "it has none"
-        raise UserError(f"{what}; name one: {names}", place=f"{PLACE} {shown(run)}")
-    return NamedModel(model, dict(models[model]))
+    """A model of a run that is there: see `model_of_run`. model: empty, where the run has one alone. Raises
+    UserError."""
+    return NamedModel(*model_of_run(run, model, out, PLACE))
 
 
 def _opened_by(adapter: str, rest: str, out: Path, trained_on: Mapping[str, Any]) -> NamedModel:

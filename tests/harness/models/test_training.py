@@ -63,3 +63,48 @@ def test_another_tokenizer_or_cut_is_encoded_apart(play: Path) -> None:
     for one, other in zip(first, again, strict=True):
         assert one[0].digest == other[0].digest
         assert np.array_equal(one[1], other[1]) and np.array_equal(one[2], other[2])
+
+
+def test_a_killed_training_goes_on_to_the_same_bits(
+    tmp_path: Path, story: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The known-bad one begins again: its first report after the kill is an early one."""
+    from harness.models import training as trainings
+    from reference_impl.training.checkpoint import load_checkpoint
+
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(trainings, "WORK_BETWEEN_STATES", 1.0)
+    shape = {"layers": 1, "width": 8, "heads": 1}
+    training = Training("nano", str(story), 300, 32, 0, shape=shape, recipe={"steps": 20, "batch": 2})
+    trainings.train(training, tmp_path / "straight", lambda done, text: None)
+    state = tmp_path / "killed.state"
+
+    def killed(done: float, text: str) -> None:
+        if done > 0.6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trainings.train(training, tmp_path / "resumed", killed, state=state)
+    assert state.is_file() and not (tmp_path / "resumed").exists()
+    heard: list[float] = []
+    samples: list[str] = []
+    trainings.train(
+        training, tmp_path / "resumed", lambda done, text: heard.append(done), state=state, on_sample=samples.append
+    )
+    assert heard[0] > 0.5 and not state.exists() and samples
+    found = [load_checkpoint(tmp_path / name) for name in ("straight", "resumed")]
+    assert found[0].digest == found[1].digest
+
+    state.write_bytes(b"damaged")
+    monkeypatch.setattr(trainings, "notice", (told := list[str]()).append)
+    trainings.train(training, tmp_path / "anew", lambda done, text: None, state=state)
+    assert load_checkpoint(tmp_path / "anew").digest == found[0].digest
+    assert len(told) == 1 and "begins anew" in told[0]
+
+
+def test_short_trainings_keep_no_state(tmp_path: Path, story: Path) -> None:
+    from harness.models.training import _steps_between_states
+
+    training = Training("nano", str(story), 300, 32, 0, recipe={"steps": 20, "batch": 2})
+    assert _steps_between_states(training) is None
+    assert _steps_between_states(Training("nano", "a", 1024, 256, 0, recipe={"tokens": 10**9})) == 2521

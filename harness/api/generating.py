@@ -1,0 +1,224 @@
+"""Texts from a model, in this process: a model by name or in memory, and what it writes."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast, get_args, overload
+
+from harness.api.runs import ready_model
+from harness.errors import Unsupported, UserError, shown
+from harness.execution.events import OnEvent, unheard
+from harness.models.contract import Precision
+from harness.models.open import open_model, prepare
+from harness.spelling import nearest
+from harness.suite.schema import ModelEntry
+from harness.threads import default_threads
+from harness.workflow import RUNS
+
+if TYPE_CHECKING:
+    from harness.models.contract import LanguageModel
+    from harness.writing.conversation import Conversation
+    from harness.writing.writer import Writer, Written
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def load_model(
+    name: str,
+    *,
+    precision: str = "fp32",
+    device: str = "auto",
+    trust_remote_code: bool = False,
+    threads: int | None = None,
+    out: str | Path = RUNS,
+    tell: Callable[[str], None] = lambda said: None,
+    on_event: OnEvent = unheard,
+) -> LanguageModel:
+    """A model by name, open in this process: a folder, a hub id, `asset:NAME`, a preset, or a run's (`RUN:model`).
+
+    It is fetched, or trained, where it is not there yet. threads: to compute with; left out, as many as this process
+    may use cores. out: where runs lie. tell: takes a sentence before something slow; on_event: is told how far that is.
+    Raises UserError where it can't be had or opened.
+    """
+    words = get_args(Precision)
+    if precision not in words:
+        raise UserError(
+            f"'{shown(precision)}' is no precision{nearest(precision, words)}; allowed: {', '.join(words)}",
+            place="precision",
+        )
+    if device not in DEVICES:
+        raise UserError(f"'{shown(device)}' is no device; allowed: {', '.join(DEVICES)}", place="device")
+    found = ready_model(
+        *_named(name, Path(out)), trust_remote_code=trust_remote_code, threads=threads, tell=tell, on_event=on_event
+    )
+    prepare(found.source.kind)
+    import torch
+
+    torch.set_num_threads(threads or default_threads())
+    there = torch.cuda.is_available()
+    if device == "cuda" and not there:
+        raise UserError("cuda asks for an NVIDIA GPU and none is visible here; use auto or cpu", place="device")
+    where = "cuda" if there and device != "cpu" else "cpu"
+    with _without_bars():
+        try:
+            return open_model(replace(found.source, precision=cast(Precision, precision), device=where))
+        except Unsupported as error:
+            raise UserError(str(error), place=name) from None
+
+
+def _named(text: str, out: Path) -> tuple[str, ModelEntry]:
+    from harness.shorthand.model_name import PLACE, named_model
+
+    model = named_model(text, out)
+    try:
+        return model.name, ModelEntry.model_validate(model.entry)
+    except ValueError as error:
+        raise UserError(str(error), place=f"{PLACE} {shown(text)}") from None
+
+
+@overload
+def generate(model: str | LanguageModel, prompt: str, *, samples: None = None, **given: Any) -> str: ...
+@overload
+def generate(model: str | LanguageModel, prompt: str, *, samples: int, **given: Any) -> list[str]: ...
+@overload
+def generate(model: str | LanguageModel, prompt: Sequence[str], *, samples: None = None, **given: Any) -> list[str]: ...
+def generate(
+    model: str | LanguageModel,
+    prompt: str | Sequence[str],
+    *,
+    samples: int | None = None,
+    chat: bool = False,
+    system: str | None = None,
+    **settings: Any,
+) -> str | list[str] | list[list[str]]:
+    """The text that a model writes after a prompt; of several prompts a list of texts, of several samples a list each.
+
+    model: open (`load_model`), or a name. chat: whether the prompt is a user's message, put into the model's own chat
+    template, after a `system` message. settings: `max_tokens`, `temperature`, `top_k`, `top_p`, `min_p`,
+    `repetition_penalty`, `beams`, `length_penalty`, `early_stopping`, `seed`, `stop` (docs/decoding.md). Nothing is
+    printed. Raises UserError for what can't be.
+    """
+    prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+    found = write_all(_opened(model), prompts, samples=samples or 1, chat=chat, system=system, **settings)
+    texts = [[one.text for one in each] for each in found]
+    if isinstance(prompt, str):
+        return texts[0][0] if samples is None else texts[0]
+    return [each[0] for each in texts] if samples is None else texts
+
+
+def stream(
+    model: str | LanguageModel,
+    prompt: str,
+    *,
+    number: int = 0,
+    sample: int = 0,
+    chat: bool = False,
+    system: str | None = None,
+    **settings: Any,
+) -> Writer:
+    """The same text in pieces, as it is written: iterate over it, then `.written` has the whole, why it ended, and what
+    it took. number, sample: of the prompt and of its sample, for their draws."""
+    from harness.writing.settings import writing_settings
+    from harness.writing.writer import Writer, text_request
+
+    opened = _opened(model)
+    tags = opened.identity.thinking if chat else ()
+    context = _contexts(opened, [prompt], chat, system)[0]
+    checked = writing_settings(**settings)
+    return Writer(opened, text_request(opened, context, checked, number=number, samples=sample + 1, tags=tags), sample)
+
+
+def write_all(
+    model: LanguageModel,
+    prompts: Sequence[str],
+    *,
+    samples: int = 1,
+    chat: bool = False,
+    system: str | None = None,
+    **settings: Any,
+) -> list[list[Written]]:
+    """What a model writes after each prompt, `samples` texts each, all side by side. The texts are those of `stream`,
+    up to rounding."""
+    from harness.scoring.generation import Refused, complete_texts
+    from harness.writing.settings import check_samples, writing_settings
+    from harness.writing.writer import Written, text_request
+
+    checked = writing_settings(**settings)
+    check_samples(samples, checked)
+    tags = model.identity.thinking if chat else ()
+    requests = [
+        text_request(model, context, checked, number=number, samples=samples, tags=tags)
+        for number, context in enumerate(_contexts(model, prompts, chat, system))
+    ]
+    found: list[list[Written]] = []
+    for number, done in enumerate(complete_texts(model, requests)):
+        if isinstance(done, Refused):
+            raise UserError(done.reason, place=f"prompt {number + 1}" if len(prompts) > 1 else None)
+        length = len(done.prompt)
+        found.append(
+            [
+                Written(one.text, length, done.cut, one.finish, len(one.tokens), thought=one.thought)
+                for one in done.answers
+            ]
+        )
+    return found
+
+
+def _opened(model: str | LanguageModel) -> LanguageModel:
+    return load_model(model) if isinstance(model, str) else model
+
+
+def _contexts(model: LanguageModel, prompts: Sequence[str], chat: bool, system: str | None) -> list[str]:
+    """What the model reads. Raises UserError where the template refuses, and for a system message without a chat."""
+    if not chat:
+        if system:
+            raise UserError(
+                "a system message is for a chat: ask with --chat, or put it into the prompt", place="system"
+            )
+        return list(prompts)
+    from harness.writing.conversation import own_template
+
+    render = own_template(model)
+    first = [{"role": "system", "content": system}] if system else []
+    try:
+        return [render([*first, {"role": "user", "content": prompt}], True, False) for prompt in prompts]
+    except Unsupported as error:
+        raise UserError(str(error)) from None
+
+
+@contextlib.contextmanager
+def _without_bars() -> Iterator[None]:
+    """In the block `transformers` shows no bars of its own, if it is imported at all."""
+    if "transformers" not in sys.modules:
+        yield
+        return
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
+
+
+def converse(
+    model: str | LanguageModel, *, system: str | None = None, template: str = "model", **settings: Any
+) -> Conversation:
+    """A conversation with a model: `.ask(text)` is an answer that comes in pieces, `.take(answer)` makes it a part of
+    what the model reads next. template: `model`, its own, or `plain`. Raises UserError where it has none."""
+    from harness.writing.conversation import TEMPLATES, Conversation
+    from harness.writing.settings import writing_settings
+
+    if template not in TEMPLATES:
+        raise UserError(
+            f"'{shown(template)}' is no template{nearest(template, TEMPLATES)}; allowed: {', '.join(TEMPLATES)}",
+            place="template",
+        )
+    checked = writing_settings(**settings)
+    return Conversation(_opened(model), checked, system=system, plain=template == "plain")

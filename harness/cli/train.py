@@ -1,0 +1,138 @@
+"""`harness train --text FILE`: a model of one's own, in one line."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli.console import make_console
+from harness.cli.interrupting import as_ctrl_c
+from harness.cli.options import RUNS, Out
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.status import Status
+
+    from harness.api.results import Results
+    from harness.execution.events import Event
+
+
+def train(
+    text: Annotated[str | None, typer.Option("--text", help="A file or a folder of text to train on.")] = None,
+    corpus: Annotated[
+        str | None,
+        typer.Option("--corpus", help="A text by name in its place: microworld, asset:shakespeare, data:NAME."),
+    ] = None,
+    preset: Annotated[
+        str, typer.Option("--preset", help="Shape of the model; `harness list models` has them.")
+    ] = "nano",
+    tokens: Annotated[int | None, typer.Option("--tokens", help="Tokens to train on; left out, 1,000,000.")] = None,
+    steps: Annotated[int | None, typer.Option("--steps", help="Steps in place of tokens.")] = None,
+    batch: Annotated[int | None, typer.Option("--batch", help="Sequences per step; left out, 4.")] = None,
+    learning_rate: Annotated[float | None, typer.Option("--lr", help="Peak learning rate; left out, by size.")] = None,
+    context: Annotated[int | None, typer.Option("--context", help="Context in tokens; left out, 256.")] = None,
+    tokenizer: Annotated[str | None, typer.Option("--tokenizer", help="bpe, or characters; left out, bpe.")] = None,
+    vocabulary: Annotated[int | None, typer.Option("--vocabulary", help="Tokens of the BPE; left out, 1024.")] = None,
+    precision: Annotated[
+        str | None, typer.Option("--precision", help="Of matrix products: fp32 or bf16; left out, bf16 where it pays.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Of the first weights and the order of the data.")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Of the run; left out, of text and preset.")] = None,
+    save_suite: Annotated[
+        Path | None, typer.Option("--save-suite", help="Also write the suite that this stands for, to go on from.")
+    ] = None,
+    out: Out = RUNS,
+) -> None:
+    """Train a small model on a text. Interrupted or killed, the same command goes on where it was.
+
+    Example: harness train --text notes.txt --preset nano, then harness generate notes-nano "Once upon a time"
+    """
+    import harness
+    from harness.results.exit_code import exit_code
+
+    as_ctrl_c()
+    progress = _Progress(make_console())
+    try:
+        with progress:
+            results = harness.train(
+                text,
+                corpus=corpus,
+                preset=preset,
+                name=name,
+                out=out,
+                save_suite=save_suite,
+                command=shlex.join(["harness", *sys.argv[1:]]),
+                on_event=progress,
+                tokens=tokens,
+                steps=steps,
+                batch=batch,
+                learning_rate=learning_rate,
+                context=context,
+                tokenizer=tokenizer,
+                vocabulary=vocabulary,
+                precision=precision,
+                seed=seed,
+            )
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command goes on where the training last kept its state", err=True)
+        raise
+    progress.end(results)
+    raise typer.Exit(exit_code(results))
+
+
+class _Progress:
+    """Shows a training: a line that changes in a terminal, lines now and then elsewhere; samples of text in both."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._status: Status | None = None
+        self._tenth = -1
+
+    def __enter__(self) -> _Progress:
+        if self._console.is_terminal:
+            self._status = self._console.status("")
+            self._status.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._status is not None:
+            self._status.__exit__(None, None, None)
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        from rich.text import Text
+
+        from harness.execution.events import Preparing
+
+        if not isinstance(event, Preparing) or not event.text:
+            return
+        line = f"{event.done:.0%}  {event.text}"
+        if event.sample:
+            self._say(f"  it writes: {event.sample}")
+        elif event.done >= 1:
+            self._say(f"ready: {event.what}  {event.text}")
+        elif self._status is not None:
+            self._status.update(Text(f"{event.what}  {line}"))
+        elif int(event.done * 10) > self._tenth:
+            self._tenth = int(event.done * 10)
+            self._say(line)
+
+    def end(self, results: Results) -> None:
+        """What came of it, and how to go on."""
+        from harness.results.record import Status as CellStatus
+
+        [cell] = results.cells
+        if cell.status is not CellStatus.OK:
+            self._say(f"the training failed: {cell.reason}")
+            return
+        [(title, model)] = results.manifest.models.items()
+        self._say(f"{title}: {model.get('text', 'trained')}")
+        name = results.manifest.suite
+        self._say(f'run {results.folder}\ngo on with: harness generate {name} "Once upon a time"')
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, soft_wrap=True)
