@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from harness.interchange.exporting import export_results
     from harness.interchange.importing import import_results
     from harness.results.run import Run
+    from harness.suite.new_suite import init
 
 __version__ = "0.1.0"
 HOME = {
@@ -44,6 +45,7 @@ HOME = {
     "explain": "harness.api",
     "export_results": "harness.interchange.exporting",
     "import_results": "harness.interchange.importing",
+    "init": "harness.suite.new_suite",
     "judge": "harness.gate.stored.judging",  # not `gate`: that is the package
     "list_baselines": "harness.baselines.listing",  # not `baselines`: that is the package
     "make_report": "harness.api",
@@ -67,6 +69,7 @@ __all__ = [
     "explain",
     "export_results",
     "import_results",
+    "init",
     "judge",
     "list_baselines",
     "make_report",

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
 
+from harness.cli import completing
 from harness.cli.console import make_console
-from harness.cli.interrupting import as_ctrl_c
+from harness.cli.interrupting import as_ctrl_c, first_cleanly_second_at_once
 from harness.cli.options import RUNS, AddTo, AllowCodeExecution, AllowTaskCode, Out, TasksPath
 
 
 def run(
     suite: Annotated[
-        str, typer.Argument(help="A suite file, a shipped suite's name, or (with --resume) a run folder.")
+        str,
+        typer.Argument(
+            help="A suite file, a shipped suite's name, or (with --resume) a run folder.",
+            autocompletion=completing.suites,
+        ),
     ],
     out: Out = RUNS,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the last unfinished run of this suite.")] = False,
@@ -43,6 +49,7 @@ def run(
     from harness.workflow import run_and_report
 
     as_ctrl_c()
+    first_cleanly_second_at_once("ending: what was measured is kept (again to end at once)")
     check_history(history)
     allowed = Allowed(trust_remote_code, allow_task_code, allow_code_execution, tuple(tasks_path or ()))
     console = make_console()
@@ -60,7 +67,8 @@ def run(
             )
     except KeyboardInterrupt:
         if progress.folder:
-            typer.echo(f"interrupted; go on with: harness run --resume {progress.folder}", err=True)
+            kept = f"{progress.ended} of {progress.total} cells are kept"
+            typer.echo(f"{kept}; resume with: harness run --resume {shlex.quote(progress.folder)}", err=True)
         raise
     if concluded.report is not None:
         print_report(concluded.report, console)
