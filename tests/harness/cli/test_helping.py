@@ -62,7 +62,7 @@ def test_help_ends_in_an_example_that_parses(words: tuple[str, ...]) -> None:
 def test_an_example_that_does_not_parse_is_found() -> None:
     with pytest.raises(Exception, match="No such option"):
         parses(["run", "quickstart", "--resumee"])
-    with pytest.raises(Exception, match="Missing argument"):
+    with pytest.raises(Exception, match="Missing parameter"):
         parses(["compare", "latest"])
 
 
@@ -82,7 +82,7 @@ def test_help_has_the_terminals_width() -> None:
 
 def test_no_commands_description_is_cut_off() -> None:
     text = printed("--help", COLUMNS="80")
-    assert "..." not in text and max(map(len, text.splitlines())) <= 80
+    assert "..." not in text.partition("Commands:")[2] and max(map(len, text.splitlines())) <= 80
 
 
 def test_harness_alone_shows_five_commands_that_there_are() -> None:
