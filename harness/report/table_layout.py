@@ -51,10 +51,10 @@ def laid_out(table: Table, width: int) -> list[RichTable | Text]:
             break
     blocks = [_block(table, place) for place in range(len(table.rows))]
     if parts is None:
-        return blocks
+        return [*blocks]
     widths = [_widths(table, part, least, width) for part in parts]
     if _lines(table, widths) > sum(_height(line, width) for block in blocks for line in block.plain.split("\n")):
-        return blocks
+        return [*blocks]
     return [_rich(table, part, chosen) for part, chosen in zip(parts, widths, strict=True)]
 
 

@@ -12,6 +12,7 @@ import harness
 from harness.cli import main
 from harness.cli.init import Kind
 from harness.errors import UserError
+from harness.results.finding import Outcome
 from harness.results.record import Status
 from harness.suite.new_suite import KINDS, TEMPLATES, init
 
@@ -32,7 +33,7 @@ def test_each_runs_as_it_is_written(
     assert not run.manifest.problems and not any(finding.failed for finding in run.findings)
     assert run.manifest.suite == kind
     for outcome in run.expectations:
-        assert outcome.met, outcome
+        assert outcome.outcome is Outcome.MET, outcome
 
 
 def test_each_kind_has_a_template_with_comments_and_a_word_on_the_command_line() -> None:
