@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from harness.interchange.exporting import export_results
     from harness.interchange.importing import import_results
     from harness.results.run import Run
+    from harness.suite.new_suite import init
     from harness.suite.schema import Suite
 
 __version__ = "0.1.0"
@@ -57,6 +58,7 @@ HOME = {
     "export_results": "harness.interchange.exporting",
     "generate": "harness.api.generating",
     "import_results": "harness.interchange.importing",
+    "init": "harness.suite.new_suite",
     "judge": "harness.gate.stored.judging",  # not `gate`: that is the package
     "list_baselines": "harness.baselines.listing",  # not `baselines`: that is the package
     "load_model": "harness.api.generating",
@@ -90,6 +92,7 @@ __all__ = [
     "export_results",
     "generate",
     "import_results",
+    "init",
     "judge",
     "list_baselines",
     "load_model",

@@ -21,6 +21,7 @@ from harness.execution.cell_results import CellResults, Origin
 from harness.execution.events import CellEnded, OnEvent, Planned, unheard
 from harness.execution.execute import execute
 from harness.execution.executors.local import LocalExecutor
+from harness.execution.expected_time import expected_seconds
 from harness.execution.memory_there import memory_there, warning
 from harness.execution.plan import Plan, make_plan
 from harness.execution.worker_log import WORKER_LOG, WorkerLog
@@ -184,7 +185,8 @@ def _measure(
     fresh = manifest.fresh
     items = [item for item in plan.cells if item.identity not in kept]
     known = 0 if fresh else sum(item.cached for item in items)
-    on_event(Planned(str(journal.folder), len(plan.cells), len(plan.cells) - len(items), known))
+    expected = expected_seconds(items, fresh, plan.fingerprint)
+    on_event(Planned(str(journal.folder), len(plan.cells), len(plan.cells) - len(items), known, expected))
     if too_large := warning([item for item in items if fresh or not item.cached], memory_there()):
         notice(too_large)
     log = WorkerLog(journal.folder / WORKER_LOG)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 
 import harness
 from harness.cli import (
@@ -25,6 +24,7 @@ from harness.cli import (
     gate,
     generate,
     history,
+    init,
     interchange,
     listing,
     plan,
@@ -36,9 +36,11 @@ from harness.cli import (
     site,
     train,
 )
+from harness.cli.helping import WIDEST, Listing, example
+from harness.cli.starting import start
 
 
-class Commands(TyperGroup):
+class Commands(Listing):
     """The commands, past typer's own ideas of how an exception ends."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -53,39 +55,40 @@ app = typer.Typer(
     cls=Commands,
     name="harness",
     help="Measure GPT language models: quality, speed and memory in one declarative suite.",
-    no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST},
 )
-app.command("run")(run.run)
-app.command("eval", cls=eval.EvalCommand)(eval.eval_)
-app.command("plan")(plan.plan)
-app.command("generate")(generate.generate)
-app.command("chat")(chat.chat)
-app.command("train")(train.train)
-app.command("list")(listing.list_)
-app.command("show")(show.show)
-app.command("report")(report.report)
-app.command("compare")(compare.compare)
-app.command("diff")(diff.diff)
-app.command("fit")(fit.fit)
-app.command("gate")(gate.gate)
-app.command("ab")(ab.ab)
-app.command("ci")(ci.ci)
-app.command("query")(query.query)
-app.command("bisect")(bisect.bisect)
-app.command("site")(site.site)
-app.command("explain")(explain.explain)
-app.command("import")(interchange.import_)
-app.command("export")(interchange.export)
-app.command("schema")(schema.schema)
-app.command("doctor")(doctor.doctor)
-app.add_typer(history.app, name="history")
-app.add_typer(assets.app, name="assets")
-app.add_typer(data.app, name="data")
-app.add_typer(baseline.app, name="baseline")
+app.command("run", epilog=example("harness run quickstart"))(run.run)
+app.command("eval", cls=eval.EvalCommand, epilog=example("harness eval nano --tasks microworld_counting --limit 20"))(
+    eval.eval_
+)
+app.command("generate", epilog=example('harness generate smollm2-135m-instruct "Once upon a time"'))(generate.generate)
+app.command("chat", epilog=example("harness chat smollm2-135m-instruct"))(chat.chat)
+app.command("train", epilog=example("harness train --text notes.txt --preset nano"))(train.train)
+app.command("init", epilog=example("harness init eval", "harness init bench --output speed.yaml"))(init.init)
+app.command("plan", epilog=example("harness plan quickstart"))(plan.plan)
+app.command("list", epilog=example("harness list tasks --search arc"))(listing.list_)
+app.command("show", epilog=example("harness show latest"))(show.show)
+app.command("report", epilog=example("harness report latest"))(report.report)
+app.command("compare", epilog=example("harness compare 20261130-171634 latest --fail-on worse"))(compare.compare)
+app.command("diff", epilog=example("harness diff 20261130-171634 latest --task arc_easy --limit 5"))(diff.diff)
+app.command("fit", epilog=example("harness fit runs.csv --law chinchilla"))(fit.fit)
+app.command("gate", epilog=example("harness gate latest --baseline main"))(gate.gate)
+app.command("ab", epilog=example("harness ab --a kernels:base --b kernels:head"))(ab.ab)
+app.command("ci", epilog=example("harness ci suites/ci.yaml"))(ci.ci)
+app.command("query", epilog=example('harness query "SELECT metric, value FROM history LIMIT 5"'))(query.query)
+app.command("bisect", epilog=example("harness bisect decode_rate"))(bisect.bisect)
+app.command("site", epilog=example("harness site public --history results/history"))(site.site)
+app.command("explain", epilog=example("harness explain latest arc_easy 12"))(explain.explain)
+app.command("import", epilog=example("harness import benchmark.json"))(interchange.import_)
+app.command("export", epilog=example("harness export latest --to pytest-benchmark"))(interchange.export)
+app.command("schema", epilog=example("harness schema suite > suite.schema.json"))(schema.schema)
+app.command("doctor", epilog=example("harness doctor --no-measure"))(doctor.doctor)
+app.add_typer(history.app, name="history", epilog=example("harness history decode_rate"))
+app.add_typer(assets.app, name="assets", cls=Listing, epilog=example("harness assets get smollm2-135m-instruct"))
+app.add_typer(data.app, name="data", cls=Listing, epilog=example("harness data show epoch_chinchilla"))
+app.add_typer(baseline.app, name="baseline", cls=Listing, epilog=example('harness baseline set latest --why "int8"'))
 
 
 def _version(asked: bool) -> None:
@@ -94,8 +97,11 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True, epilog=example("harness run quickstart"))
 def _root(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
     """Measure GPT language models: quality, speed and memory in one declarative suite."""
+    if context.invoked_subcommand is None:
+        typer.echo(start(context.command.list_commands(context)))  # type: ignore[attr-defined]

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli import completing
 from harness.cli.console import make_console, say
+from harness.cli.helping import example
 
 if TYPE_CHECKING:
     from harness.report.table import Table
@@ -48,8 +50,8 @@ def assets_table() -> Table:
     return Table("Assets", (*columns, Column("what and where from")), rows, "harness assets get NAME")
 
 
-@app.command("get")
-def get(names: Annotated[list[str], typer.Argument(help="Names of assets.")]) -> None:
+@app.command("get", epilog=example("harness assets get shakespeare"))
+def get(names: Annotated[list[str], typer.Argument(help="Names of assets.", autocompletion=completing.assets)]) -> None:
     """Fetch assets into the cache, verified."""
     for name in names:
         fetch(name)
@@ -75,8 +77,10 @@ def fetch(name: str) -> None:
     console.print(f"{name}: {path}", highlight=False, soft_wrap=True)
 
 
-@app.command("verify")
-def verify(names: Annotated[list[str], typer.Argument(help="Names of assets.")]) -> None:
+@app.command("verify", epilog=example("harness assets verify shakespeare"))
+def verify(
+    names: Annotated[list[str], typer.Argument(help="Names of assets.", autocompletion=completing.assets)],
+) -> None:
     """Check every byte of assets in the cache against their hashes."""
     from harness import assets
 

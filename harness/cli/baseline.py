@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli import completing
 from harness.cli.console import make_console, say
+from harness.cli.helping import example
 from harness.cli.options import BASELINES, RUNS, Out
 
 if TYPE_CHECKING:
@@ -24,9 +26,14 @@ MUCH = 1_000_000
 """Bytes above which a baseline is said to be large."""
 
 
-@app.command("set")
+@app.command("set", epilog=example('harness baseline set latest --why "int8 is in"'))
 def set_(
-    run: Annotated[str, typer.Argument(help="A run folder, a run's name (or a part of it), or `latest`.")],
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="A run folder, a run's name (or a part of it), or `latest`.", autocompletion=completing.runs
+        ),
+    ],
     why: Annotated[str, typer.Option("--why", help="Why, for the log.")],
     name: Annotated[str | None, typer.Option("--name", help="Name of the baseline; left out, the suite's.")] = None,
     by: Annotated[str | None, typer.Option("--by", help="Who, for the log; left out, git's user.")] = None,
@@ -52,7 +59,7 @@ def set_(
     say(f"\ncommit {made.folder}", to_stderr=True)
 
 
-@app.command("list")
+@app.command("list", epilog=example("harness baseline list"))
 def list_(folder: Dir = BASELINES) -> None:
     """Print the baselines that are here. Exit code 2 where one is damaged, or was not moved by `set`."""
     from harness.baselines.listing import list_baselines
@@ -88,9 +95,11 @@ def list_(folder: Dir = BASELINES) -> None:
         raise typer.Exit(ExitCode.USAGE)
 
 
-@app.command("show")
+@app.command("show", epilog=example("harness baseline show self"))
 def show(
-    name: Annotated[str | None, typer.Argument(help="The baseline; left out, the only one.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="The baseline; left out, the only one.", autocompletion=completing.baselines)
+    ] = None,
     folder: Dir = BASELINES,
 ) -> None:
     """Print what a baseline is: the run, its commit, who set it, when and why. `harness show baseline:NAME` has its
@@ -100,9 +109,11 @@ def show(
     _end(baseline)
 
 
-@app.command("log")
+@app.command("log", epilog=example("harness baseline log self"))
 def log(
-    name: Annotated[str | None, typer.Argument(help="The baseline; left out, the only one.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="The baseline; left out, the only one.", autocompletion=completing.baselines)
+    ] = None,
     folder: Dir = BASELINES,
 ) -> None:
     """Print every move of a baseline, the last one first. Exit code 2 where the log is damaged."""

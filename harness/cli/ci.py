@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli import completing
 from harness.cli.console import make_console, say
 from harness.cli.interrupting import as_ctrl_c
 from harness.cli.options import AddTo
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 
 def ci(
     suite: Annotated[
-        str, typer.Argument(help="A suite: the project's suites/ci.yaml where it has one, else the one that ships.")
+        str,
+        typer.Argument(
+            help="A suite: the project's suites/ci.yaml where it has one, else the one that ships.",
+            autocompletion=completing.suites,
+        ),
     ] = "suites/ci.yaml",
     base: Annotated[str, typer.Option("--base", help="The revision to compare with.")] = "origin/main",
     minutes: Annotated[float, typer.Option("--minutes", help="How long to measure at most.")] = 10.0,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from harness.cli import completing
 from harness.cli.console import make_console, say
 from harness.cli.options import RUNS, Out
 
@@ -14,8 +15,10 @@ if TYPE_CHECKING:
 
 
 def compare(
-    base: Annotated[str, typer.Argument(help="The run (or `baseline:NAME`) to compare with.")],
-    head: Annotated[str, typer.Argument(help="The run that is compared.")],
+    base: Annotated[
+        str, typer.Argument(help="The run (or `baseline:NAME`) to compare with.", autocompletion=completing.runs)
+    ],
+    head: Annotated[str, typer.Argument(help="The run that is compared.", autocompletion=completing.runs)],
     fail_on: Annotated[
         list[str] | None,
         typer.Option("--fail-on", help="Fail where something is `worse`, `different` or `incomparable`; several too."),

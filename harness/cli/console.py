@@ -51,7 +51,10 @@ def make_console() -> Console:
     known = {name: text for name, text in os.environ.items() if name not in sizes or re.fullmatch("[0-9]{1,6}", text)}
     # and 80 columns where there is no terminal
     width = None if "COLUMNS" in known or sys.stdout.isatty() else WIDTH
-    return ShowingConsole(width=width, markup=False, emoji=False, highlight=False, _environ=known)
+    # lines of a file are not wrapped: it is searched, or shown by something that knows its own width
+    return ShowingConsole(
+        width=width, soft_wrap=width is not None, markup=False, emoji=False, highlight=False, _environ=known
+    )
 
 
 def say(text: str, *, to_stderr: bool = False) -> None:

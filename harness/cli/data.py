@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli import completing
 from harness.cli.console import make_console, say
+from harness.cli.helping import example
 
 if TYPE_CHECKING:
     from harness.report.table import Table
@@ -39,8 +41,8 @@ def data_table() -> Table:
     return Table("Published data", columns, tuple(rows), "harness data show NAME, harness data get NAME")
 
 
-@app.command("show")
-def show(name: Annotated[str, typer.Argument(help="Name of a data set.")]) -> None:
+@app.command("show", epilog=example("harness data show epoch_chinchilla"))
+def show(name: Annotated[str, typer.Argument(help="Name of a data set.", autocompletion=completing.data_sets)]) -> None:
     """Print a data set's columns with their meaning, the rows of published fits, corrected errors and whom to cite."""
     from harness import assets
     from harness.published_data import data_set
@@ -61,8 +63,10 @@ def show(name: Annotated[str, typer.Argument(help="Name of a data set.")]) -> No
     print_table(Table(f"{name}: {declared.table}", columns, rows, notes=tuple(filter(None, notes))), make_console())
 
 
-@app.command("get")
-def get(names: Annotated[list[str], typer.Argument(help="Names of data sets.")]) -> None:
+@app.command("get", epilog=example("harness data get epoch_chinchilla"))
+def get(
+    names: Annotated[list[str], typer.Argument(help="Names of data sets.", autocompletion=completing.data_sets)],
+) -> None:
     """Fetch data sets into the cache, verified; one that lies under HARNESS_DATA is left there."""
     from harness import published_data
     from harness.cli.assets import fetch

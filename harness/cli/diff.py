@@ -6,13 +6,19 @@ from typing import Annotated
 
 import typer
 
+from harness.cli import completing
 from harness.cli.console import make_console
 from harness.cli.options import RUNS, Out
 
 
 def diff(
-    base: Annotated[str, typer.Argument(help="The run to compare with.")],
-    head: Annotated[str, typer.Argument(help="The run that is compared; the same one with --base and --head.")],
+    base: Annotated[str, typer.Argument(help="The run to compare with.", autocompletion=completing.runs)],
+    head: Annotated[
+        str,
+        typer.Argument(
+            help="The run that is compared; the same one with --base and --head.", autocompletion=completing.runs
+        ),
+    ],
     of_base: Annotated[
         list[str] | None, typer.Option("--base", help="Of the base, cells with this: `precision=fp32`.")
     ] = None,

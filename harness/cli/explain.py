@@ -6,13 +6,19 @@ from typing import Annotated
 
 import typer
 
+from harness.cli import completing
 from harness.cli.console import make_console
 from harness.cli.options import RUNS, Out, RunName
 
 
 def explain(
     name: RunName,
-    task: Annotated[str, typer.Argument(help="The task, as in the samples: a group's member by its own name.")],
+    task: Annotated[
+        str,
+        typer.Argument(
+            help="The task, as in the samples: a group's member by its own name.", autocompletion=completing.tasks
+        ),
+    ],
     document: Annotated[int, typer.Argument(help="The document's place in its split, from 0.")],
     model: Annotated[str | None, typer.Option("--model", help="Of several models, this one.")] = None,
     where: Annotated[

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli import completing
 from harness.cli.console import make_console
 
 if TYPE_CHECKING:
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def fit(
-    data: Annotated[str, typer.Argument(help="A CSV or Parquet file, or a published data set (`harness data`).")],
+    data: Annotated[
+        str,
+        typer.Argument(
+            help="A CSV or Parquet file, or a published data set (`harness data`).", autocompletion=completing.data_sets
+        ),
+    ],
     law: Annotated[str, typer.Option("--law", help="The formula: `harness list laws`.")] = "chinchilla",
     over: Annotated[
         str, typer.Option("--over", help="What a law of one quantity is over: parameters, tokens or compute.")

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
+from harness.cli import completing
 from harness.cli.console import make_console, say
+from harness.cli.helping import Listing, example
 from harness.cli.options import RUNS, Out, check_target
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ Where = Annotated[
 ]
 
 
-class Metrics(TyperGroup):
+class Metrics(Listing):
     """Its commands, or a metric by itself: `harness history decode_rate` shows it."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -40,7 +41,7 @@ app = typer.Typer(
 )
 
 
-@app.command("show")
+@app.command("show", epilog=example("harness history show decode_rate --last 20"))
 def show(
     metric: Annotated[str, typer.Argument(help="Its name, or with its version: bits_per_byte@2.")],
     where: Where = None,
@@ -91,9 +92,12 @@ def show(
     end_of_history(found_there)
 
 
-@app.command("add")
+@app.command("add", epilog=example("harness history add latest"))
 def add(
-    runs: Annotated[list[str], typer.Argument(help="Run folders, names of runs, or folders of `ci` and `ab`.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(help="Run folders, names of runs, or folders of `ci` and `ab`.", autocompletion=completing.runs),
+    ],
     history: HistoryFolder = HISTORY,
     out: Out = RUNS,
 ) -> None:
@@ -104,7 +108,7 @@ def add(
         keep(entry, history)
 
 
-@app.command("list")
+@app.command("list", epilog=example("harness history list"))
 def list_(history: HistoryFolder = HISTORY) -> None:
     """List the metrics of a history, and the cells that `--where` can choose among."""
     from harness.history.folder import read_history

@@ -1,21 +1,29 @@
-"""`harness list [suites|measures|models|corpora|laws|analyses|tasks|plugins]`: the words that a suite may use."""
+"""`harness list [suites|measures|models|corpora|tasks|laws|analyses|plugins]`: the words that a suite may use.
+
+Without a kind, how many there are of each."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import make_console
+from harness.cli.console import make_console, say
 from harness.cli.options import TasksPath
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
-    from harness.report.table import Table
+    from harness.report.table import Row, Table
     from harness.results.record import Metric
+
+
+FEW = 4
+"""Names of a kind that the summary has."""
 
 
 class What(StrEnum):
@@ -32,14 +40,21 @@ class What(StrEnum):
 
 
 def list_(
-    what: Annotated[list[What] | None, typer.Argument(help="What to list; left out, everything.")] = None,
+    what: Annotated[list[What] | None, typer.Argument(help="What to list; left out, how many there are.")] = None,
+    search: Annotated[
+        str | None, typer.Option("--search", "-s", help="Only what has this text in its name or its description.")
+    ] = None,
     tasks_path: TasksPath = None,
 ) -> None:
-    """List the suites that ship, the measures with their metrics, the models, corpora, laws, analyses, tasks and
-    plugins."""
+    """Say how many suites, measures, models, corpora, tasks, laws, analyses and plugins there are, or list those of a
+    kind."""
     from harness.report.tables import print_table
 
     console = make_console()
+    paths = tuple(tasks_path or ())
+    if not what and search is None:
+        print_table(_summary(paths), console)
+        return
     tables: dict[What, Callable[[], list[Table]]] = {
         What.SUITES: _suites,
         What.MEASURES: _measures,
@@ -48,11 +63,93 @@ def list_(
         What.LAWS: _laws,
         What.ANALYSES: _analyses,
         What.PLUGINS: _plugins,
-        What.TASKS: lambda: _tasks(tuple(tasks_path or ())),
+        What.TASKS: lambda: _tasks(paths),
     }
-    for item in what or list(What):
-        for table in tables[item]():
-            print_table(table, console)
+    found = [table for item in dict.fromkeys(what or What) for table in tables[item]()]
+    if search is not None:
+        found = [kept for table in found if (kept := _with(table, search)).rows]
+        if not found:
+            say(_nothing(search, what, paths))
+    for table in found:
+        print_table(table, console)
+
+
+def _summary(paths: tuple[str, ...]) -> Table:
+    """How many there are of each kind, and the first few."""
+    rows = []
+    for kind in What:
+        names = _names(kind, paths)
+        few = ", ".join(names[:FEW]) + (", …" if len(names) > FEW else "")
+        rows.append((kind.value, f"{len(names):,}", few, f"harness list {kind.value}"))
+    from harness import assets, published_data
+
+    rows.append(("assets", f"{len(assets.ASSETS):,}", "files that models, texts and tasks are of", "harness assets"))
+    rows.append(("data", f"{len(published_data.DATA_SETS):,}", "tables of published numbers", "harness data"))
+    columns = ("kind", "how many", "such as", "the rest")
+    return _table("What a suite may name", columns, rows, "harness list KIND --search TEXT")
+
+
+def _names(kind: What, paths: tuple[str, ...]) -> list[str]:
+    """The names of a kind."""
+    match kind:
+        case What.SUITES:
+            from harness.suite.shipped import shipped_suites
+
+            return list(shipped_suites())
+        case What.MEASURES:
+            from harness.measures.registry import MEASURES
+
+            return list(MEASURES)
+        case What.MODELS:
+            from harness import assets
+            from harness.models.size import preset_rows
+
+            models = (f"asset:{name}" for name, one in assets.ASSETS.items() if one.kind == "model")
+            return [*(name for name, *_ in preset_rows()), *models]
+        case What.CORPORA:
+            from harness import corpora
+
+            return [corpus.spec for corpus in corpora.corpora()]
+        case What.TASKS:
+            from harness.tasks.files.library import TaskLibrary
+
+            return [named.name for named in TaskLibrary(paths).names()]
+        case What.LAWS:
+            from harness.analysis.scaling.laws.registry import LAWS
+
+            return [law.name for law in LAWS.values()]
+        case What.ANALYSES:
+            from harness.analysis.registry import ANALYSES
+
+            return list(ANALYSES)
+        case What.PLUGINS:
+            import harness.suite.schema  # noqa: F401 (every registry is behind it)
+            from harness.plugins import known_plugins
+
+            return [one.name for one in known_plugins()]
+
+
+def _with(table: Table, text: str) -> Table:
+    """The rows that have a text in them; all, where the table's own title has it."""
+    wanted = text.strip().casefold()
+    if wanted in table.title.casefold():
+        return table
+    return replace(table, rows=tuple(row for row in table.rows if wanted in _searched(row)))
+
+
+def _searched(row: Row) -> str:
+    """The text of a row, of a file its name alone: the folder says where it was installed."""
+    cells = map(str, row.cells)
+    return " ".join(cell.rpartition(os.sep)[2] if cell.startswith(os.sep) else cell for cell in cells).casefold()
+
+
+def _nothing(text: str, kinds: Sequence[What] | None, paths: tuple[str, ...]) -> str:
+    """What is said where nothing was found."""
+    from harness.errors import shown
+    from harness.spelling import nearest
+
+    near = nearest(text, [name for kind in kinds or What for name in _names(kind, paths)])
+    return f"nothing has '{shown(text)}' in its name or description{near}"
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[str, ...]], caption: str = "") -> Table:

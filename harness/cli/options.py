@@ -6,11 +6,16 @@ from typing import Annotated
 
 import typer
 
+from harness.cli import completing
 from harness.errors import UserError
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder that holds the runs.")]
 RunName = Annotated[
-    str, typer.Argument(help="A run folder, a run's name (or a part of it), `latest`, or `baseline:NAME`.")
+    str,
+    typer.Argument(
+        help="A run folder, a run's name (or a part of it), `latest`, or `baseline:NAME`.",
+        autocompletion=completing.runs,
+    ),
 ]
 RUNS = Path("results/runs")
 AddTo = Annotated[

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli import completing
 from harness.cli.console import make_console
 from harness.cli.options import RUNS, AllowCodeExecution, AllowTaskCode, Out, TasksPath
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def plan(
-    suite: Annotated[str, typer.Argument(help="A suite file or a shipped suite's name.")],
+    suite: Annotated[
+        str, typer.Argument(help="A suite file or a shipped suite's name.", autocompletion=completing.suites)
+    ],
     tasks_path: TasksPath = None,
     allow_task_code: AllowTaskCode = False,
     allow_code_execution: AllowCodeExecution = False,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli import completing
 from harness.cli.options import (
     RUNS,
     AddTo,
@@ -22,7 +23,11 @@ from harness.cli.options import (
 
 def run(
     suite: Annotated[
-        str, typer.Argument(help="A suite file, a shipped suite's name, or (with --resume) a run folder.")
+        str,
+        typer.Argument(
+            help="A suite file, a shipped suite's name, or (with --resume) a run folder.",
+            autocompletion=completing.suites,
+        ),
     ],
     out: Out = RUNS,
     resume: Resume = False,

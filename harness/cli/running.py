@@ -3,6 +3,7 @@ interrupted run is gone on with, and the exit code."""
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from harness.cli.console import make_console
-from harness.cli.interrupting import as_ctrl_c
+from harness.cli.interrupting import as_ctrl_c, first_cleanly_second_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +41,7 @@ def run_and_print(
     from harness.workflow import run_and_report
 
     as_ctrl_c()
+    first_cleanly_second_at_once("ending: what was measured is kept (again to end at once)")
     check_history(history)
     console = make_console()
     progress = RunProgress(console)
@@ -56,7 +58,8 @@ def run_and_print(
             )
     except KeyboardInterrupt:
         if progress.folder:
-            typer.echo(f"interrupted; go on with: harness run --resume {progress.folder}", err=True)
+            kept = f"{progress.ended} of {progress.total} cells are kept"
+            typer.echo(f"{kept}; resume with: harness run --resume {shlex.quote(progress.folder)}", err=True)
         raise
     if concluded.report is not None:
         print_report(concluded.report, console)
@@ -74,8 +77,6 @@ def run_and_print(
 def save_as_asked(suite: Mapping[str, Any], path: Path | None) -> None:
     """`--save-suite FILE` of a one-liner: the suite that it stands for, under the command that was typed. Raises
     UserError where it can't be written."""
-    import shlex
-
     from harness.cli.console import say
     from harness.errors import printable
     from harness.shorthand.written import save_suite

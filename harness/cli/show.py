@@ -6,13 +6,17 @@ from typing import Annotated
 
 import typer
 
+from harness.cli import completing
 from harness.cli.console import make_console
 from harness.cli.options import RUNS, Out
 
 
 def show(
     run: Annotated[
-        str | None, typer.Argument(help="A run folder, a name (or part of it), `latest`; none: list the runs.")
+        str | None,
+        typer.Argument(
+            help="A run folder, a name (or part of it), `latest`; none: list the runs.", autocompletion=completing.runs
+        ),
     ] = None,
     out: Out = RUNS,
 ) -> None:

@@ -6,7 +6,7 @@ doctor`, assumed) peaks, plus the start of the process. A cell that was measured
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.execution.cell_cache import CellCache
@@ -15,6 +15,7 @@ from harness.execution.plan import Plan, PlannedCell
 from harness.measures.cost import Pace
 from harness.measures.registry import MEASURES
 from harness.models.registry import adapter_of, opening_of
+from harness.models.resolved import Resolved
 from harness.models.size import ModelSize
 from harness.notice import notice
 from harness.promises import PluginFailed
@@ -42,7 +43,7 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
     """
     import pandas as pd
 
-    peaks = cached_peaks(plan.fingerprint.class_id, default_threads(), "cpu") or ASSUMED
+    peaks = peaks_for_estimates(plan.fingerprint.class_id)
     rows = []
     prepared = set()
     for item in plan.cells:
@@ -54,10 +55,32 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=None if rows else [*COLUMNS])
 
 
-def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
+def peaks_for_estimates(machine: str) -> Peaks:
+    """What is known of a machine (its fingerprint's class), or what a small one does."""
+    return cached_peaks(machine, default_threads(), "cpu") or ASSUMED
+
+
+def seconds_of_cell(item: PlannedCell, peaks: Peaks) -> float | None:
+    """Seconds to measure a cell: what it took before, or else an estimate; None where nobody can tell."""
     known = CellCache().glance(item.key) if item.cached else None
+    if known is not None:
+        return known.seconds
+    return 0.0 if item.unsupported else _seconds(item, size_of(item), peaks)
+
+
+def seconds_of_training(item: PlannedCell, stages: Sequence[Resolved], peaks: Peaks) -> float | None:
+    """Seconds to train stages of a cell's model; None where its size is not known."""
     size = size_of(item)
-    seconds = known.seconds if known is not None else 0.0 if item.unsupported else _seconds(item, size, peaks)
+    if size is None:
+        return None
+    tokens = sum(stage.training.settings().tokens for stage in stages if stage.training is not None)
+    start = opening_of(item.source.kind).start
+    return 6.0 * size.matmul * tokens / (EFFICIENCY * peaks.flops["fp32"]) + start
+
+
+def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
+    seconds = seconds_of_cell(item, peaks)
+    known = item.cached and CellCache().glance(item.key) is not None
     return {
         "model": item.cell.model,
         **item.cell.axes,
@@ -66,7 +89,7 @@ def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
         "cached": item.cached,
         "seconds": seconds,
         "memory_bytes": memory_of_cell(item),
-        "estimate": "measured before" if known is not None else "estimated" if seconds is not None else "unknown",
+        "estimate": "measured before" if known else "estimated" if seconds is not None else "unknown",
         "missing": item.missing,
         "skipped": item.unsupported,
         "notes": list(item.notes),
@@ -101,11 +124,10 @@ def _preparation_row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
     due = [stage for stage in item.resolved.stages if not stage.ready]
     tokens = sum(stage.training.settings().tokens for stage in due if stage.training is not None)
     corpora_in_turn = ", then ".join(stage.training.corpus for stage in due if stage.training is not None)
-    seconds = 6.0 * size.matmul * tokens / (EFFICIENCY * peaks.flops["fp32"])
     return row | {
         "measure": "train",
         "cell": f"{item.cell.trained_model} train {training.preset} on {corpora_in_turn}, {tokens:,} tokens",
-        "seconds": seconds + opening_of(item.source.kind).start,
+        "seconds": seconds_of_training(item, due, peaks),
         "memory_bytes": memory_of_training(item),
     }
 

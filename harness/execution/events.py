@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from harness.results.record import CellResult
 from harness.suite.cells import Cell
@@ -19,6 +19,10 @@ class Planned:
     """Cells that this run folder has already (a resumed run)."""
     cached: int
     """Cells whose results are known from earlier runs."""
+    seconds: Mapping[Cell | str, float | None] = field(default_factory=dict)
+    """What each cell that is left would take by estimate (see `harness.execution.estimate`), and each thing that is
+    prepared for them, by its `Preparing.what`; None where nobody can tell. What is known takes nothing and is not
+    here."""
 
 
 @dataclass(frozen=True)

@@ -47,9 +47,8 @@ def prepare_task(name: str, library: TaskLibrary, on_event: OnEvent) -> None:
 
 def prepare_model(resolved: Resolved, threads: int, log: Path, on_event: OnEvent, *, watched: bool = False) -> None:
     """Fetch or train a model. watched: see `TrainModel`. Raises NotPrepared."""
-    name = resolved.source.name
     if resolved.asset is not None:
-        what = f"{name}: asset {resolved.asset}"
+        what = what_is_fetched(resolved)
         try:
             assets.get(resolved.asset, lambda done, total: on_event(Preparing(what, _share(done, total))))
         except UserError as error:
@@ -59,6 +58,11 @@ def prepare_model(resolved: Resolved, threads: int, log: Path, on_event: OnEvent
         reason = prepare_trainings([resolved], threads, 1, log, on_event, watched=watched)[resolved.source.digest]
         if reason is not None:
             raise NotPrepared(reason)
+
+
+def what_is_fetched(resolved: Resolved) -> str:
+    """How an asset that a model is of is named while it comes: `Preparing.what`."""
+    return f"{resolved.source.name}: asset {resolved.asset}"
 
 
 def prepare_trainings(

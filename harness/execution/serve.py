@@ -14,6 +14,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
@@ -45,6 +46,10 @@ from harness.results.record import Status
 if TYPE_CHECKING:
     from harness.measures.measure import Sample
     from harness.models.contract import LanguageModel, ModelSource, Precision
+
+
+BETWEEN_STEPS = 0.5
+"""Seconds from one piece of news of a collection to the next."""
 
 
 def serve(connection: Connection, threads: int, log: str, lane: int | None = None) -> None:
@@ -134,10 +139,14 @@ class Loader:
         self._send = send
         self._opened = opened
         self._beside = OpenedModel()
+        self._next = 0.0
 
     def tell(self, done: float, text: str) -> None:
-        """Say how far the collection is."""
-        self._send(Step(done, text))
+        """Say how far the collection is; not more often than a person reads, as what is measured may be timed."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + BETWEEN_STEPS
+            self._send(Step(done, text))
 
     def __call__(self, precision: Precision | None = None) -> LanguageModel:
         """The model, opened now or already; at another precision, beside it."""

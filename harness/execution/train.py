@@ -46,9 +46,13 @@ class _UnderWay:
 
     @property
     def what(self) -> str:
-        training = self.model.training
-        assert training is not None
-        return f"{self.model.title}: train {training.preset} on {training.corpus}"
+        return what_is_trained(self.model)
+
+
+def what_is_trained(model: Resolved) -> str:
+    """How a training is named while it goes: `Preparing.what`."""
+    assert model.training is not None
+    return f"{model.title}: train {model.training.preset} on {model.training.corpus}"
 
 
 def train_side_by_side(

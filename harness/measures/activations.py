@@ -15,6 +15,7 @@ from pydantic import Field
 
 from harness.errors import Unsupported, UserError
 from harness.limits import LARGEST_SEED, MOST_DOCUMENTS, MOST_TOKENS
+from harness.measures.going import Going
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
 from harness.measures.text_documents import before_documents, text_documents
 from harness.models.token_ids import check_ids
@@ -88,7 +89,10 @@ def collect(load: Load, settings: ActivationsSettings) -> list[Sample]:
         raise Unsupported(f"{length} tokens do not fit in this model's context of {context}")
     before = before_documents(model)
     rows: list[Sample] = []
-    for document in text_documents(model, settings.text, before, count=settings.documents):
+    documents = list(text_documents(model, settings.text, before, count=settings.documents))
+    going = Going(load, len(documents), "documents")
+    for document in documents:
+        going()
         ids = list(document.ids[:length])
         if not ids:
             continue

@@ -17,6 +17,7 @@ from pydantic import Field
 from harness.errors import Unsupported, UserError
 from harness.limits import LARGEST, LARGEST_SEED, MOST_DOCUMENTS, MOST_TOKENS
 from harness.measures.cost import ROWS, TOKENS_AT_ONCE, Passes
+from harness.measures.going import Going
 from harness.measures.measure import Facts, Measure, Sample, Settings, with_notes
 from harness.measures.text_documents import before_documents, text_documents
 from harness.models.contract import LanguageModel
@@ -143,6 +144,7 @@ def collect(load: Callable[[], LanguageModel], settings: DiversitySettings) -> l
         repetition_penalty=settings.repetition_penalty,
         seeds=[_document_seed(settings.sampling_seed, index) for index in prompts],
         stop_at_end=settings.stop_at_end,
+        on_tokens=Going(load, len(prompts) * settings.generate, "tokens"),
     )
     rows: list[Sample] = [
         {

@@ -15,6 +15,7 @@ from pydantic import Field
 from harness.errors import Unsupported, UserError
 from harness.limits import MOST_TOKENS
 from harness.measures.cost import Pace, tokens_of_text, windows
+from harness.measures.going import Going
 from harness.measures.measure import Facts, Load, Measure, Sample, in_first_row, with_notes
 from harness.measures.perplexity import PerplexitySettings, window_and_stride
 from harness.measures.text_documents import before_documents, text_documents
@@ -123,7 +124,8 @@ def collect(load: Load, settings: FidelitySettings) -> list[Sample]:
     agreed = _greedy_agreement(model, baseline, tokens_read, settings)
     are_whole = all(len(ids) <= window for ids in tokens_read)
     rows: list[Sample] = []
-    found = divergences(model, baseline, tokens_read, window, stride)
+    going = Going(load, sum(max(len(ids) - 1, 0) for ids in tokens_read), "tokens")
+    found = divergences(model, baseline, tokens_read, window, stride, going)
     for document, whole, tokens in zip(documents, found, agreed, strict=True):
         one = whole.beyond(given)
         if any(np.isnan(values).any() for values in one):

@@ -22,6 +22,7 @@ from harness.errors import Unsupported, UserError
 from harness.limits import LARGEST_SEED, MOST_DOCUMENTS, MOST_SEQUENCES, MOST_TOKENS
 from harness.measures.cost import windows
 from harness.measures.evenly_spaced import evenly_spaced
+from harness.measures.going import Going
 from harness.measures.measure import Facts, Measure, Sample, Settings, in_first_row
 from harness.measures.text_documents import TextDocument, before_documents, ids_digest, text_documents
 from harness.models.contract import LanguageModel
@@ -140,7 +141,8 @@ def collect(load: Callable[[], LanguageModel], settings: InContextSettings) -> l
         *(bos + row.tolist() for row in np.concatenate([first, other], axis=1)),
     ]
     # what the tokenizer puts first is given, be it several tokens
-    nlls = [nll[given - 1 :] for nll in token_nlls(model, asked, length, length // 2)]
+    going = Going(load, sum(len(ids) - 1 for ids in asked), "tokens")
+    nlls = [nll[given - 1 :] for nll in token_nlls(model, asked, length, length // 2, going)]
     if any(np.isnan(nll).any() for nll in nlls):
         raise UserError(
             f"the model's logits are not numbers (NaN) on {settings.text}: run it in fp32, or train or fetch it again"

@@ -28,6 +28,7 @@ from harness.limits import (
     check_in_all,
 )
 from harness.measures.cost import Pace, Passes
+from harness.measures.going import Going
 from harness.measures.measure import LAUNCH, Facts, Measure, Peaks, Sample, Settings, check_batch
 from harness.measures.useful_work import decode_bytes, prefill_flops
 from harness.models.contract import LanguageModel
@@ -132,11 +133,14 @@ MBU = Metric(
 
 def collect(load: Callable[[], LanguageModel], settings: InferenceSettings) -> list[Sample]:
     """One launch: warm up, then time. One row per iteration."""
-    return timed_iterations(load(), settings, time.perf_counter_ns)
+    return timed_iterations(load(), settings, time.perf_counter_ns, Going(load, settings.iterations, "iterations"))
 
 
-def timed_iterations(model: LanguageModel, settings: InferenceSettings, clock: Callable[[], int]) -> list[Sample]:
-    """The rows of `collect`, by any clock that counts nanoseconds."""
+def timed_iterations(
+    model: LanguageModel, settings: InferenceSettings, clock: Callable[[], int], going: Going | None = None
+) -> list[Sample]:
+    """The rows of `collect`, by any clock that counts nanoseconds. going: hears of each iteration when it has ended, in
+    between two that are timed."""
     from harness.measures.timeline import generate_timed
 
     needed = settings.prompt + settings.generate
@@ -171,6 +175,9 @@ def timed_iterations(model: LanguageModel, settings: InferenceSettings, clock: C
                     "output_digest": _digest(tokens),
                 }
             )
+            if going is not None:
+                rate = settings.batch * (1 + len(timeline.steps)) / (timeline.ttft + sum(timeline.steps))
+                going(said=f"{rate:,.1f} tokens/s")
     finally:
         gc.enable()
         gc.unfreeze()

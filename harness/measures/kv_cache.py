@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from harness.errors import Unsupported, UserError
 from harness.limits import MOST_ITERATIONS, MOST_LAUNCHES, MOST_TOKENS, check_in_all
 from harness.measures.cost import Passes
+from harness.measures.going import Going
 from harness.measures.measure import LAUNCH, Facts, Measure, Sample, Settings
 from harness.models.contract import LanguageModel
 from harness.models.token_ids import why_unknown
@@ -119,6 +120,7 @@ def collect(load: Callable[[], LanguageModel], settings: KVCacheSettings) -> lis
     text, error = _checked(model, settings.generate)
     without_cache(counted, text[:, :8])  # warm-up; the cached way is warm from the check
     rows: list[Sample] = []
+    going = Going(load, settings.iterations, "iterations")
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -133,6 +135,7 @@ def collect(load: Callable[[], LanguageModel], settings: KVCacheSettings) -> lis
                 row |= {f"seconds_{name}": (time.perf_counter_ns() - start) / 1e9}
                 row |= {f"positions_{name}": counted.positions}
             rows.append(row)
+            going()
     finally:
         gc.enable()
         gc.unfreeze()

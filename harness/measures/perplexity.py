@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from harness.errors import Unsupported, UserError
 from harness.limits import MOST_DOCUMENTS, MOST_TOKENS
 from harness.measures.cost import tokens_of_text, windows
+from harness.measures.going import Going
 from harness.measures.measure import Facts, Measure, Sample, Settings, in_first_row, with_notes
 from harness.measures.text_documents import before_documents, text_documents, unscored_bytes
 from harness.models.contract import LanguageModel
@@ -130,7 +131,9 @@ def collect(load: Callable[[], LanguageModel], settings: PerplexitySettings) -> 
         documents.append(document)
     are_whole = all(len(document.ids) <= window for document in documents)
     rows: list[Sample] = []
-    nlls = token_nlls(model, [np.array(document.ids, dtype=np.int64) for document in documents], window, stride)
+    going = Going(load, sum(max(len(document.ids) - 1, 0) for document in documents), "tokens")
+    ids_of = [np.array(document.ids, dtype=np.int64) for document in documents]
+    nlls = token_nlls(model, ids_of, window, stride, going)
     for document, trip, all_nll in zip(documents, trips, nlls, strict=True):
         ids = document.ids
         nll = all_nll[given - 1 :]  # what the tokenizer puts first is given, be it several tokens

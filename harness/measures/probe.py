@@ -19,6 +19,7 @@ from harness.errors import Unsupported, UserError
 from harness.limits import MOST_DOCUMENTS, MOST_TOKENS
 from harness.measures.cost import BYTES_PER_TOKEN, Pace, Passes, tokens_of_text
 from harness.measures.evenly_spaced import evenly_spaced
+from harness.measures.going import Going
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings, in_first_row, with_notes
 from harness.measures.text_documents import TextDocument, before_documents, text_documents, unscored_bytes
 from harness.models.contract import LanguageModel
@@ -88,7 +89,9 @@ def collect(load: Load, settings: ProbeSettings) -> list[Sample]:
         check_ids(model, document.ids, document.number, settings.text)
         trips.append(round_trip(model.tokenizer, document.text, document.encoded))
         documents.append(document)
-    found = top_log_probs(model, [document.ids[:window] for document in documents], TOP)
+    read = [document.ids[:window] for document in documents]
+    going = Going(load, sum(max(len(ids) - 1, 0) for ids in read), "tokens")
+    found = top_log_probs(model, read, TOP, going)
     whole = all(len(document.ids) <= window for document in documents)
     settled = {"window": window, "whole_documents": whole, "first_token": "scored" if before else "given"}
     rows: list[Sample] = []

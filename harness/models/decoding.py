@@ -242,11 +242,13 @@ def continue_prompts(
     repetition_penalty: float,
     seeds: Sequence[int],
     stop_at_end: bool,
+    on_tokens: Callable[[int], None] = lambda written: None,
 ) -> list[Continued]:
     """A continuation of each prompt by these decoding settings (`Sampling`), up to `max_new` tokens or one that
     ends it (`ModelIdentity.end_ids`).
 
     seeds: of each prompt's draws. Two equal prompts under one seed are continued alike, so give each its own.
+    on_tokens: hears of each step how many tokens it wrote.
     Raises UserError where the model's logits are not numbers.
     """
     stops = frozenset(model.identity.end_ids if stop_at_end else ())
@@ -274,6 +276,7 @@ def continue_prompts(
                     some[number].push(step.tokens[row], step.log_probs[row])
                     entropies[numbers[number]].append(before[row])
                     drawn[numbers[number]].append(after[row])
+                on_tokens(len(step.numbers))
     except ValueError as error:
         raise UserError(str(error), place=model.identity.name) from error
     found: list[Continued] = []

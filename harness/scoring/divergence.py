@@ -6,7 +6,7 @@ no more than two slices of them exist whatever the window; the softmaxes run in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -43,12 +43,18 @@ class Divergence(NamedTuple):
 
 
 def divergences(
-    model: LanguageModel, baseline: LanguageModel, documents: Sequence[Sequence[int]], window: int, stride: int
+    model: LanguageModel,
+    baseline: LanguageModel,
+    documents: Sequence[Sequence[int]],
+    window: int,
+    stride: int,
+    on_tokens: Callable[[int], None] = lambda compared: None,
 ) -> list[Divergence]:
     """The divergence of `model` (q) from `baseline` (p), per document.
 
     documents: token ids, with a BOS in front where one is wanted. window, stride: see `sliding_windows`.
-    ValueError if the two have vocabularies of different sizes.
+    on_tokens: hears of each window how many tokens were compared. ValueError if the two have vocabularies of
+    different sizes.
     """
     import torch
 
@@ -69,6 +75,7 @@ def divergences(
                     for array, values in zip(into, compared, strict=True):
                         array[at : at + len(q)] = values
                     at += len(q)
+                on_tokens(end - first)
     return [d._replace(agrees=d.agrees == 1) for d in found]
 
 

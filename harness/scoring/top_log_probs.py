@@ -7,7 +7,7 @@ model computes in.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -42,11 +42,16 @@ class TopLogProbs(NamedTuple):
         return TopLogProbs(self.nll[first:], self.ids[first:], self.log_probs[first:], self.rest[first:])
 
 
-def top_log_probs(model: LanguageModel, documents: Sequence[Sequence[int]], top: int) -> list[TopLogProbs]:
+def top_log_probs(
+    model: LanguageModel,
+    documents: Sequence[Sequence[int]],
+    top: int,
+    on_tokens: Callable[[int], None] = lambda scored: None,
+) -> list[TopLogProbs]:
     """The likeliest `top` tokens at each position, per document.
 
     documents: token ids, with a BOS in front where one is wanted, each no longer than the model's context. One of fewer
-    than two tokens gives empty arrays.
+    than two tokens gives empty arrays. on_tokens: hears of each document how many tokens were scored.
     """
     import torch
 
@@ -62,6 +67,7 @@ def top_log_probs(model: LanguageModel, documents: Sequence[Sequence[int]], top:
                     parts += _parts(logits, tokens[0, at + 1 : at + 1 + len(logits)], top)
                     at += len(logits)
             found.append(_together(parts, min(top, model.identity.vocabulary)))
+            on_tokens(max(len(ids) - 1, 0))
     return found
 
 

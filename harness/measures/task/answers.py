@@ -6,8 +6,9 @@ What is finished is written down at once, under the cell's key; the next try of 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -41,10 +42,17 @@ class _Asking:
     finished: FinishedDocuments
     tell: Callable[[float, str], None]
     """Hears how much is done."""
+    before: int = 0
+    """Documents of the cell that were asked in another way before these."""
+    after: int = 0
+    """And those that will be."""
+    began: float = field(default_factory=time.monotonic)
 
     def report(self, done: int, of: int) -> None:
         """Say how many documents are answered."""
-        self.tell(done / of, f"{done:,} of {of:,} documents")
+        seconds = time.monotonic() - self.began
+        rate = f", {done / seconds:.2g} documents/s" if seconds > 0 else ""
+        self.tell((self.before + done) / (self.before + of + self.after), f"{done:,} of {of:,} documents{rate}")
 
 
 def answers(
@@ -63,14 +71,15 @@ def answers(
     """
     finished = FinishedDocuments(load.unfinished)
     finished.read()
-    asking = _Asking(model, mode, context, seed, tags, finished, load.tell)
     generations = [asked for asked in documents if isinstance(asked.requests[0], Generation)]
     likelihoods = [asked for asked in documents if not isinstance(asked.requests[0], Generation)]
+    asking = _Asking(model, mode, context, seed, tags, finished, load.tell, after=len(generations))
+    of_generations = replace(asking, before=len(likelihoods), after=0)
     if tokenizer_of(model) is None:
         yield from _of_texts(model, asking, likelihoods, generations)
         return
     yield from _likelihoods(asking, likelihoods)
-    yield from _generations(asking, generations)
+    yield from _generations(of_generations, generations)
 
 
 def _of_texts(
@@ -85,6 +94,7 @@ def _of_texts(
         yield from text_likelihoods(model, likelihoods, done, tell)
     if generations:
         assert isinstance(model, Generates)
+        tell = replace(asking, before=len(likelihoods), after=0).report
         yield from text_generations(model, [(one, _text_request(asking, one)) for one in generations], done, tell)
 
 

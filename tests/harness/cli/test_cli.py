@@ -79,7 +79,7 @@ def test_the_schema_of_suites_describes_every_measure(capsys: pytest.CaptureFixt
 
 
 def test_list_explains_the_words_of_a_suite(capsys: pytest.CaptureFixture[str]) -> None:
-    code, output, _ = harness(capsys, "list")
+    code, output, _ = harness(capsys, "list", "suites", "measures", "models", "corpora")
     assert code == 0
     for word in (
         "quickstart",

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from harness.errors import Unsupported
+from harness.measures.going import Going
 from harness.measures.inference import INFERENCE, InferenceSettings, gemm_peak, summarize, timed_iterations
 from harness.measures.measure import Facts, Peaks
 from harness.measures.timeline import Timeline
@@ -106,6 +107,23 @@ def test_scripted_times_come_out_exactly() -> None:
     assert found["tpot"] == pytest.approx(10)
     assert found["prefill_rate"] == pytest.approx(2 * 16 / 0.04)
     assert found["decode_rate"] == pytest.approx(2 / 0.01)
+
+
+def test_each_iteration_is_told_between_two_that_are_timed() -> None:
+    class Load:
+        told: list[tuple[float, str]] = []  # noqa: RUF012
+
+        def __call__(self) -> None: ...
+
+        def tell(self, done: float, text: str) -> None:
+            clock.now += 1000 * MS
+            self.told.append((round(done, 3), text))
+
+    chosen, clock, load = InferenceSettings(prompt=16, generate=5, iterations=3, warmup=1), Clock(), Load()
+    scripted: Any = ScriptedModel(clock, prefill=40 * MS, step=10 * MS)
+    rows = timed_iterations(scripted, chosen, clock, Going(load, 3, "iterations"))
+    assert load.told[-1] == (1.0, "3 of 3 iterations, 62.5 tokens/s") and len(load.told) == 3
+    assert all(row["ttft_s"] == 0.04 and row["step_s"] == [0.01] * 4 for row in rows), "the telling is in no duration"
 
 
 def test_known_bad_e2e_over_tokens_is_not_tpot() -> None:

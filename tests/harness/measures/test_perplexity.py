@@ -25,6 +25,7 @@ from harness.measures.perplexity import (
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.open import open_model
 from harness.results.record import Measurement, Missing, Status
+from tests.harness.loaded_model import Loaded
 
 DOCUMENTS = [
     "The cat sat on the mat, and the dog sat on the cat. " * 6,
@@ -270,3 +271,11 @@ def test_a_token_that_the_model_has_not_is_named(model: LanguageModel) -> None:
     wrong: Any = Beside(model, Adding(model.tokenizer, None))
     with pytest.raises(UserError, match=r"^fixture: document 4: token id 320 .*which are 0 to 319: use the tokenizer"):
         collect(lambda: wrong, settings())
+
+
+def test_it_says_how_many_tokens_are_scored(model: LanguageModel, tmp_path: Path) -> None:
+    load = Loaded(model, tmp_path)
+    rows = collect(load, settings(window=16))
+    told = [int(text.partition(" of ")[0].replace(",", "")) for text in load.told]
+    assert len(told) > 2 and told == sorted(told) and told[-1] == sum(row["tokens"] for row in rows)
+    assert "tokens/s" in load.told[-1]

@@ -98,3 +98,58 @@ def test_numbers_of_any_size_are_whole(numbers: list[int], name: str, width: int
 
 def test_a_table_without_rows_is_its_header() -> None:
     assert "name" in printed(Table("t", (Column("name"), Column("n", numeric=True)), ()), 80)
+
+
+TEXTS = Table(
+    "laws",
+    (Column("name"), Column("formula"), Column("meaning")),
+    tuple(
+        Row((f"a_name_that_is_copied_{row}", "L = E + A / N^alpha + B / D^beta", "what it means in many words " * 8))
+        for row in range(3)
+    ),
+)
+
+
+def test_columns_of_words_share_the_width() -> None:
+    text = printed(TEXTS, 120)
+    assert len(lines(text)) < 3 * 6 + 6, "not one word a line beside a column that is wide and empty"
+    assert "a_name_that_is_copied_2" in text
+
+
+def test_rows_are_stacked_where_folding_takes_more_lines() -> None:
+    text = printed(TEXTS, 60)
+    assert "name: a_name_that_is_copied_0" in lines(text) and "formula: L = E + A / N^alpha + B / D^beta" in lines(text)
+    assert max(map(len, lines(text))) <= 60
+
+
+def test_a_short_table_is_never_stacked() -> None:
+    table = Table(
+        "t", (Column("kind"), Column("n", numeric=True)), tuple(Row((f"k{n}", Shown(str(n)))) for n in range(9))
+    )
+    assert "kind: " not in printed(table, 60)
+
+
+@pytest.mark.parametrize("width", [24, 60, 80, 100, 120, 200])
+@pytest.mark.parametrize("table", [WIDE, TEXTS], ids=["numbers", "texts"])
+def test_no_line_is_wider_than_the_terminal(table: Table, width: int) -> None:
+    assert max(map(len, lines(printed(table, width)))) <= max(width, 40)
+
+
+def test_in_a_file_a_table_is_one_whatever_its_width() -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, width=80, soft_wrap=True)
+    print_table(WIDE, console)
+    (head,) = [line for line in lines(stream.getvalue()) if " precision" in line]
+    assert len(head) > 80 and head.split()[-1] == "change" and console.width == 80
+
+
+@given(st.text(max_size=80), st.integers(1, 60))
+def test_a_height_is_what_rich_draws(text: str, width: int) -> None:
+    from rich.text import Text
+
+    from harness.errors import inert
+    from harness.report.table_layout import _height
+
+    plain = " ".join(inert(text).split())
+    drawn = len(Text(plain, overflow="fold").wrap(Console(), width))
+    assert abs(_height(plain, width) - max(drawn, 1)) <= 1
