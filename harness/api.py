@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.estimate import plan_frame
-from harness.execution.plan import make_plan
+from harness.execution.preflight.checked_plan import checked_plan
 from harness.results.find import find_cells, find_run
 from harness.results.run import Run
 from harness.suite.load import load_suite
@@ -36,7 +36,7 @@ def plan(suite: str, allowed: Allowed = NOTHING_MORE) -> pd.DataFrame:
 
     allowed: what the run will be allowed, which is part of the cells' keys.
     """
-    return plan_frame(make_plan(load_suite(suite), allowed))
+    return plan_frame(checked_plan(load_suite(suite), allowed))
 
 
 def make_report(name: str | Path, out: str | Path = "results/runs", lm_eval: str | Path | None = None) -> Run:

@@ -72,20 +72,26 @@ def as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-def not_empty_not_twice(values: list[Any]) -> list[Any]:
-    """A check of an axis: it has values, each once."""
+def not_empty_not_twice(values: list[Any] | None, key: str) -> list[Any]:
+    """A check of the axis `key`: it has values, each once."""
     if not values:
-        raise PydanticCustomError("empty_axis", "an axis needs at least one value")
-    return not_twice(values)
+        raise PydanticCustomError(
+            "empty_axis",
+            "an axis needs at least one value: write one, such as `{key}: {example}`, or remove it",
+            {"key": key, "example": {"precision": "fp32", "device": "auto"}.get(key, "1")},
+        )
+    return not_twice(values, key)
 
 
-def not_twice(values: list[Any]) -> list[Any]:
+def not_twice(values: list[Any], key: str | None = None) -> list[Any]:
     """A check: no value stands twice."""
     seen: set[tuple[type, Any]] = set()
     for value in values:
         if (type(value), value) in seen:
             raise PydanticCustomError(
-                "value_twice", "a value stands twice on this axis, {value}; keep one", {"value": shown(value)}
+                "value_twice",
+                "a value stands twice on this axis, {value}; keep one",
+                {"value": shown(value), **({} if key is None else {"key": key})},
             )
         seen.add((type(value), value))
     return values

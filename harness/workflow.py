@@ -21,8 +21,9 @@ from harness.execution.cell_results import CellResults, Origin
 from harness.execution.events import CellEnded, OnEvent, Planned, unheard
 from harness.execution.execute import execute
 from harness.execution.executors.local import LocalExecutor
-from harness.execution.memory_there import memory_there, warning
-from harness.execution.plan import Plan, make_plan
+from harness.execution.plan import Plan
+from harness.execution.preflight.checked_plan import checked_plan
+from harness.execution.preflight.checked_plan import warnings as warnings_before
 from harness.execution.worker_log import WORKER_LOG, WorkerLog
 from harness.models.digest import hash_of
 from harness.notice import notice
@@ -124,7 +125,7 @@ def _run(
     began, git = time.monotonic(), git_state()
     folder = Path(name) if resume and (Path(name) / MANIFEST).is_file() else None
     loaded = multiplied_out(_suite_of(Run(folder))) if folder else load_suite(name)
-    suite, plan = loaded.suite, make_plan(loaded, allowed)
+    suite, plan = loaded.suite, checked_plan(loaded, allowed)
     if not suite.measures and not suite.analyse:
         raise UserError("it has only `calls`, which `harness ci` compares with what they were", place=name)
     if resume:
@@ -183,8 +184,8 @@ def _measure(
     items = [item for item in plan.cells if item.identity not in kept]
     known = 0 if fresh else sum(item.cached for item in items)
     on_event(Planned(str(journal.folder), len(plan.cells), len(plan.cells) - len(items), known))
-    if too_large := warning([item for item in items if fresh or not item.cached], memory_there()):
-        notice(too_large)
+    for sentence in (*plan.told, *warnings_before(plan, [item for item in items if fresh or not item.cached])):
+        notice(sentence)
     log = WorkerLog(journal.folder / WORKER_LOG)
     executor = LocalExecutor(plan.fingerprint, plan.library, cache, log, on_event)
     journal.write_manifest(manifest.model_copy(update={"status": "running", "files": {}}))
