@@ -327,13 +327,13 @@ def _with_device(cell: Cell, machine: Fingerprint, suite: Suite, mistakes: Mista
     if isinstance(threads, int) and threads > cores_allowed():
         mistakes.add(
             where_axis(suite, "threads", threads),
-            f"threads: {threads} is more than the {cores_allowed()} cores that this process may use; lower it",
+            f"{threads} is more than the {cores_allowed()} cores that this process may use; lower it",
         )
     device = cell.axes["device"]
     if device == "cuda" and not machine.gpus:
         mistakes.add(
             where_axis(suite, "device", "cuda"),
-            "device: cuda asks for an NVIDIA GPU and none is visible here; use `device: auto`, or a machine with one",
+            "`cuda` asks for an NVIDIA GPU and none is visible here; use `device: auto`, or a machine with one",
         )
     if device == "auto":
         device = "cuda" if machine.gpus else "cpu"

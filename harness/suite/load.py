@@ -95,10 +95,21 @@ def find_suite(name: str) -> Path:
     if plain in shipped:
         return shipped[plain]
     if path.is_dir():
-        raise UserError("this is a folder; name a suite file in it", place=name)
+        here = _suites_in(path)
+        such = f", such as {path / here[0]}" if here else ""
+        raise UserError(f"this is a folder; name a suite file in it{such}", place=name)
     if path.exists():
         refuse_endless(path, "a suite")
+    near = nearest(name, [*_suites_in(path.parent), *shipped]) or nearest(plain, shipped)
     raise UserError(
-        f"no such suite file, and no suite of that name ships{nearest(plain, shipped)} (shipped: {', '.join(shipped)})",
+        f"no such suite file, and no suite of that name ships{near} (`harness list suites` has those that do)",
         place=name,
     )
+
+
+def _suites_in(folder: Path) -> list[str]:
+    """Names of the files in a folder that may be suites."""
+    try:
+        return sorted(entry.name for entry in folder.iterdir() if entry.suffix in (".yaml", ".yml"))
+    except OSError:
+        return []

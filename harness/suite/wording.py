@@ -153,7 +153,7 @@ def _bound(word: str, name: str) -> Callable[[Any, Mapping[str, Any], str], str]
         bound = context[name]
         whole = int(bound) if isinstance(bound, float) and bound.is_integer() and abs(bound) < 1e6 else bound
         told = f"{whole:,}" if isinstance(whole, int) and whole > 9_999 else whole
-        return f"should be {word} {told} (it is {shown(given)})"
+        return f"should be {word} {told} (it is {written(given)})"
 
     return say
 
