@@ -5,10 +5,11 @@ It is not of the suite language alone: an adapter declares what an entry of `mod
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import AfterValidator, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 from harness.errors import shown
@@ -47,13 +48,38 @@ def _refuse_unknown(allowed: Callable[[], list[str]], what: str) -> Callable[[An
     return check
 
 
+@cache
+def _numbers(part: type[BaseModel]) -> frozenset[str]:
+    """Keys that take numbers and no yes or no: pydantic takes `true` for 1."""
+    kinds = {name: set(_kinds(info.annotation)) for name, info in part.model_fields.items()}
+    return frozenset(name for name, found in kinds.items() if found & {int, float} and bool not in found)
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """What a field's type is made of: of `int | list[float]`, int and float."""
+    arguments = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return
+    if not arguments:
+        yield annotation
+    for one in arguments:
+        if isinstance(one, type) or get_args(one):  # not what `Annotated` adds
+            yield from _kinds(one)
+
+
 class Strict(Written):
     """Base of every part of a suite: unknown keys are refused with the nearest spelling."""
 
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, data: Any) -> Any:
-        return _refuse_unknown(lambda: list(cls.model_fields), "key")(data)
+        _refuse_unknown(lambda: list(cls.model_fields), "key")(data)
+        if isinstance(data, dict):
+            for key, value in data.items():
+                if (value is True or value is False) and key in _numbers(cls):
+                    told = {"key": key, "value": str(value).lower()}
+                    raise PydanticCustomError("number", "should be a number, not {value}", told)
+        return data
 
     def given(self, *names: str) -> dict[str, Any]:
         """The fields that are not left out; of all, or of those that are named."""
@@ -72,20 +98,26 @@ def as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-def not_empty_not_twice(values: list[Any]) -> list[Any]:
-    """A check of an axis: it has values, each once."""
+def not_empty_not_twice(values: list[Any] | None, key: str) -> list[Any]:
+    """A check of the axis `key`: it has values, each once."""
     if not values:
-        raise PydanticCustomError("empty_axis", "an axis needs at least one value")
-    return not_twice(values)
+        raise PydanticCustomError(
+            "empty_axis",
+            "an axis needs at least one value: write one, such as `{key}: {example}`, or remove it",
+            {"key": key, "example": {"precision": "fp32", "device": "auto"}.get(key, "1")},
+        )
+    return not_twice(values, key)
 
 
-def not_twice(values: list[Any]) -> list[Any]:
+def not_twice(values: list[Any], key: str | None = None) -> list[Any]:
     """A check: no value stands twice."""
     seen: set[tuple[type, Any]] = set()
     for value in values:
         if (type(value), value) in seen:
             raise PydanticCustomError(
-                "value_twice", "a value stands twice on this axis, {value}; keep one", {"value": shown(value)}
+                "value_twice",
+                "a value stands twice on this axis, {value}; keep one",
+                {"value": shown(value), **({} if key is None else {"key": key})},
             )
         seen.add((type(value), value))
     return values

@@ -22,8 +22,9 @@ from harness.execution.events import CellEnded, OnEvent, Planned, unheard
 from harness.execution.execute import execute
 from harness.execution.executors.local import LocalExecutor
 from harness.execution.expected_time import expected_seconds
-from harness.execution.memory_there import memory_there, warning
-from harness.execution.plan import Plan, make_plan
+from harness.execution.plan import Plan
+from harness.execution.preflight.checked_plan import checked_plan
+from harness.execution.preflight.checked_plan import warnings as warnings_before
 from harness.execution.worker_log import WORKER_LOG, WorkerLog
 from harness.models.digest import hash_of
 from harness.notice import notice
@@ -127,7 +128,7 @@ def _run(
     name = source_of(given)
     folder = Path(name) if resume and isinstance(given, str | Path) and (Path(name) / MANIFEST).is_file() else None
     loaded = multiplied_out(_suite_of(Run(folder))) if folder else load_suite(given)
-    suite, plan = loaded.suite, make_plan(loaded, allowed)
+    suite, plan = loaded.suite, checked_plan(loaded, allowed)
     if not suite.measures and not suite.analyse:
         raise UserError("it has only `calls`, which `harness ci` compares with what they were", place=name)
     if resume:
@@ -187,8 +188,8 @@ def _measure(
     known = 0 if fresh else sum(item.cached for item in items)
     expected = expected_seconds(items, fresh, plan.fingerprint)
     on_event(Planned(str(journal.folder), len(plan.cells), len(plan.cells) - len(items), known, expected))
-    if too_large := warning([item for item in items if fresh or not item.cached], memory_there()):
-        notice(too_large)
+    for sentence in (*plan.told, *warnings_before(plan, [item for item in items if fresh or not item.cached])):
+        notice(sentence)
     log = WorkerLog(journal.folder / WORKER_LOG)
     executor = LocalExecutor(plan.fingerprint, plan.library, cache, log, on_event)
     journal.write_manifest(manifest.model_copy(update={"status": "running", "files": {}}))

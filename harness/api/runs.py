@@ -9,7 +9,7 @@ from harness.api.results import Results
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.estimate import plan_frame
 from harness.execution.events import OnEvent, unheard
-from harness.execution.plan import make_plan
+from harness.execution.preflight.checked_plan import checked_plan
 from harness.results.find import find_cells, find_run
 from harness.results.run import Run
 from harness.suite.load import SuiteLike, load_suite
@@ -70,7 +70,7 @@ def plan(suite: SuiteLike, allowed: Allowed = NOTHING_MORE) -> pd.DataFrame:
 
     allowed: what the run will be allowed, which is part of the cells' keys.
     """
-    return plan_frame(make_plan(load_suite(suite), allowed))
+    return plan_frame(checked_plan(load_suite(suite), allowed))
 
 
 def make_report(name: str | Path, out: str | Path = RUNS, lm_eval: str | Path | None = None) -> Run:

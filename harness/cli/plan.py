@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,8 +30,7 @@ def plan(
     from harness.comparison.expected_run import why_no_stored_runs
     from harness.execution.allowed import Allowed
     from harness.execution.estimate import plan_frame
-    from harness.execution.memory_there import memory_there, warning
-    from harness.execution.plan import make_plan
+    from harness.execution.preflight.checked_plan import checked_plan, warnings
     from harness.notice import notice
     from harness.report.tables import print_table
     from harness.suite.load import load_suite
@@ -40,15 +39,15 @@ def plan(
         task_code=allow_task_code, code_execution=allow_code_execution, task_paths=tuple(tasks_path or ())
     )
     loaded = load_suite(suite)
-    plan = make_plan(loaded, allowed)
+    plan = checked_plan(loaded, allowed)
     for sentence in why_no_stored_runs(loaded.suite.expect, out):
         notice(sentence)
-    too_large = warning([item for item in plan.cells if not item.cached], memory_there())
-    print_table(plan_table(plan_frame(plan), too_large), make_console())
+    may_fail = warnings(plan, [item for item in plan.cells if not item.cached])
+    print_table(plan_table(plan_frame(plan), may_fail), make_console())
 
 
-def plan_table(frame: pd.DataFrame, too_large: str | None = None) -> Table:
-    """The plan as a table, with totals. too_large: what is said of cells that need more memory than there is."""
+def plan_table(frame: pd.DataFrame, may_fail: Sequence[str] = ()) -> Table:
+    """The plan as a table, with totals. may_fail: what may go wrong with its cells, sentences."""
     from harness.number import duration, with_interval
     from harness.report.table import Column, Row, Table
 
@@ -78,7 +77,7 @@ def plan_table(frame: pd.DataFrame, too_large: str | None = None) -> Table:
     total = f"{cells} cells, {int(frame['cached'].sum())} known; about {duration(float(new['seconds'].sum()))} to run"
     of_row = ((row.get("skipped"), row.get("missing"), *(row.get("notes") or ())) for row in rows_of)
     told = [note for notes in of_row for note in notes if note]
-    told += [too_large] if too_large else []
+    told += may_fail
     notes = (total + (f", and {unknown} steps whose time is not known" if unknown else ""), *dict.fromkeys(told))
     columns = (Column("cell"), Column("result"), Column("time", numeric=True), Column("memory", numeric=True))
     return Table("Plan", columns, tuple(rows), "estimates from counts and this machine's peaks", notes)

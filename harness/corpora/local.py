@@ -37,6 +37,13 @@ class Local:
         with explained(self.path):
             return list(read_documents(self.path, self.field))
 
+    def look(self) -> None:
+        """Read as far as its first document that has something in it. Raises UserError as `documents` does."""
+        from reference_impl.text.files import read_documents
+
+        with explained(self.path):
+            next(document for document in read_documents(self.path, self.field) if not document.isspace())
+
     def notes(self) -> list[str]:
         """Names the files of a folder that are not read."""
         from reference_impl.text.files import passed_over

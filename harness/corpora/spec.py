@@ -23,7 +23,7 @@ from harness.corpora.hub import HubText
 from harness.corpora.source import Source
 from harness.errors import UserError, shown
 from harness.input_file import why_no_path
-from harness.spelling import nearest
+from harness.spelling import nearest, quotes_in
 
 DECLARED: dict[str, Source] = {
     **{f"microworld/{split}": microworld.Microworld(split) for split in microworld.SPLITS},
@@ -64,6 +64,8 @@ def source(spec: str) -> Source:
     if _LOOKS_LIKE_A_PATH.search(spec):
         raise UserError("no such file or folder; check the path", place=f"text {spec}")
     allowed = ", ".join([*DECLARED, "a file or folder", "data:NAME", "hub:NAME[:CONFIG]/SPLIT"])
+    if odd := quotes_in(spec):
+        raise UserError(f"there is no text {spec}{odd}", place=f"text {spec}")
     raise UserError(f"there is no text '{spec}'{nearest(spec, DECLARED)} (allowed: {allowed})", place=f"text {spec}")
 
 

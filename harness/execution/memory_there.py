@@ -10,6 +10,7 @@ from harness.errors import shown
 from harness.execution.estimate import memory_of_cell, memory_of_training
 from harness.execution.memory_estimate import WITHIN
 from harness.execution.plan import PlannedCell
+from harness.models.registry import opening_of
 from harness.number import with_interval
 
 _GROUPS = Path("/proc/self/cgroup")
@@ -42,23 +43,30 @@ def _limits() -> Iterable[int]:
                 yield int(limit)
 
 
-def needs_more(item: PlannedCell, there: int) -> float | None:
-    """Bytes that a cell on the CPU, or the training that it waits for, would take, where that is clearly more than
-    there is: also if the estimate is too high by all that it can be. None for others."""
-    of_cell = memory_of_cell(item) if item.source.device == "cpu" else None
+def needs_more(item: PlannedCell, there: int, gpu: int = 0) -> float | None:
+    """Bytes that a cell, or the training that it waits for, would take, where that is clearly more than there is: also
+    if the estimate is too high by all that it can be. None for others. gpu: bytes of the GPU, for cells on it; 0 where
+    they aren't known."""
+    of_cell = memory_of_cell(item)
+    if item.source.device != "cpu" and of_cell is not None:
+        on_gpu = of_cell - opening_of(item.source.kind).libraries
+        if gpu and on_gpu / WITHIN > gpu:
+            return on_gpu
+        of_cell = None
     memory = max(of_cell or 0.0, memory_of_training(item) or 0.0)
     return memory if memory / WITHIN > there else None
 
 
-def warning(items: Iterable[PlannedCell], there: int) -> str | None:
+def warning(items: Iterable[PlannedCell], there: int, gpu: int = 0) -> str | None:
     """One sentence about the cells that would clearly take more memory than there is; None where there are none."""
-    found = [(memory, item.cell.title) for item in items if (memory := needs_more(item, there)) is not None]
+    found = [(memory, item.cell.title) for item in items if (memory := needs_more(item, there, gpu)) is not None]
     if not found:
         return None
     most, title = max(found, key=lambda one: one[0])
     cells = "1 cell" if len(found) == 1 else f"{len(found)} cells"
+    here = f"{_bytes(there)}{f', {_bytes(gpu)} on the GPU' if gpu else ''}"
     return (
-        f"{cells} would take clearly more memory than there is here ({_bytes(there)}), by estimate up to "
+        f"{cells} would take clearly more memory than there is here ({here}), by estimate up to "
         f"{_bytes(most)} ({shown(title, 120)}, its training included): choose a smaller model, batch or context, or a "
         "precision of fewer bits"
     )

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 
 from harness import corpora
-from harness.errors import UserError
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.cell_cache import CellCache
 from harness.execution.code_digest import MEASURING, code_digest, package_digest
+from harness.execution.mistakes import Mistakes
 from harness.execution.resolve import resolve_all
 from harness.measures.measure import Settings
 from harness.measures.registry import MEASURES
@@ -28,6 +28,7 @@ from harness.results.instructions import instructions
 from harness.suite.cells import Cell
 from harness.suite.load import LoadedSuite
 from harness.suite.schema import Suite
+from harness.suite.where_named import where_axis, where_named
 from harness.tasks.files.library import TaskLibrary
 from harness.threads import cores_allowed, default_threads
 
@@ -75,22 +76,38 @@ class Plan:
     fingerprint: Fingerprint
     library: TaskLibrary
     """Where its tasks are found."""
+    told: tuple[str, ...] = ()
+    """What was found beforehand to make cells impossible, sentences with their places."""
 
 
 def make_plan(loaded: LoadedSuite, allowed: Allowed = NOTHING_MORE) -> Plan:
-    """Resolve every model, text and task of a suite and compute every cell's key. Raises UserError."""
+    """Resolve every model, text and task of a suite and compute every cell's key. Raises UserError with every mistake.
+
+    `harness.execution.preflight` makes the plan of a run, and looks at more.
+    """
+    mistakes = Mistakes(loaded)
+    plan = plan_of(loaded, allowed, mistakes)
+    mistakes.refuse()
+    return plan
+
+
+def plan_of(loaded: LoadedSuite, allowed: Allowed, mistakes: Mistakes) -> Plan:
+    """The same, of the cells that can be planned: what is wrong with the others is added to the mistakes."""
     suite = loaded.suite
     library = allowed.library(suite)
     machine = fingerprint()
-    on_devices = [_with_device(cell, machine) for cell in loaded.cells]
+    on_devices = [_with_device(cell, machine, suite, mistakes) for cell in loaded.cells]
     all_cells = list(dict.fromkeys(on_devices))  # `device: [auto, cpu]` may be one device
-    resolved = resolve_all(suite.models, all_cells, allowed.trust_remote_code)
+    resolved = resolve_all(suite.models, all_cells, mistakes, allowed.trust_remote_code)
     cache = CellCache()
     digests = Digests(library)
     told = Told(library)
     planned = []
-    told.check(all_cells)
+    unread = told.check(all_cells, suite, mistakes)
+    unread |= digests.find(all_cells, suite, mistakes)
     for cell in all_cells:
+        if cell.trained_model not in resolved or (cell.measure, cell.typed) in unread:
+            continue
         model = resolved[cell.trained_model]
         threads = int(cell.axes.get("threads") or default_threads())
         source = replace(
@@ -122,6 +139,10 @@ def make_plan(loaded: LoadedSuite, allowed: Allowed = NOTHING_MORE) -> Plan:
     return Plan(suite, planned, machine, library)
 
 
+Asked = tuple[str, Settings]
+"""A measure by its name, with settings."""
+
+
 def _failed(cell: Cell, model: Resolved, source: ModelSource, threads: int, why_not: str) -> PlannedCell:
     """A cell of a plugin that failed: what determines its result is not known, so its key is one that none has."""
     key = hash_of([cell.trained_model, cell.measure, cell.settings, sorted(cell.axes.items()), why_not])[:32]
@@ -134,6 +155,23 @@ class Digests:
     def __init__(self, library: TaskLibrary) -> None:
         self._library = library
         self._known: dict[tuple[str, str], str] = {}
+
+    def find(self, cells: list[Cell], suite: Suite, mistakes: Mistakes) -> set[Asked]:
+        """Look for the texts and tasks of cells. What isn't there is among the mistakes; returns what asks for it."""
+        lacking: set[Asked] = set()
+        for name, settings in dict.fromkeys((cell.measure, cell.typed) for cell in cells):
+            measure = MEASURES[name]
+            try:
+                texts, tasks = measure.texts(settings), measure.tasks(settings)
+            except PluginFailed:
+                continue  # its cells say so
+            for one, find_out in (*((text, self.texts) for text in texts), *((task, self.tasks) for task in tasks)):
+                before = len(mistakes.sentences)
+                with mistakes.at(where_named(suite, name, one)):
+                    find_out((one,))
+                if len(mistakes.sentences) > before:
+                    lacking.add((name, settings))
+        return lacking
 
     def texts(self, names: tuple[str, ...]) -> dict[str, str]:
         """The digest of each text."""
@@ -171,14 +209,21 @@ class Told:
         self._notes: dict[tuple[str, Settings], tuple[str, ...]] = {}
         self._unsupported: dict[tuple[str, Settings, str], str | None] = {}
 
-    def check(self, cells: list[Cell]) -> None:
-        """Ask the cells' measures what can be told before anything runs. Raises UserError for settings that are wrong;
-        where a plugin fails, `failed` says so of its cells."""
+    def check(self, cells: list[Cell], suite: Suite, mistakes: Mistakes) -> set[Asked]:
+        """Ask the cells' measures what can be told before anything runs. Settings that are wrong are among the
+        mistakes, and returned; where a plugin fails, `failed` says so of its cells."""
+        wrong: set[Asked] = set()
         for measure, settings in dict.fromkeys((cell.measure, cell.typed) for cell in cells):
+            before = len(mistakes.sentences)
             try:
-                MEASURES[measure].check(self._library, settings)
+                names = MEASURES[measure].tasks(settings)
+                with mistakes.at(where_named(suite, measure, names[0] if names else "")):
+                    MEASURES[measure].check(self._library, settings)
             except PluginFailed as failed:
                 self._failed[measure, settings] = str(failed)
+            if len(mistakes.sentences) > before:
+                wrong.add((measure, settings))
+        return wrong
 
     def failed(self, cell: Cell) -> str | None:
         """How the check of a cell's settings failed; None where it didn't."""
@@ -277,18 +322,18 @@ def _labeled(cell: Cell, source: ModelSource, quantized_by: str) -> Cell:
     return cell.at(precision=f"{quantized_by}, {source.precision} activations")
 
 
-def _with_device(cell: Cell, machine: Fingerprint) -> Cell:
+def _with_device(cell: Cell, machine: Fingerprint, suite: Suite, mistakes: Mistakes) -> Cell:
     threads = cell.axes.get("threads")
     if isinstance(threads, int) and threads > cores_allowed():
-        raise UserError(
-            f"threads: {threads} is more than the {cores_allowed()} cores that this process may use; lower it",
-            place="matrix.threads",
+        mistakes.add(
+            where_axis(suite, "threads", threads),
+            f"{threads} is more than the {cores_allowed()} cores that this process may use; lower it",
         )
     device = cell.axes["device"]
     if device == "cuda" and not machine.gpus:
-        raise UserError(
-            "device: cuda asks for an NVIDIA GPU and none is visible here; use `device: auto`, or a machine with one",
-            place="matrix.device",
+        mistakes.add(
+            where_axis(suite, "device", "cuda"),
+            "`cuda` asks for an NVIDIA GPU and none is visible here; use `device: auto`, or a machine with one",
         )
     if device == "auto":
         device = "cuda" if machine.gpus else "cpu"

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from harness.execution.code_digest import TRAINING, code_digest
+from harness.execution.mistakes import Mistakes
 from harness.models.adapter import Point
 from harness.models.contract import ModelSource
 from harness.models.digest import hash_of
@@ -16,6 +17,7 @@ from harness.models.resolved import Resolved
 from harness.promises import PluginFailed
 from harness.suite.cells import Cell
 from harness.suite.schema import ModelEntry
+from harness.yaml_files.document import KeyPath
 
 
 def resolve(
@@ -32,13 +34,17 @@ def resolve(
 
 
 def resolve_all(
-    models: Mapping[str, ModelEntry], cells: list[Cell], trust_remote_code: bool = False
+    models: Mapping[str, ModelEntry], cells: list[Cell], mistakes: Mistakes, trust_remote_code: bool = False
 ) -> dict[str, Resolved]:
-    """Every model that the cells ask for, by `Cell.trained_model`, in their order."""
+    """Every model that the cells ask for, by `Cell.trained_model`, in their order, without those that can't be: what is
+    wrong with them is among the mistakes."""
     found: dict[str, Resolved] = {}
+    first: dict[str, Cell] = {}
     for cell in cells:
-        if cell.trained_model not in found:
-            seed, compute = cell.axes.get("seed"), cell.axes.get("compute")
+        first.setdefault(cell.trained_model, cell)
+    for name, cell in first.items():
+        seed, compute = cell.axes.get("seed"), cell.axes.get("compute")
+        with mistakes.at(path_of_model(cell.model, models[cell.model])):
             resolved = resolve(
                 cell.model,
                 models[cell.model],
@@ -46,5 +52,10 @@ def resolve_all(
                 trust_remote_code,
                 compute if isinstance(compute, float) else None,
             )
-            found[cell.trained_model] = replace(resolved, title=cell.trained_model)
+            found[name] = replace(resolved, title=name)
     return found
+
+
+def path_of_model(name: str, entry: ModelEntry) -> KeyPath:
+    """Where a suite says which model it is."""
+    return ("models", name, entry.adapter.name)

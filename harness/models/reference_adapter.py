@@ -20,9 +20,10 @@ from harness.models.checkpoint_files import refuse_file
 from harness.models.compute_budget import with_compute
 from harness.models.contract import ModelSource
 from harness.models.digest import folder_digest, hash_of
+from harness.models.near_folder import why_no_folder
 from harness.models.resolved import Resolved, of_asset
 from harness.models.shape import ModelShape, folder_shape, gpt_shape
-from harness.models.size import ModelSize, check_preset, config_size, stored_size
+from harness.models.size import ModelSize, check_preset, config_size, preset_names, stored_size
 from harness.models.training import Training
 from harness.models.training_entry import FIRST_STAGE, RECIPE, ShapeChanges, Train
 from harness.strict_entry import as_list
@@ -131,9 +132,10 @@ def resolve(name: str, settings: ReferenceSettings, point: Point) -> Resolved:
     folder = Path(where).expanduser()
     refuse_file(where, place)
     if not folder.is_dir():
-        raise UserError(
-            f"no checkpoint folder '{where}'; to train a preset of that name, give it `train: ...`", place=place
-        )
+        if where in preset_names():
+            raise UserError(f"'{where}' is a preset, and no folder: to train it, give it `train: ...`", place=place)
+        train = "" if "/" in where else "; to train a preset, give it `train: ...`"
+        raise UserError(why_no_folder(where) + train, place=place)
     kind = "reference" if (folder / "checkpoint.json").is_file() else "converted"
     digest = folder_digest(folder)
     return Resolved(ModelSource(name, kind, str(folder), digest, files=digest))
@@ -160,7 +162,11 @@ def _trained(name: str, settings: ReferenceSettings, stages: list[Train], point:
         training.check(place=place)
         if point.compute is not None:
             training = with_compute(training, point.compute, place=place)
-        found = _stage(name, training, found, point.training_code)
+        try:
+            found = _stage(name, training, found, point.training_code)
+        except UserError as error:
+            told = error.message if training.corpus in error.message else f"{training.corpus}: {error.message}"
+            raise UserError(told, place=f"{place}.corpus") from None
     assert found is not None
     return found
 

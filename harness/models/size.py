@@ -41,6 +41,13 @@ def preset_rows(vocabulary: int = 1024, context: int = 256) -> list[tuple[str, i
     return [(name, count_parameters(c).total, c.layers, c.heads, c.width) for name, c in configs.items()]
 
 
+def preset_names() -> tuple[str, ...]:
+    """The presets of reference_impl."""
+    from reference_impl.model.presets import PRESETS
+
+    return tuple(PRESETS)
+
+
 def check_preset(name: str, *, place: str) -> None:
     """UserError with the nearest spelling where there is no preset of that name."""
     from reference_impl.model.presets import preset

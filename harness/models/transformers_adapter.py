@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness import assets
 from harness.errors import UserError
 from harness.models.adapter import Adapter, ModelSettings, Opening, Part, Point
 from harness.models.checkpoint_files import refuse_file
 from harness.models.contract import ModelSource
 from harness.models.digest import folder_digest
+from harness.models.near_folder import looks_local, why_no_folder
 from harness.models.resolved import Resolved, of_asset
 from harness.models.shape import Attention, ModelShape, folder_shape
 from harness.models.size import stored_size
@@ -43,7 +45,12 @@ def resolve(name: str, settings: TransformersSettings, point: Point) -> Resolved
         return Resolved(source)
     refuse_file(where, place)
     if where.startswith((".", "/", "~")) or where.count("/") > 1:
-        raise UserError(f"no model folder '{where}'", place=place)
+        raise UserError(why_no_folder(where), place=place)
+    if settings.revision is None and not _is_cached(where) and _is_asset(where):
+        raise UserError(f"'{where}' is an asset: write asset:{where}", place=place)
+    if settings.revision is None and not _is_cached(where) and looks_local(where):
+        hub = "; for the hub's model of that name write `revision: main` beside it"
+        raise UserError(why_no_folder(where) + ("" if "\\" in where else hub), place=place)
     digest = hashlib.sha256(f"hub:{where}@{_hub_commit(where, settings.revision or 'main')}".encode()).hexdigest()
     source = ModelSource(name, "transformers", where, digest, revision=settings.revision, trust_remote_code=trust)
     return Resolved(source)
@@ -51,13 +58,32 @@ def resolve(name: str, settings: TransformersSettings, point: Point) -> Resolved
 
 def _hub_commit(repository: str, revision: str) -> str:
     """The commit that a branch stands for in the hub's local cache; the revision itself where it is not there yet."""
-    home = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"
-    folder = Path(os.environ.get("HF_HUB_CACHE") or Path(home, "hub"))
-    reference = folder / f"models--{repository.replace('/', '--')}" / "refs" / revision
     try:
-        return reference.read_text(encoding="utf-8").strip()
+        return (_hub_folder(repository) / "refs" / revision).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError):
         return revision
+
+
+def _is_cached(repository: str) -> bool:
+    """Whether a model of the hub lies in its local cache."""
+    return _hub_folder(repository).is_dir()
+
+
+def _is_asset(where: str) -> bool:
+    """Whether a name is an asset's, and not also that of a model of the hub (`gpt2`)."""
+    found = assets.ASSETS.get(where)
+    return (
+        found is not None
+        and found.kind == "model"
+        and not str(getattr(found.address, "repository", "")).endswith(where)
+    )
+
+
+def _hub_folder(repository: str) -> Path:
+    """Where the hub's local cache keeps a model."""
+    home = os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface"
+    folder = Path(os.environ.get("HF_HUB_CACHE") or Path(home, "hub"))
+    return folder / f"models--{repository.replace('/', '--')}"
 
 
 def attention_of(model_type: str, config: Mapping[str, Any]) -> Attention:

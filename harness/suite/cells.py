@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from pydantic import ValidationError
+
 from harness.errors import UserError, shown
 from harness.measures.measure import Settings
 from harness.measures.registry import MEASURES
 from harness.results.record import Scalar
+from harness.suite.mistakes import sentences_of
 from harness.suite.schema import SWEEPABLE, Matrix, Suite
 from harness.yaml_files.document import Document
 
@@ -79,12 +82,15 @@ def cells(suite: Suite, document: Document | None = None) -> list[Cell]:
     document is given that the suite was read from."""
     found: dict[Cell, None] = {}
     _refuse_too_many(suite, document)
+    wrong: list[str] = []
     for number, entry in enumerate(suite.measures):
-        settings = _settings(number, entry.measure, entry.settings, document)  # type: ignore[attr-defined]
+        settings = _settings(number, entry.measure, entry.settings, document, wrong)  # type: ignore[attr-defined]
         for name in entry.models or list(suite.models):  # type: ignore[attr-defined]
             for point in _product(_axes_of(suite, name, entry)):
                 for typed in settings:
                     found[Cell(name, entry.measure, tuple(point.items()), typed)] = None  # type: ignore[attr-defined]
+    if wrong:
+        raise UserError("\n".join(dict.fromkeys(wrong)))
     return list(found)
 
 
@@ -128,18 +134,15 @@ def _product(axes: dict[str, list[Any]]) -> list[dict[str, Scalar]]:
     return [dict(zip(axes, point, strict=True)) for point in itertools.product(*axes.values())]
 
 
-def _settings(number: int, measure: str, swept: Any, document: Document | None) -> list[Settings]:
-    """Every combination of the swept settings, validated by the measure's own class."""
+def _settings(number: int, measure: str, swept: Any, document: Document | None, wrong: list[str]) -> list[Settings]:
+    """Every combination of the swept settings, validated by the measure's own class; what it refuses is added to
+    `wrong`, as sentences with their places."""
     points = []
     for point in _product(_swept(measure, swept)):
         try:
             points.append(MEASURES[measure].settings.model_validate(point))
-        except ValueError as error:
-            key = f"measures.{number}.{measure}"
-            if document is None:
-                raise UserError(_sentence(error), place=key) from None
-            place = document.place(("measures", number, measure))
-            raise UserError(f"{key}: {_sentence(error)}", place=place) from None
+        except ValidationError as error:
+            wrong += sentences_of(document or Document({}), error, ("measures", number, measure))
     return points
 
 
@@ -147,12 +150,3 @@ def _swept(measure: str, swept: Any) -> dict[str, list[Any]]:
     """Each setting of a measure with its values."""
     values = {name: getattr(swept, name) for name in SWEEPABLE[measure].model_fields}
     return {name: value if isinstance(value, list) else [value] for name, value in values.items()}
-
-
-def _sentence(error: ValueError) -> str:
-    errors = getattr(error, "errors", None)
-    if errors is None:
-        return str(error)
-    first = errors()[0]
-    key = ".".join(map(str, first["loc"]))
-    return f"{key + ': ' if key else ''}{first['msg'].removeprefix('Value error, ')}"

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 
 from harness.comparison.expectation import Expectation
 from harness.comparison.expected_metric import measures_of
-from harness.errors import UserError
 from harness.evidence.selection import Where, describe, selects_row, why_no_row
 from harness.measures.registry import MEASURES
 from harness.results.record import Scalar
 from harness.spelling import nearest_aside
 from harness.suite.cells import Cell
+from harness.suite.mistakes import located
 from harness.suite.schema import Suite
 from harness.yaml_files.document import Document
 
@@ -29,16 +29,14 @@ def planned_rows(cells: Sequence[Cell]) -> list[Row]:
     return [{"model": cell.model, **cell.axes, "measure": cell.measure, **cell.settings} for cell in cells]
 
 
-def check_expectations(suite: Suite, cells: Sequence[Cell], document: Document) -> None:
-    """Raises UserError with the line of every expectation that could never be judged. cells: of this suite."""
+def wrong_expectations(suite: Suite, cells: Sequence[Cell], document: Document) -> list[str]:
+    """A sentence, with its line, for every expectation that could never be judged. cells: of this suite."""
     rows = planned_rows(cells)
-    problems = [
-        f"{document.place(('expect', number, key))}: expect.{number}.{key}: {why}"
+    return [
+        located(document, ("expect", number, key), why)
         for number, expectation in enumerate(suite.expect)
         for key, why in _wrong(expectation, suite, rows)
     ]
-    if problems:
-        raise UserError("\n".join(problems))
 
 
 def _wrong(expectation: Expectation, suite: Suite, rows: Sequence[Row]) -> list[tuple[str, str]]:

@@ -6,18 +6,18 @@ from collections.abc import Iterator, Sequence
 
 from harness.comparison.gate_entry import MOST_PAIRS, GateEntry, Guard
 from harness.comparison.metric_kind import Kind, kind_of_metric
-from harness.errors import UserError
 from harness.evidence.selection import selects_row
 from harness.measures.registry import MEASURES
 from harness.results.record import AXES
 from harness.suite.cells import Cell
 from harness.suite.expectations import Row, planned_rows, rows_of_metric
+from harness.suite.mistakes import located
 from harness.suite.schema import Suite
-from harness.yaml_files.document import Document, KeyPath
+from harness.yaml_files.document import Document
 
 
-def check_gate(suite: Suite, cells: Sequence[Cell], document: Document) -> None:
-    """Raises UserError with the line of every entry that could never be judged, and where there are more than ten pairs
+def wrong_gates(suite: Suite, cells: Sequence[Cell], document: Document) -> list[str]:
+    """A sentence, with its line, for every entry that could never be judged, and where there are more than ten pairs
     of a metric and a cell. cells: of this suite."""
     rows = planned_rows(cells)
     problems: list[str] = []
@@ -26,16 +26,18 @@ def check_gate(suite: Suite, cells: Sequence[Cell], document: Document) -> None:
         _, chosen, wrong = rows_of_metric(entry.metric, entry.measure, entry.where, rows)
         found = [wrong] if wrong is not None else list(_wrong(entry, chosen, rows))
         for key, why in found:
-            path: KeyPath = ("gate", number, *key.split("."))
-            problems.append(f"{document.place(path)}: gate.{number}.{key}: {why}")
+            problems.append(located(document, ("gate", number, *key.split(".")), why))
         pairs |= {(entry.metric.partition("@")[0], repr(sorted(row.items()))) for row in chosen}
     if not problems and len(pairs) > MOST_PAIRS:
         problems.append(
-            f"{document.place(('gate',))}: gate: its entries match {len(pairs)} metrics of cells, and {MOST_PAIRS} is "
-            "the most; narrow `where` (all others are watched)"
+            located(
+                document,
+                ("gate",),
+                f"its entries match {len(pairs)} metrics of cells, and {MOST_PAIRS} is the most; narrow `where` (all "
+                "others are watched)",
+            )
         )
-    if problems:
-        raise UserError("\n".join(problems))
+    return problems
 
 
 def _wrong(entry: GateEntry, chosen: Sequence[Row], rows: Sequence[Row]) -> Iterator[tuple[str, str]]:

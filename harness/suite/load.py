@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
 
-from harness.analysis.registry import ANALYSES
-from harness.comparison.expectation import Expectation
-from harness.comparison.gate_entry import GateEntry, Guard
+from harness.comparison.gate_entry import GateEntry
 from harness.errors import UserError, shown
 from harness.input_file import refuse_endless, why_no_path
 from harness.spelling import nearest
 from harness.suite.cells import Cell, cells
 from harness.suite.document import document_of, parse_suite_text, read_suite_file
-from harness.suite.expectations import check_expectations
-from harness.suite.gate import check_gate
+from harness.suite.expectations import wrong_expectations
+from harness.suite.gate import wrong_gates
+from harness.suite.idle_axes import idle_axes
 from harness.suite.include import with_includes
+from harness.suite.mistakes import in_order, located, sentences_of, validated
 from harness.suite.schema import Suite
 from harness.suite.shipped import shipped_suites
 from harness.yaml_files.document import Document, KeyPath
@@ -38,6 +36,12 @@ class LoadedSuite:
     suite: Suite
     cells: tuple[Cell, ...]
     """With the settings that their measures' own classes validated, once."""
+    document: Document = field(default_factory=lambda: Document({}), compare=False, repr=False)
+    """What it was read from: where each of its words stands."""
+
+    def told(self, path: KeyPath, sentence: str) -> str:
+        """A sentence about what stands at a path of the suite, with its place."""
+        return located(self.document, path, sentence)
 
 
 SuiteLike = str | Path | Mapping[str, Any] | Suite
@@ -49,11 +53,9 @@ def load_suite(suite: SuiteLike) -> LoadedSuite:
     relative to the working folder. Raises UserError for every mistake in it."""
     if isinstance(suite, str | Path):
         path = find_suite(str(suite))
-        document = with_includes(read_suite_file(path), (path.resolve(),))
-    else:
-        given = _as_written(suite) if isinstance(suite, Suite) else suite
-        document = with_includes(document_of(given, IN_MEMORY), (Path.cwd() / IN_MEMORY,))
-    return _loaded(document)
+        return _loaded(with_includes(read_suite_file(path), (path.resolve(),)))
+    given = _as_written(suite) if isinstance(suite, Suite) else suite
+    return _loaded(with_includes(document_of(given, IN_MEMORY), (Path.cwd() / IN_MEMORY,)))
 
 
 def source_of(suite: SuiteLike) -> str:
@@ -62,16 +64,21 @@ def source_of(suite: SuiteLike) -> str:
 
 
 def _loaded(document: Document) -> LoadedSuite:
-    suite = _validate(document)
-    loaded = LoadedSuite(suite, tuple(cells(suite, document)))
-    check_expectations(suite, loaded.cells, document)
-    check_gate(suite, loaded.cells, document)
+    suite = validated(document)
+    loaded = LoadedSuite(suite, tuple(cells(suite, document)), document)
+    wrong = [
+        *wrong_expectations(suite, loaded.cells, document),
+        *wrong_gates(suite, loaded.cells, document),
+        *idle_axes(suite, document),
+    ]
+    if wrong:
+        raise UserError("\n".join(in_order(wrong)))
     return loaded
 
 
 def parse_suite(text: str, name: str = "suite") -> Suite:
     """A suite from YAML text (no includes): a run's manifest keeps the suite like this."""
-    return _validate(parse_suite_text(text, name))
+    return validated(parse_suite_text(text, name))
 
 
 def parse_gate(document: Document) -> list[GateEntry]:
@@ -81,8 +88,7 @@ def parse_gate(document: Document) -> list[GateEntry]:
     try:
         return _GATE.validate_python([] if found is None else found)
     except ValidationError as error:
-        told = [(("gate", *detail["loc"]), detail) for detail in error.errors()]
-        raise UserError("\n".join(dict.fromkeys(_sentence(document, path, detail) for path, detail in told))) from None
+        raise UserError("\n".join(dict.fromkeys(sentences_of(document, error, ("gate",))))) from None
 
 
 _GATE = TypeAdapter(list[GateEntry])
@@ -114,106 +120,21 @@ def find_suite(name: str) -> Path:
     if plain in shipped:
         return shipped[plain]
     if path.is_dir():
-        raise UserError("this is a folder; name a suite file in it", place=name)
+        here = _suites_in(path)
+        such = f", such as {path / here[0]}" if here else ""
+        raise UserError(f"this is a folder; name a suite file in it{such}", place=name)
     if path.exists():
         refuse_endless(path, "a suite")
+    near = nearest(name, [*_suites_in(path.parent), *shipped]) or nearest(plain, shipped)
     raise UserError(
-        f"no such suite file, and no suite of that name ships{nearest(plain, shipped)} (shipped: {', '.join(shipped)})",
+        f"no such suite file, and no suite of that name ships{near} (`harness list suites` has those that do)",
         place=name,
     )
 
 
-def _validate(document: Document) -> Suite:
-    if not isinstance(document.data, dict):
-        raise UserError("a suite is a mapping that starts with `name:`", place=document.place(()))
+def _suites_in(folder: Path) -> list[str]:
+    """Names of the files in a folder that may be suites."""
     try:
-        return Suite.model_validate(document.data)
-    except ValidationError as error:
-        told = _most_telling(document, error)
-        written = [_sentence(document, path, detail) for path, detail in told.items()]
-        raise UserError("\n".join(dict.fromkeys(sorted(written, key=_line)))) from None
-
-
-def _most_telling(document: Document, error: ValidationError) -> dict[KeyPath, ErrorDetails]:
-    """One error per place. Of a union's branches (one value or a list) the one that went deepest knows best."""
-    told: dict[KeyPath, ErrorDetails] = {}
-    for detail in error.errors():
-        path = _written(document, detail)
-        if path not in told or told[path]["type"] == "list_type" or detail["type"] in ("too_short", "value_twice"):
-            told[path] = detail
-    deepest = {path[:length] for path in told for length in range(len(path)) if path[0] == "measures" and length > 3}
-    return {path: detail for path, detail in told.items() if path not in deepest}
-
-
-def _line(sentence: str) -> tuple[str, int]:
-    found = re.match(r"(.*?):(\d+): ", sentence)
-    return (found[1], int(found[2])) if found else (sentence, 0)
-
-
-def _written(document: Document, detail: ErrorDetails) -> KeyPath:
-    """The error's path as the user wrote it: pydantic's names of union branches are not in the document."""
-    path: KeyPath = ()
-    for part in detail["loc"]:
-        if (*path, part) in document.places:
-            path = (*path, part)
-    if detail["type"] == "missing":
-        path = (*path, detail["loc"][-1])
-    context = detail.get("ctx") or {}
-    if "path" in context:
-        return tuple(context["path"])
-    if "key_path" in context:  # from the part that was refused
-        return (*path, *context["key_path"])
-    if "key" in context and (*path, context["key"]) in document.places:
-        path = (*path, context["key"])
-    return path
-
-
-def _sentence(document: Document, path: KeyPath, detail: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in path)
-    what = _unknown_key(path) if detail["type"] == "extra_forbidden" else _what(detail, detail.get("ctx") or {})
-    return f"{document.place(path)}: {key + ': ' if key else ''}{what}"
-
-
-def _unknown_key(path: KeyPath) -> str:
-    """What is declared below the suite language (expectations, gates, analyses) refuses keys in pydantic's words."""
-    allowed: list[str] = []
-    if path[0] == "expect":
-        allowed = list(Expectation.model_fields)
-    elif path[0] == "gate":
-        allowed = list((Guard if "guarded_by" in path else GateEntry).model_fields)
-    elif path[0] == "analyse":
-        allowed = list(ANALYSES[str(path[2])].settings.model_fields)
-    return f"unknown key '{path[-1]}'{nearest(str(path[-1]), allowed)}; allowed: {', '.join(allowed)}"
-
-
-def _what(detail: ErrorDetails, context: dict[str, object]) -> str:
-    given = detail["input"]
-    match detail["type"]:
-        case "missing":
-            return "this key is required and missing"
-        case "literal_error":
-            allowed = re.findall(r"'([^']*)'", str(context["expected"]))
-            return f"'{shown(given)}' is not allowed{nearest(str(given)[:200], allowed)}; allowed: {', '.join(allowed)}"
-        case (
-            "unknown_key"
-            | "no_model"
-            | "no_metric"
-            | "kind"
-            | "train"
-            | "stage"
-            | "revision"
-            | "budget"
-            | "nothing"
-            | "subject"
-            | "one_measure"
-            | "one_analysis"
-        ):
-            return detail["msg"]
-        case "model_type" | "model_attributes_type" | "dict_type":
-            return f"this is a mapping of keys to values, not {shown(repr(given))}"
-        case "string_pattern_mismatch":
-            return f"'{shown(given)}' may have only letters, digits, dots, dashes and underscores"
-        case _:
-            message = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
-            plain = isinstance(given, str | int | float | bool) or given is None
-            return message[:1].lower() + message[1:] + (f" (it is {shown(repr(given))})" if plain else "")
+        return sorted(entry.name for entry in folder.iterdir() if entry.suffix in (".yaml", ".yml"))
+    except OSError:
+        return []

@@ -59,7 +59,7 @@ def compose(content: str | bytes, name: str, loader: Any = FAST) -> yaml.Node | 
         root = _nodes(content, loader)
     except _REFUSALS as error:
         if loader is yaml.SafeLoader or len(content) > _WRITTEN_BY_HAND:
-            raise not_valid(error, name) from None
+            raise not_valid(error, name, content) from None
         return compose(content, name, yaml.SafeLoader)
     if root is not None and (may_have_halves(text, loader) or not is_within_bounds(text, within)):
         check_nodes(root, name)

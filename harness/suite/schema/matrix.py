@@ -33,8 +33,9 @@ class Matrix(Strict):
 
     @model_validator(mode="after")
     def _values(self) -> Matrix:
-        for values in self.axes().values():
-            not_empty_not_twice(values)
+        for name in type(self).model_fields:
+            if name in self.model_fields_set:
+                not_empty_not_twice(getattr(self, name), name)
         return self
 
     def axes(self) -> dict[str, list[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -9,14 +10,18 @@ from pydantic_core import PydanticCustomError
 
 from harness.comparison.expectation import Expectation
 from harness.comparison.gate_entry import GateEntry
+from harness.errors import shown
 from harness.limits import MOST_TOKENS_IN_ALL
 from harness.measures.registry import metrics
-from harness.spelling import nearest
+from harness.spelling import nearest, nearest_words
 from harness.strict_entry import PathText, Strict, as_list
 from harness.suite.schema.call_entry import CallEntry
 from harness.suite.schema.entries import AnalysisEntry, MeasureEntry
 from harness.suite.schema.matrix import Matrix
 from harness.suite.schema.model_entry import ModelEntry, ModelName, Name
+
+Told = Iterator[tuple[tuple[str | int, ...], str]]
+"""What is wrong across parts: the path of each, and a sentence."""
 
 
 class Tasks(Strict):
@@ -52,17 +57,28 @@ class Suite(Strict):
     over."""
 
     @model_validator(mode="after")
-    def _something_to_do(self) -> Suite:
-        if not self.measures and not self.analyse and not self.calls:
-            raise PydanticCustomError(
-                "nothing", "a suite needs `models` and `measures`, or something to `analyse`, or `calls`"
-            )
-        if self.measures and not self.models:
-            raise PydanticCustomError("nothing", "`measures` need `models` to measure")
+    def _parts_fit(self) -> Suite:
+        """What must hold across parts, and each that doesn't at once: (path, sentence)."""
+        told = [
+            *self._something_to_do(),
+            *self._metrics_exist(),
+            *self._one_budget_each(),
+            *self._measures_narrow_budgets(),
+            *self._budgets_end(),
+            *self._models_exist(),
+        ]
+        if told:
+            text = "; ".join(sentence for _, sentence in told)
+            raise PydanticCustomError("several", "{text}", {"text": text, "told": told})
         return self
 
-    @model_validator(mode="after")
-    def _metrics_exist(self) -> Suite:
+    def _something_to_do(self) -> Told:
+        if not self.measures and not self.analyse and not self.calls:
+            yield (), "a suite needs `models` and `measures`, or something to `analyse`, or `calls`"
+        elif self.measures and not self.models:
+            yield (), "`measures` need `models` to measure"
+
+    def _metrics_exist(self) -> Told:
         known = list(dict.fromkeys(metric.name for metric in metrics()))
         named: list[tuple[tuple[str | int, ...], str | None]] = [
             *((("expect", number, "metric"), one.metric) for number, one in enumerate(self.expect)),
@@ -76,65 +92,52 @@ class Suite(Strict):
         for path, metric in named:
             name = (metric or "").partition("@")[0]
             if metric is not None and name not in known:
-                raise PydanticCustomError(
-                    "no_metric",
-                    "no measure emits the metric '{name}'{hint}; there are: {allowed}",
-                    {
-                        "name": name,
-                        "path": path,
-                        "hint": nearest(name, known),
-                        "allowed": ", ".join(known),
-                    },
+                near = ", ".join(nearest_words(name, known))
+                few = f"near it are {near}; " if near else ""
+                yield (
+                    path,
+                    f"no measure emits the metric '{shown(name)}'{nearest(name, known)}; {few}all of them: "
+                    "`harness list measures`",
                 )
-        return self
 
-    @model_validator(mode="after")
-    def _one_budget_each(self) -> Suite:
+    def _one_budget_each(self) -> Told:
         """Every training has exactly one budget: `tokens`, `steps`, or the axis `compute`."""
         for name, model in self.models.items():
             own = model.matrix.compute
             if not model.settings.is_trained_here:
                 if own is not None:
-                    path, why = (
-                        ("matrix", "compute"),
+                    yield (
+                        ("models", name, "matrix", "compute"),
                         "`compute` is a budget of training, and this model has no `train`",
                     )
-                    raise PydanticCustomError("budget", why, {"path": ("models", name, *path)})
                 continue
             compute = own or self.matrix.compute
             if model.settings.has_budget and compute is not None:
-                raise PydanticCustomError(
-                    "budget",
+                yield (
+                    ("models", name, "train"),
                     "this training has `tokens` or `steps`, and the axis `compute` as well; keep one "
                     "(`matrix: {compute: ...}` may stand under the models alone that it is for)",
-                    {"path": ("models", name, "train")},
                 )
             if not model.settings.has_budget and compute is None:
-                raise PydanticCustomError(
-                    "budget",
+                yield (
+                    ("models", name, "train"),
                     "a training needs a budget: `tokens`, or `steps`, or the axis `compute` in the matrix",
-                    {"path": ("models", name, "train")},
                 )
-        return self
 
-    @model_validator(mode="after")
-    def _measures_narrow_budgets(self) -> Suite:
+    def _measures_narrow_budgets(self) -> Told:
         """A measure's own matrix may choose among budgets; it can't give one to a training that has another."""
         for number, entry in enumerate(self.measures):
             if entry.matrix.compute is None:  # type: ignore[attr-defined]
                 continue
             for name in entry.models or self.models:  # type: ignore[attr-defined]
                 if name in self.models and self.models[name].settings.has_budget:
-                    raise PydanticCustomError(
-                        "budget",
-                        "the training of '{name}' has `tokens` or `steps`, so it has no axis `compute`; name the "
+                    yield (
+                        ("measures", number, "matrix", "compute"),
+                        f"the training of '{name}' has `tokens` or `steps`, so it has no axis `compute`; name the "
                         "models that this measure is for (`models: [...]`)",
-                        {"name": name, "path": ("measures", number, "matrix", "compute")},
                     )
-        return self
 
-    @model_validator(mode="after")
-    def _budgets_end(self) -> Suite:
+    def _budgets_end(self) -> Told:
         """No budget that pays for more tokens than anyone trains on."""
         places: list[tuple[tuple[str | int, ...], Matrix, Any]] = [(("matrix", "compute"), self.matrix, self.models)]
         places += [(("models", name, "matrix", "compute"), model.matrix, [name]) for name, model in self.models.items()]
@@ -147,33 +150,18 @@ class Suite(Strict):
             trained = [self.models[name] for name in names if name in self.models]
             sizes = [size for model in trained if largest and (size := model.settings.parameters())]
             if sizes and (tokens := largest / (6 * min(sizes))) > MOST_TOKENS_IN_ALL:
-                raise PydanticCustomError(
-                    "budget",
-                    "a budget of {compute} FLOPs pays for {tokens} tokens of a model of {size} parameters, and {most} "
-                    "is the most; lower it",
-                    {
-                        "path": path,
-                        "compute": f"{largest:g}",
-                        "tokens": f"{tokens:.3g}",
-                        "size": f"{min(sizes):,}",
-                        "most": f"{MOST_TOKENS_IN_ALL:,}",
-                    },
+                yield (
+                    path,
+                    f"a budget of {largest:g} FLOPs pays for {tokens:.3g} tokens of a model of {min(sizes):,} "
+                    f"parameters, and {MOST_TOKENS_IN_ALL:,} is the most; lower it",
                 )
-        return self
 
-    @model_validator(mode="after")
-    def _models_exist(self) -> Suite:
+    def _models_exist(self) -> Told:
         for number, entry in enumerate(self.measures):
             for position, name in enumerate(entry.models or []):  # type: ignore[attr-defined]
                 if name not in self.models:
-                    raise PydanticCustomError(
-                        "no_model",
-                        "the suite has no model '{name}'{hint}; it has: {allowed}",
-                        {
-                            "name": name,
-                            "path": ("measures", number, "models", position),
-                            "hint": nearest(name, self.models),
-                            "allowed": ", ".join(self.models),
-                        },
+                    yield (
+                        ("measures", number, "models", position),
+                        f"the suite has no model '{shown(name)}'{nearest(name, self.models)}; it has: "
+                        f"{', '.join(self.models)}",
                     )
-        return self

@@ -155,7 +155,7 @@ def test_the_same_code_twice_is_not_comparable() -> None:
         (("--a", "work:base", "--b", "work:slow", "--seed", "-1"), "--seed: is a whole number of 0 or more"),
         (("--call", "work:base", "--command", "ls"), "a call or a command, not both"),
         (("--model", "micro", "--b", "precision=int8"), "arm a: the model 'micro' is looked for in a suite"),
-        (("--model", "reference=gone", "--b", "precision=int8"), "arm a: no checkpoint folder 'gone'"),
+        (("--model", "reference=gone", "--b", "precision=int8"), "arm a: no model folder 'gone'"),
         (("--a", "reference=x,train={tokns: 1}", "--b", "install=nothing"), "unknown key 'tokns'"),
         (("--model", "reference=gone", "--call", "work:base"), "or a call or command, not both"),
         (("--a", "work:base", "--b", "work:slow", "--time", "decod"), "--time: is one of prefill, decode"),

@@ -73,9 +73,9 @@ def test_what_may_be_judged_is_accepted(tmp_path: Path, expectation: str) -> Non
             "no cell to compare with: no cell has model = b; there are: a",
         ),
         ("{finding: alpha, at_most: 1}", "finding: the suite has no analysis"),
-        ("{metric: perplexity, at_most: .nan}", "at_most: should be a finite number (it is nan)"),
-        ("{metric: perplexity, at_least: -.inf}", "at_least: should be a finite number (it is -inf)"),
-        ("{metric: perplexity, at_most: much}", "at_most: should be a valid number"),
+        ("{metric: perplexity, at_most: .nan}", "at_most: should be a finite number, not"),
+        ("{metric: perplexity, at_least: -.inf}", "at_least: should be a finite number, not"),
+        ("{metric: perplexity, at_most: much}", "at_most: should be a number, not the text 'much'"),
     ],
 )
 def test_what_could_never_be_judged_is_refused_with_its_line(tmp_path: Path, expectation: str, told: str) -> None:
@@ -106,10 +106,10 @@ def test_a_models_name_that_yaml_reads_otherwise_is_put_in_quotes(tmp_path: Path
     [
         ("{text: microworld/test, window: [16, 16]}", "a value stands twice on this axis, 16"),
         ("{text: [microworld/test, microworld/test]}", "a value stands twice on this axis, microworld/test"),
-        ("{text: microworld/test, stride: 0}", "should be greater than or equal to 1 (it is 0)"),
-        ("{text: microworld/test, documents: 0}", "should be greater than or equal to 1 (it is 0)"),
-        ("{text: microworld/test, documents: 1.5}", "should be a valid integer"),
-        ("{text: ''}", "string should have at least 1 character"),
+        ("{text: microworld/test, stride: 0}", "should be at least 1 (it is 0)"),
+        ("{text: microworld/test, documents: 0}", "should be at least 1 (it is 0)"),
+        ("{text: microworld/test, documents: 1.5}", "should be a whole number, not 1.5"),
+        ("{text: ''}", "text: should not be empty"),
     ],
 )
 def test_settings_that_can_t_be_are_refused_with_their_line(tmp_path: Path, settings: str, told: str) -> None:
@@ -131,5 +131,5 @@ def test_a_byte_order_mark_and_other_line_ends_are_read(tmp_path: Path, prefix: 
 def test_a_tab_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text("name: x\nmodels:\n\tm: {transformers: some/a}\n")
-    with pytest.raises(UserError, match=r"s.yaml:3: not valid YAML: found character '\\t'"):
+    with pytest.raises(UserError, match=r"s.yaml:3: not valid YAML: a tab is used to indent here"):
         load_suite(str(path))

@@ -50,7 +50,7 @@ def test_what_can_be_judged_is_taken(tmp_path: Path, entry: str) -> None:
         ("{metric: acc}", "no measure of this suite gives acc; these do: task"),
         ("{metric: loss, where: {model: c}}", "where: no cell has model = c; there are: a, b"),
         ("{metric: loss, margn: 1}", "unknown key 'margn'; did you mean 'margin'?"),
-        ("{metric: loss, margin: -1}", "greater than or equal to 0"),
+        ("{metric: loss, margin: -1}", "at least 0 (it is -1)"),
         ("{metric: loss, margin: true}", "should be a number"),
         ("{metric: loss, where: {model: []}}", "`where` has no value for model"),
         ("{metric: largest_activation}", "nothing decides whether largest_activation became worse"),

@@ -67,12 +67,18 @@ def test_lists_without_end_are_refused_in_one_sentence() -> None:
             ("reference: nano", "refrence: nano"),
             "bad.yaml:4: models.tiny.refrence: unknown key 'refrence'; did you mean",
         ),
-        (("tokens: 1000", "tokens: many"), "bad.yaml:4: models.tiny.train.tokens: should be a valid integer"),
+        (
+            ("tokens: 1000", "tokens: many"),
+            "bad.yaml:4: models.tiny.train.tokens: should be a whole number, not the text 'many'",
+        ),
         (("tokens: 1000", "tokens: -5"), "bad.yaml:4: models.tiny.train.tokens: should be greater than 0 (it is -5)"),
         (("tokens: 1000", "vocabulary: 512"), "models.tiny.train: a training needs a budget: `tokens`, or `steps`, or"),
         (("perplexity:", "perplexitty:"), "bad.yaml:7: measures.0.perplexitty: unknown key"),
-        (("microworld/test}", "x, window: [3, a]}"), "measures.0.perplexity.window.1: should be a valid integer"),
-        (("microworld/test}", "x, window: []}"), "measures.0.perplexity.window: list should have at least 1 item"),
+        (
+            ("microworld/test}", "x, window: [3, a]}"),
+            "measures.0.perplexity.window.1: should be a whole number, not the text 'a'",
+        ),
+        (("microworld/test}", "x, window: []}"), "measures.0.perplexity.window: this list is empty"),
         (
             ("microworld/test}", "x}\n    models: [tinny]"),
             "measures.0.models.0: the suite has no model 'tinny'; did you mean 'tiny'",

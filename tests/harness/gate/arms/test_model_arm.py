@@ -122,7 +122,7 @@ def test_two_precisions_are_two_settings_of_one_model(folder: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("reference=nothing", "arm a: no checkpoint folder 'nothing'"),
+        ("reference=nothing", "arm a: no model folder 'nothing'"),
         ("reference=x,precision=int3", "there is no precision 'int3'; did you mean"),
         ("model=micro", "arm a: the model 'micro' is looked for in a suite: name it with --suite"),
         ("reference=nano,train={tokns: 5}", "unknown key 'tokns'; did you mean 'tokens'"),

@@ -1,0 +1,59 @@
+"""Whether a model's folder is a whole checkpoint with a tokenizer: its configuration and the headers of its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from harness.errors import UserError
+from harness.execution.plan import Plan, PlannedCell
+from harness.execution.preflight.check import Impossible
+from harness.execution.resolve import path_of_model
+from harness.models.bounded_files import settings_or_nothing
+from harness.models.checkpoint_files import read_checkpoint
+
+TOKENIZERS = (
+    *("tokenizer.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "vocab.json", "vocab.txt"),
+    *("vocab.bpe", "merges.txt", "tekken.json", "*.tiktoken", "*.model", "tokenization*.py"),
+)
+"""Files that hold a tokenizer, any of them: libraries look for these names."""
+OWN = ("model.safetensors", "config.json", "tokenizer.json")
+"""Of a checkpoint of the reference."""
+
+
+def check_model_files(plan: Plan, items: Sequence[PlannedCell]) -> Iterator[Impossible]:
+    """Folders that are there and can't be opened: the cells of their models fail."""
+    of_model: dict[str, list[PlannedCell]] = {}
+    for item in items:
+        if item.resolved.training is None and item.resolved.asset is None:
+            of_model.setdefault(item.cell.model, []).append(item)
+    for name, cells in of_model.items():
+        why = _why_not(cells[0].source.kind, Path(cells[0].source.path))
+        if why is not None:
+            yield Impossible(path_of_model(name, plan.suite.models[name]), why, tuple(cells))
+
+
+def _why_not(kind: str, folder: Path) -> str | None:
+    if not folder.is_dir():  # of the hub, or of a plugin
+        return None
+    if kind == "reference":
+        missing = [file for file in OWN if not (folder / file).is_file()]
+        return f"{folder}: this checkpoint has no {missing[0]}: copy the whole folder" if missing else None
+    if kind not in ("transformers", "converted"):
+        return None
+    try:
+        read_checkpoint(folder)
+    except UserError as error:
+        return str(error)
+    if not any(any(folder.glob(name)) for name in TOKENIZERS) and not _made_by_code(folder):
+        return (
+            f"{folder}: there is no tokenizer in this folder: put its files (tokenizer.json, tokenizer_config.json) "
+            "beside the weights"
+        )
+    return None
+
+
+def _made_by_code(folder: Path) -> bool:
+    """Whether the tokenizer has no files: code makes it, or its class alone (of bytes) is all of it."""
+    written = settings_or_nothing(folder / "tokenizer_config.json")
+    return bool(written.get("auto_map")) or written.get("tokenizer_class") in ("ByT5Tokenizer", "CanineTokenizer")
