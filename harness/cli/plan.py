@@ -38,7 +38,7 @@ def plan(
     )
     loaded = load_suite(suite)
     plan = make_plan(loaded, allowed)
-    for sentence in why_no_stored_runs(loaded.suite.expect, out):
+    for sentence in why_no_stored_runs(loaded.suite.expect, out, suite):
         notice(sentence)
     too_large = warning([item for item in plan.cells if not item.cached], memory_there())
     print_table(plan_table(plan_frame(plan), too_large), make_console())
