@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test test-slow test-isa gate bench bench-history clean
+.PHONY: quickstart test test-slow test-nightly test-isa gate bench bench-history clean
 
 quickstart: $(VENV)/installed
 	$(BIN)/harness run suites/quickstart.yaml
@@ -20,9 +20,14 @@ test: $(VENV)/installed-test
 	$(BIN)/lint-imports
 	$(SIDE_BY_SIDE)
 
-# Those that take minutes, such as thousands of flipped bits and mutants of every kind of file. CI runs them too.
+# Those that take minutes. CI runs them too.
 test-slow: $(VENV)/installed-test
 	$(SIDE_BY_SIDE) -m slow
+
+# Thousands of flipped bits and of mutants of every kind of file, which are the same in every run, and what else is a case more
+# of what CI runs: for a night, and before a release.
+test-nightly: $(VENV)/installed-test
+	$(SIDE_BY_SIDE) -m nightly
 
 # The numeric tests with each instruction set that this processor has; `make test-isa ISA="--core narrowest"`: a part.
 test-isa: $(VENV)/installed-test

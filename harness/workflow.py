@@ -142,7 +142,7 @@ def _run(
         manifest = journal.manifest  # with the number that it got
     manifest = manifest.model_copy(update={"run": journal.folder.name, "fresh": fresh, "cached": cached})
     cache = CellCache() if cached else NoCache()
-    for sentence in why_no_stored_runs(suite.expect, journal.folder.parent):
+    for sentence in why_no_stored_runs(suite.expect, journal.folder.parent, manifest.suite_source):
         notice(sentence)
     if not cached:
         plan = replace(plan, cells=[replace(item, cached=False) for item in plan.cells])

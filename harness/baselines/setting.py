@@ -27,6 +27,7 @@ from harness.results.baseline import (
     Origin,
     is_baseline,
     named_baseline,
+    nearest,
     why_no_name,
 )
 from harness.results.find import find_cells
@@ -78,7 +79,7 @@ def set_baseline(
         raise UserError("needs a name", place="--by")
     found = run if isinstance(run, Run) else find_cells(str(run), Path(out))
     manifest = found.manifest
-    name, folders = manifest.suite if name is None else name, Path(below)
+    name, folders = manifest.suite if name is None else name, nearest(Path(below))
     if (wrong := why_no_name(name)) is not None:
         raise UserError(f"{wrong} (this is '{shown(name)}')", place="--name")
     _refuse(found, allowed)

@@ -40,7 +40,7 @@ def plan(
     )
     loaded = load_suite(suite)
     plan = checked_plan(loaded, allowed)
-    for sentence in why_no_stored_runs(loaded.suite.expect, out):
+    for sentence in why_no_stored_runs(loaded.suite.expect, out, suite):
         notice(sentence)
     may_fail = warnings(plan, [item for item in plan.cells if not item.cached])
     print_table(plan_table(plan_frame(plan), may_fail), make_console())

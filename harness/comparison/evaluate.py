@@ -34,7 +34,7 @@ def _evaluate(expectation: Expectation, run: Run, findings: Sequence[Finding]) -
     if expectation.stored is None:
         return of_cells(expectation, run)
     try:
-        stored = stored_run(expectation.stored, run.folder.parent)
+        stored = stored_run(expectation.stored, run.folder.parent, run.manifest.suite_source)
     except UserError as error:
         return [undecided(expectation, {}, str(error))]
     if (why := why_itself(stored, run)) is not None:

@@ -9,24 +9,27 @@ from harness.comparison.definition import cell_pairs, definition_of
 from harness.comparison.expectation import Expectation, in_brackets
 from harness.errors import UserError
 from harness.evidence.selection import ENDED, Point, points, same
+from harness.results.baseline import baselines_of
 from harness.results.find import find_whole_name
 from harness.results.record import CellResult, Scalar, Status
 from harness.results.run import Run
 
 
-def stored_run(name: str, out: Path) -> Run:
+def stored_run(name: str, out: Path, suite: str) -> Run:
     """The run that an expectation names: by its folder (seen from the working folder), by its whole name below `out`,
-    or a baseline. Raises UserError, with how one is made, where there is none."""
+    or a baseline. suite: the file that the expectation stands in, beside or above which baselines are looked for too.
+    Raises UserError, with how one is made, where there is none."""
     try:
-        found = find_whole_name(name, out)
+        found = find_whole_name(name, out, baselines_of(suite))
         found.manifest, found.cells  # noqa: B018 - a damaged one is told of here
     except UserError as error:
         raise UserError(f"there is nothing to hold it against: {error}") from None
     return found
 
 
-def why_no_stored_runs(expectations: Iterable[Expectation], out: Path) -> list[str]:
-    """Of every run that expectations name and that isn't there, or can't be read, a sentence: they can't be judged."""
+def why_no_stored_runs(expectations: Iterable[Expectation], out: Path, suite: str) -> list[str]:
+    """Of every run that expectations name and that isn't there, or can't be read, a sentence: they can't be judged.
+    suite: their file."""
     named: dict[str, list[Expectation]] = {}
     for expectation in expectations:
         if expectation.stored is not None:
@@ -34,7 +37,7 @@ def why_no_stored_runs(expectations: Iterable[Expectation], out: Path) -> list[s
     told = []
     for name, those in named.items():
         try:
-            stored_run(name, out)
+            stored_run(name, out, suite)
         except UserError as error:
             many = f"{len(those)} expectations" if len(those) > 1 else "an expectation"
             told.append(f"{many} against the run '{name}' will be undecided: {error}")

@@ -22,7 +22,7 @@ from harness.results.conditions import most_taken
 from harness.results.fingerprint import Fingerprint
 from harness.results.peaks import Peaks
 from harness.results.provenance import Provenance, exchanged
-from harness.results.record import CellResult, Measurement, Missing, Read, Record, Status
+from harness.results.record import CellResult, Measurement, Missing, Read, Record, Status, whole_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,7 +114,7 @@ class CellResults:
         found = measure.summarize(evidence.samples, settings, facts)
         if (odd := _odd(measure, found)) is not None:
             raise UserError(f"the measure `{measure.name}` gave {odd}")
-        resolved = measure.resolved(evidence.samples)
+        resolved = whole_numbers(measure.resolved(evidence.samples))
         records = [self._record(item, one, facts, evidence).model_copy(update={"resolved": resolved}) for one in found]
         share = most_taken(evidence.conditions["launches"], self._machine.cores)
         conditions = evidence.conditions | {"others_share": share, "kernel": ran}

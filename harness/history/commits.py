@@ -1,21 +1,16 @@
-"""The commits of the project's repository, in their order: what git knows of a branch.
-
-Only commands that run nothing of the repository's configuration: no log with its pagers and signatures, no hooks.
-"""
+"""The commits of the project's repository, in their order: what git knows of a branch. No log, whose pagers and
+signatures a repository's configuration chooses."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from harness.errors import UserError, shown
+from harness.results.git import git_text
 from harness.spelling import nearest
-
-SECONDS = 120
 
 
 @dataclass(frozen=True)
@@ -32,7 +27,7 @@ class Repository:
     def parents(self) -> dict[str, tuple[str, ...]]:
         """The commits that the branch reaches, oldest first, each with its parents (of a shallow clone's oldest ones
         none). A commit stands behind all of its parents, and the commits of a merged branch stand together."""
-        lines = _git(self.root, "rev-list", "--topo-order", "--reverse", "--parents", self.tip, "--").splitlines()
+        lines = git_text(self.root, "rev-list", "--topo-order", "--reverse", "--parents", self.tip, "--").splitlines()
         commits = (line.split() for line in lines)
         return {commit: tuple(parents) for commit, *parents in commits}
 
@@ -48,7 +43,9 @@ class Repository:
     def has(self, commits: Iterable[str]) -> set[str]:
         """Those of some commits that are here at all, on whatever branch or on none."""
         asked = [commit for commit in commits if _is_hash(commit)]
-        said = _git(self.root, "cat-file", "--batch-check=%(objectname) %(objecttype)", given="\n".join(asked) + "\n")
+        said = git_text(
+            self.root, "cat-file", "--batch-check=%(objectname) %(objecttype)", given="\n".join((*asked, ""))
+        )
         return {line.split()[0] for line in said.splitlines() if line.endswith(" commit")}
 
     def subjects(self, commits: Sequence[str]) -> dict[str, str]:
@@ -57,20 +54,20 @@ class Repository:
         if not asked:
             return {}
         words = ("rev-list", "--no-walk=unsorted", "--no-commit-header", "--format=%H%x09%s", "--stdin")
-        lines = _git(self.root, *words, given="\n".join(asked) + "\n").splitlines()
+        lines = git_text(self.root, *words, given="\n".join(asked) + "\n").splitlines()
         return {commit: subject for commit, _, subject in (line.partition("\t") for line in lines)}
 
     def between(self, good: str, bad: str) -> list[str]:
         """The commits after `good` up to `bad`, oldest first; none where `good` is no ancestor."""
-        if _git(self.root, "merge-base", good, bad).strip() != good:
+        if git_text(self.root, "merge-base", good, bad).strip() != good:
             return []
-        return _git(self.root, "rev-list", "--topo-order", "--reverse", f"{good}..{bad}", "--").split()
+        return git_text(self.root, "rev-list", "--topo-order", "--reverse", f"{good}..{bad}", "--").split()
 
     def commit(self, revision: str, place: str) -> str:
         """The commit that a revision names. Raises UserError."""
         if not revision.strip() or revision.startswith("-"):
             raise UserError(f"'{shown(revision)}' is no revision: name a commit, a branch or a tag", place=place)
-        found = _git(
+        found = git_text(
             self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
         ).strip()
         if found:
@@ -84,27 +81,28 @@ def repository(folder: Path | None = None, branch: str | None = None) -> Reposit
     the remote's where the local one is only behind it. None where there is no repository, no git, or no commit. Raises
     UserError for a branch that isn't there."""
     here = Path.cwd() if folder is None else folder
-    root = _git(here, "rev-parse", "--show-toplevel").strip()
+    root = git_text(here, "rev-parse", "--show-toplevel").strip()
     if not root:
         return None
     place = Path(root)
-    name = branch or _git(place, "symbolic-ref", "--quiet", "--short", "HEAD").strip() or "HEAD"
+    name = branch or git_text(place, "symbolic-ref", "--quiet", "--short", "HEAD").strip() or "HEAD"
     tip = _tip(place, name)
     if not tip:
         if branch is None:
             return None
-        known = _git(place, "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes").split()
+        known = git_text(place, "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes").split()
         raise UserError(f"there is no branch {shown(branch)} here{nearest(branch, known)}", place="--branch")
-    return Repository(place, name, tip, _git(place, "rev-parse", "--is-shallow-repository").strip() == "true")
+    return Repository(place, name, tip, git_text(place, "rev-parse", "--is-shallow-repository").strip() == "true")
 
 
 def _tip(root: Path, name: str) -> str:
     """The commit of a branch; empty where there is none."""
     if name.startswith("-"):
         return ""
-    found = [_git(root, "rev-parse", "--verify", "--quiet", f"{ref}^{{commit}}").strip() for ref in _references(name)]
+    verify = ("rev-parse", "--verify", "--quiet")
+    found = [git_text(root, *verify, f"{ref}^{{commit}}").strip() for ref in _references(name)]
     local, remote, *others = found
-    if local and remote and _git(root, "merge-base", local, remote).strip() == local:
+    if local and remote and git_text(root, "merge-base", local, remote).strip() == local:
         return remote
     return local or remote or next(filter(None, others), "")
 
@@ -115,23 +113,3 @@ def _references(name: str) -> tuple[str, ...]:
 
 def _is_hash(text: str) -> bool:
     return len(text) in (40, 64) and set(text) <= set("0123456789abcdef")
-
-
-def _git(folder: Path, *words: str, given: str = "") -> str:
-    """What a git command says; empty where it fails."""
-    command = ["git", "-C", str(folder), "-c", f"core.hooksPath={os.devnull}", "-c", "core.fsmonitor=false", *words]
-    environment = os.environ | {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1"}
-    try:
-        done = subprocess.run(
-            command,
-            input=given,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=SECONDS,
-            env=environment,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout if done.returncode == 0 else ""

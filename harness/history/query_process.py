@@ -31,6 +31,7 @@ SETTINGS = {
 COUNTED = ("/proc/self/cgroup", "/proc/self/mountinfo", "/proc/meminfo", "/sys/fs/cgroup", "/sys/devices/system/cpu")
 """Where DuckDB looks how much memory and how many processors there are."""
 ROWS_AT_ONCE = 10_000
+ONE_SELECT = "a query is one SELECT, which changes nothing"
 
 
 def main() -> None:
@@ -38,11 +39,18 @@ def main() -> None:
     given, out = sys.stdin.buffer, sys.stdout.buffer
     head = read_head(given)
     _fence(head)
+    answer(head, given, out)
+
+
+def answer(head: Head, given: BinaryIO, out: BinaryIO) -> None:
+    """The answer, or one sentence why there is none. given: the tables, behind the head."""
     import duckdb
     import pyarrow as pa
 
     try:
         _answer(Asked(head, read_tables(head, given)), out)
+    except duckdb.TransactionException:  # of the read-only transaction: a WITH that writes
+        _say(out, {"error": f"{ONE_SELECT}; this one would change something"})
     except duckdb.Error as error:
         _say(out, {"error": _sentence(error)})
     except (MemoryError, pa.ArrowException, OverflowError) as error:
@@ -76,8 +84,9 @@ def _answer(asked: Asked, out: BinaryIO) -> None:
     if len(statements) != 1 or statements[0].type.name != "SELECT":
         which = "nothing is asked" if not statements else f"{len(statements)} statements"
         kind = which if len(statements) != 1 else f"{statements[0].type.name} is none"
-        _say(out, {"error": f"a query is one SELECT, which changes nothing; {kind}"})
+        _say(out, {"error": f"{ONE_SELECT}; {kind}"})
         return
+    connection.execute("BEGIN TRANSACTION READ ONLY")  # `WITH x AS (DELETE … RETURNING *) SELECT …` is a SELECT, too
     done: Any = connection.execute(statements[0])
     named = "to_arrow_reader" if hasattr(done, "to_arrow_reader") else "fetch_record_batch"  # before DuckDB 2
     reader = getattr(done, named)(ROWS_AT_ONCE)

@@ -15,16 +15,17 @@ from pydantic import ValidationError
 
 from harness import kept_file
 from harness.errors import ExitCode, UserError, shown
+from harness.input_file import why_no_path
 from harness.kept_file import Damaged
 from harness.results.record import SCHEMA_VERSION
 from harness.results.run import Run
 from harness.results.run_folder import CELLS, MANIFEST, first_line, refuse_links
 from harness.results.schema_version import LaterVersion, version_of
-from harness.spelling import nearest
+from harness.spelling import nearest as nearest_word
 from harness.strict_models import Kept
 
 BASELINES = Path("results/baselines")
-"""Where baselines are, below the working folder."""
+"""Where baselines are, below the working folder or one above it: see `nearest`."""
 PREFIX = "baseline:"
 """What a name begins with that always means a baseline."""
 LOG = "log.jsonl"
@@ -152,6 +153,25 @@ class Baseline:
             return Damaged(first_line(error))
 
 
+def nearest(below: Path, beside: Path | None = None) -> Path:
+    """Where the baselines of a project are, seen from a folder in it: a relative folder is one below the working
+    folder; where that has none, below the nearest folder above it, up to the repository's root; where none has, the
+    same seen from a file (`beside`). As it is given where there is none yet."""
+    for start in (Path.cwd(), *([] if beside is None else [beside.absolute().parent])):
+        above = (start, *start.parents)
+        root = next((place for place, folder in enumerate(above) if (folder / ".git").exists()), 0)
+        for folder in above[: root + 1]:
+            if (folder / below).is_dir():
+                return below if folder == Path.cwd() else folder / below
+    return below
+
+
+def baselines_of(suite: str) -> Path:
+    """Where the baselines are that a suite's runs are compared with. suite: its file, or the name that it goes by."""
+    is_file = why_no_path(suite) is None and Path(suite).is_file()
+    return nearest(BASELINES, Path(suite) if is_file else None)
+
+
 def is_baseline(folder: Path) -> bool:
     """Whether a folder has the log of a baseline."""
     return (folder / LOG).exists()
@@ -159,6 +179,7 @@ def is_baseline(folder: Path) -> bool:
 
 def baselines(below: Path = BASELINES) -> list[Baseline]:
     """Every baseline below a folder, by name, damaged ones too."""
+    below = nearest(below)
     try:
         names = sorted(path.name for path in below.iterdir() if path.is_dir() and _NAME.fullmatch(path.name))
     except OSError:
@@ -175,6 +196,7 @@ def named_baseline(name: str, below: Path = BASELINES) -> Baseline | None:
     """The baseline of a name, damaged or not; None where there is none."""
     if _NAME.fullmatch(name) is None:
         return None
+    below = nearest(below)
     places = (below / name, set_aside(below / name))  # the second after a kill, where folders can't be exchanged
     return next((Baseline(place) for place in places if _is_there(place)), None)
 
@@ -201,7 +223,7 @@ def find_baseline(name: str, below: Path = BASELINES) -> Baseline:
     if not name:
         told = "name a baseline, as in baseline:ci"
     else:
-        told = f"there is no baseline '{shown(name)}'{nearest(name, there)}"
+        told = f"there is no baseline '{shown(name)}'{nearest_word(name, there)}"
     raise BaselineMissing(
         f"{told} (baselines here: {', '.join(there) or 'none'}); `harness baseline set RUN --why REASON` makes one",
         place=str(below),

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.results.git import git_output
+
 _HASH = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+SECONDS = 10
+"""A run does not wait longer to know whether its code has changes."""
 _LONGEST = 1 << 24
 """Bytes of a file of references that we read."""
 
@@ -137,19 +140,19 @@ def _own_git_folder(root: Path, git: Path, common: Path, commit: str) -> Iterato
             "GIT_WORK_TREE": str(root),
             "GIT_INDEX_FILE": str(git / "index"),
             "GIT_OBJECT_DIRECTORY": str(common / "objects"),
-            "GIT_OPTIONAL_LOCKS": "0",
-            "GIT_TERMINAL_PROMPT": "0",
         }
 
 
 def _is_dirty(root: Path, environment: dict[str, str]) -> bool | None:
-    said = _said(root, environment, "status", "--porcelain", "--ignore-submodules=all")
+    said = git_output(
+        root, "status", "--porcelain", "--ignore-submodules=all", environment=environment, seconds=SECONDS
+    )
     return None if said is None else bool(said.strip())
 
 
 def _of_commit(root: Path, environment: dict[str, str], commit: str) -> dict[str, object]:
     """Parents and time, from the commit's own lines: `parent HASH`, `committer NAME <EMAIL> SECONDS ZONE`."""
-    said = _said(root, environment, "cat-file", "commit", commit)
+    said = git_output(root, "cat-file", "commit", commit, environment=environment, seconds=SECONDS)
     if said is None:
         return {}
     lines = said.decode("utf-8", "replace").partition("\n\n")[0].splitlines()
@@ -160,16 +163,3 @@ def _of_commit(root: Path, environment: dict[str, str], commit: str) -> dict[str
     if seconds is None:
         return {"parents": parents}
     return {"parents": parents, "commit_time": datetime.fromtimestamp(int(seconds), UTC).isoformat()}
-
-
-def _said(root: Path, environment: dict[str, str], *words: str) -> bytes | None:
-    """What a git command says; None where it fails."""
-    settings = ("core.fsmonitor=false", f"core.hooksPath={os.devnull}", "core.untrackedCache=false")
-    command = ["git", *(word for setting in settings for word in ("-c", setting)), *words]
-    try:
-        done = subprocess.run(
-            command, cwd=root, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=10, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout

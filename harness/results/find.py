@@ -21,6 +21,7 @@ from harness.results.baseline import (
     find_baseline,
     is_baseline,
     named_baseline,
+    nearest,
 )
 from harness.results.manifest import UNCHECKED_VERSION, read_manifest
 from harness.results.run import Run
@@ -74,7 +75,7 @@ def _find(name: str, out: Path, baselines: Path) -> Run:
         return _latest(out)
     found = _by_whole_name(name, out, baselines)
     if found is not None:
-        if found.folder == baselines / name and len(parts := _with_part(name, out)) == 1:
+        if found.folder == nearest(baselines) / name and len(parts := _with_part(name, out)) == 1:
             notice(f"'{name}' is the baseline {PREFIX}{name} here; the run is called {parts[0].name}")
         return found
     folders, matching = run_folders(out), _with_part(name, out)

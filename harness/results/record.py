@@ -5,10 +5,11 @@ Declared once, here. Parquet files, DataFrames and every printer are derived fro
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
 from harness.results.provenance import Provenance
 from harness.results.stored_weights import StoredWeights
@@ -23,6 +24,16 @@ SCHEMA_VERSION = 2
 """Of what a run and the cell cache keep. 1: without checksums; still read from runs, and marked unchecked."""
 
 Scalar = str | int | float | bool | None
+
+
+def whole_numbers(resolved: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """The same with 256 for 256.0: a column of a DataFrame that has gaps makes floats of its integers."""
+    plain = {name: int(value) for name, value in resolved.items() if isinstance(value, float) and value.is_integer()}
+    return {**resolved, **plain}
+
+
+Resolved = Annotated[dict[str, Scalar], AfterValidator(whole_numbers)]
+"""What a model settled; an earlier version wrote integers of it as floats."""
 
 Anything = Annotated[dict[str, Any], BeforeValidator(untagged), PlainSerializer(tagged, when_used="json")]
 """Plain data of any shape, which is strict JSON in a file and the same floats when it is read."""
@@ -187,7 +198,7 @@ class Record(Kept):
     """The point of the matrix: precision, device, seed, threads …"""
     settings: dict[str, Scalar] = Field(default_factory=dict)
     """The measure's settings at this point."""
-    resolved: dict[str, Scalar] = Field(default_factory=dict)
+    resolved: Resolved = Field(default_factory=dict)
     """What the model settled where the settings left it open, such as the window of a perplexity: see
     `CellResult.resolved`."""
     part: str | None = None
@@ -255,7 +266,7 @@ class CellResult(Kept):
     source: Literal["measured", "cache"] = "measured"
     samples: str | None = None
     """The file of samples (per-document or per-iteration evidence), relative to the run folder."""
-    resolved: dict[str, Scalar] = Field(default_factory=dict)
+    resolved: Resolved = Field(default_factory=dict)
     """What defines the numbers and is no setting, or one that was left open until the model was opened: the window of a
     perplexity, which is the model's context. Two cells where it differs measured two things."""
     samples_sha256: str | None = None

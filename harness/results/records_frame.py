@@ -36,6 +36,10 @@ def records_frame(records: list[Record]) -> pd.DataFrame:
     axes = list(dict.fromkeys(name for record in records for name in record.axes))
     settings = list(dict.fromkeys(name for record in records for name in (*record.settings, *record.resolved)))
     settings = [f"setting_{name}" if name in own else name for name in settings if name not in axes]
+    for name in {*axes, *settings}.intersection(frame.columns):
+        known = {type(row[name]) for row in rows if row.get(name) is not None}
+        if known == {int} and frame[name].hasnans:
+            frame[name] = pd.array([row.get(name) for row in rows], dtype="Int64")  # else 8 would be 8.0 beside a gap
     lead = ["model", *axes, "measure", *settings, "part", "metric", "value", "unit", "low", "high", "status"]
     return frame[lead + [column for column in frame.columns if column not in lead]]
 

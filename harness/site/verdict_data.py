@@ -9,6 +9,8 @@ from typing import Any
 
 from harness import strict_json
 from harness.history.verdict import KeptVerdict
+from harness.site.ab_data import SHOWN, ab_table
+from harness.site.plain import listed, mapping, number, text
 from harness.site.script_file import ScriptFile, script_file
 
 VERDICTS_OF_A_FILE = 20
@@ -23,7 +25,10 @@ def verdict_files(verdicts: Sequence[KeptVerdict]) -> list[ScriptFile]:
     return [
         script_file(
             f"verdicts-{start // VERDICTS_OF_A_FILE}",
-            [[start + place, _evidence(one.said)] for place, one in enumerate(verdicts[start:][:VERDICTS_OF_A_FILE])],
+            [
+                [start + place, _evidence(one.kind, one.said)]
+                for place, one in enumerate(verdicts[start:][:VERDICTS_OF_A_FILE])
+            ],
         )
         for start in range(0, len(verdicts), VERDICTS_OF_A_FILE)
     ]
@@ -40,7 +45,7 @@ def verdict_columns(verdicts: Sequence[KeptVerdict]) -> dict[str, list[Any]]:
         "time": [int(one.time.timestamp()) for one in verdicts],
         "commit": [one.commit for one in verdicts],
         "base": [one.base for one in verdicts],
-        "base_run": [_text(_mapping(one.said).get("base")) for one in verdicts],
+        "base_run": [text(mapping(one.said).get("base")) for one in verdicts],
         "branch": [one.branch for one in verdicts],
         "verdict": [one.verdict for one in verdicts],
         "exit_code": [one.exit_code for one in verdicts],
@@ -48,42 +53,45 @@ def verdict_columns(verdicts: Sequence[KeptVerdict]) -> dict[str, list[Any]]:
     }
 
 
-def _evidence(said: Any) -> dict[str, Any]:
-    said = _mapping(said)
-    reasons = [one for one in _list(said.get("reasons")) if isinstance(one, str)]
+def _evidence(kind: str, said: Any) -> dict[str, Any]:
+    said = mapping(said)
+    table = ab_table(said) if kind == "ab" else []
+    shown = _SHOWN_APART | (SHOWN if table else set())
+    reasons = [one for one in listed(said.get("reasons")) if isinstance(one, str)]
     return {
         "reasons": reasons,
-        "judged": [_judged(one) for one in map(_mapping, _list(said.get("judged")))],
-        "watched": [_watched(one) for one in map(_mapping, _list(said.get("watched")))],
-        "changes": [str(one) for one in _list(said.get("changes"))],
-        "notes": [str(one) for one in _list(said.get("notes"))],
-        "facts": _pairs({name: value for name, value in said.items() if name not in _SHOWN_APART}),
+        "judged": [_judged(one) for one in map(mapping, listed(said.get("judged")))],
+        "watched": [_watched(one) for one in map(mapping, listed(said.get("watched")))],
+        "changes": [str(one) for one in listed(said.get("changes"))],
+        "notes": [str(one) for one in listed(said.get("notes"))],
+        "table": table,
+        "facts": _pairs({name: value for name, value in said.items() if name not in shown}),
     }
 
 
 def _judged(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        **{name: _text(row.get(name)) for name in _JUDGED},
-        **{name: _number(row.get(name)) for name in _NUMBERS},
+        **{name: text(row.get(name)) for name in _JUDGED},
+        **{name: number(row.get(name)) for name in _NUMBERS},
         "worse_by": _interval(row.get("worse_by")),
-        "at": _pairs(_mapping(row.get("at"))),
-        "details": _pairs(_mapping(row.get("details"))),
+        "at": _pairs(mapping(row.get("at"))),
+        "details": _pairs(mapping(row.get("details"))),
     }
 
 
 def _watched(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        **{name: _text(row.get(name)) for name in ("metric", "unit", "note")},
-        **{name: _number(row.get(name)) for name in ("base", "head", "change", "p", "q")},
+        **{name: text(row.get(name)) for name in ("metric", "unit", "note")},
+        **{name: number(row.get(name)) for name in ("base", "head", "change", "p", "q")},
         "stands_out": int(row.get("stands_out") is True),
-        "at": _pairs(_mapping(row.get("at"))),
+        "at": _pairs(mapping(row.get("at"))),
     }
 
 
 def _interval(value: Any) -> list[float | None]:
     """`value, low, high`."""
-    of = _mapping(value)
-    return [_number(of.get(name)) for name in ("value", "low", "high")]
+    of = mapping(value)
+    return [number(of.get(name)) for name in ("value", "low", "high")]
 
 
 def _pairs(of: Mapping[str, Any], within: str = "") -> list[list[str]]:
@@ -108,20 +116,3 @@ def _written(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(one if isinstance(one, str) else _written(one) for one in value)
     return strict_json.dumps(value, ensure_ascii=False)
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _number(value: Any) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number and math.isfinite(value) else None

@@ -262,7 +262,7 @@ def test_no_flipped_bit_in_the_cache_is_believed(cache: Path, finished_run: Run)
     assert in_cache(cache, finished_run, 90, KINDS) >= 80
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_no_flipped_bit_of_many_in_the_cache_is_believed(cache: Path, finished_run: Run) -> None:
     assert in_cache(cache, finished_run, 1500, KINDS) >= 1400
 
@@ -395,7 +395,7 @@ def test_no_flipped_bit_in_a_run_is_believed(finished_run: Run, run: Run) -> Non
     in_run(finished_run, run, 80)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_no_flipped_bit_of_many_in_a_run_is_believed(finished_run: Run, run: Run) -> None:
     in_run(finished_run, run, 1500)
 

@@ -76,7 +76,7 @@ def test_a_mutant_gives_a_right_number_or_one_sentence(corpus: Corpus, seed: int
     assert corpus.fault(mutants.drawn(seed)) == ""
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("seed", MANY)
 def test_many_mutants_give_a_right_number_or_one_sentence(corpus: Corpus, seed: int) -> None:
     assert corpus.fault(mutants.drawn(seed)) == ""

@@ -164,9 +164,11 @@ def test_what_is_too_much_is_refused(
 @pytest.mark.slow
 @pytest.mark.parametrize("packed", [".gz", ".bz2", ".xz", ".zst"])
 def test_a_gigabyte_of_nothing(tmp_path: Path, bounded: ModuleType, packed: str) -> None:
+    written = tmp_path / "zeros"
+    written.write_bytes(of_zeros(packed, 1100))
     for ending in (".jsonl", ".json", ".csv", ".txt", ".parquet"):
-        path = tmp_path / f"zeros{ending}{packed}"
-        path.write_bytes(of_zeros(packed, 1100))
+        path = written.with_suffix(f"{ending}{packed}")
+        path.hardlink_to(written)
         end = bounded.end_of(lambda path=path: len(data_files.read_rows(path, "test")))
         assert end.kind == "sentence" and re.search("unpacks to more than|is longer than 512 MiB", end.text), end
 
@@ -316,7 +318,7 @@ def test_data_files_made_wrong(bounded: ModuleType, mutation: ModuleType, tmp_pa
     check(bounded, mutation, tmp_path, 0, 90)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("seed", range(1, 5))
 def test_many_data_files_made_wrong(bounded: ModuleType, mutation: ModuleType, tmp_path: Path, seed: int) -> None:
     check(bounded, mutation, tmp_path, seed, 500)

@@ -257,7 +257,7 @@ def test_tables_made_wrong(bounded: ModuleType, mutation: ModuleType, tmp_path: 
     check(bounded, mutation, tmp_path, 0, 25)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("seed", range(1, 4))
 def test_many_tables_made_wrong(bounded: ModuleType, mutation: ModuleType, tmp_path: Path, seed: int) -> None:
     check(bounded, mutation, tmp_path, seed, 200)

@@ -229,7 +229,7 @@ def test_suites_made_wrong(bounded: ModuleType, mutation: ModuleType, tmp_path: 
     check(bounded, mutation, tmp_path, 0, 60)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("seed", range(1, 5))
 def test_many_suites_made_wrong(bounded: ModuleType, mutation: ModuleType, tmp_path: Path, seed: int) -> None:
     check(bounded, mutation, tmp_path, seed, 400)

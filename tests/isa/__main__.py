@@ -3,8 +3,9 @@
     python tests/isa                          # all configurations, all numeric tests (`make test-isa`)
     python tests/isa --core narrowest         # some configurations, the tests that they move most
 
-Each has a process and an empty cache of its own, the compiled kernel's included. One that this processor lacks is
-skipped with the reason; one in which another kernel would run fails.
+Each has processes of its own, as many as there are cores (four at most), which share the files of tests, each with an
+empty cache, the compiled kernel's included. One that this processor lacks is skipped with the reason; one in which
+another kernel would run fails.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from configurations import CONFIGURATIONS, CORE, NUMERIC, Configuration
@@ -26,6 +29,8 @@ HERE = Path(__file__).parent
 OURS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA", "GPT_NATIVE")
 SHOWN = 60
 """Last lines of a run that failed."""
+MOST = 4
+"""Processes side by side, as in the Makefile."""
 
 
 def why_not(configuration: Configuration) -> str:
@@ -38,22 +43,41 @@ def why_not(configuration: Configuration) -> str:
     return ""
 
 
-def passes(configuration: Configuration, tests: tuple[str, ...]) -> bool:
-    """Run the tests in a child; its output is shown where it fails."""
+def shares(tests: Sequence[str], count: int) -> list[list[str]]:
+    """The files of tests below some folders in so many parts of about the same size in bytes, none of them empty."""
+    given = [HERE.parents[1] / name for name in tests]
+    files = [file for path in given for file in (path.rglob("test_*.py") if path.is_dir() else [path])]
+    parts: list[list[str]] = [[] for _ in range(min(count, len(files)))]
+    sizes = [0] * len(parts)
+    for file in sorted(files, key=lambda file: (-file.stat().st_size, file)):
+        smallest = sizes.index(min(sizes))
+        parts[smallest].append(str(file))
+        sizes[smallest] += file.stat().st_size
+    return parts
+
+
+def passes(configuration: Configuration, tests: Sequence[str]) -> bool:
+    """Run the tests in children; the output of those that fail is shown."""
     began = time.monotonic()
+    parts = shares(tests, min(os.cpu_count() or 1, MOST))
+    with ThreadPoolExecutor(len(parts)) as pool:
+        ended = list(pool.map(lambda part: child(configuration, part), parts))
+    failed = [done for done in ended if done.returncode != 0]
+    print(f"{configuration.name}: {'failed' if failed else 'passed'} in {time.monotonic() - began:.0f} s", flush=True)
+    for done in failed:
+        print("\n".join((done.stdout + done.stderr).strip().splitlines()[-SHOWN:]), flush=True)
+    return not failed
+
+
+def child(configuration: Configuration, tests: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Tests in a process that checks first which instructions it has. Its torch has one thread: others run too."""
     with tempfile.TemporaryDirectory() as cache:
         environment = {name: value for name, value in os.environ.items() if name not in OURS}
-        environment |= {"HARNESS_CACHE": f"{cache}/harness", "XDG_CACHE_HOME": f"{cache}/user"}
-        done = subprocess.run(
+        environment |= {"HARNESS_CACHE": f"{cache}/harness", "XDG_CACHE_HOME": f"{cache}/user", "OMP_NUM_THREADS": "1"}
+        return subprocess.run(
             [sys.executable, str(HERE / "child.py"), configuration.name, *tests],
             env=environment | configuration.environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
-    lines = (done.stdout + done.stderr).strip().splitlines()
-    passed = done.returncode == 0
-    print(f"{configuration.name}: {'passed' if passed else 'failed'} in {time.monotonic() - began:.0f} s", flush=True)
-    if not passed:
-        print("\n".join(lines[-SHOWN:]), flush=True)
-    return passed
 
 
 def main() -> int:

@@ -18,6 +18,7 @@ from harness.errors import UserError, shown
 from harness.gate.arms.arm import Arm
 from harness.gate.arms.building import built, finished, pip_of, run, version_of
 from harness.results.checkout import git_state, state_of_commit
+from harness.results.git import git_command, git_text
 from harness.spelling import nearest
 
 PROJECT = ("pyproject.toml", "setup.py")
@@ -52,7 +53,7 @@ def state_of_arm(arm: Arm) -> dict[str, object]:
 
 def root_of(folder: Path, place: str) -> Path:
     """The root of the repository that a folder lies in. Raises UserError where it lies in none."""
-    found = _git(folder, "rev-parse", "--show-toplevel")
+    found = git_text(folder, "rev-parse", "--show-toplevel").strip()
     if found:
         return Path(found).resolve()
     if shutil.which("git") is None:
@@ -64,19 +65,19 @@ def commit_of(root: Path, revision: str, place: str) -> str:
     """The commit that a revision names. Raises UserError, which says what is missing: a fetch, or the history."""
     if not revision.strip() or revision.startswith("-"):
         raise UserError(f"'{shown(revision)}' is no revision: name a commit, a branch or a tag", place=place)
-    found = _git(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    found = git_text(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").strip()
     if found:
         return found
     remote, slash, branch = revision.partition("/")
-    is_remote = slash and remote in _git(root, "remote").split()
-    if _git(root, "rev-parse", "--is-shallow-repository") == "true":
+    is_remote = slash and remote in git_text(root, "remote").split()
+    if git_text(root, "rev-parse", "--is-shallow-repository").strip() == "true":
         fetch = f"git fetch {remote} {branch}:refs/remotes/{revision}" if is_remote else "git fetch --unshallow"
         raise UserError(
             f"{revision} is not in this clone, which is shallow: `{fetch}` brings it "
             "(in GitHub's actions/checkout: `fetch-depth: 0`)",
             place=place,
         )
-    known = _git(root, "for-each-ref", "--format=%(refname:short)").split()
+    known = git_text(root, "for-each-ref", "--format=%(refname:short)").split()
     hint = f"; `git fetch {remote} {branch}` may bring it" if is_remote else nearest(revision, known)
     raise UserError(f"there is no revision {shown(revision)} here{hint}", place=place)
 
@@ -86,7 +87,7 @@ def checked_out(root: Path, commit: str, place: str) -> Iterator[Path]:
     """The files of a commit, in a worktree that is gone afterwards. No hook of the repository runs."""
     with tempfile.TemporaryDirectory(prefix="harness-revision-") as parent:
         tree = Path(parent) / root.name
-        command = ["git", "-C", str(root), "-c", "core.hooksPath=/dev/null", "worktree"]
+        command = git_command(root, "worktree")
         run([*command, "add", "--detach", str(tree), commit], f"{commit[:10]} can't be checked out", place)
         try:
             _check_out_submodules(root, commit, tree, place)
@@ -97,7 +98,7 @@ def checked_out(root: Path, commit: str, place: str) -> Iterator[Path]:
 
 def submodules(tree: Path) -> dict[str, str]:
     """By folder the commit of each submodule, as the index of a working folder has it."""
-    entries = [line.partition("\t") for line in _git(tree, "ls-files", "-z", "--stage").split("\0")]
+    entries = [line.partition("\t") for line in git_text(tree, "ls-files", "-z", "--stage").split("\0")]
     return {name: entry.split()[1] for entry, _, name in entries if entry.startswith("160000 ")}
 
 
@@ -105,17 +106,17 @@ def _check_out_submodules(root: Path, commit: str, tree: Path, place: str) -> No
     """The files of each submodule, and of those within, at the commit that the one around it names, out of the
     submodule in the working folder: else both states would find the working folder's. Raises UserError where one is not
     here."""
-    for line in _git(root, "ls-tree", "-r", "-z", commit).split("\0"):
+    for line in git_text(root, "ls-tree", "-r", "-z", commit).split("\0"):
         entry, _, name = line.partition("\t")
         if not entry.startswith("160000 "):
             continue
         own, wanted = root / name, entry.split()[2]
-        if not (own / ".git").exists() or not _git(own, "cat-file", "-t", wanted):
+        if not (own / ".git").exists() or not git_text(own, "cat-file", "-t", wanted):
             told = f"the submodule {name} is not here at {wanted[:10]}: `git submodule update --init --recursive` and "
             raise UserError(f"{told}`git -C {name} fetch` bring it", place=place)
         with tempfile.TemporaryDirectory(prefix="harness-submodule-") as parent:
             packed = Path(parent) / "files.tar"
-            archive = ["git", "-C", str(own), "archive", "--format=tar", f"--output={packed}", wanted]
+            archive = git_command(own, "archive", "--format=tar", f"--output={packed}", wanted)
             run(archive, f"the submodule {name} can't be checked out", place)
             shutil.unpack_archive(packed, tree / name)
         _check_out_submodules(own, wanted, tree / name, place)
@@ -131,12 +132,3 @@ def install_project(python: str, project: Path, target: Path, name: str, place: 
         run([*pip, *options], f"{name} can't be built", place)
     else:
         shutil.copytree(project, target, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".git"))
-
-
-def _git(folder: Path, *words: str) -> str:
-    """What a git command says; empty where it fails."""
-    try:
-        done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

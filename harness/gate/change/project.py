@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from harness.gate.arms.building import built, finished, version_of
 from harness.gate.arms.revision import checked_out, commit_of, install_project, root_of, submodules
 from harness.results.baseline import BaselineMissing
 from harness.results.checkout import git_state, state_of_commit
+from harness.results.git import git_output
 
 
 @dataclass(frozen=True)
@@ -97,12 +97,10 @@ def _built(project: Path, determined: Sequence[str], name: str, place: str, tell
 
 def _files(root: Path) -> list[str]:
     """The files of the working folder that git tracks or would: those that it ignores are no part of the project."""
-    command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    try:
-        done = subprocess.run(command, capture_output=True, timeout=60, check=True)
-    except (OSError, subprocess.SubprocessError) as error:
-        raise UserError(f"git can't list the files of {root} ({error})", place="the working folder") from None
-    names = set(done.stdout.decode("utf-8", "surrogateescape").split("\0")) - {""}
+    listed = git_output(root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    if listed is None:
+        raise UserError(f"git can't list the files of {root}; `git ls-files` says why", place="the working folder")
+    names = set(listed.decode("utf-8", "surrogateescape").split("\0")) - {""}
     for inner in submodules(root):
         if (root / inner / ".git").exists():
             names |= {f"{inner}/{name}" for name in _files(root / inner)}

@@ -16,6 +16,7 @@ from harness.results.baseline import (
     PREFIX,
     Baseline,
     BaselineMissing,
+    baselines_of,
     is_baseline,
     named_baseline,
     suite_baseline,
@@ -43,7 +44,8 @@ def judge(
     """The verdict on a run: `.verdict`, `.exit_code`, `.reason` and the DataFrame `.table`.
 
     run, baseline: runs, their folders, names of runs below `out`, `latest`, or a baseline's name; without `baseline` it
-    is that of the run's suite in results/baselines. suite: whose `gate:` is used where the run's own suite has none.
+    is that of the run's suite in results/baselines (`results.baseline.nearest` says where that is). suite: whose
+    `gate:` is used where the run's own suite has none.
     on_inconclusive: what that exits as, `pass` or `fail`. accept: a reason for which what fails is agreed to, until
     `expires` (in 90 days); it is written to `accept_file`, whose agreements hold. Raises UserError for bad input, and
     BaselineMissing where there is no such baseline.
@@ -109,16 +111,16 @@ def _with_base(result: GateResult, base: Run) -> GateResult:
 
 def _of_suite(head: Run) -> Run:
     """The baseline of the run's suite. Raises BaselineMissing, with how one is made, where there is none."""
-    suite = head.manifest.suite
+    suite, folder = head.manifest.suite, baselines_of(head.manifest.suite_source)
     try:
-        found = suite_baseline(suite)
+        found = suite_baseline(suite, folder)
     except BaselineMissing as error:
         raise BaselineMissing(
             f"{error.message}: name a run with --baseline, or make one of the run to compare with: `harness baseline "
             "set RUN --why REASON`",
             place=error.place,
         ) from None
-    return find_cells(f"{PREFIX}{found.name}", head.folder.parent)
+    return find_cells(f"{PREFIX}{found.name}", head.folder.parent, folder)
 
 
 def _made_by(head: Run) -> str:
@@ -130,7 +132,9 @@ def _made_by(head: Run) -> str:
 
 def base_of(head: Run, baseline: str | Path | None, out: Path) -> Run:
     """The run that `judge` compares with. Raises UserError, and BaselineMissing where there is none."""
-    return _of_suite(head) if baseline is None else find_baseline(str(baseline), out, _made_by(head))
+    if baseline is None:
+        return _of_suite(head)
+    return find_baseline(str(baseline), out, _made_by(head), baselines=baselines_of(head.manifest.suite_source))
 
 
 def find_baseline(name: str, out: Path, made_by: str, *, place: str = "--baseline", baselines: Path = BASELINES) -> Run:

@@ -19,6 +19,22 @@
     return null;
   };
 
+  // The ends of a value: of one that is exact, and of which no other run could give another, the value itself.
+  const ends = ({ value, low, high, how, series }) =>
+    low !== null && high !== null ? [low, high] : how.interval === "exact" && series.metric.dependsOn === null ? [value, value] : null;
+
+  // The interval of b / a from those of both, as harness.statistics.ratios has it for values that were measured
+  // independently (MOVER on logs): distances to the ends, as logarithms, add in quadrature. [low, high], or null.
+  const ratioEnds = (a, b) => {
+    const [of, to] = [ends(b), ends(a)];
+    if (!of || !to || a.how.confidence !== b.how.confidence || (of[0] === of[1] && to[0] === to[1])) return null;
+    const log = (value) => (value > 0 ? Math.log(value) : -Infinity);
+    const middle = Math.log(b.value / a.value);
+    const below = Math.hypot(Math.log(b.value) - log(of[0]), Math.log(to[1]) - Math.log(a.value));
+    const above = Math.hypot(Math.log(of[1]) - Math.log(b.value), Math.log(a.value) - log(to[0]));
+    return [Math.exp(middle - below), Math.exp(middle + above)];
+  };
+
   // `b` against `a`: a ratio, of shares a difference in points.
   const difference = (a, b) => {
     if (a.value === null || b.value === null) return { text: "–", size: null };
@@ -29,8 +45,12 @@
       return { text: `${by > 0 ? "+" : ""}${site.numbers.plain(by)}${points ? " points" : ""}`, size: points ? by / 100 : b.value - a.value };
     }
     const ratio = b.value / a.value;
-    return { text: `× ${ratio.toPrecision(Math.abs(ratio - 1) < 0.01 ? 5 : 4)}`, size: Math.log(ratio) };
+    const digits = Math.abs(ratio - 1) < 0.01 ? 5 : 4;
+    const found = ratioEnds(a, b);
+    const interval = found && found.every(Number.isFinite) ? `[${found.map((end) => end.toPrecision(digits)).join(", ")}]` : "";
+    return { text: `× ${ratio.toPrecision(digits)}`, interval, size: Math.log(ratio) };
   };
+  site.ratioEnds = ratioEnds;
 
   const apart = (a, b) => [a, b].every((one) => one.low !== null && one.high !== null) && (a.high < b.low || b.high < a.low);
 
@@ -90,7 +110,7 @@
     return [
       header(a, b),
       site.el("section", {}, site.el("h2", {}, "Both have", " ", site.el("small", {}, `${pairs.length} values`)),
-        site.el("p", { class: "soft" }, "Each interval is of one value. Runs that were made one after the other differ also by what the machine was doing, so that this table shows values and decides nothing; a verdict does."),
+        site.el("p", { class: "soft" }, "The interval of B / A is made of those of both values as if they were independent; of the same documents it is wider than a paired one, which `harness compare` gives. Runs that were made one after the other differ also by what the machine was doing, so that this table shows values and decides nothing; a verdict does."),
         site.table({
           label: "Values of both runs", rows: pairs, sort, empty: "No value of both runs can be compared.",
           columns: [
@@ -98,7 +118,7 @@
             { name: "cell", label: "cell", class: "long", order: ({ a: one }) => site.words.cell(one.series.place), cell: ({ a: one }) => one.series.words },
             { label: "A", number: true, cell: ({ a: one }) => site.valueCell(one.value, one.low, one.high, one.unit) },
             { label: "B", number: true, cell: ({ b: one }) => site.valueCell(one.value, one.low, one.high, one.unit) },
-            { name: "change", label: "B / A", number: true, firstDown: true, order: ({ size }) => (size === null ? null : Math.abs(size)), cell: ({ text }) => text },
+            { name: "change", label: "B / A", number: true, firstDown: true, order: ({ size }) => (size === null ? null : Math.abs(size)), cell: ({ text, interval }) => [text, interval ? site.el("small", {}, interval) : null] },
             { label: "better", cell: ({ a: one }) => (one.series.metric.direction === "none" ? "–" : one.series.metric.direction) },
             { label: "note", class: "long", cell: (row) => note(row.a, row.b) },
           ],

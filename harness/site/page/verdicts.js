@@ -68,13 +68,22 @@
           ["base", [base ? site.links.run(base) : one.base_run ?? "", " ", site.links.commit(one.base)]],
           ["suite", one.suite], ["branch", one.branch], ["said", `${site.dates.minute(one.time)} UTC`], ["exit code", one.exit_code],
         ]),
-        list("Reasons", said.reasons), said.judged.length ? judged(said.judged) : "", said.watched.length ? watched(said.watched) : "",
+        list("Reasons", said.reasons), said.table.length ? compared(said.table) : "", said.judged.length ? judged(said.judged) : "", said.watched.length ? watched(said.watched) : "",
         list("What changed", said.changes), list("Notes", said.notes),
         said.facts.length ? site.el("section", {}, site.el("h2", {}, "Settings and figures"), site.facts(said.facts)) : "");
     },
   };
 
   const list = (title, lines) => (lines.length ? site.el("section", {}, site.el("h2", {}, title), site.el("ul", {}, lines.map((line) => site.el("li", {}, line)))) : "");
+
+  // Of an ab: what its lines in the terminal say.
+  const compared = (rows) => site.el("section", {}, site.el("h2", {}, "Compared"), site.table({
+    label: "Compared", rows,
+    columns: [
+      { label: "of", first: true, cell: ([name]) => name },
+      { label: "found", class: "long", cell: ([, told]) => told },
+    ],
+  }));
 
   const judged = (rows) => site.el("section", {}, site.el("h2", {}, "Judged"), site.table({
     label: "Judged", rows,

@@ -280,7 +280,7 @@ def test_the_real_tokenizer_gives_the_published_ids() -> None:
 
 
 @needs_real
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_real_model_against_transformers_own_loader(tmp_path: Path) -> None:
     """Logits bit for bit, token ids on varied text, a sensible perplexity, and the known capital of France."""
     import torch

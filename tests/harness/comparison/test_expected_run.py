@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from harness.baselines.setting import set_baseline
+from harness.baselines.listing import list_baselines
+from harness.baselines.setting import Allowed, set_baseline
 from harness.comparison.evaluate import evaluate
 from harness.comparison.expectation import Expectation
 from harness.comparison.expected_run import why_no_stored_runs
@@ -20,6 +21,7 @@ from harness.evidence.difference import difference
 from harness.evidence.per_document import per_document
 from harness.evidence.ratio import ratio
 from harness.evidence.selection import points
+from harness.gate.stored.judging import judge
 from harness.results.finding import ExpectationOutcome, Outcome
 from harness.results.record import Direction, Measurement, Metric, Status
 from harness.results.run import Run
@@ -182,8 +184,43 @@ def test_a_run_that_is_not_there_is_undecided_and_told_beforehand(make: Makes) -
     set_baseline(head, name="ci", why="a test", by="me")
     assert reasons(judged(head, **there, against={"run": "ci"})) == "ci is this run itself"
     expectations = [Expectation(**there, against={"run": name}) for name in ("ci", "gone", "gone")]
-    (sentence,) = why_no_stored_runs([*expectations, Expectation(**there)], make.folder)
+    (sentence,) = why_no_stored_runs([*expectations, Expectation(**there)], make.folder, "ci")
     assert sentence.startswith("2 expectations against the run 'gone' will be undecided: there is nothing to hold it")
+
+
+def test_a_baseline_is_found_from_every_folder_of_its_project(
+    make: Makes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_baseline(make.run("main"), name="ci", why="a test", by="me")
+    head = make.run("head")
+    against = {"metric": "loss", "against": {"run": "baseline:ci"}, "at_most": 2}
+    (tmp_path / "suites").mkdir()
+    monkeypatch.chdir(tmp_path / "suites")
+    assert "there is no baseline 'ci'" in reasons(judged(head, **against))  # above is no repository: it may be anyone's
+    with pytest.raises(UserError, match="there is no baseline"):
+        judge(head, "baseline:ci")
+    (tmp_path / ".git").mkdir()
+    assert {one.outcome for one in judged(head, **against)} == {Outcome.MET}
+    assert judge(head, "baseline:ci").base == judge(head).base != ""
+    moved = set_baseline(head, name="ci", why="from below", by="me", allowed=Allowed(another_suite=True))
+    assert moved.folder == tmp_path / "results/baselines/ci" and list(list_baselines()["moves"]) == [2]
+
+
+def test_a_suite_s_own_project_has_its_baselines(make: Makes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A suite is run from a folder that has nothing to do with it: pytest's rootdir is elsewhere, or a job's folder."""
+    set_baseline(make.run("main"), name="ci", why="a test", by="me")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "suites").mkdir()
+    suite = tmp_path / "suites/ci.yaml"
+    suite.write_text("name: ci")
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / ".git").mkdir(parents=True)
+    monkeypatch.chdir(elsewhere)
+    expectation = Expectation(metric="loss", against={"run": "baseline:ci"}, at_most=2)
+    assert why_no_stored_runs([expectation], make.folder, str(suite)) == []
+    assert len(why_no_stored_runs([expectation], make.folder, "ci")) == 1
+    (elsewhere / "results/baselines").mkdir(parents=True)  # a project's own comes first, also where it lacks this one
+    assert len(why_no_stored_runs([expectation], make.folder, str(suite))) == 1
 
 
 def test_a_damaged_baseline_is_undecided_with_its_name(make: Makes) -> None:

@@ -138,10 +138,16 @@ def test_a_quality_is_decided_by_ci(project: Path) -> None:
     assert "judges all that ci gates" in between.notes[0]
 
 
-@pytest.mark.slow
-def test_git_bisect_finds_the_planted_commit(project: Path, tmp_path: Path) -> None:
-    commits = history_of(project)
-    between = found(project, good=commits[0], bad=commits[28])
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        pytest.param(SLOW - 2, SLOW + 1, marks=pytest.mark.slow),  # two steps; the whole history takes five
+        pytest.param(0, 28, marks=pytest.mark.nightly),
+    ],
+)
+def test_git_bisect_finds_the_planted_commit(project: Path, tmp_path: Path, good: int, bad: int) -> None:
+    commits = history_of(project, every=1)
+    between = found(project, good=commits[good], bad=commits[bad])
     assert "--margin 0.15" in between.decides, "half of what the history knows"
     folder = str(Path(sys.executable).parent)
     environment = os.environ | {

@@ -6,6 +6,7 @@ import datetime
 import json
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,6 +17,8 @@ from harness.fences.enclosure import available
 from harness.history import query as asking
 from harness.history.folder import History, add_verdict, read_history
 from harness.history.query import query
+from harness.history.query_frames import Asked, Head, read_head, write_asked
+from harness.history.query_process import answer
 from harness.history.query_text import FORMATS, as_table
 from tests.harness.history.generated import straight
 from tests.harness.history.test_folder import verdict
@@ -90,6 +93,68 @@ def test_hostile_and_wrong_queries_are_one_sentence(history: History, sql: str, 
 def test_what_does_not_end_is_ended(history: History, sql: str) -> None:
     with pytest.raises(UserError, match=r"it was not answered in 3 s|ended|Memory"):
         query(sql, history, seconds=3)
+
+
+CHANGES = [
+    "WITH x AS (DELETE FROM history RETURNING *) SELECT * FROM x",
+    "WITH x AS (DELETE FROM history) SELECT 1",
+    "WITH x AS MATERIALIZED (INSERT INTO history SELECT * FROM history RETURNING *) FROM x",
+    "WITH x AS (UPDATE history SET value = 3 RETURNING *) SELECT * FROM x",
+    "WITH x AS (SELECT 1), y AS (TRUNCATE history) SELECT 1",
+    "WITH x AS (COPY history TO '/tmp/stolen.csv') SELECT 1",
+    "WITH x AS (MERGE INTO history USING verdicts ON true WHEN MATCHED THEN DELETE RETURNING *) SELECT * FROM x",
+    "WITH x AS (CREATE TABLE y AS SELECT 1) SELECT 1",
+    "WITH x AS (SELECT 1) DELETE FROM history",
+    "WITH x AS (SELECT 1) DELETE FROM history RETURNING *",
+    "WITH x AS (SELECT 1) INSERT INTO history SELECT * FROM history",
+    "WITH x AS (SELECT 1) UPDATE history SET value = 2",
+    "WITH RECURSIVE x AS (SELECT 1) MERGE INTO history USING verdicts ON true WHEN MATCHED THEN DELETE",
+    "SELECT (WITH x AS (DELETE FROM history RETURNING value) SELECT value FROM x)",
+    "SELECT * FROM query('WITH x AS (DELETE FROM history RETURNING *) SELECT * FROM x')",
+    "SELECT * FROM (DELETE FROM history RETURNING *)",
+    "/* SELECT */ DELETE FROM history -- SELECT",
+    "\N{NO-BREAK SPACE}DELETE FROM history",
+    "\N{FULLWIDTH LATIN CAPITAL LETTER D}ELETE FROM history",
+    "SELECT 1\N{GREEK QUESTION MARK} DELETE FROM history",
+    "SELECT 1; DELETE FROM history",
+    "TRUNCATE history",
+    "DROP TABLE history",
+    "ALTER TABLE history ADD b INT",
+    "CREATE OR REPLACE TABLE history AS SELECT 1",
+    "CREATE TEMP TABLE y AS SELECT 1",
+    "EXPLAIN ANALYZE WITH x AS (SELECT 1) DELETE FROM history",
+    "PREPARE p AS DELETE FROM history",
+    "EXECUTE p",
+    "CALL force_checkpoint()",
+    "FROM force_checkpoint()",
+    "FROM enable_logging()",
+    "COMMIT",
+    "USE main",
+    "RESET threads",
+    "IMPORT DATABASE '/tmp'",
+    "EXPORT DATABASE '/tmp/stolen.csv'",
+    "SELECT 1 INTO x",
+]
+
+
+def test_what_would_change_something_is_refused_whatever_it_looks_like() -> None:
+    """In this process, where DuckDB alone can refuse: each would pass a look at the type of the statement alone, or at
+    its first word."""
+    for sql in CHANGES:
+        said = answered(sql)
+        assert "error" in said and "\n" not in said["error"], sql
+    assert not Path("/tmp/stolen.csv").exists()
+    for sql in ("FROM history", "VALUES (1)", "(SELECT 1);", "WITH x AS (DESCRIBE history) FROM x", "SELECT 'DELETE'"):
+        assert "error" not in answered(sql), sql
+
+
+def answered(sql: str) -> dict[str, str]:
+    """What the process says first, without a process and its fences."""
+    rows = pa.table({"value": [1.0], "time": [1]})
+    asked = Asked(Head(sql, 20, 1 << 30, 3 << 30, 1, ("history", "verdicts")), {"history": rows, "verdicts": rows})
+    given, out = BytesIO(write_asked(asked)), BytesIO()
+    answer(read_head(given), given, out)
+    return dict(json.loads(out.getvalue().partition(b"\n")[0]))
 
 
 def test_an_answer_that_is_too_large_is_refused(history: History) -> None:

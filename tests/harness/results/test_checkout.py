@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.results.checkout import BRANCH_VARIABLES, git_state
+from harness.results.git import git_output, git_text
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -128,3 +129,18 @@ def test_no_program_that_the_folder_names_is_run(checkout: Path) -> None:
     assert not ran.exists(), ran.read_text()
     subprocess.run(["git", "status", "--porcelain"], cwd=checkout, capture_output=True)
     assert ran.exists(), "asked in the folder's own way, git runs them"
+
+
+def test_no_program_that_a_repository_names_is_run(checkout: Path, tmp_path: Path) -> None:
+    """Known bad: `git status` of the same folder runs it, so that what is tried here would be seen."""
+    ran = tmp_path / "ran"
+    for name in ("monitor", "hook"):
+        (tmp_path / name).write_text(f"#!/bin/sh\necho {name} >> {ran}\n")
+        (tmp_path / name).chmod(0o755)
+    subprocess.run(["git", "config", "core.fsmonitor", str(tmp_path / "monitor")], cwd=checkout, check=True)
+    assert git_output(checkout, "status", "--porcelain") is not None
+    assert git_text(checkout, "ls-files", "--others", "--exclude-standard") is not None
+    assert not ran.exists()
+    subprocess.run(["git", "status"], cwd=checkout, check=True, capture_output=True)
+    assert ran.read_text().startswith("monitor")
+    assert git_output(tmp_path / "gone", "status") is None and git_text(checkout, "no-such-command") == ""

@@ -114,7 +114,7 @@ def test_an_old_run_with_an_odd_value_is_shown_or_a_sentence(old: dict[str, Any]
     many(old, tmp_path / "runs", 30)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_old_runs_with_many_odd_values_are_shown_or_a_sentence(old: dict[str, Any], tmp_path: Path) -> None:
     many(old, tmp_path / "runs", 600)
 

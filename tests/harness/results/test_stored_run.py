@@ -19,11 +19,13 @@ import harness
 from harness import kept_file, notice
 from harness.cli.app import app
 from harness.errors import UserError
+from harness.measures.measure import in_first_row
 from harness.measures.registry import MEASURES
 from harness.report.terminal import print_runs
 from harness.results.find import find_run
 from harness.results.fingerprint import Fingerprint
-from harness.results.record import Status
+from harness.results.record import CellResult, Status, whole_numbers
+from harness.results.records_frame import records_frame
 from harness.results.run import Run
 from harness.results.run_folder import CELLS, MANIFEST
 from harness.results.schema_version import LaterVersion
@@ -263,3 +265,20 @@ def test_a_run_of_a_later_version_is_a_line_of_the_list(run: Run, capsys: pytest
     with pytest.raises(LaterVersion):
         find_run("latest", run.folder.parent)
     assert "a later version of harness wrote the manifest, so nobody knows" in capsys.readouterr().err
+
+
+def test_integers_that_a_cell_settled_stay_integers(run: Run) -> None:
+    """An earlier version kept 256.0: a column of samples with gaps makes floats of its integers."""
+    first, second = run.cells[:2]
+    cell = CellResult.model_validate_json(first.model_copy(update={"resolved": {"context": 256.0}}).model_dump_json())
+    assert cell.resolved == {"context": 256} and isinstance(cell.resolved["context"], int)
+    kept = CellResult.model_validate({**first.model_dump(), "resolved": {"a": 0.5, "b": True, "c": float("inf")}})
+    assert kept.resolved == {"a": 0.5, "b": True, "c": float("inf")} and kept.resolved["b"] is True
+    samples = pd.DataFrame({"context": [256, None], "whole_documents": [True, None]})
+    assert samples["context"].dtype == float
+    assert str(whole_numbers(in_first_row("context", "whole_documents")(samples))["context"]) == "256"
+    records = [one.model_copy(update={"resolved": cell.resolved}) for one in first.records] + second.records
+    frame = records_frame(records)
+    told = [frame.to_csv(), frame.to_html(), frame.to_string(), frame.to_json(orient="records")]
+    assert all("256" in text and "256.0" not in text for text in told)
+    assert len(frame.query("context == 256")) == len(first.records) and frame["context"].isna().any()

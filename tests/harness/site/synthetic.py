@@ -167,3 +167,21 @@ def write_history(folder: Path, commits: int, metrics: int = 48) -> Path:
         if number:
             add_verdict(verdict_of_commit(number, commits), folder)
     return folder
+
+
+AB = {
+    "verdict": "fail",
+    "reasons": ["slower by 6 %"],
+    "clock": "wall",
+    "wall_ratio": {"value": 1.06, "low": 1.05, "high": 1.07, "n": 13},
+    "cpu_ratio": {"value": 1.05, "low": None, "high": None, "n": 2},
+    **{"margin": 0.05, "fail_alpha": 0.01, "pass_alpha": 0.05, "smallest_seen": 0.031},
+    **{"launches": 8, "fresh_launches": 5, "threads": 1, "seconds": 41.2, "others_share": 0.02},
+    "differences": [0.0583, 0.0601, float("nan"), "0.1", 1e9],
+    "fresh_differences": [0.0577],
+    "identical_code": {"scatter": 0.0031, "decisions": 40, "alarms": 0, "alarms_at_most": 0.07, "differences": [0.1]},
+    "arms": {"a": {"text": "revision main (aaaa)"}, "b": {"text": "this environment", "path": "/home/jane"}},
+    "differs": ["revision"],
+    "outputs": {"tolerance": 0.001},
+}
+"""What an ab says, as its JSON has it, with differences that are none."""

@@ -9,11 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness.history.folder import History, read_history
 from harness.history.row import Row, table_of
 from harness.number import with_interval
+from harness.statistics.ratios import PositiveEstimate, independent_ratio
 from tests.harness.history.generated import row as row_of_commit
 from tests.harness.history.generated import straight, write
 from tests.harness.site import synthetic
@@ -421,4 +423,48 @@ def test_heads_of_the_frontier_stand_apart_whatever_the_settings(browser: Any, t
     heads = page.locator("thead th")
     assert heads.count() > 3
     assert heads.evaluate_all("heads => heads.every((one) => one.scrollWidth <= one.clientWidth)")
+    opened.close()
+
+
+def test_the_ratio_of_two_runs_has_the_interval_that_the_library_gives(opened: Opened) -> None:
+    """Known bad: a page whose formula is another than `independent_ratio`, its oracle."""
+    page = opened.open()
+    drawn = np.random.default_rng(0)
+    for _ in range(40):
+        (a, a_low, a_high), (b, b_low, b_high) = (
+            (value, value * drawn.uniform(0.5, 1), value * drawn.uniform(1, 2)) for value in drawn.lognormal(size=2)
+        )
+        told = [told_of(a, a_low, a_high), told_of(b, b_low, b_high)]
+        expected = independent_ratio(PositiveEstimate(b, b_low, b_high), PositiveEstimate(a, a_low, a_high))
+        found = page.evaluate("([a, b]) => site.ratioEnds(a, b)", told)
+        assert found == pytest.approx([expected.low, expected.high], rel=1e-12)
+    none, exact = told_of(2, None, None), told_of(2, None, None) | {"how": {"confidence": 0.95, "interval": "exact"}}
+    other = told_of(3, 2, 4) | {"how": {"confidence": 0.9, "interval": "t"}}
+    for pair in ([told_of(1, 0.9, 1.1), none], [none, told_of(1, 0.9, 1.1)], [exact, exact], [told_of(3, 2, 4), other]):
+        assert page.evaluate("([a, b]) => site.ratioEnds(a, b)", pair) is None
+    found = page.evaluate("([a, b]) => site.ratioEnds(a, b)", [exact, told_of(3, 2, 4)])
+    assert found == pytest.approx([1, 2])
+    ids = page.evaluate("[site.index.runs[0].id, site.index.runs[1].id]")
+    opened.open(f"#/compare?a={ids[0]}&b={ids[1]}")
+    row = page.get_by_role("region", name="Values of both runs").locator("tbody tr", has_text="bits_per_byte").first
+    assert re.search(r"× [0-9.]+\s*\[[0-9.]+, [0-9.]+\]", row.inner_text())
+    assert "as if they were independent" in page.locator("main").inner_text()
+
+
+def told_of(value: float, low: float | None, high: float | None) -> dict[str, Any]:
+    """A value as the page has it."""
+    how = {"confidence": 0.95, "interval": "t"}
+    return {"value": value, "low": low, "high": high, "how": how, "series": {"metric": {"dependsOn": None}}}
+
+
+def test_an_ab_shows_a_table(browser: Any, tmp_path: Path) -> None:
+    some = synthetic.history(3)
+    kept = some.verdicts[0].model_copy(
+        update={"kind": "ab", "said": synthetic.AB | {"arms": {"a": {"text": "<b>main</b>"}}}}
+    )
+    vars(some)["_verdicts"] = ((kept,), ())
+    opened = Opened(browser, written(tmp_path / "site", some))
+    page = opened.open(f"#/verdict?id={kept.digest[:16]}")
+    table = page.get_by_role("region", name="Compared").inner_text()
+    assert "<b>main</b>" in table and "b takes 1.0600 [1.0500, 1.0700] of a's" in table
     opened.close()

@@ -15,6 +15,7 @@ from harness.cli.app import app
 from harness.errors import ExitCode, UserError
 from harness.history.folder import History, read_history
 from harness.history.row import table_of
+from harness.site.ab_data import ab_table
 from harness.site.folder import MANIFEST
 from harness.site.script_file import script
 from harness.site.verdict_data import verdict_files
@@ -241,3 +242,32 @@ def test_evidence_does_not_say_where_files_lay(tmp_path: Path) -> None:
     verdict = some.verdicts[0].model_copy(update={"said": {"verdict": "pass", "call": "kernels:work", **said}})
     (file,) = verdict_files([verdict])
     assert "jane" not in file.content and "kernels:work" in file.content and "code.a.sha256" in file.content
+
+
+def test_what_an_ab_rests_on_is_a_small_table() -> None:
+    assert dict(map(tuple, ab_table(synthetic.AB))) == {
+        "a": "revision main (aaaa)",
+        "b": "this environment",
+        "differs": "revision",
+        "time": "b takes 1.0600 [1.0500, 1.0700] of a's, 95 %",
+        "CPU time": "1.0500 [too few launches for an interval], which is not judged",
+        "launches": "8 + 5 to measure it once more, threads: 1, 41.2 s in all",
+        "differences": "+6.00 %, +6.19 %",
+        "measured once more": "+5.94 %",
+        "A/A": "launches of identical code scatter by 0.31 %; 0 of 40 decisions on identical code were a false FAIL "
+        "(at most 7 %)",
+        "rule": "margin 5 %, chance of a false FAIL 1 %, of a false PASS 5 %",
+        "sees": "a slowdown of 3.1 % in as many launches as it may take (chance 80 %)",
+        "load": "other programs took 2 % of the cores",
+    }
+    some = synthetic.history(3)
+    (file,) = verdict_files([some.verdicts[0].model_copy(update={"kind": "ab", "said": synthetic.AB})])
+    assert "outputs.tolerance" in file.content and "fail_alpha" not in file.content and "jane" not in file.content
+
+
+@pytest.mark.parametrize("odd", [None, 3, "x", [], [[]], {"a": 1}, True, float("inf"), {"value": "1"}])
+def test_an_ab_of_odd_values_has_the_rows_that_can_be_read(odd: object) -> None:
+    for name in synthetic.AB:
+        told = ab_table(synthetic.AB | {name: odd})
+        assert all(isinstance(part, str) for row in told for part in row) and len(told) >= 8
+    assert ab_table({}) == []
