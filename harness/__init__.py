@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from harness.history.folder import read_history
     from harness.history.query import query
     from harness.history.series import series
-    from harness.interchange.exporting import export_results
+    from harness.interchange.exporting import export_results, log_run
     from harness.interchange.importing import import_results
     from harness.results.run import Run
 
@@ -46,6 +46,7 @@ HOME = {
     "import_results": "harness.interchange.importing",
     "judge": "harness.gate.stored.judging",  # not `gate`: that is the package
     "list_baselines": "harness.baselines.listing",  # not `baselines`: that is the package
+    "log_run": "harness.interchange.exporting",
     "make_report": "harness.api",
     "open_run": "harness.api",
     "plan": "harness.api",
@@ -69,6 +70,7 @@ __all__ = [
     "import_results",
     "judge",
     "list_baselines",
+    "log_run",
     "make_report",
     "open_run",
     "plan",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import make_console
+from harness.cli.formats import FormatName, Where, choice_of, put
 from harness.cli.options import TasksPath
 
 if TYPE_CHECKING:
@@ -34,12 +34,15 @@ class What(StrEnum):
 def list_(
     what: Annotated[list[What] | None, typer.Argument(help="What to list; left out, everything.")] = None,
     tasks_path: TasksPath = None,
+    format_: FormatName = "table",
+    where: Where = None,
 ) -> None:
     """List the suites that ship, the measures with their metrics, the models, corpora, laws, analyses, tasks and
     plugins."""
-    from harness.report.tables import print_table
+    from harness.report.output.of_words import words_answer
+    from harness.report.output.written import format_of
 
-    console = make_console()
+    format = format_of(format_)
     tables: dict[What, Callable[[], list[Table]]] = {
         What.SUITES: _suites,
         What.MEASURES: _measures,
@@ -50,9 +53,8 @@ def list_(
         What.PLUGINS: _plugins,
         What.TASKS: lambda: _tasks(tuple(tasks_path or ())),
     }
-    for item in what or list(What):
-        for table in tables[item]():
-            print_table(table, console)
+    found = [table for item in what or list(What) for table in tables[item]()]
+    put(words_answer("Words of a suite", found, choice_of(where=where)), format)
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[str, ...]], caption: str = "") -> Table:

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.console import make_console
+from harness.cli.console import make_console, say
 from harness.cli.interrupting import as_ctrl_c
-from harness.cli.options import RUNS, AddTo, AllowCodeExecution, AllowTaskCode, Out, TasksPath
+from harness.cli.options import RUNS, AddTo, AllowCodeExecution, AllowTaskCode, LogTo, Out, TasksPath
 
 
 def run(
@@ -29,6 +29,7 @@ def run(
     allow_task_code: AllowTaskCode = False,
     allow_code_execution: AllowCodeExecution = False,
     history: AddTo = None,
+    log_to: LogTo = None,
 ) -> None:
     """Run a suite: measure every cell, print the tables, write the report.
 
@@ -38,12 +39,14 @@ def run(
     from harness.cli.history import check_history, keep
     from harness.cli.progress import RunProgress
     from harness.execution.allowed import Allowed
+    from harness.interchange.trackers.target import log_all, target
     from harness.report.terminal import print_places, print_report
     from harness.results.exit_code import exit_code
     from harness.workflow import run_and_report
 
     as_ctrl_c()
     check_history(history)
+    trackers = [target(text, "--log-to") for text in log_to or ()]
     allowed = Allowed(trust_remote_code, allow_task_code, allow_code_execution, tuple(tasks_path or ()))
     console = make_console()
     progress = RunProgress(console)
@@ -72,4 +75,6 @@ def run(
         from harness.history.entry import entry_of_run
 
         keep(entry_of_run(concluded.run), history)
+    for sentence in log_all(concluded.run, trackers):
+        say(sentence, to_stderr=True)
     raise typer.Exit(exit_code(concluded.run))
