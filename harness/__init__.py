@@ -3,8 +3,8 @@
 Everything that the command line does is a function here:
 
     import harness
-    run = harness.run("suites/quickstart.yaml")
-    run.records                      # a pandas DataFrame
+    results = harness.run("suites/quickstart.yaml")               # a path, a name, or a mapping
+    results.records                  # a pandas DataFrame; results.table(), results.samples, results.report()
     harness.compare("results/runs/A", "results/runs/B")
     harness.ab(kernels.base, kernels.head).outcome.verdict
     harness.judge("results/runs/B", "results/runs/A").verdict     # what `harness gate` says
@@ -20,9 +20,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.api import compare, diff, explain, make_report, open_run, plan, run
+    from harness.api.results import Results
+    from harness.api.runs import compare, diff, explain, make_report, open_run, plan, run, show
+    from harness.api.tables import list_runs, wrong_answers
     from harness.baselines.listing import baseline_log, list_baselines
     from harness.baselines.setting import set_baseline
+    from harness.errors import UserError
     from harness.gate.change.ci import ci
     from harness.gate.lockstep.ab import ab
     from harness.gate.stored.judging import judge
@@ -32,34 +35,44 @@ if TYPE_CHECKING:
     from harness.interchange.exporting import export_results, log_run
     from harness.interchange.importing import import_results
     from harness.results.run import Run
+    from harness.suite.schema import Suite
 
 __version__ = "0.1.0"
 HOME = {
+    "Results": "harness.api.results",
     "Run": "harness.results.run",
+    "Suite": "harness.suite.schema",
+    "UserError": "harness.errors",
     "ab": "harness.gate.lockstep.ab",
     "baseline_log": "harness.baselines.listing",
     "ci": "harness.gate.change.ci",
-    "compare": "harness.api",
-    "diff": "harness.api",
-    "explain": "harness.api",
+    "compare": "harness.api.runs",
+    "diff": "harness.api.runs",
+    "explain": "harness.api.runs",
     "export_results": "harness.interchange.exporting",
     "import_results": "harness.interchange.importing",
     "judge": "harness.gate.stored.judging",  # not `gate`: that is the package
+    "list_runs": "harness.api.tables",
     "list_baselines": "harness.baselines.listing",  # not `baselines`: that is the package
     "log_run": "harness.interchange.exporting",
-    "make_report": "harness.api",
-    "open_run": "harness.api",
-    "plan": "harness.api",
+    "make_report": "harness.api.runs",
+    "open_run": "harness.api.runs",
+    "plan": "harness.api.runs",
     "query": "harness.history.query",
     "read_history": "harness.history.folder",
-    "run": "harness.api",
+    "run": "harness.api.runs",
     "set_baseline": "harness.baselines.setting",
+    "show": "harness.api.runs",
     "series": "harness.history.series",
+    "wrong_answers": "harness.api.tables",
 }
 """Where each name is from."""
 
 __all__ = [
+    "Results",
     "Run",
+    "Suite",
+    "UserError",
     "ab",
     "baseline_log",
     "ci",
@@ -70,6 +83,7 @@ __all__ = [
     "import_results",
     "judge",
     "list_baselines",
+    "list_runs",
     "log_run",
     "make_report",
     "open_run",
@@ -79,7 +93,13 @@ __all__ = [
     "run",
     "series",
     "set_baseline",
+    "show",
+    "wrong_answers",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
 
 
 def __getattr__(name: str) -> Any:

@@ -10,11 +10,12 @@ _NEAR = 0.55
 """Of two words' letters, those that they share in order: 1 is the same word."""
 
 
-def nearest_word(word: str, allowed: Iterable[str]) -> str | None:
-    """The allowed word that is nearest; None where none is near, or nothing is wrong with the word."""
+def nearest_word(word: str, allowed: Iterable[str], near: float = _NEAR) -> str | None:
+    """The allowed word that is nearest; None where none is near, or nothing is wrong with the word. near: the part of
+    two words' letters, in order, that they have to share."""
     if len(word) > _LONGEST:
         return None
-    close = difflib.get_close_matches(word, list(islice(allowed, _MOST)), n=1, cutoff=_NEAR)
+    close = difflib.get_close_matches(word, list(islice(allowed, _MOST)), n=1, cutoff=near)
     return close[0] if close and close[0] != word else None
 
 

@@ -42,7 +42,7 @@ from harness.results.record import Status
 from harness.results.run import Run
 from harness.results.run_folder import EXPECTATIONS, FINDINGS, HTML, MANIFEST, MARKDOWN, RECORDS
 from harness.results.unfinished import last_unfinished
-from harness.suite.load import load_suite, multiplied_out, parse_suite, suite_text
+from harness.suite.load import SuiteLike, load_suite, multiplied_out, parse_suite, source_of, suite_text
 from harness.suite.schema import Suite
 
 RUNS = Path("results/runs")
@@ -59,7 +59,7 @@ class Concluded:
 
 
 def run(
-    suite: str,
+    suite: SuiteLike,
     *,
     out: Path | str = RUNS,
     resume: bool = False,
@@ -68,7 +68,8 @@ def run(
     allowed: Allowed = NOTHING_MORE,
     on_event: OnEvent = unheard,
 ) -> Run:
-    """Run a suite (a path, a shipped suite's name, or with `resume` a run folder) and return the run.
+    """Run a suite (a path, a shipped suite's name, a mapping or a `Suite`, or with `resume` a run folder) and return
+    the run.
 
     resume: go on with the last unfinished run of this suite below `out`, or with the run folder that is named; cells
     that ended well are kept, failed ones are tried again. fresh: measure cells again whose results are known from
@@ -82,7 +83,7 @@ def run(
 
 
 def run_and_report(
-    suite: str,
+    suite: SuiteLike,
     *,
     out: Path | str = RUNS,
     resume: bool = False,
@@ -119,11 +120,12 @@ def _suite_of(run: Run) -> Suite:
 
 
 def _run(
-    name: str, out: Path, resume: bool, fresh: bool, cached: bool, allowed: Allowed, on_event: OnEvent
+    given: SuiteLike, out: Path, resume: bool, fresh: bool, cached: bool, allowed: Allowed, on_event: OnEvent
 ) -> Concluded:
     began, git = time.monotonic(), git_state()
-    folder = Path(name) if resume and (Path(name) / MANIFEST).is_file() else None
-    loaded = multiplied_out(_suite_of(Run(folder))) if folder else load_suite(name)
+    name = source_of(given)
+    folder = Path(name) if resume and isinstance(given, str | Path) and (Path(name) / MANIFEST).is_file() else None
+    loaded = multiplied_out(_suite_of(Run(folder))) if folder else load_suite(given)
     suite, plan = loaded.suite, make_plan(loaded, allowed)
     if not suite.measures and not suite.analyse:
         raise UserError("it has only `calls`, which `harness ci` compares with what they were", place=name)

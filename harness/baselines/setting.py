@@ -197,7 +197,7 @@ def _write_samples(
     run: Run, cell: CellResult, gate: Sequence[GateEntry], building: Path, dropped: dict[str, None]
 ) -> tuple[str | None, str | None]:
     """The name and the sha256 of a cell's samples as they are kept; cells that share them keep them once."""
-    frame, left_out = cut(cell, run.samples(cell), gate)
+    frame, left_out = cut(cell, run.samples_of(cell), gate)
     dropped.update(dict.fromkeys(left_out))
     if frame is None:
         return None, None

@@ -41,7 +41,7 @@ def flips(
     metrics: dict[str, None] = {}
     questions = 0
     for at, left, right in sides:
-        before, after = base.samples(left), head.samples(right)
+        before, after = base.samples_of(left), head.samples_of(right)
         if not has_documents(before) or not has_documents(after):
             continue
         with reading_samples(base.samples_file(left), head.samples_file(right)):

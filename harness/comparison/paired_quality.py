@@ -95,7 +95,7 @@ def judge_quality(
 
     what = _Metric(str(base.record.metric), str(base.record.unit), base.record.direction)
     found = paired_documents(base, head)
-    rows = base.run.samples(base.cell), head.run.samples(head.cell)
+    rows = base.run.samples_of(base.cell), head.run.samples_of(head.cell)
     verdict = _verdict(what, head.record.value, found, margin, alpha, pass_alpha, bitwise)
     return probe_verdict(*rows, verdict, kl_margin) if is_probe(*rows) else verdict
 

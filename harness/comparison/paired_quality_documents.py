@@ -71,7 +71,7 @@ def paired_documents(base: Point, head: Point) -> PairedDocuments | Unpaired:
         if evidence is None:
             return Unpaired(f"the {side} has no evidence per document of {base.record.metric}", is_incomparable=False)
     assert a is not None and b is not None
-    frames = base.run.samples(base.cell), head.run.samples(head.cell)
+    frames = base.run.samples_of(base.cell), head.run.samples_of(head.cell)
     is_task = base.record.measure == "task"
     with reading_samples(base.run.samples_file(base.cell), head.run.samples_file(head.cell)):
         if is_task:

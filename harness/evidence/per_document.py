@@ -85,7 +85,7 @@ def _of_text(point: Point) -> PerDocument | None:
     sums = None if metric is None else metric.sums
     if sums is None or sums.over is None or point.cell.samples is None:
         return None
-    return of_rows(point.run.samples(point.cell), sums)
+    return of_rows(point.run.samples_of(point.cell), sums)
 
 
 def of_rows(samples: pd.DataFrame, sums: Sums) -> PerDocument:
@@ -133,7 +133,7 @@ def _of_task(point: Point) -> PerDocument | None:
 
     if point.cell.samples is None:
         return None
-    samples, part, aggregate = _part_of(point.run.samples(point.cell), point.record.part or "")
+    samples, part, aggregate = _part_of(point.run.samples_of(point.cell), point.record.part or "")
     key = f"{point.record.metric}/{part}" if part else str(point.record.metric)
     rows = in_order(judged(samples))
     rows = rows[[key in each for each in ITEMS.each(rows)]]  # of a group, the tasks that have it

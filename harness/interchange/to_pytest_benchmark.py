@@ -48,7 +48,7 @@ def _benchmarks(run: Run, cell: CellResult) -> Iterator[dict[str, Any]]:
     timed = [metric for metric in metrics_of(cell.measure) if metric.rounds is not None and metric.name in there]
     if not timed:
         return
-    samples = run.samples(cell)
+    samples = run.samples_of(cell)
     with reading_samples(run.samples_file(cell)):
         for metric in timed:
             if metric.rounds not in samples.columns:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from harness import strict_json
-from harness.api import ready_model
+from harness.api.runs import ready_model
 from harness.errors import Unsupported, UserError, shown
 from harness.gate.arms.arm import parse_both
 from harness.gate.arms.model_arm import entry_of

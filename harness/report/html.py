@@ -47,6 +47,11 @@ def tables_page(title: str, tables: Sequence[Table]) -> str:
     return _template("tables.html.j2").render(title=title, tables=tables, charts={}, specs="{}", vega="")
 
 
+def part_of_page(report: Report) -> str:
+    """The tables of a report as a piece of HTML without styles, charts and scripts: a notebook has its own."""
+    return _template("notebook.html.j2").render(report=report)
+
+
 def _page(report: Report, drawn: Drawing) -> str:
     name = "findings.html.j2" if report.origin is None else "report.html.j2"
     return _template(name).render(

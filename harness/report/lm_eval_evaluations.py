@@ -76,7 +76,7 @@ def evaluations(run: Run) -> Iterator[Evaluation]:
 
 
 def _of_cell(run: Run, cell: CellResult) -> tuple[dict[str, Task], dict[str, Group]]:
-    samples = run.samples(cell)
+    samples = run.samples_of(cell)
     if not columns.ROW.is_in(samples):
         raise UserError(
             "its samples were stored by an earlier version and hold no documents; run the suite again", place=run.name

@@ -120,7 +120,7 @@ class Run:
         """Why a cell's samples are not believed; None where they are, or where there are none. Hashed once."""
         return samples.why_none(self.folder, cell)
 
-    def samples(self, cell: CellResult) -> pd.DataFrame:
+    def samples_of(self, cell: CellResult) -> pd.DataFrame:
         """The samples of one cell; UserError where the file is missing or corrupted."""
         return samples.read(self.folder, cell)
 

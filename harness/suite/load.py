@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -17,13 +19,16 @@ from harness.errors import UserError, shown
 from harness.input_file import refuse_endless, why_no_path
 from harness.spelling import nearest
 from harness.suite.cells import Cell, cells
-from harness.suite.document import parse_suite_text, read_suite_file
+from harness.suite.document import document_of, parse_suite_text, read_suite_file
 from harness.suite.expectations import check_expectations
 from harness.suite.gate import check_gate
 from harness.suite.include import with_includes
 from harness.suite.schema import Suite
 from harness.suite.shipped import shipped_suites
 from harness.yaml_files.document import Document, KeyPath
+
+IN_MEMORY = "suite"
+"""Stands for the file of a suite that is in none."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,28 @@ class LoadedSuite:
     """With the settings that their measures' own classes validated, once."""
 
 
-def load_suite(name: str) -> LoadedSuite:
-    """A suite by path, or by the name of one that ships. Raises UserError for every mistake in it."""
-    path = find_suite(name)
-    document = with_includes(read_suite_file(path), (path.resolve(),))
+SuiteLike = str | Path | Mapping[str, Any] | Suite
+"""A suite file, the name of a suite that ships, or the suite itself as a mapping or as an object."""
+
+
+def load_suite(suite: SuiteLike) -> LoadedSuite:
+    """A suite by path or by the name of one that ships, or one that is not in a file, whose paths and includes are
+    relative to the working folder. Raises UserError for every mistake in it."""
+    if isinstance(suite, str | Path):
+        path = find_suite(str(suite))
+        document = with_includes(read_suite_file(path), (path.resolve(),))
+    else:
+        given = _as_written(suite) if isinstance(suite, Suite) else suite
+        document = with_includes(document_of(given, IN_MEMORY), (Path.cwd() / IN_MEMORY,))
+    return _loaded(document)
+
+
+def source_of(suite: SuiteLike) -> str:
+    """What stands for a suite where its origin is told: its path or name, or that it was not in a file."""
+    return str(suite) if isinstance(suite, str | Path) else IN_MEMORY
+
+
+def _loaded(document: Document) -> LoadedSuite:
     suite = _validate(document)
     loaded = LoadedSuite(suite, tuple(cells(suite, document)))
     check_expectations(suite, loaded.cells, document)
@@ -72,7 +95,11 @@ def multiplied_out(suite: Suite) -> LoadedSuite:
 
 def suite_text(suite: Suite) -> str:
     """The suite as YAML, includes merged and defaults left out: parses to the same suite."""
-    return yaml.safe_dump(suite.model_dump(mode="json", exclude_unset=True), sort_keys=False, width=110)
+    return yaml.safe_dump(_as_written(suite), sort_keys=False, width=110)
+
+
+def _as_written(suite: Suite) -> dict[str, Any]:
+    return suite.model_dump(mode="json", exclude_unset=True)
 
 
 def find_suite(name: str) -> Path:

@@ -355,12 +355,12 @@ def believed(whole: Run, folder: Path) -> str | None:
         if cell != right.get(cell.identity):
             return f"the cell {cell.identity}"
         try:
-            samples = run.samples(cell)
+            samples = run.samples_of(cell)
         except UserError:
             if run.why_no_samples(cell) is None:
                 return "samples that can't be read, and no word of it"
         else:
-            pd.testing.assert_frame_equal(samples, whole.samples(right[cell.identity]))
+            pd.testing.assert_frame_equal(samples, whole.samples_of(right[cell.identity]))
     said = bool(run.damage) or manifest is None
     for name in ("findings", "expectations"):
         try:
@@ -443,7 +443,7 @@ def second(tmp_path: Path, finished_run: Run) -> Run:
     manifest = finished_run.manifest.model_copy(update={"id": "another", "run": "second", "files": {}})
     journal = Journal.start(tmp_path / "second", manifest)
     for cell in finished_run.cells:
-        samples = finished_run.samples(cell)
+        samples = finished_run.samples_of(cell)
         worse = samples.assign(nll=samples["nll"] * 2) if "nll" in samples else samples.iloc[::-1].copy()
         records = [record.model_copy(update={"value": 7.0}) for record in cell.records]
         journal.append(cell.model_copy(update={"records": records}), worse if cell.samples else None)
@@ -606,7 +606,7 @@ def test_a_run_of_an_earlier_version_is_read_and_marked_unchecked(run: Run) -> N
     (run.folder / CELLS).write_text("".join(json.dumps(line) + "\n" for line in lines))
     old = Run(run.folder)
     assert old.unchecked and old.damage == [] and len(old.cells) == 6 and len(old.findings) > 0
-    assert len(old.samples(old.cells[0])) > 0
+    assert len(old.samples_of(old.cells[0])) > 0
     assert any("unchecked" in warning for warning in warnings(old))
     (run.folder / CELLS).write_text("\n".join(["{", *(json.dumps(line) for line in lines)]) + "\n")
     assert len(Run(run.folder).damage) == 1 and len(Run(run.folder).cells) == 6

@@ -149,6 +149,7 @@ OTHER = {
     # the ways themselves
     "harness/kept_file.py": "with checksums",
     "harness/whole_file.py": "whole or not at all",
+    "harness/shorthand/written.py": "a suite that is saved for a person",
     # a checksum of their own format, compared when they are read
     "reference_impl/training/checkpoint.py": "checkpoint.json holds the sha256 of every file",
     "reference_impl/training/checkpoint_folder.py": "checkpoint.json itself",
@@ -352,7 +353,7 @@ def hook(event, arguments):
 sys.addaudithook(hook)
 run = harness.run({str(tmp_path / "tiny.yaml")!r}, out=out)
 harness.make_report(str(run.folder))
-[run.samples(cell) for cell in run.cells]
+[run.samples_of(cell) for cell in run.cells]
 print(json.dumps(sorted(seen)))
 """
     environment = os.environ | {"HARNESS_CACHE": str(test_cache), "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -67,7 +67,7 @@ def _ladder(run: Run, ladder: Sequence[CellResult], settings: MirageSettings) ->
     chances: dict[tuple[str, str, str], float] = {}
     for size, cell in sized:
         with reading_samples(run.samples_file(cell)):
-            answers = list(answers_of_samples(run.samples(cell), settings.of, settings.where.get("part")))
+            answers = list(answers_of_samples(run.samples_of(cell), settings.of, settings.where.get("part")))
         for found in answers:
             key = (found.task, found.part, found.metric)
             tables.setdefault(key, []).append(pd.DataFrame(found.rows).assign(parameters=float(size)))

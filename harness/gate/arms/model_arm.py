@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 import harness
-from harness.api import ready_model
+from harness.api.runs import ready_model
 from harness.errors import UserError, shown
 from harness.gate.arms.arm import Arm
 from harness.gate.arms.model_choice import ModelChoice

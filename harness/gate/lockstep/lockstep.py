@@ -18,7 +18,7 @@ from harness.gate.lockstep.same_code import check_arms_differ, check_built_is_us
 from harness.results.conditions import conditions, others_share
 from harness.statistics.speed_decision import Decision, Rule, decide, is_faster, may_be_faster, stands
 
-CONFIRMING, MOST_CONFIRMING = 5, 12
+CONFIRMING, MOST_CONFIRMING = 5, 24
 """Fresh launches that measure a finding once more: as many at least, and at most where it does not stand yet."""
 FEWEST = 8
 """Launches before a decision is taken: a pass may be shown after 5, but only from here on is its interval narrow."""

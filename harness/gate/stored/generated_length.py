@@ -40,7 +40,7 @@ def generated_tokens(run: Run, cell: CellResult) -> int | None:
     if cell.samples is None:
         return None
     try:
-        samples = run.samples(cell)
+        samples = run.samples_of(cell)
     except UserError:  # told of where the samples are judged
         return None
     if STEPS in samples:

@@ -158,7 +158,7 @@ def _curves(run: Run, cells: Sequence[CellResult], titles: Sequence[str]) -> Ite
 
 
 def _curves_of(run: Run, cell: CellResult, title: str) -> list[Curve]:
-    samples = run.samples(cell)
+    samples = run.samples_of(cell)
     if not {"kind", "step"} <= set(samples.columns):
         return []
     reports = samples[samples["kind"] == "report"]

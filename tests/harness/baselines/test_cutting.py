@@ -102,7 +102,7 @@ def test_lists_are_left_out_and_that_outputs_are_the_same_is_still_told(make: Ma
         runs.append(make.run(name, "{metric: bits_per_byte, bitwise: true}", cells=[cell]))
     base, *heads = runs
     small = cut_down(base)
-    assert "window_nll" not in small.samples(small.cells[0])
+    assert "window_nll" not in small.samples_of(small.cells[0])
     verdicts = []
     for head in heads:
         whole = judge_runs(base, head)
@@ -194,7 +194,7 @@ def test_flips_and_their_reasons_are_the_same(make: Makes, task_builders: Module
     whole, cut = flips(base, head), flips(small, head)
     assert len(whole.pairs[0].flips) == 10
     same(cut.counts, whole.counts), same(cut.flips, whole.flips)
-    assert "doc" not in small.samples(small.cells[0]).columns
+    assert "doc" not in small.samples_of(small.cells[0]).columns
     same(compare(small, head), compare(base, head))
 
 

@@ -109,6 +109,12 @@ def test_wrong_answers_of_choices(written: Path, capsys: pytest.CaptureFixture[s
     assert r"Question 1 =x\|y." in output
 
 
+def test_wrong_answers_in_python(written: Path) -> None:
+    frame = harness.wrong_answers(written, "capitals")
+    assert frame["document"].tolist() == [1, 3] and frame["margin"].tolist() == [-1.0, -1.0]
+    assert len(harness.wrong_answers(written, "capitals", where="precision=fp32", limit=1)) == 1
+
+
 def test_wrong_answers_that_were_written(written: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _, output, _ = command(capsys, "explain", "written", "sums", "--wrong", "--format", "json")
     rows = rows_of(output)

@@ -97,6 +97,17 @@ def test_compare_as_data() -> None:
     assert failed.stdout.startswith("model,") and failed.stdout.count("\n") == len(frame) + 1
 
 
+def test_the_same_in_python() -> None:
+    frame = harness.show("after").numbers("ppl,ttft", "precision=int8")
+    rows = json.loads(
+        called("show", "after", "--metrics", "ppl,ttft", "--where", "precision=int8", "--format", "json").stdout
+    )
+    assert list(frame.columns) == list(rows[0]) and frame["value"].tolist() == [row["value"] for row in rows]
+    assert harness.list_runs()["run"].tolist() == [
+        row["run"] for row in json.loads(called("show", "--format", "json").stdout)
+    ]
+
+
 def test_runs_and_words_as_data() -> None:
     rows = json.loads(called("show", "--format", "json", "--where", "run=after").stdout)
     jsonschema.validate(rows, output_schema("show"))

@@ -86,7 +86,7 @@ def own_store(tmp_path: Path, finished_run: Run, plan: Plan, monkeypatch: pytest
 def test_samples_from_elsewhere_give_the_same_numbers(finished_run: Run, plan: Plan, tmp_path: Path) -> None:
     (cell, *_) = (cell for cell in finished_run.cells if cell.measure == "perplexity")
     (item,) = (item for item in plan.cells if item.key == cell.key)
-    samples = finished_run.samples(cell)
+    samples = finished_run.samples_of(cell)
     results = CellResults(ORIGIN, plan.fingerprint, CellCache(), WorkerLog(tmp_path / "worker.log"))
     (done,) = execute([item], Elsewhere({item.key: samples}), results, fresh=True)
     of = ("metric_id", "value", "low", "high", "interval", "n", "resolved")

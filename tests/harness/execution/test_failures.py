@@ -137,7 +137,7 @@ def test_samples_that_can_t_be_summed_up_are_kept_and_need_no_model_again(
         assert cell.reason == (
             "unexpected error while summing up the samples: no sum (TypeError); the traceback is in worker.log"
         )
-        assert len(failed.samples(cell)) > 0 and CellCache().kept(cell.key) is not None
+        assert len(failed.samples_of(cell)) > 0 and CellCache().kept(cell.key) is not None
     assert "fails" in (failed.folder / "worker.log").read_text()
     started: list[Event] = []
     run = harness.run(str(path), out=tmp_path / "runs", resume=True, on_event=started.append)
@@ -407,7 +407,7 @@ def test_a_broken_cache_entry_is_measured_anew(
     told = {other.key: other for other in again.cells}
     assert told[cell.key].source == "measured" and told[cell.key].records[0].value == cell.records[0].value
     assert sum(other.source == "measured" for other in again.cells) == 1
-    assert len(again.samples(told[cell.key])) == 20
+    assert len(again.samples_of(told[cell.key])) == 20
 
 
 @pytest.mark.parametrize(

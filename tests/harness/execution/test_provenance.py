@@ -187,7 +187,7 @@ def test_a_launch_that_fails_costs_those_before_it_nothing(suite: Path, tmp_path
     assert (lacking.reason or "").startswith("launch 3 of 5 failed: the worker process was ended by SIGKILL")
     assert lacking.status is Status.FAILED and lacking.metric is None
     peak = next(record for record in cell.records if record.metric == "peak_memory")
-    assert peak.value and peak.n == 2 and set(run.samples(cell)["launch"]) == {1, 2}
+    assert peak.value and peak.n == 2 and set(run.samples_of(cell)["launch"]) == {1, 2}
     assert exit_code(run) is ExitCode.USAGE
     summary = (run.folder / "summary.md").read_text()
     assert "launch 3 of 5 failed" in summary and "2 launches, 3 give one" in summary, "what is there and what lacks"
@@ -196,7 +196,7 @@ def test_a_launch_that_fails_costs_those_before_it_nothing(suite: Path, tmp_path
     again = harness.run(str(suite), out=tmp_path / "runs", resume=True)
     (cell,) = again.cells
     assert again.folder == run.folder and cell.whole and cell.missing == []
-    assert set(again.samples(cell)["launch"]) == {1, 2, 3, 4, 5} and len(third_dies) == 8
+    assert set(again.samples_of(cell)["launch"]) == {1, 2, 3, 4, 5} and len(third_dies) == 8
 
 
 def test_known_bad_half_of_the_launches_that_can_t_be_summed_up_are_not_kept(
@@ -243,7 +243,7 @@ def test_evidence_of_an_earlier_run_stays_its_own(suite: Path, tmp_path: Path, m
 
 def test_iterations_say_when_they_began(finished_run: Run, tmp_path: Path) -> None:
     cell = of(finished_run, "inference")
-    began = list(finished_run.samples(cell)["time"])
+    began = list(finished_run.samples_of(cell)["time"])
     assert began == sorted(began) and len(began) == 3
     launch = cell.conditions["launches"][0]
     assert launch["before"]["time_s"] - 0.01 <= began[0] <= began[-1] <= launch["after"]["time_s"] + 0.01

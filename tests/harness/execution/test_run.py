@@ -69,7 +69,7 @@ def test_a_suite_becomes_records_findings_outcomes_and_reports(finished_run: Run
 
 def test_every_number_can_be_made_again_from_its_samples(finished_run: Run) -> None:
     cell = next(cell for cell in finished_run.cells if cell.measure == "perplexity")
-    samples = finished_run.samples(cell)
+    samples = finished_run.samples_of(cell)
     loss = next(record for record in cell.records if record.metric == "loss")
     assert loss.value == pytest.approx(samples["nll"].sum() / samples["tokens"].sum())
     assert loss.n == len(samples) == 20
@@ -81,7 +81,7 @@ def test_a_second_run_measures_nothing_and_says_the_same(finished_run: Run, suit
     assert not [event for event in events if isinstance(event, CellStarted | Preparing)]
     assert {cell.source for cell in again.cells} == {"cache"}
     assert again.records["value"].tolist() == finished_run.records["value"].tolist()
-    assert not again.samples(again.cells[0]).empty
+    assert not again.samples_of(again.cells[0]).empty
 
 
 def test_times_of_a_busy_machine_are_shown_and_not_kept(

@@ -230,7 +230,7 @@ def test_names_in_an_archive_lead_nowhere(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in/log").write_bytes(_archive({**members, "/etc/absolute": b"x", "../up": b"x"}))
     run = harness.import_results(tmp_path / "in/log", out=tmp_path / "runs")
-    assert len(run.samples(run.cells[0])) == 1
+    assert len(run.samples_of(run.cells[0])) == 1
     assert not list(tmp_path.rglob("*escaped*")) and not list(tmp_path.rglob("up"))
 
 

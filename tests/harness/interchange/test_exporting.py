@@ -53,7 +53,7 @@ def test_what_is_exported_comes_back(rounds: list[float], tmp_path_factory: pyte
     again = harness.import_results(folder / "b.json", out=folder / "runs")
     assert numbers(again) == numbers(run)
     for a, b in zip(run.cells, again.cells, strict=True):
-        assert run.samples(a).equals(again.samples(b))
+        assert run.samples_of(a).equals(again.samples_of(b))
     ours = json.loads(text)
     theirs = [{**one, "options": {}, "params": one["params"]} for one in told["benchmarks"]]
     assert ours["benchmarks"] == theirs
@@ -76,7 +76,7 @@ def test_our_own_runs(finished_run: Run) -> None:
     by_name = {one["fullname"]: one["stats"] for one in told["benchmarks"]}
     cell = next(one for one in finished_run.cells if one.measure == "inference" and one.axes["precision"] == "fp32")
     name = next(one for one in by_name if one.startswith("tiny ttft[precision=fp32-"))
-    rows = finished_run.samples(cell)
+    rows = finished_run.samples_of(cell)
     assert by_name[name]["data"] == rows["ttft_s"].tolist()
     assert by_name[name]["median"] * 1e3 == pytest.approx(
         next(one.value for one in cell.records if one.metric == "ttft")

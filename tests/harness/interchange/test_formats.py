@@ -69,8 +69,8 @@ def test_pytest_benchmark(tmp_path: Path) -> None:
     plain, with_n = cell(run, "tests/test_a.py::test_plain"), cell(run, "tests/test_a.py::test_n", n=10)
     assert value(plain, "round_time") == 0.002 and value(plain, "mean_round_time") == pytest.approx(0.002)
     assert value(plain, "min_round_time") == 0.001 and value(with_n, "round_time") == 0.375
-    assert run.samples(plain)["seconds"].tolist() == [0.002, 0.001, 0.003]
-    assert run.samples(plain)["launch"].tolist() == [1, 1, 1]
+    assert run.samples_of(plain)["seconds"].tolist() == [0.002, 0.001, 0.003]
+    assert run.samples_of(plain)["launch"].tolist() == [1, 1, 1]
     assert with_n.conditions["group"] == "g" and with_n.conditions["extra_info"] == {"k": 1}
     manifest = run.manifest
     assert manifest.git == {
@@ -107,7 +107,7 @@ def test_google_benchmark(tmp_path: Path) -> None:
     sort, fit, broken = cell(run, "sort/8"), cell(run, "sort", big_o="N"), cell(run, "broken")
     assert value(sort, "real_time") == pytest.approx(3e-6) and value(sort, "cpu_time") == pytest.approx(1.5e-6)
     assert value(sort, "items_per_second") == 4e5 and sort.axes == {"threads": 1}
-    assert run.samples(sort)["real_time"].tolist() == pytest.approx([2e-6, 4e-6])
+    assert run.samples_of(sort)["real_time"].tolist() == pytest.approx([2e-6, 4e-6])
     assert value(fit, "real_coefficient") == pytest.approx(3e-9) and value(fit, "rms") == 0.1
     assert broken.status is Status.FAILED and broken.reason == "no device"
     assert run.manifest.started == "2025-03-01T11:00:00+00:00" and "host box" in run.manifest.fingerprint["cpu_model"]
@@ -140,7 +140,7 @@ def test_llama_bench(tmp_path: Path, lines: bool) -> None:
     assert value(cell(run, model, test="pp512+tg128"), "mixed_rate") == pytest.approx(tests[2]["avg_ts"])
     assert prompt.settings == {"test": "pp512", "depth": 0, "n_gpu_layers": 99, "flash_attn": True}
     assert prompt.records[0].parameters == 1_100_000_000
-    assert run.samples(prompt)["seconds"].tolist() == [0.5, 0.4]
+    assert run.samples_of(prompt)["seconds"].tolist() == [0.5, 0.4]
     assert run.manifest.fingerprint["gpus"][0]["name"] == "Example GPU"
 
 
@@ -159,7 +159,7 @@ def test_a_test_that_one_file_repeats_is_one_launch(tmp_path: Path) -> None:
 def test_asv(tmp_path: Path) -> None:
     run = imported(tmp_path, files.asv(), files.asv_benchmarks())
     assert value(cell(run, "bench.Suite.time_sum", n=10, kind="a"), "time") == 0.5
-    assert run.samples(cell(run, "bench.Suite.time_sum", n=10, kind="a"))["seconds"].tolist() == [0.5, 0.6]
+    assert run.samples_of(cell(run, "bench.Suite.time_sum", n=10, kind="a"))["seconds"].tolist() == [0.5, 0.6]
     assert cell(run, "bench.Suite.time_sum", n=20, kind="a").status is Status.FAILED
     assert cell(run, "bench.Suite.time_sum", n=20, kind="b").status is Status.SKIPPED
     assert cell(run, "bench.time_fails").status is Status.FAILED
@@ -194,8 +194,8 @@ def test_pyperf(tmp_path: Path, packed: bool) -> None:
     first = record(one, "time")
     assert first.n == 3 and first.low is not None and first.high is not None and first.low < 0.505 < first.high
     assert record(two, "time").n == 2 and record(two, "time").low is None
-    rows = run.samples(one)
-    assert rows["warmup"].sum() == 3 and rows["launch"].max() == 3 and set(run.samples(two)["loops"]) == {5}
+    rows = run.samples_of(one)
+    assert rows["warmup"].sum() == 3 and rows["launch"].max() == 3 and set(run.samples_of(two)["loops"]) == {5}
     assert run.manifest.fingerprint["cores"] == 8 and run.manifest.fingerprint["kernel"] == "6.1"
 
 
@@ -210,7 +210,7 @@ def test_hyperfine(tmp_path: Path) -> None:
     assert record(slow, "time").n == 3 and record(slow, "peak_memory").n == 3 and record(slow, "user_time").n == 1
     assert value(slow, "time") == pytest.approx(0.51, abs=1e-3)
     assert grep.notes[0] == "2 of 3 runs did not end with exit code 0 (the first: 1)"
-    assert run.samples(grep)["exit_code"].tolist() == [1, 0, 1]
+    assert run.samples_of(grep)["exit_code"].tolist() == [1, 0, 1]
     assert run.manifest.fingerprint == {} and "does not say when" in slow.notes[-1]
 
 
@@ -252,7 +252,7 @@ def test_lm_eval(tmp_path: Path) -> None:
     assert (acc.value, acc.unit, acc.n) == (0.75, "share", 4) and acc.low == pytest.approx(0.75 - 1.96 * 0.25)
     assert value(one, "acc") == 0.75 and value(one, "exact_match", "counting/strict") == pytest.approx(2 / 3)
     assert record(one, "exact_match", "counting/flexible").interval == "none: lm-eval gives N/A"
-    assert len(run.samples(one)) == 7 and run.manifest.models["org/tiny"]["digest"] == "1" * 40
+    assert len(run.samples_of(one)) == 7 and run.manifest.models["org/tiny"]["digest"] == "1" * 40
     assert one.read is not None and {each.digest for each in one.read} == {"version 1.0", "version 2.0"}
     assert run.manifest.git == {"commit": "abcdef1"} and one.records[0].parameters == 1000
 
@@ -316,7 +316,7 @@ def test_inspect(tmp_path: Path, form: str) -> None:
     accuracy = record(one, "accuracy", "match")
     assert (accuracy.value, accuracy.unit, accuracy.n) == (0.5, "share", 4)
     assert accuracy.low == pytest.approx(0.5 - 1.96 * 0.25) and one.settings["args.hard"] is True
-    assert run.samples(one)["accuracy/match"].tolist() == [1.0, 0.0, 1.0, 0.0]
+    assert run.samples_of(one)["accuracy/match"].tolist() == [1.0, 0.0, 1.0, 0.0]
     assert run.manifest.git == {"commit": "abc1234", "dirty": False} and one.model == "vendor/m"
 
 
@@ -334,7 +334,7 @@ def test_inspect_epochs_are_reduced(tmp_path: Path) -> None:
     log["samples"][2]["scores"]["match"]["value"] = "I"
     log["results"]["scores"][0]["metrics"]["accuracy"]["value"] = 0.25
     run = imported(tmp_path, log)
-    assert run.samples(run.cells[0])["accuracy/match"].tolist() == [0.5, 0.0]
+    assert run.samples_of(run.cells[0])["accuracy/match"].tolist() == [0.5, 0.0]
     assert run.cells[0].settings["samples"] == 2
 
 
@@ -349,5 +349,5 @@ def test_infinite_and_missing_scores(tmp_path: Path) -> None:
     log["samples"][0]["scores"]["match"]["value"] = math.nan
     log["samples"][1]["error"] = {"message": "timeout"}
     run = imported(tmp_path, log)
-    frame = run.samples(run.cells[0])
+    frame = run.samples_of(run.cells[0])
     assert frame["broken"].tolist()[:2] == ["it has no score", "timeout"]

@@ -54,7 +54,7 @@ def test_several_files_are_as_many_launches(tmp_path: Path) -> None:
     expected = geometric_mean([0.002 * factor for factor in factors])
     assert (record.n, record.n_unit, record.interval) == (3, "launches", "t over logs of launches")
     assert (record.value, record.low, record.high) == pytest.approx(expected[:3])
-    assert run.samples(run.cells[0])["launch"].tolist() == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+    assert run.samples_of(run.cells[0])["launch"].tolist() == [1, 1, 1, 2, 2, 2, 3, 3, 3]
     two = imported(tmp_path / "two", slower(1.0), slower(1.1)).cells[0].records[0]
     assert (two.n, two.low, two.high) == (2, None, None) and "2 launches, and 3 are the least" in str(two.interval)
 

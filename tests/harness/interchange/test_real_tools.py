@@ -62,7 +62,7 @@ def test_pyperf(tmp_path: Path) -> None:
         command = ["-m", "pyperf", "timeit", "-p", "3", "-n", "2", "-w", "1", "-l", "100", "-q", "-o", name, "1+1"]
         called(tmp_path, sys.executable, *command)
         run = harness.import_results(tmp_path / name, out=tmp_path / "runs")
-        assert run.cells[0].records[0].n == 3 and len(run.samples(run.cells[0])) == 9
+        assert run.cells[0].records[0].n == 3 and len(run.samples_of(run.cells[0])) == 9
 
 
 @needs("google_benchmark")
@@ -150,4 +150,4 @@ def test_inspect(tmp_path: Path, form: str) -> None:
     (tmp_path / "it.py").write_text(INSPECT)
     called(tmp_path, sys.executable, "it.py", form)
     run = harness.import_results(next((tmp_path / "log").glob(f"*.{form}")), out=tmp_path / "runs")
-    assert run.cells[0].records[0].value == 0.5 and len(run.samples(run.cells[0])) == 4
+    assert run.cells[0].records[0].value == 0.5 and len(run.samples_of(run.cells[0])) == 4

@@ -34,7 +34,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def summed(run: Run, cell: CellResult, metric: Metric) -> float:
     """The value by the declaration, from the samples alone."""
     assert metric.sums is not None
-    samples = run.samples(cell)
+    samples = run.samples_of(cell)
     scored = samples[samples["tokens"] > 0]
     over = 1.0 if metric.sums.over is None else scored[metric.sums.over].sum()
     value = metric.sums.factor * scored[metric.sums.of].sum() / over

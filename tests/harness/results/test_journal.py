@@ -45,10 +45,10 @@ def test_what_was_appended_is_read_back(journal: Journal) -> None:
     journal.append(cell("b", float("inf")), None)
     run = Run(journal.folder)
     assert [item.key for item in run.cells] == ["a", "b"]
-    pd.testing.assert_frame_equal(run.samples(run.cells[0]), samples)
+    pd.testing.assert_frame_equal(run.samples_of(run.cells[0]), samples)
     assert run.records["value"].tolist() == [1.0, float("inf")]
     assert run.records["window"].tolist() == [8, 8]
-    assert run.samples(run.cells[1]).empty
+    assert run.samples_of(run.cells[1]).empty
 
 
 def test_a_line_torn_by_a_kill_is_dropped_and_the_next_line_is_whole(journal: Journal) -> None:
@@ -73,7 +73,7 @@ def test_two_cells_of_one_key_keep_their_own_samples(journal: Journal) -> None:
         journal.append(cell("a").model_copy(update={"model": model}), samples)
     journal.append(cell("a"), again := pd.DataFrame({"x": [3.0]}))  # measured again: its line is replaced
     run = Run(journal.folder)
-    found = {one.model: run.samples(one) for one in run.cells}
+    found = {one.model: run.samples_of(one) for one in run.cells}
     for model, samples in (frames | {"m": again}).items():
         pd.testing.assert_frame_equal(found[model], samples)
     assert run.damage == [] and len(list((journal.folder / "samples").iterdir())) <= 3
@@ -110,7 +110,7 @@ def test_corrupted_samples_and_findings_are_one_sentence_each(journal: Journal) 
     findings.write_text(findings.read_text().replace("1.0", "2.0"))
     run = Run(journal.folder)
     with pytest.raises(UserError, match="the samples can't be read"):
-        run.samples(result)
+        run.samples_of(result)
     assert run.findings == []
     said = "\n".join(run.damage)
     assert len(run.damage) == 2 and "samples are damaged" in said and "findings.json: it is damaged" in said
@@ -133,14 +133,14 @@ def test_a_folder_in_place_of_a_file_is_named_with_the_fix(journal: Journal, nam
     path.mkdir()
     run = Run(journal.folder)
     with pytest.raises(UserError, match=f"^{path}: a folder stands where this file belongs; remove .*{fix}"):
-        _ = run.manifest, run.cells, run.findings, run.expectations, run.samples(result)
+        _ = run.manifest, run.cells, run.findings, run.expectations, run.samples_of(result)
 
 
 def test_missing_samples_are_named(journal: Journal) -> None:
     result = journal.append(cell("a"), pd.DataFrame({"x": [1]}))
     (journal.folder / str(result.samples)).unlink()
     with pytest.raises(UserError, match=r"samples/a\.parquet: the samples are missing"):
-        Run(journal.folder).samples(result)
+        Run(journal.folder).samples_of(result)
 
 
 @pytest.mark.parametrize("name", ["records.parquet", "findings.json"])

@@ -67,4 +67,4 @@ def test_samples_lie_inside(folder: Path, name: str) -> None:
     (folder / CELLS).write_text("".join(line + "\n" for line in named))
     run = Run(folder)
     with pytest.raises(UserError, match="isn't in its folder"):
-        run.samples(run.cells[0])
+        run.samples_of(run.cells[0])

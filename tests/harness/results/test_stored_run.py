@@ -80,7 +80,7 @@ def test_its_samples_are_those_that_were_written(run: Run) -> None:
     assert {cell.measure for cell in kept} == {cell.measure for cell in run.cells}
     for cell in kept:
         assert cell.samples is not None
-        before, now = stored(run, cell.samples), run.samples(cell)
+        before, now = stored(run, cell.samples), run.samples_of(cell)
         assert len(now) > 0
         pd.testing.assert_frame_equal(now[before.columns], before, check_exact=True, check_dtype=False)
 
@@ -147,7 +147,7 @@ def test_a_run_without_checksums_is_read_and_marked(unpacked: Path, tmp_path: Pa
     assert len(numbers) > 10 and set(numbers["ratio"].dropna()) == {1.0}
     for cell in old.cells:
         if cell.samples is not None:
-            assert len(old.samples(cell)) > 0
+            assert len(old.samples_of(cell)) > 0
 
 
 def test_it_is_compared_with_one_under_other_software(

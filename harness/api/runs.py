@@ -1,17 +1,19 @@
-"""The Python face: what the command line does, as functions that return runs and DataFrames."""
+"""Runs as functions: planned, run, found, reported and compared."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.api.results import Results
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.estimate import plan_frame
+from harness.execution.events import OnEvent, unheard
 from harness.execution.plan import make_plan
 from harness.results.find import find_cells, find_run
 from harness.results.run import Run
-from harness.suite.load import load_suite
-from harness.workflow import report_again, run
+from harness.suite.load import SuiteLike, load_suite
+from harness.workflow import RUNS, report_again, run_and_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,15 +25,47 @@ if TYPE_CHECKING:
     from harness.report.explanation import Explanation
     from harness.suite.schema import ModelEntry
 
-__all__ = ["compare", "diff", "explain", "make_report", "open_run", "plan", "ready_model", "run"]
+__all__ = ["compare", "diff", "explain", "make_report", "open_run", "plan", "ready_model", "run", "show"]
 
 
-def open_run(name: str | Path, out: str | Path = "results/runs") -> Run:
+def run(
+    suite: SuiteLike,
+    *,
+    out: Path | str = RUNS,
+    resume: bool = False,
+    fresh: bool = False,
+    cached: bool = True,
+    allowed: Allowed = NOTHING_MORE,
+    on_event: OnEvent = unheard,
+) -> Results:
+    """Run a suite and return what came out of it.
+
+    suite: a path, a shipped suite's name, a mapping, a `harness.Suite`, or with `resume` a run folder. resume: go on
+    with the last unfinished run of this suite below `out`, or with the run folder that is named; cells that ended well
+    are kept, failed ones are tried again. fresh: measure cells again whose results are known from earlier runs; a run
+    that began so goes on so when it is resumed. cached: False neither takes results of cells from the cache nor keeps
+    them there, when it is resumed too (trained models and downloads stay). allowed: code that may run, and more folders
+    of tasks. on_event: is told how the run goes (`harness.execution.events`); nothing is printed. Raises UserError for
+    bad input; a cell that fails is a record, not an error.
+    """
+    concluded = run_and_report(
+        suite, out=out, resume=resume, fresh=fresh, cached=cached, allowed=allowed, on_event=on_event
+    )
+    return Results(concluded.run.folder)
+
+
+def show(name: str | Path = "latest", out: str | Path = RUNS) -> Results:
+    """The results of a run that is there: by folder, by its name below `out`, `latest`, or `baseline:NAME`. Raises
+    UserError where there is none."""
+    return Results(open_run(name, out).folder)
+
+
+def open_run(name: str | Path, out: str | Path = RUNS) -> Run:
     """A run by folder, by its name below `out`, or `latest`. Raises UserError where there is none."""
     return find_run(str(name), Path(out))
 
 
-def plan(suite: str, allowed: Allowed = NOTHING_MORE) -> pd.DataFrame:
+def plan(suite: SuiteLike, allowed: Allowed = NOTHING_MORE) -> pd.DataFrame:
     """The cells of a suite: what is cached, and estimates of time and memory. Nothing is run.
 
     allowed: what the run will be allowed, which is part of the cells' keys.
@@ -39,7 +73,7 @@ def plan(suite: str, allowed: Allowed = NOTHING_MORE) -> pd.DataFrame:
     return plan_frame(make_plan(load_suite(suite), allowed))
 
 
-def make_report(name: str | Path, out: str | Path = "results/runs", lm_eval: str | Path | None = None) -> Run:
+def make_report(name: str | Path, out: str | Path = RUNS, lm_eval: str | Path | None = None) -> Run:
     """Analyze and report a run again from its cells. lm_eval: a folder for lm-eval's own files of its tasks."""
     run = report_again(open_run(name, out))
     if lm_eval is not None:
@@ -49,7 +83,7 @@ def make_report(name: str | Path, out: str | Path = "results/runs", lm_eval: str
     return run
 
 
-def compare(base: str | Path, head: str | Path, out: str | Path = "results/runs") -> pd.DataFrame:
+def compare(base: str | Path, head: str | Path, out: str | Path = RUNS) -> pd.DataFrame:
     """Two runs side by side, with the ratio and its interval for every metric that both have."""
     from harness.comparison.compare import compare as compare_runs
 
@@ -64,7 +98,7 @@ def diff(
     of_head: Sequence[str] = (),
     task: str | None = None,
     metric: str | None = None,
-    out: str | Path = "results/runs",
+    out: str | Path = RUNS,
 ) -> Difference:
     """Two runs document by document: `.counts` and `.flips` are DataFrames. of_base, of_head: `precision=int8`."""
     from harness.comparison.flips import flips
@@ -80,7 +114,7 @@ def explain(
     *,
     model: str | None = None,
     where: Sequence[str] = (),
-    out: str | Path = "results/runs",
+    out: str | Path = RUNS,
 ) -> list[Explanation]:
     """What was read and answered of one document, in every cell of a run that has it. where: `shots=5`."""
     from harness.report.explanation import explanations

@@ -1,0 +1,6 @@
+"""The Python face: what the command line does, as functions that return results and DataFrames, and print nothing.
+
+runs.py      suites planned and run, runs found, reported and compared
+results.py   what a run comes back as
+tables.py    what commands print
+"""

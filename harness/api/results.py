@@ -1,0 +1,80 @@
+"""What a run comes back as: its numbers, its evidence and its report, in a notebook too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.results.run import Run
+from harness.results.run_folder import HTML
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Results(Run):
+    """The results of one run: `Run` (records, findings, expectations, cells) with all samples, its headline numbers and
+    its report. Everything is read from the run's folder when it is asked for."""
+
+    @cached_property
+    def samples(self) -> pd.DataFrame:
+        """What the numbers were made of: a row for each document, iteration or launch, with the model, the measure and
+        the axes of its cell before the columns of its measure. Raises UserError where they are missing or damaged."""
+        import pandas as pd
+
+        frames = []
+        for cell in self.cells:
+            if not self.samples_file(cell).is_file():
+                continue
+            identity = {"model": cell.model, "measure": cell.measure, **cell.axes}
+            frame = self.samples_of(cell)
+            frame = frame.drop(columns=[name for name in identity if name in frame])
+            for place, (name, value) in enumerate(identity.items()):
+                frame.insert(place, name, value)
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["model", "measure"])
+
+    @property
+    def exit_code(self) -> int:
+        """What `harness run` exits with: 0 all well, 1 an expectation is unmet, 2 something failed, 3 undecided."""
+        from harness.results.exit_code import exit_code
+
+        return int(exit_code(self))
+
+    def table(self) -> pd.DataFrame:
+        """The headline numbers: a row for each thing that was measured (its model, measure, and the axes and settings
+        in which rows differ), a column for each metric."""
+        from harness.report.headlines import headlines
+
+        return headlines(self)
+
+    def numbers(
+        self, metrics: str | Sequence[str] = (), where: str | Sequence[str] = (), *, wide: bool = False
+    ) -> pd.DataFrame:
+        """Every number that is chosen, a row each, as `harness show --format csv` has it (docs/output.md).
+
+        metrics: names or wildcards, `"ppl,acc*"`. where: `"precision=int8"`. wide: all columns. Raises UserError, with
+        the nearest name, where nothing is meant.
+        """
+        from harness.report.output.choice import choice
+        from harness.report.output.of_run import run_rows
+
+        names, cells = ([typed] if isinstance(typed, str) else list(typed) for typed in (metrics, where))
+        return run_rows(self, choice(names, cells, wide)).frame
+
+    def report(self) -> Path:
+        """The page `report.html`; made again from the cells where it is not there."""
+        if not (self.folder / HTML).is_file():
+            from harness.workflow import report_again
+
+            report_again(self)
+        return self.folder / HTML
+
+    def _repr_html_(self) -> str:
+        """In a notebook: the tables of the report."""
+        from harness.report.html import part_of_page
+        from harness.report.making import of_run
+
+        return part_of_page(of_run(self))

@@ -1,0 +1,204 @@
+"""MODEL, as a person types it, -> an entry of a suite's `models:`.
+
+A local folder, an asset, a preset of the reference, a run's model (`RUN:model`), or a hub id, looked for in this order.
+`transformers:` or `reference:` before it says which adapter opens it, `hub:` that it is a hub id and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness import assets
+from harness.errors import UserError, shown
+from harness.models.registry import ADAPTERS
+from harness.models.size import preset_rows
+from harness.results.find import find_run, run_folders
+from harness.results.run_folder import MANIFEST
+from harness.shorthand.hub import why_not_on_hub
+from harness.spelling import nearest_aside, nearest_word
+
+PLACE = "MODEL"
+TRAINED_ON: Mapping[str, Any] = {"corpus": "microworld", "tokens": 1_000_000}
+"""How a preset that is named alone is trained: once, it is kept in the cache."""
+LARGEST_TRAINED = 20_000_000
+"""Parameters of a preset that is trained without being asked to: minutes on a processor."""
+_ALIKE = 0.75
+"""Of two words' letters that they share in order, where a name is taken for a misspelled one."""
+
+
+@dataclass(frozen=True)
+class NamedModel:
+    """One model under the name that tables show it by."""
+
+    name: str
+    entry: dict[str, Any] = field(default_factory=dict)
+
+
+def named_models(
+    texts: Sequence[str],
+    out: Path,
+    settings: Mapping[str, Any] | None = None,
+    trained_on: Mapping[str, Any] = TRAINED_ON,
+) -> dict[str, dict[str, Any]]:
+    """The `models:` of a suite, of models as they were typed, each with `settings` in its entry. out: where runs lie.
+    trained_on: how presets are trained. Raises UserError, with what was looked for and the nearest name, where one is
+    not found, and where one stands twice."""
+    found: dict[str, dict[str, Any]] = {}
+    if not texts:
+        raise UserError("no model was named", place=PLACE)
+    for text in texts:
+        model = named_model(text, out, trained_on)
+        entry = model.entry | dict(settings or {})
+        if entry in found.values():
+            raise UserError(f"'{shown(text)}' is named twice; name each model once", place=PLACE)
+        found[_unused(model.name, found)] = entry
+    return found
+
+
+def named_model(text: str, out: Path, trained_on: Mapping[str, Any] = TRAINED_ON) -> NamedModel:
+    """One model. Raises UserError where there is none of that name."""
+    if not text.strip() or not text.isprintable():
+        raise UserError("a model is a folder, a hub id, `asset:NAME`, a preset, or `RUN:model`", place=PLACE)
+    adapter, _, rest = text.partition(":")
+    if adapter in ADAPTERS and rest:
+        return _opened_by(adapter, rest, out, trained_on)
+    if adapter == "hub" and rest:
+        return _hub_model(rest)
+    if adapter == "asset":
+        return _asset(rest)
+    if Path(text).expanduser().is_dir():
+        return _folder(text)
+    if Path(text).expanduser().is_file():
+        from harness.models.checkpoint_files import refuse_file
+
+        refuse_file(text, PLACE)
+    if text in _presets():
+        return _preset(text, trained_on)
+    if text in _assets():
+        return _asset(text)
+    run, colon, model = text.rpartition(":")
+    if colon and run:
+        return of_run(run, model, out)
+    if why := _why_no_folder(text):
+        raise UserError(why, place=PLACE)
+    near = nearest_word(text, [*_presets(), *_assets()], _ALIKE)
+    if near and "/" not in text:
+        raise UserError(f"there is no folder, asset or preset '{shown(text)}'; did you mean '{near}'? (a model of the "
+                        f"hub with this name: `hub:{shown(text)}`)", place=PLACE)  # fmt: skip
+    return _hub_model(text)
+
+
+def of_run(run: str, model: str, out: Path) -> NamedModel:
+    """A model of a run that is there, as the run's suite describes it: what was trained for it is found in the cache,
+    and trained again where it is gone. model: empty, where the run has one alone. Raises UserError."""
+    found = find_run(run, out)
+    suite = yaml.safe_load(found.manifest.suite_text)
+    models: dict[str, Any] = suite.get("models") or {}
+    if not model and len(models) == 1:
+        model = next(iter(models))
+    if model not in models:
+        what = f"the run has no model '{shown(model)}'" if model else "the run has several models"
+        names = ", ".join(f"{found.name}:{name}" for name in models) or "it has none"
+        raise UserError(f"{what}; name one: {names}", place=f"{PLACE} {shown(run)}")
+    return NamedModel(model, dict(models[model]))
+
+
+def _opened_by(adapter: str, rest: str, out: Path, trained_on: Mapping[str, Any]) -> NamedModel:
+    if rest in _presets() and adapter == "reference":
+        return _preset(rest, trained_on)
+    found = _hub_model(rest.removeprefix("hub:")) if rest.startswith("hub:") else named_model(rest, out, trained_on)
+    where = next((found.entry[name] for name in ADAPTERS if name in found.entry), None)
+    if where is None or "train" in found.entry:
+        raise UserError(f"'{shown(rest)}' is trained here; leave out `{adapter}:`", place=PLACE)
+    entry = {key: value for key, value in found.entry.items() if key not in ADAPTERS}
+    return NamedModel(found.name, {adapter: where} | entry)
+
+
+def _folder(text: str) -> NamedModel:
+    folder = Path(text).expanduser()
+    name = folder.resolve().name or "model"
+    if (folder / "checkpoint.json").is_file():
+        return NamedModel(name, {"reference": text})
+    if (folder / "config.json").is_file():
+        return NamedModel(name, {"transformers": text})
+    if (folder / MANIFEST).is_file():
+        return of_run(text, "", folder.parent)
+    inside = sorted(path.parent.name for path in folder.glob("*/config.json"))[:3]
+    hint = f"; there are {', '.join(str(Path(text) / name) for name in inside)}" if inside else ""
+    raise UserError(
+        f"the folder '{shown(text)}' holds no model: neither config.json (transformers) nor checkpoint.json "
+        f"(reference){hint}",
+        place=PLACE,
+    )
+
+
+def _asset(name: str) -> NamedModel:
+    return NamedModel(assets.model_asset(name, place=PLACE), {"transformers": f"asset:{name}"})
+
+
+def _preset(name: str, trained_on: Mapping[str, Any]) -> NamedModel:
+    parameters = _presets()[name]
+    if "steps" not in trained_on and parameters > LARGEST_TRAINED:
+        raise UserError(
+            f"the preset '{name}' has {parameters / 1e6:.0f} M parameters and no weights yet, and training it takes "
+            f"long: train it first (`harness train --preset {name} --text FILE`), then name it as `RUN:{name}`",
+            place=PLACE,
+        )
+    return NamedModel(name, {"reference": name, "train": dict(trained_on)})
+
+
+def _hub_model(text: str) -> NamedModel:
+    repository, _, revision = text.partition("@")
+    if why := why_not_on_hub(repository, revision or None):
+        near = nearest_aside(repository, [*_presets(), *(f"asset:{name}" for name in _assets())])
+        raise UserError(
+            f"'{shown(text)}' is no folder, asset, preset or run here{near}, and {why}; `harness list models` shows "
+            "what is here",
+            place=PLACE,
+        )
+    entry = {"transformers": repository} | ({"revision": revision} if revision else {})
+    return NamedModel(repository.rpartition("/")[2], entry)
+
+
+def _why_no_folder(text: str) -> str | None:
+    """Why a text that reads like a path is none: it is not taken for a hub id where something lies beside it."""
+    path = Path(text).expanduser()
+    looks_like = text.startswith((".", "/", "~", "\\")) or text.count("/") > 1 or "\\" in text or text.endswith("/")
+    if not looks_like and not ("/" in text and path.parent.is_dir()):
+        return None
+    if not path.parent.is_dir():
+        return f"there is no folder '{shown(text)}', nor the folder '{path.parent}' that it would be in"
+    beside = [entry.name for entry in os.scandir(path.parent) if entry.is_dir()]
+    near = nearest_word(path.name, beside)
+    hint = f"; did you mean '{path.parent / near}'?" if near else ""
+    hub = "" if looks_like else f" (a model of the hub with this name: `hub:{shown(text)}`)"
+    return f"there is no folder '{shown(text)}'{hint}{hub}"
+
+
+def _presets() -> dict[str, int]:
+    return {name: parameters for name, parameters, *_ in preset_rows()}
+
+
+def _assets() -> list[str]:
+    return [one.name for one in assets.ASSETS.values() if one.kind == "model"]
+
+
+def _unused(name: str, taken: Mapping[str, object]) -> str:
+    """The name, or with a number behind it where another model has it already."""
+    number = 2
+    free = name
+    while free in taken:
+        free, number = f"{name}-{number}", number + 1
+    return free
+
+
+def known_names(out: Path) -> list[str]:
+    """What completes a MODEL: assets, presets and the models of the runs below `out`."""
+    runs = [folder.name for folder in run_folders(out)]
+    return [*(f"asset:{name}" for name in _assets()), *_presets(), *(f"{name}:" for name in runs)]
