@@ -35,7 +35,7 @@ def plan(
     from harness.report.output.choice import chosen_rows
     from harness.report.output.rows import rows_of
     from harness.report.output.shapes import PLAN
-    from harness.report.output.written import Answer, format_of
+    from harness.report.output.written import Answer, Format, format_of
     from harness.suite.load import load_suite
 
     format = format_of(format_)
@@ -47,6 +47,8 @@ def plan(
     for sentence in why_no_stored_runs(loaded.suite.expect, out):
         notice(sentence)
     too_large = warning([item for item in plan.cells if not item.cached], memory_there())
+    if too_large and format is not Format.TABLE:
+        notice(too_large)
     rows = chosen_rows(plan_rows(plan), where or ())
     declared = [field.name for field in PLAN.fields]
     axes = [name for row in rows for name in row if name not in declared]

@@ -22,7 +22,7 @@ def run_answer(run: Run, choice: Choice = EVERYTHING) -> Answer:
     """What is chosen of a run. Raises UserError where nothing is."""
     cells = chosen_cells(in_plan_order(run), choice)
     tables = result_tables(run, cells, all_metrics=choice.wide or bool(choice.metrics), all_columns=choice.wide)
-    if not choice.chooses:
+    if not choice.chooses and not why_unread(run):
         tables += finding_tables(run.findings)
         tables += [expectation_table(outcomes)] if (outcomes := run.expectations) else []
     return Answer(run.name, tables, run_rows(run, choice, cells))

@@ -16,10 +16,13 @@ from typer.testing import CliRunner, Result
 
 import harness
 from harness.cli.app import app
+from harness.interchange.trackers.target import TRACKERS, Tracker
+from harness.interchange.trackers.told import Told
 from harness.report.output.json_schema import output_schema
 from harness.report.output.shapes import SHAPES
 from harness.results.journal import Journal
 from harness.results.run import Run
+from harness.workflow import Concluded
 
 PAGE = Path(__file__).parents[3] / "docs/output.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -57,6 +60,8 @@ def test_every_command_of_the_page() -> None:
         assert done.exit_code == 0, done.output
         if file:
             Path(file).write_text(done.stdout)
+    first, *_ = re.findall(r"```python\n(.*?)```", TEXT, re.S)
+    exec(first)
     frame = pd.read_csv("numbers.csv", keep_default_na=False, na_values=[""])
     assert set(frame["precision"]) == {"fp32", "int8", "int4"} and frame["value"].dtype == float
     assert Path("report.html").read_text().startswith("<!doctype html>")
@@ -95,6 +100,31 @@ def test_compare_as_data() -> None:
     assert len(json.loads(called("compare", "before", "after", "--format", "json").stdout)) == len(frame)
     failed = called("compare", "before", "after", "--format", "csv", "--fail-on", "different")
     assert failed.stdout.startswith("model,") and failed.stdout.count("\n") == len(frame) + 1
+
+
+def test_a_run_tells_its_trackers_and_keeps_its_exit_code(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def log(told: Told, place: str) -> str:
+        if place == "broken":
+            raise OSError(28, "No space left on device")
+        return f"{place} has {len(told.numbers)} numbers"
+
+    monkeypatch.setitem(TRACKERS, "wandb", Tracker("wandb", "json", "PROJECT", log))
+    monkeypatch.setattr("harness.workflow.run_and_report", lambda *a, **k: Concluded(Run(runs / "after"), None))
+    codes = set()
+    for options in ([], ["--log-to", "wandb:mine"], ["--log-to", "wandb:broken", "--log-to", "wandb:mine"]):
+        done = called("run", "quickstart", *options)
+        codes.add(done.exit_code)
+        assert ("logged to wandb: mine has" in done.stderr) == bool(options)
+        assert ("warning: wandb did not take the run" in done.stderr) == ("wandb:broken" in options)
+    assert len(codes) == 1
+
+
+def test_a_run_without_a_manifest_that_can_be_read(runs: Path) -> None:
+    (runs / "after" / "manifest.json").write_text("{")
+    for format in ("json", "md"):
+        done = called("show", str(runs / "after"), "--format", format)
+        assert done.exit_code == 2 and "perplexity" in done.stdout.lower()
+        assert ("corrupted" in done.stderr) == (format == "json")  # a process says it once
 
 
 def test_the_same_in_python() -> None:
