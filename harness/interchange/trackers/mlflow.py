@@ -17,18 +17,34 @@ _LONGEST = 6000
 """Characters of a setting."""
 
 
+def why_no_mlflow(place: str) -> str | None:
+    """Why nothing can be told to MLflow; None where it can be tried."""
+    import os
+
+    if place or os.environ.get("MLFLOW_TRACKING_URI"):
+        return None
+    return "where? name a folder or a server, such as mlflow:http://localhost:5000, or set MLFLOW_TRACKING_URI"
+
+
+def _is_address(place: str) -> bool:
+    return "://" in place or place in ("databricks", "databricks-uc")
+
+
 def log_to_mlflow(told: Told, place: str) -> str:
     """Numbers and curves as metrics, settings as parameters, files as artifacts.
 
-    place: a folder, or the address of a server or a database (`http:`, `sqlite:` …); empty: what MLFLOW_TRACKING_URI
-    says.
+    place: a folder, or the address of a server or a database (`http://…`, `sqlite:///…`, which needs the whole package
+    mlflow); empty: what MLFLOW_TRACKING_URI says.
     """
     import os
 
     import mlflow
     from mlflow.entities import Metric, Param
 
-    uri = place if "://" in place or place.startswith("sqlite:") else Path(place).resolve().as_uri() if place else None
+    uri = place or None
+    if place and not _is_address(place):
+        uri = Path(place).resolve().as_uri()
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # who names a folder wants one
     client = mlflow.MlflowClient(tracking_uri=uri)
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
     there = client.get_experiment_by_name(name)

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 
 from harness.errors import UserError, inert, shown
 from harness.errors import told as words_of
-from harness.interchange.trackers.mlflow import log_to_mlflow
+from harness.interchange.trackers.mlflow import log_to_mlflow, why_no_mlflow
 from harness.interchange.trackers.tensorboard import log_to_tensorboard
 from harness.interchange.trackers.told import Told, told
 from harness.interchange.trackers.wandb import log_to_wandb
@@ -29,13 +29,15 @@ class Tracker:
     """What may stand after the colon, in a word."""
     log: Callable[[Told, str], str]
     """Tell it of a run, at a place that may be empty; says where that is now. Raises whatever the tracker raises."""
+    why_not: Callable[[str], str | None] = lambda place: None
+    """Why a place can't be had, as far as that is known beforehand; None where it can be tried."""
 
 
 TRACKERS = {
     one.name: one
     for one in (
         Tracker("wandb", "wandb", "PROJECT", log_to_wandb),
-        Tracker("mlflow", "mlflow", "FOLDER or address", log_to_mlflow),
+        Tracker("mlflow", "mlflow", "FOLDER or address", log_to_mlflow, why_no_mlflow),
         Tracker("tensorboard", "tensorboard", "FOLDER", log_to_tensorboard),
     )
 }
@@ -79,6 +81,8 @@ def target(text: str, option: str) -> Target:
     tracker = TRACKERS[name]
     if find_spec(tracker.module) is None:
         raise UserError(f"{name} is not installed: pip install 'gpt-harness[{name}]'", place=option)
+    if (why := tracker.why_not(place)) is not None:
+        raise UserError(f"{name}: {why}", place=option)
     return Target(tracker, place)
 
 

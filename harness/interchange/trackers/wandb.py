@@ -16,7 +16,8 @@ def log_to_wandb(told: Told, project: str) -> str:
     import wandb
 
     entity, _, name = project.rpartition("/")
-    is_told = any(os.environ.get(key) for key in ("WANDB_MODE", "WANDB_API_KEY")) or wandb.api.api_key is not None
+    is_told = any(os.environ.get(key) for key in ("WANDB_MODE", "WANDB_API_KEY"))
+    is_told = is_told or wandb.login(prompt=False, verify=False)
     run = wandb.init(
         project=name or PROJECT,
         entity=entity or None,

@@ -105,7 +105,7 @@ def test_tensorboard_reads_it_back(run: Run, tmp_path: Path) -> None:
 
 def test_mlflow_reads_it_back(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mlflow = pytest.importorskip("mlflow", reason="the extra `mlflow` is not installed")
-    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # and afterwards it is as it was
     place = tmp_path / "ml runs"
     harness.log_run(run, to=f"mlflow:{place}")
     client = mlflow.MlflowClient(tracking_uri=place.as_uri())
@@ -199,6 +199,15 @@ def test_a_missing_package_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> N
     for name in ("wandb", "mlflow", "tensorboard"):
         with pytest.raises(UserError, match=rf"pip install 'gpt-harness\[{name}\]'"):
             target(f"{name}:x", "--log-to")
+
+
+def test_mlflow_wants_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(targets, "find_spec", lambda name: True)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(UserError, match="set MLFLOW_TRACKING_URI"):
+        target("mlflow", "--log-to")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:5000")
+    assert target("mlflow", "--log-to").place == ""
 
 
 def test_before_anything_is_measured(
