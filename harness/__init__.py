@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from harness.api.one_liners import train
     from harness.api.results import Results
     from harness.api.runs import compare, diff, explain, make_report, open_run, plan, run, show
+    from harness.api.tables import list_runs, wrong_answers
     from harness.baselines.listing import baseline_log, list_baselines
     from harness.baselines.setting import set_baseline
     from harness.errors import UserError
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from harness.history.folder import read_history
     from harness.history.query import query
     from harness.history.series import series
-    from harness.interchange.exporting import export_results
+    from harness.interchange.exporting import export_results, log_run
     from harness.interchange.importing import import_results
     from harness.results.run import Run
     from harness.suite.new_suite import init
@@ -60,8 +61,10 @@ HOME = {
     "import_results": "harness.interchange.importing",
     "init": "harness.suite.new_suite",
     "judge": "harness.gate.stored.judging",  # not `gate`: that is the package
+    "list_runs": "harness.api.tables",
     "list_baselines": "harness.baselines.listing",  # not `baselines`: that is the package
     "load_model": "harness.api.generating",
+    "log_run": "harness.interchange.exporting",
     "make_report": "harness.api.runs",
     "open_run": "harness.api.runs",
     "plan": "harness.api.runs",
@@ -73,6 +76,7 @@ HOME = {
     "show": "harness.api.runs",
     "stream": "harness.api.generating",
     "train": "harness.api.one_liners",
+    "wrong_answers": "harness.api.tables",
 }
 """Where each name is from."""
 
@@ -95,7 +99,9 @@ __all__ = [
     "init",
     "judge",
     "list_baselines",
+    "list_runs",
     "load_model",
+    "log_run",
     "make_report",
     "open_run",
     "plan",
@@ -107,6 +113,7 @@ __all__ = [
     "show",
     "stream",
     "train",
+    "wrong_answers",
 ]
 
 

@@ -3,4 +3,5 @@
 runs.py         suites planned and run, runs found, reported and compared
 evaluating.py   models asked tasks, without a suite
 results.py      what a run comes back as
+tables.py       what commands print
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +49,20 @@ class Results(Run):
         from harness.report.headlines import headlines
 
         return headlines(self)
+
+    def numbers(
+        self, metrics: str | Sequence[str] = (), where: str | Sequence[str] = (), *, wide: bool = False
+    ) -> pd.DataFrame:
+        """Every number that is chosen, a row each, as `harness show --format csv` has it (docs/output.md).
+
+        metrics: names or wildcards, `"ppl,acc*"`. where: `"precision=int8"`. wide: all columns. Raises UserError, with
+        the nearest name, where nothing is meant.
+        """
+        from harness.report.output.choice import choice
+        from harness.report.output.of_run import run_rows
+
+        names, cells = ([typed] if isinstance(typed, str) else list(typed) for typed in (metrics, where))
+        return run_rows(self, choice(names, cells, wide)).frame
 
     def report(self) -> Path:
         """The page `report.html`; made again from the cells where it is not there."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli import completing
-from harness.cli.console import make_console, say
+from harness.cli.console import say
+from harness.cli.formats import FormatName, Metrics, Where, Wide, choice_of, put
 from harness.cli.options import RUNS, Out
 
 if TYPE_CHECKING:
@@ -27,32 +28,41 @@ def compare(
         float | None,
         typer.Option("--tolerance", min=0, max=1, help="Of `different`: the share by which values may differ."),
     ] = None,
+    format_: FormatName = "table",
+    wide: Wide = False,
+    metrics: Metrics = None,
+    where: Where = None,
     out: Out = RUNS,
 ) -> None:
     """Print two runs side by side: every metric that both have, with the ratio and its interval, and below them what
-    changed in the software.
+    changed in the software. `--metrics` and `--where` choose what is printed; `--fail-on` judges all of it.
 
     Exit code 1 where something is worse or different and `--fail-on` says so; 4 where something is incomparable and it
     says so, and where nothing is comparable; 2 where a run is damaged, or samples of a cell can't be read: the rest is
     compared.
     """
     from harness.cli.ending import end_of_cells
-    from harness.comparison.compare import compare as compare_runs
+    from harness.comparison.compare import compared_frame, comparison_rows
     from harness.errors import ExitCode, UserError, inert
     from harness.gate.stored.fail_on import FailOn, kinds_of, look_for
-    from harness.report.comparison import print_comparison
+    from harness.report.output.of_comparison import comparison_answer
+    from harness.report.output.written import Format, format_of
     from harness.results.find import find_cells
     from harness.results.software import software_changes
 
+    format, choice = format_of(format_), choice_of(metrics, where, wide)
     kinds = kinds_of(fail_on or ())
     if tolerance is not None and FailOn.DIFFERENT not in kinds:
         raise UserError("says how far values may differ: give `--fail-on different` too", place="--tolerance")
     runs = find_cells(base, out), find_cells(head, out)
-    frame = compare_runs(*runs)
-    console = make_console()
-    print_comparison(frame, console)
+    names, rows = comparison_rows(*runs)
+    frame = compared_frame(names, rows)
+    is_data = format is not Format.TABLE
+    put(comparison_answer(f"{runs[0].name} and {runs[1].name}", names, rows, choice), format)
+    if not rows:
+        say("neither run has a cell", to_stderr=is_data)
     for change in software_changes(*(_fingerprint(run) for run in runs)):
-        console.print(f"changed: {inert(change)}", markup=False, highlight=False)
+        say(f"changed: {change}", to_stderr=is_data)
     told = [*runs[0].damage_of_cells, *runs[1].damage_of_cells]
     problems = list(frame.loc[frame["damaged"], "reason"].unique())
     for problem in problems:
@@ -61,7 +71,7 @@ def compare(
     found = look_for(kinds, *runs, frame, tolerance or 0.0)
     for one in found:
         for sentence in (*one.notes, one.sentence):
-            say(sentence)
+            say(sentence, to_stderr=is_data)
     if any(one.exit_code is ExitCode.UNMET for one in found):
         raise typer.Exit(ExitCode.UNMET)
     if problems:

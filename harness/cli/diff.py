@@ -8,6 +8,7 @@ import typer
 
 from harness.cli import completing
 from harness.cli.console import make_console
+from harness.cli.formats import FormatName, put
 from harness.cli.options import RUNS, Out
 
 
@@ -29,15 +30,28 @@ def diff(
     metric: Annotated[
         str | None, typer.Option("--metric", help="A metric that says right or wrong: `acc_norm`. Left out, the first.")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=0, help="Documents that are listed of each task.")] = 20,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            min=0,
+            help="Documents of each task: 20 in a table, else all. 0: the counts alone.",
+            show_default=False,
+        ),
+    ] = None,
+    format_: FormatName = "table",
     out: Out = RUNS,
 ) -> None:
     """Print which documents are right in one run and wrong in the other, whether that is chance, and why."""
     from harness.cli.ending import end_of_cells
     from harness.comparison.flips import flips
+    from harness.notice import notice
     from harness.report.flips import print_flips
+    from harness.report.output.of_difference import LISTED, difference_answer
+    from harness.report.output.written import Format, format_of
     from harness.results.find import find_cells
 
+    format = format_of(format_)
     runs = find_cells(base, out), find_cells(head, out)
     found = flips(
         *runs,
@@ -46,5 +60,10 @@ def diff(
         task=task,
         metric=metric,
     )
-    print_flips(found, make_console(), limit)
+    if format is Format.TABLE:
+        print_flips(found, make_console(), LISTED if limit is None else limit)
+    else:
+        for note in found.notes:
+            notice(note)
+        put(difference_answer(found, limit), format)
     end_of_cells(*runs)

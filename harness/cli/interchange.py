@@ -36,15 +36,28 @@ def import_(
 
 def export(
     run: RunName,
-    to: Annotated[str, typer.Option("--to", help="pytest-benchmark.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", help="pytest-benchmark, or a tracker: wandb[:PROJECT], mlflow[:FOLDER], tensorboard[:FOLDER]."
+        ),
+    ],
     output: Annotated[Path | None, typer.Option("--output", help="The file; left out, standard output.")] = None,
     out: Out = RUNS,
 ) -> None:
-    """Write a run's times as a file of another tool, such as `pytest-benchmark compare` reads."""
-    from harness.interchange.exporting import export_results
+    """Write a run's times as a file of another tool, such as `pytest-benchmark compare` reads; or tell a tracker of the
+    run: numbers, settings, curves of training, reports."""
+    from harness.errors import UserError
+    from harness.interchange.exporting import export_results, log_run
+    from harness.interchange.trackers.target import is_target
     from harness.whole_file import write_whole
 
     check_target(output, "--output")
+    if is_target(to):
+        if output is not None:
+            raise UserError(f"a tracker takes no file; say where after a colon, such as {to}:PLACE", place="--output")
+        say(f"logged to {to.partition(':')[0]}: {log_run(run, to=to, out=out)}", to_stderr=True)
+        return
     text = export_results(run, to=to, out=out)
     if output is None:
         typer.echo(text, nl=False)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import make_console, say
+from harness.cli.console import say
+from harness.cli.formats import FormatName, Where, choice_of, put
 from harness.cli.options import TasksPath
 
 if TYPE_CHECKING:
@@ -45,15 +46,18 @@ def list_(
         str | None, typer.Option("--search", "-s", help="Only what has this text in its name or its description.")
     ] = None,
     tasks_path: TasksPath = None,
+    format_: FormatName = "table",
+    where: Where = None,
 ) -> None:
     """Say how many suites, measures, models, corpora, tasks, laws, analyses and plugins there are, or list those of a
     kind."""
-    from harness.report.tables import print_table
+    from harness.report.output.of_words import words_answer
+    from harness.report.output.written import Format, format_of
 
-    console = make_console()
+    format = format_of(format_)
     paths = tuple(tasks_path or ())
-    if not what and search is None:
-        print_table(_summary(paths), console)
+    if not what and search is None and not where:
+        put(words_answer("What a suite may name", [_summary(paths)]), format)
         return
     tables: dict[What, Callable[[], list[Table]]] = {
         What.SUITES: _suites,
@@ -69,9 +73,8 @@ def list_(
     if search is not None:
         found = [kept for table in found if (kept := _with(table, search)).rows]
         if not found:
-            say(_nothing(search, what, paths))
-    for table in found:
-        print_table(table, console)
+            say(_nothing(search, what, paths), to_stderr=format is not Format.TABLE)
+    put(words_answer("Words of a suite", found, choice_of(where=where)), format)
 
 
 def _summary(paths: tuple[str, ...]) -> Table:

@@ -21,6 +21,13 @@ RUNS = Path("results/runs")
 AddTo = Annotated[
     Path | None, typer.Option("--history", help="Add what is measured to the history in this folder (docs/history.md).")
 ]
+LogTo = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--log-to",
+        help="Tell a tracker of the run, too: wandb[:PROJECT], mlflow[:FOLDER] or tensorboard[:FOLDER]; several.",
+    ),
+]
 BASELINES = Path("results/baselines")
 TasksPath = Annotated[
     list[str] | None,

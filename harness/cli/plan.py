@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import completing
-from harness.cli.console import make_console
+from harness.cli.formats import FormatName, Where, put
 from harness.cli.options import RUNS, AllowCodeExecution, AllowTaskCode, Out, TasksPath
 
 if TYPE_CHECKING:
@@ -24,17 +24,23 @@ def plan(
     tasks_path: TasksPath = None,
     allow_task_code: AllowTaskCode = False,
     allow_code_execution: AllowCodeExecution = False,
+    format_: FormatName = "table",
+    where: Where = None,
     out: Out = RUNS,
 ) -> None:
     """Print the cells of a suite, what is cached, and an estimate of time and memory. Nothing is run."""
     from harness.comparison.expected_run import why_no_stored_runs
     from harness.execution.allowed import Allowed
-    from harness.execution.estimate import plan_frame
+    from harness.execution.estimate import frame_of, plan_rows
     from harness.execution.preflight.checked_plan import checked_plan, warnings
     from harness.notice import notice
-    from harness.report.tables import print_table
+    from harness.report.output.choice import chosen_rows
+    from harness.report.output.rows import rows_of
+    from harness.report.output.shapes import PLAN
+    from harness.report.output.written import Answer, Format, format_of
     from harness.suite.load import load_suite
 
+    format = format_of(format_)
     allowed = Allowed(
         task_code=allow_task_code, code_execution=allow_code_execution, task_paths=tuple(tasks_path or ())
     )
@@ -43,7 +49,13 @@ def plan(
     for sentence in why_no_stored_runs(loaded.suite.expect, out, suite):
         notice(sentence)
     may_fail = warnings(plan, [item for item in plan.cells if not item.cached])
-    print_table(plan_table(plan_frame(plan), may_fail), make_console())
+    for sentence in may_fail if format is not Format.TABLE else ():
+        notice(sentence)
+    rows = chosen_rows(plan_rows(plan), where or ())
+    declared = [field.name for field in PLAN.fields]
+    axes = [name for row in rows for name in row if name not in declared]
+    data = rows_of(PLAN, ["model", *axes, *declared], ({**row, "notes": _joined(row.get("notes"))} for row in rows))
+    put(Answer(f"Plan of {loaded.suite.name}", [plan_table(frame_of(rows), may_fail)], data), format)
 
 
 def plan_table(frame: pd.DataFrame, may_fail: Sequence[str] = ()) -> Table:
@@ -81,6 +93,10 @@ def plan_table(frame: pd.DataFrame, may_fail: Sequence[str] = ()) -> Table:
     notes = (total + (f", and {unknown} steps whose time is not known" if unknown else ""), *dict.fromkeys(told))
     columns = (Column("cell"), Column("result"), Column("time", numeric=True), Column("memory", numeric=True))
     return Table("Plan", columns, tuple(rows), "estimates from counts and this machine's peaks", notes)
+
+
+def _joined(notes: object) -> str | None:
+    return "; ".join(map(str, notes)) or None if isinstance(notes, list) else None
 
 
 def _what_comes(row: Mapping[Hashable, object]) -> str:

@@ -13,6 +13,7 @@ from harness.cli.options import (
     AllowCodeExecution,
     AllowTaskCode,
     Fresh,
+    LogTo,
     NoCache,
     Out,
     Resume,
@@ -38,6 +39,7 @@ def run(
     allow_task_code: AllowTaskCode = False,
     allow_code_execution: AllowCodeExecution = False,
     history: AddTo = None,
+    log_to: LogTo = None,
 ) -> None:
     """Run a suite: measure every cell, print the tables, write the report.
 
@@ -49,5 +51,14 @@ def run(
     from harness.results.exit_code import exit_code
 
     allowed = Allowed(trust_remote_code, allow_task_code, allow_code_execution, tuple(tasks_path or ()))
-    ran = run_and_print(suite, out=out, resume=resume, fresh=fresh, no_cache=no_cache, allowed=allowed, history=history)
+    ran = run_and_print(
+        suite,
+        out=out,
+        resume=resume,
+        fresh=fresh,
+        no_cache=no_cache,
+        allowed=allowed,
+        history=history,
+        log_to=log_to or (),
+    )
     raise typer.Exit(exit_code(ran))

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from harness.cli.console import make_console
+from harness.cli.console import make_console, say
 from harness.cli.interrupting import as_ctrl_c, first_cleanly_second_at_once
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from harness.execution.allowed import Allowed
@@ -31,18 +31,22 @@ def run_and_print(
     no_cache: bool = False,
     allowed: Allowed | None = None,
     history: Path | None = None,
+    log_to: Sequence[str] = (),
 ) -> Run:
     """Run a suite as `harness run` does, with live progress, and print its report. Interrupted, it says how to go on.
-    history: a folder that what was measured is added to. Raises UserError for bad input; exit with `exit_code(run)`."""
+    history: a folder that what was measured is added to.
+    log_to: trackers that are told of it (`wandb:DIR`). Raises UserError for bad input; exit with `exit_code(run)`."""
     from harness.cli.history import check_history, keep
     from harness.cli.progress import RunProgress
     from harness.execution.allowed import NOTHING_MORE
+    from harness.interchange.trackers.target import log_all, target
     from harness.report.terminal import print_places, print_report
     from harness.workflow import run_and_report
 
     as_ctrl_c()
     first_cleanly_second_at_once("ending: what was measured is kept (again to end at once)")
     check_history(history)
+    trackers = [target(text, "--log-to") for text in log_to]
     console = make_console()
     progress = RunProgress(console)
     try:
@@ -71,13 +75,14 @@ def run_and_print(
         from harness.history.entry import entry_of_run
 
         keep(entry_of_run(concluded.run), history)
+    for sentence in log_all(concluded.run, trackers):
+        say(sentence, to_stderr=True)
     return concluded.run
 
 
 def save_as_asked(suite: Mapping[str, Any], path: Path | None) -> None:
     """`--save-suite FILE` of a one-liner: the suite that it stands for, under the command that was typed. Raises
     UserError where it can't be written."""
-    from harness.cli.console import say
     from harness.errors import printable
     from harness.shorthand.written import save_suite
 

@@ -1,4 +1,4 @@
-"""`harness schema suite|record`: JSON schemas, for editors and for other tools."""
+"""`harness schema suite|record|show|compare|…`: JSON schemas, for editors and for other tools."""
 
 from __future__ import annotations
 
@@ -13,14 +13,32 @@ class What(StrEnum):
 
     SUITE = "suite"
     RECORD = "record"
+    SHOW = "show"
+    REPORT = "report"
+    COMPARE = "compare"
+    DIFF = "diff"
+    EXPLAIN = "explain"
+    PLAN = "plan"
+    LIST = "list"
 
 
 def schema(
-    what: Annotated[What, typer.Argument(help="suite: what a suite file may say; record: one row of results.")],
+    what: Annotated[
+        What,
+        typer.Argument(
+            help="suite: what a suite file may say; record: one row of results as a run keeps it; else "
+            "a command: what it prints with --format json."
+        ),
+    ],
 ) -> None:
     """Print a JSON schema: `harness schema suite > suite.schema.json` teaches an editor the suite language."""
     from harness import strict_json
 
+    if what not in (What.SUITE, What.RECORD):
+        from harness.report.output.json_schema import output_schema
+
+        typer.echo(strict_json.dumps(output_schema(what), indent=2))
+        return
     if what is What.SUITE:
         from harness.suite.schema import Suite as Model
     else:

@@ -8,6 +8,7 @@ import typer
 
 from harness.cli import completing
 from harness.cli.console import make_console
+from harness.cli.formats import FormatName, Metrics, Where, Wide, choice_of, put
 from harness.cli.options import RUNS, Out
 
 
@@ -18,6 +19,10 @@ def show(
             help="A run folder, a name (or part of it), `latest`; none: list the runs.", autocompletion=completing.runs
         ),
     ] = None,
+    format_: FormatName = "table",
+    wide: Wide = False,
+    metrics: Metrics = None,
+    where: Where = None,
     out: Out = RUNS,
 ) -> None:
     """Print the tables of a run; without a name, the runs that are here.
@@ -25,14 +30,29 @@ def show(
     Exit code 2 where something in the run is damaged: what can be believed is shown.
     """
     from harness.cli.ending import end
-    from harness.report.terminal import print_run, print_runs
+    from harness.errors import UserError
+    from harness.report.output.of_run import run_answer, runs_answer
+    from harness.report.output.written import Format, format_of
+    from harness.report.terminal import print_run, print_runs, tell_warnings
     from harness.results.find import find_run, run_folders
     from harness.results.run import Run
 
-    console = make_console()
+    format, choice = format_of(format_), choice_of(metrics, where, wide)
     if run is None:
-        print_runs([Run(folder) for folder in run_folders(out)], console)
+        if metrics:
+            raise UserError(
+                "a list of runs has no metrics: name a run, such as `harness show latest`", place="--metrics"
+            )
+        runs = [Run(folder) for folder in run_folders(out)]
+        if format is Format.TABLE and not runs:
+            print_runs(runs, make_console())
+        else:
+            put(runs_answer(runs, choice), format)
+        return
+    found = find_run(run, out)
+    if format is Format.TABLE and not choice.chooses and not wide:
+        print_run(found, make_console())
     else:
-        found = find_run(run, out)
-        print_run(found, console)
-        end(found)
+        put(run_answer(found, choice), format)
+        tell_warnings(found)
+    end(found)

@@ -7,7 +7,7 @@ speed by what the machine was doing, and no interval of theirs knows of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.comparison.comparability import why_not_comparable
@@ -55,14 +55,25 @@ def compare(base: Run, head: Run) -> pd.DataFrame:
     `comparable` is False with a `reason` where the two may not be compared or one of them is missing; `damaged` is
     True where that is because the samples of one can't be read.
     """
-    import pandas as pd
+    return compared_frame(*comparison_rows(base, head))
 
+
+def comparison_rows(base: Run, head: Run) -> tuple[list[str], list[dict[str, Any]]]:
+    """Names of the coordinates, and the rows: what `compare` makes a DataFrame of, in which whole numbers become floats
+    beside missing ones."""
     rows: list[dict[str, Any]] = []
     names: dict[str, None] = {"model": None, "measure": None}
     for pair in cell_pairs(base, head):
         at: dict[str, Any] = dict(coordinates(pair.cell))
         names |= dict.fromkeys(at)
         rows.extend(at | row for row in _rows(base, head, pair))
+    return list(names), rows
+
+
+def compared_frame(names: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Those rows as a DataFrame."""
+    import pandas as pd
+
     return pd.DataFrame(rows, columns=[*names, *COLUMNS])
 
 

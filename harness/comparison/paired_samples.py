@@ -80,7 +80,7 @@ class PairedSamples:
             found: list[tuple[str, list[_Asked]]] = []
             for rows in _by_task([row for row in self._joined if row.asked == asked]).values():
                 able = self._binary(rows)
-                name = metric if metric in able else _preferred(able) if metric is None else None
+                name = metric if metric in able else preferred_metric(able) if metric is None else None
                 if name is None:
                     continue
                 said = zip(rows, self._said(rows, name), strict=True)
@@ -167,7 +167,7 @@ class PairedSamples:
     def _binary(self, rows: Sequence[_Asked]) -> list[str]:
         """The metrics that say right or wrong of each of these documents, on both sides."""
         return [
-            name for name in self._values if all(map(_are_right_or_wrong, zip(*self._said(rows, name), strict=True)))
+            name for name in self._values if all(map(says_right_or_wrong, zip(*self._said(rows, name), strict=True)))
         ]
 
     @cached_property
@@ -227,13 +227,13 @@ def _by_task(rows: Sequence[_Asked]) -> dict[str, list[_Asked]]:
     return found
 
 
-def _are_right_or_wrong(values: Sequence[float]) -> bool:
+def says_right_or_wrong(values: Sequence[float]) -> bool:
     """Whether a metric says right (1) or wrong (0) of every document that it is of, and is of any."""
     there = [value for value in values if not math.isnan(value)]
     return bool(there) and set(there) <= {0.0, 1.0}
 
 
-def _preferred(metrics: Sequence[str]) -> str | None:
+def preferred_metric(metrics: Sequence[str]) -> str | None:
     """Of several metrics that say right or wrong, which is looked at unless one is named; none that counts failures."""
     from harness.tasks.judging.metric_table import built_in, place_of_right
 

@@ -6,7 +6,7 @@ doctor`, assumed) peaks, plus the start of the process. A cell that was measured
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.execution.cell_cache import CellCache
@@ -41,10 +41,20 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
 
     A row with measure `train` or `fetch` stands for each model that has to be trained or fetched first.
     """
+    return frame_of(plan_rows(plan))
+
+
+def frame_of(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """Those rows as a DataFrame."""
     import pandas as pd
 
+    return pd.DataFrame(rows, columns=None if rows else [*COLUMNS])
+
+
+def plan_rows(plan: Plan) -> list[dict[str, object]]:
+    """The rows of `plan_frame`, in which whole numbers stay whole."""
     peaks = peaks_for_estimates(plan.fingerprint.class_id)
-    rows = []
+    rows: list[dict[str, object]] = []
     prepared = set()
     for item in plan.cells:
         is_due = item.unsupported is None and not item.resolved.ready and not item.resolved.why_not
@@ -52,7 +62,7 @@ def plan_frame(plan: Plan) -> pd.DataFrame:
             prepared.add(item.source.digest)
             rows.append(_preparation_row(item, peaks))
         rows.append(_row(item, peaks))
-    return pd.DataFrame(rows, columns=None if rows else [*COLUMNS])
+    return rows
 
 
 def peaks_for_estimates(machine: str) -> Peaks:

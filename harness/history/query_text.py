@@ -1,17 +1,16 @@
-"""The answer to a query as text: a table, CSV, JSON or Markdown."""
+"""The answer to a query as a table, and as rows that have the types of its columns."""
 
 from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from harness import strict_json
 from harness.number import NOTHING
-from harness.report.markdown import table_markdown
+from harness.report.output.rows import Field, Kind, Shape, rows_of
+from harness.report.output.written import Answer
 from harness.report.table import Column, Row, Table
 
 if TYPE_CHECKING:
@@ -34,31 +33,26 @@ def as_table(answer: pa.Table) -> Table:
     return Table("", columns, rows, f"{len(rows):,} row{'s' if len(rows) != 1 else ''}")
 
 
-def as_csv(answer: pa.Table) -> str:
-    """The answer as CSV, nulls empty."""
-    import csv
-    import io
-
-    written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
-    writer.writerow(answer.column_names)
-    writer.writerows([["" if value is None else _text(value) for value in values] for values in _rows(answer)])
-    return written.getvalue()
+def query_answer(answer: pa.Table) -> Answer:
+    """The answer as a table and as rows, each column with the type that DuckDB gave it."""
+    names = answer.column_names
+    shape = Shape("row", "A row of the answer.", tuple(map(Field, names, map(_kind, answer.schema.types))))
+    rows = [dict(zip(names, map(_plain, values), strict=True)) for values in _rows(answer)]
+    table = as_table(answer)
+    return Answer("Answer", [table], rows_of(shape, names, rows))
 
 
-def as_json(answer: pa.Table) -> str:
-    """The answer as a JSON list of objects."""
-    rows = [dict(zip(answer.column_names, map(_plain, values), strict=True)) for values in _rows(answer)]
-    return strict_json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+def _kind(type_: pa.DataType) -> Kind:
+    import pyarrow as pa
 
-
-def as_markdown(answer: pa.Table) -> str:
-    """The answer as a table of Markdown."""
-    table = replace(as_table(answer), caption="")
-    return "\n".join(line for line in table_markdown(table).splitlines() if not line.startswith("## ")).strip() + "\n"
-
-
-FORMATS: dict[str, Callable[[pa.Table], str]] = {"csv": as_csv, "json": as_json, "markdown": as_markdown}
+    kinds = pa.types
+    if kinds.is_boolean(type_):
+        return "boolean"
+    if kinds.is_integer(type_) or (kinds.is_decimal(type_) and type_.scale == 0):
+        return "integer"
+    if kinds.is_floating(type_) or kinds.is_decimal(type_):
+        return "number"
+    return "json" if kinds.is_nested(type_) else "text"
 
 
 def _rows(answer: pa.Table) -> list[tuple[Any, ...]]:
@@ -71,7 +65,7 @@ def _plain(value: Any) -> Any:
     if value is None or isinstance(value, str | int | float | bool):
         return value
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        return int(value) if value.as_tuple().exponent == 0 else float(value)
     if isinstance(value, datetime.datetime | datetime.date):
         return value.isoformat()
     if isinstance(value, dict):
@@ -79,12 +73,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
         return [_plain(one) for one in value]
     return str(value)
-
-
-def _text(value: Any) -> Any:
-    """A value for CSV: lists and structs as JSON."""
-    plain = _plain(value)
-    return strict_json.dumps(plain, ensure_ascii=False) if isinstance(plain, list | dict | bool) else plain
 
 
 def _cell(value: Any) -> str:

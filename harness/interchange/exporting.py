@@ -1,4 +1,4 @@
-"""A run -> a file of another tool. `harness.export_results` is this."""
+"""A run -> a file of another tool, or an experiment tracker: `harness.export_results` and `harness.log_run`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 from harness.errors import UserError, shown
 from harness.interchange.to_pytest_benchmark import pytest_benchmark_json
-from harness.results.find import find_cells
+from harness.interchange.trackers.target import TRACKERS, target
+from harness.results.find import find_cells, find_run
 from harness.results.run import Run
 from harness.spelling import nearest_aside
 
@@ -22,7 +23,18 @@ def export_results(run: str | Path | Run, *, to: str, out: str | Path = "results
     has nothing that such a file holds.
     """
     if to not in TARGETS:
+        names = [*TARGETS, *TRACKERS]
         raise UserError(
-            f"no format '{shown(to)}'{nearest_aside(to, list(TARGETS))}; there are: {', '.join(TARGETS)}", place="--to"
+            f"no format '{shown(to)}'{nearest_aside(to, names)}; there are: {', '.join(names)}", place="--to"
         )
     return TARGETS[to](run if isinstance(run, Run) else find_cells(str(run), Path(out)))
+
+
+def log_run(run: str | Path | Run, *, to: str, out: str | Path = "results/runs") -> str:
+    """Tell a tracker of a run: numbers with the ends of their intervals, settings, curves of training, reports. Returns
+    where that is now.
+
+    to: `wandb[:PROJECT]`, `mlflow[:FOLDER or address]` or `tensorboard[:FOLDER]`. Raises UserError where its package is
+    not installed, or it does not take the run.
+    """
+    return target(to, "--to").log(run if isinstance(run, Run) else find_run(str(run), Path(out)))

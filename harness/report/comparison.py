@@ -1,38 +1,33 @@
-"""Two runs side by side in the terminal: a table per measure, a row per cell and metric."""
+"""Two runs side by side as tables: a table per measure, a row per cell and metric."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from harness.evidence.value_text import label, text
 from harness.number import Shown, scale, shown
 from harness.report.table import Column, Row, Table
-from harness.report.tables import print_table
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from rich.console import Console
 
 
-def print_comparison(frame: pd.DataFrame, console: Console) -> None:
-    """Print what `gate.compare.compare` gives."""
-    for table in comparison_tables(frame):
-        print_table(table, console)
-    if frame.empty:
-        console.print("neither run has a cell")
+def comparison_tables(
+    names: Sequence[str], rows: Sequence[Mapping[str, Any]], *, all_columns: bool = False
+) -> list[Table]:
+    """Of what `comparison.compare.comparison_rows` gives one table per measure; what can't be compared is told below
+    it, without repeats. all_columns: also settings that all rows share."""
+    measures = dict.fromkeys(str(row["measure"]) for row in rows)
+    of = {measure: [row for row in rows if row["measure"] == measure] for measure in measures}
+    return [_table(measure, [*names, "part"], mine, all_columns) for measure, mine in of.items()]
 
 
-def comparison_tables(frame: pd.DataFrame) -> list[Table]:
-    """One table per measure; what can't be compared is told below it, without repeats."""
-    return [_table(str(measure), rows) for measure, rows in frame.groupby("measure", sort=False)]
-
-
-def _table(measure: str, frame: pd.DataFrame) -> Table:
-    rows = [{str(name): _scalar(value) for name, value in row.items()} for row in frame.to_dict("records")]
-    # model, measure, axes and settings come before the metric
-    columns = list(map(str, frame.columns))
-    names = [name for name in columns[: columns.index("metric")] if name not in ("model", "measure")]
-    differing = [name for name in names if len({repr(row[name]) for row in rows}) > 1]
+def _table(measure: str, coordinates: Sequence[str], found: Sequence[Mapping[str, Any]], all_columns: bool) -> Table:
+    names = [name for name in coordinates if name not in ("model", "measure")]
+    rows = [dict.fromkeys(names) | dict(row) for row in found]
+    differing = [
+        name
+        for name in names
+        if len({repr(row[name]) for row in rows}) > 1 or (all_columns and rows[0][name] is not None)
+    ]
     shared = [label(name, rows[0][name]) for name in names if name not in differing and rows[0][name] is not None]
     shown_columns = (
         *map(Column, ("model", *differing, "metric")),
@@ -63,13 +58,6 @@ def _row(row: dict[str, Any], differing: list[str]) -> Row:
         change, ratio = "not comparable", Shown("")
     state = change if change in ("better", "worse") else "" if row["comparable"] else "skipped"
     return Row((*at, metric, *values, ratio, change), group=repr(at), state=state)
-
-
-def _scalar(value: Any) -> Any:
-    """What pandas made of a setting: NaN is no value, and a whole float was an integer beside a missing one."""
-    if not isinstance(value, float):
-        return value
-    return None if value != value else int(value) if value.is_integer() else value
 
 
 def _few(items: list[str]) -> str:

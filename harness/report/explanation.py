@@ -54,20 +54,28 @@ def explanations(
 
     Raises UserError with what there is where the model, the cells, the task or the document don't exist.
     """
+    cells, asked = asked_cells(run, model, where)
+    with reading_samples(*(run.samples_file(cell) for cell, _ in asked)):
+        return _explained(run, cells, asked, task, document)
+
+
+def asked_cells(
+    run: Run, model: str | None, where: Sequence[str]
+) -> tuple[list[CellResult], list[tuple[CellResult, pd.DataFrame]]]:
+    """All cells of a run that have documents; and those that are meant, with their samples. Raises UserError where
+    there are none."""
     cells = [cell for cell in run.cells if cell.measure == "task" and cell.status is Status.OK]
     if not cells:
         raise UserError("no cell of this run has documents: the measure `task` keeps them", place=str(run.folder))
     picked = chosen(cells, [*([f"model={model}"] if model is not None else []), *where], "--where")
     picked = [cell for cell in picked if run.why_no_samples(cell) is None] or picked  # what is damaged was told of
-    asked = [(cell, samples) for cell in picked if has_documents(samples := run.samples_of(cell))]
-    with reading_samples(*(run.samples_file(cell) for cell, _ in asked)):
-        return _explained(run, cells, asked, task, document)
+    return cells, [(cell, samples) for cell in picked if has_documents(samples := run.samples_of(cell))]
 
 
 def _explained(
     run: Run, cells: Sequence[CellResult], asked: Sequence[tuple[CellResult, pd.DataFrame]], task: str, document: int
 ) -> list[Explanation]:
-    _check_task(task, asked, run)
+    check_task(task, asked, run)
     found = [
         Explanation(coordinates(cell), _title(cell, cells), one, PIECES.first(samples))
         for cell, samples in asked
@@ -79,7 +87,8 @@ def _explained(
     return found
 
 
-def _check_task(task: str, asked: Sequence[tuple[CellResult, pd.DataFrame]], run: Run) -> None:
+def check_task(task: str, asked: Sequence[tuple[CellResult, pd.DataFrame]], run: Run) -> None:
+    """Raises UserError, with the tasks that there are, where no cell has it."""
     tasks = list(dict.fromkeys(name for _, samples in asked for name in tasks_of(samples)))
     if task in tasks:
         return

@@ -23,12 +23,17 @@ def print_flips(difference: Difference, console: Console, limit: int) -> None:
     """Print what `gate.flips.flips` gives. limit: documents listed of each pair of cells and task."""
     from rich.text import Text
 
-    print_table(counts_table(difference), console)
+    for table in difference_tables(difference, limit):
+        print_table(table, console)
     for pair in difference.pairs:
-        if pair.flips and limit:
-            print_table(flips_table(pair, limit), console)
-        elif pair.flips:
+        if pair.flips and not limit:
             console.print(Text(f"{pair.task}: {len(pair.flips)} flipped; {_causes(pair)}"), soft_wrap=True)
+
+
+def difference_tables(difference: Difference, limit: int) -> list[Table]:
+    """The counts, then of each pair of cells and task what flipped: `limit` documents at most."""
+    listed = [flips_table(pair, limit) for pair in difference.pairs if pair.flips and limit]
+    return [counts_table(difference), *listed]
 
 
 def counts_table(difference: Difference) -> Table:

@@ -6,6 +6,7 @@ browser does not run.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from harness import strict_json
 from harness.errors import UserError, inert
 from harness.report.drawing import NOTHING_DRAWN, Drawing, drawing
 from harness.report.report import Report
+from harness.report.table import Table
 from harness.report.vega import vega_bundle
 from harness.whole_file import write_whole
 
@@ -38,6 +40,11 @@ def html(report: Report) -> str:
     """A report as one HTML document (about 1 MB, nearly all of it the charts' code). Raises UserError where there is a
     chart and its code can't be had."""
     return _page(report, drawing(report.figures))
+
+
+def tables_page(title: str, tables: Sequence[Table]) -> str:
+    """Tables alone as one HTML document, without charts."""
+    return _template("tables.html.j2").render(title=title, tables=tables, charts={}, specs="{}", vega="")
 
 
 def part_of_page(report: Report) -> str:

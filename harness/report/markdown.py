@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from harness.errors import inert
@@ -31,7 +32,7 @@ def markdown(report: Report) -> str:
 
 def table_markdown(table: Table) -> str:
     """One table with a heading, its caption and its notes."""
-    lines = [f"## {_text(table.title[:1].upper() + table.title[1:])}", ""]
+    lines = [f"## {_text(table.title[:1].upper() + table.title[1:])}", ""] if table.title else []
     if table.caption:
         lines += [_text(table.caption), ""]
     lines.append("| " + " | ".join(_text(column.header) for column in table.columns) + " |")
@@ -42,9 +43,13 @@ def table_markdown(table: Table) -> str:
     return "\n".join(lines)
 
 
+_CALLS = re.compile(r"(?<!\w)@(?=\w)")
+"""The sign before a name that GitHub would tell of it; `pass@1` is none."""
+
+
 def _text(text: str) -> str:
-    """Text that Markdown and HTML leave as it is, and a terminal too."""
-    text = inert(text)
-    for character in "\\`*_[]<>|":
+    """Text that Markdown and HTML leave as it is, and a terminal too; it calls nobody."""
+    text = inert(text).replace("&", "&amp;")
+    for character in "\\`*_~[]<>|":
         text = text.replace(character, "&lt;" if character == "<" else f"\\{character}")
-    return " ".join(text.split())
+    return _CALLS.sub("@\u200b", " ".join(text.split()))

@@ -20,14 +20,19 @@ from harness.results.run import Run
 SHORT = {Status.FAILED: "failed", Status.OUT_OF_MEMORY: "out of memory", Status.SKIPPED: "skipped"}
 
 
-def result_tables(run: Run) -> list[Table]:
-    """A table per measure in the plan's order; tasks with other metrics (by choice, written) have their own."""
+def result_tables(
+    run: Run, cells: Sequence[CellResult] | None = None, *, all_metrics: bool = False, all_columns: bool = False
+) -> list[Table]:
+    """A table per measure in the plan's order; tasks with other metrics (by choice, written) have their own.
+
+    cells: these alone. all_metrics: details too. all_columns: also settings that all cells share.
+    """
     groups: dict[str, list[list[CellResult]]] = {}
-    for cell in in_plan_order(run):
+    for cell in in_plan_order(run) if cells is None else cells:
         _put(cell, groups.setdefault(cell.measure, []))
     found = []
     for measure, tables in groups.items():
-        first, *others = [_table(measure, cells) for cells in tables]
+        first, *others = [_table(measure, mine, all_metrics, all_columns) for mine in tables]
         charts = tuple(chart.name for chart in RUN_CHARTS if chart.measure == measure)
         found += [replace(first, charts=charts), *others]
     return found
@@ -51,7 +56,7 @@ def in_plan_order(run: Run) -> list[CellResult]:
     return sorted(run.cells, key=lambda cell: place.get(cell.planned_key, len(place)))
 
 
-def _table(measure: str, cells: Sequence[CellResult]) -> Table:
+def _table(measure: str, cells: Sequence[CellResult], all_metrics: bool, all_columns: bool) -> Table:
     differing = [name for name in varying(cells) if name != "model"]
     # a setting that only differs from model to model tells no two cells of one apart: it is told below the table,
     # but for the text, without which qualities can't be read
@@ -61,7 +66,11 @@ def _table(measure: str, cells: Sequence[CellResult]) -> Table:
     told = [name for name in differing if name not in columned]
     settled = _settled(cells)
     names += [name for name, values in settled.items() if len(values) > 1 and name not in names]
-    metrics = _shown_metrics(measure, cells)
+    if all_columns:
+        places = [coordinates(cell) | cell.resolved for cell in cells]
+        names = [name for name in dict.fromkeys(name for at in places for name in at) if name != "measure"]
+        differing, told, settled = names, [], {}
+    metrics = _shown_metrics(measure, cells, all_metrics)
     of = {metric: [r for cell in cells for r in cell.records if r.metric == metric] for metric in metrics}
     scales = {metric: scale([record.value for record in of[metric]], of[metric][0].unit) for metric in metrics}
     columns = [Column(name.replace("_", " ")) for name in (*names, *(["part"] if parted else []))]
@@ -72,8 +81,9 @@ def _table(measure: str, cells: Sequence[CellResult]) -> Table:
     )
 
 
-def _shown_metrics(measure: str, cells: Sequence[CellResult]) -> list[str]:
-    """Names of the metrics that become columns: a detail does only where it counts what went wrong."""
+def _shown_metrics(measure: str, cells: Sequence[CellResult], all_metrics: bool = False) -> list[str]:
+    """Names of the metrics that become columns: a detail does only where it counts what went wrong, or where all are
+    wanted."""
     from harness.measures.registry import metrics_of
 
     # a task file's own metric may have the name of one of ours, and then another unit
@@ -82,7 +92,7 @@ def _shown_metrics(measure: str, cells: Sequence[CellResult]) -> list[str]:
     for record in (record for cell in cells for record in cell.records):
         counted = record.unit in ("documents", "bytes") and record.direction is Direction.LOWER
         went_wrong = counted and (record.value or 0) > 0
-        if record.metric and ((record.metric_id, record.unit) not in details or went_wrong):
+        if record.metric and (all_metrics or (record.metric_id, record.unit) not in details or went_wrong):
             found[record.metric] = None
     return list(found)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from harness.errors import UserError
 from harness.notice import notice, was_told
 from harness.number import Shown, duration
+from harness.report.environment import warnings
 from harness.report.making import of_run
 from harness.report.report import Report
 from harness.report.results import result_tables
@@ -47,12 +48,19 @@ def print_report(report: Report, console: Console) -> None:
 
 def print_run(run: Run, console: Console) -> None:
     """The report of a run folder; of one whose manifest can't be read, what its cells say."""
-    if not (why := _why_unread(run)):
+    if not (why := why_unread(run)):
         print_report(of_run(run), console)
         return
     for table in result_tables(run):
         print_table(table, console)
     notice(str(why))
+
+
+def tell_warnings(run: Run) -> None:
+    """What a reader must know before believing the numbers, beside stdout."""
+    if not why_unread(run):
+        for warning in warnings(run):
+            notice(warning)
 
 
 def print_places(folder: Path, console: Console) -> None:
@@ -70,15 +78,20 @@ def print_runs(runs: Sequence[Run], console: Console) -> None:
     if not runs:
         console.print("no runs here yet; `harness run quickstart` makes one", highlight=False)
         return
+    print_table(runs_table(runs), console)
+
+
+def runs_table(runs: Sequence[Run]) -> Table:
+    """A row for each run; what is wrong with one stands below."""
     columns = [Column(name) for name in ("run", "suite", "state")]
     columns += [Column(name, numeric=True) for name in ("cells", "failed", "took")]
-    notes = tuple(str(why) for run in runs if (why := _why_unread(run)))
-    notes += tuple(sentence for run in runs if not _why_unread(run) for sentence in run.damage)
+    notes = tuple(str(why) for run in runs if (why := why_unread(run)))
+    notes += tuple(sentence for run in runs if not why_unread(run) for sentence in run.damage)
     rows = tuple(Row(_listed(run)) for run in runs)
-    print_table(Table("Runs", tuple(columns), rows, "harness show NAME", notes), console)
+    return Table("Runs", tuple(columns), rows, "harness show NAME", notes)
 
 
-def _why_unread(run: Run) -> UserError | None:
+def why_unread(run: Run) -> UserError | None:
     """None where the run can be read."""
     try:
         run.manifest, run.cells  # noqa: B018 - read here for the first time
@@ -88,11 +101,21 @@ def _why_unread(run: Run) -> UserError | None:
 
 
 def _listed(run: Run) -> tuple[str | Shown, ...]:
-    if why := _why_unread(run):
-        return run.name, "", "of a later version" if isinstance(why, LaterVersion) else "corrupted", "", "", ""
+    if why_unread(run):
+        return run.name, "", state_of(run), "", "", ""
     manifest = run.manifest
-    failed = sum(not cell.whole and cell.status is not Status.SKIPPED for cell in run.cells)
     cells = Shown(f"{len(run.cells)} of {len(manifest.cells)}")
-    failing, took = Shown(str(failed or "")), Shown(duration(manifest.seconds))
-    state = manifest.status + (", damaged" if run.damage else "") + (", unchecked" if run.unchecked else "")
-    return run.name, manifest.suite, state, cells, failing, took
+    failing, took = Shown(str(failed_cells(run) or "")), Shown(duration(manifest.seconds))
+    return run.name, manifest.suite, state_of(run), cells, failing, took
+
+
+def state_of(run: Run) -> str:
+    """Whether it is finished, and whether it can be believed."""
+    if why := why_unread(run):
+        return "of a later version" if isinstance(why, LaterVersion) else "corrupted"
+    return run.manifest.status + (", damaged" if run.damage else "") + (", unchecked" if run.unchecked else "")
+
+
+def failed_cells(run: Run) -> int:
+    """Cells in which something failed."""
+    return sum(not cell.whole and cell.status is not Status.SKIPPED for cell in run.cells)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from harness.results.record import Record, Scalar
 
@@ -21,27 +21,39 @@ def records_frame(records: list[Record]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    own = {*Record.model_fields, *PROVENANCE}
-    rows = []
-    for record in records:
-        row = record.model_dump(mode="python", exclude={"axes", "settings", "resolved"})
-        row["status"], row["direction"] = str(record.status), str(record.direction)
-        extra = record.axes | settled(record.settings, record.resolved)
-        rows.append(row | {(f"setting_{name}" if name in own else name): value for name, value in extra.items()})
+    rows = [row_of(record) for record in records]
     frame = pd.DataFrame(rows)
     if frame.empty:
         return pd.DataFrame(
             columns=[name for name in Record.model_fields if name not in ("axes", "settings", "resolved")]
         )
-    axes = list(dict.fromkeys(name for record in records for name in record.axes))
-    settings = list(dict.fromkeys(name for record in records for name in (*record.settings, *record.resolved)))
-    settings = [f"setting_{name}" if name in own else name for name in settings if name not in axes]
-    for name in {*axes, *settings}.intersection(frame.columns):
+    names = column_names(records)
+    for name in names:
         known = {type(row[name]) for row in rows if row.get(name) is not None}
         if known == {int} and frame[name].hasnans:
             frame[name] = pd.array([row.get(name) for row in rows], dtype="Int64")  # else 8 would be 8.0 beside a gap
-    lead = ["model", *axes, "measure", *settings, "part", "metric", "value", "unit", "low", "high", "status"]
+    lead = [*names, "part", "metric", "value", "unit", "low", "high", "status"]
     return frame[lead + [column for column in frame.columns if column not in lead]]
+
+
+def row_of(record: Record) -> dict[str, Any]:
+    """A record as one row: its own fields, its axes and its settings."""
+    row = record.model_dump(mode="python", exclude={"axes", "settings", "resolved"})
+    row["status"], row["direction"] = str(record.status), str(record.direction)
+    extra = {_column(name): value for name, value in settled(record.settings, record.resolved).items()}
+    return row | {_column(name): value for name, value in record.axes.items()} | extra
+
+
+def column_names(records: Iterable[Record]) -> list[str]:
+    """Names of the columns that say which cell a record is of: model, axes, measure, settings."""
+    records = list(records)
+    axes = list(dict.fromkeys(name for record in records for name in record.axes))
+    settings = dict.fromkeys(name for record in records for name in (*record.settings, *record.resolved))
+    return ["model", *map(_column, axes), "measure", *(_column(name) for name in settings if name not in axes)]
+
+
+def _column(name: str) -> str:
+    return f"setting_{name}" if name in {*Record.model_fields, *PROVENANCE} else name
 
 
 def settled(settings: Mapping[str, Scalar], resolved: Mapping[str, Scalar]) -> dict[str, Scalar]:

@@ -26,7 +26,7 @@ from harness.results.finding import ExpectationOutcome, Finding
 from harness.results.made_files import Read
 from harness.results.manifest import UNCHECKED_VERSION, Manifest, read_manifest
 from harness.results.record import CellResult
-from harness.results.records_frame import records_frame
+from harness.results.records_frame import PROVENANCE, records_frame
 from harness.results.run_folder import EXPECTATIONS, FINDINGS
 from harness.results.schema_version import LaterVersion
 
@@ -92,15 +92,18 @@ class Run:
         `time`: when its cell was measured, UTC; `commit`: of the checkout in which it was measured, also where that
         was by an earlier run (None where a version measured it that did not keep it)."""
         frame = records_frame([record for cell in self.cells for record in cell.records])
+        told = [self.told_of(cell) for cell in self.cells for _ in cell.records]
+        for name in PROVENANCE:
+            frame[name] = [one[name] for one in told]
+        return frame
+
+    def told_of(self, cell: CellResult) -> dict[str, str | None]:
+        """What `records` says of a cell beside its own: `run`, `suite`, `time` and `commit`."""
         suite: str | None = None
         commit: str | None = None
         with suppress(UserError):  # told of where the manifest is asked for; the numbers are shown
             suite, commit = self.manifest.suite, self.manifest.git.get("commit")
-        cells = [cell for cell in self.cells for _ in cell.records]
-        frame["run"], frame["suite"] = self.name, suite
-        frame["time"] = [cell.measured for cell in cells]
-        frame["commit"] = [_commit(cell, commit) for cell in cells]
-        return frame
+        return {"run": self.name, "suite": suite, "time": cell.measured, "commit": _commit(cell, commit)}
 
     def measured(self, cell: CellResult) -> bool:
         """Whether this run itself measured a cell: it came neither from the cache nor from what an earlier run had

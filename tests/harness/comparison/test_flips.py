@@ -12,7 +12,7 @@ import pytest
 
 from harness.comparison.flip import Cause, Difference
 from harness.comparison.flips import flips
-from harness.comparison.paired_samples import _preferred
+from harness.comparison.paired_samples import preferred_metric
 from harness.errors import UserError
 from harness.report.flips import print_flips
 from harness.statistics.paired_proportions import PairedCounts, paired_difference, sign_flip_test
@@ -198,7 +198,7 @@ def test_the_metric_that_is_looked_at_is_declared() -> None:
         (["own", "other"], "own"),
         (["extraction_failure/strict"], None),
     ):
-        assert _preferred(able) == looked_at
+        assert preferred_metric(able) == looked_at
 
 
 def test_a_judgement_that_changed(task_builders: ModuleType, tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from harness.history.folder import History, add_verdict, read_history
 from harness.history.query import query
 from harness.history.query_frames import Asked, Head, read_head, write_asked
 from harness.history.query_process import answer
-from harness.history.query_text import FORMATS, as_table
+from harness.history.query_text import as_table, query_answer
+from harness.report.output.written import Format, written
 from tests.harness.history.generated import straight
 from tests.harness.history.test_folder import verdict
 
@@ -200,8 +201,11 @@ def test_every_kind_of_value_has_a_text(history: History) -> None:
         history,
     )
     assert answer.column_names[:2] == ["a", "a_2"]
-    row = json.loads(FORMATS["json"](answer))[0]
+    found = query_answer(answer)
+    row = json.loads(written(found, Format.JSON))[0]
     assert row["c"] == [1, None] and row["d"] == {"x": 1.5} and row["h"] == "2026-01-02" and row["i"] is True
-    assert FORMATS["csv"](answer).splitlines()[0].startswith("a,a_2,b") and "[1, null]" in FORMATS["csv"](answer)
-    assert FORMATS["markdown"](answer).splitlines()[-1].count("|") >= 12
+    assert row["e"] is None and row["reason"] == "e is not a number" and row["f"] == 1.5 and row["k"] > 1e38
+    text = written(found, Format.CSV)
+    assert text.startswith("a,a_2,b") and "[1, null]" in text
+    assert written(found, Format.MD).splitlines()[-1].count("|") >= 12
     assert as_table(answer).caption == "1 row"

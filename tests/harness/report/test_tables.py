@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from harness.comparison.compare import compare
+from harness.comparison.compare import comparison_rows
 from harness.measures.task.summary import WRONG_BY_SPACE
-from harness.report.comparison import print_comparison
+from harness.report.comparison import comparison_tables
 from harness.report.environment import summary, warnings
 from harness.report.findings import finding_tables
 from harness.report.making import of_run
@@ -21,6 +21,7 @@ from harness.report.markdown import markdown, write_markdown
 from harness.report.outcomes import expectation_table
 from harness.report.results import result_tables
 from harness.report.table import Table
+from harness.report.tables import print_table
 from harness.report.terminal import print_places, print_run, print_runs
 from harness.results.journal import Journal
 from harness.results.record import Direction, Measurement, Metric, Status
@@ -33,6 +34,11 @@ def terminal(function: Any, *arguments: Any, width: int = 130) -> str:
     function(*arguments, console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+def print_tables(tables: list[Table], console: Console) -> None:
+    for table in tables:
+        print_table(table, console)
 
 
 def cell(table: Table, column: str, *lead: str) -> str:
@@ -240,7 +246,7 @@ def test_markdown(full_run: Run) -> None:
     header = next(line for line in lines if line.startswith("| model | precision | batch | ttft"))
     rows = lines[lines.index(header) + 2 : lines.index(header) + 34]
     assert all(row.count(" | ") == header.count(" | ") for row in rows)
-    assert "&lt;batch 8> & more" in text.replace("\\", "") and "<batch" not in text
+    assert "&lt;batch 8> &amp; more" in text.replace("\\", "") and "<batch" not in text
     assert "Made by `harness run suites/quickstart.yaml`." in text
     write_markdown(of_run(full_run), full_run.folder / "summary.md")
     assert (full_run.folder / "summary.md").read_text() == text
@@ -260,11 +266,11 @@ def test_places_and_list(full_run: Run, tmp_path: Path) -> None:
 def test_comparison(builders: ModuleType, full_run: Run, tmp_path: Path) -> None:
     cells = builders.full_cells(tmp_path, slower=1.2, fingerprint_class="other")
     other = builders.write_run(tmp_path, cells=cells, fingerprint={"cpu_model": "Other"}, fingerprint_class="other")
-    text = terminal(print_comparison, compare(full_run, other))
+    text = terminal(print_tables, comparison_tables(*comparison_rows(full_run, other)))
     assert "not comparable" in text and "the machines differ: cpu_model" in text and "more cells" in text
     assert "same" in text
     nothing = builders.write_run(tmp_path / "empty", cells=[])
-    assert "neither run has a cell" in terminal(print_comparison, compare(nothing, nothing))
+    assert comparison_tables(*comparison_rows(nothing, nothing)) == []
 
 
 @pytest.mark.parametrize("width", [40, 80, 200])
