@@ -33,7 +33,7 @@ EITHER = {
     "harness.cache": "where files lie",
     "harness.file_digest": "what files hold, which is in the key",
     **dict.fromkeys(("harness.input_file", "harness.kept_file", "harness.whole_file"), "a file's bytes, or an error"),
-    **dict.fromkeys(("harness.errors", "harness.notice", "harness.spelling"), "sentences"),
+    **dict.fromkeys(("harness.errors", "harness.notice", "harness.number", "harness.spelling"), "sentences"),
     **dict.fromkeys(("harness.limits", "harness.strict_entry"), "settings as they are given, or an error"),
     "harness.mode": "the names of two ways to ask tasks",
     "harness.plugins": "finds other packages, whose code is in the key of their cells",

@@ -210,9 +210,9 @@ def test_a_training_that_is_timed_is_done_alone(tmp_path: Path, story: Path, mon
     together: list[int] = []
     real = prepare_trainings
 
-    def counted(models: Any, threads: int, at_once: int, *rest: Any) -> dict[str, str | None]:
+    def counted(models: Any, threads: int, at_once: int, *rest: Any, **named: Any) -> dict[str, str | None]:
         together.append(len(models))
-        return real(models, threads, at_once, *rest)
+        return real(models, threads, at_once, *rest, **named)
 
     monkeypatch.setattr(prepared, "prepare_trainings", counted)
     path = tmp_path / "timed.yaml"
@@ -230,9 +230,9 @@ def test_what_goes_on_from_a_training_that_is_timed_trains_it_beside_no_other(
     together: list[str] = []
     real = prepare_trainings
 
-    def counted(models: Any, threads: int, at_once: int, *rest: Any) -> dict[str, str | None]:
+    def counted(models: Any, threads: int, at_once: int, *rest: Any, **named: Any) -> dict[str, str | None]:
         together.extend(model.source.name for model in models)
-        return real(models, threads, at_once, *rest)
+        return real(models, threads, at_once, *rest, **named)
 
     monkeypatch.setattr(prepared, "prepare_trainings", counted)
     stage = f"{{corpus: {story}, steps: 4, batch: 2, context: 32, vocabulary: 300, seed: 3}}"

@@ -46,7 +46,7 @@ def test_every_key_reaches_the_trainer() -> None:
     given = {
         **{"batch": 3, "sequence": 16, "learning_rate": 0.5, "schedule": "wsd", "warmup": 0.0, "final": 0.2},
         **{"decay": 0.4, "optimizer": "sgd", "betas": [0.0, 0.5], "weight_decay": 0.0, "gradient_clip": 2.0},
-        **{"validations": 5, "blow_up": 9.0},
+        **{"validations": 5, "blow_up": 9.0, "precision": "bf16"},
     }
     assert set(given) | {"tokens", "steps"} == set(RECIPE)
     settings = training(given).settings()
