@@ -225,6 +225,9 @@ def _places(texts: tuple[str, ...] | list[str]) -> dict[str, str]:
 def _check_folder(path: Path | None) -> None:
     """A folder that is written at the end: where it can't be, that is said before anything is measured."""
     from harness.errors import UserError
+    from harness.input_file import why_no_path
 
+    if path is not None and (why := why_no_path(str(path))):
+        raise UserError(why, place="--lm-eval")
     if path is not None and path.exists() and not path.is_dir():
         raise UserError(f"{path} is a file; name a folder", place="--lm-eval")

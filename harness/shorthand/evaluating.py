@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError, shown
+from harness.input_file import why_no_path
 from harness.mode import Mode
 from harness.shorthand.model_name import TRAINED_ON, named_models
 from harness.shorthand.pairs import put_into
@@ -84,6 +85,8 @@ def _tasks(given: Sequence[str]) -> list[str]:
     """Every name and file, once; a folder stands for its task files, a pattern of files for those that it finds."""
     found: list[str] = []
     for text in (part.strip() for one in given for part in str(one).split(",")):
+        if (why := why_no_path(text)) is not None:
+            raise UserError(why, place="--tasks")
         path = Path(text).expanduser()
         if text and path.is_dir() and ("/" in text or "\\" in text):
             files = sorted(str(file) for ending in FILES for file in path.glob(f"*{ending}"))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from harness import strict_json
 from harness.errors import UserError, shown
 from harness.shorthand.lm_eval_flags import BY_NAME
 from harness.spelling import nearest
@@ -37,7 +37,7 @@ def config_flags(path: Path) -> dict[str, list[str]]:
 
 def _words(value: Any) -> list[str]:
     if isinstance(value, dict):
-        return [json.dumps(value)]
+        return [strict_json.dumps(value)]
     if isinstance(value, list):
         return [",".join("None" if one is None else str(one) for one in value)]
     return [str(value).lower() if isinstance(value, bool) else str(value)]

@@ -6,13 +6,14 @@ the line that was understood.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness import strict_json
 from harness.errors import UserError, shown
+from harness.input_file import bytes_of_file, why_no_path
 from harness.shorthand.lm_eval_config import config_flags
 from harness.shorthand.lm_eval_flags import BY_LETTER, BY_NAME, Flag
 from harness.shorthand.lm_eval_model import Translated, check_kind, of_model
@@ -26,6 +27,8 @@ OTHER_COMMANDS = {
 LISTS = ("list", "list_groups", "list_subtasks", "list_tags")
 """What `--tasks` may be in older versions of lm-eval."""
 SEEDS = 4
+MOST_BYTES = 16 << 20
+"""Of a file of documents."""
 FEWSHOT_SEED = 1234
 """lm-eval's default."""
 
@@ -57,8 +60,8 @@ def translated(words: Sequence[str], own: Mapping[str, bool]) -> Translated:
         read.is_lm_eval = True
     read.is_lm_eval = read.is_lm_eval or bool({"model", "model_args"} & set(read.flags))
     named = bool(read.models) or read.is_lm_eval
-    for flag, word in read.unsure:
-        (read.flags.setdefault(flag, []) if named else read.models).append(word)
+    for name, word in read.unsure:
+        (read.flags.setdefault(name, []) if named else read.models).append(word)
     found = Translated(words=list(read.own))
     for name, values in read.flags.items():
         flag = BY_NAME[name]
@@ -152,8 +155,8 @@ def _with_model(read: _Read, found: Translated) -> Translated:
     )
     metadata = found.words.index("--metadata") if "--metadata" in found.words else None
     if metadata is not None and arguments.get("pretrained"):  # as in lm-eval, where they are part of it
-        given = json.loads(found.words[metadata + 1])
-        found.words[metadata + 1] = json.dumps({"pretrained": str(arguments["pretrained"])} | given)
+        given = strict_json.loads(found.words[metadata + 1])
+        found.words[metadata + 1] = strict_json.dumps({"pretrained": str(arguments["pretrained"])} | given)
     return Translated(words=[*told.words, *found.words], notes=[*told.notes, *found.notes])
 
 
@@ -168,7 +171,7 @@ def _translated(flags: Mapping[str, list[str]], notes: list[str]) -> list[str]:
                 given = pairs(flags[name], f"--{name}")
                 if name == "gen_kwargs" and "stop" in given:
                     given.setdefault("until", given.pop("stop"))
-                words += [BY_NAME[name].own, json.dumps(given)]
+                words += [BY_NAME[name].own, strict_json.dumps(given)]
             case "apply_chat_template":
                 words += _chat(flags[name])
             case "fewshot_as_multiturn":
@@ -237,11 +240,11 @@ def _seeds(value: str, notes: list[str]) -> list[str]:
 
 def _documents(value: str) -> list[str]:
     """A JSON object of places by task, or the file of one."""
-    text, path = value, Path(value).expanduser()
+    text = value
     if not value.lstrip().startswith("{"):
-        if not path.is_file():
+        if why_no_path(value) or not Path(value).expanduser().is_file():
             raise UserError(f"'{shown(value)}' is no JSON object of places by task, and no file", place="--samples")
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = bytes_of_file(Path(value).expanduser(), MOST_BYTES, "a file of documents").decode(errors="replace")
     chosen: dict[str, Any] = pairs([text.strip() or "{}"], "--samples")
     words = []
     for task, places in chosen.items():
@@ -253,7 +256,8 @@ def _documents(value: str) -> list[str]:
 
 def _folders(values: list[str]) -> list[str]:
     """One folder, or several with colons between them."""
-    folders = [values[-1]] if Path(values[-1]).expanduser().is_dir() else values[-1].split(":")
+    is_one = not why_no_path(values[-1]) and Path(values[-1]).expanduser().is_dir()
+    folders = [values[-1]] if is_one else values[-1].split(":")
     return [word for folder in folders if folder for word in ("--tasks-path", folder)]
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness import assets
+from harness import assets, strict_json
 from harness.errors import UserError, shown
+from harness.input_file import why_no_path
 from harness.models.bounded_files import settings_or_nothing
 from harness.models.weight_header import read_header
 from harness.shorthand.hub import why_not_on_hub
@@ -25,6 +25,8 @@ PRECISIONS = {
 STORED = {"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
 """The same by the names of safetensors."""
 PLACE = "--model_args"
+NOWHERE = Path("/dev/null")
+"""Where no model lies."""
 
 
 @dataclass
@@ -74,7 +76,7 @@ def of_model(arguments: Mapping[str, Any], models: list[str], *, precision: bool
     model = _model(arguments, models)
     found.words += [] if models else [model]
     if (revision := arguments.get("revision")) not in MODEL_ARGS["revision"].harmless:
-        found.words += ["--set", f"revision={json.dumps(str(revision))}"]
+        found.words += ["--set", f"revision={strict_json.dumps(str(revision))}"]
     if (length := arguments.get("max_length")) is not None:
         found.words += ["--context", str(length)]
     if arguments.get("device") is not None:
@@ -118,7 +120,7 @@ def _chat(arguments: Mapping[str, Any], chat: bool, notes: list[str]) -> list[st
         told["enable_thinking"] = arguments["enable_thinking"]
     if told and not chat:
         notes.append("what the chat template is told changes nothing without `--apply_chat_template`")
-    return ["--chat-args", json.dumps(told)] if told and chat else []
+    return ["--chat-args", strict_json.dumps(told)] if told and chat else []
 
 
 def _precision(arguments: Mapping[str, Any], model: str, notes: list[str]) -> list[str]:
@@ -158,6 +160,8 @@ def stored_type(model: str, revision: object = None) -> str | None:
 def _folder(model: str, revision: object) -> Path:
     """Where the model's files lie; a place where there is nothing, if they can't be had."""
     folder, name = Path(model).expanduser(), model.removeprefix("asset:")
+    if why_no_path(model):
+        return NOWHERE
     if not folder.is_dir() and name in assets.ASSETS:
         return assets.folder(name)
     if folder.is_dir() or model.startswith((".", "/", "~")) or model.count("/") > 1:
