@@ -195,7 +195,9 @@ class TaskLibrary:
         if unreadable:
             file, why = next(iter(unreadable.items()))
             broken = f"; {len(unreadable)} task files there can't be read, such as {file}: {why}"
-        near = nearest(name.lower(), self._entries) + quotes_in(name)
+        lower = name.lower()
+        near = f"; did you mean '{lower}'?" if lower in self._entries else nearest(name, self._entries)
+        near += quotes_in(name)
         if "," in name:
             near = f"; write several as a list, [{', '.join(one.strip() for one in name.split(','))}]"
         return f"there is no task, group or tag '{name}'{near} (looked in {looked}{broken})"
