@@ -21,6 +21,9 @@ def why_no_folder(where: str) -> str:
         return f"no model folder '{where}': write it with /, as {slashes}"
     if "\\" in where or re.match(r"[A-Za-z]:[/\\]", where):
         return f"no model folder '{where}': it is written as on Windows; here it is written with /, without a drive"
+    if "://" in where:
+        hub = re.match(r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([^/]+/[^/?#]+|[^/?#]+)", where)
+        return f"'{where}' is an address: write " + (f"the hub id, {hub[1]}" if hub else "a folder or a hub id")
     if odd := quotes_in(where):
         return f"no model folder {where}{odd}"
     path = Path(where).expanduser()

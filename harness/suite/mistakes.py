@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterable, Mapping
+from difflib import SequenceMatcher
 from typing import Any
 
 from pydantic import ValidationError
@@ -19,12 +20,15 @@ from harness.comparison.expectation import Expectation
 from harness.comparison.gate_entry import GateEntry, Guard
 from harness.errors import UserError
 from harness.spelling import nearest, nearest_word
+from harness.suite.other_words import KEYS
 from harness.suite.schema import Suite
 from harness.suite.wording import what
 from harness.yaml_files.document import Document, KeyPath
 
 _ROUNDS = 30
 """Unknown keys of one mapping are found one by one: more of them are told of when these are mended."""
+_ALIKE = 0.75
+"""Of an unknown key and the one that takes its place: `pretrained` is no `train`."""
 _UNKNOWN = ("unknown_key", "extra_forbidden")
 _OF_WHAT_LACKS = ("missing", "nothing", "kind", "one_measure", "one_analysis", "budget", "subject", "no_bound")
 """Errors that an unknown key may be the reason of."""
@@ -100,7 +104,7 @@ def _mended(document: Document, path: KeyPath, allowed: list[str]) -> bool:
         within = within[part]
     value = within.pop(path[-1])
     near = nearest_word(str(path[-1]), [one for one in allowed if one not in within])
-    if near is None:
+    if near is None or SequenceMatcher(None, str(path[-1]), near).ratio() < _ALIKE:
         return False
     within[near] = value
     for old, place in list(document.places.items()):
@@ -165,6 +169,9 @@ def _has(data: Any, path: KeyPath) -> bool:
 def _what(path: KeyPath, detail: ErrorDetails) -> str:
     if detail["type"] in _UNKNOWN and isinstance(path[-1], str) and re.fullmatch(r"\d{3}", path[-1]):
         return f"unknown key '{path[-1]}': a comma divides entries here; write a number without it, as 1000 or 1_000"
+    allowed_here = str((detail.get("ctx") or {}).get("allowed", ""))
+    if detail["type"] in _UNKNOWN and KEYS.get(str(path[-1]), "-") in allowed_here.split(", "):
+        return f"unknown key '{path[-1]}'; write {KEYS[str(path[-1])]}; allowed: {allowed_here}"
     if detail["type"] == "extra_forbidden":
         allowed = _keys_below(path)
         return f"unknown key '{path[-1]}'{nearest(str(path[-1]), allowed)}; allowed: {', '.join(allowed)}"

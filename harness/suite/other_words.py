@@ -46,6 +46,16 @@ _MEANT: Mapping[str, dict[str, str]] = {
 }
 
 
+KEYS: Mapping[str, str] = {
+    **{"limit": "documents", "num_fewshot": "shots", "n_shot": "shots", "fewshot": "shots", "tasks": "task"},
+    **{"apply_chat_template": "chat", "gen_kwargs": "generation", "system_instruction": "system"},
+    **{"pretrained": "transformers", "hf": "transformers", "model": "transformers", "path": "transformers"},
+    **{"dtype": "precision", "batch_size": "batch", "prompt_length": "prompt", "max_new_tokens": "generate"},
+    **{"max_steps": "steps", "lr": "learning_rate", "dataset": "corpus", "seeds": "seed", "devices": "device"},
+}
+"""Keys of other tools, and what they are here."""
+
+
 def meant(key: str, word: object) -> str | None:
     """What a value of an axis is called here, such as `fp16` for `float16`; empty where there is none such here, None
     where it is not known what is meant."""

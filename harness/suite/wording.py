@@ -58,6 +58,8 @@ def written(value: object) -> str:
         return f"keys with values ({few}{', …' if len(value) > 3 else ''})" if value else "an empty `{}`"
     if isinstance(value, float) and value != value:
         return ".nan"
+    if isinstance(value, float) and value in (float("inf"), float("-inf")):
+        return ".inf" if value > 0 else "-.inf"
     if isinstance(value, int | float):
         return shown(value)
     if hasattr(value, "isoformat"):

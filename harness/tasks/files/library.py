@@ -195,11 +195,16 @@ class TaskLibrary:
         if unreadable:
             file, why = next(iter(unreadable.items()))
             broken = f"; {len(unreadable)} task files there can't be read, such as {file}: {why}"
-        near = nearest(name, self._entries)
-        others = nearest_words(name, self._entries)[1:]
-        near += f" (also near: {', '.join(others)})" if near and others else ""
-        near += quotes_in(name)
-        return f"there is no task, group or tag '{name}'{near} (looked in {looked}{broken})"
+        return f"there is no task, group or tag '{name}'{self._near(name)} (looked in {looked}{broken})"
+
+    def _near(self, name: str) -> str:
+        """What may have been meant."""
+        if "," in name:
+            return f"; write several as a list, [{', '.join(one.strip() for one in name.split(','))}]"
+        if name.lower() in self._entries:
+            return f"; did you mean '{name.lower()}'?" + quotes_in(name)
+        near, others = nearest(name, self._entries), nearest_words(name, self._entries)[1:]
+        return near + (f" (also near: {', '.join(others)})" if near and others else "") + quotes_in(name)
 
     def said_twice(self, name: str, opened: Opened) -> list[str]:
         """What is said twice and differently in what `name` stands for, names and keys, with its place: in mode right

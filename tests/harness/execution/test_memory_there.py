@@ -102,7 +102,7 @@ def test_a_worker_that_the_system_ended_is_said_to_have_needed_too_much(
 
     monkeypatch.setattr(Worker, "begin", begun)
     monkeypatch.setattr(local, "_oom_kills", lambda: len(killed))
-    monkeypatch.setattr("harness.workflow.memory_there", lambda: 1 << 20)
+    monkeypatch.setattr("harness.execution.preflight.memory.memory_there", lambda: 1 << 20)
     (tmp_path / "tiny.yaml").write_text(tiny_suite.split("  - inference")[0])
     run = harness.run(str(tmp_path / "tiny.yaml"), out=tmp_path / "runs", fresh=True)
     one, other = run.cells
