@@ -76,7 +76,7 @@ def test_damage_is_named_and_the_rest_is_shown(here: Path) -> None:
         (["history", "decode_rate", "--chart", "gone/x.svg"], "--chart: there is no folder gone"),
         (["history", "decode_rate", "--history", "gone"], "gone: there is no history here; `harness history add RUN"),
         (["history", "add", "gone"], "no run 'gone'"),
-        (["query", "SELECT 1", "--format", "xml"], "--format: is one of table, csv, json, markdown, not 'xml'"),
+        (["query", "SELECT 1", "--format", "xml"], "--format: is one of table, csv, json, md, html, not 'xml'"),
         (["query", "SELECT 1", "--seconds", "0"], "--seconds: at least one second is needed"),
         (["bisect", "decode_rate", "--good", "a", "--bad", "b"], "run it in the project's repository"),
     ],
