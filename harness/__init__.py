@@ -21,14 +21,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.api.doctor import doctor
     from harness.api.evaluating import eval
+    from harness.api.fit import fit
     from harness.api.generating import converse, generate, load_model, stream
-    from harness.api.one_liners import train
+    from harness.api.listing import list as list
+    from harness.api.perplexity import perplexity
     from harness.api.results import Results
     from harness.api.runs import compare, diff, explain, make_report, open_run, plan, run, show
     from harness.api.tables import list_runs, wrong_answers
+    from harness.api.training import train
     from harness.baselines.listing import baseline_log, list_baselines
     from harness.baselines.setting import set_baseline
+    from harness.benchmarking.bench import BenchResults, bench
     from harness.errors import UserError
     from harness.gate.change.ci import ci
     from harness.gate.lockstep.ab import ab
@@ -38,6 +45,7 @@ if TYPE_CHECKING:
     from harness.history.series import series
     from harness.interchange.exporting import export_results, log_run
     from harness.interchange.importing import import_results
+    from harness.models.in_memory import InMemory
     from harness.results.run import Run
     from harness.suite.new_suite import init
     from harness.suite.schema import Suite
@@ -45,10 +53,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 HOME = {
     "Results": "harness.api.results",
+    "InMemory": "harness.models.in_memory",
     "Run": "harness.results.run",
     "Suite": "harness.suite.schema",
     "UserError": "harness.errors",
     "ab": "harness.gate.lockstep.ab",
+    "BenchResults": "harness.benchmarking.bench",
+    "bench": "harness.benchmarking.bench",
     "baseline_log": "harness.baselines.listing",
     "ci": "harness.gate.change.ci",
     "compare": "harness.api.runs",
@@ -56,6 +67,9 @@ HOME = {
     "diff": "harness.api.runs",
     "eval": "harness.api.evaluating",
     "explain": "harness.api.runs",
+    "doctor": "harness.api.doctor",
+    "fit": "harness.api.fit",
+    "list": "harness.api.listing",
     "export_results": "harness.interchange.exporting",
     "generate": "harness.api.generating",
     "import_results": "harness.interchange.importing",
@@ -67,6 +81,7 @@ HOME = {
     "log_run": "harness.interchange.exporting",
     "make_report": "harness.api.runs",
     "open_run": "harness.api.runs",
+    "perplexity": "harness.api.perplexity",
     "plan": "harness.api.runs",
     "query": "harness.history.query",
     "read_history": "harness.history.folder",
@@ -75,25 +90,30 @@ HOME = {
     "set_baseline": "harness.baselines.setting",
     "show": "harness.api.runs",
     "stream": "harness.api.generating",
-    "train": "harness.api.one_liners",
+    "train": "harness.api.training",
     "wrong_answers": "harness.api.tables",
 }
 """Where each name is from."""
 
-__all__ = [
+__all__ = [  # without `list`: `from harness import *` leaves Python its own
+    "BenchResults",
+    "InMemory",
     "Results",
     "Run",
     "Suite",
     "UserError",
     "ab",
     "baseline_log",
+    "bench",
     "ci",
     "compare",
     "converse",
     "diff",
+    "doctor",
     "eval",
     "explain",
     "export_results",
+    "fit",
     "generate",
     "import_results",
     "init",
@@ -104,6 +124,7 @@ __all__ = [
     "log_run",
     "make_report",
     "open_run",
+    "perplexity",
     "plan",
     "query",
     "read_history",
@@ -117,8 +138,8 @@ __all__ = [
 ]
 
 
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+def __dir__() -> Sequence[str]:
+    return sorted({*globals(), *HOME})
 
 
 def __getattr__(name: str) -> Any:

@@ -20,6 +20,7 @@ from harness.execution.cell_cache import CellCache, NoCache
 from harness.execution.cell_results import CellResults, Origin
 from harness.execution.events import CellEnded, OnEvent, Planned, unheard
 from harness.execution.execute import execute
+from harness.execution.executors.here import HereExecutor
 from harness.execution.executors.local import LocalExecutor
 from harness.execution.expected_time import expected_seconds
 from harness.execution.plan import Plan
@@ -191,7 +192,8 @@ def _measure(
     for sentence in (*plan.told, *warnings_before(plan, [item for item in items if fresh or not item.cached])):
         notice(sentence)
     log = WorkerLog(journal.folder / WORKER_LOG)
-    executor = LocalExecutor(plan.fingerprint, plan.library, cache, log, on_event)
+    workers = LocalExecutor(plan.fingerprint, plan.library, cache, log, on_event)
+    executor = HereExecutor(workers, plan.fingerprint, plan.library, log.path, on_event)
     journal.write_manifest(manifest.model_copy(update={"status": "running", "files": {}}))
     ended = "interrupted"
     try:

@@ -11,6 +11,7 @@ from harness.cli import (
     ab,
     assets,
     baseline,
+    bench,
     bisect,
     chat,
     ci,
@@ -27,6 +28,7 @@ from harness.cli import (
     init,
     interchange,
     listing,
+    perplexity,
     plan,
     query,
     report,
@@ -63,6 +65,8 @@ app.command("run", epilog=example("harness run quickstart"))(run.run)
 app.command("eval", cls=eval.EvalCommand, epilog=example("harness eval nano --tasks microworld_counting --limit 20"))(
     eval.eval_
 )
+app.command("perplexity", epilog=example("harness perplexity nano --corpus microworld/test"))(perplexity.perplexity)
+app.command("bench", epilog=example("harness bench nano --precision fp32,int8 --prompt 32 --new 16"))(bench.bench)
 app.command("generate", epilog=example('harness generate smollm2-135m-instruct "Once upon a time"'))(generate.generate)
 app.command("chat", epilog=example("harness chat smollm2-135m-instruct"))(chat.chat)
 app.command("train", epilog=example("harness train --text notes.txt --preset nano"))(train.train)

@@ -142,7 +142,8 @@ def collect(load: Callable[[], LanguageModel], settings: InContextSettings) -> l
     ]
     # what the tokenizer puts first is given, be it several tokens
     going = Going(load, sum(len(ids) - 1 for ids in asked), "tokens")
-    nlls = [nll[given - 1 :] for nll in token_nlls(model, asked, length, length // 2, going)]
+    scored = token_nlls(model, asked, length, length // 2, lambda nlls: going(nlls.size))
+    nlls = [nll[given - 1 :] for nll in scored]
     if any(np.isnan(nll).any() for nll in nlls):
         raise UserError(
             f"the model's logits are not numbers (NaN) on {settings.text}: run it in fp32, or train or fetch it again"

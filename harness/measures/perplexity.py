@@ -26,6 +26,7 @@ from harness.results.record import Direction, Measurement, Metric, Missing, Stat
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from harness.statistics.intervals import Interval
 
@@ -131,9 +132,9 @@ def collect(load: Callable[[], LanguageModel], settings: PerplexitySettings) -> 
         documents.append(document)
     are_whole = all(len(document.ids) <= window for document in documents)
     rows: list[Sample] = []
-    going = Going(load, sum(max(len(document.ids) - 1, 0) for document in documents), "tokens")
+    going = Going(load, sum(max(len(document.ids) - given, 0) for document in documents), "tokens")
     ids_of = [np.array(document.ids, dtype=np.int64) for document in documents]
-    nlls = token_nlls(model, ids_of, window, stride, going)
+    nlls = token_nlls(model, ids_of, window, stride, RunningValue(going))
     for document, trip, all_nll in zip(documents, trips, nlls, strict=True):
         ids = document.ids
         nll = all_nll[given - 1 :]  # what the tokenizer puts first is given, be it several tokens
@@ -203,6 +204,20 @@ def summarize(samples: pd.DataFrame, settings: PerplexitySettings, facts: Facts)
         Measurement(metric=TOKENS_SCORED, value=float(scored["tokens"].sum()), n=len(scored), n_unit="documents"),
         Measurement(metric=LOST_BYTES, value=lost, n=len(scored), n_unit="documents"),
     ]
+
+
+class RunningValue:
+    """Tells how far a text is read, and its perplexity so far: a long text has a first number after its first pass."""
+
+    def __init__(self, going: Going) -> None:
+        self._going, self._nll, self._scored = going, 0.0, 0
+
+    def __call__(self, nlls: NDArray[np.float64]) -> None:
+        """Take the values of one forward pass."""
+        if nlls.size:
+            self._nll += float(nlls.sum(dtype=np.float64))
+            self._scored += nlls.size
+            self._going(nlls.size, f"perplexity {_exp(self._nll / self._scored):.4g} so far")
 
 
 def window_and_stride(settings: PerplexitySettings, context: int) -> tuple[int, int]:

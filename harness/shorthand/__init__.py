@@ -5,7 +5,9 @@ run_model.py        `RUN:model`, the model that a run trained or measured
 evaluating.py       models and tasks -> the suite that asks them
 lm_eval_line.py     a command line of lm-eval -> one of `harness eval` (lm_eval_flags.py: every flag; lm_eval_model.py:
                     `--model_args`; lm_eval_config.py: `--config`)
+perplexity.py       `harness perplexity`
+benchmarking.py     `harness bench`
 training.py         `harness train`
-pairs.py            `key=value`
+pairs.py            `key=value`; values.py: several values with commas
 written.py          the suite as a file (`--save-suite`)
 """

@@ -65,10 +65,10 @@ def test_every_exception_is_one_sentence(
     code: int,
     sentence: str,
 ) -> None:
-    def fails() -> None:
+    def fails(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr(listing, "make_console", fails)
+    monkeypatch.setattr(listing, "_summary", fails)
     monkeypatch.setattr(boundary, "_leave", sys.exit)
     monkeypatch.setattr(sys, "argv", ["harness", "list"])
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
@@ -90,7 +90,7 @@ def test_memory_that_does_not_do_for_a_sentence_does_for_the_exit_code(
     def fails(*arguments: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(listing, "make_console", fails)
+    monkeypatch.setattr(listing, "_summary", fails)
     monkeypatch.setattr(boundary, "sentence", fails)
     monkeypatch.setattr(boundary, "_leave", sys.exit)
     monkeypatch.setattr(sys, "argv", ["harness", "list"])
@@ -107,7 +107,7 @@ def test_a_cache_that_can_t_be_written_to_takes_no_traceback(
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "file" / "cache"))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    monkeypatch.setattr(listing, "make_console", lambda: 1 / 0)
+    monkeypatch.setattr(listing, "_summary", lambda paths: 1 / 0)
     monkeypatch.setattr(sys, "argv", ["harness", "list"])
     with pytest.raises(SystemExit):
         main()

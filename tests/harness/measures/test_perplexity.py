@@ -273,9 +273,11 @@ def test_a_token_that_the_model_has_not_is_named(model: LanguageModel) -> None:
         collect(lambda: wrong, settings())
 
 
-def test_it_says_how_many_tokens_are_scored(model: LanguageModel, tmp_path: Path) -> None:
+def test_it_says_how_many_tokens_are_scored_and_the_perplexity_so_far(model: LanguageModel, tmp_path: Path) -> None:
     load = Loaded(model, tmp_path)
     rows = collect(load, settings(window=16))
     told = [int(text.partition(" of ")[0].replace(",", "")) for text in load.told]
-    assert len(told) > 2 and told == sorted(told) and told[-1] == sum(row["tokens"] for row in rows)
-    assert "tokens/s" in load.told[-1]
+    tokens = sum(row["tokens"] for row in rows)
+    assert len(told) > 2 and told == sorted(told) and told[-1] == tokens
+    whole = math.exp(sum(row["nll"] for row in rows) / tokens)
+    assert f"perplexity {whole:.4g} so far" in load.told[-1]
