@@ -23,6 +23,23 @@ from harness.cli.options import (
 
 NOTES = "harness.notes"
 """Where the command keeps what is told before the run."""
+OPTIONS = {
+    "documents": "--limit",
+    "document_ids": "--document-ids",
+    "shots": "--shots",
+    "shot_seed": "--seed",
+    "sample_seed": "--seed",
+    "context": "--context",
+    "generation": "--gen",
+    "metadata": "--metadata",
+    "chat": "--chat",
+    "chat_template_args": "--chat-args",
+    "system": "--system",
+    "task": "--tasks",
+    "precision": "--precision",
+    "device": "--device",
+}
+"""What settings and axes of the suite are called here."""
 
 
 class EvalCommand(TyperCommand):
@@ -131,11 +148,13 @@ def eval_(
     """
     from harness.cli.console import say
     from harness.cli.running import run_and_print, save_as_asked
+    from harness.errors import UserError
     from harness.execution.allowed import Allowed
     from harness.report.lm_eval_files import write_lm_eval
     from harness.results.exit_code import exit_code
-    from harness.shorthand.evaluating import Evaluation, evaluation_suite
+    from harness.shorthand.evaluating import Evaluation, evaluation_suite, in_options
     from harness.shorthand.pairs import nested, pairs
+    from harness.suite.load import load_suite
 
     notes = list(context.meta.get(NOTES, ()))
     if batch is not None:
@@ -163,7 +182,13 @@ def eval_(
         data=_places(data or ()),
         task_code=allow_task_code,
     )
+    if one_turn and not chat:
+        raise UserError("turns are the chat template's: add `--chat`, or leave it out", place="--one-turn")
     suite = evaluation_suite(asked, out)
+    try:
+        load_suite(suite)
+    except UserError as error:
+        raise UserError(in_options(str(error), OPTIONS)) from None
     _check_folder(lm_eval)
     save_as_asked(suite, save_suite)
     for note in notes:

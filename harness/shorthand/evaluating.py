@@ -13,6 +13,7 @@ from harness.input_file import why_no_path
 from harness.mode import Mode
 from harness.shorthand.model_name import TRAINED_ON, named_models
 from harness.shorthand.pairs import put_into
+from harness.suite.load import IN_MEMORY
 from harness.suite.schema.suite import Tasks
 from harness.tasks.files.library import TaskLibrary
 
@@ -57,7 +58,9 @@ class Evaluation:
 def evaluation_suite(asked: Evaluation, out: Path) -> dict[str, Any]:
     """The suite that an evaluation stands for. out: where runs lie (`RUN:model`). Raises UserError for models and tasks
     that there are none of, and for a document list of a task that isn't asked."""
-    tasks = _tasks(asked.tasks)
+    tasks = _tasks(asked)
+    if not (asked.chat or asked.multi_turn):
+        raise UserError("turns are the chat template's: ask for it (`chat`), or leave this out", place="one turn")
     models = _models(asked, out)
     matrix = {"precision": list(asked.precision), "device": asked.device}
     folders = {"paths": list(asked.tasks_path), "data": dict(asked.data)}
@@ -81,14 +84,35 @@ def _models(asked: Evaluation, out: Path) -> dict[str, dict[str, Any]]:
     return {name: put_into(entry, asked.settings) for name, entry in models.items()}
 
 
-def _tasks(given: Sequence[str]) -> list[str]:
-    """Every name and file, once; a folder stands for its task files, a pattern of files for those that it finds."""
+def in_options(sentence: str, options: Mapping[str, str]) -> str:
+    """What is wrong in such a suite, in the words of who named no suite. options: what a setting of `task`, or an axis,
+    is called there."""
+
+    def line(text: str) -> str:
+        found = re.match(rf"{IN_MEMORY}: (?:measures\.\d+\.task|matrix)\.?(\w*)[.\d]*: ", text)
+        if found is None:
+            return text
+        place = options.get(found[1], found[1])
+        said = re.sub(r"`(\w+)(?:: true)?`", lambda word: f"`{options.get(word[1], word[1])}`", text[found.end() :])
+        return f"{place}: {said}" if place else said
+
+    return "\n".join(dict.fromkeys(map(line, sentence.splitlines())))
+
+
+def _library(asked: Evaluation) -> TaskLibrary:
+    folders = Tasks.model_validate({"paths": list(asked.tasks_path), "data": dict(asked.data)})
+    return TaskLibrary(tuple(folders.paths), folders.data, allow_task_code=asked.task_code)
+
+
+def _tasks(asked: Evaluation) -> list[str]:
+    """Every name and file, once; a folder that is no task's name stands for its task files, a pattern of files for
+    those that it finds."""
     found: list[str] = []
-    for text in (part.strip() for one in given for part in str(one).split(",")):
+    for text in (part.strip() for one in asked.tasks for part in str(one).split(",")):
         if (why := why_no_path(text)) is not None:
             raise UserError(why, place="--tasks")
         path = Path(text).expanduser()
-        if text and path.is_dir() and ("/" in text or "\\" in text):
+        if text and path.is_dir() and text not in {named.name for named in _library(asked).names()}:
             files = sorted(str(file) for ending in FILES for file in path.glob(f"*{ending}"))
             if not files:
                 raise UserError(f"there are no task files (*.yaml) in the folder '{shown(text)}'", place="--tasks")
@@ -153,8 +177,7 @@ def _writing(asked: Evaluation, tasks: list[str]) -> set[str]:
     the tasks are read. Raises UserError for an unknown task."""
     if not asked.generation:
         return set()
-    folders = Tasks.model_validate({"paths": list(asked.tasks_path), "data": dict(asked.data)})
-    library = TaskLibrary(tuple(folders.paths), folders.data, allow_task_code=asked.task_code)
+    library = _library(asked)
     write = {
         name for name in tasks if any(task.config.output_type == "generate_until" for task in library.open(name).tasks)
     }

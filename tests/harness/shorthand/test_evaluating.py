@@ -81,12 +81,17 @@ def test_task_files_and_folders_of_them(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"mine/{name}.yaml").write_text(f"task: {name}\ndataset_path: x.jsonl\ntest_split: test\n")
     both = ["mine/a.yaml", "mine/b.yaml"]
-    for given in ("mine/", "mine/*.yaml", "mine/a.yaml,mine/b.yaml,mine/a.yaml"):
+    for given in ("mine", "mine/", "mine/*.yaml", "mine/a.yaml,mine/b.yaml,mine/a.yaml"):
         made = evaluation_suite(Evaluation(models=["nano"], tasks=[given]), Path("runs"))
         assert made["measures"][0]["task"]["task"] == both
     for none in ("mine/c*.yaml", "", " , "):
         with pytest.raises(UserError, match=r"^--tasks: "):
             evaluation_suite(Evaluation(models=["nano"], tasks=[none]), Path("runs"))
+
+
+def test_one_turn_is_of_a_conversation() -> None:
+    with pytest.raises(UserError, match="turns are the chat template's"):
+        suite(multi_turn=False)
 
 
 def test_an_unknown_task_has_its_nearest_names() -> None:
