@@ -20,11 +20,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.api.evaluating import eval
+    from collections.abc import Sequence
+
+    from harness.api.doctor import doctor
+    from harness.api.evaluating import eval as eval
+    from harness.api.fit import fit
+    from harness.api.listing import list as list
+    from harness.api.perplexity import perplexity
     from harness.api.results import Results
     from harness.api.runs import compare, diff, explain, make_report, open_run, plan, run, show
     from harness.baselines.listing import baseline_log, list_baselines
     from harness.baselines.setting import set_baseline
+    from harness.benchmarking.bench import BenchResults, bench
     from harness.errors import UserError
     from harness.gate.change.ci import ci
     from harness.gate.lockstep.ab import ab
@@ -34,28 +41,36 @@ if TYPE_CHECKING:
     from harness.history.series import series
     from harness.interchange.exporting import export_results
     from harness.interchange.importing import import_results
+    from harness.models.in_memory import InMemory
     from harness.results.run import Run
     from harness.suite.schema import Suite
 
 __version__ = "0.1.0"
 HOME = {
     "Results": "harness.api.results",
+    "InMemory": "harness.models.in_memory",
     "Run": "harness.results.run",
     "Suite": "harness.suite.schema",
     "UserError": "harness.errors",
     "ab": "harness.gate.lockstep.ab",
+    "BenchResults": "harness.benchmarking.bench",
+    "bench": "harness.benchmarking.bench",
     "baseline_log": "harness.baselines.listing",
     "ci": "harness.gate.change.ci",
     "compare": "harness.api.runs",
     "diff": "harness.api.runs",
     "eval": "harness.api.evaluating",
     "explain": "harness.api.runs",
+    "doctor": "harness.api.doctor",
+    "fit": "harness.api.fit",
+    "list": "harness.api.listing",
     "export_results": "harness.interchange.exporting",
     "import_results": "harness.interchange.importing",
     "judge": "harness.gate.stored.judging",  # not `gate`: that is the package
     "list_baselines": "harness.baselines.listing",  # not `baselines`: that is the package
     "make_report": "harness.api.runs",
     "open_run": "harness.api.runs",
+    "perplexity": "harness.api.perplexity",
     "plan": "harness.api.runs",
     "query": "harness.history.query",
     "read_history": "harness.history.folder",
@@ -66,24 +81,29 @@ HOME = {
 }
 """Where each name is from."""
 
-__all__ = [
+__all__ = [  # without `eval` and `list`: `from harness import *` leaves Python its own
+    "BenchResults",
+    "InMemory",
     "Results",
     "Run",
     "Suite",
     "UserError",
     "ab",
     "baseline_log",
+    "bench",
     "ci",
     "compare",
     "diff",
-    "eval",
+    "doctor",
     "explain",
     "export_results",
+    "fit",
     "import_results",
     "judge",
     "list_baselines",
     "make_report",
     "open_run",
+    "perplexity",
     "plan",
     "query",
     "read_history",
@@ -94,8 +114,8 @@ __all__ = [
 ]
 
 
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+def __dir__() -> Sequence[str]:
+    return sorted({*globals(), *HOME})
 
 
 def __getattr__(name: str) -> Any:

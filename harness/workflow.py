@@ -20,6 +20,7 @@ from harness.execution.cell_cache import CellCache, NoCache
 from harness.execution.cell_results import CellResults, Origin
 from harness.execution.events import CellEnded, OnEvent, Planned, unheard
 from harness.execution.execute import execute
+from harness.execution.executors.here import HereExecutor
 from harness.execution.executors.local import LocalExecutor
 from harness.execution.memory_there import memory_there, warning
 from harness.execution.plan import Plan, make_plan
@@ -188,7 +189,8 @@ def _measure(
     if too_large := warning([item for item in items if fresh or not item.cached], memory_there()):
         notice(too_large)
     log = WorkerLog(journal.folder / WORKER_LOG)
-    executor = LocalExecutor(plan.fingerprint, plan.library, cache, log, on_event)
+    workers = LocalExecutor(plan.fingerprint, plan.library, cache, log, on_event)
+    executor = HereExecutor(workers, plan.fingerprint, plan.library, log.path, on_event)
     journal.write_manifest(manifest.model_copy(update={"status": "running", "files": {}}))
     ended = "interrupted"
     try:

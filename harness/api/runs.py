@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.api.given_models import plain_suite
 from harness.api.results import Results
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.estimate import plan_frame
@@ -40,7 +41,8 @@ def run(
 ) -> Results:
     """Run a suite and return what came out of it.
 
-    suite: a path, a shipped suite's name, a mapping, a `harness.Suite`, or with `resume` a run folder. resume: go on
+    suite: a path, a shipped suite's name, a mapping (a model in it may be a `harness.InMemory`), a `harness.Suite`,
+    or with `resume` a run folder. resume: go on
     with the last unfinished run of this suite below `out`, or with the run folder that is named; cells that ended well
     are kept, failed ones are tried again. fresh: measure cells again whose results are known from earlier runs; a run
     that began so goes on so when it is resumed. cached: False neither takes results of cells from the cache nor keeps
@@ -48,9 +50,10 @@ def run(
     of tasks. on_event: is told how the run goes (`harness.execution.events`); nothing is printed. Raises UserError for
     bad input; a cell that fails is a record, not an error.
     """
-    concluded = run_and_report(
-        suite, out=out, resume=resume, fresh=fresh, cached=cached, allowed=allowed, on_event=on_event
-    )
+    with plain_suite(suite) as plain:
+        concluded = run_and_report(
+            plain, out=out, resume=resume, fresh=fresh, cached=cached, allowed=allowed, on_event=on_event
+        )
     return Results(concluded.run.folder)
 
 
@@ -70,7 +73,8 @@ def plan(suite: SuiteLike, allowed: Allowed = NOTHING_MORE) -> pd.DataFrame:
 
     allowed: what the run will be allowed, which is part of the cells' keys.
     """
-    return plan_frame(make_plan(load_suite(suite), allowed))
+    with plain_suite(suite) as plain:
+        return plan_frame(make_plan(load_suite(plain), allowed))
 
 
 def make_report(name: str | Path, out: str | Path = RUNS, lm_eval: str | Path | None = None) -> Run:

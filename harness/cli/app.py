@@ -12,6 +12,7 @@ from harness.cli import (
     ab,
     assets,
     baseline,
+    bench,
     bisect,
     ci,
     compare,
@@ -25,6 +26,7 @@ from harness.cli import (
     history,
     interchange,
     listing,
+    perplexity,
     plan,
     query,
     report,
@@ -59,6 +61,8 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("eval", cls=eval.EvalCommand)(eval.eval_)
 app.command("plan")(plan.plan)
+app.command("bench")(bench.bench)
+app.command("perplexity")(perplexity.perplexity)
 app.command("list")(listing.list_)
 app.command("show")(show.show)
 app.command("report")(report.report)

@@ -9,7 +9,7 @@ import typer
 from harness.cli.console import make_console
 
 if TYPE_CHECKING:
-    from harness.execution.doctor import Examination
+    from harness.api.doctor import Examination
     from harness.report.table import Row
 
 
@@ -20,8 +20,8 @@ def doctor(
 
     Exit code 2 where nothing can be kept in the cache folder: no suite can run then.
     """
+    from harness.api.doctor import doctor as examine
     from harness.errors import ExitCode
-    from harness.execution.doctor import examine
     from harness.report.table import Column, Row, Table
     from harness.report.tables import print_table
 

@@ -15,6 +15,7 @@ from harness.execution.code_digest import MEASURING, code_digest, package_digest
 from harness.execution.resolve import resolve_all
 from harness.measures.measure import Settings
 from harness.measures.registry import MEASURES
+from harness.models.adapter import Adapter
 from harness.models.compiled_kernel import planned_kernel
 from harness.models.contract import TYPES, ModelSource
 from harness.models.digest import hash_of
@@ -30,6 +31,12 @@ from harness.suite.load import LoadedSuite
 from harness.suite.schema import Suite
 from harness.tasks.files.library import TaskLibrary
 from harness.threads import cores_allowed, default_threads
+
+IN_PROCESS = (
+    "measured in the process that holds the model: one launch beside whatever else that process does, and launches "
+    "there are not independent"
+)
+"""Of cells of models in memory."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +118,7 @@ def make_plan(loaded: LoadedSuite, allowed: Allowed = NOTHING_MORE) -> Plan:
                     cached=cache.has(key),
                     missing=told.missing(cell),
                     unsupported=told.unsupported(cell, source.kind),
-                    notes=told.notes(cell),
+                    notes=told.notes(cell, source.kind),
                     rest=rest,
                     kernel=kernel,
                     read=digests.read(cell),
@@ -197,14 +204,24 @@ class Told:
         which, adapter = (cell.measure, cell.typed, kind), adapter_of(kind)
         if which not in self._unsupported:
             self._unsupported[which] = MEASURES[cell.measure].why_not(self._library, cell.typed, adapter)
-        return self._unsupported[which] or adapter.why_not(cell.axes["precision"])  # type: ignore[arg-type]
+        precision = adapter.why_not(cell.axes["precision"])  # type: ignore[arg-type]
+        return self._unsupported[which] or precision or _why_not_here(cell, adapter)
 
-    def notes(self, cell: Cell) -> tuple[str, ...]:
+    def notes(self, cell: Cell, kind: str) -> tuple[str, ...]:
         """See `PlannedCell.notes`."""
         which = cell.measure, cell.typed
         if which not in self._notes:
             self._notes[which] = MEASURES[cell.measure].notes(self._library, cell.typed)
-        return self._notes[which]
+        return (*self._notes[which], *((IN_PROCESS,) if adapter_of(kind).in_process else ()))
+
+
+def _why_not_here(cell: Cell, adapter: Adapter) -> str | None:
+    """Why a cell can't run in the process that holds its model; None where it can, or needn't."""
+    if not adapter.in_process:
+        return None
+    if any(metric.depends_on == "memory" for metric in MEASURES[cell.measure].metrics):
+        return "memory is measured in a fresh process that opens the model: save it, and name its folder"
+    return None
 
 
 def _kernel() -> str:

@@ -72,7 +72,7 @@ def answer(request: Request, opened: OpenedModel, threads: int, send: Callable[[
     try:
         match request:
             case Collect():
-                return _collect(request, opened, send)
+                return collect(request, opened, send)
             case TrainModel():
                 return _train(request, send)
             case MeasurePeaks():
@@ -173,7 +173,8 @@ def refusal(error: BaseException, what: str) -> Refused:
     return Refused(Status.FAILED, unexpected(what, error), trace)
 
 
-def _collect(request: Collect, opened: OpenedModel, send: Callable[[Step], None]) -> Collected:
+def collect(request: Collect, opened: OpenedModel, send: Callable[[Step], None]) -> Collected:
+    """Collect the samples of one launch of one cell in this process. Raises what its measure raises."""
     import torch
 
     from harness.measures.registry import MEASURES

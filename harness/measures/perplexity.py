@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from time import monotonic
 from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
@@ -25,6 +26,7 @@ from harness.results.record import Direction, Measurement, Metric, Missing, Stat
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
     from harness.statistics.intervals import Interval
 
@@ -130,7 +132,10 @@ def collect(load: Callable[[], LanguageModel], settings: PerplexitySettings) -> 
         documents.append(document)
     are_whole = all(len(document.ids) <= window for document in documents)
     rows: list[Sample] = []
-    nlls = token_nlls(model, [np.array(document.ids, dtype=np.int64) for document in documents], window, stride)
+    ids_of = [np.array(document.ids, dtype=np.int64) for document in documents]
+    tell = getattr(load, "tell", lambda done, text: None)  # a `Load` says how far it is, any other function needn't
+    progress = RunningValue(tell, sum(max(len(ids) - given, 0) for ids in ids_of))
+    nlls = token_nlls(model, ids_of, window, stride, progress)
     for document, trip, all_nll in zip(documents, trips, nlls, strict=True):
         ids = document.ids
         nll = all_nll[given - 1 :]  # what the tokenizer puts first is given, be it several tokens
@@ -200,6 +205,28 @@ def summarize(samples: pd.DataFrame, settings: PerplexitySettings, facts: Facts)
         Measurement(metric=TOKENS_SCORED, value=float(scored["tokens"].sum()), n=len(scored), n_unit="documents"),
         Measurement(metric=LOST_BYTES, value=lost, n=len(scored), n_unit="documents"),
     ]
+
+
+class RunningValue:
+    """Tells how far a text is read, and its perplexity so far: a long text has a first number after its first pass."""
+
+    def __init__(self, tell: Callable[[float, str], None], tokens: int, now: Callable[[], float] = monotonic) -> None:
+        """tokens: that will be scored in all."""
+        self._tell, self._tokens, self._now = tell, max(tokens, 1), now
+        self._nll, self._scored, self._told = 0.0, 0, -math.inf
+
+    def __call__(self, nlls: NDArray[np.float64]) -> None:
+        """Take the values of one forward pass; tell at most every `TOLD_EVERY` seconds."""
+        self._nll += float(nlls.sum(dtype=np.float64))
+        self._scored += nlls.size
+        if nlls.size and self._now() - self._told >= TOLD_EVERY:
+            self._told = self._now()
+            so_far = f"perplexity {_exp(self._nll / self._scored):.4g} so far, of {self._scored:,} tokens"
+            self._tell(min(self._scored / self._tokens, 1.0), so_far)
+
+
+TOLD_EVERY = 0.5
+"""Seconds."""
 
 
 def window_and_stride(settings: PerplexitySettings, context: int) -> tuple[int, int]:

@@ -123,6 +123,8 @@ class Adapter:
     """What is said where the entry of another adapter has one of its keys, by key."""
     parts: tuple[Part, ...] = ()
     """The libraries that it needs."""
+    in_process: bool = False
+    """Whether its models live in the process that runs the suite: their cells run in it, each in one launch."""
 
     def why_not(self, precision: Precision) -> str | None:
         """Why none of its models has a precision; None where they may."""

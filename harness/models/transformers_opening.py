@@ -27,17 +27,22 @@ from harness.models.storage import settled
 from harness.models.tokenizer_loading import open_tokenizer
 from harness.models.transformers import TransformersModel, TransformersPasses
 from harness.models.transformers_fit import refuse_overflow
-from harness.models.transformers_loading import load_model
+from harness.models.transformers_loading import LoadedModel, load_model
+from harness.models.transformers_tokenizer import TransformersTokenizer
 from reference_impl.text.tokenizer import ByteBPE
 
 
 def open_source(source: ModelSource) -> TransformersModel:
     """Load the model and its tokenizer. Raises UserError where that fails, with the fix."""
     loaded = load_model(source)
+    return identified(loaded, open_tokenizer(source), source)
+
+
+def identified(loaded: LoadedModel, tokenizer: TransformersTokenizer, source: ModelSource) -> TransformersModel:
+    """A model that is loaded, tried, stored as `source` says and counted. Raises UserError where it can't be run."""
     model, counts = loaded.model, loaded.counts
     model.eval()
     forget_lengths(model)
-    tokenizer = open_tokenizer(source)
     config = model.config.get_text_config()
     vocabulary, context = config.vocab_size, longest_text(config, model, tokenizer.longest)
     embedding_rows = model.get_input_embeddings().weight.shape[0]

@@ -9,7 +9,7 @@ one batch. That is as fast for a long context, and several times faster for the 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -41,12 +41,17 @@ class _Pass(NamedTuple):
 
 
 def token_nlls(
-    model: LanguageModel, documents: Sequence[Sequence[int] | NDArray[np.int64]], window: int, stride: int
+    model: LanguageModel,
+    documents: Sequence[Sequence[int] | NDArray[np.int64]],
+    window: int,
+    stride: int,
+    on_scored: Callable[[NDArray[np.float64]], None] = lambda nlls: None,
 ) -> list[NDArray[np.float64]]:
     """Negative log-likelihood, in nats, of each token of each document but its first.
 
     documents: token ids, with a BOS in front where one is wanted (then the first real token is scored too).
-    window, stride: see `sliding_windows`; at most `model.identity.context` and one less.
+    window, stride: see `sliding_windows`; at most `model.identity.context` and one less. on_scored: is given the values
+    of each forward pass as it ends.
     Returns one array per document, of len(document) - 1 values (none for an empty one): entry i is -ln p(token i + 1 |
     the tokens before it in its window). The softmax is taken in fp32 whatever the model computes in.
     """
@@ -71,6 +76,7 @@ def token_nlls(
             log_probs, _ = log_probs_in_slices(slices, torch.arange(len(targets), device=device), targets)
             for p, row in zip(batch, log_probs.view(len(batch), scored).cpu().numpy(), strict=True):
                 results[p.document][p.first - 1 : p.end - 1] = -row
+            on_scored(-log_probs.cpu().numpy())
     return results
 
 

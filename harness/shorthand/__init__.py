@@ -4,6 +4,9 @@ model_name.py       MODEL, as it is typed, -> an entry of a suite's `models:`
 evaluating.py       models and tasks -> the suite that asks them
 lm_eval_line.py     a command line of lm-eval -> one of `harness eval` (lm_eval_flags.py: every flag; lm_eval_model.py:
                     `--model_args`; lm_eval_config.py: `--config`)
-pairs.py            `key=value`
+pairs.py            `key=value` as lm-eval reads it, and with dots
+perplexity.py       `harness perplexity`
+benchmarking.py     `harness bench`
+values.py           several values with commas, and key=value
 written.py          the suite as a file (`--save-suite`)
 """

@@ -192,6 +192,7 @@ OTHER = {
     "harness/execution/executors/local.py": "/proc",
     "harness/execution/memory_there.py": "/proc and control groups",
     "harness/execution/serve.py": "worker.log",
+    "harness/execution/executors/here.py": "worker.log",
     # what a person asked to be written elsewhere
     "harness/report/fit_files.py": "the folder of `harness fit`",
     "harness/report/lm_eval_files.py": "the folder of `harness report --lm-eval`",

@@ -72,7 +72,7 @@ class LocalExecutor:
         yield from self._shared([item for item in items if not item.isolated])
         for item in items:
             if item.isolated:
-                yield self._known(item) or self._isolated(item)
+                yield self.known(item) or self._isolated(item)
 
     def close(self) -> None:
         """End the worker that quality cells share."""
@@ -88,7 +88,7 @@ class LocalExecutor:
             sources = list(dict.fromkeys(item.source for item in group))
             share = taken_now(0.2) if threads > 1 else None
             for item in sorted(group, key=lambda item: sources.index(item.source)):
-                if (known := self._known(item)) is not None:
+                if (known := self.known(item)) is not None:
                     yield known
                     continue
                 began = time.monotonic()
@@ -103,7 +103,7 @@ class LocalExecutor:
                     answer = _died(answer, item)
                 elif isinstance(answer, Collected):
                     share = most_taken([answer.conditions], self._machine.cores)
-                yield _answered(item, [answer], time.monotonic() - began)
+                yield answered(item, [answer], time.monotonic() - began)
             self.close()
 
     def _isolated(self, item: PlannedCell) -> Answered:
@@ -121,9 +121,9 @@ class LocalExecutor:
                 answers.append(answer)
                 break
             answers.append(answer)
-        return _answered(item, answers, time.monotonic() - began)
+        return answered(item, answers, time.monotonic() - began)
 
-    def _known(self, item: PlannedCell) -> Answered | None:
+    def known(self, item: PlannedCell) -> Answered | None:
         """The answer of a cell that need not be run, or can't be; what it needs is prepared."""
         if (reason := self._prepared.why_not(item)) is not None:
             return Answered(item, Refused(Status.FAILED, reason))
@@ -159,7 +159,7 @@ def _modules(items: Sequence[PlannedCell]) -> list[str]:
     return modules
 
 
-def _answered(item: PlannedCell, launches: Sequence[Collected | Refused], seconds: float) -> Answered:
+def answered(item: PlannedCell, launches: Sequence[Collected | Refused], seconds: float) -> Answered:
     """The answer of a cell from those of its launches: the samples of those that ended, and why the last one didn't;
     why the first one failed, where none ended."""
     collected = [launch for launch in launches if isinstance(launch, Collected)]

@@ -270,3 +270,15 @@ def test_a_token_that_the_model_has_not_is_named(model: LanguageModel) -> None:
     wrong: Any = Beside(model, Adding(model.tokenizer, None))
     with pytest.raises(UserError, match=r"^fixture: document 4: token id 320 .*which are 0 to 319: use the tokenizer"):
         collect(lambda: wrong, settings())
+
+
+def test_a_long_text_tells_its_perplexity_so_far() -> None:
+    from harness.measures.perplexity import RunningValue
+
+    told: list[tuple[float, str]] = []
+    clock = iter([0.0, 0.0, 0.1, 0.7, 0.7])
+    running = RunningValue(lambda done, text: told.append((done, text)), 8, lambda: next(clock))
+    for nlls in ([1.0, 1.0], [3.0, 3.0], [5.0, 5.0]):
+        running(np.array(nlls))
+    running(np.array([]))
+    assert told == [(0.25, "perplexity 2.718 so far, of 2 tokens"), (0.75, "perplexity 20.09 so far, of 6 tokens")]
