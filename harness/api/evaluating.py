@@ -48,15 +48,15 @@ def eval(
 ) -> Results:
     """Ask models tasks and return what came out: `harness eval` as a function (docs/eval.md).
 
-    models: by name (a folder, a hub id, `asset:NAME`, a preset, `RUN:model`) or in memory, see `Models`.
-    tasks: tasks, groups, tags, patterns such as `arc_*`, or task files. shots: examples before each question, a list for
-    several numbers of them. limit: documents of each task, below 1 a share of them. document_ids: only these, '3, 7, 10-19', or such a text by
-    task. precision, device: as in a suite's `matrix`. settings: put over each model's entry. generation: how answers
-    are written. metadata: the arguments of a `custom_dataset`. chat: through the chat template, with examples as turns
-    unless `multi_turn` is False. context: tokens that a model may see at once. seed: of the examples and of drawn
-    answers. mode: `right` or `lm-eval`. tasks_path: folders of task files. data: where documents lie, by
-    `dataset_path`. save_suite: a file for the suite that this call stands for. The rest is as in `harness.run`. Raises
-    UserError for bad input; a cell that fails is a record, not an error.
+    models: by name (a folder, a hub id, `asset:NAME`, a preset, `RUN:model`) or in memory, see `Models`. tasks:
+    tasks, groups, tags, patterns such as `arc_*`, or task files. shots: examples before each question, a list for
+    several numbers of them. limit: documents of each task, below 1 a share of them. document_ids: only these, '3,
+    7, 10-19', or such a text by task. precision, device: as in a suite's `matrix`. settings: put over each model's
+    entry. generation: how answers are written. metadata: the arguments of a `custom_dataset`. chat: through the
+    chat template, with examples as turns unless `multi_turn` is False. context: tokens that a model may see at
+    once. seed: of the examples and of drawn answers. mode: `right` or `lm-eval`. tasks_path: folders of task files.
+    data: where documents lie, by `dataset_path`. save_suite: a file for the suite that this call stands for. The
+    rest is as in `harness.run`. Raises UserError for bad input; a cell that fails is a record, not an error.
     """
     asked = Evaluation(
         tasks=_texts(tasks),
