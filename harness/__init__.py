@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.api.doctor import doctor
-    from harness.api.evaluating import eval
+    from harness.api.evaluating import eval as eval
     from harness.api.fit import fit
     from harness.api.generating import converse, generate, load_model, stream
     from harness.api.listing import list as list
@@ -95,7 +95,7 @@ HOME = {
 }
 """Where each name is from."""
 
-__all__ = [  # without `list`: `from harness import *` leaves Python its own
+__all__ = [  # without `eval` and `list`: `from harness import *` leaves Python its own
     "BenchResults",
     "InMemory",
     "Results",
@@ -110,7 +110,6 @@ __all__ = [  # without `list`: `from harness import *` leaves Python its own
     "converse",
     "diff",
     "doctor",
-    "eval",
     "explain",
     "export_results",
     "fit",

@@ -6,18 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.api.given_models import Models, given_models
 from harness.api.results import Results
 from harness.api.runs import run
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.events import OnEvent, unheard
 from harness.mode import Mode
-from harness.shorthand.evaluating import Evaluation, evaluation_suite
+from harness.shorthand.evaluating import Evaluation, evaluation_suite, trained_on
 from harness.shorthand.written import save_suite as write_suite
 from harness.workflow import RUNS
 
 
 def eval(
-    model: str | Path | Sequence[str | Path],
+    models: Models,
     tasks: str | Path | Sequence[str | Path],
     *,
     shots: int | Sequence[int] | None = None,
@@ -47,45 +48,44 @@ def eval(
 ) -> Results:
     """Ask models tasks and return what came out: `harness eval` as a function (docs/eval.md).
 
-    model: a folder, a hub id, `asset:NAME`, a preset, `RUN:model`, or several of these. tasks: tasks, groups, tags,
-    patterns such as `arc_*`, or task files. shots: examples before each question, a list for several numbers of them.
-    limit: documents of each task, below 1 a share of them. document_ids: only these, '3, 7, 10-19', or such a text by
-    task. precision, device: as in a suite's `matrix`. settings: put over each model's entry. generation: how answers
-    are written. metadata: the arguments of a `custom_dataset`. chat: through the chat template, with examples as turns
-    unless `multi_turn` is False. context: tokens that a model may see at once. seed: of the examples and of drawn
-    answers. mode: `right` or `lm-eval`. tasks_path: folders of task files. data: where documents lie, by
-    `dataset_path`. save_suite: a file for the suite that this call stands for. The rest is as in `harness.run`. Raises
-    UserError for bad input; a cell that fails is a record, not an error.
+    models: by name (a folder, a hub id, `asset:NAME`, a preset, `RUN:model`) or in memory, see `Models`. tasks:
+    tasks, groups, tags, patterns such as `arc_*`, or task files. shots: examples before each question, a list for
+    several numbers of them. limit: documents of each task, below 1 a share of them. document_ids: only these, '3,
+    7, 10-19', or such a text by task. precision, device: as in a suite's `matrix`. settings: put over each model's
+    entry. generation: how answers are written. metadata: the arguments of a `custom_dataset`. chat: through the
+    chat template, with examples as turns unless `multi_turn` is False. context: tokens that a model may see at
+    once. seed: of the examples and of drawn answers. mode: `right` or `lm-eval`. tasks_path: folders of task files.
+    data: where documents lie, by `dataset_path`. save_suite: a file for the suite that this call stands for. The
+    rest is as in `harness.run`. Raises UserError for bad input; a cell that fails is a record, not an error.
     """
-    suite = evaluation_suite(
-        Evaluation(
-            models=_texts(model),
-            tasks=_texts(tasks),
-            shots=() if shots is None else (shots,) if isinstance(shots, int) else tuple(shots),
-            limit=limit,
-            document_ids={"": document_ids} if isinstance(document_ids, str) else dict(document_ids or {}),
-            precision=() if precision is None else _texts(precision),
-            device=device,
-            settings=settings or {},
-            generation=generation or {},
-            metadata=metadata or {},
-            chat=chat,
-            multi_turn=multi_turn,
-            chat_template_args=chat_template_args or {},
-            system=system,
-            context=context,
-            shot_seed=seed,
-            sample_seed=seed,
-            mode=mode,
-            tasks_path=_texts(tasks_path),
-            data=data or {},
-            task_code=allowed.task_code,
-        ),
-        Path(out),
+    asked = Evaluation(
+        tasks=_texts(tasks),
+        shots=() if shots is None else (shots,) if isinstance(shots, int) else tuple(shots),
+        limit=limit,
+        document_ids={"": document_ids} if isinstance(document_ids, str) else dict(document_ids or {}),
+        precision=() if precision is None else _texts(precision),
+        device=device,
+        settings=settings or {},
+        generation=generation or {},
+        metadata=metadata or {},
+        chat=chat,
+        multi_turn=multi_turn,
+        chat_template_args=chat_template_args or {},
+        system=system,
+        context=context,
+        shot_seed=seed,
+        sample_seed=seed,
+        mode=mode,
+        tasks_path=_texts(tasks_path),
+        data=data or {},
+        task_code=allowed.task_code,
     )
-    if save_suite is not None:
-        write_suite(suite, Path(save_suite))
-    return run(suite, out=out, resume=resume, fresh=fresh, cached=cached, allowed=allowed, on_event=on_event)
+    budget = trained_on(asked.settings)
+    with given_models(models, Path(out), None, asked.precision, budget) as entries:
+        suite = evaluation_suite(entries, asked)
+        if save_suite is not None:
+            write_suite(suite, Path(save_suite))
+        return run(suite, out=out, resume=resume, fresh=fresh, cached=cached, allowed=allowed, on_event=on_event)
 
 
 def _texts(given: str | Path | Iterable[str | Path]) -> tuple[str, ...]:

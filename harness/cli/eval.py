@@ -152,15 +152,17 @@ def eval_(
     from harness.execution.allowed import Allowed
     from harness.report.lm_eval_files import write_lm_eval
     from harness.results.exit_code import exit_code
-    from harness.shorthand.evaluating import Evaluation, evaluation_suite, in_options
+    from harness.shorthand.evaluating import Evaluation, evaluation_suite, in_options, trained_on
+    from harness.shorthand.model_name import named_models
     from harness.shorthand.pairs import nested, pairs
     from harness.suite.load import load_suite
 
+    if not models and not tasks and not task_file:
+        raise UserError("name a model and tasks: harness eval asset:smollm2-135m-instruct --tasks arc_easy")
     notes = list(context.meta.get(NOTES, ()))
     if batch is not None:
         notes.append(_batch(batch))
     asked = Evaluation(
-        models=models or (),
         tasks=[*(tasks or ()), *(task_file or ())],
         shots=_shots(shots),
         limit=limit,
@@ -184,7 +186,7 @@ def eval_(
     )
     if one_turn and not chat:
         raise UserError("turns are the chat template's: add `--chat`, or leave it out", place="--one-turn")
-    suite = evaluation_suite(asked, out)
+    suite = evaluation_suite(named_models(models or (), out, trained_on=trained_on(asked.settings)), asked)
     try:
         load_suite(suite)
     except UserError as error:

@@ -11,7 +11,7 @@ from typing import Any
 from harness.errors import UserError, shown
 from harness.input_file import why_no_path
 from harness.mode import Mode
-from harness.shorthand.model_name import TRAINED_ON, named_models
+from harness.shorthand.model_name import TRAINED_ON
 from harness.shorthand.pairs import put_into
 from harness.suite.load import IN_MEMORY
 from harness.suite.schema.suite import Tasks
@@ -24,8 +24,6 @@ FILES = (".yaml", ".yml")
 class Evaluation:
     """Which models are asked what, and how. What is left out is as the task files, or the measure `task`, have it."""
 
-    models: Sequence[str]
-    """As `harness.shorthand.model_name` reads them."""
     tasks: Sequence[str]
     """Tasks, groups, tags, patterns of task names, task files and folders of these."""
     shots: Sequence[int] = ()
@@ -55,18 +53,17 @@ class Evaluation:
     """Whether a task file may be a Python class: needed to read it."""
 
 
-def evaluation_suite(asked: Evaluation, out: Path) -> dict[str, Any]:
-    """The suite that an evaluation stands for. out: where runs lie (`RUN:model`). Raises UserError for models and tasks
-    that there are none of, and for a document list of a task that isn't asked."""
+def evaluation_suite(models: Mapping[str, Mapping[str, Any]], asked: Evaluation) -> dict[str, Any]:
+    """The suite that asks models of these entries. Raises UserError where no task is named, and for a list of documents
+    of a task that isn't asked."""
     tasks = _tasks(asked)
     if not (asked.chat or asked.multi_turn):
         raise UserError("turns are the chat template's: ask for it (`chat`), or leave this out", place="one turn")
-    models = _models(asked, out)
     matrix = {"precision": list(asked.precision), "device": asked.device}
     folders = {"paths": list(asked.tasks_path), "data": dict(asked.data)}
     suite = {
         "name": _name(list(models)),
-        "models": models,
+        "models": {name: put_into(entry, asked.settings) for name, entry in models.items()},
         "matrix": {axis: given for axis, given in matrix.items() if given},
         "measures": [{"task": entry} for entry in _entries(asked, tasks)],
         "tasks": {key: given for key, given in folders.items() if given},
@@ -74,14 +71,15 @@ def evaluation_suite(asked: Evaluation, out: Path) -> dict[str, Any]:
     return {key: part for key, part in suite.items() if part}
 
 
-def _models(asked: Evaluation, out: Path) -> dict[str, dict[str, Any]]:
-    """The entries, each with what is put over it: a budget in place of the one that presets are trained by."""
-    train = asked.settings.get("train")
-    trained_on = put_into(TRAINED_ON, train) if isinstance(train, Mapping) else dict(TRAINED_ON)
-    if "steps" in trained_on and isinstance(train, Mapping) and "tokens" not in train:
-        del trained_on["tokens"]
-    models = named_models(asked.models, out, trained_on=trained_on)
-    return {name: put_into(entry, asked.settings) for name, entry in models.items()}
+def trained_on(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """How presets are trained: with a budget that is given in place of the usual one."""
+    train = settings.get("train")
+    if not isinstance(train, Mapping):
+        return dict(TRAINED_ON)
+    budget = dict(TRAINED_ON)
+    if "steps" in train and "tokens" not in train:
+        del budget["tokens"]
+    return put_into(budget, train)
 
 
 def in_options(sentence: str, options: Mapping[str, str]) -> str:

@@ -56,6 +56,13 @@ def typed(*words: str) -> Result:
     return CliRunner().invoke(app, words, env={"COLUMNS": "200"})
 
 
+def opened(folder: Path) -> Any:
+    """A model of transformers in memory, with its tokenizer."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    return AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+
+
 def asked(monkeypatch: pytest.MonkeyPatch, *words: str) -> dict[str, Any]:
     """The suite that a line stands for, which is not run."""
     found: list[dict[str, Any]] = []
@@ -101,6 +108,10 @@ def test_commands_of_the_pages_run_and_a_saved_suite_gives_the_same_numbers_from
     assert {cell.source for cell in python.cells} == {"cache"}
     assert len(python.table()) == 1 and len(python.samples) == 6
 
+    in_memory = harness.eval(opened(project / "llama"), "rivers", tasks_path="tasks", device="cpu")
+    ours, named = (run.records.set_index("metric")["value"] for run in (in_memory, python))
+    assert ours["acc"] == named["acc"]
+
     done = typed(*as_lm_eval)
     assert done.exit_code == ExitCode.PASS, f"{done.output} {done.exception}"
     assert "asked as: harness eval llama --precision fp32" in done.output and "--batch" in done.output
@@ -116,7 +127,7 @@ def test_commands_of_the_pages_run_and_a_saved_suite_gives_the_same_numbers_from
 
 
 WRONG = {
-    "eval": "name the tasks",
+    "eval": "name a model and tasks: harness eval ",
     "eval --tasks rivers": "no model was named",
     "eval llama": "--tasks: name the tasks",
     "eval llama --tasks riverz --tasks-path tasks": "no task, group or tag 'riverz'; did you mean 'rivers'",

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from harness.errors import UserError
-from harness.shorthand.evaluating import Evaluation, evaluation_suite
+from harness.shorthand.evaluating import Evaluation, evaluation_suite, trained_on
+from harness.shorthand.model_name import named_models
 from harness.suite.load import load_suite
 
 
@@ -18,8 +19,9 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def suite(**asked: Any) -> dict[str, Any]:
-    whole = {"models": ["nano"], "tasks": ["microworld_facts"], **asked}
-    made = evaluation_suite(Evaluation(**whole), Path("runs"))
+    evaluation = Evaluation(**{"tasks": ["microworld_facts"], **asked})
+    models = named_models(["nano"], Path("runs"), trained_on=trained_on(evaluation.settings))
+    made = evaluation_suite(models, evaluation)
     load_suite(made)  # refuses what is none
     return made
 
@@ -82,11 +84,11 @@ def test_task_files_and_folders_of_them(tmp_path: Path) -> None:
         (tmp_path / f"mine/{name}.yaml").write_text(f"task: {name}\ndataset_path: x.jsonl\ntest_split: test\n")
     both = ["mine/a.yaml", "mine/b.yaml"]
     for given in ("mine", "mine/", "mine/*.yaml", "mine/a.yaml,mine/b.yaml,mine/a.yaml"):
-        made = evaluation_suite(Evaluation(models=["nano"], tasks=[given]), Path("runs"))
+        made = evaluation_suite({}, Evaluation(tasks=[given]))
         assert made["measures"][0]["task"]["task"] == both
     for none in ("mine/c*.yaml", "", " , "):
         with pytest.raises(UserError, match=r"^--tasks: "):
-            evaluation_suite(Evaluation(models=["nano"], tasks=[none]), Path("runs"))
+            evaluation_suite({}, Evaluation(tasks=[none]))
 
 
 def test_one_turn_is_of_a_conversation() -> None:
