@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.api.doctor import doctor
+    from harness.api.evaluating import eval
     from harness.api.fit import fit
     from harness.api.listing import list as list
     from harness.api.perplexity import perplexity
@@ -58,6 +59,7 @@ HOME = {
     "ci": "harness.gate.change.ci",
     "compare": "harness.api.runs",
     "diff": "harness.api.runs",
+    "eval": "harness.api.evaluating",
     "explain": "harness.api.runs",
     "doctor": "harness.api.doctor",
     "fit": "harness.api.fit",
@@ -93,6 +95,7 @@ __all__ = [  # without `list`: `from harness import *` leaves Python its own
     "compare",
     "diff",
     "doctor",
+    "eval",
     "explain",
     "export_results",
     "fit",

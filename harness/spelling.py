@@ -8,6 +8,8 @@ _LONGEST, _MOST = 200, 10_000
 """Characters of a word, and words: beyond that looking takes longer than it helps."""
 _NEAR = 0.55
 """Of two words' letters, those that they share in order: 1 is the same word."""
+_FAR = 0.5
+"""Of words that are shown beside others."""
 
 
 def nearest_word(word: str, allowed: Iterable[str], near: float = _NEAR) -> str | None:
@@ -17,6 +19,16 @@ def nearest_word(word: str, allowed: Iterable[str], near: float = _NEAR) -> str 
         return None
     close = difflib.get_close_matches(word, list(islice(allowed, _MOST)), n=1, cutoff=near)
     return close[0] if close and close[0] != word else None
+
+
+def nearest_words(word: str, allowed: Iterable[str], most: int = 5) -> list[str]:
+    """The allowed words that are nearest, the nearest first; of a longer name, those that have the word in them too."""
+    if len(word) > _LONGEST:
+        return []
+    words = list(islice(allowed, _MOST))
+    close = difflib.get_close_matches(word, words, n=most, cutoff=_FAR)
+    within = [one for one in words if len(word) > 2 and word.lower() in one.lower()]
+    return list(dict.fromkeys([*close[:1], *within, *close]))[:most]
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:

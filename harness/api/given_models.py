@@ -31,6 +31,23 @@ def models_listed(models: Models) -> list[str | InMemory]:
 
 
 @contextmanager
+def apart(models: Models, precision: Sequence[str] = ()) -> Iterator[tuple[tuple[str, ...], dict[str, dict[str, Any]]]]:
+    """In the block, the names among the models, and entries of a suite for those in memory, by name; after it those are
+    as they were. precision: what they are to be measured at; one in memory has its own alone. Raises UserError."""
+    listed = models_listed(models)
+    in_memory: dict[str, InMemory] = {}
+    for model in listed:
+        if isinstance(model, InMemory):
+            in_memory[_unused(name_of(model), in_memory)] = model
+    with lent(in_memory) as here:
+        for name, entry in here.items():
+            own = entry["matrix"]["precision"]
+            if any(one != own for one in precision):
+                raise UserError(f"{name} is measured as it is, in {own}: leave out `precision`", place=PLACE)
+        yield tuple(model for model in listed if isinstance(model, str)), here
+
+
+@contextmanager
 def given_models(
     models: Models,
     out: Path,
@@ -38,27 +55,16 @@ def given_models(
     precision: Sequence[str] = (),
     trained_on: Mapping[str, Any] = TRAINED_ON,
 ) -> Iterator[dict[str, dict[str, Any]]]:
-    """In the block, the `models:` of a suite, of models as they were given; after it those in memory are as they were.
-    precision: what they are to be measured at; one in memory has its own alone. The rest: see `named_models`. Raises
+    """In the block, the `models:` of a suite, of models as they were given: see `apart` and `named_models`. Raises
     UserError."""
-    listed = models_listed(models)
-    named = [model for model in listed if isinstance(model, str)]
-    in_memory: dict[str, InMemory] = {}
-    for model in listed:
-        if isinstance(model, InMemory):
-            in_memory[_unused(name_of(model), in_memory)] = model
-    entries = named_models(named, out, settings, trained_on) if named or not in_memory else {}
-    if in_memory and settings:
-        raise UserError("settings are of models that are opened by name", place=PLACE)
-    if twice := next((name for name in in_memory if name in entries), None):
-        raise UserError(f"'{twice}' is the name of another model too; give it one: InMemory(…, name=…)", place=PLACE)
-    with lent(in_memory) as here:
-        for name, entry in here.items():
-            own = entry["matrix"]["precision"]
-            if any(one != own for one in precision):
-                raise UserError(
-                    f"{name} is measured as it is, in {own}: leave out `precision`, or save it", place=PLACE
-                )
+    with apart(models, precision) as (names, here):
+        if here and settings:
+            raise UserError("settings are of models that are opened by name", place=PLACE)
+        entries = named_models(names, out, settings, trained_on) if names or not here else {}
+        if twice := next((name for name in here if name in entries), None):
+            raise UserError(
+                f"'{twice}' is the name of another model too; give it one: InMemory(…, name=…)", place=PLACE
+            )
         yield {**entries, **here}
 
 

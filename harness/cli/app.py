@@ -19,6 +19,7 @@ from harness.cli import (
     data,
     diff,
     doctor,
+    eval,
     explain,
     fit,
     gate,
@@ -58,6 +59,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.run)
+app.command("eval", cls=eval.EvalCommand)(eval.eval_)
 app.command("plan")(plan.plan)
 app.command("bench")(bench.bench)
 app.command("perplexity")(perplexity.perplexity)

@@ -57,11 +57,12 @@ def bench(
     from harness.results.exit_code import exit_code
     from harness.shorthand.benchmarking import UNTRAINED, bench_suite, untrained
     from harness.shorthand.model_name import named_models
-    from harness.shorthand.values import comma_separated, key_values, whole_numbers
+    from harness.shorthand.pairs import nested
+    from harness.shorthand.values import comma_separated, whole_numbers
 
     check_launches(launches)
     precisions, batches = comma_separated(precision, "--precision"), whole_numbers(batch, "--batch")
-    entries = named_models(models, out, key_values(settings or (), "--set"), UNTRAINED)
+    entries = named_models(models, out, nested(settings or (), "--set"), UNTRAINED)
     sizes = {"prompt": prompt, "new": new}
     suite = bench_suite(
         entries, precision=precisions, batch=batches, threads=threads, device=device, memory=memory, **sizes

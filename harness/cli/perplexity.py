@@ -55,11 +55,12 @@ def perplexity(
     from harness.execution.allowed import Allowed
     from harness.results.exit_code import exit_code
     from harness.shorthand.model_name import named_models
+    from harness.shorthand.pairs import nested
     from harness.shorthand.perplexity import perplexity_suite, texts_named
-    from harness.shorthand.values import comma_separated, key_values
+    from harness.shorthand.values import comma_separated
 
     suite = perplexity_suite(
-        named_models(models, out, key_values(settings or (), "--set")),
+        named_models(models, out, nested(settings or (), "--set")),
         texts_named(text or (), corpus or ()),
         window=window,
         stride=stride,

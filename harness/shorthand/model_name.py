@@ -21,6 +21,7 @@ from harness.models.size import preset_rows
 from harness.results.find import find_run, run_folders
 from harness.results.run_folder import MANIFEST
 from harness.shorthand.hub import why_not_on_hub
+from harness.shorthand.pairs import put_into
 from harness.spelling import nearest_aside, nearest_word
 
 PLACE = "MODEL"
@@ -54,7 +55,7 @@ def named_models(
         raise UserError("no model was named", place=PLACE)
     for text in texts:
         model = named_model(text, out, trained_on)
-        entry = model.entry | dict(settings or {})
+        entry = put_into(model.entry, settings or {})
         if entry in found.values():
             raise UserError(f"'{shown(text)}' is named twice; name each model once", place=PLACE)
         found[_unused(model.name, found)] = entry

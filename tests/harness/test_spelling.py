@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.spelling import nearest, nearest_aside, nearest_word
+from harness.spelling import nearest, nearest_aside, nearest_word, nearest_words
 
 
 def test_the_nearest_word_is_named() -> None:
@@ -18,3 +18,11 @@ def test_the_nearest_word_is_named() -> None:
 )
 def test_nothing_is_said_where_nothing_helps(word: str, allowed: list[str]) -> None:
     assert nearest_word(word, allowed) is None and nearest(word, allowed) == nearest_aside(word, allowed) == ""
+
+
+def test_the_nearest_words_are_near_or_have_the_word_in_them() -> None:
+    known = ["arc_easy", "arc_challenge", "mmlu_college_biology", "mmlu_high_school_biology", "piqa"]
+    assert nearest_words("biology", known) == ["mmlu_college_biology", "mmlu_high_school_biology"]
+    assert nearest_words("arc_esay", known)[0] == "arc_easy"
+    assert nearest_words("zzz", known) == [] == nearest_words("a" * 1000, known)
+    assert len(nearest_words("mmlu", [f"mmlu_{number}" for number in range(50)])) == 5

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from harness import strict_json
 from harness.errors import UserError, shown
 from harness.input_file import why_no_path
-from harness.spelling import nearest
+from harness.spelling import nearest, nearest_words
 from harness.tasks.config import GroupConfig, TaskConfig
 from harness.tasks.data.source import DataTable
 from harness.tasks.files import task_file
@@ -195,7 +195,10 @@ class TaskLibrary:
         if unreadable:
             file, why = next(iter(unreadable.items()))
             broken = f"; {len(unreadable)} task files there can't be read, such as {file}: {why}"
-        return f"there is no task, group or tag '{name}'{nearest(name, self._entries)} (looked in {looked}{broken})"
+        near = nearest(name, self._entries)
+        others = nearest_words(name, self._entries)[1:]
+        near += f" (also near: {', '.join(others)})" if near and others else ""
+        return f"there is no task, group or tag '{name}'{near} (looked in {looked}{broken})"
 
     def said_twice(self, name: str, opened: Opened) -> list[str]:
         """What is said twice and differently in what `name` stands for, names and keys, with its place: in mode right

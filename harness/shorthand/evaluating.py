@@ -1,0 +1,192 @@
+"""`harness eval`: models and tasks -> the suite that asks them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError, shown
+from harness.input_file import why_no_path
+from harness.mode import Mode
+from harness.shorthand.model_name import TRAINED_ON, named_models
+from harness.shorthand.pairs import put_into
+from harness.suite.load import IN_MEMORY
+from harness.suite.schema.suite import Tasks
+from harness.tasks.files.library import TaskLibrary
+
+FILES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Which models are asked what, and how. What is left out is as the task files, or the measure `task`, have it."""
+
+    models: Sequence[str]
+    """As `harness.shorthand.model_name` reads them."""
+    here: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, kw_only=True)
+    """Entries of models in memory, by name; nothing is put over them."""
+    tasks: Sequence[str]
+    """Tasks, groups, tags, patterns of task names, task files and folders of these."""
+    shots: Sequence[int] = ()
+    limit: float | None = None
+    """Documents of each task; below 1 a share of them."""
+    document_ids: Mapping[str, str] = field(default_factory=dict)
+    """Which documents by task, as '3, 7, 10-19'; those of all tasks under ''."""
+    precision: Sequence[str] = ()
+    device: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Put over each model's entry."""
+    generation: Mapping[str, Any] = field(default_factory=dict)
+    """Of the tasks that write answers; the others are asked without."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    chat: bool = False
+    multi_turn: bool = True
+    chat_template_args: Mapping[str, Any] = field(default_factory=dict)
+    system: str | None = None
+    context: int | None = None
+    shot_seed: int | None = None
+    sample_seed: int | None = None
+    mode: Mode = "right"
+    tasks_path: Sequence[str] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """Where a task's documents lie, by its `dataset_path`."""
+    task_code: bool = False
+    """Whether a task file may be a Python class: needed to read it."""
+
+
+def evaluation_suite(asked: Evaluation, out: Path) -> dict[str, Any]:
+    """The suite that an evaluation stands for. out: where runs lie (`RUN:model`). Raises UserError for models and tasks
+    that there are none of, and for a document list of a task that isn't asked."""
+    tasks = _tasks(asked)
+    if not (asked.chat or asked.multi_turn):
+        raise UserError("turns are the chat template's: ask for it (`chat`), or leave this out", place="one turn")
+    models = _models(asked, out)
+    matrix = {"precision": list(asked.precision), "device": asked.device}
+    folders = {"paths": list(asked.tasks_path), "data": dict(asked.data)}
+    suite = {
+        "name": _name(list(models)),
+        "models": models,
+        "matrix": {axis: given for axis, given in matrix.items() if given},
+        "measures": [{"task": entry} for entry in _entries(asked, tasks)],
+        "tasks": {key: given for key, given in folders.items() if given},
+    }
+    return {key: part for key, part in suite.items() if part}
+
+
+def _models(asked: Evaluation, out: Path) -> dict[str, dict[str, Any]]:
+    """The entries, each with what is put over it: a budget in place of the one that presets are trained by."""
+    train = asked.settings.get("train")
+    trained_on = put_into(TRAINED_ON, train) if isinstance(train, Mapping) else dict(TRAINED_ON)
+    if "steps" in trained_on and isinstance(train, Mapping) and "tokens" not in train:
+        del trained_on["tokens"]
+    models = named_models(asked.models, out, trained_on=trained_on) if asked.models or not asked.here else {}
+    own = {name: put_into(entry, asked.settings) for name, entry in models.items()}
+    return {**own, **{name: dict(entry) for name, entry in asked.here.items()}}
+
+
+def in_options(sentence: str, options: Mapping[str, str]) -> str:
+    """What is wrong in such a suite, in the words of who named no suite. options: what a setting of `task`, or an axis,
+    is called there."""
+
+    def line(text: str) -> str:
+        found = re.match(rf"{IN_MEMORY}: (?:measures\.\d+\.task|matrix)\.?(\w*)[.\d]*: ", text)
+        if found is None:
+            return text
+        place = options.get(found[1], found[1])
+        said = re.sub(r"`(\w+)(?:: true)?`", lambda word: f"`{options.get(word[1], word[1])}`", text[found.end() :])
+        return f"{place}: {said}" if place else said
+
+    return "\n".join(dict.fromkeys(map(line, sentence.splitlines())))
+
+
+def _library(asked: Evaluation) -> TaskLibrary:
+    folders = Tasks.model_validate({"paths": list(asked.tasks_path), "data": dict(asked.data)})
+    return TaskLibrary(tuple(folders.paths), folders.data, allow_task_code=asked.task_code)
+
+
+def _tasks(asked: Evaluation) -> list[str]:
+    """Every name and file, once; a folder that is no task's name stands for its task files, a pattern of files for
+    those that it finds."""
+    found: list[str] = []
+    for text in (part.strip() for one in asked.tasks for part in str(one).split(",")):
+        if (why := why_no_path(text)) is not None:
+            raise UserError(why, place="--tasks")
+        path = Path(text).expanduser()
+        if text and path.is_dir() and text not in {named.name for named in _library(asked).names()}:
+            files = sorted(str(file) for ending in FILES for file in path.glob(f"*{ending}"))
+            if not files:
+                raise UserError(f"there are no task files (*.yaml) in the folder '{shown(text)}'", place="--tasks")
+            found += files
+        elif text.endswith(FILES) and set(text) & set("*?["):
+            files = sorted(map(str, Path(path.anchor or ".").glob(str(path.relative_to(path.anchor)))))
+            if not files:
+                raise UserError(f"no file is called like '{shown(text)}'", place="--tasks")
+            found += files
+        elif text:
+            found.append(text)
+    if not found:
+        raise UserError("name the tasks, such as `--tasks arc_easy,hellaswag`; `harness list tasks` shows all",
+                        place="--tasks")  # fmt: skip
+    return list(dict.fromkeys(found))
+
+
+def _entries(asked: Evaluation, tasks: list[str]) -> list[dict[str, Any]]:
+    """An entry of the measure `task` for all tasks that are asked in the same way."""
+    if strangers := [name for name in asked.document_ids if name and name not in tasks]:
+        raise UserError(f"documents of '{shown(strangers[0])}' are chosen, which is none of the tasks that are asked; "
+                        f"there are: {', '.join(map(shown, tasks))}", place="--document-ids")  # fmt: skip
+    writing = _writing(asked, tasks)
+    entries: list[dict[str, Any]] = []
+    for task in tasks:
+        own = _how(asked)
+        if ids := asked.document_ids.get(task, asked.document_ids.get("")):
+            own["document_ids"] = ids
+        if task in writing:
+            own["generation"] = dict(asked.generation)
+        same = next((entry for entry in entries if {**entry, "task": None} == {"task": None, **own}), None)
+        if same is None:
+            entries.append({"task": [task], **own})
+        else:
+            same["task"].append(task)
+    for entry in entries:
+        if len(entry["task"]) == 1:
+            entry["task"] = entry["task"][0]
+    return entries
+
+
+def _how(asked: Evaluation) -> dict[str, Any]:
+    shots, limit = list(asked.shots), asked.limit
+    how: dict[str, Any] = {
+        "shots": shots[0] if len(shots) == 1 else shots or None,
+        "documents": int(limit) if limit is not None and limit >= 1 and limit == int(limit) else limit,
+        "chat": asked.chat or None,
+        "multi_turn": None if asked.multi_turn else False,
+        "chat_template_args": dict(asked.chat_template_args) or None,
+        "system": asked.system,
+        "context": asked.context,
+        "metadata": dict(asked.metadata) or None,
+        "shot_seed": asked.shot_seed,
+        "sample_seed": asked.sample_seed,
+        "mode": None if asked.mode == "right" else asked.mode,
+    }
+    return {name: value for name, value in how.items() if value is not None}
+
+
+def _writing(asked: Evaluation, tasks: list[str]) -> set[str]:
+    """The tasks that `generation` is for: those that write answers. All of them where none does, which is refused where
+    the tasks are read. Raises UserError for an unknown task."""
+    if not asked.generation:
+        return set()
+    library = _library(asked)
+    write = {
+        name for name in tasks if any(task.config.output_type == "generate_until" for task in library.open(name).tasks)
+    }
+    return write or set(tasks)
+
+
+def _name(models: list[str]) -> str:
+    """What the run's folder is called after."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(["eval", *models[:1]]))[:60]
