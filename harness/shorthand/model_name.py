@@ -21,6 +21,7 @@ from harness.results.baseline import PREFIX
 from harness.results.find import run_folders
 from harness.results.run_folder import MANIFEST
 from harness.shorthand.hub import why_not_on_hub
+from harness.shorthand.pairs import put_into
 from harness.shorthand.run_model import model_of_run, run_called
 from harness.spelling import nearest_aside, nearest_word
 
@@ -55,7 +56,7 @@ def named_models(
         raise UserError("no model was named", place=PLACE)
     for text in texts:
         model = named_model(text, out, trained_on)
-        entry = model.entry | dict(settings or {})
+        entry = put_into(model.entry, settings or {})
         if entry in found.values():
             raise UserError(f"'{shown(text)}' is named twice; name each model once", place=PLACE)
         found[_unused(model.name, found)] = entry
