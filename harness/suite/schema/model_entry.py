@@ -44,7 +44,8 @@ class _ModelEntry(Composed):
     def _one_adapter(self) -> _ModelEntry:
         given = [name for name in ADAPTERS if getattr(self, name) is not None]
         if len(given) != 1:
-            *most, last = (f"`{name}: ...`" for name in ADAPTERS)
+            # a person writes none of those that only this process can resolve
+            *most, last = (f"`{name}: ...`" for name, adapter in ADAPTERS.items() if not adapter.in_process)
             which = f"either {most[0]}" if len(most) == 1 else ", ".join(most)
             both = f"both {' and '.join(f'`{name}`' for name in given)} are here: " if given else ""
             told = {"both": both, "which": which, "last": last}

@@ -155,3 +155,13 @@ def test_models_in_memory_that_can_not_be_measured(held: tuple[Any, Any], story:
     model.model.layers[0].half()
     with pytest.raises(harness.UserError, match="all fp32, bf16 or fp16"):
         harness.perplexity((model, tokenizer), text=story)
+
+
+def test_tasks_are_asked_of_it(held: tuple[Any, Any], llama_folder: Path) -> None:
+    asked = "microworld_addition_1"
+    here = harness.eval(held, asked, limit=3)
+    assert here.cells[0].status is Status.OK and here.cells[0].model == "LlamaForCausalLM"
+    stored = harness.eval([llama_folder, harness.InMemory(*held, name="mine")], asked, limit=3)
+    assert {cell.model for cell in stored.cells} == {"llama", "mine"}
+    answered = {cell.model: stored.samples_of(cell) for cell in stored.cells}
+    assert str(answered["llama"]["continuation_ids"].tolist()) == str(answered["mine"]["continuation_ids"].tolist())
