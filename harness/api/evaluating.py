@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.api.given_models import Models, given_models
+from harness.api.given_models import Models, given_models, several
 from harness.api.results import Results
 from harness.api.runs import run
 from harness.execution.allowed import NOTHING_MORE, Allowed
@@ -24,8 +24,8 @@ def eval(
     shots: int | Sequence[int] | None = None,
     limit: float | None = None,
     document_ids: str | Mapping[str, str] | None = None,
-    precision: str | Sequence[str] | None = None,
-    device: str | None = None,
+    precision: str | Sequence[str] = (),
+    device: str = "auto",
     settings: Mapping[str, Any] | None = None,
     generation: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
@@ -63,12 +63,12 @@ def eval(
     for bad input; a cell that fails is a record, not an error.
     """
     asked = Evaluation(
-        tasks=_texts(tasks),
-        shots=() if shots is None else (shots,) if isinstance(shots, int) else tuple(shots),
+        tasks=[str(one) for one in several(tasks)],
+        shots=() if shots is None else several(shots),
         limit=limit,
         document_ids={"": document_ids} if isinstance(document_ids, str) else dict(document_ids or {}),
-        precision=() if precision is None else _texts(precision),
-        device=device,
+        precision=several(precision),
+        device=None if device == "auto" else device,
         generation=generation or {},
         metadata=metadata or {},
         chat=chat,
@@ -79,7 +79,7 @@ def eval(
         shot_seed=seed if shot_seed is None else shot_seed,
         sample_seed=seed if sample_seed is None else sample_seed,
         mode=mode,
-        tasks_path=_texts(tasks_path),
+        tasks_path=[str(one) for one in several(tasks_path)],
         data=data or {},
         task_code=allowed.task_code,
     )
@@ -87,7 +87,3 @@ def eval(
         suite = evaluation_suite(entries, asked)
         write_suite(suite, save_suite, command)
         return run(suite, out=out, resume=resume, fresh=fresh, cached=cached, allowed=allowed, on_event=on_event)
-
-
-def _texts(given: str | Path | Iterable[str | Path]) -> tuple[str, ...]:
-    return (str(given),) if isinstance(given, str | Path) else tuple(str(one) for one in given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ Models = Any
 
 def several(given: Any) -> list[Any]:
     """A value, or a sequence of them, as a list."""
-    return list(given) if isinstance(given, list | tuple | set | frozenset) else [given]
+    return [given] if isinstance(given, str | bytes) or not isinstance(given, Iterable) else list(given)
 
 
 def models_listed(models: Models) -> list[str | InMemory]:

@@ -90,7 +90,7 @@ def eval_(
     precision: Annotated[
         list[str] | None, typer.Option("--precision", metavar="P,...", help="fp32, bf16, int8, int4, ... side by side.")
     ] = None,
-    device: Annotated[str | None, typer.Option("--device", metavar="auto|cpu|cuda", help="Where models run.")] = None,
+    device: Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where models run.")] = "auto",
     chat: Annotated[bool, typer.Option("--chat", help="Ask through the model's chat template.")] = False,
     one_turn: Annotated[
         bool, typer.Option("--one-turn", help="With --chat: examples within the user's message, not as turns.")
@@ -157,6 +157,7 @@ def eval_(
     from harness.report.lm_eval_files import write_lm_eval
     from harness.shorthand.evaluating import in_options
     from harness.shorthand.pairs import nested, pairs
+    from harness.shorthand.values import comma_separated
 
     if not models and not tasks and not task_file:
         raise UserError("name a model and tasks: harness eval asset:smollm2-135m-instruct --tasks arc_easy")
@@ -171,7 +172,7 @@ def eval_(
         "shots": _shots(shots) or None,
         "limit": limit,
         "document_ids": _documents(document_ids or ()),
-        "precision": _listed(precision),
+        "precision": comma_separated(",".join(precision), "--precision") if precision else (),
         "device": device,
         "settings": nested(settings or (), "--set"),
         "generation": pairs(gen or (), "--gen"),
@@ -214,10 +215,6 @@ def eval_(
         for path in write_lm_eval(results, lm_eval):
             say(f" lm-eval  {path}")
     raise typer.Exit(results.exit_code)
-
-
-def _listed(values: list[str] | None) -> list[str]:
-    return [part.strip() for value in values or () for part in value.split(",") if part.strip()]
 
 
 def _shots(text: str | None) -> list[int]:

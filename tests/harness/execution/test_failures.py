@@ -356,7 +356,7 @@ def test_a_text_with_nothing_to_score_is_one_sentence(
     story.write_text(json.dumps({"text": text}) + "\n")
     path = suite(tasks, llama_folder, f"  - perplexity: {{text: {story}, bos: none}}\n")
     if not text.strip():
-        with pytest.raises(UserError, match="no text in it|only white space in it"):  # before anything is loaded
+        with pytest.raises(UserError, match=r"no text in it|only white space in it"):  # before anything is loaded
             harness.run(path, out=tmp_path)
         return
     (cell,) = harness.run(path, out=tmp_path).cells
