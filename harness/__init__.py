@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from harness.baselines.setting import set_baseline
     from harness.benchmarking.bench import BenchResults, bench
     from harness.errors import UserError
+    from harness.execution.allowed import Allowed
     from harness.gate.change.ci import ci
     from harness.gate.lockstep.ab import ab
     from harness.gate.stored.judging import judge
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 HOME = {
+    "Allowed": "harness.execution.allowed",
     "Results": "harness.api.results",
     "InMemory": "harness.models.in_memory",
     "Run": "harness.results.run",
@@ -96,6 +98,7 @@ HOME = {
 """Where each name is from."""
 
 __all__ = [  # without `eval` and `list`: `from harness import *` leaves Python its own
+    "Allowed",
     "BenchResults",
     "InMemory",
     "Results",

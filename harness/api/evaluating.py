@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.api.given_models import Models, given_models
+from harness.api.given_models import Models, given_models, several
 from harness.api.results import Results
 from harness.api.runs import run
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.events import OnEvent, unheard
 from harness.mode import Mode
-from harness.shorthand.evaluating import Evaluation, evaluation_suite, trained_on
+from harness.shorthand.evaluating import Evaluation, evaluation_suite
 from harness.shorthand.written import save_suite as write_suite
 from harness.workflow import RUNS
 
@@ -24,8 +24,8 @@ def eval(
     shots: int | Sequence[int] | None = None,
     limit: float | None = None,
     document_ids: str | Mapping[str, str] | None = None,
-    precision: str | Sequence[str] | None = None,
-    device: str | None = None,
+    precision: str | Sequence[str] = (),
+    device: str = "auto",
     settings: Mapping[str, Any] | None = None,
     generation: Mapping[str, Any] | None = None,
     metadata: Mapping[str, Any] | None = None,
@@ -35,11 +35,14 @@ def eval(
     system: str | None = None,
     context: int | None = None,
     seed: int | None = None,
+    shot_seed: int | None = None,
+    sample_seed: int | None = None,
     mode: Mode = "right",
     tasks_path: str | Path | Sequence[str | Path] = (),
     data: Mapping[str, Any] | None = None,
     out: Path | str = RUNS,
     save_suite: Path | str | None = None,
+    command: str = "",
     resume: bool = False,
     fresh: bool = False,
     cached: bool = True,
@@ -54,18 +57,18 @@ def eval(
     7, 10-19', or such a text by task. precision, device: as in a suite's `matrix`. settings: put over each model's
     entry. generation: how answers are written. metadata: the arguments of a `custom_dataset`. chat: through the
     chat template, with examples as turns unless `multi_turn` is False. context: tokens that a model may see at
-    once. seed: of the examples and of drawn answers. mode: `right` or `lm-eval`. tasks_path: folders of task files.
-    data: where documents lie, by `dataset_path`. save_suite: a file for the suite that this call stands for. The
-    rest is as in `harness.run`. Raises UserError for bad input; a cell that fails is a record, not an error.
+    once. seed: of the examples and of drawn answers; shot_seed, sample_seed: of one of them. mode: `right` or
+    `lm-eval`. tasks_path: folders of task files. data: where documents lie, by `dataset_path`. save_suite: a file for
+    the suite that this call stands for; command: its first line. The rest is as in `harness.run`. Raises UserError
+    for bad input; a cell that fails is a record, not an error.
     """
     asked = Evaluation(
-        tasks=_texts(tasks),
-        shots=() if shots is None else (shots,) if isinstance(shots, int) else tuple(shots),
+        tasks=[str(one) for one in several(tasks)],
+        shots=() if shots is None else several(shots),
         limit=limit,
         document_ids={"": document_ids} if isinstance(document_ids, str) else dict(document_ids or {}),
-        precision=() if precision is None else _texts(precision),
-        device=device,
-        settings=settings or {},
+        precision=several(precision),
+        device=None if device == "auto" else device,
         generation=generation or {},
         metadata=metadata or {},
         chat=chat,
@@ -73,20 +76,14 @@ def eval(
         chat_template_args=chat_template_args or {},
         system=system,
         context=context,
-        shot_seed=seed,
-        sample_seed=seed,
+        shot_seed=seed if shot_seed is None else shot_seed,
+        sample_seed=seed if sample_seed is None else sample_seed,
         mode=mode,
-        tasks_path=_texts(tasks_path),
+        tasks_path=[str(one) for one in several(tasks_path)],
         data=data or {},
         task_code=allowed.task_code,
     )
-    budget = trained_on(asked.settings)
-    with given_models(models, Path(out), None, asked.precision, budget) as entries:
+    with given_models(models, Path(out), settings, asked.precision) as entries:
         suite = evaluation_suite(entries, asked)
-        if save_suite is not None:
-            write_suite(suite, Path(save_suite))
+        write_suite(suite, save_suite, command)
         return run(suite, out=out, resume=resume, fresh=fresh, cached=cached, allowed=allowed, on_event=on_event)
-
-
-def _texts(given: str | Path | Iterable[str | Path]) -> tuple[str, ...]:
-    return (str(given),) if isinstance(given, str | Path) else tuple(str(one) for one in given)

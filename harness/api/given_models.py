@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
 from harness.models.in_memory import PLACE, InMemory, is_contract, lent, name_of
-from harness.shorthand.model_name import TRAINED_ON, named_models
+from harness.shorthand.model_name import TRAINED_ON, named_models, unused
 from harness.suite.load import SuiteLike
 
 Models = Any
@@ -20,7 +20,7 @@ Models = Any
 
 def several(given: Any) -> list[Any]:
     """A value, or a sequence of them, as a list."""
-    return list(given) if isinstance(given, list | tuple | set | frozenset) else [given]
+    return [given] if isinstance(given, str | bytes) or not isinstance(given, Iterable) else list(given)
 
 
 def models_listed(models: Models) -> list[str | InMemory]:
@@ -46,7 +46,7 @@ def given_models(
     in_memory: dict[str, InMemory] = {}
     for model in listed:
         if isinstance(model, InMemory):
-            in_memory[_unused(name_of(model), in_memory)] = model
+            in_memory[unused(name_of(model), in_memory)] = model
     entries = named_models(named, out, settings, trained_on) if named or not in_memory else {}
     if in_memory and settings:
         raise UserError("settings are of models that are opened by name", place=PLACE)
@@ -98,10 +98,3 @@ def _is_pair(given: Any) -> bool:
     """Whether it is (model, tokenizer)."""
     of_two = isinstance(given, tuple) and len(given) == 2
     return of_two and not any(isinstance(one, str | Path | InMemory | tuple) for one in given)
-
-
-def _unused(name: str, taken: Mapping[str, object]) -> str:
-    number, free = 2, name
-    while free in taken:
-        free, number = f"{name}-{number}", number + 1
-    return free

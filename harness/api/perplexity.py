@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from harness.api.runs import run
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.events import OnEvent, unheard
 from harness.shorthand.perplexity import perplexity_suite, texts_named
+from harness.shorthand.written import save_suite as write_suite
 from harness.workflow import RUNS
 
 
@@ -26,8 +27,10 @@ def perplexity(
     bos: str = "auto",
     precision: str | Sequence[str] = (),
     device: str = "auto",
-    settings: dict[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
     out: Path | str = RUNS,
+    save_suite: Path | str | None = None,
+    command: str = "",
     resume: bool = False,
     fresh: bool = False,
     cached: bool = True,
@@ -38,7 +41,8 @@ def perplexity(
 
     models: as on the command line (a folder, a hub id, `asset:NAME`, a preset, `RUN:model`), or in memory: see
     `Models`. text: files or folders; corpus: texts by name (`harness.list("corpora")`). window, stride: tokens. bos:
-    auto, add or none. settings: of the models' entries. The rest is as in `harness.run`. Raises UserError.
+    auto, add or none. settings: put over each model's entry. save_suite: a file for the suite that this call stands
+    for; command: its first line. The rest is as in `harness.run`. Raises UserError.
     """
     with given_models(models, Path(out), settings, several(precision)) as entries:
         suite = perplexity_suite(
@@ -51,4 +55,5 @@ def perplexity(
             precision=several(precision),
             device=device,
         )
+        write_suite(suite, save_suite, command)
         return run(suite, out=out, resume=resume, fresh=fresh, cached=cached, allowed=allowed, on_event=on_event)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from harness.results.run import Run
 from harness.results.run_folder import HTML
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from harness.report.report import Report
 
 
 class Results(Run):
@@ -64,6 +66,19 @@ class Results(Run):
         names, cells = ([typed] if isinstance(typed, str) else list(typed) for typed in (metrics, where))
         return run_rows(self, choice(names, cells, wide)).frame
 
+    @cached_property
+    def made(self) -> Report | None:
+        """The report as it was written, for who prints it; None where it could not be made, which the manifest's
+        `problems` tell."""
+        from harness.report.making import of_run
+
+        return of_run(self)
+
+    def with_report(self, made: Report | None) -> Self:
+        """The same results, whose report was made just now."""
+        self.__dict__["made"] = made
+        return self
+
     def report(self) -> Path:
         """The page `report.html`; made again from the cells where it is not there."""
         if not (self.folder / HTML).is_file():
@@ -77,4 +92,4 @@ class Results(Run):
         from harness.report.html import part_of_page
         from harness.report.making import of_run
 
-        return part_of_page(of_run(self))
+        return part_of_page(self.made or of_run(self))

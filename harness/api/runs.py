@@ -42,19 +42,19 @@ def run(
     """Run a suite and return what came out of it.
 
     suite: a path, a shipped suite's name, a mapping (a model in it may be a `harness.InMemory`), a `harness.Suite`,
-    or with `resume` a run folder. resume: go on
-    with the last unfinished run of this suite below `out`, or with the run folder that is named; cells that ended well
-    are kept, failed ones are tried again. fresh: measure cells again whose results are known from earlier runs; a run
-    that began so goes on so when it is resumed. cached: False neither takes results of cells from the cache nor keeps
-    them there, when it is resumed too (trained models and downloads stay). allowed: code that may run, and more folders
-    of tasks. on_event: is told how the run goes (`harness.execution.events`); nothing is printed. Raises UserError for
-    bad input; a cell that fails is a record, not an error.
+    or with `resume` a run folder. resume: go on with the last unfinished run of this suite below `out`, or with the run
+    folder that is named; cells that ended well are kept, failed ones are tried again. fresh: measure cells again whose
+    results are known from earlier runs; a run that began so goes on so when it is resumed. cached: False neither takes
+    results of cells from the cache nor keeps them there, when it is resumed too (trained models and downloads stay).
+    allowed: code that may run, and more folders of tasks. on_event: is told how the run goes
+    (`harness.execution.events`); nothing is printed. Raises UserError for bad input; a cell that fails is a record, not
+    an error.
     """
     with plain_suite(suite) as plain:
         concluded = run_and_report(
             plain, out=out, resume=resume, fresh=fresh, cached=cached, allowed=allowed, on_event=on_event
         )
-    return Results(concluded.run.folder)
+    return Results(concluded.run.folder).with_report(concluded.report)
 
 
 def show(name: str | Path = "latest", out: str | Path = RUNS) -> Results:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from harness.results.find import find_cells, run_folders
 from harness.results.run import Run
+from harness.workflow import RUNS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def list_runs(out: str | Path = "results/runs") -> pd.DataFrame:
+def list_runs(out: str | Path = RUNS) -> pd.DataFrame:
     """The runs below a folder, the newest last: name, suite, state, how many cells ended and failed."""
     from harness.report.output.choice import Choice
     from harness.report.output.of_run import runs_answer
@@ -29,7 +30,7 @@ def wrong_answers(
     where: str | Sequence[str] = (),
     metric: str | None = None,
     limit: int | None = None,
-    out: str | Path = "results/runs",
+    out: str | Path = RUNS,
 ) -> pd.DataFrame:
     """The documents of a task that a run's cells answered wrong: question, answer, what was right, the margin.
 

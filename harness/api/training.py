@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,11 @@ def train(
     corpus: str | None = None,
     preset: str = "nano",
     name: str | None = None,
-    out: str | Path = RUNS,
-    save_suite: str | Path | None = None,
+    out: Path | str = RUNS,
+    save_suite: Path | str | None = None,
     command: str = "",
+    fresh: bool = False,
+    cached: bool = True,
     on_event: OnEvent = unheard,
     **settings: Any,
 ) -> Results:
@@ -35,17 +38,18 @@ def train(
     text: a file or a folder; corpus: a text by name, in its place. settings: keys of a suite's `train:` (`tokens`,
     `steps`, `batch`, `learning_rate`, `seed`, `tokenizer`, `vocabulary`, `context`, `precision` ... docs/training.md).
     A training that was killed goes on where it last kept its state. save_suite: also write the suite that this stands
-    for to that file; command: what its first line says. on_event: is told how it goes; nothing is printed. Raises
-    UserError for bad input; a training that fails is a record.
+    for to that file; command: its first line. fresh, cached: as in `harness.run` (the trained model stays in the
+    cache). on_event: is told how it goes; nothing is printed. Raises UserError for bad input; a training that fails is
+    a record.
     """
     suite = training_suite(
         text=None if text is None else str(text), corpus=corpus, preset=preset, name=name, **settings
     )
     loaded = load_suite(suite)
-    if save_suite is not None:
-        write_suite(suite, Path(save_suite), command)
+    write_suite(suite, save_suite, command)
+    go = partial(run, suite, out=out, fresh=fresh, cached=cached, on_event=on_event)
     try:
         last_unfinished(Path(out), loaded.suite.name, hash_of(suite_text(loaded.suite)))
-        return run(suite, out=out, resume=True, on_event=on_event)
+        return go(resume=True)
     except UserError:  # no such run, or one of other code: a new one
-        return run(suite, out=out, on_event=on_event)
+        return go()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.options import RUNS, Fresh, NoCache, Out, Resume, SaveSuite, TrustRemoteCode
+from harness.cli.options import RUNS, AddTo, Fresh, LogTo, NoCache, Out, Resume, SaveSuite, TrustRemoteCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +41,8 @@ def bench(
     no_cache: NoCache = False,
     resume: Resume = False,
     trust_remote_code: TrustRemoteCode = False,
+    history: AddTo = None,
+    log_to: LogTo = None,
 ) -> None:
     """Measure speed and memory; the first model or precision is what the others are compared with, turn by turn.
 
@@ -48,52 +50,57 @@ def bench(
 
     Exit code 0: it was measured; 2: bad input, or something failed.
     """
-    from harness.benchmarking.ratios import check_launches, how_many, ratios, variants
+    import harness
+    from harness.benchmarking.bench import side_by_side
+    from harness.benchmarking.ratios import check_launches, how_many
     from harness.cli.console import make_console, say
-    from harness.cli.running import run_and_print, save_as_asked
+    from harness.cli.running import run_and_print, typed
     from harness.errors import ExitCode
-    from harness.execution.allowed import Allowed
     from harness.report.tables import print_table
-    from harness.results.exit_code import exit_code
-    from harness.shorthand.benchmarking import UNTRAINED, bench_suite, untrained
-    from harness.shorthand.model_name import named_models
     from harness.shorthand.pairs import nested
     from harness.shorthand.values import comma_separated, whole_numbers
 
     check_launches(launches)
     precisions, batches = comma_separated(precision, "--precision"), whole_numbers(batch, "--batch")
-    entries = named_models(models, out, nested(settings or (), "--set"), UNTRAINED)
-    sizes = {"prompt": prompt, "new": new}
-    suite = bench_suite(
-        entries, precision=precisions, batch=batches, threads=threads, device=device, memory=memory, **sizes
+    allowed = harness.Allowed(trust_remote_code=trust_remote_code)
+    results = run_and_print(
+        lambda on_event: harness.bench(
+            models,
+            precision=precisions,
+            batch=batches,
+            prompt=prompt,
+            new=new,
+            threads=threads,
+            device=device,
+            memory=memory,
+            compare=False,
+            settings=nested(settings or (), "--set"),
+            out=out,
+            save_suite=save_suite,
+            command=typed(),
+            resume=resume,
+            fresh=fresh,
+            cached=not no_cache,
+            allowed=allowed,
+            on_event=on_event,
+            tell=lambda said: say(f"note: {said}", to_stderr=True),
+        ),
+        history=history,
+        log_to=log_to or (),
+        save_suite=save_suite,
     )
-    save_as_asked(suite, save_suite)
-    for name in untrained(entries):
-        say(f"note: {name} is untrained: of a preset alone speed and memory are measured, no quality", to_stderr=True)
-    allowed = Allowed(trust_remote_code=trust_remote_code)
-    run = run_and_print(suite, out=out, resume=resume, fresh=fresh, no_cache=no_cache, allowed=allowed)
-    code = exit_code(run)
-    compared = variants(entries, precisions)
-    if compare and len(compared) > 1:
-        many = how_many(len(compared), batches)
+    code = results.exit_code
+    if compare and (many := how_many(len(models) * len(precisions), batches)):
         say(
             f"comparing in lockstep: {many} comparison{'s' if many > 1 else ''} of {launches} launches each "
             "(--no-compare leaves them out)",
             to_stderr=True,
         )
-        found = ratios(
-            compared,
-            batch=batches,
-            run=run.folder,
-            launches=launches,
-            threads=threads,
-            device=device,
-            trust_remote_code=trust_remote_code,
-            tell=lambda said: say(said, to_stderr=True),
-            **sizes,
-        )
+        found = side_by_side(
+            results, launches=launches, allowed=allowed, tell=lambda said: say(said, to_stderr=True)
+        ).compared
         print_table(ratios_table(found), make_console())
-        if any(one.why_not for one in found) and code is ExitCode.PASS:
+        if any(one.why_not for one in found) and code == ExitCode.PASS:
             code = ExitCode.USAGE
     raise typer.Exit(code)
 

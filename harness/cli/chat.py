@@ -13,7 +13,7 @@ import typer
 
 from harness.cli.console import make_console, say
 from harness.cli.interrupting import as_ctrl_c
-from harness.cli.options import RUNS, Out
+from harness.cli.options import RUNS, Out, TrustRemoteCode
 from harness.cli.writing_options import (
     Device,
     MinP,
@@ -27,7 +27,6 @@ from harness.cli.writing_options import (
     Threads,
     TopK,
     TopP,
-    TrustRemoteCode,
     figures,
     tell,
     unescaped,

@@ -11,9 +11,11 @@ from typer.core import TyperCommand
 
 from harness.cli.options import (
     RUNS,
+    AddTo,
     AllowCodeExecution,
     AllowTaskCode,
     Fresh,
+    LogTo,
     NoCache,
     Resume,
     SaveSuite,
@@ -88,7 +90,7 @@ def eval_(
     precision: Annotated[
         list[str] | None, typer.Option("--precision", metavar="P,...", help="fp32, bf16, int8, int4, ... side by side.")
     ] = None,
-    device: Annotated[str | None, typer.Option("--device", metavar="auto|cpu|cuda", help="Where models run.")] = None,
+    device: Annotated[str, typer.Option("--device", metavar="auto|cpu|cuda", help="Where models run.")] = "auto",
     chat: Annotated[bool, typer.Option("--chat", help="Ask through the model's chat template.")] = False,
     one_turn: Annotated[
         bool, typer.Option("--one-turn", help="With --chat: examples within the user's message, not as turns.")
@@ -139,6 +141,8 @@ def eval_(
     trust_remote_code: TrustRemoteCode = False,
     allow_task_code: AllowTaskCode = False,
     allow_code_execution: AllowCodeExecution = False,
+    history: AddTo = None,
+    log_to: LogTo = None,
 ) -> None:
     """Ask models tasks, and print how well they answer.
 
@@ -146,65 +150,71 @@ def eval_(
 
     Command lines of lm-eval are read as they are (docs/from-lm-eval.md). Exit code 2: bad input, or something failed.
     """
+    import harness
     from harness.cli.console import say
-    from harness.cli.running import run_and_print, save_as_asked
+    from harness.cli.running import run_and_print, typed
     from harness.errors import UserError
-    from harness.execution.allowed import Allowed
     from harness.report.lm_eval_files import write_lm_eval
-    from harness.results.exit_code import exit_code
-    from harness.shorthand.evaluating import Evaluation, evaluation_suite, in_options, trained_on
-    from harness.shorthand.model_name import named_models
+    from harness.shorthand.evaluating import in_options
     from harness.shorthand.pairs import nested, pairs
-    from harness.suite.load import load_suite
+    from harness.shorthand.values import comma_separated
 
     if not models and not tasks and not task_file:
         raise UserError("name a model and tasks: harness eval asset:smollm2-135m-instruct --tasks arc_easy")
     notes = list(context.meta.get(NOTES, ()))
     if batch is not None:
         notes.append(_batch(batch))
-    asked = Evaluation(
-        tasks=[*(tasks or ()), *(task_file or ())],
-        shots=_shots(shots),
-        limit=limit,
-        document_ids=_documents(document_ids or ()),
-        precision=_listed(precision),
-        device=device,
-        settings=nested(settings or (), "--set"),
-        generation=pairs(gen or (), "--gen"),
-        metadata=pairs(metadata or (), "--metadata"),
-        chat=chat,
-        multi_turn=not one_turn,
-        chat_template_args=pairs(chat_args or (), "--chat-args"),
-        system=system,
-        context=context_length,
-        shot_seed=seed if shot_seed is None else shot_seed,
-        sample_seed=seed if sample_seed is None else sample_seed,
-        mode=_mode(mode),
-        tasks_path=tasks_path or (),
-        data=_places(data or ()),
-        task_code=allow_task_code,
-    )
     if one_turn and not chat:
         raise UserError("turns are the chat template's: add `--chat`, or leave it out", place="--one-turn")
-    suite = evaluation_suite(named_models(models or (), out, trained_on=trained_on(asked.settings)), asked)
-    try:
-        load_suite(suite)
-    except UserError as error:
-        raise UserError(in_options(str(error), OPTIONS)) from None
     _check_folder(lm_eval)
-    save_as_asked(suite, save_suite)
+    asked: dict[str, Any] = {
+        "tasks": [*(tasks or ()), *(task_file or ())],
+        "shots": _shots(shots) or None,
+        "limit": limit,
+        "document_ids": _documents(document_ids or ()),
+        "precision": comma_separated(",".join(precision), "--precision") if precision else (),
+        "device": device,
+        "settings": nested(settings or (), "--set"),
+        "generation": pairs(gen or (), "--gen"),
+        "metadata": pairs(metadata or (), "--metadata"),
+        "chat": chat,
+        "multi_turn": not one_turn,
+        "chat_template_args": pairs(chat_args or (), "--chat-args"),
+        "system": system,
+        "context": context_length,
+        "seed": seed,
+        "shot_seed": shot_seed,
+        "sample_seed": sample_seed,
+        "mode": _mode(mode),
+        "tasks_path": tasks_path or (),
+        "data": _places(data or ()),
+    }
     for note in notes:
         say(f"note: {note}", to_stderr=True)
-    allowed = Allowed(trust_remote_code, allow_task_code, allow_code_execution)
-    run = run_and_print(suite, out=out, resume=resume, fresh=fresh, no_cache=no_cache, allowed=allowed)
+    try:
+        results = run_and_print(
+            lambda on_event: harness.eval(
+                models or [],
+                **asked,
+                out=out,
+                save_suite=save_suite,
+                command=typed(),
+                resume=resume,
+                fresh=fresh,
+                cached=not no_cache,
+                allowed=harness.Allowed(trust_remote_code, allow_task_code, allow_code_execution),
+                on_event=on_event,
+            ),
+            history=history,
+            log_to=log_to or (),
+            save_suite=save_suite,
+        )
+    except UserError as error:
+        raise UserError(in_options(str(error), OPTIONS)) from None
     if lm_eval is not None:
-        for path in write_lm_eval(run, lm_eval):
+        for path in write_lm_eval(results, lm_eval):
             say(f" lm-eval  {path}")
-    raise typer.Exit(exit_code(run))
-
-
-def _listed(values: list[str] | None) -> list[str]:
-    return [part.strip() for value in values or () for part in value.split(",") if part.strip()]
+    raise typer.Exit(results.exit_code)
 
 
 def _shots(text: str | None) -> list[int]:

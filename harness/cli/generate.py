@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli.console import say
-from harness.cli.options import RUNS, Out
+from harness.cli.options import RUNS, Out, TrustRemoteCode
 from harness.cli.writing_options import (
     Beams,
     Device,
@@ -26,7 +26,6 @@ from harness.cli.writing_options import (
     Threads,
     TopK,
     TopP,
-    TrustRemoteCode,
     figures,
     tell,
     unescaped,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.cli.options import RUNS, Fresh, NoCache, Out, Resume, SaveSuite, TrustRemoteCode
+from harness.cli.options import RUNS, AddTo, Fresh, LogTo, NoCache, Out, Resume, SaveSuite, TrustRemoteCode
 
 
 def perplexity(
@@ -44,6 +44,8 @@ def perplexity(
     no_cache: NoCache = False,
     resume: Resume = False,
     trust_remote_code: TrustRemoteCode = False,
+    history: AddTo = None,
+    log_to: LogTo = None,
 ) -> None:
     """Measure perplexity, loss and bits per byte of models on a text.
 
@@ -51,31 +53,34 @@ def perplexity(
 
     Exit code 0: it was measured; 2: bad input, or something failed.
     """
-    from harness.cli.running import run_and_print, save_as_asked
-    from harness.execution.allowed import Allowed
-    from harness.results.exit_code import exit_code
-    from harness.shorthand.model_name import named_models
+    import harness
+    from harness.cli.running import run_and_print, typed
     from harness.shorthand.pairs import nested
-    from harness.shorthand.perplexity import perplexity_suite, texts_named
     from harness.shorthand.values import comma_separated
 
-    suite = perplexity_suite(
-        named_models(models, out, nested(settings or (), "--set")),
-        texts_named(text or (), corpus or ()),
-        window=window,
-        stride=stride,
-        documents=documents,
-        bos=bos,
-        precision=comma_separated(precision, "--precision"),
-        device=device,
+    results = run_and_print(
+        lambda on_event: harness.perplexity(
+            models,
+            text=text or (),
+            corpus=corpus or (),
+            window=window,
+            stride=stride,
+            documents=documents,
+            bos=bos,
+            precision=comma_separated(precision, "--precision"),
+            device=device,
+            settings=nested(settings or (), "--set"),
+            out=out,
+            save_suite=save_suite,
+            command=typed(),
+            resume=resume,
+            fresh=fresh,
+            cached=not no_cache,
+            allowed=harness.Allowed(trust_remote_code=trust_remote_code),
+            on_event=on_event,
+        ),
+        history=history,
+        log_to=log_to or (),
+        save_suite=save_suite,
     )
-    save_as_asked(suite, save_suite)
-    run = run_and_print(
-        suite,
-        out=out,
-        resume=resume,
-        fresh=fresh,
-        no_cache=no_cache,
-        allowed=Allowed(trust_remote_code=trust_remote_code),
-    )
-    raise typer.Exit(exit_code(run))
+    raise typer.Exit(results.exit_code)

@@ -46,19 +46,15 @@ def run(
     Exit code 0: all expectations met; 1: one is unmet; 2: bad input, something failed, or every cell was skipped;
     3: one is undecided.
     """
+    import harness
     from harness.cli.running import run_and_print
-    from harness.execution.allowed import Allowed
-    from harness.results.exit_code import exit_code
 
-    allowed = Allowed(trust_remote_code, allow_task_code, allow_code_execution, tuple(tasks_path or ()))
-    ran = run_and_print(
-        suite,
-        out=out,
-        resume=resume,
-        fresh=fresh,
-        no_cache=no_cache,
-        allowed=allowed,
+    allowed = harness.Allowed(trust_remote_code, allow_task_code, allow_code_execution, tuple(tasks_path or ()))
+    results = run_and_print(
+        lambda on_event: harness.run(
+            suite, out=out, resume=resume, fresh=fresh, cached=not no_cache, allowed=allowed, on_event=on_event
+        ),
         history=history,
         log_to=log_to or (),
     )
-    raise typer.Exit(exit_code(ran))
+    raise typer.Exit(results.exit_code)

@@ -6,87 +6,88 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
 from harness.cli.console import make_console, say
 from harness.cli.interrupting import as_ctrl_c, first_cleanly_second_at_once
+from harness.errors import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any
+    from collections.abc import Callable, Sequence
 
-    from harness.execution.allowed import Allowed
+    from harness.api.results import Results
+    from harness.execution.events import OnEvent
+    from harness.interchange.trackers.target import Target
     from harness.results.run import Run
-    from harness.suite.load import SuiteLike
+
+Measured = TypeVar("Measured", bound="Results")
 
 
 def run_and_print(
-    suite: SuiteLike,
+    measured: Callable[[OnEvent], Measured],
     *,
-    out: Path,
-    resume: bool = False,
-    fresh: bool = False,
-    no_cache: bool = False,
-    allowed: Allowed | None = None,
     history: Path | None = None,
     log_to: Sequence[str] = (),
-) -> Run:
-    """Run a suite as `harness run` does, with live progress, and print its report. Interrupted, it says how to go on.
-    history: a folder that what was measured is added to.
-    log_to: trackers that are told of it (`wandb:DIR`). Raises UserError for bad input; exit with `exit_code(run)`."""
-    from harness.cli.history import check_history, keep
+    save_suite: Path | None = None,
+) -> Measured:
+    """Measure with live progress, and print the report. Interrupted, it says how to go on.
+
+    measured: a call of the Python face, such as `harness.run`, that tells its events to what it is given. history: a
+    folder that what was measured is added to. log_to: trackers that are told of it (`wandb:DIR`). save_suite: the file
+    that the call writes its suite to. Raises UserError for bad input; exit with `.exit_code`."""
     from harness.cli.progress import RunProgress
-    from harness.execution.allowed import NOTHING_MORE
-    from harness.interchange.trackers.target import log_all, target
     from harness.report.terminal import print_places, print_report
-    from harness.workflow import run_and_report
 
     as_ctrl_c()
     first_cleanly_second_at_once("ending: what was measured is kept (again to end at once)")
-    check_history(history)
-    trackers = [target(text, "--log-to") for text in log_to]
+    trackers = checked_trackers(history, log_to)
     console = make_console()
     progress = RunProgress(console)
     try:
         with progress:
-            concluded = run_and_report(
-                suite,
-                out=out,
-                resume=resume,
-                fresh=fresh,
-                cached=not no_cache,
-                allowed=allowed or NOTHING_MORE,
-                on_event=progress,
-            )
+            results = measured(progress)
     except KeyboardInterrupt:
         if progress.folder:
             kept = f"{progress.ended} of {progress.total} cells are kept"
             typer.echo(f"{kept}; resume with: harness run --resume {shlex.quote(progress.folder)}", err=True)
         raise
-    if concluded.report is not None:
-        print_report(concluded.report, console)
+    if results.made is not None:
+        print_report(results.made, console)
     else:
-        for problem in concluded.run.manifest.problems:
+        for problem in results.manifest.problems:
             console.print(f"warning: {problem}", style="yellow")
-        print_places(concluded.run.folder, console)
+        print_places(results.folder, console)
+    if save_suite is not None:
+        say(f"   suite  {save_suite}")
+    pass_on(results, history, trackers)
+    return results
+
+
+def checked_trackers(history: Path | None, log_to: Sequence[str]) -> list[Target]:
+    """What `--log-to` names. Raises UserError where one of them, or the history, can't be: before anything is
+    measured."""
+    from harness.cli.history import check_history
+    from harness.interchange.trackers.target import target
+
+    check_history(history)
+    return [target(text, "--log-to") for text in log_to]
+
+
+def pass_on(run: Run, history: Path | None, trackers: Sequence[Target]) -> None:
+    """Add a run to a history, where one is named, and tell the trackers of it; what became of it is said."""
+    from harness.interchange.trackers.target import log_all
+
     if history is not None:
+        from harness.cli.history import keep
         from harness.history.entry import entry_of_run
 
-        keep(entry_of_run(concluded.run), history)
-    for sentence in log_all(concluded.run, trackers):
+        keep(entry_of_run(run), history)
+    for sentence in log_all(run, trackers):
         say(sentence, to_stderr=True)
-    return concluded.run
 
 
-def save_as_asked(suite: Mapping[str, Any], path: Path | None) -> None:
-    """`--save-suite FILE` of a one-liner: the suite that it stands for, under the command that was typed. Raises
-    UserError where it can't be written."""
-    from harness.errors import printable
-    from harness.shorthand.written import save_suite
-
-    if path is None:
-        return
-    save_suite(suite, path, printable(shlex.join(["harness", *sys.argv[1:]])))
-    say(f" suite    {path}")
+def typed() -> str:
+    """The command as it was typed: the first line of a suite that stands for it."""
+    return printable(shlex.join(["harness", *sys.argv[1:]]))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli.console import make_console
 from harness.cli.interrupting import as_ctrl_c
-from harness.cli.options import RUNS, Out
+from harness.cli.options import RUNS, AddTo, Fresh, LogTo, NoCache, Out, SaveSuite
+from harness.cli.running import checked_trackers, pass_on, typed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,19 +40,21 @@ def train(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Of the first weights and the order of the data.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Of the run; left out, of text and preset.")] = None,
-    save_suite: Annotated[
-        Path | None, typer.Option("--save-suite", help="Also write the suite that this stands for, to go on from.")
-    ] = None,
+    save_suite: SaveSuite = None,
     out: Out = RUNS,
+    fresh: Fresh = False,
+    no_cache: NoCache = False,
+    history: AddTo = None,
+    log_to: LogTo = None,
 ) -> None:
     """Train a small model on a text. Interrupted or killed, the same command goes on where it was.
 
     Example: harness train --text notes.txt --preset nano, then harness generate notes-nano "Once upon a time"
     """
     import harness
-    from harness.results.exit_code import exit_code
 
     as_ctrl_c()
+    trackers = checked_trackers(history, log_to or ())
     progress = _Progress(make_console())
     try:
         with progress:
@@ -65,7 +65,9 @@ def train(
                 name=name,
                 out=out,
                 save_suite=save_suite,
-                command=shlex.join(["harness", *sys.argv[1:]]),
+                command=typed(),
+                fresh=fresh,
+                cached=not no_cache,
                 on_event=progress,
                 tokens=tokens,
                 steps=steps,
@@ -81,7 +83,8 @@ def train(
         typer.echo("interrupted; the same command goes on where the training last kept its state", err=True)
         raise
     progress.end(results)
-    raise typer.Exit(exit_code(results))
+    pass_on(results, history, trackers)
+    raise typer.Exit(results.exit_code)
 
 
 class _Progress:

@@ -11,8 +11,6 @@ from typing import Any
 from harness.errors import UserError, shown
 from harness.input_file import why_no_path
 from harness.mode import Mode
-from harness.shorthand.model_name import TRAINED_ON
-from harness.shorthand.pairs import put_into
 from harness.suite.load import IN_MEMORY
 from harness.suite.schema.suite import Tasks
 from harness.tasks.files.library import TaskLibrary
@@ -33,8 +31,6 @@ class Evaluation:
     """Which documents by task, as '3, 7, 10-19'; those of all tasks under ''."""
     precision: Sequence[str] = ()
     device: str | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """Put over each model's entry."""
     generation: Mapping[str, Any] = field(default_factory=dict)
     """Of the tasks that write answers; the others are asked without."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -63,23 +59,12 @@ def evaluation_suite(models: Mapping[str, Mapping[str, Any]], asked: Evaluation)
     folders = {"paths": list(asked.tasks_path), "data": dict(asked.data)}
     suite = {
         "name": _name(list(models)),
-        "models": {name: put_into(entry, asked.settings) for name, entry in models.items()},
+        "models": {name: dict(entry) for name, entry in models.items()},
         "matrix": {axis: given for axis, given in matrix.items() if given},
         "measures": [{"task": entry} for entry in _entries(asked, tasks)],
         "tasks": {key: given for key, given in folders.items() if given},
     }
     return {key: part for key, part in suite.items() if part}
-
-
-def trained_on(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """How presets are trained: with a budget that is given in place of the usual one."""
-    train = settings.get("train")
-    if not isinstance(train, Mapping):
-        return dict(TRAINED_ON)
-    budget = dict(TRAINED_ON)
-    if "steps" in train and "tokens" not in train:
-        del budget["tokens"]
-    return put_into(budget, train)
 
 
 def in_options(sentence: str, options: Mapping[str, str]) -> str:

@@ -30,6 +30,8 @@ TRAINED_ON: Mapping[str, Any] = {"corpus": "microworld", "tokens": 1_000_000}
 """How a preset that is named alone is trained: once, it is kept in the cache."""
 LARGEST_TRAINED = 20_000_000
 """Parameters of a preset that is trained without being asked to: minutes on a processor."""
+_LENGTHS = ("steps", "tokens")
+"""Either says how long a training is."""
 _ALIKE = 0.75
 """Of two words' letters that they share in order, where a name is taken for a misspelled one."""
 
@@ -48,19 +50,29 @@ def named_models(
     settings: Mapping[str, Any] | None = None,
     trained_on: Mapping[str, Any] = TRAINED_ON,
 ) -> dict[str, dict[str, Any]]:
-    """The `models:` of a suite, of models as they were typed, each with `settings` in its entry. out: where runs lie.
-    trained_on: how presets are trained. Raises UserError, with what was looked for and the nearest name, where one is
-    not found, and where one stands twice."""
+    """The `models:` of a suite, of models as they were typed, with `settings` put over each one's entry, key by key.
+    out: where runs lie. trained_on: how presets are trained where the settings don't say. Raises UserError, with what
+    was looked for and the nearest name, where one is not found, and where one stands twice."""
     found: dict[str, dict[str, Any]] = {}
     if not texts:
         raise UserError("no model was named", place=PLACE)
+    settings = settings or {}
+    budget = _budget(trained_on, settings.get("train"))
     for text in texts:
-        model = named_model(text, out, trained_on)
-        entry = put_into(model.entry, settings or {})
+        model = named_model(text, out, budget)
+        entry = put_into(model.entry, settings)
         if entry in found.values():
             raise UserError(f"'{shown(text)}' is named twice; name each model once", place=PLACE)
-        found[_unused(model.name, found)] = entry
+        found[unused(model.name, found)] = entry
     return found
+
+
+def _budget(trained_on: Mapping[str, Any], train: object) -> dict[str, Any]:
+    """How presets are trained: with the steps or tokens that are given, in place of the usual ones."""
+    if not isinstance(train, Mapping):
+        return dict(trained_on)
+    said = any(key in train for key in _LENGTHS)
+    return put_into({key: value for key, value in trained_on.items() if not (said and key in _LENGTHS)}, train)
 
 
 def named_model(text: str, out: Path, trained_on: Mapping[str, Any] = TRAINED_ON) -> NamedModel:
@@ -186,7 +198,7 @@ def _assets() -> list[str]:
     return [one.name for one in assets.ASSETS.values() if one.kind == "model"]
 
 
-def _unused(name: str, taken: Mapping[str, object]) -> str:
+def unused(name: str, taken: Mapping[str, object]) -> str:
     """The name, or with a number behind it where another model has it already."""
     number = 2
     free = name

@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 
 from harness.errors import UserError
+from harness.models.in_memory import KEY
+from harness.suite.load import load_suite
 from harness.whole_file import write_whole
 
 
@@ -18,8 +20,16 @@ def suite_yaml(suite: Mapping[str, Any], command: str = "") -> str:
     return head + yaml.safe_dump(dict(suite), sort_keys=False, width=110, allow_unicode=True)
 
 
-def save_suite(suite: Mapping[str, Any], path: Path, command: str = "") -> None:
-    """Write a suite as a file. Raises UserError where there is another file already, and where it can't be written."""
+def save_suite(suite: Mapping[str, Any], path: Path | str | None, command: str = "") -> None:
+    """Write a suite as a file, where one is named. Raises UserError for what is no suite, or has a model in memory,
+    where there is another file already, and where it can't be written."""
+    if path is None:
+        return
+    path = Path(path)
+    load_suite(suite)
+    if here := [name for name, entry in suite["models"].items() if KEY in entry]:
+        raise UserError(f"{here[0]} is in memory, where no file finds it: save the model, and name its folder",
+                        place=str(path))  # fmt: skip
     text = suite_yaml(suite, command)
     if path.exists() and (path.is_dir() or path.read_bytes() != text.encode()):
         raise UserError("something is there already; name another file, or remove it", place=str(path))

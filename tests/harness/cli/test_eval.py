@@ -72,7 +72,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, *words: str) -> dict[str, Any]:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("harness.cli.running.run_and_print", not_run)
+        patch.setattr("harness.api.evaluating.run", not_run)
         done = typed(*words)
     assert found, f"{words}: {done.output} {done.exception}"
     return found[0]
@@ -136,7 +136,7 @@ WRONG = {
     "eval llama --tasks rivers --shots five": "--shots: 'five' is no number",
     "eval llama --tasks rivers --shots -1": "--shots: '-1' is no number",
     "eval llama --tasks rivers --limit 0": "--limit: ",
-    "eval llama --tasks rivers --seed -5": "--seed: should be greater than or equal to 0 (it is -5)",
+    "eval llama --tasks rivers --seed -5": "--seed: should be at least 0 (it is -5)",
     "eval llama --tasks rivers --limit 3 --document-ids 1": "`--limit` and `--document-ids` both choose documents",
     "eval llama --tasks rivers --one-turn": "--one-turn: turns are the chat template's: add `--chat`",
     "eval llama --tasks rivers --device gpu": "on `cpu` and `cuda`, not on 'gpu'",

@@ -248,7 +248,7 @@ def test_ctrl_c_stops_the_answer_and_at_the_prompt_the_chat(trained: Results, te
             os.read(terminal, 100)  # the answer has begun
             os.write(terminal, b"\x03")
             seen = _until(terminal, b"\r\n> ", after=b"interrupted")
-            assert b"tokens/s" in seen
+            assert b"TTFT" in seen
         os.write(terminal, b"\x03")
         assert os.waitstatus_to_exitcode(_ended(child)) == 0
     finally:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.errors import UserError
-from harness.shorthand.evaluating import Evaluation, evaluation_suite, trained_on
+from harness.shorthand.evaluating import Evaluation, evaluation_suite
 from harness.shorthand.model_name import named_models
 from harness.suite.load import load_suite
 
@@ -19,9 +19,9 @@ def here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def suite(**asked: Any) -> dict[str, Any]:
-    evaluation = Evaluation(**{"tasks": ["microworld_facts"], **asked})
-    models = named_models(["nano"], Path("runs"), trained_on=trained_on(evaluation.settings))
-    made = evaluation_suite(models, evaluation)
+    settings = asked.pop("settings", None)
+    models = named_models(["nano"], Path("runs"), settings)
+    made = evaluation_suite(models, Evaluation(**{"tasks": ["microworld_facts"], **asked}))
     load_suite(made)  # refuses what is none
     return made
 
