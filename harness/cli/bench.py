@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from harness.benchmarking.ratios import Ratio
     from harness.report.table import Table
 
+OPTIONS = {
+    "prompt": "--prompt",
+    "generate": "--new",
+    "batch": "--batch",
+    "context": "--prompt, --new",
+    "threads": "--threads",
+    "precision": "--precision",
+    "device": "--device",
+}
+"""What settings and axes of the suite are called here."""
+
 
 def bench(
     models: Annotated[
@@ -71,7 +82,7 @@ def bench(
     for name in untrained(entries):
         say(f"note: {name} is untrained: of a preset alone speed and memory are measured, no quality", to_stderr=True)
     allowed = Allowed(trust_remote_code=trust_remote_code)
-    run = run_and_print(suite, out=out, resume=resume, fresh=fresh, no_cache=no_cache, allowed=allowed)
+    run = run_and_print(suite, out=out, resume=resume, fresh=fresh, no_cache=no_cache, allowed=allowed, options=OPTIONS)
     code = exit_code(run)
     compared = variants(entries, precisions)
     if compare and len(compared) > 1:

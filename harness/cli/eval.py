@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from harness.cli.options import (
     AllowCodeExecution,
     AllowTaskCode,
     Fresh,
+    LogTo,
     NoCache,
     Resume,
     SaveSuite,
@@ -139,6 +141,7 @@ def eval_(
     trust_remote_code: TrustRemoteCode = False,
     allow_task_code: AllowTaskCode = False,
     allow_code_execution: AllowCodeExecution = False,
+    log_to: LogTo = None,
 ) -> None:
     """Ask models tasks, and print how well they answer.
 
@@ -152,10 +155,10 @@ def eval_(
     from harness.execution.allowed import Allowed
     from harness.report.lm_eval_files import write_lm_eval
     from harness.results.exit_code import exit_code
-    from harness.shorthand.evaluating import Evaluation, evaluation_suite, in_options, trained_on
+    from harness.shorthand.evaluating import Evaluation, evaluation_suite, trained_on
     from harness.shorthand.model_name import named_models
     from harness.shorthand.pairs import nested, pairs
-    from harness.suite.load import load_suite
+    from harness.suite.load import WrongSuite, load_suite
 
     if not models and not tasks and not task_file:
         raise UserError("name a model and tasks: harness eval asset:smollm2-135m-instruct --tasks arc_easy")
@@ -187,16 +190,23 @@ def eval_(
     if one_turn and not chat:
         raise UserError("turns are the chat template's: add `--chat`, or leave it out", place="--one-turn")
     suite = evaluation_suite(named_models(models or (), out, trained_on=trained_on(asked.settings)), asked)
-    try:
-        load_suite(suite)
-    except UserError as error:
-        raise UserError(in_options(str(error), OPTIONS)) from None
     _check_folder(lm_eval)
-    save_as_asked(suite, save_suite)
+    with suppress(WrongSuite):  # the run says so, with all else that is wrong
+        load_suite(suite)
+        save_as_asked(suite, save_suite)
     for note in notes:
         say(f"note: {note}", to_stderr=True)
     allowed = Allowed(trust_remote_code, allow_task_code, allow_code_execution)
-    run = run_and_print(suite, out=out, resume=resume, fresh=fresh, no_cache=no_cache, allowed=allowed)
+    run = run_and_print(
+        suite,
+        out=out,
+        resume=resume,
+        fresh=fresh,
+        no_cache=no_cache,
+        allowed=allowed,
+        log_to=log_to or (),
+        options=OPTIONS,
+    )
     if lm_eval is not None:
         for path in write_lm_eval(run, lm_eval):
             say(f" lm-eval  {path}")
@@ -253,8 +263,11 @@ def _check_folder(path: Path | None) -> None:
     """A folder that is written at the end: where it can't be, that is said before anything is measured."""
     from harness.errors import UserError
     from harness.input_file import why_no_path
+    from harness.results.new_folder import why_no_run_there
 
     if path is not None and (why := why_no_path(str(path))):
         raise UserError(why, place="--lm-eval")
     if path is not None and path.exists() and not path.is_dir():
         raise UserError(f"{path} is a file; name a folder", place="--lm-eval")
+    if path is not None and (why := why_no_run_there(path, "--lm-eval")) is not None:
+        raise UserError(why)

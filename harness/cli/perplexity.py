@@ -8,6 +8,17 @@ import typer
 
 from harness.cli.options import RUNS, Fresh, NoCache, Out, Resume, SaveSuite, TrustRemoteCode
 
+OPTIONS = {
+    "text": "--text",
+    "window": "--window",
+    "stride": "--stride",
+    "documents": "--documents",
+    "bos": "--bos",
+    "precision": "--precision",
+    "device": "--device",
+}
+"""What settings and axes of the suite are called here."""
+
 
 def perplexity(
     models: Annotated[
@@ -77,5 +88,6 @@ def perplexity(
         fresh=fresh,
         no_cache=no_cache,
         allowed=Allowed(trust_remote_code=trust_remote_code),
+        options=OPTIONS,
     )
     raise typer.Exit(exit_code(run))

@@ -32,15 +32,19 @@ def run_and_print(
     allowed: Allowed | None = None,
     history: Path | None = None,
     log_to: Sequence[str] = (),
+    options: Mapping[str, str] | None = None,
 ) -> Run:
     """Run a suite as `harness run` does, with live progress, and print its report. Interrupted, it says how to go on.
     history: a folder that what was measured is added to.
-    log_to: trackers that are told of it (`wandb:DIR`). Raises UserError for bad input; exit with `exit_code(run)`."""
+    log_to: trackers that are told of it (`wandb:DIR`). options: of a one-liner, what keys of its suite are
+    called there. Raises UserError for bad input; exit with `exit_code(run)`."""
     from harness.cli.history import check_history, keep
     from harness.cli.progress import RunProgress
+    from harness.errors import UserError
     from harness.execution.allowed import NOTHING_MORE
     from harness.interchange.trackers.target import log_all, target
     from harness.report.terminal import print_places, print_report
+    from harness.shorthand.in_options import in_options
     from harness.workflow import run_and_report
 
     as_ctrl_c()
@@ -65,6 +69,10 @@ def run_and_print(
             kept = f"{progress.ended} of {progress.total} cells are kept"
             typer.echo(f"{kept}; resume with: harness run --resume {shlex.quote(progress.folder)}", err=True)
         raise
+    except UserError as error:
+        if options is None:
+            raise
+        raise UserError(in_options(str(error), options)) from None
     if concluded.report is not None:
         print_report(concluded.report, console)
     else:
