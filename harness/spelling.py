@@ -17,7 +17,10 @@ def nearest_word(word: str, allowed: Iterable[str], near: float = _NEAR) -> str 
     two words' letters, in order, that they have to share."""
     if len(word) > _LONGEST:
         return None
-    close = difflib.get_close_matches(word, list(islice(allowed, _MOST)), n=1, cutoff=near)
+    words = list(islice(allowed, _MOST))
+    if word not in words and (same := [one for one in words if one.casefold() == word.casefold()]):
+        return same[0]
+    close = difflib.get_close_matches(word, words, n=1, cutoff=near)
     return close[0] if close and close[0] != word else None
 
 

@@ -24,7 +24,7 @@ from harness.execution.executors.here import HereExecutor
 from harness.execution.executors.local import LocalExecutor
 from harness.execution.expected_time import expected_seconds
 from harness.execution.plan import Plan
-from harness.execution.preflight.checked_plan import checked_plan
+from harness.execution.preflight.checked_plan import checked_plan, checked_suite
 from harness.execution.preflight.checked_plan import warnings as warnings_before
 from harness.execution.worker_log import WORKER_LOG, WorkerLog
 from harness.models.digest import hash_of
@@ -45,7 +45,7 @@ from harness.results.record import Status
 from harness.results.run import Run
 from harness.results.run_folder import EXPECTATIONS, FINDINGS, HTML, MANIFEST, MARKDOWN, RECORDS
 from harness.results.unfinished import last_unfinished
-from harness.suite.load import SuiteLike, load_suite, multiplied_out, parse_suite, source_of, suite_text
+from harness.suite.load import SuiteLike, multiplied_out, parse_suite, source_of, suite_text
 from harness.suite.schema import Suite
 
 RUNS = Path("results/runs")
@@ -128,8 +128,12 @@ def _run(
     began, git = time.monotonic(), git_state()
     name = source_of(given)
     folder = Path(name) if resume and isinstance(given, str | Path) and (Path(name) / MANIFEST).is_file() else None
-    loaded = multiplied_out(_suite_of(Run(folder))) if folder else load_suite(given)
-    suite, plan = loaded.suite, checked_plan(loaded, allowed)
+    if folder:
+        loaded = multiplied_out(_suite_of(Run(folder)))
+        plan = checked_plan(loaded, allowed)
+    else:
+        loaded, plan = checked_suite(given, allowed)
+    suite = loaded.suite
     if not suite.measures and not suite.analyse:
         raise UserError("it has only `calls`, which `harness ci` compares with what they were", place=name)
     if resume:

@@ -10,10 +10,10 @@ from harness.api.results import Results
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.estimate import plan_frame
 from harness.execution.events import OnEvent, unheard
-from harness.execution.preflight.checked_plan import checked_plan
+from harness.execution.preflight.checked_plan import checked_suite
 from harness.results.find import find_cells, find_run
 from harness.results.run import Run
-from harness.suite.load import SuiteLike, load_suite
+from harness.suite.load import SuiteLike
 from harness.workflow import RUNS, report_again, run_and_report
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def plan(suite: SuiteLike, allowed: Allowed = NOTHING_MORE) -> pd.DataFrame:
     allowed: what the run will be allowed, which is part of the cells' keys.
     """
     with plain_suite(suite) as plain:
-        return plan_frame(checked_plan(load_suite(plain), allowed))
+        return plan_frame(checked_suite(plain, allowed)[1])
 
 
 def make_report(name: str | Path, out: str | Path = RUNS, lm_eval: str | Path | None = None) -> Run:

@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from harness.benchmarking.ratios import Ratio
     from harness.report.table import Table
 
+OPTIONS = {
+    "prompt": "--prompt",
+    "generate": "--new",
+    "batch": "--batch",
+    "context": "--prompt, --new",
+    "threads": "--threads",
+    "precision": "--precision",
+    "device": "--device",
+}
+"""What settings and axes of the suite are called here."""
+
 
 def bench(
     models: Annotated[
@@ -88,6 +99,7 @@ def bench(
         history=history,
         log_to=log_to or (),
         save_suite=save_suite,
+        options=OPTIONS,
     )
     code = results.exit_code
     if compare and (many := how_many(len(models) * len(precisions), batches)):

@@ -155,7 +155,6 @@ def eval_(
     from harness.cli.running import run_and_print, typed
     from harness.errors import UserError
     from harness.report.lm_eval_files import write_lm_eval
-    from harness.shorthand.evaluating import in_options
     from harness.shorthand.pairs import nested, pairs
     from harness.shorthand.values import comma_separated
 
@@ -191,26 +190,24 @@ def eval_(
     }
     for note in notes:
         say(f"note: {note}", to_stderr=True)
-    try:
-        results = run_and_print(
-            lambda on_event: harness.eval(
-                models or [],
-                **asked,
-                out=out,
-                save_suite=save_suite,
-                command=typed(),
-                resume=resume,
-                fresh=fresh,
-                cached=not no_cache,
-                allowed=harness.Allowed(trust_remote_code, allow_task_code, allow_code_execution),
-                on_event=on_event,
-            ),
-            history=history,
-            log_to=log_to or (),
+    results = run_and_print(
+        lambda on_event: harness.eval(
+            models or [],
+            **asked,
+            out=out,
             save_suite=save_suite,
-        )
-    except UserError as error:
-        raise UserError(in_options(str(error), OPTIONS)) from None
+            command=typed(),
+            resume=resume,
+            fresh=fresh,
+            cached=not no_cache,
+            allowed=harness.Allowed(trust_remote_code, allow_task_code, allow_code_execution),
+            on_event=on_event,
+        ),
+        history=history,
+        log_to=log_to or (),
+        save_suite=save_suite,
+        options=OPTIONS,
+    )
     if lm_eval is not None:
         for path in write_lm_eval(results, lm_eval):
             say(f" lm-eval  {path}")
@@ -263,8 +260,11 @@ def _check_folder(path: Path | None) -> None:
     """A folder that is written at the end: where it can't be, that is said before anything is measured."""
     from harness.errors import UserError
     from harness.input_file import why_no_path
+    from harness.results.new_folder import why_no_run_there
 
     if path is not None and (why := why_no_path(str(path))):
         raise UserError(why, place="--lm-eval")
     if path is not None and path.exists() and not path.is_dir():
         raise UserError(f"{path} is a file; name a folder", place="--lm-eval")
+    if path is not None and (why := why_no_run_there(path, "--lm-eval")) is not None:
+        raise UserError(why)

@@ -24,12 +24,13 @@ class Kind(StrEnum):
 
 def init(
     kind: Annotated[
-        Kind,
+        str,
         typer.Argument(
+            autocompletion=lambda: [str(one) for one in Kind],
             help="eval: models on tasks and texts; bench: speed and memory; ci: what a pull request is asked; scaling: "
-            "a ladder of sizes and its law; train: a model of your own."
+            "a ladder of sizes and its law; train: a model of your own.",
         ),
-    ] = Kind.EVAL,
+    ] = "eval",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file; left out, KIND.yaml in this folder.")
     ] = None,
@@ -40,7 +41,7 @@ def init(
     """
     import harness
 
-    path = shlex.quote(str(harness.init(kind.value, output)))
+    path = shlex.quote(str(harness.init(kind, output)))
     say(f"written to {path}; next:")
     say(f"  harness plan {path}     # what it would run, and how long that takes")
-    say(f"  harness ci {path} --base origin/main" if kind is Kind.CI else f"  harness run {path}")
+    say(f"  harness ci {path} --base origin/main" if kind == Kind.CI else f"  harness run {path}")

@@ -8,6 +8,17 @@ import typer
 
 from harness.cli.options import RUNS, AddTo, Fresh, LogTo, NoCache, Out, Resume, SaveSuite, TrustRemoteCode
 
+OPTIONS = {
+    "text": "--text",
+    "window": "--window",
+    "stride": "--stride",
+    "documents": "--documents",
+    "bos": "--bos",
+    "precision": "--precision",
+    "device": "--device",
+}
+"""What settings and axes of the suite are called here."""
+
 
 def perplexity(
     models: Annotated[
@@ -82,5 +93,6 @@ def perplexity(
         history=history,
         log_to=log_to or (),
         save_suite=save_suite,
+        options=OPTIONS,
     )
     raise typer.Exit(results.exit_code)

@@ -32,23 +32,24 @@ def plan(
     from harness.comparison.expected_run import why_no_stored_runs
     from harness.execution.allowed import Allowed
     from harness.execution.estimate import frame_of, plan_rows
-    from harness.execution.preflight.checked_plan import checked_plan, warnings
+    from harness.execution.preflight.checked_plan import checked_suite, warnings
     from harness.notice import notice
     from harness.report.output.choice import chosen_rows
     from harness.report.output.rows import rows_of
     from harness.report.output.shapes import PLAN
     from harness.report.output.written import Answer, Format, format_of
-    from harness.suite.load import load_suite
+    from harness.results.new_folder import why_no_run_there
 
     format = format_of(format_)
     allowed = Allowed(
         task_code=allow_task_code, code_execution=allow_code_execution, task_paths=tuple(tasks_path or ())
     )
-    loaded = load_suite(suite)
-    plan = checked_plan(loaded, allowed)
+    loaded, plan = checked_suite(suite, allowed)
     for sentence in why_no_stored_runs(loaded.suite.expect, out, suite):
         notice(sentence)
     may_fail = warnings(plan, [item for item in plan.cells if not item.cached])
+    if (why := why_no_run_there(out)) is not None:
+        may_fail.append(f"this suite can't be run from here so: {why}")
     for sentence in may_fail if format is not Format.TABLE else ():
         notice(sentence)
     rows = chosen_rows(plan_rows(plan), where or ())

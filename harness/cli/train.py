@@ -19,6 +19,24 @@ if TYPE_CHECKING:
     from harness.execution.events import Event
 
 
+OPTIONS = {
+    "name": "--name",
+    "train.reference": "--preset",
+    "train.corpus": "--text",
+    "train.tokens": "--tokens",
+    "train.steps": "--steps",
+    "train.train": "--tokens",
+    "train.batch": "--batch",
+    "train.learning_rate": "--lr",
+    "train.context": "--context",
+    "train.tokenizer": "--tokenizer",
+    "train.vocabulary": "--vocabulary",
+    "train.precision": "--precision",
+    "train.seed": "--seed",
+}
+"""What keys of the suite are called here."""
+
+
 def train(
     text: Annotated[str | None, typer.Option("--text", help="A file or a folder of text to train on.")] = None,
     corpus: Annotated[
@@ -52,6 +70,8 @@ def train(
     Example: harness train --text notes.txt --preset nano, then harness generate notes-nano "Once upon a time"
     """
     import harness
+    from harness.errors import UserError
+    from harness.shorthand.in_options import in_options
 
     as_ctrl_c()
     trackers = checked_trackers(history, log_to or ())
@@ -82,6 +102,8 @@ def train(
     except KeyboardInterrupt:
         typer.echo("interrupted; the same command goes on where the training last kept its state", err=True)
         raise
+    except UserError as error:
+        raise UserError(in_options(str(error), OPTIONS)) from None
     progress.end(results)
     pass_on(results, history, trackers)
     raise typer.Exit(results.exit_code)

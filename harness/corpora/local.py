@@ -39,10 +39,10 @@ class Local:
 
     def look(self) -> None:
         """Read as far as its first document that has something in it. Raises UserError as `documents` does."""
-        from reference_impl.text.files import read_documents
+        from reference_impl.text.files import is_blank, read_documents
 
         with explained(self.path):
-            next(document for document in read_documents(self.path, self.field) if not document.isspace())
+            next(document for document in read_documents(self.path, self.field) if not is_blank(document))
 
     def notes(self) -> list[str]:
         """Names the files of a folder that are not read."""

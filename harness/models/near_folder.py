@@ -8,6 +8,8 @@ from pathlib import Path
 
 from harness.spelling import nearest_word, quotes_in
 
+OF_A_MODEL = ("config.json", "checkpoint.json")
+"""Files that a folder of a model has, of transformers or of the reference."""
 _MOST = 2_000
 """Entries of a folder that are looked at."""
 _ALIKE = 0.8
@@ -43,9 +45,9 @@ def looks_local(where: str) -> bool:
         return True
     owner, _, rest = where.partition("/")
     if rest:
-        return Path(owner).is_dir()
-    models = [name for name in _folders(Path()) if (Path(name) / "config.json").is_file()]
-    return any(difflib.SequenceMatcher(None, where, name).ratio() >= _ALIKE for name in models)
+        return any(owner.casefold() == name.casefold() for name in _folders(Path()))
+    models = [name for name in _folders(Path()) if any((Path(name) / file).is_file() for file in OF_A_MODEL)]
+    return any(difflib.SequenceMatcher(None, where.casefold(), name.casefold()).ratio() >= _ALIKE for name in models)
 
 
 def _folders(parent: Path) -> list[str]:

@@ -130,6 +130,12 @@ def train(
     from reference_impl.training.state_file import Saving
 
     tokenizer, train_tokens, validation_tokens, validation_bytes = encoded(training)
+    sequence = training.settings().sequence or training.context
+    if len(train_tokens) <= sequence:
+        raise UserError(
+            f"the text has {len(train_tokens):,} tokens to train on, too few for sequences of {sequence}: give more "
+            "text, or a shorter `context`"
+        )
     torch.manual_seed(training.seed)
     model = GPT(training.config(tokenizer.size))
     if start is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 from harness.errors import UserError, no_room, printable
@@ -28,6 +29,20 @@ def new_folder(out: Path, manifest: Manifest) -> Journal:
         if no_room(error):
             raise
         raise UserError(f"can't be written to ({error.strerror}); choose another --out", place=str(out)) from None
+
+
+def why_no_run_there(out: Path, option: str = "--out") -> str | None:
+    """Why no run can be kept below `out`, which `option` names; None where one can. Leaves nothing behind."""
+    there = out
+    while not (there.exists() or there.is_symlink()) and there != there.parent:
+        there = there.parent
+    try:
+        with tempfile.TemporaryDirectory(prefix=".harness-", dir=there):
+            return None
+    except (FileExistsError, NotADirectoryError):
+        return f"{there}: a file stands where the run folder should go; move it or use {option}"
+    except OSError as error:
+        return f"{out}: can't be written to ({error.strerror}); choose another {option}"
 
 
 def _numbered(out: Path, manifest: Manifest) -> Journal:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError, shown
 from harness.input_file import why_no_path
 from harness.mode import Mode
-from harness.suite.load import IN_MEMORY
+from harness.spelling import nearest
 from harness.suite.schema.suite import Tasks
+from harness.tasks.data.source import keys_of_data
 from harness.tasks.files.library import TaskLibrary
 
 FILES = (".yaml", ".yml")
@@ -57,6 +59,7 @@ def evaluation_suite(models: Mapping[str, Mapping[str, Any]], asked: Evaluation)
         raise UserError("turns are the chat template's: ask for it (`chat`), or leave this out", place="one turn")
     matrix = {"precision": list(asked.precision), "device": asked.device}
     folders = {"paths": list(asked.tasks_path), "data": dict(asked.data)}
+    _refuse_idle_data(asked, tasks)
     suite = {
         "name": _name(list(models)),
         "models": {name: dict(entry) for name, entry in models.items()},
@@ -65,21 +68,6 @@ def evaluation_suite(models: Mapping[str, Mapping[str, Any]], asked: Evaluation)
         "tasks": {key: given for key, given in folders.items() if given},
     }
     return {key: part for key, part in suite.items() if part}
-
-
-def in_options(sentence: str, options: Mapping[str, str]) -> str:
-    """What is wrong in such a suite, in the words of who named no suite. options: what a setting of `task`, or an axis,
-    is called there."""
-
-    def line(text: str) -> str:
-        found = re.match(rf"{IN_MEMORY}: (?:measures\.\d+\.task|matrix)\.?(\w*)[.\d]*: ", text)
-        if found is None:
-            return text
-        place = options.get(found[1], found[1])
-        said = re.sub(r"`(\w+)(?:: true)?`", lambda word: f"`{options.get(word[1], word[1])}`", text[found.end() :])
-        return f"{place}: {said}" if place else said
-
-    return "\n".join(dict.fromkeys(map(line, sentence.splitlines())))
 
 
 def _library(asked: Evaluation) -> TaskLibrary:
@@ -106,11 +94,46 @@ def _tasks(asked: Evaluation) -> list[str]:
                 raise UserError(f"no file is called like '{shown(text)}'", place="--tasks")
             found += files
         elif text:
-            found.append(text)
+            found += _like(text, asked)
     if not found:
         raise UserError("name the tasks, such as `--tasks arc_easy,hellaswag`; `harness list tasks` shows all",
                         place="--tasks")  # fmt: skip
     return list(dict.fromkeys(found))
+
+
+def _refuse_idle_data(asked: Evaluation, tasks: list[str]) -> None:
+    """Raises UserError for data of a `dataset_path` that no task reads: the task would fetch its own. Tasks that can't
+    be opened are told of later."""
+    if not asked.data:
+        return
+    library, read = _library(asked), set[str]()
+    for name in tasks:
+        try:
+            read |= {key for task in library.open(name).tasks for key in keys_of_data(task.config)}
+        except UserError:
+            return
+    there = f"they read: {', '.join(sorted(read)[:10])}" if read else "their files name where their own lie"
+    for key in asked.data:
+        if key not in read:
+            raise UserError(
+                f"no task that is asked reads '{shown(key)}'{nearest(key, sorted(read))}; {there}", place="--data"
+            )
+
+
+def _like(text: str, asked: Evaluation) -> list[str]:
+    """The groups and tags that a pattern finds, as in lm-eval, then the tasks that are in none of them. The name itself
+    where it is no pattern, and a pattern that finds tasks alone."""
+    if not set(text) & set("*?["):
+        return [text]
+    library = _library(asked)
+    named = [one for one in library.names() if fnmatchcase(one.name, text)]
+    if text in {one.name for one in named} or all(one.kind == "task" for one in named):
+        return [text]
+    outer = {one.name: library.open(one.name) for one in named if one.kind in ("group", "tag")}
+    within = {group.group for what in outer.values() for group in what.groups[1:]}
+    tasks = {task.name for what in outer.values() for task in what.tasks}
+    return [*(name for name in outer if name not in within),
+            *(one.name for one in named if one.kind == "task" and one.name not in tasks)]  # fmt: skip
 
 
 def _entries(asked: Evaluation, tasks: list[str]) -> list[dict[str, Any]]:

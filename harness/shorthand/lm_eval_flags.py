@@ -31,7 +31,7 @@ class Flag:
 
 
 _PASSES = "the harness plans its forward passes itself"
-_LOGGERS = "nothing is sent from here: run without it, and send lm-eval's own files (`--lm-eval DIR`) yourself"
+_LOGGERS = "write `--log-to wandb:PROJECT`, or mlflow or tensorboard: it tells them of the whole run"
 
 FLAGS = (
     Flag("config", "C", translated=True),
@@ -122,6 +122,8 @@ MODEL_ARGS: Mapping[str, ModelArgument] = {
     "logits_cache": ModelArgument(note=_PASSES),
     "use_fast_tokenizer": ModelArgument(note="tokenizers are always the fast ones"),
     "low_cpu_mem_usage": ModelArgument(note="how weights are read into memory is the harness's own"),
+    "cache_dir": ModelArgument(instead="set HF_HUB_CACHE to that folder, and leave it out"),
+    "use_safetensors": ModelArgument(note="weights are always read from safetensors", harmless=(None, True)),
     "offload_folder": ModelArgument(note="nothing is offloaded"),
     "truncation": ModelArgument(note="a prompt that is too long is always cut at its left, and counted"),
     "backend": ModelArgument(instead="the harness measures decoder-only models: leave it out",

@@ -18,6 +18,7 @@ from harness.shorthand.lm_eval_config import config_flags
 from harness.shorthand.lm_eval_flags import BY_LETTER, BY_NAME, Flag
 from harness.shorthand.lm_eval_model import Translated, check_kind, of_model
 from harness.shorthand.pairs import pairs
+from harness.spelling import nearest
 
 OTHER_COMMANDS = {
     "ls": "tasks are listed by `harness list tasks` (`--tasks-path DIR` for a folder of yours)",
@@ -139,6 +140,9 @@ def _take(read: _Read, flag: Flag, attached: str | None, words: list[str]) -> No
 def _own(read: _Read, word: str, words: list[str], own: Mapping[str, bool]) -> None:
     name, equals, value = word.partition("=")
     name = name.replace("_", "-") if name.startswith("--") else name
+    if name.startswith("--") and name not in own:
+        near = nearest(name, [*own, *(f"--{flag}" for flag in BY_NAME)])
+        raise UserError(f"there is no such option{near} (`harness eval --help` lists them)", place=shown(name))
     read.own.append(f"{name}={value}" if equals else name)
     if own.get(name) and not equals and words:
         read.own.append(words.pop(0))

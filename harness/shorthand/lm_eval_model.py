@@ -68,7 +68,11 @@ def of_model(arguments: Mapping[str, Any], models: list[str], *, precision: bool
     for name, value in arguments.items():
         known = MODEL_ARGS.get(name)
         if known is None:
-            raise UserError(f"unknown argument '{shown(name)}'{nearest(name, MODEL_ARGS)}", place=PLACE)
+            raise UserError(
+                f"unknown argument '{shown(name)}'{nearest(name, MODEL_ARGS)}; leave it out, or set a key of the "
+                "model's entry with `--set KEY=VALUE`",
+                place=PLACE,
+            )
         if known.instead and value not in known.harmless and not _is_own_tokenizer(name, arguments):
             raise UserError(f"`{name}={shown(value)}`: {known.instead}", place=PLACE)
         if known.note:

@@ -7,7 +7,6 @@ hub id, looked for in this order.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import Any
 
 from harness import assets
 from harness.errors import UserError, shown
+from harness.models.checkpoint_files import refuse_adapter, why_no_weights
+from harness.models.near_folder import looks_local, why_no_folder
 from harness.models.registry import ADAPTERS
 from harness.models.size import preset_rows
 from harness.results.baseline import PREFIX
@@ -58,12 +59,19 @@ def named_models(
         raise UserError("no model was named", place=PLACE)
     settings = settings or {}
     budget = _budget(trained_on, settings.get("train"))
+    wrong: list[str] = []
     for text in texts:
-        model = named_model(text, out, budget)
+        try:
+            model = named_model(text, out, budget)
+        except UserError as error:
+            wrong.append(str(error))
+            continue
         entry = put_into(model.entry, settings)
         if entry in found.values():
-            raise UserError(f"'{shown(text)}' is named twice; name each model once", place=PLACE)
+            wrong.append(f"{PLACE}: '{shown(text)}' is named twice; name each model once")
         found[unused(model.name, found)] = entry
+    if wrong:
+        raise UserError("\n".join(dict.fromkeys(wrong)))
     return found
 
 
@@ -77,7 +85,9 @@ def _budget(trained_on: Mapping[str, Any], train: object) -> dict[str, Any]:
 
 def named_model(text: str, out: Path, trained_on: Mapping[str, Any] = TRAINED_ON) -> NamedModel:
     """One model. Raises UserError where there is none of that name."""
-    if not text.strip() or not text.isprintable():
+    if text.strip() and not text.isprintable():
+        raise UserError(f"'{shown(text)}' has characters that don't print; name a model by a plain name", place=PLACE)
+    if not text.strip():
         raise UserError("a model is a folder, a hub id, `asset:NAME`, a preset, or `RUN:model`", place=PLACE)
     adapter, _, rest = text.partition(":")
     if adapter in ADAPTERS and rest:
@@ -138,6 +148,9 @@ def _folder(text: str) -> NamedModel:
         return NamedModel(name, {"transformers": text})
     if (folder / MANIFEST).is_file():
         return of_run(text, "", folder.parent)
+    refuse_adapter(folder)
+    if any(folder.glob("*.gguf")):
+        raise UserError(why_no_weights(folder), place=f"{PLACE}: {shown(text)}")
     inside = sorted(path.parent.name for path in folder.glob("*/config.json"))[:3]
     hint = f"; there are {', '.join(str(Path(text) / name) for name in inside)}" if inside else ""
     raise UserError(
@@ -177,17 +190,10 @@ def _hub_model(text: str) -> NamedModel:
 
 def _why_no_folder(text: str) -> str | None:
     """Why a text that reads like a path is none: it is not taken for a hub id where something lies beside it."""
-    path = Path(text).expanduser()
-    looks_like = text.startswith((".", "/", "~", "\\")) or text.count("/") > 1 or "\\" in text or text.endswith("/")
-    if not looks_like and not ("/" in text and path.parent.is_dir()):
+    is_path = text.startswith((".", "/", "~", "\\")) or text.count("/") > 1 or "\\" in text or text.endswith("/")
+    if not is_path and not looks_local(text):
         return None
-    if not path.parent.is_dir():
-        return f"there is no folder '{shown(text)}', nor the folder '{path.parent}' that it would be in"
-    beside = [entry.name for entry in os.scandir(path.parent) if entry.is_dir()]
-    near = nearest_word(path.name, beside)
-    hint = f"; did you mean '{path.parent / near}'?" if near else ""
-    hub = "" if looks_like else f" (a model of the hub with this name: `hub:{shown(text)}`)"
-    return f"there is no folder '{shown(text)}'{hint}{hub}"
+    return why_no_folder(text) + ("" if is_path else f" (a model of the hub with this name: `hub:{shown(text)}`)")
 
 
 def _presets() -> dict[str, int]:

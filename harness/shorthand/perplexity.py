@@ -8,6 +8,7 @@ from typing import Any
 
 from harness import corpora
 from harness.errors import UserError, shown
+from harness.spelling import nearest_word
 
 NAME = "perplexity"
 
@@ -59,9 +60,17 @@ def _file(text: str) -> str:
     path = Path(text.partition("#")[0]).expanduser()
     declared = {row.spec for row in corpora.corpora()}
     if not text.strip() or not (path.exists() or Path(text).expanduser().exists()):
-        hint = f"; the corpus of that name is `--corpus {text}`" if text in declared else ""
+        hint = f"; the corpus of that name is `--corpus {text}`" if text in declared else _near(path)
         raise UserError(f"there is no file or folder '{shown(text)}'{hint}", place="--text")
     return f"./{text}" if text in declared else text
+
+
+def _near(path: Path) -> str:
+    """What lies beside a file that isn't there; of a link that leads nowhere, that."""
+    if path.is_symlink():
+        return ": this link leads nowhere"
+    near = nearest_word(path.name, (entry.name for entry in path.parent.iterdir())) if path.parent.is_dir() else None
+    return f"; did you mean '{path.parent / near}'?" if near else ""
 
 
 def _corpus(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from harness.errors import UserError
+from harness.errors import UserError, no_room
 from harness.models.in_memory import KEY
 from harness.suite.load import load_suite
 from harness.whole_file import write_whole
@@ -35,4 +35,10 @@ def save_suite(suite: Mapping[str, Any], path: Path | str | None, command: str =
         raise UserError("something is there already; name another file, or remove it", place=str(path))
     if not path.parent.is_dir():
         raise UserError(f"there is no folder {path.parent}; make it, or name another file", place=str(path))
-    write_whole(path, text)
+    try:
+        write_whole(path, text)
+    except OSError as error:
+        if no_room(error) is not None:
+            raise
+        why = error.strerror or type(error).__name__
+        raise UserError(f"can't be written ({why}); name another file", place=str(path)) from None

@@ -77,9 +77,17 @@ def axis_text(name: str, value: Scalar) -> str:
     return f"{name}={value}"
 
 
+class WrongSettings(UserError):
+    """Settings that measures refuse, and the cells of the others."""
+
+    def __init__(self, message: str, others: tuple[Cell, ...]) -> None:
+        super().__init__(message)
+        self.others = others
+
+
 def cells(suite: Suite, document: Document | None = None) -> list[Cell]:
-    """All cells of a suite, each once. Raises UserError for a setting that the measure refuses, with its line where the
-    document is given that the suite was read from."""
+    """All cells of a suite, each once. Raises WrongSettings for those that the measure refuses, with their lines where
+    the document is given that the suite was read from."""
     found: dict[Cell, None] = {}
     _refuse_too_many(suite, document)
     wrong: list[str] = []
@@ -90,7 +98,7 @@ def cells(suite: Suite, document: Document | None = None) -> list[Cell]:
                 for typed in settings:
                     found[Cell(name, entry.measure, tuple(point.items()), typed)] = None  # type: ignore[attr-defined]
     if wrong:
-        raise UserError("\n".join(dict.fromkeys(wrong)))
+        raise WrongSettings("\n".join(dict.fromkeys(wrong)), tuple(found))
     return list(found)
 
 

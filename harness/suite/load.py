@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,13 @@ from harness.comparison.gate_entry import GateEntry
 from harness.errors import UserError, shown
 from harness.input_file import refuse_endless, why_no_path
 from harness.spelling import nearest
-from harness.suite.cells import Cell, cells
+from harness.suite.cells import Cell, WrongSettings, cells
 from harness.suite.document import document_of, parse_suite_text, read_suite_file
 from harness.suite.expectations import wrong_expectations
 from harness.suite.gate import wrong_gates
 from harness.suite.idle_axes import idle_axes
 from harness.suite.include import with_includes
-from harness.suite.mistakes import in_order, located, sentences_of, validated
+from harness.suite.mistakes import NotValid, in_order, located, sentences_of, validated
 from harness.suite.schema import Suite
 from harness.suite.shipped import shipped_suites
 from harness.yaml_files.document import Document, KeyPath
@@ -39,9 +40,22 @@ class LoadedSuite:
     document: Document = field(default_factory=lambda: Document({}), compare=False, repr=False)
     """What it was read from: where each of its words stands."""
 
+    measures_at: tuple[int, ...] | None = field(default=None, compare=False, repr=False)
+    """Of what is left of a wrong suite: which entry of `measures:` each one was."""
+
     def told(self, path: KeyPath, sentence: str) -> str:
         """A sentence about what stands at a path of the suite, with its place."""
+        if self.measures_at is not None and path[:1] == ("measures",) and len(path) > 1:
+            path = ("measures", self.measures_at[int(path[1])], *path[2:])
         return located(self.document, path, sentence)
+
+
+class WrongSuite(UserError):
+    """Mistakes in a suite, and what is left of it without them: more may be wrong with that."""
+
+    def __init__(self, message: str, rest: LoadedSuite | None) -> None:
+        super().__init__(message)
+        self.rest = rest
 
 
 SuiteLike = str | Path | Mapping[str, Any] | Suite
@@ -64,16 +78,60 @@ def source_of(suite: SuiteLike) -> str:
 
 
 def _loaded(document: Document) -> LoadedSuite:
-    suite = validated(document)
-    loaded = LoadedSuite(suite, tuple(cells(suite, document)), document)
+    try:
+        suite = validated(document)
+    except NotValid as error:
+        raise WrongSuite(str(error), _rest(document, error)) from None
+    try:
+        loaded = LoadedSuite(suite, tuple(cells(suite, document)), document)
+    except WrongSettings as error:
+        raise WrongSuite(str(error), LoadedSuite(suite, error.others, document)) from None
     wrong = [
         *wrong_expectations(suite, loaded.cells, document),
         *wrong_gates(suite, loaded.cells, document),
         *idle_axes(suite, document),
     ]
     if wrong:
-        raise UserError("\n".join(in_order(wrong)))
+        raise WrongSuite("\n".join(in_order(wrong)), loaded)
     return loaded
+
+
+def _rest(document: Document, error: NotValid) -> LoadedSuite | None:
+    """The suite without the entries that are wrong; None where the others can't be told from them."""
+    data = copy.deepcopy(error.document.data)
+    left = list(range(len(data["measures"]))) if isinstance(data.get("measures"), list) else []
+    paths: Iterable[KeyPath] = error.paths
+    for _ in range(_ROUNDS):
+        wrong = {path[:2] if path[:1] in _ENTRIES and len(path) > 1 else path[:1] for path in paths}
+        if any(path[:1] in _OF_ALL or path[0] not in data or path in _ENTRIES for path in wrong):
+            return None
+        gone = {path[1] for path in wrong if path[0] == "measures"}
+        data["measures"] = [entry for number, entry in enumerate(data["measures"]) if number not in gone]
+        left = [place for number, place in enumerate(left) if number not in gone]
+        for path in wrong:
+            if len(path) == 1:
+                del data[path[0]]
+            elif path[0] == "models":
+                data["models"].pop(path[1], None)
+        data.setdefault("name", "suite")
+        if not left or not data["models"]:
+            return None
+        try:
+            suite = validated(Document(data))
+            return LoadedSuite(suite, tuple(cells(suite)), document, tuple(left))
+        except NotValid as again:
+            paths = again.paths
+        except UserError:
+            return None
+    return None
+
+
+_ENTRIES = (("models",), ("measures",))
+"""Keys whose entries are wrong each for itself."""
+_OF_ALL = (("tasks",), ("include",))
+"""Keys that decide what other entries mean."""
+_ROUNDS = 5
+"""An entry that is taken out may leave another one wrong that names it."""
 
 
 def parse_suite(text: str, name: str = "suite") -> Suite:
@@ -111,6 +169,8 @@ def _as_written(suite: Suite) -> dict[str, Any]:
 def find_suite(name: str) -> Path:
     """The file of a suite given by path or by shipped name."""
     path = Path(name)
+    if not name.strip():
+        raise UserError("no suite is named: give a file, or the name of one that ships (`harness list suites`)")
     if (why := why_no_path(name)) is not None:
         raise UserError(f"{why}; name a suite file", place=shown(name))
     if path.is_file():

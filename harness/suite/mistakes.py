@@ -34,8 +34,16 @@ _OF_WHAT_LACKS = ("missing", "nothing", "kind", "one_measure", "one_analysis", "
 """Errors that an unknown key may be the reason of."""
 
 
+class NotValid(UserError):
+    """Mistakes in the words of a suite, with where they stand in the document, its keys mended."""
+
+    def __init__(self, sentences: Iterable[str], document: Document, paths: Iterable[KeyPath]) -> None:
+        super().__init__("\n".join(sentences))
+        self.document, self.paths = document, tuple(paths)
+
+
 def validated(document: Document) -> Suite:
-    """The suite that a document holds. Raises UserError with every mistake in it, in the order of the file."""
+    """The suite that a document holds. Raises NotValid with every mistake in it, in the order of the file."""
     if not isinstance(document.data, dict):
         raise UserError(
             "a suite holds keys with values (`key: value`), and begins with `name: ...`", place=document.place(())
@@ -43,7 +51,7 @@ def validated(document: Document) -> Suite:
     try:
         return Suite.model_validate(document.data)
     except ValidationError as error:
-        raise UserError("\n".join(_all(document, error))) from None
+        raise _all(document, error) from None
 
 
 def located(document: Document, path: KeyPath, sentence: str) -> str:
@@ -72,7 +80,7 @@ def _line(sentence: str) -> tuple[str, int]:
     return (found[1], int(found[2])) if found else ("", 0)
 
 
-def _all(document: Document, error: ValidationError) -> list[str]:
+def _all(document: Document, error: ValidationError) -> NotValid:
     """The sentences of an error, and those of what it hides."""
     told: dict[KeyPath, str] = {}
     changed = Document(copy.deepcopy(document.data), dict(document.places))
@@ -94,7 +102,7 @@ def _all(document: Document, error: ValidationError) -> list[str]:
             break
         except ValidationError as next_error:
             error = next_error
-    return in_order(located(document, path, sentence) for path, sentence in told.items())
+    return NotValid(in_order(located(document, path, sentence) for path, sentence in told.items()), changed, told)
 
 
 def _mended(document: Document, path: KeyPath, allowed: list[str]) -> bool:

@@ -21,7 +21,9 @@ from harness.tasks.code.lm_eval_passes import Shots
 from harness.tasks.code.process import start_ahead
 from harness.tasks.code.requirements import Need, missing_sentence, needs_of
 from harness.tasks.config import Function, TaskConfig
+from harness.tasks.data import splits
 from harness.tasks.data.hub import HubData
+from harness.tasks.data.local_files import Local
 from harness.tasks.data.source import DataTable
 from harness.tasks.data.split_rows import SplitRows
 from harness.tasks.documents import Counted, Documents, NewState
@@ -169,6 +171,16 @@ class Task:
         if self.config.custom_dataset is not None or isinstance(self._evaluation_digest, str):
             return None
         return self._evaluation_digest
+
+    @property
+    def bytes_here(self) -> int | None:
+        """Of the files on this machine that hold its documents; None where they don't come from such."""
+        if self.config.custom_dataset is not None or self.missing_data is not None:
+            return None
+        source = self._documents.data.source
+        if not isinstance(source, Local):
+            return None
+        return sum(source.size(part.split) for part in splits.parts(self.evaluation_split))
 
     def made_with(self) -> dict[str, Any]:
         """Versions of the packages that make its prompts and scores, and what its code was allowed."""

@@ -13,6 +13,7 @@ line ends stay as they are. Documents without any text are left out. Everything 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from reference_impl.files.folder import Listing, listing, refuse_twins
 from reference_impl.files.lines import text_lines
 from reference_impl.files.rows import is_known, known_endings, read_rows, suffix_of
 from reference_impl.text.tokenizer import END_OF_TEXT
+
+_SOMETHING = re.compile(r"[^\s\0]")
 
 
 def read_documents(path: str | os.PathLike[str], field: str = "text") -> Iterator[str]:
@@ -52,6 +55,11 @@ def files_of(path: str | os.PathLike[str]) -> Listing:
     return Listing([path], [])
 
 
+def is_blank(document: str) -> bool:
+    """Whether there is nothing to read in a document: white space, and the NUL characters of a file with a hole."""
+    return _SOMETHING.search(document) is None
+
+
 def passed_over(path: str | os.PathLike[str]) -> str | None:
     """A sentence on the files of a folder that are not read; None where there are none."""
     found = files_of(path).passed_over
@@ -64,14 +72,14 @@ def _few(folder: Path, files: list[Path], most: int = 10) -> str:
 
 
 def _documents(path: Path, files: list[Path], field: str) -> Iterator[str]:
-    found = blank = False
+    found, what = False, "no text"
     for file in files:
         for document in _txt(file) if suffix_of(file.name) == ".txt" else _field(file, field):
             if document:
-                found, blank = found or not document.isspace(), blank or document.isspace()
+                if not found and not (found := not is_blank(document)):
+                    what = "nothing but NUL characters" if "\0" in document else "only white space"
                 yield document
     if not found:
-        what = "only white space" if blank else "no text"
         raise TextError(path, f"there is {what} in it; put some text there, or give another path")
 
 

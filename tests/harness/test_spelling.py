@@ -26,3 +26,8 @@ def test_the_nearest_words_are_near_or_have_the_word_in_them() -> None:
     assert nearest_words("arc_esay", known)[0] == "arc_easy"
     assert nearest_words("zzz", known) == [] == nearest_words("a" * 1000, known)
     assert len(nearest_words("mmlu", [f"mmlu_{number}" for number in range(50)])) == 5
+
+
+def test_a_word_in_other_letters_is_the_nearest() -> None:
+    assert nearest_word("MODELS", ["model", "models"]) == "models"
+    assert nearest_word("models", ["models", "Models"]) is None, "nothing is wrong with it"

@@ -7,6 +7,7 @@ beforehand and stands in their place, and the others run; where none is left, th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from harness.errors import UserError
@@ -15,20 +16,40 @@ from harness.execution.mistakes import Mistakes
 from harness.execution.plan import Plan, PlannedCell, plan_of
 from harness.execution.preflight.check import Impossible
 from harness.execution.preflight.checks import CHECKS, WARNINGS
-from harness.suite.load import LoadedSuite
+from harness.suite.load import LoadedSuite, SuiteLike, WrongSuite, load_suite
 from harness.suite.mistakes import in_order
+
+
+def checked_suite(suite: SuiteLike, allowed: Allowed = NOTHING_MORE) -> tuple[LoadedSuite, Plan]:
+    """A suite and its plan. Raises UserError as `load_suite` and `checked_plan` do, together: where entries of the
+    suite are wrong, the others are planned all the same."""
+    try:
+        loaded = load_suite(suite)
+    except WrongSuite as wrong:
+        more: list[str] = []
+        if wrong.rest is not None:
+            with suppress(UserError):  # what is left may not be what was meant
+                mistakes, _, told = _looked_at(wrong.rest, allowed)[1:]
+                more = [*mistakes, *told]
+        raise UserError("\n".join(in_order([*str(wrong).split("\n"), *more]))) from None
+    return loaded, checked_plan(loaded, allowed)
+
+
+def _looked_at(loaded: LoadedSuite, allowed: Allowed) -> tuple[Plan, list[str], list[Impossible], list[str]]:
+    """The plan, the mistakes of the suite, what makes cells impossible, and the sentences on that."""
+    mistakes = Mistakes(loaded)
+    plan = plan_of(loaded, allowed, mistakes)
+    due = [item for item in plan.cells if not item.cached and _can(item)]
+    found = [one for check in CHECKS for one in check(plan, due)]
+    return plan, mistakes.sentences, found, in_order(loaded.told(one.path, one.sentence) for one in found)
 
 
 def checked_plan(loaded: LoadedSuite, allowed: Allowed = NOTHING_MORE) -> Plan:
     """The plan, with what makes cells impossible in them (`missing`, `unsupported`) and in `Plan.told`. Raises
     UserError with every mistake of the suite and with what was found beside, and where no cell can be measured."""
-    mistakes = Mistakes(loaded)
-    plan = plan_of(loaded, allowed, mistakes)
-    due = [item for item in plan.cells if not item.cached and _can(item)]
-    found = [one for check in CHECKS for one in check(plan, due)]
-    told = in_order(loaded.told(one.path, one.sentence) for one in found)
-    if mistakes.sentences:
-        raise UserError("\n".join(in_order([*mistakes.sentences, *told])))
+    plan, mistakes, found, told = _looked_at(loaded, allowed)
+    if mistakes:
+        raise UserError("\n".join(in_order([*mistakes, *told])))
     marked = tuple(_marked(loaded, plan.cells, found))
     if told and not any(map(_can, marked)):
         raise UserError("\n".join([*told, *(["no cell of this suite can be measured"] if len(marked) > 1 else [])]))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from harness.errors import UserError
+from harness.errors import UserError, shown
 from harness.execution.plan import Plan, PlannedCell
 from harness.execution.preflight.check import Impossible
 from harness.execution.resolve import path_of_model
@@ -17,6 +19,8 @@ TOKENIZERS = (
     *("vocab.bpe", "merges.txt", "tekken.json", "*.tiktoken", "*.model", "tokenization*.py"),
 )
 """Files that hold a tokenizer, any of them: libraries look for these names."""
+_END = 1_000
+"""Bytes at a file's end that are looked at."""
 OWN = ("model.safetensors", "config.json", "tokenizer.json")
 """Of a checkpoint of the reference."""
 
@@ -42,15 +46,40 @@ def _why_not(kind: str, folder: Path) -> str | None:
     if kind not in ("transformers", "converted"):
         return None
     try:
-        read_checkpoint(folder)
+        files = read_checkpoint(folder)
     except UserError as error:
         return str(error)
+    if (other := _another_kind(files.config)) is not None:
+        return f"{folder}: {other}, not a causal language model: give a decoder-only model"
+    if _is_cut(folder / "tokenizer.json"):
+        return f"{folder / 'tokenizer.json'}: this file is empty or cut off: copy it again"
     if not any(any(folder.glob(name)) for name in TOKENIZERS) and not _made_by_code(folder):
         return (
             f"{folder}: there is no tokenizer in this folder: put its files (tokenizer.json, tokenizer_config.json) "
             "beside the weights"
         )
     return None
+
+
+def _another_kind(config: Mapping[str, Any]) -> str | None:
+    """What a model is whose configuration plainly says that it is no causal one; `models/causality.py` knows more."""
+    if config.get("is_encoder_decoder") is True:
+        return f"this is an encoder-decoder ({shown(config.get('model_type'))})"
+    listed = config.get("architectures")
+    names = [str(name) for name in listed] if isinstance(listed, list) else []
+    if names and all(name.endswith("ForMaskedLM") for name in names) and config.get("is_decoder") is not True:
+        return f"this is an encoder ({shown(names[0])})"
+    return None
+
+
+def _is_cut(file: Path) -> bool:
+    """Whether a file of JSON that should hold an object doesn't end as one."""
+    try:
+        with file.open("rb") as opened:
+            opened.seek(-min(file.stat().st_size, _END), os.SEEK_END)
+            return not opened.read().rstrip().endswith(b"}")
+    except OSError:
+        return False
 
 
 def _made_by_code(folder: Path) -> bool:

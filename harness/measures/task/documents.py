@@ -137,6 +137,24 @@ def documents(
     return found
 
 
+def why_not_asked(task: Task, settings: TaskSettings, numbered: list[tuple[int, Row]]) -> list[UserError | None]:
+    """Of each document why it can't be asked of any model: too few examples, or a template that fails; None where it
+    can. Raises UserError where that is true of the whole task."""
+    labels = labels_of(task, settings, _are_shown(task.config, settings), [])
+    shots, pool = _draws(task, numbered, settings, labels)
+    prompts = PromptSettings(mode=settings.mode, labels=labels)
+    found: list[UserError | None] = []
+    for (number, row), before in zip(numbered, shots, strict=True):
+        try:
+            if isinstance(before, UserError):
+                raise before
+            ask(task.config, row, number, [(place, pool[place]) for place in before], prompts, task.function)
+            found.append(None)
+        except UserError as error:
+            found.append(error)
+    return found
+
+
 def _no_choice_in_a_thought(asked: list[Asked | Broken], model: LanguageModel) -> None:
     """Raises Unsupported where a prompt begins a thought: choices would be scored as what the model thinks."""
     contexts = (r.context for one in asked if isinstance(one, Asked) for r in one.requests if isinstance(r, Choice))

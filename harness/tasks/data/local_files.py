@@ -74,6 +74,10 @@ class Local:
         if asset := self._asset():
             assets.get(asset[0])
 
+    def size(self, split: str) -> int:
+        """Bytes of the files that hold a split. Raises UserError."""
+        return sum(file.stat().st_size for file in self._files(split))
+
     def _asset(self) -> tuple[str, str] | None:
         if not isinstance(self.location, str) or not self.location.startswith("asset:"):
             return None
@@ -114,7 +118,10 @@ class Local:
             bare = _without_hub(str(pattern))
             if (why := why_no_path(bare)) is not None:
                 raise UserError(f"`data_files` names files, and {why}", place=self.place)
-            files = _matching(folder, bare) if "*" in bare else [folder / bare]
+            # as `datasets` has it, from the working folder, where none lies beside the task file
+            folders = [folder, Path.cwd()] if self.own and self.location == "." else [folder]
+            tried = [_matching(one, bare) if "*" in bare else [one / bare] for one in folders]
+            files = next((some for some in tried if some and some[0].is_file()), tried[0])
             if not files or not files[0].is_file():
                 raise UserError(f"there is no {folder / bare} (`data_files` of {self.beside})", place=self.place)
             found += [file for file in files if file.is_file()]

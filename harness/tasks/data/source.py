@@ -59,7 +59,7 @@ def source(config: TaskConfig, table: DataTable, mode: Mode = "right") -> DataSo
     path, name, place = config.dataset_path, config.dataset_name, f"{config.file}: dataset_path"
     if path is None:
         raise UserError("no `dataset_path`, so there are no documents", place=str(config.file))
-    for key in _table_keys(config):
+    for key in keys_of_data(config):
         if key in table:
             builder = path if path in BUILDERS else None
             return Local(_absolute(table[key]), name, config.dataset_kwargs, config.file, f"data {key}", builder, mode)
@@ -76,11 +76,11 @@ def source(config: TaskConfig, table: DataTable, mode: Mode = "right") -> DataSo
         raise UserError(
             f"there is no {path}; a path is relative to the task file, or to the working folder", place=place
         )
-    return HubData(path, name, config.dataset_kwargs, place, tuple(_table_keys(config)))
+    return HubData(path, name, config.dataset_kwargs, place, tuple(keys_of_data(config)))
 
 
-def _table_keys(config: TaskConfig) -> list[str]:
-    """The words under which the user may have told where the documents lie, the most exact first."""
+def keys_of_data(config: TaskConfig) -> list[str]:
+    """The words under which the user may tell where the documents lie, the most exact first."""
     paths = [config.dataset_path or ""]
     if paths[0] in BUILDERS:  # a file on the hub: its data set's name
         paths = [

@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -48,6 +49,16 @@ def project(tmp_path: Path, llama_folder: Path, gpt2_folder: Path) -> Path:
     (tmp_path / "data/rivers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     own = RIVERS.format(name="rivers", kind="multiple_choice").replace("world/rivers", "../data/rivers.jsonl")
     (tmp_path / "tasks/rivers.yaml").write_text(own + CHOICE)
+    for name, changed in {
+        "column": own.replace("{{country}}", "{{county}}"),
+        "gone": own.replace("rivers.j", "none.j"),
+    }.items():
+        (tmp_path / f"tasks/{name}.yaml").write_text(changed.replace("task: rivers", f"task: {name}") + CHOICE)
+    for name in ("cut", "encoder"):
+        copytree(llama_folder, tmp_path / name)
+    (tmp_path / "cut/tokenizer.json").write_text('{"version": "1.0", ')
+    config = json.loads((tmp_path / "encoder/config.json").read_text())
+    (tmp_path / "encoder/config.json").write_text(json.dumps(config | {"architectures": ["BertForMaskedLM"]}))
     (tmp_path / "rivers.yaml").write_text(RIVERS.format(name="rivers_written", kind="generate_until") + WRITTEN)
     return tmp_path
 
@@ -131,7 +142,17 @@ WRONG = {
     "eval --tasks rivers": "no model was named",
     "eval llama": "--tasks: name the tasks",
     "eval llama --tasks riverz --tasks-path tasks": "no task, group or tag 'riverz'; did you mean 'rivers'",
-    "eval lama --tasks rivers": "'lama' is no folder, asset, preset or run here",
+    "eval lama --tasks rivers": "MODEL: no model folder 'lama'; did you mean 'llama'?",
+    "eval Llama --tasks rivers": "MODEL: no model folder 'Llama'; did you mean 'llama'?",
+    "eval qwerty --tasks rivers": "'qwerty' is no folder, asset, preset or run here",
+    "eval llama --tasks rivers --data river=data/rivers.jsonl": "--data: no task that is asked reads 'river'; they",
+    "eval llama --tasks rivers --shots 20": "--tasks: ",
+    "eval llama --tasks rivers --document-ids 99": "the task has 6 (0 to 5); lower `--document-ids`",
+    "eval llama --tasks column": "column.yaml:doc_to_text: document 0: the template failed",
+    "eval llama --tasks gone": "--tasks: ",
+    "eval llama --tasks rivers --gen temperature=-1": "--tasks: rivers writes no answers: leave out `--gen`",
+    "eval cut --tasks rivers": "MODEL: cut/tokenizer.json: this file is empty or cut off: copy it again",
+    "eval encoder --tasks rivers": "MODEL: encoder: this is an encoder (BertForMaskedLM)",
     "eval llama llama --tasks rivers": "named twice",
     "eval llama --tasks rivers --shots five": "--shots: 'five' is no number",
     "eval llama --tasks rivers --shots -1": "--shots: '-1' is no number",
@@ -155,6 +176,9 @@ WRONG = {
     "eval llama --tasks rivers --chat-args a=1": "--chat-args` are for the chat template: set `--chat`",
     "eval llama --task-file none.yaml": "no task, group or tag 'none.yaml'",
     "eval ls tasks": "harness list tasks",
+    "eval --model hf --model_args pretrained=llama --tasks rivers --confidence_level 0.9": "--confidence-level: ",
+    "eval llama --tasks rivers --precison fp32": "--precison: there is no such option; did you mean '--precision'?",
+    "eval llama --tasks rivers --lm-eval /proc/none": "/proc/none: can't be written to",
 }
 
 
@@ -183,3 +207,43 @@ def test_help_names_the_options_with_an_example() -> None:
     done = typed("eval", "--help")
     assert done.exit_code == 0 and "harness eval asset:smollm2-135m-instruct" in done.output
     assert "--num_fewshot" not in done.output
+
+
+def test_all_that_is_wrong_is_told_at_once(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.shorthand.model_name.why_not_on_hub", lambda *given: "the hub is not asked here")
+    done = typed("eval", "cut", *["--tasks", "column", "--tasks-path", "tasks", "--precision", "fp31", "--limit", "0"])
+    lines = str(done.exception).splitlines()
+    assert [line.partition(": ")[0] for line in lines] == ["--precision", "--limit"], "the task is not asked so"
+    done = typed("eval", "cut", *["--tasks", "column,rivers", "--tasks-path", "tasks", "--precision", "fp31"])
+    assert [line.partition(": ")[0] for line in str(done.exception).splitlines()] == ["--precision", "MODEL", "--tasks"]
+    done = typed("eval", "lama", "cat", "llama", "llama", "--tasks", "rivers")
+    assert len(str(done.exception).splitlines()) == 3
+
+
+def test_a_pattern_finds_groups_and_tags_as_in_lm_eval(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rivers = (project / "tasks/rivers.yaml").read_text()
+    for name, tag in {"w_one": "w_tag", "w_two": "other", "w_three": ""}.items():
+        (project / f"tasks/{name}.yaml").write_text(rivers.replace("task: rivers", f"task: {name}\ntag: [{tag}]"))
+    (project / "tasks/w_inner.yaml").write_text("group: w_inner\ntask: [w_two]\n")
+    (project / "tasks/w_group.yaml").write_text("group: w_group\ntask: [w_inner]\n")
+
+    def tasks(pattern: str) -> Any:
+        return asked(monkeypatch, "eval", "llama", "--tasks", pattern, "--tasks-path", "tasks")["measures"][0]["task"][
+            "task"
+        ]
+
+    assert tasks("w_*") == ["w_group", "w_tag", "w_three"]
+    assert tasks("w_t*") == ["w_tag", "w_three", "w_two"]
+    assert tasks("w_th*") == "w_th*", "of tasks alone it is one cell"
+
+
+def test_files_that_a_task_names_are_found_from_the_working_folder_too(project: Path) -> None:
+    own = (project / "tasks/rivers.yaml").read_text()
+    named = "dataset_path: json\ndataset_kwargs: {data_files: {test: data/rivers.jsonl}}"
+    (project / "tasks/here.yaml").write_text(
+        own.replace("dataset_path: ../data/rivers.jsonl", named).replace("task: rivers", "task: here")
+    )
+    assert len(harness.plan({
+        "name": "here", "models": {"llama": {"transformers": "llama"}}, "measures": [{"task": {"task": "here"}}],
+        "tasks": {"paths": ["tasks"]},
+    })) == 1  # fmt: skip

@@ -16,7 +16,7 @@ from harness.cli.app import app
 from harness.errors import UserError
 from harness.execution import plan as planning
 from harness.execution.preflight import packages
-from harness.execution.preflight.checked_plan import checked_plan
+from harness.execution.preflight.checked_plan import checked_plan, checked_suite
 from harness.results.fingerprint import fingerprint
 from harness.suite.load import load_suite
 from tests.hostile.plain_words import forbidden_words
@@ -126,3 +126,45 @@ def test_other_ways_to_save_a_suite_are_read(kind: str) -> None:
     plain = load_suite("suite.yaml").suite
     Path("other.yaml").write_bytes(SAME[kind](SUITE))
     assert load_suite("other.yaml").suite == plain
+
+
+def test_mistakes_of_the_suite_and_of_its_plan_are_told_together() -> None:
+    wrong = SUITE.replace("documents: 100", "document: 100").replace("reference: nano", "reference: nanno")
+    Path("suite.yaml").write_text(wrong.replace("notes.txt", "note.txt"))
+    assert [line.split(": ")[1] for line in said_of_all("suite.yaml")] == [
+        "models.nano.reference", "measures.0.perplexity.text", "measures.1.task.document"
+    ]  # fmt: skip
+
+
+def test_places_are_those_of_the_whole_suite() -> None:
+    """The first entry of `measures` is wrong, and so is the text of the second."""
+    wrong = "- task: {task: arc_easy, documents: -1}\n  - perplexity: {text: gone.txt}"
+    alone = SUITE.replace("  - perplexity: {text: notes.txt}\n", "")
+    Path("suite.yaml").write_text(alone.replace("- task: {task: arc_easy, documents: 100}", wrong))
+    told = said_of_all("suite.yaml")
+    assert told[0].startswith("suite.yaml:7: measures.0.task.documents: should be")
+    assert told[1].startswith("suite.yaml:8: measures.1.perplexity.text: gone.txt: no such file")
+
+
+@pytest.mark.parametrize(
+    "wrong", ["tasks: {path: [gone]}", "modells: 3", "models: []", "measures: {}", "include: gone"]
+)
+def test_what_other_mistakes_may_come_from_is_told_alone(wrong: str) -> None:
+    Path("suite.yaml").write_text(f"{SUITE}{wrong}\n")
+    key = wrong.partition(":")[0]
+    assert all(f" {key}" in line or f"'{key}'" in line for line in said_of_all("suite.yaml"))
+
+
+def said_of_all(name: str) -> list[str]:
+    with pytest.raises(UserError) as found:
+        checked_suite(name)
+    return str(found.value).splitlines()
+
+
+@pytest.mark.parametrize("out", ["notes.txt", "notes.txt/runs", "/proc/none"])
+def test_a_plan_says_where_no_run_can_be_kept(out: str) -> None:
+    Path("suite.yaml").write_text(SUITE)
+    done = CliRunner().invoke(app, ["plan", "suite.yaml", "--out", out], env={"COLUMNS": "300"})
+    assert done.exit_code == 0 and "this suite can't be run from here so: " in done.output
+    good = CliRunner().invoke(app, ["plan", "suite.yaml", "--out", "new/runs"], env={"COLUMNS": "300"})
+    assert good.exit_code == 0 and "can't be run" not in good.output and not Path("new").exists()

@@ -38,10 +38,20 @@ def test_the_saved_suite_gives_the_same_numbers_from_the_cache(
         (("--corpus", "microworld/test", "--precision", "float32"), "precision"),
         (("--corpus", "microworld/test", "--set", "revision"), "is no `key=value`"),
         (("--corpus", "microworld/test", "--window", "8", "--stride", "8"), "a stride of at most 7"),
-        (("--corpus", "microworld/test", "--bos", "maybe"), "bos"),
+        (("--corpus", "microworld/test", "--bos", "maybe"), "error: --bos: 'maybe' is not allowed"),
+        (("--corpus", "microworld/test", "--window", "0", "--precision", "fp8"), "error: --precision: 'fp8'"),
+        (("--corpus", "microworld/test", "--window", "0", "--precision", "fp8"), "\n--window: should be at least 2"),
+        (("--corpus", "microworld/test", "--documents", "0", "--device", "cuda"), "--documents: should be at least 1"),
+        (("--text", "loop"), "there is no file or folder 'loop': this link leads nowhere"),
+        (("--text", "Notes.txt"), "did you mean 'notes.txt'?"),
+        (("--text", "hole.txt"), "error: --text: hole.txt: there is nothing but NUL characters in it"),
+        (("--corpus", "microworld/test", "--save-suite", "/proc/none.yaml"), "/proc/none.yaml: can't be written ("),
     ],
 )
 def test_mistakes_are_one_sentence(capsys: Text, llama_folder: Path, arguments: tuple[str, ...], said: str) -> None:
+    Path("loop").symlink_to("loop")
+    Path("notes.txt").write_text("One day it rained.")
+    Path("hole.txt").write_bytes(b"\0" * 100)
     code, _, error = harness(capsys, "perplexity", str(llama_folder), *arguments)
     assert code == 2 and said in error and "Traceback" not in error
 

@@ -119,6 +119,9 @@ def test_a_file_that_is_there_twice_or_only_white_space(own_cache: Path) -> None
     (own_cache / "blank.txt").write_text(" \n\n")
     with pytest.raises(UserError, match="there is only white space in it"):
         corpora.documents(str(own_cache / "blank.txt"))
+    (own_cache / "hole.txt").write_bytes(b"\0" * 5000)
+    with pytest.raises(UserError, match="there is nothing but NUL characters in it"):
+        corpora.documents(str(own_cache / "hole.txt"))
     write(own_cache / "some.jsonl", ["", " ", "one"])
     assert corpora.documents(str(own_cache / "some.jsonl")) == [" ", "one"]
 

@@ -137,7 +137,7 @@ SENTENCES = {
     "--model hf --model_args pretrained=m,add_bos_token=true --tasks x": "as the model's own tokenizer says",
     "--model hf --model_args pretrained=m --tasks x --device mps": "on `cpu` and `cuda`, not on 'mps'",
     "--model hf --model_args pretrained=m --tasks x --device cuda:1": "CUDA_VISIBLE_DEVICES=1 before the command",
-    "--model hf --model_args pretrained=m --tasks x --wandb_args project=p": "nothing is sent from here",
+    "--model hf --model_args pretrained=m --tasks x --wandb_args project=p": "--log-to wandb:PROJECT",
     "--model hf --model_args pretrained=m --tasks x --predict_only": "answers are always kept",
     "--model gpt2 --tasks x": "a model itself is named without it, `harness eval gpt2 --tasks …`",
     "--model hf --tasks x": "`pretrained=…` is missing",

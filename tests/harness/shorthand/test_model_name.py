@@ -74,9 +74,13 @@ def test_a_hub_id(monkeypatch: pytest.MonkeyPatch) -> None:
     ("text", "said"),
     [
         ("nanoo", "did you mean 'nano'.*hub:nanoo"),
-        ("models/gpt", "no folder 'models/gpt'; did you mean 'models/gpt2'.*hub:models/gpt"),
-        ("./gpt2", "no folder './gpt2'"),
-        ("/nowhere/at/all", "nor the folder '/nowhere/at'"),
+        ("models/gpt", "no model folder 'models/gpt'; did you mean 'models/gpt2'.*hub:models/gpt"),
+        ("Models/gpt2", "no model folder 'Models/gpt2'; did you mean 'models/gpt2'.*hub:Models/gpt2"),
+        ("models/GPT2", "did you mean 'models/gpt2'"),
+        ("lama", "no model folder 'lama'; did you mean 'llama'.*hub:lama"),
+        ("LLAMA", "did you mean 'llama'"),
+        ("./gpt2", "no model folder './gpt2'"),
+        ("/nowhere/at/all", "there is no 'nowhere' in /"),
         ("models", "holds no model"),
         ("models/weights.gguf", "GGUF files are not read"),
         ("asset:smolm2", "smollm2"),
@@ -86,7 +90,7 @@ def test_a_hub_id(monkeypatch: pytest.MonkeyPatch) -> None:
         ("gpt3-175b", "has .* M parameters and no weights yet.*harness train"),
         ("transformers:nano", "is trained here"),
         (" ", "a model is a folder"),
-        ("a\x1b[1m", "a model is a folder"),
+        ("a\x1b[1m", "characters that don't print"),
     ],
 )
 def test_nothing_is_found(text: str, said: str, tmp_path: Path) -> None:
@@ -94,6 +98,25 @@ def test_nothing_is_found(text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "models" / "weights.gguf").write_text("")
     with pytest.raises(UserError, match=said):
         models(text)
+
+
+def test_all_names_that_are_wrong_are_told() -> None:
+    with pytest.raises(UserError) as found:
+        models("nanoo", "nano", "nano", "./none")
+    assert [line.partition("'")[2].partition("'")[0] for line in str(found.value).splitlines()] == [
+        "nanoo", "nano", "./none"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [("adapter_config.json", "this is an adapter"), ("model.gguf", "GGUF files are not read")],
+)
+def test_a_folder_of_something_else(tmp_path: Path, file: str, said: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / file).write_text("{}")
+    with pytest.raises(UserError, match=said):
+        models("folder")
 
 
 def test_twice_and_none() -> None:
