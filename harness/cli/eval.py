@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from harness.cli import completing
 from harness.cli.options import (
     RUNS,
     AddTo,
@@ -66,11 +67,21 @@ def eval_(
     context: typer.Context,
     models: Annotated[
         list[str] | None,
-        typer.Argument(metavar="MODEL...", help="A folder, a hub id, `asset:NAME`, a preset, or `RUN:model`."),
+        typer.Argument(
+            metavar="MODEL...",
+            help="A folder, a hub id, `asset:NAME`, a preset, or `RUN:model`.",
+            autocompletion=completing.models,
+        ),
     ] = None,
     tasks: Annotated[
         list[str] | None,
-        typer.Option("--tasks", "-t", metavar="TASK,...", help="Tasks, groups, tags, patterns (`arc_*`), task files."),
+        typer.Option(
+            "--tasks",
+            "-t",
+            metavar="TASK,...",
+            help="Tasks, groups, tags, patterns (`arc_*`), task files.",
+            autocompletion=completing.tasks,
+        ),
     ] = None,
     task_file: Annotated[
         list[str] | None, typer.Option("--task-file", metavar="FILE", help="A task of your own, by its file.")
@@ -155,7 +166,6 @@ def eval_(
     from harness.cli.running import run_and_print, typed
     from harness.errors import UserError
     from harness.report.lm_eval_files import write_lm_eval
-    from harness.shorthand.evaluating import in_options
     from harness.shorthand.pairs import nested, pairs
     from harness.shorthand.values import comma_separated
 
@@ -191,26 +201,24 @@ def eval_(
     }
     for note in notes:
         say(f"note: {note}", to_stderr=True)
-    try:
-        results = run_and_print(
-            lambda on_event: harness.eval(
-                models or [],
-                **asked,
-                out=out,
-                save_suite=save_suite,
-                command=typed(),
-                resume=resume,
-                fresh=fresh,
-                cached=not no_cache,
-                allowed=harness.Allowed(trust_remote_code, allow_task_code, allow_code_execution),
-                on_event=on_event,
-            ),
-            history=history,
-            log_to=log_to or (),
+    results = run_and_print(
+        lambda on_event: harness.eval(
+            models or [],
+            **asked,
+            out=out,
             save_suite=save_suite,
-        )
-    except UserError as error:
-        raise UserError(in_options(str(error), OPTIONS)) from None
+            command=typed(),
+            resume=resume,
+            fresh=fresh,
+            cached=not no_cache,
+            allowed=harness.Allowed(trust_remote_code, allow_task_code, allow_code_execution),
+            on_event=on_event,
+        ),
+        history=history,
+        log_to=log_to or (),
+        save_suite=save_suite,
+        options=OPTIONS,
+    )
     if lm_eval is not None:
         for path in write_lm_eval(results, lm_eval):
             say(f" lm-eval  {path}")

@@ -12,10 +12,10 @@ import typer
 
 from harness.cli.console import make_console, say
 from harness.cli.interrupting import as_ctrl_c, first_cleanly_second_at_once
-from harness.errors import printable
+from harness.errors import UserError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from harness.api.results import Results
     from harness.execution.events import OnEvent
@@ -31,12 +31,14 @@ def run_and_print(
     history: Path | None = None,
     log_to: Sequence[str] = (),
     save_suite: Path | None = None,
+    options: Mapping[str, str] | None = None,
 ) -> Measured:
     """Measure with live progress, and print the report. Interrupted, it says how to go on.
 
     measured: a call of the Python face, such as `harness.run`, that tells its events to what it is given. history: a
     folder that what was measured is added to. log_to: trackers that are told of it (`wandb:DIR`). save_suite: the file
-    that the call writes its suite to. Raises UserError for bad input; exit with `.exit_code`."""
+    that the call writes its suite to. options: of a one-liner, what keys of its suite are called there. Raises
+    UserError for bad input; exit with `.exit_code`."""
     from harness.cli.progress import RunProgress
     from harness.report.terminal import print_places, print_report
 
@@ -53,6 +55,12 @@ def run_and_print(
             kept = f"{progress.ended} of {progress.total} cells are kept"
             typer.echo(f"{kept}; resume with: harness run --resume {shlex.quote(progress.folder)}", err=True)
         raise
+    except UserError as error:
+        if options is None:
+            raise
+        from harness.shorthand.evaluating import in_options
+
+        raise UserError(in_options(str(error), options)) from None
     if results.made is not None:
         print_report(results.made, console)
     else:
