@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cli import completing
 from harness.cli.options import RUNS, AddTo, Fresh, LogTo, NoCache, Out, Resume, SaveSuite, TrustRemoteCode
 
 if TYPE_CHECKING:
@@ -28,7 +29,12 @@ OPTIONS = {
 
 def bench(
     models: Annotated[
-        list[str], typer.Argument(help="Folders, hub ids, asset:NAME, presets, or RUN:model.", metavar="MODEL...")
+        list[str],
+        typer.Argument(
+            help="Folders, hub ids, asset:NAME, presets, or RUN:model.",
+            metavar="MODEL...",
+            autocompletion=completing.models,
+        ),
     ],
     precision: Annotated[
         str, typer.Option("--precision", help="fp32, bf16, int8, int4 …, several with commas.")

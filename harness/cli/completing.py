@@ -1,4 +1,4 @@
-"""What the shell completes: names of suites, tasks, assets, data sets, runs and baselines.
+"""What the shell completes: names of suites, models, tasks, assets, data sets, runs and baselines.
 
 A person waits for each with a finger on the key, so names are read from folders and small tables: no torch, no pandas,
 and none of a run's files is opened. Nothing is ever printed: what can't be read completes to nothing.
@@ -39,6 +39,21 @@ def suites(ctx: typer.Context, incomplete: str) -> Iterable[str]:
         yield from (str(folder) for folder in _run_folders(ctx))
     yield from shipped_suites()
     yield from _files(incomplete, (".yaml", ".yml"))
+
+
+@_quietly
+def models(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """What a MODEL may be: presets, models that are assets, the names of suites whose runs may have trained one, and
+    folders."""
+    from harness.assets.table import ASSETS
+    from harness.models.size import preset_rows
+
+    fetched = sorted(name for name, one in ASSETS.items() if one.kind == "model")
+    yield from (name for name, *_ in preset_rows())
+    yield from (f"asset:{name}" for name in fetched)
+    yield from fetched  # bash parts words at colons: behind `asset:` it asks for the rest alone
+    yield from (folder.name.split("-", 2)[-1] for folder in _run_folders(ctx))
+    yield from _files(incomplete, ())
 
 
 @_quietly

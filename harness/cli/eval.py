@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from harness.cli import completing
 from harness.cli.options import (
     RUNS,
     AddTo,
@@ -66,11 +67,21 @@ def eval_(
     context: typer.Context,
     models: Annotated[
         list[str] | None,
-        typer.Argument(metavar="MODEL...", help="A folder, a hub id, `asset:NAME`, a preset, or `RUN:model`."),
+        typer.Argument(
+            metavar="MODEL...",
+            help="A folder, a hub id, `asset:NAME`, a preset, or `RUN:model`.",
+            autocompletion=completing.models,
+        ),
     ] = None,
     tasks: Annotated[
         list[str] | None,
-        typer.Option("--tasks", "-t", metavar="TASK,...", help="Tasks, groups, tags, patterns (`arc_*`), task files."),
+        typer.Option(
+            "--tasks",
+            "-t",
+            metavar="TASK,...",
+            help="Tasks, groups, tags, patterns (`arc_*`), task files.",
+            autocompletion=completing.tasks,
+        ),
     ] = None,
     task_file: Annotated[
         list[str] | None, typer.Option("--task-file", metavar="FILE", help="A task of your own, by its file.")

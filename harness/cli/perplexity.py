@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cli import completing
 from harness.cli.options import RUNS, AddTo, Fresh, LogTo, NoCache, Out, Resume, SaveSuite, TrustRemoteCode
 
 OPTIONS = {
@@ -22,7 +23,12 @@ OPTIONS = {
 
 def perplexity(
     models: Annotated[
-        list[str], typer.Argument(help="Folders, hub ids, asset:NAME, presets, or RUN:model.", metavar="MODEL...")
+        list[str],
+        typer.Argument(
+            help="Folders, hub ids, asset:NAME, presets, or RUN:model.",
+            metavar="MODEL...",
+            autocompletion=completing.models,
+        ),
     ],
     text: Annotated[
         list[str] | None, typer.Option("--text", "-t", help="A file or folder of text; FILE#FIELD names a column.")

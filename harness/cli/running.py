@@ -12,7 +12,7 @@ import typer
 
 from harness.cli.console import make_console, say
 from harness.cli.interrupting import as_ctrl_c, first_cleanly_second_at_once
-from harness.errors import printable
+from harness.errors import UserError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from harness.cli import completing
 from harness.cli.console import say
 
 if TYPE_CHECKING:
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
 Model = Annotated[
     str,
-    typer.Argument(help="A folder, a hub id, asset:NAME, a preset, or a run's model (RUN:model)."),
+    typer.Argument(
+        help="A folder, a hub id, asset:NAME, a preset, or a run's model (RUN:model).",
+        autocompletion=completing.models,
+    ),
 ]
 MaxTokens = Annotated[int | None, typer.Option("--max-tokens", help="Tokens of an answer at most; left out, 128.")]
 Temperature = Annotated[float, typer.Option("--temperature", help="0 is greedy: the most likely token each time.")]

@@ -19,7 +19,6 @@ from harness.models.near_folder import looks_local, why_no_folder
 from harness.models.registry import ADAPTERS
 from harness.models.size import preset_rows
 from harness.results.baseline import PREFIX
-from harness.results.find import run_folders
 from harness.results.run_folder import MANIFEST
 from harness.shorthand.hub import why_not_on_hub
 from harness.shorthand.pairs import put_into
@@ -211,9 +210,3 @@ def unused(name: str, taken: Mapping[str, object]) -> str:
     while free in taken:
         free, number = f"{name}-{number}", number + 1
     return free
-
-
-def known_names(out: Path) -> list[str]:
-    """What completes a MODEL: assets, presets and the models of the runs below `out`."""
-    runs = [folder.name for folder in run_folders(out)]
-    return [*(f"asset:{name}" for name in _assets()), *_presets(), *(f"{name}:" for name in runs)]
