@@ -14,9 +14,10 @@ from harness.errors import Unsupported, UserError, shown
 from harness.execution.events import OnEvent, unheard
 from harness.models.contract import Precision
 from harness.models.open import open_model, prepare
+from harness.results.conditions import taken_now
 from harness.spelling import nearest
 from harness.suite.schema import ModelEntry
-from harness.threads import default_threads
+from harness.threads import beside_others, default_threads
 from harness.workflow import RUNS
 
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ def load_model(
 ) -> LanguageModel:
     """A model by name, open in this process: a folder, a hub id, `asset:NAME`, a preset, or a run's (`RUN:model`).
 
-    It is fetched, or trained, where it is not there yet. threads: to compute with; left out, as many as this process
-    may use cores. out: where runs lie. tell: takes a sentence before something slow; on_event: is told how far that is.
-    Raises UserError where it can't be had or opened.
+    It is fetched, or trained, where it is not there yet. threads: to compute with; left out, one for each core
+    that others leave. out: where runs lie. tell: takes a sentence before something slow; on_event: is told how far that
+    is. Raises UserError where it can't be had or opened.
     """
     words = get_args(Precision)
     if precision not in words:
@@ -58,7 +59,7 @@ def load_model(
     prepare(found.source.kind)
     import torch
 
-    torch.set_num_threads(threads or default_threads())
+    torch.set_num_threads(threads or _threads_left())
     there = torch.cuda.is_available()
     if device == "cuda" and not there:
         raise UserError("cuda asks for an NVIDIA GPU and none is visible here; use auto or cpu", place="device")
@@ -68,6 +69,12 @@ def load_model(
             return open_model(replace(found.source, precision=cast(Precision, precision), device=where))
         except Unsupported as error:
             raise UserError(str(error), place=name) from None
+
+
+def _threads_left() -> int:
+    """As many threads as there are cores beside others now."""
+    threads = default_threads()
+    return beside_others(threads, taken_now(0.1)) if threads > 1 else threads
 
 
 def _named(text: str, out: Path) -> tuple[str, ModelEntry]:

@@ -25,12 +25,12 @@ MOST_PANELS = 24
 
 def answers(run: Run) -> alt.FacetChart | None:
     """A panel per task; None where the run has no task that is answered right or wrong."""
-    import altair as alt
-    import pandas as pd
-
     rows = answer_values(run)
     if not rows:
         return None
+    import altair as alt
+    import pandas as pd
+
     ladder = len({row["size"] for row in rows}) >= 3
     ways = list(dict.fromkeys(row["way"] for row in rows))
     models = list(dict.fromkeys(row["model"] for row in rows))

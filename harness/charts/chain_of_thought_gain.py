@@ -25,11 +25,11 @@ MOST_PANELS = 24
 
 def chain_of_thought_gain(findings: Sequence[Finding]) -> alt.ConcatChart | None:
     """A panel per task and way of extracting; None where there is no ladder of two sizes."""
-    import altair as alt
-
     ladders = [item for item in findings if len(item.data.get("points", ())) > 1]
     if not ladders:
         return None
+    import altair as alt
+
     return alt.concat(*(_panel(ladder) for ladder in ladders[:MOST_PANELS]), columns=3, spacing=24)
 
 

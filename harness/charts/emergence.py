@@ -24,11 +24,11 @@ MOST_PANELS = 24
 
 def emergence(findings: Sequence[Finding]) -> alt.ConcatChart | None:
     """A panel per curve, metrics of one task beside each other; None where no verdict has a curve."""
-    import altair as alt
-
     curves = [finding for finding in findings if finding.data.get("fits")]
     if not curves:
         return None
+    import altair as alt
+
     tasks = list(dict.fromkeys(str(curve.subject.get("task")) for curve in curves))
     trend = {task: min(_p(curve) for curve in curves if str(curve.subject.get("task")) == task) for task in tasks}
     # sorted() keeps the run's order within a task, so that its metrics and settings stay side by side

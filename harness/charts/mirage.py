@@ -30,11 +30,11 @@ STATES = {
 
 def mirage(findings: Sequence[Finding]) -> alt.VConcatChart | None:
     """A row per verdict, decided ones first; None where there is none with curves."""
-    import altair as alt
-
     found = [item for item in findings if item.data.get("curves")]
     if not found:
         return None
+    import altair as alt
+
     order = ("the jump is there under every metric", "only under exact match", "not decided", "no jump")
     found.sort(key=lambda item: order.index(item.data["verdict"]))
     return alt.vconcat(*map(_row, found[:MOST_ROWS]), spacing=18).resolve_scale(color="independent")

@@ -52,10 +52,12 @@ def loss_axis(title: str = "loss") -> dict[str, Any]:
 
 def compute(findings: Sequence[Finding]) -> alt.VConcatChart | None:
     """Two panels for each of the first two fits over sizes and tokens; None where there is none."""
+    drawn = [finding for finding in fits(findings) if finding.data.get("frontier")][:2]
+    if not drawn:
+        return None
     import altair as alt
 
-    drawn = [finding for finding in fits(findings) if finding.data.get("frontier")][:2]
-    return alt.vconcat(*map(_compute, drawn)) if drawn else None
+    return alt.vconcat(*map(_compute, drawn))
 
 
 def _compute(finding: Finding) -> alt.HConcatChart:
@@ -123,10 +125,12 @@ def _isoflop(data: dict[str, Any], points: Any, frontier: Any) -> alt.LayerChart
 
 def predictions(findings: Sequence[Finding]) -> alt.HConcatChart | None:
     """Predicted against true losses of held-out runs; None where nothing was held out."""
+    drawn = [finding for finding in fits(findings) if any(row.get("low") is not None for row in finding.data["points"])]
+    if not drawn:
+        return None
     import altair as alt
 
-    drawn = [finding for finding in fits(findings) if any(row.get("low") is not None for row in finding.data["points"])]
-    return alt.hconcat(*map(_predictions, drawn[:3]), spacing=30) if drawn else None
+    return alt.hconcat(*map(_predictions, drawn[:3]), spacing=30)
 
 
 def _predictions(finding: Finding) -> alt.LayerChart:

@@ -23,10 +23,12 @@ ABOUT = (
 
 def scaling_law(findings: Sequence[Finding]) -> alt.HConcatChart | None:
     """A panel for each of the first three laws; None where none was identified."""
+    laws = [finding for finding in findings if finding.data.get("curve")]
+    if not laws:
+        return None
     import altair as alt
 
-    laws = [finding for finding in findings if finding.data.get("curve")]
-    return alt.hconcat(*map(_panel, laws[:3]), spacing=30) if laws else None
+    return alt.hconcat(*map(_panel, laws[:3]), spacing=30)
 
 
 def _panel(law: Finding) -> alt.LayerChart:

@@ -31,10 +31,12 @@ LIMIT = 3.84
 
 def surface(findings: Sequence[Finding]) -> alt.HConcatChart | None:
     """A panel for each of the first three fits over sizes and tokens; None where there is none."""
+    drawn = [finding for finding in fits(findings) if finding.data.get("contour")]
+    if not drawn:
+        return None
     import altair as alt
 
-    drawn = [finding for finding in fits(findings) if finding.data.get("contour")]
-    return alt.hconcat(*map(_surface, drawn[:3]), spacing=30) if drawn else None
+    return alt.hconcat(*map(_surface, drawn[:3]), spacing=30)
 
 
 def _surface(finding: Finding) -> alt.LayerChart:
@@ -71,10 +73,12 @@ def _surface(finding: Finding) -> alt.LayerChart:
 
 def residuals(findings: Sequence[Finding]) -> alt.HConcatChart | None:
     """A panel for each of the first three fits; None where there is none."""
+    drawn = fits(findings)
+    if not drawn:
+        return None
     import altair as alt
 
-    drawn = fits(findings)
-    return alt.hconcat(*map(_residuals, drawn[:3]), spacing=30) if drawn else None
+    return alt.hconcat(*map(_residuals, drawn[:3]), spacing=30)
 
 
 def _residuals(finding: Finding) -> alt.LayerChart:
@@ -95,12 +99,12 @@ def _residuals(finding: Finding) -> alt.LayerChart:
 
 def profiles(findings: Sequence[Finding]) -> alt.FacetChart | None:
     """A panel per parameter of the first fit that has profiles; None where there is none."""
-    import altair as alt
-    import pandas as pd
-
     drawn = [finding for finding in fits(findings) if finding.data.get("profiles")]
     if not drawn:
         return None
+    import altair as alt
+    import pandas as pd
+
     rows = pd.DataFrame(drawn[0].data["profiles"])
     rows["limit"] = LIMIT
     names = list(dict.fromkeys(rows["name"]))

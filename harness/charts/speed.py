@@ -20,12 +20,12 @@ RATES = {metric.name: f"{name}, {metric.unit}" for name, metric in (("prefill", 
 
 def speed(run: Run) -> alt.FacetChart | None:
     """A row of two panels per model; None where the run has no speeds."""
-    import altair as alt
-    import pandas as pd
-
     rows = _values(run)
     if not rows:
         return None
+    import altair as alt
+    import pandas as pd
+
     models, precisions, batches = (list(dict.fromkeys(row[n] for row in rows)) for n in ("model", "precision", "batch"))
     base = alt.Chart().encode(
         y=alt.Y("precision:N", title=None, sort=precisions, axis=alt.Axis(domain=False, ticks=False)),

@@ -26,11 +26,11 @@ ABOUT = (
 
 def tradeoff(run: Run) -> alt.HConcatChart | None:
     """One panel per text; None where no cell has quality, speed and memory."""
-    import altair as alt
-
     rows = tradeoff_values(run)
     if not rows:
         return None
+    import altair as alt
+
     texts = list(dict.fromkeys(row["text"] for row in rows))
     models = list(dict.fromkeys(row["model"] for row in rows))
     color = alt.Color(

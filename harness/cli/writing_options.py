@@ -38,7 +38,9 @@ Stop = Annotated[
 ]
 Precision = Annotated[str, typer.Option("--precision", help="fp32, bf16, int8, int4 ... (docs/quantization.md).")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="To compute with; left out, one for each core.")]
+Threads = Annotated[
+    int | None, typer.Option("--threads", min=1, help="To compute with; left out, one for each core that others leave.")
+]
 System = Annotated[str | None, typer.Option("--system", help="What the model is told before the conversation.")]
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import hashlib
 import importlib
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +23,8 @@ from harness.models.causality import refuse_lookahead
 from harness.models.context import seams, void_beyond
 from harness.models.probe import probe, tensors_of
 from harness.models.transformers import TransformersPasses
+from harness.results.conditions import taken_now
+from harness.threads import beside_others
 
 SMALL = 4_000_000
 """A model of up to so many parameters in bf16 or fp16 is compared as a copy in fp32, where rounding hides less."""
@@ -50,8 +54,9 @@ def behavior_of(model: TransformersPasses, place: str, digest: str, parameters: 
         same = (model.name, model.config.vocabulary, model.config.context, model.device)
         model = TransformersPasses(copy.deepcopy(model.module).float(), *same)
     try:
-        refuse_lookahead(model.module, model.plain, model.config.vocabulary, place)
-        behavior = probe(model, parameters, seams(config), void_beyond(config))
+        with _giving_way():
+            refuse_lookahead(model.module, model.plain, model.config.vocabulary, place)
+            behavior = probe(model, parameters, seams(config), void_beyond(config))
     except UserError:
         raise
     except Exception as error:  # a class says in its own way that it can't read a text
@@ -87,6 +92,19 @@ def with_bytes(model: TransformersPasses, behavior: CacheBehavior) -> tuple[int,
             windows[size] = windows.get(size, 0) + each
     update = {"windows": tuple(sorted(windows.items())), "state_bytes": state_bytes}
     return per_token, behavior.model_copy(update=update)
+
+
+@contextlib.contextmanager
+def _giving_way() -> Iterator[None]:
+    """In the block no more threads than there are cores beside others. Most passes read a token or a few: on a machine
+    that is busy, two threads took thirteen times as long over them as one."""
+    threads = torch.get_num_threads()
+    if threads > 1:
+        torch.set_num_threads(beside_others(threads, taken_now(0.1)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _kept_in(model: TransformersPasses, digest: str) -> Path | None:

@@ -119,6 +119,24 @@ def test_a_run_whose_text_changed_still_gives_the_model_that_it_trained(
     assert len(told) == 1 and "is trained again, and is another model" in told[0]
 
 
+def test_a_model_takes_the_threads_that_others_leave_unless_it_is_told(
+    trained: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The known-bad loader took one for each core: beside others two threads were eight times as slow as one."""
+    import torch
+
+    monkeypatch.setattr("harness.api.generating.default_threads", lambda: 2)
+    monkeypatch.setattr("harness.threads.os.cpu_count", lambda: 2)
+    before = torch.get_num_threads()
+    try:
+        for taken, asked, wanted in [(0.8, None, 1), (0.0, None, 2), (0.8, 2, 2)]:
+            monkeypatch.setattr("harness.api.generating.taken_now", lambda seconds, taken=taken: taken)
+            harness.load_model("tale", out=trained.folder.parent, threads=asked)
+            assert torch.get_num_threads() == wanted, (taken, asked)
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_python_gives_the_same_texts_and_prints_nothing(trained: Results, capsys: pytest.CaptureFixture[str]) -> None:
     model = harness.load_model("tale", out=trained.folder.parent)
     text = harness.generate(model, "the cat", max_tokens=9, temperature=1.0, seed=4)

@@ -229,3 +229,27 @@ def test_a_large_model_is_compared_on_short_texts_only() -> None:
 
 def test_architectures_have_names_of_their_own() -> None:
     assert len({one.name for one in ARCHITECTURES}) == len(ARCHITECTURES)
+
+
+@pytest.mark.parametrize(("taken", "left"), [(0.9, 1), (0.0, 2), (None, 2)])
+def test_a_model_is_compared_with_the_threads_that_others_leave(
+    taken: float | None, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With as many threads as cores on a busy machine most of the time goes into threads that wait for each other."""
+    with_threads: list[int] = []
+
+    def refused(*given: Any) -> None:
+        with_threads.append(torch.get_num_threads())
+        raise UserError("it looks at later tokens")
+
+    monkeypatch.setattr(known_behavior, "taken_now", lambda seconds: taken)
+    monkeypatch.setattr("harness.threads.os.cpu_count", lambda: 2)
+    monkeypatch.setattr(known_behavior, "probe", refused)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(UserError, match="later tokens"):
+            found(built(LlamaForCausalLM))
+        assert (with_threads, torch.get_num_threads()) == ([left], 2), "and then as it was, whatever came of it"
+    finally:
+        torch.set_num_threads(before)
