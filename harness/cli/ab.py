@@ -123,7 +123,7 @@ def ab(
 
     def show(comparison: Comparison) -> None:
         for line in lines(comparison):
-            console.print(line, soft_wrap=True)
+            console.print(line)
         if json is not None:
             write_whole(json, strict_json.dumps(comparison.as_json(), indent=2) + "\n")
         told.tell(as_gate_result(comparison, suite), seconds=comparison.seconds)

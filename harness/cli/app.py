@@ -39,16 +39,23 @@ from harness.cli import (
     train,
 )
 from harness.cli.helping import WIDEST, Listing, example
+from harness.cli.refusing import in_our_words
 from harness.cli.starting import start
 
 
 class Commands(Listing):
     """The commands, past typer's own ideas of how an exception ends."""
 
+    def make_context(self, info_name: Any, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """Parse what stands before the command."""
+        with in_our_words():
+            return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
-            return super().invoke(ctx)
+            with in_our_words(ctx):
+                return super().invoke(ctx)
         except (BrokenPipeError, EOFError) as error:  # of another process: typer would exit with 1, which says "unmet"
             raise ConnectionAbortedError(f"another process ended ({type(error).__name__})") from error
 
@@ -62,7 +69,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST},
 )
 app.command("run", epilog=example("harness run quickstart"))(run.run)
-app.command("eval", cls=eval.EvalCommand, epilog=example("harness eval nano --tasks microworld_counting --limit 20"))(
+app.command("eval", cls=eval.EvalCommand, epilog=example("harness eval nano --tasks microworld_facts --limit 20"))(
     eval.eval_
 )
 app.command("perplexity", epilog=example("harness perplexity nano --corpus microworld/test"))(perplexity.perplexity)

@@ -175,7 +175,7 @@ class RunProgress:
 
     def _say(self, text: str) -> None:
         self._said = self._clock()
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(text, highlight=False, markup=False)
 
 
 def in_words(left: Left) -> str:

@@ -52,7 +52,7 @@ class _UnderWay:
 def what_is_trained(model: Resolved) -> str:
     """How a training is named while it goes: `Preparing.what`."""
     assert model.training is not None
-    return f"{model.title}: train {model.training.preset} on {model.training.corpus}"
+    return f"{model.title}: train {model.training.preset} on {model.training.corpus}".removeprefix(": ")
 
 
 def train_side_by_side(

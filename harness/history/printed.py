@@ -32,15 +32,15 @@ def print_found(found: Found, console: Console, last: int | None) -> None:
     for one in found.series:
         print_series(one, found, console, last)
     if any(one.points for one in found.series):
-        console.print(f"\n{KEY}", style="dim", soft_wrap=True)
+        console.print(f"\n{KEY}", style="dim")
     for note in found.notes:
-        console.print(f"note: {inert(note)}", soft_wrap=True)
+        console.print(f"note: {inert(note)}")
 
 
 def print_series(series: Series, found: Found, console: Console, last: int | None) -> None:
     """One series."""
-    console.print(f"\n{inert(series.title)}", style="bold", soft_wrap=True)
-    console.print(f"  {inert(caption(series))}", style="dim", soft_wrap=True)
+    console.print(f"\n{inert(series.title)}", style="bold")
+    console.print(f"  {inert(caption(series))}", style="dim")
     points = series.points if last is None else series.points[-last:]
     for line in plot(points, series.breaks, series.steps, series.unit_of_all, console.width - 4):
         console.print(f"  {line}", soft_wrap=True)
@@ -54,11 +54,11 @@ def print_series(series: Series, found: Found, console: Console, last: int | Non
         title = f"not in the history of {found.order.branch}" if found.order.branch else "apart"
         print_table(_table(title, series.apart[-SHOWN:], series, subjects, ""), console)
     for step in series.steps:
-        console.print(f"  {inert(step_words(series, step, subjects))}", soft_wrap=True)
+        console.print(f"  {inert(step_words(series, step, subjects))}")
     for one in series.breaks:
-        console.print(f"  break at {inert(one.key[:10])}: {inert(one.why)}", soft_wrap=True)
+        console.print(f"  break at {inert(one.key[:10])}: {inert(one.why)}")
     for edit in series.edits[-3:]:
-        console.print(f"  {inert(edit)}", style="dim", soft_wrap=True)
+        console.print(f"  {inert(edit)}", style="dim")
 
 
 def caption(series: Series) -> str:
@@ -104,8 +104,8 @@ def print_bisection(found: Bisection, console: Console) -> None:
     caption = f"{len(rows)} after {found.good[:10]}, up to {found.bad[:10]}; {measured} of them measured"
     print_table(Table(series.title, columns, tuple(rows), caption), console)
     for note in found.notes:
-        console.print(f"note: {inert(note)}", soft_wrap=True)
-    console.print("\nIn a clean working folder:\n", soft_wrap=True)
+        console.print(f"note: {inert(note)}")
+    console.print("\nIn a clean working folder:\n")
     for command in found.commands:
         console.print(f"  {inert(command)}", soft_wrap=True)
 

@@ -20,5 +20,5 @@ def print_gate(result: GateResult, console: Console) -> None:
     for title, lines in told_below(result):
         console.print(f"\n{title}")
         for line in lines:
-            console.print(f"  {line}", soft_wrap=True)
-    console.print(f"\n{last_line(result)}", soft_wrap=True)
+            console.print(f"  {line}")
+    console.print(f"\n{last_line(result)}")

@@ -54,10 +54,10 @@ def run_folder(finished_run: Run) -> Path:
         (("compare", "a", "b"), "no run 'a'"),
         (("run", "quickstart", "--resume", "--out", "nowhere"), "no unfinished run"),
         (("assets", "get", "smollm"), "smollm2-135m-instruct"),
-        (("run",), "Missing argument"),
+        (("run",), "suite: is missing: a suite file"),
         (("list", "modles"), "models"),
-        (("no-such-command",), "No such command"),
-        (("run", "quickstart", "--no-such-option"), "No such option"),
+        (("no-such-command",), "there is no command 'no-such-command'"),
+        (("run", "quickstart", "--no-such-option"), "there is no option --no-such-option (harness run --help)"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_2(

@@ -54,7 +54,7 @@ def test_explain_shows_what_flipped(runs: Path, capsys: pytest.CaptureFixture[st
     [
         (("explain", "after", "capitols", "1"), "did you mean 'capitals'?"),
         (("explain", "nothing", "capitals", "1"), "no run 'nothing'"),
-        (("explain", "after", "capitals", "one"), "Invalid value"),
+        (("explain", "after", "capitals", "one"), "document: should be a whole number, not 'one'"),
         (("diff", "before", "nothing"), "no run 'nothing'"),
         (("diff", "before", "before"), "a run differs in nothing from itself"),
         (("diff", "before", "after", "--metric", "akk"), "there are: acc, acc_norm"),
