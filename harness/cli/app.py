@@ -62,7 +62,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDEST},
 )
 app.command("run", epilog=example("harness run quickstart"))(run.run)
-app.command("eval", cls=eval.EvalCommand, epilog=example("harness eval nano --tasks microworld_counting --limit 20"))(
+app.command("eval", cls=eval.EvalCommand, epilog=example("harness eval nano --tasks microworld_facts --limit 20"))(
     eval.eval_
 )
 app.command("perplexity", epilog=example("harness perplexity nano --corpus microworld/test"))(perplexity.perplexity)

@@ -48,7 +48,7 @@ def bench(
 
     Exit code 0: it was measured; 2: bad input, or something failed.
     """
-    from harness.benchmarking.ratios import check_launches, how_many, ratios, variants
+    from harness.benchmarking.ratios import FILE, check_launches, how_many, ratios, variants
     from harness.cli.console import make_console, say
     from harness.cli.running import run_and_print, save_as_asked
     from harness.errors import ExitCode
@@ -93,6 +93,8 @@ def bench(
             **sizes,
         )
         print_table(ratios_table(found), make_console())
+        if (run.folder / FILE).is_file():
+            say(f"  ratios  {run.folder / FILE}")
         if any(one.why_not for one in found) and code is ExitCode.PASS:
             code = ExitCode.USAGE
     raise typer.Exit(code)

@@ -12,6 +12,7 @@ import typer
 
 from harness.cli.console import make_console, say
 from harness.cli.interrupting import as_ctrl_c, first_cleanly_second_at_once
+from harness.cli.next_steps import next_steps
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,6 +72,8 @@ def run_and_print(
         for problem in concluded.run.manifest.problems:
             console.print(f"warning: {problem}", style="yellow")
         print_places(concluded.run.folder, console)
+    for step in next_steps(concluded.run, out):
+        say(f"    next  {step}")
     if history is not None:
         from harness.history.entry import entry_of_run
 

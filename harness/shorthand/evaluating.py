@@ -11,7 +11,7 @@ from typing import Any
 from harness.errors import UserError, shown
 from harness.input_file import why_no_path
 from harness.mode import Mode
-from harness.shorthand.model_name import TRAINED_ON
+from harness.shorthand.model_name import TRAINED_ON, own_settings
 from harness.shorthand.pairs import put_into
 from harness.suite.load import IN_MEMORY
 from harness.suite.schema.suite import Tasks
@@ -63,7 +63,10 @@ def evaluation_suite(models: Mapping[str, Mapping[str, Any]], asked: Evaluation)
     folders = {"paths": list(asked.tasks_path), "data": dict(asked.data)}
     suite = {
         "name": _name(list(models)),
-        "models": {name: put_into(entry, asked.settings) for name, entry in models.items()},
+        "models": {
+            name: put_into(entry, own_settings(entry, asked.settings, models.values()))
+            for name, entry in models.items()
+        },
         "matrix": {axis: given for axis, given in matrix.items() if given},
         "measures": [{"task": entry} for entry in _entries(asked, tasks)],
         "tasks": {key: given for key, given in folders.items() if given},

@@ -8,7 +8,7 @@ hub id, looked for in this order.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,11 +55,20 @@ def named_models(
         raise UserError("no model was named", place=PLACE)
     for text in texts:
         model = named_model(text, out, trained_on)
-        entry = model.entry | dict(settings or {})
+        entry = model.entry
         if entry in found.values():
             raise UserError(f"'{shown(text)}' is named twice; name each model once", place=PLACE)
         found[_unused(model.name, found)] = entry
-    return found
+    return {name: entry | own_settings(entry, settings or {}, found.values()) for name, entry in found.items()}
+
+
+def own_settings(
+    entry: Mapping[str, Any], settings: Mapping[str, Any], entries: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Those of the settings that are of this model: beside one that is trained, `train` is of the trained ones
+    alone."""
+    is_foreign = "train" not in entry and any("train" in other for other in entries)
+    return {key: value for key, value in settings.items() if not (is_foreign and key == "train")}
 
 
 def named_model(text: str, out: Path, trained_on: Mapping[str, Any] = TRAINED_ON) -> NamedModel:
