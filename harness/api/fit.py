@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError, shown
+from harness.number import with_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from harness.results.record import Scalar
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fit:
     """A fitted law: what was found, whether to believe it, and its report."""
 
@@ -56,6 +57,12 @@ class Fit:
 
         make_folder(Path(folder))
         return write_fit(Path(folder), self.made, self.findings, self.draws)
+
+    def __repr__(self) -> str:
+        numbers = "\n".join(f"{one.name:>24}  {with_interval(one.value, one.low, one.high)}" for one in self.findings)
+        return "\n".join(
+            [f"Fit of {self.scaling.fit.law.formula}", *(f"not to be trusted: {why}" for why in self.problems), numbers]
+        )
 
     def _repr_html_(self) -> str:
         """In a notebook: the tables of the report."""

@@ -15,6 +15,7 @@ from harness.execution.events import OnEvent, unheard
 from harness.models.contract import Precision
 from harness.models.open import open_model, prepare
 from harness.results.conditions import taken_now
+from harness.results.run import Run
 from harness.spelling import nearest
 from harness.suite.schema import ModelEntry
 from harness.threads import beside_others, default_threads
@@ -29,7 +30,7 @@ DEVICES = ("auto", "cpu", "cuda")
 
 
 def load_model(
-    name: str,
+    name: str | Path | Run,
     *,
     precision: str = "fp32",
     device: str = "auto",
@@ -39,12 +40,14 @@ def load_model(
     tell: Callable[[str], None] = lambda said: None,
     on_event: OnEvent = unheard,
 ) -> LanguageModel:
-    """A model by name, open in this process: a folder, a hub id, `asset:NAME`, a preset, or a run's (`RUN:model`).
+    """A model by name, open in this process: a folder, a hub id, `asset:NAME`, a preset, or a run's (`RUN:model`, or
+    what `harness.train` gave back).
 
     It is fetched, or trained, where it is not there yet. threads: to compute with; left out, one for each core
     that others leave. out: where runs lie. tell: takes a sentence before something slow; on_event: is told how far that
     is. Raises UserError where it can't be had or opened.
     """
+    text = str(name.folder if isinstance(name, Run) else name)
     words = get_args(Precision)
     if precision not in words:
         raise UserError(
@@ -54,7 +57,7 @@ def load_model(
     if device not in DEVICES:
         raise UserError(f"'{shown(device)}' is no device; allowed: {', '.join(DEVICES)}", place="device")
     found = ready_model(
-        *_named(name, Path(out)), trust_remote_code=trust_remote_code, threads=threads, tell=tell, on_event=on_event
+        *_named(text, Path(out)), trust_remote_code=trust_remote_code, threads=threads, tell=tell, on_event=on_event
     )
     prepare(found.source.kind)
     import torch
@@ -68,7 +71,7 @@ def load_model(
         try:
             return open_model(replace(found.source, precision=cast(Precision, precision), device=where))
         except Unsupported as error:
-            raise UserError(str(error), place=name) from None
+            raise UserError(str(error), place=text) from None
 
 
 def _threads_left() -> int:
@@ -88,13 +91,15 @@ def _named(text: str, out: Path) -> tuple[str, ModelEntry]:
 
 
 @overload
-def generate(model: str | LanguageModel, prompt: str, *, samples: None = None, **given: Any) -> str: ...
+def generate(model: str | Path | Run | LanguageModel, prompt: str, *, samples: None = None, **given: Any) -> str: ...
 @overload
-def generate(model: str | LanguageModel, prompt: str, *, samples: int, **given: Any) -> list[str]: ...
+def generate(model: str | Path | Run | LanguageModel, prompt: str, *, samples: int, **given: Any) -> list[str]: ...
 @overload
-def generate(model: str | LanguageModel, prompt: Sequence[str], *, samples: None = None, **given: Any) -> list[str]: ...
 def generate(
-    model: str | LanguageModel,
+    model: str | Path | Run | LanguageModel, prompt: Sequence[str], *, samples: None = None, **given: Any
+) -> list[str]: ...
+def generate(
+    model: str | Path | Run | LanguageModel,
     prompt: str | Sequence[str],
     *,
     samples: int | None = None,
@@ -118,7 +123,7 @@ def generate(
 
 
 def stream(
-    model: str | LanguageModel,
+    model: str | Path | Run | LanguageModel,
     prompt: str,
     *,
     number: int = 0,
@@ -175,8 +180,8 @@ def write_all(
     return found
 
 
-def _opened(model: str | LanguageModel) -> LanguageModel:
-    return load_model(model) if isinstance(model, str) else model
+def _opened(model: str | Path | Run | LanguageModel) -> LanguageModel:
+    return load_model(model) if isinstance(model, str | Path | Run) else model
 
 
 def _contexts(model: LanguageModel, prompts: Sequence[str], chat: bool, system: str | None) -> list[str]:
@@ -215,7 +220,7 @@ def _without_bars() -> Iterator[None]:
 
 
 def converse(
-    model: str | LanguageModel, *, system: str | None = None, template: str = "model", **settings: Any
+    model: str | Path | Run | LanguageModel, *, system: str | None = None, template: str = "model", **settings: Any
 ) -> Conversation:
     """A conversation with a model: `.ask(text)` is an answer that comes in pieces, `.take(answer)` makes it a part of
     what the model reads next. template: `model`, its own, or `plain`. Raises UserError where it has none."""

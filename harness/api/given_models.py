@@ -9,13 +9,14 @@ from typing import Any
 
 from harness.errors import UserError
 from harness.models.in_memory import PLACE, InMemory, is_contract, lent, name_of
+from harness.results.run import Run
 from harness.shorthand.model_name import TRAINED_ON, named_models, unused
 from harness.suite.load import SuiteLike
 
 Models = Any
 """One model or a sequence of them: the name that the command line takes (a folder, a hub id, `asset:NAME`, a preset,
-`RUN:model`), a `Path`, `(model, tokenizer)` of `transformers` or of our GPT, what keeps the contract
-(`harness.models.contract.LanguageModel`), or a `harness.InMemory`, which can say a name."""
+`RUN:model`), a `Path`, what `harness.train` gave back, `(model, tokenizer)` of `transformers` or of our GPT, what keeps
+the contract (`harness.models.contract.LanguageModel`), or a `harness.InMemory`, which can say a name."""
 
 
 def several(given: Any) -> list[Any]:
@@ -25,7 +26,7 @@ def several(given: Any) -> list[Any]:
 
 def models_listed(models: Models) -> list[str | InMemory]:
     """Each model by itself: its name, or itself in memory. Raises UserError for what is no model."""
-    if isinstance(models, str | Path | InMemory) or _is_pair(models) or not isinstance(models, Sequence):
+    if isinstance(models, str | Path | Run | InMemory) or _is_pair(models) or not isinstance(models, Sequence):
         models = [models]
     return [_one(model) for model in models]
 
@@ -79,8 +80,8 @@ def plain_suite(suite: SuiteLike) -> Iterator[SuiteLike]:
 
 
 def _one(model: Any) -> str | InMemory:
-    if isinstance(model, str | Path):
-        return str(model)
+    if isinstance(model, str | Path | Run):
+        return str(model.folder if isinstance(model, Run) else model)
     if isinstance(model, InMemory):
         return model
     if _is_pair(model):

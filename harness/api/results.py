@@ -87,6 +87,15 @@ class Results(Run):
             report_again(self)
         return self.folder / HTML
 
+    def __repr__(self) -> str:
+        from harness.errors import UserError
+
+        try:
+            numbers = self.table().to_string(index=False)
+        except UserError as error:
+            numbers = str(error)
+        return f"{type(self).__name__} of {self.folder}\n{numbers}"
+
     def _repr_html_(self) -> str:
         """In a notebook: the tables of the report."""
         from harness.report.html import part_of_page

@@ -11,7 +11,7 @@ from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.estimate import plan_frame
 from harness.execution.events import OnEvent, unheard
 from harness.execution.preflight.checked_plan import checked_suite
-from harness.results.find import find_cells, find_run
+from harness.results.find import find_cells, find_run, run_before
 from harness.results.run import Run
 from harness.suite.load import SuiteLike
 from harness.workflow import RUNS, report_again, run_and_report
@@ -57,15 +57,15 @@ def run(
     return Results(concluded.run.folder).with_report(concluded.report)
 
 
-def show(name: str | Path = "latest", out: str | Path = RUNS) -> Results:
+def show(name: str | Path | Run = "latest", out: str | Path = RUNS) -> Results:
     """The results of a run that is there: by folder, by its name below `out`, `latest`, or `baseline:NAME`. Raises
     UserError where there is none."""
     return Results(open_run(name, out).folder)
 
 
-def open_run(name: str | Path, out: str | Path = RUNS) -> Run:
+def open_run(name: str | Path | Run, out: str | Path = RUNS) -> Run:
     """A run by folder, by its name below `out`, or `latest`. Raises UserError where there is none."""
-    return find_run(str(name), Path(out))
+    return find_run(name, Path(out))
 
 
 def plan(suite: SuiteLike, allowed: Allowed = NOTHING_MORE) -> pd.DataFrame:
@@ -77,7 +77,7 @@ def plan(suite: SuiteLike, allowed: Allowed = NOTHING_MORE) -> pd.DataFrame:
         return plan_frame(checked_suite(plain, allowed)[1])
 
 
-def make_report(name: str | Path, out: str | Path = RUNS, lm_eval: str | Path | None = None) -> Run:
+def make_report(name: str | Path | Run, out: str | Path = RUNS, lm_eval: str | Path | None = None) -> Run:
     """Analyze and report a run again from its cells. lm_eval: a folder for lm-eval's own files of its tasks."""
     run = report_again(open_run(name, out))
     if lm_eval is not None:
@@ -87,16 +87,21 @@ def make_report(name: str | Path, out: str | Path = RUNS, lm_eval: str | Path | 
     return run
 
 
-def compare(base: str | Path, head: str | Path, out: str | Path = RUNS) -> pd.DataFrame:
-    """Two runs side by side, with the ratio and its interval for every metric that both have."""
+def compare(
+    base: str | Path | Run | None = None, head: str | Path | Run = "latest", out: str | Path = RUNS
+) -> pd.DataFrame:
+    """Two runs side by side, with the ratio and its interval for every metric that both have. base: left out, the run
+    of the same suite before `head`."""
     from harness.comparison.compare import compare as compare_runs
 
-    return compare_runs(find_cells(str(base), Path(out)), find_cells(str(head), Path(out)))
+    second = find_cells(head, Path(out))
+    first = run_before(second, Path(out)) if base is None else find_cells(base, Path(out))
+    return compare_runs(first, second)
 
 
 def diff(
-    base: str | Path,
-    head: str | Path,
+    base: str | Path | Run,
+    head: str | Path | Run,
     *,
     of_base: Sequence[str] = (),
     of_head: Sequence[str] = (),
@@ -107,12 +112,12 @@ def diff(
     """Two runs document by document: `.counts` and `.flips` are DataFrames. of_base, of_head: `precision=int8`."""
     from harness.comparison.flips import flips
 
-    runs = find_cells(str(base), Path(out)), find_cells(str(head), Path(out))
+    runs = find_cells(base, Path(out)), find_cells(head, Path(out))
     return flips(*runs, of_base=of_base, of_head=of_head, task=task, metric=metric)
 
 
 def explain(
-    name: str | Path,
+    name: str | Path | Run,
     task: str,
     document: int,
     *,
@@ -123,7 +128,7 @@ def explain(
     """What was read and answered of one document, in every cell of a run that has it. where: `shots=5`."""
     from harness.report.explanation import explanations
 
-    return explanations(find_cells(str(name), Path(out)), task, document, model, where)
+    return explanations(find_cells(name, Path(out)), task, document, model, where)
 
 
 def ready_model(

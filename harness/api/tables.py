@@ -23,8 +23,8 @@ def list_runs(out: str | Path = RUNS) -> pd.DataFrame:
 
 
 def wrong_answers(
-    name: str | Path,
-    task: str,
+    name: str | Path | Run,
+    task: str | None = None,
     *,
     model: str | None = None,
     where: str | Sequence[str] = (),
@@ -34,7 +34,8 @@ def wrong_answers(
 ) -> pd.DataFrame:
     """The documents of a task that a run's cells answered wrong: question, answer, what was right, the margin.
 
-    where: cells with this alone, `shots=5`. metric: what says right or wrong; left out, `acc` or the first of its kind.
+    task: may be left out where the run has one alone. where: cells with this alone, `shots=5`. metric: what says right
+    or wrong; left out, `acc` or the first of its kind.
     limit: so many of each cell, in the order of the documents. Raises UserError where the run, the task, the cells or
     the metric don't exist.
     """
@@ -42,6 +43,6 @@ def wrong_answers(
     from harness.report.wrong_answers import wrong_answers_answer
 
     typed = [where] if isinstance(where, str) else where
-    found = found_in(find_cells(str(name), Path(out)), task, model, typed, metric)
+    found = found_in(find_cells(name, Path(out)), task, model, typed, metric)
     most = max((len(one.answers) for one in found), default=0) if limit is None else limit
     return wrong_answers_answer(found, most, wide=True).rows.frame

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BenchResults(Results):
     """The results of a run of speed and memory, with the ratios that were measured beside it."""
 

@@ -21,6 +21,7 @@ from harness.limits import MOST_LAUNCHES
 from harness.number import duration
 from harness.results.fingerprint import fingerprint
 from harness.statistics.intervals import Interval
+from harness.whole_file import write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,8 @@ PARTS: Mapping[str, Part] = {"ttft": "prefill", "tpot": "decode"}
 """What is compared, by the metric that it is the ratio of."""
 FOLDER = "lockstep"
 """Below a run: a folder for each comparison."""
+FILE = f"{FOLDER}/ratios.csv"
+"""Below a run: the ratios as a table."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,8 @@ def ratios(
             out=run / FOLDER,
         )
         found.append(_ratio(compared[0], head, metric, rows, question, launches, partial(pace, about)))
+    if found:
+        write_whole(run / FILE, frame(found).to_csv(index=False))
     return found
 
 

@@ -69,7 +69,7 @@ def bench(
     """
     import harness
     from harness.benchmarking.bench import side_by_side
-    from harness.benchmarking.ratios import check_launches, how_many
+    from harness.benchmarking.ratios import FILE, check_launches, how_many
     from harness.cli.console import make_console, say
     from harness.cli.running import run_and_print, typed
     from harness.errors import ExitCode
@@ -118,6 +118,8 @@ def bench(
             results, launches=launches, allowed=allowed, tell=lambda said: say(said, to_stderr=True)
         ).compared
         print_table(ratios_table(found), make_console())
+        if (results.folder / FILE).is_file():
+            say(f"  ratios  {results.folder / FILE}")
         if any(one.why_not for one in found) and code == ExitCode.PASS:
             code = ExitCode.USAGE
     raise typer.Exit(code)

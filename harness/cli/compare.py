@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
 def compare(
     base: Annotated[
-        str, typer.Argument(help="The run (or `baseline:NAME`) to compare with.", autocompletion=completing.runs)
-    ],
-    head: Annotated[str, typer.Argument(help="The run that is compared.", autocompletion=completing.runs)],
+        str | None,
+        typer.Argument(
+            help="The run (or `baseline:NAME`) to compare with; left out, the one of the same suite before.",
+            autocompletion=completing.runs,
+        ),
+    ] = None,
+    head: Annotated[str, typer.Argument(help="The run that is compared.", autocompletion=completing.runs)] = "latest",
     fail_on: Annotated[
         list[str] | None,
         typer.Option("--fail-on", help="Fail where something is `worse`, `different` or `incomparable`; several too."),
@@ -47,17 +51,20 @@ def compare(
     from harness.gate.stored.fail_on import FailOn, kinds_of, look_for
     from harness.report.output.of_comparison import comparison_answer
     from harness.report.output.written import Format, format_of
-    from harness.results.find import find_cells
+    from harness.results.find import find_cells, run_before
     from harness.results.software import software_changes
 
     format, choice = format_of(format_), choice_of(metrics, where, wide)
     kinds = kinds_of(fail_on or ())
     if tolerance is not None and FailOn.DIFFERENT not in kinds:
         raise UserError("says how far values may differ: give `--fail-on different` too", place="--tolerance")
-    runs = find_cells(base, out), find_cells(head, out)
+    second = find_cells(head, out)
+    runs = run_before(second, out) if base is None else find_cells(base, out), second
     names, rows = comparison_rows(*runs)
     frame = compared_frame(names, rows)
     is_data = format is not Format.TABLE
+    if base is None:
+        say(f"base {runs[0].name}, head {runs[1].name}", to_stderr=True)
     put(comparison_answer(f"{runs[0].name} and {runs[1].name}", names, rows, choice), format)
     if not rows:
         say("neither run has a cell", to_stderr=is_data)

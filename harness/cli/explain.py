@@ -19,11 +19,12 @@ MOST_WRONG = 10
 def explain(
     name: RunName,
     task: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            help="The task, as in the samples: a group's member by its own name.", autocompletion=completing.tasks
+            help="The task, a group's member by its own name; may be left out where the run has one alone.",
+            autocompletion=completing.tasks,
         ),
-    ],
+    ] = None,
     document: Annotated[
         int | None,
         typer.Argument(help="The document's place in its split, from 0; with --wrong, how many to list of each cell."),
@@ -54,6 +55,8 @@ def explain(
     from harness.results.find import find_cells
 
     format = format_of(format_)
+    if document is None and (task or "").isascii() and (task or "").isdigit():  # `explain latest 7`
+        task, document = None, int(task or 0)
     if wrong:
         if document is not None and document < 1:
             raise UserError("lists at least one answer", place="--wrong")
@@ -63,7 +66,8 @@ def explain(
         end_of_cells(run)
         return
     if document is None:
-        raise UserError(f"which document? `harness explain {name} {task} 0`, or --wrong for those answered wrong")
+        line = " ".join(filter(None, ("harness explain", name, task)))
+        raise UserError(f"which document? `{line} 0`, or --wrong for those answered wrong")
     if format is not Format.TABLE or metric is not None or wide:
         raise UserError("this goes with --wrong: one document is shown token by token, for a reader", place="--format")
     console = make_console()

@@ -128,7 +128,7 @@ class RunProgress:
         cached = f", {event.cached} known from earlier runs" if event.cached else ""
         left = self._left.left()
         expected = f"; {in_words(left)}" if left.seconds or left.unknown else ""
-        self._say(f"{event.cells} cells{already}{cached}{expected} -> {event.folder}")
+        self._say(f"{event.cells} cell{'' if event.cells == 1 else 's'}{already}{cached}{expected} -> {event.folder}")
 
     def _preparing(self, event: Preparing) -> None:
         if event.done >= 1:

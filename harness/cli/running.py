@@ -12,6 +12,7 @@ import typer
 
 from harness.cli.console import make_console, say
 from harness.cli.interrupting import as_ctrl_c, first_cleanly_second_at_once
+from harness.cli.next_steps import next_steps
 from harness.errors import UserError, printable
 
 if TYPE_CHECKING:
@@ -40,7 +41,6 @@ def run_and_print(
     that the call writes its suite to. options: of a one-liner, what keys of its suite are called there. Raises
     UserError for bad input; exit with `.exit_code`."""
     from harness.cli.progress import RunProgress
-    from harness.errors import UserError
     from harness.report.terminal import print_places, print_report
     from harness.shorthand.in_options import in_options
 
@@ -69,6 +69,8 @@ def run_and_print(
         print_places(results.folder, console)
     if save_suite is not None:
         say(f"   suite  {save_suite}")
+    for step in next_steps(results, results.folder.parent):
+        say(f"    next  {step}")
     pass_on(results, history, trackers)
     return results
 

@@ -1,11 +1,13 @@
-"""What a run tells while it goes: plain events, so that a terminal, a notebook or a log can show them its own way."""
+"""What a run tells while it goes: plain events, so that a terminal, a notebook or a log can show them its own way.
+
+Each is a line as text, so `on_event=print` is enough to watch a run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from harness.results.record import CellResult
+from harness.results.record import CellResult, Status
 from harness.suite.cells import Cell
 
 
@@ -24,6 +26,10 @@ class Planned:
     prepared for them, by its `Preparing.what`; None where nobody can tell. What is known takes nothing and is not
     here."""
 
+    def __str__(self) -> str:
+        known = f", {self.done + self.cached} known" if self.done + self.cached else ""
+        return f"{self.cells} cell{'' if self.cells == 1 else 's'}{known} -> {self.folder}"
+
 
 @dataclass(frozen=True)
 class Preparing:
@@ -37,6 +43,9 @@ class Preparing:
     sample: str = ""
     """What a model that is trained writes now, where it has just been asked."""
 
+    def __str__(self) -> str:
+        return f"{self.what}: {self.done:.0%}  {self.text}".rstrip()
+
 
 @dataclass(frozen=True)
 class CellStarted:
@@ -45,6 +54,9 @@ class CellStarted:
     cell: Cell
     launch: int
     launches: int
+
+    def __str__(self) -> str:
+        return self.cell.title + (f": launch {self.launch} of {self.launches}" if self.launches > 1 else "")
 
 
 @dataclass(frozen=True)
@@ -57,6 +69,9 @@ class CellGoing:
     text: str
     """What the last number was."""
 
+    def __str__(self) -> str:
+        return f"{self.cell.title}: {self.done:.0%}  {self.text}".rstrip()
+
 
 @dataclass(frozen=True)
 class CellEnded:
@@ -64,6 +79,10 @@ class CellEnded:
 
     cell: Cell
     result: CellResult
+
+    def __str__(self) -> str:
+        said = self.result.reason if self.result.status is not Status.OK else self.result.source
+        return f"{self.cell.title}: {self.result.status}, {said}"
 
 
 Event = Planned | Preparing | CellStarted | CellGoing | CellEnded

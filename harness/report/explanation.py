@@ -48,7 +48,7 @@ class Explanation:
 
 
 def explanations(
-    run: Run, task: str, document: int, model: str | None = None, where: Sequence[str] = ()
+    run: Run, task: str | None, document: int, model: str | None = None, where: Sequence[str] = ()
 ) -> list[Explanation]:
     """A document of a task in every cell that has it, and (`name=value`) all that is asked of the cell.
 
@@ -73,9 +73,13 @@ def asked_cells(
 
 
 def _explained(
-    run: Run, cells: Sequence[CellResult], asked: Sequence[tuple[CellResult, pd.DataFrame]], task: str, document: int
+    run: Run,
+    cells: Sequence[CellResult],
+    asked: Sequence[tuple[CellResult, pd.DataFrame]],
+    task: str | None,
+    document: int,
 ) -> list[Explanation]:
-    check_task(task, asked, run)
+    task = the_task(task, asked, run)
     found = [
         Explanation(coordinates(cell), _title(cell, cells), one, PIECES.first(samples))
         for cell, samples in asked
@@ -87,12 +91,19 @@ def _explained(
     return found
 
 
-def check_task(task: str, asked: Sequence[tuple[CellResult, pd.DataFrame]], run: Run) -> None:
-    """Raises UserError, with the tasks that there are, where no cell has it."""
+def the_task(task: str | None, asked: Sequence[tuple[CellResult, pd.DataFrame]], run: Run) -> str:
+    """The task that is meant: the only one where none is named, and of a group of one task that one. Raises UserError,
+    with the tasks that there are, where no cell has it."""
     tasks = list(dict.fromkeys(name for _, samples in asked for name in tasks_of(samples)))
+    if task is None and len(tasks) == 1:
+        return tasks[0]
+    if task is None:
+        raise UserError(f"which task? There are: {', '.join(tasks[:20])}", place=str(run.folder))
     if task in tasks:
-        return
+        return task
     groups = {str(cell.settings.get("task")): tasks_of(samples) for cell, samples in asked}
+    if len(groups.get(task, ())) == 1:
+        return groups[task][0]
     if task in groups:
         raise UserError(f"{task} is a group; name one of its tasks: {', '.join(groups[task])}", place=str(run.folder))
     few = ", ".join(tasks[:20]) + (f" and {len(tasks) - 20} more" if len(tasks) > 20 else "")

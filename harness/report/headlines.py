@@ -34,7 +34,7 @@ def headlines(run: Run) -> pd.DataFrame:
     identity = [name for name in kept if name in _ALWAYS or name in differing]
     rows = pd.MultiIndex.from_frame(written[identity])
     table = kept.loc[~rows.duplicated(), identity].reset_index(drop=True)
-    table = table.map(lambda value: None if value != value else value)
+    table = table.map(lambda value: None if pd.isna(value) else value)
     place = {row: number for number, row in enumerate(dict.fromkeys(rows))}
     for metric in dict.fromkeys(kept["metric"]):
         values = [float("nan")] * len(table)

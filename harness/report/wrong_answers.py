@@ -15,7 +15,7 @@ from harness.measures.task.samples.document import Document
 from harness.measures.task.samples.frames import judged, metrics_of, of_task, values_of
 from harness.measures.task.samples.rows import read
 from harness.number import NOTHING, Shown
-from harness.report.explanation import asked_cells, check_task
+from harness.report.explanation import asked_cells, the_task
 from harness.report.output.rows import rows_of
 from harness.report.output.shapes import WRONG
 from harness.report.output.written import Answer
@@ -110,16 +110,16 @@ class WrongAnswers:
 
 
 def wrong_answers(
-    run: Run, task: str, model: str | None = None, where: Sequence[str] = (), metric: str | None = None
+    run: Run, task: str | None, model: str | None = None, where: Sequence[str] = (), metric: str | None = None
 ) -> list[WrongAnswers]:
     """What every cell that has the task answered wrong.
 
-    metric: what says right or wrong; left out, `acc` or the first of its kind. Raises UserError with what there is
-    where the model, the cells, the task or the metric don't exist.
+    task: may be left out where there is one alone. metric: what says right or wrong; left out, `acc` or the first of
+    its kind. Raises UserError with what there is where the model, the cells, the task or the metric don't exist.
     """
     _, asked = asked_cells(run, model, where)
     with reading_samples(*(run.samples_file(cell) for cell, _ in asked)):
-        check_task(task, asked, run)
+        task = the_task(task, asked, run)
         names = ["model", *(name for name in varying([cell for cell, _ in asked]) if name not in ("model", "task"))]
         return list(_found(run, names, asked, task, metric))
 

@@ -39,22 +39,35 @@ def next_sequence(out: Path) -> int:
     return 1 + max((_facts(path).get("sequence", 0) for path in out.glob(f"*/{MANIFEST}")), default=0)
 
 
-def find_run(name: str, out: Path, baselines: Path = BASELINES) -> Run:
-    """A run by folder, by its name (or the unambiguous part of it) below `out`, or `latest`; a baseline as
+def find_run(name: str | Path | Run, out: Path, baselines: Path = BASELINES) -> Run:
+    """A run by itself, by folder, by its name (or the unambiguous part of it) below `out`, or `latest`; a baseline as
     `baseline:NAME`, or by its name alone where no run is called so. What is damaged in it is told of. Raises UserError,
     and BaselineMissing for a baseline that isn't there."""
-    run = _find(name, out, baselines)
+    run = _find(_named(name), out, baselines)
     for sentence in run.damage:
         notice(sentence)
     return run
 
 
-def find_cells(name: str, out: Path, baselines: Path = BASELINES) -> Run:
+def find_cells(name: str | Path | Run, out: Path, baselines: Path = BASELINES) -> Run:
     """The same for what reads a run's cells and samples alone: damage of what was made of them is not told of."""
-    run = _find(name, out, baselines)
+    run = _find(_named(name), out, baselines)
     for sentence in run.damage_of_cells:
         notice(sentence)
     return run
+
+
+def run_before(run: Run, out: Path) -> Run:
+    """The last run below `out` that began before this one and is of the same suite. Raises UserError where there is
+    none."""
+    suite, folders = run.manifest.suite, run_folders(out)
+    here = [folder.resolve() for folder in folders]
+    earlier = folders[: here.index(run.folder.resolve())] if run.folder.resolve() in here else []
+    same = [folder for folder in earlier if _facts(folder / MANIFEST).get("suite") == suite]
+    if not same:
+        raise UserError(f"there is no run of the suite '{shown(suite)}' before {run.name}; name the run to compare "
+                        "with (`harness show` lists them)", place=str(out))  # fmt: skip
+    return Run(same[-1])
 
 
 def find_whole_name(name: str, out: Path, baselines: Path = BASELINES) -> Run:
@@ -68,6 +81,10 @@ def find_whole_name(name: str, out: Path, baselines: Path = BASELINES) -> Run:
             place=str(out),
         )
     return found
+
+
+def _named(run: str | Path | Run) -> str:
+    return str(run.folder if isinstance(run, Run) else run)
 
 
 def _find(name: str, out: Path, baselines: Path) -> Run:

@@ -7,7 +7,7 @@ hub id, looked for in this order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -65,13 +65,21 @@ def named_models(
         except UserError as error:
             wrong.append(str(error))
             continue
-        entry = put_into(model.entry, settings)
-        if entry in found.values():
+        if model.entry in found.values():
             wrong.append(f"{PLACE}: '{shown(text)}' is named twice; name each model once")
-        found[unused(model.name, found)] = entry
+        found[unused(model.name, found)] = model.entry
     if wrong:
         raise UserError("\n".join(dict.fromkeys(wrong)))
-    return found
+    return {name: put_into(entry, own_settings(entry, settings, found.values())) for name, entry in found.items()}
+
+
+def own_settings(
+    entry: Mapping[str, Any], settings: Mapping[str, Any], entries: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Those of the settings that are of this model: beside one that is trained, `train` is of the trained ones
+    alone."""
+    is_foreign = "train" not in entry and any("train" in other for other in entries)
+    return {key: value for key, value in settings.items() if not (is_foreign and key == "train")}
 
 
 def _budget(trained_on: Mapping[str, Any], train: object) -> dict[str, Any]:
