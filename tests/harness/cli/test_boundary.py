@@ -49,7 +49,7 @@ class Wordless(Exception):
         (
             PermissionError(errno.EACCES, "Permission denied", "a\ud800"),
             2,
-            "error: a\\ud800: this user has no permission",
+            "a\\ud800: this user has no permission",
         ),
         (BrokenPipeError(errno.EPIPE, "Broken pipe"), 2, "another process ended (BrokenPipeError)"),
         (EOFError(), 2, "another process ended (EOFError)"),
