@@ -90,6 +90,10 @@ def sentence(error: BaseException) -> str:
         return f"memory ran out ({told(error)}): ask for less at once, or free some; {_kept(error)}"
     if (why := no_room(error)) is not None:
         return f"{told(error)}: {why}; {_kept(error)}"
+    if isinstance(error, PermissionError) and error.filename is not None:
+        name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(error.filename)
+        why = "this user has no permission for it: change its rights, or give another path"
+        return f"{printable(name)}: {why}; {_kept(error)}"
     if isinstance(error, OSError) and error.strerror:  # of the disk or the system
         return f"{told(error)}; {_kept(error)}"
     return unexpected("running this command", error, f"this is a fault of the harness; {_kept(error)}")

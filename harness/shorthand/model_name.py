@@ -65,6 +65,11 @@ def named_models(
         except UserError as error:
             wrong.append(str(error))
             continue
+        except OSError as error:  # a folder that this user may not look into
+            wrong.append(
+                f"{PLACE}: '{shown(text)}' can't be read ({error.strerror}); change its rights, or name another"
+            )
+            continue
         if model.entry in found.values():
             wrong.append(f"{PLACE}: '{shown(text)}' is named twice; name each model once")
         found[unused(model.name, found)] = model.entry
@@ -156,7 +161,7 @@ def _folder(text: str) -> NamedModel:
     if (folder / MANIFEST).is_file():
         return of_run(text, "", folder.parent)
     refuse_adapter(folder)
-    if any(folder.glob("*.gguf")):
+    if any(folder.glob("*.gguf")) and not any(path.is_dir() for path in folder.iterdir()):
         raise UserError(why_no_weights(folder), place=f"{PLACE}: {shown(text)}")
     inside = sorted(path.parent.name for path in folder.glob("*/config.json"))[:3]
     hint = f"; there are {', '.join(str(Path(text) / name) for name in inside)}" if inside else ""

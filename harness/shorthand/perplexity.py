@@ -59,7 +59,11 @@ def texts_named(files: Sequence[str], named: Sequence[str]) -> list[str]:
 def _file(text: str) -> str:
     path = Path(text.partition("#")[0]).expanduser()
     declared = {row.spec for row in corpora.corpora()}
-    if not text.strip() or not (path.exists() or Path(text).expanduser().exists()):
+    try:
+        there = bool(text.strip()) and (path.exists() or Path(text).expanduser().exists())
+    except OSError as error:  # a folder that this user may not look into
+        raise UserError(f"'{shown(text)}' can't be read ({error.strerror})", place="--text") from None
+    if not there:
         hint = f"; the corpus of that name is `--corpus {text}`" if text in declared else _near(path)
         raise UserError(f"there is no file or folder '{shown(text)}'{hint}", place="--text")
     return f"./{text}" if text in declared else text

@@ -17,9 +17,9 @@ import pytest
 
 WORDS = "The river runs through old town land question answer long wall seven bird".split()  # noqa: SIM905
 LINES = (
-    "--model hf --model_args pretrained=model,dtype=float32 --tasks walls --include_path tasks --num_fewshot 2 "
+    "--model hf --model_args pretrained=model,dtype=float32 --tasks zz_walls --include_path tasks --num_fewshot 2 "
     "--batch_size 1 --device cpu",
-    "--model hf --model_args pretrained=model,dtype=float32 --tasks wa*,bir?s --include_path tasks --limit 7",
+    "--model hf --model_args pretrained=model,dtype=float32 --tasks zz_want*,zz_bir?s --include_path tasks --limit 7",
 )
 TASK = """
 task: {name}
@@ -40,7 +40,7 @@ metric_list:
 
 @pytest.fixture
 def folder(tmp_path: Path, tiny: Path) -> Path:
-    """A working folder with a model, two tasks, a group of one of them, and their data."""
+    """A working folder with a model, two tasks, a group of one and a tag of the other, and their data."""
     draw = random.Random(0)
 
     def row() -> dict[str, Any]:
@@ -52,9 +52,9 @@ def folder(tmp_path: Path, tiny: Path) -> Path:
     for split in ("train", "test"):
         rows = (json.dumps(row()) + "\n" for _ in range(30))
         (tmp_path / f"data/{split}.jsonl").write_text("".join(rows), encoding="utf-8")
-    (tmp_path / "tasks/walls.yaml").write_text(TASK.format(name="walls", tag="birds"), encoding="utf-8")
-    (tmp_path / "tasks/towns.yaml").write_text(TASK.format(name="towns", tag="birds"), encoding="utf-8")
-    group = "group: wanted\ntask: [towns]\naggregate_metric_list: [{metric: acc, weight_by_size: true}]\n"
+    (tmp_path / "tasks/walls.yaml").write_text(TASK.format(name="zz_walls", tag="zz_birds"), encoding="utf-8")
+    (tmp_path / "tasks/towns.yaml").write_text(TASK.format(name="zz_towns", tag="zz_fish"), encoding="utf-8")
+    group = "group: zz_wanted\ntask: [zz_towns]\naggregate_metric_list: [{metric: acc, weight_by_size: true}]\n"
     (tmp_path / "tasks/wanted.yaml").write_text(group, encoding="utf-8")
     (tmp_path / "model").symlink_to(tiny)
     return tmp_path

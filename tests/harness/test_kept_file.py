@@ -149,6 +149,7 @@ OTHER = {
     # the ways themselves
     "harness/kept_file.py": "with checksums",
     "harness/whole_file.py": "whole or not at all",
+    "harness/execution/preflight/model_files.py": "the end of a tokenizer.json of others",
     "harness/shorthand/written.py": "a suite that is saved for a person",
     # a checksum of their own format, compared when they are read
     "reference_impl/training/checkpoint.py": "checkpoint.json holds the sha256 of every file",

@@ -46,6 +46,11 @@ class Wordless(Exception):
         (OSError(errno.EFBIG, "File too large", "there"), 2, "a file would be larger than a process may write here"),
         (Panic("I/O error: No space left on device (os error 28)"), 2, "(Panic): the disk is full; free some space"),
         (PermissionError(errno.EACCES, "Permission denied"), 2, "error: Permission denied (PermissionError)"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "a\ud800"),
+            2,
+            "a\\ud800: this user has no permission",
+        ),
         (BrokenPipeError(errno.EPIPE, "Broken pipe"), 2, "another process ended (BrokenPipeError)"),
         (EOFError(), 2, "another process ended (EOFError)"),
         (Panic("index out of range"), 2, "index out of range (Panic)"),

@@ -69,7 +69,7 @@ def beside(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         make_folder(path, mode, parents, exist_ok)
 
     monkeypatch.setattr(Path, "mkdir", unless_locked)
-    files = {"notes": "One day it rained.\n", "empty": "", "white": " \n\n "}
+    files = {"notes": "One day it rained.\n", "empty": "", "white": " \n\n ", "hole": "\0" * 9}
     for name, text in files.items():
         (tmp_path / f"{name}.txt").write_text(text)
     (tmp_path / "rows.jsonl").write_text('{"body": "One day it rained."}\n')

@@ -75,6 +75,11 @@ def test_training_is_a_run_and_its_saved_suite_gives_the_same_numbers_from_the_c
     ("words", "sentence"),
     [
         ((), "name what to train on: --text FILE"),
+        (
+            ("--corpus", "microworld", "--batch", "0", "--lr", "nan"),
+            "--batch: should be greater than 0 (it is 0)\n--lr",
+        ),
+        (("--corpus", "microworld", "--preset", "nanoo"), "--preset: there is no preset 'nanoo'"),
         (("--text", "a", "--corpus", "microworld"), "both --text and --corpus"),
         (("--text", "nothing.txt"), "no file or folder 'nothing.txt'"),
         (("--text", "empty.txt"), "the file is empty"),

@@ -39,10 +39,10 @@ def test_every_setting_has_its_place(tmp_path: Path) -> None:
     made = suite(
         shots=[0, 5], limit=100.0, precision=["fp32", "int8"], device="cpu", chat=True, multi_turn=False,
         system="Be brief.", chat_template_args={"enable_thinking": False}, context=64, shot_seed=3, sample_seed=4,
-        mode="lm-eval", metadata={"a": 1}, tasks_path=["own"], data={"world": "w.jsonl"},
+        mode="lm-eval", metadata={"a": 1}, tasks_path=["own"], data={"microworld": "w.jsonl"},
     )  # fmt: skip
     assert made["matrix"] == {"precision": ["fp32", "int8"], "device": "cpu"}
-    assert made["tasks"] == {"paths": ["own"], "data": {"world": "w.jsonl"}}
+    assert made["tasks"] == {"paths": ["own"], "data": {"microworld": "w.jsonl"}}
     assert made["measures"][0]["task"] == {
         "task": "microworld_facts", "shots": [0, 5], "documents": 100, "chat": True, "multi_turn": False,
         "chat_template_args": {"enable_thinking": False}, "system": "Be brief.", "context": 64, "metadata": {"a": 1},

@@ -95,6 +95,8 @@ def test_a_hub_id(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nothing_is_found(text: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "models" / "gpt2").mkdir(parents=True)
     (tmp_path / "models" / "weights.gguf").write_text("")
+    (tmp_path / "llama").mkdir()
+    (tmp_path / "llama" / "config.json").write_text("{}")
     with pytest.raises(UserError, match=said):
         models(text)
 
@@ -116,6 +118,17 @@ def test_a_folder_of_something_else(tmp_path: Path, file: str, said: str) -> Non
     (tmp_path / "folder" / file).write_text("{}")
     with pytest.raises(UserError, match=said):
         models("folder")
+
+
+def test_a_folder_that_may_not_be_looked_into(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "locked").mkdir()
+
+    def refused(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    with pytest.raises(UserError, match=r"MODEL: 'locked' can't be read \(Permission denied\)"):
+        models("locked")
 
 
 def test_twice_and_none() -> None:
