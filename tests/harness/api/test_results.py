@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
 import harness
+from harness.measures.registry import MEASURES
 from harness.results.run import Run
 from harness.suite.load import load_suite
 from harness.suite.schema import Suite
@@ -77,7 +79,19 @@ def test_the_table_has_the_headline_numbers(finished_run: Run) -> None:
     for name in {"perplexity", "decode_rate"} & set(records["metric"]):
         values = records.loc[(records["metric"] == name) & (records["status"] == "ok"), "value"]
         assert sorted(table[name].dropna()) == sorted(values), name
-    assert "perplexity" in table and "tokens" not in table
+    declared = {one.name for name in set(records["measure"]) for one in MEASURES[name].metrics if one.headline}
+    assert set(records["metric"].dropna()) - declared, "there is something to leave out"
+    assert "perplexity" in table and set(table) & set(records["metric"]) <= declared
+
+
+def test_a_column_of_the_samples_gives_way_to_the_cells_own(finished_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = harness.show(finished_run.folder)
+    monkeypatch.setattr(
+        type(results), "samples_of", lambda self, cell: pd.DataFrame({"document": [0], "model": ["of the sample"]})
+    )
+    assert set(results.samples["model"]) == {
+        cell.model for cell in results.cells if results.samples_file(cell).is_file()
+    }
 
 
 def test_a_notebook_shows_the_tables_and_runs_nothing(finished_run: Run) -> None:

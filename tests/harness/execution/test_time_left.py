@@ -119,3 +119,11 @@ def test_what_nobody_planned_is_unknown_until_it_says_how_far_it_is(left: TimeLe
     clock.now = 1.0
     left(Preparing("peaks", 1.0))
     assert left.left() == Left(35.0, 0)
+
+
+def test_how_far_a_cell_is_never_goes_back(left: TimeLeft) -> None:
+    """A cell of several collections begins each at its start."""
+    left(CellStarted(A, 1, 1))
+    left(CellGoing(A, 0.8, ""))
+    left(CellGoing(A, 0.1, ""))
+    assert left.share(A) == 0.8

@@ -198,3 +198,19 @@ def test_no_hub_is_reached(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("huggingface_hub.HfApi", partial(HfApi, endpoint="http://127.0.0.1:9"))
     assert "can't be reached" in str(why_not_on_hub("owner/there"))
+
+
+def test_one_of_several_trainings_of_a_run_is_that_of_its_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from types import SimpleNamespace
+
+    from harness.shorthand.run_model import model_of_run
+
+    entry = "{reference: nano, train: {corpus: microworld, steps: 2}, matrix: {seed: [0, 1]}}"
+    models: dict[str, dict[str, str]] = {"nano seed=0": {}, "nano seed=1": {}}
+    manifest = SimpleNamespace(suite_text=f"models: {{nano: {entry}}}", models=models)
+    monkeypatch.setattr("harness.shorthand.run_model.find_run", lambda *_: SimpleNamespace(name="r", manifest=manifest))
+    name, found = model_of_run("r", "nano seed=1", Path("runs"), "MODEL")
+    assert name == "nano"
+    assert found == {"reference": "nano", "train": {"corpus": "microworld", "steps": 2, "seed": 1}}
+    with pytest.raises(UserError, match="trained nano 2 times; name one: 'r:nano seed=0', 'r:nano seed=1'"):
+        model_of_run("r", "nano", Path("runs"), "MODEL")
