@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def bench(
     models: Annotated[
-        list[str], typer.Argument(help="Folders, hub ids, asset:NAME, presets, or RUN:model.", metavar="MODEL...")
+        list[str], typer.Argument(help="Folders, hub ids, asset:NAME, presets, or RUN:model.", metavar="MODEL")
     ],
     precision: Annotated[
         str, typer.Option("--precision", help="fp32, bf16, int8, int4 …, several with commas.")

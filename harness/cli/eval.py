@@ -64,7 +64,7 @@ def eval_(
     context: typer.Context,
     models: Annotated[
         list[str] | None,
-        typer.Argument(metavar="MODEL...", help="A folder, a hub id, `asset:NAME`, a preset, or `RUN:model`."),
+        typer.Argument(metavar="MODEL", help="A folder, a hub id, `asset:NAME`, a preset, or `RUN:model`."),
     ] = None,
     tasks: Annotated[
         list[str] | None,

@@ -11,7 +11,7 @@ from harness.cli.options import RUNS, Fresh, NoCache, Out, Resume, SaveSuite, Tr
 
 def perplexity(
     models: Annotated[
-        list[str], typer.Argument(help="Folders, hub ids, asset:NAME, presets, or RUN:model.", metavar="MODEL...")
+        list[str], typer.Argument(help="Folders, hub ids, asset:NAME, presets, or RUN:model.", metavar="MODEL")
     ],
     text: Annotated[
         list[str] | None, typer.Option("--text", "-t", help="A file or folder of text; FILE#FIELD names a column.")
