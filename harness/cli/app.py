@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import typer
 
@@ -45,6 +45,15 @@ from harness.cli.starting import start
 
 class Commands(Listing):
     """The commands, past typer's own ideas of how an exception ends."""
+
+    SECTIONS: ClassVar[dict[str, tuple[str, ...]]] = {
+        "A number at once": ("eval", "perplexity", "bench", "generate", "chat", "train"),
+        "Suites": ("run", "plan", "init", "list", "schema"),
+        "Results": ("show", "report", "compare", "diff", "explain", "fit", "export", "import"),
+        "Regressions": ("baseline", "gate", "ab", "ci"),
+        "History": ("history", "query", "bisect", "site"),
+        "This machine": ("doctor", "assets", "data"),
+    }
 
     def make_context(self, info_name: Any, args: list[str], parent: Any = None, **extra: Any) -> Any:
         """Parse what stands before the command."""

@@ -118,8 +118,9 @@ def log(
 ) -> None:
     """Print every move of a baseline, the last one first. Exit code 2 where the log is damaged."""
     baseline = _the(name, folder)
+    console = make_console()
     for number, move in enumerate(reversed(baseline.moves)):
-        say("\n" * bool(number) + _move(move))
+        console.print("\n" * bool(number) + _move(move))
     _end(baseline)
 
 
@@ -143,15 +144,15 @@ def _the(name: str | None, folder: Path) -> Baseline:
 def _print_one(baseline: Baseline) -> None:
     from harness.baselines.listing import size_of
 
-    moves = baseline.moves
+    console, moves = make_console(), baseline.moves
     size = size_of(baseline)
     say(f"baseline:{baseline.name}  {baseline.folder}  {size / 1e6:.2f} MB")
     if size > MUCH:
         say(f"  more than {MUCH / 1e6:.0f} MB is much to commit: fewer documents make it smaller", to_stderr=True)
     if moves:
-        say(_move(moves[-1]))
+        console.print(_move(moves[-1]))
         for sentence in moves[-1].dropped:
-            say(f"  left out: {sentence}")
+            console.print(f"  left out: {sentence}")
 
 
 def _move(move: Move) -> str:

@@ -32,7 +32,7 @@ def bench(
         list[str],
         typer.Argument(
             help="Folders, hub ids, asset:NAME, presets, or RUN:model.",
-            metavar="MODEL...",
+            metavar="MODEL",
             autocompletion=completing.models,
         ),
     ],

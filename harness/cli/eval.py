@@ -68,7 +68,7 @@ def eval_(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="MODEL...",
+            metavar="MODEL",
             help="A folder, a hub id, `asset:NAME`, a preset, or `RUN:model`.",
             autocompletion=completing.models,
         ),

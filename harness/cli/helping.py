@@ -1,9 +1,9 @@
-"""What `--help` looks like: an example at its end, and commands with their first sentence whole."""
+"""What `--help` looks like: an example at its end, commands by their use, each with its first sentence whole."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from typer.core import TyperGroup
 
@@ -11,14 +11,47 @@ WIDEST = 160
 """Columns that help takes at most; in a narrower terminal, those that it has."""
 
 
+PLAIN = {"str": "text", "int": "whole number", "float": "number", "path": "path"}
+"""What types of values are called, by Python's words for them."""
+
+
 class Listing(TyperGroup):
     """A group that lists its commands with their first sentence, folded where it is long and not cut off."""
 
+    SECTIONS: ClassVar[dict[str, tuple[str, ...]]] = {}
+    """The commands by what they are for; the others stand below "Commands"."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for command in self.commands.values():
+            for param in command.params:
+                _in_plain_words(param)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the section of commands."""
-        names = [name for name in self.list_commands(ctx) if not self.commands[name].hidden]
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, first_sentence(self.commands[name].help or "")) for name in names])
+        """Write the sections of commands."""
+        shown = [name for name in self.list_commands(ctx) if not self.commands[name].hidden]
+        told = {name for names in self.SECTIONS.values() for name in names}
+        wide = max(map(len, shown))
+        for title, names in {**self.SECTIONS, "Commands": tuple(name for name in shown if name not in told)}.items():
+            rows = [
+                (name.ljust(wide), first_sentence(self.commands[name].help or "")) for name in names if name in shown
+            ]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+def _in_plain_words(param: Any) -> None:
+    """`<text>` in place of `<list[str]>`: whoever reads help need not know Python."""
+    of_typer = getattr(param, "display_type", None)
+    if of_typer is None:  # a release of typer that says TEXT
+        return
+
+    def said(ctx: Any) -> str:
+        word = re.sub(r"^<(?:list\[(.*)\]|(.*))>$", r"\1\2", of_typer(ctx)).removesuffix(" range")
+        return f"<{PLAIN.get(word.lower(), word)}>"
+
+    param.display_type = said
 
 
 def example(*commands: str) -> str:

@@ -26,7 +26,7 @@ def perplexity(
         list[str],
         typer.Argument(
             help="Folders, hub ids, asset:NAME, presets, or RUN:model.",
-            metavar="MODEL...",
+            metavar="MODEL",
             autocompletion=completing.models,
         ),
     ],

@@ -82,7 +82,22 @@ def test_help_has_the_terminals_width() -> None:
 
 def test_no_commands_description_is_cut_off() -> None:
     text = printed("--help", COLUMNS="80")
-    assert "..." not in text.partition("Commands:")[2] and max(map(len, text.splitlines())) <= 80
+    assert "..." not in text.partition("A number at once:")[2] and max(map(len, text.splitlines())) <= 80
+
+
+def test_each_command_stands_in_one_section() -> None:
+    told = [name for names in ROOT.SECTIONS.values() for name in names]
+    assert sorted(told) == sorted(ROOT.commands)
+    text = printed("--help", COLUMNS="100")
+    assert "\nCommands:" not in text
+    assert re.findall(r"^\S.*:$", text, re.M) == ["Options:", *(f"{title}:" for title in ROOT.SECTIONS)]
+
+
+@pytest.mark.parametrize("words", ALL, ids=" ".join)
+def test_help_has_no_words_of_python(words: tuple[str, ...]) -> None:
+    context = ROOT.make_context("harness", [words[0]], resilient_parsing=True)
+    text = ALL[words].get_help(type(context)(ALL[words], info_name=words[-1], parent=context))
+    assert not re.search(r"<(?:list|str|int|float|bool)\b|PosixPath|None\b", text)
 
 
 def test_harness_alone_shows_five_commands_that_there_are() -> None:
