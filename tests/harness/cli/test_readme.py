@@ -1,5 +1,5 @@
-"""README.md and docs/jobs.md: their commands are commands, their Python names are names, their links lead somewhere, and the
-README stays short."""
+"""README.md and docs/jobs.md: their commands are commands, their Python names are names, their links lead somewhere,
+and the README stays short."""
 
 from __future__ import annotations
 
