@@ -11,7 +11,8 @@ def evaluation_split(config: TaskConfig) -> str:
     split = config.test_split or config.validation_split
     if split is None:
         raise UserError(
-            f"the task {config.task} has neither `test_split` nor `validation_split`, so nothing is asked",
+            f"the task {config.task} has neither `test_split` nor `validation_split`, so nothing is asked; "
+            "write `test_split: test`",
             place=str(config.file),
         )
     return split

@@ -63,7 +63,7 @@ def test_an_example_that_does_not_parse_is_found() -> None:
     with pytest.raises(Exception, match="No such option"):
         parses(["run", "quickstart", "--resumee"])
     with pytest.raises(Exception, match="Missing parameter"):
-        parses(["compare", "latest"])
+        parses(["diff", "latest"])
 
 
 def printed(*words: str, **environment: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def place(llama_folder: Path, gpt2_folder: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(name, _quick)
 
 
-def _quick(entries: dict[str, object], **given: Any) -> dict[str, Any]:
+def _quick(entries: Mapping[str, Mapping[str, Any]], **given: Any) -> dict[str, Any]:
     """The suite of a `bench` without its launches and its memory."""
     suite = bench_suite(entries, **given | {"memory": False})
     for measure in suite["measures"]:

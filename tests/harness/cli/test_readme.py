@@ -7,12 +7,10 @@ import re
 import shlex
 from pathlib import Path
 
-import click
 import pytest
-from typer.main import get_command
 
 import harness
-from harness.cli.app import app
+from tests.harness.cli.test_helping import parses
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -27,12 +25,7 @@ LINES = [
 
 @pytest.mark.parametrize("line", LINES)
 def test_a_line_is_read(line: str) -> None:
-    command, words = get_command(app), shlex.split(line.partition(" > ")[0])[1:]
-    with click.Context(command) as context:
-        while isinstance(command, click.Group) and words:
-            name, command, words = command.resolve_command(context, words)
-            assert command is not None, name
-        command.make_context("harness", words, parent=context)
+    parses(shlex.split(line.partition(" > ")[0])[1:])
 
 
 def test_python_uses_names_that_are_there() -> None:
