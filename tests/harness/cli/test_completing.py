@@ -94,3 +94,16 @@ def test_a_script_for_bash_is_printed() -> None:
         capture_output=True, text=True, check=False, env={**os.environ, "_HARNESS_COMPLETE": "source_bash"},
     )  # fmt: skip
     assert "complete -o default -F" in done.stdout and "_HARNESS_COMPLETE=complete_bash" in done.stdout
+
+
+def test_bash_itself_completes(folder: Path) -> None:
+    """The printed script, in a real bash, as it calls it: with the command's name."""
+    script = (
+        f"PATH={Path(sys.executable).parent}:$PATH\n"
+        "source <(_HARNESS_COMPLETE=source_bash harness)\n"
+        "complete -p harness | grep -o '_[a-z_]*completion'\n"
+        "COMP_WORDS=(harness init s) COMP_CWORD=2\n"
+        '_harness_completion harness; echo "${COMPREPLY[@]}"\n'
+    )
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=folder, check=False)
+    assert done.stdout.splitlines() == ["_harness_completion", "scaling"], done.stderr
