@@ -36,7 +36,7 @@ def test_the_saved_suite_gives_the_same_numbers_from_the_cache(
         (("--corpus", "microworld/tset"), "did you mean 'microworld/test'"),
         (("--corpus", "microworld/test", "--precision", "fp32,,int8"), "nothing between two commas"),
         (("--corpus", "microworld/test", "--precision", "float32"), "precision"),
-        (("--corpus", "microworld/test", "--set", "revision"), "write key=value"),
+        (("--corpus", "microworld/test", "--set", "revision"), "is no `key=value`"),
         (("--corpus", "microworld/test", "--window", "8", "--stride", "8"), "a stride of at most 7"),
         (("--corpus", "microworld/test", "--bos", "maybe"), "bos"),
     ],
