@@ -94,9 +94,9 @@ def compare(
     of the same suite before `head`."""
     from harness.comparison.compare import compare as compare_runs
 
+    first = None if base is None else find_cells(base, Path(out))
     second = find_cells(head, Path(out))
-    first = run_before(second, Path(out)) if base is None else find_cells(base, Path(out))
-    return compare_runs(first, second)
+    return compare_runs(first or run_before(second, Path(out)), second)
 
 
 def diff(

@@ -58,8 +58,9 @@ def compare(
     kinds = kinds_of(fail_on or ())
     if tolerance is not None and FailOn.DIFFERENT not in kinds:
         raise UserError("says how far values may differ: give `--fail-on different` too", place="--tolerance")
+    first = None if base is None else find_cells(base, out)
     second = find_cells(head, out)
-    runs = run_before(second, out) if base is None else find_cells(base, out), second
+    runs = first or run_before(second, out), second
     names, rows = comparison_rows(*runs)
     frame = compared_frame(names, rows)
     is_data = format is not Format.TABLE

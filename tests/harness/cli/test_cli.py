@@ -205,7 +205,7 @@ def test_run_prints_the_report_that_it_wrote(
     assert code == 0 and len(made) == 1
     (folder,) = [path for path in (tmp_path / "runs").iterdir() if path.is_dir()]
     shown = harness(capsys, "show", str(folder))[1]
-    assert shown.startswith("tiny  A suite for tests.") and output.endswith(shown)
+    assert shown.startswith("tiny  A suite for tests.") and output.partition("    next  ")[0].endswith(shown)
 
 
 def test_run_tells_of_a_report_that_can_t_be_made(
