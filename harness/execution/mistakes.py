@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from harness.errors import UserError
+from harness.promises import PluginFailed
 from harness.suite.load import LoadedSuite
 from harness.suite.mistakes import in_order
 from harness.yaml_files.document import KeyPath
@@ -29,9 +30,11 @@ class Mistakes:
     @contextmanager
     def at(self, path: KeyPath) -> Iterator[None]:
         """In the block, a UserError is a mistake at a path of the suite, and the work goes on after the block. One that
-        names another key of the same entry (`models.nano.train`) is told there."""
+        names another key of the same entry (`models.nano.train`) is told there. Raises PluginFailed."""
         try:
             yield
+        except PluginFailed:
+            raise  # it is no mistake of the suite: its cells say so
         except UserError as error:
             place = error.place or ""
             entry = ".".join(map(str, path[:2])) + "."
