@@ -84,8 +84,19 @@ def figures(written: Written, reused: int | None = None) -> str:
             cached = f" ({reused:,} of its tokens kept from before)" if reused else ""
             parts.append(f"TTFT {_time(took.ttft)} for a prompt of {written.prompt_tokens:,}{cached}")
         parts.append(f"memory {_mib(took.memory)} (weights {_mib(took.weight_bytes)}, KV cache {_mib(took.kv_bytes)})")
+        parts += _fewer_threads()
     parts.append(ENDS[written.finish])
     return " · ".join(parts)
+
+
+def _fewer_threads() -> list[str]:
+    """With how many threads, where that is not one for each core: why an answer came slowly."""
+    import torch
+
+    from harness.threads import default_threads
+
+    threads, most = torch.get_num_threads(), default_threads()
+    return [f"{threads} of {most} threads"] if threads < most else []
 
 
 ENDS = {

@@ -142,6 +142,15 @@ def test_a_model_takes_the_threads_that_others_leave_unless_it_is_told(
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize(("most", "said"), [(2, True), (1, False)])
+def test_the_line_at_the_end_says_that_not_all_cores_computed(
+    most: int, said: bool, trained: Results, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.threads.default_threads", lambda: most)
+    done = generated(trained, "the cat", "--max-tokens", "3", "--threads", "1")
+    assert (" · 1 of 2 threads · " in done.stderr) is said
+
+
 def test_python_gives_the_same_texts_and_prints_nothing(trained: Results, capsys: pytest.CaptureFixture[str]) -> None:
     model = harness.load_model("tale", out=trained.folder.parent)
     text = harness.generate(model, "the cat", max_tokens=9, temperature=1.0, seed=4)
