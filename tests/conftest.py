@@ -1,6 +1,10 @@
-"""What holds for all tests: none may fail because the machine is busy."""
+"""What holds for all tests: none may fail because the machine is busy, or for the width of a terminal."""
+
+import os
 
 from hypothesis import HealthCheck, settings
+
+os.environ.pop("COLUMNS", None)  # which workers of pytest-xdist have: a command that is called here writes into a file
 
 pytest_plugins = ["pytester"]  # pytest in projects of their own, for tests of our plugin
 

@@ -101,11 +101,11 @@ def _rest(document: Document, error: NotValid) -> LoadedSuite | None:
     data = copy.deepcopy(error.document.data)
     left = list(range(len(data["measures"]))) if isinstance(data.get("measures"), list) else []
     paths: Iterable[KeyPath] = error.paths
-    for _ in range(_ROUNDS):
+    for _ in range(_ROUNDS if left else 0):
         wrong = {path[:2] if path[:1] in _ENTRIES and len(path) > 1 else path[:1] for path in paths}
         if any(path[:1] in _OF_ALL or path[0] not in data or path in _ENTRIES for path in wrong):
             return None
-        gone = {path[1] for path in wrong if path[0] == "measures"}
+        gone = {path[1] for path in wrong if path[0] == "measures" and len(path) > 1}
         data["measures"] = [entry for number, entry in enumerate(data["measures"]) if number not in gone]
         left = [place for number, place in enumerate(left) if number not in gone]
         for path in wrong:
@@ -114,7 +114,7 @@ def _rest(document: Document, error: NotValid) -> LoadedSuite | None:
             elif path[0] == "models":
                 data["models"].pop(path[1], None)
         data.setdefault("name", "suite")
-        if not left or not data["models"]:
+        if not left or not data.get("models"):
             return None
         try:
             suite = validated(Document(data))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.errors import UserError, printable, shown
-from harness.spelling import nearest
+from harness.spelling import nearest_aside
 
 TEMPLATES = Path(__file__).parent / "templates"
 KINDS = {
@@ -25,7 +25,7 @@ def init(kind: str = "eval", file: Path | str | None = None) -> Path:
     there (nothing is ever overwritten), and for a folder that isn't there or can't be written to.
     """
     if kind not in KINDS:
-        raise UserError(f"there is no suite to begin with called '{shown(kind)}'{nearest(kind, KINDS)}; {_all()}")
+        raise UserError(f"there is no suite to begin with called '{shown(kind)}'{nearest_aside(kind, KINDS)}; {_all()}")
     path = Path(f"{kind}.yaml" if file is None else file)
     if path.suffix not in (".yaml", ".yml"):
         raise UserError("is no name of a suite file; end it with .yaml", place=str(path))

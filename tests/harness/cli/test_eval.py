@@ -112,7 +112,7 @@ def test_commands_of_the_pages_run_and_a_saved_suite_gives_the_same_numbers_from
     assert again.exit_code == ExitCode.PASS and "1 known from earlier runs" in again.output
     of_file = harness.show()
     assert of_file.name != first.name and of_file.records["value"].equals(first.records["value"])
-    assert Path("rivers-suite.yaml").read_text().startswith("# harness ")
+    assert Path("rivers-suite.yaml").read_text().startswith("# harness")
 
     python = harness.eval("llama", "rivers", tasks_path="tasks", device="cpu")
     assert python.records["value"].equals(first.records["value"])

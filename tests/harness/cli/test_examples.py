@@ -82,7 +82,7 @@ def test_an_example_that_measures_names_what_there_is(line: str, monkeypatch: py
         planned.append(harness.plan(suite))
         raise typer.Exit(0)
 
-    monkeypatch.setattr("harness.workflow.run_and_report", plan_alone)
+    monkeypatch.setattr("harness.api.runs.run_and_report", plan_alone)
     assert called(monkeypatch, line) == 0
     assert planned
 

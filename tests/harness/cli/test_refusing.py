@@ -100,7 +100,6 @@ def test_arguments_that_are_missing_or_too_many(words: tuple[str, ...]) -> None:
         ("list -x", "there is no option -x (harness list --help)"),
         ("shw", "there is no command 'shw'; did you mean 'show'? (harness --help)"),
         ("baseline st x", "there is no command 'st'; did you mean 'set'? (harness baseline --help)"),
-        ("init evl", "kind: 'evl' is none of eval, bench, ci, scaling, train; did you mean 'eval'?"),
         (
             "perplexity x --documents ten",
             "--documents: should be a whole number, not 'ten' (harness perplexity --help)",
@@ -108,7 +107,7 @@ def test_arguments_that_are_missing_or_too_many(words: tuple[str, ...]) -> None:
         ("perplexity x --documents 1k", "--documents: should be a whole number, not '1k': write 1000"),
         ("perplexity x --documents", "--documents: a value has to follow"),
         ("compare a b --tolerance 7", "--tolerance: should be at most 1 (it is '7')"),
-        ("compare a", "head: is missing: the run that is compared (harness compare --help)"),
+        ("diff a", "head: is missing: the run that is compared"),
         ("show a b", "'b' is too much: quote what has spaces in it (harness show --help)"),
         ("show --wide=3", "--wide: takes no value (harness show --help)"),
     ],

@@ -194,3 +194,17 @@ def test_settings_that_exclude_each_other_are_refused_with_their_line(tmp_path: 
     with pytest.raises(UserError) as caught:
         load_suite(str(path))
     assert str(caught.value).startswith(f"{path}:4: measures.0.task: `documents` and `document_ids` both choose")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: x\nmodels: {a: {referenc: nano}}\nanalyse: [{emergence: {}}]\n",
+        "name: x\nmodels: {a: {referenc: nano}}\n",
+        "name: x\nmeasures: [{perplexty: {text: a}}, {inference: {prompt: 8}}]\n",
+        "name: x\nmodels: 3\nmeasures: [{inference: {prompts: 8}}, {inference: {prompt: 8}}]\n",
+        "name: x\nmodels: {}\nmeasures: {}\n",
+    ],
+)
+def test_a_suite_that_lacks_a_part_besides_is_told_of_as_any(text: str) -> None:
+    assert problem(text).startswith("bad.yaml:")
