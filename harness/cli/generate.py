@@ -151,7 +151,7 @@ def _print_json(model: LanguageModel, texts: list[str], written: list[list[Writt
             "sample": sample,
             "text": answer.text,
             "thought": answer.thought,
-            "finish": answer.finish,
+            "end": answer.finish,
             "tokens": answer.tokens,
             "prompt_tokens": answer.prompt_tokens,
             "dropped_prompt_tokens": answer.cut,

@@ -12,7 +12,7 @@ from harness.errors import UserError
 from harness.models.contract import PRECISIONS, ModelSource, Precision
 from harness.models.open import is_prepared, open_model, prepare, rehearse
 from harness.models.reference import as_language_model
-from harness.models.registry import kinds
+from harness.models.registry import adapter_of, kinds
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.counting import count_parameters
 from reference_impl.model.gpt import GPT
@@ -79,7 +79,7 @@ def test_damage_is_a_user_error(checkpoint: Path, tmp_path: Path) -> None:
         open_model(source(folder))
 
 
-@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize("kind", [kind for kind in kinds() if not adapter_of(kind).in_process])
 def test_a_throwaway_model_opens(kind: str) -> None:
     prepare(kind)  # type: ignore[arg-type]
     assert is_prepared(kind)  # type: ignore[arg-type]
