@@ -123,6 +123,7 @@ def ratios(
         )
         found.append(_ratio(compared[0], head, metric, rows, question, launches, partial(pace, about)))
     if found:
+        (run / FOLDER).mkdir(exist_ok=True)
         write_whole(run / FILE, frame(found).to_csv(index=False))
     return found
 

@@ -39,7 +39,7 @@ def test_a_file_is_refused_when_the_suite_is_planned(
     for path in (name, f"./{name}", str(tmp_path / name)):
         with pytest.raises(UserError, match=sentence) as caught:
             harness.plan(suite(tmp_path, {"m": f"{{{kind}: {path}}}"}, PERPLEXITY))
-        assert caught.value.place == f"models.m.{kind}"
+        assert f"suite.yaml:3: models.m.{kind}: " in str(caught.value)
     (tmp_path / "only").mkdir()
     (tmp_path / name).rename(tmp_path / "only" / name)
     with pytest.raises(UserError, match=f"it holds {name} and no weights in safetensors"):
