@@ -74,6 +74,13 @@ class Results(Run):
 
         return of_run(self)
 
+    @classmethod
+    def of(cls, run: Run) -> Self:
+        """The same run as results; what was read of it is not read again."""
+        results = cls(run.folder)
+        results.__dict__.update({name: value for name, value in run.__dict__.items() if name not in results.__dict__})
+        return results
+
     def with_report(self, made: Report | None) -> Self:
         """The same results, whose report was made just now."""
         self.__dict__["made"] = made

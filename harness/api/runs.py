@@ -54,13 +54,13 @@ def run(
         concluded = run_and_report(
             plain, out=out, resume=resume, fresh=fresh, cached=cached, allowed=allowed, on_event=on_event
         )
-    return Results(concluded.run.folder).with_report(concluded.report)
+    return Results.of(concluded.run).with_report(concluded.report)
 
 
 def show(name: str | Path | Run = "latest", out: str | Path = RUNS) -> Results:
     """The results of a run that is there: by folder, by its name below `out`, `latest`, or `baseline:NAME`. Raises
     UserError where there is none."""
-    return Results(open_run(name, out).folder)
+    return Results.of(open_run(name, out))
 
 
 def open_run(name: str | Path | Run, out: str | Path = RUNS) -> Run:

@@ -24,10 +24,11 @@ PROJECT = "revision"
 
 def model_words() -> dict[str, str]:
     """What may be said of an arm's model: adapters by their names in a suite, their keys, and how it is opened."""
-    named = {name: f"a model: {adapter.about}" for name, adapter in ADAPTERS.items()}
+    others = [adapter for adapter in ADAPTERS.values() if not adapter.in_process]  # an arm is a process of its own
+    named = {adapter.name: f"a model: {adapter.about}" for adapter in others}
     keys = {
         key: f"of a `{adapter.name}` model: as in a suite, in braces: {{key: value}}"
-        for adapter in ADAPTERS.values()
+        for adapter in others
         for key in adapter.keys
         if key != PROJECT
     }
