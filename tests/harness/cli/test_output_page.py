@@ -109,7 +109,7 @@ def test_a_run_tells_its_trackers_and_keeps_its_exit_code(runs: Path, monkeypatc
         return f"{place} has {len(told.numbers)} numbers"
 
     monkeypatch.setitem(TRACKERS, "wandb", Tracker("wandb", "json", "PROJECT", log))
-    monkeypatch.setattr("harness.workflow.run_and_report", lambda *a, **k: Concluded(Run(runs / "after"), None))
+    monkeypatch.setattr("harness.api.runs.run_and_report", lambda *a, **k: Concluded(Run(runs / "after"), None))
     codes = set()
     for options in ([], ["--log-to", "wandb:mine"], ["--log-to", "wandb:broken", "--log-to", "wandb:mine"]):
         done = called("run", "quickstart", *options)
