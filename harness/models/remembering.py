@@ -12,36 +12,22 @@ import torch
 from torch import Tensor
 
 from harness.common_prefix import common_prefix
-from harness.models.contract import LanguageModel, ModelIdentity, Tokenizer
+from harness.models.contract import LanguageModel
+from harness.models.stand_in import StandIn
 
 SPARE = 256
 """Tokens, at least, that a cache has room for beyond what it is asked for: a conversation grows."""
 
 
-class Remembering:
+class Remembering(StandIn):
     """The same logits, up to rounding; only for models whose cache may be cut back (`can_remember`)."""
 
     def __init__(self, model: LanguageModel) -> None:
-        self._model = model
+        super().__init__(model)
         self._held: Any = None
         self._tokens: list[int] = []
         self.reused = 0
         """Tokens of the last prompt that were not read again."""
-
-    @property
-    def identity(self) -> ModelIdentity:
-        """What it is."""
-        return self._model.identity
-
-    @property
-    def config(self) -> ModelIdentity:
-        """See `Logits.config`."""
-        return self._model.identity
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """Its tokenizer."""
-        return self._model.tokenizer
 
     def new_cache(self, batch: int, length: int, *, sliding: bool = False) -> KeptTokens:
         """Nothing read yet, as far as the reader knows."""

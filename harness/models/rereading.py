@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.models.contract import LanguageModel, ModelIdentity, Tokenizer
+from harness.models.contract import LanguageModel
+from harness.models.stand_in import StandIn
 
 
 def served(model: LanguageModel, longest: int, *, divided: bool = False) -> LanguageModel:
@@ -17,26 +18,8 @@ def served(model: LanguageModel, longest: int, *, divided: bool = False) -> Lang
     return model if behavior.serves(longest) and (behavior.divisible or not divided) else Rereading(model)
 
 
-class Rereading:
+class Rereading(StandIn):
     """A model that reads a text again for each token that follows it; the same logits."""
-
-    def __init__(self, model: LanguageModel) -> None:
-        self._model = model
-
-    @property
-    def identity(self) -> ModelIdentity:
-        """What it is."""
-        return self._model.identity
-
-    @property
-    def config(self) -> ModelIdentity:
-        """See `Logits.config`."""
-        return self._model.identity
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """Its tokenizer."""
-        return self._model.tokenizer
 
     def new_cache(self, batch: int, length: int, *, sliding: bool = False) -> TokensRead:
         """Nothing read yet."""
