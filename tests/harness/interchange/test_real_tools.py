@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -151,3 +152,42 @@ def test_inspect(tmp_path: Path, form: str) -> None:
     called(tmp_path, sys.executable, "it.py", form)
     run = harness.import_results(next((tmp_path / "log").glob(f"*.{form}")), out=tmp_path / "runs")
     assert run.cells[0].records[0].value == 0.5 and len(run.samples_of(run.cells[0])) == 4
+
+
+OPTIMUM = """
+import sys
+from optimum_benchmark import Benchmark, BenchmarkConfig, InferenceConfig, InlineConfig, PyTorchConfig
+config = BenchmarkConfig(
+    name="tiny",
+    launcher=InlineConfig(),
+    scenario=InferenceConfig(
+        latency=True, memory=True, iterations=3, duration=0, warmup_runs=1,
+        input_shapes={"batch_size": 1, "sequence_length": 8},
+        generate_kwargs={"max_new_tokens": 4, "min_new_tokens": 4},
+    ),
+    backend=PyTorchConfig(model=sys.argv[1], device="cpu", task="text-generation", library="transformers"),
+)
+config.save_json("benchmark_config.json")
+Benchmark.launch(config).save_json("benchmark_report.json")
+"""
+OPTIMUM_PYTHON = os.environ.get("HARNESS_OPTIMUM_BENCHMARK_PYTHON", "")
+
+
+@pytest.mark.skipif(
+    not OPTIMUM_PYTHON, reason="HARNESS_OPTIMUM_BENCHMARK_PYTHON names no interpreter that has it (transformers 4)"
+)
+def test_optimum_benchmark(tmp_path: Path, llama_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "it.py").write_text(OPTIMUM)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    called(tmp_path, OPTIMUM_PYTHON, "it.py", str(llama_folder))
+    report = json.loads((tmp_path / "benchmark_report.json").read_text())
+    run = harness.import_results(
+        tmp_path / "benchmark_report.json", tmp_path / "benchmark_config.json", out=tmp_path / "runs"
+    )
+    latencies = {cell.settings["target"]: cell for cell in run.cells if report[cell.settings["target"]]["latency"]}
+    assert {"load_model", "prefill", "decode", "per_token"} <= set(latencies)
+    for target, cell in latencies.items():
+        (value,) = (record.value for record in cell.records if record.metric == "latency")
+        assert value == pytest.approx(report[target]["latency"]["mean"], rel=1e-12)
+        assert cell.model == str(llama_folder)
