@@ -160,7 +160,7 @@ def ready_model(
     if not prepare or found.ready:
         return found
     if found.asset is not None or found.training is not None:
-        how = f"fetching {found.asset}" if found.asset else f"training {found.training and found.training.preset}"
+        how = f"fetching {found.asset}" if found.asset else f"training it ({found.training and found.training.what})"
         tell(f"{name}: {how}, once: it is kept in the cache")
         with tempfile.TemporaryDirectory(prefix="harness-model-") as folder:
             try:

@@ -49,7 +49,23 @@ TRAINING = (
     "reference_impl/text",
     "reference_impl/training",
 )
-"""What determines a trained model, and what is known of its training, given its settings."""
+"""What determines a pretrained model, and what is known of its training, given its settings."""
+ALIGNING = (
+    *TRAINING,
+    "harness/models",
+    "reference_impl/alignment",
+    "reference_impl/inference",
+    "reference_impl/decoding",
+    "reference_impl/quantization",
+    "reference_impl/native",
+)
+"""The same of a model that alignment made, whose files are few: an edit of one method has all stages of alignment done
+again, and no pretraining."""
+
+
+def training_code(method: str) -> str:
+    """Hash of the code that does trainings of a method (`harness.models.stage`)."""
+    return code_digest(TRAINING if method == "pretrain" else ALIGNING)
 
 
 @cache

@@ -79,13 +79,11 @@ def seconds_of_cell(item: PlannedCell, peaks: Peaks) -> float | None:
 
 
 def seconds_of_training(item: PlannedCell, stages: Sequence[Resolved], peaks: Peaks) -> float | None:
-    """Seconds to train stages of a cell's model; None where its size is not known."""
-    size = size_of(item)
-    if size is None:
+    """Seconds to train stages of a cell's model; None where their work is not known before their data were read."""
+    work = [stage.training.work for stage in stages if stage.training is not None]
+    if size_of(item) is None or any(one is None for one in work):
         return None
-    tokens = sum(stage.training.settings().tokens for stage in stages if stage.training is not None)
-    start = opening_of(item.source.kind).start
-    return 6.0 * size.matmul * tokens / (EFFICIENCY * peaks.flops["fp32"]) + start
+    return sum(one for one in work if one) / (EFFICIENCY * peaks.flops["fp32"]) + opening_of(item.source.kind).start
 
 
 def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
@@ -132,11 +130,11 @@ def _preparation_row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
     if size is None:
         return row | {"measure": "train", "cell": f"{item.cell.trained_model} train", "estimate": "unknown"}
     due = [stage for stage in item.resolved.stages if not stage.ready]
-    tokens = sum(stage.training.settings().tokens for stage in due if stage.training is not None)
-    corpora_in_turn = ", then ".join(stage.training.corpus for stage in due if stage.training is not None)
+    trainings = [stage.training for stage in due if stage.training is not None]
+    in_turn = ", then ".join(f"{one.what}, {one.length}" for one in trainings)
     return row | {
         "measure": "train",
-        "cell": f"{item.cell.trained_model} train {training.preset} on {corpora_in_turn}, {tokens:,} tokens",
+        "cell": f"{item.cell.trained_model} {in_turn}",
         "seconds": seconds_of_training(item, due, peaks),
         "memory_bytes": memory_of_training(item),
     }

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness import assets, corpora
-from harness.corpora.training import training_texts
 from harness.errors import UserError, no_room
 from harness.execution.events import OnEvent, Preparing
 from harness.execution.requests import MeasurePeaks, PeaksMeasured, Refused
@@ -47,17 +46,24 @@ def prepare_task(name: str, library: TaskLibrary, on_event: OnEvent) -> None:
 
 def prepare_model(resolved: Resolved, threads: int, log: Path, on_event: OnEvent, *, watched: bool = False) -> None:
     """Fetch or train a model. watched: see `TrainModel`. Raises NotPrepared."""
-    if resolved.asset is not None:
-        what = what_is_fetched(resolved)
-        try:
-            assets.get(resolved.asset, lambda done, total: on_event(Preparing(what, _share(done, total))))
-        except UserError as error:
-            raise NotPrepared(str(error)) from None
-        on_event(Preparing(what, 1.0))
-    if resolved.training is not None:
+    if resolved.training is None:
+        _fetch(resolved, on_event)
+    else:
         reason = prepare_trainings([resolved], threads, 1, log, on_event, watched=watched)[resolved.source.digest]
         if reason is not None:
             raise NotPrepared(reason)
+
+
+def _fetch(resolved: Resolved, on_event: OnEvent) -> None:
+    """Fetch the asset that a model is of, where it is of one. Raises NotPrepared."""
+    if resolved.asset is None:
+        return
+    what = what_is_fetched(resolved)
+    try:
+        assets.get(resolved.asset, lambda done, total: on_event(Preparing(what, _share(done, total))))
+    except UserError as error:
+        raise NotPrepared(str(error)) from None
+    on_event(Preparing(what, 1.0))
 
 
 def what_is_fetched(resolved: Resolved) -> str:
@@ -70,38 +76,42 @@ def prepare_trainings(
 ) -> dict[str, str | None]:
     """Train models, `at_once` of them side by side; by digest the reason where one failed. watched: see `TrainModel`.
 
-    Stages of a training come one after the other: first stages of all models, then second ones. A stage that several
-    models share is trained once, and not again where it is there already.
+    What a training starts from and what it asks come before it: what needs nothing of all models first. What several
+    models share is made once, and not again where it is there already.
     """
+    asked_for = {model.source.digest for model in models}
+    by_depth: dict[int, dict[str, Resolved]] = {}
+    for model in models:
+        for stage in model.stages:
+            if stage.source.digest in asked_for or not stage.ready:
+                by_depth.setdefault(stage.depth, {}).setdefault(stage.source.digest, stage)
     failed: dict[str, str] = {}
-    for depth in range(max((len(model.stages) for model in models), default=0)):
-        due: dict[str, Resolved] = {}
-        for model in models:
-            if depth < len(model.stages):
-                stage = model.stages[depth]
-                asked_for = depth == len(model.stages) - 1
-                before = stage.before and failed.get(stage.before.source.digest)
-                if before:
-                    failed[stage.source.digest] = before
-                elif asked_for or not stage.ready:
-                    due.setdefault(stage.source.digest, stage)
-        reasons = _prepare_stages(list(due.values()), threads, at_once, log, on_event, watched)
-        failed |= {digest: reason for digest, reason in reasons.items() if reason is not None}
+    for _, stages in sorted(by_depth.items()):
+        able = []
+        for digest, stage in stages.items():
+            reasons = [failed[model.source.digest] for model in stage.needed if model.source.digest in failed]
+            if reasons:
+                failed[digest] = reasons[0]
+            else:
+                able.append(stage)
+        found = _prepare_stages(able, threads, at_once, log, on_event, watched)
+        failed |= {digest: reason for digest, reason in found.items() if reason is not None}
     return {model.source.digest: failed.get(model.source.digest) for model in models}
 
 
 def _prepare_stages(
     models: Sequence[Resolved], threads: int, at_once: int, log: Path, on_event: OnEvent, watched: bool
 ) -> dict[str, str | None]:
-    """Train models whose earlier stages are there."""
+    """Train models that have what they start from, or fetch them."""
     reasons: dict[str, str | None] = {}
     able = []
     for model in models:
-        assert model.training is not None
         try:
-            for corpus in dict.fromkeys((model.training.first.corpus, model.training.corpus)):
-                for text in training_texts(corpus):
-                    prepare_text(text, on_event)
+            if model.training is None:
+                _fetch(model, on_event)
+                continue
+            for text in model.training.texts:
+                prepare_text(text, on_event)
             able.append(model)
         except NotPrepared as error:
             reasons[model.source.digest] = str(error)

@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.measures.measure import Sample, Settings
 from harness.models.contract import ModelIdentity, ModelSource
-from harness.models.training import Training
+from harness.models.stage import Stage
 from harness.results.fingerprint import Fingerprint
 from harness.results.peaks import Peaks
 from harness.results.provenance import Package
@@ -37,12 +37,15 @@ class Collect:
 
 @dataclass(frozen=True)
 class TrainModel:
-    """Train a reference model and save its checkpoint in `folder`."""
+    """Train a model and keep it where its source says."""
 
-    training: Training
-    folder: str
-    start: str | None = None
-    """The folder of the stage before it, whose weights it starts from."""
+    training: Stage
+    source: ModelSource
+    """What will be there then: of its path the folder."""
+    start: ModelSource | None = None
+    """What its weights start from."""
+    asked: tuple[tuple[str, ModelSource], ...] = ()
+    """Models that are asked meanwhile: see `Resolved.asked`."""
     watched: bool = False
     """Whether its time and its memory are nobody's measurement: its state is kept while it goes, so that a kill costs
     little, and now and then it shows what the model writes."""

@@ -8,28 +8,53 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from harness.execution.code_digest import TRAINING, code_digest
+from harness.errors import UserError, shown
+from harness.execution.code_digest import training_code
 from harness.execution.mistakes import Mistakes
 from harness.models.adapter import Point
 from harness.models.contract import ModelSource
 from harness.models.digest import hash_of
 from harness.models.resolved import Resolved
 from harness.promises import PluginFailed
+from harness.spelling import nearest
 from harness.suite.cells import Cell
 from harness.suite.schema import ModelEntry
 from harness.yaml_files.document import KeyPath
 
 
 def resolve(
-    name: str, entry: ModelEntry, seed: int | None, trust_remote_code: bool, compute: float | None = None
+    name: str,
+    entry: ModelEntry,
+    seed: int | None,
+    trust_remote_code: bool,
+    compute: float | None = None,
+    *,
+    models: Mapping[str, ModelEntry] | None = None,
+    within: tuple[str, ...] = (),
 ) -> Resolved:
     """Resolve one entry at a point of the axes of its training. Raises UserError where what it names
-    does not exist, and for a budget that can't be. Where a plugin's adapter fails, what is returned says why."""
-    point = Point(seed, compute, trust_remote_code, code_digest(TRAINING))
+    does not exist, and for a budget that can't be. Where a plugin's adapter fails, what is returned says why.
+
+    models: those of its suite, which it may start from or ask. within: those that are being resolved, each of which
+    needs the next, and the last one this.
+    """
+    chain = (*within, name)
+
+    def other(wanted: str) -> Resolved:
+        assert models is not None
+        if wanted not in models:
+            there = ", ".join(one for one in models if one != name)
+            raise UserError(f"the suite has no model '{shown(wanted)}'{nearest(wanted, models)}; it has: {there}")
+        if wanted in chain:
+            circle = " -> ".join((*chain[chain.index(wanted) :], wanted))
+            raise UserError(f"these models need one another, so none can be the first: {circle}")
+        return resolve(wanted, models[wanted], seed, trust_remote_code, models=models, within=chain)
+
+    point = Point(seed, compute, trust_remote_code, training_code, *(() if models is None else (other,)))
     try:
         return entry.adapter.resolve(name, entry.settings, point)
     except PluginFailed as failed:
-        kind, path = entry.adapter.openings[0].kind, entry.settings.model
+        kind, path = entry.adapter.openings[0].kind, entry.settings.model  # a plugin's has one at least
         return Resolved(ModelSource(name, kind, path, hash_of([name, str(failed)])), why_not=str(failed))
 
 
@@ -51,6 +76,7 @@ def resolve_all(
                 seed if isinstance(seed, int) else None,
                 trust_remote_code,
                 compute if isinstance(compute, float) else None,
+                models=models,
             )
             found[name] = replace(resolved, title=name)
     return found

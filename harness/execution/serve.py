@@ -18,10 +18,11 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from harness.errors import Unsupported, UserError, memory_ran_out, printable, told, unexpected
 from harness.execution.imported import imported_packages
@@ -252,20 +253,20 @@ def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:
 
     from harness.cache import cache_folder
     from harness.measures.memory_meter import memory_meter, return_free_memory
-    from harness.models.training import encoded, train
+    from harness.models.stage import MAKERS, Maker, Making
     from harness.models.training_evidence import Evidence, keep_evidence
 
-    folder = Path(request.folder)
+    maker = cast(Maker, import_module(MAKERS[request.training.method]))
+    folder = Path(request.source.path)
     shutil.rmtree(folder, ignore_errors=True)  # half of one, or a damaged one: see `is_trained`
-    send(Step(0.0, "reading the corpus"))
+    send(Step(0.0, "reading the text"))
     with FileLock(cache_folder("tokens") / ".lock"):  # trainings side by side make what they share once
-        encoded(request.training)  # before the memory is read: what the tokenizer's training takes is not the model's
+        maker.read(request.training)  # before the memory is read
     gc.collect()
     return_free_memory()
     meter = memory_meter("cpu")
     meter.reset()
     baseline, before = meter.held(), conditions()
-    start = None if request.start is None else Path(request.start)
     said = Step(0.0, "")
 
     def step(done: float, text: str) -> None:
@@ -277,7 +278,15 @@ def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:
         send(replace(said, sample=text))
 
     state = folder.with_name(f"{folder.name}.state") if request.watched else None
-    summary = train(request.training, folder, step, start, state, sample if request.watched else None)
+    making = Making(
+        source=request.source,
+        start=request.start,
+        asked=dict(request.asked),
+        state=state,
+        on_step=step,
+        on_sample=sample if request.watched else None,
+    )
+    summary = maker.make(request.training, making)
     evidence = Evidence(
         training=request.training,
         worker_class=fingerprint().class_id,

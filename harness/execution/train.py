@@ -16,7 +16,6 @@ from pathlib import Path
 from harness.execution.events import OnEvent, Preparing
 from harness.execution.requests import Refused, Step, Trained, TrainModel
 from harness.execution.worker import Worker, WorkerDied
-from harness.models.compute_budget import training_work
 from harness.models.resolved import Resolved
 
 DOMINANT = 0.75
@@ -52,7 +51,7 @@ class _UnderWay:
 def what_is_trained(model: Resolved) -> str:
     """How a training is named while it goes: `Preparing.what`."""
     assert model.training is not None
-    return f"{model.title}: train {model.training.preset} on {model.training.corpus}".removeprefix(": ")
+    return f"{model.title}: {model.training.what}".removeprefix(": ")
 
 
 def train_side_by_side(
@@ -76,9 +75,10 @@ def train_side_by_side(
                 model = waiting.pop()
                 under_way[lane] = _UnderWay(model, Worker(threads, log, lane), lane)
                 assert model.training is not None
-                start = None if model.before is None else model.before.source.path
+                start = None if model.before is None else model.before.source
+                asked = tuple((name, other.source) for name, other in model.asked)
                 with contextlib.suppress(WorkerDied):  # told when its messages are read
-                    under_way[lane].worker.begin(TrainModel(model.training, model.source.path, start, watched))
+                    under_way[lane].worker.begin(TrainModel(model.training, model.source, start, asked, watched))
             connections = [item.worker.connection for item in under_way.values()]
             ready = wait(connections)
             for item in [item for item in under_way.values() if item.worker.connection in ready]:
@@ -118,4 +118,4 @@ def _heard(item: _UnderWay, on_event: OnEvent) -> tuple[bool, str | None]:
 
 def _work(model: Resolved) -> float:
     assert model.training is not None
-    return training_work(model.training)
+    return model.training.work or 0.0

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from harness.errors import UserError, shown
 from harness.models.contract import PRECISIONS, Precision
 from harness.models.resolved import Resolved
 from harness.models.shape import ModelShape
@@ -52,6 +53,10 @@ class ModelSettings(Strict):
         return None
 
 
+def _no_suite(name: str) -> Resolved:
+    raise UserError(f"'{shown(name)}' is to be a model of the same suite, and no suite is here; name the suite")
+
+
 @dataclass(frozen=True)
 class Point:
     """Where in the matrix a model is resolved, and what the person who runs the suite allows."""
@@ -59,8 +64,10 @@ class Point:
     seed: int | None = None
     compute: float | None = None
     trust_remote_code: bool = False
-    training_code: str = ""
-    """Hash of the code that trains models: part of what determines one."""
+    training_code: Callable[[str], str] = lambda method: ""
+    """Hash of the code that does trainings of a method: part of what determines a trained model."""
+    other: Callable[[str], Resolved] = lambda name: _no_suite(name)
+    """Another model of the suite, by its name, at this point. Raises UserError where there is none."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,7 @@ class Adapter:
     """(name in the suite, settings, point) -> the model, with a digest of all that determines it. Loads nothing. Raises
     UserError where there is no such model."""
     openings: tuple[Opening, ...]
+    """None where a model is opened as the one that it comes from."""
     capabilities: frozenset[Capability]
     """What its models have, each of them: known without opening one."""
     precisions: tuple[Precision, ...] = PRECISIONS

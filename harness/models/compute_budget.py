@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from harness.errors import UserError
 from harness.models.training import Training
-from reference_impl.model.counting import count_parameters, six_nd, training_flops
+from reference_impl.model.counting import count_parameters, six_nd
 
 
 def with_compute(training: Training, compute: float, *, place: str) -> Training:
@@ -36,9 +36,3 @@ def with_compute(training: Training, compute: float, *, place: str) -> Training:
             place=place,
         )
     return replace(training, recipe={**training.recipe, "tokens": steps * per_step})
-
-
-def training_work(training: Training) -> float:
-    """About how long a training takes, in FLOPs: for the order in which several begin."""
-    settings, config = training.settings(), training.config()
-    return training_flops(config, settings.tokens, settings.sequence or training.context)

@@ -5,28 +5,26 @@ It opens models in two ways: a checkpoint of its own, and a `transformers` folde
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
-from harness.cache import cache_folder
-from harness.corpora.training import training_digest
 from harness.errors import UserError
 from harness.models.adapter import Adapter, ModelSettings, Opening, Point
+from harness.models.alignment_entry import Aligning
 from harness.models.checkpoint_files import refuse_file
-from harness.models.compute_budget import with_compute
 from harness.models.contract import ModelSource
-from harness.models.digest import folder_digest, hash_of
+from harness.models.digest import folder_digest
 from harness.models.near_folder import why_no_folder
 from harness.models.resolved import Resolved, of_asset
 from harness.models.shape import ModelShape, folder_shape, gpt_shape
 from harness.models.size import ModelSize, check_preset, config_size, preset_names, stored_size
+from harness.models.stage_entry import Stages
 from harness.models.training import Training
 from harness.models.training_entry import FIRST_STAGE, RECIPE, ShapeChanges, Train
-from harness.strict_entry import as_list
+from harness.models.training_stages import place_of_stage, pretrained, with_stages
 
 MOST_PARAMETERS = 10**12
 """Of a model that is trained here."""
@@ -37,14 +35,9 @@ class ReferenceSettings(ModelSettings):
 
     shape: ShapeChanges = ShapeChanges()
     """What a preset that is trained here has other than its table says."""
-    train: (
-        Annotated[
-            list[Train], Field(min_length=1), BeforeValidator(as_list, json_schema_input_type=Train | list[Train])
-        ]
-        | None
-    ) = None
+    train: Stages | None = None
     """How the preset is trained: a mapping, or a list of stages, each of which starts from the weights of the one
-    before."""
+    before. A stage is one of pretraining, or has the name of a method of alignment: `sft: ...`."""
 
     @property
     def is_trained_here(self) -> bool:
@@ -54,13 +47,16 @@ class ReferenceSettings(ModelSettings):
     @property
     def has_budget(self) -> bool:
         """See `ModelSettings.has_budget`."""
-        return self.train is not None and self.train[0].has_budget  # of several stages each has one
+        first = None if self.train is None else self.train[0]  # of several stages each has one
+        return isinstance(first, Train) and first.has_budget
 
     def parameters(self) -> int | None:
         """See `ModelSettings.parameters`."""
         if self.train is None:
             return None
         first = self.train[0]
+        if not isinstance(first, Train):
+            return None
         training = Training(
             preset=self.model,
             corpus=first.corpus,
@@ -85,6 +81,15 @@ class ReferenceSettings(ModelSettings):
     def _stages(self) -> ReferenceSettings:
         """The first stage settles what a model keeps; each of several says how long it goes on."""
         for number, stage in enumerate(self.train or []):
+            if not isinstance(stage, Train):
+                if number == 0:
+                    raise PydanticCustomError(
+                        "stage",
+                        "a preset starts from nothing, so its first stage is one of pretraining (`corpus: ...`); to go "
+                        "on with another model of the suite, write `from:` in place of `reference:`",
+                        {"key_path": ("train", 0)},
+                    )
+                continue
             settled = [name for name in FIRST_STAGE if name in stage.model_fields_set]
             if number and settled:
                 raise PydanticCustomError(
@@ -116,7 +121,8 @@ class ReferenceSettings(ModelSettings):
 
 
 ELSEWHERE = {
-    "train": "only a reference model can be trained; remove `train`",
+    "train": "only a preset is trained from nothing; to train this model further, write a second "
+    "one: `from:` this one's name, with this `train`",
     "shape": "a `shape` needs `train`: only a model that is trained here has one",
 }
 
@@ -141,57 +147,34 @@ def resolve(name: str, settings: ReferenceSettings, point: Point) -> Resolved:
     return Resolved(ModelSource(name, kind, str(folder), digest, files=digest))
 
 
-def _trained(name: str, settings: ReferenceSettings, stages: list[Train], point: Point) -> Resolved:
+def _trained(name: str, settings: ReferenceSettings, stages: Sequence[Train | Aligning], point: Point) -> Resolved:
     check_preset(settings.model, place=f"models.{name}.reference")
-    found: Resolved | None = None
-    for number, train in enumerate(stages):
-        place = f"models.{name}.train" if len(stages) == 1 else f"models.{name}.train.{number}"
-        first = stages[0]
-        training = Training(
-            preset=settings.model,
-            corpus=train.corpus,
-            vocabulary=first.vocabulary,
-            context=first.context,
-            seed=train.seed if point.seed is None else point.seed,
-            tokenizer=first.tokenizer,
-            held_out=train.held_out,
-            shape=settings.shape.given() | train.given("dropout"),
-            recipe=train.given(*RECIPE),
-            after=None if found is None else found.training,
-        )
-        training.check(place=place)
-        if point.compute is not None:
-            training = with_compute(training, point.compute, place=place)
-        try:
-            found = _stage(name, training, found, point.training_code)
-        except UserError as error:
-            told = error.message if training.corpus in error.message else f"{training.corpus}: {error.message}"
-            raise UserError(told, place=f"{place}.corpus") from None
-    assert found is not None
-    return found
-
-
-def _stage(name: str, training: Training, before: Resolved | None, code: str) -> Resolved:
-    """One stage, kept under the digest of all that determines it: itself and the stages before it."""
-    determined_by = asdict(replace(training, after=None)) | {
-        "corpus_digest": training_digest(training.corpus),
-        "code": code,
-    }
-    del determined_by["after"]
-    if before is not None:
-        determined_by["after"] = before.source.digest
-    digest = hash_of(determined_by)
-    folder = cache_folder("models") / f"{training.preset}-{digest[:24]}"
-    return Resolved(ModelSource(name, "reference", str(folder), digest), training=training, before=before)
+    first, place = stages[0], place_of_stage(name, 0, len(stages))
+    assert isinstance(first, Train)
+    training = Training(
+        preset=settings.model,
+        corpus=first.corpus,
+        vocabulary=first.vocabulary,
+        context=first.context,
+        seed=first.seed if point.seed is None else point.seed,
+        tokenizer=first.tokenizer,
+        held_out=first.held_out,
+        shape=settings.shape.given() | first.given("dropout"),
+        recipe=first.given(*RECIPE),
+    )
+    return with_stages(name, pretrained(name, training, None, point, place), stages, point, done=1)
 
 
 def _size(resolved: Resolved) -> ModelSize | None:
-    return stored_size(resolved) if resolved.training is None else config_size(resolved.training.config())
+    first = resolved.first
+    return config_size(first.training.config()) if isinstance(first.training, Training) else stored_size(first)
 
 
 def _shape(resolved: Resolved) -> ModelShape | None:
-    training = resolved.training
-    return folder_shape(resolved.source.path) if training is None else gpt_shape(training.config())
+    first = resolved.first
+    return (
+        gpt_shape(first.training.config()) if isinstance(first.training, Training) else folder_shape(first.source.path)
+    )
 
 
 REFERENCE = Adapter(

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, InstanceOf
 from harness.errors import UserError
 from harness.models.adapter import Adapter, Capability, ModelSettings, Opening, Part
 from harness.models.contract import Precision
+from harness.models.from_adapter import FROM
 from harness.models.in_memory_adapter import IN_MEMORY
 from harness.models.reference_adapter import REFERENCE
 from harness.models.resolved import Resolved
@@ -22,7 +23,7 @@ from harness.models.transformers_adapter import TRANSFORMERS
 from harness.plugins import RESERVED, with_plugins
 from harness.promises import Promises
 
-OURS: dict[str, Adapter] = {adapter.name: adapter for adapter in (REFERENCE, TRANSFORMERS, IN_MEMORY)}
+OURS: dict[str, Adapter] = {adapter.name: adapter for adapter in (REFERENCE, TRANSFORMERS, FROM, IN_MEMORY)}
 
 
 PROMISES = Promises(

@@ -9,7 +9,7 @@ from harness import assets
 from harness.models.already_quantized import quantized_label
 from harness.models.contract import ModelSource
 from harness.models.digest import folder_digest
-from harness.models.training import Training
+from harness.models.stage import Stage
 from harness.models.training_evidence import is_trained
 
 
@@ -21,10 +21,12 @@ class Resolved:
     """Opens it; precision and device are set per cell."""
     asset: str | None = None
     """The asset it comes from."""
-    training: Training | None = None
+    training: Stage | None = None
     """How it is trained: in the last of its stages."""
     before: Resolved | None = None
-    """The stage before that, a model of its own."""
+    """What that starts from, a model of its own: the stage before it, or what it is a fine-tuning of."""
+    asked: tuple[tuple[str, Resolved], ...] = ()
+    """Other models that are asked while it is trained, each by what it is asked for: `reward`."""
     why_not: str = ""
     """Where its adapter failed, a sentence: nothing else of it is known, and its cells don't run."""
     title: str = ""
@@ -38,13 +40,34 @@ class Resolved:
         return quantized_label(Path(self.source.path))
 
     @property
+    def needed(self) -> tuple[Resolved, ...]:
+        """What has to be there before it can be trained."""
+        return (*(() if self.before is None else (self.before,)), *(model for _, model in self.asked))
+
+    @property
+    def first(self) -> Resolved:
+        """The first of the models whose weights it goes on with; itself where it starts from nothing."""
+        return self if self.before is None else self.before.first
+
+    @property
     def stages(self) -> list[Resolved]:
-        """The stages of its training, the first one first and itself last."""
-        found = [self]
-        while (before := found[0].before) is not None:
-            found.insert(0, before)
-        titles = (f"{self.title}, stage {number} of {len(found)}" for number in range(1, len(found)))
-        return [*(replace(stage, title=title) for stage, title in zip(found[:-1], titles, strict=True)), self]
+        """All that has to be there for it, each once, in an order in which it can be made, and itself last."""
+        chain = [self]
+        while (before := chain[0].before) is not None:
+            chain.insert(0, before)
+        found: dict[str, Resolved] = {}
+        for number, stage in enumerate(chain, start=1):
+            for _, model in stage.asked:
+                found |= {one.source.digest: one for one in model.stages if one.source.digest not in found}
+            last = number == len(chain)
+            title = self.title if last else f"{self.title}, stage {number} of {len(chain)}"
+            found.setdefault(stage.source.digest, replace(stage, title=title))
+        return list(found.values())
+
+    @property
+    def depth(self) -> int:
+        """How many are made one after the other before it."""
+        return 1 + max((model.depth for model in self.needed), default=-1)
 
     @property
     def ready(self) -> bool:

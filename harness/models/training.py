@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from harness import kept_file, strict_json
 from harness.cache import cache_folder
-from harness.corpora.training import HELD_OUT
+from harness.corpora.training import HELD_OUT, training_texts
 from harness.errors import UserError
 from harness.file_digest import file_sha256
+from harness.models.stage import Making
 from harness.notice import notice
 from harness.number import duration
 from reference_impl.model.config import FFN as FFN
@@ -70,6 +71,35 @@ class Training:
         """The stage that starts from nothing."""
         return self if self.after is None else self.after.first
 
+    @property
+    def method(self) -> str:
+        """See `Stage`."""
+        return "pretrain"
+
+    @property
+    def what(self) -> str:
+        """See `Stage`."""
+        return f"train {self.preset} on {self.corpus}"
+
+    @property
+    def length(self) -> str:
+        """See `Stage`."""
+        return f"{self.settings().tokens:,} tokens"
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """See `Stage`. The first stage's are among them: its tokenizer is made of them."""
+        corpora = dict.fromkeys((self.first.corpus, self.corpus))
+        return tuple(text for corpus in corpora for text in training_texts(corpus))
+
+    @property
+    def work(self) -> float:
+        """See `Stage`."""
+        from reference_impl.model.counting import training_flops
+
+        settings = self.settings()
+        return training_flops(self.config(), settings.tokens, settings.sequence or self.context)
+
     def config(self, vocabulary: int | None = None) -> GPTConfig:
         """The shape of the model. Raises ValueError for an unknown preset and a shape that can't be."""
         if vocabulary is None:
@@ -103,6 +133,17 @@ class Training:
             raise UserError(
                 f"sequences of {settings.sequence} tokens don't fit the context of {self.context}", place=place
             )
+
+
+def read(stage: Training) -> None:
+    """See `Maker.read`."""
+    encoded(stage)
+
+
+def make(stage: Training, making: Making) -> dict[str, Any]:
+    """See `Maker.make`."""
+    start = None if making.start is None else Path(making.start.path)
+    return train(stage, Path(making.source.path), making.on_step, start, making.state, making.on_sample)
 
 
 def train(

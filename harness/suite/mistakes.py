@@ -157,8 +157,11 @@ def _written(document: Document, detail: ErrorDetails) -> KeyPath:
     context = detail.get("ctx") or {}
     if "path" in context:
         return tuple(context["path"])
-    if "key_path" in context:  # from the part that was refused
-        return (*path, *context["key_path"])
+    if "key_path" in context:  # from the part that was refused; where one stands for a list of one, it has no number
+        for part in context["key_path"]:
+            if not isinstance(part, int) or _has(document.data, (*path, part)):
+                path = (*path, part)
+        return path
     if "key" in context and _has(document.data, (*path, context["key"])):
         path = (*path, context["key"])
     return path

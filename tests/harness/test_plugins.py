@@ -152,7 +152,7 @@ def test_an_entry_of_a_kind_of_model_is_checked(installed: Installed, tmp_path: 
     here = installed.copied(tmp_path / "here")
     for entry, said in {
         "{ngram: sat.txt, order: 0}": "order: should be at least 1 (it is 0)",
-        "{ngram: sat.txt, train: {tokens: 9}}": "only a reference model can be trained; remove `train`",
+        "{ngram: sat.txt, train: {tokens: 9}}": "only a preset is trained from nothing",
         "{transformers: x, order: 3}": "only `ngram: ...` has a `order`; remove it",
         "{transformers: x, order: 4}": "only `ngram: ...` has a `order`; remove it",
         "{ngram: sat.txt, transformers: x}": "both `transformers` and `ngram` are here: a model is `reference: ...`, ",

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from harness.corpora.local import Local
 from harness.corpora.spec import source
-from harness.corpora.training import training_texts
 from harness.errors import UserError
 from harness.execution.plan import Plan, PlannedCell
 from harness.execution.preflight.check import Impossible
@@ -41,7 +40,7 @@ def _texts(plan: Plan, item: PlannedCell) -> Iterator[tuple[str, KeyPath]]:
         return
     for stage in item.resolved.stages:
         if stage.training is not None:
-            for name in training_texts(stage.training.corpus):
+            for name in stage.training.texts:
                 yield name, ("models", item.cell.model, "train", "corpus")
 
 

@@ -19,6 +19,7 @@ from harness.gate.arms.model_choice import ModelChoice
 from harness.gate.arms.model_part import ModelWork
 from harness.models.contract import PRECISIONS, ModelSource
 from harness.models.resolved import Resolved
+from harness.models.training import Training
 from harness.models.training_steps import as_data
 from harness.spelling import nearest
 from harness.suite.load import load_suite
@@ -100,7 +101,7 @@ def entry_of(choice: ModelChoice, suite: str, place: str) -> ModelEntry:
 def _called(work: ModelWork, resolved: Resolved, source: ModelSource, place: str) -> tuple[str, str, Mapping[str, Any]]:
     """Call, setup and arguments."""
     if work.part == "training":
-        if resolved.training is None:
+        if not isinstance(resolved.training, Training):
             raise UserError("only a model that is trained has a training to time: give it `train=`", place=place)
         if source.precision != "fp32":
             raise UserError("a training is the same at every precision; leave out `precision`", place=place)

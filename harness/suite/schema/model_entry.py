@@ -30,8 +30,11 @@ def _can_be_a_name(name: str, of: str) -> str:
 ModelName = Annotated[str, AfterValidator(partial(_can_be_a_name, of="a model"))]
 Name = Annotated[str, AfterValidator(partial(_can_be_a_name, of="a call"))]
 
-OWNERS = {key: adapter for adapter in ADAPTERS.values() for key in adapter.keys}
-"""Whose each key of an entry is, beside the adapters' names and `matrix`."""
+OWNERS = {
+    key: [adapter for adapter in ADAPTERS.values() if key in adapter.keys]
+    for key in dict.fromkeys(key for adapter in ADAPTERS.values() for key in adapter.keys)
+}
+"""Whose each key of an entry is, beside the adapters' names and `matrix`. Those that share one mean the same by it."""
 
 
 class _ModelEntry(Composed):
@@ -50,9 +53,9 @@ class _ModelEntry(Composed):
             both = f"both {' and '.join(f'`{name}`' for name in given)} are here: " if given else ""
             told = {"both": both, "which": which, "last": last}
             raise PydanticCustomError("kind", "{both}a model is {which} or {last}", told)
-        for key, owner in OWNERS.items():
-            if owner is not self.adapter and getattr(self, key) is not None and key in self.model_fields_set:
-                why = owner.elsewhere.get(key, f"only `{owner.name}: ...` has a `{key}`; remove it")
+        for key, owners in OWNERS.items():
+            if self.adapter not in owners and getattr(self, key) is not None and key in self.model_fields_set:
+                why = owners[0].elsewhere.get(key, f"only `{owners[0].name}: ...` has a `{key}`; remove it")
                 raise PydanticCustomError("kind", "{why}", {"why": why})
         try:
             _ = self.settings
@@ -82,8 +85,8 @@ def _with_adapters() -> type[_ModelEntry]:
     fields: dict[str, Any] = {
         name: (PathText | None, Field(None, description=adapter.about)) for name, adapter in ADAPTERS.items()
     }
-    for key, owner in OWNERS.items():
-        info = owner.settings.model_fields[key]
+    for key, owners in OWNERS.items():
+        info = owners[0].settings.model_fields[key]
         if info.is_required():  # of its own entries: `settings` says so there
             annotation: Any = info.annotation
             fields[key] = (annotation | None, Field(None, description=info.description))

@@ -191,7 +191,7 @@ def test_what_a_worker_loads_to_measure_is_listed(finished_run: Run, suite: Path
 def test_what_a_worker_loads_to_train_is_listed(suite: Path, tmp_path: Path) -> None:
     training = make_plan(load_suite(str(suite))).cells[0].resolved.training
     assert training is not None
-    loaded = loaded_for([TrainModel(training, str(tmp_path / "model"))], tmp_path)
+    loaded = loaded_for([TrainModel(training, ModelSource("m", "reference", str(tmp_path / "model"), "d"))], tmp_path)
     assert not_listed(loaded, TRAINING, NOT_TRAINING) == []
     without = tuple(listed for listed in TRAINING if listed != "reference_impl/training")
     assert not_listed(loaded, without, NOT_TRAINING), "what isn't listed is seen"

@@ -38,7 +38,9 @@ RECIPE = {"steps": 60, "batch": 4, "validations": 3, "learning_rate": 4e-3}
 
 def trained(folder: Path, corpus: Path, **recipe: Any) -> Any:
     request = Training("nano", str(corpus), 300, 32, 0, shape={"layers": 1}, recipe=RECIPE | recipe)
-    return answer(TrainModel(request, str(folder)), OpenedModel(), 1, lambda step: None)
+    return answer(
+        TrainModel(request, ModelSource("m", "reference", str(folder), "d")), OpenedModel(), 1, lambda step: None
+    )
 
 
 @pytest.fixture(scope="module")

@@ -21,5 +21,5 @@ def test_a_budget_is_of_the_trained_models(llama_folder: Path) -> None:
 
 def test_a_budget_of_no_model_is_refused(llama_folder: Path) -> None:
     models = named_models([str(llama_folder)], Path("runs"), STEPS)
-    with pytest.raises(UserError, match="only a reference model can be trained"):
+    with pytest.raises(UserError, match="only a preset is trained from nothing"):
         load_suite({"name": "one", "models": models, "measures": [{"perplexity": {"text": "microworld/test"}}]})

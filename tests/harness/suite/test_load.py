@@ -102,9 +102,9 @@ def test_lists_without_end_are_refused_in_one_sentence() -> None:
         (("name: good", "name: good\ntrust_remote_code: true"), "harness run --trust-remote-code"),
         (
             ("{transformers: some/model}", "{transformers: m, train: {tokens: 1}}"),
-            "only a reference model can be trained",
+            "only a preset is trained from nothing",
         ),
-        (("{transformers: some/model}", "{}"), "a model is either `reference: ...` or `transformers: ...`"),
+        (("{transformers: some/model}", "{}"), "a model is `reference: ...`, `transformers: ...` or `from: ...`"),
         (("name: good", "name: [good"), "bad.yaml:3: not valid YAML"),
     ],
 )

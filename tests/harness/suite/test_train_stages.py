@@ -102,3 +102,49 @@ def test_a_sequence_that_is_too_long_names_its_stage() -> None:
 def test_a_suite_with_stages_is_written_and_read_back() -> None:
     suite = parse_suite(SUITE.replace("SECOND", "steps: 5, corpus: asset:shakespeare"))
     assert parse_suite(suite_text(suite)) == suite
+
+
+FROM = """name: s
+models:
+  base: {reference: nano, train: {steps: 5, context: 32, vocabulary: 300}}
+  more: {from: BASE, train: {STAGE}}
+measures:
+  - perplexity: {text: microworld/test}
+"""
+
+
+def of_suite(base: str = "base", stage: str = "steps: 2, batch: 1") -> dict[str, Resolved]:
+    suite = parse_suite(FROM.replace("BASE", base).replace("STAGE", stage), "s.yaml")
+    return {name: resolve(name, entry, 3, False, models=suite.models) for name, entry in suite.models.items()}
+
+
+def test_a_model_that_is_from_another_is_that_one_with_a_stage_more() -> None:
+    found = of_suite()
+    train = [{"steps": 5, "context": 32, "vocabulary": 300}, {"steps": 2, "batch": 1}]
+    assert found["more"].source.digest == resolved(train, seed=3).source.digest
+    assert found["more"].stages[0].source.digest == found["base"].source.digest
+    assert [stage.depth for stage in found["more"].stages] == [0, 1]
+
+
+def test_a_name_that_is_none_and_a_circle_are_sentences() -> None:
+    with pytest.raises(UserError, match=r"the suite has no model 'bse'; did you mean 'base'\?; it has: base"):
+        of_suite("bse")
+    with pytest.raises(UserError, match="none can be the first: more -> more"):
+        of_suite("more")
+    entry = ModelEntry.model_validate({"from": "base", "train": {"steps": 1}})
+    with pytest.raises(UserError, match="'base' is to be a model of the same suite, and no suite is here"):
+        resolve("m", entry, None, trust_remote_code=False)
+
+
+@pytest.mark.parametrize(
+    ("stage", "told"),
+    [
+        ("batch: 2", "models.more.train: a stage of pretraining needs `tokens` or `steps` here"),
+        ("steps: 2, context: 64", "models.more.train.context: a model that is trained further keeps its context"),
+        ("steps: 2, learning_rat: 1", "unknown key 'learning_rat'; did you mean 'learning_rate'?"),
+    ],
+)
+def test_mistakes_in_a_stage_from_another_model(stage: str, told: str) -> None:
+    with pytest.raises(UserError) as caught:
+        of_suite(stage=stage)
+    assert told in str(caught.value)

@@ -126,7 +126,7 @@ def test_two_precisions_are_two_settings_of_one_model(folder: str) -> None:
         ("reference=x,precision=int3", "there is no precision 'int3'; did you mean"),
         ("model=micro", "arm a: the model 'micro' is looked for in a suite: name it with --suite"),
         ("reference=nano,train={tokns: 5}", "unknown key 'tokns'; did you mean 'tokens'"),
-        ("transformers=x,train={tokens: 5}", "only a reference model can be trained"),
+        ("transformers=x,train={tokens: 5}", "only a preset is trained from nothing"),
     ],
 )
 def test_a_model_that_is_none(text: str, said: str) -> None:

@@ -1,0 +1,77 @@
+"""The adapter `from`: another model of the suite, trained further.
+
+    base: {reference: nano, train: {corpus: microworld, tokens: 500_000}}
+    sft:  {from: base, train: {sft: {data: microworld}}}
+
+It opens nothing itself: what comes of it is opened as the model that it comes from.
+"""
+
+from __future__ import annotations
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+
+from harness.errors import UserError
+from harness.models.adapter import Adapter, ModelSettings, Point
+from harness.models.resolved import Resolved
+from harness.models.stage_entry import Stages
+from harness.models.training_entry import FIRST_STAGE, Train
+from harness.models.training_stages import with_stages
+
+
+class FromSettings(ModelSettings):
+    """What an entry says under `from`."""
+
+    train: Stages
+    """How it is trained further: a stage, or a list of stages, each of which starts from the weights of the one before.
+    A stage is one of pretraining, or has the name of a method of alignment: `sft: ...`."""
+
+    @property
+    def is_trained_here(self) -> bool:
+        """See `ModelSettings.is_trained_here`."""
+        return True
+
+    @property
+    def has_budget(self) -> bool:
+        """See `ModelSettings.has_budget`: each stage has its own."""
+        return True
+
+    @model_validator(mode="after")
+    def _stages(self) -> FromSettings:
+        for number, stage in enumerate(self.train):
+            if not isinstance(stage, Train):
+                continue
+            settled = next((name for name in FIRST_STAGE if name in stage.model_fields_set), None)
+            if settled is not None:
+                raise PydanticCustomError(
+                    "stage",
+                    "a model that is trained further keeps its {name}; remove `{name}` here",
+                    {"name": settled, "key_path": ("train", number, settled)},
+                )
+            if not stage.has_budget:
+                raise PydanticCustomError(
+                    "stage",
+                    "a stage of pretraining needs `tokens` or `steps` here (the axis `compute` is for trainings of one "
+                    "stage)",
+                    {"key_path": ("train", number)},
+                )
+        return self
+
+
+def resolve(name: str, settings: FromSettings, point: Point) -> Resolved:
+    """The model that comes of it. Raises UserError where there is none that it could come from."""
+    try:
+        before = point.other(settings.model)
+    except UserError as error:
+        raise UserError(error.message, place=error.place or f"models.{name}.from") from None
+    return with_stages(name, before, settings.train, point)
+
+
+FROM = Adapter(
+    name="from",
+    about="Another model of the suite, by its name, which is trained further: together with `train`.",
+    settings=FromSettings,
+    resolve=resolve,
+    openings=(),
+    capabilities=frozenset({"logits"}),
+)
