@@ -1,4 +1,4 @@
-"""What alignment needs of a model: its states along responses, with gradients, and the head that makes logits of them."""
+"""What alignment needs of a model: states along responses, with gradients, and the head that makes logits of them."""
 
 from __future__ import annotations
 
