@@ -1,4 +1,4 @@
-"""What alignment needs of a model: what it makes of responses, with gradients, and the head that makes logits of it."""
+"""What alignment needs of a model: states along responses, with gradients, and the head that makes logits of them."""
 
 from __future__ import annotations
 

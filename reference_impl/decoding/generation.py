@@ -23,9 +23,16 @@ from torch import Tensor
 
 from reference_impl.decoding.causal_model import Cache, CausalModel
 from reference_impl.decoding.reading import Read, Reader
-from reference_impl.decoding.request import Completion, Continuation, Request, check_requests, check_vocabulary
+from reference_impl.decoding.request import (
+    Completion,
+    Continuation,
+    Request,
+    check_requests,
+    check_vocabulary,
+    request_stream,
+)
 from reference_impl.decoding.running_batch import Row, RunningBatch
-from reference_impl.decoding.sampling import Sampling, check_logits, distribution, draw, request_generator
+from reference_impl.decoding.sampling import Sampling, check_logits, distribution, draw
 from reference_impl.decoding.stop import Decode
 
 ROWS = 16
@@ -144,7 +151,7 @@ def _row(request: Request, read: Read, vocabulary: int, device: torch.device | s
     if request.sampling.repetition_penalty != 1:
         seen = torch.zeros(vocabulary, dtype=torch.bool, device=device)
         seen[torch.tensor(list(request.prompt), device=device)] = True
-    return Row(read.number, request_generator(request.sampling.seed, request.prompt), seen, read.tokens)
+    return Row(read.number, request_stream(request), seen, read.tokens)
 
 
 def _step(logits: Tensor, rows: Sequence[Row], requests: Sequence[Request], vocabulary: int) -> Step:
@@ -189,7 +196,7 @@ def chosen_log_probs(logits: Tensor, chosen: Tensor) -> Tensor:
 
 def _distributions(logits: Tensor, samplings: Sequence[Sampling], seen: Sequence[Tensor | None]) -> Tensor:
     """`distribution` of every row by its own settings: rows with the same settings are computed together."""
-    kinds = [replace(sampling, seed=0) for sampling in samplings]
+    kinds = [replace(sampling, seed=0, sample=0, step=0) for sampling in samplings]
     found = torch.empty(logits.shape, dtype=torch.float64, device=logits.device)
     for kind in set(kinds):
         rows = [row for row, other in enumerate(kinds) if other == kind]

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
+
 from reference_impl.decoding.causal_model import Shape
-from reference_impl.decoding.sampling import GREEDY, Sampling
+from reference_impl.decoding.sampling import GREEDY, Sampling, request_generator
 from reference_impl.decoding.stop import Decode, TextStream, find_stop
 
 Finish = Literal["length", "stop_id", "stop_string"]
@@ -32,6 +34,12 @@ class Request:
     thinks before it answers may hold them."""
     ended_by: Callable[[Sequence[int]], bool] | None = None
     """Whether the tokens so far end the continuation, asked after each one; replaces the search for stop strings."""
+
+
+def request_stream(request: Request) -> torch.Generator:
+    """Its random numbers: see `request_generator`."""
+    sampling = request.sampling
+    return request_generator(sampling.seed, request.prompt, sampling.sample, sampling.step)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,11 @@ class Sampling:
     """Tokens of the prompt and the continuation have positive logits divided and negative ones multiplied by it
     (CTRL, Keskar et al. 2019, section 4.1, which divides only and so rewards tokens with negative logits); 1: none."""
     seed: int = 0
-    """Of the draws of one request, together with its prompt (`request_generator`)."""
+    """Of the draws of one request, together with its prompt and the two numbers below (`request_generator`)."""
+    sample: int = 0
+    """Which of several continuations of one prompt under one seed this is: each is an independent draw."""
+    step: int = 0
+    """Which of several rounds of draws it is part of, such as the step of a training that draws anew each time."""
 
     def __post_init__(self) -> None:
         """Refuse what no distribution can be made from."""
@@ -61,7 +65,10 @@ class Sampling:
             ("top_p", _is_number(self.top_p) and 0 < self.top_p <= 1, "above 0 and at most 1 (1 keeps all)"),
             ("min_p", _is_number(self.min_p) and 0 <= self.min_p <= 1, "at least 0 (keeps all) and at most 1"),
             ("repetition_penalty", _is_number(self.repetition_penalty) and self.repetition_penalty > 0, "above 0"),
-            ("seed", _is_whole(self.seed) and 0 <= self.seed < 1 << 64, "a whole number from 0 below 2^64"),
+            *(
+                (name, _is_whole(value) and 0 <= value < 1 << 64, "a whole number from 0 below 2^64")
+                for name, value in (("seed", self.seed), ("sample", self.sample), ("step", self.step))
+            ),
         ):
             if not good:
                 raise ValueError(f"{name} must be {rule}, not {getattr(self, name)!r}.")
@@ -181,12 +188,14 @@ def draw(probabilities: Tensor, uniforms: Tensor) -> Tensor:
     return torch.searchsorted(cumulative, target[:, None], right=True)[:, 0]
 
 
-def request_generator(seed: int, prompt: Sequence[int]) -> torch.Generator:
-    """The stream of random numbers of one request: determined by its seed and its prompt, by nothing around it.
+def request_generator(seed: int, prompt: Sequence[int], sample: int = 0, step: int = 0) -> torch.Generator:
+    """The stream of random numbers of one request: determined by these four, by nothing around it.
 
-    The prompt is part of it so that two prompts under one seed are independent draws.
+    The prompt is part of it so that two prompts under one seed are independent draws, the others so that several
+    continuations of one prompt are. The first sample of step 0 has the stream of a request that knows of neither.
     """
-    digest = hashlib.blake2b(repr((seed, list(prompt))).encode(), digest_size=8).digest()
+    key = (seed, step, list(prompt), sample) if step or sample else (seed, list(prompt))
+    digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
 
 

@@ -20,8 +20,15 @@ from torch import Tensor
 
 from reference_impl.decoding.causal_model import Cache, CausalModel
 from reference_impl.decoding.generation import chosen_log_probs
-from reference_impl.decoding.request import Completion, Continuation, Request, check_requests, check_vocabulary
-from reference_impl.decoding.sampling import Sampling, distribution, draw, request_generator
+from reference_impl.decoding.request import (
+    Completion,
+    Continuation,
+    Request,
+    check_requests,
+    check_vocabulary,
+    request_stream,
+)
+from reference_impl.decoding.sampling import Sampling, distribution, draw
 from reference_impl.decoding.stop import Decode
 
 
@@ -76,7 +83,7 @@ def speculate(
     text = list(request.prompt)
     length = len(text) + max(request.max_new, 1) - 1
     readers = [_Reader(model, length, request.sampling, size, device) for model in (target, draft)]
-    stream = request_generator(request.sampling.seed, request.prompt)
+    stream = request_stream(request)
     drafted = accepted = passes = 0
     while continuation.finish is None:
         room = request.max_new - len(continuation.tokens)

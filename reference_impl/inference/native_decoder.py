@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from reference_impl.inference.kv_cache import KVCache
-from reference_impl.model.gpt import GPT, Block, GatedFeedForward
+from reference_impl.model.dropout import Dropout
+from reference_impl.model.gpt import GPT, Block, FeedForward, GatedFeedForward, SelfAttention
 from reference_impl.native.build import native_library
 from reference_impl.native.matrix import Matrix, matrix
 from reference_impl.quantization.quantized_modules import QuantizedEmbedding, QuantizedLinear
@@ -156,19 +157,30 @@ class NativeDecoder:
 
 
 def readable(model: GPT) -> bool:
-    """Whether the kernel knows every weight of the model, and they are on the CPU."""
-    if model.device.type != "cpu":
-        return False
-    for module in model.modules():
-        if isinstance(module, QuantizedLinear | QuantizedEmbedding):
-            known = hasattr(module.weight, "matrix")
-        elif isinstance(module, nn.Linear | nn.Embedding):
-            known = module.weight.dtype in (torch.float32, torch.bfloat16) and module.weight.is_contiguous()
-        else:
-            known = True
-        if not known:
-            return False
-    return True
+    """Whether the kernel knows every weight of the model and what is done with it, and they are on the CPU."""
+    return model.device.type == "cpu" and _known(model)
+
+
+def _known(module: nn.Module) -> bool:
+    """Whether the kernel does what the module does.
+
+    It is known by its very type: an adapter around a layer (`peft`) has that layer's `weight` and does more with it,
+    and a parametrization makes a subclass.
+    """
+    kind = type(module)
+    if kind in (QuantizedLinear, QuantizedEmbedding):
+        return hasattr(module.weight, "matrix")
+    if kind in (nn.Linear, nn.Embedding):
+        weight = cast(Tensor, module.weight)
+        return weight.dtype in (torch.float32, torch.bfloat16) and weight.is_contiguous()
+    return kind in _LAYERS and all(map(_known, module.children()))
+
+
+_LAYERS = (
+    *(GPT, Block, SelfAttention, FeedForward, GatedFeedForward, Dropout, nn.ModuleList),
+    *(nn.LayerNorm, nn.RMSNorm, nn.Identity),
+)
+"""What has weights of the kernel's kinds or norms inside, or none."""
 
 
 def _layer(told: _Described, block: Block) -> _Layer:

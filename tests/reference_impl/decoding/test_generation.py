@@ -154,6 +154,14 @@ def test_a_seed_per_request(model: Any) -> None:
     assert len({completion.tokens for completion in found}) == 6
 
 
+def test_samples_of_one_prompt_differ_and_are_made_again(model: Any) -> None:
+    requests = [Request(prompt(4), 8, Sampling(seed=3, sample=n, step=s)) for s in range(2) for n in range(6)]
+    found = [completion.tokens for completion in generate(model, requests)]
+    assert len(set(found)) == 12
+    assert found[7] == generate(model, [requests[7]])[0].tokens, "whatever stands beside it"
+    assert found[0] == generate(model, [Request(prompt(4), 8, Sampling(seed=3))])[0].tokens
+
+
 def test_log_probs_are_the_models_own_not_the_filtered_ones(model: Any) -> None:
     logits = model(torch.tensor([prompt(4)]))[0, -1].double().log_softmax(-1)
     found = generate(model, [Request(prompt(4), 1, Sampling(temperature=0.1, top_k=2))])[0]

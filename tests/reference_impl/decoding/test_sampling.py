@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -236,6 +237,16 @@ def test_random_numbers_of_a_request_depend_on_seed_and_prompt_alone() -> None:
     assert len({tuple(first(seed, prompt)) for seed in (0, 1, 2**64 - 1) for prompt in ([5, 6], [56], [6, 5])}) == 9
 
 
+def test_random_numbers_of_samples_and_steps_are_independent_and_the_first_are_as_ever() -> None:
+    def first(*key: int) -> float:
+        seed, sample, step = key
+        return float(torch.rand((), generator=request_generator(seed, [5, 6], sample, step)))
+
+    assert len({first(*key) for key in itertools.product(range(3), repeat=3)}) == 27
+    assert first(1, 0, 0) == float(torch.rand((), generator=request_generator(1, [5, 6])))
+    assert first(7, 0, 0) == pytest.approx(0.8764359951019287, abs=1e-7), "stored runs can be made again"
+
+
 # --- bad input -------------------------------------------------------------------------------------------------------
 
 
@@ -253,6 +264,8 @@ def test_random_numbers_of_a_request_depend_on_seed_and_prompt_alone() -> None:
         ({"min_p": 1.5}, "min_p must be"),
         ({"repetition_penalty": 0.0}, "repetition_penalty must be above 0"),
         ({"seed": -1}, "seed must be"),
+        ({"sample": -1}, "sample must be"),
+        ({"step": 1.0}, "step must be"),
         ({"temperature": True}, "temperature must be"),
     ],
 )
