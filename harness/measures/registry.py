@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, InstanceOf
 
 from harness.errors import UserError
 from harness.measures.activations import ACTIVATIONS
+from harness.measures.alignment import ALIGNMENT
 from harness.measures.cost import Passes
 from harness.measures.diversity import DIVERSITY
 from harness.measures.fidelity import FIDELITY
@@ -45,6 +46,7 @@ OURS: dict[str, Measure] = {
         DIVERSITY,
         KV_CACHE,
         TRAINING,
+        ALIGNMENT,
         TRAINING_SPEED,
         ACTIVATIONS,
         IN_CONTEXT,

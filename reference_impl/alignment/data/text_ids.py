@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from reference_impl.alignment.data.rows import PromptText
@@ -29,3 +30,10 @@ class TextIds(Protocol):
 
         Raises Unusable for what the chat template refuses.
         """
+
+
+class SpokenText(TextIds, Protocol):
+    """Which also says what token ids say."""
+
+    def said(self, prompt: PromptText, response: Sequence[int]) -> str:
+        """What a response in token ids says, its end left out: the inverse of `answered`."""

@@ -1,0 +1,149 @@
+"""A kept model, opened to be trained by a stage of alignment, and kept again afterwards.
+
+Two kinds of folder are opened: a checkpoint of our GPT, and a `transformers` folder, whose model is trained whole or with
+LoRA. What is kept is a model of the same kind, an adapter merged into it, so that whatever reads the one reads the other.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save_file, save_model
+
+from reference_impl.alignment.data.own_text import OwnText
+from reference_impl.alignment.data.text_ids import SpokenText
+from reference_impl.alignment.gpt_policy import GPTPolicy
+from reference_impl.alignment.lora import LoRA
+from reference_impl.alignment.policy import Policy
+from reference_impl.alignment.reference_policy import AdapterOff, FrozenCopy
+from reference_impl.alignment.reward_model import RewardModel
+from reference_impl.alignment.rollout import DrawingPolicy
+from reference_impl.alignment.value_head import RewardHead
+from reference_impl.training.checkpoint import load_checkpoint, write_config
+from reference_impl.training.checkpoint_folder import MANIFEST, MODEL, TOKENIZER
+
+REWARD_HEAD = "reward_head.safetensors"
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A policy with what makes text of its tokens."""
+
+    policy: DrawingPolicy
+    text: SpokenText
+    eos: int
+    """Ends a response."""
+    tokenizer: str
+    """Digest of what its tokens mean."""
+    start: str
+    """Digest of the weights that it starts from."""
+    context: int
+    """Longest prompt with its response, in tokens."""
+    write: Callable[[Path], None] = field(repr=False)
+    """Writes the model's own files, with the weights of that moment, into an empty folder."""
+    folder: Path
+    """Where it came from."""
+
+    def reference(self) -> Policy:
+        """The policy as it is now, frozen."""
+        model: Any = self.policy
+        return AdapterOff(model) if hasattr(model.module, "disable_adapter") else FrozenCopy(self.policy)
+
+    def copy(self) -> Policy:
+        """A second policy of the same weights, which shares none and learns by itself."""
+        return copy.deepcopy(self.policy)
+
+
+def open_learner(folder: Path, lora: LoRA | None = None) -> Learner:
+    """The model of a folder. lora: only an adapter of a `transformers` model learns.
+
+    Raises CorruptCheckpoint and ValueError for a folder that can't be trained from.
+    """
+    if (folder / "tokenizer_config.json").is_file():
+        return _of_transformers(folder, lora)
+    if (folder / MANIFEST).is_file():
+        if lora is not None:
+            raise ValueError("LoRA is for `transformers` models; a GPT of ours is trained whole: leave `lora` out.")
+        return _of_ours(folder)
+    raise ValueError(f"{folder} is neither a checkpoint of ours nor a `transformers` folder with its tokenizer.")
+
+
+def open_reward_model(folder: Path) -> RewardModel:
+    """The reward model that a stage kept. Raises ValueError where the folder has none."""
+    from safetensors.torch import load_file
+
+    if not (folder / REWARD_HEAD).is_file():
+        raise ValueError(f"{folder} is no reward model: it has no {REWARD_HEAD}. Train one with the method `reward`.")
+    learner = open_learner(folder)
+    tensors = load_file(folder / REWARD_HEAD)
+    head = RewardHead(tensors["weight"].size(1))
+    head.load_state_dict(tensors)
+    learner.policy.module.requires_grad_(False)
+    return RewardModel(learner.policy, head, learner.tokenizer)
+
+
+def write_reward_head(folder: Path, head: RewardHead) -> None:
+    """Beside its trunk."""
+    save_file({name: tensor.detach().contiguous() for name, tensor in head.state_dict().items()}, folder / REWARD_HEAD)
+
+
+def _of_ours(folder: Path) -> Learner:
+    found = load_checkpoint(folder)
+    tokenizer, model = found.tokenizer, found.model
+    text = OwnText(tokenizer)
+    assert tokenizer.eos_id is not None  # `OwnText` refuses a tokenizer without
+
+    def write(new: Path) -> None:
+        save_model(model, str(new / MODEL))
+        write_config(new, model.config)
+        tokenizer.save(new / TOKENIZER)
+
+    return Learner(
+        policy=GPTPolicy(model, tokenizer.size),
+        text=text,
+        eos=tokenizer.eos_id,
+        tokenizer=tokenizer.digest,
+        start=found.digest,
+        context=model.config.context,
+        write=write,
+        folder=folder,
+    )
+
+
+def _of_transformers(folder: Path, lora: LoRA | None) -> Learner:
+    import hashlib
+
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from reference_impl.alignment.data.transformers_text import TransformersText
+    from reference_impl.alignment.lora import add_lora
+    from reference_impl.alignment.transformers_policy import TransformersPolicy
+    from reference_impl.training.weights_digest import weights_digest
+
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+    start = weights_digest(dict(model.named_parameters()))
+    model.requires_grad_(True)
+    trained: Any = model if lora is None else add_lora(model, lora)
+    policy = TransformersPolicy(trained, min(len(tokenizer), len(model.get_output_embeddings().weight)))
+
+    def write(new: Path) -> None:
+        whole = model if lora is None else copy.deepcopy(trained).merge_and_unload()
+        whole.save_pretrained(new)
+        tokenizer.save_pretrained(new)
+
+    return Learner(
+        policy=policy,
+        text=TransformersText(tokenizer),
+        eos=int(tokenizer.eos_token_id),
+        tokenizer=hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest(),
+        start=start,
+        context=policy.context or 2048,
+        write=write,
+        folder=folder,
+    )

@@ -1,0 +1,59 @@
+"""How a stage of alignment went: what is kept beside the model that came of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict, TypeAdapter
+
+from reference_impl.training.state import Report
+
+FILE = "alignment.json"
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """One stage."""
+
+    __pydantic_config__: ClassVar = ConfigDict(ser_json_inf_nan="strings")
+
+    method: str
+    """`sft`, `ppo` …"""
+    settings: Mapping[str, Any]
+    """Of the algorithm, as they were used."""
+    data: Mapping[str, Any]
+    """`DataSettings`."""
+    learned_from: int
+    """Demonstrations, pairs or prompts."""
+    held_out: int
+    excluded: tuple[str, ...]
+    """What was not used, a sentence for each reason."""
+    reports: tuple[Report, ...]
+    """The curve: KL, loss, reward … by step."""
+    seconds: float
+    """Of the steps alone."""
+
+    @property
+    def last(self) -> Mapping[str, float]:
+        """The last value of each number that was reported."""
+        found: dict[str, float] = {}
+        for report in self.reports:
+            found |= report.values
+        return found
+
+
+_RESULT = TypeAdapter(StageResult)
+
+
+def write_result(folder: Path, result: StageResult) -> None:
+    """Keep it in a model's folder."""
+    (folder / FILE).write_bytes(_RESULT.dump_json(result, indent=2))
+
+
+def read_result(folder: str | os.PathLike[str]) -> StageResult:
+    """What a model's folder says of the stage that made it. Raises FileNotFoundError and ValueError."""
+    return _RESULT.validate_json((Path(folder) / FILE).read_bytes())

@@ -1,0 +1,55 @@
+"""One run of a stage: who hears of it, where its state is kept, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reference_impl.training.state import Report
+from reference_impl.training.state_file import RunIdentity, Saving
+
+if TYPE_CHECKING:
+    from reference_impl.alignment.stages.data_settings import DataSettings
+    from reference_impl.alignment.stages.learner import Learner
+    from reference_impl.alignment.stages.reading import Learned
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a stage is run, beside what determines its result."""
+
+    on_report: Callable[[Report], None] = lambda report: None
+    state: Path | None = None
+    """Where its state is kept while it goes; None: nowhere."""
+    every: int = 50
+    """Steps between two saves of the state."""
+    resumes: bool = False
+    """Go on from the state that is there."""
+    identity: Mapping[str, str] = field(default_factory=dict)
+    """Digests of what else determines the result: of a reward model, say."""
+
+    def saving(self, learner: Learner, data: DataSettings) -> Saving | None:
+        """Where the state is kept, with what must be the same for a run to go on from it."""
+        if self.state is None:
+            return None
+        digests = {"start": learner.start, "tokenizer": learner.tokenizer, **self.identity}
+        return Saving(self.state, self.every, RunIdentity({"data": asdict(data)}, digests))
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a stage."""
+
+    learned_from: int
+    held_out: int
+    excluded: tuple[str, ...]
+    reports: tuple[Report, ...]
+    write: Callable[[Path], None] = field(repr=False)
+    """Writes the model's files into an empty folder."""
+
+    @staticmethod
+    def of(read: Learned[Any], reports: tuple[Report, ...], write: Callable[[Path], None]) -> Done:
+        """With the counts of what was read."""
+        return Done(len(read.train), len(read.held_out), tuple(map(str, read.excluded)), reports, write)
