@@ -50,7 +50,8 @@ class TrainingState:
     """Everything that a run changes as it goes. Sums are scalars on the device, which is never waited for."""
 
     modules: Mapping[str, nn.Module]
-    """By name, with all that learns. What stays as it is (a frozen reference) need not be among them."""
+    """By name, with all that learns. What stays as it is (a frozen reference) need not be among them; frozen weights of
+    one that learns otherwise (under an adapter) are not kept, but must be the same when a run goes on."""
     optimizers: Mapping[str, Stepping]
     generators: Mapping[str, torch.Generator] = field(default_factory=dict)
     """Random state of its own, beside torch's: of rollouts, of what is drawn anew in each step."""
@@ -82,6 +83,21 @@ class TrainingState:
     def parameters(self) -> dict[str, nn.Parameter]:
         """All parameters as <module>.<parameter>; a shared one once."""
         return dict(nn.ModuleDict(dict(self.modules)).named_parameters())
+
+    def learning(self) -> dict[str, nn.Parameter]:
+        """Those parameters that change: they have gradients, or an optimizer has them."""
+        steered = {
+            id(parameter)
+            for stepping in self.optimizers.values()
+            for group in stepping.optimizer.param_groups
+            for parameter in group["params"]
+        }
+        return {name: p for name, p in self.parameters().items() if p.requires_grad or id(p) in steered}
+
+    def frozen(self) -> dict[str, nn.Parameter]:
+        """The other parameters."""
+        learning = self.learning()
+        return {name: parameter for name, parameter in self.parameters().items() if name not in learning}
 
     def buffers(self) -> dict[str, Tensor]:
         """All buffers as <module>.<buffer>."""

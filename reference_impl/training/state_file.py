@@ -1,10 +1,10 @@
 """The state of a training run in one file, so that a run which was killed goes on as if nothing had happened.
 
-Everything that changes from step to step is in it, each part under its name: the models' weights and buffers, what
-each optimizer remembers, the random state of torch and of each generator, what batches keep from step to step, the sums
-behind the next report and the curve so far. How fast to learn is a function of the step (`schedule.py`), and so is, in
-pretraining, which tokens come next (`batches.py`). On a CPU, N steps and k steps, a kill and N - k more give the
-same bits.
+Everything that changes from step to step is in it, each part under its name: the models' weights that learn and their
+buffers, what each optimizer remembers, the random state of torch and of each generator, what batches keep from step to
+step, the sums behind the next report and the curve so far. Of weights that don't learn there is a SHA-256: they must be
+there again. How fast to learn is a function of the step (`schedule.py`), and so is, in pretraining, which tokens come
+next (`batches.py`). On a CPU, N steps and k steps, a kill and N - k more give the same bits.
 
 One safetensors file, no pickle: tensors by name, the rest as JSON in its header with a SHA-256 over both. It
 replaces the last one in a single rename, so at every moment there is one whole state on the disk.
@@ -36,6 +36,7 @@ from torch import Tensor
 from reference_impl.training.checkpoint_folder import CorruptCheckpoint
 from reference_impl.training.state import COUNTS, Report, TrainingState
 from reference_impl.training.state_of_version_1 import migrated
+from reference_impl.training.weights_digest import weights_digest
 
 VERSION = 2
 
@@ -76,6 +77,8 @@ class Header(BaseModel):
     version: int = VERSION
     settings: dict[str, JsonValue]
     digests: dict[str, str]
+    frozen: str = ""
+    """SHA-256 of the weights that don't learn; empty where all do."""
     step: int
     seconds: float
     curve: tuple[Report, ...]
@@ -91,11 +94,12 @@ def save_state(path: str | os.PathLike[str], state: TrainingState, identity: Run
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(state).items()}
     header = Header(
         **_plain(identity),
+        frozen=_frozen_digest(state),
         step=state.step,
         seconds=state.seconds,
         curve=tuple(state.curve),
     )
-    told = header.model_dump_json()
+    told = header.model_dump_json(exclude=None if header.frozen else {"frozen"})
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         save_file(tensors, str(temporary), {"state": told, "sha256": _digest(told, tensors)})
@@ -123,8 +127,10 @@ def load_state(path: str | os.PathLike[str], state: TrainingState, identity: Run
     header, tensors = _read(path)
     _refuse_another_run(path, header, _plain(identity))
     _refuse_other_parts(path, state, tensors)
+    if header.frozen != _frozen_digest(state):
+        _refuse(path, "other frozen weights", "these")
     with torch.no_grad():
-        for name, parameter in state.parameters().items():
+        for name, parameter in state.learning().items():
             parameter.copy_(tensors[f"model.{name}"])
             for key, stepping in state.optimizers.items():
                 _restore_moments(stepping.optimizer, parameter, f"optimizer.{key}.{name}.", tensors)
@@ -149,7 +155,7 @@ def _tensors(state: TrainingState) -> dict[str, Tensor]:
     found |= {f"sum.of.{name}": total for name, total in state.sums.items()}
     found |= {f"buffer.{name}": buffer for name, buffer in state.buffers().items()}
     found |= {f"held.{name}": tensor for name, tensor in state.held.items()}
-    for name, parameter in state.parameters().items():
+    for name, parameter in state.learning().items():
         found[f"model.{name}"] = parameter
         for key, stepping in state.optimizers.items():
             for what, value in stepping.optimizer.state.get(parameter, {}).items():
@@ -158,6 +164,11 @@ def _tensors(state: TrainingState) -> dict[str, Tensor]:
     if state.device.type == "cuda":
         found["random.cuda"] = torch.cuda.get_rng_state(state.device)
     return found | {f"generator.{name}": generator.get_state() for name, generator in state.generators.items()}
+
+
+def _frozen_digest(state: TrainingState) -> str:
+    frozen = state.frozen()
+    return weights_digest(frozen) if frozen else ""
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -231,7 +242,7 @@ def _refuse_other_parts(path: Path, state: TrainingState, tensors: Mapping[str, 
         return {name.partition(".")[0] for name in _under(prefix, tensors)}
 
     for what, was, now in (
-        ("parameters", set(_under("model.", tensors)), set(state.parameters())),
+        ("parameters", set(_under("model.", tensors)), set(state.learning())),
         ("buffers", set(_under("buffer.", tensors)), set(state.buffers())),
         ("generators", named("generator."), set(state.generators)),
     ):
