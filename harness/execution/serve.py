@@ -253,10 +253,10 @@ def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:
 
     from harness.cache import cache_folder
     from harness.measures.memory_meter import memory_meter, return_free_memory
-    from harness.models.stage import MAKERS, Maker, Making
+    from harness.models.stage import Maker, Making, maker_of
     from harness.models.training_evidence import Evidence, keep_evidence
 
-    maker = cast(Maker, import_module(MAKERS[request.training.method]))
+    maker = cast(Maker, import_module(maker_of(request.training)))
     folder = Path(request.source.path)
     shutil.rmtree(folder, ignore_errors=True)  # half of one, or a damaged one: see `is_trained`
     send(Step(0.0, "reading the text"))

@@ -30,8 +30,9 @@ REPORTED: dict[str, Metric] = {
         "policy_kl",
         "nats/response",
         Direction.NONE,
-        "KL(policy || the stage's frozen reference) of the last rollout, EOS included, at its temperature: the sum over "
-        "the prefixes of each response of the divergence of whole next-token distributions, averaged over responses.",
+        "KL(policy || the stage's frozen reference) of the last rollout, EOS included, at its temperature: the sum "
+        "over the prefixes of each response of the divergence of whole next-token distributions, averaged over "
+        "responses.",
         headline=True,
     ),
     "kl_k1": _metric(
@@ -52,7 +53,7 @@ REPORTED: dict[str, Metric] = {
         "policy_score",
         "reward",
         Direction.HIGHER,
-        "Mean score of the last rollout's responses, in the unit of the reward, after penalties and before any scaling.",
+        "Mean score of the last rollout's responses, in the unit of the reward, after penalties, before any scaling.",
         headline=True,
     ),
     "entropy": _metric(
@@ -78,7 +79,7 @@ REPORTED: dict[str, Metric] = {
         "explained_variance",
         "1",
         Direction.HIGHER,
-        "1 - Var(returns - values) / Var(returns) of the last rollout: 1 is a perfect critic, 0 one that knows the mean.",
+        "1 - Var(returns - values) / Var(returns) of the last rollout: 1 is a perfect critic's, 0 that of a constant.",
     ),
     "dead_groups": _metric(
         "dead_groups",
@@ -183,8 +184,8 @@ def summarize(samples: pd.DataFrame, settings: AlignmentMeasureSettings, facts: 
 ALIGNMENT = Measure(
     name="alignment",
     version=1,
-    about="How the stage of alignment went that made the model: KL divergence from its reference, score, loss, entropy, "
-    "lengths, by step.",
+    about="How the stage of alignment went that made the model: KL divergence from its reference, score, loss, "
+    "entropy, lengths, by step.",
     settings=AlignmentMeasureSettings,
     metrics=(*REPORTED.values(), LEARNED_FROM),
     isolated=False,

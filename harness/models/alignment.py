@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from harness.errors import UserError
+from harness.file_digest import file_sha256
+from harness.models.digest import hash_of
+from reference_impl.alignment.stages.data_settings import MICROWORLD, SUMS, DataSettings
 
 
 @dataclass(frozen=True)
@@ -13,34 +19,55 @@ class Alignment:
     that it starts from and asks."""
 
     method: str
-    """`sft`, `reward`, `ppo` …: see `METHODS`."""
-    data: str
-    """What it learns from."""
-    seed: int
+    """`sft`, `reward`, `ppo` …"""
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `DataSettings` that differ from its defaults."""
     recipe: Mapping[str, Any] = field(default_factory=dict)
-    """Settings of the method that differ from its defaults."""
+    """Settings of the method that differ from its own."""
+    lora: Mapping[str, Any] | None = None
+    """Fields of `LoRA`; None: the whole model learns."""
+    reward: str | None = None
+    """What scores responses: a model of the suite by its name, or `answers`."""
+
+    @property
+    def settings(self) -> DataSettings:
+        """What it learns from."""
+        return DataSettings(**self.data)
 
     @property
     def what(self) -> str:
         """See `Stage`."""
-        return f"{self.method} on {self.data}"
+        return f"{self.method} on {self.settings.data}"
 
     @property
     def length(self) -> str:
         """See `Stage`."""
-        return ""
+        named = ("rollouts", "epochs", "rounds")
+        return next((f"{self.recipe[name]:g} {name}" for name in named if name in self.recipe), "its usual length")
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """See `Stage`."""
+        """See `Stage`: its data are no text of `harness.corpora`."""
         return ()
 
     @property
     def work(self) -> float | None:
-        """See `Stage`."""
+        """See `Stage`: how long its examples are isn't known before they were read."""
         return None
 
 
 def data_digest(stage: Alignment, place: str) -> str:
-    """Hash of everything that a stage reads. Raises UserError where it isn't there."""
-    raise NotImplementedError
+    """Hash of what a stage reads; of what needs no file, and of what the hub has (pin a revision), of the name. Raises
+    UserError where it isn't there."""
+    name = stage.settings.data
+    if name in (MICROWORLD, SUMS) or name.startswith("hub:"):
+        return hash_of(name)
+    path = Path(name).expanduser()
+    try:
+        files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
+        return hash_of([[one.name, file_sha256(one)] for one in files])
+    except OSError as error:
+        raise UserError(
+            f"no data '{name}' ({error.strerror}): give a file, a folder, `hub:OWNER/NAME`, `{MICROWORLD}` or `{SUMS}`",
+            place=f"{place}.data",
+        ) from None

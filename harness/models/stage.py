@@ -64,5 +64,10 @@ class Maker(Protocol):
         """Do it, and keep the model; returns the summary that the manifest keeps. Raises UserError."""
 
 
-MAKERS = {"pretrain": "harness.models.training"}
-"""By method: the module that is its `Maker`."""
+PRETRAINING, ALIGNING = "harness.models.training", "harness.models.aligning"
+"""The modules that are `Maker`s."""
+
+
+def maker_of(stage: Stage) -> str:
+    """The module that does trainings of a stage's method."""
+    return PRETRAINING if stage.method == "pretrain" else ALIGNING

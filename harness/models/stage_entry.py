@@ -11,14 +11,14 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from harness.models.alignment_entry import METHODS, Aligning
+from harness.models.alignment_entry import STAGES, Aligning
 from harness.models.training_entry import Train
 from harness.strict_entry import as_list
 
 
 def _kind(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "alignment" if any(key in METHODS for key in value) else "pretraining"
+        return "alignment" if any(key in STAGES for key in value) else "pretraining"
     return "alignment" if isinstance(value, Aligning) else "pretraining"
 
 

@@ -30,9 +30,11 @@ def with_stages(
     found = before
     for number, entry in list(enumerate(entries))[done:]:
         place = place_of_stage(name, number, len(entries))
-        if isinstance(entry, Train):
-            found = _trained_on(name, found, entry, point, place)
+        train = entry if isinstance(entry, Train) else entry.pretrain
+        if train is not None:
+            found = _trained_on(name, found, train, point, place)
         else:
+            assert isinstance(entry, Aligning)
             found = _aligned(name, found, entry, point, place)
     return found
 
@@ -96,7 +98,7 @@ def _aligned(name: str, before: Resolved, entry: Aligning, point: Point, place: 
         except UserError as error:
             raise UserError(error.message, place=f"{place}.{what}") from None
         asked.append((what, model))
-    determined_by = asdict(stage) | {
+    determined_by = asdict(replace(stage, reward=None if asked else stage.reward)) | {
         "data_digest": data_digest(stage, place),
         "code": point.training_code(stage.method),
         "before": before.source.digest,

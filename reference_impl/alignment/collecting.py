@@ -15,7 +15,7 @@ from reference_impl.alignment.example_order import examples_at
 from reference_impl.alignment.kl import k1, k3
 from reference_impl.alignment.policy import Policy
 from reference_impl.alignment.prefix_kl import prefix_kl
-from reference_impl.alignment.rollout_settings import RolloutSettings
+from reference_impl.alignment.settings.rollouts import RolloutSettings
 from reference_impl.alignment.token_log_probs import per_response, token_log_probs
 from reference_impl.alignment.truncation import truncated
 from reference_impl.training.loop import DivergenceError

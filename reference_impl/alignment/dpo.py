@@ -8,48 +8,21 @@ Labels that always name the same winner have no optimum: the difference grows as
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from reference_impl.alignment.answered_tensors import digest
-from reference_impl.alignment.learning_from_examples import ExampleSettings, learn_from_examples
-from reference_impl.alignment.learning_settings import refuse_other_words, stepping
+from reference_impl.alignment.learning_from_examples import learn_from_examples
+from reference_impl.alignment.learning_settings import stepping
 from reference_impl.alignment.pair import Pair, not_identical
 from reference_impl.alignment.policy import Policy
 from reference_impl.alignment.preference_losses import dpo_loss, implied_reward, ipo_loss, simpo_loss
+from reference_impl.alignment.settings.dpo import DPOSettings
 from reference_impl.alignment.token_log_probs import per_response, token_log_probs
 from reference_impl.training.state import Report, TrainingState
 from reference_impl.training.state_file import Saving
-
-Variant = Literal["dpo", "ipo", "ipo_mean", "simpo"]
-
-
-@dataclass(frozen=True)
-class DPOSettings(ExampleSettings):
-    """Settings beyond those of every algorithm that learns from examples."""
-
-    variant: Variant = "dpo"
-    """ipo: Azar et al. 2023 as in the paper, by sums over tokens. ipo_mean: TRL's, by means over tokens (trl#1265).
-    simpo: by means over tokens, without a reference."""
-    beta: float = 0.1
-    """DPO: what the log-ratio is multiplied by. IPO: its tau. SimPO: what the difference of means is multiplied by
-    (2 to 10 there)."""
-    label_smoothing: float = 0.0
-    """So often a label is taken to be wrong (cDPO)."""
-    simpo_margin: float = 0.5
-    """gamma of SimPO."""
-
-    above_zero: ClassVar[tuple[str, ...]] = (*ExampleSettings.above_zero, "beta")
-
-    def __post_init__(self) -> None:
-        """Refuse what no preference can be learned with."""
-        super().__post_init__()
-        refuse_other_words(self, "variant", get_args(Variant))
-        if not 0 <= self.label_smoothing <= 0.5:
-            raise ValueError(f"label_smoothing must be 0 to 0.5, not {self.label_smoothing}.")
 
 
 class ReferenceLogProbs(NamedTuple):

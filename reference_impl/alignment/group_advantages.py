@@ -12,13 +12,10 @@ outcome is (Liu et al. 2025, "Understanding R1-Zero-Like Training", section 3.1)
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor
 
-Baseline = Literal["none", "batch", "leave_one_out", "group"]
-Scale = Literal["none", "group", "batch"]
+from reference_impl.alignment.settings.policy_gradient import Baseline, Scale
 
 
 def group_advantages(scores: Tensor, group: int, baseline: Baseline, scale: Scale, epsilon: float = 1e-4) -> Tensor:

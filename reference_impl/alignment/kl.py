@@ -16,12 +16,11 @@ KL of a response is the sum over its tokens, EOS included, in nats at the rollou
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-Estimator = Literal["k1", "k2", "k3"]
+from reference_impl.alignment.settings.policy_gradient import Estimator
 
 
 def k1(log_probs: Tensor, reference: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.answered_tensors import NAMES, digest, from_tensors, to_tensors
-from reference_impl.alignment.rollout_settings import RolloutSettings
+from reference_impl.alignment.settings.rollouts import RolloutSettings
 from reference_impl.training.loop import DivergenceError, loop
 from reference_impl.training.state import Report, TrainingState
 from reference_impl.training.state_file import RunIdentity, Saving, load_state

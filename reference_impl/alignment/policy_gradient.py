@@ -14,93 +14,22 @@ in the loss pulls by KL(reference || policy), and the fixed point is another (do
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from reference_impl.alignment.collecting import Collected, Prompt, Reward, Sampler, collect
-from reference_impl.alignment.group_advantages import Baseline, Scale, dead_groups, group_advantages
-from reference_impl.alignment.kl import ESTIMATORS, Estimator, k1, k3
-from reference_impl.alignment.learning_settings import refuse_other_words, stepping
+from reference_impl.alignment.group_advantages import dead_groups, group_advantages
+from reference_impl.alignment.kl import ESTIMATORS, k1, k3
+from reference_impl.alignment.learning_settings import stepping
 from reference_impl.alignment.on_policy import ORDER, Minibatch, Rollout, learn_from_rollouts
 from reference_impl.alignment.policy import Policy
-from reference_impl.alignment.policy_loss import Averaging, clipped_policy_loss, token_weights
+from reference_impl.alignment.policy_loss import clipped_policy_loss, token_weights
 from reference_impl.alignment.reward_normalization import no_moments, standard_deviation, with_scores
-from reference_impl.alignment.rollout_settings import RolloutSettings
+from reference_impl.alignment.settings.policy_gradient import PolicyGradientSettings
 from reference_impl.alignment.token_log_probs import per_response, token_log_probs
 from reference_impl.training.state import Report, TrainingState
 from reference_impl.training.state_file import Saving
-
-KLPlace = Literal["reward", "loss"]
-DeadGroups = Literal["kept", "left_out"]
-
-
-@dataclass(frozen=True)
-class PolicyGradientSettings(RolloutSettings):
-    """Settings beyond those of every algorithm with rollouts. Defaults are GRPO's; `NAMED` has the others."""
-
-    samples: int = 8
-    baseline: Baseline = "group"
-    """What a score is compared with (`group_advantages.py`)."""
-    scale: Scale = "group"
-    """By which standard deviation the difference is divided."""
-    averaging: Averaging = "responses"
-    """How tokens make a loss (`policy_loss.token_weights`)."""
-    longest: int | None = None
-    """The longest response that the sampler gives, in tokens: what `longest` averages by."""
-    kl_place: KLPlace = "loss"
-    """reward: the score of a response less beta times its k1. loss: beta times the estimator, at every token."""
-    kl_estimator: Estimator = "k3"
-    """Of a KL in the loss: k2's gradient is that of KL(policy || reference), k3's of KL(reference || policy)."""
-    kl_coefficient: float = 0.04
-    """beta."""
-    clip: float = 0.2
-    """The ratio's gradient ends at 1 minus it ..."""
-    clip_high: float | None = None
-    """... and at 1 plus this, or plus `clip`."""
-    dead_groups: DeadGroups = "kept"
-    """left_out: groups of equal scores aren't counted in the average (DAPO would draw others in their place)."""
-    overlong_from: int | None = None
-    """Scores fall from this length on, by 1 in all at `longest` (DAPO, section 3.4)."""
-
-    at_least_zero: ClassVar[tuple[str, ...]] = (*RolloutSettings.at_least_zero, "kl_coefficient")
-    above_zero: ClassVar[tuple[str, ...]] = (*RolloutSettings.above_zero, "clip")
-
-    def __post_init__(self) -> None:
-        """Refuse what would teach nothing, or something else than it says."""
-        super().__post_init__()
-        for name, words in (
-            ("baseline", Baseline), ("scale", Scale), ("averaging", Averaging), ("kl_place", KLPlace),
-            ("kl_estimator", Estimator), ("dead_groups", DeadGroups),
-        ):  # fmt: skip
-            refuse_other_words(self, name, get_args(words))
-        if self.samples < 2 and (self.baseline in ("group", "leave_one_out") or self.scale == "group"):
-            raise ValueError(f"{self.baseline} compares the responses to one prompt: draw 2 or more samples.")
-        if self.kl_place == "loss" and self.kl_estimator == "k1" and self.kl_coefficient:
-            raise ValueError("the gradient of k1 in the loss is 0 in expectation: take k2 or k3, or kl_place reward.")
-        if self.longest is None and (self.averaging == "longest" or self.overlong_from is not None):
-            raise ValueError("averaging longest and overlong_from need the longest response in tokens: give longest.")
-        if self.longest is not None and not 0 <= (self.overlong_from or 0) < self.longest:
-            raise ValueError(f"overlong_from must be below longest ({self.longest}), not {self.overlong_from}.")
-
-
-NAMED: Mapping[str, Mapping[str, Any]] = {
-    "reinforce": {"baseline": "batch", "scale": "none", "averaging": "sums", "kl_place": "reward", "samples": 1},
-    "rloo": {"baseline": "leave_one_out", "scale": "none", "averaging": "sums", "kl_place": "reward", "samples": 4},
-    "grpo": {},
-    "dr_grpo": {"scale": "none", "averaging": "longest", "kl_coefficient": 0.0},
-    "dapo": {"averaging": "tokens", "kl_coefficient": 0.0, "clip_high": 0.28, "dead_groups": "left_out"},
-}
-"""What each algorithm sets; all else is free."""
-
-
-def named(name: str, **settings: Any) -> PolicyGradientSettings:
-    """The settings of an algorithm of `NAMED`, with changes. Raises ValueError for another name."""
-    if name not in NAMED:
-        raise ValueError(f"unknown algorithm {name!r}: one of {', '.join(NAMED)}.")
-    return PolicyGradientSettings(**{**NAMED[name], **settings})
 
 
 def policy_gradient(

@@ -7,13 +7,12 @@ micro-batches, or over processes, changes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-Averaging = Literal["tokens", "responses", "sums", "longest"]
-"""How tokens make a loss (`token_weights`)."""
+from reference_impl.alignment.settings.ppo import Averaging
 
 
 def token_weights(lengths: Sequence[int], averaging: Averaging, longest: int | None = None) -> Tensor:

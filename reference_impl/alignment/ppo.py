@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -26,61 +25,13 @@ from reference_impl.alignment.kl_controller import adapted
 from reference_impl.alignment.learning_settings import set_tensorflow_epsilon, stepping
 from reference_impl.alignment.on_policy import ORDER, Minibatch, Rollout, learn_from_rollouts
 from reference_impl.alignment.policy import Policy
-from reference_impl.alignment.policy_loss import Averaging, clipped_policy_loss, clipped_value_loss, token_weights
+from reference_impl.alignment.policy_loss import clipped_policy_loss, clipped_value_loss, token_weights
 from reference_impl.alignment.reward_normalization import no_moments, standard_deviation, with_scores
-from reference_impl.alignment.rollout_settings import RolloutSettings
+from reference_impl.alignment.settings.ppo import PPOSettings
 from reference_impl.alignment.token_log_probs import Scored, lengths_of, per_response, predicting_rows, score_states
 from reference_impl.alignment.value_head import ValueHead
 from reference_impl.training.state import Report, TrainingState
 from reference_impl.training.state_file import Saving
-
-
-@dataclass(frozen=True)
-class PPOSettings(RolloutSettings):
-    """PPO's own settings, after those that all algorithms with rollouts share. Defaults: lm-human-preferences."""
-
-    epochs: int = 4
-    epsilon: float = 1e-5
-    tensorflow_adam: bool = True
-    """epsilon stands where TensorFlow's Adam has it (`set_tensorflow_epsilon`)."""
-    kl_coefficient: float = 0.15
-    """beta: nats of KL cost so much score. With a target it is where the coefficient begins."""
-    kl_target: float | None = None
-    """KL per response that an adaptive coefficient steers towards; None keeps it fixed."""
-    kl_horizon: float = 10_000.0
-    """Responses over which the adaptive coefficient changes by at most 20 %."""
-    gamma: float = 1.0
-    """Discount per token."""
-    lam: float = 0.95
-    """lambda of generalized advantage estimation: 1 trusts rewards alone, 0 the value of the next token."""
-    whiten_rewards: bool = False
-    """Rewards of tokens to standard deviation 1, their mean kept."""
-    whiten_advantages: bool = True
-    """Advantages of a rollout to mean 0 and standard deviation 1."""
-    clip: float = 0.2
-    """The ratio's gradient ends at 1 plus and minus it."""
-    value_clip: float = 0.2
-    """Values learn no further than this from what they were at the rollout."""
-    value_coefficient: float = 0.1
-    """Weight of the value loss."""
-    averaging: Averaging = "tokens"
-    """How tokens make a loss (`policy_loss.token_weights`); `sums` is the policy gradient itself."""
-
-    at_least_zero: ClassVar[tuple[str, ...]] = (
-        *RolloutSettings.at_least_zero, "kl_coefficient", "gamma", "lam", "value_coefficient"
-    )  # fmt: skip
-    above_zero: ClassVar[tuple[str, ...]] = (*RolloutSettings.above_zero, "kl_horizon", "clip", "value_clip")
-
-    def __post_init__(self) -> None:
-        """Refuse what is no PPO."""
-        super().__post_init__()
-        for name in ("gamma", "lam"):
-            if getattr(self, name) > 1:
-                raise ValueError(f"{name} must be at most 1, not {getattr(self, name)}.")
-        if self.kl_target is not None and not self.kl_target > 0:
-            raise ValueError(f"kl_target must be above 0 nats per response, not {self.kl_target}.")
-        if self.averaging == "longest":
-            raise ValueError("PPO doesn't know the longest response: average over tokens, responses or sums.")
 
 
 @dataclass(frozen=True)

@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, fields, replace
 
 from reference_impl.alignment.best_of_n import best_of_n
 from reference_impl.alignment.collecting import Prompt, Reward, Sampler
 from reference_impl.alignment.policy import Policy
-from reference_impl.alignment.sft import SFTSettings, sft
+from reference_impl.alignment.settings.rejection import RejectionSettings
+from reference_impl.alignment.settings.sft import SFTSettings
+from reference_impl.alignment.sft import sft
 from reference_impl.training.state import Report
-
-
-@dataclass(frozen=True)
-class RejectionSettings:
-    """How often it is drawn, what is kept, and how that is learned."""
-
-    rounds: int = 1
-    """Each draws from the policy that the last one left (Llama 2: Touvron et al. 2023, section 3.2.3)."""
-    n: int = 8
-    """Responses to each prompt, of which the best is kept ..."""
-    at_least: float = float("-inf")
-    """... if its score is at least this: a verifier's right answers."""
-    learning: SFTSettings = field(default_factory=SFTSettings)
-
-    def __post_init__(self) -> None:
-        """Refuse what keeps nothing."""
-        if self.rounds < 1 or self.n < 1:
-            raise ValueError(f"rounds and n must be at least 1, not {self.rounds} and {self.n}.")
 
 
 @dataclass(frozen=True)
@@ -69,7 +53,8 @@ def rejection_sampling(
                 f"none of {len(everything)} responses of round {number} scores {settings.at_least:g} or more (the best "
                 f"{max(everything):g}): lower at_least, or draw more per prompt."
             )
-        learning = replace(settings.learning, seed=settings.learning.seed + number)
+        learning = SFTSettings(**{one.name: getattr(settings, one.name) for one in fields(SFTSettings)})
+        learning = replace(learning, seed=settings.seed + number)
         reports = sft(policy, kept, learning, on_report=on_report)
         rounds.append(Round(len(kept), mean, sum(best.score for best in found) / len(found), reports))
     return rounds

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -13,25 +12,14 @@ from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.answered_tensors import digest
 from reference_impl.alignment.calibration import Calibration, accuracy, calibration
 from reference_impl.alignment.example_order import examples_at
-from reference_impl.alignment.learning_from_examples import ExampleSettings, learn_from_examples
+from reference_impl.alignment.learning_from_examples import learn_from_examples
 from reference_impl.alignment.learning_settings import stepping
 from reference_impl.alignment.pair import Pair, not_identical
 from reference_impl.alignment.preference_losses import reward_loss
 from reference_impl.alignment.reward_model import RewardModel, normalize
+from reference_impl.alignment.settings.reward import RewardSettings
 from reference_impl.training.state import Report, TrainingState
 from reference_impl.training.state_file import Saving
-
-
-@dataclass(frozen=True)
-class RewardSettings(ExampleSettings):
-    """Settings beyond those of every algorithm that learns from examples."""
-
-    tie_threshold: float = 0.0
-    """eta of Rao & Kupper: rewards closer than about this are ties. 0: a tie is half a win for each side."""
-    center: float = 0.0
-    """Weight of the mean of (reward of chosen + reward of rejected)² (Eisenstein et al. 2023): 0 leaves it out."""
-
-    at_least_zero: ClassVar[tuple[str, ...]] = (*ExampleSettings.at_least_zero, "tie_threshold", "center")
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.answered_tensors import digest
-from reference_impl.alignment.learning_from_examples import ExampleSettings, learn_from_examples
+from reference_impl.alignment.learning_from_examples import learn_from_examples
 from reference_impl.alignment.learning_settings import stepping
 from reference_impl.alignment.policy import Policy
+from reference_impl.alignment.settings.sft import SFTSettings
 from reference_impl.alignment.token_log_probs import token_log_probs
 from reference_impl.training.state import Report, TrainingState
 from reference_impl.training.state_file import Saving
-
-
-@dataclass(frozen=True)
-class SFTSettings(ExampleSettings):
-    """Settings of supervised fine-tuning: those of every algorithm that learns from examples."""
 
 
 def sft(

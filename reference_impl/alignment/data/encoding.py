@@ -11,6 +11,7 @@ from reference_impl.alignment.data.excluded import Excluded, Tally, Unusable, to
 from reference_impl.alignment.data.reading import why_unusable
 from reference_impl.alignment.data.rows import Demonstration, Judged, Preference, Prompt, Row
 from reference_impl.alignment.data.text_ids import Ids, TextIds
+from reference_impl.alignment.pair import Pair as Pair
 
 LongPrompts = Literal["leave_out", "keep_end"]
 LongResponses = Literal["leave_out", "cut"]
@@ -44,18 +45,6 @@ class Limits:
                 raise ValueError(f"`{name}` is {value} tokens, and {least} is the least.")
         if self.prompt is not None and self.prompt >= self.context:
             raise ValueError(f"prompts of {self.prompt} tokens leave nothing of a context of {self.context}.")
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two responses to one prompt."""
-
-    chosen: Answered
-    rejected: Answered
-    margin: float | None
-    """By how much the chosen one is better, where the data say it."""
-    label: float
-    """Probability that the chosen one is better: 0.5 for a tie."""
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,13 @@ from typing import Any
 
 from reference_impl.alignment.data.encoding import encode_demonstrations, encode_preferences
 from reference_impl.alignment.data.rows import Demonstration, Preference
-from reference_impl.alignment.dpo import DPOSettings, dpo, reference_log_probs
+from reference_impl.alignment.dpo import dpo, reference_log_probs
 from reference_impl.alignment.reward_model import RewardModel
-from reference_impl.alignment.reward_training import RewardSettings, train_reward_models
-from reference_impl.alignment.sft import SFTSettings, sft
+from reference_impl.alignment.reward_training import train_reward_models
+from reference_impl.alignment.settings.dpo import DPOSettings
+from reference_impl.alignment.settings.reward import RewardSettings
+from reference_impl.alignment.settings.sft import SFTSettings
+from reference_impl.alignment.sft import sft
 from reference_impl.alignment.stages.data_settings import DataSettings
 from reference_impl.alignment.stages.learner import Learner, write_reward_head
 from reference_impl.alignment.stages.reading import learned

@@ -1,4 +1,4 @@
-"""Stages that learn from rewards of responses that the policy itself writes: PPO, policy gradients, rejection sampling."""
+"""Stages that learn from rewards of responses that the policy writes: PPO, policy gradients, rejection sampling."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from reference_impl.alignment.collecting import Reward, Sampler
 from reference_impl.alignment.data import microworld
 from reference_impl.alignment.data.encoding import Asked, encode_prompts
 from reference_impl.alignment.data.rows import Prompt
-from reference_impl.alignment.policy_gradient import PolicyGradientSettings, policy_gradient
-from reference_impl.alignment.ppo import Critic, PPOSettings, ppo
+from reference_impl.alignment.policy_gradient import policy_gradient
+from reference_impl.alignment.ppo import Critic, ppo
+from reference_impl.alignment.rejection_sampling import rejection_sampling
 from reference_impl.alignment.rollout import draw
+from reference_impl.alignment.settings.policy_gradient import PolicyGradientSettings
+from reference_impl.alignment.settings.ppo import PPOSettings
+from reference_impl.alignment.settings.rejection import RejectionSettings
 from reference_impl.alignment.stages.data_settings import DataSettings
 from reference_impl.alignment.stages.learner import Learner, open_reward_model
 from reference_impl.alignment.stages.reading import Learned, learned
@@ -63,6 +67,20 @@ def run_policy_gradient(
         resume=run.resumes,
     )
     return Done.of(read, reports, learner.write)
+
+
+def run_rejection(learner: Learner, data: DataSettings, settings: RejectionSettings, run: Run, reward: str) -> Done:
+    """reward: the folder of a reward model, or `answers`."""
+    read = _prompts(learner, data)
+    rounds = rejection_sampling(
+        learner.policy,
+        [asked.ids for asked in read.train],
+        _sampler(learner, data, settings.temperature, settings.seed),
+        _reward(learner, read, reward),
+        settings,
+        on_report=run.on_report,
+    )
+    return Done.of(read, tuple(report for one in rounds for report in one.reports), learner.write)
 
 
 def _prompts(learner: Learner, data: DataSettings) -> Learned[Asked]:

@@ -1,7 +1,8 @@
 """A kept model, opened to be trained by a stage of alignment, and kept again afterwards.
 
-Two kinds of folder are opened: a checkpoint of our GPT, and a `transformers` folder, whose model is trained whole or with
-LoRA. What is kept is a model of the same kind, an adapter merged into it, so that whatever reads the one reads the other.
+Two kinds of folder are opened: a checkpoint of our GPT, and a `transformers` folder, whose model is trained whole or
+with LoRA. What is kept is a model of the same kind, an adapter merged into it, so that whatever reads the one reads the
+other.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from safetensors.torch import save_file, save_model
 from reference_impl.alignment.data.own_text import OwnText
 from reference_impl.alignment.data.text_ids import SpokenText
 from reference_impl.alignment.gpt_policy import GPTPolicy
-from reference_impl.alignment.lora import LoRA
 from reference_impl.alignment.policy import Policy
 from reference_impl.alignment.reference_policy import AdapterOff, FrozenCopy
 from reference_impl.alignment.reward_model import RewardModel
 from reference_impl.alignment.rollout import DrawingPolicy
+from reference_impl.alignment.settings.lora import LoRA
 from reference_impl.alignment.value_head import RewardHead
 from reference_impl.training.checkpoint import load_checkpoint, write_config
 from reference_impl.training.checkpoint_folder import MANIFEST, MODEL, TOKENIZER

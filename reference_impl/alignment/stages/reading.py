@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from reference_impl.alignment.data import microworld
 from reference_impl.alignment.data.encoding import Encoded, Limits
@@ -68,15 +68,15 @@ def learned(
     held = [row for row, out in zip(rows, aside, strict=True) if out]
     if not kept:
         raise ValueError(f"all {len(rows)} rows are held out: lower held_out ({settings.held_out}), or give more rows.")
-    train = encode(kept, text, limits)
-    items: Sequence[T] = encode(held, text, limits).items if held else ()
-    return Learned(train.items, tuple(items), (*excluded, *train.excluded, *train.cut))
+    train: Encoded[T] = encode(kept, text, limits)
+    items: tuple[T, ...] = encode(held, text, limits).items if held else ()
+    return Learned(train.items, items, excluded + train.excluded + train.cut)
 
 
 def _made(kind: type[R], data: str, most: int | None) -> Sequence[R]:
     count = most or ROWS
     if data == SUMS:
-        made = {
+        made: dict[type, Callable[[], Sequence[Any]]] = {
             Prompt: lambda: microworld.sums(count=count),
             Demonstration: lambda: microworld.shown_sums(count=count),
         }
@@ -88,7 +88,8 @@ def _made(kind: type[R], data: str, most: int | None) -> Sequence[R]:
         }
     if kind not in made:
         raise ValueError(f"{data} has no preferences: give `{MICROWORLD}`, or a file.")
-    return made[kind]()  # type: ignore[return-value]
+    found: Sequence[R] = made[kind]()
+    return found
 
 
 def _is_held_out(prompt: PromptText, part: float) -> bool:

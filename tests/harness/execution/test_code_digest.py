@@ -21,6 +21,7 @@ from harness.execution.code_digest import MEASURING, SOURCE, TRAINING, code_dige
 from harness.execution.plan import make_plan
 from harness.execution.requests import Collect, Request, TrainModel
 from harness.measures.registry import MEASURES
+from harness.models.contract import ModelSource
 from harness.results.run import Run
 from harness.suite.load import load_suite
 

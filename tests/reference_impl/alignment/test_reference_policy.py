@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from reference_impl.alignment.gpt_policy import GPTPolicy
-from reference_impl.alignment.lora import LoRA, add_lora
+from reference_impl.alignment.lora import add_lora
 from reference_impl.alignment.policy import Policy
 from reference_impl.alignment.prefix_kl import prefix_kl
 from reference_impl.alignment.reference_policy import AdapterOff, FrozenCopy, ReferenceChanged
+from reference_impl.alignment.settings.lora import LoRA
 from reference_impl.alignment.token_log_probs import token_log_probs
 from reference_impl.alignment.transformers_policy import TransformersPolicy
 from tests.reference_impl.alignment.items import gpt, items

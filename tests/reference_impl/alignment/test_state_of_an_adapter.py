@@ -9,7 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from reference_impl.alignment.lora import LoRA, add_lora
+from reference_impl.alignment.lora import add_lora
+from reference_impl.alignment.settings.lora import LoRA
 from reference_impl.alignment.token_log_probs import token_log_probs
 from reference_impl.alignment.transformers_policy import TransformersPolicy
 from reference_impl.training.loop import loop

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from reference_impl.alignment.answered import Answered
-from reference_impl.alignment.lora import LoRA, add_lora
+from reference_impl.alignment.lora import add_lora
 from reference_impl.alignment.merged_weights import merged_weight
 from reference_impl.alignment.mismatch import mismatch
 from reference_impl.alignment.packed import Packed
 from reference_impl.alignment.rollout import draw
+from reference_impl.alignment.settings.lora import LoRA
 from reference_impl.alignment.token_log_probs import token_log_probs
 from reference_impl.alignment.transformers_decoder import TransformersDecoder
 from reference_impl.alignment.transformers_policy import TransformersPolicy

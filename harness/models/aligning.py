@@ -1,0 +1,74 @@
+"""Stages of alignment for a suite: `reference_impl.alignment` does them, in a worker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UserError
+from harness.models.alignment import Alignment
+from harness.models.stage import Making
+from harness.number import duration
+from reference_impl.alignment.settings.lora import LoRA
+from reference_impl.alignment.stages.method import run_stage
+from reference_impl.alignment.stages.result import StageResult, read_result
+from reference_impl.alignment.stages.run import Run
+from reference_impl.files import TextError
+from reference_impl.training.loop import DivergenceError
+from reference_impl.training.state import Report
+
+SHOWN = ("score", "kl", "loss", "accuracy")
+"""Of a report, for who watches, where it has them."""
+
+
+def read(stage: Alignment) -> None:
+    """See `Maker.read`: its data are read with the tokenizer of what it starts from."""
+
+
+def make(stage: Alignment, making: Making) -> dict[str, Any]:
+    """See `Maker.make`."""
+    assert making.start is not None
+    state = making.state
+
+    def told(report: Report) -> None:
+        done = report.step / report.steps
+        left = report.seconds * (report.steps - report.step) / max(report.step, 1)
+        values = [f"{name} {report.values[name]:.3f}" for name in SHOWN if name in report.values]
+        making.on_step(done, f"{', '.join(values)}, {duration(left)} left")
+
+    reward = making.asked["reward"].path if "reward" in making.asked else stage.reward
+    digests = {what: source.digest for what, source in making.asked.items()}
+
+    def made(resumes: bool) -> StageResult:
+        return run_stage(
+            stage.method,
+            Path(making.start.path),  # type: ignore[union-attr]
+            Path(making.source.path),
+            stage.settings,
+            stage.recipe,
+            Run(told, state, resumes=resumes, identity=digests),
+            reward=reward,
+            lora=None if stage.lora is None else LoRA(**stage.lora),
+        )
+
+    try:
+        resumes = state is not None and state.is_file()
+        try:
+            made(resumes)
+        except ValueError as error:  # a damaged state, or one of other settings: nothing was changed
+            if not resumes or state is None:
+                raise
+            making.on_step(0.0, f"this stage begins anew: {error}")
+            state.unlink()
+            made(False)
+    except (ValueError, TextError, DivergenceError) as error:
+        raise UserError(str(error).rstrip(".")) from error
+    return summary(Path(making.source.path))
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    """How a model was aligned, as its folder says."""
+    result = read_result(folder)
+    values = ", ".join(f"{name} {value:.3f}" for name, value in result.last.items() if name in SHOWN)
+    text = f"{result.method} on {result.learned_from:,} examples in {duration(result.seconds)}: {values}"
+    return {"method": result.method, "learned_from": result.learned_from, "seconds": result.seconds, "text": text}
