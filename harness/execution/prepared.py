@@ -21,6 +21,7 @@ from harness.execution.prepare import (
 from harness.execution.train import shares
 from harness.execution.worker_log import WorkerLog
 from harness.measures.registry import MEASURES
+from harness.models.alignment import alignment_summary
 from harness.models.training import trained_summary
 from harness.results.fingerprint import Fingerprint
 from harness.results.peaks import Peaks, cached_peaks
@@ -112,5 +113,8 @@ class Prepared:
 
 def _summary(item: PlannedCell) -> dict[str, Any]:
     source = item.resolved.source
-    trained = {} if item.resolved.training is None else trained_summary(Path(source.path))
+    training, folder = item.resolved.training, Path(source.path)
+    trained = {}
+    if training is not None:
+        trained = trained_summary(folder) if training.method == "pretrain" else alignment_summary(folder)
     return {"kind": source.kind, "path": source.path, "digest": source.digest} | trained

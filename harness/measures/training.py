@@ -113,12 +113,13 @@ SKIPPED_STEPS = Metric(
 
 def collect(load: Load, settings: TrainingMeasureSettings) -> list[Sample]:
     """One row per report of the trainer (`kind` report), one per part of the validation text (`kind` validation)."""
+    from harness.models.training import Training
     from harness.models.training_evidence import training_evidence, validation_parts
 
     check_precision(load.source)
     model = load()
     evidence, result = training_evidence(Path(load.source.path))
-    assert result.settings.sequence is not None
+    assert result.settings.sequence is not None and isinstance(evidence.training, Training)
     parts = validation_parts(model, evidence.training, result.settings.sequence)
     loss = sum(part["nll"] for part in parts) / sum(part["tokens"] for part in parts)
     if not abs(loss - result.validation_loss) <= TOLERANCE:

@@ -6,19 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UserError
-from harness.models.alignment import Alignment
+from harness.models.alignment import SHOWN, Alignment, alignment_summary
 from harness.models.stage import Making
 from harness.number import duration
 from reference_impl.alignment.settings.lora import LoRA
 from reference_impl.alignment.stages.method import run_stage
-from reference_impl.alignment.stages.result import StageResult, read_result
+from reference_impl.alignment.stages.result import StageResult
 from reference_impl.alignment.stages.run import Run
 from reference_impl.files import TextError
 from reference_impl.training.loop import DivergenceError
 from reference_impl.training.state import Report
-
-SHOWN = ("score", "kl", "loss", "accuracy")
-"""Of a report, for who watches, where it has them."""
 
 
 def read(stage: Alignment) -> None:
@@ -63,12 +60,4 @@ def make(stage: Alignment, making: Making) -> dict[str, Any]:
             made(False)
     except (ValueError, TextError, DivergenceError) as error:
         raise UserError(str(error).rstrip(".")) from error
-    return summary(Path(making.source.path))
-
-
-def summary(folder: Path) -> dict[str, Any]:
-    """How a model was aligned, as its folder says."""
-    result = read_result(folder)
-    values = ", ".join(f"{name} {value:.3f}" for name, value in result.last.items() if name in SHOWN)
-    text = f"{result.method} on {result.learned_from:,} examples in {duration(result.seconds)}: {values}"
-    return {"method": result.method, "learned_from": result.learned_from, "seconds": result.seconds, "text": text}
+    return alignment_summary(Path(making.source.path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,11 @@ from typing import Any
 from harness.errors import UserError
 from harness.file_digest import file_sha256
 from harness.models.digest import hash_of
+from harness.number import duration
 from reference_impl.alignment.stages.data_settings import MICROWORLD, SUMS, DataSettings
+
+SHOWN = ("score", "kl", "loss", "accuracy")
+"""Of what a stage reports, for who watches, where it has them."""
 
 
 @dataclass(frozen=True)
@@ -71,3 +76,16 @@ def data_digest(stage: Alignment, place: str) -> str:
             f"no data '{name}' ({error.strerror}): give a file, a folder, `hub:OWNER/NAME`, `{MICROWORLD}` or `{SUMS}`",
             place=f"{place}.data",
         ) from None
+
+
+def alignment_summary(folder: Path) -> dict[str, Any]:
+    """How a stage went, as its folder says; empty where it does not say."""
+    try:
+        told = json.loads((folder / "alignment.json").read_bytes())
+        last = {name: value for report in told["reports"] for name, value in report["values"].items()}
+        values = ", ".join(f"{name} {last[name]:.3f}" for name in SHOWN if name in last)
+        text = f"{told['method']} on {told['learned_from']:,} examples in {duration(told['seconds'])}: {values}"
+        kept = ("method", "learned_from", "held_out", "excluded", "seconds", "settings")
+        return {name: told[name] for name in kept} | {"text": text}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}  # it says nothing that can be read; the weights are checked when they are opened

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 from harness import kept_file
 from harness.errors import Unsupported, UserError, told
 from harness.file_digest import FileState, file_state, is_settled
+from harness.models.alignment import Alignment
 from harness.models.contract import LanguageModel
 from harness.models.digest import why_not_whole
 from harness.models.training import Training, encoded
@@ -45,7 +46,7 @@ _RESULT = TypeAdapter(TrainingResult)
 class Evidence(Kept):
     """`evidence.json`: of one training."""
 
-    training: Training
+    training: Training | Alignment
     """What was asked for."""
     worker_class: str
     """Fingerprint class of the machine, as the process that trained saw it before it was pinned."""
@@ -105,7 +106,8 @@ def _why_other(folder: Path, evidence: Evidence) -> str | None:
 
 
 def training_evidence(folder: Path) -> tuple[Evidence, TrainingResult]:
-    """What a checkpoint's folder says of its training. Raises Unsupported where it was not trained by a suite."""
+    """What a checkpoint's folder says of its pretraining. Raises Unsupported where a suite did not pretrain it, or did
+    something else with it after."""
     try:
         try:
             evidence = Evidence.model_validate_json(kept_file.read_json(folder / EVIDENCE, EVIDENCE))
@@ -113,6 +115,11 @@ def training_evidence(folder: Path) -> tuple[Evidence, TrainingResult]:
             evidence = Evidence.model_validate_json((folder / EVIDENCE).read_bytes())
             if evidence.checkpoint_sha256:
                 raise
+        if isinstance(evidence.training, Alignment):
+            raise Unsupported(
+                f"this model's last stage is {evidence.training.method}, which has no validation text; the measure "
+                "`alignment` says how it went, and its pretraining is a model of its own (`from: ...`)"
+            )
         return evidence, _RESULT.validate_json((folder / "training.json").read_bytes())
     except FileNotFoundError:
         raise Unsupported(
