@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, TypeAdapter, create_model, model_validator
+from pydantic import Field, create_model, model_validator
 from pydantic_core import PydanticCustomError
 
 from harness.models.alignment import Alignment
 from harness.models.training_entry import Train
 from harness.strict_entry import Composed, PathText
+from reference_impl.alignment.settings.described import described
 from reference_impl.alignment.settings.lora import LoRA
 from reference_impl.alignment.stages.data_settings import DataSettings
 from reference_impl.alignment.stages.method import METHODS, Method
@@ -44,19 +45,15 @@ class _MethodEntry(Composed):
         return self.given(*(one.name for one in fields(settings)))
 
 
-def _optional(settings: type, but: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
+def _optional(settings: type, **defaults: Any) -> Iterator[tuple[str, Any]]:
     """The fields of a dataclass as ones that may be left out, with what is said of them."""
-    hints = get_type_hints(settings)
-    told = TypeAdapter(settings).json_schema()["properties"]
-    for one in fields(settings):
-        if one.name not in but:
-            default = None if one.default is None else f" Left out, {one.default}."
-            about = told[one.name].get("description", "") + (default or "")
-            yield one.name, (hints[one.name] | None, Field(None, description=about.strip()))
+    for name, kind, default, about in described(settings, **defaults):
+        left_out = "" if default is None else f" Left out, {default}."
+        yield name, (kind | None, Field(None, description=about + left_out))
 
 
 def _entry(name: str, method: Method) -> type[_MethodEntry]:
-    own: dict[str, Any] = dict(_optional(DataSettings)) | dict(_optional(method.settings))
+    own: dict[str, Any] = dict(_optional(DataSettings)) | dict(_optional(method.settings, **method.preset))
     own["lora"] = (_Lora | None, Field(None, description="Of a `transformers` model only an adapter learns."))
     if method.rewarded:
         about = (

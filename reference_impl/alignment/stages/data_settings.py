@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
-
-from pydantic import ConfigDict
+from typing import Literal
 
 Turns = Literal["all", "last"]
 LongPrompts = Literal["leave_out", "keep_end"]
@@ -17,8 +15,6 @@ MICROWORLD, SUMS = "microworld", "microworld/sums"
 @dataclass(frozen=True)
 class DataSettings:
     """Which data, and what becomes of what is too long."""
-
-    __pydantic_config__: ClassVar = ConfigDict(use_attribute_docstrings=True)
 
     data: str = MICROWORLD
     """A file, a folder, `hub:OWNER/NAME`, or what needs no file: `microworld` (instructions with good and bad answers)
