@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
@@ -108,7 +109,7 @@ def run_stage(
     done = function(learner, data, settings, run, *(() if reward is None else (reward,)))
     result = StageResult(
         method=method,
-        settings=asdict(settings),
+        settings=json.loads(json.dumps(asdict(settings)), parse_constant=str),  # JSON has no infinity
         data=asdict(data),
         learned_from=done.learned_from,
         held_out=done.held_out,
