@@ -17,8 +17,16 @@ import pytest
 import harness
 import reference_impl
 from harness.errors import UserError
-from harness.execution.code_digest import MEASURING, SOURCE, TRAINING, code_digest, package_digest, source_files
-from harness.execution.plan import make_plan
+from harness.execution.code_digest import (
+    ALIGNING,
+    MEASURING,
+    SOURCE,
+    TRAINING,
+    code_digest,
+    package_digest,
+    source_files,
+)
+from harness.execution.plan import Plan, make_plan
 from harness.execution.requests import Collect, Request, TrainModel
 from harness.measures.registry import MEASURES
 from harness.models.contract import ModelSource
@@ -27,7 +35,10 @@ from harness.suite.load import load_suite
 
 ROOTS = {Path(str(package.__file__)).parent for package in (harness, reference_impl)}
 
-PACKAGES = ("harness", "harness.execution", "harness.results", "reference_impl")
+PACKAGES = (
+    *("harness", "harness.execution", "harness.results", "reference_impl"),
+    *("reference_impl.alignment", "reference_impl.alignment.stages"),
+)
 """Their `__init__.py` holds a docstring, or names that are looked up when they are used."""
 EITHER = {
     "harness.assets": "fetches files; what they hold is in the key",
@@ -36,6 +47,14 @@ EITHER = {
     **dict.fromkeys(("harness.input_file", "harness.kept_file", "harness.whole_file"), "a file's bytes, or an error"),
     **dict.fromkeys(("harness.errors", "harness.notice", "harness.number", "harness.spelling"), "sentences"),
     **dict.fromkeys(("harness.limits", "harness.strict_entry"), "settings as they are given, or an error"),
+    **dict.fromkeys(
+        (
+            "reference_impl.alignment.settings",
+            "reference_impl.alignment.stages.data_settings",
+            "reference_impl.alignment.stages.method",
+        ),
+        "settings as they are given, or an error",
+    ),
     "harness.mode": "the names of two ways to ask tasks",
     "harness.plugins": "finds other packages, whose code is in the key of their cells",
     "harness.promises": "looks at what those declare",
@@ -61,6 +80,12 @@ NOT_TRAINING = EITHER | {
     "harness.yaml_files": "the files of tasks",
 }
 
+ALIGNED = """
+  aligned:
+    from: tiny
+    train:
+      ppo: {data: microworld/sums, most: 8, response: 4, reward: answers, rollouts: 1, prompts: 2}
+"""
 SUITE = """
 measures:
   - perplexity: {{text: {story}, documents: 4}}
@@ -69,11 +94,14 @@ measures:
   - perplexity: {{text: {story}, documents: 4}}
     models: [llama]
   - task: {{task: [{tasks}/choice.yaml, {tasks}/text.yaml], documents: 2}}
+    models: [tiny, llama]
   - fidelity: {{text: {story}, documents: 2, prompt: 4, generate: 2}}
+    models: [tiny, llama]
   - probe: {{text: {story}, documents: 4, continued: 1, generate: 4}}
     models: [tiny]
     matrix: {{precision: int8}}
   - inference: {{prompt: 4, generate: 2, iterations: 1, warmup: 0}}
+    models: [tiny, llama]
   - memory: {{context: 32}}
     models: [tiny]
   - diversity: {{text: {story}, documents: 2, prompt: 4, generate: 2}}
@@ -84,6 +112,8 @@ measures:
     models: [tiny]
   - training_speed: {{}}
     models: [tiny]
+  - alignment: {{}}
+    models: [aligned]
   - activations: {{text: {story}, documents: 2}}
     models: [tiny]
   - in_context: {{text: {story}, documents: 2, tokens: 32, sequences: 2}}
@@ -148,7 +178,9 @@ def suite(tmp_path_factory: pytest.TempPathFactory, tiny_suite: str, story: Path
     (folder / "choice.yaml").write_text(f"task: choice\n{head}{choices}")
     (folder / "text.yaml").write_text(f"task: text\n{head}{text}generation_kwargs: {{max_gen_toks: 2}}\n")
     model = next(line for line in tiny_suite.splitlines() if line.startswith("  tiny:"))
-    models = f"models:\n{model}\n  llama: {{transformers: {llama_folder}}}\nmatrix: {{device: cpu, threads: 1}}"
+    models = (
+        f"models:\n{model}\n{ALIGNED}\n  llama: {{transformers: {llama_folder}}}\nmatrix: {{device: cpu, threads: 1}}"
+    )
     path = folder / "every.yaml"
     path.write_text(f"name: every\nabout: Every measure.\n{models}\n" + SUITE.format(story=story, tasks=folder))
     return path
@@ -180,6 +212,7 @@ def test_every_source_of_a_compiled_kernel_is_listed() -> None:
 def test_what_a_worker_loads_to_measure_is_listed(finished_run: Run, suite: Path, tmp_path: Path) -> None:
     plan = make_plan(load_suite(str(suite)))
     assert {item.cell.measure for item in plan.cells} == set(MEASURES), "a measure without a cell here is not looked at"
+    loaded_for(aligning(plan), tmp_path)
     loaded = loaded_for(
         [Collect(item.cell.measure, item.cell.typed, item.source, plan.library, read=item.read) for item in plan.cells],
         tmp_path,
@@ -196,6 +229,20 @@ def test_what_a_worker_loads_to_train_is_listed(suite: Path, tmp_path: Path) -> 
     assert not_listed(loaded, TRAINING, NOT_TRAINING) == []
     without = tuple(listed for listed in TRAINING if listed != "reference_impl/training")
     assert not_listed(loaded, without, NOT_TRAINING), "what isn't listed is seen"
+
+
+def test_what_a_worker_loads_to_align_is_listed(finished_run: Run, suite: Path, tmp_path: Path) -> None:
+    loaded = loaded_for(aligning(make_plan(load_suite(str(suite)))), tmp_path)
+    assert not_listed(loaded, ALIGNING, NOT_TRAINING) == []
+    without = tuple(listed for listed in ALIGNING if listed != "reference_impl/alignment")
+    assert not_listed(loaded, without, NOT_TRAINING), "what isn't listed is seen"
+
+
+def aligning(plan: Plan) -> list[TrainModel]:
+    """What makes the aligned model of the suite."""
+    resolved = next(item.resolved for item in plan.cells if item.cell.model == "aligned")
+    assert resolved.training is not None and resolved.before is not None
+    return [TrainModel(resolved.training, resolved.source, resolved.before.source)]
 
 
 @pytest.mark.parametrize("excepted", [NOT_MEASURING, NOT_TRAINING])
