@@ -120,6 +120,13 @@ REPORTED: dict[str, Metric] = {
         "step.",
         headline=True,
     ),
+    "validation_margin": _metric(
+        "held_out_margin",
+        "reward",
+        Direction.HIGHER,
+        "Mean (implied) reward of the chosen response less that of the rejected one, of pairs whose prompts were not "
+        "learned from.",
+    ),
     "loss": _metric(
         "alignment_loss",
         "loss",
@@ -166,6 +173,7 @@ def _rates(rates: dict[str, float]) -> dict[str, float]:
 
 def summarize(samples: pd.DataFrame, settings: AlignmentMeasureSettings, facts: Facts) -> list[Measurement]:
     """What the last reports said."""
+    imitated = samples["method"].iloc[-1] in ("sft", "rejection")  # others' held-out loss is of pairs
     found = [
         Measurement(
             metric=metric,
@@ -175,7 +183,7 @@ def summarize(samples: pd.DataFrame, settings: AlignmentMeasureSettings, facts: 
             n_unit="training",
         )
         for name, metric in REPORTED.items()
-        if name in samples and samples[name].notna().any()
+        if name in samples and samples[name].notna().any() and (name != "validation_loss" or imitated)
     ]
     count = Measurement(metric=LEARNED_FROM, value=float(samples["learned_from"].iloc[-1]))
     return [*found, count]

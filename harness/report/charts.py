@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from harness.analysis.registry import ANALYSES
+from harness.charts.alignment import CURVES
 from harness.charts.answers import ANSWERS
 from harness.charts.speed import SPEED
 from harness.charts.tradeoff import TRADEOFF
@@ -13,7 +14,7 @@ from harness.report.report import Figure
 from harness.results.finding import Finding
 from harness.results.run import Run
 
-RUN_CHARTS = (TRADEOFF, SPEED, ANSWERS)
+RUN_CHARTS = (TRADEOFF, SPEED, ANSWERS, CURVES)
 """Of records. A new one is one file and one word here; one of findings is declared by its analysis."""
 
 
