@@ -95,6 +95,30 @@ def test_a_mark_that_leaves_out_the_end_is_completed(end: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("written", "learned"),
+    [
+        ("<|im_end|>\n</s>", "<|im_end|>"),  # Phi-3: what stands behind a line feed is never generated
+        ("<pad><|im_end|>\n", "<pad><|im_end|>"),  # Cohere: two tokens close the turn
+        ("</s><|im_end|>", "</s>"),  # generation stops at EOS
+        (" </s>", " </s>"),
+    ],
+)
+@pytest.mark.parametrize("template", [CHATML, MARKED])
+def test_what_closes_a_turn(template: str, written: str, learned: str) -> None:
+    answer = "{{ m.content }}<|im_end|>\n{% endgeneration %}" if template == MARKED else "{{ m.content }}<|im_end|>\n"
+    changed = template.replace(answer, answer.replace("<|im_end|>\n", written), 1)
+    assert texts(changed, asked("a"))[1] == f"Says hello{learned}"
+
+
+def test_a_mark_may_begin_in_the_header_that_the_model_is_given() -> None:
+    template = MARKED.replace(
+        "<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' %}{% generation %}",
+        ("<|im_start|>{% if m.role == 'assistant' %}assistant{% generation %}{{ '\\n' }}"),
+    ).replace("{% else %}{{ m.content }}", "{% else %}{{ m.role }}\n{{ m.content }}")
+    assert texts(template) == (CHATML_PROMPT, "Says hello<|im_end|>")
+
+
 def test_a_mark_may_begin_after_what_the_template_writes_itself() -> None:
     thought = "<think>\n\n</think>\n\n"
     template = MARKED.replace("{% generation %}", f"{thought}{{% generation %}}")
@@ -151,13 +175,16 @@ def refused(template: str, dialog: Any, response: str, why: str) -> None:
 def test_a_template_without_the_prefix_property_is_refused() -> None:
     late = CHATML.replace("{% for m", "{{ messages | length }} turns\n{% for m")
     refused(late, asked("a"), "b", "otherwise than the prompt that is answered")
-    refused("{{ messages | length }}" + MARKED, asked("a"), "b", "what doesn't follow the prompt")
+    refused("{{ messages | length }}" + MARKED, asked("a"), "b", "isn't what is generated")
 
 
 def test_a_template_that_shows_something_else_is_refused() -> None:
     refused(CHATML.replace("m.content", "m.content | upper"), asked("a"), "b", "doesn't show the response")
     refused("{{ raise_exception('no system') }}" + CHATML, asked("a"), "b", "refuses the dialog: no system")
     refused(MARKED.replace("{{ m.content }}<|im_end|>\n{% endgen", "{% endgen"), asked("a"), "b", "marks no token")
+    refused(
+        MARKED.replace("{{ m.content }}<|im_end|>\n{% endgen", "<|im_end|>{% endgen"), asked("a"), "b", "doesn't show"
+    )
 
 
 @pytest.mark.parametrize("template", [CHATML, MARKED])
