@@ -55,8 +55,25 @@ def test_the_last_number_of_the_first_line_counts(text: str, reward: float) -> N
     assert microworld.reward(Prompt("Q: What is 7 + 5?\nA:", "12"), text) == reward
 
 
+@pytest.mark.parametrize(
+    ("answer", "text", "reward"),
+    [
+        ("So 2 + 2 = 4.\n#### 1,072", "It is 1072.", 1.0),
+        ("1072", "1,072", 1.0),
+        ("3.5", "It is 3.5.", 1.0),
+        ("3.5", "5", 0.0),
+        ("-5", "-5", 1.0),
+        ("5", "10-5", 1.0),
+        ("2", "1,2", 1.0),
+        ("3", "3.0", 1.0),
+    ],
+)
+def test_numbers_as_people_write_them(answer: str, text: str, reward: float) -> None:
+    assert microworld.reward(Prompt("q", answer), text) == reward
+
+
 def test_what_cannot_be_judged_or_drawn() -> None:
-    with pytest.raises(ValueError, match="f:3: there is no answer"):
+    with pytest.raises(ValueError, match="f:3: there is no number in its answer"):
         microworld.reward(Prompt("a", place="f:3"), "1")
     for count in (0, 2001):
         with pytest.raises(ValueError, match="1 to 2,000 sums for its split 'test'"):

@@ -197,6 +197,11 @@ def test_the_winner_of_an_arena(winner: str, chosen: str, label: float, tmp_path
         ),
         ({"question": "Sky?", "answer": "Blue."}, [(asked("Sky?"), "Blue.")]),
         ({"prompt": "Sky?", "response": "Blue."}, [(asked("Sky?"), "Blue.")]),
+        ({"prompt": [said("user", "Sky?")], "response": "Blue."}, [(asked("Sky?"), "Blue.")]),
+        (
+            {"system_prompt": "Hm.", "question": "Sky?", "response": "Blue."},
+            [(asked("Sky?", "Hm."), "Blue.")],
+        ),
         (  # only the completion's turns are learned
             {
                 "prompt": [said("user", "a"), said("assistant", "b"), said("user", "c")],
