@@ -422,3 +422,14 @@ def test_pairs_become_demonstrations_judged_responses_and_prompts() -> None:
     assert list(chosen_of(pairs)) == [Demonstration("a", "b", "f:1")]
     assert list(judged_of(pairs)) == [Judged("a", "b", True, "f:1"), Judged("a", "c", False, "f:1")]
     assert list(prompts_of(pairs)) == [Prompt("a", place="f:1")]
+
+
+def test_a_prompt_that_is_answered_already_is_left_out(tmp_path: Path) -> None:
+    begun = {"prompt": [said("user", "a"), said("assistant", "b")], "chosen": "c", "rejected": "d"}
+    path = written(tmp_path, begun, {"prompt": [], "chosen": "c", "rejected": "d"}, {**begun, "prompt": "a"})
+    data = read(path, Preference)
+    assert [row.prompt for row in data.rows] == ["a"]
+    assert [one.reason for one in data.excluded] == [
+        "the prompt ends with a turn of the assistant, and the next turn should be the assistant's",
+        "the prompt is empty",
+    ]
