@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.errors import Unsupported, told
 from harness.models.contract import LanguageModel, tokenizer_of
+from harness.models.plain_turns import in_plain_text, turns_of
 from harness.models.transformers_tokenizer import TransformersTokenizer
 from harness.template_bounds.clock import TooMuch
 from harness.template_bounds.operations import check_format
@@ -47,6 +48,8 @@ def chat_template(
     Raises Unsupported for a model without a template or with one that can't show a message, and so does what is
     returned where the template refuses the messages.
     """
+    if (turns := turns_of(model)) is not None:
+        return in_plain_text(turns)
     tokenizer: Any = tokenizer_of(model)
     source = tokenizer.chat_template if isinstance(tokenizer, TransformersTokenizer) else None
     if source is None:
@@ -85,6 +88,13 @@ def chat_template(
         return text
 
     return apply
+
+
+def has_template(model: LanguageModel) -> bool:
+    """Whether the model was made for conversations."""
+    tokenizer: object = tokenizer_of(model)
+    of_tokenizer = isinstance(tokenizer, TransformersTokenizer) and tokenizer.chat_template is not None
+    return of_tokenizer or turns_of(model) is not None
 
 
 def turn_end(tokenizer: object) -> int | None:

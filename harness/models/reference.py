@@ -26,8 +26,9 @@ from reference_impl.model.gpt import GPT
 from reference_impl.quantization.quantize import Scheme, quantize_
 from reference_impl.quantization.quantized_checkpoint import is_quantized, load_quantized
 from reference_impl.text.any_tokenizer import load_tokenizer
+from reference_impl.text.chat_template import ChatTemplate
 from reference_impl.text.tokenizer import SMALLEST_VOCABULARY, ByteBPE
-from reference_impl.training.checkpoint import load_checkpoint, save_checkpoint
+from reference_impl.training.checkpoint import load_checkpoint, read_chat_template, save_checkpoint
 from reference_impl.training.checkpoint_folder import TOKENIZER
 
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -37,10 +38,14 @@ DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfl
 class ReferenceModel:
     """A reference GPT with its tokenizer."""
 
-    def __init__(self, engine: Engine, tokenizer: Tokenizer, identity: ModelIdentity) -> None:
+    def __init__(
+        self, engine: Engine, tokenizer: Tokenizer, identity: ModelIdentity, turns: ChatTemplate | None = None
+    ) -> None:
         self._engine = engine
         self.tokenizer = tokenizer
         self.identity = identity
+        self.turns = turns
+        """How it was taught conversations (`chat.py`); None where it was taught none."""
 
     @property
     def gpt(self) -> GPT:
@@ -97,12 +102,13 @@ def open_source(source: ModelSource) -> ReferenceModel:
                     f"`precision: {loaded.scheme}`, or give the checkpoint that it was made from",
                     place=source.path,
                 )
-            return running(loaded.model, quantized_tokenizer(source), source)
+            turns = read_chat_template(Path(source.path))
+            return running(loaded.model, quantized_tokenizer(source), source, turns)
         checkpoint = load_checkpoint(source.path)
         model, tokenizer = checkpoint.model, checkpoint.tokenizer
     except (ValueError, OSError) as error:
         raise UserError(str(error)) from error
-    return as_language_model(model, tokenizer, source)
+    return as_language_model(model, tokenizer, source, checkpoint.chat_template)
 
 
 def quantized_tokenizer(source: ModelSource) -> Tokenizer:
@@ -144,12 +150,14 @@ def store(model: GPT, source: ModelSource, tokenizer: Tokenizer) -> GPT:
     return model
 
 
-def as_language_model(model: GPT, tokenizer: Tokenizer, source: ModelSource) -> ReferenceModel:
+def as_language_model(
+    model: GPT, tokenizer: Tokenizer, source: ModelSource, turns: ChatTemplate | None = None
+) -> ReferenceModel:
     """A GPT that is in memory already, in fp32; it is cast or quantized in place as `source` says."""
-    return running(store(model, source, tokenizer), tokenizer, source)
+    return running(store(model, source, tokenizer), tokenizer, source, turns)
 
 
-def running(model: GPT, tokenizer: Tokenizer, source: ModelSource) -> ReferenceModel:
+def running(model: GPT, tokenizer: Tokenizer, source: ModelSource, turns: ChatTemplate | None = None) -> ReferenceModel:
     """A GPT that is stored as `source` says, ready to run."""
     engine = Engine(model.to(source.device).eval())
     config, path = model.config, Path(source.path).expanduser()
@@ -181,4 +189,4 @@ def running(model: GPT, tokenizer: Tokenizer, source: ModelSource) -> ReferenceM
         cache=CacheBehavior(tree=True),
         **{**stored, **text, "notes": (*stored["notes"], *text["notes"])},
     )
-    return ReferenceModel(engine, tokenizer, identity)
+    return ReferenceModel(engine, tokenizer, identity, turns)

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.errors import Unsupported, UserError
-from harness.models.chat import Messages, chat_template
+from harness.models.chat import Messages, chat_template, has_template
 from harness.models.contract import LanguageModel
 from harness.models.remembering import Remembering, can_remember
-from harness.models.transformers_tokenizer import TransformersTokenizer
 from harness.scoring.document_encoder import DocumentEncoder
 from harness.scoring.generation import context_ids
 from harness.writing.settings import WritingSettings
@@ -121,8 +120,7 @@ class Conversation:
 
 def own_template(model: LanguageModel) -> Callable[[Messages, bool, bool], str]:
     """The model's own chat template, as a function (`chat_template`). Raises UserError where it has none."""
-    tokenizer: object = model.tokenizer
-    if not isinstance(tokenizer, TransformersTokenizer) or tokenizer.chat_template is None:
+    if not has_template(model):
         raise UserError(
             f"{model.identity.name} has no chat template, so it was not made for conversations: `--template plain` "
             "writes lines that begin with `User:` and `Assistant:`, and `harness generate` goes on from any text"

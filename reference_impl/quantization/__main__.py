@@ -31,7 +31,7 @@ from reference_impl.training.checkpoint_folder import MANIFEST
 WINDOWS, TOKENS = 16, 256
 """Of calibration text: windows, and tokens in each."""
 
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat.json")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

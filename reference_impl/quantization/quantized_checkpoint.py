@@ -5,8 +5,8 @@
     quantization.json    the scheme
     checkpoint.json      SHA-256 and size of each file (training/checkpoint_folder.py)
 
-and the tokenizer's files as they came. Loading reads nothing but these bytes, so that it takes the memory of the
-quantized model and no more. A calibrated scheme loads as fast as rounding to nearest.
+and the files of tokenizer and chat template as they came. Loading reads nothing but these bytes, so that it takes the
+memory of the quantized model and no more. A calibrated scheme loads as fast as rounding to nearest.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ beginning of a line, and a line of a message that begins like one gets a backsla
 and a marker one more), so that no message can speak for somebody else and `parse` gives back exactly what was rendered.
 No special token is needed: a response ends with the tokenizer's EOS token, which no text can spell.
 
-A checkpoint keeps its template as `chat_template.json`: its measures ask the model as it was taught.
+A checkpoint keeps its template as `chat.json`: its measures ask the model as it was taught.
 """
 
 from __future__ import annotations

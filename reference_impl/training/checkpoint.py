@@ -3,6 +3,7 @@
     model.safetensors   weights (a tied head is stored once)
     config.json         GPTConfig
     tokenizer.json      ByteBPE, in the `tokenizers` library's format, or Characters in its own
+    chat.json           ChatTemplate that it was taught conversations with; absent if it was taught none
     training.json       TrainingResult with settings and loss curve; absent if the model was not trained here
     checkpoint.json     format, version, and SHA-256 and size of each of the files above
 
@@ -24,7 +25,9 @@ from safetensors.torch import save_model
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
 from reference_impl.text.any_tokenizer import Tokenizer, load_tokenizer
+from reference_impl.text.chat_template import ChatTemplate
 from reference_impl.training.checkpoint_folder import (
+    CHAT,
     CONFIG,
     MODEL,
     TOKENIZER,
@@ -52,11 +55,18 @@ class Checkpoint:
     config: GPTConfig
     training: TrainingResult | None
     digest: str
-    """SHA-256 over the hashes of weights, shape and tokenizer: the same for the same model, however trained."""
+    """SHA-256 over the hashes of weights, shape, tokenizer and chat template: the same for the same model, however
+    trained."""
+    chat_template: ChatTemplate | None = None
+    """How it was taught conversations; None where it was taught none."""
 
 
 def save_checkpoint(
-    folder: str | os.PathLike[str], model: GPT, tokenizer: Tokenizer, training: TrainingResult | None = None
+    folder: str | os.PathLike[str],
+    model: GPT,
+    tokenizer: Tokenizer,
+    training: TrainingResult | None = None,
+    chat_template: ChatTemplate | None = None,
 ) -> None:
     """Writes `folder` whole or not at all; a checkpoint that is there already is replaced.
 
@@ -73,6 +83,8 @@ def save_checkpoint(
         save_model(model, str(new / MODEL))
         write_config(new, model.config)
         tokenizer.save(new / TOKENIZER)
+        if chat_template is not None:
+            (new / CHAT).write_text(chat_template.to_json(), encoding="utf-8")
         if training is not None:
             (new / TRAINING).write_bytes(_TRAINING.dump_json(training, indent=2))
 
@@ -103,7 +115,8 @@ def load_checkpoint(folder: str | os.PathLike[str]) -> Checkpoint:
             training = _TRAINING.validate_json((folder / TRAINING).read_bytes())
         except ValueError as error:
             raise CorruptCheckpoint(folder / TRAINING, f"not a training result ({short(error)})") from error
-    return Checkpoint(model, tokenizer, config, training, digest_of(manifest))
+    chat_template = read_chat_template(folder) if CHAT in manifest.files else None
+    return Checkpoint(model, tokenizer, config, training, digest_of(manifest), chat_template)
 
 
 def write_config(folder: Path, config: GPTConfig) -> None:
@@ -117,3 +130,13 @@ def read_config(folder: Path) -> GPTConfig:
         return _CONFIG.validate_json((folder / CONFIG).read_bytes())
     except ValueError as error:
         raise CorruptCheckpoint(folder / CONFIG, f"not a GPTConfig ({short(error)})") from error
+
+
+def read_chat_template(folder: Path) -> ChatTemplate | None:
+    """How the model of a folder was taught conversations; None where it was taught none. Raises CorruptCheckpoint."""
+    if not (folder / CHAT).is_file():
+        return None
+    try:
+        return ChatTemplate.from_json((folder / CHAT).read_bytes())
+    except ValueError as error:
+        raise CorruptCheckpoint(folder / CHAT, str(error)) from error

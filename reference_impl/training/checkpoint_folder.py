@@ -15,10 +15,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 VERSION = 1
 
-MODEL, CONFIG, TOKENIZER, TRAINING, MANIFEST = (
+MODEL, CONFIG, TOKENIZER, CHAT, TRAINING, MANIFEST = (
     "model.safetensors",
     "config.json",
     "tokenizer.json",
+    "chat.json",
     "training.json",
     "checkpoint.json",
 )
@@ -118,7 +119,7 @@ def _manifest(folder: Path) -> Manifest:
 
 def _verify(path: Path, entry: FileEntry) -> None:
     try:
-        _check_plain(path, MOST_SETTINGS if path.name in (CONFIG, TRAINING) else None)
+        _check_plain(path, MOST_SETTINGS if path.name in (CONFIG, CHAT, TRAINING) else None)
         size = path.stat().st_size
         if size != entry.bytes:
             raise CorruptCheckpoint(path, f"it has {size} bytes and should have {entry.bytes}")
@@ -144,8 +145,8 @@ def _entry(path: Path) -> FileEntry:
 
 
 def digest_of(manifest: Manifest) -> str:
-    """`Checkpoint.digest`: SHA-256 over the hashes of weights, shape and tokenizer."""
-    hashes = [manifest.files[name].sha256 for name in (MODEL, CONFIG, TOKENIZER) if name in manifest.files]
+    """`Checkpoint.digest`: SHA-256 over the hashes of weights, shape, tokenizer and chat template."""
+    hashes = [manifest.files[name].sha256 for name in (MODEL, CONFIG, TOKENIZER, CHAT) if name in manifest.files]
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 

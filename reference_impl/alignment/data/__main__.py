@@ -39,8 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Tells the format, the counts and the first row, with a tokenizer also the counts in tokens. Exit code 2 for data
     that can't be read."""
     options = _parser().parse_args(arguments)
-    columns = dict(pair.partition("=")[::2] for pair in options.column)
     try:
+        columns = dict(map(_renamed, options.column))
         data: Data[Any] = read(
             options.path,
             KINDS[options.kind],
@@ -59,6 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     return 0
+
+
+def _renamed(pair: str) -> tuple[str, str]:
+    ours, _, theirs = pair.partition("=")
+    if not ours or not theirs:
+        raise ValueError(f"--column is written OURS=THEIRS, as in prompt=question, not {pair!r}.")
+    return ours, theirs
 
 
 def _show(row: Any) -> None:

@@ -46,7 +46,7 @@ def fetched(spelled: str) -> tuple[Path, list[Path]]:
             snapshot_download(named["name"], repo_type="dataset", revision=named["revision"], allow_patterns=patterns)
         )
     except Exception as error:  # of huggingface_hub, of its connection: there are dozens
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__
         raise TextError(
             spelled, f"the hub did not give it: {reason}. Without a network, fetch it elsewhere and name the local file"
         ) from error

@@ -7,6 +7,7 @@ The same split, seed and count give the same rows everywhere. Splits share no se
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 from reference_impl.alignment.data.rows import Demonstration, Preference, Prompt
 from reference_impl.text import microworld
@@ -17,7 +18,7 @@ from reference_impl.text.microworld.question import Question
 
 MOST_SUMS: dict[str, int] = {"train": 12_000, "validation": 2_000, "test": 2_000}
 """Of a split: there are not many more with two digits."""
-_NUMBER = re.compile(r"-?\d+")
+_NUMBER = re.compile(r"(?<!\d)-?\d+(?:,\d{3})*(?:\.\d+)?")
 
 
 def preferences(split: Split = "train", seed: int = 0, count: int = 2000) -> list[Preference]:
@@ -58,14 +59,19 @@ def shown_sums(split: Split = "train", seed: int = 0, count: int = 400, *, steps
 
 
 def reward(prompt: Prompt, text: str) -> float:
-    """1 where the last number in the first line of a response is the prompt's answer, else 0.
+    """1 where the last number in the first line of a response is the last one of the prompt's answer, else 0.
 
-    Raises ValueError for a prompt without an answer.
+    Raises ValueError for a prompt whose answer has no number.
     """
-    if prompt.answer is None:
-        raise ValueError(f"{prompt.place or 'this prompt'}: there is no answer to judge a response by.")
-    numbers = _NUMBER.findall(text.strip().split("\n", 1)[0])
-    return float(bool(numbers) and int(numbers[-1]) == int(prompt.answer))
+    right = _last_number(prompt.answer or "")
+    if right is None:
+        raise ValueError(f"{prompt.place or 'this prompt'}: there is no number in its answer to judge a response by.")
+    return float(_last_number(text.strip().split("\n", 1)[0]) == right)
+
+
+def _last_number(text: str) -> Decimal | None:
+    numbers = _NUMBER.findall(text)
+    return Decimal(numbers[-1].replace(",", "")) if numbers else None
 
 
 def _sums(split: str, seed: int, count: int, steps: bool) -> list[Question]:

@@ -19,6 +19,8 @@ class OwnText:
             raise ValueError("this tokenizer has no EOS token, so no response could end; train a ByteBPE.")
         self.template = template
         self._tokenizer, self._eos = tokenizer, tokenizer.eos_id
+        self._ids_of_last: tuple[str, Ids] = ("", ())
+        """The last prompt's text and ids: two responses to it follow one another."""
 
     @property
     def prefix(self) -> Ids:
@@ -28,7 +30,9 @@ class OwnText:
     def prompt(self, prompt: PromptText) -> Ids:
         """See `TextIds`."""
         text = prompt if isinstance(prompt, str) else self.template.prompt(prompt)
-        return (*self.prefix, *self._tokenizer.encode(text))
+        if text != self._ids_of_last[0]:
+            self._ids_of_last = text, tuple(self._tokenizer.encode(text))
+        return (*self.prefix, *self._ids_of_last[1])
 
     def answered(self, prompt: PromptText, response: str) -> tuple[Ids, Ids]:
         """See `TextIds`."""

@@ -131,7 +131,7 @@ class RawRow:
 
 
 def _kind(value: Any) -> str:
-    names = {bool: "true or false", int: "a number", float: "a number", list: "a list", tuple: "a list"}
+    names = {str: "a text", bool: "true or false", int: "a number", float: "a number", list: "a list", tuple: "a list"}
     return names.get(type(value), "an object" if isinstance(value, dict) else type(value).__name__)
 
 

@@ -2,8 +2,8 @@
 
 What a response is, of a template that marks it (`{% generation %}`), are the tokens that it marks; of any other, what
 the template writes after the prompt that it gives to generate from. That must be a beginning of the whole text, which
-is checked. A response ends with the special token that closes its turn (what a template writes after that no model
-generates), or, where there is none, with the tokenizer's EOS token.
+is checked. A response ends with the special tokens that close its turn (what a template writes after that no model
+generates), or, where there are none, with the tokenizer's EOS token.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ from reference_impl.text.dialog import Dialog, Message
 DATE = datetime.datetime(2024, 7, 26, tzinfo=datetime.UTC)
 """The day that templates are told it is: a prompt must not change from day to day."""
 _GENERATION = re.compile(r"\{%-?\s*generation\b")
+_NO_PREFIX = (
+    "the chat template writes a dialog with its answer otherwise than the prompt that is answered, so that what is "
+    "learned isn't what is generated (a template that begins a thought: tell it not to, as with enable_thinking=False)"
+)
+_NOT_SHOWN = "the chat template doesn't show the response as it is"
 _CLOCK = re.compile(r"""strftime_now\(\s*(['"])(.*?)\1\s*\)""")
 
 
@@ -73,21 +78,17 @@ class TransformersText:
     def _by_difference(self, prompt: Dialog, dialog: Dialog) -> tuple[Ids, Ids]:
         before, whole = self._rendered(prompt, open=True), self._rendered(dialog, open=False)
         if not whole.startswith(before):
-            raise Unusable(
-                "the chat template writes a dialog with its answer otherwise than the prompt that is answered, so that "
-                "what is learned isn't what is generated; mark the answer in the template with {% generation %}"
-            )
+            raise Unusable(_NO_PREFIX)
         written, content = whole[len(before) :], dialog[-1].content.strip()
         at = written.find(content)
         if at < 0:
-            raise Unusable("the chat template doesn't show the response as it is")
+            raise Unusable(_NOT_SHOWN)
         end = at + len(content)
-        ending = next((token for token in self._special if written[end:].lstrip().startswith(token)), None)
-        if ending is not None:
-            end = written.index(ending, end) + len(ending)
+        closing = self._closing.match(written, end)
         ids = self._ids(before)
-        after = self._after(ids, before, written[:end])
-        return ids, after if ending is not None else (*after, self._eos)
+        if closing is None:
+            return ids, (*self._after(ids, before, written[:end]), self._eos)
+        return ids, self._after(ids, before, written[: closing.end()])
 
     def _marked(self, prompt: Dialog, dialog: Dialog) -> tuple[Ids, Ids]:
         """By the template's own mark, of which the last run of tokens is this response."""
@@ -98,21 +99,22 @@ class TransformersText:
         ids, mask = tuple(made["input_ids"]), list(made["assistant_masks"])
         if 1 not in mask:
             raise Unusable("the chat template marks no token of this response")
+        if ids[: len(given)] != given:
+            raise Unusable(_NO_PREFIX)
         end = len(mask) - mask[::-1].index(1)
         start = next((at + 1 for at in range(end - 1, -1, -1) if not mask[at]), 0)
-        if ids[: len(given)] != given or start < len(given):
-            raise Unusable(
-                "the chat template marks as the response what doesn't follow the prompt that is answered; give the "
-                "same text with and without `add_generation_prompt`"
-            )
-        last = end
-        while last > start and ids[last - 1] not in self._special_ids and not self._text(ids[last - 1 : last]).strip():
-            last -= 1
-        if ids[last - 1] in self._special_ids:
-            return ids[:start], ids[start:last]
-        if end < len(ids) and ids[end] in self._special_ids:  # it marks what is said, and not what ends it
-            return ids[:start], ids[start : end + 1]
-        return ids[:start], (*ids[start:end], self._eos)
+        start = max(start, len(given))  # it may mark the header of the turn, too, which the model is given
+        if dialog[-1].content.strip() not in self._text(ids[start:end]):
+            raise Unusable(_NOT_SHOWN)
+        # Behind what is said: white space, and the special tokens that close the turn. A mark may leave those out.
+        said = end
+        while said > start and (ids[said - 1] in self._special_ids or not self._text((ids[said - 1],)).strip()):
+            said -= 1
+        closing = self._closing.match(self._text(ids[said : end + 1]))
+        if closing is None:
+            return ids[:start], (*ids[start:end], self._eos)
+        last = next(at for at in range(said, end + 2) if len(self._text(ids[said:at])) >= closing.end())
+        return ids[:start], ids[start:last]
 
     def _after(self, before: Ids, prompt: str, response: str) -> Ids:
         """The ids of a response after those of its prompt. Where both together are tokenized otherwise, the response is
@@ -170,6 +172,13 @@ class TransformersText:
     def _special_ids(self) -> frozenset[int]:
         declared = {int(i) for i, token in self._tokenizer.added_tokens_decoder.items() if token.special}
         return frozenset(declared | {int(i) for i in self._tokenizer.all_special_ids})
+
+    @cached_property
+    def _closing(self) -> re.Pattern[str]:
+        """What closes a turn: the special tokens behind it, one directly after the other, up to the first EOS."""
+        others = "|".join(re.escape(token) for token in self._special if token != self._tokenizer.eos_token)
+        eos = re.escape(self._tokenizer.eos_token)
+        return re.compile(rf"\s*(?:(?:{others or '(?!)'})+(?:{eos})?|{eos})")
 
     @cached_property
     def _special(self) -> tuple[str, ...]:

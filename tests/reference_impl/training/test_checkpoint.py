@@ -9,6 +9,7 @@ import torch
 
 from reference_impl.model.config import GPTConfig
 from reference_impl.model.gpt import GPT
+from reference_impl.text.chat_template import ChatTemplate
 from reference_impl.text.tokenizer import ByteBPE
 from reference_impl.training.checkpoint import load_checkpoint, save_checkpoint
 from reference_impl.training.checkpoint_folder import CorruptCheckpoint, checkpoint_digest
@@ -185,3 +186,22 @@ def test_the_loss_curve_survives(folder, trained) -> None:
     assert training is not None
     assert training.curve == trained[1].curve
     assert math.isfinite(training.curve[-1].validation_loss or math.nan)
+
+
+def test_a_chat_template_is_kept_and_is_part_of_the_model(folder, tmp_path, trained) -> None:
+    assert load_checkpoint(folder).chat_template is None
+    template = ChatTemplate(user="Human")
+    save_checkpoint(tmp_path / "chats", trained[0], TOKENIZER, trained[1], template)
+    loaded = load_checkpoint(tmp_path / "chats")
+    assert loaded.chat_template == template
+    assert loaded.digest == checkpoint_digest(tmp_path / "chats") != checkpoint_digest(folder)
+
+
+def test_a_chat_template_that_is_none_is_refused(tmp_path, trained) -> None:
+    class Broken(ChatTemplate):
+        def to_json(self) -> str:
+            return '{"format": "other"}'
+
+    save_checkpoint(tmp_path / "chats", trained[0], TOKENIZER, chat_template=Broken())
+    with pytest.raises(CorruptCheckpoint, match=r"chat.json: not a chat template"):
+        load_checkpoint(tmp_path / "chats")

@@ -32,6 +32,7 @@ FORMATS: tuple[Format, ...] = (
     instruction.ALPACA,
     instruction.DOLLY,
     instruction.PROMPT_RESPONSE,
+    instruction.QUESTION_RESPONSE,
     instruction.QUESTION_ANSWER,
     prompt_only.FORMAT,
 )

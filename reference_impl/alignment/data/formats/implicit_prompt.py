@@ -16,6 +16,9 @@ from reference_impl.alignment.data.raw_row import RawRow
 from reference_impl.alignment.data.rows import Preference
 from reference_impl.text.dialog import Dialog
 
+PROMPTS = ("prompt", "question", "query", "instruction", "input", "context", "history")
+"""Columns that hold a prompt: the responses beside them have none."""
+
 
 def common_dialog(chosen: Dialog, rejected: Dialog) -> tuple[Dialog, str, str]:
     """(prompt, chosen, rejected) of two dialogs that differ in their last turn, which is the assistant's.
@@ -64,7 +67,7 @@ FORMAT = Format(
     kind=Preference,
     columns=("chosen", "rejected"),
     optional=CERTAINTY,
-    unless=("prompt", "question"),
+    unless=PROMPTS,
     read=_read,
     example={
         "chosen": [{"role": "user", "content": "Sky?"}, {"role": "assistant", "content": "Blue."}],

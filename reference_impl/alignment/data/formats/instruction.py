@@ -21,8 +21,12 @@ def instructed(instruction: str, about: str, system: str = "") -> Dialog:
 
 
 def _read(row: RawRow, instruction: str, about: str | None, output: str) -> Iterator[Demonstration]:
+    if not row.is_text(instruction):
+        yield Demonstration(row.messages(instruction), row.text(output))
+        return
     context = row.text(about) if about else ""
-    yield Demonstration(instructed(row.text(instruction), context, row.text("system")), row.text(output))
+    prompt = instructed(row.text(instruction), context, row.text("system") or row.text("system_prompt"))
+    yield Demonstration(prompt, row.text(output))
 
 
 ALPACA = Format(
@@ -50,6 +54,15 @@ PROMPT_RESPONSE = Format(
     unless=("label",),
     read=partial(_read, instruction="prompt", about=None, output="response"),
     example={"prompt": "What color is the sky?", "response": "Blue."},
+)
+QUESTION_RESPONSE = Format(
+    name="question-response",
+    kind=Demonstration,
+    columns=("question", "response"),
+    optional=("system_prompt",),
+    unless=("label",),
+    read=partial(_read, instruction="question", about=None, output="response"),
+    example={"system_prompt": "Be brief.", "question": "What color is the sky?", "response": "Blue."},
 )
 QUESTION_ANSWER = Format(
     name="question-answer",
