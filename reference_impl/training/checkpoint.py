@@ -80,15 +80,20 @@ def save_checkpoint(
         )
 
     def write(new: Path) -> None:
-        save_model(model, str(new / MODEL))
-        write_config(new, model.config)
-        tokenizer.save(new / TOKENIZER)
-        if chat_template is not None:
-            (new / CHAT).write_text(chat_template.to_json(), encoding="utf-8")
+        write_model(new, model, tokenizer, chat_template)
         if training is not None:
             (new / TRAINING).write_bytes(_TRAINING.dump_json(training, indent=2))
 
     write_folder(folder, write)
+
+
+def write_model(new: Path, model: GPT, tokenizer: Tokenizer, chat_template: ChatTemplate | None) -> None:
+    """Write the files of a checkpoint that say what a model computes into a new folder: see `write_folder`."""
+    save_model(model, str(new / MODEL))
+    write_config(new, model.config)
+    tokenizer.save(new / TOKENIZER)
+    if chat_template is not None:
+        (new / CHAT).write_text(chat_template.to_json(), encoding="utf-8")
 
 
 def load_checkpoint(folder: str | os.PathLike[str]) -> Checkpoint:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file, save_model
+from safetensors.torch import save_file
 
 from reference_impl.alignment.data.own_text import OwnText
 from reference_impl.alignment.data.text_ids import SpokenText
@@ -24,8 +24,9 @@ from reference_impl.alignment.reward_model import RewardModel
 from reference_impl.alignment.rollout import DrawingPolicy
 from reference_impl.alignment.settings.lora import LoRA
 from reference_impl.alignment.value_head import RewardHead
-from reference_impl.training.checkpoint import load_checkpoint, write_config
-from reference_impl.training.checkpoint_folder import MANIFEST, MODEL, TOKENIZER
+from reference_impl.text.chat_template import PLAIN_TURNS
+from reference_impl.training.checkpoint import load_checkpoint, write_model
+from reference_impl.training.checkpoint_folder import MANIFEST
 
 REWARD_HEAD = "reward_head.safetensors"
 
@@ -95,13 +96,12 @@ def write_reward_head(folder: Path, head: RewardHead) -> None:
 def _of_ours(folder: Path) -> Learner:
     found = load_checkpoint(folder)
     tokenizer, model = found.tokenizer, found.model
-    text = OwnText(tokenizer)
+    template = found.chat_template or PLAIN_TURNS
+    text = OwnText(tokenizer, template)
     assert tokenizer.eos_id is not None  # `OwnText` refuses a tokenizer without
 
     def write(new: Path) -> None:
-        save_model(model, str(new / MODEL))
-        write_config(new, model.config)
-        tokenizer.save(new / TOKENIZER)
+        write_model(new, model, tokenizer, template)
 
     return Learner(
         policy=GPTPolicy(model, tokenizer.size),
