@@ -24,6 +24,7 @@ from reference_impl.alignment.policy import Head
 from reference_impl.alignment.transformers_decoder import TransformersDecoder
 from reference_impl.decoding.causal_model import CausalModel
 from reference_impl.inference.engine import Engine
+from reference_impl.quantization.loading import assemble
 
 ATTENTION = "packed_items"
 """Our attention's name in `transformers`."""
@@ -105,8 +106,6 @@ class TransformersPolicy:
             embedding, head = self.causal.get_input_embeddings(), self.causal.get_output_embeddings()
             if config.tie_head and (type(embedding) is not nn.Embedding or embedding.weight is not head.weight):
                 raise _NotOurs  # an adapter on one of the two
-            from reference_impl.quantization.loading import assemble
-
             named = tensors(lambda name: merged_weight(self.causal, name), config)
             return Engine(assemble(config, named, self.causal.dtype))
         except (_NotOurs, CannotMerge):

@@ -47,7 +47,7 @@ def export(gpt: GPT, source: Path, to: Path) -> None:
     to.parent.mkdir(parents=True, exist_ok=True)
     being_written = Path(tempfile.mkdtemp(prefix=f".{to.name}.", dir=to.parent))
     try:
-        (being_written / "config.json").write_text(json.dumps(told, indent=2) + "\n")
+        (being_written / "config.json").write_text(json.dumps(told, indent=2, allow_nan=False) + "\n")
         tensors = {name: tensor.cpu().contiguous() for name, tensor in _tensors(gpt, told["model_type"])}
         save_file(tensors, str(being_written / WEIGHTS), {"format": "pt"})
         for name in BESIDE_THE_WEIGHTS:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from reference_impl.alignment.answered import Answered
+from reference_impl.alignment.gpt_policy import GPTPolicy
 from reference_impl.alignment.lora import LoRA, add_lora
 from reference_impl.alignment.merged_weights import merged_weight
 from reference_impl.alignment.mismatch import mismatch
@@ -21,7 +22,7 @@ from reference_impl.alignment.token_log_probs import token_log_probs
 from reference_impl.alignment.transformers_decoder import TransformersDecoder
 from reference_impl.alignment.transformers_policy import TransformersPolicy
 from reference_impl.inference.engine import Engine
-from tests.reference_impl.alignment.items import assert_same, gradients, items
+from tests.reference_impl.alignment.items import assert_same, gpt, gradients, items
 from tests.tiny_models import gpt2, llama
 
 TINY: dict[str, Any] = {
@@ -205,17 +206,23 @@ def test_an_adapter_on_the_tied_embedding_is_not_given_to_the_head() -> None:
 
 
 def test_an_adapter_in_our_gpt_is_not_skipped() -> None:
-    from peft import LoraConfig, get_peft_model
-
-    from reference_impl.alignment.gpt_policy import GPTPolicy
-    from tests.reference_impl.alignment.items import gpt
+    from peft import LoraConfig, inject_adapter_in_model
 
     model = gpt()
-    get_peft_model(model, LoraConfig(target_modules=["qkv", "up"], r=4, init_lora_weights=False))
+    inject_adapter_in_model(LoraConfig(target_modules=["qkv", "up"], r=4, init_lora_weights=False), model)
+    assert Engine(model).native is None, "an engine that is given the layers as they are leaves them to torch"
     policy = GPTPolicy(model)
-    assert policy.decoder().native is None
+    merged = policy.decoder()
+    assert type(merged.model.blocks[0].attention.qkv) is torch.nn.Linear  # type: ignore[union-attr]
+    assert merged.model.head.weight.data_ptr() == model.head.weight.data_ptr()
     rolled = draw(policy, [(1, 2, 3)], 3, max_new=6, eos=0)
     assert mismatch(rolled, token_log_probs(policy, [one.answered for one in rolled]).log_probs).largest < 1e-4
+
+    class Unknown(torch.nn.Linear):
+        pass
+
+    model.blocks[1].ffn.down.__class__ = Unknown
+    assert GPTPolicy(model).decoder().model is model, "what can't be merged is computed as it is"
 
 
 def test_merging_leaves_the_layer_as_it_was() -> None:
