@@ -179,6 +179,14 @@ def test_rollouts_are_drawn_from_what_is_scored(name: str, kind: type, with_adap
     assert again != rolled
 
 
+@pytest.mark.parametrize("name", sorted(MODELS.keys() - {"llama", "gpt2", "qwen2"}))
+def test_every_other_model_draws_what_it_scores(name: str) -> None:
+    policy = TransformersPolicy(MODELS[name]())
+    rolled = draw(policy, [(1, 2, 3), (4,)], 2, max_new=9, eos=0)
+    scored = token_log_probs(policy, [one.answered for one in rolled])
+    assert mismatch(rolled, scored.log_probs).largest < 1e-4
+
+
 def test_an_adapter_that_is_skipped_is_seen() -> None:
     """The check above fails on a decoder of the base weights."""
 
