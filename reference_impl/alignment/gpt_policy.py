@@ -72,7 +72,7 @@ class GPTPolicy:
         """A decoder with the present weights, adapters included. Ask for a new one after every change of them.
 
         The compiled decoder keeps addresses of some weights and copies of others (norms in bf16), so one that was made
-        before a step of the optimizer may mix old weights with new. Nothing tells it: a fused optimizer on a CPU leaves
-        torch's version counters as they are.
+        before a step of the optimizer may mix old weights with new. It can't find out: a fused optimizer on a CPU
+        leaves torch's version counters as they are.
         """
         return Engine(merged_gpt(self.model))

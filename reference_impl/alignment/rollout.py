@@ -19,6 +19,7 @@ from reference_impl.decoding.causal_model import CausalModel
 from reference_impl.decoding.generation import steps
 from reference_impl.decoding.request import Continuation, Request, check_prompt
 from reference_impl.decoding.sampling import Sampling
+from reference_impl.training.checkpoint_weights import all_finite
 
 
 class DrawingPolicy(Policy, Protocol):
@@ -72,6 +73,7 @@ def draw(
         raise ValueError(f"the EOS token {eos} is unknown; ids are 0 to {policy.vocabulary - 1}.")
     if not prompts:
         return []
+    _refuse_broken_weights(policy)
     decoder = policy.decoder()
     for number, prompt in enumerate(prompts):
         # One token more than decoding itself needs: the state after the last token is read when it is scored.
@@ -102,3 +104,12 @@ def draw(
         )
         for request, one in zip(requests, growing, strict=True)
     ]
+
+
+def _refuse_broken_weights(policy: DrawingPolicy) -> None:
+    for name, parameter in policy.module.named_parameters():
+        if not all_finite(parameter.detach()):
+            raise ValueError(
+                f"{name} of the policy holds values that aren't finite numbers: training diverged. Go on from the last "
+                "good state with a lower learning rate."
+            )

@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.policy import Head, Policy
@@ -128,6 +129,7 @@ class _Scores(torch.autograd.Function):
         return log_probs, entropies
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         """Of states, weight and bias."""
         of_log_probs, of_entropies = gradients

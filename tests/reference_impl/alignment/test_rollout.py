@@ -167,10 +167,13 @@ def test_bad_input_is_one_sentence(prompts: list[tuple[int, ...]], settings: dic
         draw(GPTPolicy(gpt()), prompts, **({"samples": 2, "max_new": 9, "eos": EOS} | settings))  # type: ignore[arg-type]
 
 
-def test_weights_that_are_no_numbers_are_refused() -> None:
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(broken: float) -> None:
     policy = GPTPolicy(gpt())
-    policy.model.final_norm.weight.data[0] = float("nan")
-    with pytest.raises(ValueError, match="logits are not numbers"):
+    policy.model.final_norm.weight.data[0] = broken
+    with pytest.raises(
+        ValueError, match=r"final_norm.weight of the policy holds values that aren't finite .* training diverged"
+    ):
         rolled(policy)
 
 

@@ -123,6 +123,15 @@ def test_autocast_scores_and_learns_as_without_but_for_rounding(llama: bool) -> 
     assert all((found[name] - wanted[name]).norm() < 0.1 * wanted[name].norm() for name in wanted)
 
 
+def test_a_second_derivative_is_refused() -> None:
+    states = torch.randn(3, 4, requires_grad=True)
+    weight = torch.randn(VOCABULARY, 4, requires_grad=True)
+    loss = score_states(states, Head(weight), items([(1, 2)]))[0].square().sum()
+    (slope,) = torch.autograd.grad(loss, states, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        slope.sum().backward()  # type: ignore[no-untyped-call]
+
+
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
 def test_a_temperature_without_gradients_is_refused(temperature: float) -> None:
     with pytest.raises(ValueError, match="temperature must be above 0"):
