@@ -73,9 +73,12 @@ def draw(
         raise ValueError(f"the EOS token {eos} is unknown; ids are 0 to {policy.vocabulary - 1}.")
     if not prompts:
         return []
+    if text := [number for number, prompt in enumerate(prompts) if isinstance(prompt, str)]:
+        raise ValueError(f"prompt {text[0]} is text: encode it with the model's tokenizer.")
     _refuse_broken_weights(policy)
     decoder = policy.decoder()
-    for number, prompt in enumerate(prompts):
+    asked = [tuple(map(int, prompt)) for prompt in prompts]
+    for number, prompt in enumerate(asked):
         # One token more than decoding itself needs: the state after the last token is read when it is scored.
         if policy.context is not None and len(prompt) + max_new > policy.context:
             raise ValueError(
@@ -85,7 +88,7 @@ def draw(
         check_prompt(f"prompt {number}", prompt, max_new, decoder.config)
     before: Counter[tuple[int, ...]] = Counter()
     requests = []
-    for prompt in map(tuple, prompts):
+    for prompt in asked:
         for sample in range(before[prompt], before[prompt] + samples):
             sampling = Sampling(temperature, seed=seed, sample=sample, step=step)
             requests.append(Request(prompt, max_new, sampling, frozenset((eos,))))

@@ -141,7 +141,8 @@ class TransformersPolicy:
         head = self.causal.get_output_embeddings()
         if type(head) is not nn.Linear:
             raise ValueError(
-                f"the model's head is {type(head).__name__}: a policy needs a plain one, neither quantized nor adapted."
+                f"the model's head is {type(head).__module__}.{type(head).__name__}: a policy needs a plain one, "
+                "neither quantized nor adapted."
             )
         tokens = torch.tensor([TRIED[0].tokens], device=self.causal.device)
         logits = self.causal(input_ids=tokens, use_cache=False).logits

@@ -17,6 +17,7 @@ from reference_impl.alignment.lora import LoRA, add_lora
 from reference_impl.alignment.merged_weights import merged_weight
 from reference_impl.alignment.mismatch import mismatch
 from reference_impl.alignment.packed import Packed
+from reference_impl.alignment.reference_policy import AdapterOff
 from reference_impl.alignment.rollout import draw
 from reference_impl.alignment.token_log_probs import token_log_probs
 from reference_impl.alignment.transformers_decoder import TransformersDecoder
@@ -123,6 +124,47 @@ def test_a_leak_between_items_means_that_nothing_is_packed(monkeypatch: pytest.M
 def test_logits_that_are_more_than_a_linear_layer_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"more than a linear layer of its last states"):
         TransformersPolicy(made(name))
+
+
+def test_an_adapter_on_the_head_is_refused() -> None:
+    from peft import LoraConfig, get_peft_model
+
+    model = get_peft_model(llama(tie_word_embeddings=False), LoraConfig(target_modules=["lm_head"]))
+    with pytest.raises(ValueError, match=r"head is peft.*Linear: a policy needs a plain one"):
+        TransformersPolicy(model)
+
+
+@pytest.mark.parametrize("kind", ["dora", "ia3", "two adapters", "norm"])
+def test_adapters_of_every_kind_count_in_rollouts(kind: str) -> None:
+    """Merged into copies where peft can merge them; where a module is replaced, by the model's own forward."""
+    import peft
+
+    loras = {"dora": {"use_dora": True}, "norm": {"modules_to_save": ["norm"]}, "two adapters": {}}
+    settings: Any = (
+        peft.IA3Config(target_modules=["k_proj", "v_proj"], feedforward_modules=[], init_ia3_weights=False)
+        if kind == "ia3"
+        else peft.LoraConfig(target_modules=["q_proj"], init_lora_weights=False, **loras[kind])
+    )
+    model = peft.get_peft_model(llama(), settings)
+    if kind == "two adapters":
+        model.add_adapter("other", peft.LoraConfig(target_modules=["v_proj"], init_lora_weights=False))
+        model.base_model.set_adapter(["default", "other"])
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "modules_to_save" in name:
+                parameter.mul_(-2)
+    policy = TransformersPolicy(model)
+    rolled = draw(policy, [(1, 2, 3)], 3, max_new=6, eos=0)
+    answered = [one.answered for one in rolled]
+    assert mismatch(rolled, token_log_probs(policy, answered).log_probs).largest < 1e-4
+    reference = AdapterOff(policy)
+    assert (
+        token_log_probs(reference, answered).log_probs - token_log_probs(policy, answered).log_probs
+    ).abs().max() > 0.1
+    bare = TransformersPolicy(llama())
+    torch.testing.assert_close(
+        token_log_probs(reference, answered).log_probs, token_log_probs(bare, answered).log_probs
+    )
 
 
 def test_a_model_without_a_head_is_refused() -> None:
