@@ -25,7 +25,7 @@ from reference_impl.quantization.quantized_modules import QuantizedLinear
 
 
 class Engine:
-    """A GPT for inference, with the weights of this moment: make another one after they were changed, moved or replaced.
+    """A GPT for inference, with the weights of this moment: make another one after they change, move or are replaced.
 
     The compiled decoder keeps addresses of some weights and copies of others.
     """
