@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from reference_impl.alignment.answered import Answered
+from reference_impl.alignment.merged_weights import merged_gpt
 from reference_impl.alignment.packed import check_items, pack
 from reference_impl.alignment.policy import Head
 from reference_impl.decoding.request import check_vocabulary
@@ -68,10 +69,10 @@ class GPTPolicy:
         return model.features(packed.tokens, given, packed.rows)[0]
 
     def decoder(self) -> Engine:
-        """A decoder with the present weights. Ask for a new one after every change of them.
+        """A decoder with the present weights, adapters included. Ask for a new one after every change of them.
 
         The compiled decoder keeps addresses of some weights and copies of others (norms in bf16), so one that was made
-        before a step of the optimizer may mix old weights with new. Nothing tells it: a fused optimizer on a CPU leaves
-        torch's version counters as they are.
+        before a step of the optimizer may mix old weights with new. It can't find out: a fused optimizer on a CPU
+        leaves torch's version counters as they are.
         """
-        return Engine(self.model)
+        return Engine(merged_gpt(self.model))

@@ -12,6 +12,9 @@ import sys
 import torch
 from torch import Tensor, nn
 
+from reference_impl.model.gpt import GPT
+from reference_impl.quantization.loading import assemble
+
 PLAIN = (nn.Linear, nn.Embedding, nn.LayerNorm, nn.RMSNorm)
 PLAIN_IN_TRANSFORMERS = ("Conv1D", "LlamaRMSNorm")
 """Layers that compute with their weight and bias as they are: torch's, and those of `transformers`' GPT-2 and Llama."""
@@ -34,6 +37,22 @@ def merged_weight(root: nn.Module, name: str) -> Tensor:
     if not isinstance(found, Tensor):
         raise ValueError(f"there is no weight {name} in this model.")
     return found.detach()
+
+
+def merged_gpt(model: GPT) -> GPT:
+    """Our GPT with adapters in its layers, as one without: adapted weights are merged copies, the others are shared.
+
+    The model itself where it has no adapter, and where one of its layers can't be merged.
+    """
+    with torch.device("meta"):
+        plain = GPT(model.config)
+    if model.state_dict().keys() == plain.state_dict().keys():
+        return model
+    names = [name for name, _ in plain.named_parameters()]
+    try:
+        return assemble(model.config, ((name, merged_weight(model, name)) for name in names), model.dtype)
+    except CannotMerge:
+        return model
 
 
 def _unwrapped(module: nn.Module, path: str) -> nn.Module:

@@ -33,7 +33,8 @@ def prefix_kl(policy: Policy, reference: Policy, answered: Sequence[Answered], t
             "a reference must be a model of the same tokenizer."
         )
     states, others = policy.states(answered), reference.states(answered)
-    states, others = (x[predicting_rows(answered, x.device)] for x in (states, others))
+    rows = predicting_rows(answered, states.device)
+    states, others = states[rows].to(head.weight.dtype), others[rows].to(other.weight.dtype)
     found = []
     for part in slices(len(states), 2 * len(head.weight)):
         log_p = scaled_logits(states[part], *head, temperature).log_softmax(-1)

@@ -19,6 +19,7 @@ from reference_impl.decoding.causal_model import CausalModel
 from reference_impl.decoding.generation import steps
 from reference_impl.decoding.request import Continuation, Request, check_prompt
 from reference_impl.decoding.sampling import Sampling
+from reference_impl.training.checkpoint_weights import all_finite
 
 
 class DrawingPolicy(Policy, Protocol):
@@ -72,8 +73,12 @@ def draw(
         raise ValueError(f"the EOS token {eos} is unknown; ids are 0 to {policy.vocabulary - 1}.")
     if not prompts:
         return []
+    if text := [number for number, prompt in enumerate(prompts) if isinstance(prompt, str)]:
+        raise ValueError(f"prompt {text[0]} is text: encode it with the model's tokenizer.")
+    _refuse_broken_weights(policy)
     decoder = policy.decoder()
-    for number, prompt in enumerate(prompts):
+    asked = [tuple(map(int, prompt)) for prompt in prompts]
+    for number, prompt in enumerate(asked):
         # One token more than decoding itself needs: the state after the last token is read when it is scored.
         if policy.context is not None and len(prompt) + max_new > policy.context:
             raise ValueError(
@@ -83,7 +88,7 @@ def draw(
         check_prompt(f"prompt {number}", prompt, max_new, decoder.config)
     before: Counter[tuple[int, ...]] = Counter()
     requests = []
-    for prompt in map(tuple, prompts):
+    for prompt in asked:
         for sample in range(before[prompt], before[prompt] + samples):
             sampling = Sampling(temperature, seed=seed, sample=sample, step=step)
             requests.append(Request(prompt, max_new, sampling, frozenset((eos,))))
@@ -102,3 +107,12 @@ def draw(
         )
         for request, one in zip(requests, growing, strict=True)
     ]
+
+
+def _refuse_broken_weights(policy: DrawingPolicy) -> None:
+    for name, parameter in policy.module.named_parameters():
+        if not all_finite(parameter.detach()):
+            raise ValueError(
+                f"{name} of the policy holds values that aren't finite numbers: training diverged. Go on from the last "
+                "good state with a lower learning rate."
+            )

@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.policy import Head, Policy
@@ -59,7 +60,7 @@ def score_states(
     if not temperature > 0.0:
         raise ValueError(f"the temperature must be above 0, not {temperature!r}: at 0 no probability has a gradient.")
     targets = torch.tensor([token for item in answered for token in item.response], device=states.device)
-    predicting = states[predicting_rows(answered, states.device)]
+    predicting = states[predicting_rows(answered, states.device)].to(head.weight.dtype)
     return _Scores.apply(predicting, head.weight, head.bias, targets, temperature)  # type: ignore[no-any-return, no-untyped-call]
 
 
@@ -91,8 +92,16 @@ def slices(rows: int, vocabulary: int) -> Iterator[slice]:
 
 def scaled_logits(states: Tensor, weight: Tensor, bias: Tensor | None, temperature: float) -> Tensor:
     """(rows, width) -> (rows, vocabulary), divided by the temperature, in fp32 at least."""
-    logits = torch.nn.functional.linear(states, weight, bias)
-    return logits.to(torch.promote_types(logits.dtype, torch.float32)).div_(temperature)
+    with torch.autocast(
+        states.device.type, enabled=False
+    ):  # it would be on in the forward pass and off in the backward
+        logits = torch.nn.functional.linear(states, weight, bias)
+    return logits.to(wide(logits.dtype)).div_(temperature)
+
+
+def wide(dtype: torch.dtype) -> torch.dtype:
+    """fp32 for what is narrower."""
+    return torch.promote_types(dtype, torch.float32)
 
 
 class _Scores(torch.autograd.Function):
@@ -103,7 +112,7 @@ class _Scores(torch.autograd.Function):
         ctx: Any, states: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, temperature: float
     ) -> tuple[Tensor, Tensor]:
         """states: (rows, width); weight: (vocabulary, width). Returns (rows,) twice."""
-        kind = torch.promote_types(states.dtype, torch.float32)
+        kind = wide(states.dtype)
         log_probs, entropies, normalizers = (torch.empty(len(states), dtype=kind, device=states.device) for _ in "123")
         for part in slices(len(states), len(weight)):
             logits = scaled_logits(states[part], weight, bias, temperature)
@@ -120,14 +129,15 @@ class _Scores(torch.autograd.Function):
         return log_probs, entropies
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         """Of states, weight and bias."""
         of_log_probs, of_entropies = gradients
         states, weight, bias, targets, normalizers, entropies = ctx.saved_tensors
         wants_states, wants_weight, wants_bias = ctx.needs_input_grad[:3]
         to_states = torch.empty_like(states) if wants_states else None
-        to_weight = torch.zeros_like(weight) if wants_weight else None
-        to_bias = torch.zeros_like(bias) if wants_bias else None
+        to_weight = torch.zeros_like(weight, dtype=wide(weight.dtype)) if wants_weight else None
+        to_bias = torch.zeros_like(bias, dtype=wide(bias.dtype)) if wants_bias else None
         for part in slices(len(states), len(weight)):
             log_p = scaled_logits(states[part], weight, bias, ctx.temperature).sub_(normalizers[part, None])
             along = torch.zeros_like(normalizers[part]) if of_log_probs is None else of_log_probs[part]
@@ -141,8 +151,16 @@ class _Scores(torch.autograd.Function):
             to_logits = to_logits.div_(ctx.temperature).to(states.dtype)
             if to_states is not None:
                 torch.mm(to_logits, weight, out=to_states[part])
-            if to_weight is not None:
+            if to_weight is not None and to_weight.dtype == weight.dtype:
                 to_weight.addmm_(to_logits.T, states[part])
+            elif to_weight is not None:  # sums of many slices would lose the small ones in bf16
+                to_weight += to_logits.T @ states[part]
             if to_bias is not None:
                 to_bias += to_logits.sum(0)
-        return to_states, to_weight, to_bias, None, None
+        return (
+            to_states,
+            None if to_weight is None else to_weight.to(weight.dtype),
+            None if to_bias is None else to_bias.to(bias.dtype),
+            None,
+            None,
+        )

@@ -4,6 +4,7 @@ decoder can't read. Slow, and right for whatever `transformers` can compute, ada
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,14 +24,21 @@ class DecoderShape:
 
 
 class OneSequence:
-    """A cache of `transformers` that one sequence fills from its beginning; it is never cut or copied."""
+    """What one sequence has left in a model; it is never cut or copied."""
 
     divisible = False
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self.length = 0
+        self.tokens: Tensor | None = None
+        """(1, length): read so far."""
         self.held: Any = None
+        """The model's own cache."""
+
+    @property
+    def length(self) -> int:
+        """Tokens held."""
+        return 0 if self.tokens is None else self.tokens.size(1)
 
 
 class TransformersDecoder:
@@ -39,6 +47,8 @@ class TransformersDecoder:
     def __init__(self, model: Any, context: int | None) -> None:
         self.model = model.eval()
         self.config = DecoderShape(len(model.get_output_embeddings().weight), context or UNBOUNDED)
+        takes = inspect.signature(model.forward).parameters
+        self._caches, self._cuts = "past_key_values" in takes, "logits_to_keep" in takes
 
     def new_cache(self, batch: int, length: int) -> OneSequence:
         """An empty cache. batch: 1."""
@@ -54,13 +64,21 @@ class TransformersDecoder:
         attention_mask: Tensor | None = None,
         logits_at: Tensor | None = None,
     ) -> Tensor:
-        """Logits of what follows: see `Forward`. One row, without padding, with a cache."""
+        """Logits of what follows: see `Forward`. One row, without padding, with a cache.
+
+        A model that keeps states under names of its own (Mamba, RWKV) reads the whole text again for each token.
+        """
         assert cache is not None and len(tokens) == 1 and attention_mask is None and positions is None
-        keep: Any = 0 if logits_at is None else logits_at
-        found = self.model(input_ids=tokens, past_key_values=cache.held, use_cache=True, logits_to_keep=keep)
-        cache.held = found.past_key_values
-        cache.length += tokens.size(1)
-        logits: Tensor = found.logits
-        return logits
+        cache.tokens = tokens if cache.tokens is None else torch.cat((cache.tokens, tokens), 1)
+        if self._caches:
+            cut: dict[str, Any] = {"logits_to_keep": logits_at} if self._cuts and logits_at is not None else {}
+            found = self.model(input_ids=tokens, past_key_values=cache.held, use_cache=True, **cut)
+            cache.held = found.past_key_values
+            if cut:
+                return found.logits  # type: ignore[no-any-return]
+        else:
+            found = self.model(input_ids=cache.tokens, use_cache=False)
+        logits: Tensor = found.logits[:, -tokens.size(1) :]
+        return logits if logits_at is None else logits[:, logits_at]
 
     __call__ = forward

@@ -24,13 +24,14 @@ from reference_impl.alignment.policy import Head
 from reference_impl.alignment.transformers_decoder import TransformersDecoder
 from reference_impl.decoding.causal_model import CausalModel
 from reference_impl.inference.engine import Engine
+from reference_impl.quantization.loading import assemble
 
 ATTENTION = "packed_items"
 """Our attention's name in `transformers`."""
 TRIED = (Answered((5, 2, 7), (1, 3), True), Answered((5, 2, 7), (4, 6, 2), True), Answered((3, 1), (2, 2, 6, 1), True))
 """What a model is tried with."""
 CHANGES_WITH_LENGTH = ("dynamic", "longrope")
-"""Kinds of rotary positions that depend on how long the whole row is."""
+"""Kinds of rotary positions that depend on how long the whole row is: their items are read one by one."""
 
 
 class TransformersPolicy:
@@ -57,7 +58,9 @@ class TransformersPolicy:
         if vocabulary is not None and not 1 <= vocabulary <= rows:
             raise ValueError(f"a vocabulary of {vocabulary} tokens doesn't fit a head of {rows}.")
         self.vocabulary = vocabulary or rows
-        self.packs = self._can_pack()
+        rope = str(getattr(self.causal.config, "rope_parameters", None))
+        self._alone = any(kind in rope for kind in CHANGES_WITH_LENGTH)
+        self.packs = not self._alone and self._can_pack()
 
     @property
     def module(self) -> nn.Module:
@@ -85,6 +88,8 @@ class TransformersPolicy:
         self.model.eval()
         check_items(answered, self.context, self.vocabulary)
         window = _window(self.causal.config)
+        if self._alone:
+            return torch.cat([self._padded_states([item]) for item in answered])
         if self.packs and (window is None or max(len(item.tokens) for item in answered) <= window):
             return self._packed_states(answered)
         return self._padded_states(answered)
@@ -101,8 +106,6 @@ class TransformersPolicy:
             embedding, head = self.causal.get_input_embeddings(), self.causal.get_output_embeddings()
             if config.tie_head and (type(embedding) is not nn.Embedding or embedding.weight is not head.weight):
                 raise _NotOurs  # an adapter on one of the two
-            from reference_impl.quantization.loading import assemble
-
             named = tensors(lambda name: merged_weight(self.causal, name), config)
             return Engine(assemble(config, named, self.causal.dtype))
         except (_NotOurs, CannotMerge):
@@ -138,7 +141,8 @@ class TransformersPolicy:
         head = self.causal.get_output_embeddings()
         if type(head) is not nn.Linear:
             raise ValueError(
-                f"the model's head is {type(head).__name__}: a policy needs a plain one, neither quantized nor adapted."
+                f"the model's head is {type(head).__module__}.{type(head).__name__}: a policy needs a plain one, "
+                "neither quantized nor adapted."
             )
         tokens = torch.tensor([TRIED[0].tokens], device=self.causal.device)
         logits = self.causal(input_ids=tokens, use_cache=False).logits
@@ -152,9 +156,6 @@ class TransformersPolicy:
     @torch.no_grad()
     def _can_pack(self) -> bool:
         """Whether a packed pass gives what passes over single items give."""
-        rope = getattr(self.causal.config, "rope_parameters", None) or {}
-        if rope.get("rope_type") in CHANGES_WITH_LENGTH:
-            return False
         wanted = torch.cat([self._padded_states([item]) for item in TRIED])
         try:
             return _same(self._packed_states(TRIED), wanted)
@@ -183,7 +184,8 @@ def _as_ours(kind: str, config: Any) -> tuple[Any, Callable[..., Any]]:
 
 def _window(config: Any) -> int | None:
     """So many tokens back the model's attention may end; None where it never does."""
-    named = (getattr(config, name, None) for name in ("sliding_window", "attention_chunk_size", "window_size"))
+    names = ("sliding_window", "attention_chunk_size", "window_size", "attention_window_size", "local_attention")
+    named = (getattr(config, name, None) for name in names)
     return min((size for size in named if isinstance(size, int)), default=None)
 
 
@@ -222,6 +224,9 @@ def _packed_attention(
 ) -> tuple[Tensor, None]:
     """As `transformers` calls attentions: (batch, heads, time, head width) -> (batch, time, heads, head width)."""
     strange = [name for name in ("softcap", "s_aux", "position_bias") if others.get(name) is not None]
+    window = others.get("sliding_window")
+    if packed_items is not None and isinstance(window, int) and int(packed_items.positions.max()) >= window:
+        strange.append("sliding_window")
     if packed_items is None or attention_mask is not None or strange:
         raise NotImplementedError(f"packed attention with a mask, without items, or with {strange}")
     return packed_items.attend_scaled(query, key, value, scaling).transpose(1, 2).contiguous(), None

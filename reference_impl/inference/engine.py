@@ -25,7 +25,10 @@ from reference_impl.quantization.quantized_modules import QuantizedLinear
 
 
 class Engine:
-    """A GPT for inference. Its weights must not be moved or replaced afterwards."""
+    """A GPT for inference, with the weights of this moment: make another one after they change, move or are replaced.
+
+    The compiled decoder keeps addresses of some weights and copies of others.
+    """
 
     def __init__(self, model: GPT) -> None:
         self.model = model.eval()

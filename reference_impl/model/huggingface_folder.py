@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from reference_impl.model.config import GPTConfig
+from reference_impl.model.gpt import GPT
 from reference_impl.model.huggingface import config_from_huggingface, tensors_from_huggingface
 from reference_impl.model.huggingface_llama import config_from_llama, tensors_from_llama
 
@@ -42,7 +43,10 @@ class HuggingFaceFolder:
             left.difference_update((name, name.removeprefix("transformer.")))
             return read(name)
 
-        yield from self.read_all(noted, self.config)
+        try:
+            yield from self.read_all(noted, self.config)
+        except RuntimeError as error:  # a tensor of another shape, which can't be cut into heads
+            raise ValueError(f"{self.path}: its weights don't fit its config.json ({str(error)[:300]}).") from error
         if HEAD in left and self.config.tie_head:
             left.discard(HEAD)
             embedding = next(name for name in files if name.endswith(EMBEDDINGS))
@@ -54,6 +58,26 @@ class HuggingFaceFolder:
                 f"{self.path}: a model of this shape has no place for {len(strange)} tensors of the files, such as "
                 f"{strange[0]}: is config.json that of this checkpoint?"
             )
+
+    def trainable(self) -> GPT:
+        """The model in fp32 with memory of its own, all of whose weights learn. In training mode.
+
+        Raises ValueError where a tensor is missing, damaged, of another shape or holds values that aren't finite.
+        """
+        with torch.device("meta"):
+            gpt = GPT(self.config)
+        state = {}
+        for name, tensor in self.tensors():
+            state[name] = tensor.to(torch.float32, copy=True).contiguous()
+            if not bool(state[name].isfinite().all()):
+                raise ValueError(f"{self.path}: {name} holds values that aren't finite numbers; copy the model again.")
+        try:
+            gpt.load_state_dict(state, strict=not self.config.tie_head, assign=True)
+        except RuntimeError as error:
+            raise ValueError(f"{self.path}: its weights don't fit its config.json ({str(error)[:300]}).") from error
+        if self.config.tie_head:
+            gpt.head.weight = gpt.token_embedding.weight
+        return gpt
 
 
 def open_folder(path: Path) -> HuggingFaceFolder:

@@ -1,4 +1,4 @@
-"""Weights of `transformers`' LlamaForCausalLM as ours: the same GPT class with Llama's settings.
+"""Weights of `transformers`' LlamaForCausalLM as ours and back, exactly: the same GPT class with Llama's settings.
 
 Their separate query, key and value projections become rows of our fused one, group by group: the queries that share a
 key, that key, its value. Everything else is the same tensor under another name.
@@ -6,7 +6,7 @@ key, that key, its value. Everything else is the same tensor under another name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -42,6 +42,24 @@ def tensors_from_llama(read: Callable[[str], Tensor], config: GPTConfig) -> Iter
     yield "final_norm.weight", read("model.norm.weight")
     if not config.tie_head:
         yield "head.weight", read("lm_head.weight")
+
+
+def tensors_to_llama(state: Mapping[str, Tensor], config: GPTConfig) -> Iterator[tuple[str, Tensor]]:
+    """`transformers`' names and tensors one by one, from tensors (weights or gradients) by our names."""
+    yield "model.embed_tokens.weight", state["token_embedding.weight"]
+    sharing = config.heads // config.kv_heads
+    for layer in range(config.layers):
+        theirs = f"model.layers.{layer}"
+        groups = state[f"blocks.{layer}.attention.qkv.weight"].view(
+            config.kv_heads, -1, config.head_width, config.width
+        )
+        for which, part in zip("qkv", torch.split(groups, [sharing, 1, 1], dim=1), strict=True):
+            yield f"{theirs}.self_attn.{which}_proj.weight", part.flatten(0, 2)
+        for mine, name in IN_BLOCKS:
+            yield f"{theirs}.{name}", state[f"blocks.{layer}.{mine}"]
+    yield "model.norm.weight", state["final_norm.weight"]
+    if not config.tie_head:
+        yield "lm_head.weight", state["head.weight"]
 
 
 def config_from_llama(config: LlamaConfig) -> GPTConfig:

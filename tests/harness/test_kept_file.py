@@ -196,6 +196,7 @@ OTHER = {
     "harness/execution/serve.py": "worker.log",
     "harness/execution/executors/here.py": "worker.log",
     # what a person asked to be written elsewhere
+    "reference_impl/model/huggingface_export.py": "a model in the layout of others, from one in it",
     "harness/report/fit_files.py": "the folder of `harness fit`",
     "harness/report/lm_eval_files.py": "the folder of `harness report --lm-eval`",
     "harness/report/picture.py": "a picture",

@@ -69,6 +69,12 @@ def test_a_prompt_that_comes_twice_gets_other_responses() -> None:
     assert [one.answered for one in found] == [r.answered for r in draw(policy, PROMPTS[:1], 4, max_new=9, eos=EOS)]
 
 
+def test_prompts_may_be_lists_or_tensors() -> None:
+    kinds = [[(1, 2)], [[1, 2]], [torch.tensor([1, 2])]]
+    found = [draw(GPTPolicy(gpt()), prompts, 2, max_new=5, eos=EOS) for prompts in kinds]  # type: ignore[arg-type]
+    assert found[0] == found[1] == found[2]
+
+
 def test_it_ends_with_eos_or_is_cut_off() -> None:
     found = [one.answered for one in rolled(GPTPolicy(gpt(vocabulary=8)), samples=20)]
     assert any(one.ended for one in found) and not all(one.ended for one in found)
@@ -156,6 +162,7 @@ def test_a_decoder_that_is_kept_would_be_stale() -> None:
         ([(1, 99)], {}, "unknown token id 99"),
         ([(1,) * 20], {}, "prompt 0: 20 tokens and 9 new ones don't fit the model's context of 24"),
         ([(1,) * 15], {"max_new": 10}, "prompt 0: 15 tokens and 10"),
+        (["text"], {}, "prompt 0 is text: encode it"),
         ([(1,)], {"temperature": 0.0}, "temperature must be above 0"),
         ([(1,)], {"samples": 0}, "not 0 of 9"),
         ([(1,)], {"max_new": 0}, "not 2 of 0"),
@@ -167,10 +174,13 @@ def test_bad_input_is_one_sentence(prompts: list[tuple[int, ...]], settings: dic
         draw(GPTPolicy(gpt()), prompts, **({"samples": 2, "max_new": 9, "eos": EOS} | settings))  # type: ignore[arg-type]
 
 
-def test_weights_that_are_no_numbers_are_refused() -> None:
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(broken: float) -> None:
     policy = GPTPolicy(gpt())
-    policy.model.final_norm.weight.data[0] = float("nan")
-    with pytest.raises(ValueError, match="logits are not numbers"):
+    policy.model.final_norm.weight.data[0] = broken
+    with pytest.raises(
+        ValueError, match=r"final_norm.weight of the policy holds values that aren't finite .* training diverged"
+    ):
         rolled(policy)
 
 

@@ -93,6 +93,45 @@ def test_certain_tokens_have_no_entropy_and_finite_gradients() -> None:
     assert states.grad is not None and states.grad.isfinite().all()
 
 
+def test_many_slices_in_bf16_lose_no_small_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = torch.Generator().manual_seed(0)
+    answered = items([(1, 900)])
+    states = torch.randn(901, 8, generator=generator).bfloat16()
+    weight = torch.randn(VOCABULARY, 8, generator=generator).bfloat16()
+
+    def slope(kind: torch.dtype, elements: int) -> Tensor:
+        monkeypatch.setattr(sliced, "ELEMENTS", elements)
+        head = weight.to(kind).requires_grad_()
+        score_states(states.to(kind), Head(head), answered)[0].sum().backward()  # type: ignore[no-untyped-call]
+        assert head.grad is not None and head.grad.dtype == kind
+        return head.grad.float()
+
+    exact = slope(torch.float32, 1 << 22)
+    assert (slope(torch.bfloat16, VOCABULARY) - exact).norm() < 6e-3 * exact.norm()
+
+
+@pytest.mark.parametrize("llama", [False, True])
+def test_autocast_scores_and_learns_as_without_but_for_rounding(llama: bool) -> None:
+    policy = GPTPolicy(gpt(llama))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        scored = token_log_probs(policy, ANSWERED)
+    plain = token_log_probs(policy, ANSWERED)
+    assert scored.log_probs.dtype == torch.float32
+    assert (scored.log_probs - plain.log_probs).abs().mean() < 0.05
+    found = gradients(policy.model, scored.log_probs.sum())
+    wanted = gradients(policy.model, plain.log_probs.sum())
+    assert all((found[name] - wanted[name]).norm() < 0.1 * wanted[name].norm() for name in wanted)
+
+
+def test_a_second_derivative_is_refused() -> None:
+    states = torch.randn(3, 4, requires_grad=True)
+    weight = torch.randn(VOCABULARY, 4, requires_grad=True)
+    loss = score_states(states, Head(weight), items([(1, 2)]))[0].square().sum()
+    (slope,) = torch.autograd.grad(loss, states, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        slope.sum().backward()  # type: ignore[no-untyped-call]
+
+
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
 def test_a_temperature_without_gradients_is_refused(temperature: float) -> None:
     with pytest.raises(ValueError, match="temperature must be above 0"):

@@ -12,17 +12,19 @@ import torch
 from torch import Tensor
 
 from reference_impl.alignment.answered import Answered
+from reference_impl.alignment.gpt_policy import GPTPolicy
 from reference_impl.alignment.lora import add_lora
 from reference_impl.alignment.merged_weights import merged_weight
 from reference_impl.alignment.mismatch import mismatch
 from reference_impl.alignment.packed import Packed
+from reference_impl.alignment.reference_policy import AdapterOff
 from reference_impl.alignment.rollout import draw
 from reference_impl.alignment.settings.lora import LoRA
 from reference_impl.alignment.token_log_probs import token_log_probs
 from reference_impl.alignment.transformers_decoder import TransformersDecoder
 from reference_impl.alignment.transformers_policy import TransformersPolicy
 from reference_impl.inference.engine import Engine
-from tests.reference_impl.alignment.items import assert_same, gradients, items
+from tests.reference_impl.alignment.items import assert_same, gpt, gradients, items
 from tests.tiny_models import gpt2, llama
 
 TINY: dict[str, Any] = {
@@ -94,8 +96,16 @@ def test_items_beyond_a_sliding_window_are_read_with_it() -> None:
     for answered in (short, long):
         wanted = own_states(model, answered)
         assert (policy.states(answered) - wanted).norm() <= 1e-5 * wanted.norm()
-    packed = policy._packed_states(long)
-    assert (packed - own_states(model, long)).norm() > 1e-3 * packed.norm(), "a packed pass would not know the window"
+    with pytest.raises(NotImplementedError, match="sliding_window"):  # a packed pass would not know the window
+        policy._packed_states(long)
+
+
+def test_positions_that_depend_on_the_longest_item_are_those_of_each_alone() -> None:
+    rope = {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4}
+    model = made("Llama", max_position_embeddings=32, rope_parameters=rope)
+    policy = TransformersPolicy(model)
+    wanted = own_states(model, ITEMS)
+    assert not policy.packs and (policy.states(ITEMS) - wanted).norm() <= 1e-5 * wanted.norm()
 
 
 def test_a_leak_between_items_means_that_nothing_is_packed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,6 +125,47 @@ def test_a_leak_between_items_means_that_nothing_is_packed(monkeypatch: pytest.M
 def test_logits_that_are_more_than_a_linear_layer_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match=r"more than a linear layer of its last states"):
         TransformersPolicy(made(name))
+
+
+def test_an_adapter_on_the_head_is_refused() -> None:
+    from peft import LoraConfig, get_peft_model
+
+    model = get_peft_model(llama(tie_word_embeddings=False), LoraConfig(target_modules=["lm_head"]))
+    with pytest.raises(ValueError, match=r"head is peft.*Linear: a policy needs a plain one"):
+        TransformersPolicy(model)
+
+
+@pytest.mark.parametrize("kind", ["dora", "ia3", "two adapters", "norm"])
+def test_adapters_of_every_kind_count_in_rollouts(kind: str) -> None:
+    """Merged into copies where peft can merge them; where a module is replaced, by the model's own forward."""
+    import peft
+
+    loras = {"dora": {"use_dora": True}, "norm": {"modules_to_save": ["norm"]}, "two adapters": {}}
+    settings: Any = (
+        peft.IA3Config(target_modules=["k_proj", "v_proj"], feedforward_modules=[], init_ia3_weights=False)
+        if kind == "ia3"
+        else peft.LoraConfig(target_modules=["q_proj"], init_lora_weights=False, **loras[kind])
+    )
+    model = peft.get_peft_model(llama(), settings)
+    if kind == "two adapters":
+        model.add_adapter("other", peft.LoraConfig(target_modules=["v_proj"], init_lora_weights=False))
+        model.base_model.set_adapter(["default", "other"])
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "modules_to_save" in name:
+                parameter.mul_(-2)
+    policy = TransformersPolicy(model)
+    rolled = draw(policy, [(1, 2, 3)], 3, max_new=6, eos=0)
+    answered = [one.answered for one in rolled]
+    assert mismatch(rolled, token_log_probs(policy, answered).log_probs).largest < 1e-4
+    reference = AdapterOff(policy)
+    assert (
+        token_log_probs(reference, answered).log_probs - token_log_probs(policy, answered).log_probs
+    ).abs().max() > 0.1
+    bare = TransformersPolicy(llama())
+    torch.testing.assert_close(
+        token_log_probs(reference, answered).log_probs, token_log_probs(bare, answered).log_probs
+    )
 
 
 def test_a_model_without_a_head_is_refused() -> None:
@@ -171,6 +222,14 @@ def test_rollouts_are_drawn_from_what_is_scored(name: str, kind: type, with_adap
     assert again != rolled
 
 
+@pytest.mark.parametrize("name", sorted(MODELS.keys() - {"llama", "gpt2", "qwen2"}))
+def test_every_other_model_draws_what_it_scores(name: str) -> None:
+    policy = TransformersPolicy(MODELS[name]())
+    rolled = draw(policy, [(1, 2, 3), (4,)], 2, max_new=9, eos=0)
+    scored = token_log_probs(policy, [one.answered for one in rolled])
+    assert mismatch(rolled, scored.log_probs).largest < 1e-4
+
+
 def test_an_adapter_that_is_skipped_is_seen() -> None:
     """The check above fails on a decoder of the base weights."""
 
@@ -198,17 +257,23 @@ def test_an_adapter_on_the_tied_embedding_is_not_given_to_the_head() -> None:
 
 
 def test_an_adapter_in_our_gpt_is_not_skipped() -> None:
-    from peft import LoraConfig, get_peft_model
-
-    from reference_impl.alignment.gpt_policy import GPTPolicy
-    from tests.reference_impl.alignment.items import gpt
+    from peft import LoraConfig, inject_adapter_in_model
 
     model = gpt()
-    get_peft_model(model, LoraConfig(target_modules=["qkv", "up"], r=4, init_lora_weights=False))
+    inject_adapter_in_model(LoraConfig(target_modules=["qkv", "up"], r=4, init_lora_weights=False), model)
+    assert Engine(model).native is None, "an engine that is given the layers as they are leaves them to torch"
     policy = GPTPolicy(model)
-    assert policy.decoder().native is None
+    merged = policy.decoder()
+    assert type(merged.model.blocks[0].attention.qkv) is torch.nn.Linear  # type: ignore[union-attr]
+    assert merged.model.head.weight.data_ptr() == model.head.weight.data_ptr()
     rolled = draw(policy, [(1, 2, 3)], 3, max_new=6, eos=0)
     assert mismatch(rolled, token_log_probs(policy, [one.answered for one in rolled]).log_probs).largest < 1e-4
+
+    class Unknown(torch.nn.Linear):
+        pass
+
+    model.blocks[1].ffn.down.__class__ = Unknown
+    assert GPTPolicy(model).decoder().model is model, "what can't be merged is computed as it is"
 
 
 def test_merging_leaves_the_layer_as_it_was() -> None:
