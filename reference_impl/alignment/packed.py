@@ -1,4 +1,4 @@
-"""Several items in one pass without padding, none of which sees another; neighbors with one prompt share it.
+"""Several items in one pass without padding, none of which sees another; those with one prompt share it.
 
     prompt A | response A1 | response A2 | prompt B | response B1        one row of tokens, (1, total)
 
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 import torch
 from torch import Tensor
@@ -89,34 +88,37 @@ def _causal(queries: Tensor, keys: Tensor, values: Tensor, scale: float | None) 
 
 
 def pack(answered: Sequence[Answered], device: torch.device | str = "cpu") -> Packed:
-    """One row of all items, in order. Items next to each other with equal prompts share one.
+    """One row of all items, those with equal prompts behind one copy of it, wherever they stand among the items.
 
     Raises ValueError where there are no items.
     """
     if not answered:
         raise ValueError("there are no items to read: give one at least.")
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for number, item in enumerate(answered):
+        alike.setdefault(tuple(item.prompt), []).append(number)
     tokens: list[int] = []
     positions: list[int] = []
     families: list[Family] = []
-    rows: list[int] = []
-    for prompt, items in groupby(answered, key=lambda item: item.prompt):
+    rows: list[list[int]] = [[] for _ in answered]
+    for prompt, numbers in alike.items():
         start = len(tokens)
         tokens.extend(prompt)
         positions.extend(range(len(prompt)))
         prompt_end = len(tokens)
         ends = []
-        for item in items:
-            rows.append(prompt_end - 1)
-            rows.extend(range(len(tokens), len(tokens) + len(item.response)))
-            tokens.extend(item.response)
-            positions.extend(range(len(prompt), len(prompt) + len(item.response)))
+        for number in numbers:
+            response = answered[number].response
+            rows[number] = [prompt_end - 1, *range(len(tokens), len(tokens) + len(response))]
+            tokens.extend(response)
+            positions.extend(range(len(prompt), len(prompt) + len(response)))
             ends.append(len(tokens))
         families.append(Family(start, prompt_end, tuple(ends)))
     return Packed(
         torch.tensor([tokens], device=device),
         torch.tensor([positions], device=device),
         tuple(families),
-        torch.tensor(rows, device=device),
+        torch.tensor([place for of_item in rows for place in of_item], device=device),
     )
 
 

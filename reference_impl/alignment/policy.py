@@ -31,7 +31,7 @@ class Policy(Protocol):
 
         An item with a response of n tokens has n + 1 rows, in order: row i is the state that predicts token i (row 0
         is the state at the prompt's last token), the last row the state after the last token (what a reward is read
-        from). Items may share their prompt; one next to another it is then read once.
+        from). Items may share their prompt, which is then read once.
         """
 
     @property

@@ -117,12 +117,11 @@ class _Scores(torch.autograd.Function):
         for part in slices(len(states), len(weight)):
             logits = scaled_logits(states[part], weight, bias, temperature)
             highest = logits.amax(-1, keepdim=True)
-            log_probs[part] = logits.gather(-1, targets[part, None])[:, 0]
             shares = logits.sub_(highest).exp()
             total = shares.sum(-1)
+            log_probs[part] = logits.gather(-1, targets[part, None])[:, 0] - total.log()
             entropies[part] = total.log() - shares.mul_(logits).sum(-1) / total
             normalizers[part] = highest[:, 0] + total.log()
-        log_probs -= normalizers
         ctx.save_for_backward(states, weight, bias, targets, normalizers, entropies)
         ctx.temperature = temperature
         ctx.set_materialize_grads(False)

@@ -114,7 +114,7 @@ def test_one_seed_shared_by_all_rows_is_seen(monkeypatch: Any) -> None:
     def shared(model: Any, requests: Sequence[Request]) -> list[Completion]:
         stream = torch.Generator().manual_seed(0)
         with monkeypatch.context() as patch:
-            patch.setattr(generation, "request_generator", lambda seed, prompt: stream)
+            patch.setattr(generation, "request_stream", lambda request: stream)
             return generate(model, requests)
 
     assert rows_depend_on_themselves_alone(generate, Model(), 1.0)
