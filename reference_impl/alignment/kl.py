@@ -3,12 +3,18 @@
 With d = log policy - log reference of a sampled token (Schulman 2020, "Approximating KL Divergence"):
 
     k1 = d                  unbiased; negative on single samples
-    k2 = d**2 / 2           biased, small variance; its *gradient* is that of KL(policy || reference)
+    k2 = d**2 / 2           biased, small variance
     k3 = exp(-d) - 1 + d    unbiased, never negative
 
-As a term of a loss their gradients differ from the gradient of what they estimate: that of k1 is 0 in expectation,
-that of k2 is the gradient of KL(policy || reference), that of k3 the gradient of KL(reference || policy) (Tang & Munos
-2025, "On a Few Pitfalls in KL Divergence Gradient Estimation for RL"; docs/alignment.md derives it).
+As a term of a loss, at every token, their expected gradients are not those of what they estimate (Tang & Munos 2025, "On
+a Few Pitfalls in KL Divergence Gradient Estimation for RL"; docs/alignment.md derives it). With KL of the next token
+at each prefix, and how often the policy comes by a prefix taken for a constant:
+
+    k1  0
+    k2  the gradient of KL(policy || reference) of the next token
+    k3  the gradient of KL(reference || policy) of the next token
+
+None knows that a token leads to prefixes where KL is large; k1 in the reward does.
 
 KL of a response is the sum over its tokens, EOS included, in nats at the rollout's temperature.
 """

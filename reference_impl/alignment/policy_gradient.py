@@ -53,7 +53,7 @@ class PolicyGradientSettings(RolloutSettings):
     kl_place: KLPlace = "loss"
     """reward: the score of a response less beta times its k1. loss: beta times the estimator, at every token."""
     kl_estimator: Estimator = "k3"
-    """Of a KL in the loss: k2's gradient is that of KL(policy || reference), k3's of KL(reference || policy)."""
+    """Of a KL in the loss, where k2 pulls by KL(policy || reference) and k3 by KL(reference || policy) (`kl.py`)."""
     kl_coefficient: float = 0.04
     """beta."""
     clip: float = 0.2
@@ -127,7 +127,9 @@ def policy_gradient(
     )
 
     def collect_rollout(number: int, carried: Mapping[str, Tensor]) -> Rollout:
-        return _prepared(collect(policy, reference, prompts, sampler, reward, settings, number), settings, carried)
+        return policy_gradient_rollout(
+            collect(policy, reference, prompts, sampler, reward, settings, number), settings, carried
+        )
 
     return learn_from_rollouts(
         collect_rollout,
@@ -181,7 +183,9 @@ def policy_gradients(policy: Policy, minibatch: Minibatch, settings: PolicyGradi
 
 
 @torch.no_grad()
-def _prepared(collected: Collected, settings: PolicyGradientSettings, carried: Mapping[str, Tensor]) -> Rollout:
+def policy_gradient_rollout(
+    collected: Collected, settings: PolicyGradientSettings, carried: Mapping[str, Tensor]
+) -> Rollout:
     """Advantages of a rollout."""
     lengths = torch.tensor(collected.lengths, device=collected.scores.device)
     moments, scores = carried.get("moments", no_moments()), collected.scores
