@@ -6,9 +6,9 @@ With d = log policy - log reference of a sampled token (Schulman 2020, "Approxim
     k2 = d**2 / 2           biased, small variance
     k3 = exp(-d) - 1 + d    unbiased, never negative
 
-As a term of a loss, at every token, their expected gradients are not those of what they estimate (Tang & Munos 2025, "On
-a Few Pitfalls in KL Divergence Gradient Estimation for RL"; docs/alignment.md derives it). With KL of the next token
-at each prefix, and how often the policy comes by a prefix taken for a constant:
+As a term of a loss, at every token, their expected gradients are not those of what they estimate (Tang & Munos 2025,
+"On a Few Pitfalls in KL Divergence Gradient Estimation for RL"; docs/alignment.md derives it). With KL of the next
+token at each prefix, and how often the policy comes by a prefix taken for a constant:
 
     k1  0
     k2  the gradient of KL(policy || reference) of the next token

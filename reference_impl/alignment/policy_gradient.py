@@ -186,7 +186,9 @@ def policy_gradients(policy: Policy, minibatch: Minibatch, settings: PolicyGradi
 def policy_gradient_rollout(
     collected: Collected, settings: PolicyGradientSettings, carried: Mapping[str, Tensor]
 ) -> Rollout:
-    """Advantages of a rollout."""
+    """Advantages of a rollout. Raises ValueError for a response that is longer than `longest`."""
+    if settings.longest is not None and max(collected.lengths) > settings.longest:
+        raise ValueError(f"a response has {max(collected.lengths)} tokens, and longest says {settings.longest}.")
     lengths = torch.tensor(collected.lengths, device=collected.scores.device)
     moments, scores = carried.get("moments", no_moments()), collected.scores
     if settings.score_scaling == "running":

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ from reference_impl.alignment.advantages import explained_variance, generalized_
 from reference_impl.alignment.collecting import Collected, Prompt, Reward, Sampler, collect
 from reference_impl.alignment.kl import k1, k3
 from reference_impl.alignment.kl_controller import adapted
-from reference_impl.alignment.learning_settings import set_tensorflow_epsilon, stepping
+from reference_impl.alignment.learning_settings import refuse_other_words, set_tensorflow_epsilon, stepping
 from reference_impl.alignment.on_policy import ORDER, Minibatch, Rollout, learn_from_rollouts
 from reference_impl.alignment.policy import Policy
 from reference_impl.alignment.policy_loss import Averaging, clipped_policy_loss, clipped_value_loss, token_weights
@@ -74,6 +74,7 @@ class PPOSettings(RolloutSettings):
     def __post_init__(self) -> None:
         """Refuse what is no PPO."""
         super().__post_init__()
+        refuse_other_words(self, "averaging", get_args(Averaging))
         for name in ("gamma", "lam"):
             if getattr(self, name) > 1:
                 raise ValueError(f"{name} must be at most 1, not {getattr(self, name)}.")

@@ -206,10 +206,9 @@ def _digest(told: str, tensors: dict[str, Tensor]) -> str:
 
 
 def _plain(identity: RunIdentity) -> dict[str, Any]:
-    """As it is read back: a tuple is a list."""
-    found: dict[str, Any] = to_jsonable_python(
-        {"settings": dict(identity.settings), "digests": dict(identity.digests)}, inf_nan_mode="constants"
-    )
+    """As it is read back: a tuple is a list, and infinity, which JSON lacks, a word."""
+    plain = to_jsonable_python({"settings": dict(identity.settings), "digests": dict(identity.digests)})
+    found: dict[str, Any] = json.loads(json.dumps(plain), parse_constant=str)
     return found
 
 
