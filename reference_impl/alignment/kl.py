@@ -13,6 +13,7 @@ token at each prefix, and how often the policy comes by a prefix taken for a con
     k1  0
     k2  the gradient of KL(policy || reference) of the next token
     k3  the gradient of KL(reference || policy) of the next token
+    k3 times the ratio policy / old policy ("corrected", DeepSeek-AI 2025, "DeepSeek-V3.2"): as k2
 
 None knows that a token leads to prefixes where KL is large; k1 in the reward does.
 
@@ -21,13 +22,13 @@ KL of a response is the sum over its tokens, EOS included, in nats at the rollou
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Literal, assert_never
 
 import torch
 from torch import Tensor
 
-Estimator = Literal["k1", "k2", "k3"]
+Estimator = Literal["k2", "k3", "k3_corrected"]
+"""Of a KL in the loss."""
 
 
 def k1(log_probs: Tensor, reference: Tensor) -> Tensor:
@@ -46,4 +47,14 @@ def k3(log_probs: Tensor, reference: Tensor) -> Tensor:
     return torch.expm1(-difference) + difference
 
 
-ESTIMATORS: Mapping[Estimator, Callable[[Tensor, Tensor], Tensor]] = {"k1": k1, "k2": k2, "k3": k3}
+def loss_kl(estimator: Estimator, log_probs: Tensor, reference: Tensor, old: Tensor) -> Tensor:
+    """The KL term of a loss, of every token, with gradients. old: log-probabilities of the policy that drew them."""
+    match estimator:
+        case "k2":
+            return k2(log_probs, reference)
+        case "k3":
+            return k3(log_probs, reference)
+        case "k3_corrected":
+            return (log_probs - old).exp() * k3(log_probs, reference)
+        case _:
+            assert_never(estimator)

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from reference_impl.alignment.collecting import Collected, Prompt, Reward, Sampler, collect
 from reference_impl.alignment.group_advantages import Baseline, Scale, dead_groups, group_advantages
-from reference_impl.alignment.kl import ESTIMATORS, Estimator, k1, k3
+from reference_impl.alignment.kl import Estimator, k1, k3, loss_kl
 from reference_impl.alignment.learning_settings import refuse_other_words, stepping
 from reference_impl.alignment.on_policy import ORDER, Minibatch, Rollout, learn_from_rollouts
 from reference_impl.alignment.policy import Policy
@@ -53,7 +53,8 @@ class PolicyGradientSettings(RolloutSettings):
     kl_place: KLPlace = "loss"
     """reward: the score of a response less beta times its k1. loss: beta times the estimator, at every token."""
     kl_estimator: Estimator = "k3"
-    """Of a KL in the loss, where k2 pulls by KL(policy || reference) and k3 by KL(reference || policy) (`kl.py`)."""
+    """Of a KL in the loss. k2 and k3_corrected (TRL's default) pull by KL(policy || reference), k3 by KL(reference ||
+    policy) (`kl.py`); k1 would not pull at all."""
     kl_coefficient: float = 0.04
     """beta."""
     clip: float = 0.2
@@ -78,8 +79,6 @@ class PolicyGradientSettings(RolloutSettings):
             refuse_other_words(self, name, get_args(words))
         if self.samples < 2 and (self.baseline in ("group", "leave_one_out") or self.scale == "group"):
             raise ValueError(f"{self.baseline} compares the responses to one prompt: draw 2 or more samples.")
-        if self.kl_place == "loss" and self.kl_estimator == "k1" and self.kl_coefficient:
-            raise ValueError("the gradient of k1 in the loss is 0 in expectation: take k2 or k3, or kl_place reward.")
         if self.longest is None and (self.averaging == "longest" or self.overlong_from is not None):
             raise ValueError("averaging longest and overlong_from need the longest response in tokens: give longest.")
         if self.longest is not None and not 0 <= (self.overlong_from or 0) < self.longest:
@@ -155,7 +154,6 @@ def policy_gradients(policy: Policy, minibatch: Minibatch, settings: PolicyGradi
     if any(live):
         kept = [length for length, alive in zip(minibatch.lengths, live, strict=True) if alive]
         weights[tokens["live"].bool()] = token_weights(kept, settings.averaging, settings.longest).to(weights)
-    estimate = ESTIMATORS[settings.kl_estimator]
     recorded: dict[str, Tensor] = {}
     start = 0
     for part in minibatch.parts(settings.micro_batches):
@@ -165,8 +163,8 @@ def policy_gradients(policy: Policy, minibatch: Minibatch, settings: PolicyGradi
         step = clipped_policy_loss(scored.log_probs, old, part.tokens["advantages"], settings.clip, settings.clip_high)
         policy_loss = loss = (weight * step.loss).sum()
         if settings.kl_place == "loss" and settings.kl_coefficient:
-            kl = (weight * estimate(scored.log_probs, part.tokens["reference"])).sum()
-            loss = policy_loss + settings.kl_coefficient * kl
+            kl = loss_kl(settings.kl_estimator, scored.log_probs, part.tokens["reference"], old)
+            loss = policy_loss + settings.kl_coefficient * (weight * kl).sum()
         if any(live):  # without, no gradient at all: AdamW would still move by its momentum on zeros
             loss.backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
