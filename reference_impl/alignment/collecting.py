@@ -16,6 +16,7 @@ from reference_impl.alignment.kl import k1, k3
 from reference_impl.alignment.policy import Policy
 from reference_impl.alignment.prefix_kl import prefix_kl
 from reference_impl.alignment.rollout_settings import RolloutSettings
+from reference_impl.alignment.states_of_policy import read
 from reference_impl.alignment.token_log_probs import per_response, token_log_probs
 from reference_impl.alignment.truncation import truncated
 from reference_impl.training.loop import DivergenceError
@@ -98,9 +99,10 @@ def collect(
     size = len(answered) // (settings.minibatches * settings.micro_batches)
     for start in range(0, len(answered), size):
         piece = answered[start : start + size]
-        scored = token_log_probs(policy, piece, settings.temperature)
-        other = token_log_probs(reference, piece, settings.temperature).log_probs
-        exact = prefix_kl(policy, reference, piece, settings.temperature)
+        own, frozen = read(policy, piece), read(reference, piece)
+        scored = token_log_probs(own, piece, settings.temperature)
+        other = token_log_probs(frozen, piece, settings.temperature).log_probs
+        exact = prefix_kl(own, frozen, piece, settings.temperature)
         parts.append((scored.log_probs, other, scored.entropies, exact))
     log_probs, reference_log_probs, entropies, exact = (torch.cat(columns) for columns in zip(*parts, strict=True))
     lengths = [len(item.response) for item in answered]
