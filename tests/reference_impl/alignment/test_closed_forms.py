@@ -115,6 +115,18 @@ def test_ppo_sampled(beta: float) -> None:
     assert reports[-1].values["kl"] == pytest.approx(wanted, abs=0.15)
 
 
+def test_ppo_with_its_defaults_is_at_the_same_policy() -> None:
+    """Whitened advantages, means over tokens, lambda 0.95."""
+    policy, reference = start()
+    reward = table_reward(policy)
+    settings = PPOSettings(
+        rollouts=45, prompts=2, samples=150, epochs=2, minibatches=2, kl_coefficient=1.0, learning_rate=0.12,
+        value_coefficient=1.0, value_clip=100.0, **FREE,
+    )  # fmt: skip
+    ppo(policy, reference, Critic(ValueHead(policy.width)), policy.prompts, sampler(policy), reward, settings)
+    assert largest_kl(policy, reference, reward, 1.0) < SAMPLED
+
+
 @pytest.mark.parametrize("beta", BETAS)
 def test_rloo_sampled(beta: float) -> None:
     policy, reference = start()
