@@ -85,15 +85,17 @@ def collect(
     drawn = sampler(asked, number)
     _refuse_other_prompts(asked, drawn)
     answered = [item.answered for item in drawn]
-    cut = [True] * len(answered)
+    cut: list[bool] = []
     if settings.truncation is not None:
         answered, cut = map(list, zip(*(truncated(item, settings.truncation) for item in answered), strict=True))
     raw = _scores(reward, answered)
     scores = raw.clamp(-settings.score_clip, settings.score_clip)
-    ended = torch.tensor([item.ended for item in answered], device=scores.device)
-    scores = scores - settings.missing_eos_penalty * (~ended).to(scores.dtype)
-    if settings.truncation is not None:
-        scores = torch.where(torch.tensor(cut, device=scores.device), scores, settings.truncation.score)
+    if settings.truncation is None:
+        complete = torch.tensor([item.ended for item in answered], device=scores.device)
+        scores = scores - settings.missing_eos_penalty * (~complete).to(scores.dtype)
+    else:
+        complete = torch.tensor(cut, device=scores.device)
+        scores = torch.where(complete, scores, settings.truncation.score)
 
     parts = []
     size = len(answered) // (settings.minibatches * settings.micro_batches)
@@ -120,7 +122,7 @@ def collect(
         "kl_k3": float(per_response(k3(log_probs, reference_log_probs), lengths).mean()),
         "entropy": float(entropies.mean()),
         "length": sum(lengths) / len(lengths),
-        "truncated": 1 - float(ended.float().mean()),
+        "truncated": 1 - float(complete.float().mean()),
         "length_score_correlation": _correlation(torch.tensor(lengths).to(scores), scores),
         "mismatch": float(mismatch.mean()),
         "mismatch_largest": float(mismatch.max()),

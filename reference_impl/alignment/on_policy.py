@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -182,10 +183,13 @@ def _rollout(held: Mapping[str, Tensor]) -> Minibatch:
 
 
 def _keep_good(saving: Saving) -> None:
-    """The saved file also under the name of the good one: a link, as the next save replaces the other name."""
+    """The saved file also under the name of the good one: a link where that can be: saves rename."""
     good, temporary = _good(saving), saving.path.with_name(f".{saving.path.name}.good.tmp")
     temporary.unlink(missing_ok=True)
-    os.link(saving.path, temporary)
+    try:
+        os.link(saving.path, temporary)
+    except OSError:  # a file system without links
+        shutil.copyfile(saving.path, temporary)
     temporary.replace(good)
 
 

@@ -25,10 +25,10 @@ from reference_impl.alignment.sft import SFTSettings, response_loss, sft, sft_gr
 from reference_impl.alignment.value_head import RewardHead
 from reference_impl.training.state import Report
 from reference_impl.training.state_file import Saving
+from tests.reference_impl.alignment.killing import dying_before_step, plain, same
 from tests.reference_impl.alignment.plain_gpt import PROMPTS, PlainGPT, likes
 from tests.reference_impl.alignment.plain_gpt import sampler as gpt_sampler
 from tests.reference_impl.alignment.tabular import EOS, Tabular, kl, sampler, table_reward
-from tests.reference_impl.alignment.test_on_policy import dying_before_step, plain, same
 
 DEMONSTRATIONS = [
     Answered((1, 2), (3, 4, 0), True), Answered((3,), (5, 0), True), Answered((4, 5, 6), (1, 1, 1, 0), True),
@@ -177,6 +177,8 @@ def test_pairs_that_teach_nothing_or_nonsense() -> None:
         dpo(policy, cached, pairs[:2], DPOSettings())
     with pytest.raises(ValueError, match="dpo needs reference_log_probs"):
         dpo(policy, None, pairs, DPOSettings())
+    with pytest.raises(ValueError, match="and of those to validate on"):
+        dpo(policy, cached, pairs, DPOSettings(), validation=PAIRS)
     with pytest.raises(ValueError, match="simpo has no reference"):
         dpo(policy, cached, pairs, DPOSettings(variant="simpo"))
     with pytest.raises(ValueError, match="different prompts, so"):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,10 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
+from reference_impl.alignment import ppo as ppo_module
+from reference_impl.alignment.advantages import generalized_advantages, token_rewards, whiten
 from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.collecting import Prompt, collect
 from reference_impl.alignment.kl_controller import adapted
@@ -27,14 +28,15 @@ from reference_impl.alignment.policy_gradient import (
     policy_gradient_rollout,
     policy_gradients,
 )
-from reference_impl.alignment.ppo import Critic, PPOSettings, ppo
+from reference_impl.alignment.ppo import Critic, PPOSettings, ppo, ppo_rollout
 from reference_impl.alignment.truncation import Truncation, truncated
 from reference_impl.alignment.value_head import ValueHead
 from reference_impl.training import loop
 from reference_impl.training.loop import DivergenceError
 from reference_impl.training.state import Report
 from reference_impl.training.state_file import Saving
-from tests.reference_impl.alignment.plain_gpt import PROMPTS, PlainGPT, likes
+from tests.reference_impl.alignment.killing import dying_before_step, plain, same
+from tests.reference_impl.alignment.plain_gpt import CONFIG, PROMPTS, PlainGPT, likes
 from tests.reference_impl.alignment.plain_gpt import sampler as gpt_sampler
 from tests.reference_impl.alignment.tabular import Draw, Tabular, sampler, table_reward
 
@@ -52,34 +54,6 @@ def run_ppo(
         policy, reference, critic, prompts, gpt_sampler(policy), likes(3), settings, on_report=on_report, **more
     )  # fmt: skip
     return reports, policy, critic
-
-
-class Killed(BaseException):
-    """Stands in for what ends a process."""
-
-
-def same(one: nn.Module, other: nn.Module) -> bool:
-    """To the bit."""
-    return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
-
-
-def plain(reports: Sequence[Report]) -> list[Report]:
-    return [replace(report, seconds=0.0) for report in reports]
-
-
-@contextmanager
-def dying_before_step(number: int) -> Iterator[None]:
-    """A process that ends before its step `number` (from 0): here, in the middle of the loop."""
-    before, calls = loop.guarded_step, itertools.count()
-
-    def patched(*arguments: Any) -> Tensor:
-        if next(calls) == number:
-            raise Killed
-        return before(*arguments)
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(loop, "guarded_step", patched)
-        yield
 
 
 @pytest.mark.parametrize("own_trunk", [False, True])
@@ -140,7 +114,8 @@ def test_the_first_minibatch_is_on_policy_and_what_is_recorded_adds_up() -> None
     found = report.values
     assert found["ratio"] == pytest.approx(1.0, abs=1e-6)
     assert found["approx_kl"] == pytest.approx(0.0, abs=1e-9)
-    assert found["clip_fraction"] == found["stopped_early"] == found["mismatch_largest"] == 0
+    assert found["clip_fraction"] == found["stopped_early"] == 0
+    assert found["mismatch_largest"] < 1e-5
     assert found["kl"] > 0 and found["kl_k3"] > 0
     assert found["kl_penalty"] == pytest.approx(-0.3 * found["kl_k1"], rel=1e-5)
     assert found["reward"] == pytest.approx(found["score"] + found["kl_penalty"], rel=1e-5)
@@ -208,6 +183,81 @@ def test_epsilon_stands_where_tensorflow_has_it() -> None:
     assert torch.allclose(parameter.detach().double(), wanted, rtol=1e-5)
 
 
+@pytest.mark.parametrize("like_tensorflow", [False, True])
+def test_ppo_steps_with_the_epsilon_that_it_says(like_tensorflow: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, sound = [], loop.guarded_step
+
+    def watched(optimizer: torch.optim.Optimizer, *rest: Any) -> Tensor:
+        seen.append((optimizer.param_groups[0]["eps"], rest[0]))
+        return sound(optimizer, *rest)
+
+    monkeypatch.setattr(loop, "guarded_step", watched)
+    run_ppo(replace(SMALL, rollouts=1, tensorflow_adam=like_tensorflow))
+    wanted = [1e-5 / math.sqrt(1 - 0.999 ** (step + 1)) if like_tensorflow else 1e-5 for step in range(4)]
+    assert [epsilon for epsilon, _ in seen] == pytest.approx(wanted)
+    assert [rate for _, rate in seen] == pytest.approx([0.01 * (1 - (step + 1) / 5) for step in range(4)])  # never 0
+
+
+def test_every_epoch_has_an_order_of_its_own_and_each_response_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[Answered]] = []
+    sound = ppo_module.ppo_gradients
+
+    def watched(policy: Any, critic: Critic, minibatch: Minibatch, settings: PPOSettings) -> dict[str, Tensor]:
+        seen.append(list(minibatch.answered))
+        return sound(policy, critic, minibatch, settings)
+
+    monkeypatch.setattr(ppo_module, "ppo_gradients", watched)
+    run_ppo(replace(SMALL, rollouts=2, epochs=3, minibatches=2, samples=4))
+    for rollout in (seen[:6], seen[6:]):
+        epochs = [[*rollout[at], *rollout[at + 1]] for at in (0, 2, 4)]
+        assert all(sorted(map(repr, epoch)) == sorted(map(repr, epochs[0])) for epoch in epochs)
+        assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
+
+
+def test_dropout_is_off() -> None:
+    config = replace(CONFIG, dropout=0.3)
+    policy = PlainGPT(config=config)
+    policy.gpt.train()
+    reference = policy.frozen()
+    reference.gpt.train()
+    settings = replace(SMALL, rollouts=1, epochs=1, minibatches=1)
+    critic = Critic(ValueHead(policy.width))
+    (report,) = ppo(policy, reference, critic, PROMPTS, gpt_sampler(policy), likes(3), settings)
+    assert report.values["kl"] == report.values["mismatch_largest"] == report.values["approx_kl"] == 0
+
+
+def test_scores_are_scaled_by_all_scores_so_far() -> None:
+    settings = replace(SMALL, rollouts=3, score_scaling="running")
+    drawn: list[Tensor] = []
+
+    def reward(answered: Sequence[Answered]) -> Tensor:
+        drawn.append(10 * likes(3)(answered) + 5 * likes(4)(answered))
+        return drawn[-1]
+
+    policy = PlainGPT()
+    critic = Critic(ValueHead(policy.width))
+    reports = ppo(policy, policy.frozen(), critic, PROMPTS, gpt_sampler(policy), reward, settings)
+    for number, report in enumerate(reports):
+        spread = torch.cat(drawn[: number + 1]).std(unbiased=False)
+        assert report.values["score_scaled"] == pytest.approx(float((drawn[number] / spread).mean()), rel=1e-4)
+
+
+def test_rewards_of_tokens_can_be_whitened_and_scores_clipped() -> None:
+    policy = Tabular(prompts=1, dtype=torch.float32)
+    settings = replace(SMALL, prompts=1, samples=40, minibatches=1, score_clip=0.5, lam=1.0, whiten_advantages=False)
+    found = collect(policy, policy.copy(), policy.prompts, sampler(policy), table_reward(policy), settings, 0)
+    assert float(found.scores.abs().max()) == 0.5 < float(table_reward(policy)(found.answered).abs().max())
+    critic = Critic(ValueHead(policy.width))
+    plain, white = (
+        ppo_rollout(found, policy, critic, replace(settings, whiten_rewards=on), {}).tokens["returns"]
+        for on in (False, True)
+    )
+    rewards = token_rewards(found.scores, found.log_probs - found.reference, 0.15, found.lengths)
+    for returns, wanted in ((plain, rewards), (white, whiten(rewards, shift_mean=False))):
+        to_go, _ = generalized_advantages(wanted, torch.zeros_like(wanted), found.lengths, 1.0, 1.0)
+        assert torch.allclose(returns, to_go, atol=1e-6)
+
+
 def test_truncation_and_penalties() -> None:
     long, short = Answered((9,), (1, 5, 2, 5, 3), False), Answered((9,), (1, 2), True)
     at_five = Truncation(token=5, after=2, score=-1.0)
@@ -232,6 +282,7 @@ def test_truncation_and_penalties() -> None:
     assert all(score == (0.0 if item.ended else -2.0) for item, score in zip(found.answered, found.scores, strict=True))
     assert found.values["truncated"] == pytest.approx(sum(not item.ended for item in found.answered) / 40)
     cut = collected(truncation=Truncation(token=2, after=0, score=-7.0), missing_eos_penalty=0.0)
+    assert cut.values["truncated"] == pytest.approx(sum(2 not in item.response for item in cut.answered) / 40)
     for item, score in zip(cut.answered, cut.scores, strict=True):
         assert 2 not in item.response[:-1]
         assert score == (0.0 if 2 in item.response else -7.0)
@@ -361,6 +412,7 @@ def test_a_longest_response_that_is_too_short_is_refused() -> None:
         ({"clip": 0.0}, "clip must be above 0"),
         ({"minibatches": 3}, "8 responses of a rollout can't be cut into 3"),
         ({"micro_batches": 3}, "4 responses of a minibatch can't be cut into 3"),
+        ({"truncation": Truncation(3, 0, -1.0), "missing_eos_penalty": 1.0}, "leave missing_eos_penalty at 0"),
         ({"temperature": 0.0}, "temperature must be above 0"),
         ({"lam": 1.5}, "lam must be at most 1"),
         ({"kl_target": 0.0}, "kl_target must be above 0"),
