@@ -18,6 +18,7 @@ from reference_impl.alignment import ppo as ppo_module
 from reference_impl.alignment.advantages import generalized_advantages, token_rewards, whiten
 from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.collecting import Prompt, collect
+from reference_impl.alignment.kl import k1, k3
 from reference_impl.alignment.kl_controller import adapted
 from reference_impl.alignment.learning_settings import set_tensorflow_epsilon
 from reference_impl.alignment.on_policy import Minibatch
@@ -29,6 +30,8 @@ from reference_impl.alignment.policy_gradient import (
     policy_gradients,
 )
 from reference_impl.alignment.ppo import Critic, PPOSettings, ppo, ppo_rollout
+from reference_impl.alignment.prefix_kl import prefix_kl
+from reference_impl.alignment.token_log_probs import token_log_probs
 from reference_impl.alignment.truncation import Truncation, truncated
 from reference_impl.alignment.value_head import ValueHead
 from reference_impl.training import loop
@@ -214,6 +217,28 @@ def test_every_epoch_has_an_order_of_its_own_and_each_response_once(monkeypatch:
         assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
 
 
+def test_what_a_rollout_records_is_at_its_temperature() -> None:
+    policy, reference = Tabular(prompts=2, seed=1), Tabular(prompts=2, seed=2).copy()
+    settings = replace(SMALL, prompts=2, samples=20, minibatches=1, temperature=0.6)
+    draw = sampler(policy, temperature=0.6)
+    found = collect(policy, reference, policy.prompts, draw, table_reward(policy), settings, 0)
+    with torch.no_grad():
+        own, other = (token_log_probs(x, found.answered, 0.6) for x in (policy, reference))
+    wanted = {
+        "kl": prefix_kl(policy, reference, found.answered, 0.6),
+        "kl_k1": k1(own.log_probs, other.log_probs),
+        "kl_k3": k3(own.log_probs, other.log_probs),
+    }
+    for name, values in wanted.items():
+        assert found.values[name] == pytest.approx(float(values.sum()) / 40), name
+    assert found.values["entropy"] == pytest.approx(float(own.entropies.mean()))
+    assert found.values["length"] == len(own.log_probs) / 40
+    assert torch.equal(found.log_probs, own.log_probs) and torch.equal(found.reference, other.log_probs)
+    lengths, scores = torch.tensor(found.lengths).float(), found.scores.float()
+    wanted_correlation = float(torch.corrcoef(torch.stack((lengths, scores)))[0, 1])
+    assert found.values["length_score_correlation"] == pytest.approx(wanted_correlation, abs=1e-5)
+
+
 def test_dropout_is_off() -> None:
     config = replace(CONFIG, dropout=0.3)
     policy = PlainGPT(config=config)
@@ -223,7 +248,8 @@ def test_dropout_is_off() -> None:
     settings = replace(SMALL, rollouts=1, epochs=1, minibatches=1)
     critic = Critic(ValueHead(policy.width))
     (report,) = ppo(policy, reference, critic, PROMPTS, gpt_sampler(policy), likes(3), settings)
-    assert report.values["kl"] == report.values["mismatch_largest"] == report.values["approx_kl"] == 0
+    for name in ("kl", "mismatch_largest", "approx_kl"):
+        assert report.values[name] == pytest.approx(0.0, abs=1e-5), name  # rounding alone
 
 
 def test_scores_are_scaled_by_all_scores_so_far() -> None:
