@@ -88,7 +88,7 @@ def collect(
     cut: list[bool] = []
     if settings.truncation is not None:
         answered, cut = map(list, zip(*(truncated(item, settings.truncation) for item in answered), strict=True))
-    raw = _scores(reward, answered)
+    raw = checked_scores(reward, answered)
     scores = raw.clamp(-settings.score_clip, settings.score_clip)
     if settings.truncation is None:
         complete = torch.tensor([item.ended for item in answered], device=scores.device)
@@ -135,7 +135,8 @@ def collect(
     return Collected(tuple(answered), scores, log_probs, reference_log_probs, values)
 
 
-def _scores(reward: Reward, answered: Sequence[Answered]) -> Tensor:
+def checked_scores(reward: Reward, answered: Sequence[Answered]) -> Tensor:
+    """(items,) fp32, detached. Raises ValueError where there is not one finite number for each response."""
     scores = reward(answered)
     if scores.shape != (len(answered),):
         raise ValueError(

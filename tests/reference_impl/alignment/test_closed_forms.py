@@ -18,6 +18,7 @@ from torch import Tensor
 from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.collecting import Collected
 from reference_impl.alignment.dpo import DPOSettings, dpo, reference_log_probs
+from reference_impl.alignment.drawn_pairs import drawn_pairs
 from reference_impl.alignment.on_policy import Minibatch
 from reference_impl.alignment.pair import Pair
 from reference_impl.alignment.policy_gradient import named, policy_gradient, policy_gradients
@@ -178,6 +179,17 @@ def test_dpo_with_the_votes_of_raters(beta: float) -> None:
 
     learn_preferences(policy, reference, all_pairs(policy, votes), beta=beta)
     assert largest_kl(policy, reference, table_reward(policy), beta) < SAMPLED
+
+
+@pytest.mark.parametrize("beta", BETAS)
+def test_dpo_on_pairs_of_its_own(beta: float) -> None:
+    """On-policy: two rounds of pairs that the policy drew, judged by the reward; the reference is the first policy."""
+    policy, reference = start()
+    reward = table_reward(policy)
+    for step in range(2):
+        pairs = drawn_pairs(policy.prompts * 150, sampler(policy), reward, step=step).pairs
+        learn_preferences(policy, reference, pairs, 80, beta=beta)
+    assert largest_kl(policy, reference, reward, beta) < SAMPLED
 
 
 def test_dpo_on_certain_labels_has_no_optimum() -> None:

@@ -16,6 +16,7 @@ from torch import Tensor
 from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.best_of_n import best_of_n, best_of_n_probabilities, kl_bound
 from reference_impl.alignment.dpo import DPOSettings, ReferenceLogProbs, dpo, reference_log_probs
+from reference_impl.alignment.drawn_pairs import drawn_pairs
 from reference_impl.alignment.example_order import examples_at
 from reference_impl.alignment.pair import Pair
 from reference_impl.alignment.rejection_sampling import RejectionSettings, rejection_sampling
@@ -323,6 +324,25 @@ def test_best_of_n_needs_scores() -> None:
         best_of_n(table.prompts, 3, sampler(table), lambda items: torch.full((len(items),), math.nan))
     with pytest.raises(ValueError, match="1 or more responses, not 0"):
         best_of_n(table.prompts, 0, sampler(table), table_reward(table))
+
+
+def test_pairs_of_own_responses() -> None:
+    table = Tabular(prompts=2)
+    reward = table_reward(table)
+    found = drawn_pairs(table.prompts * 50, sampler(table), reward)
+    assert len(found.pairs) + found.identical == 100 and found.identical > 0
+    for pair in found.pairs:
+        chosen, rejected = reward([pair.chosen, pair.rejected]).tolist()
+        assert pair.margin == pytest.approx(chosen - rejected) and chosen >= rejected
+        assert pair.label == pytest.approx(1 / (1 + math.exp(rejected - chosen)))
+    certain = drawn_pairs(table.prompts * 50, sampler(table), reward, "certain").pairs
+    assert {pair.label for pair in certain} == {1.0}
+    ties = drawn_pairs(table.prompts * 50, sampler(table), table_reward(table, spread=0.0), "certain").pairs
+    assert {pair.label for pair in ties} == {0.5}
+    with pytest.raises(ValueError, match="1 prompts are the same"):
+        drawn_pairs(table.prompts[:1], lambda prompts, step: sampler(table)(prompts[:1], step) * 2, reward)
+    with pytest.raises(ValueError, match="gave nan for the response"):
+        drawn_pairs(table.prompts, sampler(table), lambda items: torch.full((len(items),), math.nan))
 
 
 def test_rejection_sampling_moves_towards_the_reward() -> None:
