@@ -49,8 +49,9 @@ def generalized_advantages(
 def whiten(values: Tensor, *, shift_mean: bool) -> Tensor:
     """To standard deviation 1 (the biased one, as `tf.nn.moments` has it), and to mean 0 with `shift_mean`.
 
-    Advantages are shifted. Rewards are not: a shift would pay or fine every token for being there, and so change what
-    length is best (lm-human-preferences, `whiten`). values: (n,).
+    Advantages are shifted. Rewards keep their mean, or what a policy earns on average would always be 0
+    (lm-human-preferences, `whiten`). Still a token without a reward is given mean * (1 - 1/std), which changes what
+    length is best: whitened rewards have no closed form. values: (n,).
     """
     mean = values.mean()
     white = (values - mean) * torch.rsqrt(values.var(unbiased=False) + 1e-8)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from reference_impl.alignment.answered import Answered
-from reference_impl.alignment.collecting import Drawn, Prompt, Reward, Sampler
+from reference_impl.alignment.collecting import Drawn, Prompt, Reward, Sampler, checked_scores
 
 
 @dataclass(frozen=True)
@@ -29,16 +29,11 @@ class Best:
 
 
 def best_of_n(prompts: Sequence[Prompt], n: int, sampler: Sampler, reward: Reward, step: int = 0) -> list[Best]:
-    """The best of n responses to each prompt; the first of equal ones. Raises ValueError for scores that are NaN."""
+    """The best of n responses to each prompt; the first of equal ones. Raises ValueError for scores not finite."""
     if n < 1:
         raise ValueError(f"best-of-n needs 1 or more responses, not {n}.")
     drawn = sampler([prompt for prompt in prompts for _ in range(n)], step)
-    scores = reward([item.answered for item in drawn])
-    if bool(scores.isnan().any()):
-        item = drawn[int(scores.isnan().nonzero()[0])].answered
-        raise ValueError(
-            f"the reward function gave nan for the response {list(item.response)} to the prompt {list(item.prompt)}."
-        )
+    scores = checked_scores(reward, [item.answered for item in drawn])
     found = []
     for place, row in enumerate(scores.view(-1, n).tolist()):
         best = max(range(n), key=row.__getitem__)

@@ -16,6 +16,7 @@ from reference_impl.alignment.kl import k1, k3
 from reference_impl.alignment.policy import Policy
 from reference_impl.alignment.prefix_kl import prefix_kl
 from reference_impl.alignment.settings.rollouts import RolloutSettings
+from reference_impl.alignment.states_of_policy import read
 from reference_impl.alignment.token_log_probs import per_response, token_log_probs
 from reference_impl.alignment.truncation import truncated
 from reference_impl.training.loop import DivergenceError
@@ -84,23 +85,26 @@ def collect(
     drawn = sampler(asked, number)
     _refuse_other_prompts(asked, drawn)
     answered = [item.answered for item in drawn]
-    cut = [True] * len(answered)
+    cut: list[bool] = []
     if settings.truncation is not None:
         answered, cut = map(list, zip(*(truncated(item, settings.truncation) for item in answered), strict=True))
-    raw = _scores(reward, answered)
+    raw = checked_scores(reward, answered)
     scores = raw.clamp(-settings.score_clip, settings.score_clip)
-    ended = torch.tensor([item.ended for item in answered], device=scores.device)
-    scores = scores - settings.missing_eos_penalty * (~ended).to(scores.dtype)
-    if settings.truncation is not None:
-        scores = torch.where(torch.tensor(cut, device=scores.device), scores, settings.truncation.score)
+    if settings.truncation is None:
+        complete = torch.tensor([item.ended for item in answered], device=scores.device)
+        scores = scores - settings.missing_eos_penalty * (~complete).to(scores.dtype)
+    else:
+        complete = torch.tensor(cut, device=scores.device)
+        scores = torch.where(complete, scores, settings.truncation.score)
 
     parts = []
     size = len(answered) // (settings.minibatches * settings.micro_batches)
     for start in range(0, len(answered), size):
         piece = answered[start : start + size]
-        scored = token_log_probs(policy, piece, settings.temperature)
-        other = token_log_probs(reference, piece, settings.temperature).log_probs
-        exact = prefix_kl(policy, reference, piece, settings.temperature)
+        own, frozen = read(policy, piece), read(reference, piece)
+        scored = token_log_probs(own, piece, settings.temperature)
+        other = token_log_probs(frozen, piece, settings.temperature).log_probs
+        exact = prefix_kl(own, frozen, piece, settings.temperature)
         parts.append((scored.log_probs, other, scored.entropies, exact))
     log_probs, reference_log_probs, entropies, exact = (torch.cat(columns) for columns in zip(*parts, strict=True))
     lengths = [len(item.response) for item in answered]
@@ -118,7 +122,7 @@ def collect(
         "kl_k3": float(per_response(k3(log_probs, reference_log_probs), lengths).mean()),
         "entropy": float(entropies.mean()),
         "length": sum(lengths) / len(lengths),
-        "truncated": 1 - float(ended.float().mean()),
+        "truncated": 1 - float(complete.float().mean()),
         "length_score_correlation": _correlation(torch.tensor(lengths).to(scores), scores),
         "mismatch": float(mismatch.mean()),
         "mismatch_largest": float(mismatch.max()),
@@ -131,7 +135,8 @@ def collect(
     return Collected(tuple(answered), scores, log_probs, reference_log_probs, values)
 
 
-def _scores(reward: Reward, answered: Sequence[Answered]) -> Tensor:
+def checked_scores(reward: Reward, answered: Sequence[Answered]) -> Tensor:
+    """(items,) fp32, detached. Raises ValueError where there is not one finite number for each response."""
     scores = reward(answered)
     if scores.shape != (len(answered),):
         raise ValueError(

@@ -81,27 +81,18 @@ def dpo(
     """
     places, identical = not_identical(pairs)
     kept = [pairs[place] for place in places]
-    if (reference is None) != (settings.variant == "simpo"):
-        raise ValueError(
-            "simpo has no reference: leave it out." if reference else f"{settings.variant} needs reference_log_probs."
-        )
-    if reference is not None:
-        if not len(reference.chosen) == len(reference.rejected) == len(pairs):
-            raise ValueError(f"reference log-probabilities of {len(reference.chosen)} pairs, but {len(pairs)} pairs.")
-        reference = ReferenceLogProbs(reference.chosen[places], reference.rejected[places])
+    _refuse_other_references(settings, reference, pairs)
+    _refuse_other_references(settings, validation_reference, validation)
+    reference = _of(reference, places)
+    batches = [range(at, min(at + settings.batch, len(validation))) for at in range(0, len(validation), settings.batch)]
+    held_out = [([validation[i] for i in batch], _of(validation_reference, batch)) for batch in batches]
     policy.module.eval()
     state = TrainingState(
         {"policy": policy.module}, {"policy": stepping([policy.module], settings, settings.steps(len(kept)))}
     )
 
     def objective(indices: Sequence[int]) -> dict[str, Tensor]:
-        parts = [
-            (
-                [kept[i] for i in part],
-                None if reference is None else ReferenceLogProbs(*(x[list(part)] for x in reference)),
-            )
-            for part in settings.parts(indices)
-        ]
+        parts = [([kept[i] for i in part], _of(reference, part)) for part in settings.parts(indices)]
         found = dpo_gradients(policy, parts, settings)
         return found | {"identical": torch.full_like(found["loss"], identical)}
 
@@ -109,7 +100,7 @@ def dpo(
         if not validation:
             return {}
         with torch.no_grad():
-            found = _gathered(policy, [(validation, validation_reference)], settings, backward=False)
+            found = _gathered(policy, held_out, settings, backward=False)
         return {f"validation_{name}": float(value) for name, value in found.items()}
 
     return learn_from_examples(
@@ -128,6 +119,20 @@ def dpo(
         saving=saving,
         resume=resume,
     )
+
+
+def _of(reference: ReferenceLogProbs | None, places: Sequence[int]) -> ReferenceLogProbs | None:
+    """Those of some pairs."""
+    return None if reference is None else ReferenceLogProbs(*(column[list(places)] for column in reference))
+
+
+def _refuse_other_references(settings: DPOSettings, reference: ReferenceLogProbs | None, pairs: Sequence[Pair]) -> None:
+    if pairs and reference is None and settings.variant != "simpo":
+        raise ValueError(f"{settings.variant} needs reference_log_probs of the pairs, and of those to validate on.")
+    if reference is not None and settings.variant == "simpo":
+        raise ValueError("simpo has no reference: leave it out.")
+    if reference is not None and not len(reference.chosen) == len(reference.rejected) == len(pairs):
+        raise ValueError(f"reference log-probabilities of {len(reference.chosen)} pairs, but {len(pairs)} pairs.")
 
 
 Part = tuple[Sequence[Pair], ReferenceLogProbs | None]

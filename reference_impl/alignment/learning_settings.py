@@ -15,7 +15,8 @@ from reference_impl.training.state import Stepping
 def stepping(modules: Iterable[nn.Module], settings: LearningSettings, steps: int) -> Stepping:
     """AdamW (fused) over all parameters of the modules that learn, a shared one once. steps: of the whole run.
 
-    Raises ValueError where none learns.
+    The schedule ends one step after the last, so that no step is made at a rate of 0. Raises ValueError where none
+    learns.
     """
     found = {id(p): p for module in modules for p in module.parameters() if p.requires_grad}
     if not found:
@@ -35,7 +36,7 @@ def stepping(modules: Iterable[nn.Module], settings: LearningSettings, steps: in
     def rate(step: int) -> float:
         return learning_rate_at(
             step,
-            steps,
+            steps + 1,
             settings.learning_rate,
             schedule=settings.schedule,
             warmup=settings.warmup,

@@ -6,7 +6,9 @@ that a run which is killed between two minibatches goes on with the same rollout
 
 from __future__ import annotations
 
+import itertools
 import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -45,10 +47,9 @@ class Minibatch:
 
     def of(self, indices: Sequence[int]) -> Minibatch:
         """Some of its responses."""
-        found = {}
-        for name, tensor in self.tokens.items():
-            pieces = torch.split(tensor, list(self.lengths))
-            found[name] = torch.cat([pieces[index] for index in indices])
+        starts = list(itertools.accumulate(self.lengths, initial=0))
+        rows = [row for index in indices for row in range(starts[index], starts[index + 1])]
+        found = {name: tensor[rows] for name, tensor in self.tokens.items()}
         return Minibatch(tuple(self.answered[index] for index in indices), found)
 
 
@@ -105,6 +106,8 @@ def learn_from_rollouts(
         )
     steps = settings.rollouts * settings.steps_per_rollout
     order = state.generators[ORDER]
+    in_flight: list[Minibatch] = []
+    """The rollout that `held` keeps, taken apart once."""
 
     def batches(step: int) -> Minibatch | None:
         before_step(step)
@@ -120,13 +123,16 @@ def learn_from_rollouts(
                 _keep_good(saving)
             held.clear()
             held.update(_held(rollout))
+            in_flight.clear()
         part = within % settings.minibatches
         if part == 0:
             held["order"] = torch.randperm(len(held["lengths"]), generator=order)
         if bool(held["stopped"]):
             return None
         size = settings.responses // settings.minibatches
-        return _rollout(held).of(held["order"][part * size : (part + 1) * size].tolist())
+        if not in_flight:
+            in_flight.append(_rollout(held))
+        return in_flight[0].of(held["order"][part * size : (part + 1) * size].tolist())
 
     def objective(minibatch: Minibatch | None) -> Mapping[str, Tensor]:
         held = state.held
@@ -177,10 +183,13 @@ def _rollout(held: Mapping[str, Tensor]) -> Minibatch:
 
 
 def _keep_good(saving: Saving) -> None:
-    """The saved file also under the name of the good one: a link, as the next save replaces the other name."""
+    """The saved file also under the name of the good one: a link where that can be: saves rename."""
     good, temporary = _good(saving), saving.path.with_name(f".{saving.path.name}.good.tmp")
     temporary.unlink(missing_ok=True)
-    os.link(saving.path, temporary)
+    try:
+        os.link(saving.path, temporary)
+    except OSError:  # a file system without links
+        shutil.copyfile(saving.path, temporary)
     temporary.replace(good)
 
 

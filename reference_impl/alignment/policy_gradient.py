@@ -20,7 +20,7 @@ from torch import Tensor
 
 from reference_impl.alignment.collecting import Collected, Prompt, Reward, Sampler, collect
 from reference_impl.alignment.group_advantages import dead_groups, group_advantages
-from reference_impl.alignment.kl import ESTIMATORS, k1, k3
+from reference_impl.alignment.kl import k1, k3, loss_kl
 from reference_impl.alignment.learning_settings import stepping
 from reference_impl.alignment.on_policy import ORDER, Minibatch, Rollout, learn_from_rollouts
 from reference_impl.alignment.policy import Policy
@@ -56,7 +56,9 @@ def policy_gradient(
     )
 
     def collect_rollout(number: int, carried: Mapping[str, Tensor]) -> Rollout:
-        return _prepared(collect(policy, reference, prompts, sampler, reward, settings, number), settings, carried)
+        return policy_gradient_rollout(
+            collect(policy, reference, prompts, sampler, reward, settings, number), settings, carried
+        )
 
     return learn_from_rollouts(
         collect_rollout,
@@ -82,7 +84,6 @@ def policy_gradients(policy: Policy, minibatch: Minibatch, settings: PolicyGradi
     if any(live):
         kept = [length for length, alive in zip(minibatch.lengths, live, strict=True) if alive]
         weights[tokens["live"].bool()] = token_weights(kept, settings.averaging, settings.longest).to(weights)
-    estimate = ESTIMATORS[settings.kl_estimator]
     recorded: dict[str, Tensor] = {}
     start = 0
     for part in minibatch.parts(settings.micro_batches):
@@ -92,8 +93,8 @@ def policy_gradients(policy: Policy, minibatch: Minibatch, settings: PolicyGradi
         step = clipped_policy_loss(scored.log_probs, old, part.tokens["advantages"], settings.clip, settings.clip_high)
         policy_loss = loss = (weight * step.loss).sum()
         if settings.kl_place == "loss" and settings.kl_coefficient:
-            kl = (weight * estimate(scored.log_probs, part.tokens["reference"])).sum()
-            loss = policy_loss + settings.kl_coefficient * kl
+            kl = loss_kl(settings.kl_estimator, scored.log_probs, part.tokens["reference"], old)
+            loss = policy_loss + settings.kl_coefficient * (weight * kl).sum()
         if any(live):  # without, no gradient at all: AdamW would still move by its momentum on zeros
             loss.backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
@@ -110,8 +111,12 @@ def policy_gradients(policy: Policy, minibatch: Minibatch, settings: PolicyGradi
 
 
 @torch.no_grad()
-def _prepared(collected: Collected, settings: PolicyGradientSettings, carried: Mapping[str, Tensor]) -> Rollout:
-    """Advantages of a rollout."""
+def policy_gradient_rollout(
+    collected: Collected, settings: PolicyGradientSettings, carried: Mapping[str, Tensor]
+) -> Rollout:
+    """Advantages of a rollout. Raises ValueError for a response that is longer than `longest`."""
+    if settings.longest is not None and max(collected.lengths) > settings.longest:
+        raise ValueError(f"a response has {max(collected.lengths)} tokens, and longest says {settings.longest}.")
     lengths = torch.tensor(collected.lengths, device=collected.scores.device)
     moments, scores = carried.get("moments", no_moments()), collected.scores
     if settings.score_scaling == "running":

@@ -77,7 +77,7 @@ def ppo(
 
     def collect_rollout(number: int, carried: Mapping[str, Tensor]) -> Rollout:
         collected = collect(policy, reference, prompts, sampler, reward, settings, number)
-        return _prepared(collected, policy, critic, settings, carried)
+        return ppo_rollout(collected, policy, critic, settings, carried)
 
     return learn_from_rollouts(
         collect_rollout,
@@ -137,7 +137,7 @@ def ppo_gradients(policy: Policy, critic: Critic, minibatch: Minibatch, settings
 
 
 @torch.no_grad()
-def _prepared(
+def ppo_rollout(
     collected: Collected, policy: Policy, critic: Critic, settings: PPOSettings, carried: Mapping[str, Tensor]
 ) -> Rollout:
     """Rewards, values, advantages and returns of a rollout; the KL coefficient and moments that it is made with."""
@@ -175,7 +175,7 @@ def _prepared(
         recorded,
         {
             "kl_coefficient": torch.tensor(coefficient, dtype=torch.float64),
-            "kl": torch.tensor(collected.values["kl_k1"], dtype=torch.float64),
+            "kl": per_response(kl, lengths).mean().double(),
             "moments": moments,
         },
     )

@@ -59,8 +59,10 @@ def normalize(model: RewardModel, references: Sequence[Answered], mean: float = 
     Done before training, so that rewards begin near 0, and again after it, so that a KL coefficient means the same
     for every reward model (lm-human-preferences, `train_reward.py`).
     """
-    model.head.gain.fill_(1.0)
-    model.head.shift.fill_(0.0)
+    head, before = model.head, float(model.head.gain)
+    head.gain.fill_(1.0)
+    head.shift.fill_(0.0)
     gain, shift = gain_and_bias(model.raw_scores(references), mean, std)
-    model.head.gain.fill_(gain)
-    model.head.shift.fill_(shift)
+    head.gain.fill_(gain)
+    head.shift.fill_(shift)
+    head.log_odds.mul_(before / gain)

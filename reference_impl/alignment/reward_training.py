@@ -56,6 +56,7 @@ def train_reward_models(
     if references and not resume:
         for model in models:
             normalize(model, references)
+            model.head.log_odds.fill_(1.0)  # what is trained is the normalized score
     steps = settings.steps(len(kept))
     state = TrainingState(modules, {name: stepping([module], settings, steps) for name, module in modules.items()})
 
@@ -137,7 +138,7 @@ def judged(model: RewardModel, pairs: Sequence[Pair], batch: int = 16) -> Traine
     if not told:
         raise ValueError("all pairs to judge by are ties: give one at least that has a winner.")
     scores = model.raw_scores([item for pair in told for item in (pair.chosen, pair.rejected)], batch).view(-1, 2)
-    differences = scores[:, 0] - scores[:, 1]
+    differences = (scores[:, 0] - scores[:, 1]) * model.head.log_odds
     probabilities = torch.tensor([pair.label for pair in told], dtype=torch.float64)
     clusters = [pair.chosen.prompt for pair in told]
     return Trained(

@@ -27,6 +27,9 @@ class RewardHead(nn.Linear):
 
     gain: Tensor
     shift: Tensor
+    log_odds: Tensor
+    """What a difference of scores is multiplied by to be the log-odds that were trained: 1 until scores are
+    normalized after training."""
 
     def __init__(self, width: int, seed: int = 0) -> None:
         super().__init__(width, 1)
@@ -36,6 +39,7 @@ class RewardHead(nn.Linear):
             self.bias.zero_()
         self.register_buffer("gain", torch.ones(()))
         self.register_buffer("shift", torch.zeros(()))
+        self.register_buffer("log_odds", torch.ones(()))
 
     def forward(self, states: Tensor) -> Tensor:
         """states: (rows, width). Returns (rows,) fp32."""

@@ -11,7 +11,7 @@ from reference_impl.alignment.data.excluded import Excluded, Tally, Unusable, to
 from reference_impl.alignment.data.reading import why_unusable
 from reference_impl.alignment.data.rows import Demonstration, Judged, Preference, Prompt, Row
 from reference_impl.alignment.data.text_ids import Ids, TextIds
-from reference_impl.alignment.pair import Pair as Pair
+from reference_impl.alignment.pair import Pair
 
 LongPrompts = Literal["leave_out", "keep_end"]
 LongResponses = Literal["leave_out", "cut"]

@@ -10,7 +10,8 @@ from reference_impl.alignment.settings.learning import refuse_other_words
 from reference_impl.alignment.settings.ppo import Averaging
 from reference_impl.alignment.settings.rollouts import RolloutSettings
 
-Estimator = Literal["k1", "k2", "k3"]
+Estimator = Literal["k2", "k3", "k3_corrected"]
+"""Of a KL in the loss."""
 
 
 Baseline = Literal["none", "batch", "leave_one_out", "group"]
@@ -41,7 +42,8 @@ class PolicyGradientSettings(RolloutSettings):
     kl_place: KLPlace = "loss"
     """reward: the score of a response less beta times its k1. loss: beta times the estimator, at every token."""
     kl_estimator: Estimator = "k3"
-    """Of a KL in the loss: k2's gradient is that of KL(policy || reference), k3's of KL(reference || policy)."""
+    """Of a KL in the loss. k2 and k3_corrected (TRL's default) pull by KL(policy || reference), k3 by KL(reference ||
+    policy) (`kl.py`); k1 would not pull at all."""
     kl_coefficient: float = 0.04
     """beta."""
     clip: float = 0.2
@@ -66,8 +68,6 @@ class PolicyGradientSettings(RolloutSettings):
             refuse_other_words(self, name, get_args(words))
         if self.samples < 2 and (self.baseline in ("group", "leave_one_out") or self.scale == "group"):
             raise ValueError(f"{self.baseline} compares the responses to one prompt: draw 2 or more samples.")
-        if self.kl_place == "loss" and self.kl_estimator == "k1" and self.kl_coefficient:
-            raise ValueError("the gradient of k1 in the loss is 0 in expectation: take k2 or k3, or kl_place reward.")
         if self.longest is None and (self.averaging == "longest" or self.overlong_from is not None):
             raise ValueError("averaging longest and overlong_from need the longest response in tokens: give longest.")
         if self.longest is not None and not 0 <= (self.overlong_from or 0) < self.longest:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
+from reference_impl.alignment.settings.learning import refuse_other_words
 from reference_impl.alignment.settings.rollouts import RolloutSettings
 
 Averaging = Literal["tokens", "responses", "sums", "longest"]
@@ -56,6 +57,7 @@ class PPOSettings(RolloutSettings):
     def __post_init__(self) -> None:
         """Refuse what is no PPO."""
         super().__post_init__()
+        refuse_other_words(self, "averaging", get_args(Averaging))
         for name in ("gamma", "lam"):
             if getattr(self, name) > 1:
                 raise ValueError(f"{name} must be at most 1, not {getattr(self, name)}.")

@@ -37,7 +37,7 @@ class RolloutSettings(LearningSettings):
     truncation: Truncation | None = None
     """Where a response is cut before it is scored and learned from (`truncation.py`)."""
     missing_eos_penalty: float = 0.0
-    """Subtracted from the score of a response without its EOS token."""
+    """Subtracted from the score of a response without its EOS token. With `truncation` there is its score instead."""
     entropy_limit: float = 1e-5
     """A policy whose mean entropy falls below it (nats per token) has collapsed: the run stops."""
     kl_limit: float = 200.0
@@ -58,6 +58,10 @@ class RolloutSettings(LearningSettings):
         """Refuse what can't be rolled out by."""
         super().__post_init__()
         refuse_other_words(self, "score_scaling", get_args(ScoreScaling))
+        if self.truncation is not None and self.missing_eos_penalty:
+            raise ValueError(
+                "truncation gives responses without its token a score of its own: leave missing_eos_penalty at 0."
+            )
         if self.responses % self.minibatches:
             raise ValueError(
                 f"{self.responses} responses of a rollout can't be cut into {self.minibatches} equal minibatches."

@@ -1,5 +1,6 @@
 """A run that was killed and resumed is the straight run, bit for bit; a state of another run is refused."""
 
+import math
 import os
 import signal
 import subprocess
@@ -22,7 +23,8 @@ from reference_impl.training.loop import DivergenceError
 from reference_impl.training.pretraining import train
 from reference_impl.training.result import Progress, TrainingResult
 from reference_impl.training.settings import TrainingSettings
-from reference_impl.training.state_file import Saving
+from reference_impl.training.state import TrainingState
+from reference_impl.training.state_file import RunIdentity, Saving, load_state, save_state
 
 CONFIG = GPTConfig(vocabulary=16, context=16, layers=1, heads=2, width=32, dropout=0.2)
 TOKENS = np.random.default_rng(0).integers(16, size=500).astype(np.uint16)
@@ -122,7 +124,8 @@ from pathlib import Path
 sys.path[:0] = {path!r}
 import test_state_file as t
 from reference_impl.training.pretraining import train
-from reference_impl.training.state_file import Saving
+from reference_impl.training.state import TrainingState
+from reference_impl.training.state_file import RunIdentity, Saving, load_state, save_state
 train(t.a_model(), t.TOKENS, t.TOKENS[:100], t.SETTINGS, lambda progress: t.time.sleep(3600 * (progress.step > 60)),
       saving=Saving(Path(sys.argv[1]), 7))
 """
@@ -232,3 +235,12 @@ def test_a_loss_that_blows_up_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(DivergenceError, match=r"the loss blew up to .* nats .*lower learning_rate.*last good state"):
         a_run(tmp_path / "state", every=1, settings=wild, model=a_model(norm="none"))
     assert (tmp_path / "state").is_file()
+
+
+def test_settings_without_a_limit_are_the_same_after_they_were_read(tmp_path: Path) -> None:
+    identity = RunIdentity({"clip": math.inf, "rates": (1.0, -math.inf)}, {})
+    state = TrainingState({"model": torch.nn.Linear(1, 1)}, {})
+    save_state(tmp_path / "state", state, identity)
+    load_state(tmp_path / "state", state, identity)
+    with pytest.raises(ValueError, match=r"clip 'Infinity', not 1\.0"):
+        load_state(tmp_path / "state", state, RunIdentity({"clip": 1.0, "rates": (1.0, -math.inf)}, {}))
