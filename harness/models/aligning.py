@@ -8,6 +8,7 @@ from typing import Any
 from harness.errors import UserError
 from harness.models.alignment import SHOWN, Alignment, alignment_summary
 from harness.models.stage import Making
+from harness.notice import notice
 from harness.number import duration
 from reference_impl.alignment.settings.lora import LoRA
 from reference_impl.alignment.stages.method import run_stage
@@ -49,14 +50,15 @@ def make(stage: Alignment, making: Making) -> dict[str, Any]:
         )
 
     try:
-        resumes = state is not None and state.is_file()
         try:
-            made(resumes)
+            made(True)
         except ValueError as error:  # a damaged state, or one of other settings: nothing was changed
-            if not resumes or state is None:
+            kept = [] if state is None else list(state.parent.glob(f"{state.name}*"))
+            if not kept:
                 raise
-            making.on_step(0.0, f"this stage begins anew: {error}")
-            state.unlink()
+            notice(f"this stage begins anew: {error}")
+            for file in kept:
+                file.unlink()
             made(False)
     except (ValueError, TextError, DivergenceError) as error:
         raise UserError(str(error).rstrip(".")) from error

@@ -30,7 +30,7 @@ def run_sft(learner: Learner, data: DataSettings, settings: SFTSettings, run: Ru
         validation=read.held_out,
         on_report=run.on_report,
         saving=run.saving(learner, data),
-        resume=run.resumes,
+        resume=run.goes_on,
     )
     return Done.of(read, reports, learner.write)
 
@@ -50,7 +50,7 @@ def run_dpo(learner: Learner, data: DataSettings, settings: DPOSettings, run: Ru
         validation_reference=held_out,
         on_report=run.on_report,
         saving=run.saving(learner, data),
-        resume=run.resumes,
+        resume=run.goes_on,
     )
     return Done.of(read, reports, learner.write)
 
@@ -69,7 +69,7 @@ def run_reward(learner: Learner, data: DataSettings, settings: RewardSettings, r
         validation=read.held_out,
         on_report=run.on_report,
         saving=run.saving(learner, data),
-        resume=run.resumes,
+        resume=run.goes_on,
     )
 
     def write(folder: Any) -> None:

@@ -45,7 +45,7 @@ def run_ppo(learner: Learner, data: DataSettings, settings: PPOSettings, run: Ru
         settings,
         on_report=run.on_report,
         saving=run.saving(learner, data),
-        resume=run.resumes,
+        resume=run.goes_on,
     )
     return Done.of(read, reports, learner.write)
 
@@ -64,7 +64,7 @@ def run_policy_gradient(
         settings,
         on_report=run.on_report,
         saving=run.saving(learner, data),
-        resume=run.resumes,
+        resume=run.goes_on,
     )
     return Done.of(read, reports, learner.write)
 
@@ -72,15 +72,17 @@ def run_policy_gradient(
 def run_rejection(learner: Learner, data: DataSettings, settings: RejectionSettings, run: Run, reward: str) -> Done:
     """reward: the folder of a reward model, or `answers`."""
     read = _prompts(learner, data)
-    rounds = rejection_sampling(
+    reports = rejection_sampling(
         learner.policy,
         [asked.ids for asked in read.train],
         _sampler(learner, data, settings.temperature, settings.seed),
         _reward(learner, read, reward),
         settings,
         on_report=run.on_report,
+        saving=run.saving(learner, data),
+        resume=run.resumes and run.state is not None,
     )
-    return Done.of(read, tuple(report for one in rounds for report in one.reports), learner.write)
+    return Done.of(read, reports, learner.write)
 
 
 def _prompts(learner: Learner, data: DataSettings) -> Learned[Asked]:

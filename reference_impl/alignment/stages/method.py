@@ -124,5 +124,6 @@ def run_stage(
 
     write_folder(out, write)
     if run.state is not None:
-        run.state.unlink(missing_ok=True)
+        for kept in run.state.parent.glob(f"{run.state.name}*"):
+            kept.unlink()
     return result

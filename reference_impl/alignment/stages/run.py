@@ -26,9 +26,14 @@ class Run:
     every: int = 50
     """Steps between two saves of the state."""
     resumes: bool = False
-    """Go on from the state that is there."""
+    """Go on from the state, where one was kept."""
     identity: Mapping[str, str] = field(default_factory=dict)
     """Digests of what else determines the result: of a reward model, say."""
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is a state to go on from."""
+        return self.resumes and self.state is not None and self.state.is_file()
 
     def saving(self, learner: Learner, data: DataSettings) -> Saving | None:
         """Where the state is kept, with what must be the same for a run to go on from it."""

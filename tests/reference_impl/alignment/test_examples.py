@@ -351,10 +351,12 @@ def test_pairs_of_own_responses() -> None:
 
 def test_rejection_sampling_moves_towards_the_reward() -> None:
     policy = PlainGPT()
-    settings = RejectionSettings(rounds=4, n=8, learning=SFTSettings(epochs=4, batch=2, learning_rate=0.02))
-    rounds = rejection_sampling(policy, PROMPTS, gpt_sampler(policy), likes(3), settings)
-    assert [one.kept for one in rounds] == [4] * 4
-    assert rounds[-1].score > rounds[0].score + 0.2 and rounds[0].best_score > rounds[0].score
+    settings = RejectionSettings(rounds=4, n=8, epochs=4, batch=2, learning_rate=0.02)
+    reports = rejection_sampling(policy, PROMPTS, gpt_sampler(policy), likes(3), settings)
+    assert {one.values["kept"] for one in reports} == {4.0}
+    first, last = reports[0].values, reports[-1].values
+    assert last["score"] > first["score"] + 0.2 and first["best_score"] > first["score"]
+    assert [one.step for one in reports] == sorted({one.step for one in reports}) and reports[-1].steps == len(reports)
     with pytest.raises(ValueError, match=r"none of 32 responses of round 0 scores 7 or more"):
         rejection_sampling(policy, PROMPTS, gpt_sampler(policy), likes(3), replace(settings, at_least=7.0))
 
