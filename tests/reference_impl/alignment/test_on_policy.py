@@ -491,6 +491,21 @@ def test_dead_groups_that_are_left_out_do_not_thin_the_mean() -> None:
     assert torch.allclose(found["left_out"], 2 * found["kept"]) and float(found["kept"].abs().max()) > 0
 
 
+def test_a_rollout_of_dead_groups_moves_nothing_not_even_by_momentum() -> None:
+    tables = []
+    for rollouts in (1, 2):
+        policy, calls = Tabular(prompts=2, dtype=torch.float32), itertools.count()
+        sound = table_reward(policy)
+
+        def reward(answered: Sequence[Answered], sound: Any = sound, calls: Any = calls) -> Tensor:
+            return sound(answered) if next(calls) == 0 else torch.zeros(len(answered))
+
+        settings = named("dapo", rollouts=rollouts, prompts=2, samples=6, learning_rate=0.1, schedule="constant")
+        policy_gradient(policy, policy.copy(), policy.prompts, sampler(policy), reward, settings)
+        tables.append(policy.table)
+    assert torch.equal(*tables) and not torch.equal(tables[0], Tabular(prompts=2, dtype=torch.float32).table)
+
+
 def test_overlong_responses_are_fined() -> None:
     policy = Tabular(prompts=1)
     settings = named("dapo", prompts=1, samples=40, longest=3, overlong_from=1)
