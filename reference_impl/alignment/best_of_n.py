@@ -29,7 +29,7 @@ class Best:
 
 
 def best_of_n(prompts: Sequence[Prompt], n: int, sampler: Sampler, reward: Reward, step: int = 0) -> list[Best]:
-    """The best of n responses to each prompt; the first of equal ones. Raises ValueError for scores not finite."""
+    """The best of n responses to each prompt, the first of equal ones. Raises ValueError where a score isn't finite."""
     if n < 1:
         raise ValueError(f"best-of-n needs 1 or more responses, not {n}.")
     drawn = sampler([prompt for prompt in prompts for _ in range(n)], step)

@@ -324,6 +324,9 @@ def test_best_of_n_draws_what_enumeration_says(n: int) -> None:
 
 def test_best_of_n_needs_scores() -> None:
     table = Tabular(prompts=1)
+    drawn = sampler(table)(table.prompts * 9, 0)
+    (first,) = best_of_n(table.prompts, 9, sampler(table), table_reward(table, spread=0.0))
+    assert first.answered == drawn[0].answered != drawn[-1].answered  # of equal ones
     with pytest.raises(ValueError, match=r"gave nan for the response \[.*\] to the prompt \[100\]"):
         best_of_n(table.prompts, 3, sampler(table), lambda items: torch.full((len(items),), math.nan))
     with pytest.raises(ValueError, match="1 or more responses, not 0"):

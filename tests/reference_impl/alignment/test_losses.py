@@ -126,5 +126,7 @@ def test_pairs_of_one_prompt_are_one_draw() -> None:
 
 def test_accuracy_counts_a_tie_half() -> None:
     assert accuracy(torch.tensor([1.0, -1.0, 0.0, 2.0])) == 0.625
+    tie = calibration(torch.zeros(4))
+    assert tie.error == 0 and tie.curve[0].accuracy == tie.curve[0].confidence == 0.5
     with pytest.raises(ValueError, match="pair 1 is nan"):
         calibration(torch.tensor([1.0, math.nan]))

@@ -214,6 +214,83 @@ def test_every_epoch_has_an_order_of_its_own_and_each_response_once(monkeypatch:
         assert epochs[0] != epochs[1] != epochs[2] != epochs[0]
 
 
+@pytest.mark.parametrize("own_trunk", [False, True])
+def test_the_loss_of_a_later_step_is_the_formula_with_every_setting(own_trunk: bool) -> None:
+    """One response at a time, one token at a time, on plain numbers, after the policy and its critic have moved."""
+    settings = replace(
+        SMALL, prompts=2, samples=6, minibatches=1, temperature=0.8, gamma=0.9, lam=0.6, kl_coefficient=0.4, clip=0.1,
+        value_clip=0.05, value_coefficient=0.7, whiten_advantages=False,
+    )  # fmt: skip
+    policy, reference = Tabular(prompts=2, seed=1), Tabular(prompts=2, seed=2).copy()
+    trunk = Tabular(prompts=2, seed=3) if own_trunk else None
+    critic = Critic(ValueHead(policy.width).double(), trunk)
+
+    def move(seed: int) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for parameter in (policy.table, critic.head.weight):
+                parameter += 0.3 * torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+
+    move(0)
+    draw = sampler(policy, temperature=0.8)
+    found = collect(policy, reference, policy.prompts, draw, table_reward(policy), settings, 0)
+    rollout = ppo_rollout(found, policy, critic, settings, {})
+    old_table, old_values = policy.table.detach().clone(), critic.head.weight.detach().clone()[0]
+    move(1)
+    recorded = ppo_module.ppo_gradients(
+        policy, critic, Minibatch(tuple(rollout.answered), dict(rollout.tokens)), settings
+    )  # fmt: skip
+
+    policy_loss = value_loss = clipped = 0.0
+    new_values = critic.head.weight.detach()[0]
+    for item, score in zip(found.answered, found.scores.tolist(), strict=True):
+        rows = [policy.rows[item.prompt, item.response[:at]] for at in range(len(item.response))]
+
+        def log_p(table: Tensor, rows: list[int] = rows, item: Answered = item) -> list[float]:
+            return [
+                float((table[:, row].detach() / 0.8).log_softmax(0)[token])
+                for row, token in zip(rows, item.response, strict=True)
+            ]
+
+        old, new, frozen = log_p(old_table), log_p(policy.table), log_p(reference.table)
+        rewards = [-0.4 * (a - b) for a, b in zip(old, frozen, strict=True)]
+        rewards[-1] += score
+        values = [*(float(old_values[row]) for row in rows), 0.0]
+        following, advantages = 0.0, []
+        for at in reversed(range(len(rows))):
+            following = rewards[at] + 0.9 * values[at + 1] - values[at] + 0.9 * 0.6 * following
+            advantages.insert(0, following)
+        for at, row in enumerate(rows):
+            ratio, advantage = math.exp(new[at] - old[at]), advantages[at]
+            policy_loss += max(-advantage * ratio, -advantage * min(max(ratio, 0.9), 1.1))
+            clipped += -advantage * min(max(ratio, 0.9), 1.1) > -advantage * ratio
+            value, goal = float(new_values[row]), advantage + values[at]
+            near = min(max(value, values[at] - 0.05), values[at] + 0.05)
+            value_loss += 0.5 * max((value - goal) ** 2, (near - goal) ** 2)
+    tokens = sum(found.lengths)
+    assert float(recorded["policy_loss"]) == pytest.approx(policy_loss / tokens, rel=1e-4)
+    assert float(recorded["value_loss"]) == pytest.approx(value_loss / tokens, rel=1e-4)
+    assert float(recorded["loss"]) == pytest.approx((policy_loss + 0.7 * value_loss) / tokens, rel=1e-4)
+    assert float(recorded["clip_fraction"]) == pytest.approx(clipped / tokens) and 0 < clipped < tokens
+
+
+@pytest.mark.parametrize("algorithm", ["grpo", "dapo"])
+def test_the_ratio_of_a_later_step_is_clipped_where_the_settings_say(algorithm: str) -> None:
+    policy = Tabular(prompts=2, seed=1)
+    settings = named(algorithm, prompts=2, samples=20, kl_coefficient=0.0, averaging="tokens")
+    found = collect(policy, policy.copy(), policy.prompts, sampler(policy), table_reward(policy), settings, 0)
+    rollout = policy_gradient_rollout(found, settings, {})
+    with torch.no_grad():
+        moved = torch.randn(policy.table.shape, generator=torch.Generator().manual_seed(3))
+        policy.table.add_(0.4 * moved)
+        ratio = (token_log_probs(policy, found.answered).log_probs - found.log_probs).exp()
+    recorded = policy_gradients(policy, Minibatch(tuple(rollout.answered), dict(rollout.tokens)), settings)
+    advantages, high = rollout.tokens["advantages"], 1.28 if algorithm == "dapo" else 1.2
+    assert bool(((ratio > 1.21) & (advantages > 0)).any())  # where both differ
+    losses = torch.maximum(-advantages * ratio, -advantages * ratio.clamp(0.8, high))
+    assert float(recorded["policy_loss"]) == pytest.approx(float(losses.mean()), rel=1e-5)
+
+
 def test_what_a_rollout_records_is_at_its_temperature() -> None:
     policy, reference = Tabular(prompts=2, seed=1), Tabular(prompts=2, seed=2).copy()
     settings = replace(SMALL, prompts=2, samples=20, minibatches=1, temperature=0.6)
@@ -409,6 +486,21 @@ def test_dead_groups_that_are_left_out_do_not_thin_the_mean() -> None:
         found[dead] = policy.table.grad.clone()
         assert rollout.values["dead_groups"] == 0.5
     assert torch.allclose(found["left_out"], 2 * found["kept"]) and float(found["kept"].abs().max()) > 0
+
+
+def test_a_rollout_of_dead_groups_moves_nothing_not_even_by_momentum() -> None:
+    tables = []
+    for rollouts in (1, 2):
+        policy, calls = Tabular(prompts=2, dtype=torch.float32), itertools.count()
+        sound = table_reward(policy)
+
+        def reward(answered: Sequence[Answered], sound: Any = sound, calls: Any = calls) -> Tensor:
+            return sound(answered) if next(calls) == 0 else torch.zeros(len(answered))
+
+        settings = named("dapo", rollouts=rollouts, prompts=2, samples=6, learning_rate=0.1, schedule="constant")
+        policy_gradient(policy, policy.copy(), policy.prompts, sampler(policy), reward, settings)
+        tables.append(policy.table)
+    assert torch.equal(*tables) and not torch.equal(tables[0], Tabular(prompts=2, dtype=torch.float32).table)
 
 
 def test_overlong_responses_are_fined() -> None:
