@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 import reference_impl.alignment
-from reference_impl.alignment.dpo import DPOSettings, dpo, reference_log_probs
-from reference_impl.alignment.policy_gradient import named, policy_gradient
+from reference_impl.alignment.dpo import dpo, reference_log_probs
+from reference_impl.alignment.policy_gradient import policy_gradient
+from reference_impl.alignment.settings.dpo import DPOSettings
+from reference_impl.alignment.settings.policy_gradient import named
 from tests.reference_impl.alignment.plain_gpt import PROMPTS, PlainGPT, likes, sampler
 from tests.reference_impl.alignment.test_examples import PAIRS
 from tests.reference_impl.alignment.test_on_policy import run_ppo
