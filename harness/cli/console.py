@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
+from harness.cli.folding import folding
 from harness.cli.output import wrap
 from harness.errors import inert, printable
 
@@ -75,7 +76,8 @@ def take_every_character() -> None:
         if reconfigure is not None and _is_strict(stream):
             reconfigure(errors=ERRORS)
     wrap("stdout")
-    wrap("stderr", inert)
+    fold = folding(sys.stderr)
+    wrap("stderr", lambda text: fold(inert(text)))
 
 
 def _is_strict(stream: TextIO) -> bool:

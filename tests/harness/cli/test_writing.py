@@ -409,8 +409,8 @@ main()"""
 
 @pytest.mark.parametrize("woken", [True, False])
 def test_a_ctrl_c_that_does_not_interrupt_the_wait_is_not_lost(woken: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where it comes between the prompt and the wait for a key: here another thread gets it. The known-bad wait, which
-    nothing wakes, ends with the key."""
+    """As where it comes between the prompt and the wait for a key: here another thread gets it. The known-bad wait,
+    which nothing wakes, ends with the key."""
     if not woken:
         monkeypatch.setattr("harness.cli.stopping._woken", contextlib.nullcontext)
     reading, writing = os.pipe()
