@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.cli.answering import put, put_answer
-from harness.cli.console import make_console, say
+from harness.cli.console import make_console, print_folded, say
 from harness.cli.interrupting import as_ctrl_c
 from harness.cli.options import RUNS, Out, TrustRemoteCode
 from harness.cli.stopping import Stopping
@@ -20,7 +20,6 @@ from harness.cli.writing_options import (
     MinP,
     Model,
     Precision,
-    Preparing,
     RepetitionPenalty,
     Seed,
     Stop,
@@ -29,6 +28,7 @@ from harness.cli.writing_options import (
     TopK,
     TopP,
     figures,
+    preparing,
     tell,
     unescaped,
 )
@@ -102,7 +102,7 @@ def chat(
         trust_remote_code=trust_remote_code,
         out=out,
         tell=tell,
-        on_event=Preparing(),
+        on_event=preparing(),
     )
     if max_tokens is None:
         settings["max_tokens"] = min(TOKENS, max(1, opened.identity.context // 2))
@@ -269,6 +269,6 @@ class _Chat:
     def _aside(self, text: str) -> None:
         """What is not the conversation: dim in a terminal, on stderr where the conversation goes to a file or pipe."""
         if sys.stdout.isatty():
-            make_console().print(text, style="dim", soft_wrap=True)
+            print_folded(make_console(), text, "dim")
         else:
             say(text, to_stderr=True)

@@ -18,7 +18,6 @@ from harness.cli.writing_options import (
     MinP,
     Model,
     Precision,
-    Preparing,
     RepetitionPenalty,
     Seed,
     Stop,
@@ -28,6 +27,7 @@ from harness.cli.writing_options import (
     TopK,
     TopP,
     figures,
+    preparing,
     tell,
     unescaped,
 )
@@ -99,7 +99,7 @@ def generate(
         trust_remote_code=trust_remote_code,
         out=out,
         tell=tell,
-        on_event=Preparing(),
+        on_event=preparing(),
     )
     given = settings | {"chat": chat, "system": system}
     one = len(texts) * samples == 1
