@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
+import harness
 from tests.harness.cli.terminal import in_terminal
 from tests.harness.cli.test_widths import COMMANDS, COPIED, WIDTHS, folder  # noqa: F401 - a fixture
 
 COMMAND = re.compile(r"( *(next|go on with: )? *)harness \S+( \S+| \".*\")*$")
+PAINT = "\x1b\\[(?:[0-9]*;)*(?:[34][0-9]|9[0-7])(?:;[0-9]+)*m"
+"""A color; bold and dim are none."""
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
 MOVE = re.compile(r"(?:\x1b\[[0-9;?]*[A-Za-ln-z]|\r)+")
 """Of the cursor, as a live display makes it: another line begins, or the same one anew."""
@@ -97,13 +103,53 @@ def too_wide(shown: dict[tuple[int, str], str]) -> dict[str, list[tuple[int, str
     return wide
 
 
-def test_no_line_of_what_measures_and_writes_is_wider_than_the_terminal(prepared: Path) -> None:
-    wide = too_wide(walked(MORE, (60, 100, 200)))
+@pytest.mark.parametrize("widths", [(60,), pytest.param((80, 100, 120, 200), marks=pytest.mark.slow)])
+def test_no_line_of_what_measures_and_writes_is_wider_than_the_terminal(
+    widths: tuple[int, ...], prepared: Path
+) -> None:
+    wide = too_wide(walked(MORE, widths))
     assert not wide, "\n".join(f"{line} {found}" for line, found in wide.items())
 
 
 def test_no_line_of_what_is_stored_is_wider_than_the_terminal(prepared: Path) -> None:
     assert not too_wide(walked(COMMANDS, (80,)))
+
+
+SOME = (
+    *("show 20260101-100000-tiny", "run tiny.yaml --out more", MORE[1], "compare before after", "show nothing"),
+    "generate tale a --out more",
+)
+
+
+@pytest.mark.parametrize(
+    ("environment", "refused"),
+    [
+        ({"TERM": "dumb"}, "\x1b"),
+        ({"NO_COLOR": "1"}, "\x1b\\[(?:[0-9]*;)*(?:[34][0-9]|9[0-7])(?:;[0-9]+)*m"),
+        ({}, None),
+    ],
+)
+def test_a_dumb_terminal_gets_no_escapes_and_without_color_is_no_color(
+    environment: dict[str, str], refused: str | None, prepared: Path
+) -> None:
+    texts = walked(SOME, (80,), **environment)
+    if refused is None:
+        assert any(COLOR.search(text) for text in texts.values()), (
+            "the terminal has colors, where nothing says otherwise"
+        )
+        return
+    assert not {line: found for line, text in texts.items() if (found := re.findall(refused, text))}
+    assert not too_wide(texts)
+
+
+def test_a_log_of_ci_has_whole_lines_and_no_escapes(prepared: Path) -> None:
+    code = f"import os, sys; sys.argv = ['', '80', *{SOME!r}]; import fcntl; fcntl.ioctl = lambda *given: 0\n{WALK}"
+    env = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | {"CI": "true"}
+    env["PYTHONPATH"] = str(Path(harness.__file__).parents[1])
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env, check=True)
+    assert "\x1b" not in done.stdout + done.stderr and "\r" not in done.stdout + done.stderr
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1 and errors[0].endswith("20260101-100000-tiny"), "one whole line"
 
 
 def test_a_line_that_is_too_wide_is_found() -> None:
