@@ -28,4 +28,4 @@ def start(commands: Collection[str]) -> str:
     lines = ["Measure GPT language models: quality, speed and memory,", "each number with its interval.", ""]
     for _, what, example in shown:
         lines += [f"  {example}", f"      {what}"]
-    return "\n".join([*lines, "", "harness --help lists every command,", "harness COMMAND --help explains one."])
+    return "\n".join([*lines, "", "All commands: harness --help; one: harness COMMAND --help."])
