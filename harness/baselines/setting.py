@@ -119,7 +119,7 @@ def _refuse(run: Run, allowed: Allowed) -> None:
     if not allowed.incomplete:
         if manifest.status != "finished":
             raise UserError(
-                f"this run is {manifest.status}, not finished: go on with it (`harness run --resume {place}`), or "
+                f"this run is {run.status}, not finished: go on with it (`harness run --resume {place}`), or "
                 "take it as it is with --incomplete",
                 place=place,
             )

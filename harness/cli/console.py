@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
+from harness.cli.folding import folded, folding
 from harness.cli.output import wrap
 from harness.errors import inert, printable
 
@@ -57,6 +58,18 @@ def make_console() -> Console:
     )
 
 
+def print_folded(console: Console, text: str, style: str | None = None) -> None:
+    """Print sentences: in a terminal folded at words, with a path or a command in one piece, to be copied; whole in a
+    file."""
+    console.print(text if console.soft_wrap else folded(text, console.width), style=style, soft_wrap=True)
+
+
+def can_go_back(console: Console) -> bool:
+    """Whether a live display can be shown: a dumb terminal can't go back to a line, and a log that is colored by force
+    is no terminal."""
+    return console.is_terminal and console.file.isatty() and not console.is_dumb_terminal
+
+
 def say(text: str, *, to_stderr: bool = False) -> None:
     """Print one line past the console; nothing in it acts on the terminal."""
     import typer
@@ -75,7 +88,8 @@ def take_every_character() -> None:
         if reconfigure is not None and _is_strict(stream):
             reconfigure(errors=ERRORS)
     wrap("stdout")
-    wrap("stderr", inert)
+    fold = folding(sys.stderr)
+    wrap("stderr", lambda text: fold(inert(text)))
 
 
 def _is_strict(stream: TextIO) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import say
+from harness.cli.console import make_console, print_folded, say
 from harness.cli.formats import FormatName, Where, choice_of, put
 from harness.cli.options import TasksPath
 
@@ -73,7 +73,11 @@ def list_(
     if search is not None:
         found = [kept for table in found if (kept := _with(table, search)).rows]
         if not found:
-            say(_nothing(search, what, paths), to_stderr=format is not Format.TABLE)
+            nothing = _nothing(search, what, paths)
+            if format is Format.TABLE:
+                print_folded(make_console(), nothing)
+            else:
+                say(nothing, to_stderr=True)
     put(words_answer("Words of a suite", found, choice_of(where=where)), format)
 
 

@@ -12,6 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from harness.cli.console import can_go_back, print_folded
+from harness.cli.preparing import far, ready
 from harness.execution.events import CellEnded, CellGoing, CellStarted, Event, Planned, Preparing
 from harness.execution.time_left import Left, TimeLeft
 from harness.measures.noise import about_its_time
@@ -52,8 +54,7 @@ class RunProgress:
         """What is under way, the cell and what is prepared, several things at once maybe: how far each is."""
 
     def __enter__(self) -> RunProgress:
-        # a dumb terminal can't go back to a line, and a log that is colored by force is no terminal
-        if self._console.is_terminal and self._console.file.isatty() and not self._console.is_dumb_terminal:
+        if can_go_back(self._console):
             self._live = Live(get_renderable=self.display, console=self._console, refresh_per_second=4)
             self._live.__enter__()
         else:
@@ -134,10 +135,10 @@ class RunProgress:
         if event.done >= 1:
             self._now.pop(event.what, None)
             if event.text:
-                self._say(f"ready: {event.what}  {event.text}")
+                self._say(ready(event))
             return
         is_new = event.what not in self._now
-        self._now[event.what] = f"{event.done:.0%}  {event.text}".rstrip()
+        self._now[event.what] = far(event)
         if is_new and self._live is None:
             self._say(f"{event.what}  {event.text}".rstrip())
 
@@ -175,7 +176,7 @@ class RunProgress:
 
     def _say(self, text: str) -> None:
         self._said = self._clock()
-        self._console.print(text, highlight=False, markup=False)
+        print_folded(self._console, text)
 
 
 def in_words(left: Left) -> str:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli.console import make_console
+from harness.cli.console import can_go_back, make_console, print_folded
 from harness.cli.interrupting import as_ctrl_c
 from harness.cli.options import RUNS, AddTo, Fresh, LogTo, NoCache, Out, SaveSuite
+from harness.cli.preparing import NowAndThen, going, ready
 from harness.cli.running import checked_trackers, pass_on, typed
 
 if TYPE_CHECKING:
@@ -115,10 +116,10 @@ class _Progress:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._status: Status | None = None
-        self._tenth = -1
+        self._now_and_then = NowAndThen(self._say, 10)
 
     def __enter__(self) -> _Progress:
-        if self._console.is_terminal:
+        if can_go_back(self._console):
             self._status = self._console.status("")
             self._status.__enter__()
         return self
@@ -135,16 +136,14 @@ class _Progress:
 
         if not isinstance(event, Preparing) or not event.text:
             return
-        line = f"{event.done:.0%}  {event.text}"
         if event.sample:
             self._say(f"  it writes: {event.sample}")
         elif event.done >= 1:
-            self._say(f"ready: {event.what}  {event.text}")
+            self._say(ready(event))
         elif self._status is not None:
-            self._status.update(Text(f"{event.what}  {line}"))
-        elif int(event.done * 10) > self._tenth:
-            self._tenth = int(event.done * 10)
-            self._say(line)
+            self._status.update(Text(going(event), no_wrap=True, overflow="ellipsis"))
+        else:
+            self._now_and_then(event)
 
     def end(self, results: Results) -> None:
         """What came of it, and how to go on."""
@@ -160,4 +159,4 @@ class _Progress:
         self._say(f'run {results.folder}\ngo on with: harness generate {name} "Once upon a time"')
 
     def _say(self, text: str) -> None:
-        self._console.print(text, soft_wrap=True)
+        print_folded(self._console, text)

@@ -28,9 +28,9 @@ def summary(run: Run) -> str:
     versions = {"python": machine.get("python")} | (packages if isinstance(packages, dict) else {})
     parts += [f"{name} {versions[name]}" for name in ("python", "torch", "transformers") if versions.get(name)]
     if manifest.seconds is not None:
-        parts.append(f"{manifest.status} after {duration(manifest.seconds)}")
+        parts.append(f"{run.status} after {duration(manifest.seconds)}")
     else:
-        parts.append(manifest.status)
+        parts.append(run.status)
     return ", ".join(part for part in parts if part)
 
 
@@ -40,9 +40,12 @@ def warnings(run: Run) -> list[str]:
     manifest = run.manifest
     ended = {cell.planned_key for cell in run.cells}
     left = sum(key not in ended for key in manifest.cells)
-    if manifest.status != "finished":
+    if (status := run.status) == "stopped":
+        whole = f"{len(manifest.cells) - left} of {len(manifest.cells)} cells"
+        found.append(f"the run stopped at {whole}: its process is gone; go on with `harness run --resume {run.folder}`")
+    elif status != "finished":
         missing = f", {left} of {len(manifest.cells)} cells are missing" if left else ""
-        found.append(f"the run is {manifest.status}{missing}; `harness run --resume {run.folder}` goes on")
+        found.append(f"the run is {status}{missing}; `harness run --resume {run.folder}` goes on")
     found += manifest.problems
     found += run.damage
     if run.unchecked:

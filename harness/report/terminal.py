@@ -113,7 +113,7 @@ def state_of(run: Run) -> str:
     """Whether it is finished, and whether it can be believed."""
     if why := why_unread(run):
         return "of a later version" if isinstance(why, LaterVersion) else "corrupted"
-    return run.manifest.status + (", damaged" if run.damage else "") + (", unchecked" if run.unchecked else "")
+    return run.status + (", damaged" if run.damage else "") + (", unchecked" if run.unchecked else "")
 
 
 def failed_cells(run: Run) -> int:

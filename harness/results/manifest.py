@@ -31,7 +31,8 @@ class Manifest(BaseModel):
     """Drawn when the run begins, and in each of its lines: those of another run are not believed here, though it be
     one of the same suite. Empty: that version drew none."""
     sequence: int = 0
-    """Which run of its folder of runs it is, counted from 1, as clocks are set back. 0: that version did not count."""
+    """Which run of its folder of runs it is, counted from 1, as clocks are set back; one that goes on gets a new
+    number. 0: that version did not count."""
     suite: str
     about: str = ""
     suite_hash: str
@@ -40,7 +41,7 @@ class Manifest(BaseModel):
     suite_source: str
     """The suite's path or name as given."""
     status: str = "running"
-    """running, finished, interrupted."""
+    """running, finished, interrupted; what is killed can't say so (`Run.status`)."""
     started: str
     ended: str | None = None
     seconds: float | None = None

@@ -31,6 +31,16 @@ def new_folder(out: Path, manifest: Manifest) -> Journal:
         raise UserError(f"can't be written to ({error.strerror}); choose another --out", place=str(out)) from None
 
 
+def going_on(journal: Journal) -> Manifest:
+    """The manifest of a run that goes on, kept with the next number beside it: it is the one that ran last."""
+    out = journal.folder.parent
+    with one_at_a_time(out):
+        last = next_sequence(out) - 1
+        if journal.manifest.sequence < last or not last:
+            journal.write_manifest(journal.manifest.model_copy(update={"sequence": last + 1}))
+    return journal.manifest
+
+
 def why_no_run_there(out: Path, option: str = "--out") -> str | None:
     """Why no run can be kept below `out`, which `option` names; None where one can. Leaves nothing behind."""
     there = out

@@ -256,6 +256,7 @@ OTHER = {
         "/proc, /sys, the C library",
     ),
     # what lives as long as a process of ours
+    "harness/results/held_folder.py": "a lock",
     "harness/results/checkout.py": "a git folder made for one question, and files of the user's",
     "harness/fences/folder.py": "a process's own folder, cleared when it ends",
     "harness/tasks/judging/code_execution.py": "a pipe to the process that starts programs",
