@@ -33,13 +33,15 @@ def run_and_print(
     log_to: Sequence[str] = (),
     save_suite: Path | None = None,
     options: Mapping[str, str] | None = None,
+    goes_on: str = "",
 ) -> Measured:
     """Measure with live progress, and print the report. Interrupted, it says how to go on.
 
     measured: a call of the Python face, such as `harness.run`, that tells its events to what it is given. history: a
     folder that what was measured is added to. log_to: trackers that are told of it (`wandb:DIR`). save_suite: the file
-    that the call writes its suite to. options: of a one-liner, what keys of its suite are called there. Raises
-    UserError for bad input; exit with `.exit_code`."""
+    that the call writes its suite to. options: of a one-liner, what keys of its suite are called there. goes_on: the
+    command that goes on with it, where `harness run --resume` does not with all of it. Raises UserError for bad input;
+    exit with `.exit_code`."""
     from harness.cli.progress import RunProgress
     from harness.report.terminal import print_places, print_report
     from harness.shorthand.in_options import in_options
@@ -55,7 +57,8 @@ def run_and_print(
     except KeyboardInterrupt:
         if progress.folder:
             kept = f"{progress.ended} of {progress.total} cells are kept"
-            typer.echo(f"{kept}; resume with: harness run --resume {shlex.quote(progress.folder)}", err=True)
+            again = goes_on or f"harness run --resume {shlex.quote(progress.folder)}"
+            typer.echo(f"{kept}; resume with: {again}", err=True)
         raise
     except UserError as error:
         if options is None:

@@ -39,10 +39,10 @@ def warnings(run: Run) -> list[str]:
     found = []
     manifest = run.manifest
     ended = {cell.planned_key for cell in run.cells}
-    left = sum(key not in ended for key in manifest.cells)
+    left = sum(key not in ended for key in manifest.expected)
     if manifest.status != "finished":
-        missing = f", {left} of {len(manifest.cells)} cells are missing" if left else ""
-        found.append(f"the run is {manifest.status}{missing}; `harness run --resume {run.folder}` goes on")
+        missing = f", {left} of {len(manifest.expected)} cells are missing" if left else ""
+        found.append(f"the run is {manifest.status}{missing}; `{manifest.goes_on(run.folder)}` goes on")
     found += manifest.problems
     found += run.damage
     if run.unchecked:

@@ -201,7 +201,6 @@ OTHER = {
     "harness/report/picture.py": "a picture",
     "harness/cli/ab.py": "the file of --json",
     "harness/gate/written/files.py": "the verdict and its summary, for people and their scripts",
-    "harness/benchmarking/ratios.py": "a table of ratios, for people and their scripts",
     "harness/cli/interchange.py": "writes what the user asked for, in another tool's format",
     "harness/interchange/inspect_archive.py": "another tool's archive, whose members have a checksum",
     "harness/gate/change/side.py": "the suite for a process of the project's, and what that prints",
