@@ -14,6 +14,8 @@ from harness.benchmarking.side_by_side import asked_of, compare_side_by_side
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.events import OnEvent, unheard
 from harness.shorthand.benchmarking import UNTRAINED, bench_suite, untrained
+from harness.shorthand.in_options import told_in_options
+from harness.shorthand.options import BENCH, MODELS, keywords
 from harness.shorthand.written import save_suite as write_suite
 from harness.workflow import RUNS
 
@@ -23,6 +25,7 @@ HERE = (
 )
 
 
+@told_in_options(keywords(BENCH), MODELS)
 def bench(
     models: Models,
     *,

@@ -8,17 +8,7 @@ import typer
 
 from harness.cli import completing
 from harness.cli.options import RUNS, AddTo, Fresh, LogTo, NoCache, Out, Resume, SaveSuite, TrustRemoteCode
-
-OPTIONS = {
-    "prompt": "--prompt",
-    "generate": "--new",
-    "batch": "--batch",
-    "context": "--prompt, --new",
-    "threads": "--threads",
-    "precision": "--precision",
-    "device": "--device",
-}
-"""What settings and axes of the suite are called here."""
+from harness.shorthand.options import BENCH as OPTIONS
 
 
 def bench(

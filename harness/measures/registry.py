@@ -59,6 +59,7 @@ _Metric = Annotated[Metric, BeforeValidator(afresh)]
 PROMISES = Promises(
     fields={
         **{"version": int, "about": str, "settings": type[Settings], "metrics": tuple[_Metric, ...]},
+        "fills": tuple[tuple[str, ...], ...],
         **dict.fromkeys(("isolated", "needs_peaks", "times_training", "undeclared_metrics"), bool),
         **dict.fromkeys(("collect", "summarize", "resolved"), Callable),
     },

@@ -31,8 +31,9 @@ def new_folder(out: Path, manifest: Manifest) -> Journal:
         raise UserError(f"can't be written to ({error.strerror}); choose another --out", place=str(out)) from None
 
 
-def why_no_run_there(out: Path, option: str = "--out") -> str | None:
-    """Why no run can be kept below `out`, which `option` names; None where one can. Leaves nothing behind."""
+def why_no_run_there(out: Path, option: str = "--out", what: str = "the run folder") -> str | None:
+    """Why nothing can be kept below `out`, which `option` names; None where it can. Leaves nothing behind. what: goes
+    there."""
     there = out
     while not (there.exists() or there.is_symlink()) and there != there.parent:
         there = there.parent
@@ -40,7 +41,7 @@ def why_no_run_there(out: Path, option: str = "--out") -> str | None:
         with tempfile.TemporaryDirectory(prefix=".harness-", dir=there):
             return None
     except (FileExistsError, NotADirectoryError):
-        return f"{there}: a file stands where the run folder should go; move it or use {option}"
+        return f"{there}: a file stands where {what} should go; move it or use {option}"
     except OSError as error:
         return f"{out}: can't be written to ({error.strerror}); choose another {option}"
 
