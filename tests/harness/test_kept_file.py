@@ -194,6 +194,8 @@ OTHER = {
     "harness/execution/executors/local.py": "/proc",
     "harness/execution/memory_there.py": "/proc and control groups",
     "harness/execution/serve.py": "worker.log",
+    "harness/execution/opened_model.py": "opens models",
+    "harness/models/known_architectures.py": "files of transformers",
     "harness/execution/executors/here.py": "worker.log",
     # what a person asked to be written elsewhere
     "harness/report/fit_files.py": "the folder of `harness fit`",
