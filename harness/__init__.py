@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from harness.api.training import train
     from harness.baselines.listing import baseline_log, list_baselines
     from harness.baselines.setting import set_baseline
-    from harness.benchmarking.bench import BenchResults, bench
+    from harness.benchmarking.bench import bench
     from harness.errors import UserError
     from harness.execution.allowed import Allowed
     from harness.gate.change.ci import ci
@@ -60,7 +60,6 @@ HOME = {
     "Suite": "harness.suite.schema",
     "UserError": "harness.errors",
     "ab": "harness.gate.lockstep.ab",
-    "BenchResults": "harness.benchmarking.bench",
     "bench": "harness.benchmarking.bench",
     "baseline_log": "harness.baselines.listing",
     "ci": "harness.gate.change.ci",
@@ -99,7 +98,6 @@ HOME = {
 
 __all__ = [  # without `eval` and `list`: `from harness import *` leaves Python its own
     "Allowed",
-    "BenchResults",
     "InMemory",
     "Results",
     "Run",

@@ -52,6 +52,15 @@ class Results(Run):
 
         return headlines(self)
 
+    @cached_property
+    def ratios(self) -> pd.DataFrame:
+        """Models side by side, as `harness.bench` compares them: a row for each comparison, with the ratio of times
+        (below 1 the head is faster), its interval, and what that shows. Empty where nothing was compared."""
+        from harness.evidence.side_by_side import ratios_frame
+        from harness.report.results import in_plan_order
+
+        return ratios_frame(in_plan_order(self))
+
     def numbers(
         self, metrics: str | Sequence[str] = (), where: str | Sequence[str] = (), *, wide: bool = False
     ) -> pd.DataFrame:

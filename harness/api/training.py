@@ -12,12 +12,15 @@ from harness.errors import UserError
 from harness.execution.events import OnEvent, unheard
 from harness.models.digest import hash_of
 from harness.results.unfinished import last_unfinished
+from harness.shorthand.in_options import told_in_options
+from harness.shorthand.options import MODELS, TRAIN, keywords
 from harness.shorthand.training import training_suite
 from harness.shorthand.written import save_suite as write_suite
 from harness.suite.load import load_suite, suite_text
 from harness.workflow import RUNS
 
 
+@told_in_options(keywords(TRAIN), MODELS)
 def train(
     text: str | Path | None = None,
     *,

@@ -23,26 +23,10 @@ from harness.cli.options import (
     TasksPath,
     TrustRemoteCode,
 )
+from harness.shorthand.options import EVAL as OPTIONS
 
 NOTES = "harness.notes"
 """Where the command keeps what is told before the run."""
-OPTIONS = {
-    "documents": "--limit",
-    "document_ids": "--document-ids",
-    "shots": "--shots",
-    "shot_seed": "--seed",
-    "sample_seed": "--seed",
-    "context": "--context",
-    "generation": "--gen",
-    "metadata": "--metadata",
-    "chat": "--chat",
-    "chat_template_args": "--chat-args",
-    "system": "--system",
-    "task": "--tasks",
-    "precision": "--precision",
-    "device": "--device",
-}
-"""What settings and axes of the suite are called here."""
 
 
 class EvalCommand(TyperCommand):

@@ -8,17 +8,7 @@ import typer
 
 from harness.cli import completing
 from harness.cli.options import RUNS, AddTo, Fresh, LogTo, NoCache, Out, Resume, SaveSuite, TrustRemoteCode
-
-OPTIONS = {
-    "text": "--text",
-    "window": "--window",
-    "stride": "--stride",
-    "documents": "--documents",
-    "bos": "--bos",
-    "precision": "--precision",
-    "device": "--device",
-}
-"""What settings and axes of the suite are called here."""
+from harness.shorthand.options import PERPLEXITY as OPTIONS
 
 
 def perplexity(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,7 +14,7 @@ import typer
 from harness.cli.console import make_console, say
 from harness.cli.interrupting import as_ctrl_c, first_cleanly_second_at_once
 from harness.cli.next_steps import next_steps
-from harness.errors import UserError, printable
+from harness.errors import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,16 +34,18 @@ def run_and_print(
     log_to: Sequence[str] = (),
     save_suite: Path | None = None,
     options: Mapping[str, str] | None = None,
+    goes_on: str = "",
 ) -> Measured:
     """Measure with live progress, and print the report. Interrupted, it says how to go on.
 
     measured: a call of the Python face, such as `harness.run`, that tells its events to what it is given. history: a
     folder that what was measured is added to. log_to: trackers that are told of it (`wandb:DIR`). save_suite: the file
-    that the call writes its suite to. options: of a one-liner, what keys of its suite are called there. Raises
-    UserError for bad input; exit with `.exit_code`."""
+    that the call writes its suite to. options: of a one-liner, what keys of its suite are called there. goes_on: the
+    command that goes on with it, where `harness run --resume` does not with all of it. Raises UserError for bad input;
+    exit with `.exit_code`."""
     from harness.cli.progress import RunProgress
     from harness.report.terminal import print_places, print_report
-    from harness.shorthand.in_options import in_options
+    from harness.shorthand.in_options import told_in_options
 
     as_ctrl_c()
     first_cleanly_second_at_once("ending: what was measured is kept (again to end at once)")
@@ -50,17 +53,14 @@ def run_and_print(
     console = make_console()
     progress = RunProgress(console)
     try:
-        with progress:
+        with progress, nullcontext() if options is None else told_in_options(options):
             results = measured(progress)
     except KeyboardInterrupt:
         if progress.folder:
             kept = f"{progress.ended} of {progress.total} cells are kept"
-            typer.echo(f"{kept}; resume with: harness run --resume {shlex.quote(progress.folder)}", err=True)
+            again = goes_on or f"harness run --resume {shlex.quote(progress.folder)}"
+            typer.echo(f"{kept}; resume with: {again}", err=True)
         raise
-    except UserError as error:
-        if options is None:
-            raise
-        raise UserError(in_options(str(error), options)) from None
     if results.made is not None:
         print_report(results.made, console)
     else:

@@ -11,6 +11,7 @@ from harness.cli.interrupting import as_ctrl_c
 from harness.cli.options import RUNS, AddTo, Fresh, LogTo, NoCache, Out, SaveSuite
 from harness.cli.preparing import NowAndThen, going, ready
 from harness.cli.running import checked_trackers, pass_on, typed
+from harness.shorthand.options import TRAIN as OPTIONS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,24 +19,6 @@ if TYPE_CHECKING:
 
     from harness.api.results import Results
     from harness.execution.events import Event
-
-
-OPTIONS = {
-    "name": "--name",
-    "train.reference": "--preset",
-    "train.corpus": "--text",
-    "train.tokens": "--tokens",
-    "train.steps": "--steps",
-    "train.train": "--tokens",
-    "train.batch": "--batch",
-    "train.learning_rate": "--lr",
-    "train.context": "--context",
-    "train.tokenizer": "--tokenizer",
-    "train.vocabulary": "--vocabulary",
-    "train.precision": "--precision",
-    "train.seed": "--seed",
-}
-"""What keys of the suite are called here."""
 
 
 def train(
@@ -71,14 +54,13 @@ def train(
     Example: harness train --text notes.txt --preset nano, then harness generate notes-nano "Once upon a time"
     """
     import harness
-    from harness.errors import UserError
-    from harness.shorthand.in_options import in_options
+    from harness.shorthand.in_options import told_in_options
 
     as_ctrl_c()
     trackers = checked_trackers(history, log_to or ())
     progress = _Progress(make_console())
     try:
-        with progress:
+        with progress, told_in_options(OPTIONS):
             results = harness.train(
                 text,
                 corpus=corpus,
@@ -103,8 +85,6 @@ def train(
     except KeyboardInterrupt:
         typer.echo("interrupted; the same command goes on where the training last kept its state", err=True)
         raise
-    except UserError as error:
-        raise UserError(in_options(str(error), OPTIONS)) from None
     progress.end(results)
     pass_on(results, history, trackers)
     raise typer.Exit(results.exit_code)

@@ -39,13 +39,13 @@ def warnings(run: Run) -> list[str]:
     found = []
     manifest = run.manifest
     ended = {cell.planned_key for cell in run.cells}
-    left = sum(key not in ended for key in manifest.cells)
+    left = sum(key not in ended for key in manifest.expected)
     if (status := run.status) == "stopped":
-        whole = f"{len(manifest.cells) - left} of {len(manifest.cells)} cells"
-        found.append(f"the run stopped at {whole}: its process is gone; go on with `harness run --resume {run.folder}`")
+        whole = f"{len(manifest.expected) - left} of {len(manifest.expected)} cells"
+        found.append(f"the run stopped at {whole}: its process is gone; go on with `{manifest.goes_on(run.folder)}`")
     elif status != "finished":
-        missing = f", {left} of {len(manifest.cells)} cells are missing" if left else ""
-        found.append(f"the run is {status}{missing}; `harness run --resume {run.folder}` goes on")
+        missing = f", {left} of {len(manifest.expected)} cells are missing" if left else ""
+        found.append(f"the run is {status}{missing}; `{manifest.goes_on(run.folder)}` goes on")
     found += manifest.problems
     found += run.damage
     if run.unchecked:

@@ -104,7 +104,7 @@ def _listed(run: Run) -> tuple[str | Shown, ...]:
     if why_unread(run):
         return run.name, "", state_of(run), "", "", ""
     manifest = run.manifest
-    cells = Shown(f"{len(run.cells)} of {len(manifest.cells)}")
+    cells = Shown(f"{len(run.cells)} of {len(manifest.expected)}")
     failing, took = Shown(str(failed_cells(run) or "")), Shown(duration(manifest.seconds))
     return run.name, manifest.suite, state_of(run), cells, failing, took
 

@@ -41,8 +41,9 @@ def going_on(journal: Journal) -> Manifest:
     return journal.manifest
 
 
-def why_no_run_there(out: Path, option: str = "--out") -> str | None:
-    """Why no run can be kept below `out`, which `option` names; None where one can. Leaves nothing behind."""
+def why_no_run_there(out: Path, option: str = "--out", what: str = "the run folder") -> str | None:
+    """Why nothing can be kept below `out`, which `option` names; None where it can. Leaves nothing behind. what: goes
+    there."""
     there = out
     while not (there.exists() or there.is_symlink()) and there != there.parent:
         there = there.parent
@@ -50,7 +51,7 @@ def why_no_run_there(out: Path, option: str = "--out") -> str | None:
         with tempfile.TemporaryDirectory(prefix=".harness-", dir=there):
             return None
     except (FileExistsError, NotADirectoryError):
-        return f"{there}: a file stands where the run folder should go; move it or use {option}"
+        return f"{there}: a file stands where {what} should go; move it or use {option}"
     except OSError as error:
         return f"{out}: can't be written to ({error.strerror}); choose another {option}"
 

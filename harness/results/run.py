@@ -146,7 +146,7 @@ class Run:
     def planned(self) -> list[str]:
         """The keys of the plan; none where the manifest can't be read."""
         manifest = self._believed_manifest
-        return [] if manifest is None else manifest.cells
+        return [] if manifest is None else manifest.expected
 
     @cached_property
     def _lines(self) -> Lines:

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 import harness
+from harness.number import with_interval
 
 ROOT = Path(harness.__file__).parents[1]
 PAGE = ROOT / "docs" / "python.md"
@@ -95,6 +96,18 @@ def test_fit_takes_a_table_and_prints_nothing(
         harness.fit(points, rows="every")
     with pytest.raises(harness.UserError):
         harness.fit(points.drop(columns="loss"))
+
+
+def test_a_fit_shows_its_numbers(points: pd.DataFrame) -> None:
+    """Its law, every finding with its interval, and first why not to trust it."""
+    found = harness.fit(points, replicates=20, profiles=False)
+    lines = repr(found).splitlines()
+    assert lines[0] == f"Fit of {found.scaling.fit.law.formula}"
+    doubts = [line for line in lines if line.startswith("not to be trusted: ")]
+    assert doubts == [f"not to be trusted: {why}" for why in found.problems] == lines[1 : 1 + len(doubts)]
+    assert [line.split()[0] for line in lines[1 + len(doubts) :]] == [one.name for one in found.findings]
+    alpha = next(one for one in found.findings if one.name == "alpha")
+    assert f"alpha  {with_interval(alpha.value, alpha.low, alpha.high)}" in repr(found) and alpha.low is not None
 
 
 def test_doctor_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:

@@ -56,6 +56,16 @@ def trained(tmp_path_factory: pytest.TempPathFactory, story: Path, test_cache: P
         )
 
 
+def test_a_trained_model_is_given_as_it_came_back(trained: Results) -> None:
+    """What `harness.train` gave back is a model to write with, the same as by its name and its folder."""
+    given = {"max_tokens": 6, "seed": 3, "temperature": 0.8}
+    written = harness.generate(trained, "One day", **given)
+    assert written and written == harness.generate(f"{trained.folder}:nano", "One day", **given)
+    assert written == harness.generate(harness.load_model(trained), "One day", **given)
+    samples = harness.generate(trained, ["One day", "The"], samples=2, **given)
+    assert [len(each) for each in samples] == [2, 2] and samples[0][0] == written
+
+
 def called(*words: str, said: str | None = None) -> Result:
     done = CliRunner().invoke(app, list(words), input=said, env={"COLUMNS": "200"})
     if done.exception is not None and not isinstance(done.exception, SystemExit):
