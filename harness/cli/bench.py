@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import completing
+from harness.cli.formats import FormatName
 from harness.cli.options import RUNS, AddTo, Fresh, LogTo, NoCache, Out, Resume, SaveSuite, TrustRemoteCode
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def bench(
     trust_remote_code: TrustRemoteCode = False,
     history: AddTo = None,
     log_to: LogTo = None,
+    format_: FormatName = "table",
 ) -> None:
     """Measure speed and memory; the first model or precision is what the others are compared with, turn by turn.
 
@@ -73,10 +75,12 @@ def bench(
     from harness.cli.console import make_console, say
     from harness.cli.running import run_and_print, typed
     from harness.errors import ExitCode
+    from harness.report.output.written import Format, format_of
     from harness.report.tables import print_table
     from harness.shorthand.pairs import nested
     from harness.shorthand.values import comma_separated, whole_numbers
 
+    format = format_of(format_)
     check_launches(launches)
     precisions, batches = comma_separated(precision, "--precision"), whole_numbers(batch, "--batch")
     allowed = harness.Allowed(trust_remote_code=trust_remote_code)
@@ -104,10 +108,11 @@ def bench(
         ),
         history=history,
         log_to=log_to or (),
+        format=format,
         save_suite=save_suite,
         options=OPTIONS,
     )
-    code = results.exit_code
+    code, is_data = results.exit_code, format is not Format.TABLE
     if compare and (many := how_many(len(models) * len(precisions), batches)):
         say(
             f"comparing in lockstep: {many} comparison{'s' if many > 1 else ''} of {launches} launches each "
@@ -117,9 +122,9 @@ def bench(
         found = side_by_side(
             results, launches=launches, allowed=allowed, tell=lambda said: say(said, to_stderr=True)
         ).compared
-        print_table(ratios_table(found), make_console())
+        print_table(ratios_table(found), make_console(to_stderr=is_data))
         if (results.folder / FILE).is_file():
-            say(f"  ratios  {results.folder / FILE}")
+            say(f"  ratios  {results.folder / FILE}", to_stderr=is_data)
         if any(one.why_not for one in found) and code == ExitCode.PASS:
             code = ExitCode.USAGE
     raise typer.Exit(code)

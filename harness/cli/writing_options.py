@@ -10,8 +10,7 @@ from harness.cli import completing
 from harness.cli.console import say
 
 if TYPE_CHECKING:
-    from harness.execution.events import Event
-    from harness.writing.writer import Written
+    from harness import Event, Written
 
 Model = Annotated[
     str,
@@ -63,7 +62,7 @@ class Preparing:
 
     def __call__(self, event: Event) -> None:
         """Hear one event."""
-        from harness.execution.events import Preparing as Going
+        from harness import Preparing as Going
 
         if isinstance(event, Going):
             quarter = int(event.done * 4)
