@@ -10,13 +10,14 @@ import typer
 from harness.cli.console import say
 from harness.cli.interrupting import as_ctrl_c
 from harness.cli.options import AddTo
-from harness.cli.telling import Junit, Sarif, WebhookAddress, WebhookFormat, telling
+from harness.cli.telling import Junit, Sarif, WebhookAddress, WebhookFormat, refusals, telling
 
 if TYPE_CHECKING:
     from harness import Comparison, Observation
 
 
 def ab(
+    ctx: typer.Context,
     a: Annotated[
         str, typer.Option("--a", help="The base: module:function, `here`, or word=value with commas (docs/ab.md).")
     ] = "here",
@@ -109,7 +110,7 @@ def ab(
         else:
             say(launch_line(said), to_stderr=True)
 
-    with told.refusals(suite):
+    with refusals(told, suite, ctx.command):
         found = harness.ab(
             a,
             b,

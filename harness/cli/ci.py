@@ -11,13 +11,14 @@ from harness.cli import completing
 from harness.cli.console import make_console, say
 from harness.cli.interrupting import as_ctrl_c
 from harness.cli.options import AddTo
-from harness.cli.telling import Json, Junit, Markdown, Sarif, WebhookAddress, WebhookFormat, telling
+from harness.cli.telling import Json, Junit, Markdown, Sarif, WebhookAddress, WebhookFormat, refusals, telling
 
 if TYPE_CHECKING:
     from harness import Change
 
 
 def ci(
+    ctx: typer.Context,
     suite: Annotated[
         str,
         typer.Argument(
@@ -82,7 +83,7 @@ def ci(
         else:
             show(said)
 
-    with told.refusals(suite):
+    with refusals(told, suite, ctx.command):
         change = harness.ci(
             base,
             suite,

@@ -9,10 +9,11 @@ import typer
 
 from harness.cli.console import make_console, say
 from harness.cli.options import RUNS, AddTo, Out, RunName
-from harness.cli.telling import Json, Junit, Markdown, Sarif, WebhookAddress, WebhookFormat, telling
+from harness.cli.telling import Json, Junit, Markdown, Sarif, WebhookAddress, WebhookFormat, refusals, telling
 
 
 def gate(
+    ctx: typer.Context,
     run: RunName,
     baseline: Annotated[
         str | None,
@@ -56,7 +57,7 @@ def gate(
     told = telling(
         json=json, markdown=markdown, junit=junit, sarif=sarif, webhook=webhook, webhook_format=webhook_format
     )
-    with told.refusals(suite or ""):
+    with refusals(told, suite or "", ctx.command):
         head = harness.open_cells(run, out)
         base = harness.base_of(head, baseline, out)
         result = harness.judge(

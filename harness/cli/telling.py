@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from harness.cli.wrong_argument import in_options
+from harness.errors import WrongArgument
 
 if TYPE_CHECKING:
     from harness import Telling
@@ -53,3 +58,13 @@ def telling(
     return harness.telling(
         json=json, markdown=markdown, junit=junit, sarif=sarif, webhook=webhook, webhook_format=webhook_format
     )
+
+
+@contextmanager
+def refusals(told: Telling, suite: str, command: Any) -> Iterator[None]:
+    """In the block an error that ends the command is told as a verdict, too, in the words of its options."""
+    with told.refusals(suite):
+        try:
+            yield
+        except WrongArgument as error:
+            raise in_options(error, command) from None

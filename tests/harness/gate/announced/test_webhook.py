@@ -172,7 +172,7 @@ def test_a_webhook_that_fails_changes_no_verdict_and_is_said(
 ) -> None:
     monkeypatch.setenv(of.VARIABLE, server.address)
     server.answers = [(410, {})]
-    told = telling(address=server.address, form="slack")
+    told = telling(webhook=server.address, webhook_format="slack")
     told.tell(result(row(Verdict.PASS)))
     said = capsys.readouterr().err
     assert "the webhook did not take the verdict, which stands: it answers 410" in said and SECRET not in said
