@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -48,13 +47,9 @@ def telling(
     webhook: str | None = None,
     webhook_format: str = "json",
 ) -> Telling:
-    """What the options say, checked before anything is measured. Raises UserError.
-
-    The address is taken out of the environment: what is measured is the project's code, and whatever it starts.
-    """
+    """What the options say, checked before anything is measured. Raises UserError."""
     import harness
 
-    os.environ.pop("HARNESS_WEBHOOK", None)
     return harness.telling(
         json=json, markdown=markdown, junit=junit, sarif=sarif, webhook=webhook, webhook_format=webhook_format
     )

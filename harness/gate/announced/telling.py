@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 from harness.errors import UserError
 from harness.gate.announced.job_link import job_link
 from harness.gate.announced.messages import message
-from harness.gate.announced.webhook import Webhook, post
+from harness.gate.announced.webhook import VARIABLE, Webhook, post
 from harness.gate.announced.webhook import webhook as webhook_of
 from harness.gate.judgment import GateResult, refused
 from harness.gate.written.files import Files
@@ -65,9 +66,11 @@ def telling(
     """Where verdicts go, as `harness gate`, `ci` and `ab` write them: `harness.telling(junit=path).tell(result)`, with
     what `harness.judge` gives, or the `result` of what `ci` gives.
 
-    webhook: an https address that takes a message; webhook_format: `json`, `slack` or `teams`. Raises UserError for
-    what can't be.
+    webhook: an https address that takes a message; webhook_format: `json`, `slack` or `teams`. An address in the
+    environment (HARNESS_WEBHOOK) is taken out of it: what is measured next is the project's code, and whatever it
+    starts. Raises UserError for what can't be.
     """
+    os.environ.pop(VARIABLE, None)
     for path, name in ((json, "json"), (markdown, "markdown"), (junit, "junit"), (sarif, "sarif")):
         check_target(path, name)
     hook = webhook_of(webhook, webhook_format) if webhook and webhook.strip() else None
