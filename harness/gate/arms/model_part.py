@@ -42,7 +42,7 @@ class ModelWork:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what can't be done, with the option that says it."""
+        """Refuse what can't be done, naming the argument."""
         for name, least, most in (
             ("prompt", 1, MOST_TOKENS),
             ("generate", 2, MOST_TOKENS),
@@ -51,7 +51,7 @@ class ModelWork:
             ("seed", 0, LARGEST_SEED),
         ):
             if not least <= getattr(self, name) <= most:
-                raise WrongArgument(f"is a number from {least:,} to {most:,}", place=f"--{name}")
+                raise WrongArgument(f"is a number from {least:,} to {most:,}", place=name)
 
     def __str__(self) -> str:
         many = "" if self.batch == 1 else f" of {self.batch} prompts"
