@@ -87,7 +87,7 @@ def _summary(paths: tuple[str, ...]) -> Table:
     rows.append(("assets", f"{len(assets.ASSETS):,}", "files that models, texts and tasks are of", "harness assets"))
     rows.append(("data", f"{len(published_data.DATA_SETS):,}", "tables of published numbers", "harness data"))
     columns = ("kind", "how many", "such as", "the rest")
-    return _table("Kind a suite may name", columns, rows, "harness list KIND --search TEXT")
+    return _table("What a suite may name", columns, rows, "harness list KIND --search TEXT")
 
 
 def _names(kind: Kind, paths: tuple[str, ...]) -> list[str]:

@@ -114,7 +114,8 @@ def test_words_names_and_schemas(tmp_path: Path) -> None:
     assert len(rows) == sum(len(table.rows) for table in tables) > 0
     assert harness.words("laws", search="no such words") == []
     assert "did you mean 'nano'" in harness.why_no_words("nanu", ["models"])
-    assert [row.cells[0] for row in harness.words_in_short().rows][:2] == ["suites", "measures"]
+    short = harness.words_in_short()
+    assert short.title == "What a suite may name" and [row.cells[0] for row in short.rows][:2] == ["suites", "measures"]
     with pytest.raises(harness.WrongArgument, match="did you mean 'tasks'"):
         harness.words("taks")
     assert "nano" in harness.names("presets") and "arc_easy" in harness.names("tasks")
