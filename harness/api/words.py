@@ -70,7 +70,7 @@ def why_no_words(search: str, kinds: Sequence[str] = (), *, tasks_path: Sequence
 def _kind(name: str) -> Kind:
     if name not in list(Kind):
         raise WrongArgument(
-            f"there is no kind '{shown(name)}'{nearest(name, list(Kind))}; there are {', '.join(Kind)}", place="what"
+            f"there is no kind '{shown(name)}'{nearest(name, list(Kind))}; there are {', '.join(Kind)}", place="kinds"
         )
     return Kind(name)
 
@@ -145,7 +145,7 @@ def _searched(row: Row) -> str:
 
 
 def _nothing(text: str, kinds: Sequence[Kind], paths: tuple[str, ...]) -> str:
-    """Kind is said where nothing was found."""
+    """What is said where nothing was found."""
     near = nearest(text, [name for kind in kinds or Kind for name in _names(kind, paths)])
     return f"nothing has '{shown(text)}' in its name or description{near}"
 
