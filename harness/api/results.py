@@ -45,6 +45,13 @@ class Results(Run):
 
         return int(exit_code(self))
 
+    @property
+    def report_exit_code(self) -> int:
+        """What `harness report` exits with: 2 where an analysis or a report failed, or something is damaged, else 0."""
+        from harness.results.exit_code import report_exit_code
+
+        return int(report_exit_code(self))
+
     def table(self) -> pd.DataFrame:
         """The headline numbers: a row for each thing that was measured (its model, measure, and the axes and settings
         in which rows differ), a column for each metric."""

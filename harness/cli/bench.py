@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import completing
+from harness.cli.formats import FormatName
 from harness.cli.options import RUNS, AddTo, Fresh, LogTo, NoCache, Out, Resume, SaveSuite, TrustRemoteCode
 from harness.shorthand.options import BENCH as OPTIONS
 
@@ -44,6 +45,7 @@ def bench(
     trust_remote_code: TrustRemoteCode = False,
     history: AddTo = None,
     log_to: LogTo = None,
+    format_: FormatName = "table",
 ) -> None:
     """Measure speed and memory; the first model or precision is what the others are compared with, turn by turn.
 
@@ -54,9 +56,11 @@ def bench(
     import harness
     from harness.cli.console import say
     from harness.cli.running import run_and_print, typed
+    from harness.report.output.written import format_of
     from harness.shorthand.pairs import nested
     from harness.shorthand.values import comma_separated, whole_numbers
 
+    format = format_of(format_)
     precisions, batches = comma_separated(precision, "--precision"), whole_numbers(batch, "--batch")
     allowed = harness.Allowed(trust_remote_code=trust_remote_code)
     results = run_and_print(
@@ -84,6 +88,7 @@ def bench(
         ),
         history=history,
         log_to=log_to or (),
+        format=format,
         save_suite=save_suite,
         options=OPTIONS,
         goes_on=f"{typed().removesuffix(' --resume')} --resume",

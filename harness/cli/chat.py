@@ -35,8 +35,7 @@ from harness.cli.writing_options import (
 from harness.errors import UserError, shown
 
 if TYPE_CHECKING:
-    from harness.writing.conversation import Conversation
-    from harness.writing.writer import Writer
+    from harness import Conversation, Writer
 
 TOKENS = 512
 """Of an answer, where nothing is said; fewer where that is more than half the context."""
@@ -80,7 +79,6 @@ def chat(
     Example: harness chat asset:smollm2-135m-instruct --system "Answer in one sentence."
     """
     import harness
-    from harness.writing.settings import writing_settings
 
     as_ctrl_c()
     settings: dict[str, Any] = {
@@ -93,7 +91,7 @@ def chat(
         "seed": seed,
         "stop": tuple(map(unescaped, stop or ())),
     }
-    writing_settings(**settings)
+    harness.writing_settings(**settings)
     opened = harness.load_model(
         model,
         precision=precision,
@@ -255,14 +253,11 @@ class _Chat:
             raise UserError(f"there is no command {shown(word)}{nearest(word, words)}; /help shows them")
 
     def _settings(self, changes: str) -> None:
-        from harness.writing.settings import changed
-
         try:
             words = shlex.split(changes)
         except ValueError as error:
             raise UserError(f"a quote is not closed ({error})", place="/settings") from None
-        self._conversation.settings = changed(self._conversation.settings, words)
-        for name, value in self._conversation.settings.model_dump().items():
+        for name, value in self._conversation.change(*words).model_dump().items():
             written = " ".join(map(repr, value)) if isinstance(value, tuple) else str(value)
             self._aside(f"{name:<20} {'none' if written in ('', 'None') else written}")
 

@@ -10,10 +10,10 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, cast
 
 from harness.cli.folding import folded, folding
-from harness.cli.output import wrap
+from harness.cli.output import Output, wrap
 from harness.errors import inert, printable
 
 if TYPE_CHECKING:
@@ -35,8 +35,11 @@ PLAINER = {
 """What stands for a character where the encoding (ASCII, say) lacks it; any other becomes a question mark."""
 
 
-def make_console() -> Console:
-    """The console of a command: as wide as the terminal (or `COLUMNS`), and wide where there is none."""
+def make_console(*, to_stderr: bool = False) -> Console:
+    """The console of a command: as wide as the terminal (or `COLUMNS`), and wide where there is none.
+
+    to_stderr: where stdout is for data alone.
+    """
     from rich.console import Console
     from rich.segment import Segment
 
@@ -51,10 +54,18 @@ def make_console() -> Console:
     sizes = ("COLUMNS", "LINES")
     known = {name: text for name, text in os.environ.items() if name not in sizes or re.fullmatch("[0-9]{1,6}", text)}
     # and 80 columns where there is no terminal
-    width = None if "COLUMNS" in known or sys.stdout.isatty() else WIDTH
+    width = None if "COLUMNS" in known or (sys.stderr if to_stderr else sys.stdout).isatty() else WIDTH
     # lines of a file are not wrapped: it is searched, or shown by something that knows its own width
+    drawn = sys.stderr.of_drawn() if to_stderr and isinstance(sys.stderr, Output) else None
     return ShowingConsole(
-        width=width, soft_wrap=width is not None, markup=False, emoji=False, highlight=False, _environ=known
+        stderr=to_stderr,
+        file=cast("TextIO | None", drawn),
+        width=width,
+        soft_wrap=width is not None,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        _environ=known,
     )
 
 

@@ -34,8 +34,7 @@ from harness.cli.writing_options import (
 from harness.errors import UserError, shown
 
 if TYPE_CHECKING:
-    from harness.models.contract import LanguageModel
-    from harness.writing.writer import Written
+    from harness import LanguageModel, Written
 
 LARGEST_FILE = 64 << 20
 """Bytes of a prompt."""
@@ -73,7 +72,6 @@ def generate(
     Example: harness generate asset:smollm2-135m-instruct "The capital of France is" --max-tokens 20
     """
     import harness
-    from harness.writing.settings import check_samples, writing_settings
 
     texts = _prompts(prompts or [], file or [])
     settings: dict[str, Any] = {
@@ -88,7 +86,7 @@ def generate(
         "seed": seed,
         "stop": tuple(map(unescaped, stop or ())),
     }
-    check_samples(samples, writing_settings(**settings))
+    harness.check_samples(samples, harness.writing_settings(**settings))
     if system and not chat:
         raise UserError("a system message is for a chat: add --chat, or write it into the prompt", place="--system")
     opened = harness.load_model(
@@ -137,9 +135,9 @@ def _streamed(model: LanguageModel, texts: list[str], samples: int, given: dict[
 
 
 def _side_by_side(model: LanguageModel, texts: list[str], samples: int, given: dict[str, Any]) -> list[list[Written]]:
-    from harness.api.generating import write_all
+    import harness
 
-    return write_all(model, texts, samples=samples, **given)
+    return harness.write_all(model, texts, samples=samples, **given)
 
 
 def _print_json(model: LanguageModel, texts: list[str], written: list[list[Written]], settings: dict[str, Any]) -> None:

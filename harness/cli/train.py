@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import inspect
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
-    from harness.api.results import Results
-    from harness.execution.events import Event
+    from harness import Event, Results
 
 
 def train(
@@ -41,46 +41,67 @@ def train(
         str | None, typer.Option("--precision", help="Of matrix products: fp32 or bf16; left out, bf16 where it pays.")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Of the first weights and the order of the data.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Any other key of `train:` (docs/training.md): schedule=linear, warmup=0.1."),
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto or cpu.")] = "auto",
     name: Annotated[str | None, typer.Option("--name", help="Of the run; left out, of text and preset.")] = None,
     save_suite: SaveSuite = None,
     out: Out = RUNS,
+    resume: Annotated[
+        bool, typer.Option(help="Go on with a training that was cut off, which happens by itself, or begin it anew.")
+    ] = True,
     fresh: Fresh = False,
     no_cache: NoCache = False,
     history: AddTo = None,
     log_to: LogTo = None,
 ) -> None:
-    """Train a small model on a text. Interrupted or killed, the same command goes on where it was.
+    """Train a small model on a text. Interrupted or killed, the same command goes on where it last kept its state
+    (about every minute); --no-resume begins anew.
 
     Example: harness train --text notes.txt --preset nano, then harness generate notes-nano "Once upon a time"
     """
     import harness
+    from harness.errors import UserError
     from harness.shorthand.in_options import told_in_options
+    from harness.shorthand.pairs import nested
 
     as_ctrl_c()
+    options: dict[str, Any] = {
+        "tokens": tokens,
+        "steps": steps,
+        "batch": batch,
+        "learning_rate": learning_rate,
+        "context": context,
+        "tokenizer": tokenizer,
+        "vocabulary": vocabulary,
+        "precision": precision,
+        "seed": seed,
+    }
+    more = nested(settings or (), "--set")
+    if twice := [key for key in more if options.get(key) is not None]:
+        raise UserError(f"`{twice[0]}` has an option of its own that is given too; keep one", place="--set")
+    if of_others := [key for key in more if key in ("corpus", *inspect.signature(harness.train).parameters)]:
+        raise UserError(f"`{of_others[0]}` is no key of a training; it has an option of its own", place="--set")
     trackers = checked_trackers(history, log_to or ())
     progress = _Progress(make_console())
     try:
-        with progress, told_in_options(OPTIONS):
+        with progress, told_in_options({f"train.{key}": f"--set {key}" for key in more} | {**OPTIONS}):
             results = harness.train(
                 text,
                 corpus=corpus,
                 preset=preset,
                 name=name,
+                device=device,
                 out=out,
                 save_suite=save_suite,
                 command=typed(),
+                resume=resume,
                 fresh=fresh,
                 cached=not no_cache,
                 on_event=progress,
-                tokens=tokens,
-                steps=steps,
-                batch=batch,
-                learning_rate=learning_rate,
-                context=context,
-                tokenizer=tokenizer,
-                vocabulary=vocabulary,
-                precision=precision,
-                seed=seed,
+                **(options | more),
             )
     except KeyboardInterrupt:
         typer.echo("interrupted; the same command goes on where the training last kept its state", err=True)
@@ -112,7 +133,7 @@ class _Progress:
         """Show one event."""
         from rich.text import Text
 
-        from harness.execution.events import Preparing
+        from harness import Preparing
 
         if not isinstance(event, Preparing) or not event.text:
             return
@@ -127,10 +148,8 @@ class _Progress:
 
     def end(self, results: Results) -> None:
         """What came of it, and how to go on."""
-        from harness.results.record import Status as CellStatus
-
         [cell] = results.cells
-        if cell.status is not CellStatus.OK:
+        if cell.status != "ok":
             self._say(f"the training failed: {cell.reason}")
             return
         [(title, model)] = results.manifest.models.items()

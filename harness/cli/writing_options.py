@@ -11,7 +11,7 @@ from harness.cli.console import say
 from harness.cli.preparing import NowAndThen
 
 if TYPE_CHECKING:
-    from harness.writing.writer import Written
+    from harness import Written
 
 Model = Annotated[
     str,

@@ -194,7 +194,7 @@ def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:
 
     from harness.cache import cache_folder
     from harness.measures.memory_meter import memory_meter, return_free_memory
-    from harness.models.training import encoded, train
+    from harness.models.training import encoded, state_file, train
     from harness.models.training_evidence import Evidence, keep_evidence
 
     folder = Path(request.folder)
@@ -218,7 +218,7 @@ def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:
     def sample(text: str) -> None:
         send(replace(said, sample=text))
 
-    state = folder.with_name(f"{folder.name}.state") if request.watched else None
+    state = state_file(folder) if request.watched else None
     summary = train(request.training, folder, step, start, state, sample if request.watched else None)
     evidence = Evidence(
         training=request.training,

@@ -186,6 +186,11 @@ def train(
     return trained_summary(folder)
 
 
+def state_file(folder: Path) -> Path:
+    """Where the state of a training that is under way is kept, beside the folder that its model will be in."""
+    return folder.with_name(f"{folder.name}.state")
+
+
 def _steps_between_states(training: Training) -> int | None:
     """After how many steps the state of a training is kept; None where it is over before that is worth it."""
     from reference_impl.model.counting import training_flops

@@ -174,6 +174,7 @@ WORDS = Shape(
 )
 
 SHAPES: dict[str, tuple[Shape, ...]] = {
+    **dict.fromkeys(("run", "eval", "perplexity", "bench"), (RECORDS,)),
     "show": (RECORDS, RUNS),
     "report": (RECORDS,),
     "compare": (COMPARISON,),

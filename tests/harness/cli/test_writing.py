@@ -91,15 +91,15 @@ def test_training_is_a_run_and_its_saved_suite_gives_the_same_numbers_from_the_c
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ((), "name what to train on: --text FILE"),
+        ((), "--text, --corpus: name what to train on: "),
         (
             ("--corpus", "microworld", "--batch", "0", "--lr", "nan"),
             "--batch: should be greater than 0 (it is 0)\n--lr",
         ),
         (("--corpus", "microworld", "--preset", "nanoo"), "--preset: there is no preset 'nanoo'"),
-        (("--text", "a", "--corpus", "microworld"), "both --text and --corpus"),
+        (("--text", "a", "--corpus", "microworld"), "--text, --corpus: keep one of them"),
         (("--text", "nothing.txt"), "no file or folder 'nothing.txt'"),
-        (("--text", "empty.txt"), "the file is empty"),
+        (("--text", "empty.txt"), "empty.txt is empty"),
         (("--corpus", "microworld", "--preset", "nanno"), "nano"),
         (("--corpus", "microworld", "--steps", "5", "--tokens", "5"), "not both"),
         (("--corpus", "microworld", "--precision", "int8"), "allowed: auto, fp32, bf16"),
@@ -197,9 +197,9 @@ def test_prompts_from_arguments_files_and_a_pipe(trained: Results) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("a", "--top-p", "2"), "top_p: should be less than or equal to 1 (it is 2.0)"),
-        (("a", "--temperature", "-1"), "temperature: should be greater than or equal to 0"),
-        (("a", "--max-tokens", "0"), "max_tokens: should be greater than or equal to 1"),
+        (("a", "--top-p", "2"), "--top-p: should be less than or equal to 1 (it is 2.0)"),
+        (("a", "--temperature", "-1"), "--temperature: should be greater than or equal to 0"),
+        (("a", "--max-tokens", "0"), "--max-tokens: should be greater than or equal to 1"),
         (("a", "--max-tokens", "9000"), "ask for at most 8191"),
         (("a", "-n", "2"), "writes one text 2 times"),
         (("a", "--beams", "2", "--temperature", "1"), "beam search draws nothing"),
