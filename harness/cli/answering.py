@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.errors import inert
 
 if TYPE_CHECKING:
-    from harness.writing.writer import Writer
+    from harness import Writer
 
 DIM, PLAIN = "\x1b[2m", "\x1b[22m"
 

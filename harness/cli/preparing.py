@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.execution.events import Event, Preparing
+    from harness import Event, Preparing
 
 
 def going(event: Preparing) -> str:
@@ -34,7 +34,7 @@ class NowAndThen:
 
     def __call__(self, event: Event) -> None:
         """Hear one event."""
-        from harness.execution.events import Preparing
+        from harness import Preparing
 
         if isinstance(event, Preparing):
             part = int(event.done * self._parts)

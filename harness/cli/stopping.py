@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from harness.errors import INTERRUPTED
 
 if TYPE_CHECKING:
-    from harness.writing.writer import Writer
+    from harness import Writer
 
 
 AWAKE = 0.2

@@ -53,7 +53,7 @@ def why_no_run_there(out: Path, option: str = "--out", what: str = "the run fold
     except (FileExistsError, NotADirectoryError):
         return f"{there}: a file stands where {what} should go; move it or use {option}"
     except OSError as error:
-        return f"{out}: can't be written to ({error.strerror}); choose another {option}"
+        return f"{out}: can't be written to ({error.strerror}); choose another {option.removeprefix('another ')}"
 
 
 def _numbered(out: Path, manifest: Manifest) -> Journal:

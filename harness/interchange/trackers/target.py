@@ -90,6 +90,6 @@ def find_tracker(text: str, argument: str = "log_to") -> Target:
     if (why := tracker.why_not(place)) is not None:
         raise WrongArgument(f"{name}: {why}", place=argument)
     folder = tracker.folder(place)
-    if folder is not None and (why := why_no_run_there(folder, "log_to", f"the folder of {name}")) is not None:
+    if folder is not None and (why := why_no_run_there(folder, "another folder", f"the folder of {name}")) is not None:
         raise WrongArgument(why, place=argument)
     return Target(tracker, place)
