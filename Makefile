@@ -25,7 +25,7 @@ test-slow: $(VENV)/installed-test
 	$(SIDE_BY_SIDE) -m slow
 
 # Thousands of flipped bits and of mutants of every kind of file, which are the same in every run, and what else is a case more
-# of what CI runs: for a night, and before a release.
+# of what CI runs: for a night (.github/workflows/nightly.yml), and before a release.
 test-nightly: $(VENV)/installed-test
 	$(SIDE_BY_SIDE) -m nightly
 

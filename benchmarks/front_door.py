@@ -11,7 +11,15 @@ of SmolLM2-135M-Instruct in fp32 with the same number of threads:
     perplexity  of a text in windows of 1024 tokens, stride 512: beside the loop of the documentation of transformers
     generate    32 tokens, greedy: beside a pipeline of transformers; and with an empty cache, as of a model that was
                 never opened here and is compared with itself first (docs/models.md)
-    eval        20 documents of arc_easy: the very command line of lm-eval, there at batch size 1 (its default) and auto
+    eval        20 documents of arc_easy: the very command line of lm-eval, there at batch size 1 (its default), and in
+                the first round at auto, which takes four times as long
+    bench       fp32 and bf16, 128 tokens read and 32 written: beside a loop of `transformers` with a clock, and beside
+                optimum-benchmark where HARNESS_OPTIMUM_BENCHMARK_PYTHON names an interpreter that has it
+    lockstep    the same with the ratios between both precisions, six launches in turn: only where it is asked for, as
+                nobody else does it, and it takes minutes
+
+Three rounds of all but the last take about 11 minutes on two quiet cores by the CPU seconds of earlier figures
+(results/peers/front_door.json), of which `bench` is a guess; nobody has timed the whole.
 
 Nothing of ours comes out of the cache of cells (`--no-cache`). Of each command: seconds until it ended, CPU seconds of
 all its processes, and the largest sum of their memory (PSS, read every 0.2 s: pages that several share count once).
@@ -40,6 +48,8 @@ MODEL = "smollm2-135m-instruct"
 ROOT = Path(__file__).resolve().parents[1]
 PROMPT = "The capital of France is"
 TEXT_BYTES = 10_000
+READ, WRITTEN = 128, 32
+"""Tokens of the prompts and of the answers that `bench` times."""
 SUBREAPER = 36
 """PR_SET_CHILD_SUBREAPER: what a command leaves behind becomes a child of this program, which waits for it."""
 
@@ -71,6 +81,50 @@ generator = pipeline("text-generation", model=sys.argv[1], dtype=torch.float32, 
 print(generator(sys.argv[2], max_new_tokens=32, do_sample=False)[0]["generated_text"])
 """
 
+TIMED = """
+import statistics, sys, time, torch
+from transformers import AutoModelForCausalLM
+torch.set_num_threads(int(sys.argv[2]))
+for dtype in (torch.float32, torch.bfloat16):
+    model = AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=dtype).eval()
+    ids = torch.randint(model.config.vocab_size, (1, READ), generator=torch.Generator().manual_seed(0))
+    first, step = [], []
+    for _ in range(4):
+        spans = []
+        for new in (1, WRITTEN):
+            began = time.perf_counter()
+            ones = torch.ones_like(ids)
+            model.generate(ids, attention_mask=ones, min_new_tokens=new, max_new_tokens=new, do_sample=False)
+            spans.append(time.perf_counter() - began)
+        first.append(spans[0])
+        step.append((spans[1] - spans[0]) / (WRITTEN - 1))
+    print(dtype, f"ttft {statistics.median(first[1:]):.4f} s, tpot {statistics.median(step[1:]):.4f} s")
+""".replace("READ", str(READ)).replace("WRITTEN", str(WRITTEN))
+OPTIMUM = """
+import sys
+from optimum_benchmark import Benchmark, BenchmarkConfig, InferenceConfig, ProcessConfig, PyTorchConfig
+if __name__ == "__main__":
+    for dtype in ("float32", "bfloat16"):
+        config = BenchmarkConfig(
+            name=dtype,
+            launcher=ProcessConfig(),
+            scenario=InferenceConfig(
+                latency=True, memory=False, iterations=3, duration=0, warmup_runs=1,
+                input_shapes={"batch_size": 1, "sequence_length": READ},
+                generate_kwargs={"max_new_tokens": WRITTEN, "min_new_tokens": WRITTEN},
+            ),
+            backend=PyTorchConfig(
+                model=sys.argv[1], device="cpu", task="text-generation", library="transformers", torch_dtype=dtype
+            ),
+        )
+        print(dtype, Benchmark.launch(config).decode.latency.mean)
+""".replace("READ", str(READ)).replace("WRITTEN", str(WRITTEN))
+OPTIMUM_PYTHON = os.environ.get("HARNESS_OPTIMUM_BENCHMARK_PYTHON", "")
+ONCE = ("eval", "lm-eval, batch auto")
+"""What is run in the first round alone."""
+NOT_ASKED = "lockstep"
+"""What is run only where it is asked for."""
+
 Command = tuple[list[str], dict[str, str]]
 """A command line, and what it has in its environment besides."""
 
@@ -93,7 +147,18 @@ def commands(peer: str, model: str, folder: Path, threads: int) -> dict[str, dic
     asked += ["--limit", "20", "--include_path", str(folder / "tasks"), "--device", "cpu"]
     lm_eval = [peer, "-m", "lm_eval"]
     write = [*harness, "generate", model, PROMPT, "--max-tokens", "32", "--threads", many]
+    bench = [*harness, "bench", model, "--precision", "fp32,bf16", "--prompt", str(READ), "--new", str(WRITTEN)]
+    bench += ["--threads", many, "--no-memory", "--no-cache", "--out", out]
+    (folder / "optimum.py").write_text(OPTIMUM)
+    timed: dict[str, Command] = {
+        "harness": ([*bench, "--no-compare"], mine),
+        "transformers": ([peer, "-c", TIMED, model, many], both),
+    }
+    if OPTIMUM_PYTHON:  # it has processes of its own, which import the program
+        timed["optimum-benchmark"] = ([OPTIMUM_PYTHON, str(folder / "optimum.py"), model], both)
     return {
+        "bench": timed,
+        NOT_ASKED: {"harness": (bench, mine)},
         "help": {"harness": ([*harness, "--help"], mine), "lm-eval": ([*lm_eval, "--help"], both)},
         "import": {
             "harness": ([sys.executable, "-c", "import harness"], mine),
@@ -210,7 +275,7 @@ def ratios(sides: dict[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
         if side == "harness":
             continue
         for figure in ("seconds", "cpu_seconds", "peak_bytes"):
-            each = [their[figure] / max(mine[figure], 1e-3) for mine, their in zip(ours, runs, strict=True)]
+            each = [their[figure] / max(mine[figure], 1e-3) for mine, their in zip(ours, runs, strict=False)]
             found.setdefault(side, {})[figure] = {"median": statistics.median(each), "rounds": each}
     return found
 
@@ -222,8 +287,8 @@ def main() -> None:
     parser.add_argument("--model", metavar="FOLDER", help=f"a folder of a model; left out, the asset {MODEL}")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
-    names = ["help", "import", "perplexity", "generate", "eval"]
-    parser.add_argument("--jobs", nargs="+", default=names, choices=names)
+    names = ["help", "import", "perplexity", "generate", "eval", "bench"]
+    parser.add_argument("--jobs", nargs="+", default=names, choices=[*names, NOT_ASKED])
     parser.add_argument("--out", type=Path, default=Path("results/peers/front_door.json"))
     options = parser.parse_args()
     if ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0) != 0:
@@ -240,14 +305,15 @@ def main() -> None:
         tasks_and_text(options.peer, folder)
         model = options.model or str(assets.get(MODEL))
         jobs = commands(options.peer, model, folder, options.threads)
-        if {"perplexity", "generate", "eval"} & set(options.jobs):
+        if {"perplexity", "generate", "eval", "bench", NOT_ASKED} & set(options.jobs):
             run(jobs["generate"]["harness"])  # the model is compared with itself once
         runs: dict[str, dict[str, list[dict[str, Any]]]] = {
             job: {side: [] for side in jobs[job]} for job in options.jobs
         }
         for number in range(options.rounds):
             for job in options.jobs:
-                for side in order.sample(list(jobs[job]), len(jobs[job])):
+                sides = [side for side in jobs[job] if number == 0 or (job, side) != ONCE]
+                for side in order.sample(sides, len(sides)):
                     subprocess.run(["rm", "-rf", str(folder / "empty")], check=True)
                     taken = run(jobs[job][side])
                     runs[job][side].append(taken)

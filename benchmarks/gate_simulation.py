@@ -65,9 +65,9 @@ def record(out: Path, launches: int) -> None:
 def recorded(kind: str, milliseconds: int, launches: int) -> pd.DataFrame:
     """The turns of so many launches of identical code: microseconds a call by both clocks."""
     arm = ArmChoice(call="gate_workloads:base", arguments={"kind": kind, "milliseconds": milliseconds}, path=str(HERE))
-    rule = Rule(margin=1e-9)  # which nothing decides, so that all launches are made
     with tempfile.TemporaryDirectory() as folder:
-        made = ab(arm, arm, rule=rule, limits=Limits(launches, 60), threads=1, same_arms=True, out=Path(folder))
+        # a margin that nothing decides, so that all launches are made
+        made = ab(arm, margin=1e-9, launches=launches, minutes=60, threads=1, aa=True, out=Path(folder))
         lines = (made.folder / LAUNCHES).read_bytes().splitlines()
     told = [loads(unseal(line, LAUNCHES)) for line in lines]
     turns = [one for one in told if one["kind"] == "turn"]

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import traceback
+from collections.abc import Sequence
 from enum import IntEnum
 
 
@@ -39,6 +40,17 @@ class UserError(Exception):
         self.message = message = _short(message)
         self.place = place = None if place is None else shown(place, _LONGEST_PLACE)
         super().__init__(f"{place}: {message}" if place else message)
+
+
+class WrongArgument(UserError):
+    """An argument of a function can't be what it is. The command line says its options where this says arguments.
+
+    `place` is the argument's name, or several with commas; `beside` are others that the message names in backticks.
+    """
+
+    def __init__(self, message: str, *, place: str, beside: Sequence[str] = ()) -> None:
+        self.beside = tuple(beside)
+        super().__init__(message, place=place)
 
 
 _LONGEST, _LONGEST_PLACE, _MOST_LINES = 2_000, 4_500, 30

@@ -5,11 +5,10 @@ It is not of the suite language alone: an adapter declares what an entry of `mod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import cache
-from typing import Annotated, Any, Literal, get_args, get_origin
+from collections.abc import Callable
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
+from pydantic import AfterValidator, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
 from harness.errors import shown
@@ -48,25 +47,6 @@ def _refuse_unknown(allowed: Callable[[], list[str]], what: str) -> Callable[[An
     return check
 
 
-@cache
-def _numbers(part: type[BaseModel]) -> frozenset[str]:
-    """Keys that take numbers and no yes or no: pydantic takes `true` for 1."""
-    kinds = {name: set(_kinds(info.annotation)) for name, info in part.model_fields.items()}
-    return frozenset(name for name, found in kinds.items() if found & {int, float} and bool not in found)
-
-
-def _kinds(annotation: Any) -> Iterator[Any]:
-    """What a field's type is made of: of `int | list[float]`, int and float."""
-    arguments = get_args(annotation)
-    if get_origin(annotation) is Literal:
-        return
-    if not arguments:
-        yield annotation
-    for one in arguments:
-        if isinstance(one, type) or get_args(one):  # not what `Annotated` adds
-            yield from _kinds(one)
-
-
 class Strict(Written):
     """Base of every part of a suite: unknown keys are refused with the nearest spelling."""
 
@@ -74,11 +54,6 @@ class Strict(Written):
     @classmethod
     def _known_keys(cls, data: Any) -> Any:
         _refuse_unknown(lambda: list(cls.model_fields), "key")(data)
-        if isinstance(data, dict):
-            for key, value in data.items():
-                if (value is True or value is False) and key in _numbers(cls):
-                    told = {"key": key, "value": str(value).lower()}
-                    raise PydanticCustomError("number", "should be a number, not {value}", told)
         return data
 
     def given(self, *names: str) -> dict[str, Any]:

@@ -3,18 +3,60 @@
 A model's validator is built when it is first used (`defer_build`): a command uses few of them, and starts sooner.
 """
 
-from pydantic import BaseModel, ConfigDict
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
 
 from harness.strict_json import STRICT
 
 
 class Written(BaseModel):
     """Base of what people write, in suites, task files and settings: an unknown key is refused, and so is a number that
-    is none; a field's docstring is its description in the editor schema and in `harness list`."""
+    is none (`true` too, which pydantic takes for 1); a field's docstring is its description in the editor schema and in
+    `harness list`."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, defer_build=True
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers_are_no_yes_or_no(cls, data: Any) -> Any:
+        for key, value in data.items() if isinstance(data, dict) else ():
+            given = next((one for one in _listed(value) if isinstance(one, bool)), None)
+            if given is not None and key in _numbers(cls):
+                told = {"key": key, "value": str(given).lower()}
+                raise PydanticCustomError("number", "should be a number, not {value}", told)
+        return data
+
+
+@cache
+def _numbers(part: type[BaseModel]) -> frozenset[str]:
+    """Keys that take numbers and no yes or no: pydantic takes `true` for 1."""
+    kinds = {name: set(_kinds(info.annotation)) for name, info in part.model_fields.items()}
+    return frozenset(name for name, found in kinds.items() if found & {int, float} and bool not in found)
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """What a field's type is made of: of `int | list[float]`, int and float."""
+    arguments = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return
+    if not arguments:
+        yield annotation
+    for one in arguments:
+        if isinstance(one, type) or get_args(one):  # not what `Annotated` adds
+            yield from _kinds(one)
+
+
+def _listed(value: Any) -> list[Any]:
+    """A value, or those of a list."""
+    return value if isinstance(value, list) else [value]
 
 
 class Kept(BaseModel):

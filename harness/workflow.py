@@ -40,7 +40,7 @@ from harness.results.finding import ExpectationOutcome, Finding
 from harness.results.held_folder import alone, no_room_is_told, still_there
 from harness.results.journal import Journal
 from harness.results.manifest import Manifest
-from harness.results.new_folder import new_folder
+from harness.results.new_folder import going_on, new_folder
 from harness.results.record import Status
 from harness.results.run import Run
 from harness.results.run_folder import EXPECTATIONS, FINDINGS, HTML, MANIFEST, MARKDOWN, RECORDS
@@ -145,13 +145,14 @@ def _run(
     else:
         journal = new_folder(out, _manifest(name, suite, plan, git))
         manifest = journal.manifest  # with the number that it got
-    manifest = manifest.model_copy(update={"run": journal.folder.name, "fresh": fresh, "cached": cached})
     cache = CellCache() if cached else NoCache()
     for sentence in why_no_stored_runs(suite.expect, journal.folder.parent, manifest.suite_source):
         notice(sentence)
     if not cached:
         plan = replace(plan, cells=[replace(item, cached=False) for item in plan.cells])
     with alone(journal.folder), still_there(journal.folder):
+        manifest = going_on(journal) if resume else manifest
+        manifest = manifest.model_copy(update={"run": journal.folder.name, "fresh": fresh, "cached": cached})
         if fresh and not resume:
             for item in plan.cells:
                 cache.forget(item.key)

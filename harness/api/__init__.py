@@ -8,6 +8,9 @@ generating.py    what a model writes
 training.py      a model of one's own
 fit.py           a scaling law fitted to a table
 listing.py       what there is of each kind
+words.py         the same as the tables of `harness list`
+names.py         names alone, quickly
+schema.py        JSON schemas
 doctor.py        this machine
 results.py       what a run comes back as
 tables.py        what commands print

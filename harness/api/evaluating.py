@@ -13,10 +13,13 @@ from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.events import OnEvent, unheard
 from harness.mode import Mode
 from harness.shorthand.evaluating import Evaluation, evaluation_suite
+from harness.shorthand.in_options import told_in_options
+from harness.shorthand.options import EVAL, MODELS, keywords
 from harness.shorthand.written import save_suite as write_suite
 from harness.workflow import RUNS
 
 
+@told_in_options(keywords(EVAL), MODELS)
 def eval(
     models: Models,
     tasks: str | Path | Sequence[str | Path],

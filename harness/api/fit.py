@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import UserError, shown
+from harness.errors import UserError, WrongArgument, shown
 from harness.number import with_interval
 
 if TYPE_CHECKING:
@@ -124,7 +124,9 @@ def fit(
         profiles=profiles,
     )
     if approaches and not replicates:
-        raise UserError("--approaches compares intervals: it needs replicates", place="--replicates")
+        raise WrongArgument(
+            "`approaches` compares intervals: it needs replicates", place="replicates", beside=("approaches",)
+        )
     runs, title = _runs(data, dict(columns or {}), dict(units or {}), counted, rows)
     check_work(len(runs), settings)
     for asked, option in ((approaches, "--approaches"), (choose, "--choose")):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args, overload
 
 from harness.api.runs import ready_model
-from harness.errors import Unsupported, UserError, shown
+from harness.errors import Unsupported, UserError, WrongArgument, shown
 from harness.execution.events import OnEvent, unheard
 from harness.models.contract import Precision
 from harness.models.open import open_model, prepare
@@ -50,12 +50,12 @@ def load_model(
     text = str(name.folder if isinstance(name, Run) else name)
     words = get_args(Precision)
     if precision not in words:
-        raise UserError(
+        raise WrongArgument(
             f"'{shown(precision)}' is no precision{nearest(precision, words)}; allowed: {', '.join(words)}",
             place="precision",
         )
     if device not in DEVICES:
-        raise UserError(f"'{shown(device)}' is no device; allowed: {', '.join(DEVICES)}", place="device")
+        raise WrongArgument(f"'{shown(device)}' is no device; allowed: {', '.join(DEVICES)}", place="device")
     found = ready_model(
         *_named(text, Path(out)), trust_remote_code=trust_remote_code, threads=threads, tell=tell, on_event=on_event
     )
@@ -65,7 +65,7 @@ def load_model(
     torch.set_num_threads(threads or _threads_left())
     there = torch.cuda.is_available()
     if device == "cuda" and not there:
-        raise UserError("cuda asks for an NVIDIA GPU and none is visible here; use auto or cpu", place="device")
+        raise WrongArgument("cuda asks for an NVIDIA GPU and none is visible here; use auto or cpu", place="device")
     where = "cuda" if there and device != "cpu" else "cpu"
     with _without_bars():
         try:
@@ -105,17 +105,29 @@ def generate(
     samples: int | None = None,
     chat: bool = False,
     system: str | None = None,
+    precision: str | None = None,
+    device: str | None = None,
     **settings: Any,
 ) -> str | list[str] | list[list[str]]:
     """The text that a model writes after a prompt; of several prompts a list of texts, of several samples a list each.
 
-    model: open (`load_model`), or a name. chat: whether the prompt is a user's message, put into the model's own chat
-    template, after a `system` message. settings: `max_tokens`, `temperature`, `top_k`, `top_p`, `min_p`,
-    `repetition_penalty`, `beams`, `length_penalty`, `early_stopping`, `seed`, `stop` (docs/decoding.md). Nothing is
-    printed. Raises UserError for what can't be.
+    model: open (`load_model`), or a name, which is opened at this `precision` on this `device` (fp32, auto). chat:
+    whether the prompt is a user's message, put into the model's own chat template, after a `system` message. settings:
+    `max_tokens`, `temperature`, `top_k`, `top_p`, `min_p`, `repetition_penalty`, `beams`, `length_penalty`,
+    `early_stopping`, `seed`, `stop` (docs/decoding.md). Nothing is printed. Raises UserError for what can't be.
     """
+    from harness.writing.settings import check_samples, writing_settings
+
     prompts = [prompt] if isinstance(prompt, str) else list(prompt)
-    found = write_all(_opened(model), prompts, samples=samples or 1, chat=chat, system=system, **settings)
+    check_samples(1 if samples is None else samples, writing_settings(**settings))
+    found = write_all(
+        _opened(model, precision, device),
+        prompts,
+        samples=1 if samples is None else samples,
+        chat=chat,
+        system=system,
+        **settings,
+    )
     texts = [[one.text for one in each] for each in found]
     if isinstance(prompt, str):
         return texts[0][0] if samples is None else texts[0]
@@ -130,17 +142,19 @@ def stream(
     sample: int = 0,
     chat: bool = False,
     system: str | None = None,
+    precision: str | None = None,
+    device: str | None = None,
     **settings: Any,
 ) -> Writer:
     """The same text in pieces, as it is written: iterate over it, then `.written` has the whole, why it ended, and what
-    it took. number, sample: of the prompt and of its sample, for their draws."""
+    it took. number, sample: of the prompt and of its sample, for their draws. The rest is as in `generate`."""
     from harness.writing.settings import writing_settings
     from harness.writing.writer import Writer, text_request
 
-    opened = _opened(model)
+    checked = writing_settings(**settings)
+    opened = _opened(model, precision, device)
     tags = opened.identity.thinking if chat else ()
     context = _contexts(opened, [prompt], chat, system)[0]
-    checked = writing_settings(**settings)
     return Writer(opened, text_request(opened, context, checked, number=number, samples=sample + 1, tags=tags), sample)
 
 
@@ -180,16 +194,26 @@ def write_all(
     return found
 
 
-def _opened(model: str | Path | Run | LanguageModel) -> LanguageModel:
-    return load_model(model) if isinstance(model, str | Path | Run) else model
+def _opened(
+    model: str | Path | Run | LanguageModel, precision: str | None = None, device: str | None = None
+) -> LanguageModel:
+    """The model, opened where it is a name. Raises UserError, too, where an open one is to be opened otherwise."""
+    if isinstance(model, str | Path | Run):
+        return load_model(model, precision=precision or "fp32", device=device or "auto")
+    for asked, name in ((precision, "precision"), (device, "device")):
+        if asked is not None:
+            raise WrongArgument(f"the model is open already; give `{name}` to load_model", place=name)
+    return model
 
 
 def _contexts(model: LanguageModel, prompts: Sequence[str], chat: bool, system: str | None) -> list[str]:
     """What the model reads. Raises UserError where the template refuses, and for a system message without a chat."""
     if not chat:
         if system:
-            raise UserError(
-                "a system message is for a chat: ask with --chat, or put it into the prompt", place="system"
+            raise WrongArgument(
+                "a system message is for a chat: give `chat` too, or put it into the prompt",
+                place="system",
+                beside=("chat",),
             )
         return list(prompts)
     from harness.writing.conversation import own_template
@@ -220,17 +244,24 @@ def _without_bars() -> Iterator[None]:
 
 
 def converse(
-    model: str | Path | Run | LanguageModel, *, system: str | None = None, template: str = "model", **settings: Any
+    model: str | Path | Run | LanguageModel,
+    *,
+    system: str | None = None,
+    template: str = "model",
+    precision: str | None = None,
+    device: str | None = None,
+    **settings: Any,
 ) -> Conversation:
     """A conversation with a model: `.ask(text)` is an answer that comes in pieces, `.take(answer)` makes it a part of
-    what the model reads next. template: `model`, its own, or `plain`. Raises UserError where it has none."""
+    what the model reads next. template: `model`, its own, or `plain`. The rest is as in `generate`. Raises
+    UserError where it has none."""
     from harness.writing.conversation import TEMPLATES, Conversation
     from harness.writing.settings import writing_settings
 
     if template not in TEMPLATES:
-        raise UserError(
+        raise WrongArgument(
             f"'{shown(template)}' is no template{nearest(template, TEMPLATES)}; allowed: {', '.join(TEMPLATES)}",
             place="template",
         )
     checked = writing_settings(**settings)
-    return Conversation(_opened(model), checked, system=system, plain=template == "plain")
+    return Conversation(_opened(model, precision, device), checked, system=system, plain=template == "plain")

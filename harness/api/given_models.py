@@ -60,7 +60,7 @@ def given_models(
                 raise UserError(
                     f"{name} is measured as it is, in {own}: leave out `precision`, or save it", place=PLACE
                 )
-        yield {**entries, **here}
+        yield _in_order(listed, entries, here)
 
 
 @contextmanager
@@ -77,6 +77,15 @@ def plain_suite(suite: SuiteLike) -> Iterator[SuiteLike]:
         return
     with lent(in_memory) as here:
         yield {**suite, "models": {name: here.get(str(name), entry) for name, entry in models.items()}}
+
+
+def _in_order(
+    listed: Sequence[str | InMemory], named: Mapping[str, dict[str, Any]], here: Mapping[str, dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    """Entries in the order in which the models were given: the first one may be what the others are compared with."""
+    of_names, of_memory = iter(named.items()), iter(here.items())
+    given = (next(of_memory if isinstance(model, InMemory) else of_names, None) for model in listed)
+    return {**dict(pair for pair in given if pair is not None), **named, **here}
 
 
 def _one(model: Any) -> str | InMemory:

@@ -11,11 +11,14 @@ from harness.api.results import Results
 from harness.api.runs import run
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.events import OnEvent, unheard
+from harness.shorthand.in_options import told_in_options
+from harness.shorthand.options import MODELS, PERPLEXITY, keywords
 from harness.shorthand.perplexity import perplexity_suite, texts_named
 from harness.shorthand.written import save_suite as write_suite
 from harness.workflow import RUNS
 
 
+@told_in_options(keywords(PERPLEXITY), MODELS)
 def perplexity(
     models: Models,
     *,

@@ -45,12 +45,28 @@ class Results(Run):
 
         return int(exit_code(self))
 
+    @property
+    def report_exit_code(self) -> int:
+        """What `harness report` exits with: 2 where an analysis or a report failed, or something is damaged, else 0."""
+        from harness.results.exit_code import report_exit_code
+
+        return int(report_exit_code(self))
+
     def table(self) -> pd.DataFrame:
         """The headline numbers: a row for each thing that was measured (its model, measure, and the axes and settings
         in which rows differ), a column for each metric."""
         from harness.report.headlines import headlines
 
         return headlines(self)
+
+    @cached_property
+    def ratios(self) -> pd.DataFrame:
+        """Models side by side, as `harness.bench` compares them: a row for each comparison, with the ratio of times
+        (below 1 the head is faster), its interval, and what that shows. Empty where nothing was compared."""
+        from harness.evidence.side_by_side import ratios_frame
+        from harness.report.results import in_plan_order
+
+        return ratios_frame(in_plan_order(self))
 
     def numbers(
         self, metrics: str | Sequence[str] = (), where: str | Sequence[str] = (), *, wide: bool = False

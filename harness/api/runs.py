@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.api.given_models import plain_suite
 from harness.api.results import Results
 from harness.execution.allowed import NOTHING_MORE, Allowed
-from harness.execution.estimate import plan_frame
+from harness.execution.estimate import frame_of, plan_rows
 from harness.execution.events import OnEvent, unheard
-from harness.execution.preflight.checked_plan import checked_suite
-from harness.results.find import find_cells, find_run, run_before
+from harness.execution.preflight.checked_plan import checked_suite, warnings
+from harness.results.find import find_cells, find_run, run_before, run_folders
+from harness.results.new_folder import why_no_run_there
 from harness.results.run import Run
 from harness.suite.load import SuiteLike
 from harness.workflow import RUNS, report_again, run_and_report
@@ -26,7 +30,10 @@ if TYPE_CHECKING:
     from harness.report.explanation import Explanation
     from harness.suite.schema import ModelEntry
 
-__all__ = ["compare", "diff", "explain", "make_report", "open_run", "plan", "ready_model", "run", "show"]
+__all__ = [
+    *("Preview", "compare", "diff", "explain", "make_report", "open_cells", "open_run", "open_runs", "plan", "preview"),
+    *("ready_model", "run", "show"),
+]
 
 
 def run(
@@ -68,23 +75,66 @@ def open_run(name: str | Path | Run, out: str | Path = RUNS) -> Run:
     return find_run(name, Path(out))
 
 
+def open_cells(name: str | Path | Run, out: str | Path = RUNS) -> Run:
+    """The same for who reads a run's cells and samples alone: a damaged report is not told of."""
+    return find_cells(name, Path(out))
+
+
+def open_runs(out: str | Path = RUNS) -> list[Run]:
+    """Every run below a folder, the oldest first; `list_runs` has them as a table."""
+    return [Run(folder) for folder in run_folders(Path(out))]
+
+
 def plan(suite: SuiteLike, allowed: Allowed = NOTHING_MORE) -> pd.DataFrame:
     """The cells of a suite: what is cached, and estimates of time and memory. Nothing is run.
 
     allowed: what the run will be allowed, which is part of the cells' keys.
     """
+    return preview(suite, allowed).frame
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a run of a suite would do, and what is to be said of it before."""
+
+    suite: str
+    """Its name."""
+    rows: tuple[Mapping[str, object], ...]
+    """One for each cell, and for each model that has to be fetched or trained first, as `harness.plan` has them."""
+    warnings: tuple[str, ...]
+    """What may go wrong, a sentence each."""
+    notes: tuple[str, ...]
+    """Runs that expectations compare with and that are not there, a sentence each."""
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The rows as a DataFrame."""
+        return frame_of(self.rows)
+
+
+def preview(suite: SuiteLike, allowed: Allowed = NOTHING_MORE, *, out: str | Path = RUNS) -> Preview:
+    """What `harness plan` prints: the plan of a suite with what may go wrong. out: where its run would lie. Nothing is
+    run. Raises UserError with every mistake of the suite."""
+    from harness.comparison.expected_run import why_no_stored_runs
+
     with plain_suite(suite) as plain:
-        return plan_frame(checked_suite(plain, allowed)[1])
+        loaded, found = checked_suite(plain, allowed)
+        named = suite if isinstance(suite, str | Path) else loaded.suite.name
+        notes = tuple(why_no_stored_runs(loaded.suite.expect, Path(out), str(named)))
+        told = warnings(found, [item for item in found.cells if not item.cached])
+        if (why := why_no_run_there(Path(out))) is not None:
+            told.append(f"this suite can't be run from here so: {why}")
+        return Preview(loaded.suite.name, tuple(plan_rows(found)), tuple(told), notes)
 
 
-def make_report(name: str | Path | Run, out: str | Path = RUNS, lm_eval: str | Path | None = None) -> Run:
+def make_report(name: str | Path | Run, out: str | Path = RUNS, lm_eval: str | Path | None = None) -> Results:
     """Analyze and report a run again from its cells. lm_eval: a folder for lm-eval's own files of its tasks."""
     run = report_again(open_run(name, out))
     if lm_eval is not None:
         from harness.report.lm_eval_files import write_lm_eval
 
         write_lm_eval(run, Path(lm_eval))
-    return run
+    return Results.of(run)
 
 
 def compare(
@@ -118,14 +168,15 @@ def diff(
 
 def explain(
     name: str | Path | Run,
-    task: str,
+    task: str | None,
     document: int,
     *,
     model: str | None = None,
     where: Sequence[str] = (),
     out: str | Path = RUNS,
 ) -> list[Explanation]:
-    """What was read and answered of one document, in every cell of a run that has it. where: `shots=5`."""
+    """What was read and answered of one document, in every cell of a run that has it. task: None where the run has one
+    alone. where: `shots=5`."""
     from harness.report.explanation import explanations
 
     return explanations(find_cells(name, Path(out)), task, document, model, where)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UserError
-from harness.results.baseline import BASELINES, Baseline, baselines, find_baseline
+from harness.results.baseline import BASELINES, PREFIX, Baseline, BaselineMissing, baselines, find_baseline
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,26 +36,26 @@ def baseline_log(name: str, below: str | Path = BASELINES) -> pd.DataFrame:
     return frame.where(frame.notna(), None)
 
 
-def problem_of(baseline: Baseline) -> str:
-    """What is wrong with a baseline, a sentence; empty where nothing is."""
-    try:
-        found = [*filter(None, [baseline.why_not]), *baseline.log_damage, *baseline.run.damage_of_cells]
-    except UserError as error:
-        return str(error)
-    return found[0] if found else ""
-
-
-def size_of(baseline: Baseline) -> int:
-    """Bytes of all its files."""
-    return sum(path.stat().st_size for path in baseline.folder.rglob("*") if path.is_file())
+def open_baseline(name: str | None = None, below: str | Path = BASELINES) -> Baseline:
+    """A baseline by name; left out, the only one. Raises UserError, and BaselineMissing where there is none."""
+    if name is not None:
+        return find_baseline(name.removeprefix(PREFIX), Path(below))
+    there = baselines(Path(below))
+    if not there:
+        raise BaselineMissing(
+            "there is no baseline here; `harness baseline set RUN --why REASON` makes one", place=str(below)
+        )
+    if len(there) > 1:
+        raise UserError(f"name one of {', '.join(one.name for one in there)}", place=str(below))
+    return there[0]
 
 
 def _row(baseline: Baseline) -> dict[str, object]:
-    problem = problem_of(baseline)
+    problem = baseline.problem
     try:
         last = baseline.moves[-1] if baseline.moves else None
     except UserError:
         last = None
     told = {} if last is None else last.model_dump(include=set(COLUMNS))
     moves = 0 if last is None else last.number
-    return {"baseline": baseline.name, "moves": moves, "bytes": size_of(baseline), "problem": problem, **told}
+    return {"baseline": baseline.name, "moves": moves, "bytes": baseline.size, "problem": problem, **told}

@@ -16,7 +16,7 @@ from harness.baselines.cutting import cut
 from harness.baselines.replacing import replace_folder
 from harness.baselines.who import whoever
 from harness.comparison.gate_entry import GateEntry
-from harness.errors import UserError, no_room, shown, told
+from harness.errors import UserError, WrongArgument, no_room, shown, told
 from harness.gate.stored.stored_runs import declared_gate
 from harness.results.baseline import (
     BASELINES,
@@ -53,16 +53,15 @@ class Allowed:
     """A run of another suite than the baseline of this name was of."""
 
 
-NOTHING = Allowed()
-
-
 def set_baseline(
     run: str | Path | Run,
     *,
     why: str,
     name: str | None = None,
     by: str | None = None,
-    allowed: Allowed = NOTHING,
+    incomplete: bool = False,
+    dirty: bool = False,
+    another_suite: bool = False,
     out: str | Path = "results/runs",
     below: str | Path = BASELINES,
 ) -> Baseline:
@@ -70,18 +69,20 @@ def set_baseline(
     log; returns the baseline.
 
     run: a run, its folder, its name below `out`, or `latest`. why: the reason, for the log. by: who does it; left out,
-    git's user. Raises UserError for a run that is damaged, and for one that is incomplete, dirty or of another suite
-    where that is not `allowed`; the baseline then stays what it was.
+    git's user. incomplete, dirty, another_suite: take a run that did not finish or in which cells failed, one of code
+    that is in no commit, one of another suite than the baseline was of. Raises UserError for a run that is damaged, and
+    for one that is not allowed so; the baseline then stays what it was.
     """
     if not why.strip():
-        raise UserError("needs the reason, such as --why 'int8 kernels of October are in'", place="--why")
+        raise WrongArgument("needs the reason, such as 'int8 kernels of October are in'", place="why")
     if by is not None and not by.strip():
-        raise UserError("needs a name", place="--by")
+        raise WrongArgument("needs a name", place="by")
     found = run if isinstance(run, Run) else find_cells(str(run), Path(out))
     manifest = found.manifest
     name, folders = manifest.suite if name is None else name, nearest(Path(below))
     if (wrong := why_no_name(name)) is not None:
-        raise UserError(f"{wrong} (this is '{shown(name)}')", place="--name")
+        raise WrongArgument(f"{wrong} (this is '{shown(name)}')", place="name")
+    allowed = Allowed(incomplete, dirty, another_suite)
     _refuse(found, allowed)
     with _written(folders), one_at_a_time(folders):
         before = named_baseline(name, folders)
@@ -119,7 +120,7 @@ def _refuse(run: Run, allowed: Allowed) -> None:
     if not allowed.incomplete:
         if manifest.status != "finished":
             raise UserError(
-                f"this run is {manifest.status}, not finished: go on with it (`harness run --resume {place}`), or "
+                f"this run is {run.status}, not finished: go on with it (`harness run --resume {place}`), or "
                 "take it as it is with --incomplete",
                 place=place,
             )

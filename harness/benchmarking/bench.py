@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import yaml
+from typing import Any
 
 from harness.api.given_models import Models, given_models, several
 from harness.api.results import Results
 from harness.api.runs import run
-from harness.benchmarking.ratios import LAUNCHES, Ratio, check_launches, frame, ratios, variants
+from harness.benchmarking.pairing import LAUNCHES, check_launches
+from harness.benchmarking.side_by_side import asked_of, compare_side_by_side
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.events import OnEvent, unheard
-from harness.models.registry import ADAPTERS
 from harness.shorthand.benchmarking import UNTRAINED, bench_suite, untrained
+from harness.shorthand.in_options import told_in_options
+from harness.shorthand.options import BENCH, MODELS, keywords
 from harness.shorthand.written import save_suite as write_suite
 from harness.workflow import RUNS
 
-if TYPE_CHECKING:
-    import pandas as pd
+HERE = (
+    "a model in memory takes turns with the first one in this process: its interval is over rounds, which are no "
+    "independent launches"
+)
 
 
-@dataclass(frozen=True, repr=False)
-class BenchResults(Results):
-    """The results of a run of speed and memory, with the ratios that were measured beside it."""
-
-    compared: tuple[Ratio, ...] = ()
-
-    @cached_property
-    def ratios(self) -> pd.DataFrame:
-        """A row for each model or precision, batch and metric: how much time it takes of what the first one takes, with
-        an interval of 95 %, and why there is no ratio where there is none."""
-        return frame(self.compared)
-
-
+@told_in_options(keywords(BENCH), MODELS)
 def bench(
     models: Models,
     *,
@@ -60,13 +48,14 @@ def bench(
     allowed: Allowed = NOTHING_MORE,
     on_event: OnEvent = unheard,
     tell: Callable[[str], None] = lambda said: None,
-) -> BenchResults:
+) -> Results:
     """Speed and memory of models at precisions and batches, and how much time each takes of the first one's.
 
     models: as in `harness.perplexity`; a preset alone is made without a training. prompt, new: tokens read and written.
-    launches: of each comparison in lockstep (6 give an interval). memory, compare: False leaves it out. tell: is told
-    what is untrained, and how the comparisons go. Models in memory are in no comparison: those take turns in processes
-    of their own. The rest is as in `harness.perplexity` and `harness.run`. Raises UserError.
+    launches: of each comparison (6 give an interval). memory, compare: False leaves it out. tell: is told what is
+    untrained and what is compared. Models take turns in processes of their own; one in memory does so in this process,
+    three rounds for each launch, and its interval is over those. The ratios are cells of the run, under the measure
+    `side_by_side` (`Results.ratios`). The rest is as in `harness.perplexity` and `harness.run`. Raises UserError.
     """
     check_launches(launches)
     precisions, batches = several(precision) if precision else [], several(batch)
@@ -85,36 +74,15 @@ def bench(
         for name in untrained(entries):
             tell(f"{name} is untrained: of a preset alone speed and memory are measured, no quality")
         ran = run(suite, out=out, resume=resume, fresh=fresh, cached=cached, allowed=allowed, on_event=on_event)
-    measured = BenchResults(ran.folder).with_report(ran.made)
-    return side_by_side(measured, launches=launches, allowed=allowed, tell=tell) if compare else measured
-
-
-def side_by_side(
-    measured: BenchResults,
-    *,
-    launches: int = LAUNCHES,
-    allowed: Allowed = NOTHING_MORE,
-    tell: Callable[[str], None] = lambda said: None,
-) -> BenchResults:
-    """The same results with the ratios between what was measured: see `bench`."""
-    suite: dict[str, Any] = yaml.safe_load(measured.manifest.suite_text)
-    matrix, speed = suite["matrix"], suite["measures"][0]["inference"]
-    found = ratios(
-        variants(_in_processes(suite["models"]), several(matrix.get("precision", ()))),
-        batch=several(speed["batch"]),
-        prompt=speed["prompt"],
-        new=speed["generate"],
-        run=measured.folder,
-        launches=launches,
-        threads=several(matrix.get("threads"))[0],
-        device=several(matrix["device"])[0],
-        trust_remote_code=allowed.trust_remote_code,
-        tell=tell,
-    )
-    return BenchResults(measured.folder, tuple(found)).with_report(measured.made)
-
-
-def _in_processes(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """The models that other processes can open."""
-    own = [adapter.name for adapter in ADAPTERS.values() if adapter.in_process]
-    return {name: entry for name, entry in entries.items() if not any(key in entry for key in own)}
+        asked = asked_of(ran, launches) if compare else []
+        if not asked:
+            return ran
+        many = len(asked)
+        tell(
+            f"{many} comparison{'s' if many > 1 else ''} in lockstep, of {launches} launch"
+            f"{'es' if launches > 1 else ''} each (--no-compare leaves them out)"
+        )
+        if any(one.is_here for one in asked):
+            tell(HERE)
+        compared = compare_side_by_side(ran, asked, trust_remote_code=allowed.trust_remote_code, on_event=on_event)
+    return Results.of(compared)

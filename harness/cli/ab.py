@@ -9,15 +9,15 @@ import typer
 
 from harness.cli.console import say
 from harness.cli.interrupting import as_ctrl_c
-from harness.cli.options import AddTo, check_target
-from harness.cli.telling import Junit, Sarif, WebhookAddress, WebhookFormat, telling
+from harness.cli.options import AddTo
+from harness.cli.telling import Junit, Sarif, WebhookAddress, WebhookFormat, refusals, telling
 
 if TYPE_CHECKING:
-    from harness.gate.lockstep.launch import Clock
-    from harness.gate.lockstep.lockstep import Observation
+    from harness import Comparison, Observation
 
 
 def ab(
+    ctx: typer.Context,
     a: Annotated[
         str, typer.Option("--a", help="The base: module:function, `here`, or word=value with commas (docs/ab.md).")
     ] = "here",
@@ -81,44 +81,18 @@ def ab(
     Exit code 0: b is not slower by the margin, or for certain by less; 1: it is slower, returns other values, or its
     model is worse; 2: bad input, or an arm failed; 3: undecided; 4: both arms run the same code.
     """
+    import harness
     from harness import strict_json
     from harness.cli.console import make_console
-    from harness.cli.history import check_history, keep
-    from harness.errors import ExitCode, UserError
-    from harness.gate.arms.arm import ArmChoice, check, parse_arguments, parse_arm, parse_both
-    from harness.gate.arms.model_choice import NO_MODEL
-    from harness.gate.arms.model_part import ModelWork, part_of
-    from harness.gate.lockstep.ab import ab as compare_arms
-    from harness.gate.lockstep.compared import Comparison
+    from harness.cli.history import keep
+    from harness.errors import ExitCode
     from harness.gate.lockstep.in_words import launch_line, lines
-    from harness.gate.lockstep.judged import as_gate_result
-    from harness.gate.lockstep.launch import Patience
-    from harness.gate.lockstep.lockstep import Limits
-    from harness.statistics.speed_decision import Rule
-    from harness.whole_file import write_whole
+    from harness.whole_file import check_target, write_whole
 
     as_ctrl_c()
-    if aa and b.strip() not in ("", "here"):
-        raise UserError("compares a with itself; leave out --b", place="--aa")
-    if not 0 < margin < 10:
-        raise UserError("is a share above 0, such as 0.05 for 5 %", place="--margin")
-    if launches < 1 or not minutes > 0 or not timeout > 0:
-        raise UserError("at least one launch and some time are needed", place="--launches, --minutes, --timeout")
-    clocks: dict[str, Clock | None] = {"auto": None, "wall": "wall", "cpu": "cpu"}
-    if clock not in clocks:
-        raise UserError(f"is one of {', '.join(clocks)}, not '{clock}'", place="--clock")
-    if tolerance is not None and not tolerance >= 0:
-        raise UserError("is a share of 0 or more, such as 1e-5", place="--tolerance")
-    if seed is not None and seed < 0:
-        raise UserError("is a whole number of 0 or more", place="--seed")
-    check_target(json, "--json")
-    check_history(history)
-    told = telling(junit=junit, sarif=sarif, address=webhook, form=webhook_format)
-    given = None if arguments is None else parse_arguments(arguments, "--arguments")
-    both = parse_both(model, "--model") if model.strip() else NO_MODEL
-    shared = ArmChoice(call=call, command=command, setup=setup, arguments=given, model=both)
-    check(shared, "--call, --command, --model")
-    work = ModelWork(part_of(time), prompt, generate, batch, steps)
+    check_target(json, "json")
+    harness.check_history(history)
+    told = telling(junit=junit, sarif=sarif, webhook=webhook, webhook_format=webhook_format)
     console = make_console()
 
     def show(comparison: Comparison) -> None:
@@ -126,40 +100,47 @@ def ab(
             console.print(line)
         if json is not None:
             write_whole(json, strict_json.dumps(comparison.as_json(), indent=2) + "\n")
-        told.tell(as_gate_result(comparison, suite), seconds=comparison.seconds)
+        told.tell(harness.as_gate_result(comparison, suite), seconds=comparison.seconds)
 
     def tell(said: str | Observation | Comparison) -> None:
         if isinstance(said, str):
             say(said, to_stderr=True)
-        elif isinstance(said, Comparison):
+        elif isinstance(said, harness.Comparison):
             show(said)
         else:
             say(launch_line(said), to_stderr=True)
 
-    with told.refusals(suite):
-        found = compare_arms(
-            parse_arm(a, "--a"),
-            parse_arm(b, "--b"),
-            shared,
-            work=work,
-            quality_margin=quality_margin,
+    with refusals(told, suite, ctx.command):
+        found = harness.ab(
+            a,
+            b,
+            call=call,
+            command=command,
+            setup=setup,
+            arguments=arguments,
+            model=model,
             suite=suite,
+            time=time,
+            prompt=prompt,
+            generate=generate,
+            batch=batch,
+            steps=steps,
+            quality_margin=quality_margin,
             trust_remote_code=trust_remote_code,
-            rule=Rule(margin=margin),
-            limits=Limits(launches, minutes),
-            clock=clocks[clock],
+            margin=margin,
+            minutes=minutes,
+            launches=launches,
+            clock=clock,
+            timeout=timeout,
             threads=threads,
             tolerance=tolerance,
-            same_arms=aa,
-            patience=Patience(timeout, min(timeout, Patience.turn)),
+            aa=aa,
             out=out,
             seed=seed,
             tell=tell,
         )
     show(found)
     if history is not None:
-        from harness.history.entry import entry_of_folder
-
-        keep(entry_of_folder(found.folder), history)
+        keep(found.folder, history)
     if found.outcome.verdict.exit_code is not ExitCode.PASS:
         raise typer.Exit(found.outcome.verdict.exit_code)

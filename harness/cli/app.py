@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_type_hints
 
 import typer
 
@@ -111,6 +111,17 @@ app.add_typer(data.app, name="data", cls=Listing, epilog=example("harness data s
 app.add_typer(baseline.app, name="baseline", cls=Listing, epilog=example('harness baseline set latest --why "int8"'))
 
 
+def _read_annotations_once(group: typer.Typer) -> None:
+    """Make objects of the annotations of every command, which are texts: typer reads them two or three times, and makes
+    objects of them twice each time."""
+    for command in (*group.registered_commands, group.registered_callback):
+        if command is not None and command.callback is not None:
+            command.callback.__annotations__ = get_type_hints(command.callback, include_extras=True)
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            _read_annotations_once(inner.typer_instance)
+
+
 def _version(asked: bool) -> None:
     if asked:
         typer.echo(f"harness {harness.__version__}")
@@ -125,3 +136,6 @@ def _root(
     """Measure GPT language models: quality, speed and memory in one declarative suite."""
     if context.invoked_subcommand is None:
         typer.echo(start(context.command.list_commands(context)))  # type: ignore[attr-defined]
+
+
+_read_annotations_once(app)

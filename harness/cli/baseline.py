@@ -13,7 +13,7 @@ from harness.cli.helping import example
 from harness.cli.options import BASELINES, RUNS, Out
 
 if TYPE_CHECKING:
-    from harness.results.baseline import Baseline, Move, Origin
+    from harness import Baseline, Move, Origin
 
 app = typer.Typer(
     help="Runs that are kept to compare with: small enough to commit, and moved by `set` alone.",
@@ -51,10 +51,19 @@ def set_(
 
     Commit the folder then. Exit code 2 where the run makes no baseline; it stays what it was.
     """
-    from harness.baselines.setting import Allowed, set_baseline
+    import harness
 
-    allowed = Allowed(incomplete=incomplete, dirty=dirty, another_suite=another_suite)
-    made = set_baseline(run, why=why, name=name, by=by, allowed=allowed, out=out, below=folder)
+    made = harness.set_baseline(
+        run,
+        why=why,
+        name=name,
+        by=by,
+        incomplete=incomplete,
+        dirty=dirty,
+        another_suite=another_suite,
+        out=out,
+        below=folder,
+    )
     _print_one(made)
     say(f"\ncommit {made.folder}", to_stderr=True)
 
@@ -62,14 +71,14 @@ def set_(
 @app.command("list", epilog=example("harness baseline list"))
 def list_(folder: Dir = BASELINES) -> None:
     """Print the baselines that are here. Exit code 2 where one is damaged, or was not moved by `set`."""
-    from harness.baselines.listing import list_baselines
+    import harness
     from harness.errors import ExitCode
     from harness.notice import notice
     from harness.number import NOTHING
     from harness.report.table import Column, Row, Table
     from harness.report.tables import print_table
 
-    frame = list_baselines(folder).astype(object)
+    frame = harness.list_baselines(folder).astype(object)
     frame = frame.where(frame.notna(), None)
     if frame.empty:
         say(f"there is no baseline in {folder}; `harness baseline set RUN --why REASON` makes one", to_stderr=True)
@@ -104,7 +113,9 @@ def show(
 ) -> None:
     """Print what a baseline is: the run, its commit, who set it, when and why. `harness show baseline:NAME` has its
     numbers."""
-    baseline = _the(name, folder)
+    import harness
+
+    baseline = harness.open_baseline(name, folder)
     _print_one(baseline)
     _end(baseline)
 
@@ -117,35 +128,18 @@ def log(
     folder: Dir = BASELINES,
 ) -> None:
     """Print every move of a baseline, the last one first. Exit code 2 where the log is damaged."""
-    baseline = _the(name, folder)
+    import harness
+
+    baseline = harness.open_baseline(name, folder)
     console = make_console()
     for number, move in enumerate(reversed(baseline.moves)):
         console.print("\n" * bool(number) + _move(move))
     _end(baseline)
 
 
-def _the(name: str | None, folder: Path) -> Baseline:
-    """The baseline that is meant. Raises UserError where that is none, or one of several."""
-    from harness.errors import UserError
-    from harness.results.baseline import PREFIX, BaselineMissing, baselines, find_baseline
-
-    if name is not None:
-        return find_baseline(name.removeprefix(PREFIX), folder)
-    there = baselines(folder)
-    if not there:
-        raise BaselineMissing(
-            "there is no baseline here; `harness baseline set RUN --why REASON` makes one", place=str(folder)
-        )
-    if len(there) > 1:
-        raise UserError(f"name one of {', '.join(one.name for one in there)}", place=str(folder))
-    return there[0]
-
-
 def _print_one(baseline: Baseline) -> None:
-    from harness.baselines.listing import size_of
-
     console, moves = make_console(), baseline.moves
-    size = size_of(baseline)
+    size = baseline.size
     say(f"baseline:{baseline.name}  {baseline.folder}  {size / 1e6:.2f} MB")
     if size > MUCH:
         say(f"  more than {MUCH / 1e6:.0f} MB is much to commit: fewer documents make it smaller", to_stderr=True)
@@ -173,10 +167,9 @@ def _origin(origin: Origin) -> str:
 
 def _end(baseline: Baseline) -> None:
     """Exit with 2 where the baseline or its log is damaged, which is told."""
-    from harness.baselines.listing import problem_of
     from harness.errors import ExitCode
     from harness.notice import notice
 
-    if problem := problem_of(baseline):
+    if problem := baseline.problem:
         notice(f"{baseline.folder}: {problem}")
         raise typer.Exit(ExitCode.USAGE)

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from harness.cli import completing
+from harness.cli.formats import FormatName
 from harness.cli.options import RUNS, AddTo, Fresh, LogTo, NoCache, Out, Resume, SaveSuite, TrustRemoteCode
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from harness.benchmarking.ratios import Ratio
-    from harness.report.table import Table
-
-OPTIONS = {
-    "prompt": "--prompt",
-    "generate": "--new",
-    "batch": "--batch",
-    "context": "--prompt, --new",
-    "threads": "--threads",
-    "precision": "--precision",
-    "device": "--device",
-}
-"""What settings and axes of the suite are called here."""
+from harness.shorthand.options import BENCH as OPTIONS
 
 
 def bench(
@@ -60,6 +45,7 @@ def bench(
     trust_remote_code: TrustRemoteCode = False,
     history: AddTo = None,
     log_to: LogTo = None,
+    format_: FormatName = "table",
 ) -> None:
     """Measure speed and memory; the first model or precision is what the others are compared with, turn by turn.
 
@@ -68,16 +54,13 @@ def bench(
     Exit code 0: it was measured; 2: bad input, or something failed.
     """
     import harness
-    from harness.benchmarking.bench import side_by_side
-    from harness.benchmarking.ratios import FILE, check_launches, how_many
-    from harness.cli.console import make_console, say
+    from harness.cli.console import say
     from harness.cli.running import run_and_print, typed
-    from harness.errors import ExitCode
-    from harness.report.tables import print_table
+    from harness.report.output.written import format_of
     from harness.shorthand.pairs import nested
     from harness.shorthand.values import comma_separated, whole_numbers
 
-    check_launches(launches)
+    format = format_of(format_)
     precisions, batches = comma_separated(precision, "--precision"), whole_numbers(batch, "--batch")
     allowed = harness.Allowed(trust_remote_code=trust_remote_code)
     results = run_and_print(
@@ -90,7 +73,8 @@ def bench(
             threads=threads,
             device=device,
             memory=memory,
-            compare=False,
+            launches=launches,
+            compare=compare,
             settings=nested(settings or (), "--set"),
             out=out,
             save_suite=save_suite,
@@ -104,42 +88,9 @@ def bench(
         ),
         history=history,
         log_to=log_to or (),
+        format=format,
         save_suite=save_suite,
         options=OPTIONS,
+        goes_on=f"{typed().removesuffix(' --resume')} --resume",
     )
-    code = results.exit_code
-    if compare and (many := how_many(len(models) * len(precisions), batches)):
-        say(
-            f"comparing in lockstep: {many} comparison{'s' if many > 1 else ''} of {launches} launches each "
-            "(--no-compare leaves them out)",
-            to_stderr=True,
-        )
-        found = side_by_side(
-            results, launches=launches, allowed=allowed, tell=lambda said: say(said, to_stderr=True)
-        ).compared
-        print_table(ratios_table(found), make_console())
-        if (results.folder / FILE).is_file():
-            say(f"  ratios  {results.folder / FILE}")
-        if any(one.why_not for one in found) and code == ExitCode.PASS:
-            code = ExitCode.USAGE
-    raise typer.Exit(code)
-
-
-def ratios_table(found: Sequence[Ratio]) -> Table:
-    """The ratios as they are printed."""
-    from harness.number import with_interval
-    from harness.report.table import Column, Row, Table
-
-    rows = []
-    for one in found:
-        number = one.why_not
-        if one.ratio is not None:
-            number = with_interval(*one.ratio[:3])
-        noise = "" if one.scatter is None else f"{100 * one.scatter:.2g} %"
-        state = "failed" if one.why_not else ""
-        rows.append(Row((str(one.head), str(one.base), one.metric, str(one.batch), number, noise), state=state))
-    columns = ("what", "against", "time", "batch", "ratio of times", "identical code scatters by")
-    caption = "measured turn by turn; below 1 is faster; 95 % intervals over launches"
-    few = [one for one in found if one.ratio is not None and one.ratio.low is None]
-    notes = ("too few launches for an interval: --launches 6 gives one",) if few else ()
-    return Table("Side by side", tuple(Column(name) for name in columns), tuple(rows), caption, notes)
+    raise typer.Exit(results.exit_code)

@@ -27,14 +27,12 @@ def bisect(
 
     Exit code 2: no git, no such commit, no step, or a damaged file of the history.
     """
-    from harness.evidence.where_text import where_among
-    from harness.history.bisect import bisect as find
-    from harness.history.chosen_rows import cells_of
-    from harness.history.folder import read_history
+    import harness
     from harness.history.printed import print_bisection
 
-    found = read_history(history)
-    meant = where_among(where or [], cells_of(found.table), "--where")
-    bisection = find(found, metric, meant, good=good, bad=bad, suite=suite, machine=machine, branch=branch)
+    found = harness.read_history(history)
+    bisection = harness.bisect(
+        found, metric, where or (), good=good, bad=bad, suite=suite, machine=machine, branch=branch
+    )
     print_bisection(bisection, make_console())
     end_of_history(found)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import shlex
-import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.console import make_console, say
+from harness.cli.answering import put, put_answer
+from harness.cli.console import make_console, print_folded, say
 from harness.cli.interrupting import as_ctrl_c
 from harness.cli.options import RUNS, Out, TrustRemoteCode
+from harness.cli.stopping import Stopping
 from harness.cli.writing_options import (
     Device,
     MinP,
     Model,
     Precision,
-    Preparing,
     RepetitionPenalty,
     Seed,
     Stop,
@@ -28,14 +28,14 @@ from harness.cli.writing_options import (
     TopK,
     TopP,
     figures,
+    preparing,
     tell,
     unescaped,
 )
-from harness.errors import UserError, inert, shown
+from harness.errors import UserError, shown
 
 if TYPE_CHECKING:
-    from harness.writing.conversation import Conversation
-    from harness.writing.writer import Writer
+    from harness import Conversation, Writer
 
 TOKENS = 512
 """Of an answer, where nothing is said; fewer where that is more than half the context."""
@@ -44,7 +44,7 @@ COMMANDS = {
     "/system TEXT": "what the model is told before the conversation; alone: show it; `/system -`: none",
     "/settings": "show how answers are decoded; `/settings temperature=0.2 top_k=40` changes them, `top_k=none` too",
     "/reset": "begin anew; system message and settings stay",
-    "/quit": "end (so do Ctrl-D, and Ctrl-C at the prompt; Ctrl-C in an answer stops the answer)",
+    "/quit": "end (so do Ctrl-D, and Ctrl-C twice at the prompt; Ctrl-C in an answer stops the answer)",
 }
 QUOTES = '"""'
 """Around a message of several lines."""
@@ -79,7 +79,6 @@ def chat(
     Example: harness chat asset:smollm2-135m-instruct --system "Answer in one sentence."
     """
     import harness
-    from harness.writing.settings import writing_settings
 
     as_ctrl_c()
     settings: dict[str, Any] = {
@@ -92,7 +91,7 @@ def chat(
         "seed": seed,
         "stop": tuple(map(unescaped, stop or ())),
     }
-    writing_settings(**settings)
+    harness.writing_settings(**settings)
     opened = harness.load_model(
         model,
         precision=precision,
@@ -101,7 +100,7 @@ def chat(
         trust_remote_code=trust_remote_code,
         out=out,
         tell=tell,
-        on_event=Preparing(),
+        on_event=preparing(),
     )
     if max_tokens is None:
         settings["max_tokens"] = min(TOKENS, max(1, opened.identity.context // 2))
@@ -118,23 +117,27 @@ class _Chat:
         self._typed = typed
         self._quiet = quiet
         self._dropped = 0
+        self._stopping = Stopping()
 
     def go(self, name: str, context: int) -> None:
         """Until it ends."""
-        if self._typed:
-            with contextlib.suppress(ImportError):
-                import readline  # noqa: F401 - gives `input` its history and its keys
-            self._aside(f"{name}, context {context:,} tokens; /help shows the commands, Ctrl-D ends")
-        while (line := self._read("> ")) is not None:
-            text = line.strip()
-            if text.startswith("/") and not text.startswith("//"):
-                if text.split()[0] in ("/quit", "/exit", "/bye"):
-                    return
-                self._told(lambda text=text: self._command(text))  # type: ignore[misc]
-            elif text.startswith(QUOTES):
-                self._told(lambda: self._answer(self._rest_of(line)))
-            elif text:
-                self._told(lambda: self._answer(line[1:] if text.startswith("//") else line))  # noqa: B023
+        with self._stopping.listening():
+            if self._typed:
+                with contextlib.suppress(ImportError):
+                    import readline  # noqa: F401 - gives `input` its history and its keys
+                self._aside(f"{name}, context {context:,} tokens; /help shows the commands, Ctrl-D ends")
+            while (line := self._message()) is not None:
+                text = line.strip()
+                if text.startswith(QUOTES):
+                    said = text.removeprefix(QUOTES).removesuffix(QUOTES).strip("\n")
+                    self._told(lambda text=said: self._answer(text))  # type: ignore[misc]
+                elif text.startswith("/") and not text.startswith("//"):
+                    if text.split()[0] in ("/quit", "/exit", "/bye"):
+                        return
+                    self._told(lambda text=text: self._command(text))  # type: ignore[misc]
+                else:
+                    said = line[1:] if text.startswith("//") else line
+                    self._told(lambda text=said: self._answer(text))  # type: ignore[misc]
 
     def _told(self, act: Callable[[], None]) -> None:
         """What can't be done costs one message and not the chat."""
@@ -143,29 +146,52 @@ class _Chat:
         except UserError as error:
             say(f"error: {error}", to_stderr=True)
 
+    def _message(self) -> str | None:
+        """The next line that says something, with all lines of a message in quotes; None at the end. Ctrl-C drops what
+        was begun, and where it comes twice ends the chat."""
+        interrupted = False
+        while True:
+            try:
+                line = self._read("> ")
+                interrupted = False
+                if line is not None and line.strip().startswith(QUOTES):
+                    line = self._whole(line.strip())
+            except KeyboardInterrupt:
+                if not self._typed:
+                    raise
+                sys.stdout.write("\n")
+                if interrupted:
+                    return None
+                interrupted = True
+                self._aside("Ctrl-C again, or Ctrl-D, ends the chat")
+                continue
+            if line is None or line.strip(f"{QUOTES[0]} \t"):
+                return line
+
     def _read(self, prompt: str) -> str | None:
         """The next line; None at the end."""
         try:
-            if self._typed:
-                return input(prompt)
-            line = sys.stdin.readline()
-            return line.rstrip("\r\n") if line else None
-        except (EOFError, KeyboardInterrupt):
+            with self._stopping.waiting():
+                if self._typed:
+                    return input(prompt)
+                line = sys.stdin.readline()
+                return line.rstrip("\r\n") if line else None
+        except EOFError:
             if self._typed:
                 sys.stdout.write("\n")
             return None
         except UnicodeDecodeError:
             raise UserError("this is no UTF-8 text: save it as UTF-8", place="standard input") from None
 
-    def _rest_of(self, line: str) -> str:
+    def _whole(self, line: str) -> str:
         """A message of several lines, from its opening quotes to its closing ones."""
-        lines = [line.strip().removeprefix(QUOTES)]
-        while not lines[-1].rstrip().endswith(QUOTES):
+        lines = [line]
+        while not lines[-1].removeprefix(QUOTES if len(lines) == 1 else "").rstrip().endswith(QUOTES):
             more = self._read(". ")
             if more is None:
                 break
             lines.append(more)
-        return "\n".join(lines).rstrip().removesuffix(QUOTES).strip("\n")
+        return "\n".join(lines)
 
     def _answer(self, text: str) -> None:
         conversation = self._conversation
@@ -178,30 +204,24 @@ class _Chat:
         self._show(writer)
 
     def _show(self, writer: Writer) -> None:
-        """Print an answer as it comes. The first Ctrl-C ends it after a token, the second at once."""
-        conversation, thinking = self._conversation, False
+        """Print an answer as it comes. The first Ctrl-C ends it after a token, the second at once; what was written
+        until then stays."""
+        conversation = self._conversation
         try:
-            with _ctrl_c(writer):
-                for piece in writer:
-                    if not thinking and writer.in_thought:
-                        thinking = True
-                    sys.stdout.write(inert(piece))
-                    sys.stdout.flush()
+            with self._stopping.answering(writer):
+                put_answer(writer)
         except KeyboardInterrupt:
-            conversation.take_back()
-            sys.stdout.write("\n")
-            self._aside("stopped before the answer could be kept: your message is forgotten")
-            return
+            writer.stop()
         except UserError:
             conversation.take_back()
-            sys.stdout.write("\n")
+            put("\n")
             raise
-        sys.stdout.write("\n")
-        sys.stdout.flush()
-        if writer.tokens:
-            conversation.take(writer)
-        else:
+        put("\n")
+        if not writer.tokens:
             conversation.take_back()
+            self._aside("stopped before the answer began: your message is forgotten")
+            return
+        conversation.take(writer)
         if writer.written.thought is not None and not writer.written.text:
             self._aside("the model was still thinking when it ended; let it write more (/settings max_tokens=2000)")
         if not self._quiet:
@@ -233,35 +253,17 @@ class _Chat:
             raise UserError(f"there is no command {shown(word)}{nearest(word, words)}; /help shows them")
 
     def _settings(self, changes: str) -> None:
-        from harness.writing.settings import changed
-
         try:
             words = shlex.split(changes)
         except ValueError as error:
             raise UserError(f"a quote is not closed ({error})", place="/settings") from None
-        self._conversation.settings = changed(self._conversation.settings, words)
-        for name, value in self._conversation.settings.model_dump().items():
+        for name, value in self._conversation.change(*words).model_dump().items():
             written = " ".join(map(repr, value)) if isinstance(value, tuple) else str(value)
             self._aside(f"{name:<20} {'none' if written in ('', 'None') else written}")
 
     def _aside(self, text: str) -> None:
         """What is not the conversation: dim in a terminal, on stderr where the conversation goes to a file or pipe."""
         if sys.stdout.isatty():
-            make_console().print(text, style="dim", soft_wrap=True)
+            print_folded(make_console(), text, "dim")
         else:
             say(text, to_stderr=True)
-
-
-@contextlib.contextmanager
-def _ctrl_c(writer: Writer) -> Iterator[None]:
-    """In the block the first Ctrl-C lets the writer end, a second one raises KeyboardInterrupt."""
-
-    def first(number: int, frame: object) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        writer.end()
-
-    before = signal.signal(signal.SIGINT, first)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)

@@ -11,13 +11,14 @@ from harness.cli import completing
 from harness.cli.console import make_console, say
 from harness.cli.interrupting import as_ctrl_c
 from harness.cli.options import AddTo
-from harness.cli.telling import Json, Junit, Markdown, Sarif, WebhookAddress, WebhookFormat, telling
+from harness.cli.telling import Json, Junit, Markdown, Sarif, WebhookAddress, WebhookFormat, refusals, telling
 
 if TYPE_CHECKING:
-    from harness.gate.change.ci import Change
+    from harness import Change
 
 
 def ci(
+    ctx: typer.Context,
     suite: Annotated[
         str,
         typer.Argument(
@@ -59,21 +60,16 @@ def ci(
 
     Exit code 0: pass; 1: worse, or broken; 2: bad input; 3: inconclusive; 4: not comparable; 5: no such revision.
     """
-    from harness.cli.history import check_history, keep
-    from harness.errors import ExitCode, UserError
-    from harness.gate.change.ci import Asked, judge_change
-    from harness.gate.stored.judging import policy
+    import harness
+    from harness.cli.history import keep
+    from harness.errors import ExitCode
     from harness.gate.written.terminal import print_gate
 
     as_ctrl_c()
-    if not minutes > 0 or not timeout > 0:
-        raise UserError("some time is needed", place="--minutes, --timeout")
-    if threads is not None and threads < 1:
-        raise UserError("at least one thread is needed", place="--threads")
-    if seed is not None and seed < 0:
-        raise UserError("is a whole number of 0 or more", place="--seed")
-    check_history(history)
-    told = telling(json=json, markdown=markdown, junit=junit, sarif=sarif, address=webhook, form=webhook_format)
+    harness.check_history(history)
+    told = telling(
+        json=json, markdown=markdown, junit=junit, sarif=sarif, webhook=webhook, webhook_format=webhook_format
+    )
     console = make_console()
 
     def show(change: Change) -> None:
@@ -87,27 +83,23 @@ def ci(
         else:
             show(said)
 
-    allowed = {"--trust-remote-code": trust_remote_code, "--allow-task-code": allow_task_code}
-    with told.refusals(suite):
-        change = judge_change(
-            Asked(
-                base=base,
-                suite=suite,
-                minutes=minutes,
-                threads=threads,
-                out=out,
-                on_inconclusive=policy(on_inconclusive),
-                accept_file=accept_file,
-                options=tuple(option for option, is_on in allowed.items() if is_on),
-                seed=seed,
-                timeout=timeout,
-            ),
-            tell,
+    with refusals(told, suite, ctx.command):
+        change = harness.ci(
+            base,
+            suite,
+            minutes=minutes,
+            threads=threads,
+            on_inconclusive=on_inconclusive,
+            accept_file=accept_file,
+            trust_remote_code=trust_remote_code,
+            allow_task_code=allow_task_code,
+            timeout=timeout,
+            out=out,
+            seed=seed,
+            tell=tell,
         )
     show(change)
     if history is not None:
-        from harness.history.entry import entry_of_folder
-
-        keep(entry_of_folder(change.folder), history)
+        keep(change.folder, history)
     if change.result.exit_code is not ExitCode.PASS:
         raise typer.Exit(change.result.exit_code)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -10,9 +10,6 @@ from harness.cli import completing
 from harness.cli.console import say
 from harness.cli.formats import FormatName, Metrics, Where, Wide, choice_of, put
 from harness.cli.options import RUNS, Out
-
-if TYPE_CHECKING:
-    from harness.results.run import Run
 
 
 def compare(
@@ -45,55 +42,28 @@ def compare(
     says so, and where nothing is comparable; 2 where a run is damaged, or samples of a cell can't be read: the rest is
     compared.
     """
+    import harness
     from harness.cli.ending import end_of_cells
-    from harness.comparison.compare import compared_frame, comparison_rows
-    from harness.errors import ExitCode, UserError, inert
-    from harness.gate.stored.fail_on import FailOn, kinds_of, look_for
+    from harness.errors import inert
     from harness.report.output.of_comparison import comparison_answer
     from harness.report.output.written import Format, format_of
-    from harness.results.find import find_cells, run_before
-    from harness.results.software import software_changes
 
     format, choice = format_of(format_), choice_of(metrics, where, wide)
-    kinds = kinds_of(fail_on or ())
-    if tolerance is not None and FailOn.DIFFERENT not in kinds:
-        raise UserError("says how far values may differ: give `--fail-on different` too", place="--tolerance")
-    first = None if base is None else find_cells(base, out)
-    second = find_cells(head, out)
-    runs = first or run_before(second, out), second
-    names, rows = comparison_rows(*runs)
-    frame = compared_frame(names, rows)
     is_data = format is not Format.TABLE
+    checked = harness.check_runs(base, head, fail_on=fail_on or (), tolerance=tolerance, out=out)
+    names = " and ".join(run.name for run in checked.runs)
     if base is None:
-        say(f"base {runs[0].name}, head {runs[1].name}", to_stderr=True)
-    put(comparison_answer(f"{runs[0].name} and {runs[1].name}", names, rows, choice), format)
-    if not rows:
+        say(f"base {checked.base.name}, head {checked.head.name}", to_stderr=True)
+    put(comparison_answer(names, checked.names, checked.rows, choice), format)
+    if not checked.rows:
         say("neither run has a cell", to_stderr=is_data)
-    for change in software_changes(*(_fingerprint(run) for run in runs)):
+    for change in checked.software:
         say(f"changed: {change}", to_stderr=is_data)
-    told = [*runs[0].damage_of_cells, *runs[1].damage_of_cells]
-    problems = list(frame.loc[frame["damaged"], "reason"].unique())
-    for problem in problems:
+    told = [*checked.base.damage_of_cells, *checked.head.damage_of_cells]
+    for problem in checked.problems:
         if not any(said.startswith(problem.partition(": ")[0]) for said in told):
             typer.echo(f"error: {inert(problem)}", err=True)
-    found = look_for(kinds, *runs, frame, tolerance or 0.0)
-    for one in found:
+    for one in checked.found:
         for sentence in (*one.notes, one.sentence):
             say(sentence, to_stderr=is_data)
-    if any(one.exit_code is ExitCode.UNMET for one in found):
-        raise typer.Exit(ExitCode.UNMET)
-    if problems:
-        raise typer.Exit(ExitCode.USAGE)
-    comparable = not frame.empty and frame["comparable"].any()
-    is_incomparable = not comparable or any(one.exit_code is ExitCode.NOT_COMPARABLE for one in found)
-    end_of_cells(*runs, code=ExitCode.NOT_COMPARABLE if is_incomparable else ExitCode.PASS)
-
-
-def _fingerprint(run: Run) -> dict[str, Any]:
-    """That of a run's manifest; nothing where it can't be read, which is told of at the end."""
-    from harness.errors import UserError
-
-    try:
-        return run.manifest.fingerprint
-    except UserError:
-        return {}
+    end_of_cells(*checked.runs, code=checked.exit_code)

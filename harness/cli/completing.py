@@ -33,11 +33,11 @@ def _quietly(names: Callable[[typer.Context, str], Iterable[str]]) -> Completer:
 @_quietly
 def suites(ctx: typer.Context, incomplete: str) -> Iterable[str]:
     """Suites that ship, YAML files, and folders that they may be in; with --resume, run folders."""
-    from harness.suite.shipped import shipped_suites
+    import harness
 
     if ctx.params.get("resume"):
         yield from (str(folder) for folder in _run_folders(ctx))
-    yield from shipped_suites()
+    yield from harness.names("suites")
     yield from _files(incomplete, (".yaml", ".yml"))
 
 
@@ -45,11 +45,10 @@ def suites(ctx: typer.Context, incomplete: str) -> Iterable[str]:
 def models(ctx: typer.Context, incomplete: str) -> Iterable[str]:
     """What a MODEL may be: presets, models that are assets, the names of suites whose runs may have trained one, and
     folders."""
-    from harness.assets.table import ASSETS
-    from harness.models.size import preset_rows
+    import harness
 
-    fetched = sorted(name for name, one in ASSETS.items() if one.kind == "model")
-    yield from (name for name, *_ in preset_rows())
+    fetched = harness.names("models")
+    yield from harness.names("presets")
     yield from (f"asset:{name}" for name in fetched)
     yield from fetched  # bash parts words at colons: behind `asset:` it asks for the rest alone
     yield from (folder.name.split("-", 2)[-1] for folder in _run_folders(ctx))
@@ -76,29 +75,29 @@ def baselines(ctx: typer.Context, incomplete: str) -> Iterable[str]:
 @_quietly
 def assets(ctx: typer.Context, incomplete: str) -> Iterable[str]:
     """Names of assets."""
-    from harness.assets.table import ASSETS
+    import harness
 
-    return sorted(ASSETS)
+    return harness.names("assets")
 
 
 @_quietly
 def data_sets(ctx: typer.Context, incomplete: str) -> Iterable[str]:
     """Names of published data sets, and CSV and Parquet files."""
-    from harness.published_data import DATA_SETS
+    import harness
 
-    yield from sorted(DATA_SETS)
+    yield from harness.names("data")
     yield from _files(incomplete, (".csv", ".parquet"))
 
 
 @_quietly
 def tasks(ctx: typer.Context, incomplete: str) -> Iterable[str]:
     """Names of tasks, groups and tags: ours, and those below --tasks-path. Of several with commas, the last."""
-    from harness.tasks.files.index import read_index
+    import harness
 
     before, comma, _ = incomplete.rpartition(",")
-    shipped = Path(__file__).parents[1] / "tasks" / "shipped"
-    for root in (shipped, *map(Path, ctx.params.get("tasks_path") or ())):
-        yield from (f"{before}{comma}{name}" for name in sorted(read_index(root).entries))
+    yield from (
+        f"{before}{comma}{name}" for name in harness.names("tasks", tasks_path=ctx.params.get("tasks_path") or ())
+    )
 
 
 def _run_folders(ctx: typer.Context) -> list[Path]:

@@ -10,9 +10,10 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, cast
 
-from harness.cli.output import wrap
+from harness.cli.folding import folded, folding
+from harness.cli.output import Output, wrap
 from harness.errors import inert, printable
 
 if TYPE_CHECKING:
@@ -34,8 +35,11 @@ PLAINER = {
 """What stands for a character where the encoding (ASCII, say) lacks it; any other becomes a question mark."""
 
 
-def make_console() -> Console:
-    """The console of a command: as wide as the terminal (or `COLUMNS`), and wide where there is none."""
+def make_console(*, to_stderr: bool = False) -> Console:
+    """The console of a command: as wide as the terminal (or `COLUMNS`), and wide where there is none.
+
+    to_stderr: where stdout is for data alone.
+    """
     from rich.console import Console
     from rich.segment import Segment
 
@@ -50,11 +54,31 @@ def make_console() -> Console:
     sizes = ("COLUMNS", "LINES")
     known = {name: text for name, text in os.environ.items() if name not in sizes or re.fullmatch("[0-9]{1,6}", text)}
     # and 80 columns where there is no terminal
-    width = None if "COLUMNS" in known or sys.stdout.isatty() else WIDTH
+    width = None if "COLUMNS" in known or (sys.stderr if to_stderr else sys.stdout).isatty() else WIDTH
     # lines of a file are not wrapped: it is searched, or shown by something that knows its own width
+    drawn = sys.stderr.of_drawn() if to_stderr and isinstance(sys.stderr, Output) else None
     return ShowingConsole(
-        width=width, soft_wrap=width is not None, markup=False, emoji=False, highlight=False, _environ=known
+        stderr=to_stderr,
+        file=cast("TextIO | None", drawn),
+        width=width,
+        soft_wrap=width is not None,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        _environ=known,
     )
+
+
+def print_folded(console: Console, text: str, style: str | None = None) -> None:
+    """Print sentences: in a terminal folded at words, with a path or a command in one piece, to be copied; whole in a
+    file."""
+    console.print(text if console.soft_wrap else folded(text, console.width), style=style, soft_wrap=True)
+
+
+def can_go_back(console: Console) -> bool:
+    """Whether a live display can be shown: a dumb terminal can't go back to a line, and a log that is colored by force
+    is no terminal."""
+    return console.is_terminal and console.file.isatty() and not console.is_dumb_terminal
 
 
 def say(text: str, *, to_stderr: bool = False) -> None:
@@ -75,7 +99,8 @@ def take_every_character() -> None:
         if reconfigure is not None and _is_strict(stream):
             reconfigure(errors=ERRORS)
     wrap("stdout")
-    wrap("stderr", inert)
+    fold = folding(sys.stderr)
+    wrap("stderr", lambda text: fold(inert(text)))
 
 
 def _is_strict(stream: TextIO) -> bool:

@@ -43,23 +43,16 @@ def diff(
     out: Out = RUNS,
 ) -> None:
     """Print which documents are right in one run and wrong in the other, whether that is chance, and why."""
+    import harness
     from harness.cli.ending import end_of_cells
-    from harness.comparison.flips import flips
     from harness.notice import notice
     from harness.report.flips import print_flips
     from harness.report.output.of_difference import LISTED, difference_answer
     from harness.report.output.written import Format, format_of
-    from harness.results.find import find_cells
 
     format = format_of(format_)
-    runs = find_cells(base, out), find_cells(head, out)
-    found = flips(
-        *runs,
-        of_base=of_base or (),
-        of_head=of_head or (),
-        task=task,
-        metric=metric,
-    )
+    runs = harness.open_cells(base, out), harness.open_cells(head, out)
+    found = harness.diff(*runs, of_base=of_base or (), of_head=of_head or (), task=task, metric=metric, out=out)
     if format is Format.TABLE:
         print_flips(found, make_console(), LISTED if limit is None else limit)
     else:

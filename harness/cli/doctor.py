@@ -9,7 +9,7 @@ import typer
 from harness.cli.console import make_console
 
 if TYPE_CHECKING:
-    from harness.api.doctor import Examination
+    from harness import Examination
     from harness.report.table import Row
 
 
@@ -20,13 +20,13 @@ def doctor(
 
     Exit code 2 where nothing can be kept in the cache folder: no suite can run then.
     """
-    from harness.api.doctor import doctor as examine
+    import harness
     from harness.errors import ExitCode
     from harness.report.table import Column, Row, Table
     from harness.report.tables import print_table
 
     console = make_console()
-    found = examine(measure=measure)
+    found = harness.doctor(measure=measure)
     columns = (Column("what"), Column("found"))
     print_table(Table("This machine", columns, tuple(_machine(found))), console)
     threads = f"{found.threads} thread{'s' if found.threads > 1 else ''}"

@@ -10,7 +10,7 @@ from harness.errors import ExitCode, UserError
 from harness.notice import notice
 
 if TYPE_CHECKING:
-    from harness.results.run import Run
+    from harness import Run
 
 
 def end(run: Run) -> None:

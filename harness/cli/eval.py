@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from harness.cli import completing
+from harness.cli.formats import FormatName
 from harness.cli.options import (
     RUNS,
     AddTo,
@@ -23,26 +24,10 @@ from harness.cli.options import (
     TasksPath,
     TrustRemoteCode,
 )
+from harness.shorthand.options import EVAL as OPTIONS
 
 NOTES = "harness.notes"
 """Where the command keeps what is told before the run."""
-OPTIONS = {
-    "documents": "--limit",
-    "document_ids": "--document-ids",
-    "shots": "--shots",
-    "shot_seed": "--seed",
-    "sample_seed": "--seed",
-    "context": "--context",
-    "generation": "--gen",
-    "metadata": "--metadata",
-    "chat": "--chat",
-    "chat_template_args": "--chat-args",
-    "system": "--system",
-    "task": "--tasks",
-    "precision": "--precision",
-    "device": "--device",
-}
-"""What settings and axes of the suite are called here."""
 
 
 class EvalCommand(TyperCommand):
@@ -154,6 +139,7 @@ def eval_(
     allow_code_execution: AllowCodeExecution = False,
     history: AddTo = None,
     log_to: LogTo = None,
+    format_: FormatName = "table",
 ) -> None:
     """Ask models tasks, and print how well they answer.
 
@@ -166,9 +152,11 @@ def eval_(
     from harness.cli.running import run_and_print, typed
     from harness.errors import UserError
     from harness.report.lm_eval_files import write_lm_eval
+    from harness.report.output.written import Format, format_of
     from harness.shorthand.pairs import nested, pairs
     from harness.shorthand.values import comma_separated
 
+    format = format_of(format_)
     if not models and not tasks and not task_file:
         raise UserError("name a model and tasks: harness eval asset:smollm2-135m-instruct --tasks arc_easy")
     notes = list(context.meta.get(NOTES, ()))
@@ -216,12 +204,13 @@ def eval_(
         ),
         history=history,
         log_to=log_to or (),
+        format=format,
         save_suite=save_suite,
         options=OPTIONS,
     )
     if lm_eval is not None:
         for path in write_lm_eval(results, lm_eval):
-            say(f" lm-eval  {path}")
+            say(f" lm-eval  {path}", to_stderr=format is not Format.TABLE)
     raise typer.Exit(results.exit_code)
 
 
@@ -271,11 +260,7 @@ def _check_folder(path: Path | None) -> None:
     """A folder that is written at the end: where it can't be, that is said before anything is measured."""
     from harness.errors import UserError
     from harness.input_file import why_no_path
-    from harness.results.new_folder import why_no_run_there
+    from harness.whole_file import why_no_folder
 
-    if path is not None and (why := why_no_path(str(path))):
+    if path is not None and (why := why_no_path(str(path)) or why_no_folder(path)):
         raise UserError(why, place="--lm-eval")
-    if path is not None and path.exists() and not path.is_dir():
-        raise UserError(f"{path} is a file; name a folder", place="--lm-eval")
-    if path is not None and (why := why_no_run_there(path, "--lm-eval")) is not None:
-        raise UserError(why)

@@ -47,12 +47,12 @@ def explain(
 ) -> None:
     """Print what a model saw of one document, token by token, and how its answer was judged; or, with --wrong, which
     answers are wrong: `harness explain latest arc_easy --wrong 20`."""
+    import harness
     from harness.cli.ending import end_of_cells
     from harness.errors import UserError
-    from harness.report.explanation import explanations, print_explanation
+    from harness.report.explanation import print_explanation
     from harness.report.output.written import Format, format_of
     from harness.report.wrong_answers import wrong_answers, wrong_answers_answer
-    from harness.results.find import find_cells
 
     format = format_of(format_)
     if document is None and (task or "").isascii() and (task or "").isdigit():  # `explain latest 7`
@@ -60,7 +60,7 @@ def explain(
     if wrong:
         if document is not None and document < 1:
             raise UserError("lists at least one answer", place="--wrong")
-        run = find_cells(name, out)
+        run = harness.open_cells(name, out)
         found = wrong_answers(run, task, model, where or (), metric)
         put(wrong_answers_answer(found, MOST_WRONG if document is None else document, wide=wide), format)
         end_of_cells(run)
@@ -71,7 +71,7 @@ def explain(
     if format is not Format.TABLE or metric is not None or wide:
         raise UserError("this goes with --wrong: one document is shown token by token, for a reader", place="--format")
     console = make_console()
-    run = find_cells(name, out)
-    for explanation in explanations(run, task, document, model, where or ()):
+    run = harness.open_cells(name, out)
+    for explanation in harness.explain(run, task, document, model=model, where=where or (), out=out):
         print_explanation(explanation, console, whole)
     end_of_cells(run)

@@ -71,15 +71,14 @@ def fit(
 
     Exit code 3 where the fit can't be trusted; what it says is printed first.
     """
-    from harness.api.fit import fit as fit_law
-    from harness.api.fit import make_folder
+    import harness
     from harness.errors import ExitCode
     from harness.report.tables import print_table
 
     named, factors = _pairs(columns, "--columns"), _factors(units)
     if out is not None:
-        make_folder(out)
-    found = fit_law(
+        harness.make_folder(out)
+    found = harness.fit(
         data,
         law=law,
         over=over,

@@ -9,10 +9,11 @@ import typer
 
 from harness.cli.console import make_console, say
 from harness.cli.options import RUNS, AddTo, Out, RunName
-from harness.cli.telling import Json, Junit, Markdown, Sarif, WebhookAddress, WebhookFormat, telling
+from harness.cli.telling import Json, Junit, Markdown, Sarif, WebhookAddress, WebhookFormat, refusals, telling
 
 
 def gate(
+    ctx: typer.Context,
     run: RunName,
     baseline: Annotated[
         str | None,
@@ -47,32 +48,31 @@ def gate(
     Exit code 0: pass; 1: worse, or broken; 2: bad input, or a damaged run; 3: inconclusive; 4: not comparable; 5: no
     such baseline.
     """
-    from harness.cli.history import check_history, keep
+    import harness
+    from harness.cli.history import keep
     from harness.errors import ExitCode
-    from harness.gate.stored.judging import base_of, expiry, judge
     from harness.gate.written.terminal import print_gate
-    from harness.results.find import find_cells
 
-    check_history(history)
-    told = telling(json=json, markdown=markdown, junit=junit, sarif=sarif, address=webhook, form=webhook_format)
-    with told.refusals(suite or ""):
-        head = find_cells(run, out)
-        base = base_of(head, baseline, out)
-        result = judge(
+    harness.check_history(history)
+    told = telling(
+        json=json, markdown=markdown, junit=junit, sarif=sarif, webhook=webhook, webhook_format=webhook_format
+    )
+    with refusals(told, suite or "", ctx.command):
+        head = harness.open_cells(run, out)
+        base = harness.base_of(head, baseline, out)
+        result = harness.judge(
             head,
             base,
             suite=suite,
             on_inconclusive=on_inconclusive,
             accept=accept,
-            expires=expiry(expires),
+            expires=expires,
             accept_file=accept_file,
         )
     print_gate(result, make_console())
     told.tell(result)
     if history is not None:
-        from harness.history.entry import entry_of_gate
-
-        keep(entry_of_gate(result, head, base), history)
+        keep(harness.entry_of_gate(result, head, base), history)
     if accept is not None:
         say(f"what was agreed to is in {accept_file}: commit it", to_stderr=True)
     if result.exit_code is not ExitCode.PASS:

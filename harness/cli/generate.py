@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from harness.cli.answering import put, put_answer
 from harness.cli.console import say
 from harness.cli.options import RUNS, Out, TrustRemoteCode
 from harness.cli.writing_options import (
@@ -17,7 +18,6 @@ from harness.cli.writing_options import (
     MinP,
     Model,
     Precision,
-    Preparing,
     RepetitionPenalty,
     Seed,
     Stop,
@@ -27,14 +27,14 @@ from harness.cli.writing_options import (
     TopK,
     TopP,
     figures,
+    preparing,
     tell,
     unescaped,
 )
-from harness.errors import UserError, inert, shown
+from harness.errors import UserError, shown
 
 if TYPE_CHECKING:
-    from harness.models.contract import LanguageModel
-    from harness.writing.writer import Written
+    from harness import LanguageModel, Written
 
 LARGEST_FILE = 64 << 20
 """Bytes of a prompt."""
@@ -72,7 +72,6 @@ def generate(
     Example: harness generate asset:smollm2-135m-instruct "The capital of France is" --max-tokens 20
     """
     import harness
-    from harness.writing.settings import check_samples, writing_settings
 
     texts = _prompts(prompts or [], file or [])
     settings: dict[str, Any] = {
@@ -87,7 +86,7 @@ def generate(
         "seed": seed,
         "stop": tuple(map(unescaped, stop or ())),
     }
-    check_samples(samples, writing_settings(**settings))
+    harness.check_samples(samples, harness.writing_settings(**settings))
     if system and not chat:
         raise UserError("a system message is for a chat: add --chat, or write it into the prompt", place="--system")
     opened = harness.load_model(
@@ -98,7 +97,7 @@ def generate(
         trust_remote_code=trust_remote_code,
         out=out,
         tell=tell,
-        on_event=Preparing(),
+        on_event=preparing(),
     )
     given = settings | {"chat": chat, "system": system}
     one = len(texts) * samples == 1
@@ -110,7 +109,7 @@ def generate(
             for number, each in enumerate(written):
                 for sample, answer in enumerate(each):
                     _heading(texts[number], number, sample, len(texts), samples)
-                    _put(answer.text + "\n")
+                    put(answer.text + "\n")
     else:
         _streamed(opened, texts, samples, given, quiet)
 
@@ -123,10 +122,9 @@ def _streamed(model: LanguageModel, texts: list[str], samples: int, given: dict[
             _heading(text, number, sample, len(texts), samples)
             writer = harness.stream(model, text, number=number, sample=sample, **given)
             try:
-                for piece in writer:
-                    _put(piece)
+                put_answer(writer)
             finally:
-                _put("\n")
+                put("\n")
             written = writer.written
             if written.thought is not None and not written.text:
                 say("the model was still thinking when it ended; let it write more (--max-tokens)", to_stderr=True)
@@ -137,9 +135,9 @@ def _streamed(model: LanguageModel, texts: list[str], samples: int, given: dict[
 
 
 def _side_by_side(model: LanguageModel, texts: list[str], samples: int, given: dict[str, Any]) -> list[list[Written]]:
-    from harness.api.generating import write_all
+    import harness
 
-    return write_all(model, texts, samples=samples, **given)
+    return harness.write_all(model, texts, samples=samples, **given)
 
 
 def _print_json(model: LanguageModel, texts: list[str], written: list[list[Written]], settings: dict[str, Any]) -> None:
@@ -174,13 +172,7 @@ def _heading(text: str, number: int, sample: int, texts: int, samples: int) -> N
     """Which of several answers comes."""
     if texts * samples > 1:
         which = [f"prompt {number + 1}" if texts > 1 else "", f"sample {sample + 1}" if samples > 1 else ""]
-        _put(f"── {', '.join(filter(None, which))}: {shown(' '.join(text.split()), 60)}\n")
-
-
-def _put(text: str) -> None:
-    """Print a piece of a text at once; nothing in it acts on a terminal."""
-    sys.stdout.write(inert(text))
-    sys.stdout.flush()
+        put(f"── {', '.join(filter(None, which))}: {shown(' '.join(text.split()), 60)}\n")
 
 
 def _prompts(given: list[str], files: list[Path]) -> list[str]:

@@ -7,6 +7,9 @@ from typing import Any, ClassVar
 
 from typer.core import TyperGroup
 
+from harness.cli.wrong_argument import in_options
+from harness.errors import WrongArgument
+
 WIDEST = 160
 """Columns that help takes at most; in a narrower terminal, those that it has."""
 
@@ -26,6 +29,13 @@ class Listing(TyperGroup):
         for command in self.commands.values():
             for param in command.params:
                 _in_plain_words(param)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for; what is wrong with its arguments is said of its options."""
+        try:
+            return super().invoke(ctx)
+        except WrongArgument as error:
+            raise in_options(error, self.commands[ctx.invoked_subcommand]) from None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the sections of commands."""

@@ -10,11 +10,10 @@ import typer
 from harness.cli import completing
 from harness.cli.console import make_console, say
 from harness.cli.helping import Listing, example
-from harness.cli.options import RUNS, Out, check_target
+from harness.cli.options import RUNS, Out
 
 if TYPE_CHECKING:
-    from harness.history.entry import Entry
-    from harness.history.folder import History
+    from harness import Entry, History, Run
 
 HISTORY = Path("results/history")
 HistoryFolder = Annotated[Path, typer.Option("--history", help="Folder of the history.")]
@@ -59,25 +58,19 @@ def show(
 ) -> None:
     """Show a metric by commit, with the places where its level changed. Nothing is gated: exit code 0; 2 for bad input
     and where a file of the history is damaged: the rest is shown."""
+    import harness
     from harness import strict_json
     from harness.errors import UserError, shown
-    from harness.evidence.where_text import where_among
-    from harness.history.chosen_rows import cells_of
-    from harness.history.folder import read_history
     from harness.history.printed import print_found
-    from harness.history.series import series
     from harness.history.series_json import as_csv, as_json
 
     if last is not None and last < 1:
         raise UserError("at least one point is needed", place="--last")
     if format_ not in ("table", "csv", "json"):
         raise UserError(f"is table, csv or json, not '{shown(format_)}'", place="--format")
-    check_target(chart, "--chart")
-    if chart is not None and chart.suffix not in (".svg", ".png"):
-        raise UserError("a picture is a .svg or a .png file", place="--chart")
-    found_there = read_history(history)
-    meant = where_among(where or [], cells_of(found_there.table), "--where")
-    found = series(found_there, metric, meant, suite=suite, machine=machine, branch=branch)
+    harness.check_picture(chart)
+    found_there = harness.read_history(history)
+    found = harness.series(found_there, metric, where or (), suite=suite, machine=machine, branch=branch)
     if format_ == "table":
         print_found(found, make_console(), last)
     elif format_ == "csv":
@@ -85,10 +78,7 @@ def show(
     else:
         say(strict_json.dumps(as_json(found, last), indent=2))
     if chart is not None:
-        from harness.history.trend_chart import trend_chart
-        from harness.report.picture import write_pictures
-
-        write_pictures({chart: trend_chart([one.last(last) for one in found.series]).to_dict()})
+        harness.draw_series(found, chart, last)
     end_of_history(found_there)
 
 
@@ -102,47 +92,33 @@ def add(
     out: Out = RUNS,
 ) -> None:
     """Add runs, and what `harness ci` and `harness ab` measured, to a history. What is there is not added twice."""
-    from harness.history.entry import entry_of
+    import harness
 
-    for entry in [entry_of(name, out) for name in runs]:
+    for entry in [harness.entry_of(name, out) for name in runs]:
         keep(entry, history)
 
 
 @app.command("list", epilog=example("harness history list"))
 def list_(history: HistoryFolder = HISTORY) -> None:
     """List the metrics of a history, and the cells that `--where` can choose among."""
-    from harness.history.folder import read_history
+    import harness
     from harness.history.printed import print_list
 
-    found = read_history(history)
+    found = harness.read_history(history)
     print_list(found, make_console())
     end_of_history(found)
 
 
-def check_history(history: Path | None) -> None:
-    """Where a history can't be, that is said before anything is measured. Raises UserError."""
-    from harness.errors import UserError
-
-    if history is not None and history.exists() and not history.is_dir():
-        raise UserError(f"{history} is a file; name a folder", place="--history")
-
-
-def keep(entry: Entry, history: Path) -> None:
-    """Add an entry, and say what became of it. Raises UserError."""
-    from harness.history.entry import keep as keep_entry
+def keep(what: Run | Path | Entry, history: Path) -> None:
+    """Add what was measured to a history, and say what became of it. Raises UserError."""
+    import harness
     from harness.notice import notice
 
-    for note in entry.notes:
+    kept = harness.add_to_history(what, history)
+    for note in kept.entry.notes:
         notice(note)
-    kept = keep_entry(entry, history)
-    if kept.rows is not None:
-        one = len(entry.rows) == 1
-        what = f"{len(entry.rows)} row{'' if one else 's'} of {entry.name} {'was' if one else 'were'}"
-        said = f"{what} added" if kept.rows.is_new else f"{what} there already; nothing was added"
-        say(f"history: {said} ({kept.rows.path})", to_stderr=True)
-    if kept.verdict is not None:
-        said = "was kept" if kept.verdict.is_new else "was there already"
-        say(f"history: the verdict on {entry.name} {said} ({kept.verdict.path})", to_stderr=True)
+    for sentence in kept.sentences:
+        say(f"history: {sentence}", to_stderr=True)
 
 
 def end_of_history(history: History, *, with_verdicts: bool = False) -> None:

@@ -43,5 +43,5 @@ def init(
 
     path = shlex.quote(str(harness.init(kind, output)))
     say(f"written to {path}; next:")
-    say(f"  harness plan {path}     # what it would run, and how long that takes")
+    say(f"  harness plan {path}  # what runs, and for how long")
     say(f"  harness ci {path} --base origin/main" if kind == Kind.CI else f"  harness run {path}")

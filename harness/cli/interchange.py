@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harness.cli.console import make_console, say
-from harness.cli.options import RUNS, Out, RunName, check_target
+from harness.cli.options import RUNS, Out, RunName
 
 
 def import_(
@@ -26,10 +26,10 @@ def import_(
 
     Exit code 2 for what can't be read; then nothing is written.
     """
-    from harness.interchange.importing import import_results
+    import harness
     from harness.report.terminal import print_run
 
-    run = import_results(*files, format=format, name=name, out=out)
+    run = harness.import_results(*files, format=format, name=name, out=out)
     print_run(run, make_console())
     say(f"imported into {run.folder}", to_stderr=True)
 
@@ -47,18 +47,17 @@ def export(
 ) -> None:
     """Write a run's times as a file of another tool, such as `pytest-benchmark compare` reads; or tell a tracker of the
     run: numbers, settings, curves of training, reports."""
+    import harness
     from harness.errors import UserError
-    from harness.interchange.exporting import export_results, log_run
-    from harness.interchange.trackers.target import is_target
-    from harness.whole_file import write_whole
+    from harness.whole_file import check_target, write_whole
 
-    check_target(output, "--output")
-    if is_target(to):
+    check_target(output, "output")
+    if harness.is_tracker(to):
         if output is not None:
             raise UserError(f"a tracker takes no file; say where after a colon, such as {to}:PLACE", place="--output")
-        say(f"logged to {to.partition(':')[0]}: {log_run(run, to=to, out=out)}", to_stderr=True)
+        say(f"logged to {to.partition(':')[0]}: {harness.log_run(run, to=to, out=out)}", to_stderr=True)
         return
-    text = export_results(run, to=to, out=out)
+    text = harness.export_results(run, to=to, out=out)
     if output is None:
         typer.echo(text, nl=False)
     else:

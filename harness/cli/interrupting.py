@@ -41,8 +41,9 @@ def first_cleanly_second_at_once(said: str) -> None:
             _write(2, f"\n{said}\n".encode())
             raise KeyboardInterrupt
         if now - came[0] > TWICE:
-            if sys.stdout.isatty():  # a live display hides it
-                _write(1, SHOW_CURSOR)
+            for stream, descriptor in ((sys.stdout, 1), (sys.stderr, 2)):
+                if stream.isatty():  # a live display hides it
+                    _write(descriptor, SHOW_CURSOR)
             os._exit(INTERRUPTED)
 
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):

@@ -4,27 +4,14 @@ Without a kind, how many there are of each."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from harness.cli.console import say
+from harness.cli.console import make_console, print_folded, say
 from harness.cli.formats import FormatName, Where, choice_of, put
 from harness.cli.options import TasksPath
-
-if TYPE_CHECKING:
-    from pydantic.fields import FieldInfo
-
-    from harness.report.table import Row, Table
-    from harness.results.record import Metric
-
-
-FEW = 4
-"""Names of a kind that the summary has."""
 
 
 class What(StrEnum):
@@ -51,212 +38,19 @@ def list_(
 ) -> None:
     """Say how many suites, measures, models, corpora, tasks, laws, analyses and plugins there are, or list those of a
     kind."""
+    import harness
     from harness.report.output.of_words import words_answer
     from harness.report.output.written import Format, format_of
 
     format = format_of(format_)
-    paths = tuple(tasks_path or ())
     if not what and search is None and not where:
-        put(words_answer("What a suite may name", [_summary(paths)]), format)
+        put(words_answer("What a suite may name", [harness.words_in_short(tasks_path=tasks_path or ())]), format)
         return
-    tables: dict[What, Callable[[], list[Table]]] = {
-        What.SUITES: _suites,
-        What.MEASURES: _measures,
-        What.MODELS: _models,
-        What.CORPORA: _corpora,
-        What.LAWS: _laws,
-        What.ANALYSES: _analyses,
-        What.PLUGINS: _plugins,
-        What.TASKS: lambda: _tasks(paths),
-    }
-    found = [table for item in dict.fromkeys(what or What) for table in tables[item]()]
-    if search is not None:
-        found = [kept for table in found if (kept := _with(table, search)).rows]
-        if not found:
-            say(_nothing(search, what, paths), to_stderr=format is not Format.TABLE)
+    found = harness.words(what or (), search=search, tasks_path=tasks_path or ())
+    if search is not None and not found:
+        nothing = harness.why_no_words(search, what or (), tasks_path=tasks_path or ())
+        if format is Format.TABLE:
+            print_folded(make_console(), nothing)
+        else:
+            say(nothing, to_stderr=True)
     put(words_answer("Words of a suite", found, choice_of(where=where)), format)
-
-
-def _summary(paths: tuple[str, ...]) -> Table:
-    """How many there are of each kind, and the first few."""
-    rows = []
-    for kind in What:
-        names = _names(kind, paths)
-        few = ", ".join(names[:FEW]) + (", …" if len(names) > FEW else "")
-        rows.append((kind.value, f"{len(names):,}", few, f"harness list {kind.value}"))
-    from harness import assets, published_data
-
-    rows.append(("assets", f"{len(assets.ASSETS):,}", "files that models, texts and tasks are of", "harness assets"))
-    rows.append(("data", f"{len(published_data.DATA_SETS):,}", "tables of published numbers", "harness data"))
-    columns = ("kind", "how many", "such as", "the rest")
-    return _table("What a suite may name", columns, rows, "harness list KIND --search TEXT")
-
-
-def _names(kind: What, paths: tuple[str, ...]) -> list[str]:
-    """The names of a kind."""
-    match kind:
-        case What.SUITES:
-            from harness.suite.shipped import shipped_suites
-
-            return list(shipped_suites())
-        case What.MEASURES:
-            from harness.measures.registry import MEASURES
-
-            return list(MEASURES)
-        case What.MODELS:
-            from harness import assets
-            from harness.models.size import preset_rows
-
-            models = (f"asset:{name}" for name, one in assets.ASSETS.items() if one.kind == "model")
-            return [*(name for name, *_ in preset_rows()), *models]
-        case What.CORPORA:
-            from harness import corpora
-
-            return [corpus.spec for corpus in corpora.corpora()]
-        case What.TASKS:
-            from harness.tasks.files.library import TaskLibrary
-
-            return [named.name for named in TaskLibrary(paths).names()]
-        case What.LAWS:
-            from harness.analysis.scaling.laws.registry import LAWS
-
-            return [law.name for law in LAWS.values()]
-        case What.ANALYSES:
-            from harness.analysis.registry import ANALYSES
-
-            return list(ANALYSES)
-        case What.PLUGINS:
-            import harness.suite.schema  # noqa: F401 (every registry is behind it)
-            from harness.plugins import known_plugins
-
-            return [one.name for one in known_plugins()]
-
-
-def _with(table: Table, text: str) -> Table:
-    """The rows that have a text in them; all, where the table's own title has it."""
-    wanted = text.strip().casefold()
-    if wanted in table.title.casefold():
-        return table
-    return replace(table, rows=tuple(row for row in table.rows if wanted in _searched(row)))
-
-
-def _searched(row: Row) -> str:
-    """The text of a row, of a file its name alone: the folder says where it was installed."""
-    cells = map(str, row.cells)
-    return " ".join(cell.rpartition(os.sep)[2] if cell.startswith(os.sep) else cell for cell in cells).casefold()
-
-
-def _nothing(text: str, kinds: Sequence[What] | None, paths: tuple[str, ...]) -> str:
-    """What is said where nothing was found."""
-    from harness.errors import shown
-    from harness.spelling import nearest
-
-    near = nearest(text, [name for kind in kinds or What for name in _names(kind, paths)])
-    return f"nothing has '{shown(text)}' in its name or description{near}"
-
-
-def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[str, ...]], caption: str = "") -> Table:
-    from harness.report.table import Column, Row, Table
-
-    return Table(title, tuple(map(Column, columns)), tuple(map(Row, rows)), caption)
-
-
-def _settings(fields: Mapping[str, FieldInfo]) -> Iterator[tuple[str, str]]:
-    """(name, meaning with the default) of each setting."""
-    for name, info in fields.items():
-        default = "required" if info.is_required() else f"default {info.get_default(call_default_factory=True)}"
-        yield name, f"{info.description or ''} ({default})"
-
-
-def _suites() -> list[Table]:
-    from harness.suite.document import read_suite_file
-    from harness.suite.shipped import shipped_suites
-
-    rows = [(name, str(read_suite_file(path).data.get("about", ""))) for name, path in shipped_suites().items()]
-    return [_table("Suites that ship", ("name", "what it measures"), rows, "harness run NAME")]
-
-
-def _measures() -> list[Table]:
-    from harness.measures.registry import MEASURES
-
-    tables = []
-    for measure in MEASURES.values():
-        rows = [("setting", *row) for row in _settings(measure.settings.model_fields)]
-        rows += [
-            ("metric", metric.name, f"[{metric.unit}{_better(metric)}] {metric.definition}")
-            for metric in measure.metrics
-        ]
-        tables.append(_table(f"Measure {measure.name}", ("", "name", "meaning"), rows, measure.about))
-    return tables
-
-
-def _better(metric: Metric) -> str:
-    return "" if metric.direction == "none" else f", {metric.direction} is better"
-
-
-def _models() -> list[Table]:
-    from harness import assets
-    from harness.models.registry import ADAPTERS
-    from harness.models.size import preset_rows
-    from harness.number import Shown
-    from harness.report.table import Column, Row, Table
-
-    columns = (Column("name"), *(Column(name, numeric=True) for name in ("parameters", "layers", "heads", "width")))
-    presets = Table(
-        "Presets of the reference GPT",
-        columns,
-        tuple(Row((name, *(Shown(f"{number:,}") for number in numbers))) for name, *numbers in preset_rows()),
-        "reference: NAME with train: ...; counted at vocabulary 1024, context 256",
-    )
-    rows = [
-        (f"asset:{status.asset.name}", status.asset.about, "yes" if status.present else "no")
-        for status in assets.status()
-        if status.asset.kind == "model"
-    ]
-    where = "transformers: asset:NAME, a folder, or a hub id"
-    named = [(one.name, one.about, ", ".join(one.keys)) for one in ADAPTERS.values()]
-    kinds = _table("Kinds of models", ("key", "what it takes", "keys beside it"), named, "models: {NAME: {KEY: ...}}")
-    return [kinds, presets, _table("Real models", ("name", "what it is", "in the cache"), rows, where)]
-
-
-def _corpora() -> list[Table]:
-    from harness import corpora
-
-    rows = [(corpus.spec, corpus.about) for corpus in corpora.corpora()]
-    return [_table("Corpora", ("name", "what it is"), rows, "text: NAME")]
-
-
-def _laws() -> list[Table]:
-    from harness.analysis.scaling.laws.registry import LAWS
-
-    rows = [
-        (law.name, law.formula, "; ".join(f"{one.name}: {one.meaning}" for one in law.parameters), law.source)
-        for law in LAWS.values()
-    ]
-    return [_table("Scaling laws", ("name", "formula", "parameters", "source"), rows, "harness fit --law NAME")]
-
-
-def _analyses() -> list[Table]:
-    from harness.analysis.registry import ANALYSES
-
-    return [
-        _table(f"Analysis {one.name}", ("setting", "meaning"), _settings(one.settings.model_fields), one.about)
-        for one in ANALYSES.values()
-    ]
-
-
-def _plugins() -> list[Table]:
-    import harness.suite.schema  # noqa: F401 (every registry is behind it)
-    from harness.plugins import known_plugins
-
-    rows = [(one.name, one.group, one.package, one.why_not or "loaded") for one in known_plugins()]
-    caption = "measures, analyses and adapters of other installed packages" if rows else "no other package has any"
-    return [_table("Plugins", ("name", "entry points", "package", "state"), rows, caption)]
-
-
-def _tasks(paths: tuple[str, ...]) -> list[Table]:
-    from harness.tasks.files.library import TaskLibrary
-
-    rows = [(named.name, named.kind, named.file) for named in TaskLibrary(paths).names()]
-    caption = "task: NAME; with --tasks-path also those of your folders"
-    return [_table("Tasks", ("name", "kind", "file"), rows, caption)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness.errors import UserError, printable
 
 if TYPE_CHECKING:
-    from harness.results.run import Run
+    from harness import Run
 
 RIGHT_OR_WRONG = ("acc", "exact_match")
 """Metrics whose documents `explain --wrong` can list, by how their names begin."""
@@ -18,11 +18,11 @@ RIGHT_OR_WRONG = ("acc", "exact_match")
 def next_steps(run: Run, out: Path) -> list[str]:
     """Commands that work on this run as they stand: why answers are wrong, what changed since the run before, the
     numbers as CSV. out: where runs lie."""
+    import harness
     from harness.cli.options import RUNS
-    from harness.results.find import run_before, run_folders
 
     try:
-        is_latest = out == RUNS and run_folders(out)[-1].resolve() == run.folder.resolve()
+        is_latest = out == RUNS and harness.open_runs(out)[-1].folder.resolve() == run.folder.resolve()
         asked = [
             cell.settings.get("task") for cell in run.cells for record in cell.records if _is_judged(record.metric)
         ]
@@ -31,7 +31,7 @@ def next_steps(run: Run, out: Path) -> list[str]:
     name = "latest" if is_latest else shlex.quote(printable(str(run.folder)))
     steps = [f"harness explain {name} {shlex.quote(printable(str(task)))} --wrong" for task in asked[:1]]
     try:
-        before = run_before(run, out)
+        before = harness.run_before(run, out)
         steps.append("harness compare" if is_latest else f"harness compare {shlex.quote(str(before.folder))} {name}")
     except (UserError, OSError):
         pass  # there is none

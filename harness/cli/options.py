@@ -1,13 +1,11 @@
 """Options that several commands share."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harness.cli import completing
-from harness.errors import UserError
 
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder that holds the runs.")]
 RunName = Annotated[
@@ -52,16 +50,3 @@ TrustRemoteCode = Annotated[
 SaveSuite = Annotated[
     Path | None, typer.Option("--save-suite", help="Write the suite that this command stands for to this file, too.")
 ]
-
-
-def check_target(path: Path | None, option: str) -> None:
-    """A file that a command writes at its end: where it can't be, that is said before anything is measured. Raises
-    UserError."""
-    if path is None:
-        return
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; name a file", place=option)
-    if not path.parent.is_dir():
-        raise UserError(f"there is no folder {path.parent}; make it, or name another file", place=option)
-    if not os.access(path.parent, os.W_OK):
-        raise UserError(f"the folder {path.parent} can't be written to; name another file", place=option)

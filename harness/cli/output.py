@@ -48,6 +48,10 @@ class Output:
         except OSError as error:
             self._give_up(error)
 
+    def of_drawn(self) -> Output:
+        """The same stream for who makes its texts inert itself, and draws with what acts on a terminal."""
+        return Output(self._stream)
+
     def _give_up(self, error: OSError) -> None:
         """Send the rest to the null device: what the stream still holds would fail again with every text."""
         if not isinstance(error, BrokenPipeError):

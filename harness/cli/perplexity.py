@@ -7,18 +7,9 @@ from typing import Annotated
 import typer
 
 from harness.cli import completing
+from harness.cli.formats import FormatName
 from harness.cli.options import RUNS, AddTo, Fresh, LogTo, NoCache, Out, Resume, SaveSuite, TrustRemoteCode
-
-OPTIONS = {
-    "text": "--text",
-    "window": "--window",
-    "stride": "--stride",
-    "documents": "--documents",
-    "bos": "--bos",
-    "precision": "--precision",
-    "device": "--device",
-}
-"""What settings and axes of the suite are called here."""
+from harness.shorthand.options import PERPLEXITY as OPTIONS
 
 
 def perplexity(
@@ -63,6 +54,7 @@ def perplexity(
     trust_remote_code: TrustRemoteCode = False,
     history: AddTo = None,
     log_to: LogTo = None,
+    format_: FormatName = "table",
 ) -> None:
     """Measure perplexity, loss and bits per byte of models on a text.
 
@@ -72,9 +64,11 @@ def perplexity(
     """
     import harness
     from harness.cli.running import run_and_print, typed
+    from harness.report.output.written import format_of
     from harness.shorthand.pairs import nested
     from harness.shorthand.values import comma_separated
 
+    format = format_of(format_)
     results = run_and_print(
         lambda on_event: harness.perplexity(
             models,
@@ -98,6 +92,7 @@ def perplexity(
         ),
         history=history,
         log_to=log_to or (),
+        format=format,
         save_suite=save_suite,
         options=OPTIONS,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,34 +30,26 @@ def plan(
     out: Out = RUNS,
 ) -> None:
     """Print the cells of a suite, what is cached, and an estimate of time and memory. Nothing is run."""
-    from harness.comparison.expected_run import why_no_stored_runs
-    from harness.execution.allowed import Allowed
-    from harness.execution.estimate import frame_of, plan_rows
-    from harness.execution.preflight.checked_plan import checked_suite, warnings
+    import harness
     from harness.notice import notice
     from harness.report.output.choice import chosen_rows
     from harness.report.output.rows import rows_of
     from harness.report.output.shapes import PLAN
     from harness.report.output.written import Answer, Format, format_of
-    from harness.results.new_folder import why_no_run_there
 
     format = format_of(format_)
-    allowed = Allowed(
+    allowed = harness.Allowed(
         task_code=allow_task_code, code_execution=allow_code_execution, task_paths=tuple(tasks_path or ())
     )
-    loaded, plan = checked_suite(suite, allowed)
-    for sentence in why_no_stored_runs(loaded.suite.expect, out, suite):
+    found = harness.preview(suite, allowed, out=out)
+    for sentence in (*found.notes, *(found.warnings if format is not Format.TABLE else ())):
         notice(sentence)
-    may_fail = warnings(plan, [item for item in plan.cells if not item.cached])
-    if (why := why_no_run_there(out)) is not None:
-        may_fail.append(f"this suite can't be run from here so: {why}")
-    for sentence in may_fail if format is not Format.TABLE else ():
-        notice(sentence)
-    rows = chosen_rows(plan_rows(plan), where or ())
+    rows = chosen_rows(found.rows, where or ())
     declared = [field.name for field in PLAN.fields]
     axes = [name for row in rows for name in row if name not in declared]
     data = rows_of(PLAN, ["model", *axes, *declared], ({**row, "notes": _joined(row.get("notes"))} for row in rows))
-    put(Answer(f"Plan of {loaded.suite.name}", [plan_table(frame_of(rows), may_fail)], data), format)
+    table = plan_table(replace(found, rows=tuple(rows)).frame, found.warnings)
+    put(Answer(f"Plan of {found.suite}", [table], data), format)
 
 
 def plan_table(frame: pd.DataFrame, may_fail: Sequence[str] = ()) -> Table:

@@ -12,13 +12,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from harness.execution.events import CellEnded, CellGoing, CellStarted, Event, Planned, Preparing
-from harness.execution.time_left import Left, TimeLeft
-from harness.measures.noise import about_its_time
-from harness.measures.registry import MEASURES
-from harness.number import duration, with_interval
-from harness.results.record import CellResult, Status
-from harness.suite.cells import Cell
+from harness import Cell, CellEnded, CellGoing, CellStarted, Event, Left, Planned, Preparing, TimeLeft
+from harness.cli.console import can_go_back, print_folded
+from harness.cli.preparing import far, ready
+from harness.number import duration
+from harness.report.cell_line import about_its_time, last_number
 
 AT_ONCE = 4
 """Lines that the live display has for things that are prepared side by side."""
@@ -52,8 +50,7 @@ class RunProgress:
         """What is under way, the cell and what is prepared, several things at once maybe: how far each is."""
 
     def __enter__(self) -> RunProgress:
-        # a dumb terminal can't go back to a line, and a log that is colored by force is no terminal
-        if self._console.is_terminal and self._console.file.isatty() and not self._console.is_dumb_terminal:
+        if can_go_back(self._console):
             self._live = Live(get_renderable=self.display, console=self._console, refresh_per_second=4)
             self._live.__enter__()
         else:
@@ -134,10 +131,10 @@ class RunProgress:
         if event.done >= 1:
             self._now.pop(event.what, None)
             if event.text:
-                self._say(f"ready: {event.what}  {event.text}")
+                self._say(ready(event))
             return
         is_new = event.what not in self._now
-        self._now[event.what] = f"{event.done:.0%}  {event.text}".rstrip()
+        self._now[event.what] = far(event)
         if is_new and self._live is None:
             self._say(f"{event.what}  {event.text}".rstrip())
 
@@ -175,7 +172,7 @@ class RunProgress:
 
     def _say(self, text: str) -> None:
         self._said = self._clock()
-        self._console.print(text, highlight=False, markup=False)
+        print_folded(self._console, text)
 
 
 def in_words(left: Left) -> str:
@@ -194,17 +191,3 @@ def _line(title: str, said: str, width: int) -> Text:
     line = Text.assemble(named, "  ", (said, "dim"), no_wrap=True, overflow="ellipsis")
     line.truncate(width - 1, overflow="ellipsis")
     return line
-
-
-def last_number(result: CellResult) -> str:
-    """A cell's headline numbers, or why it has none."""
-    if result.status is not Status.OK:
-        return f"{result.status.upper()}: {result.reason}"
-    records = {record.metric: record for record in reversed(result.records)}  # of the whole cell before its parts
-    having = [record for record in result.records if record.metric is not None]
-    measure = MEASURES.get(result.measure)
-    declared = () if measure is None else measure.metrics
-    shown = [records[metric.name] for metric in declared if metric.headline and metric.name in records] or having[:1]
-    numbers = "  ".join(f"{record.metric} {with_interval(record.value, None, None, record.unit)}" for record in shown)
-    lacking = [f"{record.status.upper()}: {record.reason}" for record in result.missing]
-    return "  ".join([numbers, *lacking])

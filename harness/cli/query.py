@@ -20,16 +20,12 @@ def query(
 
     Exit code 2: DuckDB can't answer it, or a file of the history is damaged: the rest is asked.
     """
-    from harness.errors import UserError
-    from harness.history.folder import read_history
-    from harness.history.query import query as ask
+    import harness
     from harness.history.query_text import query_answer
     from harness.report.output.written import format_of
 
     format = format_of(format_)
-    if seconds < 1:
-        raise UserError("at least one second is needed", place="--seconds")
-    found = read_history(history)
-    answer = ask(sql, found, seconds=seconds)
+    found = harness.read_history(history)
+    answer = harness.query(sql, found, seconds=seconds)
     put(query_answer(answer), format)
     end_of_history(found, with_verdicts=True)

@@ -29,6 +29,7 @@ def report(
 
     Exit code 2 where an analysis or a report fails, or something in the run is damaged.
     """
+    import harness
     from harness.notice import notice
     from harness.report.html import html
     from harness.report.lm_eval_files import write_lm_eval
@@ -37,12 +38,9 @@ def report(
     from harness.report.output.of_run import run_answer
     from harness.report.output.written import Format, format_of
     from harness.report.terminal import print_places
-    from harness.results.exit_code import report_exit_code
-    from harness.results.find import find_run
-    from harness.workflow import report_again
 
     format, choice = format_of(format_), choice_of(metrics, where, wide)
-    made = report_again(find_run(run, out))
+    made = harness.make_report(run, out)
     for sentence in made.damage:
         notice(sentence)
     console = make_console()
@@ -59,4 +57,4 @@ def report(
         print_places(made.folder, console)
     for path in write_lm_eval(made, lm_eval) if lm_eval is not None else ():
         say(f" lm-eval  {path}", to_stderr=format is not Format.TABLE)
-    raise typer.Exit(report_exit_code(made))
+    raise typer.Exit(made.report_exit_code)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import completing
+from harness.cli.formats import FormatName
 from harness.cli.options import (
     RUNS,
     AddTo,
@@ -40,6 +41,7 @@ def run(
     allow_code_execution: AllowCodeExecution = False,
     history: AddTo = None,
     log_to: LogTo = None,
+    format_: FormatName = "table",
 ) -> None:
     """Run a suite: measure every cell, print the tables, write the report.
 
@@ -48,7 +50,9 @@ def run(
     """
     import harness
     from harness.cli.running import run_and_print
+    from harness.report.output.written import format_of
 
+    format = format_of(format_)
     allowed = harness.Allowed(trust_remote_code, allow_task_code, allow_code_execution, tuple(tasks_path or ()))
     results = run_and_print(
         lambda on_event: harness.run(
@@ -56,5 +60,6 @@ def run(
         ),
         history=history,
         log_to=log_to or (),
+        format=format,
     )
     raise typer.Exit(results.exit_code)

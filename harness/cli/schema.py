@@ -13,6 +13,10 @@ class What(StrEnum):
 
     SUITE = "suite"
     RECORD = "record"
+    RUN = "run"
+    EVAL = "eval"
+    PERPLEXITY = "perplexity"
+    BENCH = "bench"
     SHOW = "show"
     REPORT = "report"
     COMPARE = "compare"
@@ -32,16 +36,7 @@ def schema(
     ],
 ) -> None:
     """Print a JSON schema: `harness schema suite > suite.schema.json` teaches an editor the suite language."""
+    import harness
     from harness import strict_json
 
-    if what not in (What.SUITE, What.RECORD):
-        from harness.report.output.json_schema import output_schema
-
-        typer.echo(strict_json.dumps(output_schema(what), indent=2))
-        return
-    if what is What.SUITE:
-        from harness.suite.schema import Suite as Model
-    else:
-        from harness.results.record import Record as Model  # type: ignore[assignment]
-
-    typer.echo(strict_json.dumps(Model.model_json_schema(), indent=2))
+    typer.echo(strict_json.dumps(harness.schema(what), indent=2))

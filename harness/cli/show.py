@@ -29,13 +29,12 @@ def show(
 
     Exit code 2 where something in the run is damaged: what can be believed is shown.
     """
+    import harness
     from harness.cli.ending import end
     from harness.errors import UserError
     from harness.report.output.of_run import run_answer, runs_answer
     from harness.report.output.written import Format, format_of
     from harness.report.terminal import print_run, print_runs, tell_warnings
-    from harness.results.find import find_run, run_folders
-    from harness.results.run import Run
 
     format, choice = format_of(format_), choice_of(metrics, where, wide)
     if run is None:
@@ -43,13 +42,13 @@ def show(
             raise UserError(
                 "a list of runs has no metrics: name a run, such as `harness show latest`", place="--metrics"
             )
-        runs = [Run(folder) for folder in run_folders(out)]
+        runs = harness.open_runs(out)
         if format is Format.TABLE and not runs:
             print_runs(runs, make_console())
         else:
             put(runs_answer(runs, choice), format)
         return
-    found = find_run(run, out)
+    found = harness.open_run(run, out)
     if format is Format.TABLE and not choice.chooses and not wide:
         print_run(found, make_console())
     else:

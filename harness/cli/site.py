@@ -29,11 +29,11 @@ def site(
 
     Exit code 2 where files of the history are damaged: the site has the others, and names these.
     """
+    import harness
     from harness.errors import ExitCode
     from harness.notice import notice
-    from harness.site.write import write_site
 
-    read = write_site(folder, history, title=title, repository=repository, suite=suite, branch=branch)
+    read = harness.write_site(folder, history, title=title, repository=repository, suite=suite, branch=branch)
     damage = (*read.damage, *read.damage_of_verdicts)
     for sentence in (*damage, *read.notes):
         notice(sentence)

@@ -25,7 +25,7 @@ START = {
 def start(commands: Collection[str]) -> str:
     """The text, of the commands that there are."""
     shown = [(name, *said) for name, said in START.items() if name in commands][:FIRST]
-    lines = ["Measure GPT language models: quality, speed and memory, each number with its interval.", ""]
+    lines = ["Measure GPT language models: quality, speed and memory,", "each number with its interval.", ""]
     for _, what, example in shown:
         lines += [f"  {example}", f"      {what}"]
-    return "\n".join([*lines, "", "harness --help lists every command, harness COMMAND --help explains one."])
+    return "\n".join([*lines, "", "All commands: harness --help; one: harness COMMAND --help."])

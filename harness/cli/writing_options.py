@@ -8,10 +8,10 @@ import typer
 
 from harness.cli import completing
 from harness.cli.console import say
+from harness.cli.preparing import NowAndThen
 
 if TYPE_CHECKING:
-    from harness.execution.events import Event
-    from harness.writing.writer import Written
+    from harness import Written
 
 Model = Annotated[
     str,
@@ -55,21 +55,9 @@ def tell(sentence: str) -> None:
     say(sentence, to_stderr=True)
 
 
-class Preparing:
+def preparing() -> NowAndThen:
     """Says on stderr how far a download or a training is, every quarter."""
-
-    def __init__(self) -> None:
-        self._said: dict[str, int] = {}
-
-    def __call__(self, event: Event) -> None:
-        """Hear one event."""
-        from harness.execution.events import Preparing as Going
-
-        if isinstance(event, Going):
-            quarter = int(event.done * 4)
-            if quarter > self._said.get(event.what, -1):
-                self._said[event.what] = quarter
-                say(f"{event.what}  {event.done:.0%}  {event.text}".rstrip(), to_stderr=True)
+    return NowAndThen(tell, 4)
 
 
 def figures(written: Written, reused: int | None = None) -> str:

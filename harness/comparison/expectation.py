@@ -45,13 +45,6 @@ class Expectation(Written):
                 raise PydanticCustomError("where", "`where` has no value for {name}", {"name": name})
         return where
 
-    @field_validator("at_most", "at_least", mode="before")
-    @classmethod
-    def _a_number(cls, bound: Any) -> Any:
-        if isinstance(bound, bool):
-            raise PydanticCustomError("bound", "should be a number")
-        return bound
-
     @field_validator("against")
     @classmethod
     def _names_a_run(cls, against: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from harness.comparison.flip import Difference, Paired
 from harness.comparison.paired_samples import PairedSamples
-from harness.errors import UserError
+from harness.errors import UserError, WrongArgument
 from harness.evidence.selection import coordinates, describe, varying
 from harness.evidence.where_text import chosen
 from harness.measures.task.samples.frames import has_documents, tasks_of
@@ -82,12 +82,12 @@ def _sides(
             f"precision=fp32 --head precision=int8; its cells differ in {differing}",
             place=base.name,
         )
-    mine, theirs = chosen(able[0], of_base, "--base"), chosen(able[1], of_head, "--head")
+    mine, theirs = chosen(able[0], of_base, "of_base"), chosen(able[1], of_head, "of_head")
     replaced = {text.partition("=")[0].strip() for text in (*of_base, *of_head)}
     if base.manifest.imported or head.manifest.imported:  # what another tool's file doesn't tell is no difference
         told = [{name for cell in cells for name in coordinates(cell)} for cells in (mine, theirs)]
         replaced |= told[0] ^ told[1]
-    lefts, rights = _by_identity(mine, replaced, "--base"), _by_identity(theirs, replaced, "--head")
+    lefts, rights = _by_identity(mine, replaced, "of_base"), _by_identity(theirs, replaced, "of_head")
     both = [identity for identity in lefts if identity in rights]
     if not both:
         raise UserError(_why_no_pair(mine, theirs, replaced), place=f"{base.name}, {head.name}")
@@ -138,7 +138,7 @@ def _by_identity(cells: Sequence[CellResult], replaced: set[str], option: str) -
         )
         if (other := found.setdefault(identity, cell)) is not cell:
             differing = varying([other, cell])
-            raise UserError(
+            raise WrongArgument(
                 f"two cells differ only in {', '.join(differing)}: say which is meant, such as "
                 f"{option} {differing[0]}={coordinates(cell).get(differing[0])}",
                 place=option,

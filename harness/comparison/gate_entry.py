@@ -64,13 +64,6 @@ class GateEntry(Written):
     def _values(cls, where: dict[str, Any]) -> dict[str, Any]:
         return has_values(where)
 
-    @field_validator("margin", "kl_margin", mode="before")
-    @classmethod
-    def _a_number(cls, margin: Any) -> Any:
-        if isinstance(margin, bool):
-            raise PydanticCustomError("bound", "should be a number")
-        return margin
-
     @model_validator(mode="after")
     def _one_rule(self) -> GateEntry:
         if self.bitwise and self.margin:

@@ -22,12 +22,13 @@ from harness.comparison.paired_quality_documents import (
     paired_documents,
     paired_rows,
 )
+from harness.comparison.paired_quality_wording import sentence
 from harness.evidence.per_document import PerDocument
 from harness.evidence.selection import Point
 from harness.results.record import Direction
 from harness.statistics.intervals import Interval
 from harness.statistics.paired_proportions import PairedCounts, paired_counts
-from harness.statistics.quality_decision import Judged, Means, judge_losses, judge_scores
+from harness.statistics.quality_decision import Means, judge_losses, judge_scores
 from harness.statistics.speed_decision import Decision
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ def _judged(what: _Metric, found: PairedDocuments, margin: float, alpha: float, 
     from_nothing = unit == RELATIVE and a.mean == 0
     return PairedQuality(
         decision=judged.decision,
-        sentence=_sentence(what, judged, unit, margin, alpha, len(found.base.documents), details)
+        sentence=sentence(what.name, judged, unit == ABSOLUTE, margin, alpha, len(found.base.documents), details)
         + ("; the base's mean is 0, so that shares are of the unit itself" if from_nothing else ""),
         change=judged.change,
         unit=unit,
@@ -288,38 +289,3 @@ def _undecided(what: _Metric, found: Unpaired) -> PairedQuality:
         log_evidence=0.0,
         incomparable=found.reason if found.is_incomparable else None,
     )
-
-
-def _sentence(
-    what: _Metric, judged: Judged, unit: str, margin: float, alpha: float, documents: int, details: dict[str, Any]
-) -> str:
-    change = judged.change
-    ends = "" if change.low is None or change.high is None else f" [{_size(change.low)}, {_size(change.high)}]"
-    of = f"{counted(documents)}" + (f" in {judged.units} clusters" if judged.units != documents else "")
-    flipped = f", {details['lost']} lost and {details['won']} won" if "lost" in details else ""
-    how = "points" if unit == ABSOLUTE else "%"
-    told = f"{what.name}: {_size(change.value)}{ends} {how} over {of}{flipped} (p = {judged.p:.2g} of not worse)"
-    return f"{told}: {_why(judged, margin, alpha, how)}"
-
-
-def _why(judged: Judged, margin: float, alpha: float, how: str) -> str:
-    limit = f"{100 * margin:g} {how}"
-    few = f"; {judged.units} are too few for the test, so each of them was looked at" if judged.by_rule else ""
-    if judged.decision is Decision.FAIL:
-        return f"worse by the margin of {limit} or more{few}"
-    if judged.decision is Decision.PASS:
-        return f"not worse by the margin of {limit}{few}"
-    if judged.decision is Decision.MINOR:
-        return f"worse for certain, by less than the margin of {limit}"
-    if judged.smallest_seen is None:
-        from harness.statistics.sign_flip_test import needed
-
-        return f"neither is shown: the test needs {needed(alpha)} documents or clusters, and there are {judged.units}"
-    if judged.p <= alpha:
-        return f"worse for certain, but it isn't shown whether by the margin of {limit}"
-    seen = f"a loss of {100 * judged.smallest_seen:.2g} {how} would have been seen"
-    return f"neither is shown at the margin of {limit}; {seen}"
-
-
-def _size(value: float) -> str:
-    return f"{100 * value:+.3g}"

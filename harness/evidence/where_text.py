@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.errors import UserError
+from harness.errors import WrongArgument
 from harness.evidence.selection import Where, coordinates, selects, why_nothing
 from harness.results.record import CellResult, Scalar
 
@@ -24,7 +24,7 @@ def where_among(typed: Sequence[str], among: Sequence[Mapping[str, Scalar]], opt
     for text in typed:
         name, equals, value = (part.strip() for part in text.partition("="))
         if not equals or not name:
-            raise UserError(f"'{text}' is no name=value, such as precision=int8", place=option)
+            raise WrongArgument(f"'{text}' is no name=value, such as precision=int8", place=option)
         there = [at[name] for at in among if name in at]
         meant = next((one for one in there if value.lower() in _spellings(one)), value)
         where.setdefault(name, []).append(meant)
@@ -36,7 +36,7 @@ def chosen(cells: Sequence[CellResult], typed: Sequence[str], option: str) -> li
     where = where_of(typed, cells, option)
     found = [cell for cell in cells if selects(where, cell)]
     if not found:
-        raise UserError(why_nothing(where, cells), place=option)
+        raise WrongArgument(why_nothing(where, cells), place=option)
     return found
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from harness import corpora
 from harness.errors import UserError, no_room, told, unexpected
 from harness.execution.cell_cache import CellCache, Evidence
-from harness.execution.plan import PlannedCell, key_of
+from harness.execution.cell_key import key_of
+from harness.execution.plan import PlannedCell
 from harness.execution.requests import Refused
 from harness.execution.worker_log import WorkerLog
 from harness.measures.measure import Facts, Measure, notes_of

@@ -16,6 +16,7 @@ from harness.measures.cost import Pace
 from harness.measures.registry import MEASURES
 from harness.models.registry import adapter_of, opening_of
 from harness.models.resolved import Resolved
+from harness.models.shape import ModelShape
 from harness.models.size import ModelSize
 from harness.notice import notice
 from harness.promises import PluginFailed
@@ -109,7 +110,7 @@ def memory_of_cell(item: PlannedCell) -> float | None:
     size, source, cell = size_of(item), item.source, item.cell
     if size is None or item.unsupported is not None:
         return None
-    shape = _unless_failed(lambda: adapter_of(source.kind).shape(item.resolved))
+    shape = shape_of(item)
     libraries = opening_of(source.kind).libraries
     if shape is None:
         return libraries + size.parameters * BYTES_PER_WEIGHT[source.precision] * LOADING
@@ -153,6 +154,13 @@ def size_of(item: PlannedCell) -> ModelSize | None:
     if item.resolved.why_not:
         return None
     return _unless_failed(lambda: adapter_of(item.source.kind).size(item.resolved))
+
+
+def shape_of(item: PlannedCell) -> ModelShape | None:
+    """The sizes of a cell's model, without loading it; None where they are not known."""
+    if item.resolved.why_not:
+        return None
+    return _unless_failed(lambda: adapter_of(item.source.kind).shape(item.resolved))
 
 
 def _seconds(item: PlannedCell, size: ModelSize | None, peaks: Peaks) -> float | None:

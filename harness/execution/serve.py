@@ -14,7 +14,6 @@ import shutil
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from harness.errors import Unsupported, UserError, memory_ran_out, printable, told, unexpected
 from harness.execution.imported import imported_packages
+from harness.execution.opened_model import CannotOpen, Loader, OpenedModel
 from harness.execution.requests import (
     Answer,
     Collect,
@@ -46,11 +46,6 @@ from harness.results.record import Status
 
 if TYPE_CHECKING:
     from harness.measures.measure import Sample
-    from harness.models.contract import LanguageModel, ModelSource, Precision
-
-
-BETWEEN_STEPS = 0.5
-"""Seconds from one piece of news of a collection to the next."""
 
 
 def serve(connection: Connection, threads: int, log: str, lane: int | None = None) -> None:
@@ -101,59 +96,6 @@ def _doing(request: Request) -> str:
             return "training"
         case MeasurePeaks():
             return "measuring the peaks"
-
-
-class CannotOpen(Exception):
-    """The model can't be opened; the cause says why."""
-
-
-class OpenedModel:
-    """The model that is open; the next one replaces it."""
-
-    def __init__(self) -> None:
-        self._source: ModelSource | None = None
-        self._model: LanguageModel | None = None
-
-    def open(self, source: ModelSource) -> LanguageModel:
-        """The model of `source`, opened now or already."""
-        if self._model is None or source != self._source:
-            from harness.models.open import open_model
-
-            self._model = None
-            try:
-                self._model = open_model(source)
-            except (UserError, Unsupported, MemoryError):
-                raise
-            except Exception as error:
-                raise CannotOpen from error
-            self._source = source
-        return self._model
-
-
-class Loader:
-    """How a measure gets at its cell's model: see `harness.measures.measure.Load`."""
-
-    def __init__(self, request: Collect, opened: OpenedModel, send: Callable[[Step], None]) -> None:
-        self.source = request.source
-        self.library = request.library
-        self.unfinished = None if request.unfinished is None else Path(request.unfinished)
-        self._send = send
-        self._opened = opened
-        self._beside = OpenedModel()
-        self._next = 0.0
-
-    def tell(self, done: float, text: str) -> None:
-        """Say how far the collection is; not more often than a person reads, as what is measured may be timed."""
-        now = time.monotonic()
-        if now >= self._next:
-            self._next = now + BETWEEN_STEPS
-            self._send(Step(done, text))
-
-    def __call__(self, precision: Precision | None = None) -> LanguageModel:
-        """The model, opened now or already; at another precision, beside it."""
-        if precision is None or precision == self.source.precision:
-            return self._opened.open(self.source)
-        return self._beside.open(replace(self.source, precision=precision))
 
 
 def pin_threads(threads: int, lane: int | None) -> None:
@@ -253,7 +195,7 @@ def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:
 
     from harness.cache import cache_folder
     from harness.measures.memory_meter import memory_meter, return_free_memory
-    from harness.models.stage import Maker, Making, maker_of
+    from harness.models.stage import Maker, Making, maker_of, state_file
     from harness.models.training_evidence import Evidence, keep_evidence
 
     maker = cast(Maker, import_module(maker_of(request.training)))
@@ -277,7 +219,7 @@ def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:
     def sample(text: str) -> None:
         send(replace(said, sample=text))
 
-    state = folder.with_name(f"{folder.name}.state") if request.watched else None
+    state = state_file(folder) if request.watched else None
     making = Making(
         source=request.source,
         start=request.start,

@@ -20,7 +20,7 @@ from pydantic import Field, TypeAdapter, ValidationError, field_validator
 
 from harness.comparison.definition import default_settings
 from harness.comparison.gate_entry import has_values
-from harness.errors import UserError, shown
+from harness.errors import UserError, WrongArgument, shown
 from harness.evidence.selection import describe, selects_row
 from harness.gate.judgment import Judged
 from harness.gate.verdict import Verdict
@@ -131,7 +131,7 @@ def add_acceptances(
     if not able:
         broken = [row for row in rows if row.verdict is Verdict.FAIL]
         why = f"what fails is broken ({broken[0].reason})" if broken else "nothing fails"
-        raise UserError(f"there is nothing to accept: {why}", place="--accept")
+        raise WrongArgument(f"there is nothing to accept: {why}", place="accept")
     made = [
         Acceptance(
             metric=str(row.metric),

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UserError, shown
+from harness.errors import UserError, WrongArgument, shown
 from harness.evidence.selection import Where
 from harness.history.commits import Repository
 from harness.history.folder import History
@@ -58,7 +58,7 @@ class Bisection:
 def bisect(
     history: History,
     metric: str,
-    where: Where | None = None,
+    where: Where | Sequence[str] = (),
     *,
     good: str | None = None,
     bad: str | None = None,
@@ -81,11 +81,11 @@ def bisect(
         step = _last_step_for_the_worse(one)
         before, after = _sides(one, step)
         good, bad = good or before, bad or after
-    ends = repo.commit(good, "--good"), repo.commit(bad, "--bad")
+    ends = repo.commit(good, "good"), repo.commit(bad, "bad")
     between = repo.between(*ends)
     if not between:
-        raise UserError(
-            f"{shown(good)} is no ancestor of {shown(bad)}, so no commit lies between them", place="--good, --bad"
+        raise WrongArgument(
+            f"{shown(good)} is no ancestor of {shown(bad)}, so no commit lies between them", place="good, bad"
         )
     points = {point.commit: point for point in (*one.apart, *one.points) if not point.dirty}
     subjects = repo.subjects(between)
@@ -110,9 +110,10 @@ def _the_series(found: Found, metric: str) -> Series:
         return first
     titles = "".join(f"\n  {one.title}" for one in alike[:8])
     more = f"\n  and {len(alike) - 8} more" if len(alike) > 8 else ""
-    raise UserError(
-        f"{metric} has {len(alike)} series; choose one with --where, --suite or --machine:{titles}{more}",
-        place="--where",
+    raise WrongArgument(
+        f"{metric} has {len(alike)} series; choose one with `where`, `suite` or `machine`:{titles}{more}",
+        place="where",
+        beside=("where", "suite", "machine"),
     )
 
 
@@ -121,7 +122,7 @@ def _last_step_for_the_worse(one: Series) -> Step:
     worse = [step for step in worse if one.direction != "lower" or step.after > step.before]
     if not worse:
         why = "absolute times have none" if one.is_absolute_time else "it has no step for the worse"
-        raise UserError(f"name the two commits: {why} ({one.title})", place="--good, --bad")
+        raise WrongArgument(f"name the two commits: {why} ({one.title})", place="good, bad")
     return worse[-1]
 
 
@@ -131,7 +132,7 @@ def _sides(one: Series, step: Step) -> tuple[str, str]:
     keys = [point.key for point in counted]
     before, after = counted[max(keys.index(step.earliest) - 1, 0)], counted[keys.index(step.latest)]
     if before.commit is None or after.commit is None:
-        raise UserError("the runs at the step know no commits; name two", place="--good, --bad")
+        raise WrongArgument("the runs at the step know no commits; name two", place="good, bad")
     return before.commit, after.commit
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UserError, shown
+from harness.errors import UserError, WrongArgument, shown
 from harness.evidence.selection import Where, selects_row, why_no_row
 from harness.history.folder import History
 from harness.history.lines import settings_of
@@ -29,12 +29,12 @@ def rows_of_metric(history: History, metric: str, suite: str | None, machine: st
     if suite is not None:
         if not len(mine := table.filter(pc.field("suite") == suite)):
             known = sorted(set(table["suite"].to_pylist()))
-            raise UserError(f"no suite '{shown(suite)}' here{nearest(suite, known)}; {_some(known)}", place="--suite")
+            raise WrongArgument(f"no suite '{shown(suite)}' here{nearest(suite, known)}; {_some(known)}", place="suite")
         table = mine
     if machine is not None:
         if not len(mine := table.filter(pc.starts_with(pc.field("machine_class"), machine))):
             known = sorted(set(table["machine_class"].to_pylist()))
-            raise UserError(f"no machine class '{shown(machine)}' here; {_some(known)}", place="--machine")
+            raise WrongArgument(f"no machine class '{shown(machine)}' here; {_some(known)}", place="machine")
         table = mine
     known = sorted({one for one in table["metric"].to_pylist() if one is not None})
     table = table.filter(pc.field("metric") == name)
@@ -55,7 +55,7 @@ def chosen_rows(table: pa.Table, where: Where) -> list[dict[str, Any]]:
     at = [coordinates(row) for row in table.select(list(WHAT)).take(first).to_pylist()]
     meant = kinds[np.array([selects_row(where, one) for one in at])]
     if not len(meant):
-        raise UserError(why_no_row(where, at), place="--where")
+        raise WrongArgument(why_no_row(where, at), place="where")
     rows: list[dict[str, Any]] = table.filter(pa.array(np.isin(codes, meant))).to_pylist()
     return rows
 

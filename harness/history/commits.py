@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from harness.errors import UserError, shown
+from harness.errors import WrongArgument, shown
 from harness.results.git import git_text
 from harness.spelling import nearest
 
@@ -66,14 +66,14 @@ class Repository:
     def commit(self, revision: str, place: str) -> str:
         """The commit that a revision names. Raises UserError."""
         if not revision.strip() or revision.startswith("-"):
-            raise UserError(f"'{shown(revision)}' is no revision: name a commit, a branch or a tag", place=place)
+            raise WrongArgument(f"'{shown(revision)}' is no revision: name a commit, a branch or a tag", place=place)
         found = git_text(
             self.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
         ).strip()
         if found:
             return found
         fix = "`git fetch --unshallow` brings what this shallow clone lacks" if self.is_shallow else "fetch it"
-        raise UserError(f"there is no commit {shown(revision)} here; {fix}", place=place)
+        raise WrongArgument(f"there is no commit {shown(revision)} here; {fix}", place=place)
 
 
 def repository(folder: Path | None = None, branch: str | None = None) -> Repository | None:
@@ -91,7 +91,7 @@ def repository(folder: Path | None = None, branch: str | None = None) -> Reposit
         if branch is None:
             return None
         known = git_text(place, "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes").split()
-        raise UserError(f"there is no branch {shown(branch)} here{nearest(branch, known)}", place="--branch")
+        raise WrongArgument(f"there is no branch {shown(branch)} here{nearest(branch, known)}", place="branch")
     return Repository(place, name, tip, git_text(place, "rev-parse", "--is-shallow-repository").strip() == "true")
 
 

@@ -13,7 +13,7 @@ from harness import kept_file, strict_json
 from harness.errors import UserError, told
 from harness.gate.judgment import GateResult
 from harness.gate.written.plain_data import as_json
-from harness.history.folder import HISTORY, Added, add_rows, add_verdict
+from harness.history.folder import HISTORY, Added, add_rows, add_verdict, check_history
 from harness.history.row import Row
 from harness.history.rows_of_lockstep import AB, rows_of_ab, rows_of_ci
 from harness.history.rows_of_run import commit_facts, machine_class_of, rows_of_run, time_of
@@ -47,21 +47,41 @@ class Kept:
     rows: Added | None
     verdict: Added | None
 
+    @property
+    def sentences(self) -> list[str]:
+        """What became of it."""
+        said, name = [], self.entry.name
+        if self.rows is not None:
+            one = len(self.entry.rows) == 1
+            what = f"{len(self.entry.rows)} row{'' if one else 's'} of {name} {'was' if one else 'were'}"
+            told = f"{what} added" if self.rows.is_new else f"{what} there already; nothing was added"
+            said.append(f"{told} ({self.rows.path})")
+        if self.verdict is not None:
+            told = "was kept" if self.verdict.is_new else "was there already"
+            said.append(f"the verdict on {name} {told} ({self.verdict.path})")
+        return said
 
-def add(name: str, history: str | Path = HISTORY, out: str | Path = "results/runs") -> Kept:
-    """Add a run, or what `harness ci` or `harness ab` measured, to a history.
 
-    name: a run by folder, by its name below `out`, or `latest`; or a folder of `ci` or `ab`. Raises UserError.
+def add_to_history(
+    what: str | Path | Run | Entry, history: str | Path = HISTORY, *, out: str | Path = "results/runs"
+) -> Kept:
+    """Add a run, or what `harness.ci` or `harness.ab` measured, to a history. What is there is not added twice.
+
+    what: a run, its folder, its name below `out`, or `latest`; a folder of `ci` or `ab`; or what `entry_of_gate` gives.
+    Raises UserError where it has nothing, or the history can't be written to.
     """
-    return keep(entry_of(name, out), history)
+    check_history(history)
+    return keep(what if isinstance(what, Entry) else entry_of(what, out), history)
 
 
-def entry_of(name: str, out: str | Path = "results/runs") -> Entry:
-    """What `add` adds. Raises UserError."""
-    folder = Path(name)
+def entry_of(what: str | Path | Run, out: str | Path = "results/runs") -> Entry:
+    """What a history keeps of a run, or of a folder of `harness ci` or `harness ab`. Raises UserError."""
+    if isinstance(what, Run):
+        return entry_of_run(what)
+    folder = Path(what)
     if (folder / VERDICT).is_file() and not (folder / MANIFEST).is_file():
         return entry_of_folder(folder)
-    run = find_cells(name, Path(out))
+    run = find_cells(what, Path(out))
     damage = tuple(run.damage_of_cells)
     return replace(entry_of_run(run), notes=damage)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import kept_file
-from harness.errors import UserError, no_room, told
+from harness.errors import UserError, WrongArgument, no_room, told
 from harness.history.partition import partition, safe
 from harness.history.row import COLUMNS, VERSION, VERSION_KEY, Row, schema, table_of
 from harness.history.verdict import KeptVerdict, LaterVerdict, parse_verdict
@@ -97,6 +97,12 @@ def read_history(folder: str | Path = HISTORY, suite: str | None = None) -> Hist
         raise UserError(f"{found} is in this history; `harness history add RUN` adds one", place=str(folder))
     table = pa.concat_tables(_each_once(list(tables.values()))) if tables else schema().empty_table()
     return History(folder, table, tuple(damage), tuple(_unfinished(folder)), suite)
+
+
+def check_history(folder: str | Path | None) -> None:
+    """Where a history can't be, for who measures before it is written to. Raises UserError."""
+    if folder is not None and Path(folder).exists() and not Path(folder).is_dir():
+        raise WrongArgument(f"{folder} is a file; name a folder", place="history")
 
 
 def add_rows(rows: Sequence[Row], folder: str | Path = HISTORY) -> Added:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness import strict_json
-from harness.errors import UserError, shown, signal_name
+from harness.errors import UserError, WrongArgument, shown, signal_name
 from harness.history.folder import HISTORY, History, read_history
 from harness.history.query_frames import Asked, Head, write_asked
 from harness.history.verdict import KeptVerdict
@@ -38,6 +38,8 @@ def query(sql: str, history: History | str | Path = HISTORY, *, seconds: int = S
     """
     import pyarrow as pa
 
+    if seconds < 1:
+        raise WrongArgument("at least one second is needed", place="seconds")
     if find_spec("duckdb") is None:
         raise UserError("a query needs DuckDB, which is not installed: pip install 'gpt-harness[history]'")
     if len(sql) > LONGEST:

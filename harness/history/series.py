@@ -6,7 +6,7 @@ for one in series(read_history(), "decode_rate", {"model": "micro"}).series:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import combinations, pairwise
@@ -14,8 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.evidence.selection import Where
+from harness.evidence.where_text import where_among
 from harness.gate.judgment import cell_words
-from harness.history.chosen_rows import chosen_rows, coordinates, failures_beside, first_of_each, rows_of_metric
+from harness.history.chosen_rows import (
+    cells_of,
+    chosen_rows,
+    coordinates,
+    failures_beside,
+    first_of_each,
+    rows_of_metric,
+)
 from harness.history.commits import Repository, repository
 from harness.history.folder import History
 from harness.history.lines import Break, Line, lines_of
@@ -129,7 +137,7 @@ class Found:
 def series(
     history: History,
     metric: str,
-    where: Where | None = None,
+    where: Where | Sequence[str] = (),
     *,
     suite: str | None = None,
     machine: str | None = None,
@@ -138,11 +146,13 @@ def series(
 ) -> Found:
     """The series of a metric, those with steps of their own kind first: ratios, values, absolute times.
 
-    metric: its name, or with its version (`bits_per_byte@2`). where: of model, measure, axes, settings and part.
-    machine: the beginning of a machine's class. branch: whose history it is. folder: in the project's repository (the
-    working folder). Raises UserError for what the history has not.
+    metric: its name, or with its version (`bits_per_byte@2`). where: of model, measure, axes, settings and part, a
+    mapping or as it is typed (`["precision=int8"]`). machine: the beginning of a machine's class. branch: whose history
+    it is. folder: in the project's repository (the working folder). Raises UserError for what the history has not.
     """
-    chosen = chosen_rows(rows_of_metric(history, metric, suite, machine), where or {})
+    if not isinstance(where, Mapping):
+        where = where_among(where, cells_of(history.table), "where") if where else {}
+    chosen = chosen_rows(rows_of_metric(history, metric, suite, machine), where)
     repo = repository(folder, branch)
     order = order_of(measured_commits(history), repo, branch)
     chosen += failures_beside(history, chosen)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.charts.style import COLORS, Values, ends
-from harness.errors import UserError
-from harness.history.series import Series
+from harness.errors import UserError, WrongArgument
+from harness.history.series import Found, Series
 from harness.history.steps import segments
 from harness.number import scale, with_interval
+from harness.whole_file import check_target
 
 if TYPE_CHECKING:
     import altair as alt
@@ -28,6 +30,21 @@ def trend_chart(series: Sequence[Series]) -> alt.VConcatChart:
     if not panels:
         raise UserError("no commit in the history of the branch has a value, so there is nothing to draw")
     return alt.vconcat(*panels, spacing=24)
+
+
+def draw_series(found: Found, path: str | Path, last: int | None = None) -> None:
+    """Draw series by commit into a .svg or a .png file. last: only so many points of each. Raises UserError."""
+    from harness.report.picture import write_pictures
+
+    check_picture(Path(path))
+    write_pictures({Path(path): trend_chart([one.last(last) for one in found.series]).to_dict()})
+
+
+def check_picture(path: Path | None) -> None:
+    """Where no picture can be drawn into a file. Raises UserError."""
+    check_target(path, "chart")
+    if path is not None and path.suffix not in (".svg", ".png"):
+        raise WrongArgument("a picture is a .svg or a .png file", place="chart")
 
 
 def trend_values(series: Series) -> Values:

@@ -147,6 +147,7 @@ ACTIVATIONS = Measure(
     isolated=False,
     needs_peaks=False,
     needs=lambda library, settings: {"blocks": "only a reference model shows its activations"},
+    fills=(("document_tokens",),),
     collect=collect,
     summarize=summarize,
     texts=lambda settings: (settings.text,),

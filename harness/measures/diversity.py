@@ -242,6 +242,7 @@ DIVERSITY = Measure(
     metrics=(*DISTINCT, REPETITION, ENTROPY, DRAWN_ENTROPY, MEAN_LOG_PROB, CONTINUATION_TOKENS),
     isolated=False,
     needs_peaks=False,
+    fills=(("prompt", "generate"),),
     collect=collect,
     summarize=summarize,
     texts=lambda settings: (settings.text,),

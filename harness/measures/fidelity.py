@@ -252,6 +252,7 @@ FIDELITY = Measure(
     metrics=(LOSS_CHANGE, KL_MEAN, KL_MEDIAN, KL_P99, TOP1_AGREEMENT, FIRST_DIVERGENCE),
     isolated=False,
     needs_peaks=False,
+    fills=(("window",), ("prompt", "generate")),
     collect=collect,
     summarize=summarize,
     resolved=in_first_row("window", "stride", "whole_documents", "first_token"),

@@ -263,6 +263,7 @@ IN_CONTEXT = Measure(
     metrics=(SCORE, ORDER, INDUCTION, EARLY, LATE, SHUFFLED, COPIED, INDUCTION_CONTROL, READ),
     isolated=False,
     needs_peaks=False,
+    fills=(("tokens",),),
     collect=collect,
     summarize=summarize,
     resolved=in_first_row("tokens"),

@@ -300,6 +300,7 @@ INFERENCE = Measure(
     metrics=(TTFT, TPOT, PREFILL_RATE, DECODE_RATE, MFU, MBU),
     isolated=True,
     needs_peaks=True,
+    fills=(("prompt", "generate"),),
     collect=collect,
     summarize=summarize,
     seconds=_seconds,

@@ -229,6 +229,7 @@ KV_CACHE = Measure(
     metrics=(SECONDS_CACHED, SECONDS_UNCACHED, SPEEDUP, POSITIONS_CACHED, POSITIONS_UNCACHED, ERROR),
     isolated=True,
     needs_peaks=False,
+    fills=(("generate",),),
     collect=collect,
     summarize=summarize,
     passes=lambda settings, shape: Passes(settings.generate, settings.generate, settings.generate),

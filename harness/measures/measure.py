@@ -139,6 +139,9 @@ class Measure:
     sentence; an empty one says no more than what it lacks."""
     passes: Callable[[Any, ModelShape], Passes] = one_context
     """(settings, shape of the model) -> the largest forward pass: what memory a cell would take."""
+    fills: tuple[tuple[str, ...], ...] = ()
+    """Settings that are tokens of one sequence, which a model's context must hold: several of one sequence are added
+    up. One that is left out asks for no more than there is."""
 
     def why_not(self, library: TaskLibrary, settings: Any, adapter: Adapter) -> str | None:
         """Why models of an adapter can't be measured so; None where they can."""

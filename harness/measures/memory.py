@@ -228,6 +228,7 @@ MEMORY = Measure(
     metrics=(WEIGHT_BYTES, KV_CACHE_BYTES, LOAD_PEAK, PEAK_MEMORY, WORKING_MEMORY),
     isolated=True,
     needs_peaks=False,
+    fills=(("context",),),
     collect=collect,
     summarize=summarize,
     seconds=lambda settings, pace: pace.start + pace.compute(settings.context * settings.batch),

@@ -251,6 +251,7 @@ PERPLEXITY = Measure(
     metrics=(PERPLEXITY_METRIC, LOSS, BITS_PER_BYTE, TOKENS_SCORED, LOST_BYTES),
     isolated=False,
     needs_peaks=False,
+    fills=(("window",),),
     collect=collect,
     summarize=summarize,
     resolved=in_first_row("window", "stride", "whole_documents", "first_token"),

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BeforeValidator, Field, InstanceOf
 
 from harness.errors import UserError
+from harness.measures import side_by_side
 from harness.measures.activations import ACTIVATIONS
 from harness.measures.alignment import ALIGNMENT
 from harness.measures.cost import Passes
@@ -60,6 +61,7 @@ _Metric = Annotated[Metric, BeforeValidator(afresh)]
 PROMISES = Promises(
     fields={
         **{"version": int, "about": str, "settings": type[Settings], "metrics": tuple[_Metric, ...]},
+        "fills": tuple[tuple[str, ...], ...],
         **dict.fromkeys(("isolated", "needs_peaks", "times_training", "undeclared_metrics"), bool),
         **dict.fromkeys(("collect", "summarize", "resolved"), Callable),
     },
@@ -104,6 +106,10 @@ MEASURES = with_plugins("harness.measures", Measure, OURS, PROMISES, _why_not)
 """Those that ship and those of plugins, by name."""
 
 
+NO_SUITE_ASKS = {**OTHER_TOOLS, side_by_side.NAME: side_by_side.METRICS}
+"""Metrics of cells that no suite asks for, by the name that stands in the place of a measure."""
+
+
 def metrics() -> list[Metric]:
     """Every declared metric, in the order of the measures."""
     return [metric for measure in MEASURES.values() for metric in measure.metrics]
@@ -119,9 +125,9 @@ def metric(name: str) -> Metric:
 
 
 def metrics_of(measure: str) -> tuple[Metric, ...]:
-    """What a measure declares, one of ours, of a plugin or of another tool whose files were imported; nothing where it
-    is not installed."""
-    return MEASURES[measure].metrics if measure in MEASURES else OTHER_TOOLS.get(measure, ())
+    """What a measure declares, one of ours, of a plugin, of another tool whose files were imported or of models side by
+    side; nothing where it is not installed."""
+    return MEASURES[measure].metrics if measure in MEASURES else NO_SUITE_ASKS.get(measure, ())
 
 
 def declared(record: Record) -> Metric | None:

@@ -19,6 +19,8 @@ for every head."""
 AttentionOf = Callable[[str, Mapping[str, Any]], Attention]
 """(model type, config) -> how such a model attends."""
 
+CONTEXT = ("n_positions", "max_position_embeddings", "n_ctx", "max_seq_len")
+"""Names of a configuration's longest sequence, in the order in which they are looked for (`models/context.py`)."""
 MOST = 1 << 32
 """No size that memory depends on is larger."""
 
@@ -38,6 +40,8 @@ class ModelShape:
     attention: Attention
     plain_head: bool
     """Whether logits are one product, whose buffer is small."""
+    is_bounded: bool = False
+    """Whether `context` is known to be the longest text, and no guess."""
 
 
 def gpt_shape(config: GPTConfig) -> ModelShape:
@@ -53,6 +57,7 @@ def gpt_shape(config: GPTConfig) -> ModelShape:
         head_width=config.head_width,
         attention="fused",
         plain_head=True,
+        is_bounded=True,
     )
 
 
@@ -86,7 +91,7 @@ def _shape(config: Mapping[str, Any], attention: Attention) -> ModelShape:
     heads = number("num_attention_heads", "n_head", "n_heads", "num_heads", "attention_heads")
     return ModelShape(
         vocabulary=number("vocab_size"),
-        context=number("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", default=2048),
+        context=number(*CONTEXT, default=2048),
         layers=number("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
         width=width,
         ffn_width=number("intermediate_size", "n_inner", "ffn_dim", "dff", default=4 * width),
@@ -95,4 +100,11 @@ def _shape(config: Mapping[str, Any], attention: Attention) -> ModelShape:
         head_width=number("head_dim", default=width // heads),
         attention=attention,
         plain_head=config.get("final_logit_softcapping") is None,
+        is_bounded=any(isinstance(config.get(name), int) for name in CONTEXT) and not _stretches(config),
     )
+
+
+def _stretches(config: Mapping[str, Any]) -> bool:
+    """Whether rotary positions reach beyond the configuration's length."""
+    ropes = [config.get("rope_scaling"), config.get("rope_parameters")]
+    return any("dynamic" in str(rope) or "longrope" in str(rope) for rope in ropes)

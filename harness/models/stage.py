@@ -64,6 +64,11 @@ class Maker(Protocol):
         """Do it, and keep the model; returns the summary that the manifest keeps. Raises UserError."""
 
 
+def state_file(folder: Path) -> Path:
+    """Where the state of a training that is under way is kept, beside the folder that its model will be in."""
+    return folder.with_name(f"{folder.name}.state")
+
+
 PRETRAINING, ALIGNING = "harness.models.training", "harness.models.aligning"
 """The modules that are `Maker`s."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from harness.errors import told
+from harness.models.known_architectures import unknown_architecture
 
 LONGEST = 300
 """Characters of what a library says that are repeated."""
@@ -18,10 +19,7 @@ def what_went_wrong(error: BaseException, otherwise: str) -> str:
     if "trust_remote_code" in text:
         return "this model needs its own code: if you trust it, run again with --trust-remote-code"
     if kind := re.search(r"model type `(.*?)` but Transformers does not recognize", text):
-        return (
-            f"this version of transformers knows no architecture `{kind[1]}` (`model_type` in config.json): "
-            "`pip install --upgrade transformers`, or fix the name"
-        )
+        return unknown_architecture(kind[1])
     if "no file named" in text and "safetensors" in text:
         return "this model has no weights in safetensors: convert its files (`save_pretrained` of transformers does)"
     if any(word in text.lower() for word in ("connect", "offline", "couldn't find them in the cached files")):

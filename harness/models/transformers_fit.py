@@ -18,6 +18,7 @@ from harness.errors import UserError
 from harness.models.already_quantized import AlreadyQuantized
 from harness.models.checkpoint_files import CheckpointFiles
 from harness.models.contract import ModelSource
+from harness.models.stated_shapes import another_shape
 from harness.models.weight_header import TensorHeader
 from reference_impl.training.checkpoint_weights import all_finite
 
@@ -102,7 +103,7 @@ def refuse_other_sizes(
         if shape is not None and shape != header.shape and (quantized is None or header.dtype in FLOATS)
     ]
     if wrong:
-        raise _another_shape(wrong, place)
+        raise another_shape(wrong, place)
     if quantized is None and (
         integers := [name for name, header in tensors.items() if name in expected and header.dtype[0] in "IU"]
     ):
@@ -135,22 +136,12 @@ def _refuse_tables(skeleton: nn.Module, weights: int, place: str) -> None:
         )
 
 
-def _another_shape(wrong: list[Any], place: str) -> UserError:
-    """wrong: the name of each tensor, its shape in the files and by the configuration."""
-    name, held, described = sorted(wrong)[0]
-    return UserError(
-        f"{_count(len(wrong), 'weight')} of another shape than config.json describes, such as {name}: {list(held)} in "
-        f"the file, {list(described)} by the configuration; is this the model's own config.json?",
-        place=place,
-    )
-
-
 def refuse_other_tensors(report: Mapping[str, Any], place: str, quantized: AlreadyQuantized | None) -> None:
     """UserError where tensors are missing, of another shape, or belong to no part of the model. What the architecture
     declares ignorable is in none of these."""
     missing, unexpected = sorted(report["missing_keys"]), sorted(report["unexpected_keys"])
     if report["mismatched_keys"]:
-        raise _another_shape(list(report["mismatched_keys"]), place)
+        raise another_shape(list(report["mismatched_keys"]), place)
     if quantized is None and (packed := [name for name in unexpected if name.endswith(PACKED)]):
         raise UserError(
             f"the weights are packed by a quantizer (such as {packed[0]}), and config.json has no "

@@ -16,12 +16,12 @@ from harness.errors import UserError
 from harness.gate.arms.arm import ArmChoice
 from harness.gate.arms.callables import Arms, choice_of
 from harness.gate.arms.model_part import ModelWork
-from harness.gate.lockstep.ab import ab
+from harness.gate.lockstep.ab import check_limits, compare_arms
 from harness.gate.lockstep.compared import Comparison
 from harness.gate.lockstep.in_words import NAMES, launch_line, ratio_text
 from harness.gate.lockstep.launch import Clock
 from harness.gate.lockstep.lockstep import Limits, Observation
-from harness.gate.lockstep.question import QUALITY_MARGIN
+from harness.gate.lockstep.question import QUALITY_MARGIN, Question
 from harness.gate.verdict import Verdict
 from harness.pytest_plugin.options import Settings
 from harness.pytest_plugin.options import on_inconclusive as policy_of
@@ -67,28 +67,25 @@ class SpeedCheck:
         """
         try:
             policy = policy_of(on_inconclusive or self._settings.on_inconclusive, "on_inconclusive")
-            if not 0 < margin < 10:
-                raise UserError("is a share above 0, such as 0.05 for 5 %", place="margin")
-            if launches < 1 or not minutes > 0:
-                raise UserError("at least one launch and some time are needed", place="launches, minutes")
+            check_limits(margin, minutes, launches)
             given = _arm(setup, "setup").call if callable(setup) else setup
-            found = ab(
-                _arm(a, "arm a"),
-                _arm(b, "arm b"),
-                ArmChoice(setup=given, arguments=arguments),
+            question = Question(
+                a=_arm(a, "arm a"),
+                b=_arm(b, "arm b"),
+                shared=ArmChoice(setup=given, arguments=arguments),
                 rule=Rule(margin=margin),
                 limits=Limits(launches, minutes),
                 clock=clock,
                 threads=threads,
                 tolerance=tolerance,
-                work=work,
+                work=work or ModelWork(),
                 quality_margin=quality_margin,
                 suite=suite,
                 trust_remote_code=self._settings.trust_remote_code,
                 out=as_seen(self._settings.comparisons),
                 seed=seed,
-                tell=_tell,
             )
+            found = compare_arms(question, _tell)
         except (UserError, pytest.UsageError) as error:
             fail(f"harness_ab: {error}")
         said = said_of(found)

@@ -28,9 +28,9 @@ def summary(run: Run) -> str:
     versions = {"python": machine.get("python")} | (packages if isinstance(packages, dict) else {})
     parts += [f"{name} {versions[name]}" for name in ("python", "torch", "transformers") if versions.get(name)]
     if manifest.seconds is not None:
-        parts.append(f"{manifest.status} after {duration(manifest.seconds)}")
+        parts.append(f"{run.status} after {duration(manifest.seconds)}")
     else:
-        parts.append(manifest.status)
+        parts.append(run.status)
     return ", ".join(part for part in parts if part)
 
 
@@ -39,10 +39,13 @@ def warnings(run: Run) -> list[str]:
     found = []
     manifest = run.manifest
     ended = {cell.planned_key for cell in run.cells}
-    left = sum(key not in ended for key in manifest.cells)
-    if manifest.status != "finished":
-        missing = f", {left} of {len(manifest.cells)} cells are missing" if left else ""
-        found.append(f"the run is {manifest.status}{missing}; `harness run --resume {run.folder}` goes on")
+    left = sum(key not in ended for key in manifest.expected)
+    if (status := run.status) == "stopped":
+        whole = f"{len(manifest.expected) - left} of {len(manifest.expected)} cells"
+        found.append(f"the run stopped at {whole}: its process is gone; go on with `{manifest.goes_on(run.folder)}`")
+    elif status != "finished":
+        missing = f", {left} of {len(manifest.expected)} cells are missing" if left else ""
+        found.append(f"the run is {status}{missing}; `{manifest.goes_on(run.folder)}` goes on")
     found += manifest.problems
     found += run.damage
     if run.unchecked:

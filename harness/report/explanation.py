@@ -67,7 +67,7 @@ def asked_cells(
     cells = [cell for cell in run.cells if cell.measure == "task" and cell.status is Status.OK]
     if not cells:
         raise UserError("no cell of this run has documents: the measure `task` keeps them", place=str(run.folder))
-    picked = chosen(cells, [*([f"model={model}"] if model is not None else []), *where], "--where")
+    picked = chosen(cells, [*([f"model={model}"] if model is not None else []), *where], "where")
     picked = [cell for cell in picked if run.why_no_samples(cell) is None] or picked  # what is damaged was told of
     return cells, [(cell, samples) for cell in picked if has_documents(samples := run.samples_of(cell))]
 

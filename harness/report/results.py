@@ -11,8 +11,10 @@ from dataclasses import replace
 from harness.evidence.definition import why_no_ranking
 from harness.evidence.selection import ENDED, coordinates, describe, varying, varying_within_models
 from harness.evidence.value_text import label, text
+from harness.measures.side_by_side import NAME as SIDE_BY_SIDE
 from harness.number import NOTHING, Scale, Shown, scale, shown
 from harness.report.charts import RUN_CHARTS
+from harness.report.side_by_side import side_by_side_table
 from harness.report.table import Column, Row, Table
 from harness.results.record import CellResult, Direction, Record, Scalar, Status
 from harness.results.run import Run
@@ -32,6 +34,9 @@ def result_tables(
         _put(cell, groups.setdefault(cell.measure, []))
     found = []
     for measure, tables in groups.items():
+        if measure == SIDE_BY_SIDE:
+            found.append(side_by_side_table([cell for cells in tables for cell in cells], all_columns=all_columns))
+            continue
         first, *others = [_table(measure, mine, all_metrics, all_columns) for mine in tables]
         charts = tuple(chart.name for chart in RUN_CHARTS if chart.measure == measure)
         found += [replace(first, charts=charts), *others]

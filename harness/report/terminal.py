@@ -104,7 +104,7 @@ def _listed(run: Run) -> tuple[str | Shown, ...]:
     if why_unread(run):
         return run.name, "", state_of(run), "", "", ""
     manifest = run.manifest
-    cells = Shown(f"{len(run.cells)} of {len(manifest.cells)}")
+    cells = Shown(f"{len(run.cells)} of {len(manifest.expected)}")
     failing, took = Shown(str(failed_cells(run) or "")), Shown(duration(manifest.seconds))
     return run.name, manifest.suite, state_of(run), cells, failing, took
 
@@ -113,7 +113,7 @@ def state_of(run: Run) -> str:
     """Whether it is finished, and whether it can be believed."""
     if why := why_unread(run):
         return "of a later version" if isinstance(why, LaterVersion) else "corrupted"
-    return run.manifest.status + (", damaged" if run.damage else "") + (", unchecked" if run.unchecked else "")
+    return run.status + (", damaged" if run.damage else "") + (", unchecked" if run.unchecked else "")
 
 
 def failed_cells(run: Run) -> int:

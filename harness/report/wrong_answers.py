@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.comparison.first_difference import margin
 from harness.comparison.paired_samples import preferred_metric, says_right_or_wrong
-from harness.errors import UserError, shown
+from harness.errors import UserError, WrongArgument, shown
 from harness.evidence.selection import coordinates, describe, varying
 from harness.measures.task.samples.document import Document
 from harness.measures.task.samples.frames import judged, metrics_of, of_task, values_of
@@ -152,10 +152,10 @@ def _metric(rows: pd.DataFrame, asked: str | None, task: str, run: Run) -> str:
         if asked in able or asked in shares:
             return asked
         there = [*able, *shares]
-        raise UserError(
+        raise WrongArgument(
             f"no metric '{shown(asked)}' says right or wrong of the documents of {task}{nearest_aside(asked, there)}; "
             f"there are: {', '.join(there) or 'none'}",
-            place="--metric",
+            place="metric",
         )
     found = preferred_metric(able) or next(iter(shares), None)
     if found is None:

@@ -110,6 +110,20 @@ class Baseline:
             expected = line.number + 1
         return told
 
+    @property
+    def problem(self) -> str:
+        """What is wrong with it, a sentence; empty where nothing is."""
+        try:
+            found = [*filter(None, [self.why_not]), *self.log_damage, *self.run.damage_of_cells]
+        except UserError as error:
+            return str(error)
+        return found[0] if found else ""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its files."""
+        return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+
     @cached_property
     def why_not(self) -> str | None:
         """Why nobody knows that what lies here is what was set, as a sentence; None where it is. Raises UserError where

@@ -35,7 +35,7 @@ def read_lines(folder: Path, manifest: Manifest | None) -> Lines:
     ended: dict[str, CellResult] = {}
     damaged: dict[int, str] = {}
     unchecked = False
-    planned = frozenset(() if manifest is None else manifest.cells)
+    planned = frozenset(() if manifest is None else manifest.expected)
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue

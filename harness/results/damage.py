@@ -51,11 +51,11 @@ def _of_lines(folder: Path, lines: Lines) -> list[str]:
 
 
 def _of_missing_cells(folder: Path, lines: Lines, manifest: Manifest) -> list[str]:
-    planned = manifest.cells
+    planned = manifest.expected
     left = sum((Counter(planned) - Counter(cell.planned_key for cell in lines.cells)).values())
     if not left or manifest.status != "finished":
         return []
     return [
-        f"{folder / CELLS}: {left} of {len(planned)} cells are missing; `harness run --resume {folder}` measures what "
-        "is missing"
+        f"{folder / CELLS}: {left} of {len(planned)} cells are missing; `{manifest.goes_on(folder)}` measures what is "
+        "missing"
     ]

@@ -4,10 +4,32 @@ sentence, with all that was flushed before it kept."""
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import UserError, no_room
+
+PATIENCE = 0.5
+"""Seconds that a run waits for its folder: who looks whether it is held has it for an instant."""
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process runs this run: its lock goes with it, however it ends. True where nobody can tell: without a
+    lock, which a run takes when it has begun, and where the system has none of this kind."""
+    try:
+        import fcntl
+
+        lock = os.open(folder / ".lock", os.O_RDONLY)
+    except (ImportError, OSError):
+        return True
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False
 
 
 @contextlib.contextmanager
@@ -17,7 +39,7 @@ def alone(folder: Path) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     try:
-        with FileLock(folder / ".lock", timeout=0):
+        with FileLock(folder / ".lock", timeout=PATIENCE):
             yield
     except Timeout:
         raise UserError("another process is running this run; wait for it", place=str(folder)) from None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness import kept_file
-from harness.errors import UserError
+from harness.errors import UserError, printable
 from harness.kept_file import Unsealed
 from harness.results.record import SCHEMA_VERSION
 from harness.results.run_folder import MANIFEST, content, first_line, refuse_links
@@ -31,7 +32,8 @@ class Manifest(BaseModel):
     """Drawn when the run begins, and in each of its lines: those of another run are not believed here, though it be
     one of the same suite. Empty: that version drew none."""
     sequence: int = 0
-    """Which run of its folder of runs it is, counted from 1, as clocks are set back. 0: that version did not count."""
+    """Which run of its folder of runs it is, counted from 1, as clocks are set back; one that goes on gets a new
+    number. 0: that version did not count."""
     suite: str
     about: str = ""
     suite_hash: str
@@ -40,7 +42,7 @@ class Manifest(BaseModel):
     suite_source: str
     """The suite's path or name as given."""
     status: str = "running"
-    """running, finished, interrupted."""
+    """running, finished, interrupted; what is killed can't say so (`Run.status`)."""
     started: str
     ended: str | None = None
     seconds: float | None = None
@@ -63,8 +65,25 @@ class Manifest(BaseModel):
     """By name the sha256 of each file of another tool that the run was made of; empty where it was measured here."""
     cells: list[str] = Field(default_factory=list)
     """Keys of all cells of the plan, in order."""
+    compared: list[str] = Field(default_factory=list)
+    """Keys of the cells that are measured beside the plan: models side by side."""
     files: dict[str, str] = Field(default_factory=dict)
     """By name the sha256 of each file that was made of the cells: records, findings, outcomes, reports."""
+
+    @property
+    def expected(self) -> list[str]:
+        """Keys of all cells that the run has when it is finished, in order."""
+        return [*self.cells, *self.compared]
+
+    def goes_on(self, folder: Path) -> str:
+        """The command that measures what is missing of this run in `folder`: its own, where models are compared."""
+        if not self.compared:
+            return f"harness run --resume {folder}"
+        if not self.command:
+            return "harness.bench(…, resume=True)"
+        return shlex.join(
+            printable(word) for word in [*self.command, *(["--resume"] * ("--resume" not in self.command))]
+        )
 
 
 def read_manifest(folder: Path) -> Manifest:

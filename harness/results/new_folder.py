@@ -31,8 +31,19 @@ def new_folder(out: Path, manifest: Manifest) -> Journal:
         raise UserError(f"can't be written to ({error.strerror}); choose another --out", place=str(out)) from None
 
 
-def why_no_run_there(out: Path, option: str = "--out") -> str | None:
-    """Why no run can be kept below `out`, which `option` names; None where one can. Leaves nothing behind."""
+def going_on(journal: Journal) -> Manifest:
+    """The manifest of a run that goes on, kept with the next number beside it: it is the one that ran last."""
+    out = journal.folder.parent
+    with one_at_a_time(out):
+        last = next_sequence(out) - 1
+        if journal.manifest.sequence < last or not last:
+            journal.write_manifest(journal.manifest.model_copy(update={"sequence": last + 1}))
+    return journal.manifest
+
+
+def why_no_run_there(out: Path, option: str = "--out", what: str = "the run folder") -> str | None:
+    """Why nothing can be kept below `out`, which `option` names; None where it can. Leaves nothing behind. what: goes
+    there."""
     there = out
     while not (there.exists() or there.is_symlink()) and there != there.parent:
         there = there.parent
@@ -40,9 +51,9 @@ def why_no_run_there(out: Path, option: str = "--out") -> str | None:
         with tempfile.TemporaryDirectory(prefix=".harness-", dir=there):
             return None
     except (FileExistsError, NotADirectoryError):
-        return f"{there}: a file stands where the run folder should go; move it or use {option}"
+        return f"{there}: a file stands where {what} should go; move it or use {option}"
     except OSError as error:
-        return f"{out}: can't be written to ({error.strerror}); choose another {option}"
+        return f"{out}: can't be written to ({error.strerror}); choose another {option.removeprefix('another ')}"
 
 
 def _numbered(out: Path, manifest: Manifest) -> Journal:

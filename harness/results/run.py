@@ -23,6 +23,7 @@ from harness.results import made_files, samples
 from harness.results.cell_lines import Lines, read_lines
 from harness.results.damage import of_cells, of_made_files
 from harness.results.finding import ExpectationOutcome, Finding
+from harness.results.held_folder import is_held
 from harness.results.made_files import Read
 from harness.results.manifest import UNCHECKED_VERSION, Manifest, read_manifest
 from harness.results.record import CellResult
@@ -70,6 +71,13 @@ class Run:
     def damaged_lines(self) -> dict[int, str]:
         """The lines of `cells.jsonl` that are left out, by number from 1, and why."""
         return self._lines.damaged
+
+    @property
+    def status(self) -> str:
+        """finished, interrupted, running; or stopped, where the manifest says that it runs and its process is gone: it
+        was killed, or the machine went down. Raises UserError where the manifest can't be read."""
+        said = self.manifest.status
+        return "stopped" if said == "running" and not is_held(self.folder) else said
 
     @cached_property
     def damage(self) -> list[str]:
@@ -138,7 +146,7 @@ class Run:
     def planned(self) -> list[str]:
         """The keys of the plan; none where the manifest can't be read."""
         manifest = self._believed_manifest
-        return [] if manifest is None else manifest.cells
+        return [] if manifest is None else manifest.expected
 
     @cached_property
     def _lines(self) -> Lines:

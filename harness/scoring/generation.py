@@ -39,7 +39,7 @@ from harness.models.contract import LanguageModel, ModelIdentity
 from harness.scoring.document_encoder import DocumentEncoder, Reads
 from harness.scoring.special_text import SpecialText
 from harness.scoring.stops import cut_at_stops, ends_in_lm_eval, ends_of_beams, stops_of
-from harness.scoring.thinking import Tags, answer_so_far, opens_thought, parted
+from harness.scoring.thinking import Parting, Tags, answer_so_far, opens_thought, parted
 from harness.scoring.written_answer import Finish, WrittenAnswer
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ class TextRequest:
     """Of beam search: see `beam_search`."""
     thinking: Tags = ()
     """Between which tags the model thinks; none: its whole text is the answer."""
+    parting: Parting = parted
+    """How its text is parted into thought and answer; of a text that is shown as it comes `thought_first`."""
     samples: int = 1
     """So many answers, each drawn for itself; greedy ones are all the same and computed once."""
     seed: int = 0
@@ -247,7 +249,7 @@ def prepare_request(model: LanguageModel, encode: DocumentEncoder, request: Text
             seed=sample_seed(request.seed, request.task, request.document, sample),
             stop_ids=ends,
             stop_strings=stops,
-            searched=(lambda text: answer_so_far(text, tags, opened)) if tags else None,
+            searched=(lambda text: answer_so_far(text, tags, opened, request.parting)) if tags else None,
             ended_by=ends_in_lm_eval(tokenizer, stops) if mode == "lm-eval" and not tags else None,
         )
         for sample in range(1 if request.temperature == 0 or request.beams > 1 else request.samples)
@@ -286,7 +288,7 @@ def written_answer(
     marked = texts.marked(written)
     if not request.thinking:
         return WrittenAnswer(cut(marked), whole.tokens, whole.log_probs, finish)
-    parts = parted(marked, request.thinking, opened)
+    parts = request.parting(marked, request.thinking, opened)
     answer = cut(parts.answer or "")
     thought = None if parts.thought is None else texts.without_marks(parts.thought).strip()
     if thought is not None:

@@ -4,8 +4,8 @@ What the pieces join to is the answer that `complete_texts` gives for the same r
 be cut any more. Held back until then are bytes that are no whole character yet, and what may be the beginning of a stop
 string or of a tag of a thought.
 
-With tags of a thought one thing can't be known beforehand: a closing tag that nothing opened makes a thought of all
-that stands before it. Where that comes after pieces were shown, the answer at the end is the one that counts.
+A thought comes in pieces of its own. Where it stands is what `thought_first` says, which a request that is streamed
+has as its `parting`: by `parted` a closing tag that comes late makes a thought of what was shown.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from harness.scoring.document_encoder import DocumentEncoder
 from harness.scoring.generation import Completed, Refused, TextRequest, complete_texts, prepare_request, written_answer
 from harness.scoring.special_text import SpecialText
 from harness.scoring.stops import cut_at_stops
-from harness.scoring.thinking import parted
+from harness.scoring.thinking import may_open_thought
 
 if TYPE_CHECKING:
     from harness.models.decoding import TokenRequest
@@ -42,6 +42,8 @@ class Piece:
     """Drawn so far."""
     in_thought: bool = False
     """Whether the model still thinks, as far as can be told."""
+    thought: str = ""
+    """What can be shown of its thoughts now."""
 
 
 def stream_text(model: LanguageModel, request: TextRequest, sample: int = 0) -> Iterator[Piece | Completed]:
@@ -62,21 +64,25 @@ def stream_text(model: LanguageModel, request: TextRequest, sample: int = 0) -> 
         )
     except ValueError as error:
         raise UserError(str(error)) from error
-    asked, shown, whole = prepared.asked[-1], "", None
+    asked, shown, thought, whole = prepared.asked[-1], "", "", None
     settled = SettledText(model, request, asked, prepared.in_thought)
     for whole in complete_step_by_step(model, asked, model.tokenizer.decode):
         if whole.finish is not None:
             break
-        begins = settled.after(whole.tokens)
-        new = begins[len(shown) :] if begins.startswith(shown) else ""
-        shown += new
-        yield Piece(new, len(whole.tokens), settled.in_thought)
+        new = _more(settled.after(whole.tokens), shown)
+        thinks = _more(settled.thought, thought)
+        shown, thought = shown + new, thought + thinks
+        yield Piece(new, len(whole.tokens), settled.in_thought, thinks)
     if whole is None:
         raise UserError("0 new tokens were asked for: ask for at least 1")
     answer = written_answer(whole.completion(), asked, request, prepared.in_thought, model, "right")
-    rest = answer.text[len(shown) :] if answer.text.startswith(shown) else ""
-    yield Piece(rest, len(whole.tokens))
+    yield Piece(_more(answer.text, shown), len(whole.tokens), thought=_more(answer.thought or "", thought))
     yield Completed((answer,), tuple(asked.prompt), prepared.cut)
+
+
+def _more(begins: str, shown: str) -> str:
+    """What was not shown of how a text begins."""
+    return begins[len(shown) :] if begins.startswith(shown) else ""
 
 
 def _at_once(model: LanguageModel, request: TextRequest) -> Iterator[Piece | Completed]:
@@ -84,7 +90,7 @@ def _at_once(model: LanguageModel, request: TextRequest) -> Iterator[Piece | Com
     if isinstance(found, Refused):
         raise UserError(found.reason)
     [answer] = found.answers
-    yield Piece(answer.text, len(answer.tokens))
+    yield Piece(answer.text, len(answer.tokens), thought=answer.thought or "")
     yield found
 
 
@@ -94,7 +100,10 @@ class SettledText:
     def __init__(self, model: LanguageModel, request: TextRequest, asked: TokenRequest, opened: bool) -> None:
         """opened: whether the prompt ends within a thought."""
         self.in_thought = opened
+        self.thought = ""
+        """How its thoughts begin, whatever is written next."""
         self._tags, self._opened, self._stops = request.thinking, opened, asked.stop_strings
+        self._parting = request.parting
         self._texts = SpecialText(model.tokenizer, request.thinking)
         self._bytes: frozenset[int] = getattr(model.tokenizer, "byte_fallback_ids", frozenset())
         self._known = ""
@@ -117,25 +126,21 @@ class SettledText:
             end -= 1
         marked = self._texts.marked(list(tokens[:end]))
         marked = marked.rstrip(UNFINISHED + "".join(sorted({mark for mark in marked if "\ud800" <= mark <= "\udfff"})))
-        held: list[str] = list(self._stops)
-        if self._tags:
-            parts = parted(marked, self._tags, self._opened)
-            self.in_thought = parts.answer is None
-            if parts.answer is None or self._may_be_thought(parts.answer, parts.thought):
-                return ""
-            marked, held = parts.answer, [*held, *(tag for pair in self._tags for tag in pair)]
-            settled = self._uncut(marked, held)
-            return settled if parts.thought is None else settled.lstrip()
-        return self._uncut(marked, held)
+        if not self._tags:
+            return self._uncut(marked)
+        parts = self._parting(marked, self._tags, self._opened)
+        self.in_thought, thought = parts.answer is None, self._texts.without_marks(parts.thought or "")
+        held = [close for _, close in self._tags] if self.in_thought else []
+        self.thought = thought[: open_at(thought, held)].strip()
+        if parts.answer is None or may_open_thought(parts.answer, self._tags):
+            return ""
+        settled = self._uncut(parts.answer)
+        return settled if parts.thought is None else settled.lstrip()
 
-    def _may_be_thought(self, answer: str, thought: str | None) -> bool:
-        begun = answer.lstrip()
-        return thought is None and any(tag.startswith(begun) for tag, _ in self._tags)
-
-    def _uncut(self, marked: str, held: Sequence[str]) -> str:
+    def _uncut(self, marked: str) -> str:
         """What of a marked text no stop string can cut off, without marks."""
         spelled = self._texts.spelled(marked)
-        upto = min(open_at(spelled, held), len(cut_at_stops(spelled, self._stops)))
+        upto = min(open_at(spelled, self._stops), len(cut_at_stops(spelled, self._stops)))
         shown, whole = self._texts.without_marks(marked[:upto]), self._texts.without_marks(marked)
         return shown[: min(open_at(whole, self._stops), len(cut_at_stops(shown, self._stops)))]
 

@@ -7,7 +7,7 @@ never closed has no answer after it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 Tags = tuple[tuple[str, str], ...]
@@ -57,13 +57,46 @@ def parted(text: str, tags: Tags, opened: bool = False) -> Parted:
     return Parted(kept, _joined(thoughts))
 
 
-def answer_so_far(text: str, tags: Tags, opened: bool = False) -> str | None:
+Parting = Callable[[str, Tags, bool], Parted]
+"""`parted`, or `thought_first`."""
+
+
+def thought_first(text: str, tags: Tags, opened: bool = False) -> Parted:
+    """The same of a text that is shown while it is written: thoughts stand before the answer, one after another.
+
+    From its first word on all is answer, tags too: what was shown can't be taken back. (`parted` makes a thought of all
+    that stands before a closing tag, and of a tag that opens in an answer.)
+    """
+    thoughts: list[str] = []
+    closing = {close for _, close in tags} if opened else set()
+    place = 0
+    while True:
+        if closing:
+            at, tag = _first(text, closing, place)
+            thoughts.append(text[place:at].strip())
+            if not tag:
+                return Parted(None, _joined(thoughts))
+            place = at + len(tag)
+        begun = _unread(text, place)
+        tag = max((opening for opening, _ in tags if text.startswith(opening, begun)), key=len, default="")
+        if not tag:
+            break
+        place, closing = begun + len(tag), {close for opening, close in tags if opening == tag}
+    return Parted(text[place:].lstrip(), _joined(thoughts)) if thoughts else Parted(text, None)
+
+
+def may_open_thought(answer: str, tags: Tags) -> bool:
+    """Whether an answer that still grows may yet turn out to be a thought: it is the beginning of an opening tag."""
+    begun = answer[_unread(answer, 0) :]
+    return any(tag.startswith(begun) for tag, _ in tags)
+
+
+def answer_so_far(text: str, tags: Tags, opened: bool = False, parting: Parting = parted) -> str | None:
     """The answer in a text that still grows; None while there is none, or it may yet turn out to be a thought."""
-    found = parted(text, tags, opened)
+    found = parting(text, tags, opened)
     if found.answer is None or found.thought is not None:
         return found.answer
-    begun = found.answer.lstrip()
-    return None if any(tag.startswith(begun) for tag, _ in tags) else found.answer
+    return None if may_open_thought(found.answer, tags) else found.answer
 
 
 def opens_thought(prompt: str, tags: Tags, ends: Sequence[str] = ()) -> bool:
@@ -81,6 +114,13 @@ def _first(text: str, wanted: set[str], place: int) -> tuple[int, str]:
     found = [(at, -len(tag), tag) for tag in wanted if (at := text.find(tag, place)) >= 0]
     at, _, tag = min(found, default=(len(text), 0, ""))
     return at, tag
+
+
+def _unread(text: str, place: int) -> int:
+    """The first place from here on that is neither white space nor of a special token (a mark, see `SpecialText`)."""
+    while place < len(text) and (text[place].isspace() or "\ud800" <= text[place] <= "\udfff"):
+        place += 1
+    return place
 
 
 def _joined(thoughts: Sequence[str]) -> str:

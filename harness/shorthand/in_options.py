@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 
-from harness.suite.load import IN_MEMORY
+from harness.errors import UserError
+from harness.shorthand.options import MODEL
+from harness.suite.load import IN_MEMORY, is_told_otherwise, told_otherwise
 
-MODEL = "MODEL"
-"""What models are called on a command line."""
+
+@contextmanager
+def told_in_options(options: Mapping[str, str], models: str = MODEL) -> Iterator[None]:
+    """In the block what is told of a suite in memory names options: errors, records and warnings. Within another such
+    block that one's words stay. options, models: as in `in_options`. Raises the UserError of the block in its words."""
+    if is_told_otherwise():
+        yield
+        return
+    words = partial(in_options, options=options, models=models)
+    with told_otherwise(words):
+        try:
+            yield
+        except UserError as error:
+            if (told := words(str(error))) == str(error):
+                raise
+            raise UserError(told) from None
 
 
-def in_options(sentence: str, options: Mapping[str, str]) -> str:
+def in_options(sentence: str, options: Mapping[str, str], models: str = MODEL) -> str:
     """Sentences on such a suite, each with its option as the place. options: what a setting of its measures, or an
-    axis, is called on the command line; under `train.KEY`, one of a model's training."""
+    axis, is called on the command line; under `train.KEY`, one of a model's training. models: what models are."""
 
     def line(text: str) -> str:
         found = re.match(rf"{IN_MEMORY}: (?:models\.(.*?)|(?:measures\.\d+\.\w+|matrix)\.?(\w*)[.\d]*): ", text)
@@ -21,7 +39,7 @@ def in_options(sentence: str, options: Mapping[str, str]) -> str:
             return text
         place = options.get(found[2], found[2])
         if found[1] is not None:
-            place = options.get(f"train.{found[1].rpartition('.')[2]}", MODEL)
+            place = options.get(f"train.{found[1].rpartition('.')[2]}", models)
         said = text[found.end() :]
         said = re.sub(r"`(\w+): (\w+)`", lambda word: _option(word[0], word[1], word[2], options), said)
         said = re.sub(r"`(\w+)`", lambda word: f"`{options.get(word[1], word[1])}`", said)
@@ -34,4 +52,7 @@ def _option(whole: str, key: str, value: str, options: Mapping[str, str]) -> str
     """`key: value` of a suite as words of a command line; as it is where no option has the key."""
     if key not in options:
         return whole
+    if not options[key].startswith("--"):
+        literal = {"true": "True", "false": "False"}.get(value) or (value if value.isdecimal() else repr(value))
+        return f"`{options[key]}={literal}`"
     return f"`{options[key]}`" if value == "true" else f"`{options[key]} {value}`"

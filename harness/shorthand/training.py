@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UserError, shown
+from harness.errors import WrongArgument, shown
 from harness.input_file import why_no_path
 
 TOKENS = 1_000_000
@@ -27,16 +27,17 @@ def training_suite(
     Raises UserError for a text that is not there, and where text and corpus are both given, or neither.
     """
     if (text is None) == (corpus is None):
-        both = "both --text and --corpus are given; keep one" if text else "name what to train on: --text FILE"
-        raise UserError(f"{both}, or --corpus NAME (microworld, asset:shakespeare, data:NAME)" if not text else both)
+        known = "microworld, asset:shakespeare, data:NAME"
+        both = "keep one of them" if text else f"name what to train on: a file or folder, or a text by name ({known})"
+        raise WrongArgument(both, place="text, corpus")
     if text is not None:
         if why := why_no_path(text):
-            raise UserError(why, place="--text")
+            raise WrongArgument(why, place="text")
         path = Path(text).expanduser()
         if not path.exists():
-            raise UserError(f"there is no file or folder '{shown(text)}'", place="--text")
+            raise WrongArgument(f"there is no file or folder '{shown(text)}'", place="text")
         if path.is_file() and not path.stat().st_size:
-            raise UserError("the file is empty", place=f"--text {shown(text)}")
+            raise WrongArgument(f"the file {shown(text)} is empty", place="text")
     source = text or corpus or ""
     keys = {key: value for key, value in train.items() if value is not None}
     if not {"tokens", "steps"} & keys.keys():

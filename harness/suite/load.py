@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,22 @@ from harness.yaml_files.document import Document, KeyPath
 
 IN_MEMORY = "suite"
 """Stands for the file of a suite that is in none."""
+_words: ContextVar[Callable[[str], str] | None] = ContextVar("words", default=None)
+
+
+@contextmanager
+def told_otherwise(words: Callable[[str], str]) -> Iterator[None]:
+    """In the block what is told of a suite's places is put into other words: of who wrote no suite."""
+    token = _words.set(words)
+    try:
+        yield
+    finally:
+        _words.reset(token)
+
+
+def is_told_otherwise() -> bool:
+    """Whether it is."""
+    return _words.get() is not None
 
 
 @dataclass(frozen=True)
@@ -47,7 +65,10 @@ class LoadedSuite:
         """A sentence about what stands at a path of the suite, with its place."""
         if self.measures_at is not None and path[:1] == ("measures",) and len(path) > 1:
             path = ("measures", self.measures_at[int(path[1])], *path[2:])
-        return located(self.document, path, sentence)
+        words = _words.get()
+        return (
+            located(self.document, path, sentence) if words is None else words(located(self.document, path, sentence))
+        )
 
 
 class WrongSuite(UserError):

@@ -24,6 +24,22 @@ def where_named(suite: Suite, measure: str, name: str) -> KeyPath:
     return first
 
 
+def where_setting(suite: Suite, measure: str, key: str, value: object) -> KeyPath:
+    """The path of the first setting of a measure under this key that has this value, alone or in a list; the entry's,
+    where it is a default."""
+    first: KeyPath = ("measures",)
+    for number, entry in enumerate(suite.measures):
+        if entry.measure != measure:  # type: ignore[attr-defined]
+            continue
+        given = getattr(entry.settings, key, None)  # type: ignore[attr-defined]
+        if given == value and key in entry.settings.model_fields_set:  # type: ignore[attr-defined]
+            return ("measures", number, measure, key)
+        if isinstance(given, list) and value in given:
+            return ("measures", number, measure, key, given.index(value))
+        first = ("measures", number, measure) if first == ("measures",) else first
+    return first
+
+
 def where_axis(suite: Suite, axis: str, value: object) -> KeyPath:
     """The path of the first matrix that has a value on an axis."""
     for number, entry in enumerate(suite.measures):

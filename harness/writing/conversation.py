@@ -14,7 +14,7 @@ from harness.models.contract import LanguageModel
 from harness.models.remembering import Remembering, can_remember
 from harness.scoring.document_encoder import DocumentEncoder
 from harness.scoring.generation import context_ids
-from harness.writing.settings import WritingSettings
+from harness.writing.settings import WritingSettings, changed
 from harness.writing.writer import Writer, text_request
 
 TEMPLATES = ("model", "plain")
@@ -69,6 +69,12 @@ class Conversation:
         """Begin anew; system message and settings stay."""
         self.turns.clear()
         self.dropped = 0
+
+    def change(self, *changes: str) -> WritingSettings:
+        """Change settings as a person types it: `temperature=0.2`, `top_k=none`, `stop=\\n`; returns all. Raises
+        UserError, with the nearest name, for what can't be; then nothing is changed."""
+        self.settings = changed(self.settings, changes)
+        return self.settings
 
     def ask(self, text: str) -> Writer:
         """The answer to a message, as it comes; `take` makes it a part of the conversation. Raises UserError where the

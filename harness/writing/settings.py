@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from harness.errors import UserError, shown
+from harness.errors import UserError, WrongArgument, shown
 from harness.limits import LARGEST, LARGEST_SEED, MOST_TOKENS
 from harness.strict_entry import Strict
 
@@ -70,17 +70,19 @@ def writing_settings(place: str | None = None, **given: Any) -> WritingSettings:
         name = str(first["loc"][0]) if first["loc"] else ""
         what = first["msg"].removeprefix("Input ")
         told = f" (it is {shown(repr(first['input']))})" if name else ""
-        raise UserError(f"{what}{told}", place=name or place) from None
+        names = tuple(WritingSettings.model_fields)
+        wrong = name or place or ", ".join(each for each in names if f"`{each}`" in what)
+        raise WrongArgument(f"{what}{told}", place=wrong, beside=names) from None
 
 
 def check_samples(samples: int, settings: WritingSettings) -> None:
     """Raises UserError where several samples of a prompt would be one text again and again."""
     if samples < 1:
-        raise UserError(f"at least 1, not {samples}", place="samples")
+        raise WrongArgument(f"at least 1, not {samples}", place="samples")
     if samples > 1 and settings.beams > 1:
-        raise UserError("beam search gives one text: ask for one sample", place="samples")
+        raise WrongArgument("beam search gives one text: ask for one sample", place="samples")
     if samples > 1 and settings.temperature == 0:
-        raise UserError(
+        raise WrongArgument(
             f"greedy decoding writes one text {samples} times: set a temperature above 0, such as 0.8", place="samples"
         )
 

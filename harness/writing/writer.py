@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from harness.models.contract import LanguageModel
 from harness.scoring.document_encoder import DocumentEncoder
 from harness.scoring.generation import Completed, TextRequest, context_ids
 from harness.scoring.streaming import stream_text
-from harness.scoring.thinking import Tags
+from harness.scoring.thinking import Tags, thought_first
 from harness.writing.settings import WritingSettings
 
 
@@ -54,16 +54,24 @@ class Written:
 
 
 class Writer:
-    """An answer under way: iterating gives its pieces, which join to `written.text`; that is there at the end."""
+    """An answer under way: iterating gives its pieces, which join to `written.text`; that is there at the end, or after
+    `stop`, which may be called at any time."""
 
     def __init__(self, model: LanguageModel, request: TextRequest, sample: int = 0) -> None:
         self.in_thought = False
         """Whether the model still thinks, so that nothing of its answer can be shown."""
+        self.on_thought: Callable[[str], None] = _unseen
+        """Is given what the model thinks, in pieces."""
         self.tokens = 0
         """Drawn so far."""
         self._model, self._request, self._sample = model, request, sample
         self._written: Written | None = None
         self._ends = False
+        self._began = self._last = time.perf_counter()
+        self._first: float | None = None
+        self._shown: list[str] = []
+        self._thoughts: list[str] = []
+        self._meter = memory_meter(model.identity.device)
 
     @property
     def written(self) -> Written:
@@ -76,30 +84,40 @@ class Writer:
         """Stop after the next token; what was written until then is the answer."""
         self._ends = True
 
+    def stop(self) -> None:
+        """Stop here, also in the middle of a token: what was shown is the answer, unless that was whole already."""
+        if self._written is None:
+            prompt, thought = self._prompt(), "".join(self._thoughts)
+            cut = max(0, len(prompt) - (self._model.identity.context - self._request.max_new))
+            told = thought if thought or self.in_thought else None
+            took = self._took(len(prompt) - cut)
+            shown = "".join(self._shown)
+            self._written = Written(shown, len(prompt) - cut, cut, "interrupted", self.tokens, took, told)
+
     def __iter__(self) -> Iterator[str]:
         """The pieces, each as soon as nothing that comes can change it. Raises UserError where it can't be served."""
-        meter = memory_meter(self._model.identity.device)
-        began, first, last, shown = time.perf_counter(), None, 0.0, []
-        prompt = self._prompt()
+        self._began = self._last = time.perf_counter()
+        self._prompt()
         for found in stream_text(self._model, self._request, self._sample):
             if isinstance(found, Completed):
                 [answer] = found.answers
-                took = self._took(began, first, last, meter.peak(), len(found.prompt))
+                took = self._took(len(found.prompt))
                 self._written = Written(
                     answer.text, len(found.prompt), found.cut, answer.finish, self.tokens, took, answer.thought
                 )
                 return
-            last = time.perf_counter()
-            first = first or last
+            self._last = time.perf_counter()
+            self._first = self._first or self._last
             self.tokens, self.in_thought = found.tokens, found.in_thought
-            shown.append(found.text)
+            if found.thought:
+                self._thoughts.append(found.thought)
+                self.on_thought(found.thought)
             if found.text:
+                self._shown.append(found.text)
                 yield found.text
             if self._ends:
                 break
-        cut = max(0, len(prompt) - (self._model.identity.context - self._request.max_new))
-        took = self._took(began, first, last or began, meter.peak(), len(prompt) - cut)
-        self._written = Written("".join(shown), len(prompt) - cut, cut, "interrupted", self.tokens, took)
+        self.stop()
 
     def _prompt(self) -> tuple[int, ...]:
         context = self._request.context
@@ -110,18 +128,23 @@ class Writer:
         except ValueError as error:
             raise UserError(str(error)) from None
 
-    def _took(self, began: float, first: float | None, last: float, memory: int, prompt: int) -> Took:
+    def _took(self, prompt: int) -> Took:
         identity, beams = self._model.identity, self._request.beams > 1
+        began, first, last = self._began, self._first, self._last
         ttft = None if first is None or beams else first - began
         after = None if first is None or self.tokens < 2 or last <= first else (self.tokens - 1) / (last - first)
         return Took(
             last - began,
             ttft,
             after,
-            memory,
+            self._meter.peak(),
             identity.weight_bytes,
             round(identity.kv_bytes(prompt + self.tokens)),
         )
+
+
+def _unseen(thought: str) -> None:
+    """Nobody wants to see it."""
 
 
 def text_request(
@@ -143,4 +166,6 @@ def text_request(
             f"{model.identity.name}: ask for at most {most}",
             place="max_tokens",
         )
-    return TextRequest(context, settings.stop, room, **told, thinking=tags, samples=samples, document=number)
+    return TextRequest(
+        context, settings.stop, room, **told, thinking=tags, parting=thought_first, samples=samples, document=number
+    )

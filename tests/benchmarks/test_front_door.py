@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.tiny_models import llama
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import ctypes, json, sys
@@ -54,3 +56,34 @@ print(json.dumps(ratios({"harness": [one(1), one(10), one(2)], "other": [one(2),
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=True)
     assert json.loads(done.stdout)["other"]["seconds"] == {"median": 2.0, "rounds": [2.0, 3.0, 1.0]}
+
+
+def test_bench_stands_beside_what_a_user_would_write(tmp_path: Path) -> None:
+    """The plain loop of `transformers` times both precisions of a model, and ours measures the same ones."""
+    program = (
+        "import sys; from pathlib import Path; sys.path.insert(0, 'benchmarks'); import front_door, json;"
+        "jobs = front_door.commands(sys.executable, 'm', Path(sys.argv[1]), 1);"
+        "compile(front_door.OPTIMUM, 'optimum.py', 'exec');"
+        "print(json.dumps([front_door.TIMED, jobs['bench']['harness'][0], jobs['lockstep']['harness'][0]]))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, cwd=ROOT)
+    timed, bench, lockstep = json.loads(ended.stdout)
+    assert bench == [*lockstep, "--no-compare"] and lockstep[3:6] == ["bench", "m", "--precision"]
+    small = timed.replace("(1, 128)", "(1, 8)").replace("(1, 32)", "(1, 4)").replace("/ (32 - 1)", "/ 3")
+    assert small.count("(1, 4)") == 1
+    llama().save_pretrained(tmp_path / "model")
+    told = subprocess.run(
+        [sys.executable, "-c", small, str(tmp_path / "model"), "1"], capture_output=True, text=True
+    ).stdout
+    assert [line.split(" ttft ")[0] for line in told.splitlines()] == ["torch.float32", "torch.bfloat16"]
+
+
+def test_what_is_run_once_has_the_ratios_of_its_rounds() -> None:
+    one = {"seconds": 2.0, "cpu_seconds": 1.0, "peak_bytes": 4}
+    program = (
+        "import sys; sys.path.insert(0, 'benchmarks'); import front_door, json;"
+        "print(json.dumps(front_door.ratios(json.loads(sys.argv[1]))))"
+    )
+    sides = json.dumps({"harness": [one, one, one], "other": [{name: 3 * value for name, value in one.items()}]})
+    found = json.loads(subprocess.check_output([sys.executable, "-c", program, sides], text=True, cwd=ROOT))
+    assert found["other"]["seconds"] == {"median": 3.0, "rounds": [3.0]}

@@ -194,6 +194,8 @@ OTHER = {
     "harness/execution/executors/local.py": "/proc",
     "harness/execution/memory_there.py": "/proc and control groups",
     "harness/execution/serve.py": "worker.log",
+    "harness/execution/opened_model.py": "opens models",
+    "harness/models/known_architectures.py": "files of transformers",
     "harness/execution/executors/here.py": "worker.log",
     # what a person asked to be written elsewhere
     "reference_impl/model/huggingface_export.py": "a model in the layout of others, from one in it",
@@ -202,7 +204,6 @@ OTHER = {
     "harness/report/picture.py": "a picture",
     "harness/cli/ab.py": "the file of --json",
     "harness/gate/written/files.py": "the verdict and its summary, for people and their scripts",
-    "harness/benchmarking/ratios.py": "a table of ratios, for people and their scripts",
     "harness/cli/interchange.py": "writes what the user asked for, in another tool's format",
     "harness/interchange/inspect_archive.py": "another tool's archive, whose members have a checksum",
     "harness/gate/change/side.py": "the suite for a process of the project's, and what that prints",
@@ -257,6 +258,7 @@ OTHER = {
         "/proc, /sys, the C library",
     ),
     # what lives as long as a process of ours
+    "harness/results/held_folder.py": "a lock",
     "harness/results/checkout.py": "a git folder made for one question, and files of the user's",
     "harness/fences/folder.py": "a process's own folder, cleared when it ends",
     "harness/tasks/judging/code_execution.py": "a pipe to the process that starts programs",

@@ -6,7 +6,7 @@ import json
 import math
 
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from harness.strict_models import Kept, Written
 
@@ -14,6 +14,14 @@ from harness.strict_models import Kept, Written
 class Bound(Written):
     at_most: float
     """The largest."""
+
+
+class Several(Written):
+    """A number beside what may be yes or no."""
+
+    sizes: list[float] | int = 1
+    switch: bool | int = 0
+    where: dict[str, str | int | bool] = Field(default={})
 
 
 class Number(Kept):
@@ -27,6 +35,15 @@ def test_what_people_write_has_no_unknown_key_and_no_number_that_is_none() -> No
             Bound.model_validate(wrong)
     with pytest.raises(ValidationError):
         Bound(at_most=1).at_most = 2
+
+
+@pytest.mark.parametrize("wrong", [{"sizes": True}, {"sizes": [1.5, False]}])
+def test_yes_and_no_are_no_numbers(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError, match=r"should be a number, not (true|false)"):
+        Several.model_validate(wrong)
+    with pytest.raises(ValidationError, match="should be a number, not true"):
+        Bound.model_validate({"at_most": True})
+    assert Several.model_validate({"switch": True, "where": {"a": True}, "sizes": [1, 2]}).switch is True
 
 
 def test_what_is_kept_is_strict_json_and_a_later_version_s_keys_are_passed_over() -> None:

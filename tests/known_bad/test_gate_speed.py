@@ -12,7 +12,6 @@ from harness.gate.arms.arm import ArmChoice
 from harness.gate.change.ci import Asked, Change, judge_change
 from harness.gate.lockstep.ab import ab
 from harness.gate.verdict import Verdict
-from harness.statistics.speed_decision import Rule
 from tests.known_bad.planted import planted, sound
 
 DECODING = '''
@@ -155,9 +154,17 @@ def test_slowdowns_of_our_own_engine(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "decoding_arm.py").write_text(ARM.replace("SIZE", size))
     head = planted(name, tmp_path / "code", tmp_path)
-    shared = ArmChoice(call="decoding_arm:decode", setup="decoding_arm:opened")
     base, other = ArmChoice(path=str(sound(tmp_path).path)), ArmChoice(path=str(head.path))
-    found = ab(base, other, shared, rule=Rule(margin=0.1), threads=1, out=tmp_path / "out", seed=1)
+    found = ab(
+        base,
+        other,
+        call="decoding_arm:decode",
+        setup="decoding_arm:opened",
+        margin=0.1,
+        threads=1,
+        out=tmp_path / "out",
+        seed=1,
+    )
     if found.outcome.verdict is Verdict.INCONCLUSIVE and (found.outcome.others or 0) > BUSY:
         pytest.skip(f"this machine is too busy to say: {found.outcome.reasons[0]}")
     assert found.outcome.verdict is verdict, found.outcome.reasons

@@ -47,7 +47,7 @@ def linted(files: dict[str, str]) -> list[dict[str, Any]]:
 def test_actionlint_finds_nothing_in_them() -> None:
     files = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8") for path in WORKFLOWS}
     files |= {str(path.relative_to(ROOT)): as_workflow(parsed(path)) for path in ACTIONS}
-    assert len(WORKFLOWS) == 2 and len(ACTIONS) == 2 and linted(files) == []
+    assert len(WORKFLOWS) == 3 and len(ACTIONS) == 2 and linted(files) == []
 
 
 def test_actionlint_finds_what_is_wrong() -> None:
@@ -93,6 +93,16 @@ def test_what_runs_foreign_code_may_only_read_and_has_no_secret() -> None:
             assert "permissions" not in job
             checkouts = [step for step in job["steps"] if step.get("uses", "").startswith("actions/checkout")]
             assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+
+
+def test_each_night_runs_what_a_pull_request_does_not_wait_for() -> None:
+    (nightly,) = [parsed(path) for path in WORKFLOWS if "schedule" in parsed(path)["on"]]
+    [job] = nightly["jobs"].values()
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "test-nightly" in job["strategy"]["matrix"]["target"], "the marker `nightly` runs nowhere else"
+    for target in job["strategy"]["matrix"]["target"]:
+        assert re.search(rf"^{target}:", makefile, re.M), target
+    assert nightly["permissions"] == {"contents": "read"} and job["steps"][-1]["run"] == 'make "$TARGET"'
 
 
 def test_what_may_write_runs_nothing_of_the_pull_request() -> None:

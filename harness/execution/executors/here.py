@@ -52,7 +52,7 @@ class HereExecutor:
         """See `Executor.run`."""
         here = [item for item in items if adapter_of(item.source.kind).in_process]
         if here:
-            from harness.execution.serve import OpenedModel
+            from harness.execution.opened_model import OpenedModel
 
             opened = OpenedModel()
             for item in here:
@@ -70,7 +70,8 @@ class HereExecutor:
         return answered(item, [self._collected(item, opened)], time.monotonic() - began)
 
     def _collected(self, item: PlannedCell, opened: Any) -> Collected | Refused:
-        from harness.execution.serve import CannotOpen, collect, refusal
+        from harness.execution.opened_model import CannotOpen
+        from harness.execution.serve import collect, refusal
 
         what = (item.cell.measure, item.cell.typed, item.source, self._library)
         request = Collect(*what, read=item.read, machine=self._machine)

@@ -1,4 +1,5 @@
-"""Whether a model's folder is a whole checkpoint with a tokenizer: its configuration and the headers of its weights."""
+"""Whether a model's folder is a whole checkpoint with a tokenizer, of an architecture that is known: its configuration
+and the headers of its weights."""
 
 from __future__ import annotations
 
@@ -13,6 +14,9 @@ from harness.execution.preflight.check import Impossible
 from harness.execution.resolve import path_of_model
 from harness.models.bounded_files import settings_or_nothing
 from harness.models.checkpoint_files import read_checkpoint
+from harness.models.known_architectures import why_unknown
+from harness.models.stated_shapes import refuse_stated_shapes
+from harness.models.weight_header import read_header
 
 TOKENIZERS = (
     *("tokenizer.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "vocab.json", "vocab.txt"),
@@ -41,16 +45,28 @@ def _why_not(kind: str, folder: Path) -> str | None:
     if not folder.is_dir():  # of the hub, or of a plugin
         return None
     if kind == "reference":
-        missing = [file for file in OWN if not (folder / file).is_file()]
-        return f"{folder}: this checkpoint has no {missing[0]}: copy the whole folder" if missing else None
+        if missing := [file for file in OWN if not (folder / file).is_file()]:
+            return f"{folder}: this checkpoint has no {missing[0]}: copy the whole folder"
+        try:
+            tensors = read_header(folder / OWN[0])
+            refuse_stated_shapes(settings_or_nothing(folder / OWN[1]), tensors, str(folder))
+        except UserError as error:
+            return str(error)
+        return None
     if kind not in ("transformers", "converted"):
         return None
     try:
         files = read_checkpoint(folder)
     except UserError as error:
         return str(error)
+    if (unknown := why_unknown(files.config)) is not None:
+        return f"{folder}: {unknown}"
     if (other := _another_kind(files.config)) is not None:
         return f"{folder}: {other}, not a causal language model: give a decoder-only model"
+    try:
+        refuse_stated_shapes(files.config, files.tensors, str(folder))
+    except UserError as error:
+        return str(error)
     if _is_cut(folder / "tokenizer.json"):
         return f"{folder / 'tokenizer.json'}: this file is empty or cut off: copy it again"
     if not any(any(folder.glob(name)) for name in TOKENIZERS) and not _made_by_code(folder):

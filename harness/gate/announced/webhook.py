@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, get_args
 from urllib.parse import SplitResult, urlsplit
 
 from harness import strict_json
-from harness.errors import UserError, shown
+from harness.errors import WrongArgument, shown
 from harness.gate.announced.messages import Format
 
 if TYPE_CHECKING:
@@ -41,21 +41,21 @@ class Webhook:
     form: Format = "json"
 
 
-def webhook(address: str, form: str, place: str = "--webhook") -> Webhook:
+def webhook(address: str, form: str, place: str = "webhook") -> Webhook:
     """A webhook from its address and the name of a form. Raises UserError, which does not quote the address."""
     address = address.strip()
     forms = get_args(Format)
     if form not in forms:
-        raise UserError(f"is one of {', '.join(forms)}, not '{shown(form)}'", place=f"{place}-format")
+        raise WrongArgument(f"is one of {', '.join(forms)}, not '{shown(form)}'", place=f"{place}_format")
     try:
         parts = urlsplit(address)
         _ = parts.port
     except ValueError:
-        raise UserError("is no web address (it is a secret, so it is not shown)", place=place) from None
+        raise WrongArgument("is no web address (it is a secret, so it is not shown)", place=place) from None
     if not address.isascii() or not address.isprintable() or " " in address or not parts.hostname:
-        raise UserError("is no web address (it is a secret, so it is not shown)", place=place)
+        raise WrongArgument("is no web address (it is a secret, so it is not shown)", place=place)
     if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _HERE):
-        raise UserError("has to begin with https:// (http:// only for localhost)", place=place)
+        raise WrongArgument("has to begin with https:// (http:// only for localhost)", place=place)
     return Webhook(address, form)  # type: ignore[arg-type]
 
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harness.errors import UserError, shown
+from harness.errors import WrongArgument, shown
 from harness.gate.arms.model_choice import NO_MODEL, ModelChoice, model_words, parse_model, parse_shared
 from harness.spelling import nearest
 
@@ -130,13 +130,13 @@ def parse_arm(text: str, option: str) -> ArmChoice:
     bare, said = _parted(written, option)
     if bare and bare != HERE:
         if not _CALL.fullmatch(bare):
-            raise UserError(f"'{shown(bare)}' is no arm: {_meant(bare)}", place=option)
+            raise WrongArgument(f"'{shown(bare)}' is no arm: {_meant(bare)}", place=option)
         said["call"] = [bare]
     for word, values in said.items():
         if len(values) > 1 and word not in MANY:
-            raise UserError(f"`{word}` is said twice", place=option)
+            raise WrongArgument(f"`{word}` is said twice", place=option)
         if not all(values):
-            raise UserError(f"`{word}` has no value: {(WORDS | MODEL_WORDS)[word]}", place=option)
+            raise WrongArgument(f"`{word}` has no value: {(WORDS | MODEL_WORDS)[word]}", place=option)
     one = {word: values[0] for word, values in said.items() if word in WORDS and word not in (*MANY, "arguments")}
     choice = ArmChoice(
         **one,
@@ -155,7 +155,7 @@ def parse_both(text: str, option: str) -> ModelChoice:
     if bare and said:
         said["model"] = [bare]
     if wrong := [word for word in said if word not in MODEL_WORDS]:
-        raise UserError(f"`{wrong[0]}` is said of an arm, not of a model", place=option)
+        raise WrongArgument(f"`{wrong[0]}` is said of an arm, not of a model", place=option)
     return parse_shared(bare, option, {word: values[0] for word, values in said.items()})
 
 
@@ -173,18 +173,18 @@ def _parted(written: str, option: str) -> tuple[str, dict[str, list[str]]]:
 def check(choice: ArmChoice, option: str) -> None:
     """Raises UserError where what is said of an arm does not go together."""
     if choice.call and choice.command:
-        raise UserError("an arm has a call or a command, not both", place=option)
+        raise WrongArgument("an arm has a call or a command, not both", place=option)
     if choice.model and (choice.call or choice.command):
-        raise UserError(f"an arm runs a model ({choice.model}) or a call or command, not both", place=option)
+        raise WrongArgument(f"an arm runs a model ({choice.model}) or a call or command, not both", place=option)
     if choice.model and (choice.setup or choice.arguments is not None):
-        raise UserError("`setup` and `arguments` are for a call, not for a model", place=option)
+        raise WrongArgument("`setup` and `arguments` are for a call, not for a model", place=option)
     if choice.command and (choice.setup or choice.arguments is not None):
-        raise UserError("`setup` and `arguments` are for a call; a command has its own words", place=option)
+        raise WrongArgument("`setup` and `arguments` are for a call; a command has its own words", place=option)
     for word in ("call", "setup"):
         if (name := getattr(choice, word)) and not _CALL.fullmatch(name):
-            raise UserError(f"`{word}` is module:function, not '{shown(name)}'", place=option)
+            raise WrongArgument(f"`{word}` is module:function, not '{shown(name)}'", place=option)
     if choice.revision and choice.install:
-        raise UserError("an arm is a revision or has packages installed, not both", place=option)
+        raise WrongArgument("an arm is a revision or has packages installed, not both", place=option)
 
 
 def parse_arguments(text: str, option: str) -> Any:
@@ -193,14 +193,14 @@ def parse_arguments(text: str, option: str) -> Any:
         found = json.loads(text)
         json.dumps(found, allow_nan=False)
     except ValueError as error:
-        raise UserError(f'arguments are JSON, such as [1024] or {{"n": 1024}} ({error})', place=option) from None
+        raise WrongArgument(f'arguments are JSON, such as [1024] or {{"n": 1024}} ({error})', place=option) from None
     return found
 
 
 def _variable(pair: str, option: str) -> tuple[str, str]:
     name, equals, value = pair.partition("=")
     if not equals or not name.strip():
-        raise UserError(f"`env` is NAME=VALUE, not '{shown(pair)}'", place=option)
+        raise WrongArgument(f"`env` is NAME=VALUE, not '{shown(pair)}'", place=option)
     return name.strip(), value
 
 

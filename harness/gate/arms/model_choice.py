@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from harness.errors import UserError, shown
+from harness.errors import WrongArgument, shown
 from harness.models.contract import PRECISIONS
 from harness.models.registry import ADAPTERS
 from harness.spelling import nearest
@@ -80,7 +80,7 @@ def parse_model(said: Mapping[str, str], option: str) -> ModelChoice:
     """The words of an arm that are about its model, by word. Raises UserError."""
     entry = {word: _value(text, word, option) for word, text in said.items() if word not in (NAME, *SETTINGS)}
     if NAME in said and entry:
-        raise UserError(
+        raise WrongArgument(
             f"`{NAME}={said[NAME]}` names a model of a suite; leave out `{next(iter(entry))}`", place=option
         )
     return ModelChoice(said.get(NAME, ""), entry, *(said.get(word, "") for word in SETTINGS))
@@ -91,10 +91,11 @@ def parse_shared(text: str, option: str, words: Mapping[str, str]) -> ModelChoic
     if words:
         return parse_model(words, option)
     if "=" in text:
-        raise UserError(
-            f"'{shown(text)}' is no model: write a name of `--suite`, or {', '.join(f'{name}=…' for name in ADAPTERS)}"
+        raise WrongArgument(
+            f"'{shown(text)}' is no model: write a name of `suite`, or {', '.join(f'{name}=…' for name in ADAPTERS)}"
             f"{nearest(text.partition('=')[0], list(ADAPTERS))}",
             place=option,
+            beside=("suite",),
         )
     return ModelChoice(name=text.strip())
 
@@ -106,7 +107,7 @@ def _value(text: str, word: str, option: str) -> Any:
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError:
-        raise UserError(f"`{word}` is written as in a suite: {{key: value, key: value}}", place=option) from None
+        raise WrongArgument(f"`{word}` is written as in a suite: {{key: value, key: value}}", place=option) from None
 
 
 def _written(value: Any) -> str:

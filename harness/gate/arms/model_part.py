@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from harness.errors import UserError, shown
+from harness.errors import WrongArgument, shown
 from harness.limits import LARGEST_SEED, MOST_BATCH, MOST_TOKENS
 from harness.spelling import nearest
 
@@ -21,8 +21,8 @@ def part_of(text: str) -> Part:
         if part == text:
             found: Part = part
             return found
-    raise UserError(
-        f"is one of {', '.join(get_args(Part))}, not '{shown(text)}'{nearest(text, get_args(Part))}", place="--time"
+    raise WrongArgument(
+        f"is one of {', '.join(get_args(Part))}, not '{shown(text)}'{nearest(text, get_args(Part))}", place="time"
     )
 
 
@@ -42,7 +42,7 @@ class ModelWork:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what can't be done, with the option that says it."""
+        """Refuse what can't be done, naming the argument."""
         for name, least, most in (
             ("prompt", 1, MOST_TOKENS),
             ("generate", 2, MOST_TOKENS),
@@ -51,7 +51,7 @@ class ModelWork:
             ("seed", 0, LARGEST_SEED),
         ):
             if not least <= getattr(self, name) <= most:
-                raise UserError(f"is a number from {least:,} to {most:,}", place=f"--{name}")
+                raise WrongArgument(f"is a number from {least:,} to {most:,}", place=name)
 
     def __str__(self) -> str:
         many = "" if self.batch == 1 else f" of {self.batch} prompts"

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from harness.errors import UserError, shown
+from harness.errors import WrongArgument, shown
 from harness.gate.arms.arm import Arm
 from harness.gate.arms.building import built, finished, pip_of, run, version_of
 from harness.results.checkout import git_state, state_of_commit
@@ -57,14 +57,14 @@ def root_of(folder: Path, place: str) -> Path:
     if found:
         return Path(found).resolve()
     if shutil.which("git") is None:
-        raise UserError("a revision needs git, which is not installed", place=place)
-    raise UserError(f"{folder} is in no git repository, so it has no revisions", place=place)
+        raise WrongArgument("a revision needs git, which is not installed", place=place)
+    raise WrongArgument(f"{folder} is in no git repository, so it has no revisions", place=place)
 
 
 def commit_of(root: Path, revision: str, place: str) -> str:
     """The commit that a revision names. Raises UserError, which says what is missing: a fetch, or the history."""
     if not revision.strip() or revision.startswith("-"):
-        raise UserError(f"'{shown(revision)}' is no revision: name a commit, a branch or a tag", place=place)
+        raise WrongArgument(f"'{shown(revision)}' is no revision: name a commit, a branch or a tag", place=place)
     found = git_text(root, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").strip()
     if found:
         return found
@@ -72,14 +72,14 @@ def commit_of(root: Path, revision: str, place: str) -> str:
     is_remote = slash and remote in git_text(root, "remote").split()
     if git_text(root, "rev-parse", "--is-shallow-repository").strip() == "true":
         fetch = f"git fetch {remote} {branch}:refs/remotes/{revision}" if is_remote else "git fetch --unshallow"
-        raise UserError(
+        raise WrongArgument(
             f"{revision} is not in this clone, which is shallow: `{fetch}` brings it "
             "(in GitHub's actions/checkout: `fetch-depth: 0`)",
             place=place,
         )
     known = git_text(root, "for-each-ref", "--format=%(refname:short)").split()
     hint = f"; `git fetch {remote} {branch}` may bring it" if is_remote else nearest(revision, known)
-    raise UserError(f"there is no revision {shown(revision)} here{hint}", place=place)
+    raise WrongArgument(f"there is no revision {shown(revision)} here{hint}", place=place)
 
 
 @contextmanager
@@ -113,7 +113,7 @@ def _check_out_submodules(root: Path, commit: str, tree: Path, place: str) -> No
         own, wanted = root / name, entry.split()[2]
         if not (own / ".git").exists() or not git_text(own, "cat-file", "-t", wanted):
             told = f"the submodule {name} is not here at {wanted[:10]}: `git submodule update --init --recursive` and "
-            raise UserError(f"{told}`git -C {name} fetch` bring it", place=place)
+            raise WrongArgument(f"{told}`git -C {name} fetch` bring it", place=place)
         with tempfile.TemporaryDirectory(prefix="harness-submodule-") as parent:
             packed = Path(parent) / "files.tar"
             archive = git_command(own, "archive", "--format=tar", f"--output={packed}", wanted)
@@ -125,7 +125,7 @@ def _check_out_submodules(root: Path, commit: str, tree: Path, place: str) -> No
 def install_project(python: str, project: Path, target: Path, name: str, place: str) -> None:
     """Put a project into a folder that goes on a path. python: for which interpreter. Raises UserError."""
     if not project.is_dir():
-        raise UserError(f"{name} has no folder {project.name}", place=place)
+        raise WrongArgument(f"{name} has no folder {project.name}", place=place)
     if any((project / file).is_file() for file in PROJECT):
         pip = pip_of(python, place)
         options = ["install", "--no-deps", "--target", str(target), str(project)]

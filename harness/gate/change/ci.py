@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import kept_file
-from harness.errors import UserError
+from harness.errors import UserError, WrongArgument
 from harness.gate.accepted import ACCEPT_FILE, Accepted, read_accepted
 from harness.gate.change.call_pairs import arms_of_call
 from harness.gate.change.project import State, base_state, head_state
@@ -31,11 +31,13 @@ from harness.gate.change.speed_pairs import SpeedPair, arms_of, speed_pairs
 from harness.gate.change.timed_work import TimedWork, begin_with
 from harness.gate.change.unused_project import why_nothing_shows
 from harness.gate.judgment import GateResult, Judged, OnInconclusive
+from harness.gate.lockstep.ab import check_seed
 from harness.gate.lockstep.in_words import launch_line
 from harness.gate.lockstep.launch import Patience, Side
 from harness.gate.lockstep.lockstep import Observation
 from harness.gate.lockstep.record import new_folder
 from harness.gate.lockstep.shared_time import share_time
+from harness.gate.stored.judging import policy
 from harness.gate.stored.stored_runs import ALPHA, PASS_ALPHA, verdict_of
 from harness.gate.verdict import Verdict
 from harness.gate.written.files import Files, json_of
@@ -47,6 +49,7 @@ from harness.suite.schema import Suite
 from harness.threads import default_threads
 
 CHANGES = Path("results/ci")
+BASE = "origin/main"
 SUITE = "suites/ci.yaml"
 """The project's own where it has one, else the one of this name that ships."""
 LEAST_FOR_SPEED = 0.25
@@ -99,13 +102,49 @@ Listener = Callable[[str | Change], None]
 """Is told sentences, and the change as far as it was judged when Ctrl-C ended it."""
 
 
-def ci(base: str, suite: str = SUITE, *, tell: Listener = lambda said: None, **asked: Any) -> Change:
+def ci(
+    base: str = BASE,
+    suite: str = SUITE,
+    *,
+    project: Path | str | None = None,
+    minutes: float = 10.0,
+    threads: int | None = None,
+    on_inconclusive: str | None = None,
+    accept_file: Path | str = ACCEPT_FILE,
+    trust_remote_code: bool = False,
+    allow_task_code: bool = False,
+    timeout: float = Patience.start,
+    out: Path | str = CHANGES,
+    seed: int | None = None,
+    tell: Listener = lambda said: None,
+) -> Change:
     """Judge what lies in the project's folder against a revision of it: `harness.ci("origin/main").result.verdict`.
 
-    asked: fields of `Asked`. Raises UserError; before a KeyboardInterrupt goes on, what was decided is written, and
-    `tell` gets it.
+    suite: as it stands in the working folder; both states are asked the same. project: left out, the working folder.
+    minutes: for all that is measured. threads: of what the suite gives none. on_inconclusive: what that exits as,
+    `pass` or `fail`. timeout: seconds after which an arm that hangs is ended. Raises UserError; before a
+    KeyboardInterrupt goes on, what was decided is written, and `tell` gets it (docs/ci.md).
     """
-    return judge_change(Asked(base=base, suite=suite, **asked), tell)
+    if not minutes > 0 or not timeout > 0:
+        raise WrongArgument("some time is needed", place="minutes, timeout")
+    if threads is not None and threads < 1:
+        raise WrongArgument("at least one thread is needed", place="threads")
+    check_seed(seed)
+    allowed = {"--trust-remote-code": trust_remote_code, "--allow-task-code": allow_task_code}
+    asked = Asked(
+        base=base,
+        suite=suite,
+        project=Path.cwd() if project is None else Path(project),
+        minutes=minutes,
+        threads=threads,
+        out=Path(out),
+        on_inconclusive=policy(on_inconclusive),
+        accept_file=Path(accept_file),
+        options=tuple(option for option, is_on in allowed.items() if is_on),
+        seed=seed,
+        timeout=timeout,
+    )
+    return judge_change(asked, tell)
 
 
 def judge_change(asked: Asked, tell: Listener = lambda said: None) -> Change:

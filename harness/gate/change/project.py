@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.errors import UserError
+from harness.errors import UserError, WrongArgument
 from harness.file_digest import file_sha256
 from harness.gate.arms.building import built, finished, version_of
 from harness.gate.arms.revision import checked_out, commit_of, install_project, root_of, submodules
@@ -46,18 +46,18 @@ class State:
 def base_state(revision: str, folder: Path, tell: Callable[[str], None]) -> Iterator[State]:
     """The project at a revision; its files are there until the end of the block. folder: the working folder. Raises
     UserError, and BaselineMissing for a revision that isn't here."""
-    root = root_of(folder, "--base")
+    root = root_of(folder, "base")
     try:
-        commit = commit_of(root, revision, "--base")
+        commit = commit_of(root, revision, "base")
     except UserError as error:
         raise BaselineMissing(error.message, place=error.place) from None
     inside = folder.resolve().relative_to(root)
     name = f"{revision} ({commit[:10]})"
-    with checked_out(root, commit, "--base") as tree:
+    with checked_out(root, commit, "base") as tree:
         if not (tree / inside).is_dir():
-            raise UserError(f"{name} has no folder {inside}", place="--base")
+            raise WrongArgument(f"{name} has no folder {inside}", place="base")
         determined = ["revision", commit, str(inside), *_interpreter()]
-        path = _built(tree / inside, determined, name, "--base", tell)
+        path = _built(tree / inside, determined, name, "base", tell)
         yield State(name, commit, False, path, tree / inside, state_of_commit(root, commit))
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from harness import kept_file, strict_json
 from harness.comparison.paired_quality import PairedQuality
-from harness.errors import UserError
+from harness.errors import UserError, WrongArgument
 from harness.gate.arms.arm import Arm
 from harness.gate.arms.arm_process import QUIET_WAITS, ArmFailed, ArmProcess, Worker, environment_of
 from harness.gate.arms.environment import prepare
@@ -39,10 +39,10 @@ def begin(question: Question, tell: Listener = lambda said: None) -> Begun:
     """Find and build the arms; nothing is measured yet. Raises UserError."""
     threads = default_threads() if question.threads is None else question.threads
     if threads < 1:
-        raise UserError("at least one thread is needed", place="--threads")
+        raise WrongArgument("at least one thread is needed", place="threads")
     margin = question.quality_margin
     if margin is not None and not 0 < margin < 10:
-        raise UserError("is a share above 0, such as 0.01 for 1 %", place="--quality-margin")
+        raise WrongArgument("is a share above 0, such as 0.01 for 1 %", place="quality_margin")
     sides = chosen(question)
     for side, choice in sides.items():
         if choice.model:  # a slip of the hand is told before anything is built

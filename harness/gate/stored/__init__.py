@@ -1,5 +1,6 @@
 """Two stored runs: is the head worse than the base in anything that they measured (`harness gate`)?
 
+checked_runs.py   two runs side by side, and what `harness compare --fail-on` looks for
 judging.py        two runs by name, entries, agreements: the whole command as a function
 stored_runs.py    the verdict on one run against another
 stored_pair.py    one metric of one cell, by its kind; generated_length.py: whether a speed counts

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from harness.comparison.definition import CellPair, cell_pairs, what_was_read
 from harness.comparison.gate_set import QUALITY, Gated, all_points
 from harness.comparison.metric_kind import Kind
-from harness.errors import ExitCode, UserError, shown
+from harness.errors import ExitCode, UserError, WrongArgument, shown
 from harness.evidence.selection import coordinates
 from harness.gate.judgment import Judged, cell_words, told_apart
 from harness.gate.stored import stored_ledger
@@ -78,7 +78,7 @@ def kinds_of(typed: Sequence[str]) -> list[FailOn]:
     words = [word.strip() for text in typed for word in text.split(",")]
     known = {str(kind): kind for kind in FailOn}
     if wrong := [word for word in words if word not in known]:
-        raise UserError(f"is worse, different or incomparable, not '{shown(wrong[0])}'", place="--fail-on")
+        raise WrongArgument(f"is worse, different or incomparable, not '{shown(wrong[0])}'", place="fail_on")
     return list(dict.fromkeys(known[word] for word in words))
 
 

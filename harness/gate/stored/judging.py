@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import get_args
 
-from harness.errors import UserError, shown
+from harness.errors import UserError, WrongArgument, shown
 from harness.gate.accepted import ACCEPT_FILE, add_acceptances, read_accepted
 from harness.gate.judgment import GateResult, OnInconclusive
 from harness.gate.stored.stored_runs import declared_gate, judge_runs
@@ -37,7 +37,7 @@ def judge(
     suite: str | None = None,
     on_inconclusive: str | None = None,
     accept: str | None = None,
-    expires: date | None = None,
+    expires: date | str | None = None,
     accept_file: str | Path = ACCEPT_FILE,
     out: str | Path = "results/runs",
 ) -> GateResult:
@@ -47,14 +47,15 @@ def judge(
     is that of the run's suite in results/baselines (`results.baseline.nearest` says where that is). suite: whose
     `gate:` is used where the run's own suite has none.
     on_inconclusive: what that exits as, `pass` or `fail`. accept: a reason for which what fails is agreed to, until
-    `expires` (in 90 days); it is written to `accept_file`, whose agreements hold. Raises UserError for bad input, and
-    BaselineMissing where there is no such baseline.
+    `expires`, a day such as 2027-01-31 (in 90 days); it is written to `accept_file`, whose agreements hold. Raises
+    UserError for bad input, and BaselineMissing where there is no such baseline.
     """
     chosen = policy(on_inconclusive)
+    last_day = expiry(expires) if isinstance(expires, str) else expires
     if expires is not None and accept is None:
-        raise UserError("says how long --accept holds; give that too", place="--expires")
+        raise WrongArgument("says how long `accept` holds; give that too", place="expires", beside=("accept",))
     if accept is not None and not accept.strip():
-        raise UserError("needs a reason, such as --accept 'int4 halves the memory'", place="--accept")
+        raise WrongArgument("needs a reason, such as 'int4 halves the memory'", place="accept")
     head = run if isinstance(run, Run) else find_cells(str(run), Path(out))
     base = baseline if isinstance(baseline, Run) else base_of(head, baseline, Path(out))
     entries, named = declared_gate(head), head.manifest.suite_source
@@ -67,7 +68,7 @@ def judge(
     result = judge_runs(base, head, entries, accepted=read_accepted(file), on_inconclusive=chosen)
     if accept is None:
         return replace(_with_base(result, base), suite=named)
-    until = expires or date.today() + timedelta(days=DAYS)
+    until = last_day or date.today() + timedelta(days=DAYS)
     commit = str(head.manifest.git.get("commit") or "")
     add_acceptances(result.rows, accept.strip(), until, file, commit=commit)
     result = judge_runs(base, head, entries, accepted=read_accepted(file), on_inconclusive=chosen)
@@ -81,20 +82,18 @@ def policy(text: str | None) -> OnInconclusive | None:
             found: OnInconclusive = one
             return found
     if text is not None:
-        raise UserError(f"is pass or fail, not '{shown(text)}'", place="--on-inconclusive")
+        raise WrongArgument(f"is pass or fail, not '{shown(text)}'", place="on_inconclusive")
     return None
 
 
-def expiry(text: str | None) -> date | None:
+def expiry(text: str) -> date:
     """A day as it is written, `2027-01-31`. Raises UserError for what is none, or is past."""
-    if text is None:
-        return None
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise UserError(f"is a day such as 2027-01-31, not '{text}'", place="--expires") from None
+        raise WrongArgument(f"is a day such as 2027-01-31, not '{shown(text)}'", place="expires") from None
     if day < date.today():
-        raise UserError(f"{day} is past, so that nothing would be accepted", place="--expires")
+        raise WrongArgument(f"{day} is past, so that nothing would be accepted", place="expires")
     return day
 
 
@@ -130,11 +129,11 @@ def _made_by(head: Run) -> str:
     return f"harness run {head.manifest.suite_source}"
 
 
-def base_of(head: Run, baseline: str | Path | None, out: Path) -> Run:
-    """The run that `judge` compares with. Raises UserError, and BaselineMissing where there is none."""
+def base_of(head: Run, baseline: str | Path | None = None, out: str | Path = "results/runs") -> Run:
+    """The run that `harness.judge` compares a run with. Raises UserError, and BaselineMissing where there is none."""
     if baseline is None:
         return _of_suite(head)
-    return find_baseline(str(baseline), out, _made_by(head), baselines=baselines_of(head.manifest.suite_source))
+    return find_baseline(str(baseline), Path(out), _made_by(head), baselines=baselines_of(head.manifest.suite_source))
 
 
 def find_baseline(name: str, out: Path, made_by: str, *, place: str = "--baseline", baselines: Path = BASELINES) -> Run:

@@ -120,7 +120,7 @@ def _looked_at(base: Run, head: Run) -> _Runs:
         problems[side] = list(run.damage_of_cells)
         if run.manifest.status != "finished":
             problems[side].append(
-                f"{run.folder}: this run is {run.manifest.status}, not finished; `harness run --resume {run.folder}` "
+                f"{run.folder}: this run is {run.status}, not finished; `harness run --resume {run.folder}` "
                 "goes on with it"
             )
     why_lost = problems["head"][0] if problems["head"] else None

@@ -27,14 +27,22 @@ def what_changed(base: Run, head: Run) -> list[str]:
         found.append(f"suite: {a.suite} and {b.suite}")
     found += _few(_software(a.fingerprint, b.fingerprint))
     found += _few([f"suite's `{key}` changed" for key in _differing(_suite(a.suite_text), _suite(b.suite_text))])
-    found += _few(
-        [
-            f"weights of {name} changed"
-            for name in a.models
-            if name in b.models and a.models[name].get("digest") != b.models[name].get("digest")
-        ]
-    )
+    both = [(name, a.models[name], b.models[name]) for name in a.models if name in b.models]
+    found += _few([_another_model(*one) for one in both if one[1].get("digest") != one[2].get("digest")])
     return found
+
+
+def _another_model(name: str, base: Mapping[str, Any], head: Mapping[str, Any]) -> str:
+    """What is known where the digests of a model differ: of one that the run trained it is a hash of all that decides
+    its weights, and none of the weights, which no two machines train to the same bit."""
+    if "settings" not in base or "settings" not in head:
+        return f"weights of {name} changed"
+    if differing := list(_differing(base["settings"], head["settings"], "train")):
+        return f"{name} was trained otherwise: {', '.join(differing)}"
+    return (
+        f"{name} was trained anew, as the code that trains or its corpus is another: that alone says nothing of its "
+        "weights"
+    )
 
 
 def is_identical_code(base: Run, head: Run) -> bool:

@@ -30,6 +30,11 @@ def _is_address(place: str) -> bool:
     return "://" in place or place in ("databricks", "databricks-uc")
 
 
+def mlflow_folder(place: str) -> Path | None:
+    """The folder that a place names; None where it is an address, or names none."""
+    return Path(place) if place and not _is_address(place) else None
+
+
 def log_to_mlflow(told: Told, place: str) -> str:
     """Numbers and curves as metrics, settings as parameters, files as artifacts.
 
@@ -42,8 +47,8 @@ def log_to_mlflow(told: Told, place: str) -> str:
     from mlflow.entities import Metric, Param
 
     uri = place or None
-    if place and not _is_address(place):
-        uri = Path(place).resolve().as_uri()
+    if (folder := mlflow_folder(place)) is not None:
+        uri = folder.resolve().as_uri()
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # who names a folder wants one
     client = mlflow.MlflowClient(tracking_uri=uri)
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT

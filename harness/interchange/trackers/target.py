@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
-from harness.errors import UserError, inert, shown
+from harness.errors import UserError, WrongArgument, shown
 from harness.errors import told as words_of
-from harness.interchange.trackers.mlflow import log_to_mlflow, why_no_mlflow
-from harness.interchange.trackers.tensorboard import log_to_tensorboard
+from harness.interchange.trackers.mlflow import log_to_mlflow, mlflow_folder, why_no_mlflow
+from harness.interchange.trackers.tensorboard import log_to_tensorboard, tensorboard_folder
 from harness.interchange.trackers.told import Told, told
 from harness.interchange.trackers.wandb import log_to_wandb
-from harness.notice import notice
+from harness.results.new_folder import why_no_run_there
 from harness.results.run import Run
 from harness.spelling import nearest
 
@@ -31,14 +32,16 @@ class Tracker:
     """Tell it of a run, at a place that may be empty; says where that is now. Raises whatever the tracker raises."""
     why_not: Callable[[str], str | None] = lambda place: None
     """Why a place can't be had, as far as that is known beforehand; None where it can be tried."""
+    folder: Callable[[str], Path | None] = lambda place: None
+    """The folder that it writes to at a place; None where that is elsewhere."""
 
 
 TRACKERS = {
     one.name: one
     for one in (
         Tracker("wandb", "wandb", "PROJECT", log_to_wandb),
-        Tracker("mlflow", "mlflow", "FOLDER or address", log_to_mlflow, why_no_mlflow),
-        Tracker("tensorboard", "tensorboard", "FOLDER", log_to_tensorboard),
+        Tracker("mlflow", "mlflow", "FOLDER or address", log_to_mlflow, why_no_mlflow, mlflow_folder),
+        Tracker("tensorboard", "tensorboard", "FOLDER", log_to_tensorboard, folder=tensorboard_folder),
     )
 }
 
@@ -63,35 +66,30 @@ class Target:
             ) from None
 
 
-def is_target(text: str) -> bool:
+def is_tracker(text: str) -> bool:
     """Whether this names a tracker."""
     return text.partition(":")[0] in TRACKERS
 
 
-def target(text: str, option: str) -> Target:
-    """The tracker that is meant. Raises UserError for an unknown one, and for one whose package is not installed, with
-    the extra that has it."""
+def find_tracker(text: str, argument: str = "log_to") -> Target:
+    """The tracker that is meant by `wandb[:PROJECT]`, `mlflow[:FOLDER or address]` or `tensorboard[:FOLDER]`.
+
+    argument: what is wrong where it can't be. Raises UserError for an unknown one, and for one whose package is not
+    installed, with the extra that has it.
+    """
     name, _, place = text.partition(":")
     if name not in TRACKERS:
-        raise UserError(
+        raise WrongArgument(
             f"no tracker '{shown(name)}'{nearest(name, list(TRACKERS))}; there are: "
             + ", ".join(f"{one.name}[:{one.place}]" for one in TRACKERS.values()),
-            place=option,
+            place=argument,
         )
     tracker = TRACKERS[name]
     if find_spec(tracker.module) is None:
-        raise UserError(f"{name} is not installed: pip install 'gpt-harness[{name}]'", place=option)
+        raise WrongArgument(f"{name} is not installed: pip install 'gpt-harness[{name}]'", place=argument)
     if (why := tracker.why_not(place)) is not None:
-        raise UserError(f"{name}: {why}", place=option)
+        raise WrongArgument(f"{name}: {why}", place=argument)
+    folder = tracker.folder(place)
+    if folder is not None and (why := why_no_run_there(folder, "another folder", f"the folder of {name}")) is not None:
+        raise WrongArgument(why, place=argument)
     return Target(tracker, place)
-
-
-def log_all(run: Run, targets: Sequence[Target]) -> list[str]:
-    """Tell every tracker; a sentence for each that took the run. One that fails is a warning: the run stands."""
-    said = []
-    for one in targets:
-        try:
-            said.append(f"logged to {one.tracker.name}: {inert(one.log(run))}")
-        except UserError as error:
-            notice(str(error))
-    return said

@@ -12,6 +12,11 @@ FOLDER = "results/tensorboard"
 """Where nobody names a folder."""
 
 
+def tensorboard_folder(place: str) -> Path:
+    """Where event files of runs go."""
+    return Path(place or FOLDER)
+
+
 def log_to_tensorboard(told: Told, place: str) -> str:
     """Numbers as scalars at step 0, curves as scalars over their steps, settings and the report as texts, in a folder
     with the run's name. place: the folder that `tensorboard --logdir` shows."""
@@ -21,7 +26,7 @@ def log_to_tensorboard(told: Told, place: str) -> str:
     from tensorboard.plugins.text.metadata import create_summary_metadata
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-    folder = Path(place or FOLDER) / told.name
+    folder = tensorboard_folder(place) / told.name
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; name another folder", place="tensorboard")
     writer = EventFileWriter(str(folder))

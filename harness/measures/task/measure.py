@@ -112,6 +112,7 @@ TASK = Measure(
     ),
     isolated=False,
     needs_peaks=False,
+    fills=(("context",),),
     collect=collect,
     summarize=summarize,
     resolved=in_first_row(CONTEXT.name, WHOLE_DOCUMENTS.name),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
-from harness.errors import UserError, shown
+from harness.errors import WrongArgument, shown
 from harness.evidence.selection import Where, listed, selects, selects_row, why_no_row, why_nothing
 from harness.evidence.where_text import where_among, where_of
 from harness.results.record import CellResult, Record
@@ -45,17 +45,17 @@ def choice(metrics: Iterable[str] = (), where: Iterable[str] = (), wide: bool = 
     """What was typed: several metrics stand between commas, or the option stands several times. Raises UserError."""
     names = [name.strip() for text in metrics for name in text.split(",")]
     if not all(names):
-        raise UserError("a name is missing: give metrics between commas, such as ppl,acc", place="--metrics")
+        raise WrongArgument("a name is missing: give metrics between commas, such as ppl,acc", place="metrics")
     return Choice(tuple(names), tuple(where), wide)
 
 
 def chosen_cells(cells: Sequence[CellResult], choice: Choice) -> list[CellResult]:
     """The cells that are meant, each with the records that are meant. A cell without numbers stays where its measure
     has one of the metrics. Raises UserError, with the nearest name, where nothing is meant."""
-    where = where_of(choice.where, cells, "--where")
+    where = where_of(choice.where, cells, "where")
     found = [cell for cell in cells if selects(where, cell)]
     if choice.where and not found:
-        raise UserError(why_nothing(where, cells), place="--where")
+        raise WrongArgument(why_nothing(where, cells), place="where")
     if not choice.chooses:
         return found
     names = metrics_among(choice.metrics, [record for cell in found for record in cell.records])
@@ -73,10 +73,10 @@ def chosen_rows(rows: Sequence[Row], typed: Sequence[str], names: Collection[str
     """The rows that have all that was typed, as `precision=int8`. names: the columns that may be asked for, all where
     it is None. Raises UserError, with the nearest word, where none has."""
     places = [{name: value for name, value in row.items() if names is None or name in names} for row in rows]
-    where = where_among(typed, places, "--where")
+    where = where_among(typed, places, "where")
     found = [row for row, at in zip(rows, places, strict=True) if selects_row(where, at)]
     if typed and not found:
-        raise UserError(why_no_row(where, places) if rows else "there is nothing to choose from", place="--where")
+        raise WrongArgument(why_no_row(where, places) if rows else "there is nothing to choose from", place="where")
     return found
 
 
@@ -95,7 +95,7 @@ def metric_names(patterns: Sequence[str], ids: dict[str, str]) -> set[str]:
     for pattern in patterns:
         mine = _meant(pattern, ids) or _meant(ABBREVIATIONS.get(pattern.lower(), pattern), ids)
         if not mine:
-            raise UserError(_why_none(pattern, ids), place="--metrics")
+            raise WrongArgument(_why_none(pattern, ids), place="metrics")
         found |= mine
     return found
 

@@ -62,7 +62,7 @@ def _run_row(run: Run) -> dict[str, Any]:
     return row | {
         "suite": manifest.suite,
         "cells": len(run.cells),
-        "planned": len(manifest.cells),
+        "planned": len(manifest.expected),
         "failed": failed_cells(run),
         "seconds": manifest.seconds,
         "started": manifest.started,

@@ -46,7 +46,7 @@ RUNS = Shape(
     (
         Field("run", "text", "Its name."),
         Field("suite", "text", "The suite's name; null where the run can't be read."),
-        Field("state", "text", "finished, interrupted, running, corrupted …"),
+        Field("state", "text", "finished, interrupted, running, stopped (its process is gone), corrupted …"),
         Field("cells", "integer", "Cells that ended."),
         Field("planned", "integer", "Cells of the plan."),
         Field("failed", "integer", "Cells that failed or ran out of memory."),
@@ -174,6 +174,7 @@ WORDS = Shape(
 )
 
 SHAPES: dict[str, tuple[Shape, ...]] = {
+    **dict.fromkeys(("run", "eval", "perplexity", "bench"), (RECORDS,)),
     "show": (RECORDS, RUNS),
     "report": (RECORDS,),
     "compare": (COMPARISON,),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from harness import strict_json
-from harness.errors import UserError, inert, printable, shown
+from harness.errors import WrongArgument, inert, printable, shown
 from harness.report.output.rows import Field, Rows, Value
 from harness.report.table import Table
 from harness.spelling import nearest
@@ -51,8 +51,8 @@ def format_of(text: str) -> Format:
     """The format of that name. Raises UserError."""
     names = [*Format, *ALSO]
     if text.lower() not in names:
-        raise UserError(
-            f"is one of {', '.join(Format)}, not '{shown(text)}'{nearest(text.lower(), names)}", place="--format"
+        raise WrongArgument(
+            f"is one of {', '.join(Format)}, not '{shown(text)}'{nearest(text.lower(), names)}", place="format"
         )
     return ALSO.get(text.lower()) or Format(text.lower())
 

@@ -14,11 +14,16 @@ KEYS_SCHEMA: dict[str, Any] = {"type": "object", "properties": {key: {} for key 
 """The same as a JSON schema, for editors."""
 
 
+NO_NUMBERS = ("until", "do_sample", "early_stopping")
+
+
 def check_keys(given: Mapping[str, Any]) -> None:
-    """Raises ValueError for a key that says nothing about writing."""
-    for key in given:
+    """Raises ValueError for a key that says nothing about writing, and for yes or no in the place of a number."""
+    for key, value in given.items():
         if key not in KEYS:
             raise ValueError(f"unknown key '{key}'{nearest(str(key), KEYS)}; allowed: {', '.join(KEYS)}")
+        if isinstance(value, bool) and key not in NO_NUMBERS:
+            raise ValueError(f"`{key}` should be a number, not {str(value).lower()}")
 
 
 def with_generation(config: TaskConfig, given: Mapping[str, Any]) -> TaskConfig:

@@ -30,6 +30,8 @@ def test_functions_agree(one: str, other: str) -> None:
     shared = [name for name in OF_A_RUN if name in first and name in second]
     assert {"out", "fresh", "cached", "on_event"} <= set(shared)
     for name in (*shared, "precision", "device", "models"):
+        if name == "resume" and "train" in (one, other):
+            continue  # a training that was cut off goes on by itself
         if name in first and name in second:
             assert first[name].default == second[name].default, name
             assert first[name].annotation == second[name].annotation, name

@@ -15,8 +15,13 @@ def own_cache(monkeypatch: pytest.MonkeyPatch, test_cache: Path, tmp_path: Path)
 
 @pytest.fixture(autouse=True)
 def own_signals() -> Iterator[None]:
-    """A command that ends in this process leaves signals as a process that ends wants them."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    """Each test begins as a process does, and leaves signals as it found them: a command that ends in this process
+    leaves them as a process that ends wants them, in a fixture of a module too; and tests that run in the background
+    were told to ignore interrupts."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

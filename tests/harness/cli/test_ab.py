@@ -149,7 +149,7 @@ def test_the_same_code_twice_is_not_comparable() -> None:
         (("--a", "work:base", "--b", "work:slow", "--clock", "sun"), "is one of auto, wall, cpu, not 'sun'"),
         (("--a", "work:base", "--b", "work:slow", "--tolerance", "-1"), "--tolerance: is a share of 0 or more"),
         (("--a", "work:base", "--b", "work:slow", "--threads", "0"), "--threads: at least one thread"),
-        (("--a", "work:base", "--b", "work:slow", "--aa"), "--aa: compares a with itself"),
+        (("--a", "work:base", "--b", "work:slow", "--aa"), "--aa: compares `--a` with itself"),
         (("--call", "work:base", "--arguments", "{"), "--arguments: arguments are JSON"),
         (("--call", "work:base", "--arguments", "[NaN]"), "--arguments: arguments are JSON"),
         (("--a", "work:base", "--b", "work:slow", "--seed", "-1"), "--seed: is a whole number of 0 or more"),

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.cli import boundary, listing, main
+from harness.api import words
+from harness.cli import boundary, main
 from harness.errors import UserError
 
 COMMAND = [sys.executable, "-m", "harness"]
@@ -73,7 +74,7 @@ def test_every_exception_is_one_sentence(
     def fails(*arguments: object) -> None:
         raise error
 
-    monkeypatch.setattr(listing, "_summary", fails)
+    monkeypatch.setattr(words, "_summary", fails)
     monkeypatch.setattr(boundary, "_leave", sys.exit)
     monkeypatch.setattr(sys, "argv", ["harness", "list"])
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))
@@ -95,7 +96,7 @@ def test_memory_that_does_not_do_for_a_sentence_does_for_the_exit_code(
     def fails(*arguments: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(listing, "_summary", fails)
+    monkeypatch.setattr(words, "_summary", fails)
     monkeypatch.setattr(boundary, "sentence", fails)
     monkeypatch.setattr(boundary, "_leave", sys.exit)
     monkeypatch.setattr(sys, "argv", ["harness", "list"])
@@ -112,7 +113,7 @@ def test_a_cache_that_can_t_be_written_to_takes_no_traceback(
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "file" / "cache"))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    monkeypatch.setattr(listing, "_summary", lambda paths: 1 / 0)
+    monkeypatch.setattr(words, "_summary", lambda paths: 1 / 0)
     monkeypatch.setattr(sys, "argv", ["harness", "list"])
     with pytest.raises(SystemExit):
         main()

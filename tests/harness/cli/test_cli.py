@@ -227,7 +227,7 @@ def test_what_nobody_foresaw_is_told_whatever_bytes_the_command_line_has(
     def fails(*given: object) -> None:
         raise KeyError("name")
 
-    monkeypatch.setattr("harness.results.find.find_run", fails)
+    monkeypatch.setattr("harness.api.runs.find_run", fails)
     code, _, errors = harness(capsys, "show", "caf\udce9")
     assert code == 2 and len(errors.strip().splitlines()) == 1
     kept = Path(errors.rpartition("the traceback is in ")[2].strip())

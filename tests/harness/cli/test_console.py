@@ -34,17 +34,22 @@ def printed(*command: str, **environment: str) -> str:
     ],
 )
 def test_no_encoding_ends_a_command(finished_run: Run, environment: dict[str, str]) -> None:
-    for command in (
-        ["show", str(finished_run.folder)],
-        ["list", "measures"],
-        ["compare", *[str(finished_run.folder)] * 2],
-    ):
-        env = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | environment
-        done = subprocess.run([*HARNESS, *command], capture_output=True, env=env, check=False)
-        assert done.returncode == 0, done.stderr.decode(errors="replace")
-        assert b"Error" not in done.stderr
-        if "latin-1" not in environment.values():
-            assert done.stdout.isascii()
+    run = str(finished_run.folder)
+    commands = [["show", run], ["list", "measures"], ["compare", run, run]]
+    code = f"""import sys
+from harness.cli import main
+for words in {commands!r}:
+    sys.argv = ["harness", *words]
+    try:
+        main()
+    except SystemExit as ended:
+        assert ended.code == 0, (words, ended.code)"""
+    env = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | environment
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=env, check=False)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    assert b"Error" not in done.stderr and b"perplexity" in done.stdout
+    if "latin-1" not in environment.values():
+        assert done.stdout.isascii()
 
 
 def test_without_a_terminal_no_table_is_folded(finished_run: Run) -> None:

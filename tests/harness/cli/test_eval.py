@@ -178,7 +178,7 @@ WRONG = {
     "eval ls tasks": "harness list tasks",
     "eval --model hf --model_args pretrained=llama --tasks rivers --confidence_level 0.9": "--confidence-level: ",
     "eval llama --tasks rivers --precison fp32": "--precison: there is no such option; did you mean '--precision'?",
-    "eval llama --tasks rivers --lm-eval /proc/none": "/proc/none: can't be written to",
+    "eval llama --tasks rivers --lm-eval /proc/none": "--lm-eval: /proc/none can't be written to",
 }
 
 

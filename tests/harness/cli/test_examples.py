@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -15,15 +18,19 @@ import typer
 import harness
 from harness.cli import main
 from harness.results.run import Run
+from tests.harness.cli.test_ab import Scripted
 from tests.harness.cli.test_helping import ALL, examples
+from tests.harness.interchange.foreign_files import pytest_benchmark
 
 EXAMPLES = sorted({one for command in ALL.values() for one in examples(command)})
 OF_TASKS = ("compare", "diff", "explain", "gate")
 """Their `latest` is a run of a task; the others' has times, too."""
 MEASURE = ("run", "eval", "perplexity", "bench")
-ELSEWHERE = ("train", "generate", "chat", "ab", "ci", "bisect", "import", "data get", "assets get", "assets verify")
-"""They need an asset, minutes, a repository or a file of another tool: their pages' tests run them."""
-CHEAP = [one for one in EXAMPLES if not one.split(" ", 1)[1].startswith((*MEASURE, *ELSEWHERE))]
+WITH_INPUTS = ("train", "generate", "chat", "ab", "import")
+"""They run on inputs that are made here: a text, a tiny model in the place of an asset, arms that take no time."""
+ELSEWHERE = ("ci", "bisect", "data get", "assets get", "assets verify")
+"""They need an asset, a repository or a history with a step: their pages' tests run them."""
+CHEAP = [one for one in EXAMPLES if not one.split(" ", 1)[1].startswith((*MEASURE, *WITH_INPUTS, *ELSEWHERE))]
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +81,33 @@ def test_an_example_runs(
     assert code != 2 and (told.out or told.err), told.err
 
 
+@pytest.fixture
+def inputs(llama_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the examples name, tiny: a text and few steps, a model that is fetched, arms, a file of another tool."""
+    (tmp_path / "notes.txt").write_text("the cat sat on the mat and the dog ran to the barn\n" * 40)
+    (tmp_path / "benchmark.json").write_text(json.dumps(pytest_benchmark()))
+    model = shutil.copytree(llama_folder, tmp_path / "model")
+    turns = "{% for m in messages %}{{ m.role }}: {{ m.content }} {% endfor %}assistant:"
+    (model / "chat_template.jinja").write_text(turns)
+    load, train = harness.load_model, harness.train
+    monkeypatch.setattr(harness, "load_model", lambda name, **options: load(model, **options))
+    few = {"steps": 2, "context": 32, "vocabulary": 260}
+    monkeypatch.setattr(harness, "train", lambda text, **given: train(text, **given | few))
+    monkeypatch.setattr("harness.gate.lockstep.begun.ArmProcess", Scripted)
+    monkeypatch.setattr("tests.harness.cli.test_ab.TIMES", {"kernels:base": 20e6, "kernels:head": 16e6})
+    monkeypatch.setattr("sys.stdin", io.StringIO("Hello\n/settings\n"))
+
+
+@pytest.mark.parametrize("line", [one for one in EXAMPLES if one.split()[1] in WITH_INPUTS])
+@pytest.mark.usefixtures("inputs")
+def test_an_example_runs_on_inputs_that_are_made_for_it(
+    line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert called(monkeypatch, line) == 0
+    told = capsys.readouterr()
+    assert told.out.strip() and "error" not in told.err, told.err
+
+
 @pytest.mark.parametrize("line", [one for one in EXAMPLES if one.split()[1] in MEASURE])
 def test_an_example_that_measures_names_what_there_is(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
     planned: list[Any] = []
@@ -87,7 +121,7 @@ def test_an_example_that_measures_names_what_there_is(line: str, monkeypatch: py
     assert planned
 
 
-def test_every_example_is_in_one_of_the_two() -> None:
-    measured = [one for one in EXAMPLES if one.split()[1] in MEASURE]
+def test_every_example_is_in_one_of_the_kinds() -> None:
+    measured = [one for one in EXAMPLES if one.split()[1] in (*MEASURE, *WITH_INPUTS)]
     elsewhere = [one for one in EXAMPLES if re.match(f"harness ({'|'.join(ELSEWHERE)})\\b", one)]
     assert sorted([*CHEAP, *measured, *elsewhere]) == EXAMPLES

@@ -49,6 +49,11 @@ def test_explain_shows_what_flipped(runs: Path, capsys: pytest.CaptureFixture[st
     assert "|Question| 1|.|" in output and "choice 0 (right)" in output
 
 
+def test_explain_without_a_task_means_the_only_one(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    named = command(capsys, "explain", "after", "capitals", "1", "--where", "precision=fp32")
+    assert command(capsys, "explain", "after", "1", "--where", "precision=fp32") == named and named[0] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -143,7 +143,7 @@ def test_a_suite_gives_its_gate_to_a_run_that_has_none(make: Makes) -> None:
         (["--on-inconclusive", "maybe"], "--on-inconclusive: is pass or fail, not 'maybe'"),
         (["--accept", "x", "--expires", "soon"], "--expires: is a day such as 2027-01-31, not 'soon'"),
         (["--accept", "x", "--expires", "2001-01-01"], "--expires: 2001-01-01 is past"),
-        (["--expires", "2099-01-01"], "--expires: says how long --accept holds"),
+        (["--expires", "2099-01-01"], "--expires: says how long `--accept` holds"),
         (["--accept", " "], "--accept: needs a reason"),
         (["--json", "gone/gate.json"], "--json: there is no folder gone; make it, or name another file"),
         (["--markdown", "."], "--markdown: . is a folder; name a file"),

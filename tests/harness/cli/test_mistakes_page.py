@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +59,10 @@ def beside(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
     (tmp_path / "models").mkdir()
     (tmp_path / "models/tiny").symlink_to(model)
+    for name, changes in {"lama": {"model_type": "lama"}, "wide": {"hidden_size": 40}}.items():
+        shutil.copytree(model, tmp_path / "models" / name)
+        written = json.loads((model / "config.json").read_text())
+        (tmp_path / "models" / name / "config.json").write_text(json.dumps(written | changes))
     (tmp_path / "folder").mkdir()
     (tmp_path / "runs/old").mkdir(parents=True)
     kept_file.write_json(tmp_path / "runs/old/manifest.json", '{"schema_version": 99}', "manifest.json")

@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from harness.baselines.listing import list_baselines
-from harness.baselines.setting import Allowed, set_baseline
+from harness.baselines.setting import set_baseline
 from harness.comparison.evaluate import evaluate
 from harness.comparison.expectation import Expectation
 from harness.comparison.expected_run import why_no_stored_runs
@@ -202,7 +202,7 @@ def test_a_baseline_is_found_from_every_folder_of_its_project(
     (tmp_path / ".git").mkdir()
     assert {one.outcome for one in judged(head, **against)} == {Outcome.MET}
     assert judge(head, "baseline:ci").base == judge(head).base != ""
-    moved = set_baseline(head, name="ci", why="from below", by="me", allowed=Allowed(another_suite=True))
+    moved = set_baseline(head, name="ci", why="from below", by="me", another_suite=True)
     assert moved.folder == tmp_path / "results/baselines/ci" and list(list_baselines()["moves"]) == [2]
 
 

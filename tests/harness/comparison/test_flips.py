@@ -270,7 +270,7 @@ def test_two_sides_of_one_run(ladder: Any) -> None:
     ("options", "sentence"),
     [
         ({}, "differs in nothing from itself.*--base precision=fp32.*its cells differ in model, precision"),
-        ({"of_head": ["precision=int8"]}, "--base: two cells differ only in precision: say which"),
+        ({"of_head": ["precision=int8"]}, "of_base: two cells differ only in precision: say which"),
         ({"of_base": ["precision=fp16"], "of_head": ["precision=int8"]}, "no cell has precision = fp16.*fp32, int8"),
         ({"of_base": ["fp16"], "of_head": ["precision=int8"]}, "'fp16' is no name=value"),
         ({"metric": "acc_nrm"}, r"no metric 'acc_nrm'.*did you mean 'acc_norm'"),

@@ -59,7 +59,10 @@ EITHER = {
     "harness.plugins": "finds other packages, whose code is in the key of their cells",
     "harness.promises": "looks at what those declare",
     **dict.fromkeys(("harness.strict_json", "harness.strict_models"), "the same values, or an error"),
-    **dict.fromkeys(("harness.execution.requests", "harness.execution.serve"), "hand on what others measure"),
+    **dict.fromkeys(
+        ("harness.execution.opened_model", "harness.execution.requests", "harness.execution.serve"),
+        "hand on what others measure",
+    ),
     "harness.execution.imported": "what is recorded beside the numbers",
     **dict.fromkeys(
         ("harness.results.conditions", "harness.results.provenance"), "what is recorded beside the numbers"

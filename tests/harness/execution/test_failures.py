@@ -338,7 +338,11 @@ def test_what_an_error_says_is_one_line_that_names_what_was_done(error: BaseExce
     sentence.encode()
 
 
-def test_a_run_in_which_every_cell_is_skipped_is_no_success(tasks: Path, llama_folder: Path, tmp_path: Path) -> None:
+def test_a_run_in_which_every_cell_is_skipped_is_no_success(
+    tasks: Path, llama_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a reason that shows when the model is open: what is known beforehand refuses the run."""
+    monkeypatch.setattr("harness.execution.preflight.checked_plan.CHECKS", ())
     story = tasks / "text.jsonl"
     story.write_text('{"text": "once upon a time there was a cat"}\n')
     path = suite(tasks, llama_folder, f"  - perplexity: {{text: {story}, window: 1000000}}\n")

@@ -8,6 +8,7 @@ import pytest
 
 from harness.errors import UserError
 from harness.execution.allowed import NOTHING_MORE, Allowed
+from harness.execution.expected_time import expected_seconds
 from harness.execution.plan import PlannedCell, make_plan
 from harness.suite.load import load_suite
 from harness.suite.schema import Suite
@@ -160,3 +161,18 @@ def test_the_schema_knows_the_settings() -> None:
         and '["string", "integer"]' in shown
         and '"exclusiveMaximum": 1' in shown
     )
+
+
+def test_two_cells_of_one_key_take_the_time_of_one(llama_folder: Path, tmp_path: Path) -> None:
+    """Two names for one model: what is measured under one is known under the other."""
+    suite = tmp_path / "suite.yaml"
+    models = "".join(f"  {name}: {{reference: {llama_folder}}}\n" for name in ("a", "b"))
+    suite.write_text(f"name: two\nmodels:\n{models}measures:\n  - inference: {{prompt: 4, generate: 2}}\n")
+    plan = make_plan(load_suite(str(suite)))
+    a, b = plan.cells
+    assert a.key == b.key and a.cell != b.cell
+    seconds = expected_seconds(plan.cells, False, plan.fingerprint)
+    first, second = seconds[a.cell], seconds[b.cell]
+    assert first is not None and first > 0 and second == 0
+    alone = expected_seconds([b], False, plan.fingerprint)
+    assert alone[b.cell] == first

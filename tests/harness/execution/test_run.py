@@ -30,6 +30,7 @@ from harness.results.exit_code import exit_code
 from harness.results.find import find_run
 from harness.results.instructions import ATEN_VARIABLE, ONEDNN_VARIABLES, OTHERS
 from harness.results.journal import Journal
+from harness.results.new_folder import new_folder
 from harness.results.record import Measurement, Status
 from harness.results.run import Run
 
@@ -348,6 +349,10 @@ def test_a_run_that_is_ended_goes_on_where_it_was(
         assert f"harness run --resume {cells.parent}" in errors
         assert "Traceback" not in errors
         assert Run(cells.parent).manifest.status == "interrupted"
+    else:
+        assert Run(cells.parent).status == "stopped"
+    later = new_folder(out, Run(cells.parent).manifest.model_copy(update={"run": "later", "suite": "x"}))
+    assert find_run("latest", out).name == "later"
     said = StringIO()
     with RunProgress(Console(file=said, width=200)) as progress:
         resumed = harness.run(str(suite), out=out, fresh=True, resume=True, on_event=progress)
@@ -355,6 +360,7 @@ def test_a_run_that_is_ended_goes_on_where_it_was(
     assert cells.read_bytes().startswith(before)
     assert cells.read_bytes().count(b"\n") == 6
     assert Run(cells.parent).manifest.status == "finished"
+    assert find_run("latest", out).name == cells.parent.name != later.folder.name, "the one that ran last"
     assert f"{done} done before" in said.getvalue()
 
 

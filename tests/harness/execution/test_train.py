@@ -24,6 +24,7 @@ from harness.models.contract import ModelSource
 from harness.models.resolved import Resolved
 from harness.models.training import Training
 from harness.models.training_evidence import is_trained
+from harness.results.fingerprint import fingerprint
 from harness.results.record import Status
 
 
@@ -163,6 +164,7 @@ def test_models_share_the_threads(
 
 def test_lanes_have_cores_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[list[int]] = []
+    fingerprint()  # of the machine as it is: it is remembered, and later tests would be planned for one of five cores
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {3, 4, 6, 7, 9})
     monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cores: given.append(cores))
     monkeypatch.setattr("torch.set_num_threads", lambda threads: None)

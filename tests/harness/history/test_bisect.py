@@ -123,7 +123,7 @@ def test_what_can_not_be_bisected_is_one_sentence(project: Path, tmp_path: Path)
         bisect(read_history(project / "results/history"), "time", folder=tmp_path)
     other = row(0, metric="time", where='{"call": "other"}', cell="d", model=None, measure=None, run_id="other")
     write(project / "results/history", [[other]])
-    with pytest.raises(UserError, match=r"time has 2 series; choose one with --where"):
+    with pytest.raises(UserError, match=r"time has 2 series; choose one with `where`"):
         found(project, good=commits[3], bad="HEAD")
 
 

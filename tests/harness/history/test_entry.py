@@ -10,13 +10,12 @@ from types import ModuleType
 import pytest
 from typer.testing import CliRunner
 
-from harness.baselines.setting import Allowed, set_baseline
+from harness.baselines.setting import set_baseline
 from harness.cli.app import app
 from harness.errors import UserError
 from harness.gate.change.ci import VERDICT, ci
 from harness.gate.lockstep.ab import ab
-from harness.gate.lockstep.lockstep import Limits
-from harness.history.entry import add, entry_of, entry_of_folder
+from harness.history.entry import add_to_history, entry_of, entry_of_folder
 from harness.history.folder import read_history
 from harness.kept_file import read_json
 from harness.results.run import Run
@@ -55,8 +54,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_ratios_of_ci_and_ab_are_to_the_commit_of_the_base(project: Path) -> None:
     base, head = git(project, "rev-list", "--reverse", "HEAD").split()
     change = ci("HEAD~1", "ci.yaml", minutes=0.1, seed=1)
-    compared = ab("call=kernels:work,arguments=[3000],revision=HEAD~1", "here", limits=Limits(1, 1.0), threads=1)
-    of_ci, of_ab = add(str(change.folder), "results/history"), add(str(compared.folder), "results/history")
+    compared = ab("call=kernels:work,arguments=[3000],revision=HEAD~1", "here", launches=1, minutes=1.0, threads=1)
+    of_ci, of_ab = (
+        add_to_history(str(change.folder), "results/history"),
+        add_to_history(str(compared.folder), "results/history"),
+    )
     assert of_ci.rows is not None and of_ci.verdict is not None and of_ab.verdict is not None
     rows = read_history("results/history").table.to_pylist()
     assert {(one["suite"], one["metric"], one["kind"], one["unit"]) for one in rows} == {
@@ -71,7 +73,7 @@ def test_ratios_of_ci_and_ab_are_to_the_commit_of_the_base(project: Path) -> Non
     assert where == {"arguments": "[3000]", "call": "work", "function": "kernels:work", "threads": 1}
     verdicts = read_history("results/history").verdicts
     assert sorted((one.kind, one.commit, one.base) for one in verdicts) == [("ab", head, base), ("ci", head, base)]
-    again = add(str(change.folder), "results/history")
+    again = add_to_history(str(change.folder), "results/history")
     assert again.rows is not None and not again.rows.is_new and again.verdict is not None and not again.verdict.is_new
 
 
@@ -85,7 +87,7 @@ def test_unchanged_code_is_a_ratio_of_one(project: Path) -> None:
 
 def test_two_arms_of_one_commit_have_no_pinned_one(project: Path) -> None:
     compared = ab(
-        "call=kernels:work,arguments=[3000]", "call=kernels:work,arguments=[3100]", limits=Limits(1, 1.0), threads=1
+        "call=kernels:work,arguments=[3000]", "call=kernels:work,arguments=[3100]", launches=1, minutes=1.0, threads=1
     )
     (one,) = entry_of_folder(compared.folder).rows
     assert (
@@ -103,7 +105,7 @@ def test_a_folder_of_an_earlier_version_says_what_it_lacks(project: Path) -> Non
     entry = entry_of_folder(change.folder)
     assert entry.rows == () and "an earlier version of harness wrote this without commits" in entry.notes[0]
     with pytest.raises(UserError, match="nothing to add"):
-        add(str(change.folder), "results/history")
+        add_to_history(str(change.folder), "results/history")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,7 @@ def test_a_flipped_bit_of_a_verdict_is_noticed(project: Path) -> None:
 
 
 def test_a_run_is_added_with_all_its_records(full_run: Run, tmp_path: Path) -> None:
-    kept = add(str(full_run.folder), tmp_path / "history")
+    kept = add_to_history(str(full_run.folder), tmp_path / "history")
     rows = read_history(tmp_path / "history").rows
     assert kept.rows is not None and len(rows) == sum(len(cell.records) for cell in full_run.cells)
     assert set(rows["suite"]) == {full_run.manifest.suite} and set(rows["commit"]) == {full_run.manifest.git["commit"]}
@@ -133,16 +135,17 @@ def test_a_run_is_added_with_all_its_records(full_run: Run, tmp_path: Path) -> N
 
 
 def test_a_baseline_is_the_run_that_it_was_set_from(full_run: Run, tmp_path: Path) -> None:
-    kept = add(str(full_run.folder), tmp_path / "history")
+    kept = add_to_history(str(full_run.folder), tmp_path / "history")
     baseline = set_baseline(
         full_run,
         name="b",
         why="a test",
         by="me",
-        allowed=Allowed(incomplete=True, dirty=True),
+        incomplete=True,
+        dirty=True,
         below=tmp_path / "baselines",
     ).run
-    again = add(str(baseline.folder), tmp_path / "history")
+    again = add_to_history(str(baseline.folder), tmp_path / "history")
     assert kept.rows is not None and again.rows is not None
     assert again.rows == replace(kept.rows, is_new=False) and again.entry.name == full_run.manifest.run
 

@@ -16,9 +16,10 @@ import pytest
 
 import harness
 from harness.cli import main
+from harness.cli.running import pass_on
 from harness.errors import UserError
 from harness.interchange.trackers import target as targets
-from harness.interchange.trackers.target import Tracker, log_all, target
+from harness.interchange.trackers.target import Tracker, find_tracker
 from harness.interchange.trackers.told import told
 from harness.results.record import Direction, Measurement, Metric
 from harness.results.run import Run
@@ -173,7 +174,7 @@ def test_a_tracker_that_fails_is_a_warning(
     run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException
 ) -> None:
     monkeypatch.setitem(targets.TRACKERS, "wandb", failing(error))
-    assert log_all(run, [target("wandb", "--log-to")]) == []
+    pass_on(run, None, [find_tracker("wandb")])
     told = capsys.readouterr().err
     assert told.startswith("warning: ") and told.count("\n") == 1
     assert Run(run.folder).damage == run.damage
@@ -182,7 +183,7 @@ def test_a_tracker_that_fails_is_a_warning(
 def test_an_interrupt_is_none_of_its_failures(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(targets.TRACKERS, "wandb", failing(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):
-        log_all(run, [target("wandb", "--log-to")])
+        pass_on(run, None, [find_tracker("wandb")])
 
 
 @pytest.mark.parametrize(
@@ -191,23 +192,23 @@ def test_an_interrupt_is_none_of_its_failures(run: Run, monkeypatch: pytest.Monk
 )
 def test_an_unknown_tracker(text: str, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
-        target(text, "--log-to")
+        find_tracker(text)
 
 
 def test_a_missing_package_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(targets, "find_spec", lambda name: None)
     for name in ("wandb", "mlflow", "tensorboard"):
         with pytest.raises(UserError, match=rf"pip install 'gpt-harness\[{name}\]'"):
-            target(f"{name}:x", "--log-to")
+            find_tracker(f"{name}:x")
 
 
 def test_mlflow_wants_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(targets, "find_spec", lambda name: True)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(UserError, match="set MLFLOW_TRACKING_URI"):
-        target("mlflow", "--log-to")
+        find_tracker("mlflow")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://localhost:5000")
-    assert target("mlflow", "--log-to").place == ""
+    assert find_tracker("mlflow").place == ""
 
 
 def test_before_anything_is_measured(

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from harness.errors import Unsupported, UserError
+from harness.execution.opened_model import Loader, OpenedModel
 from harness.execution.requests import Collect
-from harness.execution.serve import Loader, OpenedModel
 from harness.measures.activations import ACTIVATIONS, ActivationsSettings, collect, summarize
 from harness.measures.measure import Facts
 from harness.models.activations import activations, untrained

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.quantization_cost import weighed
-from harness.cli.progress import last_number
 from harness.comparison.comparability import why_not_comparable
 from harness.evidence.per_document import PerDocument, per_document
 from harness.evidence.selection import Point
 from harness.measures.registry import MEASURES, declared
+from harness.report.cell_line import last_number
 from harness.results.record import CellResult, Metric, Record
 from harness.results.run import Run
 

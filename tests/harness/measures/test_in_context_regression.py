@@ -11,8 +11,8 @@ import torch
 from pydantic import ValidationError
 
 from harness.errors import Unsupported
+from harness.execution.opened_model import Loader, OpenedModel
 from harness.execution.requests import Collect
-from harness.execution.serve import Loader, OpenedModel
 from harness.measures.in_context_regression import InContextRegressionSettings, collect, summarize
 from harness.measures.measure import Facts
 from harness.models.contract import ModelSource

@@ -15,8 +15,9 @@ import pytest
 import torch
 
 from harness.errors import Unsupported, UserError
+from harness.execution.opened_model import Loader, OpenedModel
 from harness.execution.requests import Collect, Refused, Trained, TrainModel
-from harness.execution.serve import Loader, OpenedModel, answer
+from harness.execution.serve import answer
 from harness.kept_file import read_json, write_json
 from harness.measures import training, training_speed
 from harness.measures.measure import Facts

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import harness.scoring.streaming as streaming
@@ -17,8 +17,10 @@ from harness.models.contract import LanguageModel, ModelSource
 from harness.models.open import open_model
 from harness.models.reference import as_language_model
 from harness.models.remembering import Remembering, can_remember
+from harness.models.stand_in import StandIn
 from harness.scoring.generation import Completed, TextRequest, complete_texts
 from harness.scoring.streaming import Piece, open_at, stream_text
+from harness.scoring.thinking import Parting, parted, thought_first
 from reference_impl.model.config import GPTConfig
 from reference_impl.text.characters import Characters
 from reference_impl.text.tokenizer import ByteBPE
@@ -125,6 +127,74 @@ def test_pieces_join_to_the_text_that_is_not_streamed(
 
     check()
     assert drawn >= 15 and early >= 3
+
+
+class Scripted(StandIn):
+    """A model that writes these tokens, whatever it reads, then ends."""
+
+    def __init__(self, model: LanguageModel, script: list[int]) -> None:
+        super().__init__(model)
+        self._script, self._step = script, 0
+
+    def new_cache(self, *given: Any, **named: Any) -> Any:
+        self._step = 0
+        return self._model.new_cache(*given, **named)
+
+    def forward(self, *given: Any, **named: Any) -> torch.Tensor:
+        logits = self._model.forward(*given, **named)
+        next_id = self._script[self._step] if self._step < len(self._script) else self.tokenizer.eos_id
+        self._step += 1
+        logits[..., next_id] = 1e4
+        return logits
+
+
+WRITTEN = ["<think>", "</think>", "<thi", "</th", "<", "[T]", "[/T]", " ", "\n", "\n\n", "a", "Hi", "é", "京", "?\n\n"]
+SCRIPTS = st.lists(st.sampled_from(WRITTEN), max_size=9).map("".join)
+TAGS = (("<think>", "</think>"), ("[T]", "[/T]"))
+
+
+def thinks(model: LanguageModel, text: str, parting: Parting, prompt: str, until: tuple[str, ...]) -> tuple[Any, Any]:
+    """The pieces that are streamed, and the answer that is not, of a model that writes this text."""
+    script = model.tokenizer.encode(text)
+    scripted, ids = Scripted(model, script), tuple(model.tokenizer.encode(prompt))
+    request = TextRequest(ids, until, max(len(script), 1), thinking=TAGS, parting=parting)
+    [alone] = complete_texts(scripted, [request])
+    assert isinstance(alone, Completed)
+    pieces, whole = streamed(scripted, request)
+    assert whole == alone
+    return pieces, alone.answers[0]
+
+
+@pytest.mark.parametrize("kind", ["byte pairs", "bytes", "byte level of transformers", "byte fallback"])
+def test_answers_and_thoughts_are_streamed_as_they_are_unstreamed(
+    kind: str, models: dict[str, LanguageModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streaming, "SHARE", 0)
+    seen: set[str] = set()
+
+    @settings(max_examples=120, deadline=None)
+    @given(SCRIPTS, st.sampled_from(["a", "a<think>"]), st.sampled_from([(), ("\n\n",), ("i", "</")]))
+    @example("Hi</think>a", "a", ())  # a stray closing tag
+    @example("Hi <think>a", "a", ())  # a thought in an answer, never closed
+    @example("  <think>a</think>\n\n<think>é</think> Hi", "a", ())
+    def check(text: str, prompt: str, until: tuple[str, ...]) -> None:
+        pieces, answer = thinks(models[kind], text, thought_first, prompt, until)
+        assert "".join(piece.text for piece in pieces) == answer.text
+        assert "".join(piece.thought for piece in pieces) == (answer.thought or "")
+        seen.update(["text"] if any(piece.text for piece in pieces[:-1]) else [])
+        seen.update(["thought"] if any(piece.thought for piece in pieces[:-1]) else [])
+
+    check()
+    assert seen == {"text", "thought"}, "some were shown before the end"
+
+
+def test_a_closing_tag_that_takes_back_what_was_shown_is_caught(
+    models: dict[str, LanguageModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The known-bad request is parted as tasks part theirs."""
+    monkeypatch.setattr(streaming, "SHARE", 0)
+    pieces, answer = thinks(models["bytes"], "Hi</think>a", parted, "a", ())
+    assert "".join(piece.text for piece in pieces) != answer.text
 
 
 def test_a_piece_that_is_shown_too_early_is_caught(models: dict[str, LanguageModel], monkeypatch: Any) -> None:

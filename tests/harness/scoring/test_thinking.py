@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.scoring.thinking import Parted, answer_so_far, opens_thought, parted
+from harness.scoring.thinking import Parted, answer_so_far, opens_thought, parted, thought_first
 
 TAGS = (("<think>", "</think>"), ("[THINK]", "[/THINK]"))
 
@@ -35,6 +35,24 @@ TAGS = (("<think>", "</think>"), ("[THINK]", "[/THINK]"))
 )
 def test_parts(text: str, opened: bool, answer: str | None, thought: str | None) -> None:
     assert parted(text, TAGS, opened) == Parted(answer, thought)
+
+
+@pytest.mark.parametrize(
+    ("text", "opened", "answer", "thought"),
+    [
+        (" \n5\n", False, " \n5\n", None),
+        ("\n<think>3</think>\n[THINK]4[/THINK] 5 ", False, "5 ", "3\n4"),
+        ("3 apples</think>5", True, "5", "3 apples"),
+        ("3 apples</think>5", False, "3 apples</think>5", None),
+        ("<think>3 apples, so", False, None, "3 apples, so"),
+        ("Well. <think>a</think> 5", False, "Well. <think>a</think> 5", None),
+        ("<think>a</think>5 <think>b", False, "5 <think>b", "a"),
+        ("\ud800\ud801<think>a</think>5", False, "5", "a"),
+        ("", False, "", None),
+    ],
+)
+def test_parts_of_what_is_shown_as_it_comes(text: str, opened: bool, answer: str | None, thought: str | None) -> None:
+    assert thought_first(text, TAGS, opened) == Parted(answer, thought)
 
 
 @given(st.text("<think>/[] 5\n", max_size=20))

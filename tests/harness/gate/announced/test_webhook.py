@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from harness.cli.telling import telling
 from harness.errors import UserError
 from harness.gate.announced import webhook as of
 from harness.gate.announced.job_link import job_link
 from harness.gate.announced.messages import message
+from harness.gate.announced.telling import telling
 from harness.gate.announced.webhook import Webhook, post, webhook
 from harness.gate.verdict import Verdict
 from tests.harness.gate.results import HOSTILE, every, result, row
@@ -123,13 +123,13 @@ def test_an_address_that_is_none_is_refused_and_not_shown(address: str) -> None:
     with pytest.raises(UserError) as error:
         webhook(address, "json")
     assert address.rpartition("/")[2] == "" or address not in str(error.value)
-    assert error.value.place == "--webhook"
+    assert error.value.place == "webhook"
 
 
 def test_https_anywhere_and_http_at_home() -> None:
     for address in ("https://hooks.slack.com/services/x", "http://localhost:8080/x", "http://[::1]:9/x"):
         assert webhook(address, "slack").form == "slack"
-    with pytest.raises(UserError, match="--webhook-format: is one of json, slack, teams, not 'irc'"):
+    with pytest.raises(UserError, match="webhook_format: is one of json, slack, teams, not 'irc'"):
         webhook("https://example.org/x", "irc")
 
 
@@ -172,7 +172,7 @@ def test_a_webhook_that_fails_changes_no_verdict_and_is_said(
 ) -> None:
     monkeypatch.setenv(of.VARIABLE, server.address)
     server.answers = [(410, {})]
-    told = telling(address=server.address, form="slack")
+    told = telling(webhook=server.address, webhook_format="slack")
     told.tell(result(row(Verdict.PASS)))
     said = capsys.readouterr().err
     assert "the webhook did not take the verdict, which stands: it answers 410" in said and SECRET not in said

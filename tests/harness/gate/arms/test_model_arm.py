@@ -144,12 +144,12 @@ def test_a_suite_s_model(folder: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("settings", "said"),
-    [({"prompt": 0}, "--prompt"), ({"generate": 1}, "--generate: is a number from 2"), ({"steps": 0}, "--steps")],
+    [({"prompt": 0}, "prompt: "), ({"generate": 1}, "generate: is a number from 2"), ({"steps": 0}, "steps: ")],
 )
 def test_work_that_is_none(settings: dict[str, int], said: str) -> None:
     with pytest.raises(UserError, match=said):
         ModelWork(**settings)  # type: ignore[arg-type]
-    with pytest.raises(UserError, match="--time: is one of prefill, decode"):
+    with pytest.raises(UserError, match="time: is one of prefill, decode"):
         part_of("decoding")
 
 

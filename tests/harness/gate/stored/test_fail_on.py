@@ -149,7 +149,7 @@ def test_a_damaged_run_is_told_of_before_what_can_not_be_compared(make: Makes) -
 def test_words() -> None:
     assert kinds_of(["worse, different", "worse"]) == [FailOn.WORSE, FailOn.DIFFERENT]
     for typed in (["better"], [""], ["worse,"]):
-        with pytest.raises(UserError, match="--fail-on: is worse, different or incomparable, not"):
+        with pytest.raises(UserError, match="fail_on: is worse, different or incomparable, not"):
             kinds_of(typed)
 
 

@@ -445,6 +445,23 @@ def test_what_changed_in_the_suite_and_the_software_is_told(make: Makes) -> None
     assert not [one for one in judge_runs(make.run("base"), about).changes if "suite" in one]
 
 
+def test_a_model_that_was_trained_anew_is_not_called_changed(make: Makes) -> None:
+    """The digest of a trained model is of what decides its weights, such as the code that trains it, not of them."""
+    trained = {"digest": "a", "settings": {"tokens": 100, "seed": 0}}
+    base = make.run("base", models={"nano": trained, "folder": {"digest": "a"}})
+
+    def told(name: str, **nano: object) -> list[str]:
+        head = make.run(name, models={"nano": {**trained, **nano}, "folder": {"digest": "b"}})
+        return [one for one in judge_runs(base, head).changes if "nano" in one or "folder" in one]
+
+    assert told("same") == ["weights of folder changed"]
+    (anew, _) = told("anew", digest="b")
+    assert anew.startswith("nano was trained anew, as the code that trains or its corpus is another")
+    assert "weights of nano changed" not in anew
+    (otherwise, _) = told("otherwise", digest="b", settings={"tokens": 200, "seed": 0})
+    assert otherwise == "nano was trained otherwise: train.tokens"
+
+
 def test_kinds_follow_declarations() -> None:
     assert isinstance(metric_kind.kind_of_metric(Metric(**_metric("s", "time"))), metric_kind.Kind)
     assert metric_kind.kind_of_metric(Metric(**_metric("s", "time"))) is metric_kind.Kind.TIME
