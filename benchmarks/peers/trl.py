@@ -10,7 +10,8 @@ what is its default). Both sides read the same rows, with the model's chat templ
     sft_equal   texts of 256 tokens, of which the second half is learned
     dpo_long    pairs of hh-rlhf (--hh-rlhf FILE); the reference's log-probabilities are there before, on both sides
     dpo_short   pairs with prompt and answers of 32 tokens each
-    grpo        2 prompts of 32 tokens, 4 answers each of up to 64 tokens, a reward that counts letters
+    grpo        a prompt of hh-rlhf, 8 answers (TRL's default) of up to 64 tokens, a reward that counts letters
+    grpo_short  2 prompts of 32 tokens, 4 answers each
 
 Each side is one process that has opened the model and made its data ready; they take turns step by step, in a random
 order, and a step is timed inside: CPU seconds of the process, and seconds. The first step of each side warms it up and
@@ -35,8 +36,10 @@ from typing import Any
 HERE = Path(__file__).resolve()
 sys.path[:] = [entry for entry in sys.path if Path(entry or ".").resolve() != HERE.parent]  # this file is named trl
 BATCH, LONGEST, BETA, RATE = 4, 1024, 0.1, 1e-6
-JOBS = ("sft_mixed", "sft_equal", "dpo_long", "dpo_short", "grpo")
-GROUP, PROMPTS, ANSWER = 4, 2, 64
+JOBS = ("sft_mixed", "sft_equal", "dpo_long", "dpo_short", "grpo", "grpo_short")
+GROUPS = {"grpo": (1, 8), "grpo_short": (2, 4)}
+"""Prompts of a step, and answers to each."""
+ANSWER = 64
 
 
 def letters(text: str) -> float:
@@ -112,8 +115,9 @@ def ours(job: str, model: Path, rows: list[dict[str, Any]], steps: int) -> None:
         settings = DPOSettings(**shared, beta=BETA, epochs=steps * BATCH / len(pairs))
         dpo(learner.policy, reference, pairs, settings, on_report=told)
     else:
-        prompts = [learner.text.prompt(row["prompt"]) for row in rows]
-        texts = {ids: row["prompt"] for ids, row in zip(prompts, rows, strict=True)}
+        prompts = [learner.text.prompt(prompt(row)) for row in rows]
+        texts = {ids: prompt(row) for ids, row in zip(prompts, rows, strict=True)}
+        count, group = GROUPS[job]
 
         def sample(asked: Sequence[tuple[int, ...]], number: int) -> Any:
             return draw(learner.policy, asked, max_new=ANSWER, eos=learner.eos, step=number)
@@ -127,8 +131,8 @@ def ours(job: str, model: Path, rows: list[dict[str, Any]], steps: int) -> None:
         grpo = named(
             "grpo",
             rollouts=steps,
-            prompts=PROMPTS,
-            samples=GROUP,
+            prompts=count,
+            samples=group,
             kl_coefficient=0.04,
             learning_rate=RATE,
             kl_limit=1e9,
@@ -182,13 +186,14 @@ def theirs(job: str, model: Path, rows: list[dict[str, Any]], steps: int, checkp
         trainer = DPOTrainer(policy, None, config, train_dataset=data, processing_class=tokenizer, callbacks=[Turns()])
     else:
         data = Dataset.from_list([{"prompt": row["prompt"]} for row in rows])
-        shared["per_device_train_batch_size"] = GROUP * PROMPTS
+        count, group = GROUPS[job]
+        shared["per_device_train_batch_size"] = group * count
         config = GRPOConfig(
-            **shared, num_generations=GROUP, max_completion_length=ANSWER, beta=0.04, loss_type="grpo", temperature=1.0
+            **shared, num_generations=group, max_completion_length=ANSWER, beta=0.04, loss_type="grpo", temperature=1.0
         )
 
-        def reward(completions: list[str], **others: Any) -> list[float]:
-            return [letters(text) for text in completions]
+        def reward(completions: list[Any], **others: Any) -> list[float]:
+            return [letters(one if isinstance(one, str) else one[0]["content"]) for one in completions]
 
         trainer = GRPOTrainer(
             policy, reward, config, train_dataset=data, processing_class=tokenizer, callbacks=[Turns()]
@@ -209,6 +214,9 @@ def rows_of(job: str, count: int, tokenizer: Any, options: argparse.Namespace) -
     def plain(prompt: Any) -> Any:
         return prompt if isinstance(prompt, str) else [{"role": m.role, "content": m.content} for m in prompt]
 
+    if job == "grpo":
+        found = [row for row in read(options.hh_rlhf, Preference).rows if len(str(row.prompt)) < 2_000][:count]
+        return [{"prompt": plain(row.prompt)} for row in found]
     if job == "dpo_long":
         found = read(options.hh_rlhf, Preference).rows[:count]
         return [{"prompt": plain(row.prompt), "chosen": row.chosen, "rejected": row.rejected} for row in found]

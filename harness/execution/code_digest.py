@@ -53,7 +53,8 @@ TRAINING = (
 """What determines a pretrained model, and what is known of its training, given its settings."""
 ALIGNING = (
     *TRAINING,
-    "harness/models",
+    "harness/models/aligning.py",
+    "harness/models/alignment.py",
     "reference_impl/alignment",
     "reference_impl/inference",
     "reference_impl/decoding",
