@@ -29,7 +29,7 @@ class Written(BaseModel):
     def _numbers_are_no_yes_or_no(cls, data: Any) -> Any:
         for key, value in data.items() if isinstance(data, dict) else ():
             given = next((one for one in _listed(value) if isinstance(one, bool)), None)
-            if given is not None and key in _numbers(cls):
+            if given is not None and key in (_lists_of_numbers(cls) if isinstance(value, list) else _numbers(cls)):
                 told = {"key": key, "value": str(given).lower()}
                 raise PydanticCustomError("number", "should be a number, not {value}", told)
         return data
@@ -40,6 +40,12 @@ def _numbers(part: type[BaseModel]) -> frozenset[str]:
     """Keys that take numbers and no yes or no: pydantic takes `true` for 1."""
     kinds = {name: set(_kinds(info.annotation)) for name, info in part.model_fields.items()}
     return frozenset(name for name, found in kinds.items() if found & {int, float} and bool not in found)
+
+
+@cache
+def _lists_of_numbers(part: type[BaseModel]) -> frozenset[str]:
+    """Those of them whose lists hold nothing else: a list of anything may hold yes and no."""
+    return frozenset(name for name in _numbers(part) if Any not in _kinds(part.model_fields[name].annotation))
 
 
 def _kinds(annotation: Any) -> Iterator[Any]:
