@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from reference_impl.alignment import processes
 from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.answered_tensors import NAMES, digest, from_tensors, to_tensors
 from reference_impl.alignment.settings.rollouts import RolloutSettings
@@ -41,9 +42,11 @@ class Minibatch:
         return tuple(len(item.response) for item in self.answered)
 
     def parts(self, count: int) -> list[Minibatch]:
-        """Equal parts, one after the other."""
+        """Equal parts, one after the other; of each this process's share."""
         size = len(self.answered) // count
-        return [self.of(range(start, start + size)) for start in range(0, len(self.answered), size)]
+        own = processes.own_share(size)
+        starts = range(0, len(self.answered), size)
+        return [self.of(range(start + own.start, start + own.stop)) for start in starts]
 
     def of(self, indices: Sequence[int]) -> Minibatch:
         """Some of its responses."""
@@ -156,6 +159,9 @@ def learn_from_rollouts(
     with torch.random.fork_rng(devices=[state.device] if state.device.type == "cuda" else []):
         if resume and saving is not None:
             load_state(saving.path, state, saving.identity)
+        processes.wait()
+        if processes.number():
+            saving = None
         loop(
             objective,
             batches,

@@ -19,6 +19,8 @@ from reference_impl.alignment.settings.sft import SFTSettings
 from reference_impl.alignment.stages.data_settings import DataSettings
 
 if TYPE_CHECKING:
+    import torch
+
     from reference_impl.alignment.settings.lora import LoRA
     from reference_impl.alignment.stages.result import StageResult
     from reference_impl.alignment.stages.run import Run
@@ -83,14 +85,17 @@ def run_stage(
     *,
     reward: str | None = None,
     lora: LoRA | None = None,
+    device: torch.device | str = "cpu",
 ) -> StageResult:
     """Does a stage: the model of `start` learns, and what comes of it is kept in `out`, whole or not at all.
 
     given: settings of the method that differ from its own. reward: of a method that needs one, the folder of a reward
     model, or `answers` (1 for the right answer that a prompt says, 0 for another). lora: only an adapter learns.
+    Of several processes (`processes.py`), each with a device of its own, the first one keeps it.
     Raises KeyError for an unknown method, ValueError for settings and data that can't be, DivergenceError where the
     model is lost, and OSError.
     """
+    from reference_impl.alignment import processes
     from reference_impl.alignment.stages.learner import open_learner
     from reference_impl.alignment.stages.result import StageResult, write_result
     from reference_impl.training.checkpoint_folder import write_folder
@@ -103,7 +108,7 @@ def run_stage(
             if known.rewarded
             else f"{method} has no use for a reward: leave it out."
         )
-    learner = open_learner(start, lora)
+    learner = open_learner(start, lora, device)
     module, _, name = known.run.partition(":")
     function = getattr(import_module(module), name)
     done = function(learner, data, settings, run, *(() if reward is None else (reward,)))
@@ -122,6 +127,8 @@ def run_stage(
         done.write(folder)
         write_result(folder, result)
 
+    if processes.number():
+        return result
     write_folder(out, write)
     if run.state is not None:
         for kept in run.state.parent.glob(f"{run.state.name}*"):
