@@ -9,7 +9,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import Unsupported, UserError, told
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
 from harness.results.record import Direction, Measurement, Metric
 
@@ -146,29 +145,9 @@ LEARNED_FROM = Metric(
 
 def collect(load: Load, settings: AlignmentMeasureSettings) -> list[Sample]:
     """One row per report of the stage."""
-    from reference_impl.alignment.stages.result import read_result
+    from harness.models.alignment import stage_reports
 
-    try:
-        result = read_result(load.source.path)
-    except FileNotFoundError:
-        raise Unsupported(
-            "this model's last stage is none of alignment, so there is nothing to tell of it; give it a stage such as "
-            "`train: {sft: ...}`"
-        ) from None
-    except (ValueError, OSError) as error:
-        raise UserError(
-            f"what is kept of the stage can't be read ({told(error)}); delete the folder",
-            place=str(Path(load.source.path)),
-        ) from None
-    facts = {"method": result.method, "learned_from": result.learned_from, "held_out": result.held_out}
-    return [
-        {**facts, "step": report.step, "seconds": report.seconds, **report.values, **_rates(report.rates)}
-        for report in result.reports
-    ]
-
-
-def _rates(rates: dict[str, float]) -> dict[str, float]:
-    return {"learning_rate": next(iter(rates.values()))} if rates else {}
+    return stage_reports(Path(load.source.path))
 
 
 def summarize(samples: pd.DataFrame, settings: AlignmentMeasureSettings, facts: Facts) -> list[Measurement]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UserError
+from harness.errors import Unsupported, UserError, told
 from harness.file_digest import file_sha256
 from harness.models.digest import hash_of
 from harness.number import duration
@@ -81,11 +81,35 @@ def data_digest(stage: Alignment, place: str) -> str:
 def alignment_summary(folder: Path) -> dict[str, Any]:
     """How a stage went, as its folder says; empty where it does not say."""
     try:
-        told = json.loads((folder / "alignment.json").read_bytes())
-        last = {name: value for report in told["reports"] for name, value in report["values"].items()}
+        read = json.loads((folder / "alignment.json").read_bytes())
+        last = {name: value for report in read["reports"] for name, value in report["values"].items()}
         values = ", ".join(f"{name} {last[name]:.3f}" for name in SHOWN if name in last)
-        text = f"{told['method']} on {told['learned_from']:,} examples in {duration(told['seconds'])}: {values}"
+        text = f"{read['method']} on {read['learned_from']:,} examples in {duration(read['seconds'])}: {values}"
         kept = ("method", "learned_from", "held_out", "excluded", "seconds", "settings")
-        return {name: told[name] for name in kept} | {"text": text}
+        return {name: read[name] for name in kept} | {"text": text}
     except (OSError, ValueError, KeyError, TypeError):
         return {}  # it says nothing that can be read; the weights are checked when they are opened
+
+
+def stage_reports(folder: Path) -> list[dict[str, Any]]:
+    """What a stage reported, one row per report. Raises Unsupported where no stage of alignment made the model of the
+    folder."""
+    from reference_impl.alignment.stages.result import read_result
+
+    try:
+        result = read_result(folder)
+    except FileNotFoundError:
+        raise Unsupported(
+            "this model's last stage is none of alignment, so there is nothing to tell of it; give it a stage such as "
+            "`train: {sft: ...}`"
+        ) from None
+    except (ValueError, OSError) as error:
+        raise UserError(
+            f"what is kept of the stage can't be read ({told(error)}); delete the folder", place=str(folder)
+        ) from None
+    facts = {"method": result.method, "learned_from": result.learned_from, "held_out": result.held_out}
+    return [
+        {**facts, "step": report.step, "seconds": report.seconds, **report.values}
+        | ({"learning_rate": next(iter(report.rates.values()))} if report.rates else {})
+        for report in result.reports
+    ]
