@@ -15,10 +15,9 @@ from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.example_order import examples_at
 from reference_impl.alignment.kl import k1, k3
 from reference_impl.alignment.policy import Policy
-from reference_impl.alignment.prefix_kl import prefix_kl
+from reference_impl.alignment.prefix_kl import compared
 from reference_impl.alignment.settings.rollouts import RolloutSettings
-from reference_impl.alignment.states_of_policy import read
-from reference_impl.alignment.token_log_probs import per_response, token_log_probs
+from reference_impl.alignment.token_log_probs import per_response
 from reference_impl.alignment.truncation import truncated
 from reference_impl.training.loop import DivergenceError
 
@@ -92,15 +91,11 @@ def collect(
         complete = torch.tensor(cut, device=scores.device)
         scores = torch.where(complete, scores, settings.truncation.score)
 
-    def read_by_both(piece: Sequence[Answered]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        own, frozen = read(policy, piece), read(reference, piece)
-        scored = token_log_probs(own, piece, settings.temperature)
-        other = token_log_probs(frozen, piece, settings.temperature).log_probs
-        exact = prefix_kl(own, frozen, piece, settings.temperature)
-        return scored.log_probs, other, scored.entropies, exact
-
-    parts = processes.in_order(read_by_both, settings.pieces(answered, processes.count()))
-    log_probs, reference_log_probs, entropies, exact = (torch.cat(columns) for columns in zip(*parts, strict=True))
+    parts = processes.in_order(
+        lambda piece: compared(policy, reference, piece, settings.temperature),
+        settings.pieces(answered, processes.count()),
+    )
+    log_probs, entropies, reference_log_probs, exact = (torch.cat(columns) for columns in zip(*parts, strict=True))
     lengths = [len(item.response) for item in answered]
     scores = scores.to(log_probs.device, log_probs.dtype)
     told = torch.cat(

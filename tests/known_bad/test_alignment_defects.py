@@ -101,8 +101,10 @@ def rollouts_are_of_the_policy() -> bool:
 
 def test_log_probabilities_without_the_temperature(monkeypatch: Patch) -> None:
     assert passes(rollouts_are_of_the_policy)
-    sound = token_log_probs.token_log_probs
-    monkeypatch.setattr(collecting, "token_log_probs", lambda policy, answered, temperature: sound(policy, answered))
+    sound = prefix_kl.compared
+    monkeypatch.setattr(
+        collecting, "compared", lambda policy, other, answered, temperature: sound(policy, other, answered)
+    )
     assert not passes(rollouts_are_of_the_policy)
 
 
