@@ -19,6 +19,7 @@ from torch import Tensor
 from reference_impl.alignment import processes
 from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.answered_tensors import NAMES, digest, from_tensors, to_tensors
+from reference_impl.alignment.collecting import Drawn, Prompt, Sampler
 from reference_impl.alignment.settings.rollouts import RolloutSettings
 from reference_impl.training.loop import DivergenceError, loop
 from reference_impl.training.state import Report, TrainingState
@@ -26,6 +27,9 @@ from reference_impl.training.state_file import RunIdentity, Saving, load_state
 
 ORDER = "order"
 """The generator that orders minibatches."""
+ROLLOUT, SCORING = "rollout", "scoring"
+"""What is timed apart: drawing the responses, and all else that a rollout needs before its steps. The rest of a run's
+seconds are its steps."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,8 @@ def learn_from_rollouts(
         if within == 0:
             carried = {name.removeprefix("carried."): held[name] for name in held if name.startswith("carried.")}
             try:
-                rollout = collect(number, carried)
+                with state.timed(SCORING):
+                    rollout = collect(number, carried)
             except DivergenceError as error:
                 raise DivergenceError(f"{error}{_kept(saving)}") from None
             if saving is not None and saving.path.exists():
@@ -172,6 +177,16 @@ def learn_from_rollouts(
             saving=saving,
         )
     return tuple(state.curve)
+
+
+def timed(sampler: Sampler, state: TrainingState) -> Sampler:
+    """The sampler, its seconds counted as those of drawing responses."""
+
+    def drawn(prompts: Sequence[Prompt], number: int) -> Sequence[Drawn]:
+        with state.timed(ROLLOUT):
+            return sampler(prompts, number)
+
+    return drawn
 
 
 def _held(rollout: Rollout) -> dict[str, Tensor]:

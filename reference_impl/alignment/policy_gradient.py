@@ -24,7 +24,7 @@ from reference_impl.alignment.collecting import Collected, Prompt, Reward, Sampl
 from reference_impl.alignment.group_advantages import dead_groups, group_advantages
 from reference_impl.alignment.kl import k1, k3, loss_kl
 from reference_impl.alignment.learning_settings import stepping
-from reference_impl.alignment.on_policy import ORDER, Minibatch, Rollout, learn_from_rollouts
+from reference_impl.alignment.on_policy import ORDER, Minibatch, Rollout, learn_from_rollouts, timed
 from reference_impl.alignment.policy import Policy
 from reference_impl.alignment.policy_loss import clipped_policy_loss, token_weights
 from reference_impl.alignment.reward_normalization import no_moments, standard_deviation, with_scores
@@ -59,7 +59,7 @@ def policy_gradient(
 
     def collect_rollout(number: int, carried: Mapping[str, Tensor]) -> Rollout:
         return policy_gradient_rollout(
-            collect(policy, reference, prompts, sampler, reward, settings, number), settings, carried
+            collect(policy, reference, prompts, timed(sampler, state), reward, settings, number), settings, carried
         )
 
     return learn_from_rollouts(

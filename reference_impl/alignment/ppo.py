@@ -24,7 +24,7 @@ from reference_impl.alignment.collecting import Collected, Prompt, Reward, Sampl
 from reference_impl.alignment.kl import k1, k3
 from reference_impl.alignment.kl_controller import adapted
 from reference_impl.alignment.learning_settings import set_tensorflow_epsilon, stepping
-from reference_impl.alignment.on_policy import ORDER, Minibatch, Rollout, learn_from_rollouts
+from reference_impl.alignment.on_policy import ORDER, Minibatch, Rollout, learn_from_rollouts, timed
 from reference_impl.alignment.policy import Policy
 from reference_impl.alignment.policy_loss import clipped_policy_loss, clipped_value_loss, token_weights
 from reference_impl.alignment.reward_normalization import no_moments, standard_deviation, with_scores
@@ -77,7 +77,7 @@ def ppo(
             set_tensorflow_epsilon(learning.optimizer, settings.epsilon, step)
 
     def collect_rollout(number: int, carried: Mapping[str, Tensor]) -> Rollout:
-        collected = collect(policy, reference, prompts, sampler, reward, settings, number)
+        collected = collect(policy, reference, prompts, timed(sampler, state), reward, settings, number)
         return ppo_rollout(collected, policy, critic, settings, carried)
 
     return learn_from_rollouts(

@@ -81,6 +81,7 @@ class Header(BaseModel):
     """SHA-256 of the weights that don't learn; empty where all do."""
     step: int
     seconds: float
+    phases: dict[str, float] = {}
     curve: tuple[Report, ...]
 
 
@@ -97,6 +98,7 @@ def save_state(path: str | os.PathLike[str], state: TrainingState, identity: Run
         frozen=_frozen_digest(state),
         step=state.step,
         seconds=state.seconds,
+        phases=state.phases,
         curve=tuple(state.curve),
     )
     told = header.model_dump_json(exclude=None if header.frozen else {"frozen"})
@@ -147,6 +149,7 @@ def load_state(path: str | os.PathLike[str], state: TrainingState, identity: Run
     for name, generator in state.generators.items():
         generator.set_state(tensors[f"generator.{name}"])
     state.step, state.seconds, state.curve = header.step, header.seconds, list(header.curve)
+    state.phases = dict(header.phases)
 
 
 def _tensors(state: TrainingState) -> dict[str, Tensor]:

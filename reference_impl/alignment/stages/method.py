@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic_core import from_json, to_json
 
 from reference_impl.alignment.settings.dpo import DPOSettings
 from reference_impl.alignment.settings.learning import LearningSettings
@@ -114,7 +115,7 @@ def run_stage(
     done = function(learner, data, settings, run, *(() if reward is None else (reward,)))
     result = StageResult(
         method=method,
-        settings=json.loads(json.dumps(asdict(settings)), parse_constant=str),  # JSON has no infinity
+        settings=from_json(to_json(asdict(settings), inf_nan_mode="strings")),
         data=asdict(data),
         learned_from=done.learned_from,
         held_out=done.held_out,
