@@ -79,7 +79,8 @@ def _done(options: dict[str, Any], device: torch.device, console: Console) -> in
         )
     except (ValueError, OSError, ArithmeticError, TextError) as error:
         who = "" if first else f"process {processes.number()}: "
-        console.print(f"{who}{error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        kept = f"; go on with --resume from {state}" if isinstance(error, OSError) and state.is_file() else ""
+        console.print(f"{who}{error}{kept}", style="red", markup=False, highlight=False, soft_wrap=True)
         return 2
     except KeyboardInterrupt:
         kept = f"go on with --resume from {state}" if state.is_file() else "nothing was saved"

@@ -220,5 +220,5 @@ def _good(saving: Saving) -> Path:
 
 def _kept(saving: Saving | None) -> str:
     if saving is None or not _good(saving).exists():
-        return " No state was saved before."
+        return " No good state was saved before."
     return f" The last good state is in {_good(saving)}."

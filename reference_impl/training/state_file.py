@@ -28,7 +28,7 @@ from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
-from pydantic_core import to_jsonable_python
+from pydantic_core import from_json, to_json
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -221,8 +221,8 @@ def _digest(told: str, tensors: dict[str, Tensor]) -> str:
 
 def _plain(identity: RunIdentity) -> dict[str, Any]:
     """As it is read back: a tuple is a list, and infinity, which JSON lacks, a word."""
-    plain = to_jsonable_python({"settings": dict(identity.settings), "digests": dict(identity.digests)})
-    found: dict[str, Any] = json.loads(json.dumps(plain), parse_constant=str)
+    told = to_json({"settings": dict(identity.settings), "digests": dict(identity.digests)}, inf_nan_mode="strings")
+    found: dict[str, Any] = from_json(told)
     return found
 
 
@@ -250,6 +250,10 @@ def _refuse_other_parts(path: Path, state: TrainingState, tensors: Mapping[str, 
     ):
         if other := sorted(was ^ now):
             _refuse(path, f"other {what} ({', '.join(other[:3])} on one side alone)", "these")
+    for name, parameter in state.learning().items():
+        shape = tensors[f"model.{name}"].shape
+        if shape != parameter.shape:
+            _refuse(path, f"{name} of shape {tuple(shape)}", f"{tuple(parameter.shape)}")
     if other := sorted(named("optimizer.") - set(state.optimizers)):
         _refuse(path, f"an optimizer {other[0]!r}", f"{', '.join(state.optimizers)}")
 

@@ -50,6 +50,8 @@ class Learner:
     """Writes the model's own files, with the weights of that moment, into an empty folder."""
     folder: Path
     """Where it came from."""
+    lora: LoRA | None = None
+    """The adapter that alone learns."""
 
     @property
     def device(self) -> torch.device:
@@ -152,4 +154,5 @@ def _of_transformers(folder: Path, lora: LoRA | None, device: torch.device | str
         context=policy.context or 2048,
         write=write,
         folder=folder,
+        lora=lora,
     )

@@ -99,7 +99,7 @@ def run_stage(
     from reference_impl.alignment import processes
     from reference_impl.alignment.stages.learner import open_learner
     from reference_impl.alignment.stages.result import StageResult, write_result
-    from reference_impl.training.checkpoint_folder import write_folder
+    from reference_impl.training.checkpoint_folder import check_place, write_folder
 
     known = METHODS[method]
     settings = known.made(given)
@@ -109,6 +109,11 @@ def run_stage(
             if known.rewarded
             else f"{method} has no use for a reward: leave it out."
         )
+    for read in (start, *([] if reward is None else [Path(reward)])):
+        if read.resolve() == out.resolve():
+            raise ValueError(f"{out} is what this stage reads, and it would be replaced: give another folder.")
+    check_place(out)
+    out.parent.mkdir(parents=True, exist_ok=True)  # it must not turn out at the end that there is no place
     learner = open_learner(start, lora, device)
     module, _, name = known.run.partition(":")
     function = getattr(import_module(module), name)
