@@ -21,7 +21,14 @@ class AlignmentMeasureSettings(Settings):
 
 
 def _metric(name: str, unit: str, direction: Direction, definition: str, *, headline: bool = False) -> Metric:
-    return Metric(name=name, unit=unit, direction=direction, definition=definition, headline=headline)
+    return Metric(
+        name=name,
+        unit=unit,
+        direction=direction,
+        definition=definition,
+        headline=headline,
+        per_token=unit == "nats/token",
+    )
 
 
 REPORTED: dict[str, Metric] = {

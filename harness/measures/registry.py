@@ -15,6 +15,7 @@ from harness.errors import UserError
 from harness.measures import side_by_side
 from harness.measures.activations import ACTIVATIONS
 from harness.measures.alignment import ALIGNMENT
+from harness.measures.alignment_speed import ALIGNMENT_SPEED
 from harness.measures.cost import Passes
 from harness.measures.diversity import DIVERSITY
 from harness.measures.fidelity import FIDELITY
@@ -48,6 +49,7 @@ OURS: dict[str, Measure] = {
         KV_CACHE,
         TRAINING,
         ALIGNMENT,
+        ALIGNMENT_SPEED,
         TRAINING_SPEED,
         ACTIVATIONS,
         IN_CONTEXT,

@@ -8,18 +8,16 @@ trained beside it, where a run without this measure made it.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from harness.errors import Unsupported
 from harness.limits import LARGEST
 from harness.measures.measure import Facts, Load, Measure, Sample, Settings
+from harness.measures.trained_here import of_reports, others_beside
 from harness.measures.training import check_precision, report_rows, to_target
 from harness.measures.useful_work import training_flops_per_token
-from harness.results.conditions import QUIET
 from harness.results.record import Direction, Measurement, Metric
 
 if TYPE_CHECKING:
@@ -72,25 +70,11 @@ TRAINING_MEMORY = Metric(
 
 def collect(load: Load, settings: TrainingSpeedSettings) -> list[Sample]:
     """One row per report of the trainer."""
-    import torch
-
     from harness.models.training_evidence import training_evidence
-    from harness.results.conditions import others_share
-    from harness.results.fingerprint import fingerprint
 
     check_precision(load.source)
     evidence, result = training_evidence(Path(load.source.path))
-    threads = torch.get_num_threads()
-    if evidence.threads != threads:
-        raise Unsupported(
-            f"this model was trained with {evidence.threads} threads, not {threads}: to time it, delete "
-            f"{load.source.path} and run again"
-        )
-    if evidence.worker_class != fingerprint().class_id:
-        raise Unsupported(
-            "this model was trained on another machine or with other libraries: to time it here, delete "
-            f"{load.source.path} and run again"
-        )
+    others = others_beside(evidence, load.source.path)
     facts = {
         "sequence": result.settings.sequence,
         "precision": result.settings.precision,
@@ -98,7 +82,7 @@ def collect(load: Load, settings: TrainingSpeedSettings) -> list[Sample]:
         "peak_memory": evidence.peak_memory,
         "meter": evidence.meter,
         "time": evidence.before.get("time_s"),
-        "others_share": others_share(evidence.before, evidence.after, os.cpu_count() or 1),
+        "others_share": others,
     }
     return [row | facts for row in report_rows(result.curve)]
 
@@ -109,14 +93,7 @@ def summarize(samples: pd.DataFrame, settings: TrainingSpeedSettings, facts: Fac
 
     tokens, seconds = (samples[name].diff().fillna(samples[name]) for name in ("trained_tokens", "seconds"))
     value, low, high, n = median(tokens / seconds)
-    how = (
-        "order statistics of reports (lacks the variance between trainings)"
-        if low is not None
-        else f"none: {n} reports"
-    )
-    others = float(samples["others_share"].iloc[0] or 0.0) if "others_share" in samples else 0.0
-    if others > QUIET:
-        how += f"; trained while others took {others:.0%} of the cores"
+    how = of_reports(samples, n, is_interval=low is not None)
 
     def rate(metric: Metric, factor: float) -> Measurement:
         ends = [None if end is None else end * factor for end in (low, high)]

@@ -9,6 +9,8 @@ text with the kept weights again.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +31,8 @@ from reference_impl.training.result import TrainingResult
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from reference_impl.alignment.stages.result import StageResult
 
 EVIDENCE = "evidence.json"
 CHECKPOINT = "checkpoint.json"
@@ -108,19 +112,43 @@ def _why_other(folder: Path, evidence: Evidence) -> str | None:
 def training_evidence(folder: Path) -> tuple[Evidence, TrainingResult]:
     """What a checkpoint's folder says of its pretraining. Raises Unsupported where a suite did not pretrain it, or did
     something else with it after."""
-    try:
-        try:
-            evidence = Evidence.model_validate_json(kept_file.read_json(folder / EVIDENCE, EVIDENCE))
-        except kept_file.Unsealed:  # kept by an earlier version, in a folder that a suite names
-            evidence = Evidence.model_validate_json((folder / EVIDENCE).read_bytes())
-            if evidence.checkpoint_sha256:
-                raise
+    with _told(folder):
+        evidence = _evidence(folder)
         if isinstance(evidence.training, Alignment):
             raise Unsupported(
                 f"this model's last stage is {evidence.training.method}, which has no validation text; the measure "
                 "`alignment` says how it went, and its pretraining is a model of its own (`from: ...`)"
             )
         return evidence, _RESULT.validate_json((folder / "training.json").read_bytes())
+
+
+def alignment_evidence(folder: Path) -> tuple[Evidence, StageResult]:
+    """What a folder says of the stage of alignment that made its model. Raises Unsupported where that was none, or one
+    outside a suite, and UserError where it can't be read."""
+    from reference_impl.alignment.stages.result import read_result
+
+    with _told(folder):
+        evidence = _evidence(folder)
+        if not isinstance(evidence.training, Alignment):
+            raise Unsupported("this model's last stage is none of alignment; give it one such as `train: {ppo: ...}`")
+        return evidence, read_result(folder)
+
+
+def _evidence(folder: Path) -> Evidence:
+    try:
+        return Evidence.model_validate_json(kept_file.read_json(folder / EVIDENCE, EVIDENCE))
+    except kept_file.Unsealed:  # kept by an earlier version, in a folder that a suite names
+        evidence = Evidence.model_validate_json((folder / EVIDENCE).read_bytes())
+        if evidence.checkpoint_sha256:
+            raise
+        return evidence
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """What can't be read is a sentence."""
+    try:
+        yield
     except FileNotFoundError:
         raise Unsupported(
             "this model was not trained by a suite, so nothing is known of its training; give it `train: ...`"

@@ -6,7 +6,7 @@
     python -m reference_impl.alignment dpo --start SmolLM2 --data pairs.jsonl --lora --lora-rank 8 --out checkpoints/dpo
 
 Shows how it goes; the last line is one JSON object. Where it was stopped or killed, the same command goes on with
-`--resume`.
+`--resume`. `accelerate launch … -m reference_impl.alignment …` does it in several processes (`processes.py`).
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import ValidationError
 from rich.console import Console
 
+from reference_impl.alignment import processes
 from reference_impl.alignment.settings.described import Described, described, read_as
 from reference_impl.alignment.settings.lora import LoRA
 from reference_impl.alignment.stages.data_settings import DataSettings
@@ -37,10 +39,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Parses, runs the stage, keeps the model; returns the exit code."""
     options = vars(_parser().parse_args(arguments))
     console = Console(stderr=True)
+    try:
+        device = processes.start(options["device"])
+    except ValueError as error:
+        console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        return 2
+    try:
+        return _done(options, device, console)
+    finally:
+        processes.end()
+
+
+def _done(options: dict[str, Any], device: torch.device, console: Console) -> int:
+    first = processes.number() == 0
     out = Path(options["out"])
     state = out.with_name(f"{out.name}.state.safetensors")
 
     def show(report: Report) -> None:
+        if not first:
+            return
         values = "  ".join(f"{name} {report.values[name]:.4g}" for name in SHOWN if name in report.values)
         console.print(f"{report.step:,} of {report.steps:,} steps  {values}", highlight=False, soft_wrap=True)
 
@@ -58,14 +75,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             Run(show, state, options["save_every"], resumes=options["resume"]),
             reward=options.get("reward"),
             lora=lora,
+            device=device,
         )
     except (ValueError, OSError, ArithmeticError, TextError) as error:
-        console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        who = "" if first else f"process {processes.number()}: "
+        kept = f"; go on with --resume from {state}" if isinstance(error, OSError) and state.is_file() else ""
+        console.print(f"{who}{error}{kept}", style="red", markup=False, highlight=False, soft_wrap=True)
         return 2
     except KeyboardInterrupt:
         kept = f"go on with --resume from {state}" if state.is_file() else "nothing was saved"
         console.print(f"stopped; {kept}", style="red", soft_wrap=True)
         return 130
+    if not first:
+        return 0
     for sentence in result.excluded:
         console.print(sentence, highlight=False, soft_wrap=True)
     told = {"out": str(out), "method": result.method, "learned_from": result.learned_from, "seconds": result.seconds}
@@ -106,6 +128,7 @@ def _add_options(parser: argparse.ArgumentParser, method: Method) -> None:
         add("--reward", required=True, help="folder of a reward model, or `answers`: 1 for the right one")
     add("--save-every", type=int, default=50, help="steps between two saves of the run's state, beside the folder")
     add("--resume", action="store_true", help="go on from that state, with the same options")
+    add("--device", help="of one process: cpu, cuda, cuda:1 … (default: cpu; several processes have each their own)")
     add("--lora", action="store_true", help="only an adapter of a transformers model learns")
     for before, settings, preset in (
         ("", DataSettings, {}),

@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from reference_impl.alignment import processes
 from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.example_order import examples_at
 from reference_impl.alignment.kl import k1, k3
@@ -81,13 +82,7 @@ def collect(
     """
     chosen = examples_at(number, batch=settings.prompts, count=len(prompts), seed=settings.seed)
     asked = [prompts[index] for index in chosen for _ in range(settings.samples)]
-    drawn = sampler(asked, number)
-    _refuse_other_prompts(asked, drawn)
-    answered = [item.answered for item in drawn]
-    cut: list[bool] = []
-    if settings.truncation is not None:
-        answered, cut = map(list, zip(*(truncated(item, settings.truncation) for item in answered), strict=True))
-    raw = checked_scores(reward, answered)
+    drawn, answered, cut, raw = _drawn_and_scored(asked, sampler, reward, settings, number)
     scores = raw.clamp(-settings.score_clip, settings.score_clip)
     if settings.truncation is None:
         complete = torch.tensor([item.ended for item in answered], device=scores.device)
@@ -96,11 +91,10 @@ def collect(
         complete = torch.tensor(cut, device=scores.device)
         scores = torch.where(complete, scores, settings.truncation.score)
 
-    parts = []
-    size = len(answered) // (settings.minibatches * settings.micro_batches)
-    for start in range(0, len(answered), size):
-        piece = answered[start : start + size]
-        parts.append(compared(policy, reference, piece, settings.temperature))
+    parts = processes.in_order(
+        lambda piece: compared(policy, reference, piece, settings.temperature),
+        settings.pieces(answered, processes.count()),
+    )
     log_probs, entropies, reference_log_probs, exact = (torch.cat(columns) for columns in zip(*parts, strict=True))
     lengths = [len(item.response) for item in answered]
     scores = scores.to(log_probs.device, log_probs.dtype)
@@ -128,6 +122,29 @@ def collect(
         _refuse_copies(groups, per_response(log_probs, lengths).view(-1, settings.samples)[:, 0].tolist())
     _refuse_collapse(values, settings, number)
     return Collected(tuple(answered), scores, log_probs, reference_log_probs, values)
+
+
+def _drawn_and_scored(
+    asked: Sequence[Prompt], sampler: Sampler, reward: Reward, settings: RolloutSettings, number: int
+) -> tuple[list[Drawn], list[Answered], list[bool], Tensor]:
+    """Responses as drawn and as learned from, whether each was cut at `truncation`'s token, and raw scores."""
+
+    def of(places: Sequence[int]) -> tuple[list[tuple[Drawn, Answered, bool]], Tensor]:
+        prompts = [asked[place] for place in places]
+        drawn = sampler(prompts, number)
+        _refuse_other_prompts(prompts, drawn)
+        kept = [(item.answered, False) for item in drawn]
+        if settings.truncation is not None:
+            kept = [truncated(answered, settings.truncation) for answered, _ in kept]
+        rows = [(item, answered, cut) for item, (answered, cut) in zip(drawn, kept, strict=True)]
+        return rows, checked_scores(reward, [answered for answered, _ in kept])
+
+    shares = processes.places_by_value(asked)
+    found = processes.in_order(of, shares)
+    order = sorted(range(len(asked)), key=[place for share in shares for place in share].__getitem__)
+    rows = [row for part, _ in found for row in part]
+    drawn, answered, cut = map(list, zip(*(rows[index] for index in order), strict=True))
+    return drawn, answered, cut, torch.cat([scores for _, scores in found])[order]
 
 
 def checked_scores(reward: Reward, answered: Sequence[Answered]) -> Tensor:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from reference_impl.alignment import processes
 from reference_impl.alignment.answered_tensors import digest
 from reference_impl.alignment.learning_from_examples import learn_from_examples
 from reference_impl.alignment.learning_settings import stepping
@@ -37,7 +38,8 @@ class ReferenceLogProbs(NamedTuple):
 def reference_log_probs(reference: Policy, pairs: Sequence[Pair], batch: int = 16) -> ReferenceLogProbs:
     """Log-probabilities of both responses of every pair under the reference, in evaluation mode."""
     reference.module.eval()
-    found = [pair_log_probs(reference, pairs[start : start + batch])[:2] for start in range(0, len(pairs), batch)]
+    batches = [pairs[start : start + batch] for start in range(0, len(pairs), batch)]
+    found = processes.in_order(lambda one: pair_log_probs(reference, one)[:2], batches)
     return ReferenceLogProbs(*(torch.cat(column) for column in zip(*found, strict=True)))
 
 
@@ -140,13 +142,17 @@ Part = tuple[Sequence[Pair], ReferenceLogProbs | None]
 
 def dpo_gradients(policy: Policy, parts: Sequence[Part], settings: DPOSettings) -> dict[str, Tensor]:
     """Adds the gradient of the mean over all pairs of all micro-batches; returns what is recorded of them."""
-    return _gathered(policy, parts, settings, backward=True)
+    return processes.add_up([policy.module], _gathered(policy, parts, settings, backward=True))
 
 
 def _gathered(policy: Policy, parts: Sequence[Part], settings: DPOSettings, *, backward: bool) -> dict[str, Tensor]:
+    """backward: of this process's share alone, and its gradients; otherwise all that is recorded."""
     count = sum(len(pairs) for pairs, _ in parts)
     recorded: dict[str, Tensor] = {}
     for pairs, reference in parts:
+        if backward:
+            own = processes.own_share(len(pairs))
+            pairs, reference = [pairs[place] for place in own], _of(reference, own)
         found = _of_pairs(pair_log_probs(policy, pairs), reference, pairs, settings)
         if backward:
             (found["loss"].sum() / count).backward()  # type: ignore[no-untyped-call]

@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 import torch
 from torch import Tensor
 
+from reference_impl.alignment import processes
 from reference_impl.alignment.example_order import examples_at
 from reference_impl.alignment.settings.examples import ExampleSettings
 from reference_impl.training.loop import loop
@@ -47,6 +48,7 @@ def learn_from_examples(
     with torch.random.fork_rng(devices=[state.device] if state.device.type == "cuda" else []):
         if resume and saving is not None:
             load_state(saving.path, state, saving.identity)
+        processes.wait()
         loop(
             objective,
             lambda step: examples_at(step, batch=settings.batch, count=examples, seed=settings.seed),
@@ -56,6 +58,6 @@ def learn_from_examples(
             on_report=on_report,
             evaluate=evaluate,
             evaluate_after={math.ceil(steps * index / evaluations) for index in range(1, evaluations + 1)},
-            saving=saving,
+            saving=saving if processes.number() == 0 else None,
         )
     return tuple(state.curve)

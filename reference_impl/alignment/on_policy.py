@@ -16,8 +16,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from reference_impl.alignment import processes
 from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.answered_tensors import NAMES, digest, from_tensors, to_tensors
+from reference_impl.alignment.collecting import Drawn, Prompt, Sampler
 from reference_impl.alignment.settings.rollouts import RolloutSettings
 from reference_impl.training.loop import DivergenceError, loop
 from reference_impl.training.state import Report, TrainingState
@@ -25,6 +27,9 @@ from reference_impl.training.state_file import RunIdentity, Saving, load_state
 
 ORDER = "order"
 """The generator that orders minibatches."""
+ROLLOUT, SCORING = "rollout", "scoring"
+"""What is timed apart: drawing the responses, and all else that a rollout needs before its steps. The rest of a run's
+seconds are its steps."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +46,11 @@ class Minibatch:
         return tuple(len(item.response) for item in self.answered)
 
     def parts(self, count: int) -> list[Minibatch]:
-        """Equal parts, one after the other."""
+        """Equal parts, one after the other; of each this process's share."""
         size = len(self.answered) // count
-        return [self.of(range(start, start + size)) for start in range(0, len(self.answered), size)]
+        own = processes.own_share(size)
+        starts = range(0, len(self.answered), size)
+        return [self.of(range(start + own.start, start + own.stop)) for start in starts]
 
     def of(self, indices: Sequence[int]) -> Minibatch:
         """Some of its responses."""
@@ -116,7 +123,8 @@ def learn_from_rollouts(
         if within == 0:
             carried = {name.removeprefix("carried."): held[name] for name in held if name.startswith("carried.")}
             try:
-                rollout = collect(number, carried)
+                with state.timed(SCORING):
+                    rollout = collect(number, carried)
             except DivergenceError as error:
                 raise DivergenceError(f"{error}{_kept(saving)}") from None
             if saving is not None and saving.path.exists():
@@ -156,6 +164,9 @@ def learn_from_rollouts(
     with torch.random.fork_rng(devices=[state.device] if state.device.type == "cuda" else []):
         if resume and saving is not None:
             load_state(saving.path, state, saving.identity)
+        processes.wait()
+        if processes.number():
+            saving = None
         loop(
             objective,
             batches,
@@ -166,6 +177,16 @@ def learn_from_rollouts(
             saving=saving,
         )
     return tuple(state.curve)
+
+
+def timed(sampler: Sampler, state: TrainingState) -> Sampler:
+    """The sampler, its seconds counted as those of drawing responses."""
+
+    def drawn(prompts: Sequence[Prompt], number: int) -> Sequence[Drawn]:
+        with state.timed(ROLLOUT):
+            return sampler(prompts, number)
+
+    return drawn
 
 
 def _held(rollout: Rollout) -> dict[str, Tensor]:
@@ -199,5 +220,5 @@ def _good(saving: Saving) -> Path:
 
 def _kept(saving: Saving | None) -> str:
     if saving is None or not _good(saving).exists():
-        return " No state was saved before."
+        return " No good state was saved before."
     return f" The last good state is in {_good(saving)}."

@@ -14,15 +14,17 @@ in the loss pulls by KL(reference || policy), and the fixed point is another (do
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from reference_impl.alignment import processes
 from reference_impl.alignment.collecting import Collected, Prompt, Reward, Sampler, collect
 from reference_impl.alignment.group_advantages import dead_groups, group_advantages
 from reference_impl.alignment.kl import k1, k3, loss_kl
 from reference_impl.alignment.learning_settings import stepping
-from reference_impl.alignment.on_policy import ORDER, Minibatch, Rollout, learn_from_rollouts
+from reference_impl.alignment.on_policy import ORDER, Minibatch, Rollout, learn_from_rollouts, timed
 from reference_impl.alignment.policy import Policy
 from reference_impl.alignment.policy_loss import clipped_policy_loss, token_weights
 from reference_impl.alignment.reward_normalization import no_moments, standard_deviation, with_scores
@@ -57,7 +59,7 @@ def policy_gradient(
 
     def collect_rollout(number: int, carried: Mapping[str, Tensor]) -> Rollout:
         return policy_gradient_rollout(
-            collect(policy, reference, prompts, sampler, reward, settings, number), settings, carried
+            collect(policy, reference, prompts, timed(sampler, state), reward, settings, number), settings, carried
         )
 
     return learn_from_rollouts(
@@ -85,11 +87,9 @@ def policy_gradients(policy: Policy, minibatch: Minibatch, settings: PolicyGradi
         kept = [length for length, alive in zip(minibatch.lengths, live, strict=True) if alive]
         weights[tokens["live"].bool()] = token_weights(kept, settings.averaging, settings.longest).to(weights)
     recorded: dict[str, Tensor] = {}
-    start = 0
-    for part in minibatch.parts(settings.micro_batches):
+    for part in replace(minibatch, tokens=tokens | {"weight": weights}).parts(settings.micro_batches):
         scored = token_log_probs(policy, part.answered, settings.temperature)
-        old, size = part.tokens["log_probs"], sum(part.lengths)
-        weight, start = weights[start : start + size], start + size
+        old, weight = part.tokens["log_probs"], part.tokens["weight"]
         step = clipped_policy_loss(scored.log_probs, old, part.tokens["advantages"], settings.clip, settings.clip_high)
         policy_loss = loss = (weight * step.loss).sum()
         if settings.kl_place == "loss" and settings.kl_coefficient:
@@ -107,7 +107,7 @@ def policy_gradients(policy: Policy, minibatch: Minibatch, settings: PolicyGradi
                 "policy_entropy": scored.entropies.sum() / count,
             }
             recorded = {name: value.detach() + recorded.get(name, 0.0) for name, value in found.items()}
-    return recorded
+    return processes.add_up([policy.module], recorded)
 
 
 @torch.no_grad()

@@ -13,17 +13,18 @@ policy is reference * exp(score / beta) / Z (the Gibbs policy), by which the tes
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
+from reference_impl.alignment import processes
 from reference_impl.alignment.advantages import explained_variance, generalized_advantages, token_rewards, whiten
 from reference_impl.alignment.collecting import Collected, Prompt, Reward, Sampler, collect
 from reference_impl.alignment.kl import k1, k3
 from reference_impl.alignment.kl_controller import adapted
 from reference_impl.alignment.learning_settings import set_tensorflow_epsilon, stepping
-from reference_impl.alignment.on_policy import ORDER, Minibatch, Rollout, learn_from_rollouts
+from reference_impl.alignment.on_policy import ORDER, Minibatch, Rollout, learn_from_rollouts, timed
 from reference_impl.alignment.policy import Policy
 from reference_impl.alignment.policy_loss import clipped_policy_loss, clipped_value_loss, token_weights
 from reference_impl.alignment.reward_normalization import no_moments, standard_deviation, with_scores
@@ -76,7 +77,7 @@ def ppo(
             set_tensorflow_epsilon(learning.optimizer, settings.epsilon, step)
 
     def collect_rollout(number: int, carried: Mapping[str, Tensor]) -> Rollout:
-        collected = collect(policy, reference, prompts, sampler, reward, settings, number)
+        collected = collect(policy, reference, prompts, timed(sampler, state), reward, settings, number)
         return ppo_rollout(collected, policy, critic, settings, carried)
 
     return learn_from_rollouts(
@@ -111,11 +112,9 @@ def ppo_gradients(policy: Policy, critic: Critic, minibatch: Minibatch, settings
     weights = token_weights(minibatch.lengths, settings.averaging).to(minibatch.tokens["log_probs"])
     count = sum(minibatch.lengths)
     recorded: dict[str, Tensor] = {}
-    start = 0
-    for part in minibatch.parts(settings.micro_batches):
+    for part in replace(minibatch, tokens=minibatch.tokens | {"weight": weights}).parts(settings.micro_batches):
         scored, values = evaluated(policy, critic, part, settings.temperature)
-        old, tokens = part.tokens["log_probs"], sum(part.lengths)
-        weight, start = weights[start : start + tokens], start + tokens
+        old, weight = part.tokens["log_probs"], part.tokens["weight"]
         step = clipped_policy_loss(scored.log_probs, old, part.tokens["advantages"], settings.clip)
         fit = clipped_value_loss(values, part.tokens["values"], part.tokens["returns"], settings.value_clip)
         policy_loss, value_loss = (weight * step.loss).sum(), (weight * fit.loss).sum()
@@ -133,7 +132,8 @@ def ppo_gradients(policy: Policy, critic: Critic, minibatch: Minibatch, settings
                 "policy_entropy": scored.entropies.sum() / count,
             }
             recorded = {name: value.detach() + recorded.get(name, 0.0) for name, value in found.items()}
-    return recorded
+    learning = [policy.module, critic.head, *([] if critic.trunk is None else [critic.trunk.module])]
+    return processes.add_up(learning, recorded)
 
 
 @torch.no_grad()
@@ -150,10 +150,10 @@ def ppo_rollout(
         scores = scores / spread if spread > 1e-8 else scores
     kl = k1(collected.log_probs, collected.reference)
     rewards = token_rewards(scores, kl, coefficient, lengths)
-    size = len(lengths) // (settings.minibatches * settings.micro_batches)
-    whole = Minibatch(collected.answered, {})
-    pieces = whole.parts(len(lengths) // size)
-    values = torch.cat([evaluated(policy, critic, piece, settings.temperature)[1] for piece in pieces])
+    pieces = [Minibatch(tuple(piece), {}) for piece in settings.pieces(collected.answered, processes.count())]
+    values = torch.cat(
+        processes.in_order(lambda piece: evaluated(policy, critic, piece, settings.temperature)[1], pieces)
+    )
     shaped = whiten(rewards, shift_mean=False) if settings.whiten_rewards else rewards
     advantages, returns = generalized_advantages(shaped, values, lengths, settings.gamma, settings.lam)
     recorded = collected.values | {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
 
+from reference_impl.alignment import processes
 from reference_impl.alignment.answered_tensors import digest
 from reference_impl.alignment.best_of_n import Best, best_of_n
 from reference_impl.alignment.collecting import Prompt, Reward, Sampler
@@ -35,6 +36,8 @@ def rejection_sampling(
     `<file>.rounds`, the weights that it began with, from which its responses are drawn again.
     Raises ValueError where no response of a round reaches `at_least`.
     """
+    if processes.count() > 1:
+        raise ValueError("rejection sampling is done by one process: start it without a launcher.")
     if resume and saving is None:
         raise ValueError("resuming needs to know where the state is: give saving=Saving(path, every).")
     state = TrainingState({"policy": policy.module}, {})

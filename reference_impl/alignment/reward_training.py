@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from reference_impl.alignment import processes
 from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.answered_tensors import digest
 from reference_impl.alignment.calibration import Calibration, accuracy, calibration
@@ -108,7 +109,8 @@ def reward_gradients(
     """Adds the gradient of the mean over all pairs of all micro-batches; returns what is recorded of them."""
     count = sum(len(part) for part in parts)
     recorded: dict[str, Tensor] = {}
-    for part in parts:
+    for whole in parts:
+        part = [whole[place] for place in processes.own_share(len(whole))]
         scores = model.scores([item for pair in part for item in (pair.chosen, pair.rejected)]).view(-1, 2)
         chosen, rejected = scores.unbind(1)
         losses = reward_loss(
@@ -129,7 +131,7 @@ def reward_gradients(
             "reward": scores.detach().sum() / (2 * count),
         }
         recorded = {name: value + recorded.get(name, 0.0) for name, value in found.items()}
-    return recorded
+    return processes.add_up([model.module], recorded)
 
 
 def judged(model: RewardModel, pairs: Sequence[Pair], batch: int = 16) -> Trained:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from reference_impl.alignment import processes
 from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.answered_tensors import digest
 from reference_impl.alignment.learning_from_examples import learn_from_examples
@@ -77,17 +78,17 @@ def sft_gradients(policy: Policy, parts: Sequence[Sequence[Answered]]) -> dict[s
     count = sum(len(item.response) for part in parts for item in part)
     losses = []
     for part in parts:
-        loss = -token_log_probs(policy, part).log_probs.sum() / count
+        own = [part[place] for place in processes.own_share(len(part))]
+        loss = -token_log_probs(policy, own).log_probs.sum() / count
         loss.backward()  # type: ignore[no-untyped-call]
         losses.append(loss.detach())
-    total = torch.stack(losses).sum()
+    total = processes.add_up([policy.module], {"loss": torch.stack(losses).sum()})["loss"]
     return {"loss": total, "tokens": torch.full_like(total, count)}
 
 
 @torch.no_grad()
 def response_loss(policy: Policy, answered: Sequence[Answered], batch: int = 16) -> float:
     """Mean negative log-likelihood of all response tokens, nats per token."""
-    total = 0.0
-    for start in range(0, len(answered), batch):
-        total -= float(token_log_probs(policy, answered[start : start + batch]).log_probs.double().sum())
-    return total / sum(len(item.response) for item in answered)
+    batches = [answered[start : start + batch] for start in range(0, len(answered), batch)]
+    losses = processes.in_order(lambda one: -float(token_log_probs(policy, one).log_probs.double().sum()), batches)
+    return sum(losses) / sum(len(item.response) for item in answered)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
 
 VERSION = 1
 
@@ -56,21 +57,29 @@ class Manifest(BaseModel):
     files: dict[str, FileEntry]
 
 
+def check_place(folder: Path) -> None:
+    """Raises FileExistsError where there is something else than a checkpoint, which `write_folder` won't replace."""
+    if folder.exists() and not (folder / MANIFEST).is_file() and not _is_empty_folder(folder):
+        raise FileExistsError(f"{folder}: there is something else than a checkpoint here; give another folder.")
+
+
 def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
     """What `write` puts into a new folder, with its `checkpoint.json`, under the name `folder`: whole or not at all.
 
     A checkpoint that is there already is replaced. Raises FileExistsError if `folder` is something else, and OSError if
     the disk is full.
     """
-    if folder.exists() and not (folder / MANIFEST).is_file() and not _is_empty_folder(folder):
-        raise FileExistsError(f"{folder}: there is something else than a checkpoint here; give another folder.")
+    check_place(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Hidden siblings: on the same file system, so that a rename puts them in place.
     scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
     try:
         new = scratch / "new"
         new.mkdir()
-        write(new)
+        try:
+            write(new)
+        except SafetensorError as error:  # its own name for a full disk
+            raise OSError(f"{folder}: it can't be written ({error}); make room or give another place") from error
         files = {path.name: _entry(path) for path in sorted(new.iterdir())}
         (new / MANIFEST).write_text(Manifest(files=files).model_dump_json(indent=2))
         for path in [*new.iterdir(), new]:

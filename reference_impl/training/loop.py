@@ -88,7 +88,7 @@ def loop(
             values = _means(state)
             if evaluating:
                 values |= evaluate()
-            report = Report(state.step, steps, values, rates, state.seconds)
+            report = Report(state.step, steps, values, rates, state.seconds, dict(state.phases))
             state.curve.append(report)
             on_report(report)
         if saving is not None and is_saved:

@@ -6,7 +6,9 @@ How fast to learn is a function of the step (`schedule.py`), and so is, in pretr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -31,6 +33,8 @@ class Report:
     """Learning rate of each optimizer in the last step."""
     seconds: float
     """Training alone, without evaluation, since the start."""
+    phases: dict[str, float] = field(default_factory=dict)
+    """Of these seconds, what parts of the work took that are timed apart (`rollout`, `scoring`), by name."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,19 @@ class TrainingState:
     """Steps done."""
     seconds: float = 0.0
     """Training alone, without evaluation."""
+    phases: dict[str, float] = field(default_factory=dict)
+    """Of `seconds`, by name: what whoever makes batches times apart (`timed`)."""
     curve: list[Report] = field(default_factory=list)
+
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[None]:
+        """Counts what is done within as this phase; a phase within another is its own alone."""
+        started, before = time.perf_counter(), sum(self.phases.values())
+        try:
+            yield
+        finally:
+            within = sum(self.phases.values()) - before
+            self.phases[phase] = self.phases.get(phase, 0.0) + time.perf_counter() - started - within
 
     def __post_init__(self) -> None:
         """Nothing was counted yet."""

@@ -28,7 +28,7 @@ from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
-from pydantic_core import to_jsonable_python
+from pydantic_core import from_json, to_json
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -81,6 +81,7 @@ class Header(BaseModel):
     """SHA-256 of the weights that don't learn; empty where all do."""
     step: int
     seconds: float
+    phases: dict[str, float] = {}
     curve: tuple[Report, ...]
 
 
@@ -97,6 +98,7 @@ def save_state(path: str | os.PathLike[str], state: TrainingState, identity: Run
         frozen=_frozen_digest(state),
         step=state.step,
         seconds=state.seconds,
+        phases=state.phases,
         curve=tuple(state.curve),
     )
     told = header.model_dump_json(exclude=None if header.frozen else {"frozen"})
@@ -147,6 +149,7 @@ def load_state(path: str | os.PathLike[str], state: TrainingState, identity: Run
     for name, generator in state.generators.items():
         generator.set_state(tensors[f"generator.{name}"])
     state.step, state.seconds, state.curve = header.step, header.seconds, list(header.curve)
+    state.phases = dict(header.phases)
 
 
 def _tensors(state: TrainingState) -> dict[str, Tensor]:
@@ -218,8 +221,8 @@ def _digest(told: str, tensors: dict[str, Tensor]) -> str:
 
 def _plain(identity: RunIdentity) -> dict[str, Any]:
     """As it is read back: a tuple is a list, and infinity, which JSON lacks, a word."""
-    plain = to_jsonable_python({"settings": dict(identity.settings), "digests": dict(identity.digests)})
-    found: dict[str, Any] = json.loads(json.dumps(plain), parse_constant=str)
+    told = to_json({"settings": dict(identity.settings), "digests": dict(identity.digests)}, inf_nan_mode="strings")
+    found: dict[str, Any] = from_json(told)
     return found
 
 
@@ -247,6 +250,10 @@ def _refuse_other_parts(path: Path, state: TrainingState, tensors: Mapping[str, 
     ):
         if other := sorted(was ^ now):
             _refuse(path, f"other {what} ({', '.join(other[:3])} on one side alone)", "these")
+    for name, parameter in state.learning().items():
+        shape = tensors[f"model.{name}"].shape
+        if shape != parameter.shape:
+            _refuse(path, f"{name} of shape {tuple(shape)}", f"{tuple(parameter.shape)}")
     if other := sorted(named("optimizer.") - set(state.optimizers)):
         _refuse(path, f"an optimizer {other[0]!r}", f"{', '.join(state.optimizers)}")
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal, TypeVar, get_args
 
 from reference_impl.alignment.settings.learning import LearningSettings, refuse_other_words
 from reference_impl.alignment.settings.truncation import Truncation
 
 ScoreScaling = Literal["none", "running"]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,11 @@ class RolloutSettings(LearningSettings):
     def responses(self) -> int:
         """Of a rollout."""
         return self.prompts * self.samples
+
+    def pieces(self, items: Sequence[T], processes: int = 1) -> list[Sequence[T]]:
+        """A rollout's items as they are scored: as many at a time as a micro-batch has, at least one for a process."""
+        size = min(len(items) // (self.minibatches * self.micro_batches), math.ceil(len(items) / processes))
+        return [items[start : start + size] for start in range(0, len(items), size)]
 
     @property
     def steps_per_rollout(self) -> int:

@@ -59,7 +59,7 @@ def run_reward(learner: Learner, data: DataSettings, settings: RewardSettings, r
     """A reward model learns which response is preferred. Its scores have mean 0 and standard deviation 1 on the chosen
     responses of what it learned from."""
     read = learned(Preference, data, encode_preferences, learner.text, learner.context)
-    head = RewardHead(learner.policy.head.weight.size(1), settings.seed)
+    head = RewardHead(learner.policy.head.weight.size(1), settings.seed).to(learner.device)
     model = RewardModel(learner.policy, head, learner.tokenizer)
     reports = train_reward_models(
         [model],

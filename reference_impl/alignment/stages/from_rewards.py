@@ -38,7 +38,10 @@ def run_ppo(learner: Learner, data: DataSettings, settings: PPOSettings, run: Ru
     reports = ppo(
         learner.policy,
         learner.reference(),
-        Critic(ValueHead(learner.policy.head.weight.size(1)), learner.copy() if settings.critic == "own" else None),
+        Critic(
+            ValueHead(learner.policy.head.weight.size(1)).to(learner.device),
+            learner.copy() if settings.critic == "own" else None,
+        ),
         [asked.ids for asked in read.train],
         _sampler(learner, data, settings.temperature, settings.seed),
         _reward(learner, read, reward),
@@ -110,7 +113,7 @@ def _reward(learner: Learner, read: Learned[Asked], name: str) -> Reward:
     """The function that scores responses. Raises ValueError for prompts that say no answer, and for a reward model that
     reads other tokens."""
     if name != VERIFIER:
-        return open_reward_model(Path(name)).reward(learner.tokenizer)
+        return open_reward_model(Path(name), learner.device).reward(learner.tokenizer)
     rows = {asked.ids: asked.prompt for asked in (*read.train, *read.held_out)}
     for row in rows.values():
         if row.answer is None:

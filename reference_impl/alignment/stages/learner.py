@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import save_file
 
 from reference_impl.alignment.data.own_text import OwnText
@@ -26,7 +27,7 @@ from reference_impl.alignment.settings.lora import LoRA
 from reference_impl.alignment.value_head import RewardHead
 from reference_impl.text.chat_template import PLAIN_TURNS
 from reference_impl.training.checkpoint import load_checkpoint, write_model
-from reference_impl.training.checkpoint_folder import MANIFEST
+from reference_impl.training.checkpoint_folder import MANIFEST, verified
 
 REWARD_HEAD = "reward_head.safetensors"
 
@@ -49,6 +50,13 @@ class Learner:
     """Writes the model's own files, with the weights of that moment, into an empty folder."""
     folder: Path
     """Where it came from."""
+    lora: LoRA | None = None
+    """The adapter that alone learns."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where it learns."""
+        return next(self.policy.module.parameters()).device
 
     def reference(self) -> Policy:
         """The policy as it is now, frozen."""
@@ -60,32 +68,33 @@ class Learner:
         return copy.deepcopy(self.policy)
 
 
-def open_learner(folder: Path, lora: LoRA | None = None) -> Learner:
-    """The model of a folder. lora: only an adapter of a `transformers` model learns.
+def open_learner(folder: Path, lora: LoRA | None = None, device: torch.device | str = "cpu") -> Learner:
+    """The model of a folder, on a device. lora: only an adapter of a `transformers` model learns.
 
     Raises CorruptCheckpoint and ValueError for a folder that can't be trained from.
     """
     if (folder / "tokenizer_config.json").is_file():
-        return _of_transformers(folder, lora)
+        return _of_transformers(folder, lora, device)
     if (folder / MANIFEST).is_file():
         if lora is not None:
             raise ValueError("LoRA is for `transformers` models; a GPT of ours is trained whole: leave `lora` out.")
-        return _of_ours(folder)
+        return _of_ours(folder, device)
     raise ValueError(f"{folder} is neither a checkpoint of ours nor a `transformers` folder with its tokenizer.")
 
 
-def open_reward_model(folder: Path) -> RewardModel:
+def open_reward_model(folder: Path, device: torch.device | str = "cpu") -> RewardModel:
     """The reward model that a stage kept. Raises ValueError where the folder has none."""
     from safetensors.torch import load_file
 
     if not (folder / REWARD_HEAD).is_file():
         raise ValueError(f"{folder} is no reward model: it has no {REWARD_HEAD}. Train one with the method `reward`.")
-    learner = open_learner(folder)
+    verified(folder, REWARD_HEAD)
+    learner = open_learner(folder, device=device)
     tensors = load_file(folder / REWARD_HEAD)
     head = RewardHead(tensors["weight"].size(1))
     head.load_state_dict(tensors)
     learner.policy.module.requires_grad_(False)
-    return RewardModel(learner.policy, head, learner.tokenizer)
+    return RewardModel(learner.policy, head.to(device), learner.tokenizer)
 
 
 def write_reward_head(folder: Path, head: RewardHead) -> None:
@@ -93,9 +102,9 @@ def write_reward_head(folder: Path, head: RewardHead) -> None:
     save_file({name: tensor.detach().contiguous() for name, tensor in head.state_dict().items()}, folder / REWARD_HEAD)
 
 
-def _of_ours(folder: Path) -> Learner:
+def _of_ours(folder: Path, device: torch.device | str) -> Learner:
     found = load_checkpoint(folder)
-    tokenizer, model = found.tokenizer, found.model
+    tokenizer, model = found.tokenizer, found.model.to(device)
     template = found.chat_template or PLAIN_TURNS
     text = OwnText(tokenizer, template)
     assert tokenizer.eos_id is not None  # `OwnText` refuses a tokenizer without
@@ -115,10 +124,9 @@ def _of_ours(folder: Path) -> Learner:
     )
 
 
-def _of_transformers(folder: Path, lora: LoRA | None) -> Learner:
+def _of_transformers(folder: Path, lora: LoRA | None, device: torch.device | str) -> Learner:
     import hashlib
 
-    import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     from reference_impl.alignment.data.transformers_text import TransformersText
@@ -129,7 +137,7 @@ def _of_transformers(folder: Path, lora: LoRA | None) -> Learner:
     tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
     start = weights_digest(dict(model.named_parameters()))
-    model.requires_grad_(True)
+    model.to(device).requires_grad_(True)
     trained: Any = model if lora is None else add_lora(model, lora)
     policy = TransformersPolicy(trained, min(len(tokenizer), len(model.get_output_embeddings().weight)))
 
@@ -147,4 +155,5 @@ def _of_transformers(folder: Path, lora: LoRA | None) -> Learner:
         context=policy.context or 2048,
         write=write,
         folder=folder,
+        lora=lora,
     )

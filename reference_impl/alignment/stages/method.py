@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic_core import from_json, to_json
 
 from reference_impl.alignment.settings.dpo import DPOSettings
 from reference_impl.alignment.settings.learning import LearningSettings
@@ -19,6 +20,8 @@ from reference_impl.alignment.settings.sft import SFTSettings
 from reference_impl.alignment.stages.data_settings import DataSettings
 
 if TYPE_CHECKING:
+    import torch
+
     from reference_impl.alignment.settings.lora import LoRA
     from reference_impl.alignment.stages.result import StageResult
     from reference_impl.alignment.stages.run import Run
@@ -83,17 +86,20 @@ def run_stage(
     *,
     reward: str | None = None,
     lora: LoRA | None = None,
+    device: torch.device | str = "cpu",
 ) -> StageResult:
     """Does a stage: the model of `start` learns, and what comes of it is kept in `out`, whole or not at all.
 
     given: settings of the method that differ from its own. reward: of a method that needs one, the folder of a reward
     model, or `answers` (1 for the right answer that a prompt says, 0 for another). lora: only an adapter learns.
+    Of several processes (`processes.py`), each with a device of its own, the first one keeps it.
     Raises KeyError for an unknown method, ValueError for settings and data that can't be, DivergenceError where the
     model is lost, and OSError.
     """
+    from reference_impl.alignment import processes
     from reference_impl.alignment.stages.learner import open_learner
     from reference_impl.alignment.stages.result import StageResult, write_result
-    from reference_impl.training.checkpoint_folder import write_folder
+    from reference_impl.training.checkpoint_folder import check_place, write_folder
 
     known = METHODS[method]
     settings = known.made(given)
@@ -103,13 +109,18 @@ def run_stage(
             if known.rewarded
             else f"{method} has no use for a reward: leave it out."
         )
-    learner = open_learner(start, lora)
+    for read in (start, *([] if reward is None else [Path(reward)])):
+        if read.resolve() == out.resolve():
+            raise ValueError(f"{out} is what this stage reads, and it would be replaced: give another folder.")
+    check_place(out)
+    out.parent.mkdir(parents=True, exist_ok=True)  # it must not turn out at the end that there is no place
+    learner = open_learner(start, lora, device)
     module, _, name = known.run.partition(":")
     function = getattr(import_module(module), name)
     done = function(learner, data, settings, run, *(() if reward is None else (reward,)))
     result = StageResult(
         method=method,
-        settings=json.loads(json.dumps(asdict(settings)), parse_constant=str),  # JSON has no infinity
+        settings=from_json(to_json(asdict(settings), inf_nan_mode="strings")),
         data=asdict(data),
         learned_from=done.learned_from,
         held_out=done.held_out,
@@ -122,6 +133,8 @@ def run_stage(
         done.write(folder)
         write_result(folder, result)
 
+    if processes.number():
+        return result
     write_folder(out, write)
     if run.state is not None:
         for kept in run.state.parent.glob(f"{run.state.name}*"):

@@ -40,7 +40,8 @@ class Run:
         if self.state is None:
             return None
         digests = {"start": learner.start, "tokenizer": learner.tokenizer, **self.identity}
-        return Saving(self.state, self.every, RunIdentity({"data": asdict(data)}, digests))
+        adapter = {} if learner.lora is None else {"lora": asdict(learner.lora)}
+        return Saving(self.state, self.every, RunIdentity({"data": asdict(data), **adapter}, digests))
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,8 @@ measures:
     models: [tiny]
   - alignment: {{}}
     models: [aligned]
+  - alignment_speed: {{}}
+    models: [aligned]
   - activations: {{text: {story}, documents: 2}}
     models: [tiny]
   - in_context: {{text: {story}, documents: 2, tokens: 32, sequences: 2}}

@@ -69,7 +69,7 @@ def test_what_is_counted_is_named_here(stored: Run) -> None:
     assert {metric.name for metric in ALL if metric.counted} == {
         *("weight_bytes", "kv_cache_bytes", "positions_cached", "positions_uncached"),
         *("tokens_scored", "lost_bytes", "documents_read", "truncated_documents", "chance"),
-        *("trained_tokens", "epochs", "six_nd_flops", "training_flops"),
+        *("trained_tokens", "epochs", "six_nd_flops", "training_flops", "learned_from"),
     }
     for record in (record for cell in stored.cells for record in cell.records if record.metric):
         metric = declared(record)
@@ -119,10 +119,11 @@ def test_what_is_per_token_is_not_compared_under_another_tokenizer(
 
 
 def test_measures_that_take_times_are_timed() -> None:
-    """`training_speed` reads times that the training took: measuring it again makes none of them new."""
+    """`training_speed` and `alignment_speed` read times that the training took: measuring it again makes none of them
+    new."""
     assert [name for name, measure in MEASURES.items() if measure.timed] == ["inference", "kv_cache"]
     times = {name for name, measure in MEASURES.items() for metric in measure.metrics if metric.depends_on == "time"}
-    assert times == {"inference", "kv_cache", "training_speed"}
+    assert times == {"inference", "kv_cache", "training_speed", "alignment_speed"}
 
 
 def test_what_is_weighed_when_a_model_is_made_smaller() -> None:

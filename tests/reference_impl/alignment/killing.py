@@ -26,7 +26,7 @@ def same(one: nn.Module, other: nn.Module) -> bool:
 
 
 def plain(reports: Sequence[Report]) -> list[Report]:
-    return [replace(report, seconds=0.0) for report in reports]
+    return [replace(report, seconds=0.0, phases={}) for report in reports]
 
 
 @contextmanager

@@ -20,12 +20,16 @@ from reference_impl.training.checkpoint import save_checkpoint
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("aligned") / "base"
+    make_base(folder)
+    return folder
+
+
+def make_base(folder: Path) -> None:
     tokenizer = ByteBPE.train(microworld.documents("validation")[:60], 300)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = GPT(GPTConfig(vocabulary=tokenizer.size, context=128, layers=1, heads=2, width=16))
     save_checkpoint(folder, model, tokenizer)
-    return folder
 
 
 @pytest.fixture(scope="session")
