@@ -189,7 +189,7 @@ def _runs(
         raise UserError(f"{why}; name a CSV or Parquet file", place=shown(data))
     if path.is_file():
         if rows is not None:
-            raise UserError("--rows names rows of a published data set, not of a file", place=data)
+            raise WrongArgument(f"names rows of a published data set, not of the file {data}", place="rows")
         return runs_from_frame(
             read_table(path), columns=columns, units=units, counted=parameter_count(counted), place=data
         ), path.name

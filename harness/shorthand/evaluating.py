@@ -93,6 +93,8 @@ def _tasks(asked: Evaluation) -> list[str]:
             if not files:
                 raise UserError(f"no file is called like '{shown(text)}'", place="--tasks")
             found += files
+        elif text and path.is_file() and not text.endswith(FILES):
+            raise UserError(f"'{shown(text)}' is no task file: its name ends in .yaml (docs/tasks.md)", place="--tasks")
         elif text:
             found += _like(text, asked)
     if not found:
