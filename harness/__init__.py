@@ -18,6 +18,7 @@ Names are imported when they are first used, so that importing this package is q
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -296,10 +297,13 @@ __all__ = [  # without `eval` and `list`: `from harness import *` leaves Python 
 
 
 def __dir__() -> Sequence[str]:
-    return sorted({*globals(), *HOME})
+    opened = (name for name in globals() if name.startswith("__") or f"harness.{name}" in sys.modules)
+    return sorted({*HOME, *opened})
 
 
-def __getattr__(name: str) -> Any:
-    if name in HOME:
-        return getattr(importlib.import_module(HOME[name]), name)
-    raise AttributeError(f"module 'harness' has no attribute '{name}'")
+if not TYPE_CHECKING:  # a type checker would take every name for one of these
+
+    def __getattr__(name: str) -> Any:
+        if name in HOME:
+            return getattr(importlib.import_module(HOME[name]), name)
+        raise AttributeError(f"module 'harness' has no attribute '{name}'")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.api.argument_kinds import told_value
 from harness.errors import UserError, WrongArgument, shown
 from harness.number import with_interval
 
@@ -175,6 +176,11 @@ def _runs(
     if not isinstance(data, str | Path):
         if rows is not None:
             raise UserError("`rows` names rows of a published data set, not of a DataFrame", place="rows")
+        if not hasattr(data, "columns"):
+            raise WrongArgument(
+                f"should be a table (a DataFrame, or the path of a CSV or Parquet file), not {told_value(data)}",
+                place="data",
+            )
         found = runs_from_frame(data, columns=columns, units=units, counted=parameter_count(counted))
         return found, "a DataFrame"
     data = str(data)
@@ -183,7 +189,7 @@ def _runs(
         raise UserError(f"{why}; name a CSV or Parquet file", place=shown(data))
     if path.is_file():
         if rows is not None:
-            raise UserError("--rows names rows of a published data set, not of a file", place=data)
+            raise WrongArgument(f"names rows of a published data set, not of the file {data}", place="rows")
         return runs_from_frame(
             read_table(path), columns=columns, units=units, counted=parameter_count(counted), place=data
         ), path.name

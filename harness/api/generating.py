@@ -9,10 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args, overload
 
+from harness.api.argument_kinds import texts_of
+from harness.api.given_models import models_listed
 from harness.api.runs import ready_model
 from harness.errors import Unsupported, UserError, WrongArgument, shown
 from harness.execution.events import OnEvent, unheard
 from harness.models.contract import Precision
+from harness.models.in_memory import InMemory, is_contract, lent, name_of
 from harness.models.open import open_model, prepare
 from harness.results.conditions import taken_now
 from harness.results.run import Run
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
     from harness.models.contract import LanguageModel
     from harness.writing.conversation import Conversation
     from harness.writing.writer import Writer, Written
+
+    Writes = str | Path | Run | LanguageModel | InMemory | tuple[Any, Any]
+    """A model that writes: a name, what `harness.train` gave back, an open one (`load_model`), or one in memory."""
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -83,7 +89,12 @@ def _threads_left() -> int:
 def _named(text: str, out: Path) -> tuple[str, ModelEntry]:
     from harness.shorthand.model_name import PLACE, named_model
 
-    model = named_model(text, out)
+    try:
+        model = named_model(text, out)
+    except UserError as error:
+        if error.place != PLACE:
+            raise
+        raise WrongArgument(error.message, place="model") from None
     try:
         return model.name, ModelEntry.model_validate(model.entry)
     except ValueError as error:
@@ -91,15 +102,13 @@ def _named(text: str, out: Path) -> tuple[str, ModelEntry]:
 
 
 @overload
-def generate(model: str | Path | Run | LanguageModel, prompt: str, *, samples: None = None, **given: Any) -> str: ...
+def generate(model: Writes, prompt: str, *, samples: None = None, **given: Any) -> str: ...
 @overload
-def generate(model: str | Path | Run | LanguageModel, prompt: str, *, samples: int, **given: Any) -> list[str]: ...
+def generate(model: Writes, prompt: str, *, samples: int, **given: Any) -> list[str]: ...
 @overload
+def generate(model: Writes, prompt: Sequence[str], *, samples: None = None, **given: Any) -> list[str]: ...
 def generate(
-    model: str | Path | Run | LanguageModel, prompt: Sequence[str], *, samples: None = None, **given: Any
-) -> list[str]: ...
-def generate(
-    model: str | Path | Run | LanguageModel,
+    model: Writes,
     prompt: str | Sequence[str],
     *,
     samples: int | None = None,
@@ -111,23 +120,20 @@ def generate(
 ) -> str | list[str] | list[list[str]]:
     """The text that a model writes after a prompt; of several prompts a list of texts, of several samples a list each.
 
-    model: open (`load_model`), or a name, which is opened at this `precision` on this `device` (fp32, auto). chat:
-    whether the prompt is a user's message, put into the model's own chat template, after a `system` message. settings:
-    `max_tokens`, `temperature`, `top_k`, `top_p`, `min_p`, `repetition_penalty`, `beams`, `length_penalty`,
-    `early_stopping`, `seed`, `stop` (docs/decoding.md). Nothing is printed. Raises UserError for what can't be.
+    model: open (`load_model`), in memory (`(model, tokenizer)`, given back as it was), or a name, which is opened at
+    this `precision` on this `device` (fp32, auto). chat: whether the prompt is a user's message, put into the model's
+    own chat template, after a `system` message. settings: `max_tokens`, `temperature`, `top_k`, `top_p`, `min_p`,
+    `repetition_penalty`, `beams`, `length_penalty`, `early_stopping`, `seed`, `stop` (docs/decoding.md). Nothing is
+    printed. Raises UserError for what can't be.
     """
     from harness.writing.settings import check_samples, writing_settings
 
-    prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+    prompts = texts_of(prompt, "prompt")
     check_samples(1 if samples is None else samples, writing_settings(**settings))
-    found = write_all(
-        _opened(model, precision, device),
-        prompts,
-        samples=1 if samples is None else samples,
-        chat=chat,
-        system=system,
-        **settings,
-    )
+    with _opened(model, precision, device) as opened:
+        found = write_all(
+            opened, prompts, samples=1 if samples is None else samples, chat=chat, system=system, **settings
+        )
     texts = [[one.text for one in each] for each in found]
     if isinstance(prompt, str):
         return texts[0][0] if samples is None else texts[0]
@@ -135,7 +141,7 @@ def generate(
 
 
 def stream(
-    model: str | Path | Run | LanguageModel,
+    model: Writes,
     prompt: str,
     *,
     number: int = 0,
@@ -147,12 +153,14 @@ def stream(
     **settings: Any,
 ) -> Writer:
     """The same text in pieces, as it is written: iterate over it, then `.written` has the whole, why it ended, and what
-    it took. number, sample: of the prompt and of its sample, for their draws. The rest is as in `generate`."""
+    it took. number, sample: of the prompt and of its sample, for their draws. A model in memory is left in
+    eval mode. The rest is as in `generate`."""
     from harness.writing.settings import writing_settings
     from harness.writing.writer import Writer, text_request
 
     checked = writing_settings(**settings)
-    opened = _opened(model, precision, device)
+    texts_of([prompt], "prompt")
+    opened = _kept_open(model, precision, device)
     tags = opened.identity.thinking if chat else ()
     context = _contexts(opened, [prompt], chat, system)[0]
     return Writer(opened, text_request(opened, context, checked, number=number, samples=sample + 1, tags=tags), sample)
@@ -194,16 +202,38 @@ def write_all(
     return found
 
 
-def _opened(
-    model: str | Path | Run | LanguageModel, precision: str | None = None, device: str | None = None
-) -> LanguageModel:
-    """The model, opened where it is a name. Raises UserError, too, where an open one is to be opened otherwise."""
+@contextlib.contextmanager
+def _opened(model: Writes, precision: str | None = None, device: str | None = None) -> Iterator[LanguageModel]:
+    """In the block the model, opened where it is a name or in memory; one in memory is given back as it was. Raises
+    UserError, too, where one that is here is to be opened otherwise."""
     if isinstance(model, str | Path | Run):
-        return load_model(model, precision=precision or "fp32", device=device or "auto")
+        yield load_model(model, precision=precision or "fp32", device=device or "auto")
+        return
     for asked, name in ((precision, "precision"), (device, "device")):
         if asked is not None:
             raise WrongArgument(f"the model is open already; give `{name}` to load_model", place=name)
-    return model
+    (one,) = given if len(given := models_listed(model)) == 1 else (None,)
+    if not isinstance(one, InMemory):
+        raise WrongArgument("name one model", place="model")
+    if is_contract(one.model):
+        yield one.model
+        return
+    name = name_of(one)
+    with lent({name: one}) as entries:
+        entry = dict(entries[name])
+        own = entry.pop("matrix")
+        found = ready_model(name, ModelEntry.model_validate(entry))
+        prepare(found.source.kind)
+        yield open_model(replace(found.source, precision=own["precision"], device=own["device"]))
+
+
+def _kept_open(model: Writes, precision: str | None, device: str | None) -> LanguageModel:
+    """The same where it is read from later: one in memory stays as it is used here, in eval mode."""
+    with _opened(model, precision, device) as opened:
+        pass
+    if (module := getattr(model, "model", model[0] if isinstance(model, tuple) else None)) is not None:
+        getattr(module, "eval", lambda: None)()
+    return opened
 
 
 def _contexts(model: LanguageModel, prompts: Sequence[str], chat: bool, system: str | None) -> list[str]:
@@ -244,7 +274,7 @@ def _without_bars() -> Iterator[None]:
 
 
 def converse(
-    model: str | Path | Run | LanguageModel,
+    model: Writes,
     *,
     system: str | None = None,
     template: str = "model",
@@ -264,4 +294,4 @@ def converse(
             place="template",
         )
     checked = writing_settings(**settings)
-    return Conversation(_opened(model, precision, device), checked, system=system, plain=template == "plain")
+    return Conversation(_kept_open(model, precision, device), checked, system=system, plain=template == "plain")

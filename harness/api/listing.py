@@ -34,7 +34,7 @@ def list(kind: str = "", *, tasks_path: Sequence[str] = ()) -> pd.DataFrame:
         return pd.DataFrame([{"kind": name, "count": len(rows())} for name, rows in kinds.items()])
     if kind not in kinds:
         raise UserError(
-            f"there is no kind '{shown(kind)}'{nearest(kind, kinds)}; there are {', '.join(kinds)}", place="list"
+            f"there is no kind '{shown(kind)}'{nearest(str(kind), kinds)}; there are {', '.join(kinds)}", place="list"
         )
     return pd.DataFrame(kinds[kind]())
 

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from harness.api.argument_kinds import kinds_checked
 from harness.api.results import Results
 from harness.api.runs import run
 from harness.errors import UserError, WrongArgument, shown
@@ -28,6 +29,7 @@ DEVICES = ("auto", "cpu")
 
 
 @told_in_options(keywords(TRAIN), MODELS)
+@kinds_checked
 def train(
     text: str | Path | None = None,
     *,

@@ -33,6 +33,8 @@ class Kind(StrEnum):
     LAWS = "laws"
     ANALYSES = "analyses"
     PLUGINS = "plugins"
+    ASSETS = "assets"
+    DATA = "data"
 
 
 def words(kinds: str | Sequence[str] = (), *, search: str | None = None, tasks_path: Sequence[str] = ()) -> list[Table]:
@@ -51,6 +53,8 @@ def words(kinds: str | Sequence[str] = (), *, search: str | None = None, tasks_p
         Kind.LAWS: _laws,
         Kind.ANALYSES: _analyses,
         Kind.PLUGINS: _plugins,
+        Kind.ASSETS: _assets,
+        Kind.DATA: _data,
         Kind.TASKS: lambda: _tasks(paths),
     }
     found = [table for kind in dict.fromkeys(asked or Kind) for table in tables[kind]()]
@@ -82,10 +86,6 @@ def _summary(paths: tuple[str, ...]) -> Table:
         names = _names(kind, paths)
         few = ", ".join(names[:FEW]) + (", …" if len(names) > FEW else "")
         rows.append((kind.value, f"{len(names):,}", few, f"harness list {kind.value}"))
-    from harness import assets, published_data
-
-    rows.append(("assets", f"{len(assets.ASSETS):,}", "files that models, texts and tasks are of", "harness assets"))
-    rows.append(("data", f"{len(published_data.DATA_SETS):,}", "tables of published numbers", "harness data"))
     columns = ("kind", "how many", "such as", "the rest")
     return _table("What a suite may name", columns, rows, "harness list KIND --search TEXT")
 
@@ -128,6 +128,14 @@ def _names(kind: Kind, paths: tuple[str, ...]) -> list[str]:
             from harness.plugins import known_plugins
 
             return [one.name for one in known_plugins()]
+        case Kind.ASSETS:
+            from harness import assets
+
+            return list(assets.ASSETS)
+        case Kind.DATA:
+            from harness import published_data
+
+            return list(published_data.DATA_SETS)
 
 
 def _with(table: Table, text: str) -> Table:
@@ -247,6 +255,22 @@ def _plugins() -> list[Table]:
     rows = [(one.name, one.group, one.package, one.why_not or "loaded") for one in known_plugins()]
     caption = "measures, analyses and adapters of other installed packages" if rows else "no other package has any"
     return [_table("Plugins", ("name", "entry points", "package", "state"), rows, caption)]
+
+
+def _assets() -> list[Table]:
+    from harness import assets
+
+    rows = [
+        (one.asset.name, one.asset.kind, one.asset.about, "yes" if one.present else "no") for one in assets.status()
+    ]
+    return [_table("Assets", ("name", "kind", "what it is", "in the cache"), rows, "harness assets get NAME")]
+
+
+def _data() -> list[Table]:
+    from harness import published_data
+
+    rows = [(name, one.about) for name, one in published_data.DATA_SETS.items()]
+    return [_table("Tables of published numbers", ("name", "what it is"), rows, "harness data show NAME")]
 
 
 def _tasks(paths: tuple[str, ...]) -> list[Table]:

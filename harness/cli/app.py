@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, get_type_hints
 
 import typer
+from typer.core import TyperCommand
 
 import harness
 from harness.cli import (
@@ -38,6 +39,7 @@ from harness.cli import (
     site,
     train,
 )
+from harness.cli.given_once import OnceEach
 from harness.cli.helping import WIDEST, Listing, example
 from harness.cli.refusing import in_our_words
 from harness.cli.starting import start
@@ -122,6 +124,16 @@ def _read_annotations_once(group: typer.Typer) -> None:
             _read_annotations_once(inner.typer_instance)
 
 
+def _refuse_twice(group: typer.Typer) -> None:
+    """Have every command refuse an option of one value that stands twice."""
+    for command in group.registered_commands:
+        if command.cls is None or command.cls is TyperCommand:
+            command.cls = OnceEach
+    for inner in group.registered_groups:
+        if inner.typer_instance is not None:
+            _refuse_twice(inner.typer_instance)
+
+
 def _version(asked: bool) -> None:
     if asked:
         typer.echo(f"harness {harness.__version__}")
@@ -139,3 +151,4 @@ def _root(
 
 
 _read_annotations_once(app)
+_refuse_twice(app)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from harness.cli import completing
 from harness.cli.formats import FormatName
+from harness.cli.given_once import OnceEach
 from harness.cli.options import (
     RUNS,
     AddTo,
@@ -30,7 +30,7 @@ NOTES = "harness.notes"
 """Where the command keeps what is told before the run."""
 
 
-class EvalCommand(TyperCommand):
+class EvalCommand(OnceEach):
     """`harness eval`, whose words may be lm-eval's."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""`harness list [suites|measures|models|corpora|tasks|laws|analyses|plugins]`: the words that a suite may use.
+"""`harness list KIND`: the words that a suite may use, and the files that they are of.
 
 Without a kind, how many there are of each."""
 
@@ -25,6 +25,8 @@ class What(StrEnum):
     LAWS = "laws"
     ANALYSES = "analyses"
     PLUGINS = "plugins"
+    ASSETS = "assets"
+    DATA = "data"
 
 
 def list_(
@@ -36,8 +38,8 @@ def list_(
     format_: FormatName = "table",
     where: Where = None,
 ) -> None:
-    """Say how many suites, measures, models, corpora, tasks, laws, analyses and plugins there are, or list those of a
-    kind."""
+    """Say how many suites, measures, models, corpora, tasks, laws, analyses, plugins, assets and tables of data there
+    are, or list those of a kind."""
     import harness
     from harness.report.output.of_words import words_answer
     from harness.report.output.written import Format, format_of

@@ -51,9 +51,9 @@ def _said(error: Any) -> tuple[str | None, str]:
             flag = "does not take" in error.message
             return error.option_name, "takes no value" if flag else "a value has to follow"
         case "MissingParameter":
-            return _name(error.param), f"is missing{_about(error.param)}"
+            return option_name(error.param), f"is missing{_about(error.param)}"
         case "BadParameter":
-            return _name(error.param), _wrong_value(error)
+            return option_name(error.param), _wrong_value(error)
     if command := re.fullmatch(r"No such command '(.*?)'\..*", error.message, re.DOTALL):
         known = [name for name, one in error.ctx.command.commands.items() if not one.hidden]
         return None, f"there is no command '{shown(command[1])}'{nearest(command[1], known)}"
@@ -64,7 +64,7 @@ def _said(error: Any) -> tuple[str | None, str]:
     return None, _plain(error.message)
 
 
-def _name(param: Any) -> str | None:
+def option_name(param: Any) -> str | None:
     """An option as it is written, an argument as help calls it."""
     if param is None:
         return None

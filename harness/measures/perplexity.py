@@ -54,7 +54,7 @@ class PerplexitySettings(Settings):
     def _overlap(self) -> Self:
         if self.window is not None and self.stride is not None and self.stride >= self.window:
             raise ValueError(
-                f"a stride of {self.stride} needs a window of more than {self.stride} tokens, not {self.window}: the "
+                f"`stride: {self.stride}` needs a window of more than {self.stride} tokens, not {self.window}: the "
                 f"first token of each window would have no context; give a stride of at most {self.window - 1}"
             )
         return self

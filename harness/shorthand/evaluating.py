@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UserError, shown
+from harness.errors import UserError, WrongArgument, shown
 from harness.input_file import why_no_path
 from harness.mode import Mode
 from harness.spelling import nearest
@@ -56,7 +56,7 @@ def evaluation_suite(models: Mapping[str, Mapping[str, Any]], asked: Evaluation)
     of a task that isn't asked."""
     tasks = _tasks(asked)
     if not (asked.chat or asked.multi_turn):
-        raise UserError("turns are the chat template's: ask for it (`chat`), or leave this out", place="one turn")
+        raise WrongArgument("turns are the chat template's: ask for it (`chat`), or leave this out", place="multi_turn")
     matrix = {"precision": list(asked.precision), "device": asked.device}
     folders = {"paths": list(asked.tasks_path), "data": dict(asked.data)}
     _refuse_idle_data(asked, tasks)
@@ -93,6 +93,8 @@ def _tasks(asked: Evaluation) -> list[str]:
             if not files:
                 raise UserError(f"no file is called like '{shown(text)}'", place="--tasks")
             found += files
+        elif text and path.is_file() and not text.endswith(FILES):
+            raise UserError(f"'{shown(text)}' is no task file: its name ends in .yaml (docs/tasks.md)", place="--tasks")
         elif text:
             found += _like(text, asked)
     if not found:

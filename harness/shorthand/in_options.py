@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from harness.errors import UserError
-from harness.shorthand.options import MODEL
+from harness.shorthand.options import MODEL, MODELS, SETTINGS, keyword
 from harness.suite.load import IN_MEMORY, is_told_otherwise, told_otherwise
 
 
@@ -24,7 +24,10 @@ def told_in_options(options: Mapping[str, str], models: str = MODEL) -> Iterator
         try:
             yield
         except UserError as error:
-            if (told := words(str(error))) == str(error):
+            told = words(str(error))
+            if models != MODEL:
+                told = in_keywords(told)
+            if told == str(error):
                 raise
             raise UserError(told) from None
 
@@ -34,13 +37,17 @@ def in_options(sentence: str, options: Mapping[str, str], models: str = MODEL) -
     axis, is called on the command line; under `train.KEY`, one of a model's training. models: what models are."""
 
     def line(text: str) -> str:
-        found = re.match(rf"{IN_MEMORY}: (?:models\.(.*?)|(?:measures\.\d+\.\w+|matrix)\.?(\w*)[.\d]*): ", text)
+        found = re.match(
+            rf"{IN_MEMORY}: (?:models\.(.*?)|(?:measures\.\d+\.\w+\.?|matrix\.?|(?=name:))(\w*)[.\d]*): ", text
+        )
         if found is None:
             return text
         place = options.get(found[2], found[2])
-        if found[1] is not None:
-            place = options.get(f"train.{found[1].rpartition('.')[2]}", models)
         said = text[found.end() :]
+        if found[1] is not None:
+            settings = SETTINGS if models == MODEL else keyword(SETTINGS)
+            of_entry = settings if said.startswith("unknown key") else models
+            place = options.get(f"train.{found[1].rpartition('.')[2]}", of_entry)
         said = re.sub(r"`(\w+): (\w+)`", lambda word: _option(word[0], word[1], word[2], options), said)
         said = re.sub(r"`(\w+)`", lambda word: f"`{options.get(word[1], word[1])}`", said)
         return f"{place}: {said}" if place else said
@@ -48,10 +55,28 @@ def in_options(sentence: str, options: Mapping[str, str], models: str = MODEL) -
     return "\n".join(dict.fromkeys(map(line, sentence.splitlines())))
 
 
+def in_keywords(sentence: str) -> str:
+    """A sentence that names options, in the words of who called a function: `text=FILE` for `--text FILE`. Commands
+    that it advises stay."""
+
+    def written(span: str) -> str:
+        if span.startswith("`") and not span.startswith("`--"):
+            return span
+        if valued := re.fullmatch(r"`(--[a-z-]+) ([^`]+)`", span):
+            value = valued[2] if valued[2].isupper() or valued[2].isdecimal() else repr(valued[2])
+            return f"`{keyword(valued[1])}={value}`"
+        return re.sub(r"(?<![\w-])--[a-z][a-z-]*", lambda option: keyword(option[0]), span)
+
+    plain = re.sub(rf"^{MODEL}: ", f"{MODELS}: ", sentence, flags=re.MULTILINE)
+    return "".join(map(written, re.split(r"(`[^`]*`)", plain)))
+
+
 def _option(whole: str, key: str, value: str, options: Mapping[str, str]) -> str:
     """`key: value` of a suite as words of a command line; as it is where no option has the key."""
     if key not in options:
         return whole
+    if ", " in options[key]:  # the sum of several, which stand before the sentence
+        return value
     if not options[key].startswith("--"):
         literal = {"true": "True", "false": "False"}.get(value) or (value if value.isdecimal() else repr(value))
         return f"`{options[key]}={literal}`"

@@ -136,6 +136,7 @@ MODEL_ARGS: Mapping[str, ModelArgument] = {
     "add_bos_token": ModelArgument(instead=_TOKENS),
     "prefix_token_id": ModelArgument(instead=_TOKENS),
     "parallelize": ModelArgument(instead=_ONE_DEVICE, harmless=(None, False)),
+    "use_accelerate": ModelArgument(instead=_ONE_DEVICE, harmless=(None, False)),
     "device_map": ModelArgument(instead=_ONE_DEVICE),
     "max_memory_per_gpu": ModelArgument(instead=_ONE_DEVICE),
     "max_cpu_memory": ModelArgument(instead=_ONE_DEVICE),

@@ -160,7 +160,10 @@ def _folder(text: str) -> NamedModel:
         return NamedModel(name, {"transformers": text})
     if (folder / MANIFEST).is_file():
         return of_run(text, "", folder.parent)
-    refuse_adapter(folder)
+    try:
+        refuse_adapter(folder)
+    except UserError as error:
+        raise UserError(f"{error.place}: {error.message}", place=PLACE) from None
     if any(folder.glob("*.gguf")) and not any(path.is_dir() for path in folder.iterdir()):
         raise UserError(why_no_weights(folder), place=f"{PLACE}: {shown(text)}")
     inside = sorted(path.parent.name for path in folder.glob("*/config.json"))[:3]

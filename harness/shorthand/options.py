@@ -58,14 +58,21 @@ TRAIN: Mapping[str, str] = {
     "train.seed": "--seed",
 }
 
-NAMED_OTHERWISE = {"--gen": "generation", "--chat-args": "chat_template_args", "--lr": "learning_rate"}
+SETTINGS = "--set"
+NAMED_OTHERWISE = {
+    SETTINGS: "settings",
+    "--gen": "generation",
+    "--chat-args": "chat_template_args",
+    "--lr": "learning_rate",
+}
 """Options whose keywords in Python are not their own words."""
 
 
 def keywords(options: Mapping[str, str]) -> dict[str, str]:
     """The same in Python: keywords in place of options."""
-    return {key: ", ".join(map(_keyword, option.split(", "))) for key, option in options.items()}
+    return {key: ", ".join(map(keyword, option.split(", "))) for key, option in options.items()}
 
 
-def _keyword(option: str) -> str:
+def keyword(option: str) -> str:
+    """What an option is called in Python."""
     return NAMED_OTHERWISE.get(option) or option.removeprefix("--").replace("-", "_")

@@ -99,6 +99,12 @@ class Runs:
         )
 
 
+IN_MEMORY = "the data"
+"""The place of a table that came from no file."""
+NAMED_AS_OPTIONS = "--columns loss=COLUMN,parameters=COLUMN,tokens=COLUMN"
+NAMED_IN_PYTHON = "columns={'loss': COLUMN, 'parameters': COLUMN, 'tokens': COLUMN}"
+
+
 def six_nd(parameters: Floats, tokens: Floats) -> Floats:
     """C = 6ND, with the N that was given."""
     return FLOPS_PER_TOKEN * parameters * tokens
@@ -122,7 +128,7 @@ def runs_from_frame(
     columns: Mapping[str, str] | None = None,
     units: Mapping[str, float] | None = None,
     counted: ParameterCount = "unstated",
-    place: str = "the data",
+    place: str = IN_MEMORY,
 ) -> Runs:
     """Runs of a table with a column each for parameters, tokens (or compute) and loss.
 
@@ -144,8 +150,8 @@ def runs_from_frame(
         have = ", ".join(f"{name} ({role})" for role, name in found.items()) or "nothing of it"
         raise UserError(
             "a scaling law needs the loss and two of parameters, tokens and compute; found: "
-            f"{have}. Name the columns (--columns loss=COLUMN,parameters=COLUMN,tokens=COLUMN); there are: "
-            + ", ".join(map(str, frame.columns)),
+            f"{have}. Name the columns ({NAMED_IN_PYTHON if place == IN_MEMORY else NAMED_AS_OPTIONS}); there are: "
+            + (", ".join(map(str, frame.columns)) or "none"),
             place=place,
         )
     compute_is: ComputeCount = "given" if "compute" in values else "6ND"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,10 +71,23 @@ def _csv(path: Path, content: bytes, separator: str) -> pd.DataFrame:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # of rows that have more cells than the header
             return pd.read_csv(io.BytesIO(content), sep=separator, encoding=encoding, index_col=False, low_memory=False)
+    except pd.errors.ParserError as error:
+        why = _uneven(str(error)) or f"can't be read as a table: {told(error)}"
+        raise UserError(why, place=str(path)) from None
     except pd.errors.ParserWarning:
         raise UserError("rows have more cells than the header; fix the header or the rows", place=str(path)) from None
     except (ValueError, OverflowError, MemoryError, csv.Error) as error:
         raise UserError(f"can't be read as a table: {told(error)}", place=str(path)) from None
+
+
+def _uneven(message: str) -> str | None:
+    """What pandas says of a row with more cells than the header, in plain words; None where it says something else."""
+    found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", message)
+    if found is None:
+        return None
+    return (
+        f"line {found[2]} has more cells than the header ({found[3]}, not {found[1]}): this is no table, or fix the row"
+    )
 
 
 def _check_header(beginning: bytes, encoding: str, separator: str, place: str) -> None:

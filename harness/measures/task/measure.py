@@ -57,7 +57,7 @@ def notes(library: TaskLibrary, settings: TaskSettings) -> tuple[str, ...]:
     if settings.mode == "lm-eval" and shipped:
         found.append(
             f"mode lm-eval asks our own task file of {opened.name}, whose data and examples may differ from lm-eval's; "
-            "for lm-eval's own, name its folder of task files in `tasks: {paths: [...]}`"
+            "for lm-eval's own, name its folder of task files in `tasks: {paths: [...]}`, or by `--tasks-path`"
         )
     lacking = [why for task in opened.tasks if (why := task.missing or task.missing_data)]
     return (*found, *map(str, lacking if len(lacking) < len(opened.tasks) else ()), *_lacking(opened, settings))

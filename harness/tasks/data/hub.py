@@ -62,7 +62,11 @@ class HubData:
 
     @property
     def _fix(self) -> str:
-        return f"say where it is on this machine: `data: {{{(self.keys or (self.path,))[0]}: FILE or FOLDER}}`"
+        key = (self.keys or (self.path,))[0]
+        return (
+            f"say where it is on this machine: `data: {{{key}: FILE or FOLDER}}` in a suite's `tasks:`, "
+            f"`--data {key}=FILE` of `harness eval`"
+        )
 
     def _load(self) -> Any:
         if (missing := self.missing) is not None:

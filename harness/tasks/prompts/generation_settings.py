@@ -21,9 +21,9 @@ def check_keys(given: Mapping[str, Any]) -> None:
     """Raises ValueError for a key that says nothing about writing, and for yes or no in the place of a number."""
     for key, value in given.items():
         if key not in KEYS:
-            raise ValueError(f"unknown key '{key}'{nearest(str(key), KEYS)}; allowed: {', '.join(KEYS)}")
+            raise ValueError(f"`generation`: unknown key '{key}'{nearest(str(key), KEYS)}; allowed: {', '.join(KEYS)}")
         if isinstance(value, bool) and key not in NO_NUMBERS:
-            raise ValueError(f"`{key}` should be a number, not {str(value).lower()}")
+            raise ValueError(f"`generation`: `{key}` should be a number, not {str(value).lower()}")
 
 
 def with_generation(config: TaskConfig, given: Mapping[str, Any]) -> TaskConfig:

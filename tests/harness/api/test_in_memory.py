@@ -165,3 +165,20 @@ def test_tasks_are_asked_of_it(held: tuple[Any, Any], llama_folder: Path) -> Non
     assert {cell.model for cell in stored.cells} == {"llama", "mine"}
     answered = {cell.model: stored.samples_of(cell) for cell in stored.cells}
     assert str(answered["llama"]["continuation_ids"].tolist()) == str(answered["mine"]["continuation_ids"].tolist())
+
+
+def test_it_writes_as_the_folder_does(held: tuple[Any, Any], llama_folder: Path) -> None:
+    """Known bad: a model in training mode, whose dropout would draw, or that comes back in eval mode."""
+    model, tokenizer = held
+    model.train()
+    texts = harness.generate(llama_folder, ["Once upon", "a time"], max_tokens=5)
+    assert harness.generate((model, tokenizer), ["Once upon", "a time"], max_tokens=5) == texts
+    assert harness.generate(harness.InMemory(model, tokenizer), "Once upon", max_tokens=5) == texts[0]
+    assert model.training and all(not one._forward_pre_hooks for one in model.modules())
+    assert "".join(harness.stream((model, tokenizer), "Once upon", max_tokens=5)) == texts[0]
+    assert not model.training
+    assert harness.generate(harness.load_model(llama_folder), "Once upon", max_tokens=5) == texts[0]
+    with pytest.raises(harness.UserError, match="needs its tokenizer"):
+        harness.generate(model, "Once upon")  # type: ignore[call-overload]
+    with pytest.raises(harness.WrongArgument, match="the model is open already"):
+        harness.generate((model, tokenizer), "Once upon", precision="int8")

@@ -170,7 +170,7 @@ def test_what_does_not_fit_is_unsupported(model: LanguageModel) -> None:
 
 @pytest.mark.parametrize("stride", [16, 17])
 def test_known_bad_a_stride_that_skips_tokens_is_refused_with_the_suite(stride: int) -> None:
-    with pytest.raises(ValidationError, match=f"a stride of {stride} needs a window of more than .* at most 15"):
+    with pytest.raises(ValidationError, match=f"`stride: {stride}` needs a window of more than .* at most 15"):
         settings(window=16, stride=stride)
     assert settings(window=16, stride=15).stride == 15
 
