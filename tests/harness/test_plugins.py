@@ -361,7 +361,7 @@ BROKEN = [
         "bad",
         "names are taken: revision (of transformers)",
     ),
-    (f"{PLAIN}BAD = replace(OURS, name='bad', settings=S)", "models", "bad", "names are taken: train (of reference)"),
+    (f"{PLAIN}BAD = replace(OURS, name='bad', settings=S)", "models", "bad", "names are taken: train (of from)"),
     (
         f"{PLAIN}BAD = replace(OURS, name='bad', settings=ModelSettings)",
         *("models", "bad", "opens kinds whose names are taken: transformers (of transformers)"),
