@@ -47,6 +47,12 @@ class CheckpointFiles:
     tensors: Mapping[str, TensorHeader]
 
 
+def holds_reference(folder: Path) -> bool:
+    """Whether a folder is a checkpoint of the reference GPT. What a stage of alignment keeps of a `transformers` model
+    has a `checkpoint.json` too, and the tokenizer of transformers."""
+    return (folder / "checkpoint.json").is_file() and not (folder / "tokenizer_config.json").is_file()
+
+
 def refuse_file(path: str, place: str) -> None:
     """UserError where `path` is a file, or named as one that holds weights: a model is a folder or a hub id."""
     suffix = Path(path).suffix.lower()

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from harness.errors import UserError
 from harness.models.adapter import Adapter, ModelSettings, Opening, Point
 from harness.models.alignment_entry import Aligning
-from harness.models.checkpoint_files import refuse_file
+from harness.models.checkpoint_files import holds_reference, refuse_file
 from harness.models.contract import ModelSource
 from harness.models.digest import folder_digest
 from harness.models.near_folder import why_no_folder
@@ -142,7 +142,7 @@ def resolve(name: str, settings: ReferenceSettings, point: Point) -> Resolved:
             raise UserError(f"'{where}' is a preset, and no folder: to train it, give it `train: ...`", place=place)
         train = "" if "/" in where else "; to train a preset, give it `train: ...`"
         raise UserError(why_no_folder(where) + train, place=place)
-    kind = "reference" if (folder / "checkpoint.json").is_file() else "converted"
+    kind = "reference" if holds_reference(folder) else "converted"
     digest = folder_digest(folder)
     return Resolved(ModelSource(name, kind, str(folder), digest, files=digest))
 

@@ -18,7 +18,10 @@ from harness.strict_entry import as_list
 
 def _kind(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "alignment" if any(key in STAGES for key in value) else "pretraining"
+        misspelled = not any(key in Train.model_fields for key in value) and any(
+            isinstance(part, Mapping) for part in value.values()
+        )
+        return "alignment" if misspelled or any(key in STAGES for key in value) else "pretraining"
     return "alignment" if isinstance(value, Aligning) else "pretraining"
 
 

@@ -15,6 +15,7 @@ from harness.models.compute_budget import with_compute
 from harness.models.contract import ModelSource
 from harness.models.digest import hash_of
 from harness.models.resolved import Resolved
+from harness.models.stage_checks import check_reward_model, check_stage
 from harness.models.training import Training
 from harness.models.training_entry import RECIPE, Train
 
@@ -91,10 +92,12 @@ def _aligned(name: str, before: Resolved, entry: Aligning, point: Point, place: 
     """A stage of alignment, kept under the digest of all that determines it."""
     stage = entry.alignment(point.seed)
     place = f"{place}.{stage.method}"
+    check_stage(stage, before, place)
     asked = []
     for what, other in entry.asked.items():
         try:
             model = point.other(other)
+            check_reward_model(other, model, before)
         except UserError as error:
             raise UserError(error.message, place=f"{place}.{what}") from None
         asked.append((what, model))

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness import assets
 from harness.errors import UserError, shown
-from harness.models.checkpoint_files import refuse_adapter, why_no_weights
+from harness.models.checkpoint_files import holds_reference, refuse_adapter, refuse_file, why_no_weights
 from harness.models.near_folder import looks_local, why_no_folder
 from harness.models.registry import ADAPTERS
 from harness.models.size import preset_rows
@@ -111,8 +111,6 @@ def named_model(text: str, out: Path, trained_on: Mapping[str, Any] = TRAINED_ON
     if Path(text).expanduser().is_dir():
         return _folder(text)
     if Path(text).expanduser().is_file():
-        from harness.models.checkpoint_files import refuse_file
-
         refuse_file(text, PLACE)
     if text in _presets():
         return _preset(text, trained_on)
@@ -154,7 +152,7 @@ def _opened_by(adapter: str, rest: str, out: Path, trained_on: Mapping[str, Any]
 def _folder(text: str) -> NamedModel:
     folder = Path(text).expanduser()
     name = folder.resolve().name or "model"
-    if (folder / "checkpoint.json").is_file():
+    if holds_reference(folder):
         return NamedModel(name, {"reference": text})
     if (folder / "config.json").is_file():
         return NamedModel(name, {"transformers": text})

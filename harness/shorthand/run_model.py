@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from harness.errors import UserError, shown
+from harness.models.alignment_entry import STAGES
 from harness.models.training_evidence import is_trained
 from harness.notice import notice
 from harness.results.find import find_run, run_folders
@@ -71,15 +72,15 @@ def _entry(found: Run, title: str, entry: dict[str, Any], point: list[str]) -> d
     axes = dict(part.split("=", 1) for part in point)
     if "seed" in axes:
         stages = entry["train"] if isinstance(entry["train"], list) else [entry["train"]]
-        stages = [{**stage, "seed": int(axes["seed"])} for stage in stages]
+        stages = [_seeded(stage, int(axes["seed"])) for stage in stages]
         entry["train"] = stages if isinstance(entry["train"], list) else stages[0]
     known = found.manifest.models.get(title, {})
     if "compute" not in axes and known.get("digest") in (None, _digest(found.name, entry)):
         return entry
     folder = Path(str(known.get("path", "")))
     if known and is_trained(folder):
-        return {"reference": str(folder)}
-    if "compute" in axes:
+        return {"transformers" if known.get("kind") == "transformers" else "reference": str(folder)}
+    if "compute" in axes or "from" in entry:
         raise UserError(
             f"what this run trained as {title} is no longer in the cache: run its suite again", place=found.name
         )
@@ -88,6 +89,12 @@ def _entry(found: Run, title: str, entry: dict[str, Any], point: list[str]) -> d
         "since: it is trained again, and is another model"
     )
     return entry
+
+
+def _seeded(stage: dict[str, Any], seed: int) -> dict[str, Any]:
+    """A stage at a seed: its own key in pretraining, else one of its method's."""
+    method = next((name for name in stage if name in STAGES), None)
+    return {**stage, "seed": seed} if method is None else {method: {**stage[method], "seed": seed}}
 
 
 def _digest(name: str, entry: dict[str, Any]) -> str | None:

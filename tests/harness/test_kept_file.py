@@ -239,7 +239,7 @@ OTHER = {
             *("harness/tasks/code/requirements.py", "harness/tasks/task_digest.py"),
             *("harness/measures/task/told.py", "harness/corpora/microworld.py"),
             *("harness/models/bounded_files.py", "harness/models/weight_header.py"),
-            "harness/models/transformers_adapter.py",
+            *("harness/models/transformers_adapter.py", "harness/models/stage_checks.py"),
             *("harness/models/known_behavior.py", "harness/tasks/code/modules.py", "harness/tasks/code/stateless.py"),
             "harness/tasks/code/helper_state.py",
             *("reference_impl/model/huggingface_folder.py", "reference_impl/files/compression.py"),

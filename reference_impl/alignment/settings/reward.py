@@ -7,6 +7,9 @@ from typing import ClassVar
 
 from reference_impl.alignment.settings.examples import ExampleSettings
 
+REWARD_HEAD = "reward_head.safetensors"
+"""The file of a reward model that others don't have, beside its trunk."""
+
 
 @dataclass(frozen=True)
 class RewardSettings(ExampleSettings):

@@ -8,6 +8,7 @@ other.
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,12 +25,11 @@ from reference_impl.alignment.reference_policy import AdapterOff, FrozenCopy
 from reference_impl.alignment.reward_model import RewardModel
 from reference_impl.alignment.rollout import DrawingPolicy
 from reference_impl.alignment.settings.lora import LoRA
+from reference_impl.alignment.settings.reward import REWARD_HEAD
 from reference_impl.alignment.value_head import RewardHead
 from reference_impl.text.chat_template import PLAIN_TURNS
 from reference_impl.training.checkpoint import load_checkpoint, write_model
 from reference_impl.training.checkpoint_folder import MANIFEST, verified
-
-REWARD_HEAD = "reward_head.safetensors"
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,10 @@ def _of_transformers(folder: Path, lora: LoRA | None, device: torch.device | str
     from reference_impl.training.weights_digest import weights_digest
 
     tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    if tokenizer.eos_token_id is None:
+        raise ValueError(f"the tokenizer of {folder} has no EOS token, so a response can't end: give it one.")
+    # Not the bytes of a file: `save_pretrained` writes other ones for the same tokenizer.
+    meaning = sorted((place, token) for token, place in tokenizer.get_vocab().items())
     model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
     start = weights_digest(dict(model.named_parameters()))
     model.to(device).requires_grad_(True)
@@ -150,7 +154,7 @@ def _of_transformers(folder: Path, lora: LoRA | None, device: torch.device | str
         policy=policy,
         text=TransformersText(tokenizer),
         eos=int(tokenizer.eos_token_id),
-        tokenizer=hashlib.sha256((folder / "tokenizer.json").read_bytes()).hexdigest(),
+        tokenizer=hashlib.sha256(json.dumps(meaning).encode()).hexdigest(),
         start=start,
         context=policy.context or 2048,
         write=write,

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.baselines.listing import size_of
 from harness.baselines.setting import set_baseline
 from harness.comparison.compare import compare
 from harness.comparison.flips import flips
@@ -211,7 +210,7 @@ def test_samples_that_no_comparison_reads_are_left_out(make: Makes) -> None:
     made = set_baseline(run, name="b", why="a test", by="me")
     assert all(cell.samples is None for cell in made.run.cells if cell.measure == "memory")
     assert made.moves[-1].dropped == ("findings, outcomes of expectations, reports", "all samples of memory")
-    assert len(made.run.cells) == len(run.cells) and size_of(made) < 60_000
+    assert len(made.run.cells) == len(run.cells) and made.size < 60_000
     same(made.run.records.drop(columns="run"), run.records.drop(columns="run"))
 
 

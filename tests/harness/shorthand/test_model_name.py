@@ -14,7 +14,7 @@ from harness.errors import UserError
 from harness.results.run import Run
 from harness.shorthand import model_name
 from harness.shorthand.hub import why_not_on_hub
-from harness.shorthand.model_name import named_models
+from harness.shorthand.model_name import named_model, named_models
 
 
 @pytest.fixture(autouse=True)
@@ -214,3 +214,34 @@ def test_one_of_several_trainings_of_a_run_is_that_of_its_seed(monkeypatch: pyte
     assert found == {"reference": "nano", "train": {"corpus": "microworld", "steps": 2, "seed": 1}}
     with pytest.raises(UserError, match="trained nano 2 times; name one: 'r:nano seed=0', 'r:nano seed=1'"):
         model_of_run("r", "nano", Path("runs"), "MODEL")
+
+
+def test_an_aligned_model_of_a_run_is_opened_as_what_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from types import SimpleNamespace
+
+    from harness.shorthand.run_model import model_of_run
+
+    suite = "models: {chat: {transformers: 'asset:x'}, m: {from: chat, train: {sft: {}}, matrix: {seed: [0, 1]}}}"
+    known = {f"m seed={seed}": {"path": str(tmp_path), "kind": "transformers", "digest": "d"} for seed in (0, 1)}
+    manifest = SimpleNamespace(suite_text=suite, models=known)
+    monkeypatch.setattr("harness.shorthand.run_model.find_run", lambda *_: SimpleNamespace(name="r", manifest=manifest))
+    monkeypatch.setattr("harness.shorthand.run_model.is_trained", lambda folder: folder == tmp_path)
+    assert model_of_run("r", "m seed=1", Path("runs"), "MODEL") == ("m", {"transformers": str(tmp_path)})
+    monkeypatch.setattr("harness.shorthand.run_model.is_trained", lambda folder: False)
+    with pytest.raises(UserError, match="no longer in the cache: run its suite again"):  # its suite alone has `chat`
+        model_of_run("r", "m seed=1", Path("runs"), "MODEL")
+
+
+def test_the_seed_of_a_point_is_every_stage_s() -> None:
+    from harness.shorthand.run_model import _seeded
+
+    assert _seeded({"steps": 2}, 1) == {"steps": 2, "seed": 1}
+    assert _seeded({"sft": {"epochs": 2}}, 1) == {"sft": {"epochs": 2, "seed": 1}}
+
+
+def test_a_kept_folder_of_transformers_is_no_checkpoint_of_ours(tmp_path: Path) -> None:
+    for name in ("checkpoint.json", "config.json"):
+        (tmp_path / name).write_text("{}")
+    assert named_model(str(tmp_path), Path("runs")).entry == {"reference": str(tmp_path)}
+    (tmp_path / "tokenizer_config.json").write_text("{}")
+    assert named_model(str(tmp_path), Path("runs")).entry == {"transformers": str(tmp_path)}
