@@ -17,6 +17,8 @@ SETTINGS = {
     "precision": f"of a model: {', '.join(PRECISIONS)}",
     "device": "of a model: cpu, cuda, cuda:1 or mps",
 }
+ALONE = [adapter for adapter in ADAPTERS.values() if not adapter.in_process and adapter.openings]
+"""Those whose models a process of its own opens, and that are no other model of a suite."""
 NAME = "model"
 PROJECT = "revision"
 """A key of the adapter `transformers` that means the user's project in an arm: of a hub's model a suite says it."""
@@ -24,11 +26,10 @@ PROJECT = "revision"
 
 def model_words() -> dict[str, str]:
     """What may be said of an arm's model: adapters by their names in a suite, their keys, and how it is opened."""
-    others = [adapter for adapter in ADAPTERS.values() if not adapter.in_process]  # an arm is a process of its own
-    named = {adapter.name: f"a model: {adapter.about}" for adapter in others}
+    named = {adapter.name: f"a model: {adapter.about}" for adapter in ALONE}
     keys = {
         key: f"of a `{adapter.name}` model: as in a suite, in braces: {{key: value}}"
-        for adapter in others
+        for adapter in ALONE
         for key in adapter.keys
         if key != PROJECT
     }
@@ -92,8 +93,8 @@ def parse_shared(text: str, option: str, words: Mapping[str, str]) -> ModelChoic
         return parse_model(words, option)
     if "=" in text:
         raise WrongArgument(
-            f"'{shown(text)}' is no model: write a name of `suite`, or {', '.join(f'{name}=…' for name in ADAPTERS)}"
-            f"{nearest(text.partition('=')[0], list(ADAPTERS))}",
+            f"'{shown(text)}' is no model: write a name of `suite`, or {', '.join(f'{one.name}=…' for one in ALONE)}"
+            f"{nearest(text.partition('=')[0], [one.name for one in ALONE])}",
             place=option,
             beside=("suite",),
         )

@@ -154,7 +154,7 @@ def _of_transformers(folder: Path, lora: LoRA | None, device: torch.device | str
         policy=policy,
         text=TransformersText(tokenizer),
         eos=int(tokenizer.eos_token_id),
-        tokenizer=hashlib.sha256(json.dumps(meaning).encode()).hexdigest(),
+        tokenizer=hashlib.sha256(json.dumps(meaning, allow_nan=False).encode()).hexdigest(),
         start=start,
         context=policy.context or 2048,
         write=write,
