@@ -32,7 +32,7 @@ def sft(
 ) -> tuple[Report, ...]:
     """Trains the policy in place and returns the reports; `validation_loss` is in those where it was evaluated.
 
-    The policy is in training mode (its dropout acts) and in evaluation mode afterwards. Loss: nats per response token,
+    Policies of ours stay in evaluation mode, without dropout (`GPTPolicy`). Loss: nats per response token,
     the mean over all of a step's tokens.
     """
     if not demonstrations:

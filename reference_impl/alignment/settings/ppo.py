@@ -17,7 +17,8 @@ CriticTrunk = Literal["shared", "own"]
 
 @dataclass(frozen=True)
 class PPOSettings(RolloutSettings):
-    """PPO's own settings, after those that all algorithms with rollouts share. Defaults: lm-human-preferences."""
+    """PPO's own settings, after those that all algorithms with rollouts share. Defaults: lm-human-preferences, but that
+    rewards aren't whitened: divided by what they scatter by, they are another objective in each rollout."""
 
     epochs: int = 4
     epsilon: float = 1e-5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -89,7 +90,8 @@ def run_rejection(learner: Learner, data: DataSettings, settings: RejectionSetti
 
 
 def _prompts(learner: Learner, data: DataSettings) -> Learned[Asked]:
-    return learned(Prompt, data, encode_prompts, learner.text, learner.context)
+    room = replace(data, response=data.response or RESPONSE)
+    return learned(Prompt, room, encode_prompts, learner.text, learner.context)
 
 
 def _sampler(learner: Learner, data: DataSettings, temperature: float, seed: int) -> Sampler:
