@@ -84,7 +84,7 @@ def collect(load: Load, settings: AlignmentSpeedSettings) -> list[Sample]:
                 "method": result.method,
                 "step": report.step,
                 "rollouts": rollouts,
-                "tokens": report.values["length"] * asked["prompts"] * asked["samples"] * rollouts,
+                "tokens": report.values["length"] * result.responses_per_rollout * rollouts,
                 **{f"{phase}_seconds": took[phase] for phase in PHASES},
                 "others_share": others,
             }

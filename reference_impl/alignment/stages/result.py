@@ -38,6 +38,11 @@ class StageResult:
     """Of the steps alone."""
 
     @property
+    def responses_per_rollout(self) -> int:
+        """How many it drew at a time; 0 for a method without rollouts."""
+        return int(self.settings.get("prompts", 0) * self.settings.get("samples", 0))
+
+    @property
     def last(self) -> Mapping[str, float]:
         """The last value of each number that was reported."""
         found: dict[str, float] = {}
