@@ -30,6 +30,7 @@ def bounded(template: str) -> Iterator[None]:
     try:
         yield
     finally:
+        clock.stop()
         theirs._compile_jinja_template = plain
 
 

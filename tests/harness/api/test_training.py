@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import harness
 from harness.cli.app import app
 from harness.execution.resolve import resolve
-from harness.models.training import state_file
+from harness.models.stage import state_file
 from harness.suite.load import load_suite
 
 ASKED: dict[str, Any] = {"corpus": "microworld", "steps": 2, "schedule": "linear", "warmup": 0.5}

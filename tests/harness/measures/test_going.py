@@ -62,14 +62,14 @@ def test_nobody_needs_to_listen_and_nothing_has_no_share() -> None:
 
 @pytest.mark.parametrize("seconds", [0.1, 0.6])
 def test_a_worker_tells_no_more_often_than_a_person_reads(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    from harness.execution import serve
+    from harness.execution import opened_model
     from harness.execution.requests import Step
 
     clock, sent = Clock(), list[Step]()
-    monkeypatch.setattr(serve.time, "monotonic", clock)
-    loader = serve.Loader.__new__(serve.Loader)
+    monkeypatch.setattr(opened_model.time, "monotonic", clock)
+    loader = opened_model.Loader.__new__(opened_model.Loader)
     loader._send, loader._next = sent.append, 0.0
     for number in range(10):
         clock.now = number * seconds
         loader.tell(number / 10, "")
-    assert len(sent) == (10 if seconds > serve.BETWEEN_STEPS else 2)
+    assert len(sent) == (10 if seconds > opened_model.BETWEEN_STEPS else 2)

@@ -182,3 +182,19 @@ def test_a_template_that_drops_or_fails(template: str, sentence: str) -> None:
     with pytest.raises(Unsupported) as refused:
         chat_template(model(template))([SYSTEM, USER], True, False)
     assert sentence in str(refused.value)
+
+
+def test_the_time_of_a_template_ends_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """transformers shares one environment among its templates: those that others render later have no time of ours."""
+    from harness.models.chat_rendering import bounded
+    from harness.template_bounds import clock
+
+    with bounded("{% for message in messages %}{{ message }}{% endfor %}"), monkeypatch.context() as patch:
+        patch.setattr(clock.time, "monotonic", lambda: 1e12)
+        with pytest.raises(clock.TooMuch):
+            clock.look()
+    with bounded("{% for message in messages %}{{ message }}{% endfor %}"):
+        pass
+    with monkeypatch.context() as patch:
+        patch.setattr(clock.time, "monotonic", lambda: 1e12)
+        clock.look()
