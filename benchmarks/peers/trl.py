@@ -10,7 +10,8 @@ what is its default). Both sides read the same rows, with the model's chat templ
     sft_equal   texts of 256 tokens, of which the second half is learned
     dpo_long    pairs of hh-rlhf (--hh-rlhf FILE); the reference's log-probabilities are there before, on both sides
     dpo_short   pairs with prompt and answers of 32 tokens each
-    grpo        a prompt of hh-rlhf, 8 answers (TRL's default) of up to 64 tokens, a reward that counts letters
+    grpo        a prompt of hh-rlhf of 120 to 180 tokens, 8 answers (TRL's default) of up to 64 tokens, a reward that
+                counts letters
     grpo_short  2 prompts of 32 tokens, 4 answers each
 
 Each side is one process that has opened the model and made its data ready; they take turns step by step, in a random
@@ -215,8 +216,9 @@ def rows_of(job: str, count: int, tokenizer: Any, options: argparse.Namespace) -
         return prompt if isinstance(prompt, str) else [{"role": m.role, "content": m.content} for m in prompt]
 
     if job == "grpo":
-        found = [row for row in read(options.hh_rlhf, Preference).rows if len(str(row.prompt)) < 2_000][:count]
-        return [{"prompt": plain(row.prompt)} for row in found]
+        asked = (plain(row.prompt) for row in read(options.hh_rlhf, Preference).rows)
+        sized = ((len(tokenizer.apply_chat_template(one, tokenize=False)) // 4, one) for one in asked)  # about tokens
+        return [{"prompt": one} for size, one in sized if 120 <= size <= 180][:count]
     if job == "dpo_long":
         found = read(options.hh_rlhf, Preference).rows[:count]
         return [{"prompt": plain(row.prompt), "chosen": row.chosen, "rejected": row.rejected} for row in found]
