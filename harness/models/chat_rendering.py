@@ -8,6 +8,7 @@ looked at as those of task files are (`template_bounds`).
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -16,6 +17,8 @@ from harness.template_bounds import clock, lengths
 from harness.template_bounds.environment import bounded_environment
 from harness.template_bounds.filters import bounded_filters
 
+_one_at_a_time = threading.RLock()
+
 
 @contextlib.contextmanager
 def bounded(template: str) -> Iterator[None]:
@@ -23,15 +26,16 @@ def bounded(template: str) -> Iterator[None]:
     TemplateSyntaxError."""
     from transformers.utils import chat_template_utils as theirs
 
-    plain = theirs._compile_jinja_template
-    theirs._compile_jinja_template = _compiled
-    clock.start()
-    clock.start(_compiled(template))
-    try:
-        yield
-    finally:
-        clock.stop()
-        theirs._compile_jinja_template = plain
+    with _one_at_a_time:  # what is put back by two threads in turn would stay
+        plain = theirs._compile_jinja_template
+        theirs._compile_jinja_template = _compiled
+        clock.start()
+        try:
+            clock.start(_compiled(template))
+            yield
+        finally:
+            clock.stop()
+            theirs._compile_jinja_template = plain
 
 
 @lru_cache(maxsize=64)

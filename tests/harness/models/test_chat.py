@@ -198,3 +198,26 @@ def test_the_time_of_a_template_ends_with_it(monkeypatch: pytest.MonkeyPatch) ->
     with monkeypatch.context() as patch:
         patch.setattr(clock.time, "monotonic", lambda: 1e12)
         clock.look()
+
+
+def test_two_threads_leave_transformers_as_it_was() -> None:
+    import threading
+
+    from transformers.utils import chat_template_utils as theirs
+
+    from harness.models.chat_rendering import bounded
+
+    before = theirs._compile_jinja_template
+    leave = threading.Event()
+
+    def second() -> None:
+        with bounded("a"):
+            leave.wait(5)
+
+    other = threading.Thread(target=second)
+    with bounded("a"):
+        other.start()
+        other.join(0.1)
+    leave.set()
+    other.join()
+    assert theirs._compile_jinja_template is before
