@@ -12,7 +12,7 @@ from torch import Tensor
 
 from reference_impl.alignment import processes
 from reference_impl.alignment.answered import Answered
-from reference_impl.alignment.example_order import examples_at
+from reference_impl.alignment.data.batches import Order
 from reference_impl.alignment.kl import k1, k3
 from reference_impl.alignment.policy import Policy
 from reference_impl.alignment.prefix_kl import compared
@@ -80,7 +80,7 @@ def collect(
     Raises ValueError for scores that aren't finite and for a sampler that draws from something else than the policy,
     and DivergenceError for a policy that has collapsed or is lost.
     """
-    chosen = examples_at(number, batch=settings.prompts, count=len(prompts), seed=settings.seed)
+    chosen = Order(len(prompts), settings.prompts, settings.seed).places(number)
     asked = [prompts[index] for index in chosen for _ in range(settings.samples)]
     drawn, answered, cut, raw = _drawn_and_scored(asked, sampler, reward, settings, number)
     scores = raw.clamp(-settings.score_clip, settings.score_clip)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from reference_impl.alignment import processes
-from reference_impl.alignment.example_order import examples_at
+from reference_impl.alignment.data.batches import Order
 from reference_impl.alignment.settings.examples import ExampleSettings
 from reference_impl.training.loop import loop
 from reference_impl.training.state import Report, TrainingState
@@ -51,7 +51,7 @@ def learn_from_examples(
         processes.wait()
         loop(
             objective,
-            lambda step: examples_at(step, batch=settings.batch, count=examples, seed=settings.seed),
+            Order(examples, settings.batch, settings.seed).places,
             steps,
             state,
             report_after={*range(0, steps + 1, settings.report_every), steps},

@@ -12,7 +12,7 @@ from reference_impl.alignment import processes
 from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.answered_tensors import digest
 from reference_impl.alignment.calibration import Calibration, accuracy, calibration
-from reference_impl.alignment.example_order import examples_at
+from reference_impl.alignment.data.batches import Order
 from reference_impl.alignment.learning_from_examples import learn_from_examples
 from reference_impl.alignment.learning_settings import stepping
 from reference_impl.alignment.pair import Pair, not_identical
@@ -66,9 +66,7 @@ def train_reward_models(
         for seed, model in enumerate(models):
             indices = first
             if seed:
-                indices = examples_at(
-                    state.step, batch=settings.batch, count=len(kept), seed=settings.seed + 7919 * seed
-                )
+                indices = Order(len(kept), settings.batch, settings.seed + 7919 * seed).places(state.step)
             parts = [[kept[i] for i in part] for part in settings.parts(indices)]
             found.append(reward_gradients(model, parts, settings))
         values = {name: torch.stack([one[name] for one in found]).mean() for name in found[0]}

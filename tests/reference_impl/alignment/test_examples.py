@@ -15,9 +15,9 @@ from torch import Tensor
 
 from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.best_of_n import best_of_n, best_of_n_probabilities, kl_bound
+from reference_impl.alignment.data.batches import Order
 from reference_impl.alignment.dpo import ReferenceLogProbs, dpo, reference_log_probs
 from reference_impl.alignment.drawn_pairs import drawn_pairs
-from reference_impl.alignment.example_order import examples_at
 from reference_impl.alignment.pair import Pair
 from reference_impl.alignment.rejection_sampling import rejection_sampling
 from reference_impl.alignment.reward_model import RewardModel, normalize
@@ -49,11 +49,12 @@ IDENTICAL = Pair(Answered((1,), (2, 0), True), Answered((1,), (2, 0), True))
 
 
 def test_each_example_comes_once_per_epoch() -> None:
-    seen = [index for step in range(7) for index in examples_at(step, batch=3, count=7, seed=1)]
+    order = Order(items=7, batch=3, seed=1)
+    seen = [index for step in range(7) for index in order.places(step)]
     for epoch in range(3):
         assert sorted(seen[7 * epoch : 7 * epoch + 7]) == list(range(7))
     assert seen[:7] != seen[7:14]
-    assert examples_at(4, batch=3, count=7, seed=1) == seen[12:15]
+    assert list(order.places(4)) == seen[12:15]
 
 
 # --- SFT -------------------------------------------------------------------------------------------------------------
