@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.corpora import local, microworld, probe_text, shakespeare
+from harness.corpora import alignment_rows, local, microworld, probe_text, shakespeare
 from harness.corpora.hub import HubText
 from harness.corpora.source import Source
 from harness.errors import UserError, shown
@@ -48,6 +48,8 @@ def source(spec: str) -> Source:
     """The text that `spec` names. Raises UserError with the nearest spelling and what is allowed."""
     if spec in DECLARED:
         return DECLARED[spec]
+    if (rows := alignment_rows.named(spec)) is not None:
+        return rows
     if (why := why_no_path(spec.partition("#")[0])) is not None:
         raise UserError(f"there is no such text: {why}", place=f"text {shown(spec)}")
     kind, _, rest = spec.partition(":")

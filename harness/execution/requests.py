@@ -33,6 +33,8 @@ class Collect:
     """The texts and tasks that are read, and their digests: see `PlannedCell.read`."""
     machine: Fingerprint | None = None
     """What it was planned for; None: the worker compares with nothing."""
+    asked: tuple[tuple[str, ModelSource], ...] = ()
+    """Other models that the measure asks, by their names: see `Load.asked`."""
 
 
 @dataclass(frozen=True)

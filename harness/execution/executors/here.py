@@ -74,7 +74,7 @@ class HereExecutor:
         from harness.execution.serve import collect, refusal
 
         what = (item.cell.measure, item.cell.typed, item.source, self._library)
-        request = Collect(*what, read=item.read, machine=self._machine)
+        request = Collect(*what, read=item.read, machine=self._machine, asked=item.asked_sources)
         try:
             with chatter_to(self._log):
                 return collect(request, opened, lambda step: self._on_event(CellGoing(item.cell, step.done, step.text)))

@@ -84,17 +84,21 @@ def open_learner(folder: Path, lora: LoRA | None = None, device: torch.device | 
 
 def open_reward_model(folder: Path, device: torch.device | str = "cpu") -> RewardModel:
     """The reward model that a stage kept. Raises ValueError where the folder has none."""
-    from safetensors.torch import load_file
-
     if not (folder / REWARD_HEAD).is_file():
         raise ValueError(f"{folder} is no reward model: it has no {REWARD_HEAD}. Train one with the method `reward`.")
-    verified(folder, REWARD_HEAD)
-    learner = open_learner(folder, device=device)
-    tensors = load_file(folder / REWARD_HEAD)
+    return reward_model_of(open_learner(folder, device=device))
+
+
+def reward_model_of(trunk: Learner) -> RewardModel:
+    """The reward model in the folder of an opened trunk, which learns no more. Raises ValueError where it is damaged."""
+    from safetensors.torch import load_file
+
+    verified(trunk.folder, REWARD_HEAD)
+    tensors = load_file(trunk.folder / REWARD_HEAD)
     head = RewardHead(tensors["weight"].size(1))
     head.load_state_dict(tensors)
-    learner.policy.module.requires_grad_(False)
-    return RewardModel(learner.policy, head.to(device), learner.tokenizer)
+    trunk.policy.module.requires_grad_(False)
+    return RewardModel(trunk.policy, head.to(trunk.device), trunk.tokenizer)
 
 
 def write_reward_head(folder: Path, head: RewardHead) -> None:

@@ -88,6 +88,10 @@ ALIGNED = """
     from: tiny
     train:
       ppo: {data: microworld/sums, most: 8, response: 4, reward: answers, rollouts: 1, prompts: 2}
+  scorer:
+    from: tiny
+    train:
+      reward: {data: microworld, most: 8, epochs: 1}
 """
 SUITE = """
 measures:
@@ -118,6 +122,14 @@ measures:
   - alignment: {{}}
     models: [aligned]
   - alignment_speed: {{}}
+    models: [aligned]
+  - preference: {{pairs: microworld/test, count: 2, reference: tiny}}
+    models: [aligned, llama]
+  - reward_model: {{pairs: microworld/test, count: 2}}
+    models: [scorer]
+  - responses: {{prompts: microworld/test, count: 2, max_new: 4, judge: scorer, reference: tiny}}
+    models: [aligned]
+  - win_rate: {{prompts: microworld/test, count: 2, max_new: 4, judge: scorer, against: tiny}}
     models: [aligned]
   - activations: {{text: {story}, documents: 2}}
     models: [tiny]
@@ -219,7 +231,14 @@ def test_what_a_worker_loads_to_measure_is_listed(finished_run: Run, suite: Path
     assert {item.cell.measure for item in plan.cells} == set(MEASURES), "a measure without a cell here is not looked at"
     loaded_for(aligning(plan), tmp_path)
     loaded = loaded_for(
-        [Collect(item.cell.measure, item.cell.typed, item.source, plan.library, read=item.read) for item in plan.cells],
+        [
+            Collect(
+                *(item.cell.measure, item.cell.typed, item.source, plan.library),
+                read=item.read,
+                asked=item.asked_sources,
+            )
+            for item in plan.cells
+        ],
         tmp_path,
     )
     assert not_listed(loaded, MEASURING, NOT_MEASURING) == []
@@ -244,10 +263,13 @@ def test_what_a_worker_loads_to_align_is_listed(finished_run: Run, suite: Path, 
 
 
 def aligning(plan: Plan) -> list[TrainModel]:
-    """What makes the aligned model of the suite."""
-    resolved = next(item.resolved for item in plan.cells if item.cell.model == "aligned")
-    assert resolved.training is not None and resolved.before is not None
-    return [TrainModel(resolved.training, resolved.source, resolved.before.source)]
+    """What makes the aligned models of the suite."""
+    found = []
+    for name in ("aligned", "scorer"):
+        resolved = next(item.resolved for item in plan.cells if item.cell.model == name)
+        assert resolved.training is not None and resolved.before is not None
+        found.append(TrainModel(resolved.training, resolved.source, resolved.before.source))
+    return found
 
 
 @pytest.mark.parametrize("excepted", [NOT_MEASURING, NOT_TRAINING])
