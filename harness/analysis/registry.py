@@ -3,6 +3,8 @@
 
 from collections.abc import Callable, Mapping
 
+from harness.analysis.alignment.ranking import RANKING
+from harness.analysis.alignment.reward_frontier import REWARD_FRONTIER
 from harness.analysis.analysis import Analysis, AnalysisSettings, Pivot
 from harness.analysis.emergence.analysis import EMERGENCE
 from harness.analysis.mirage.analysis import MIRAGE
@@ -33,6 +35,8 @@ OURS: dict[str, Analysis] = {
         FEW_SHOT_SLOPE,
         EMERGENCE,
         MIRAGE,
+        RANKING,
+        REWARD_FRONTIER,
     )
 }
 

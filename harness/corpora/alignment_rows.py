@@ -30,8 +30,6 @@ from reference_impl.alignment.data.rows import Prompt as Prompt
 from reference_impl.files import TextError
 from reference_impl.text.microworld.draw import SPLITS
 
-PREFERENCES, PROMPTS = "preferences:", "prompts:"
-"""What stands before the name of such data where a text is named."""
 MADE = 1000
 """Rows of microworld."""
 
@@ -158,12 +156,10 @@ def prompts(spec: str) -> tuple[list[Prompt], tuple[Excluded, ...]]:
     return [row for row in found.rows if isinstance(row, Prompt)], found.excluded
 
 
-def named(text: str) -> AlignmentRows | None:
-    """What a name of a text stands for, where it names rows."""
-    for start, kind in ((PREFERENCES, Preference), (PROMPTS, Prompt)):
-        if text.startswith(start):
-            return AlignmentRows(kind, text.removeprefix(start))
-    return None
+def named(text: str) -> AlignmentRows:
+    """What the name of a text stands for that names rows."""
+    kind, _, spec = text.partition(":")
+    return AlignmentRows(Preference if kind == "preferences" else Prompt, spec)
 
 
 def right_number(prompt: Prompt, response: str) -> float | None:

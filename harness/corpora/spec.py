@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.corpora import alignment_rows, local, microworld, probe_text, shakespeare
+from harness.corpora import local, microworld, probe_text, shakespeare
 from harness.corpora.hub import HubText
 from harness.corpora.source import Source
 from harness.errors import UserError, shown
@@ -32,6 +32,8 @@ DECLARED: dict[str, Source] = {
 }
 """The texts that exist everywhere, by the names that suites use."""
 
+ROWS = ("preferences:", "prompts:")
+"""What stands before the name of alignment data, which measures name as a text."""
 _HUB = re.compile(r"(?P<name>[^@:]+)(?:@(?P<revision>[^:/]+))?(?::(?P<config>[^/]+))?/(?P<split>[^/]+)")
 _LOOKS_LIKE_A_PATH = re.compile(r"^[./~]|\.(txt|jsonl|ndjson|json|csv|tsv|parquet|arrow)(\.gz|\.bz2|\.xz|\.zst)?(#|$)")
 
@@ -48,8 +50,10 @@ def source(spec: str) -> Source:
     """The text that `spec` names. Raises UserError with the nearest spelling and what is allowed."""
     if spec in DECLARED:
         return DECLARED[spec]
-    if (rows := alignment_rows.named(spec)) is not None:
-        return rows
+    if spec.startswith(ROWS):
+        from harness.corpora import alignment_rows  # knows the formats of alignment, which no other text needs
+
+        return alignment_rows.named(spec)
     if (why := why_no_path(spec.partition("#")[0])) is not None:
         raise UserError(f"there is no such text: {why}", place=f"text {shown(spec)}")
     kind, _, rest = spec.partition(":")

@@ -27,9 +27,7 @@ class PairSettings(Settings):
     @property
     def text(self) -> str:
         """How the pairs are named as a text."""
-        from harness.corpora.alignment_rows import PREFERENCES
-
-        return f"{PREFERENCES}{self.pairs}"
+        return f"preferences:{self.pairs}"
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,9 @@ class ResponsesSettings(ResponseSettings):
     judge: str | None = Field(default=None, min_length=1)
     """What scores the responses: a rule (`gold`, `answers`, `shorter`, `longer`), or a reward model of the suite by its
     name."""
+    proxy: str | None = Field(default=None, min_length=1)
+    """A second judge, such as the reward model that a policy was trained on: its score is kept beside, and how often it
+    agrees with `judge` about two responses to one prompt."""
     reference: str | None = Field(default=None, min_length=1)
     """A model of the suite: how far the responses' distribution is from its own. Needs `temperature: 1`."""
 
@@ -53,6 +56,19 @@ SCORE = Metric(
     definition="Mean over prompts of the mean score that the judge gives to their responses, in the judge's unit. "
     "Responses that it can't score (empty ones) are left out.",
     headline=True,
+)
+PROXY = Metric(
+    name="response_proxy_score",
+    unit="score",
+    direction=Direction.NONE,
+    definition="The same by the second judge, `proxy`.",
+)
+AGREEMENT = Metric(
+    name="proxy_accuracy",
+    unit="fraction",
+    direction=Direction.HIGHER,
+    definition="Of two responses to one prompt that the judge scores unequally, the share whose better one `proxy` "
+    "scores higher too, its ties half: over neighboring pairs of the samples of each prompt. 0.5 is chance.",
 )
 PART = Metric(
     name="response_part",
@@ -92,7 +108,6 @@ UNSCORED = Metric(
     unit="responses",
     direction=Direction.LOWER,
     definition="Responses that the judge could not score: empty ones, or prompts that say nothing to judge by.",
-    counted=True,
     detail=True,
 )
 
@@ -105,6 +120,7 @@ def collect(load: Load, settings: ResponsesSettings) -> list[Sample]:
     count = settings.count or 0
     found, told = answers(model, settings, Going(load, count * settings.samples, "responses"))
     judged = verdicts(load, settings.judge, found) if settings.judge is not None else [None] * len(found)
+    by_proxy = verdicts(load, settings.proxy, found) if settings.proxy is not None else None
     divergence = _divergence(model, load.other(settings.reference), found) if settings.reference is not None else None
     rows: list[Sample] = [
         {
@@ -118,6 +134,7 @@ def collect(load: Load, settings: ResponsesSettings) -> list[Sample]:
             "log_prob": one.log_prob,
             "score": None if verdict is None else verdict.score,
             "parts": None if verdict is None else strict_json.dumps(dict(verdict.parts)),
+            "proxy": None if by_proxy is None else by_proxy[place].score,
             "kl": None if divergence is None else divergence[place],
         }
         for place, (one, verdict) in enumerate(zip(found, judged, strict=True))
@@ -135,6 +152,10 @@ def summarize(samples: pd.DataFrame, settings: ResponsesSettings, facts: Facts) 
         for name in dict.fromkeys(name for one in parts for name in one):
             values = samples["score"].astype(float) * 0 + [float(one.get(name, math.nan)) for one in parts]
             found += [_mean(PART, samples, values, part=name)] if values.notna().any() else []
+    if settings.proxy is not None and samples["proxy"].astype(float).notna().any():
+        found.append(_mean(PROXY, samples, samples["proxy"].astype(float)))
+        if (agreed := _agreement(samples)) is not None:
+            found.append(agreed)
     if settings.reference is not None:
         found.append(_mean(KL, samples, samples["kl"].astype(float)))
     found += [
@@ -166,6 +187,26 @@ def _mean(metric: Metric, samples: pd.DataFrame, values: pd.Series[float], part:
     return Measurement(metric=metric, value=value, low=low, high=high, interval=how, n=n, n_unit="prompts", part=part)
 
 
+def _agreement(samples: pd.DataFrame) -> Measurement | None:
+    """How often the second judge agrees with the first about neighbors among the samples of a prompt; None where no two
+    of them are scored unequally."""
+    from harness.measures.pairs.summary import share
+
+    prompts, agreed = [], []
+    for prompt, group in samples.sort_values("sample").groupby("prompt"):
+        score, proxy = (group[name].astype(float).to_numpy() for name in ("score", "proxy"))
+        for at in range(0, len(score) - 1, 2):
+            gap, by_proxy = score[at] - score[at + 1], proxy[at] - proxy[at + 1]
+            if gap and math.isfinite(gap) and math.isfinite(by_proxy):
+                prompts.append(str(prompt))
+                agreed.append(0.5 if by_proxy == 0 else float((by_proxy > 0) == (gap > 0)))
+    if not agreed:
+        return None
+    value, low, high, n = share(prompts, np.array(agreed))
+    how = "Wilson, effective n over prompts, t; with ties t over prompts" if low is not None else "none: one prompt"
+    return Measurement(metric=AGREEMENT, value=value, low=low, high=high, interval=how, n=n, n_unit="prompts")
+
+
 def _divergence(model: LanguageModel, reference: LanguageModel, found: list[Response]) -> list[float]:
     """Of each response the sum over its prefixes of KL(model || reference), in nats."""
     from harness.scoring.divergence import divergences
@@ -186,13 +227,18 @@ RESPONSES = Measure(
     version=1,
     about="What the model answers to prompts: what a judge says of it, its length, and how far it is from a reference.",
     settings=ResponsesSettings,
-    metrics=(SCORE, PART, KL, LENGTH, ENDED, DISTINCT, UNSCORED),
+    metrics=(SCORE, PART, PROXY, AGREEMENT, KL, LENGTH, ENDED, DISTINCT, UNSCORED),
     collect=collect,
     summarize=summarize,
     texts=lambda settings: (settings.text,),
-    asks=lambda settings: (
-        *asked_of(settings.judge),
-        *(() if settings.reference is None else (settings.reference,)),
+    asks=lambda settings: tuple(
+        dict.fromkeys(
+            (
+                *asked_of(settings.judge),
+                *asked_of(settings.proxy),
+                *(() if settings.reference is None else (settings.reference,)),
+            )
+        )
     ),
     seconds=seconds_to_answer,
     passes=one_context,

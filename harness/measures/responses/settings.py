@@ -38,9 +38,7 @@ class ResponseSettings(Settings):
     @property
     def text(self) -> str:
         """How the prompts are named as a text."""
-        from harness.corpora.alignment_rows import PROMPTS
-
-        return f"{PROMPTS}{self.prompts}"
+        return f"prompts:{self.prompts}"
 
 
 def prompts_of(settings: ResponseSettings) -> tuple[list[Prompt], list[str]]:

@@ -79,7 +79,6 @@ NEITHER = Metric(
     direction=Direction.LOWER,
     definition="Comparisons in which a judge gave `A` and `B` together less than half of its probability in one of the "
     "orders: it answers something else, and they are left out.",
-    counted=True,
     detail=True,
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import pickle
 import subprocess
@@ -91,7 +92,7 @@ ALIGNED = """
   scorer:
     from: tiny
     train:
-      reward: {data: microworld, most: 8, epochs: 1}
+      reward: {data: FOLDER/pairs.jsonl, epochs: 1, held_out: 0}
 """
 SUITE = """
 measures:
@@ -123,13 +124,13 @@ measures:
     models: [aligned]
   - alignment_speed: {{}}
     models: [aligned]
-  - preference: {{pairs: microworld/test, count: 2, reference: tiny}}
+  - preference: {{pairs: {tasks}/pairs.jsonl}}
     models: [aligned, llama]
-  - reward_model: {{pairs: microworld/test, count: 2}}
+  - reward_model: {{pairs: {tasks}/pairs.jsonl}}
     models: [scorer]
-  - responses: {{prompts: microworld/test, count: 2, max_new: 4, judge: scorer, reference: tiny}}
+  - responses: {{prompts: {tasks}/pairs.jsonl, max_new: 4, judge: scorer, reference: tiny}}
     models: [aligned]
-  - win_rate: {{prompts: microworld/test, count: 2, max_new: 4, judge: scorer, against: tiny}}
+  - win_rate: {{prompts: {tasks}/pairs.jsonl, max_new: 4, judge: scorer, against: tiny}}
     models: [aligned]
   - activations: {{text: {story}, documents: 2}}
     models: [tiny]
@@ -189,14 +190,17 @@ def suite(tmp_path_factory: pytest.TempPathFactory, tiny_suite: str, story: Path
     folder = tmp_path_factory.mktemp("every")
     rows = '{"q": "the river", "c": [" runs", " stands"], "a": 0}\n{"q": "a stone", "c": [" runs", " lies"], "a": 1}\n'
     (folder / "rows.jsonl").write_text(rows)
+    pairs = [{"prompt": one, "chosen": " river", "rejected": " stone"} for one in ("the", "a")]
+    (folder / "pairs.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
     head = f"dataset_path: {folder}/rows.jsonl\ntest_split: test\ndoc_to_text: '{{{{q}}}}'\n"
     choices = "output_type: multiple_choice\ndoc_to_choice: c\ndoc_to_target: a\nmetric_list: [{metric: acc}]\n"
     text = "output_type: generate_until\ndoc_to_target: '{{c[a]}}'\nmetric_list: [{metric: exact_match}]\n"
     (folder / "choice.yaml").write_text(f"task: choice\n{head}{choices}")
     (folder / "text.yaml").write_text(f"task: text\n{head}{text}generation_kwargs: {{max_gen_toks: 2}}\n")
     model = next(line for line in tiny_suite.splitlines() if line.startswith("  tiny:"))
+    aligned = ALIGNED.replace("FOLDER", str(folder))
     models = (
-        f"models:\n{model}\n{ALIGNED}\n  llama: {{transformers: {llama_folder}}}\nmatrix: {{device: cpu, threads: 1}}"
+        f"models:\n{model}\n{aligned}\n  llama: {{transformers: {llama_folder}}}\nmatrix: {{device: cpu, threads: 1}}"
     )
     path = folder / "every.yaml"
     path.write_text(f"name: every\nabout: Every measure.\n{models}\n" + SUITE.format(story=story, tasks=folder))
