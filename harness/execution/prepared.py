@@ -71,7 +71,7 @@ class Prepared:
         by_threads: dict[int, dict[str, PlannedCell]] = {}
         for item in items:
             resolved = item.resolved
-            if resolved.training is None or resolved.ready:
+            if not resolved.is_made_here or resolved.ready:
                 continue
             if timed.isdisjoint(stage.source.digest for stage in resolved.stages):
                 by_threads.setdefault(item.threads, {}).setdefault(resolved.source.digest, item)

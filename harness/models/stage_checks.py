@@ -14,12 +14,15 @@ from reference_impl.alignment.settings.reward import REWARD_HEAD
 from reference_impl.alignment.settings.scorers import CONSTANT, SCORERS
 from reference_impl.alignment.stages.data_settings import MICROWORLD, SUMS
 
+TRAINABLE = ("reference", "converted", "transformers")
+"""Kinds of models that a stage can train."""
+
 
 def check_stage(stage: Alignment, before: Resolved, place: str) -> None:
     """UserError where the model that the stage starts from can't be trained so, or its data have none of what it learns
     from."""
     kind, name, data = before.source.kind, before.source.name, stage.settings.data
-    if kind not in ("reference", "converted", "transformers"):
+    if kind not in TRAINABLE:
         raise UserError(
             f"a stage of alignment trains a model of `reference` or `transformers`, and {name} is one of `{kind}`; "
             "save it in a folder and name that",
@@ -75,7 +78,7 @@ def check_reward_model(name: str, model: Resolved, policy: Resolved) -> None:
 
 def check_drawing_model(name: str, model: Resolved, policy: Resolved) -> None:
     """UserError where the model that is to draw pairs can't write, or where it is sure that it writes other tokens."""
-    if model.source.kind not in ("reference", "converted", "transformers"):
+    if model.source.kind not in TRAINABLE:
         raise UserError(f"{name} is a model of `{model.source.kind}`; pairs are drawn by one that a stage could train")
     if _other_tokens(model.first, policy.first):
         raise UserError(

@@ -97,6 +97,8 @@ def _done(options: dict[str, Any], device: torch.device, console: Console) -> in
         return 130
     if not first:
         return 0
+    if result.merged_adapter:
+        console.print(f"started from the adapter {result.merged_adapter}, merged into its base", highlight=False)
     for sentence in result.excluded:
         console.print(sentence, highlight=False, soft_wrap=True)
     told = {"out": str(out), "method": result.method, "learned_from": result.learned_from, "seconds": result.seconds}
@@ -131,7 +133,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_options(parser: argparse.ArgumentParser, method: Method) -> None:
     add = parser.add_argument
-    add("--start", required=True, help="the model that learns: a checkpoint of ours, or a transformers folder")
+    add(
+        "--start",
+        required=True,
+        help="the model that learns: a checkpoint of ours, a transformers folder, a hub id in the local cache, or a folder "
+        "of peft",
+    )
     add("--out", required=True, help="folder for what comes of it")
     if method.rewarded:
         add("--reward", required=True, help=f"folder of a reward model, or {scorers_in_words()}")

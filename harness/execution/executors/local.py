@@ -154,7 +154,7 @@ class LocalExecutor:
 def _modules(items: Sequence[PlannedCell]) -> list[str]:
     """What workers of these cells import, so that it is imported once."""
     modules = [opening_of(kind).module for kind in dict.fromkeys(item.source.kind for item in items)]
-    if any(item.resolved.training is not None and not item.resolved.ready for item in items):
+    if any(item.resolved.is_made_here and not item.resolved.ready for item in items):
         modules.append("torch._dynamo")  # what the first optimizer of a process would import, for seconds
     return modules
 

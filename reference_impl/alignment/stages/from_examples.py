@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
 
 from reference_impl.alignment.data.encoding import encode_demonstrations, encode_preferences
 from reference_impl.alignment.data.rows import Demonstration, Preference
@@ -19,8 +19,9 @@ from reference_impl.alignment.sft import sft
 from reference_impl.alignment.stages.checkpoints import CheckpointKeeper
 from reference_impl.alignment.stages.data_settings import RESPONSE, DataSettings
 from reference_impl.alignment.stages.drawing import drawn_data, measured_kl, sampler_of
-from reference_impl.alignment.stages.learner import Learner, write_reward_head
+from reference_impl.alignment.stages.learner import Learner
 from reference_impl.alignment.stages.reading import Learned, learned
+from reference_impl.alignment.stages.reward_folder import write_reward_models
 from reference_impl.alignment.stages.run import Done, Run
 from reference_impl.alignment.value_head import RewardHead
 
@@ -82,10 +83,14 @@ def run_reward(
     """
     own = None if drawn is None else drawn_data(learner, data, drawn)
     read = _pairs(learner, data) if own is None else own.read
-    head = RewardHead(learner.policy.head.weight.size(1), settings.seed).to(learner.device)
-    model = RewardModel(learner.policy, head, learner.tokenizer)
+    width = learner.policy.head.weight.size(1)
+    trunks = [learner.policy, *(learner.copy() for _ in range(settings.seeds - 1))]
+    models = [
+        RewardModel(trunk, RewardHead(width, settings.seed + number).to(learner.device), learner.tokenizer)
+        for number, trunk in enumerate(trunks)
+    ]
     reports = train_reward_models(
-        [model],
+        models,
         read.train,
         settings,
         references=[pair.chosen for pair in read.train[:256]],
@@ -95,9 +100,8 @@ def run_reward(
         resume=run.goes_on,
     )
 
-    def write(folder: Any) -> None:
-        learner.write(folder)
-        write_reward_head(folder, head)
+    def write(folder: Path) -> None:
+        write_reward_models(folder, learner, models, settings.combine)
 
     return Done.of(read, reports, write, own)
 

@@ -174,6 +174,7 @@ def run_stage(
         excluded=done.excluded,
         reports=done.reports,
         seconds=done.reports[-1].seconds if done.reports else 0.0,
+        merged_adapter="" if learner.merged_adapter is None else str(learner.merged_adapter),
         drawn=done.drawn,
         checkpoints=() if keeper is None else keeper.kept,
     )

@@ -61,6 +61,8 @@ class StageResult:
     """The curve: KL, loss, reward … by step."""
     seconds: float
     """Of the steps alone."""
+    merged_adapter: str = ""
+    """The adapter that was merged into its base before the stage began; empty where there was none."""
     drawn: Mapping[str, float] = field(default_factory=dict)
     """Of pairs that were drawn: how many of them are identical, of equal scores, flipped; which share of labels is
     `right`."""

@@ -12,14 +12,15 @@ from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.collecting import Reward
 from reference_impl.alignment.data.encoding import Asked
 from reference_impl.alignment.settings.scorers import SCORERS
-from reference_impl.alignment.stages.learner import Learner, open_reward_model
+from reference_impl.alignment.stages.learner import Learner
+from reference_impl.alignment.stages.reward_folder import open_reward
 
 
 def reward_of(learner: Learner, asked: Iterable[Asked], name: str) -> Reward:
     """The function that scores responses of this learner to these prompts. Raises ValueError for prompts that don't say
     what the scorer needs, and for a reward model that reads other tokens."""
     if name not in SCORERS:
-        return open_reward_model(Path(name), learner.device).reward(learner.tokenizer)
+        return open_reward(Path(name), learner.device).reward(learner.tokenizer)
     known = SCORERS[name]
     score = known.load()
     rows = {one.ids: one.prompt for one in asked}

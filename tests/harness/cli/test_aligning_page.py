@@ -29,7 +29,7 @@ def test_every_suite_of_the_page_is_one() -> None:
     suite, *excerpts = (text for kind, text in BLOCKS if kind == "yaml")
     Path("pairs.jsonl").write_text('{"prompt": "a", "chosen": "b", "rejected": "c"}\n')
     measures = "measures: [perplexity: {text: microworld/test}]\n"
-    assert len(excerpts) == 3
+    assert len(excerpts) == 4
     whole = {f"excerpt{at}.yaml": f"name: excerpt\n{text}{measures}" for at, text in enumerate(excerpts)}
     for name, text in {"align.yaml": suite, **whole}.items():
         Path(name).write_text(text)
