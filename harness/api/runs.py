@@ -212,8 +212,9 @@ def ready_model(
         raise UserError(found.why_not)
     if not prepare or found.ready:
         return found
-    if found.asset is not None or found.training is not None:
-        how = f"fetching {found.asset}" if found.asset else f"training it ({found.training and found.training.what})"
+    if found.asset is not None or found.is_made_here:
+        how = f"fetching {found.asset}" if found.asset else "training it"
+        how += f" ({found.training.what})" if found.training is not None else ""
         tell(f"{name}: {how}, once: it is kept in the cache")
         with tempfile.TemporaryDirectory(prefix="harness-model-") as folder:
             try:

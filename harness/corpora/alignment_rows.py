@@ -160,12 +160,3 @@ def named(text: str) -> AlignmentRows:
     """What the name of a text stands for that names rows."""
     kind, _, spec = text.partition(":")
     return AlignmentRows(Preference if kind == "preferences" else Prompt, spec)
-
-
-def right_number(prompt: Prompt, response: str) -> float | None:
-    """1 where the first line of a response ends with the number that the data call right, else 0; None where they call
-    none so."""
-    try:
-        return microworld.reward(prompt, response)
-    except ValueError:
-        return None

@@ -55,6 +55,7 @@ ALIGNING = (
     *TRAINING,
     "harness/models/aligning.py",
     "harness/models/alignment.py",
+    "harness/models/checkpoint_stage.py",
     "reference_impl/alignment",
     "reference_impl/inference",
     "reference_impl/decoding",

@@ -121,11 +121,10 @@ def memory_of_cell(item: PlannedCell) -> float | None:
 
 
 def _preparation_row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
-    training = item.resolved.training
     size = size_of(item)
     which = {axis: item.cell.axes[axis] for axis in TRAINED_AXES if axis in item.cell.axes}
     row: dict[str, object] = {"model": item.cell.model, **which, "cached": False, "estimate": "estimated"}
-    if training is None:
+    if not item.resolved.is_made_here:
         asset = item.resolved.asset
         return row | {"measure": "fetch", "cell": f"{item.cell.model} fetch asset {asset}", "estimate": "unknown"}
     if size is None:
@@ -144,7 +143,7 @@ def _preparation_row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
 def memory_of_training(item: PlannedCell) -> float | None:
     """Bytes that the training of a cell's model would hold; None where nothing has to be trained."""
     size = size_of(item)
-    if item.resolved.training is None or item.resolved.ready or size is None:
+    if not item.resolved.is_made_here or item.resolved.ready or size is None:
         return None
     return opening_of(item.source.kind).libraries + 16.0 * size.parameters + 4e8
 

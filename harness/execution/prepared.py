@@ -72,7 +72,7 @@ class Prepared:
         by_threads: dict[int, dict[str, tuple[PlannedCell, Resolved]]] = {}
         for item in items:
             for resolved in item.models:
-                if resolved.training is None or resolved.ready:
+                if not resolved.is_made_here or resolved.ready:
                     continue
                 if timed.isdisjoint(stage.source.digest for stage in resolved.stages):
                     by_threads.setdefault(item.threads, {}).setdefault(resolved.source.digest, (item, resolved))

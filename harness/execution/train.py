@@ -117,5 +117,4 @@ def _heard(item: _UnderWay, on_event: OnEvent) -> tuple[bool, str | None]:
 
 
 def _work(model: Resolved) -> float:
-    assert model.training is not None
-    return model.training.work or 0.0
+    return 0.0 if model.training is None else model.training.work or 0.0

@@ -10,10 +10,12 @@ from harness.models.alignment import SHOWN, Alignment, alignment_summary
 from harness.models.stage import Making
 from harness.notice import notice
 from harness.number import duration
+from reference_impl.alignment.settings.checkpoints import CheckpointSettings
+from reference_impl.alignment.settings.drawn import DrawnPairSettings
 from reference_impl.alignment.settings.lora import LoRA
 from reference_impl.alignment.stages.method import run_stage
 from reference_impl.alignment.stages.result import StageResult
-from reference_impl.alignment.stages.run import Run
+from reference_impl.alignment.stages.run import Run, forget
 from reference_impl.files import TextError
 from reference_impl.training.loop import DivergenceError
 from reference_impl.training.state import Report
@@ -34,7 +36,7 @@ def make(stage: Alignment, making: Making) -> dict[str, Any]:
         values = [f"{name} {report.values[name]:.3f}" for name in SHOWN if name in report.values]
         making.on_step(done, f"{', '.join(values)}, {duration(left)} left")
 
-    reward = making.asked["reward"].path if "reward" in making.asked else stage.reward
+    told_by_folder = stage.with_models({what: source.path for what, source in making.asked.items()})
     digests = {what: source.digest for what, source in making.asked.items()}
 
     def made(resumes: bool) -> StageResult:
@@ -45,7 +47,9 @@ def make(stage: Alignment, making: Making) -> dict[str, Any]:
             stage.settings,
             stage.recipe,
             Run(told, state, resumes=resumes, identity=digests),
-            reward=reward,
+            reward=told_by_folder.reward,
+            checkpoints=None if stage.checkpoints is None else CheckpointSettings(**stage.checkpoints),
+            drawn=None if stage.drawn is None else DrawnPairSettings(**told_by_folder.drawn or {}),
             lora=None if stage.lora is None else LoRA(**stage.lora),
         )
 
@@ -53,12 +57,9 @@ def make(stage: Alignment, making: Making) -> dict[str, Any]:
         try:
             made(True)
         except ValueError as error:  # a damaged state, or one of other settings: nothing was changed
-            kept = [] if state is None else list(state.parent.glob(f"{state.name}*"))
-            if not kept:
+            if state is None or not forget(state):
                 raise
             notice(f"this stage begins anew: {error}")
-            for file in kept:
-                file.unlink()
             made(False)
     except (ValueError, TextError, DivergenceError) as error:
         raise UserError(str(error).rstrip(".")) from error

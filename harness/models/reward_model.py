@@ -10,9 +10,11 @@ from harness.models.contract import ModelSource
 from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.data.encoding import Limits, encode_demonstrations, encode_preferences
 from reference_impl.alignment.data.rows import Demonstration, Preference, PromptText
+from reference_impl.alignment.reward_ensemble import RewardEnsemble
 from reference_impl.alignment.reward_model import RewardModel
 from reference_impl.alignment.settings.reward import REWARD_HEAD
-from reference_impl.alignment.stages.learner import Learner, open_learner, reward_model_of
+from reference_impl.alignment.stages.learner import Learner, open_learner
+from reference_impl.alignment.stages.reward_folder import open_reward
 
 
 def is_reward_model(source: ModelSource) -> bool:
@@ -32,7 +34,7 @@ class Rewards:
             )
         try:
             self._learner: Learner = open_learner(folder, device=source.device)
-            self._model: RewardModel = reward_model_of(self._learner)
+            self._model: RewardModel | RewardEnsemble = open_reward(folder, source.device)
         except (ValueError, OSError) as error:
             raise UserError(str(error), place=source.name) from None
         self.context = self._learner.context

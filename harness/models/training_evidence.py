@@ -20,6 +20,7 @@ from harness import kept_file
 from harness.errors import Unsupported, UserError, told
 from harness.file_digest import FileState, file_state, is_settled
 from harness.models.alignment import Alignment
+from harness.models.checkpoint_stage import CheckpointOf, why_unreached
 from harness.models.contract import LanguageModel
 from harness.models.digest import why_not_whole
 from harness.models.training import Training, encoded
@@ -50,7 +51,7 @@ _RESULT = TypeAdapter(TrainingResult)
 class Evidence(Kept):
     """`evidence.json`: of one training."""
 
-    training: Training | Alignment
+    training: Training | Alignment | CheckpointOf
     """What was asked for."""
     worker_class: str
     """Fingerprint class of the machine, as the process that trained saw it before it was pinned."""
@@ -114,7 +115,7 @@ def training_evidence(folder: Path) -> tuple[Evidence, TrainingResult]:
     something else with it after."""
     with _told(folder):
         evidence = _evidence(folder)
-        if isinstance(evidence.training, Alignment):
+        if not isinstance(evidence.training, Training):
             raise Unsupported(
                 f"this model's last stage is {evidence.training.method}, which has no validation text; the measure "
                 "`alignment` says how it went, and its pretraining is a model of its own (`from: ...`)"
@@ -129,7 +130,9 @@ def alignment_evidence(folder: Path) -> tuple[Evidence, StageResult]:
 
     with _told(folder):
         evidence = _evidence(folder)
-        if not isinstance(evidence.training, Alignment):
+        if (why := why_unreached(folder)) is not None:
+            raise Unsupported(why)
+        if isinstance(evidence.training, Training):
             raise Unsupported("this model's last stage is none of alignment; give it one such as `train: {ppo: ...}`")
         return evidence, read_result(folder)
 

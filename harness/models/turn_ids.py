@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 
 from harness.errors import Unsupported
 from harness.models.chat import has_template
-from harness.models.contract import LanguageModel
+from harness.models.contract import Described, LanguageModel, tokenizer_of
 from harness.models.plain_turns import turns_of
 from harness.models.transformers_tokenizer import TransformersTokenizer
 from reference_impl.alignment.data.encoding import Encoded, Limits, encode_preferences, encode_prompts
 from reference_impl.alignment.data.own_text import OwnText
-from reference_impl.alignment.data.rows import Preference, Prompt
+from reference_impl.alignment.data.rows import Preference, Prompt, PromptText
 from reference_impl.alignment.data.text_ids import SpokenText
 from reference_impl.alignment.data.transformers_text import TransformersText
 from reference_impl.text.chat_template import PLAIN_TURNS
@@ -60,10 +60,15 @@ def text_ids(model: LanguageModel) -> SpokenText:
         raise Unsupported(str(error)) from None
 
 
-def turn_strings(model: LanguageModel) -> tuple[str, ...]:
+def plain_prompt(model: Described, prompt: PromptText) -> str:
+    """A prompt as a text, a conversation in plain turns: for models that are texts in and texts out."""
+    return prompt if isinstance(prompt, str) else (turns_of(model) or PLAIN_TURNS).prompt(prompt)
+
+
+def turn_strings(model: Described) -> tuple[str, ...]:
     """What begins somebody else's turn in plain turns, at which an answer ends; nothing for models with a template of
     `transformers`."""
-    if isinstance(model.tokenizer, TransformersTokenizer) and has_template(model):
+    if isinstance(tokenizer_of(model), TransformersTokenizer) and turns_of(model) is None and has_template(model):
         return ()
     turns = turns_of(model) or PLAIN_TURNS
     return tuple(f"{turns.between}{marker}:" for marker in (turns.user, turns.system, turns.assistant))

@@ -76,6 +76,10 @@ class Rollout:
 Collect = Callable[[int, Mapping[str, Tensor]], Rollout]
 """(number of the rollout, what the last one carried)."""
 
+OnRollout = Callable[[int, Mapping[str, float]], None]
+"""Hears of a rollout that was collected: its number, which is how many were learned from, and what is recorded of it.
+The policy is as it was when it drew it."""
+
 Update = Callable[[Minibatch], Mapping[str, Tensor]]
 """Adds a minibatch's gradients; returns detached scalars, `approx_kl` among them: k3 of old policy and policy."""
 
@@ -89,6 +93,7 @@ def learn_from_rollouts(
     algorithm: str,
     prompts: Sequence[tuple[int, ...]],
     before_step: Callable[[int], None] = lambda step: None,
+    on_rollout: OnRollout = lambda number, values: None,
     on_report: Callable[[Report], None] = lambda report: None,
     saving: Saving | None = None,
     resume: bool = False,
@@ -127,6 +132,7 @@ def learn_from_rollouts(
                     rollout = collect(number, carried)
             except DivergenceError as error:
                 raise DivergenceError(f"{error}{_kept(saving)}") from None
+            on_rollout(number, rollout.values)
             if saving is not None and saving.path.exists():
                 _keep_good(saving)
             held.clear()

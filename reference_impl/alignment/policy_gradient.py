@@ -24,7 +24,7 @@ from reference_impl.alignment.collecting import Collected, Prompt, Reward, Sampl
 from reference_impl.alignment.group_advantages import dead_groups, group_advantages
 from reference_impl.alignment.kl import k1, k3, loss_kl
 from reference_impl.alignment.learning_settings import stepping
-from reference_impl.alignment.on_policy import ORDER, Minibatch, Rollout, learn_from_rollouts, timed
+from reference_impl.alignment.on_policy import ORDER, Minibatch, OnRollout, Rollout, learn_from_rollouts, timed
 from reference_impl.alignment.policy import Policy
 from reference_impl.alignment.policy_loss import clipped_policy_loss, token_weights
 from reference_impl.alignment.reward_normalization import no_moments, standard_deviation, with_scores
@@ -42,6 +42,7 @@ def policy_gradient(
     reward: Reward,
     settings: PolicyGradientSettings,
     *,
+    on_rollout: OnRollout = lambda number, values: None,
     on_report: Callable[[Report], None] = lambda report: None,
     saving: Saving | None = None,
     resume: bool = False,
@@ -69,6 +70,7 @@ def policy_gradient(
         state,
         algorithm="policy_gradient",
         prompts=prompts,
+        on_rollout=on_rollout,
         on_report=on_report,
         saving=saving,
         resume=resume,

@@ -24,7 +24,7 @@ from reference_impl.alignment.collecting import Collected, Prompt, Reward, Sampl
 from reference_impl.alignment.kl import k1, k3
 from reference_impl.alignment.kl_controller import adapted
 from reference_impl.alignment.learning_settings import set_tensorflow_epsilon, stepping
-from reference_impl.alignment.on_policy import ORDER, Minibatch, Rollout, learn_from_rollouts, timed
+from reference_impl.alignment.on_policy import ORDER, Minibatch, OnRollout, Rollout, learn_from_rollouts, timed
 from reference_impl.alignment.policy import Policy
 from reference_impl.alignment.policy_loss import clipped_policy_loss, clipped_value_loss, token_weights
 from reference_impl.alignment.reward_normalization import no_moments, standard_deviation, with_scores
@@ -53,6 +53,7 @@ def ppo(
     reward: Reward,
     settings: PPOSettings,
     *,
+    on_rollout: OnRollout = lambda number, values: None,
     on_report: Callable[[Report], None] = lambda report: None,
     saving: Saving | None = None,
     resume: bool = False,
@@ -88,6 +89,7 @@ def ppo(
         algorithm="ppo",
         prompts=prompts,
         before_step=before_step,
+        on_rollout=on_rollout,
         on_report=on_report,
         saving=saving,
         resume=resume,

@@ -156,7 +156,7 @@ def _modules(items: Sequence[PlannedCell]) -> list[str]:
     """What workers of these cells import, so that it is imported once."""
     opened = [source.kind for item in items for source in (item.source, *(one for _, one in item.asked_sources))]
     modules = [opening_of(kind).module for kind in dict.fromkeys(opened)]
-    if any(model.training is not None and not model.ready for item in items for model in item.models):
+    if any(model.is_made_here and not model.ready for item in items for model in item.models):
         modules.append("torch._dynamo")  # what the first optimizer of a process would import, for seconds
     return modules
 

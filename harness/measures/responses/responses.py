@@ -129,7 +129,7 @@ def collect(load: Load, settings: ResponsesSettings) -> list[Sample]:
             "opening": hashlib.sha256(as_text(one.row.prompt).encode()).hexdigest()[:16],
             "asked": as_text(one.row.prompt),
             "response": one.text,
-            "tokens": len(one.tokens),
+            "tokens": len(one.tokens) or None,
             "ended": one.ended,
             "log_prob": one.log_prob,
             "score": None if verdict is None else verdict.score,
@@ -159,7 +159,7 @@ def summarize(samples: pd.DataFrame, settings: ResponsesSettings, facts: Facts) 
     if settings.reference is not None:
         found.append(_mean(KL, samples, samples["kl"].astype(float)))
     found += [
-        _mean(LENGTH, samples, samples["tokens"].astype(float)),
+        *([_mean(LENGTH, samples, samples["tokens"].astype(float))] if samples["tokens"].notna().any() else []),
         _mean(ENDED, samples, samples["ended"].astype(float)),
         Measurement(
             metric=DISTINCT,
@@ -230,6 +230,11 @@ RESPONSES = Measure(
     metrics=(SCORE, PART, PROXY, AGREEMENT, KL, LENGTH, ENDED, DISTINCT, UNSCORED),
     collect=collect,
     summarize=summarize,
+    needs=lambda library, settings: (
+        {"generates": ""}
+        if settings.reference is None
+        else {"logits": "its divergence from a reference takes logits, and this model writes texts alone"}
+    ),
     texts=lambda settings: (settings.text,),
     asks=lambda settings: tuple(
         dict.fromkeys(

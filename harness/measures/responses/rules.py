@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from harness.models import scorers
 
 if TYPE_CHECKING:
     from harness.corpora.alignment_rows import Prompt
@@ -30,18 +31,21 @@ class Rule:
     """(prompt, response, whether the model ended it) -> verdict."""
 
 
-def _answers(prompt: Prompt, response: str, ended: bool) -> Verdict:
-    from harness.corpora.alignment_rows import right_number
-
-    right = right_number(prompt, response)
-    return Verdict(math.nan if right is None else right)
+def _scorer(name: str) -> Rule:
+    return Rule(
+        scorers.ABOUT[name], lambda prompt, response, ended: Verdict(scorers.score(name, prompt, response, ended))
+    )
 
 
 RULES: dict[str, Rule] = {
-    "answers": Rule("1 where the first line ends with the number that the prompt's data call right, else 0", _answers),
-    "shorter": Rule("a control that knows nothing but length: the fewer characters the better",
-                    lambda prompt, response, ended: Verdict(-float(len(response)))),
-    "longer": Rule("the other control: the more characters the better",
-                   lambda prompt, response, ended: Verdict(float(len(response)))),
-}  # fmt: skip
+    **{name: _scorer(name) for name in scorers.ABOUT},
+    "shorter": Rule(
+        "a control that knows nothing but length: the fewer characters the better",
+        lambda prompt, response, ended: Verdict(-float(len(response))),
+    ),
+    "longer": Rule(
+        "the other control: the more characters the better",
+        lambda prompt, response, ended: Verdict(float(len(response))),
+    ),
+}
 """By the name that a setting `judge` has for them; any other name is a model of the suite."""

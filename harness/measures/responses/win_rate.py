@@ -179,6 +179,7 @@ WIN_RATE_MEASURE = Measure(
     metrics=(WIN_RATE, CONTROLLED, TIES, LONGER, POSITION, NEITHER),
     collect=collect,
     summarize=summarize,
+    needs=lambda library, settings: {"generates": ""},
     texts=lambda settings: (settings.text,),
     asks=lambda settings: tuple(dict.fromkeys((settings.against, *asked_of(settings.judge)))),
     seconds=lambda settings, pace: seconds_to_answer(settings, pace, models=2),

@@ -10,6 +10,8 @@ LongPrompts = Literal["leave_out", "keep_end"]
 LongResponses = Literal["leave_out", "cut"]
 MICROWORLD, SUMS = "microworld", "microworld/sums"
 """Data that need no file: instructions with good and bad answers, and sums."""
+RESPONSE = 64
+"""Most tokens of a response that is drawn, where nothing else is said."""
 
 
 @dataclass(frozen=True)

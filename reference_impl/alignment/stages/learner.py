@@ -26,10 +26,11 @@ from reference_impl.alignment.reward_model import RewardModel
 from reference_impl.alignment.rollout import DrawingPolicy
 from reference_impl.alignment.settings.lora import LoRA
 from reference_impl.alignment.settings.reward import REWARD_HEAD
+from reference_impl.alignment.stages.start_folder import base_folder, is_adapter, merged, model_folder
 from reference_impl.alignment.value_head import RewardHead
 from reference_impl.text.chat_template import PLAIN_TURNS
 from reference_impl.training.checkpoint import load_checkpoint, write_model
-from reference_impl.training.checkpoint_folder import MANIFEST, verified
+from reference_impl.training.checkpoint_folder import MANIFEST, verified, write_folder
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Learner:
     """Where it came from."""
     lora: LoRA | None = None
     """The adapter that alone learns."""
+    merged_adapter: Path | None = None
+    """An adapter that was merged into the weights of `folder` before it began."""
 
     @property
     def device(self) -> torch.device:
@@ -71,8 +74,12 @@ class Learner:
 def open_learner(folder: Path, lora: LoRA | None = None, device: torch.device | str = "cpu") -> Learner:
     """The model of a folder, on a device. lora: only an adapter of a `transformers` model learns.
 
+    folder: also a hub id of the local cache, and a folder of `peft`, whose adapter is merged into its base.
     Raises CorruptCheckpoint and ValueError for a folder that can't be trained from.
     """
+    folder = model_folder(folder)
+    if is_adapter(folder):
+        return _of_transformers(base_folder(folder), lora, device, adapter=folder)
     if (folder / "tokenizer_config.json").is_file():
         return _of_transformers(folder, lora, device)
     if (folder / MANIFEST).is_file():
@@ -84,21 +91,17 @@ def open_learner(folder: Path, lora: LoRA | None = None, device: torch.device | 
 
 def open_reward_model(folder: Path, device: torch.device | str = "cpu") -> RewardModel:
     """The reward model that a stage kept. Raises ValueError where the folder has none."""
-    if not (folder / REWARD_HEAD).is_file():
-        raise ValueError(f"{folder} is no reward model: it has no {REWARD_HEAD}. Train one with the method `reward`.")
-    return reward_model_of(open_learner(folder, device=device))
-
-
-def reward_model_of(trunk: Learner) -> RewardModel:
-    """The reward model in the folder of an opened trunk, which learns no more. Raises ValueError where it is damaged."""
     from safetensors.torch import load_file
 
-    verified(trunk.folder, REWARD_HEAD)
-    tensors = load_file(trunk.folder / REWARD_HEAD)
+    if not (folder / REWARD_HEAD).is_file():
+        raise ValueError(f"{folder} is no reward model: it has no {REWARD_HEAD}. Train one with the method `reward`.")
+    verified(folder, REWARD_HEAD)
+    learner = open_learner(folder, device=device)
+    tensors = load_file(folder / REWARD_HEAD)
     head = RewardHead(tensors["weight"].size(1))
     head.load_state_dict(tensors)
-    trunk.policy.module.requires_grad_(False)
-    return RewardModel(trunk.policy, head.to(trunk.device), trunk.tokenizer)
+    learner.policy.module.requires_grad_(False)
+    return RewardModel(learner.policy, head.to(device), learner.tokenizer)
 
 
 def write_reward_head(folder: Path, head: RewardHead) -> None:
@@ -128,7 +131,9 @@ def _of_ours(folder: Path, device: torch.device | str) -> Learner:
     )
 
 
-def _of_transformers(folder: Path, lora: LoRA | None, device: torch.device | str) -> Learner:
+def _of_transformers(
+    folder: Path, lora: LoRA | None, device: torch.device | str, *, adapter: Path | None = None
+) -> Learner:
     import hashlib
 
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -138,12 +143,15 @@ def _of_transformers(folder: Path, lora: LoRA | None, device: torch.device | str
     from reference_impl.alignment.transformers_policy import TransformersPolicy
     from reference_impl.training.weights_digest import weights_digest
 
-    tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    has_tokenizer = adapter is not None and (adapter / "tokenizer_config.json").is_file()
+    tokenizer: Any = AutoTokenizer.from_pretrained(adapter if has_tokenizer else folder, local_files_only=True)
     if tokenizer.eos_token_id is None:
         raise ValueError(f"the tokenizer of {folder} has no EOS token, so a response can't end: give it one.")
     # Not the bytes of a file: `save_pretrained` writes other ones for the same tokenizer.
     meaning = sorted((place, token) for token, place in tokenizer.get_vocab().items())
     model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+    if adapter is not None:
+        model = merged(model, adapter)
     start = weights_digest(dict(model.named_parameters()))
     model.to(device).requires_grad_(True)
     trained: Any = model if lora is None else add_lora(model, lora)
@@ -152,6 +160,12 @@ def _of_transformers(folder: Path, lora: LoRA | None, device: torch.device | str
     def write(new: Path) -> None:
         whole = model if lora is None else copy.deepcopy(trained).merge_and_unload()
         whole.save_pretrained(new)
+        tokenizer.save_pretrained(new)
+        if lora is not None and adapter is None:  # of a base that is a folder
+            write_folder(new / "adapter", save_adapter)
+
+    def save_adapter(new: Path) -> None:
+        trained.save_pretrained(new, save_embedding_layers=False)
         tokenizer.save_pretrained(new)
 
     return Learner(
@@ -164,4 +178,5 @@ def _of_transformers(folder: Path, lora: LoRA | None, device: torch.device | str
         write=write,
         folder=folder,
         lora=lora,
+        merged_adapter=adapter,
     )

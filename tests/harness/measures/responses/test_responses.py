@@ -202,3 +202,30 @@ def test_both_orders_unmask_a_judge_of_places(
 def replace_context(model: Any) -> Any:
     model.identity = model.identity.model_copy(update={"context": 4096})
     return model
+
+
+def test_the_best_of_n_is_a_model_that_answers(base: Path, prompts: Path) -> None:
+    """It writes texts and no more: it has no lengths in tokens, and divergence takes logits."""
+    from harness import strict_json
+    from harness.models.registry import adapter_of
+    from reference_impl.alignment.stages.data_settings import DataSettings
+    from reference_impl.alignment.stages.method import run_stage
+    from reference_impl.alignment.stages.run import Run
+
+    judge = base.with_name("judge")
+    run_stage("reward", base, judge, DataSettings(most=40), {"learning_rate": 1e-2, "batch": 8}, Run())
+    told = {"of": str(base), "reward": str(judge), "n": 8, "sampled_at": 1.0, "name": "base"}
+    source = ModelSource("best", "best_of", str(base), "best", settings=strict_json.dumps(told))
+    settings = WinRateSettings(prompts=str(prompts), max_new=8, against="base", judge="judge")
+    plain = ModelSource("m", "reference", str(base), "d")
+    asked = (("base", plain), ("judge", replace(plain, name="judge", path=str(judge), digest="j")))
+    load = Loader(Collect("win_rate", settings, source, asked=asked), OpenedModel(), lambda step: None)
+    rows, found = won(load, settings)
+    assert len(rows) == 6 and found["win_rate"].n == 6
+    alone = ResponsesSettings(prompts=str(prompts), max_new=8, samples=2)
+    rows, said = answered(load, alone)
+    assert "response_tokens" not in said and rows["response"].nunique() > 6
+    adapter = adapter_of("best_of")
+    why = responses.RESPONSES.why_not(NOBODY, ResponsesSettings(prompts="p", reference="base"), adapter)
+    assert why is not None and "takes logits" in why
+    assert responses.RESPONSES.why_not(NOBODY, alone, adapter) is None
