@@ -56,6 +56,7 @@ ALIGNING = (
     "harness/models/aligning.py",
     "harness/models/alignment.py",
     "harness/models/checkpoint_stage.py",
+    "harness/models/adapter_stage.py",
     "reference_impl/alignment",
     "reference_impl/inference",
     "reference_impl/decoding",

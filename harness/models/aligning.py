@@ -16,6 +16,7 @@ from reference_impl.alignment.settings.lora import LoRA
 from reference_impl.alignment.stages.method import run_stage
 from reference_impl.alignment.stages.result import StageResult
 from reference_impl.alignment.stages.run import Run, forget
+from reference_impl.alignment.stages.start_folder import model_folder
 from reference_impl.files import TextError
 from reference_impl.training.loop import DivergenceError
 from reference_impl.training.state import Report
@@ -39,10 +40,15 @@ def make(stage: Alignment, making: Making) -> dict[str, Any]:
     told_by_folder = stage.with_models({what: source.path for what, source in making.asked.items()})
     digests = {what: source.digest for what, source in making.asked.items()}
 
+    try:
+        start = model_folder(Path(making.start.path), making.start.revision)
+    except ValueError as error:
+        raise UserError(str(error).rstrip(".")) from None
+
     def made(resumes: bool) -> StageResult:
         return run_stage(
             stage.method,
-            Path(making.start.path),  # type: ignore[union-attr]
+            start,
             Path(making.source.path),
             stage.settings,
             stage.recipe,

@@ -70,10 +70,10 @@ def state_file(folder: Path) -> Path:
 
 
 PRETRAINING, ALIGNING = "harness.models.training", "harness.models.aligning"
-COPYING = "harness.models.checkpoint_making"
+COPYING, MERGING = "harness.models.checkpoint_making", "harness.models.adapter_merging"
 """The modules that are `Maker`s."""
 
 
 def maker_of(stage: Stage) -> str:
     """The module that does trainings of a stage's method."""
-    return {"pretrain": PRETRAINING, "checkpoint": COPYING}.get(stage.method, ALIGNING)
+    return {"pretrain": PRETRAINING, "checkpoint": COPYING, "merge": MERGING}.get(stage.method, ALIGNING)

@@ -10,6 +10,7 @@ from harness.models.alignment import Alignment
 from harness.models.digest import hash_of
 from harness.models.resolved import Resolved
 from harness.models.training import Training
+from harness.models.transformers_adapter import is_cached
 from reference_impl.alignment.settings.reward import REWARD_HEAD
 from reference_impl.alignment.settings.scorers import CONSTANT, SCORERS
 from reference_impl.alignment.stages.data_settings import MICROWORLD, SUMS
@@ -34,11 +35,20 @@ def check_stage(stage: Alignment, before: Resolved, place: str) -> None:
             place=f"{place}.lora",
         )
     first = before.first
-    if first.training is None and first.asset is None and not Path(first.source.path).is_dir():
+    is_there = first.training is None and (first.asset is None or first.ready)
+    is_folder = Path(first.source.path).is_dir()
+    if first.training is None and first.asset is None and not is_folder and not is_cached(first.source.path):
         raise UserError(
-            f"{name} is a model of the hub, and a stage reads a folder: fetch it (`hf download {first.source.path} "
-            "--local-dir FOLDER`) and name the folder",
+            f"{name} is a model of the hub that is not in its local cache, and a stage fetches nothing: fetch it (`hf "
+            f"download {first.source.path}`)",
             place=place,
+        )
+    if is_there and first.source.kind == "transformers" and data == MICROWORLD and is_folder and no_template(first):
+        raise UserError(
+            f"`{MICROWORLD}` holds dialogs, and the tokenizer of {first.source.name} has no chat template that they "
+            f"could be written by; take data whose prompts are texts (`{SUMS}`, a file), give the tokenizer a template "
+            "(`chat_template.jinja`), or start from a chat model",
+            place=f"{place}.data",
         )
     for where, judge in stage.judges.items():
         if judge in SCORERS and SCORERS[judge].needs_answer and data == MICROWORLD:
@@ -55,6 +65,17 @@ def check_stage(stage: Alignment, before: Resolved, place: str) -> None:
         )
     if stage.method in ("dpo", "reward") and data == SUMS and stage.drawn is None:
         raise UserError(f"`{SUMS}` has no preferences; take `{MICROWORLD}`, or a file", place=f"{place}.data")
+
+
+def no_template(model: Resolved) -> bool:
+    """Whether the tokenizer in a folder of `transformers` has no chat template for sure."""
+    folder = Path(model.source.path)
+    if any(folder.glob("chat_template*")) or any(folder.glob("additional_chat_templates/*")):
+        return False
+    try:
+        return not json.loads((folder / "tokenizer_config.json").read_bytes()).get("chat_template")
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return False  # it is told where it is opened
 
 
 def check_reward_model(name: str, model: Resolved, policy: Resolved) -> None:

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 from harness import kept_file
 from harness.errors import Unsupported, UserError, told
 from harness.file_digest import FileState, file_state, is_settled
+from harness.models.adapter_stage import AdapterMerge
 from harness.models.alignment import Alignment
 from harness.models.checkpoint_stage import CheckpointOf, why_unreached
 from harness.models.contract import LanguageModel
@@ -51,7 +52,7 @@ _RESULT = TypeAdapter(TrainingResult)
 class Evidence(Kept):
     """`evidence.json`: of one training."""
 
-    training: Training | Alignment | CheckpointOf
+    training: Training | Alignment | CheckpointOf | AdapterMerge
     """What was asked for."""
     worker_class: str
     """Fingerprint class of the machine, as the process that trained saw it before it was pinned."""
@@ -132,7 +133,7 @@ def alignment_evidence(folder: Path) -> tuple[Evidence, StageResult]:
         evidence = _evidence(folder)
         if (why := why_unreached(folder)) is not None:
             raise Unsupported(why)
-        if isinstance(evidence.training, Training):
+        if isinstance(evidence.training, Training | AdapterMerge):
             raise Unsupported("this model's last stage is none of alignment; give it one such as `train: {ppo: ...}`")
         return evidence, read_result(folder)
 

@@ -111,7 +111,7 @@ def _aligned(name: str, before: Resolved, entry: Aligning, point: Point, place: 
     }
     digest = hash_of(determined_by)
     folder = cache_folder("models") / f"{stage.method}-{digest[:24]}"
-    source = replace(before.source, name=name, path=str(folder), digest=digest, files=None)
+    source = replace(before.source, name=name, path=str(folder), digest=digest, files=None, revision=None)
     return Resolved(source, training=stage, before=before, asked=tuple(asked))
 
 

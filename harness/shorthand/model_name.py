@@ -14,7 +14,7 @@ from typing import Any
 
 from harness import assets
 from harness.errors import UserError, shown
-from harness.models.checkpoint_files import holds_reference, refuse_adapter, refuse_file, why_no_weights
+from harness.models.checkpoint_files import holds_adapter, holds_reference, refuse_adapter, refuse_file, why_no_weights
 from harness.models.near_folder import looks_local, why_no_folder
 from harness.models.registry import ADAPTERS
 from harness.models.size import preset_rows
@@ -158,6 +158,8 @@ def _folder(text: str) -> NamedModel:
         return NamedModel(name, {"transformers": text})
     if (folder / MANIFEST).is_file():
         return of_run(text, "", folder.parent)
+    if holds_adapter(folder):
+        return NamedModel(name, {"transformers": text})
     try:
         refuse_adapter(folder)
     except UserError as error:

@@ -136,8 +136,8 @@ def _add_options(parser: argparse.ArgumentParser, method: Method) -> None:
     add(
         "--start",
         required=True,
-        help="the model that learns: a checkpoint of ours, a transformers folder, a hub id in the local cache, or a folder "
-        "of peft",
+        help="the model that learns: a checkpoint of ours, a transformers folder, a hub id of the local cache, or an "
+        "adapter of peft",
     )
     add("--out", required=True, help="folder for what comes of it")
     if method.rewarded:

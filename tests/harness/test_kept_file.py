@@ -163,6 +163,8 @@ OTHER = {
     "reference_impl/alignment/stages/checkpoints.py": "copies of checkpoints beside a training state",
     "reference_impl/alignment/stages/drawing.py": "a file of a checkpoint that is verified",
     "reference_impl/alignment/stages/learner.py": "files of a checkpoint that is verified",
+    "reference_impl/alignment/stages/reward_folder.py": "a file of a checkpoint that is verified",
+    "reference_impl/alignment/stages/start_folder.py": "settings of an adapter, as peft writes them",
     "reference_impl/alignment/stages/result.py": "a file of a checkpoint that is verified",
     "harness/models/alignment.py": "what a person is told of a checkpoint",
     "reference_impl/text/shards.py": "sha256 in the header, which facts.json repeats",

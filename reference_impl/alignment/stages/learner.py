@@ -79,7 +79,7 @@ def open_learner(folder: Path, lora: LoRA | None = None, device: torch.device | 
     """
     folder = model_folder(folder)
     if is_adapter(folder):
-        return _of_transformers(base_folder(folder), lora, device, adapter=folder)
+        return merged_learner(base_folder(folder), folder, lora, device)
     if (folder / "tokenizer_config.json").is_file():
         return _of_transformers(folder, lora, device)
     if (folder / MANIFEST).is_file():
@@ -87,6 +87,12 @@ def open_learner(folder: Path, lora: LoRA | None = None, device: torch.device | 
             raise ValueError("LoRA is for `transformers` models; a GPT of ours is trained whole: leave `lora` out.")
         return _of_ours(folder, device)
     raise ValueError(f"{folder} is neither a checkpoint of ours nor a `transformers` folder with its tokenizer.")
+
+
+def merged_learner(base: Path, adapter: Path, lora: LoRA | None = None, device: torch.device | str = "cpu") -> Learner:
+    """The `transformers` model of a folder with an adapter of `peft` merged into it. Raises ValueError where it doesn't
+    fit."""
+    return _of_transformers(base, lora, device, adapter=adapter)
 
 
 def open_reward_model(folder: Path, device: torch.device | str = "cpu") -> RewardModel:
@@ -165,6 +171,8 @@ def _of_transformers(
             write_folder(new / "adapter", save_adapter)
 
     def save_adapter(new: Path) -> None:
+        for one in trained.peft_config.values():  # wherever it is read from
+            one.base_model_name_or_path = str(folder.resolve())
         trained.save_pretrained(new, save_embedding_layers=False)
         tokenizer.save_pretrained(new)
 

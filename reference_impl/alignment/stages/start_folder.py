@@ -10,8 +10,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from reference_impl.alignment.lora import MISSING
-
 ADAPTER, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 _MOST = 1 << 20
 """Bytes of an adapter's settings."""
@@ -83,6 +81,8 @@ def base_folder(adapter: Path) -> Path:
 def merged(model: Any, adapter: Path) -> Any:
     """A `transformers` model with an adapter merged into its weights, in place. Raises ValueError where peft is not
     installed, and where they don't fit."""
+    from reference_impl.alignment.lora import MISSING
+
     try:
         from peft import PeftModel
     except ImportError as error:

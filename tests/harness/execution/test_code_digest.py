@@ -56,6 +56,7 @@ EITHER = {
         ),
         "settings as they are given, or an error",
     ),
+    "reference_impl.alignment.stages.start_folder": "where files lie",
     "harness.mode": "the names of two ways to ask tasks",
     "harness.plugins": "finds other packages, whose code is in the key of their cells",
     "harness.promises": "looks at what those declare",

@@ -59,7 +59,7 @@ def test_a_reward_model_of_the_same_tokenizer_is_taken() -> None:
         ("dpo: {drawn: {reward: constant}}", "base", "train.dpo.drawn.reward: scores that are all equal prefer"),
         ("reward: {drawn: {reward: judge, model: other}}", "base", "train.reward.drawn.model: other has another token"),
         ("sft: {lora: {rank: 4}}", "base", "train.sft.lora: LoRA is for models of `transformers`, and base is a GPT"),
-        ("sft: {data: microworld}", "hub", "train.sft: hub is a model of the hub, and a stage reads a folder"),
+        ("sft: {data: microworld}", "hub", "train.sft: hub is a model of the hub that is not in its local"),
     ],
 )
 def test_what_can_t_be_has_a_place(stage: str, start: str, told: str) -> None:

@@ -112,7 +112,7 @@ def test_the_adapter_is_kept_beside_and_a_stage_starts_from_it_as_from_what_it_w
     given = {"learning_rate": 1e-2, "batch": 4}
     run_stage("sft", start, tmp_path / "out", INSTRUCTIONS, given, Run(), lora=LORA)
     adapter = tmp_path / "out" / "adapter"
-    assert is_adapter(adapter) and not is_adapter(tmp_path / "out") and base_folder(adapter) == start
+    assert is_adapter(adapter) and not is_adapter(tmp_path / "out") and base_folder(adapter) == start.resolve()
     whole, from_adapter = open_learner(tmp_path / "out"), open_learner(adapter)
     assert from_adapter.merged_adapter == adapter and from_adapter.tokenizer == whole.tokenizer
     for one, other in zip(whole.policy.module.parameters(), from_adapter.policy.module.parameters(), strict=True):
