@@ -1,9 +1,9 @@
 """The share of units that have a trait, where the classifier that says so errs and its errors were counted on a sample.
 
 Rogan and Gladen (1978, American Journal of Epidemiology 107:71): with the share q of positives that the classifier
-finds, its sensitivity and its specificity, the true share is (q + specificity - 1) / (sensitivity + specificity - 1), in
-[0, 1]. The interval is Lang and Reiczigel's (2014, Preventive Veterinary Medicine 113:13): it carries the uncertainty
-of all three, and stays near its nominal coverage where one of them is 0 or 1.
+finds, its sensitivity and its specificity, the true share is (q + specificity - 1) / (sensitivity + specificity - 1),
+cut to [0, 1]. The interval is Lang and Reiczigel's (2014, Preventive Veterinary Medicine 113:13): it carries the
+uncertainty of all three, and stays near its nominal coverage where one of them is 0 or 1.
 """
 
 from __future__ import annotations
