@@ -8,7 +8,7 @@ exactly where its rightness does; of more, also wrong answers may change to othe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,15 @@ from pydantic import Field, field_validator
 
 from harness import strict_json
 from harness.analysis.analysis import Analysis, AnalysisSettings
-from harness.evidence.selection import Point, counterpart, points, same, selects_point, why_no_task
+from harness.evidence.selection import (
+    Point,
+    counterpart,
+    points,
+    same,
+    selects_point,
+    varying_within_models,
+    why_no_task,
+)
 from harness.measures.task.samples.columns import CLUSTER, ITEMS, ROW, TASK
 from harness.measures.task.samples.frames import judged, tasks_of
 from harness.results.finding import Finding
@@ -26,6 +34,9 @@ from harness.results.samples import reading_samples
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_HOW_MUCH = ("documents", "generation")
+"""Settings that differ from task to task, and say nothing of the way in which it is asked."""
 
 
 class AnswerChangesSettings(AnalysisSettings):
@@ -62,7 +73,7 @@ class _Paired:
 def run(run: Run, settings: AnswerChangesSettings) -> list[Finding]:
     """Per model and pair of ways: the share of documents that change, and the change of the accuracy."""
     ((axis, (first, *others)),) = settings.between.items()
-    findings: list[Finding] = []
+    pairs: list[tuple[Point, Point]] = []
     seen: set[str] = set()
     for metric in settings.of:
         having = [p for p in points(run, metric) if p.cell.measure == "task" and selects_point(settings.where, p)]
@@ -75,18 +86,22 @@ def run(run: Run, settings: AnswerChangesSettings) -> list[Finding]:
                 key = f"{point.cell.identity} {at.get('part')} {other!r}"
                 if head is not None and key not in seen:
                     seen.add(key)
-                    findings += _compared(point, head, axis)
+                    pairs.append((point, head))
+    names = [name for name in varying_within_models([base.cell for base, _ in pairs]) if name not in _HOW_MUCH]
+    findings = [finding for base, head in pairs for finding in _compared(base, head, axis, names)]
     return findings or [_nothing(run, settings, axis)]
 
 
-def _compared(base: Point, head: Point, axis: str) -> list[Finding]:
+def _compared(base: Point, head: Point, axis: str, names: Sequence[str]) -> list[Finding]:
+    """names: coordinates that tell this pair from others, beside the model."""
     from harness.statistics.paired_proportions import clustered_difference
     from harness.statistics.proportions import clustered_proportion
 
     at = base.coordinates
     way = f"{axis} {_word(at[axis])} to {_word(head.coordinates[axis])}"
     subject: dict[str, Scalar] = {"model": base.cell.model, "change": way}
-    subject |= {name: at[name] for name in ("task", "precision", "part") if name in at and name != axis}
+    told = dict.fromkeys(("task", *names, "precision", "part"))
+    subject |= {name: at[name] for name in told if name in at and name != axis}
     common: dict[str, Any] = {"analysis": "answer_changes", "subject": subject}
     found = _paired(base, head)
     if isinstance(found, str):

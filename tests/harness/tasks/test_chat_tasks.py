@@ -169,7 +169,7 @@ def test_a_model_that_tells_them_apart_is_right(library: TaskLibrary) -> None:
     "name",
     [
         *("truthfulness_choices", "truthfulness_letters", "truthfulness_letters_swapped", "truthfulness_shuffled"),
-        *("sycophancy_plain", "sycophancy_wrong", "sycophancy_right", "sycophancy_shuffled"),
+        *("sycophancy_plain", "sycophancy_wrong", "sycophancy_right", "sycophancy_shuffled", "sycophancy_mentioned"),
         *("bias_pronouns_he", "bias_pronouns_she", "bias_pronouns_they", "bias_pronouns_shuffled"),
     ],
 )

@@ -50,6 +50,18 @@ def test_changes_are_counted_both_ways(asked: Run) -> None:
     assert found["task plain to right", "gain"].value == 0
 
 
+def test_a_finding_says_what_tells_it_from_others(task_builders: ModuleType, task_ladder: Callable[[Any], Run]) -> None:
+    cells = [
+        ({"chat": chat}, _cell(task_builders, task, PLAIN)[1]) for chat in (False, True) for task in ("plain", "wrong")
+    ]
+    found = ANSWER_CHANGES.run(
+        task_ladder({("nano", 1000): cells}), AnswerChangesSettings(between={"task": ["plain", "wrong"]})
+    )
+    assert [(one.name, one.subject["chat"]) for one in found] == [
+        *(("changed", False), ("gain", False), ("changed", True), ("gain", True))
+    ]
+
+
 def test_other_documents_are_not_paired(asked: Run) -> None:
     found = _found(asked, between={"task": ["plain", "elsewhere"]})
     only = found["task plain to elsewhere", "changed"]
