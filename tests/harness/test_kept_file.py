@@ -222,6 +222,8 @@ OTHER = {
     "harness/analysis/scaling/table_file.py": "the user's table",
     "harness/input_file.py": "a file of the user's, such as a suite",
     "harness/tasks/data/csv_as_lm_eval.py": "the user's data",
+    "harness/tasks/judging/rules/refusal_error.py": "labeled answers that ship",
+    "harness/tasks/judging/rules/toxic_words.py": "a word list that ships",
     # what is fetched, compared with the sha256 that the table of assets declares before it is kept
     **dict.fromkeys(
         (
