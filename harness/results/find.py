@@ -31,7 +31,6 @@ from harness.results.run import Run
 from harness.results.run_folder import MANIFEST
 from harness.results.schema_version import LaterVersion
 
-
 MOST_NAMED = 5
 """Runs that a sentence names."""
 SHORTEST_DIGITS = 4
@@ -48,8 +47,8 @@ def next_sequence(out: Path) -> int:
 
 
 def find_run(name: str | Path | Run, out: Path, baselines: Path = BASELINES) -> Run:
-    """A run by itself, by folder, by its name (or a part of it that fits one alone) below `out`, or `latest`; a baseline
-    as `baseline:NAME`, or by its name alone where no run is called so. What is damaged in it is told of. Raises
+    """A run by itself, by folder, by its name (or a part that fits one alone) below `out`, or `latest`; a baseline as
+    `baseline:NAME`, or by its name alone where no run is called so. What is damaged in it is told of. Raises
     UserError, and BaselineMissing for a baseline that isn't there."""
     run = _find(_named(name), out, baselines)
     for sentence in run.damage:

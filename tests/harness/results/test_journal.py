@@ -196,7 +196,7 @@ def test_a_part_of_a_name_fits_the_run_that_is_called_so_best(tmp_path: Path) ->
     assert find_run("3", tmp_path).name == "3", "a whole name comes before all"
     for number in range(6):
         Journal.start(tmp_path / f"2026020{number}-103000-tiny", manifest("x"))
-    with pytest.raises(UserError, match="'tiny' fits 7 runs: .* and 2 older ones"):
+    with pytest.raises(UserError, match=r"'tiny' fits 7 runs: .* and 2 older ones"):
         find_run("tiny", tmp_path)
 
 
