@@ -43,7 +43,6 @@ if TYPE_CHECKING:
         open_runs,
         plan,
         preview,
-        run,
         show,
     )
     from harness.api.schema import schema
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
     from harness.baselines.listing import baseline_log, list_baselines, open_baseline
     from harness.baselines.setting import set_baseline
     from harness.benchmarking.bench import bench
+    from harness.benchmarking.running import run
     from harness.errors import ExitCode, UserError, WrongArgument
     from harness.execution.allowed import Allowed
     from harness.execution.doctor import Examination
@@ -175,7 +175,7 @@ HOME = {
     "preview": "harness.api.runs",
     "query": "harness.history.query",
     "read_history": "harness.history.folder",
-    "run": "harness.api.runs",
+    "run": "harness.benchmarking.running",
     "run_before": "harness.results.find",
     "schema": "harness.api.schema",
     "series": "harness.history.series",

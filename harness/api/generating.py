@@ -19,6 +19,7 @@ from harness.models.in_memory import InMemory, is_contract, lent, name_of
 from harness.models.open import open_model, prepare
 from harness.results.conditions import taken_now
 from harness.results.run import Run
+from harness.shorthand.device import device_named
 from harness.spelling import nearest
 from harness.suite.schema import ModelEntry
 from harness.threads import beside_others, default_threads
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
     Writes = str | Path | Run | LanguageModel | InMemory | tuple[Any, Any]
     """A model that writes: a name, what `harness.train` gave back, an open one (`load_model`), or one in memory."""
-
-DEVICES = ("auto", "cpu", "cuda")
 
 
 def load_model(
@@ -60,8 +59,7 @@ def load_model(
             f"'{shown(precision)}' is no precision{nearest(precision, words)}; allowed: {', '.join(words)}",
             place="precision",
         )
-    if device not in DEVICES:
-        raise WrongArgument(f"'{shown(device)}' is no device; allowed: {', '.join(DEVICES)}", place="device")
+    device = device_named(device)
     found = ready_model(
         *_named(text, Path(out)), trust_remote_code=trust_remote_code, threads=threads, tell=tell, on_event=on_event
     )

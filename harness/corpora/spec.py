@@ -35,7 +35,9 @@ DECLARED: dict[str, Source] = {
 ROWS = ("preferences:", "prompts:")
 """What stands before the name of alignment data, which measures name as a text."""
 _HUB = re.compile(r"(?P<name>[^@:]+)(?:@(?P<revision>[^:/]+))?(?::(?P<config>[^/]+))?/(?P<split>[^/]+)")
-_LOOKS_LIKE_A_PATH = re.compile(r"^[./~]|\.(txt|jsonl|ndjson|json|csv|tsv|parquet|arrow)(\.gz|\.bz2|\.xz|\.zst)?(#|$)")
+_LOOKS_LIKE_A_PATH = re.compile(
+    r"^[./~]|\.(txt|md|text|raw|html|jsonl|ndjson|json|csv|tsv|parquet|arrow)(\.gz|\.bz2|\.xz|\.zst)?(#|$)"
+)
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,8 @@ def corpora() -> list[Corpus]:
         *rows,
         Corpus(
             "FILE or FOLDER[#FIELD]",
-            "your own text: txt, jsonl, json, csv, tsv, parquet, arrow (each also .gz, .bz2, .xz, .zst); "
-            "FIELD holds the text",
+            "your own text: a file of UTF-8, or jsonl, json, csv, tsv, parquet, arrow whose FIELD holds the text (each "
+            "also .gz, .bz2, .xz, .zst)",
         ),
         Corpus("data:NAME[#FIELD]", f"a file or folder under the folder that {local.DATA_VARIABLE} names ({data})"),
         Corpus("hub:NAME[@REVISION][:CONFIG]/SPLIT[#FIELD]", "a data set of the Hugging Face hub, through `datasets`"),

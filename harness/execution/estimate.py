@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.execution.cell_cache import CellCache
+from harness.execution.comparisons import Comparison, comparisons
 from harness.execution.memory_estimate import BYTES_PER_WEIGHT, LOADING, memory_of
 from harness.execution.plan import Plan, PlannedCell
 from harness.measures.cost import Pace
 from harness.measures.registry import MEASURES
+from harness.measures.side_by_side import NAME
 from harness.models.registry import adapter_of, opening_of
 from harness.models.resolved import Resolved
 from harness.models.shape import ModelShape
@@ -40,7 +42,8 @@ COLUMNS = ("model", "measure", "cell", "cached", "seconds", "memory_bytes", "est
 def plan_frame(plan: Plan) -> pd.DataFrame:
     """One row per cell: model, axes, measure, cached, seconds, bytes of memory, and where the figures are from.
 
-    A row with measure `train` or `fetch` stands for each model that has to be trained or fetched first.
+    A row with measure `train` or `fetch` stands for each model that has to be trained or fetched first, one with
+    `side_by_side` for each comparison.
     """
     return frame_of(plan_rows(plan))
 
@@ -63,7 +66,7 @@ def plan_rows(plan: Plan) -> list[dict[str, object]]:
             prepared.add(item.source.digest)
             rows.append(_preparation_row(item, peaks))
         rows.append(_row(item, peaks))
-    return rows
+    return [*rows, *(_comparison_row(one, peaks) for one in comparisons(plan.suite, plan.cells))]
 
 
 def peaks_for_estimates(machine: str) -> Peaks:
@@ -165,13 +168,36 @@ def shape_of(item: PlannedCell) -> ModelShape | None:
 def _seconds(item: PlannedCell, size: ModelSize | None, peaks: Peaks) -> float | None:
     if size is None:
         return None
-    pace = Pace(
+    pace = _pace(item, size, peaks)
+    return _unless_failed(lambda: MEASURES[item.cell.measure].seconds(item.cell.typed, pace))
+
+
+def _pace(item: PlannedCell, size: ModelSize, peaks: Peaks) -> Pace:
+    return Pace(
         start=opening_of(item.source.kind).start if item.isolated else 0.5,
         flops_per_token=2.0 * size.matmul,
         rate=EFFICIENCY * peaks.flops.get("bf16" if item.source.precision in ("bf16", "fp16") else "fp32", 50e9),
         read=size.parameters * BYTES_PER_WEIGHT[item.source.precision] / (EFFICIENCY * peaks.bandwidth),
     )
-    return _unless_failed(lambda: MEASURES[item.cell.measure].seconds(item.cell.typed, pace))
+
+
+def seconds_of_comparison(compared: Comparison, peaks: Peaks) -> float | None:
+    """Seconds that two models take side by side; None where the size of one is not known."""
+    if not compared.can_be:
+        return 0.0
+    base, head = size_of(compared.base), size_of(compared.head)
+    if base is None or head is None:
+        return None
+    return compared.seconds(_pace(compared.base, base, peaks), _pace(compared.head, head, peaks))
+
+
+def _comparison_row(compared: Comparison, peaks: Peaks) -> dict[str, object]:
+    known = CellCache().glance(compared.key) if compared.cached else None
+    seconds = seconds_of_comparison(compared, peaks) if known is None else known.seconds
+    how = "measured before" if known else "estimated" if seconds is not None else "unknown"
+    cell = compared.head.cell
+    row: dict[str, object] = {"model": cell.model, **cell.axes, "measure": NAME, "cell": f"{NAME} {compared.title}"}
+    return row | {"cached": known is not None, "seconds": seconds, "estimate": how}
 
 
 def _unless_failed(ask: Callable[[], Known | None]) -> Known | None:

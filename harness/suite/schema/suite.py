@@ -19,6 +19,7 @@ from harness.suite.schema.call_entry import CallEntry
 from harness.suite.schema.entries import AnalysisEntry, MeasureEntry
 from harness.suite.schema.matrix import Matrix
 from harness.suite.schema.model_entry import ModelEntry, ModelName, Name
+from harness.suite.schema.side_by_side import SideBySide, why_not_side_by_side
 
 Told = Iterator[tuple[tuple[str | int, ...], str]]
 """What is wrong across parts: the path of each, and a sentence."""
@@ -46,6 +47,9 @@ class Suite(Strict):
     """Left out where only analyses are wanted that need no measurement: of published data, and of assumptions."""
     matrix: Matrix = Matrix()
     measures: list[MeasureEntry] = Field(default=[])  # type: ignore[valid-type]
+    side_by_side: SideBySide | None = None
+    """Compare the models and precisions of the measure `inference`, each with the first one, turn by turn: how much
+    time one takes of the other's, with an interval."""
     tasks: Tasks = Tasks()
     analyse: list[AnalysisEntry] = Field(default=[])  # type: ignore[valid-type]
     expect: list[Expectation] = Field(default=[])
@@ -66,6 +70,7 @@ class Suite(Strict):
             *self._measures_narrow_budgets(),
             *self._budgets_end(),
             *self._models_exist(),
+            *self._can_stand_side_by_side(),
         ]
         if told:
             text = "; ".join(sentence for _, sentence in told)
@@ -155,6 +160,10 @@ class Suite(Strict):
                     f"a budget of {largest:g} FLOPs pays for {tokens:.3g} tokens of a model of {min(sizes):,} "
                     f"parameters, and {MOST_TOKENS_IN_ALL:,} is the most; lower it",
                 )
+
+    def _can_stand_side_by_side(self) -> Told:
+        if self.side_by_side is not None:
+            yield from why_not_side_by_side(self.models, self.matrix, self.measures)
 
     def _models_exist(self) -> Told:
         for number, entry in enumerate(self.measures):
