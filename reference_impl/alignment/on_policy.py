@@ -10,7 +10,7 @@ import itertools
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -71,6 +71,8 @@ class Rollout:
     """Recorded; of every rollout the same names."""
     carried: Mapping[str, Tensor]
     """What the next rollout goes on from: KL coefficient, reward statistics."""
+    graph: Mapping[str, Tensor] = field(default_factory=dict)
+    """More of every token, with gradients, for its only step: never saved, as no state is between the two."""
 
 
 Collect = Callable[[int, Mapping[str, Tensor]], Rollout]
@@ -127,6 +129,7 @@ def learn_from_rollouts(
         held = state.held
         if within == 0:
             carried = {name.removeprefix("carried."): held[name] for name in held if name.startswith("carried.")}
+            in_flight.clear()
             try:
                 with state.timed(SCORING):
                     rollout = collect(number, carried)
@@ -137,7 +140,7 @@ def learn_from_rollouts(
                 _keep_good(saving)
             held.clear()
             held.update(_held(rollout))
-            in_flight.clear()
+            in_flight.append(_rollout(held, rollout.graph))
         part = within % settings.minibatches
         if part == 0:
             held["order"] = torch.randperm(len(held["lengths"]), generator=order)
@@ -145,7 +148,7 @@ def learn_from_rollouts(
             return None
         size = settings.responses // settings.minibatches
         if not in_flight:
-            in_flight.append(_rollout(held))
+            in_flight.append(_rollout(held, {}))
         return in_flight[0].of(held["order"][part * size : (part + 1) * size].tolist())
 
     def objective(minibatch: Minibatch | None) -> Mapping[str, Tensor]:
@@ -204,9 +207,9 @@ def _held(rollout: Rollout) -> dict[str, Tensor]:
     return held | {"stopped": torch.zeros(()), "done": torch.zeros((), device=device)}
 
 
-def _rollout(held: Mapping[str, Tensor]) -> Minibatch:
+def _rollout(held: Mapping[str, Tensor], graph: Mapping[str, Tensor]) -> Minibatch:
     tokens = {name.removeprefix("token."): held[name] for name in held if name.startswith("token.")}
-    return Minibatch(tuple(from_tensors({name: held[name] for name in NAMES})), tokens)
+    return Minibatch(tuple(from_tensors({name: held[name] for name in NAMES})), {**tokens, **graph})
 
 
 def _keep_good(saving: Saving) -> None:

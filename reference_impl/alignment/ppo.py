@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from reference_impl.alignment import processes
 from reference_impl.alignment.advantages import explained_variance, generalized_advantages, token_rewards, whiten
+from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.collecting import Collected, Prompt, Reward, Sampler, collect
 from reference_impl.alignment.kl import k1, k3
 from reference_impl.alignment.kl_controller import adapted
@@ -106,6 +107,13 @@ def evaluated(policy: Policy, critic: Critic, minibatch: Minibatch, temperature:
     return scored, critic.head(seen[predicting_rows(answered, seen.device)])
 
 
+def _values(policy: Policy, critic: Critic, answered: Sequence[Answered]) -> Tensor:
+    """The values of `evaluated` alone, for which no logits are made. (tokens,) fp32."""
+    seen = (critic.trunk or policy).states(answered)
+    values: Tensor = critic.head(seen[predicting_rows(answered, seen.device)])
+    return values
+
+
 def ppo_gradients(policy: Policy, critic: Critic, minibatch: Minibatch, settings: PPOSettings) -> dict[str, Tensor]:
     """Adds a minibatch's gradients, in `micro_batches` parts, and returns what is recorded of it.
 
@@ -152,10 +160,8 @@ def ppo_rollout(
         scores = scores / spread if spread > 1e-8 else scores
     kl = k1(collected.log_probs, collected.reference)
     rewards = token_rewards(scores, kl, coefficient, lengths)
-    pieces = [Minibatch(tuple(piece), {}) for piece in settings.pieces(collected.answered, processes.count())]
-    values = torch.cat(
-        processes.in_order(lambda piece: evaluated(policy, critic, piece, settings.temperature)[1], pieces)
-    )
+    pieces = settings.pieces(collected.answered, processes.count())
+    values = torch.cat(processes.in_order(lambda piece: _values(policy, critic, piece), pieces))
     shaped = whiten(rewards, shift_mean=False) if settings.whiten_rewards else rewards
     advantages, returns = generalized_advantages(shaped, values, lengths, settings.gamma, settings.lam)
     recorded = collected.values | {
