@@ -87,9 +87,10 @@ def test_responses_are_drawn_as_the_settings_say(
     seen = watching(monkeypatch, from_rewards, "draw")
     given = {"rounds": 3, "n": 2} if method == "rejection" else ROLLED
     given = {**given, "temperature": 0.8, "seed": 5}
-    run_stage(method, base, tmp_path / "out", ASKED, given, Run(), reward=str(reward_model))
+    asked = DataSettings(SUMS, most=12, response=11)
+    run_stage(method, base, tmp_path / "out", asked, given, Run(), reward=str(reward_model))
     assert [one["step"] for one in seen] == [0, 1, 2]
-    assert {(one["seed"], one["temperature"], one["max_new"]) for one in seen} == {(5, 0.8, 6)}
+    assert {(one["seed"], one["temperature"], one["max_new"]) for one in seen} == {(5, 0.8, 11)}
 
 
 @pytest.mark.parametrize("method", ["ppo", "grpo", "rejection"])
