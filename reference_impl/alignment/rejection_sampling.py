@@ -69,8 +69,9 @@ def rejection_sampling(
         )
         state.step, state.curve = number + 1, [*state.curve, *map(in_run, reports)]
         if saving is not None and began is not None and state.step < settings.rounds:
-            save_state(began, state, saving.identity)
+            # First: a kill in between repeats this round; the next one can't go on from a state of this one.
             saving.path.unlink(missing_ok=True)
+            save_state(began, state, saving.identity)
     if began is not None:
         began.unlink(missing_ok=True)
     return tuple(state.curve)

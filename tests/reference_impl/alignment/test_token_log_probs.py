@@ -235,3 +235,13 @@ def test_the_peak_of_memory_is_that_of_slices() -> None:
     logits = 2048 * 40_000 * 4 / 2**20
     assert peak("sliced") < 0.5 * logits
     assert peak("plain") > 1.5 * logits
+
+
+def test_the_head_is_not_rounded_by_autocast() -> None:
+    """It would be in the forward pass alone: probabilities and their gradients would be of two different heads."""
+    policy = GPTPolicy(gpt())
+    states = policy.states(ANSWERED).detach()
+    plain = score_states(states, policy.head, ANSWERED, 0.7)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        under = score_states(states, policy.head, ANSWERED, 0.7)
+    assert all(torch.equal(a, b) for a, b in zip(plain, under, strict=True))
