@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.api.argument_kinds import kinds_checked
 from harness.api.results import Results
 from harness.api.runs import run
 from harness.errors import UserError, WrongArgument, shown
@@ -29,7 +28,6 @@ DEVICES = ("auto", "cpu")
 
 
 @told_in_options(keywords(TRAIN), MODELS)
-@kinds_checked
 def train(
     text: str | Path | None = None,
     *,

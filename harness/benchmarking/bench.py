@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.api.argument_kinds import kinds_checked
 from harness.api.given_models import Models, given_models, several
 from harness.api.results import Results
 from harness.api.runs import run
@@ -27,7 +26,6 @@ HERE = (
 
 
 @told_in_options(keywords(BENCH), MODELS)
-@kinds_checked
 def bench(
     models: Models,
     *,
