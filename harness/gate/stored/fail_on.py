@@ -195,7 +195,9 @@ def _other_digests(pairs: Sequence[CellPair], models: Mapping[str, Mapping[str, 
             continue
         mine, other = _model_digest(pair.base), _model_digest(pair.head)
         if mine and other and mine != other:
-            what = of_what(pair.cell.model, models.get(pair.cell.model, {}))
+            name = pair.cell.model  # of one with several trainings, `nano seed=1`
+            known = (told_of for key, told_of in models.items() if key == name or key.startswith(f"{name} "))
+            what = of_what(name, next(known, {}))
             told[f"{what}: {mine[:12]} and {other[:12]}"] = None
         read = what_was_read(pair.base) or {}, what_was_read(pair.head) or {}
         for kind, name in read[0]:
