@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -305,5 +306,10 @@ if not TYPE_CHECKING:  # a type checker would take every name for one of these
 
     def __getattr__(name: str) -> Any:
         if name in HOME:
-            return getattr(importlib.import_module(HOME[name]), name)
+            found = getattr(importlib.import_module(HOME[name]), name)
+            if not isinstance(found, types.FunctionType):
+                return found
+            from harness.api.public import public
+
+            return public(found)
         raise AttributeError(f"module 'harness' has no attribute '{name}'")

@@ -28,6 +28,7 @@ from harness.workflow import RUNS
 if TYPE_CHECKING:
     from harness.models.contract import LanguageModel
     from harness.writing.conversation import Conversation
+    from harness.writing.settings import WritingSettings
     from harness.writing.writer import Writer, Written
 
     Writes = str | Path | Run | LanguageModel | InMemory | tuple[Any, Any]
@@ -127,15 +128,14 @@ def generate(
     from harness.writing.settings import check_samples, writing_settings
 
     prompts = texts_of(prompt, "prompt")
-    check_samples(1 if samples is None else samples, writing_settings(**settings))
+    checked, each = writing_settings(**settings), 1 if samples is None else samples
+    check_samples(each, checked)
     with _opened(model, precision, device) as opened:
-        found = write_all(
-            opened, prompts, samples=1 if samples is None else samples, chat=chat, system=system, **settings
-        )
-    texts = [[one.text for one in each] for each in found]
+        found = _written(opened, prompts, each, checked, chat, system)
+    texts = [[one.text for one in answers] for answers in found]
     if isinstance(prompt, str):
         return texts[0][0] if samples is None else texts[0]
-    return [each[0] for each in texts] if samples is None else texts
+    return [answers[0] for answers in texts] if samples is None else texts
 
 
 def stream(
@@ -165,7 +165,7 @@ def stream(
 
 
 def write_all(
-    model: LanguageModel,
+    model: Writes,
     prompts: Sequence[str],
     *,
     samples: int = 1,
@@ -173,14 +173,23 @@ def write_all(
     system: str | None = None,
     **settings: Any,
 ) -> list[list[Written]]:
-    """What a model writes after each prompt, `samples` texts each, all side by side. The texts are those of `stream`,
-    up to rounding."""
-    from harness.scoring.generation import Refused, complete_texts
+    """What a model writes after each prompt, `samples` texts each, all side by side. model: as in `generate`. The texts
+    are those of `stream`, up to rounding."""
     from harness.writing.settings import check_samples, writing_settings
-    from harness.writing.writer import Written, text_request
 
     checked = writing_settings(**settings)
     check_samples(samples, checked)
+    texts = texts_of(prompts, "prompts")
+    with _opened(model) as opened:
+        return _written(opened, texts, samples, checked, chat, system)
+
+
+def _written(
+    model: LanguageModel, prompts: Sequence[str], samples: int, checked: WritingSettings, chat: bool, system: str | None
+) -> list[list[Written]]:
+    from harness.scoring.generation import Refused, complete_texts
+    from harness.writing.writer import Written, text_request
+
     tags = model.identity.thinking if chat else ()
     requests = [
         text_request(model, context, checked, number=number, samples=samples, tags=tags)

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.api.argument_kinds import kinds_checked
 from harness.api.given_models import plain_suite
 from harness.api.results import Results
 from harness.execution.allowed import NOTHING_MORE, Allowed
@@ -37,7 +36,6 @@ __all__ = [
 ]
 
 
-@kinds_checked
 def run(
     suite: SuiteLike,
     *,

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.api.argument_kinds import kinds_checked
 from harness.api.results import Results
 from harness.api.runs import run
 from harness.errors import UserError
@@ -27,7 +26,6 @@ from harness.workflow import RUNS
 
 
 @told_in_options(keywords(TRAIN), MODELS)
-@kinds_checked
 def train(
     text: str | Path | None = None,
     *,

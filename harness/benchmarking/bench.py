@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.api.argument_kinds import kinds_checked
 from harness.api.given_models import Models, given_models, several
 from harness.api.results import Results
 from harness.benchmarking.pairing import check_launches
@@ -22,7 +21,6 @@ from harness.workflow import RUNS
 
 
 @told_in_options(keywords(BENCH), MODELS)
-@kinds_checked
 def bench(
     models: Models,
     *,

@@ -39,7 +39,7 @@ from harness.execution.requests import (
     Trained,
     TrainModel,
 )
-from harness.notice import listen
+from harness.notice import listen, remarks_to
 from harness.results.conditions import conditions
 from harness.results.fingerprint import fingerprint, imported_versions, other_than_planned
 from harness.results.record import Status
@@ -56,7 +56,7 @@ def serve(connection: Connection, threads: int, log: str, lane: int | None = Non
     listen(lambda sentence: connection.send(Said(sentence)))
     pin_threads(threads, lane)
     opened = OpenedModel()
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+    with remarks_to(sys.stderr), contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             request: Request = connection.recv()
             answered = answer(request, opened, threads, connection.send)

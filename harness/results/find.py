@@ -64,10 +64,10 @@ def find_cells(name: str | Path | Run, out: Path, baselines: Path = BASELINES) -
     return run
 
 
-def run_before(run: Run, out: Path) -> Run:
+def run_before(run: Run, out: str | Path) -> Run:
     """The last run below `out` that began before this one and is of the same suite. Raises UserError where there is
     none."""
-    suite, folders = run.manifest.suite, run_folders(out)
+    suite, folders = run.manifest.suite, run_folders(Path(out))
     here = [folder.resolve() for folder in folders]
     earlier = folders[: here.index(run.folder.resolve())] if run.folder.resolve() in here else []
     same = [folder for folder in earlier if _facts(folder / MANIFEST).get("suite") == suite]

@@ -70,12 +70,22 @@ def named_models(
                 f"{PLACE}: '{shown(text)}' can't be read ({error.strerror}); change its rights, or name another"
             )
             continue
-        if model.entry in found.values():
+        if _place(model.entry) in map(_place, found.values()):
             wrong.append(f"{PLACE}: '{shown(text)}' is named twice; name each model once")
         found[unused(model.name, found)] = model.entry
     if wrong:
         raise UserError("\n".join(dict.fromkeys(wrong)))
     return {name: put_into(entry, own_settings(entry, settings, found.values())) for name, entry in found.items()}
+
+
+def _place(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry with its folder as the system knows it: `gpt` and `./gpt` are one model."""
+    return {
+        key: str(Path(value).expanduser().resolve())
+        if key in ADAPTERS and isinstance(value, str) and Path(value).expanduser().is_dir()
+        else value
+        for key, value in entry.items()
+    }
 
 
 def own_settings(

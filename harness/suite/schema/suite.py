@@ -10,11 +10,12 @@ from pydantic_core import PydanticCustomError
 
 from harness.comparison.expectation import Expectation
 from harness.comparison.gate_entry import GateEntry
-from harness.errors import shown
+from harness.errors import UserError, shown
 from harness.limits import MOST_TOKENS_IN_ALL
 from harness.measures.registry import metrics
 from harness.spelling import nearest, nearest_words
 from harness.strict_entry import PathText, Strict, as_list
+from harness.strict_models import constructed
 from harness.suite.schema.call_entry import CallEntry
 from harness.suite.schema.entries import AnalysisEntry, MeasureEntry
 from harness.suite.schema.matrix import Matrix
@@ -35,6 +36,19 @@ class Tasks(Strict):
     `{name}` and `{split}` may stand, or a file for each split."""
 
 
+def _told(kind: object, data: dict[str, Any], error: Exception) -> str:
+    """Every mistake of a suite that is constructed, as of one that is read."""
+    from harness.suite.document import document_of
+    from harness.suite.mistakes import validated
+
+    try:
+        validated(document_of(data, "suite"))
+    except UserError as told:
+        return str(told)
+    return str(error)
+
+
+@constructed(_told)
 class Suite(Strict):
     """A suite: which models, over which axes, which measures, which analyses, what is expected."""
 

@@ -47,6 +47,7 @@ EITHER = {
     "harness.file_digest": "what files hold, which is in the key",
     **dict.fromkeys(("harness.input_file", "harness.kept_file", "harness.whole_file"), "a file's bytes, or an error"),
     **dict.fromkeys(("harness.errors", "harness.notice", "harness.number", "harness.spelling"), "sentences"),
+    "harness.reader": "whose words sentences have",
     **dict.fromkeys(("harness.limits", "harness.strict_entry"), "settings as they are given, or an error"),
     **dict.fromkeys(
         (
