@@ -94,12 +94,15 @@ def run_stage(
     model, or `answers` (1 for the right answer that a prompt says, 0 for another). lora: only an adapter learns.
     Of several processes (`processes.py`), each with a device of its own, the first one keeps it.
     Raises KeyError for an unknown method, ValueError for settings and data that can't be, DivergenceError where the
-    model is lost, and OSError.
+    model is lost, UnderWay where another process does it, and OSError.
     """
+    from contextlib import ExitStack
+
     from reference_impl.alignment import processes
     from reference_impl.alignment.stages.learner import open_learner
     from reference_impl.alignment.stages.result import StageResult, write_result
     from reference_impl.training.checkpoint_folder import check_place, write_folder
+    from reference_impl.training.run_lock import alone
 
     known = METHODS[method]
     settings = known.made(given)
@@ -114,29 +117,36 @@ def run_stage(
             raise ValueError(f"{out} is what this stage reads, and it would be replaced: give another folder.")
     check_place(out)
     out.parent.mkdir(parents=True, exist_ok=True)  # it must not turn out at the end that there is no place
-    learner = open_learner(start, lora, device)
-    module, _, name = known.run.partition(":")
-    function = getattr(import_module(module), name)
-    done = function(learner, data, settings, run, *(() if reward is None else (reward,)))
-    result = StageResult(
-        method=method,
-        settings=from_json(to_json(asdict(settings), inf_nan_mode="strings")),
-        data=asdict(data),
-        learned_from=done.learned_from,
-        held_out=done.held_out,
-        excluded=done.excluded,
-        reports=done.reports,
-        seconds=done.reports[-1].seconds if done.reports else 0.0,
-    )
+    with ExitStack() as held:
 
-    def write(folder: Path) -> None:
-        done.write(folder)
-        write_result(folder, result)
+        def hold(number: int) -> None:
+            if number == 0:
+                held.enter_context(alone(run.state))
 
-    if processes.number():
+        processes.in_order(hold, range(processes.count()))
+        learner = open_learner(start, lora, device)
+        module, _, name = known.run.partition(":")
+        function = getattr(import_module(module), name)
+        done = function(learner, data, settings, run, *(() if reward is None else (reward,)))
+        result = StageResult(
+            method=method,
+            settings=from_json(to_json(asdict(settings), inf_nan_mode="strings")),
+            data=asdict(data),
+            learned_from=done.learned_from,
+            held_out=done.held_out,
+            excluded=done.excluded,
+            reports=done.reports,
+            seconds=done.reports[-1].seconds if done.reports else 0.0,
+        )
+
+        def write(folder: Path) -> None:
+            done.write(folder)
+            write_result(folder, result)
+
+        if processes.number():
+            return result
+        write_folder(out, write)
+        if run.state is not None:
+            for kept in run.state.parent.glob(f"{run.state.name}*"):
+                kept.unlink()
         return result
-    write_folder(out, write)
-    if run.state is not None:
-        for kept in run.state.parent.glob(f"{run.state.name}*"):
-            kept.unlink()
-    return result
