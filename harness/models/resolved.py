@@ -57,7 +57,9 @@ class Resolved:
             chain.insert(0, before)
         found: dict[str, Resolved] = {}
         for number, stage in enumerate(chain, start=1):
-            for _, model in stage.asked:
+            for what, model in stage.asked:
+                # Named apart, for two of them may be trained alike for models of two seeds.
+                model = replace(model, title=f"{self.title}, {what} {model.source.name}".removeprefix(", "))
                 found |= {one.source.digest: one for one in model.stages if one.source.digest not in found}
             last = number == len(chain)
             title = self.title if last else f"{self.title}, stage {number} of {len(chain)}"

@@ -57,6 +57,11 @@ def test_twice_the_work_takes_twice_as_long(
     assert seconds(method, **more) / seconds(method, **less) == pytest.approx(times, rel=0.2)
 
 
+def test_what_is_asked_is_named_while_it_is_trained() -> None:
+    titles = [one.title for one in replace(stage("ppo"), title="m").stages]
+    assert titles == ["m, stage 1 of 2", "m, reward judge", "m"]
+
+
 def test_what_else_is_read_and_drawn_takes_longer() -> None:
     few = {"rollouts": 3, "prompts": 8}
     assert seconds("ppo", **few, response=64) > 1.5 * seconds("ppo", **few, response=16)
