@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from harness.api.argument_kinds import kinds_checked
 from harness.api.given_models import plain_suite
 from harness.api.results import Results
 from harness.api.runs import run as run_cells
@@ -20,7 +19,6 @@ HERE = (
 )
 
 
-@kinds_checked
 def run(
     suite: SuiteLike,
     *,

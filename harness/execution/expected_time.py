@@ -37,7 +37,7 @@ def expected_seconds(
             seconds[what_is_fetched(item.resolved)] = None
         for stage in item.resolved.stages:
             if stage.training is not None and not stage.ready:
-                seconds[what_is_trained(stage)] = seconds_of_training(item, [stage], peaks)
+                seconds[what_is_trained(stage)] = seconds_of_training([stage], machine.class_id, peaks)
     keys: set[str] = set()
     for item in due:
         # the same result under another name takes nothing

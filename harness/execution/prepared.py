@@ -21,9 +21,8 @@ from harness.execution.prepare import (
 from harness.execution.train import shares
 from harness.execution.worker_log import WorkerLog
 from harness.measures.registry import MEASURES
-from harness.models.alignment import alignment_summary
 from harness.models.resolved import Resolved
-from harness.models.training import trained_summary
+from harness.models.training_evidence import kept_summary
 from harness.results.fingerprint import Fingerprint
 from harness.results.peaks import Peaks, cached_peaks
 from harness.tasks.files.library import TaskLibrary
@@ -122,5 +121,5 @@ def _summary(resolved: Resolved) -> dict[str, Any]:
     training, folder = resolved.training, Path(source.path)
     trained = {}
     if training is not None:
-        trained = trained_summary(folder) if training.method == "pretrain" else alignment_summary(folder)
+        trained = kept_summary(training, folder)
     return {"kind": source.kind, "path": source.path, "digest": source.digest} | trained

@@ -100,6 +100,8 @@ class Trained:
     """A training that ended: its summary."""
 
     summary: dict[str, Any]
+    is_whole: bool = True
+    """Whether all of it was done now: not where it went on from a state, or another run did it meanwhile."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from reference_impl.alignment.stages.start_folder import model_folder
 from reference_impl.files import TextError
 from reference_impl.training.loop import DivergenceError
 from reference_impl.training.state import Report
+from reference_impl.training.state_file import CorruptState, OtherRun, good_state
 
 
 def read(stage: Alignment) -> None:
@@ -62,11 +64,26 @@ def make(stage: Alignment, making: Making) -> dict[str, Any]:
     try:
         try:
             made(True)
-        except ValueError as error:  # a damaged state, or one of other settings: nothing was changed
-            if state is None or not forget(state):
-                raise
-            notice(f"this stage begins anew: {error}")
-            made(False)
+        except (CorruptState, OtherRun) as error:  # nothing was changed
+            assert state is not None
+            _resumed_before(state, made, error)
     except (ValueError, TextError, DivergenceError) as error:
         raise UserError(str(error).rstrip(".")) from error
     return alignment_summary(Path(making.source.path))
+
+
+def _resumed_before(state: Path, made: Callable[[bool], StageResult], error: ValueError) -> None:
+    """Do a stage whose state can't be gone on from: from the state before it where there is one, which leads to the
+    same bits, or anew."""
+    if isinstance(error, CorruptState) and error.path == state and good_state(state).is_file():
+        notice(f"this stage goes on from the state before the last one: {error.path}: {error.message}")
+        good_state(state).replace(state)
+        try:
+            made(True)
+        except (CorruptState, OtherRun) as another:
+            error = another
+        else:
+            return
+    notice(f"this stage begins anew: {error}")
+    forget(state)
+    made(False)

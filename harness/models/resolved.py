@@ -62,8 +62,9 @@ class Resolved:
             chain.insert(0, before)
         found: dict[str, Resolved] = {}
         for number, stage in enumerate(chain, start=1):
-            for _, other in stage.asked:
-                model = replace(other, title=other.title or other.source.name)
+            for what, other in stage.asked:
+                # Named apart, for two of them may be trained alike for models of two seeds.
+                model = replace(other, title=f"{self.title}, {what} {other.source.name}".removeprefix(", "))
                 found |= {one.source.digest: one for one in model.stages if one.source.digest not in found}
             last = number == len(chain)
             title = self.title if last else f"{self.title}, stage {number} of {len(chain)}"

@@ -20,11 +20,12 @@ from harness import kept_file
 from harness.errors import Unsupported, UserError, told
 from harness.file_digest import FileState, file_state, is_settled
 from harness.models.adapter_stage import AdapterMerge
-from harness.models.alignment import Alignment
+from harness.models.alignment import Alignment, alignment_summary
 from harness.models.checkpoint_stage import CheckpointOf, why_unreached
 from harness.models.contract import LanguageModel
 from harness.models.digest import why_not_whole
-from harness.models.training import Training, encoded
+from harness.models.stage import Stage
+from harness.models.training import Training, encoded, trained_summary
 from harness.notice import notice
 from harness.strict_models import Kept
 from reference_impl.training.result import Progress as Progress
@@ -109,6 +110,11 @@ def _why_other(folder: Path, evidence: Evidence) -> str | None:
     if evidence.checkpoint_sha256 == kept_file.content_sha256(folder / CHECKPOINT):
         return None
     return f"{CHECKPOINT} is another than when it was written"
+
+
+def kept_summary(training: Stage, folder: Path) -> dict[str, Any]:
+    """How the training that made a folder's model went, for the manifest; empty where the folder does not say."""
+    return trained_summary(folder) if training.method == "pretrain" else alignment_summary(folder)
 
 
 def training_evidence(folder: Path) -> tuple[Evidence, TrainingResult]:

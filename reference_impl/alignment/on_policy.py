@@ -11,7 +11,6 @@ import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -23,7 +22,7 @@ from reference_impl.alignment.collecting import Drawn, Prompt, Sampler
 from reference_impl.alignment.settings.rollouts import RolloutSettings
 from reference_impl.training.loop import DivergenceError, loop
 from reference_impl.training.state import Report, TrainingState
-from reference_impl.training.state_file import RunIdentity, Saving, load_state
+from reference_impl.training.state_file import RunIdentity, Saving, good_state, load_state
 
 ORDER = "order"
 """The generator that orders minibatches."""
@@ -94,7 +93,7 @@ def learn_from_rollouts(
     *,
     algorithm: str,
     prompts: Sequence[tuple[int, ...]],
-    before_step: Callable[[int], None] = lambda step: None,
+    before_step: Callable[[], None] = lambda: None,
     on_rollout: OnRollout = lambda number, values: None,
     on_report: Callable[[Report], None] = lambda report: None,
     saving: Saving | None = None,
@@ -124,7 +123,7 @@ def learn_from_rollouts(
     """The rollout that `held` keeps, taken apart once."""
 
     def batches(step: int) -> Minibatch | None:
-        before_step(step)
+        before_step()
         number, within = divmod(step, settings.steps_per_rollout)
         held = state.held
         if within == 0:
@@ -214,7 +213,7 @@ def _rollout(held: Mapping[str, Tensor], graph: Mapping[str, Tensor]) -> Minibat
 
 def _keep_good(saving: Saving) -> None:
     """The saved file also under the name of the good one: a link where that can be: saves rename."""
-    good, temporary = _good(saving), saving.path.with_name(f".{saving.path.name}.good.tmp")
+    good, temporary = good_state(saving.path), saving.path.with_name(f".{saving.path.name}.good.tmp")
     temporary.unlink(missing_ok=True)
     try:
         os.link(saving.path, temporary)
@@ -223,11 +222,7 @@ def _keep_good(saving: Saving) -> None:
     temporary.replace(good)
 
 
-def _good(saving: Saving) -> Path:
-    return saving.path.with_name(f"{saving.path.name}.good")
-
-
 def _kept(saving: Saving | None) -> str:
-    if saving is None or not _good(saving).exists():
+    if saving is None or not good_state(saving.path).exists():
         return " No good state was saved before."
-    return f" The last good state is in {_good(saving)}."
+    return f" The last good state is in {good_state(saving.path)}."

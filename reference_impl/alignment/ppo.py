@@ -74,9 +74,9 @@ def ppo(
     learning = stepping(modules.values(), settings, steps)
     state = TrainingState(modules, {"policy": learning}, {ORDER: torch.Generator().manual_seed(settings.seed)})
 
-    def before_step(step: int) -> None:
+    def before_step() -> None:
         if settings.tensorflow_adam:
-            set_tensorflow_epsilon(learning.optimizer, settings.epsilon, step)
+            set_tensorflow_epsilon(learning.optimizer, settings.epsilon)
 
     def collect_rollout(number: int, carried: Mapping[str, Tensor]) -> Rollout:
         collected = collect(policy, reference, prompts, timed(sampler, state), reward, settings, number)

@@ -32,10 +32,10 @@ MOST_SETTINGS = 32 << 20
 class CorruptCheckpoint(ValueError):
     """A checkpoint that can't be used: names the file, what is wrong and the fix."""
 
-    def __init__(self, path: Path, message: str) -> None:
+    def __init__(self, path: Path, message: str, fix: str = "copy the checkpoint again or train it again") -> None:
         self.path = path
         self.message = message
-        super().__init__(f"{path}: {message}; copy the checkpoint again or train it again")
+        super().__init__(f"{path}: {message}; {fix}")
 
 
 class FileEntry(BaseModel):

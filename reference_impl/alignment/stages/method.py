@@ -123,14 +123,17 @@ def run_stage(
     checkpoints: at which moments its weights are kept beside the last ones. lora: only an adapter learns.
     Of several processes (`processes.py`), each with a device of its own, the first one keeps it.
     Raises KeyError for an unknown method, ValueError for settings and data that can't be, DivergenceError where the
-    model is lost, and OSError.
+    model is lost, UnderWay where another process does it, and OSError.
     """
+    from contextlib import ExitStack
+
     from reference_impl.alignment import processes
     from reference_impl.alignment.stages.checkpoints import CheckpointKeeper
     from reference_impl.alignment.stages.learner import open_learner
     from reference_impl.alignment.stages.result import StageResult, write_result
     from reference_impl.alignment.stages.run import forget
     from reference_impl.training.checkpoint_folder import check_place, write_folder
+    from reference_impl.training.run_lock import alone
 
     known = METHODS[method]
     settings = known.made(given)
@@ -151,48 +154,56 @@ def run_stage(
             raise ValueError(f"{out} is what this stage reads, and it would be replaced: give another folder.")
     check_place(out)
     out.parent.mkdir(parents=True, exist_ok=True)  # it must not turn out at the end that there is no place
-    learner = open_learner(start, lora, device)
-    module, _, name = known.run.partition(":")
-    function = getattr(import_module(module), name)
-    if drawn is not None:
-        run = replace(run, drawn=drawn)
-    more: dict[str, Any] = ({"reward": reward} if known.rewarded else {}) | ({"drawn": drawn} if known.drawable else {})
-    keeper = None
-    if checkpoints is not None:
-        beside = out.with_name(f".{out.name}") if run.state is None else run.state
-        each = getattr(settings, "steps_per_rollout", 1)
-        folder = beside.with_name(f"{beside.name}.checkpoints")
-        keeper = CheckpointKeeper(checkpoints, folder, learner.write, each, goes_on=run.goes_on)
-        more |= {"keeper": keeper}
-    done = function(learner, data, settings, run, **more)
-    result = StageResult(
-        method=method,
-        settings=from_json(to_json(asdict(settings), inf_nan_mode="strings")),
-        data=asdict(data),
-        learned_from=done.learned_from,
-        held_out=done.held_out,
-        excluded=done.excluded,
-        reports=done.reports,
-        seconds=done.reports[-1].seconds if done.reports else 0.0,
-        merged_adapter="" if learner.merged_adapter is None else str(learner.merged_adapter),
-        drawn=done.drawn,
-        checkpoints=() if keeper is None else keeper.kept,
-    )
+    with ExitStack() as held:
 
-    def write(folder: Path) -> None:
-        done.write(folder)
-        write_result(folder, result)
+        def hold(number: int) -> None:
+            if number == 0:
+                held.enter_context(alone(run.state))
+
+        processes.in_order(hold, range(processes.count()))
+        learner = open_learner(start, lora, device)
+        module, _, name = known.run.partition(":")
+        function = getattr(import_module(module), name)
+        if drawn is not None:
+            run = replace(run, drawn=drawn)
+        more: dict[str, Any] = {"reward": reward} if known.rewarded else {}
+        more |= {"drawn": drawn} if known.drawable else {}
+        keeper = None
+        if checkpoints is not None:
+            beside = out.with_name(f".{out.name}") if run.state is None else run.state
+            each = getattr(settings, "steps_per_rollout", 1)
+            folder = beside.with_name(f"{beside.name}.checkpoints")
+            keeper = CheckpointKeeper(checkpoints, folder, learner.write, each, goes_on=run.goes_on)
+            more |= {"keeper": keeper}
+        done = function(learner, data, settings, run, **more)
+        result = StageResult(
+            method=method,
+            settings=from_json(to_json(asdict(settings), inf_nan_mode="strings")),
+            data=asdict(data),
+            learned_from=done.learned_from,
+            held_out=done.held_out,
+            excluded=done.excluded,
+            reports=done.reports,
+            seconds=done.reports[-1].seconds if done.reports else 0.0,
+            merged_adapter="" if learner.merged_adapter is None else str(learner.merged_adapter),
+            drawn=done.drawn,
+            checkpoints=() if keeper is None else keeper.kept,
+        )
+
+        def write(folder: Path) -> None:
+            done.write(folder)
+            write_result(folder, result)
+            if keeper is not None:
+                keeper.keep_in(folder, result)
+
+        if processes.number():
+            return result
+        write_folder(out, write)
         if keeper is not None:
-            keeper.keep_in(folder, result)
-
-    if processes.number():
+            keeper.remove()
+        if run.state is not None:
+            forget(run.state)
         return result
-    write_folder(out, write)
-    if keeper is not None:
-        keeper.remove()
-    if run.state is not None:
-        forget(run.state)
-    return result
 
 
 def check_moments(method: str, settings: LearningSettings, checkpoints: CheckpointSettings) -> None:

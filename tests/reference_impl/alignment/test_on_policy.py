@@ -173,10 +173,13 @@ def test_epsilon_stands_where_tensorflow_has_it() -> None:
     optimizer = torch.optim.AdamW([parameter], lr=0.1, betas=(0.9, 0.999), weight_decay=0.0, fused=True)
     wanted, m, v = parameter.detach().double(), torch.zeros(1, 2).double(), torch.zeros(1, 2).double()
     for step, scale in enumerate((1.0, -0.3, 1e-5, 2.0)):
+        set_tensorflow_epsilon(optimizer, 1e-5)
+        optimizer.step()  # skipped, as after an early stop: without gradients, so it doesn't count
         gradient = torch.tensor([[1e-4, 3e-6]]) * scale
         parameter.grad = gradient.clone()
-        set_tensorflow_epsilon(optimizer, 1e-5, step)
+        set_tensorflow_epsilon(optimizer, 1e-5)
         optimizer.step()
+        parameter.grad = None
         m = 0.9 * m + 0.1 * gradient
         v = 0.999 * v + 0.001 * gradient.double().square()
         rate = 0.1 * math.sqrt(1 - 0.999 ** (step + 1)) / (1 - 0.9 ** (step + 1))
@@ -197,6 +200,24 @@ def test_ppo_steps_with_the_epsilon_that_it_says(like_tensorflow: bool, monkeypa
     wanted = [1e-5 / math.sqrt(1 - 0.999 ** (step + 1)) if like_tensorflow else 1e-5 for step in range(4)]
     assert [epsilon for epsilon, _ in seen] == pytest.approx(wanted)
     assert [rate for _, rate in seen] == pytest.approx([0.01 * (1 - (step + 1) / 5) for step in range(4)])  # never 0
+
+
+def test_steps_that_an_early_stop_skips_are_none_of_adams(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, sound = [], loop.guarded_step
+
+    def watched(optimizer: torch.optim.Optimizer, *rest: Any) -> Tensor:
+        learns = any(p.grad is not None for group in optimizer.param_groups for p in group["params"])
+        seen.append((learns, optimizer.param_groups[0]["eps"]))
+        return sound(optimizer, *rest)
+
+    monkeypatch.setattr(loop, "guarded_step", watched)
+    run_ppo(replace(SMALL, approx_kl_stop=1e-9))
+    made = [learns for learns, _ in seen]
+    assert sum(made) < len(made) == 12 and any(made[4:]), "rollouts stop early, and the next one learns again"
+    for place, (learns, epsilon) in enumerate(seen):
+        wanted = 1e-5 / math.sqrt(1 - 0.999 ** (sum(made[:place]) + 1))
+        if learns:
+            assert epsilon == pytest.approx(wanted), place
 
 
 def test_every_epoch_has_an_order_of_its_own_and_each_response_once(monkeypatch: pytest.MonkeyPatch) -> None:
