@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
         open_runs,
         plan,
         preview,
-        run,
         show,
     )
     from harness.api.schema import schema
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from harness.baselines.listing import baseline_log, list_baselines, open_baseline
     from harness.baselines.setting import set_baseline
     from harness.benchmarking.bench import bench
+    from harness.benchmarking.running import run
     from harness.errors import ExitCode, UserError, WrongArgument
     from harness.execution.allowed import Allowed
     from harness.execution.doctor import Examination
@@ -175,7 +176,7 @@ HOME = {
     "preview": "harness.api.runs",
     "query": "harness.history.query",
     "read_history": "harness.history.folder",
-    "run": "harness.api.runs",
+    "run": "harness.benchmarking.running",
     "run_before": "harness.results.find",
     "schema": "harness.api.schema",
     "series": "harness.history.series",
@@ -305,5 +306,10 @@ if not TYPE_CHECKING:  # a type checker would take every name for one of these
 
     def __getattr__(name: str) -> Any:
         if name in HOME:
-            return getattr(importlib.import_module(HOME[name]), name)
+            found = getattr(importlib.import_module(HOME[name]), name)
+            if not isinstance(found, types.FunctionType):
+                return found
+            from harness.api.public import public
+
+            return public(found)
         raise AttributeError(f"module 'harness' has no attribute '{name}'")

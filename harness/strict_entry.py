@@ -5,7 +5,7 @@ It is not of the suite language alone: an adapter declares what an entry of `mod
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, model_validator
@@ -18,8 +18,9 @@ from harness.spelling import nearest
 from harness.strict_models import Written
 
 
-def _refuse_unknown(allowed: Callable[[], list[str]], what: str) -> Callable[[Any], Any]:
-    """A check that runs before pydantic's own, so that an unknown key is answered with the nearest spelling."""
+def _refuse_unknown(known: Collection[str], told: Callable[[], list[str]]) -> Callable[[Any], Any]:
+    """A check that runs before pydantic's own, so that an unknown key is answered with the nearest spelling. told: the
+    keys that people write."""
 
     def check(data: Any) -> Any:
         if isinstance(data, dict):
@@ -31,15 +32,14 @@ def _refuse_unknown(allowed: Callable[[], list[str]], what: str) -> Callable[[An
                         "use `harness run --trust-remote-code`",
                         {"key": key},
                     )
-                if key not in allowed():
+                if key not in known:
                     raise PydanticCustomError(
                         "unknown_key",
-                        "unknown {what} '{key}'{hint}; allowed: {allowed}",
+                        "unknown key '{key}'{hint}; allowed: {allowed}",
                         {
-                            "what": what,
                             "key": key,
-                            "hint": f" ({why})" if (why := why_not_loaded(str(key))) else nearest(str(key), allowed()),
-                            "allowed": ", ".join(allowed()),
+                            "hint": f" ({why})" if (why := why_not_loaded(str(key))) else nearest(str(key), told()),
+                            "allowed": ", ".join(told()),
                         },
                     )
         return data
@@ -53,8 +53,13 @@ class Strict(Written):
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, data: Any) -> Any:
-        _refuse_unknown(lambda: list(cls.model_fields), "key")(data)
+        _refuse_unknown(cls.model_fields, cls.keys_of_people)(data)
         return data
+
+    @classmethod
+    def keys_of_people(cls) -> list[str]:
+        """The keys that a person may write."""
+        return list(cls.model_fields)
 
     def given(self, *names: str) -> dict[str, Any]:
         """The fields that are not left out; of all, or of those that are named."""

@@ -5,13 +5,14 @@ A model's validator is built when it is first used (`defer_build`): a command us
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from harness.errors import UserError
 from harness.strict_json import STRICT
 
 
@@ -63,6 +64,35 @@ def _kinds(annotation: Any) -> Iterator[Any]:
 def _listed(value: Any) -> list[Any]:
     """A value, or those of a list."""
     return value if isinstance(value, list) else [value]
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def constructed(
+    told: Callable[[type[BaseModel], dict[str, Any], ValidationError], str],
+) -> Callable[[type[M]], type[M]]:
+    """A decorator of a model that people construct themselves: what is wrong raises UserError with what `told` says.
+    Validation of data, its own and as a part of others, stays pydantic's."""
+
+    def decorated(kind: type[M]) -> type[M]:
+        def init(self: BaseModel, **data: Any) -> None:
+            try:
+                BaseModel.__init__(self, **data)
+            except ValidationError as error:
+                raise UserError(told(type(self), data, error)) from None
+
+        init.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # as BaseModel's own: no part of validation
+        kind.__init__ = init  # type: ignore[method-assign,assignment]
+        return kind
+
+    return decorated
+
+
+def first_mistake(kind: type[BaseModel], data: dict[str, Any], error: ValidationError) -> str:
+    """`Move: run: Field required`, of a model whose values code makes; several with semicolons."""
+    told = (f"{'.'.join(map(str, one['loc']))}: {one['msg'].lower()}" for one in error.errors(include_url=False)[:5])
+    return f"{kind.__name__}: {'; '.join(told)}"
 
 
 class Kept(BaseModel):

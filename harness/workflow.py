@@ -1,4 +1,4 @@
-"""One run from start to end: plan, execute, analyze, judge, report. `harness.run` is this function."""
+"""One run from start to end: plan, execute, analyze, judge, report. `harness.run` is this, and models side by side."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from harness.errors import UserError, no_room, printable, unexpected
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.cell_cache import CellCache, NoCache
 from harness.execution.cell_results import CellResults, Origin
+from harness.execution.comparisons import comparisons
 from harness.execution.events import CellEnded, OnEvent, Planned, unheard
 from harness.execution.execute import execute
 from harness.execution.executors.here import HereExecutor
@@ -192,7 +193,9 @@ def _measure(
     fresh = manifest.fresh
     items = [item for item in plan.cells if item.identity not in kept]
     known = 0 if fresh else sum(item.cached for item in items)
-    expected = expected_seconds(items, fresh, plan.fingerprint)
+    there = {cell.planned_key for cell in Run(journal.folder).cells if cell.whole} if manifest.compared else set()
+    compared = [one for one in comparisons(plan.suite, plan.cells) if one.key not in there]
+    expected = expected_seconds(items, fresh, plan.fingerprint, compared)
     on_event(Planned(str(journal.folder), len(plan.cells), len(plan.cells) - len(items), known, expected))
     for sentence in (*plan.told, *warnings_before(plan, [item for item in items if fresh or not item.cached])):
         notice(sentence)

@@ -3,9 +3,12 @@
 
 from collections.abc import Callable, Mapping
 
+from harness.analysis.alignment.ranking import RANKING
+from harness.analysis.alignment.reward_frontier import REWARD_FRONTIER
 from harness.analysis.analysis import Analysis, AnalysisSettings, Pivot
 from harness.analysis.emergence.analysis import EMERGENCE
 from harness.analysis.mirage.analysis import MIRAGE
+from harness.analysis.prompting.answer_changes import ANSWER_CHANGES
 from harness.analysis.prompting.chain_of_thought_gain import CHAIN_OF_THOUGHT_GAIN
 from harness.analysis.prompting.few_shot_slope import FEW_SHOT_SLOPE
 from harness.analysis.quantization_cost import QUANTIZATION_COST
@@ -31,8 +34,11 @@ OURS: dict[str, Analysis] = {
         QUANTIZATION_COST,
         CHAIN_OF_THOUGHT_GAIN,
         FEW_SHOT_SLOPE,
+        ANSWER_CHANGES,
         EMERGENCE,
         MIRAGE,
+        RANKING,
+        REWARD_FRONTIER,
     )
 }
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.api.argument_kinds import kinds_checked
 from harness.api.given_models import Models, given_models, several
 from harness.api.results import Results
 from harness.api.runs import run
@@ -21,7 +20,6 @@ from harness.workflow import RUNS
 
 
 @told_in_options(keywords(EVAL), MODELS)
-@kinds_checked
 def eval(
     models: Models,
     tasks: str | Path | Sequence[str | Path],

@@ -149,14 +149,12 @@ def fit(
     return Fit(tuple(found), tuple(problems), tuple(runs.flags), report, made)
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: str | Path) -> None:
     """The folder for what is written, before minutes are spent on it. Raises UserError where none can be made."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        Path(folder).mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError, FileNotFoundError) as error:
-        raise UserError(
-            "no folder can be made there: something else is in its place", place=f"--out {folder}"
-        ) from error
+        raise UserError("no folder can be made there: something else is in its place", place=str(folder)) from error
 
 
 def _runs(

@@ -19,6 +19,7 @@ from harness.models.in_memory import InMemory, is_contract, lent, name_of
 from harness.models.open import open_model, prepare
 from harness.results.conditions import taken_now
 from harness.results.run import Run
+from harness.shorthand.device import device_named
 from harness.spelling import nearest
 from harness.suite.schema import ModelEntry
 from harness.threads import beside_others, default_threads
@@ -27,12 +28,11 @@ from harness.workflow import RUNS
 if TYPE_CHECKING:
     from harness.models.contract import LanguageModel
     from harness.writing.conversation import Conversation
+    from harness.writing.settings import WritingSettings
     from harness.writing.writer import Writer, Written
 
     Writes = str | Path | Run | LanguageModel | InMemory | tuple[Any, Any]
     """A model that writes: a name, what `harness.train` gave back, an open one (`load_model`), or one in memory."""
-
-DEVICES = ("auto", "cpu", "cuda")
 
 
 def load_model(
@@ -60,8 +60,7 @@ def load_model(
             f"'{shown(precision)}' is no precision{nearest(precision, words)}; allowed: {', '.join(words)}",
             place="precision",
         )
-    if device not in DEVICES:
-        raise WrongArgument(f"'{shown(device)}' is no device; allowed: {', '.join(DEVICES)}", place="device")
+    device = device_named(device)
     found = ready_model(
         *_named(text, Path(out)), trust_remote_code=trust_remote_code, threads=threads, tell=tell, on_event=on_event
     )
@@ -129,15 +128,14 @@ def generate(
     from harness.writing.settings import check_samples, writing_settings
 
     prompts = texts_of(prompt, "prompt")
-    check_samples(1 if samples is None else samples, writing_settings(**settings))
+    checked, each = writing_settings(**settings), 1 if samples is None else samples
+    check_samples(each, checked)
     with _opened(model, precision, device) as opened:
-        found = write_all(
-            opened, prompts, samples=1 if samples is None else samples, chat=chat, system=system, **settings
-        )
-    texts = [[one.text for one in each] for each in found]
+        found = _written(opened, prompts, each, checked, chat, system)
+    texts = [[one.text for one in answers] for answers in found]
     if isinstance(prompt, str):
         return texts[0][0] if samples is None else texts[0]
-    return [each[0] for each in texts] if samples is None else texts
+    return [answers[0] for answers in texts] if samples is None else texts
 
 
 def stream(
@@ -167,7 +165,7 @@ def stream(
 
 
 def write_all(
-    model: LanguageModel,
+    model: Writes,
     prompts: Sequence[str],
     *,
     samples: int = 1,
@@ -175,14 +173,23 @@ def write_all(
     system: str | None = None,
     **settings: Any,
 ) -> list[list[Written]]:
-    """What a model writes after each prompt, `samples` texts each, all side by side. The texts are those of `stream`,
-    up to rounding."""
-    from harness.scoring.generation import Refused, complete_texts
+    """What a model writes after each prompt, `samples` texts each, all side by side. model: as in `generate`. The texts
+    are those of `stream`, up to rounding."""
     from harness.writing.settings import check_samples, writing_settings
-    from harness.writing.writer import Written, text_request
 
     checked = writing_settings(**settings)
     check_samples(samples, checked)
+    texts = texts_of(prompts, "prompts")
+    with _opened(model) as opened:
+        return _written(opened, texts, samples, checked, chat, system)
+
+
+def _written(
+    model: LanguageModel, prompts: Sequence[str], samples: int, checked: WritingSettings, chat: bool, system: str | None
+) -> list[list[Written]]:
+    from harness.scoring.generation import Refused, complete_texts
+    from harness.writing.writer import Written, text_request
+
     tags = model.identity.thinking if chat else ()
     requests = [
         text_request(model, context, checked, number=number, samples=samples, tags=tags)

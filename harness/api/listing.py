@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import UserError, shown
+from harness.errors import WrongArgument, shown
 from harness.spelling import nearest
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def list(kind: str = "", *, tasks_path: Sequence[str] = ()) -> pd.DataFrame:
     if not kind:
         return pd.DataFrame([{"kind": name, "count": len(rows())} for name, rows in kinds.items()])
     if kind not in kinds:
-        raise UserError(
-            f"there is no kind '{shown(kind)}'{nearest(str(kind), kinds)}; there are {', '.join(kinds)}", place="list"
+        raise WrongArgument(
+            f"there is no kind '{shown(kind)}'{nearest(kind, kinds)}; there are {', '.join(kinds)}", place="kind"
         )
     return pd.DataFrame(kinds[kind]())
 

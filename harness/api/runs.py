@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.api.argument_kinds import kinds_checked
 from harness.api.given_models import plain_suite
 from harness.api.results import Results
 from harness.execution.allowed import NOTHING_MORE, Allowed
@@ -37,7 +36,6 @@ __all__ = [
 ]
 
 
-@kinds_checked
 def run(
     suite: SuiteLike,
     *,
@@ -212,8 +210,9 @@ def ready_model(
         raise UserError(found.why_not)
     if not prepare or found.ready:
         return found
-    if found.asset is not None or found.training is not None:
-        how = f"fetching {found.asset}" if found.asset else f"training it ({found.training and found.training.what})"
+    if found.asset is not None or found.is_made_here:
+        how = f"fetching {found.asset}" if found.asset else "training it"
+        how += f" ({found.training.what})" if found.training is not None else ""
         tell(f"{name}: {how}, once: it is kept in the cache")
         with tempfile.TemporaryDirectory(prefix="harness-model-") as folder:
             try:

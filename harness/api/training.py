@@ -7,29 +7,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.api.argument_kinds import kinds_checked
 from harness.api.results import Results
 from harness.api.runs import run
-from harness.errors import UserError, WrongArgument, shown
+from harness.errors import UserError
 from harness.execution.events import OnEvent, unheard
 from harness.execution.resolve import resolve
 from harness.models.digest import hash_of
 from harness.models.stage import state_file
 from harness.results.unfinished import last_unfinished
+from harness.shorthand.device import check_training_device
 from harness.shorthand.in_options import told_in_options
 from harness.shorthand.options import MODELS, TRAIN, keywords
 from harness.shorthand.training import training_suite
 from harness.shorthand.written import save_suite as write_suite
-from harness.spelling import nearest
 from harness.suite.load import load_suite, suite_text
 from harness.suite.schema import ModelEntry
 from harness.workflow import RUNS
 
-DEVICES = ("auto", "cpu")
-
 
 @told_in_options(keywords(TRAIN), MODELS)
-@kinds_checked
 def train(
     text: str | Path | None = None,
     *,
@@ -57,7 +53,7 @@ def train(
     model stays in the cache). on_event: is told how it goes; nothing is printed. Raises UserError for bad input; a
     training that fails is a record.
     """
-    _check_device(device)
+    check_training_device(device)
     suite = training_suite(
         text=None if text is None else str(text), corpus=corpus, preset=preset, name=name, **settings
     )
@@ -72,19 +68,6 @@ def train(
         return go(resume=True)
     except UserError:  # no such run, or one of other code: a new one
         return go()
-
-
-def _check_device(device: str) -> None:
-    if device == "cuda":
-        raise WrongArgument(
-            "models of suites are trained on the CPU; `python -m reference_impl.training --device cuda` trains on a "
-            "GPU, and its folder is a MODEL here (docs/reference.md)",
-            place="device",
-        )
-    if device not in DEVICES:
-        raise WrongArgument(
-            f"'{shown(device)}' is no device{nearest(device, DEVICES)}; allowed: {', '.join(DEVICES)}", place="device"
-        )
 
 
 def _forget(models: Iterable[tuple[str, ModelEntry]]) -> None:

@@ -6,28 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.api.argument_kinds import kinds_checked
 from harness.api.given_models import Models, given_models, several
 from harness.api.results import Results
-from harness.api.runs import run
-from harness.benchmarking.pairing import LAUNCHES, check_launches
-from harness.benchmarking.side_by_side import asked_of, compare_side_by_side
+from harness.benchmarking.pairing import check_launches
+from harness.benchmarking.running import run_and_compare
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.events import OnEvent, unheard
 from harness.shorthand.benchmarking import UNTRAINED, bench_suite, untrained
 from harness.shorthand.in_options import told_in_options
 from harness.shorthand.options import BENCH, MODELS, keywords
 from harness.shorthand.written import save_suite as write_suite
+from harness.suite.schema.side_by_side import LAUNCHES
 from harness.workflow import RUNS
-
-HERE = (
-    "a model in memory takes turns with the first one in this process: its interval is over rounds, which are no "
-    "independent launches"
-)
 
 
 @told_in_options(keywords(BENCH), MODELS)
-@kinds_checked
 def bench(
     models: Models,
     *,
@@ -71,20 +64,18 @@ def bench(
             threads=threads,
             device=device,
             memory=memory,
+            launches=launches if compare else None,
         )
         write_suite(suite, save_suite, command)
         for name in untrained(entries):
             tell(f"{name} is untrained: of a preset alone speed and memory are measured, no quality")
-        ran = run(suite, out=out, resume=resume, fresh=fresh, cached=cached, allowed=allowed, on_event=on_event)
-        asked = asked_of(ran, launches) if compare else []
-        if not asked:
-            return ran
-        many = len(asked)
-        tell(
-            f"{many} comparison{'s' if many > 1 else ''} in lockstep, of {launches} launch"
-            f"{'es' if launches > 1 else ''} each (--no-compare leaves them out)"
+        return run_and_compare(
+            suite,
+            out=out,
+            resume=resume,
+            fresh=fresh,
+            cached=cached,
+            allowed=allowed,
+            on_event=on_event,
+            tell=tell,
         )
-        if any(one.is_here for one in asked):
-            tell(HERE)
-        compared = compare_side_by_side(ran, asked, trust_remote_code=allowed.trust_remote_code, on_event=on_event)
-    return Results.of(compared)

@@ -20,6 +20,7 @@ from harness.benchmarking.pairing import Compared, Pairing
 from harness.errors import Unsupported, UserError, unexpected
 from harness.execution.executors.here import chatter_to
 from harness.execution.worker_log import WorkerLog
+from harness.measures.side_by_side import ROUNDS
 from harness.statistics.intervals import Interval
 from harness.statistics.sign_flip_process import median_interval
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
     from harness.models.contract import LanguageModel
 
-ROUNDS = 3
-"""For each launch that a comparison between processes would have."""
 HOW = (
     "values that no sign-flip test over rounds rejects; both models took turns in one process, whose rounds are not "
     "independent launches: how launches differ is not in it"

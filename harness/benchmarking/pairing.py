@@ -9,18 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
 from harness.limits import MOST_LAUNCHES
-from harness.models.digest import hash_of
+from harness.measures.side_by_side import TIMES
 from harness.models.registry import ADAPTERS
 from harness.statistics.intervals import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
-
-LAUNCHES = 6
-"""The fewest that give an interval of 95 %: each is a process of both, and every second one measures the base against
-itself, too."""
-TIMES = ("ttft", "tpot")
-"""What is compared: the prefill with the first token, and the decode steps."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +57,6 @@ class Pairing:
     def is_here(self) -> bool:
         """Whether both take turns in this process."""
         return self.base.is_here or self.head.is_here
-
-    @property
-    def key(self) -> str:
-        """Which comparison of its run it is."""
-        of = [(str(one), dict(one.entry)) for one in (self.base, self.head)]
-        return hash_of(["side by side", of, self.times, self.batch, self.prompt, self.new, self.launches])
 
 
 @dataclass(frozen=True)

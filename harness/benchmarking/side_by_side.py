@@ -1,5 +1,6 @@
 """The comparisons of a bench: measured one after the other, and kept among the cells of its run as each ends, so that
-every reader of a run finds them, and an interrupted one goes on with those that are left."""
+every reader of a run finds them, and an interrupted one goes on with those that are left. Results are kept in the cache
+of cells, too."""
 
 from __future__ import annotations
 
@@ -14,13 +15,16 @@ from typing import Any
 import yaml
 
 from harness.api.given_models import several
-from harness.benchmarking.here import ROUNDS, compare_here
+from harness.benchmarking.here import compare_here
 from harness.benchmarking.in_lockstep import compare_in_lockstep
 from harness.benchmarking.pairing import Compared, Pairing, Variant, pairings, variants
+from harness.execution.cell_cache import CellCache, NoCache
+from harness.execution.comparisons import comparison_key
 from harness.execution.events import OnEvent, Preparing
 from harness.execution.resolve import resolve
 from harness.execution.worker_log import WORKER_LOG
-from harness.measures.side_by_side import NAME, SAME_CODE_SCATTER, TIME_RATIO
+from harness.measures.inference import InferenceSettings
+from harness.measures.side_by_side import NAME, ROUNDS, SAME_CODE_SCATTER, TIME_RATIO, WHAT
 from harness.models.contract import LanguageModel
 from harness.results.fingerprint import fingerprint
 from harness.results.held_folder import alone, no_room_is_told, still_there
@@ -31,45 +35,59 @@ from harness.results.run import Run
 from harness.results.run_folder import MANIFEST
 from harness.suite.load import parse_suite
 from harness.suite.schema import ModelEntry
+from harness.suite.schema.side_by_side import MEASURE
 from harness.workflow import report_again
 
-MEASURE = "inference"
-"""The measure beside whose cells the comparisons stand."""
-WHAT = "models side by side"
-"""What progress calls it."""
+SIDE_BY_SIDE = "side_by_side:"
+"""The key of the suites that ask for comparisons."""
 
 
-def asked_of(run: Run, launches: int) -> list[Pairing]:
-    """The comparisons that the suite of a bench comes to."""
+def asked_of(run: Run) -> list[Pairing]:
+    """The comparisons that a run's suite asks for: none of most."""
+    if SIDE_BY_SIDE not in run.manifest.suite_text:
+        return []
+    asked = parse_suite(run.manifest.suite_text, str(run.folder / MANIFEST))
+    if asked.side_by_side is None:
+        return []
     suite = _suite(run)
-    speed = suite["measures"][0][MEASURE]
-    compared = variants(suite["models"], several(suite["matrix"].get("precision", ())))
+    [entry] = [one for one in suite["measures"] if MEASURE in one]
+    speed = InferenceSettings.model_validate((entry[MEASURE] or {}) | {"batch": 1})
+    models = {name: suite["models"][name] for name in entry.get("models", suite["models"])}
+    compared = variants(models, several(suite.get("matrix", {}).get("precision", ())))
     return pairings(
-        compared, batch=several(speed["batch"]), prompt=speed["prompt"], new=speed["generate"], launches=launches
+        compared,
+        batch=several((entry[MEASURE] or {}).get("batch", speed.batch)),
+        prompt=speed.prompt,
+        new=speed.generate,
+        launches=asked.side_by_side.launches,
     )
 
 
 def compare_side_by_side(run: Run, asked: Sequence[Pairing], *, trust_remote_code: bool, on_event: OnEvent) -> Run:
     """Measure the comparisons that the run does not have yet, and report the run again. Models in memory are lent
     meanwhile. on_event: is told how they go."""
-    matrix = _suite(run)["matrix"]
-    device = several(matrix["device"])[0]
+    matrix = _suite(run).get("matrix", {})
+    device = several(matrix.get("device", "auto"))[0]
     if device == "auto":
         device = "cuda" if fingerprint().gpus else "cpu"
     threads = several(matrix.get("threads"))[0]
     journal = Journal(run.folder)
     with no_room_is_told(run.folder), alone(run.folder), still_there(run.folder):
         done = {cell.planned_key for cell in run.cells if cell.measure == NAME and cell.whole}
-        left = [one for one in asked if one.key not in done]
-        keys = list(
-            dict.fromkeys([*(key for key in run.manifest.compared if key in done), *(one.key for one in asked)])
-        )
+        left = [one for one in asked if _key(run, one) not in done]
+        keys = list(dict.fromkeys(_key(run, one) for one in asked))
         journal.write_manifest(run.manifest.model_copy(update={"compared": keys, "status": "running", "files": {}}))
+        cache = CellCache() if run.manifest.cached else NoCache()
         pace = _Pace(left, on_event)
         opened = _Opened(_entries(run), device, trust_remote_code)
         began, ended = time.monotonic(), "interrupted"
         try:
             for pairing in left:
+                key = _key(run, pairing)
+                if not run.manifest.fresh and (known := cache.load(key)) is not None:
+                    journal.append(known.model_copy(update={"source": "cache"}), cache.samples(key))
+                    pace.passed(pairing)
+                    continue
                 started, going = time.monotonic(), partial(pace, pairing)
                 if pairing.is_here:
                     models = partial(opened, pairing.base), partial(opened, pairing.head)
@@ -84,7 +102,11 @@ def compare_side_by_side(run: Run, asked: Sequence[Pairing], *, trust_remote_cod
                         trust_remote_code=trust_remote_code,
                         going=going,
                     )
-                journal.append(_cell(run, pairing, found, time.monotonic() - started), found.evidence)
+                cell = _cell(run, pairing, found, time.monotonic() - started)
+                journal.append(cell, found.evidence)
+                if cell.whole:
+                    with suppress(OSError):  # a full or read-only cache costs a measurement next time
+                        cache.store(cell, found.evidence)
             pace.over()
             ended = "finished"
         finally:
@@ -119,7 +141,7 @@ def _cell(run: Run, pairing: Pairing, found: Compared, seconds: float) -> CellRe
         **{"batch": pairing.batch, "prompt": pairing.prompt, "generate": pairing.new},
     }
     of_model = {} if beside is None or not beside.records else _of_model(beside.records[0])
-    own = {"key": pairing.key, "model": pairing.head.name, "measure": NAME, "axes": axes, "settings": settings}
+    own = {"key": _key(run, pairing), "model": pairing.head.name, "measure": NAME, "axes": axes, "settings": settings}
     fields = [one.fields() for one in _measurements(found)] or [{"status": status, "reason": reason}]
     manifest = run.manifest
     now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -138,6 +160,15 @@ def _cell(run: Run, pairing: Pairing, found: Compared, seconds: float) -> CellRe
             dirty=manifest.git.get("dirty"),
         ),
     )
+
+
+def _key(run: Run, pairing: Pairing) -> str:
+    """Of the comparison: by the keys of the two cells of speed, which say what was measured and where."""
+    cells = [_cell_of(run, pairing, variant) for variant in (pairing.base, pairing.head)]
+    keys = [str(variant) if cell is None else cell.planned_key
+            for cell, variant in zip(cells, (pairing.base, pairing.head), strict=True)]  # fmt: skip
+    names = pairing.base.name, pairing.head.name
+    return comparison_key((keys[0], keys[1]), names, pairing.times, pairing.launches)
 
 
 def _measurements(found: Compared) -> list[Measurement]:
@@ -208,6 +239,11 @@ class _Pace:
         far = self._done / sum(self._turns.values())
         self._on_event(Preparing(WHAT, far, f"{pairing}: {unit} {number + 1} of {self._turns[str(pairing)]}"))
         self._done += 1
+
+    def passed(self, pairing: Pairing) -> None:
+        """In place of its launches, where the result is known."""
+        self._done += self._turns[str(pairing)]
+        self._on_event(Preparing(WHAT, min(self._done / sum(self._turns.values()), 0.999), f"{pairing}: known"))
 
     def over(self) -> None:
         """After all of them."""

@@ -43,6 +43,7 @@ from harness.cli.given_once import OnceEach
 from harness.cli.helping import WIDEST, Listing, example
 from harness.cli.refusing import in_our_words
 from harness.cli.starting import start
+from harness.reader import at_a_shell
 
 
 class Commands(Listing):
@@ -65,7 +66,7 @@ class Commands(Listing):
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
-            with in_our_words(ctx):
+            with at_a_shell(), in_our_words(ctx):
                 return super().invoke(ctx)
         except (BrokenPipeError, EOFError) as error:  # of another process: typer would exit with 1, which says "unmet"
             raise ConnectionAbortedError(f"another process ended ({type(error).__name__})") from error

@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO, cast
 
 from harness.cli.folding import folded, folding
@@ -54,7 +55,13 @@ def make_console(*, to_stderr: bool = False) -> Console:
     sizes = ("COLUMNS", "LINES")
     known = {name: text for name, text in os.environ.items() if name not in sizes or re.fullmatch("[0-9]{1,6}", text)}
     # and 80 columns where there is no terminal
-    width = None if "COLUMNS" in known or (sys.stderr if to_stderr else sys.stdout).isatty() else WIDTH
+    stream = sys.stderr if to_stderr else sys.stdout
+    width = None if "COLUMNS" in known or stream.isatty() else WIDTH
+    if stream.isatty() and os.environ.get("TERM", "").lower() in ("dumb", "unknown"):
+        # and in every dumb terminal, unless both sizes are told
+        with suppress(OSError, ValueError):  # a stream of no file
+            size = os.get_terminal_size(stream.fileno())
+            known = {"COLUMNS": str(size.columns or 80), "LINES": str(size.lines or 25)} | known
     # lines of a file are not wrapped: it is searched, or shown by something that knows its own width
     drawn = sys.stderr.of_drawn() if to_stderr and isinstance(sys.stderr, Output) else None
     return ShowingConsole(

@@ -94,7 +94,9 @@ class RunProgress:
         whole.add_column()
         whole.add_column(no_wrap=True, min_width=len(count))
         whole.add_column(no_wrap=True, overflow="ellipsis")
-        told = ", ".join(filter(None, (seconds, in_words(self._left.left()) if self.ended < self.total else "")))
+        told = ", ".join(
+            filter(None, (seconds, in_words(self._left.left()) if self.ended < self.total or self._now else ""))
+        )
         whole.add_row(bar, count, told)
         lines = [_line(title, said, width) for title, said in list(self._now.items())[:AT_ONCE]]
         more = [Text(f"and {len(self._now) - AT_ONCE} more", style="dim")] if len(self._now) > AT_ONCE else []

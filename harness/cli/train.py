@@ -45,7 +45,7 @@ def train(
         list[str] | None,
         typer.Option("--set", help="Any other key of `train:` (docs/training.md): schedule=linear, warmup=0.1."),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto or cpu.")] = "auto",
+    device: Annotated[str, typer.Option("--device", help="auto or cpu, where these models are trained.")] = "auto",
     name: Annotated[str | None, typer.Option("--name", help="Of the run; left out, of text and preset.")] = None,
     save_suite: SaveSuite = None,
     out: Out = RUNS,

@@ -1,4 +1,5 @@
-"""The embedded corpora (`microworld`, and `assistant` for alignment) as texts: made once by our own code, then read from the cache.
+"""The embedded corpora (`microworld`, and `assistant` for alignment) as texts: made once by our code, then read from
+the cache.
 
 The cached copy lies under a hash of the code that made it, the sha256 of its bytes beside it; so the digest is that
 of the bytes themselves, and is known at once after the first time.
@@ -51,7 +52,7 @@ class Microworld:
 
     def size(self) -> int | None:
         """Bytes, as the corpus declares them."""
-        return {str(split): size for split, size in _corpus(self.name).BYTES.items()}[self.split]
+        return int(_corpus(self.name).BYTES[self.split])
 
     def _make(self) -> list[str]:
         documents = list(_corpus(self.name).documents(self.split))
@@ -100,7 +101,9 @@ def questions(theme: str, split: str, seeds: int = 1, name: str = NAME) -> list[
 @cache
 def questions_digest(theme: str, split: str, seeds: int = 1, name: str = NAME) -> str:
     """sha256 of what `questions` gives, which is the same for as long as a process runs. Raises UserError."""
-    return hashlib.sha256(strict_json.dumps(questions(theme, split, seeds, name), ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(
+        strict_json.dumps(questions(theme, split, seeds, name), ensure_ascii=False).encode()
+    ).hexdigest()
 
 
 @cache

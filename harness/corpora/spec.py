@@ -26,14 +26,22 @@ from harness.input_file import why_no_path
 from harness.spelling import nearest, quotes_in
 
 DECLARED: dict[str, Source] = {
-    **{f"{name}/{split}": microworld.Microworld(split, name) for name in microworld.NAMES for split in microworld.SPLITS},
+    **{
+        f"{name}/{split}": microworld.Microworld(split, name)
+        for name in microworld.NAMES
+        for split in microworld.SPLITS
+    },
     **{f"asset:{shakespeare.ASSET}/{split}": shakespeare.Shakespeare(split) for split in shakespeare.PLAYS},
     "probe/text": probe_text.ProbeText(),
 }
 """The texts that exist everywhere, by the names that suites use."""
 
+ROWS = ("preferences:", "prompts:")
+"""What stands before the name of alignment data, which measures name as a text."""
 _HUB = re.compile(r"(?P<name>[^@:]+)(?:@(?P<revision>[^:/]+))?(?::(?P<config>[^/]+))?/(?P<split>[^/]+)")
-_LOOKS_LIKE_A_PATH = re.compile(r"^[./~]|\.(txt|jsonl|ndjson|json|csv|tsv|parquet|arrow)(\.gz|\.bz2|\.xz|\.zst)?(#|$)")
+_LOOKS_LIKE_A_PATH = re.compile(
+    r"^[./~]|\.(txt|md|text|raw|html|jsonl|ndjson|json|csv|tsv|parquet|arrow)(\.gz|\.bz2|\.xz|\.zst)?(#|$)"
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,10 @@ def source(spec: str) -> Source:
     """The text that `spec` names. Raises UserError with the nearest spelling and what is allowed."""
     if spec in DECLARED:
         return DECLARED[spec]
+    if spec.startswith(ROWS):
+        from harness.corpora import alignment_rows  # knows the formats of alignment, which no other text needs
+
+        return alignment_rows.named(spec)
     if (why := why_no_path(spec.partition("#")[0])) is not None:
         raise UserError(f"there is no such text: {why}", place=f"text {shown(spec)}")
     kind, _, rest = spec.partition(":")
@@ -88,8 +100,8 @@ def corpora() -> list[Corpus]:
         *rows,
         Corpus(
             "FILE or FOLDER[#FIELD]",
-            "your own text: txt, jsonl, json, csv, tsv, parquet, arrow (each also .gz, .bz2, .xz, .zst); "
-            "FIELD holds the text",
+            "your own text: a file of UTF-8, or jsonl, json, csv, tsv, parquet, arrow whose FIELD holds the text (each "
+            "also .gz, .bz2, .xz, .zst)",
         ),
         Corpus("data:NAME[#FIELD]", f"a file or folder under the folder that {local.DATA_VARIABLE} names ({data})"),
         Corpus("hub:NAME[@REVISION][:CONFIG]/SPLIT[#FIELD]", "a data set of the Hugging Face hub, through `datasets`"),

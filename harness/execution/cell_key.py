@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from harness import corpora
@@ -33,10 +33,18 @@ def key_of(rest: str, kernel: str | None) -> str:
     return hash_of([rest, kernel])[:32]
 
 
-def all_but_the_kernel(cell: Cell, source: ModelSource, threads: int, machine: Fingerprint, digests: Digests) -> str:
+def all_but_the_kernel(
+    cell: Cell,
+    source: ModelSource,
+    threads: int,
+    machine: Fingerprint,
+    digests: Digests,
+    asked: Sequence[ModelSource] = (),
+) -> str:
     """Hash of what determines a cell's result, but for the compiled kernel.
 
-    The model's digest (for a trained one: what determines it), what opens it, settings, digests of texts and tasks, the
+    The model's digest (for a trained one: what determines it), those of the models that the measure asks, what opens
+    them, settings, digests of texts and tasks, the
     packages that make a task's prompts and scores, whether its code may run (behind the fence other statements do), the
     measure's version, the code (of a plugin's measure or adapter also its package's), the libraries' versions, and the
     instructions that products are computed with; where the cell measures speed or memory also the machine's class and
@@ -61,6 +69,8 @@ def all_but_the_kernel(cell: Cell, source: ModelSource, threads: int, machine: F
         "tokenizers": machine.packages.get("tokenizers"),
         "libraries": _versions(source, machine),
     }
+    if asked:
+        determined_by["asked"] = [[one.digest, one.kind, _versions(one, machine)] for one in asked]
     adapter = adapter_of(source.kind)
     for group, name in (("harness.measures", measure.name), ("harness.models", adapter.name)):
         if (plugin := plugin_of(group, name)) is not None:

@@ -36,7 +36,7 @@ MEASURING = (
     "reference_impl/interpret",
     "reference_impl/text",
     "reference_impl/training",
-    "reference_impl/alignment/stages/result.py",
+    "reference_impl/alignment",
 )
 """What determines a measured number with its interval, given a model."""
 SOURCE = (".py", ".cpp", ".hpp")
@@ -55,6 +55,8 @@ ALIGNING = (
     *TRAINING,
     "harness/models/aligning.py",
     "harness/models/alignment.py",
+    "harness/models/checkpoint_stage.py",
+    "harness/models/adapter_stage.py",
     "reference_impl/alignment",
     "reference_impl/inference",
     "reference_impl/decoding",

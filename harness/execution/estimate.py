@@ -1,7 +1,8 @@
 """What a plan would take: rough estimates of time and memory per cell, from counts and this machine's peaks.
 
 An estimate is arithmetic, not a measurement (of memory: `memory_estimate`): half of the measured (or, before `harness
-doctor`, assumed) peaks, plus the start of the process. A cell that was measured before shows what it took then.
+doctor`, assumed) peaks, plus the start of the process. A cell that was measured before shows what it took then, and
+trainings are corrected by those of their method that were done on this machine (`training_pace.py`).
 """
 
 from __future__ import annotations
@@ -10,10 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from harness.execution.cell_cache import CellCache
+from harness.execution.comparisons import Comparison, comparisons
 from harness.execution.memory_estimate import BYTES_PER_WEIGHT, LOADING, memory_of
 from harness.execution.plan import Plan, PlannedCell
+from harness.execution.training_pace import is_known, pace_of
 from harness.measures.cost import Pace
 from harness.measures.registry import MEASURES
+from harness.measures.side_by_side import NAME
+from harness.models.alignment_time import seconds_of_stage
 from harness.models.registry import adapter_of, opening_of
 from harness.models.resolved import Resolved
 from harness.models.shape import ModelShape
@@ -40,7 +45,8 @@ COLUMNS = ("model", "measure", "cell", "cached", "seconds", "memory_bytes", "est
 def plan_frame(plan: Plan) -> pd.DataFrame:
     """One row per cell: model, axes, measure, cached, seconds, bytes of memory, and where the figures are from.
 
-    A row with measure `train` or `fetch` stands for each model that has to be trained or fetched first.
+    A row with measure `train` or `fetch` stands for each stage of a model that has to be trained first, and for each
+    model that has to be fetched; one with `side_by_side` for each comparison.
     """
     return frame_of(plan_rows(plan))
 
@@ -58,12 +64,14 @@ def plan_rows(plan: Plan) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     prepared = set()
     for item in plan.cells:
-        is_due = item.unsupported is None and not item.resolved.ready and not item.resolved.why_not
-        if is_due and item.source.digest not in prepared:
-            prepared.add(item.source.digest)
-            rows.append(_preparation_row(item, peaks))
+        due = [] if item.unsupported is not None or item.resolved.why_not else item.models
+        for stage in (stage for model in due if not model.ready for stage in model.stages):
+            is_made = stage.training is not None or stage.asset is not None
+            if is_made and stage.source.digest not in prepared and not stage.ready:
+                prepared.add(stage.source.digest)
+                rows.append(_preparation_row(item, stage, plan.fingerprint.class_id, peaks))
         rows.append(_row(item, peaks))
-    return rows
+    return [*rows, *(_comparison_row(one, peaks) for one in comparisons(plan.suite, plan.cells))]
 
 
 def peaks_for_estimates(machine: str) -> Peaks:
@@ -79,12 +87,28 @@ def seconds_of_cell(item: PlannedCell, peaks: Peaks) -> float | None:
     return 0.0 if item.unsupported else _seconds(item, size_of(item), peaks)
 
 
-def seconds_of_training(item: PlannedCell, stages: Sequence[Resolved], peaks: Peaks) -> float | None:
-    """Seconds to train stages of a cell's model; None where their work is not known before their data were read."""
-    work = [stage.training.work for stage in stages if stage.training is not None]
-    if size_of(item) is None or any(one is None for one in work):
+def seconds_of_training(stages: Sequence[Resolved], machine: str, peaks: Peaks) -> float | None:
+    """Seconds to train stages, by arithmetic and by what such stages took before on that machine (its fingerprint's
+    class); None where nothing is known of one of them."""
+    found = [(stage.training.method, arithmetic_of_stage(stage, peaks)) for stage in stages if stage.training]
+    known = [seconds * pace_of(machine, method) for method, seconds in found if seconds is not None]
+    return sum(known) if len(known) == len(found) else None
+
+
+def arithmetic_of_stage(stage: Resolved, peaks: Peaks) -> float | None:
+    """Seconds that a stage would take with its process's start, from what determines its work."""
+    training, size = stage.training, _size(stage)
+    if training is None or size is None:
         return None
-    return sum(one for one in work if one) / (EFFICIENCY * peaks.flops["fp32"]) + opening_of(item.source.kind).start
+    rate, start = EFFICIENCY * peaks.flops["fp32"], opening_of(stage.source.kind).start
+    if training.method == "pretrain":
+        return None if training.work is None else training.work / rate + start
+    asked = [_size(model) for _, model in stage.asked]
+    if any(one is None for one in asked):
+        return None
+    read = 4.0 * size.parameters / (EFFICIENCY * peaks.bandwidth)
+    seconds = seconds_of_stage(stage, size.matmul, sum(one.matmul for one in asked if one), rate, read)
+    return None if seconds is None else seconds + start
 
 
 def _row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
@@ -120,40 +144,47 @@ def memory_of_cell(item: PlannedCell) -> float | None:
     return memory_of(passes, libraries, source.precision, size.parameters, shape)
 
 
-def _preparation_row(item: PlannedCell, peaks: Peaks) -> dict[str, object]:
-    training = item.resolved.training
-    size = size_of(item)
+def _preparation_row(item: PlannedCell, stage: Resolved, machine: str, peaks: Peaks) -> dict[str, object]:
+    training = stage.training
     which = {axis: item.cell.axes[axis] for axis in TRAINED_AXES if axis in item.cell.axes}
-    row: dict[str, object] = {"model": item.cell.model, **which, "cached": False, "estimate": "estimated"}
+    row: dict[str, object] = {"model": item.cell.model, **which, "cached": False}
     if training is None:
-        asset = item.resolved.asset
-        return row | {"measure": "fetch", "cell": f"{item.cell.model} fetch asset {asset}", "estimate": "unknown"}
-    if size is None:
-        return row | {"measure": "train", "cell": f"{item.cell.trained_model} train", "estimate": "unknown"}
-    due = [stage for stage in item.resolved.stages if not stage.ready]
-    trainings = [stage.training for stage in due if stage.training is not None]
-    in_turn = ", then ".join(f"{one.what}, {one.length}" for one in trainings)
+        name = f"{stage.source.name} fetch asset {stage.asset}"
+        return row | {"measure": "fetch", "cell": name, "estimate": "unknown"}
+    seconds = seconds_of_training([stage], machine, peaks)
+    known = is_known(machine, training.method)
+    how = "unknown" if seconds is None else "by earlier ones" if known else "estimated"
     return row | {
         "measure": "train",
-        "cell": f"{item.cell.trained_model} {in_turn}",
-        "seconds": seconds_of_training(item, due, peaks),
+        "cell": f"{_named(item, stage)} {training.what}, {training.length}",
+        "seconds": seconds,
         "memory_bytes": memory_of_training(item),
+        "estimate": how,
     }
+
+
+def _named(item: PlannedCell, stage: Resolved) -> str:
+    """The model of a suite that a stage makes: that of the cell, with its axes, or another one that it builds on."""
+    return item.cell.trained_model if stage.source.name == item.cell.model else stage.source.name
 
 
 def memory_of_training(item: PlannedCell) -> float | None:
     """Bytes that the training of a cell's model would hold; None where nothing has to be trained."""
     size = size_of(item)
-    if item.resolved.training is None or item.resolved.ready or size is None:
+    if not item.resolved.is_made_here or item.resolved.ready or size is None:
         return None
     return opening_of(item.source.kind).libraries + 16.0 * size.parameters + 4e8
 
 
 def size_of(item: PlannedCell) -> ModelSize | None:
     """Parameters of a cell's model, without loading it; None where they are not known (a hub model, say)."""
-    if item.resolved.why_not:
+    return _size(item.resolved)
+
+
+def _size(model: Resolved) -> ModelSize | None:
+    if model.why_not:
         return None
-    return _unless_failed(lambda: adapter_of(item.source.kind).size(item.resolved))
+    return _unless_failed(lambda: adapter_of(model.source.kind).size(model))
 
 
 def shape_of(item: PlannedCell) -> ModelShape | None:
@@ -166,13 +197,36 @@ def shape_of(item: PlannedCell) -> ModelShape | None:
 def _seconds(item: PlannedCell, size: ModelSize | None, peaks: Peaks) -> float | None:
     if size is None:
         return None
-    pace = Pace(
+    pace = _pace(item, size, peaks)
+    return _unless_failed(lambda: MEASURES[item.cell.measure].seconds(item.cell.typed, pace))
+
+
+def _pace(item: PlannedCell, size: ModelSize, peaks: Peaks) -> Pace:
+    return Pace(
         start=opening_of(item.source.kind).start if item.isolated else 0.5,
         flops_per_token=2.0 * size.matmul,
         rate=EFFICIENCY * peaks.flops.get("bf16" if item.source.precision in ("bf16", "fp16") else "fp32", 50e9),
         read=size.parameters * BYTES_PER_WEIGHT[item.source.precision] / (EFFICIENCY * peaks.bandwidth),
     )
-    return _unless_failed(lambda: MEASURES[item.cell.measure].seconds(item.cell.typed, pace))
+
+
+def seconds_of_comparison(compared: Comparison, peaks: Peaks) -> float | None:
+    """Seconds that two models take side by side; None where the size of one is not known."""
+    if not compared.can_be:
+        return 0.0
+    base, head = size_of(compared.base), size_of(compared.head)
+    if base is None or head is None:
+        return None
+    return compared.seconds(_pace(compared.base, base, peaks), _pace(compared.head, head, peaks))
+
+
+def _comparison_row(compared: Comparison, peaks: Peaks) -> dict[str, object]:
+    known = CellCache().glance(compared.key) if compared.cached else None
+    seconds = seconds_of_comparison(compared, peaks) if known is None else known.seconds
+    how = "measured before" if known else "estimated" if seconds is not None else "unknown"
+    cell = compared.head.cell
+    row: dict[str, object] = {"model": cell.model, **cell.axes, "measure": NAME, "cell": f"{NAME} {compared.title}"}
+    return row | {"cached": known is not None, "seconds": seconds, "estimate": how}
 
 
 def _unless_failed(ask: Callable[[], Known | None]) -> Known | None:

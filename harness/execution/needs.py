@@ -57,11 +57,6 @@ class PeaksNeed:
 Need = ModelNeed | TextNeed | TaskNeed | PeaksNeed
 
 
-def model_of(item: PlannedCell) -> ModelNeed:
-    """The model that a cell needs."""
-    return ModelNeed(item.source.digest)
-
-
 def peaks_of(item: PlannedCell) -> PeaksNeed:
     """The peaks that a cell's numbers may be compared with."""
     return PeaksNeed(item.source.device, item.threads)
@@ -72,4 +67,5 @@ def needs_of(item: PlannedCell) -> list[Need]:
     measure, settings = MEASURES[item.cell.measure], item.cell.typed
     texts = [TextNeed(text) for text in measure.texts(settings)]
     tasks = [TaskNeed(task) for task in measure.tasks(settings)]
-    return [model_of(item), *texts, *tasks, *([peaks_of(item)] if measure.needs_peaks else [])]
+    models = [ModelNeed(model.source.digest) for model in item.models]
+    return [*models, *texts, *tasks, *([peaks_of(item)] if measure.needs_peaks else [])]

@@ -55,6 +55,8 @@ class Loader:
         self._send = send
         self._opened = opened
         self._beside = OpenedModel()
+        self.asked = dict(request.asked)
+        self._others = {name: OpenedModel() for name in self.asked}
         self._next = 0.0
 
     def tell(self, done: float, text: str) -> None:
@@ -63,6 +65,13 @@ class Loader:
         if now >= self._next:
             self._next = now + BETWEEN_STEPS
             self._send(Step(done, text))
+
+    def other(self, name: str) -> LanguageModel:
+        """Another model that the measure asks, opened now or already; the cell's own, where it is that."""
+        source = self.asked[name]
+        if replace(source, name=self.source.name) == self.source:
+            return self._opened.open(self.source)
+        return self._others[name].open(source)
 
     def __call__(self, precision: Precision | None = None) -> LanguageModel:
         """The model, opened now or already; at another precision, beside it."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.cell_cache import CellCache
 from harness.execution.cell_key import Asked, Digests, all_but_the_kernel, key_of
 from harness.execution.mistakes import Mistakes
-from harness.execution.resolve import resolve_all
+from harness.execution.resolve import resolve_all, resolve_asked
 from harness.measures.measure import Settings
 from harness.measures.registry import MEASURES
 from harness.models.adapter import Adapter
@@ -56,6 +57,18 @@ class PlannedCell:
     """The compiled kernel that it is planned with; None where the device has none."""
     read: tuple[tuple[str, str, str], ...] = ()
     """The texts and tasks that it reads: kind (`text`, `task`), name and digest."""
+    asked: tuple[tuple[str, Resolved], ...] = ()
+    """Other models that its measure asks, by their names: see `Measure.asks`."""
+
+    @property
+    def asked_sources(self) -> tuple[tuple[str, ModelSource], ...]:
+        """What opens those: at the precision of the cell, on its device."""
+        return tuple((name, _at(model.source, self.cell)) for name, model in self.asked)
+
+    @property
+    def models(self) -> tuple[Resolved, ...]:
+        """Its model, and those that its measure asks."""
+        return (self.resolved, *(model for _, model in self.asked))
 
     @property
     def identity(self) -> str:
@@ -100,6 +113,7 @@ def plan_of(loaded: LoadedSuite, allowed: Allowed, mistakes: Mistakes) -> Plan:
     on_devices = [_with_device(cell, machine, suite, mistakes) for cell in loaded.cells]
     all_cells = list(dict.fromkeys(on_devices))  # `device: [auto, cpu]` may be one device
     resolved = resolve_all(suite.models, all_cells, mistakes, allowed.trust_remote_code)
+    others = resolve_asked(suite, all_cells, mistakes, allowed.trust_remote_code)
     cache = CellCache()
     digests = Digests(library)
     told = Told(library)
@@ -107,20 +121,16 @@ def plan_of(loaded: LoadedSuite, allowed: Allowed, mistakes: Mistakes) -> Plan:
     unread = told.check(all_cells, suite, mistakes)
     unread |= digests.find(all_cells, suite, mistakes)
     for cell in all_cells:
-        if cell.trained_model not in resolved or (cell.measure, cell.typed) in unread:
+        if cell.trained_model not in resolved or (cell.measure, cell.typed) in unread or cell not in others:
             continue
         model = resolved[cell.trained_model]
         threads = int(cell.axes.get("threads") or default_threads())
-        source = replace(
-            model.source,
-            precision=cell.axes["precision"],  # type: ignore[arg-type]
-            device=str(cell.axes["device"]),
-        )
-        if why_not := model.why_not or told.failed(cell):
+        source, asked = _at(model.source, cell), others[cell]
+        if why_not := model.why_not or told.failed(cell) or next((one.why_not for _, one in asked if one.why_not), ""):
             planned.append(_failed(cell, model, source, threads, why_not))
             continue
         try:
-            rest = all_but_the_kernel(cell, source, threads, machine, digests)
+            rest = all_but_the_kernel(cell, source, threads, machine, digests, [one.source for _, one in asked])
             kernel = _kernel() if source.device == "cpu" else None
             key = key_of(rest, kernel)
             planned.append(
@@ -133,11 +143,18 @@ def plan_of(loaded: LoadedSuite, allowed: Allowed, mistakes: Mistakes) -> Plan:
                     rest=rest,
                     kernel=kernel,
                     read=digests.read(cell),
+                    asked=asked,
                 )
             )
         except PluginFailed as failed:
             planned.append(_failed(cell, model, source, threads, str(failed)))
     return Plan(suite, planned, machine, library)
+
+
+def _at(source: ModelSource, cell: Cell) -> ModelSource:
+    """Opens a model at the precision of a cell, on its device."""
+    precision: Any = cell.axes["precision"]
+    return replace(source, precision=precision, device=str(cell.axes["device"]))
 
 
 def _failed(cell: Cell, model: Resolved, source: ModelSource, threads: int, why_not: str) -> PlannedCell:

@@ -46,7 +46,7 @@ def prepare_task(name: str, library: TaskLibrary, on_event: OnEvent) -> None:
 
 def prepare_model(resolved: Resolved, threads: int, log: Path, on_event: OnEvent, *, watched: bool = False) -> None:
     """Fetch or train a model. watched: see `TrainModel`. Raises NotPrepared."""
-    if resolved.training is None:
+    if not resolved.needed and resolved.training is None:
         _fetch(resolved, on_event)
     else:
         reason = prepare_trainings([resolved], threads, 1, log, on_event, watched=watched)[resolved.source.digest]

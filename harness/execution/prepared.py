@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.errors import no_room, unexpected
 from harness.execution.events import OnEvent
-from harness.execution.needs import ModelNeed, Need, PeaksNeed, TaskNeed, TextNeed, model_of, needs_of, peaks_of
+from harness.execution.needs import ModelNeed, Need, PeaksNeed, TaskNeed, TextNeed, needs_of, peaks_of
 from harness.execution.plan import PlannedCell
 from harness.execution.prepare import (
     NotPrepared,
@@ -21,8 +21,8 @@ from harness.execution.prepare import (
 from harness.execution.train import shares
 from harness.execution.worker_log import WorkerLog
 from harness.measures.registry import MEASURES
-from harness.models.alignment import alignment_summary
-from harness.models.training import trained_summary
+from harness.models.resolved import Resolved
+from harness.models.training_evidence import kept_summary
 from harness.results.fingerprint import Fingerprint
 from harness.results.peaks import Peaks, cached_peaks
 from harness.tasks.files.library import TaskLibrary
@@ -47,7 +47,7 @@ class Prepared:
         """Find the models and peaks that are there already; nothing is prepared."""
         for item in items:
             if item.resolved.ready:
-                self.models[item.cell.trained_model] = _summary(item)
+                self._have(item, item.resolved)
             need = peaks_of(item)
             peaks = cached_peaks(self._machine.class_id, need.threads, need.device)
             if peaks is not None and MEASURES[item.cell.measure].needs_peaks:
@@ -68,22 +68,22 @@ class Prepared:
         """Train what is not ready side by side, but for models whose training is timed: those are trained alone, with
         their cells' threads, when their first cell is due."""
         timed = {item.source.digest for item in items if MEASURES[item.cell.measure].times_training}
-        by_threads: dict[int, dict[str, PlannedCell]] = {}
+        by_threads: dict[int, dict[str, tuple[PlannedCell, Resolved]]] = {}
         for item in items:
-            resolved = item.resolved
-            if resolved.training is None or resolved.ready:
-                continue
-            if timed.isdisjoint(stage.source.digest for stage in resolved.stages):
-                by_threads.setdefault(item.threads, {}).setdefault(resolved.source.digest, item)
+            for resolved in item.models:
+                if not resolved.is_made_here or resolved.ready:
+                    continue
+                if timed.isdisjoint(stage.source.digest for stage in resolved.stages):
+                    by_threads.setdefault(item.threads, {}).setdefault(resolved.source.digest, (item, resolved))
         for threads, group in by_threads.items():
-            left = {digest: item for digest, item in group.items() if model_of(item) not in self._reasons}
-            models = [item.resolved for item in left.values()]
+            left = {digest: one for digest, one in group.items() if ModelNeed(digest) not in self._reasons}
+            models = [resolved for _, resolved in left.values()]
             each, at_once = shares(models, threads, default_threads())
             reasons = prepare_trainings(models, each, at_once, self._log.path, self._on_event, watched=True)
             for digest, reason in reasons.items():
                 self._reasons[ModelNeed(digest)] = reason
                 if reason is None:
-                    self.models[left[digest].cell.trained_model] = _summary(left[digest])
+                    self._have(*left[digest])
 
     def _why_not_prepared(self, need: Need, item: PlannedCell) -> str | None:
         try:
@@ -106,15 +106,20 @@ class Prepared:
             case PeaksNeed(device, threads):
                 self.peaks[need] = prepare_peaks(self._machine, device, threads, self._log.path, self._on_event)
             case ModelNeed():
-                if not item.resolved.ready:
-                    prepare_model(item.resolved, item.threads, self._log.path, self._on_event)
-                self.models[item.cell.trained_model] = _summary(item)
+                resolved = next(one for one in item.models if ModelNeed(one.source.digest) == need)
+                if not resolved.ready:
+                    prepare_model(resolved, item.threads, self._log.path, self._on_event)
+                self._have(item, resolved)
+
+    def _have(self, item: PlannedCell, resolved: Resolved) -> None:
+        """Say in the manifest what a model is that a cell needs: its own, or one that its measure asks."""
+        self.models[item.cell.trained_model if resolved is item.resolved else resolved.title] = _summary(resolved)
 
 
-def _summary(item: PlannedCell) -> dict[str, Any]:
-    source = item.resolved.source
-    training, folder = item.resolved.training, Path(source.path)
+def _summary(resolved: Resolved) -> dict[str, Any]:
+    source = resolved.source
+    training, folder = resolved.training, Path(source.path)
     trained = {}
     if training is not None:
-        trained = trained_summary(folder) if training.method == "pretrain" else alignment_summary(folder)
+        trained = kept_summary(training, folder)
     return {"kind": source.kind, "path": source.path, "digest": source.digest} | trained

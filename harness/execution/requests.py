@@ -33,6 +33,8 @@ class Collect:
     """The texts and tasks that are read, and their digests: see `PlannedCell.read`."""
     machine: Fingerprint | None = None
     """What it was planned for; None: the worker compares with nothing."""
+    asked: tuple[tuple[str, ModelSource], ...] = ()
+    """Other models that the measure asks, by their names: see `Load.asked`."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ class Trained:
     """A training that ended: its summary."""
 
     summary: dict[str, Any]
+    is_whole: bool = True
+    """Whether all of it was done now: not where it went on from a state, or another run did it meanwhile."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from harness.errors import UserError, shown
 from harness.execution.code_digest import training_code
 from harness.execution.mistakes import Mistakes
+from harness.measures.registry import MEASURES
 from harness.models.adapter import Point
 from harness.models.contract import ModelSource
 from harness.models.digest import hash_of
@@ -18,7 +19,8 @@ from harness.models.resolved import Resolved
 from harness.promises import PluginFailed
 from harness.spelling import nearest
 from harness.suite.cells import Cell
-from harness.suite.schema import ModelEntry
+from harness.suite.schema import ModelEntry, Suite
+from harness.suite.where_named import where_named
 from harness.yaml_files.document import KeyPath
 
 
@@ -79,6 +81,40 @@ def resolve_all(
                 models=models,
             )
             found[name] = replace(resolved, title=name)
+    return found
+
+
+def resolve_asked(
+    suite: Suite, cells: list[Cell], mistakes: Mistakes, trust_remote_code: bool = False
+) -> dict[Cell, tuple[tuple[str, Resolved], ...]]:
+    """The other models that the cells' measures ask (`Measure.asks`), by their names, each trained with the seed of its
+    cell. Cells that ask for a model that can't be are left out: what is wrong is among the mistakes."""
+    known: dict[tuple[str, int | None], Resolved | None] = {}
+    found: dict[Cell, tuple[tuple[str, Resolved], ...]] = {}
+    for cell in cells:
+        seed = cell.axes.get("seed")
+        seed = seed if isinstance(seed, int) else None
+        try:
+            names = MEASURES[cell.measure].asks(cell.typed)
+        except PluginFailed:
+            names = ()  # its cells say so
+        asked: list[tuple[str, Resolved]] = []
+        for name in names:
+            if (name, seed) not in known:
+                known[name, seed] = None
+                with mistakes.at(where_named(suite, cell.measure, name)):
+                    if name not in suite.models:
+                        there = ", ".join(suite.models)
+                        raise UserError(
+                            f"the suite has no model '{shown(name)}'{nearest(name, suite.models)}; it has: {there}"
+                        )
+                    entry = suite.models[name]
+                    model = resolve(name, entry, seed, trust_remote_code, models=suite.models)
+                    known[name, seed] = replace(model, title=name if seed is None else f"{name} seed={seed}")
+            if (resolved := known[name, seed]) is not None:
+                asked.append((name, resolved))
+        if len(asked) == len(names):
+            found[cell] = tuple(asked)
     return found
 
 

@@ -39,9 +39,10 @@ from harness.execution.requests import (
     Trained,
     TrainModel,
 )
-from harness.notice import listen
+from harness.notice import listen, notice, remarks_to
 from harness.results.conditions import conditions
 from harness.results.fingerprint import fingerprint, imported_versions, other_than_planned
+from harness.results.folder_lock import one_at_a_time
 from harness.results.record import Status
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def serve(connection: Connection, threads: int, log: str, lane: int | None = Non
     listen(lambda sentence: connection.send(Said(sentence)))
     pin_threads(threads, lane)
     opened = OpenedModel()
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+    with remarks_to(sys.stderr), contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             request: Request = connection.recv()
             answered = answer(request, opened, threads, connection.send)
@@ -190,6 +191,29 @@ def _text(value: Any) -> Any:
 
 
 def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:
+    """Train a model, unless another run does so meanwhile: then what that one keeps is the answer."""
+    from harness.models.training_evidence import is_trained, kept_summary
+
+    folder = Path(request.source.path)
+
+    waited = False
+
+    def on_wait() -> None:
+        nonlocal waited
+        waited = True
+        sentence = "another run does this training now; this one waits for it and takes what it keeps"
+        notice(f"{request.source.name}: {sentence}")
+        send(Step(0.0, "waiting for another run"))
+
+    with one_at_a_time(folder, on_wait):
+        if is_trained(folder):
+            return Trained(kept_summary(request.training, folder), is_whole=False)
+        if waited:
+            notice(f"{request.source.name}: the other run ended without keeping it, so it is trained here")
+        return _train_alone(request, send)
+
+
+def _train_alone(request: TrainModel, send: Callable[[Step], None]) -> Trained:
     import torch
     from filelock import FileLock
 
@@ -228,6 +252,7 @@ def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:
         on_step=step,
         on_sample=sample if request.watched else None,
     )
+    is_whole = state is None or not any(state.parent.glob(f"{state.name}*"))
     summary = maker.make(request.training, making)
     evidence = Evidence(
         training=request.training,
@@ -240,7 +265,7 @@ def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:
         after=conditions(),
     )
     keep_evidence(folder, evidence)
-    return Trained(summary)
+    return Trained(summary, is_whole)
 
 
 def _chatter_to(log: str) -> None:

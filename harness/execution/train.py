@@ -8,15 +8,19 @@ all workers at once: no locks, and Ctrl-C ends them like anything else.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from pathlib import Path
 
+from harness.execution.estimate import arithmetic_of_stage, peaks_for_estimates
 from harness.execution.events import OnEvent, Preparing
 from harness.execution.requests import Refused, Step, Trained, TrainModel
+from harness.execution.training_pace import keep_pace
 from harness.execution.worker import Worker, WorkerDied
 from harness.models.resolved import Resolved
+from harness.results.fingerprint import fingerprint
 
 DOMINANT = 0.75
 """A model with more than this part of all the work is what the others wait for: it gets all threads."""
@@ -42,6 +46,7 @@ class _UnderWay:
     model: Resolved
     worker: Worker
     lane: int
+    began: float = field(default_factory=time.monotonic)
 
     @property
     def what(self) -> str:
@@ -108,6 +113,8 @@ def _heard(item: _UnderWay, on_event: OnEvent) -> tuple[bool, str | None]:
             on_event(Preparing(item.what, min(message.done, 0.999), message.text, message.sample))
             return False, None
         if isinstance(message, Trained):
+            if message.is_whole:
+                _remember(item)
             on_event(Preparing(item.what, 1.0, str(message.summary.get("text", ""))))
             return True, None
         assert isinstance(message, Refused)
@@ -116,6 +123,13 @@ def _heard(item: _UnderWay, on_event: OnEvent) -> tuple[bool, str | None]:
     return True, reason
 
 
+def _remember(item: _UnderWay) -> None:
+    """How long it took, beside what was estimated: for later estimates."""
+    machine, training = fingerprint().class_id, item.model.training
+    estimated = arithmetic_of_stage(item.model, peaks_for_estimates(machine))
+    if training is not None and estimated is not None:
+        keep_pace(machine, training.method, time.monotonic() - item.began, estimated)
+
+
 def _work(model: Resolved) -> float:
-    assert model.training is not None
-    return model.training.work or 0.0
+    return 0.0 if model.training is None else model.training.work or 0.0

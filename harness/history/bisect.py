@@ -65,7 +65,7 @@ def bisect(
     suite: str | None = None,
     machine: str | None = None,
     branch: str | None = None,
-    folder: Path | None = None,
+    folder: str | Path | None = None,
 ) -> Bisection:
     """What lies between two commits of a series, and how to find which one made the step.
 

@@ -24,7 +24,7 @@ from harness.threads import default_threads
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SECONDS = 30
+SECONDS, MOST_SECONDS = 30, 86_400
 MEMORY_BYTES, ADDRESS_BYTES = 1 << 30, 3 << 30
 MOST_THREADS = 4
 LONGEST = 1_000_000
@@ -40,6 +40,8 @@ def query(sql: str, history: History | str | Path = HISTORY, *, seconds: int = S
 
     if seconds < 1:
         raise WrongArgument("at least one second is needed", place="seconds")
+    if seconds > MOST_SECONDS:
+        raise WrongArgument(f"{MOST_SECONDS:,} seconds (a day) at most", place="seconds")
     if find_spec("duckdb") is None:
         raise UserError("a query needs DuckDB, which is not installed: pip install 'gpt-harness[history]'")
     if len(sql) > LONGEST:

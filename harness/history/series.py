@@ -142,7 +142,7 @@ def series(
     suite: str | None = None,
     machine: str | None = None,
     branch: str | None = None,
-    folder: Path | None = None,
+    folder: str | Path | None = None,
 ) -> Found:
     """The series of a metric, those with steps of their own kind first: ratios, values, absolute times.
 
@@ -153,7 +153,7 @@ def series(
     if not isinstance(where, Mapping):
         where = where_among(where, cells_of(history.table), "where") if where else {}
     chosen = chosen_rows(rows_of_metric(history, metric, suite, machine), where)
-    repo = repository(folder, branch)
+    repo = repository(None if folder is None else Path(folder), branch)
     order = order_of(measured_commits(history), repo, branch)
     chosen += failures_beside(history, chosen)
     for row in chosen:

@@ -40,8 +40,9 @@ def draw_series(found: Found, path: str | Path, last: int | None = None) -> None
     write_pictures({Path(path): trend_chart([one.last(last) for one in found.series]).to_dict()})
 
 
-def check_picture(path: Path | None) -> None:
+def check_picture(path: str | Path | None) -> None:
     """Where no picture can be drawn into a file. Raises UserError."""
+    path = None if path is None else Path(path)
     check_target(path, "chart")
     if path is not None and path.suffix not in (".svg", ".png"):
         raise WrongArgument("a picture is a .svg or a .png file", place="chart")

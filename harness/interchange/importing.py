@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.errors import UserError, shown
+from harness.errors import UserError, WrongArgument, shown
 from harness.interchange.content import Benchmark, Content, Format
 from harness.interchange.foreign_file import ForeignFile, foreign_file
 from harness.interchange.formats import FORMATS
@@ -29,7 +29,7 @@ def import_results(
     then nothing is written.
     """
     if not paths:
-        raise UserError("name the files to import", place="FILE")
+        raise WrongArgument("name the files to import", place="paths")
     if name is not None:
         check_name(name)
     files = _different([foreign_file(Path(path)) for path in paths])
@@ -76,8 +76,8 @@ def _told_by_content(files: Sequence[ForeignFile]) -> Format:
         found.setdefault(mine[0].name, (mine[0], file.name))
     if len(found) > 1:
         (a, of_a), (b, of_b) = list(found.values())[:2]
-        raise UserError(
-            f"{of_a} is of {a.name} and {of_b} of {b.name}: a run is of one tool, import them one by one", place="FILE"
+        raise WrongArgument(
+            f"{of_a} is of {a.name} and {of_b} of {b.name}: a run is of one tool, import them one by one", place="paths"
         )
     return next(iter(found.values()))[0]
 
@@ -93,8 +93,8 @@ def _one_run(contents: Sequence[Content]) -> Content:
         ):
             if mine != theirs:
                 names = " and ".join(one.files[0].name for one in (first, other))
-                raise UserError(
-                    f"{names} are of two {what} ({_difference(mine, theirs)}): import them one by one", place="FILE"
+                raise WrongArgument(
+                    f"{names} are of two {what} ({_difference(mine, theirs)}): import them one by one", place="paths"
                 )
     times = [one.measured for one in contents if one.measured]
     dirty = [one.git["dirty"] for one in contents if one.git.get("dirty") is not None]

@@ -186,4 +186,5 @@ ALIGNMENT = Measure(
     needs_peaks=False,
     collect=collect,
     summarize=summarize,
+    seconds=lambda settings, pace: pace.start,  # it reads what the stage kept
 )

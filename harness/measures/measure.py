@@ -84,8 +84,15 @@ class Load(Protocol):
     def unfinished(self) -> Path | None:
         """Where a long collection may keep what it has, for the cell's next try; removed when it ends well."""
 
+    @property
+    def asked(self) -> Mapping[str, ModelSource]:
+        """Where the models lie that the cell's measure asks beside its own (`Measure.asks`), by their names."""
+
     def tell(self, done: float, text: str) -> None:
         """Say how far the collection is: `done` between 0 and 1, and what the last number was."""
+
+    def other(self, name: str) -> LanguageModel:
+        """One of `asked`, opened now or already, beside the cell's model."""
 
     def __call__(self, precision: Precision | None = None) -> LanguageModel:
         """The cell's model, opened now or already; with a precision, the same model at that one, beside it."""
@@ -124,6 +131,9 @@ class Measure:
     """The texts that the settings name: fetched before the cell runs; their digests enter the cell's key."""
     tasks: Callable[[Any], tuple[str, ...]] = lambda settings: ()
     """The tasks that the settings name: the same."""
+    asks: Callable[[Any], tuple[str, ...]] = lambda settings: ()
+    """The other models of the suite that the settings name (a reference, a judge): there before the cell runs, at its
+    precision, device and seed; their digests enter the cell's key."""
     undeclared_metrics: bool = False
     """Whether what its settings name has metrics of its own beside `metrics`: files of tasks do."""
     times_training: bool = False

@@ -26,8 +26,12 @@ from harness.measures.kv_cache import KV_CACHE
 from harness.measures.measure import Measure, Settings
 from harness.measures.memory import MEMORY
 from harness.measures.other_tools import OTHER_TOOLS
+from harness.measures.pairs.preference import PREFERENCE
+from harness.measures.pairs.reward_model import REWARD_MODEL
 from harness.measures.perplexity import PERPLEXITY
 from harness.measures.probe import PROBE
+from harness.measures.responses.responses import RESPONSES
+from harness.measures.responses.win_rate import WIN_RATE_MEASURE
 from harness.measures.task.measure import TASK
 from harness.measures.training import TRAINING
 from harness.measures.training_speed import TRAINING_SPEED
@@ -50,6 +54,10 @@ OURS: dict[str, Measure] = {
         TRAINING,
         ALIGNMENT,
         ALIGNMENT_SPEED,
+        PREFERENCE,
+        REWARD_MODEL,
+        RESPONSES,
+        WIN_RATE_MEASURE,
         TRAINING_SPEED,
         ACTIVATIONS,
         IN_CONTEXT,

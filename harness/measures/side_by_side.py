@@ -1,11 +1,17 @@
-"""Two models that take turns: under which name, and with which metrics, `harness bench` keeps their ratios among the
-cells of its run. No suite can ask for them, as each is of two models."""
+"""Two models that take turns: under which name, and with which metrics, their ratios are kept among the cells of a run.
+A suite asks for them by `side_by_side:`, as each is of two models."""
 
 from __future__ import annotations
 
 from harness.results.record import Direction, Metric
 
 NAME = "side_by_side"
+WHAT = "models side by side"
+"""What progress calls it."""
+TIMES = ("ttft", "tpot")
+"""What is compared: the prefill with the first token, and the decode steps."""
+ROUNDS = 3
+"""In one process: for each launch that a comparison between processes would have."""
 TIME_RATIO = Metric(
     name="time_ratio",
     unit="ratio",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from harness.errors import Unsupported, UserError, told
 from harness.file_digest import file_sha256
+from harness.models.checkpoint_stage import why_unreached
 from harness.models.digest import hash_of
 from harness.number import duration
+from reference_impl.alignment.settings.drawn import DrawnPairSettings
 from reference_impl.alignment.stages.data_settings import MADE, DataSettings
 
 SHOWN = ("score", "kl", "loss", "accuracy")
@@ -32,7 +34,11 @@ class Alignment:
     lora: Mapping[str, Any] | None = None
     """Fields of `LoRA`; None: the whole model learns."""
     reward: str | None = None
-    """What scores responses: a model of the suite by its name, or `answers`."""
+    """What scores responses: a model of the suite by its name, or a name of `SCORERS`."""
+    drawn: Mapping[str, Any] | None = None
+    """Fields of `DrawnPairSettings`, with models of the suite by their names; None: the pairs are the data's."""
+    checkpoints: Mapping[str, Any] | None = None
+    """Fields of `CheckpointSettings`; None: the last weights alone are kept."""
 
     @property
     def settings(self) -> DataSettings:
@@ -40,8 +46,24 @@ class Alignment:
         return DataSettings(**self.data)
 
     @property
+    def judges(self) -> dict[str, str]:
+        """What scores responses, by where the stage says it."""
+        told = {"reward": self.reward, "drawn.reward": (self.drawn or {}).get("reward")}
+        return {where: name for where, name in told.items() if name is not None}
+
+    def with_models(self, named: Mapping[str, str]) -> Alignment:
+        """The stage with other names for the models that it asks: `reward`, `drawn.reward`, `drawn.model`."""
+        drawn = None if self.drawn is None else dict(self.drawn)
+        for where, name in named.items():
+            if drawn is not None and where.startswith("drawn."):
+                drawn[where.removeprefix("drawn.")] = name
+        return replace(self, reward=named.get("reward", self.reward), drawn=drawn)
+
+    @property
     def what(self) -> str:
         """See `Stage`."""
+        if self.drawn is not None:
+            return f"{self.method} on {DrawnPairSettings(**self.drawn).pairs:,} drawn pairs"
         return f"{self.method} on {self.settings.data}"
 
     @property
@@ -89,8 +111,8 @@ def alignment_summary(folder: Path) -> dict[str, Any]:
         last = {name: value for report in read["reports"] for name, value in report["values"].items()}
         values = ", ".join(f"{name} {last[name]:.3f}" for name in SHOWN if name in last)
         text = f"{read['method']} on {read['learned_from']:,} examples in {duration(read['seconds'])}: {values}"
-        kept = ("method", "learned_from", "held_out", "excluded", "seconds", "settings")
-        return {name: read[name] for name in kept} | {"text": text}
+        kept = ("method", "learned_from", "held_out", "excluded", "seconds", "settings", "drawn", "checkpoints")
+        return {name: read[name] for name in kept if name in read} | {"text": text}
     except (OSError, ValueError, KeyError, TypeError):
         return {}  # it says nothing that can be read; the weights are checked when they are opened
 
@@ -100,6 +122,8 @@ def stage_reports(folder: Path) -> list[dict[str, Any]]:
     folder."""
     from reference_impl.alignment.stages.result import read_result
 
+    if (why := why_unreached(folder)) is not None:
+        raise Unsupported(why)
     try:
         result = read_result(folder)
     except FileNotFoundError:

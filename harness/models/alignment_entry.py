@@ -15,13 +15,14 @@ from pydantic_core import PydanticCustomError
 from harness.models.alignment import Alignment
 from harness.models.training_entry import Train
 from harness.strict_entry import Composed, PathText
+from reference_impl.alignment.settings.checkpoints import CheckpointSettings
 from reference_impl.alignment.settings.described import described
+from reference_impl.alignment.settings.drawn import DrawnPairSettings
 from reference_impl.alignment.settings.lora import LoRA
+from reference_impl.alignment.settings.scorers import SCORERS, scorers_in_words
 from reference_impl.alignment.stages.data_settings import DataSettings
-from reference_impl.alignment.stages.method import METHODS, Method
+from reference_impl.alignment.stages.method import METHODS, Method, check_moments
 
-ANSWERS = "answers"
-"""The reward that needs no model: 1 for the right answer that a prompt says."""
 SEED = "seed"
 
 
@@ -32,10 +33,13 @@ class _MethodEntry(Composed):
     def _possible(self) -> _MethodEntry:
         name = type(self).__name__
         try:
-            METHODS[name].made(self.of(METHODS[name].settings))
+            settings = METHODS[name].made(self.of(METHODS[name].settings))
             DataSettings(**self.of(DataSettings))
-            if (lora := getattr(self, "lora", None)) is not None:
-                lora.made()
+            for part in ("lora", "drawn", "checkpoints"):
+                if (given := getattr(self, part, None)) is not None:
+                    made = given.made()
+                    if part == "checkpoints":
+                        check_moments(name, settings, made)
         except ValueError as error:
             raise PydanticCustomError("setting", "{why}", {"why": str(error).rstrip(".")}) from None
         return self
@@ -56,10 +60,13 @@ def _entry(name: str, method: Method) -> type[_MethodEntry]:
     own: dict[str, Any] = dict(_optional(DataSettings)) | dict(_optional(method.settings, **method.preset))
     own["lora"] = (_Lora | None, Field(None, description="Of a `transformers` model only an adapter learns."))
     if method.rewarded:
-        about = (
-            f"What scores responses: a reward model of this suite, by its name, or `{ANSWERS}` (1 for the right one)."
-        )
-        own["reward"] = (PathText, Field(description=about))
+        own["reward"] = (PathText, Field(description=_REWARD))
+    if method.drawable:
+        about = "Learn from pairs that a model draws and something scores; the data give the prompts alone."
+        own["drawn"] = (_Drawn | None, Field(None, description=about))
+    if method.keeps_checkpoints:
+        about = "Moments at which the weights are kept, each a model of its own: `{from: NAME, at: kl=0.5}`."
+        own["checkpoints"] = (_Checkpoints | None, Field(None, description=about))
     made: type[_MethodEntry] = create_model(name, __base__=_MethodEntry, __doc__=method.about, **own)
     return made
 
@@ -73,6 +80,46 @@ class _LoraBase(Composed):
 
 
 _Lora = create_model("Lora", __base__=_LoraBase, __doc__="An adapter.", **dict(_optional(LoRA)))
+
+
+class _DrawnBase(Composed):
+    """Pairs that a model draws."""
+
+    def made(self) -> DrawnPairSettings:
+        """Its settings."""
+        return DrawnPairSettings(**self.given())
+
+
+_REWARD = f"What scores responses: a reward model of this suite, by its name, or {scorers_in_words()}."
+_Drawn = create_model(
+    "Drawn",
+    __base__=_DrawnBase,
+    __doc__="Pairs that a model draws and something scores.",
+    **dict(_optional(DrawnPairSettings))
+    | {
+        "reward": (PathText, Field(description=_REWARD)),
+        "model": (
+            PathText | None,
+            Field(None, description="The model of this suite that draws them. Left out, the one that learns."),
+        ),
+    },
+)
+
+
+class _CheckpointsBase(Composed):
+    """Moments of a stage."""
+
+    def made(self) -> CheckpointSettings:
+        """Its settings."""
+        return CheckpointSettings(**self.given())
+
+
+_Checkpoints = create_model(
+    "Checkpoints",
+    __base__=_CheckpointsBase,
+    __doc__="Moments of a stage at which its weights are kept.",
+    **dict(_optional(CheckpointSettings)),
+)
 
 
 class _Aligning(Composed):
@@ -97,8 +144,12 @@ class _Aligning(Composed):
     @property
     def asked(self) -> dict[str, str]:
         """Models of the suite that are asked, by what they are asked for."""
-        reward = getattr(getattr(self, self.method), "reward", ANSWERS)
-        return {} if reward == ANSWERS else {"reward": reward}
+        told = getattr(self, self.method)
+        drawn = getattr(told, "drawn", None)
+        named = {"reward": getattr(told, "reward", None)}
+        if drawn is not None:
+            named |= {"drawn.reward": drawn.reward, "drawn.model": drawn.model}
+        return {what: name for what, name in named.items() if name is not None and name not in SCORERS}
 
     def alignment(self, seed: int | None) -> Alignment:
         """The stage as data. seed: of the axis, in place of its own."""
@@ -112,6 +163,8 @@ class _Aligning(Composed):
             recipe=recipe,
             lora=None if told.lora is None else told.lora.given(),
             reward=getattr(told, "reward", None),
+            checkpoints=None if getattr(told, "checkpoints", None) is None else told.checkpoints.given(),
+            drawn=None if getattr(told, "drawn", None) is None else told.drawn.given(),
         )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.errors import Unsupported, told
-from harness.models.contract import LanguageModel, tokenizer_of
+from harness.models.contract import Described, LanguageModel, tokenizer_of
 from harness.models.plain_turns import in_plain_text, turns_of
 from harness.models.transformers_tokenizer import TransformersTokenizer
 from harness.template_bounds.clock import TooMuch
@@ -90,7 +90,7 @@ def chat_template(
     return apply
 
 
-def has_template(model: LanguageModel) -> bool:
+def has_template(model: Described) -> bool:
     """Whether the model was made for conversations."""
     tokenizer: object = tokenizer_of(model)
     of_tokenizer = isinstance(tokenizer, TransformersTokenizer) and tokenizer.chat_template is not None

@@ -17,9 +17,10 @@ from harness.models.bounded_files import refuse_odd_entries, settings, settings_
 from harness.models.code_choices import refuse_choices
 from harness.models.config_sizes import refuse_sizes
 from harness.models.weight_header import TensorHeader, read_header
+from reference_impl.alignment.stages.start_folder import ADAPTER, ADAPTER_WEIGHTS, is_adapter
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
-ADAPTER = "adapter_config.json"
+
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 TO_SAFETENSORS = (
     "a pickle may run code when it is opened, so it is not read: if you trust it, open it once with transformers and "
@@ -66,6 +67,11 @@ def refuse_file(path: str, place: str) -> None:
     raise UserError(
         f"'{path}' is a file: give the folder that holds it, with its config.json and its tokenizer", place=place
     )
+
+
+def holds_adapter(folder: Path) -> bool:
+    """Whether a folder holds an adapter alone, in safetensors: one that is merged into its base to be measured."""
+    return is_adapter(folder) and (folder / ADAPTER_WEIGHTS).is_file()
 
 
 def refuse_adapter(folder: Path) -> None:

@@ -99,8 +99,9 @@ def _looked_at(given: InMemory) -> Held:
         return Held(given, hashlib.sha256(said.encode()).hexdigest(), identity.precision, _device(identity.device))
     if module is None:
         raise UserError(
-            f"a {shown(type(model).__name__)} can't be measured: give a model of transformers or a GPT with its "
-            "tokenizer, as (model, tokenizer), or what keeps harness.models.contract.LanguageModel",
+            f"an object of the type {shown(type(model).__name__)} can't be measured: give a model of "
+            "transformers or a GPT with its tokenizer, as (model, tokenizer), or what keeps "
+            "harness.models.contract.LanguageModel",
             place=PLACE,
         )
     if given.tokenizer is None:

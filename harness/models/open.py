@@ -7,8 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from harness.errors import UserError
+from harness.errors import Unsupported, UserError
 from harness.file_digest import AT_OPENING
+from harness.models.checkpoint_stage import why_unreached
 from harness.models.contract import LanguageModel, ModelSource
 from harness.models.digest import folder_digest, folder_state
 from harness.models.registry import opening_of
@@ -40,8 +41,11 @@ def rehearse(kind: str) -> LanguageModel | None:
 
 
 def open_model(source: ModelSource) -> LanguageModel:
-    """Open the model at its precision, on its device. Raises UserError where it can't be, with the fix, and where its
-    files are not those that the plan was made for: a number must not be kept under another model's key."""
+    """Open the model at its precision, on its device. Raises Unsupported for a checkpoint whose moment did not come,
+    and UserError where it can't be opened, with the fix, and where its files are not those that the plan was made for:
+    a number must not be kept under another model's key."""
+    if (why := why_unreached(Path(source.path))) is not None:
+        raise Unsupported(why)
     opener = importlib.import_module(opening_of(source.kind).module)
     if source.files is None:
         model: LanguageModel = opener.open_source(source)

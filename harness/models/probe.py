@@ -9,7 +9,6 @@ is what as small a change of the embeddings does to the same model's logits.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,6 +21,7 @@ from harness.models.context import Limit
 from harness.models.growing_cache import GrowingCache
 from harness.models.token_tree import Branch, layout
 from harness.models.transformers import TransformersPasses
+from harness.notice import remark
 from reference_impl.decoding.reading import Reader
 from reference_impl.decoding.running_batch import Row, RunningBatch
 
@@ -53,10 +53,9 @@ def probe(model: TransformersPasses, work: int, seams: Sequence[int], limit: Lim
     began = time.monotonic()
     found = _Probe(model, work, seams, limit)
     behavior = found.behavior()
-    print(
+    remark(
         f"{model.name}: compared its KV cache with whole passes of up to {behavior.compared} tokens: "
-        f"{found.tokens} tokens read in {time.monotonic() - began:.2f} s; {behavior.short()}",
-        file=sys.stderr,
+        f"{found.tokens} tokens read in {time.monotonic() - began:.2f} s; {behavior.short()}"
     )
     return behavior
 

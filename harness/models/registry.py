@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, InstanceOf
 
 from harness.errors import UserError
 from harness.models.adapter import Adapter, Capability, ModelSettings, Opening, Part
+from harness.models.best_of_adapter import BEST_OF
 from harness.models.contract import Precision
 from harness.models.from_adapter import FROM
 from harness.models.in_memory_adapter import IN_MEMORY
@@ -23,7 +24,7 @@ from harness.models.transformers_adapter import TRANSFORMERS
 from harness.plugins import RESERVED, with_plugins
 from harness.promises import Promises
 
-OURS: dict[str, Adapter] = {adapter.name: adapter for adapter in (REFERENCE, TRANSFORMERS, FROM, IN_MEMORY)}
+OURS: dict[str, Adapter] = {adapter.name: adapter for adapter in (REFERENCE, TRANSFORMERS, FROM, BEST_OF, IN_MEMORY)}
 
 
 PROMISES = Promises(

@@ -45,6 +45,11 @@ class Resolved:
         return (*(() if self.before is None else (self.before,)), *(model for _, model in self.asked))
 
     @property
+    def is_made_here(self) -> bool:
+        """Whether it, or a model that it needs, is trained by the suite."""
+        return self.training is not None or any(model.is_made_here for model in self.needed)
+
+    @property
     def first(self) -> Resolved:
         """The first of the models whose weights it goes on with; itself where it starts from nothing."""
         return self if self.before is None else self.before.first
@@ -57,7 +62,9 @@ class Resolved:
             chain.insert(0, before)
         found: dict[str, Resolved] = {}
         for number, stage in enumerate(chain, start=1):
-            for _, model in stage.asked:
+            for what, other in stage.asked:
+                # Named apart, for two of them may be trained alike for models of two seeds.
+                model = replace(other, title=f"{self.title}, {what} {other.source.name}".removeprefix(", "))
                 found |= {one.source.digest: one for one in model.stages if one.source.digest not in found}
             last = number == len(chain)
             title = self.title if last else f"{self.title}, stage {number} of {len(chain)}"
@@ -76,7 +83,9 @@ class Resolved:
             return False
         if self.asset is not None:
             return assets.is_present(self.asset)
-        return self.training is None or is_trained(Path(self.source.path))
+        if self.training is None:  # of one that asks others, those have to be there
+            return all(model.ready for model in self.needed)
+        return is_trained(Path(self.source.path))
 
 
 def of_asset(name: str, kind: str, asset: str, *, place: str) -> Resolved:

@@ -70,9 +70,10 @@ def state_file(folder: Path) -> Path:
 
 
 PRETRAINING, ALIGNING = "harness.models.training", "harness.models.aligning"
+COPYING, MERGING = "harness.models.checkpoint_making", "harness.models.adapter_merging"
 """The modules that are `Maker`s."""
 
 
 def maker_of(stage: Stage) -> str:
     """The module that does trainings of a stage's method."""
-    return PRETRAINING if stage.method == "pretrain" else ALIGNING
+    return {"pretrain": PRETRAINING, "checkpoint": COPYING, "merge": MERGING}.get(stage.method, ALIGNING)

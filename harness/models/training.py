@@ -168,7 +168,7 @@ def train(
     from reference_impl.training.loop import DivergenceError
     from reference_impl.training.pretraining import train as train_gpt
     from reference_impl.training.result import Progress
-    from reference_impl.training.state_file import Saving
+    from reference_impl.training.state_file import CorruptState, OtherRun, Saving
 
     tokenizer, train_tokens, validation_tokens, validation_bytes = encoded(training)
     sequence = training.settings().sequence or training.context
@@ -213,11 +213,10 @@ def train(
     try:
         try:
             result = trained(saving is not None and saving.path.is_file())
-        except ValueError as error:  # a damaged state, or one of another number of threads; nothing was changed
-            if saving is None or not saving.path.is_file():
-                raise
+        except (CorruptState, OtherRun) as error:  # a damaged one, or of another number of threads; nothing was changed
+            assert saving is not None
             notice(f"this training begins anew: {error}")
-            saving.path.unlink()
+            saving.path.unlink(missing_ok=True)
             result = trained(False)
     except DivergenceError as error:
         raise UserError(str(error)) from error

@@ -19,10 +19,13 @@ from pydantic import TypeAdapter
 from harness import kept_file
 from harness.errors import Unsupported, UserError, told
 from harness.file_digest import FileState, file_state, is_settled
-from harness.models.alignment import Alignment
+from harness.models.adapter_stage import AdapterMerge
+from harness.models.alignment import Alignment, alignment_summary
+from harness.models.checkpoint_stage import CheckpointOf, why_unreached
 from harness.models.contract import LanguageModel
 from harness.models.digest import why_not_whole
-from harness.models.training import Training, encoded
+from harness.models.stage import Stage
+from harness.models.training import Training, encoded, trained_summary
 from harness.notice import notice
 from harness.strict_models import Kept
 from reference_impl.training.result import Progress as Progress
@@ -50,7 +53,7 @@ _RESULT = TypeAdapter(TrainingResult)
 class Evidence(Kept):
     """`evidence.json`: of one training."""
 
-    training: Training | Alignment
+    training: Training | Alignment | CheckpointOf | AdapterMerge
     """What was asked for."""
     worker_class: str
     """Fingerprint class of the machine, as the process that trained saw it before it was pinned."""
@@ -109,12 +112,17 @@ def _why_other(folder: Path, evidence: Evidence) -> str | None:
     return f"{CHECKPOINT} is another than when it was written"
 
 
+def kept_summary(training: Stage, folder: Path) -> dict[str, Any]:
+    """How the training that made a folder's model went, for the manifest; empty where the folder does not say."""
+    return trained_summary(folder) if training.method == "pretrain" else alignment_summary(folder)
+
+
 def training_evidence(folder: Path) -> tuple[Evidence, TrainingResult]:
     """What a checkpoint's folder says of its pretraining. Raises Unsupported where a suite did not pretrain it, or did
     something else with it after."""
     with _told(folder):
         evidence = _evidence(folder)
-        if isinstance(evidence.training, Alignment):
+        if not isinstance(evidence.training, Training):
             raise Unsupported(
                 f"this model's last stage is {evidence.training.method}, which has no validation text; the measure "
                 "`alignment` says how it went, and its pretraining is a model of its own (`from: ...`)"
@@ -129,7 +137,9 @@ def alignment_evidence(folder: Path) -> tuple[Evidence, StageResult]:
 
     with _told(folder):
         evidence = _evidence(folder)
-        if not isinstance(evidence.training, Alignment):
+        if (why := why_unreached(folder)) is not None:
+            raise Unsupported(why)
+        if isinstance(evidence.training, Training | AdapterMerge):
             raise Unsupported("this model's last stage is none of alignment; give it one such as `train: {ppo: ...}`")
         return evidence, read_result(folder)
 

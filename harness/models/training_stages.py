@@ -9,15 +9,17 @@ from harness.cache import cache_folder
 from harness.corpora.training import training_digest
 from harness.errors import UserError
 from harness.models.adapter import Point
-from harness.models.alignment import data_digest
+from harness.models.alignment import Alignment, data_digest
 from harness.models.alignment_entry import Aligning
+from harness.models.checkpoint_stage import CheckpointOf
 from harness.models.compute_budget import with_compute
 from harness.models.contract import ModelSource
 from harness.models.digest import hash_of
 from harness.models.resolved import Resolved
-from harness.models.stage_checks import check_reward_model, check_stage
+from harness.models.stage_checks import check_drawing_model, check_reward_model, check_stage
 from harness.models.training import Training
 from harness.models.training_entry import RECIPE, Train
+from reference_impl.alignment.settings.checkpoints import CheckpointSettings, checkpoint_name
 
 
 def with_stages(
@@ -97,11 +99,11 @@ def _aligned(name: str, before: Resolved, entry: Aligning, point: Point, place: 
     for what, other in entry.asked.items():
         try:
             model = point.other(other)
-            check_reward_model(other, model, before)
+            (check_drawing_model if what == "drawn.model" else check_reward_model)(other, model, before)
         except UserError as error:
             raise UserError(error.message, place=f"{place}.{what}") from None
         asked.append((what, model))
-    determined_by = asdict(replace(stage, reward=None if asked else stage.reward)) | {
+    determined_by = asdict(stage.with_models(dict.fromkeys(entry.asked, ""))) | {
         "data_digest": data_digest(stage, place),
         "code": point.training_code(stage.method),
         "before": before.source.digest,
@@ -109,5 +111,30 @@ def _aligned(name: str, before: Resolved, entry: Aligning, point: Point, place: 
     }
     digest = hash_of(determined_by)
     folder = cache_folder("models") / f"{stage.method}-{digest[:24]}"
-    source = replace(before.source, name=name, path=str(folder), digest=digest, files=None)
+    source = replace(before.source, name=name, path=str(folder), digest=digest, files=None, revision=None)
     return Resolved(source, training=stage, before=before, asked=tuple(asked))
+
+
+def checkpoint_of(name: str, before: Resolved, at: str, place: str) -> Resolved:
+    """The model that a stage was at a moment. Raises UserError where it keeps no such checkpoint."""
+    try:
+        at = checkpoint_name(at)
+    except ValueError as error:
+        raise UserError(str(error), place=place) from None
+    stage = before.training
+    if not isinstance(stage, Alignment) or stage.checkpoints is None:
+        raise UserError(
+            f"{before.source.name} keeps no checkpoints; give its last stage `checkpoints`, such as "
+            f"`checkpoints: {{{at.replace('=', ': [')}]}}`",
+            place=place,
+        )
+    there = CheckpointSettings(**stage.checkpoints).names
+    if at not in there:
+        raise UserError(
+            f"{before.source.name} keeps no checkpoint {at}, but {', '.join(there)}; add it to its `checkpoints`",
+            place=place,
+        )
+    digest = hash_of({"checkpoint": at, "before": before.source.digest})
+    folder = cache_folder("models") / f"checkpoint-{digest[:24]}"
+    source = ModelSource(name, before.source.kind, str(folder), digest)
+    return Resolved(source, training=CheckpointOf(at, stage.method), before=before)

@@ -11,6 +11,7 @@ from typing import Any
 from harness import assets
 from harness.errors import UserError
 from harness.models.adapter import Adapter, ModelSettings, Opening, Part, Point
+from harness.models.adapter_stage import METHOD, AdapterMerge, merged_source
 from harness.models.checkpoint_files import refuse_file
 from harness.models.contract import ModelSource
 from harness.models.digest import folder_digest
@@ -19,6 +20,7 @@ from harness.models.resolved import Resolved, of_asset
 from harness.models.shape import Attention, ModelShape, folder_shape
 from harness.models.size import stored_size
 from harness.strict_entry import PathText
+from reference_impl.alignment.stages.start_folder import base_folder, base_of_adapter, is_adapter
 
 EAGER = frozenset(
     {"bloom", "codegen", "gemma2", "gpt_neo", "gpt_oss", "gptj", "mpt", "openai-gpt", "xglm", "xlnet", "rwkv", "mamba"}
@@ -39,6 +41,8 @@ def resolve(name: str, settings: TransformersSettings, point: Point) -> Resolved
     if where.startswith("asset:"):
         return of_asset(name, "transformers", where.removeprefix("asset:"), place=place)
     folder, trust = Path(where).expanduser(), point.trust_remote_code
+    if folder.is_dir() and is_adapter(folder):
+        return _merged(name, folder, point, place)
     if folder.is_dir():
         digest = folder_digest(folder)
         source = ModelSource(name, "transformers", str(folder), digest, files=digest, trust_remote_code=trust)
@@ -46,14 +50,29 @@ def resolve(name: str, settings: TransformersSettings, point: Point) -> Resolved
     refuse_file(where, place)
     if where.startswith((".", "/", "~")) or where.count("/") > 1:
         raise UserError(why_no_folder(where), place=place)
-    if settings.revision is None and not _is_cached(where) and _is_asset(where):
+    if settings.revision is None and not is_cached(where) and _is_asset(where):
         raise UserError(f"'{where}' is an asset: write asset:{where}", place=place)
-    if settings.revision is None and not _is_cached(where) and looks_local(where):
+    if settings.revision is None and not is_cached(where) and looks_local(where):
         hub = "; for the hub's model of that name write `revision: main` beside it"
         raise UserError(why_no_folder(where) + ("" if "\\" in where else hub), place=place)
     digest = hashlib.sha256(f"hub:{where}@{_hub_commit(where, settings.revision or 'main')}".encode()).hexdigest()
     source = ModelSource(name, "transformers", where, digest, revision=settings.revision, trust_remote_code=trust)
     return Resolved(source)
+
+
+def _merged(name: str, adapter: Path, point: Point, place: str) -> Resolved:
+    """A folder of `peft`, merged into its base: a folder, or a model of the hub's local cache."""
+    try:
+        base = base_of_adapter(adapter)
+        if not is_cached(base):  # a folder, as it was when the adapter was saved, or beside it
+            base = str(base_folder(adapter))
+    except ValueError as error:
+        raise UserError(str(error).rstrip("."), place=place) from None
+    if Path(base).is_dir() and is_adapter(Path(base)):
+        raise UserError(f"{adapter} is an adapter of the adapter {base}; merge that one first", place=place)
+    before = resolve(base, TransformersSettings(model=base), point)
+    source = merged_source(name, adapter, before.source, point.training_code(METHOD), place)
+    return Resolved(source, training=AdapterMerge(str(adapter)), before=before)
 
 
 def _hub_commit(repository: str, revision: str) -> str:
@@ -64,7 +83,7 @@ def _hub_commit(repository: str, revision: str) -> str:
         return revision
 
 
-def _is_cached(repository: str) -> bool:
+def is_cached(repository: str) -> bool:
     """Whether a model of the hub lies in its local cache."""
     return _hub_folder(repository).is_dir()
 

@@ -29,7 +29,7 @@ from harness.models.already_quantized import (
     require_packages,
 )
 from harness.models.causality import refuse_other_kinds
-from harness.models.checkpoint_files import ADAPTER, CheckpointFiles, read_checkpoint, refuse_file
+from harness.models.checkpoint_files import CheckpointFiles, read_checkpoint, refuse_file
 from harness.models.code_choices import note_of, refuse_choices, settle
 from harness.models.contract import ModelSource, Precision
 from harness.models.counting import ParameterCounts, count_parameters, visited_experts
@@ -44,6 +44,7 @@ from harness.models.transformers_fit import (
     refuse_other_tensors,
     refuse_unfit_values,
 )
+from reference_impl.alignment.stages.start_folder import ADAPTER
 
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 """What the weights are loaded as. The quantized precisions take the file's own type and quantize it layer by layer, in

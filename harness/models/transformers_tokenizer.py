@@ -20,6 +20,11 @@ class TransformersTokenizer:
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
 
+    @property
+    def own(self) -> Any:
+        """The tokenizer of `transformers`."""
+        return self._tokenizer
+
     @cached_property
     def size(self) -> int:
         """Number of token ids, added ones included: one more than the largest, where some in between have no token."""

@@ -22,7 +22,7 @@ from harness.results.run import Run
 from harness.results.run_folder import CELLS, MANIFEST, first_line, refuse_links
 from harness.results.schema_version import LaterVersion, version_of
 from harness.spelling import nearest as nearest_word
-from harness.strict_models import Kept
+from harness.strict_models import Kept, constructed, first_mistake
 
 BASELINES = Path("results/baselines")
 """Where baselines are, below the working folder or one above it: see `nearest`."""
@@ -38,6 +38,7 @@ class BaselineMissing(UserError):
     exit_code = ExitCode.BASELINE_MISSING
 
 
+@constructed(first_mistake)
 class Origin(Kept):
     """Which run a baseline is."""
 

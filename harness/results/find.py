@@ -1,5 +1,8 @@
 """Finding a run folder by what a person types: a folder, a name or a part of it, `latest`, or `baseline:NAME`.
 
+A part is the suite's whole name, or else a beginning of the run's or the suite's name, or else what stands within:
+`tiny` is the run of the suite `tiny` though there is one of `tiny-2` too. What fits several runs is none of them.
+
 A baseline goes by its name alone too, where no run is called the same.
 """
 
@@ -28,6 +31,10 @@ from harness.results.run import Run
 from harness.results.run_folder import MANIFEST
 from harness.results.schema_version import LaterVersion
 
+MOST_NAMED = 5
+"""Runs that a sentence names."""
+SHORTEST_DIGITS = 4
+
 
 def run_folders(out: Path) -> list[Path]:
     """Every run folder below `out`, oldest first: by the number that each got when it began, not by a clock."""
@@ -40,9 +47,9 @@ def next_sequence(out: Path) -> int:
 
 
 def find_run(name: str | Path | Run, out: Path, baselines: Path = BASELINES) -> Run:
-    """A run by itself, by folder, by its name (or the unambiguous part of it) below `out`, or `latest`; a baseline as
-    `baseline:NAME`, or by its name alone where no run is called so. What is damaged in it is told of. Raises UserError,
-    and BaselineMissing for a baseline that isn't there."""
+    """A run by itself, by folder, by its name (or a part that fits one alone) below `out`, or `latest`; a baseline as
+    `baseline:NAME`, or by its name alone where no run is called so. What is damaged in it is told of. Raises
+    UserError, and BaselineMissing for a baseline that isn't there."""
     run = _find(_named(name), out, baselines)
     for sentence in run.damage:
         notice(sentence)
@@ -57,10 +64,10 @@ def find_cells(name: str | Path | Run, out: Path, baselines: Path = BASELINES) -
     return run
 
 
-def run_before(run: Run, out: Path) -> Run:
+def run_before(run: Run, out: str | Path) -> Run:
     """The last run below `out` that began before this one and is of the same suite. Raises UserError where there is
     none."""
-    suite, folders = run.manifest.suite, run_folders(out)
+    suite, folders = run.manifest.suite, run_folders(Path(out))
     here = [folder.resolve() for folder in folders]
     earlier = folders[: here.index(run.folder.resolve())] if run.folder.resolve() in here else []
     same = [folder for folder in earlier if _facts(folder / MANIFEST).get("suite") == suite]
@@ -95,18 +102,57 @@ def _find(name: str, out: Path, baselines: Path) -> Run:
         if found.folder == nearest(baselines) / name and len(parts := _with_part(name, out)) == 1:
             notice(f"'{name}' is the baseline {PREFIX}{name} here; the run is called {parts[0].name}")
         return found
-    folders, matching = run_folders(out), _with_part(name, out)
+    matching = _with_part(name, out)
     if len(matching) == 1:
         return Run(matching[0])
     if name and not matching and Path(name).is_dir():
         Run(Path(name)).manifest  # noqa: B018 - fails here, with its own sentence: the folder is not a run
-    names = ", ".join(path.name for path in (matching or folders)[-5:]) or "none"
-    problem = f"'{name}' fits {len(matching)} runs" if matching else f"no run '{name}'"
-    raise UserError(f"{problem}; runs here: {names}", place=str(out))
+    if matching:
+        raise UserError(f"'{shown(name)}' fits {len(matching)} runs: name one of {_newest(matching)}", place=str(out))
+    digits = "; runs have no numbers: name one, or a part of its name" if _is_a_number(name) else ""
+    raise UserError(f"no run '{shown(name)}'{digits}; runs here: {_newest(run_folders(out))}", place=str(out))
+
+
+def _newest(folders: list[Path]) -> str:
+    """The last few, for a sentence."""
+    older = f" and {len(folders) - MOST_NAMED} older ones" if len(folders) > MOST_NAMED else ""
+    return (", ".join(path.name for path in folders[-MOST_NAMED:]) or "none") + older
 
 
 def _with_part(name: str, out: Path) -> list[Path]:
-    return [path for path in run_folders(out) if name in path.name]
+    """The runs that a name fits best: those of a suite of that name, or else whose name or suite begins so, or else
+    has it in it."""
+    if not name:
+        return []
+    folders = run_folders(out)
+    for fits in (_is_suite, _begins, _is_within):
+        if found := [path for path in folders if fits(path.name, name)]:
+            return found
+    return []
+
+
+def _is_suite(run: str, name: str) -> bool:
+    return _suite_in(run) == name
+
+
+def _begins(run: str, name: str) -> bool:
+    return run.startswith(name) or _suite_in(run).startswith(name)
+
+
+def _is_within(run: str, name: str) -> bool:
+    return name in run and not _is_a_number(name)
+
+
+def _is_a_number(name: str) -> bool:
+    """Whether it looks like a run's number, which there is none of; longer digits are a part of a date or a time."""
+    return name.isdecimal() and len(name) < SHORTEST_DIGITS
+
+
+def _suite_in(run: str) -> str:
+    """The suite in a run's name, behind its date and time; the name itself where it has no such."""
+    date, _, rest = run.partition("-")
+    time, _, suite = rest.partition("-")
+    return suite if date.isdecimal() and time.isdecimal() and suite else run
 
 
 def _by_whole_name(name: str, out: Path, baselines: Path) -> Run | None:

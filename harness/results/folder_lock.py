@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from harness.cache import cache_folder
@@ -12,17 +12,27 @@ from harness.errors import UserError
 
 
 @contextlib.contextmanager
-def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Hold a folder that is there. The lock is in the cache, in the folder where that may only be read."""
-    from filelock import FileLock
+def one_at_a_time(folder: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Hold a folder. The lock is in the cache; in the folder, which has to be there, where that may only be read. The
+    system lets go of the lock of a process that died.
+
+    on_wait: is called once where another process holds it, before it is waited for.
+    """
+    from filelock import FileLock, Timeout
+
+    def held(lock: FileLock) -> FileLock:
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            on_wait()
+            lock.acquire()
+        return lock
 
     try:
         name = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:32]
-        lock = FileLock(cache_folder("locks") / f"{name}.lock")
-        lock.acquire()
+        lock = held(FileLock(cache_folder("locks") / f"{name}.lock"))
     except (OSError, UserError):
-        lock = FileLock(folder / ".lock")
-        lock.acquire()
+        lock = held(FileLock(folder / ".lock"))
     try:
         yield
     finally:

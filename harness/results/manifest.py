@@ -76,8 +76,9 @@ class Manifest(BaseModel):
         return [*self.cells, *self.compared]
 
     def goes_on(self, folder: Path) -> str:
-        """The command that measures what is missing of this run in `folder`: its own, where models are compared."""
-        if not self.compared:
+        """The command that measures what is missing of this run in `folder`: its own where models in memory are
+        compared, and where an earlier version began it, whose suites did not say what is compared."""
+        if not self.compared or ("side_by_side:" in self.suite_text and "in_memory:" not in self.suite_text):
             return f"harness run --resume {folder}"
         if not self.command:
             return "harness.bench(…, resume=True)"

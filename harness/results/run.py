@@ -15,10 +15,11 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import UserError
+from harness.errors import UserError, WrongArgument, shown
 from harness.results import made_files, samples
 from harness.results.cell_lines import Lines, read_lines
 from harness.results.damage import of_cells, of_made_files
@@ -40,6 +41,12 @@ class Run:
     """A run folder, read lazily. What is damaged in it is left out, and `damage` says so."""
 
     folder: Path
+    """A path, or a text that is one."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.folder, str | PathLike):
+            raise WrongArgument(f"should be the path of a run folder, not {shown(repr(self.folder))}", place="folder")
+        object.__setattr__(self, "folder", Path(self.folder))
 
     @property
     def name(self) -> str:

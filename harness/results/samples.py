@@ -33,7 +33,7 @@ def why_none(folder: Path, cell: CellResult) -> str | None:
         if cell.samples_sha256 is not None and file_sha256(path) != cell.samples_sha256:
             return (
                 "the samples are damaged, their sha256 is another than when they were written; "
-                "run the suite again with --fresh"
+                "`harness run SUITE --fresh` measures it again"
             )
         if cell.samples_sha256 is None:
             path.stat()
@@ -42,7 +42,7 @@ def why_none(folder: Path, cell: CellResult) -> str | None:
     except FileNotFoundError:
         return "the samples are missing; run the suite again"
     except OSError as error:
-        return f"the samples can't be read ({first_line(error)}); run the suite again with --fresh"
+        return f"the samples can't be read ({first_line(error)}); `harness run SUITE --fresh` measures it again"
     return None
 
 
@@ -61,7 +61,7 @@ def read(folder: Path, cell: CellResult) -> pd.DataFrame:
         return kept_file.read_frame(path, cell.samples_sha256)
     except (OSError, ValueError) as error:
         raise UserError(
-            f"the samples can't be read ({first_line(error)}); run the suite again with --fresh",
+            f"the samples can't be read ({first_line(error)}); `harness run SUITE --fresh` measures it again",
             place=str(path),
         ) from None
 

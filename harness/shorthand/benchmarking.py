@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from harness.models.in_memory import KEY as IN_MEMORY
 from harness.shorthand.perplexity import matrix, one_or_all
 
 NAME = "bench"
@@ -24,9 +25,11 @@ def bench_suite(
     threads: int | None = None,
     device: str = "auto",
     memory: bool = True,
+    launches: int | None = None,
 ) -> dict[str, Any]:
     """One cell of speed, and one of memory, for each model, precision and batch. models: entries of a suite. prompt,
-    new: tokens read and written. threads: None leaves it to the machine."""
+    new: tokens read and written. threads: None leaves it to the machine. launches: of each comparison with the first
+    model or precision, where there is something to compare; None: nothing is compared."""
     batches = one_or_all(batch)
     speed = {"prompt": prompt, "generate": new, "batch": batches}
     measures: list[dict[str, Any]] = [
@@ -42,7 +45,13 @@ def bench_suite(
         "models": {name: dict(entry) for name, entry in models.items()},
         "matrix": matrix(precision, device) | ({} if threads is None else {"threads": threads}),
         "measures": measures,
+        **({"side_by_side": {"launches": launches}} if launches and _variants(models, precision) > 1 else {}),
     }
+
+
+def _variants(models: Mapping[str, Mapping[str, Any]], precision: Sequence[str]) -> int:
+    """How many models at a precision there are; one in memory has its own alone."""
+    return sum(1 if IN_MEMORY in entry else max(len(precision), 1) for entry in models.values())
 
 
 def untrained(models: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from harness.errors import UserError
-from harness.shorthand.options import MODEL, MODELS, SETTINGS, keyword
+from harness.shorthand.options import MODEL, SETTINGS, keyword
 from harness.suite.load import IN_MEMORY, is_told_otherwise, told_otherwise
 
 
@@ -25,8 +25,6 @@ def told_in_options(options: Mapping[str, str], models: str = MODEL) -> Iterator
             yield
         except UserError as error:
             told = words(str(error))
-            if models != MODEL:
-                told = in_keywords(told)
             if told == str(error):
                 raise
             raise UserError(told) from None
@@ -53,22 +51,6 @@ def in_options(sentence: str, options: Mapping[str, str], models: str = MODEL) -
         return f"{place}: {said}" if place else said
 
     return "\n".join(dict.fromkeys(map(line, sentence.splitlines())))
-
-
-def in_keywords(sentence: str) -> str:
-    """A sentence that names options, in the words of who called a function: `text=FILE` for `--text FILE`. Commands
-    that it advises stay."""
-
-    def written(span: str) -> str:
-        if span.startswith("`") and not span.startswith("`--"):
-            return span
-        if valued := re.fullmatch(r"`(--[a-z-]+) ([^`]+)`", span):
-            value = valued[2] if valued[2].isupper() or valued[2].isdecimal() else repr(valued[2])
-            return f"`{keyword(valued[1])}={value}`"
-        return re.sub(r"(?<![\w-])--[a-z][a-z-]*", lambda option: keyword(option[0]), span)
-
-    plain = re.sub(rf"^{MODEL}: ", f"{MODELS}: ", sentence, flags=re.MULTILINE)
-    return "".join(map(written, re.split(r"(`[^`]*`)", plain)))
 
 
 def _option(whole: str, key: str, value: str, options: Mapping[str, str]) -> str:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import strict_json
-from harness.errors import UserError, shown
+from harness.errors import UserError, WrongArgument, shown
 from harness.input_file import bytes_of_file, why_no_path
+from harness.shorthand.device import device_named
 from harness.shorthand.lm_eval_config import config_flags
 from harness.shorthand.lm_eval_flags import BY_LETTER, BY_NAME, Flag
 from harness.shorthand.lm_eval_model import Translated, check_kind, of_model
@@ -268,16 +269,9 @@ def _folders(values: list[str]) -> list[str]:
 def _devices(words: list[str]) -> list[str]:
     """The same with devices as they are called here."""
     for place, word in enumerate(words[:-1]):
-        if word != "--device":
-            continue
-        device, colon, number = words[place + 1].partition(":")
-        if device == "cuda" and colon:
-            if number != "0":
-                raise UserError(f"'{shown(words[place + 1])}' is chosen by the environment: write "
-                                f"CUDA_VISIBLE_DEVICES={shown(number)} before the command, and `--device cuda`",
-                                place="--device")  # fmt: skip
-            words[place + 1] = "cuda"
-        elif device not in ("auto", "cpu", "cuda"):
-            raise UserError(f"the harness measures on `cpu` and `cuda`, not on '{shown(words[place + 1])}'",
-                            place="--device")  # fmt: skip
+        if word == "--device":
+            try:
+                words[place + 1] = device_named(words[place + 1])
+            except WrongArgument as error:
+                raise UserError(error.message, place="--device") from None
     return words

@@ -14,7 +14,7 @@ from typing import Any
 
 from harness import assets
 from harness.errors import UserError, shown
-from harness.models.checkpoint_files import holds_reference, refuse_adapter, refuse_file, why_no_weights
+from harness.models.checkpoint_files import holds_adapter, holds_reference, refuse_adapter, refuse_file, why_no_weights
 from harness.models.near_folder import looks_local, why_no_folder
 from harness.models.registry import ADAPTERS
 from harness.models.size import preset_rows
@@ -70,12 +70,22 @@ def named_models(
                 f"{PLACE}: '{shown(text)}' can't be read ({error.strerror}); change its rights, or name another"
             )
             continue
-        if model.entry in found.values():
+        if _place(model.entry) in map(_place, found.values()):
             wrong.append(f"{PLACE}: '{shown(text)}' is named twice; name each model once")
         found[unused(model.name, found)] = model.entry
     if wrong:
         raise UserError("\n".join(dict.fromkeys(wrong)))
     return {name: put_into(entry, own_settings(entry, settings, found.values())) for name, entry in found.items()}
+
+
+def _place(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry with its folder as the system knows it: `gpt` and `./gpt` are one model."""
+    return {
+        key: str(Path(value).expanduser().resolve())
+        if key in ADAPTERS and isinstance(value, str) and Path(value).expanduser().is_dir()
+        else value
+        for key, value in entry.items()
+    }
 
 
 def own_settings(
@@ -158,6 +168,8 @@ def _folder(text: str) -> NamedModel:
         return NamedModel(name, {"transformers": text})
     if (folder / MANIFEST).is_file():
         return of_run(text, "", folder.parent)
+    if holds_adapter(folder):
+        return NamedModel(name, {"transformers": text})
     try:
         refuse_adapter(folder)
     except UserError as error:

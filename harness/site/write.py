@@ -30,7 +30,7 @@ def write_site(
     repository: str | None = None,
     suite: str | None = None,
     branch: str | None = None,
-    project: Path | None = None,
+    project: str | Path | None = None,
 ) -> History:
     """Write the site of a history into a folder; returns the history, whose damage the site names too.
 
@@ -42,7 +42,8 @@ def write_site(
     before = check_folder(folder)
     linked = None if repository is None else commit_address(repository)
     read = read_history(history, suite)
-    write_files(folder, site_files(read, title, linked, branch=branch, project=project), before)
+    here = None if project is None else Path(project)
+    write_files(folder, site_files(read, title, linked, branch=branch, project=here), before)
     return read
 
 

@@ -36,6 +36,18 @@ def matthews(matrices: Floats) -> Floats:
     return out
 
 
+def kappa(matrices: Floats) -> Floats:
+    """Cohen's kappa (1960, Educational and Psychological Measurement 20:37) of matrices (..., k, k): (p_o - p_e) /
+    (1 - p_e), p_o the share on the diagonal, p_e what it would be if rows and columns were independent. 0 where p_e
+    is 1.
+    """
+    every = matrices.sum((-1, -2))
+    observed = np.trace(matrices, axis1=-2, axis2=-1) / every
+    expected = (matrices.sum(-1) * matrices.sum(-2)).sum(-1) / every**2
+    out: Floats = np.divide(observed - expected, 1 - expected, out=np.zeros_like(observed), where=expected < 1)
+    return out
+
+
 def f1_of_class(matrices: Floats, place: int) -> Floats:
     """F1 of the class at one place: 2·TP / (2·TP + FP + FN); 0 where the class is neither there nor predicted."""
     hits = matrices[..., place, place]

@@ -14,7 +14,7 @@ from math import sqrt
 from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from harness.statistics.intervals import Interval
 
@@ -38,21 +38,34 @@ def clustered_proportion(successes: ArrayLike, trials: ArrayLike, confidence: fl
     """
     from scipy.special import stdtrit
 
-    y, x = np.asarray(successes, dtype=np.float64), np.asarray(trials, dtype=np.float64)
-    if y.shape != x.shape or y.ndim != 1 or np.any(x <= 0) or np.any(y < 0) or np.any(y > x):
-        raise ValueError("successes and trials of each cluster are wanted, 0 <= successes <= trials > 0")
+    y, x = _checked(successes, trials)
     clusters, total = len(x), float(x.sum())
     share = float(y.sum() / total)
     if clusters < 2:
         return Interval(share, None, None, clusters)
     if np.all(x == 1):
         return wilson(float(y.sum()), total, confidence)
-    effective = float(clusters)
-    if 0 < share < 1:
-        variance = clusters / (clusters - 1) * float(((y - share * x) ** 2).sum()) / total**2
-        effective = min(total, share * (1 - share) / variance) if variance > 0 else total
+    effective = effective_trials(y, x)
     low, high = score_interval(share, effective, float(stdtrit(clusters - 1, 0.5 + confidence / 2)))
     return Interval(share, low, high, clusters)
+
+
+def effective_trials(successes: ArrayLike, trials: ArrayLike) -> float:
+    """How many independent trials the trials of two clusters or more are worth, as `clustered_proportion` takes it."""
+    y, x = _checked(successes, trials)
+    clusters, total = len(x), float(x.sum())
+    share = float(y.sum() / total)
+    if not 0 < share < 1:
+        return float(clusters)
+    variance = clusters / (clusters - 1) * float(((y - share * x) ** 2).sum()) / total**2
+    return min(total, share * (1 - share) / variance) if variance > 0 else total
+
+
+def _checked(successes: ArrayLike, trials: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    y, x = np.asarray(successes, dtype=np.float64), np.asarray(trials, dtype=np.float64)
+    if y.shape != x.shape or y.ndim != 1 or np.any(x <= 0) or np.any(y < 0) or np.any(y > x):
+        raise ValueError("successes and trials of each cluster are wanted, 0 <= successes <= trials > 0")
+    return y, x
 
 
 def most_unseen(trials: int) -> float:

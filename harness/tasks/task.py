@@ -24,6 +24,7 @@ from harness.tasks.config import Function, TaskConfig
 from harness.tasks.data import splits
 from harness.tasks.data.hub import HubData
 from harness.tasks.data.local_files import Local
+from harness.tasks.data.microworld_questions import Microworld
 from harness.tasks.data.source import DataTable
 from harness.tasks.data.split_rows import SplitRows
 from harness.tasks.documents import Counted, Documents, NewState
@@ -181,6 +182,11 @@ class Task:
         if not isinstance(source, Local):
             return None
         return sum(source.size(part.split) for part in splits.parts(self.evaluation_split))
+
+    @property
+    def is_made_here(self) -> bool:
+        """Whether our own code makes its documents: no file and no network."""
+        return self.config.custom_dataset is None and isinstance(self._documents.data.source, Microworld)
 
     def made_with(self) -> dict[str, Any]:
         """Versions of the packages that make its prompts and scores, and what its code was allowed."""

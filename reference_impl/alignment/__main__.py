@@ -23,8 +23,11 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from reference_impl.alignment import processes
+from reference_impl.alignment.settings.checkpoints import CheckpointSettings
 from reference_impl.alignment.settings.described import Described, described, read_as
+from reference_impl.alignment.settings.drawn import DrawnPairSettings
 from reference_impl.alignment.settings.lora import LoRA
+from reference_impl.alignment.settings.scorers import scorers_in_words
 from reference_impl.alignment.stages.data_settings import DataSettings
 from reference_impl.alignment.stages.method import METHODS, Method, run_stage
 from reference_impl.alignment.stages.run import Run
@@ -66,6 +69,10 @@ def _done(options: dict[str, Any], device: torch.device, console: Console) -> in
         lora = LoRA(**_given(options, described(LoRA), "lora_")) if options["lora"] else None
         if lora is None and _given(options, described(LoRA), "lora_"):
             raise ValueError("settings of an adapter need --lora, which makes one.")
+        pairs = _given(options, described(DrawnPairSettings), "drawn_") if method.drawable else {}
+        if pairs and "reward" not in pairs:
+            raise ValueError("settings of drawn pairs need --drawn-reward, which scores the responses.")
+        moments = _given(options, described(CheckpointSettings), "checkpoints_") if method.keeps_checkpoints else {}
         result = run_stage(
             options["method"],
             Path(options["start"]),
@@ -74,6 +81,8 @@ def _done(options: dict[str, Any], device: torch.device, console: Console) -> in
             _given(options, described(method.settings)),
             Run(show, state, options["save_every"], resumes=options["resume"]),
             reward=options.get("reward"),
+            drawn=DrawnPairSettings(**pairs) if pairs else None,
+            checkpoints=CheckpointSettings(**moments) if moments else None,
             lora=lora,
             device=device,
         )
@@ -88,6 +97,8 @@ def _done(options: dict[str, Any], device: torch.device, console: Console) -> in
         return 130
     if not first:
         return 0
+    if result.merged_adapter:
+        console.print(f"started from the adapter {result.merged_adapter}, merged into its base", highlight=False)
     for sentence in result.excluded:
         console.print(sentence, highlight=False, soft_wrap=True)
     told = {"out": str(out), "method": result.method, "learned_from": result.learned_from, "seconds": result.seconds}
@@ -122,10 +133,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_options(parser: argparse.ArgumentParser, method: Method) -> None:
     add = parser.add_argument
-    add("--start", required=True, help="the model that learns: a checkpoint of ours, or a transformers folder")
+    add(
+        "--start",
+        required=True,
+        help="the model that learns: a checkpoint of ours, a transformers folder, a hub id of the local cache, or an "
+        "adapter of peft",
+    )
     add("--out", required=True, help="folder for what comes of it")
     if method.rewarded:
-        add("--reward", required=True, help="folder of a reward model, or `answers`: 1 for the right one")
+        add("--reward", required=True, help=f"folder of a reward model, or {scorers_in_words()}")
     add("--save-every", type=int, default=50, help="steps between two saves of the run's state, beside the folder")
     add("--resume", action="store_true", help="go on from that state, with the same options")
     add("--device", help="of one process: cpu, cuda, cuda:1 … (default: cpu; several processes have each their own)")
@@ -134,6 +150,8 @@ def _add_options(parser: argparse.ArgumentParser, method: Method) -> None:
         ("", DataSettings, {}),
         ("", method.settings, method.preset),
         ("lora_", LoRA, {}),
+        *([("drawn_", DrawnPairSettings, {})] if method.drawable else []),
+        *([("checkpoints_", CheckpointSettings, {})] if method.keeps_checkpoints else []),
     ):
         for one in described(settings, **preset):
             default = "" if one.default is None else f" (default: {one.default})"

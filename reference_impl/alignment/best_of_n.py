@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from reference_impl.alignment import processes
 from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.collecting import Drawn, Prompt, Reward, Sampler, checked_scores
 
@@ -29,16 +30,23 @@ class Best:
 
 
 def best_of_n(prompts: Sequence[Prompt], n: int, sampler: Sampler, reward: Reward, step: int = 0) -> list[Best]:
-    """The best of n responses to each prompt, the first of equal ones. Raises ValueError where a score isn't finite."""
+    """The best of n responses to each prompt, the first of equal ones. Prompts are shared by the processes, equal ones
+    by none. Raises ValueError where a score isn't finite."""
     if n < 1:
         raise ValueError(f"best-of-n needs 1 or more responses, not {n}.")
-    drawn = sampler([prompt for prompt in prompts for _ in range(n)], step)
-    scores = checked_scores(reward, [item.answered for item in drawn])
-    found = []
-    for place, row in enumerate(scores.view(-1, n).tolist()):
-        best = max(range(n), key=row.__getitem__)
-        found.append(Best(drawn[place * n + best], row[best], tuple(row)))
-    return found
+
+    def of(places: Sequence[int]) -> list[tuple[int, Best]]:
+        drawn = sampler([prompts[place] for place in places for _ in range(n)], step)
+        scores = checked_scores(reward, [item.answered for item in drawn])
+        found = []
+        for index, (place, row) in enumerate(zip(places, scores.view(-1, n).tolist(), strict=True)):
+            best = max(range(n), key=row.__getitem__)
+            found.append((place, Best(drawn[index * n + best], row[best], tuple(row))))
+        return found
+
+    shared = processes.in_order(of, processes.places_by_value(prompts))
+    of_place = dict(one for part in shared for one in part)
+    return [of_place[place] for place in range(len(prompts))]
 
 
 def best_of_n_probabilities(probabilities: Tensor, scores: Tensor, n: int) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import torch
@@ -58,6 +58,8 @@ class Collected:
     """(tokens,) of the reference."""
     values: dict[str, float]
     """What is recorded."""
+    graph: dict[str, Tensor] = field(default_factory=dict)
+    """Where it was asked for: `scored`, log_probs with gradients, of the very pass that gave them, and `entropies`."""
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -74,9 +76,12 @@ def collect(
     reward: Reward,
     settings: RolloutSettings,
     number: int,
+    keep_graph: bool = False,
 ) -> Collected:
     """Rollout `number` (from 0), a pure function of it and the policy's weights where the sampler is one.
 
+    keep_graph: whether the pass over the responses is kept, so that a step which learns from all of them at once needs
+    no other one. A single process can.
     Raises ValueError for scores that aren't finite and for a sampler that draws from something else than the policy,
     and DivergenceError for a policy that has collapsed or is lost.
     """
@@ -91,11 +96,13 @@ def collect(
         complete = torch.tensor(cut, device=scores.device)
         scores = torch.where(complete, scores, settings.truncation.score)
 
-    parts = processes.in_order(
-        lambda piece: compared(policy, reference, piece, settings.temperature),
-        settings.pieces(answered, processes.count()),
-    )
-    log_probs, entropies, reference_log_probs, exact = (torch.cat(columns) for columns in zip(*parts, strict=True))
+    with torch.set_grad_enabled(keep_graph):
+        parts = processes.in_order(
+            lambda piece: compared(policy, reference, piece, settings.temperature),
+            settings.pieces(answered, processes.count()),
+        )
+        scored, entropies, reference_log_probs, exact = (torch.cat(columns) for columns in zip(*parts, strict=True))
+    log_probs = scored.detach()
     lengths = [len(item.response) for item in answered]
     scores = scores.to(log_probs.device, log_probs.dtype)
     told = torch.cat(
@@ -121,7 +128,8 @@ def collect(
         values["distinct"] = sum(len({item.response for item in group}) for group in groups) / len(answered)
         _refuse_copies(groups, per_response(log_probs, lengths).view(-1, settings.samples)[:, 0].tolist())
     _refuse_collapse(values, settings, number)
-    return Collected(tuple(answered), scores, log_probs, reference_log_probs, values)
+    graph = {"scored": scored, "entropies": entropies} if keep_graph else {}
+    return Collected(tuple(answered), scores, log_probs, reference_log_probs, values, graph)
 
 
 def _drawn_and_scored(

@@ -71,6 +71,7 @@ def dpo(
     validation: Sequence[Pair] = (),
     validation_reference: ReferenceLogProbs | None = None,
     evaluations: int = 1,
+    before_step: Callable[[int], None] = lambda step: None,
     on_report: Callable[[Report], None] = lambda report: None,
     saving: Saving | None = None,
     resume: bool = False,
@@ -79,7 +80,8 @@ def dpo(
 
     reference: `reference_log_probs` of the same pairs; None for SimPO, which has none. Pairs may be of any origin;
     the KL of a policy is `implied_kl` only where it wrote the pairs itself (on-policy).
-    Pairs of identical responses are left out and counted (`identical` in every report).
+    Pairs of identical responses are left out and counted (`identical` in every report). before_step: hears how many
+    steps are done.
     """
     places, identical = not_identical(pairs)
     kept = [pairs[place] for place in places]
@@ -117,6 +119,7 @@ def dpo(
         },
         evaluate=evaluate,
         evaluations=evaluations,
+        before_step=before_step,
         on_report=on_report,
         saving=saving,
         resume=resume,

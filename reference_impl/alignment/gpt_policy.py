@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from reference_impl.alignment.answered import Answered
+from reference_impl.alignment.linear_products import faster_linear
 from reference_impl.alignment.merged_weights import merged_gpt
 from reference_impl.alignment.packed import check_items, pack
 from reference_impl.alignment.policy import Head
@@ -66,7 +67,8 @@ class GPTPolicy:
             turn = rotation(packed.positions, model.config.head_width, model.config.rotary_base)
         # Not GPT.begin: it takes the tokens of a pass for one sequence, and refuses more than the context.
         given = ForwardPass(packed.attend, packed.positions, turn)
-        return model.features(packed.tokens, given, packed.rows)[0]
+        with faster_linear(model.device):
+            return model.features(packed.tokens, given, packed.rows)[0]
 
     def decoder(self) -> Engine:
         """A decoder with the present weights, adapters included. Ask for a new one after every change of them.

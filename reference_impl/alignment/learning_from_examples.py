@@ -27,6 +27,7 @@ def learn_from_examples(
     digests: Mapping[str, str],
     evaluate: Callable[[], Mapping[str, float]] = dict,
     evaluations: int = 1,
+    before_step: Callable[[int], None] = lambda step: None,
     on_report: Callable[[Report], None] = lambda report: None,
     saving: Saving | None = None,
     resume: bool = False,
@@ -34,7 +35,8 @@ def learn_from_examples(
     """Runs all steps on `state` and returns the reports.
 
     objective: (indices of a step's examples) adds gradients, returns detached scalars. evaluate: is asked `evaluations`
-    times, evenly spread, after the last step too. digests: of what is learned from (`RunIdentity`).
+    times, evenly spread, after the last step too. before_step: hears how many steps are done. digests: of what is
+    learned from (`RunIdentity`).
     """
     if resume and saving is None:
         raise ValueError("resuming needs to know where the state is: give saving=Saving(path, every).")
@@ -44,14 +46,19 @@ def learn_from_examples(
             {**saving.identity.digests, **digests},
         )
         saving = replace(saving, identity=identity)
-    steps = settings.steps(examples)
+    steps, order = settings.steps(examples), Order(examples, settings.batch, settings.seed)
+
+    def batches(step: int) -> Sequence[int]:
+        before_step(step)
+        return order.places(step)
+
     with torch.random.fork_rng(devices=[state.device] if state.device.type == "cuda" else []):
         if resume and saving is not None:
             load_state(saving.path, state, saving.identity)
         processes.wait()
         loop(
             objective,
-            Order(examples, settings.batch, settings.seed).places,
+            batches,
             steps,
             state,
             report_after={*range(0, steps + 1, settings.report_every), steps},

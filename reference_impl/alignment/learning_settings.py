@@ -46,12 +46,15 @@ def stepping(modules: Iterable[nn.Module], settings: LearningSettings, steps: in
     return Stepping(optimizer, rate, settings.gradient_clip)
 
 
-def set_tensorflow_epsilon(optimizer: torch.optim.Optimizer, epsilon: float, step: int) -> None:
-    """Makes the next step that of TensorFlow's Adam with this epsilon, step counting from 0.
+def set_tensorflow_epsilon(optimizer: torch.optim.Optimizer, epsilon: float) -> None:
+    """Makes the next step that of TensorFlow's Adam with this epsilon. t below counts the steps that the optimizer
+    made: one that was skipped (an early stop, a gradient that isn't finite) is none.
 
     TensorFlow adds epsilon to sqrt(v), PyTorch to sqrt(v / (1 - beta2^t)), so PyTorch's is epsilon / sqrt(1 -
     beta2^t): with beta2 = 0.999 31 times as large in the first step. The curves of Ziegler et al. are only met with it
     (Huang et al. 2023, "The N Implementation Details of RLHF with PPO").
     """
+    made = [state["step"] for state in optimizer.state.values() if "step" in state]
+    done = float(torch.stack(made).amax()) if made else 0.0
     for group in optimizer.param_groups:
-        group["eps"] = epsilon / (1 - group["betas"][1] ** (step + 1)) ** 0.5
+        group["eps"] = epsilon / (1 - group["betas"][1] ** (done + 1)) ** 0.5

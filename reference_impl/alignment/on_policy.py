@@ -10,8 +10,7 @@ import itertools
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -23,7 +22,7 @@ from reference_impl.alignment.collecting import Drawn, Prompt, Sampler
 from reference_impl.alignment.settings.rollouts import RolloutSettings
 from reference_impl.training.loop import DivergenceError, loop
 from reference_impl.training.state import Report, TrainingState
-from reference_impl.training.state_file import RunIdentity, Saving, load_state
+from reference_impl.training.state_file import RunIdentity, Saving, good_state, load_state
 
 ORDER = "order"
 """The generator that orders minibatches."""
@@ -71,10 +70,16 @@ class Rollout:
     """Recorded; of every rollout the same names."""
     carried: Mapping[str, Tensor]
     """What the next rollout goes on from: KL coefficient, reward statistics."""
+    graph: Mapping[str, Tensor] = field(default_factory=dict)
+    """More of every token, with gradients, for its only step: never saved, as no state is between the two."""
 
 
 Collect = Callable[[int, Mapping[str, Tensor]], Rollout]
 """(number of the rollout, what the last one carried)."""
+
+OnRollout = Callable[[int, Mapping[str, float]], None]
+"""Hears of a rollout that was collected: its number, which is how many were learned from, and what is recorded of it.
+The policy is as it was when it drew it."""
 
 Update = Callable[[Minibatch], Mapping[str, Tensor]]
 """Adds a minibatch's gradients; returns detached scalars, `approx_kl` among them: k3 of old policy and policy."""
@@ -88,7 +93,8 @@ def learn_from_rollouts(
     *,
     algorithm: str,
     prompts: Sequence[tuple[int, ...]],
-    before_step: Callable[[int], None] = lambda step: None,
+    before_step: Callable[[], None] = lambda: None,
+    on_rollout: OnRollout = lambda number, values: None,
     on_report: Callable[[Report], None] = lambda report: None,
     saving: Saving | None = None,
     resume: bool = False,
@@ -117,21 +123,23 @@ def learn_from_rollouts(
     """The rollout that `held` keeps, taken apart once."""
 
     def batches(step: int) -> Minibatch | None:
-        before_step(step)
+        before_step()
         number, within = divmod(step, settings.steps_per_rollout)
         held = state.held
         if within == 0:
             carried = {name.removeprefix("carried."): held[name] for name in held if name.startswith("carried.")}
+            in_flight.clear()
             try:
                 with state.timed(SCORING):
                     rollout = collect(number, carried)
             except DivergenceError as error:
                 raise DivergenceError(f"{error}{_kept(saving)}") from None
+            on_rollout(number, rollout.values)
             if saving is not None and saving.path.exists():
                 _keep_good(saving)
             held.clear()
             held.update(_held(rollout))
-            in_flight.clear()
+            in_flight.append(_rollout(held, rollout.graph))
         part = within % settings.minibatches
         if part == 0:
             held["order"] = torch.randperm(len(held["lengths"]), generator=order)
@@ -139,7 +147,7 @@ def learn_from_rollouts(
             return None
         size = settings.responses // settings.minibatches
         if not in_flight:
-            in_flight.append(_rollout(held))
+            in_flight.append(_rollout(held, {}))
         return in_flight[0].of(held["order"][part * size : (part + 1) * size].tolist())
 
     def objective(minibatch: Minibatch | None) -> Mapping[str, Tensor]:
@@ -198,14 +206,14 @@ def _held(rollout: Rollout) -> dict[str, Tensor]:
     return held | {"stopped": torch.zeros(()), "done": torch.zeros((), device=device)}
 
 
-def _rollout(held: Mapping[str, Tensor]) -> Minibatch:
+def _rollout(held: Mapping[str, Tensor], graph: Mapping[str, Tensor]) -> Minibatch:
     tokens = {name.removeprefix("token."): held[name] for name in held if name.startswith("token.")}
-    return Minibatch(tuple(from_tensors({name: held[name] for name in NAMES})), tokens)
+    return Minibatch(tuple(from_tensors({name: held[name] for name in NAMES})), {**tokens, **graph})
 
 
 def _keep_good(saving: Saving) -> None:
     """The saved file also under the name of the good one: a link where that can be: saves rename."""
-    good, temporary = _good(saving), saving.path.with_name(f".{saving.path.name}.good.tmp")
+    good, temporary = good_state(saving.path), saving.path.with_name(f".{saving.path.name}.good.tmp")
     temporary.unlink(missing_ok=True)
     try:
         os.link(saving.path, temporary)
@@ -214,11 +222,7 @@ def _keep_good(saving: Saving) -> None:
     temporary.replace(good)
 
 
-def _good(saving: Saving) -> Path:
-    return saving.path.with_name(f"{saving.path.name}.good")
-
-
 def _kept(saving: Saving | None) -> str:
-    if saving is None or not _good(saving).exists():
+    if saving is None or not good_state(saving.path).exists():
         return " No good state was saved before."
-    return f" The last good state is in {_good(saving)}."
+    return f" The last good state is in {good_state(saving.path)}."

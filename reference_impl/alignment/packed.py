@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -58,16 +59,24 @@ class Packed:
 
         queries: (1, heads, total, head width); keys, values: (1, kv heads, total, head width). Like queries.
         """
+        # Split at once, not slice by slice: the gradient of a slice is as large as what it was cut from.
+        asking = iter(torch.split(queries, self._sizes(prompts_apart=False), dim=2))
+        sizes = self._sizes(prompts_apart=True)
+        told = iter(zip(torch.split(keys, sizes, dim=2), torch.split(values, sizes, dim=2), strict=True))
         found = []
         for family in self.families:
-            whole = slice(family.start, family.ends[0])
-            found.append(_causal(queries[:, :, whole], keys[:, :, whole], values[:, :, whole], scale))
-            prompt = slice(family.start, family.prompt_end)
-            for start, end in zip(family.ends, family.ends[1:], strict=False):
-                own = slice(start, end)
-                seen = [torch.cat((x[:, :, prompt], x[:, :, own]), dim=2) for x in (keys, values)]
-                found.append(_causal(queries[:, :, own], seen[0], seen[1], scale))
+            prompt = next(told)
+            for _ in family.ends:
+                seen, given = (torch.cat(pair, dim=2) for pair in zip(prompt, next(told), strict=True))
+                found.append(_causal(next(asking), seen, given, scale))
         return torch.cat(found, dim=2)
+
+    def _sizes(self, prompts_apart: bool) -> list[int]:
+        """Lengths of all prompts and responses in their order; of a prompt and its first response in one or apart."""
+        bounds = [
+            (family.start, *([family.prompt_end] if prompts_apart else []), *family.ends) for family in self.families
+        ]
+        return [end - start for of_family in bounds for start, end in pairwise(of_family)]
 
 
 def _causal(queries: Tensor, keys: Tensor, values: Tensor, scale: float | None) -> Tensor:

@@ -24,12 +24,12 @@ from reference_impl.alignment.collecting import Collected, Prompt, Reward, Sampl
 from reference_impl.alignment.group_advantages import dead_groups, group_advantages
 from reference_impl.alignment.kl import k1, k3, loss_kl
 from reference_impl.alignment.learning_settings import stepping
-from reference_impl.alignment.on_policy import ORDER, Minibatch, Rollout, learn_from_rollouts, timed
+from reference_impl.alignment.on_policy import ORDER, Minibatch, OnRollout, Rollout, learn_from_rollouts, timed
 from reference_impl.alignment.policy import Policy
 from reference_impl.alignment.policy_loss import clipped_policy_loss, token_weights
 from reference_impl.alignment.reward_normalization import no_moments, standard_deviation, with_scores
 from reference_impl.alignment.settings.policy_gradient import PolicyGradientSettings
-from reference_impl.alignment.token_log_probs import per_response, token_log_probs
+from reference_impl.alignment.token_log_probs import Scored, per_response, token_log_probs
 from reference_impl.training.state import Report, TrainingState
 from reference_impl.training.state_file import Saving
 
@@ -42,6 +42,7 @@ def policy_gradient(
     reward: Reward,
     settings: PolicyGradientSettings,
     *,
+    on_rollout: OnRollout = lambda number, values: None,
     on_report: Callable[[Report], None] = lambda report: None,
     saving: Saving | None = None,
     resume: bool = False,
@@ -58,9 +59,9 @@ def policy_gradient(
     )
 
     def collect_rollout(number: int, carried: Mapping[str, Tensor]) -> Rollout:
-        return policy_gradient_rollout(
-            collect(policy, reference, prompts, timed(sampler, state), reward, settings, number), settings, carried
-        )
+        draw, keep_graph = timed(sampler, state), _in_one_pass(settings)
+        collected = collect(policy, reference, prompts, draw, reward, settings, number, keep_graph=keep_graph)
+        return policy_gradient_rollout(collected, settings, carried)
 
     return learn_from_rollouts(
         collect_rollout,
@@ -69,6 +70,7 @@ def policy_gradient(
         state,
         algorithm="policy_gradient",
         prompts=prompts,
+        on_rollout=on_rollout,
         on_report=on_report,
         saving=saving,
         resume=resume,
@@ -78,7 +80,8 @@ def policy_gradient(
 def policy_gradients(policy: Policy, minibatch: Minibatch, settings: PolicyGradientSettings) -> dict[str, Tensor]:
     """Adds a minibatch's gradients, in `micro_batches` parts, and returns what is recorded of it.
 
-    minibatch.tokens: log_probs of the rollout, reference, advantages, and live (0 where the response is left out).
+    minibatch.tokens: log_probs of the rollout, reference, advantages, and live (0 where the response is left out);
+    where the rollout's own pass was kept, what `Collected.graph` has.
     """
     tokens, count = minibatch.tokens, sum(minibatch.lengths)
     live = [bool(piece[0]) for piece in torch.split(tokens["live"], list(minibatch.lengths))]
@@ -88,7 +91,7 @@ def policy_gradients(policy: Policy, minibatch: Minibatch, settings: PolicyGradi
         weights[tokens["live"].bool()] = token_weights(kept, settings.averaging, settings.longest).to(weights)
     recorded: dict[str, Tensor] = {}
     for part in replace(minibatch, tokens=tokens | {"weight": weights}).parts(settings.micro_batches):
-        scored = token_log_probs(policy, part.answered, settings.temperature)
+        scored = _scored(policy, part, settings.temperature)
         old, weight = part.tokens["log_probs"], part.tokens["weight"]
         step = clipped_policy_loss(scored.log_probs, old, part.tokens["advantages"], settings.clip, settings.clip_high)
         policy_loss = loss = (weight * step.loss).sum()
@@ -108,6 +111,18 @@ def policy_gradients(policy: Policy, minibatch: Minibatch, settings: PolicyGradi
             }
             recorded = {name: value.detach() + recorded.get(name, 0.0) for name, value in found.items()}
     return processes.add_up([policy.module], recorded)
+
+
+def _in_one_pass(settings: PolicyGradientSettings) -> bool:
+    """Whether the step learns from the very pass that the rollout was scored by: the weights are the same, and so are
+    the responses, all of them at once. One forward pass of three is spared."""
+    return settings.steps_per_rollout == settings.micro_batches == 1 and processes.count() == 1
+
+
+def _scored(policy: Policy, part: Minibatch, temperature: float) -> Scored:
+    if "scored" in part.tokens:
+        return Scored(part.tokens["scored"], part.tokens["entropies"], part.lengths)
+    return token_log_probs(policy, part.answered, temperature)
 
 
 @torch.no_grad()
@@ -152,4 +167,5 @@ def policy_gradient_rollout(
         },
         recorded,
         {"moments": moments},
+        collected.graph,
     )

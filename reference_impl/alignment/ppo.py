@@ -20,11 +20,12 @@ from torch import Tensor, nn
 
 from reference_impl.alignment import processes
 from reference_impl.alignment.advantages import explained_variance, generalized_advantages, token_rewards, whiten
+from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.collecting import Collected, Prompt, Reward, Sampler, collect
 from reference_impl.alignment.kl import k1, k3
 from reference_impl.alignment.kl_controller import adapted
 from reference_impl.alignment.learning_settings import set_tensorflow_epsilon, stepping
-from reference_impl.alignment.on_policy import ORDER, Minibatch, Rollout, learn_from_rollouts, timed
+from reference_impl.alignment.on_policy import ORDER, Minibatch, OnRollout, Rollout, learn_from_rollouts, timed
 from reference_impl.alignment.policy import Policy
 from reference_impl.alignment.policy_loss import clipped_policy_loss, clipped_value_loss, token_weights
 from reference_impl.alignment.reward_normalization import no_moments, standard_deviation, with_scores
@@ -53,6 +54,7 @@ def ppo(
     reward: Reward,
     settings: PPOSettings,
     *,
+    on_rollout: OnRollout = lambda number, values: None,
     on_report: Callable[[Report], None] = lambda report: None,
     saving: Saving | None = None,
     resume: bool = False,
@@ -72,9 +74,9 @@ def ppo(
     learning = stepping(modules.values(), settings, steps)
     state = TrainingState(modules, {"policy": learning}, {ORDER: torch.Generator().manual_seed(settings.seed)})
 
-    def before_step(step: int) -> None:
+    def before_step() -> None:
         if settings.tensorflow_adam:
-            set_tensorflow_epsilon(learning.optimizer, settings.epsilon, step)
+            set_tensorflow_epsilon(learning.optimizer, settings.epsilon)
 
     def collect_rollout(number: int, carried: Mapping[str, Tensor]) -> Rollout:
         collected = collect(policy, reference, prompts, timed(sampler, state), reward, settings, number)
@@ -88,6 +90,7 @@ def ppo(
         algorithm="ppo",
         prompts=prompts,
         before_step=before_step,
+        on_rollout=on_rollout,
         on_report=on_report,
         saving=saving,
         resume=resume,
@@ -102,6 +105,13 @@ def evaluated(policy: Policy, critic: Critic, minibatch: Minibatch, temperature:
     scored = Scored(log_probs, entropies.detach(), lengths_of(answered))
     seen = states if critic.trunk is None else critic.trunk.states(answered)
     return scored, critic.head(seen[predicting_rows(answered, seen.device)])
+
+
+def _values(policy: Policy, critic: Critic, answered: Sequence[Answered]) -> Tensor:
+    """The values of `evaluated` alone, for which no logits are made. (tokens,) fp32."""
+    seen = (critic.trunk or policy).states(answered)
+    values: Tensor = critic.head(seen[predicting_rows(answered, seen.device)])
+    return values
 
 
 def ppo_gradients(policy: Policy, critic: Critic, minibatch: Minibatch, settings: PPOSettings) -> dict[str, Tensor]:
@@ -150,10 +160,8 @@ def ppo_rollout(
         scores = scores / spread if spread > 1e-8 else scores
     kl = k1(collected.log_probs, collected.reference)
     rewards = token_rewards(scores, kl, coefficient, lengths)
-    pieces = [Minibatch(tuple(piece), {}) for piece in settings.pieces(collected.answered, processes.count())]
-    values = torch.cat(
-        processes.in_order(lambda piece: evaluated(policy, critic, piece, settings.temperature)[1], pieces)
-    )
+    pieces = settings.pieces(collected.answered, processes.count())
+    values = torch.cat(processes.in_order(lambda piece: _values(policy, critic, piece), pieces))
     shaped = whiten(rewards, shift_mean=False) if settings.whiten_rewards else rewards
     advantages, returns = generalized_advantages(shaped, values, lengths, settings.gamma, settings.lam)
     recorded = collected.values | {

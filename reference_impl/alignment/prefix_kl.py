@@ -15,14 +15,14 @@ from torch import Tensor
 
 from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.policy import Policy
-from reference_impl.alignment.token_log_probs import predicting_rows, scaled_logits, slices
+from reference_impl.alignment.token_log_probs import predicting_rows, scaled_logits, slices, with_gradients
 
 
 class Compared(NamedTuple):
-    """A policy beside a reference at every response token: (tokens,) each, flat, without gradients."""
+    """A policy beside a reference at every response token: (tokens,) each, flat; the first alone has gradients."""
 
     log_probs: Tensor
-    """Of the policy, in nats: what `token_log_probs` gives."""
+    """Of the policy, in nats: what `token_log_probs` gives, with gradients unless they are switched off."""
     entropies: Tensor
     """Of the policy's next-token distributions, in nats."""
     reference: Tensor
@@ -31,7 +31,6 @@ class Compared(NamedTuple):
     """KL(policy || reference) of the next-token distributions, in nats."""
 
 
-@torch.no_grad()
 def compared(policy: Policy, reference: Policy, answered: Sequence[Answered], temperature: float = 1.0) -> Compared:
     """All that a rollout records of two policies, from one forward pass of each and one product with each head.
 
@@ -46,19 +45,23 @@ def compared(policy: Policy, reference: Policy, answered: Sequence[Answered], te
             f"the policy has {len(head.weight)} token ids and the reference {len(other.weight)}: "
             "a reference must be a model of the same tokenizer."
         )
-    states, others = policy.states(answered), reference.states(answered)
+    with torch.no_grad():
+        others = reference.states(answered)
+    states = policy.states(answered)
     rows = predicting_rows(answered, states.device)
     states, others = states[rows].to(head.weight.dtype), others[rows].to(other.weight.dtype)
-    targets = torch.tensor([token for item in answered for token in item.response], device=states.device)[:, None]
+    targets = torch.tensor([token for item in answered for token in item.response], device=states.device)
     found = []
-    for part in slices(len(states), len(head.weight)):
-        log_p, entropies = _normalized(scaled_logits(states[part], *head, temperature))
-        own = log_p.gather(-1, targets[part])[:, 0]
-        log_q, _ = _normalized(scaled_logits(others[part], *other, temperature))
-        others_own = log_q.gather(-1, targets[part])[:, 0]
-        kl = (log_p.exp() * log_q.neg_().add_(log_p)).sum(-1)
-        found.append((own, entropies, others_own, kl))
-    return Compared(*(torch.cat(column) for column in zip(*found, strict=True)))
+    with torch.no_grad():
+        for part in slices(len(states), len(head.weight)):
+            log_p, entropies, normalizers = _normalized(scaled_logits(states[part], *head, temperature))
+            own = log_p.gather(-1, targets[part, None])[:, 0]
+            log_q, _, _ = _normalized(scaled_logits(others[part], *other, temperature))
+            others_own = log_q.gather(-1, targets[part, None])[:, 0]
+            kl = (log_p.exp() * log_q.neg_().add_(log_p)).sum(-1)
+            found.append((own, entropies, others_own, kl, normalizers))
+    own, entropies, others_own, kl, normalizers = (torch.cat(column) for column in zip(*found, strict=True))
+    return Compared(with_gradients(own, normalizers, states, head, targets, temperature), entropies, others_own, kl)
 
 
 def prefix_kl(policy: Policy, reference: Policy, answered: Sequence[Answered], temperature: float = 1.0) -> Tensor:
@@ -66,13 +69,15 @@ def prefix_kl(policy: Policy, reference: Policy, answered: Sequence[Answered], t
 
     Errors: see `compared`.
     """
-    return compared(policy, reference, answered, temperature).kl
+    with torch.no_grad():
+        return compared(policy, reference, answered, temperature).kl
 
 
-def _normalized(logits: Tensor) -> tuple[Tensor, Tensor]:
-    """log softmax, in place, and the entropy of each row. (rows, vocabulary) -> the same, (rows,)."""
-    logits -= logits.amax(-1, keepdim=True)
+def _normalized(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """log softmax, in place, each row's entropy, and what was taken off it. (rows, vocabulary) -> the same, (rows,)."""
+    highest = logits.amax(-1, keepdim=True)
+    logits -= highest
     shares = logits.exp()
     total = shares.sum(-1)
     entropies = total.log() - shares.mul_(logits).sum(-1) / total
-    return logits.sub_(total.log()[:, None]), entropies
+    return logits.sub_(total.log()[:, None]), entropies, highest[:, 0] + total.log()

@@ -12,6 +12,9 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain, pairwise
 from typing import Any, TypeVar
@@ -23,6 +26,8 @@ T = TypeVar("T")
 S = TypeVar("S")
 LAUNCHED = ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
 """What launchers say how many there are by."""
+LOOKING = 1.0
+"""Seconds between two looks whether the launcher is still there."""
 
 
 def start(device: str | None = None) -> torch.device:
@@ -37,6 +42,7 @@ def start(device: str | None = None) -> torch.device:
 
     if device not in (None, "cpu"):
         raise ValueError(f"every process has a device of its own: leave --device {device} out, or start one process.")
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     state = PartialState(cpu=device == "cpu" or not torch.cuda.is_available())
     found: torch.device = state.device
     return found
@@ -126,6 +132,17 @@ def places_by_value(items: Sequence[object]) -> list[list[int]]:
     groups, processes = list(of.values()), min(count(), len(of))
     starts = [len(groups) * index // processes for index in range(processes + 1)]
     return [list(chain.from_iterable(groups[low:high])) for low, high in pairwise(starts)]
+
+
+def _end_with(launcher: int) -> None:
+    """Ends this process once its launcher is gone: killed outright, that leaves its processes to train unseen, and
+    whoever starts again would train beside them. Looks, for signals at a parent's death are Linux's alone."""
+    while os.getppid() == launcher:
+        time.sleep(LOOKING)
+    print(
+        f"process {number()}: its launcher is gone, so it ends; start again with --resume", file=sys.stderr, flush=True
+    )
+    os._exit(1)
 
 
 def _share(items: int) -> range:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
 
@@ -36,8 +37,6 @@ def rejection_sampling(
     `<file>.rounds`, the weights that it began with, from which its responses are drawn again.
     Raises ValueError where no response of a round reaches `at_least`.
     """
-    if processes.count() > 1:
-        raise ValueError("rejection sampling is done by one process: start it without a launcher.")
     if resume and saving is None:
         raise ValueError("resuming needs to know where the state is: give saving=Saving(path, every).")
     state = TrainingState({"policy": policy.module}, {})
@@ -48,16 +47,30 @@ def rejection_sampling(
         if resume and began.exists():
             load_state(began, state, saving.identity)
     for number in range(state.step, settings.rounds):
+        started = time.perf_counter()
         best = best_of_n(prompts, settings.n, sampler, reward, number)
+        seconds = time.perf_counter() - started + (state.curve[-1].seconds if state.curve else 0.0)
         told = _told(best, settings, number)
         learning = SFTSettings(**{one.name: getattr(settings, one.name) for one in fields(SFTSettings)})
         learning = replace(learning, seed=settings.seed + number)
         offset = state.curve[-1].step if state.curve else 0
         left = settings.rounds - number - 1
 
-        def in_run(report: Report, offset: int = offset, left: int = left, told: dict[str, float] = told) -> Report:
+        def in_run(
+            report: Report,
+            offset: int = offset,
+            left: int = left,
+            told: dict[str, float] = told,
+            seconds: float = seconds,
+        ) -> Report:
             steps = offset + report.steps * (1 + left)  # of rounds to come as many as of this one
-            return replace(report, step=offset + report.step, steps=steps, values={**told, **report.values})
+            return replace(
+                report,
+                step=offset + report.step,
+                steps=steps,
+                values={**told, **report.values},
+                seconds=seconds + report.seconds,
+            )
 
         reports = sft(
             policy,
@@ -68,10 +81,11 @@ def rejection_sampling(
             resume=resume and saving is not None and saving.path.exists(),
         )
         state.step, state.curve = number + 1, [*state.curve, *map(in_run, reports)]
-        if saving is not None and began is not None and state.step < settings.rounds:
-            save_state(began, state, saving.identity)
+        if saving is not None and began is not None and state.step < settings.rounds and processes.number() == 0:
+            # First: a kill in between repeats this round; the next one can't go on from a state of this one.
             saving.path.unlink(missing_ok=True)
-    if began is not None:
+            save_state(began, state, saving.identity)
+    if began is not None and processes.number() == 0:
         began.unlink(missing_ok=True)
     return tuple(state.curve)
 

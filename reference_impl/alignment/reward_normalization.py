@@ -11,6 +11,8 @@ def gain_and_bias(scores: Tensor, mean: float = 0.0, std: float = 1.0) -> tuple[
 
     scores: (n,) as they are without gain and bias, n at least 2. Raises ValueError where they don't differ.
     """
+    if len(scores) < 2:
+        raise ValueError(f"{len(scores)} reference score has no spread to bring to {std:g}: give 2 or more responses.")
     spread = float(scores.double().std())
     if not spread > 1e-12:
         raise ValueError(

@@ -17,6 +17,7 @@ from reference_impl.alignment.learning_from_examples import learn_from_examples
 from reference_impl.alignment.learning_settings import stepping
 from reference_impl.alignment.pair import Pair, not_identical
 from reference_impl.alignment.preference_losses import reward_loss
+from reference_impl.alignment.reward_ensemble import RewardEnsemble, combined
 from reference_impl.alignment.reward_model import RewardModel, normalize
 from reference_impl.alignment.settings.reward import RewardSettings
 from reference_impl.training.state import Report, TrainingState
@@ -78,10 +79,11 @@ def train_reward_models(
         if not validation:
             return {}
         found = [judged(model, validation, settings.batch) for model in models]
-        return {
+        values = {
             "validation_accuracy": sum(one.accuracy for one in found) / len(found),
             "validation_calibration_error": sum(one.calibration.error for one in found) / len(found),
         }
+        return values | (of_ensemble(models, validation, settings) if len(models) > 1 else {})
 
     reports = learn_from_examples(
         objective,
@@ -145,6 +147,21 @@ def judged(model: RewardModel, pairs: Sequence[Pair], batch: int = 16) -> Traine
         accuracy(differences, probabilities.to(differences)),
         calibration(differences, clusters, probabilities=probabilities),
     )
+
+
+@torch.no_grad()
+def of_ensemble(models: Sequence[RewardModel], pairs: Sequence[Pair], settings: RewardSettings) -> dict[str, float]:
+    """What several models together are worth: accuracy of their combined scores, and how far they differ: the standard
+    deviation of a response's scores over models, averaged over responses."""
+    told = [pairs[place] for place in not_identical(pairs).places if pairs[place].label != 0.5]
+    items = [item for pair in told for item in (pair.chosen, pair.rejected)]
+    each = RewardEnsemble(tuple(models), settings.combine).each(items, settings.batch)
+    both = combined(each, settings.combine).view(-1, 2)
+    labels = torch.tensor([pair.label for pair in told]).to(both)
+    return {
+        "validation_ensemble_accuracy": accuracy(both[:, 0] - both[:, 1], labels),
+        "validation_spread": float(each.std(0).mean()),
+    }
 
 
 def _refuse_shared(modules: Mapping[str, torch.nn.Module]) -> None:

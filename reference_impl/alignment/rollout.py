@@ -14,6 +14,7 @@ from typing import Protocol
 import torch
 
 from reference_impl.alignment.answered import Answered
+from reference_impl.alignment.linear_products import faster_linear
 from reference_impl.alignment.policy import Policy
 from reference_impl.decoding.causal_model import CausalModel
 from reference_impl.decoding.generation import steps
@@ -95,11 +96,12 @@ def draw(
         before[prompt] += samples
     growing = [Continuation(request, None) for request in requests]
     device = next(policy.module.parameters()).device
-    for drawn in steps(decoder, growing, policy.vocabulary, device):
-        chosen = torch.tensor(drawn.tokens, device=drawn.probabilities.device)
-        log_probs = drawn.probabilities.gather(-1, chosen[:, None])[:, 0].log().tolist()
-        for number, token, log_prob in zip(drawn.numbers, drawn.tokens, log_probs, strict=True):
-            growing[number].push(token, log_prob)
+    with faster_linear(device):
+        for drawn in steps(decoder, growing, policy.vocabulary, device):
+            chosen = torch.tensor(drawn.tokens, device=drawn.probabilities.device)
+            log_probs = drawn.probabilities.gather(-1, chosen[:, None])[:, 0].log().tolist()
+            for number, token, log_prob in zip(drawn.numbers, drawn.tokens, log_probs, strict=True):
+                growing[number].push(token, log_prob)
     return [
         Rolled(
             Answered(tuple(request.prompt), tuple(one.tokens), one.finish == "stop_id"),

@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from reference_impl.alignment.answered import Answered
+from reference_impl.alignment.linear_products import linear
 from reference_impl.alignment.policy import Head, Policy
 
 ELEMENTS = 1 << 22
@@ -64,6 +65,17 @@ def score_states(
     return _Scores.apply(predicting, head.weight, head.bias, targets, temperature)  # type: ignore[no-any-return, no-untyped-call]
 
 
+def with_gradients(
+    log_probs: Tensor, normalizers: Tensor, states: Tensor, head: Head, targets: Tensor, temperature: float
+) -> Tensor:
+    """Log-probabilities that are known already, with the gradients of `score_states`.
+
+    normalizers: log of the sum of exp(logits / temperature). log_probs, normalizers, targets: (tokens,); states:
+    (tokens, width), those that predict. Returns (tokens,).
+    """
+    return _Known.apply(states, *head, targets, temperature, log_probs, normalizers)  # type: ignore[no-any-return, no-untyped-call]
+
+
 def per_response(values: Tensor, lengths: Sequence[int]) -> Tensor:
     """The sum of each item's values. values: (tokens,), flat. Returns (items,)."""
     items = torch.repeat_interleave(torch.tensor(lengths, device=values.device))
@@ -95,7 +107,7 @@ def scaled_logits(states: Tensor, weight: Tensor, bias: Tensor | None, temperatu
     with torch.autocast(
         states.device.type, enabled=False
     ):  # it would be on in the forward pass and off in the backward
-        logits = torch.nn.functional.linear(states, weight, bias)
+        logits = linear(states, weight, bias)
     return logits.to(wide(logits.dtype)).div_(temperature)
 
 
@@ -149,7 +161,7 @@ class _Scores(torch.autograd.Function):
             to_logits.scatter_add_(-1, targets[part, None], along[:, None])
             to_logits = to_logits.div_(ctx.temperature).to(states.dtype)
             if to_states is not None:
-                torch.mm(to_logits, weight, out=to_states[part])
+                to_states[part] = linear(to_logits, weight.T)
             if to_weight is not None and to_weight.dtype == weight.dtype:
                 to_weight.addmm_(to_logits.T, states[part])
             elif to_weight is not None:  # sums of many slices would lose the small ones in bf16
@@ -163,3 +175,29 @@ class _Scores(torch.autograd.Function):
             None,
             None,
         )
+
+
+class _Known(torch.autograd.Function):
+    """The way back of `_Scores` for log-probabilities that something else computed."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        states: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        temperature: float,
+        log_probs: Tensor,
+        normalizers: Tensor,
+    ) -> Tensor:
+        """Gives the log-probabilities back."""
+        ctx.save_for_backward(states, weight, bias, targets, normalizers, None)
+        ctx.temperature = temperature
+        return log_probs.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """Of states, weight and bias."""
+        return (*_Scores.backward(ctx, gradient, None), None, None)

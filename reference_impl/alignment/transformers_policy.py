@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from reference_impl.alignment.answered import Answered
+from reference_impl.alignment.linear_products import faster_linear
 from reference_impl.alignment.lora import is_adapted
 from reference_impl.alignment.merged_weights import CannotMerge, merged_weight
 from reference_impl.alignment.packed import Packed, check_items, pack
@@ -88,11 +89,12 @@ class TransformersPolicy:
         self.model.eval()
         check_items(answered, self.context, self.vocabulary)
         window = _window(self.causal.config)
-        if self._alone:
-            return torch.cat([self._padded_states([item]) for item in answered])
-        if self.packs and (window is None or max(len(item.tokens) for item in answered) <= window):
-            return self._packed_states(answered)
-        return self._padded_states(answered)
+        with faster_linear(self.causal.device):
+            if self._alone:
+                return torch.cat([self._padded_states([item]) for item in answered])
+            if self.packs and (window is None or max(len(item.tokens) for item in answered) <= window):
+                return self._packed_states(answered)
+            return self._padded_states(answered)
 
     def decoder(self) -> CausalModel:
         """A decoder with the present weights, adapters included. Ask for a new one after every change of them.

@@ -53,7 +53,7 @@ def text_lines(path: Path, encoding: str | None = None, errors: str | None = Non
                 return
             for raw in _lines(stream, path, number):
                 number += 1
-                if number == 1 and encoding is None and _is_utf16(raw):
+                if number == 1 and encoding is None and is_utf16(raw):
                     raise TextError(f"{path}:1", "this is UTF-16 without a byte-order mark; convert the file to UTF-8")
                 text = _decoded(path, number, raw, known, errors)
                 yield number, text.removeprefix("\ufeff") if number == 1 else text
@@ -95,7 +95,12 @@ def _head(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
     return buffered.peek(4)[:4], buffered
 
 
-def _is_utf16(line: bytes) -> bool:
+def begins_with_mark(head: bytes) -> bool:
+    """Whether these first bytes of a file have a byte-order mark."""
+    return any(head.startswith(mark) for mark, _ in _MARKS)
+
+
+def is_utf16(line: bytes) -> bool:
     """Whether every second byte is 0 and no other: ASCII as UTF-16 has it."""
     return len(line) >= 6 and any(not any(line[at : len(line) & ~1 : 2]) and all(line[1 - at :: 2]) for at in (0, 1))
 

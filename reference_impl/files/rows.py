@@ -38,8 +38,8 @@ OPTIONS: Mapping[str, frozenset[str]] = {
 
 
 def suffix_of(name: str) -> str:
-    """The ending that says the format, without that of a compression: `a.jsonl.zst` -> `.jsonl`."""
-    return Path(bare_name(name)).suffix
+    """The ending that says the format, in small letters, without that of a compression: `A.JSONL.zst` -> `.jsonl`."""
+    return Path(bare_name(name)).suffix.lower()
 
 
 def is_known(path: Path) -> bool:

@@ -11,6 +11,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <new>
 #include <vector>
 
 #if defined(__AVX2__) && defined(__FMA__)
@@ -38,11 +39,20 @@ inline void from_float(float x, uint16_t &bf16) {  // round to nearest, ties to 
     bf16 = std::isnan(x) ? uint16_t(0x7fc0) : uint16_t((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
 }
 
+// Memory that begins at a line of the cache: a vector that lies across two lines takes twice as long to load.
+template <typename T>
+struct OnLines {
+    using value_type = T;
+    T *allocate(size_t n) { return (T *)::operator new(n * sizeof(T), std::align_val_t(64)); }
+    void deallocate(T *at, size_t) { ::operator delete(at, std::align_val_t(64)); }
+    bool operator==(const OnLines &) const { return true; }
+};
+
 // A few rows of activations, as the formats want them. Each thread has its own.
 struct Activations {
     int rows = 0, groups = 0, padded_groups = 0;
-    std::vector<float> floats;    // (rows, 32 groups), padded with zeros
-    std::vector<int16_t> values;  // (rows, 32 groups)
+    std::vector<float, OnLines<float>> floats;      // (rows, 32 groups), padded with zeros
+    std::vector<int16_t, OnLines<int16_t>> values;  // (rows, 32 groups)
     std::vector<float> scale;     // (rows, padded groups)
     std::vector<float> sum;       // (rows, padded groups): of the rounded activations, in their own unit
 
@@ -204,6 +214,60 @@ inline void pair_of_floats(const Matrix &m, int64_t output, const Activations &a
                 out[o * 4 + row] += to_float(weights[size_t(o) * m.inputs + i]) * x[row * stride + i];
 }
 
+#ifdef __AVX512F__
+inline __m512 sixteen_floats(const float *x) { return _mm512_loadu_ps(x); }
+inline __m512 sixteen_floats(const uint16_t *x) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)x)), 16));
+}
+
+// One output for up to eight rows at once: each vector of weights is loaded once for all of them. What is read `ahead` is
+// asked for early, since the processor loses sight of a stream that it has to wait for at every new page.
+template <int ROWS, typename T>
+inline void rows_of_floats(const Matrix &m, int64_t output, const Activations &a, int first, int64_t ahead, float *out) {
+    const T *weights = (const T *)m.values + output * m.inputs;
+    const size_t stride = size_t(a.groups) * GROUP;
+    const float *x = a.floats.data() + first * stride;
+    __m512 sums[ROWS];
+    for (auto &sum : sums) sum = _mm512_setzero_ps();
+    int done = 0;
+    for (; done + 16 <= m.inputs; done += 16) {
+        if (ahead) _mm_prefetch((const char *)(weights + done + ahead), _MM_HINT_T0);
+        const __m512 wide = sixteen_floats(weights + done);
+#pragma GCC unroll 8
+        for (int row = 0; row < ROWS; row++)
+            sums[row] = _mm512_fmadd_ps(wide, _mm512_loadu_ps(x + row * stride + done), sums[row]);
+    }
+    for (int row = 0; row < ROWS; row++) {
+        out[row] = _mm512_reduce_add_ps(sums[row]);
+        for (int i = done; i < m.inputs; i++) out[row] += to_float(weights[i]) * x[row * stride + i];
+    }
+}
+
+template <int ROWS>
+__attribute__((noinline)) void rows_at_once(const Matrix &m, int start, int stop, const Activations &a, int first,
+                                            int64_t ahead, float *out) {
+    for (int output = start; output < stop; output++, out += ROWS)
+        if (m.format == FLOAT32)
+            rows_of_floats<ROWS, float>(m, output, a, first, ahead, out);
+        else
+            rows_of_floats<ROWS, uint16_t>(m, output, a, first, ahead, out);
+}
+
+// Outputs [start, stop) of rows first to first + rows, at most eight: out[(output - start) * rows + row].
+inline void some_rows(const Matrix &m, int start, int stop, const Activations &a, int first, int rows, int64_t ahead, float *out) {
+    switch (rows) {
+        case 1: return rows_at_once<1>(m, start, stop, a, first, ahead, out);
+        case 2: return rows_at_once<2>(m, start, stop, a, first, ahead, out);
+        case 3: return rows_at_once<3>(m, start, stop, a, first, ahead, out);
+        case 4: return rows_at_once<4>(m, start, stop, a, first, ahead, out);
+        case 5: return rows_at_once<5>(m, start, stop, a, first, ahead, out);
+        case 6: return rows_at_once<6>(m, start, stop, a, first, ahead, out);
+        case 7: return rows_at_once<7>(m, start, stop, a, first, ahead, out);
+        default: return rows_at_once<8>(m, start, stop, a, first, ahead, out);
+    }
+}
+#endif
+
 __attribute__((noinline)) inline void pair(const Matrix &m, int64_t output, const Activations &a, int first, float *out) {
     if (m.format == FLOAT32)
         pair_of_floats<float>(m, output, a, first, out);
@@ -350,6 +414,24 @@ inline void multiply(const Matrix &m, const Activations &a, int start, int stop,
                 store(row + r, output + o, out[o * rows + r] + (m.bias ? m.bias[output + o] : 0.f));
     };
     const bool floats = m.format == FLOAT32 || m.format == BFLOAT16;
+#ifdef __AVX512F__
+    if (floats && a.rows > 4) {
+        constexpr int BLOCK = 4;
+        float sums[BLOCK * 8];
+        for (int block = start; block < stop; block += BLOCK) {
+            const int end = std::min(block + BLOCK, stop);
+            for (int first = 0; first < a.rows; first += 8) {
+                const int rows = std::min(8, a.rows - first);
+                // The last rows of a block call for the next one: those before find the block in the cache.
+                some_rows(m, block, end, a, first, rows, first + 8 >= a.rows ? BLOCK * int64_t(m.inputs) : 0, sums);
+                for (int output = block; output < end; output++)
+                    for (int row = 0; row < rows; row++)
+                        store(first + row, output, sums[(output - block) * rows + row] + (m.bias ? m.bias[output] : 0.f));
+            }
+        }
+        return;
+    }
+#endif
     for (int block = start; block < stop; block += 4) {
         const int end = std::min(block + 4, stop);
         int row = 0;

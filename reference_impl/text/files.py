@@ -4,6 +4,7 @@
 |---|---|
 | `.txt` | the whole file, or its parts where lines that hold only `<|endoftext|>` divide it |
 | `.jsonl`, `.ndjson`, `.json`, `.csv`, `.tsv`, `.parquet`, `.arrow` | one per row; its `field` is the text |
+| any other, or none | of a file that is named itself: as `.txt`; binary data are refused |
 
 Each may be packed (`.gz`, `.bz2`, `.xz`, `.zst`). Text is UTF-8, or what the byte-order mark says (it is dropped), and
 line ends stay as they are. Documents without any text are left out. Everything is read as it is needed: only a whole
@@ -20,6 +21,7 @@ from pathlib import Path
 from reference_impl.files.error import TextError as TextError
 from reference_impl.files.folder import Listing, listing, refuse_twins
 from reference_impl.files.lines import text_lines
+from reference_impl.files.plain import refuse_binary
 from reference_impl.files.rows import is_known, known_endings, read_rows, suffix_of
 from reference_impl.text.tokenizer import END_OF_TEXT
 
@@ -29,7 +31,7 @@ _SOMETHING = re.compile(r"[^\s\0]")
 def read_documents(path: str | os.PathLike[str], field: str = "text") -> Iterator[str]:
     """The documents of a file, or of every file of a known suffix under a folder in the order of their paths.
 
-    `field` names the column or key that holds the text (not used for txt). Raises TextError: at once if there
+    `field` names the column or key that holds the text, where the format has some. Raises TextError: at once if there
     is nothing to read at `path`, and on the way for a line that is broken, naming `file:line`.
     """
     return _documents(Path(path), files_of(path).data, field)
@@ -51,7 +53,7 @@ def files_of(path: str | os.PathLike[str]) -> Listing:
     if not path.exists():
         raise TextError(path, "no such file or folder; check the path")
     if not is_known(path):
-        raise TextError(path, f"text of an unknown kind; the name must end in one of {known_endings()}")
+        refuse_binary(path)
     return Listing([path], [])
 
 
@@ -74,13 +76,17 @@ def _few(folder: Path, files: list[Path], most: int = 10) -> str:
 def _documents(path: Path, files: list[Path], field: str) -> Iterator[str]:
     found, what = False, "no text"
     for file in files:
-        for document in _txt(file) if suffix_of(file.name) == ".txt" else _field(file, field):
+        for document in _field(file, field) if _has_columns(file) else _txt(file):
             if document:
                 if not found and not (found := not is_blank(document)):
                     what = "nothing but NUL characters" if "\0" in document else "only white space"
                 yield document
     if not found:
         raise TextError(path, f"there is {what} in it; put some text there, or give another path")
+
+
+def _has_columns(file: Path) -> bool:
+    return is_known(file) and suffix_of(file.name) != ".txt"
 
 
 def _txt(file: Path) -> Iterator[str]:

@@ -32,6 +32,7 @@ from reference_impl.text.tokenizer import ByteBPE
 from reference_impl.training.checkpoint import save_checkpoint
 from reference_impl.training.pretraining import train
 from reference_impl.training.result import Progress
+from reference_impl.training.run_lock import alone
 from reference_impl.training.schedule import DECAYS
 from reference_impl.training.settings import OptimizerName, TrainingSettings
 from reference_impl.training.state_file import Saving
@@ -75,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         saving = (
             Saving(state, SAVE_EVERY if options.save_every is None else options.save_every) if wants_state else None
         )
-        with progress_display(console, f"training {options.preset}") as show:
+        with alone(state if wants_state else None), progress_display(console, f"training {options.preset}") as show:
             result = train(
                 model,
                 train_tokens,

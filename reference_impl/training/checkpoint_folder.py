@@ -32,10 +32,10 @@ MOST_SETTINGS = 32 << 20
 class CorruptCheckpoint(ValueError):
     """A checkpoint that can't be used: names the file, what is wrong and the fix."""
 
-    def __init__(self, path: Path, message: str) -> None:
+    def __init__(self, path: Path, message: str, fix: str = "copy the checkpoint again or train it again") -> None:
         self.path = path
         self.message = message
-        super().__init__(f"{path}: {message}; copy the checkpoint again or train it again")
+        super().__init__(f"{path}: {message}; {fix}")
 
 
 class FileEntry(BaseModel):
@@ -66,6 +66,7 @@ def check_place(folder: Path) -> None:
 def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
     """What `write` puts into a new folder, with its `checkpoint.json`, under the name `folder`: whole or not at all.
 
+    Folders within it that were written so have a `checkpoint.json` of their own, and aren't in this one.
     A checkpoint that is there already is replaced. Raises FileExistsError if `folder` is something else, and OSError if
     the disk is full.
     """
@@ -80,7 +81,7 @@ def write_folder(folder: Path, write: Callable[[Path], None]) -> None:
             write(new)
         except SafetensorError as error:  # its own name for a full disk
             raise OSError(f"{folder}: it can't be written ({error}); make room or give another place") from error
-        files = {path.name: _entry(path) for path in sorted(new.iterdir())}
+        files = {path.name: _entry(path) for path in sorted(new.iterdir()) if path.is_file()}
         (new / MANIFEST).write_text(Manifest(files=files).model_dump_json(indent=2))
         for path in [*new.iterdir(), new]:
             _to_disk(path)

@@ -68,6 +68,24 @@ class Saving:
             raise ValueError(f"a state is saved every 1 or more steps, not every {self.every}.")
 
 
+class OtherRun(ValueError):
+    """A state of another run than the one that would go on from it."""
+
+
+class CorruptState(CorruptCheckpoint):
+    """A state that can't be gone on from: names the file, what is wrong and the fix."""
+
+    def __init__(self, path: Path, message: str) -> None:
+        good = good_state(path)
+        earlier = f"copy the state before it, {good.name}, in its place and resume, or " if good.is_file() else ""
+        super().__init__(path, message, f"{earlier}start again without resuming")
+
+
+def good_state(path: Path) -> Path:
+    """Where a run that keeps an earlier state (`on_policy.py`) has it, beside the last one."""
+    return path.with_name(f"{path.name}.good")
+
+
 class Header(BaseModel):
     """What is no tensor."""
 
@@ -122,8 +140,8 @@ def save_state(path: str | os.PathLike[str], state: TrainingState, identity: Run
 def load_state(path: str | os.PathLike[str], state: TrainingState, identity: RunIdentity) -> None:
     """Puts what `path` holds into `state`, its modules, optimizers and generators, and torch's random generators.
 
-    Raises CorruptCheckpoint if the file is missing, cut off or changed, and ValueError if it is of a run with other
-    settings, another model or other data. Then nothing was changed.
+    Raises CorruptState if the file is missing, cut off or changed, and OtherRun if it is of a run with other settings,
+    another model or other data. Then nothing was changed.
     """
     path = Path(path)
     header, tensors = _read(path)
@@ -189,7 +207,7 @@ def _restore_moments(
 def _read(path: Path) -> tuple[Header, dict[str, Tensor]]:
     """Header and tensors of a whole, unchanged file; one of version 1 as it would be written now."""
     if not path.is_file():
-        raise CorruptCheckpoint(path, "there is no such training state")
+        raise CorruptState(path, "there is no such training state")
     try:
         with safe_open(str(path), framework="pt") as file:
             told = file.metadata() or {}
@@ -201,13 +219,13 @@ def _read(path: Path) -> tuple[Header, dict[str, Tensor]]:
         elif version == VERSION:
             header, named = Header.model_validate_json(told["state"]), tensors
         else:
-            raise CorruptCheckpoint(path, f"a training state of version {version}; this program reads 1 and {VERSION}")
+            raise CorruptState(path, f"a training state of version {version}; this program reads 1 and {VERSION}")
     except CorruptCheckpoint:
         raise
     except (SafetensorError, ValidationError, ValueError, KeyError, TypeError) as error:
-        raise CorruptCheckpoint(path, f"not a whole training state ({str(error).splitlines()[0]})") from error
+        raise CorruptState(path, f"not a whole training state ({str(error).splitlines()[0]})") from error
     if told.get("sha256") != _digest(told["state"], tensors):
-        raise CorruptCheckpoint(path, "changed since it was written: its SHA-256 is another")
+        raise CorruptState(path, "changed since it was written: its SHA-256 is another")
     return header, named
 
 
@@ -259,7 +277,7 @@ def _refuse_other_parts(path: Path, state: TrainingState, tensors: Mapping[str, 
 
 
 def _refuse(path: Path, was: Any, now: Any) -> None:
-    raise ValueError(
+    raise OtherRun(
         f"{path}: this training state is of a run with {was}, not {now}: resume with the same model, tokens and "
         "settings, or start again."
     )

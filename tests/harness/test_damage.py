@@ -409,7 +409,7 @@ def test_nothing_cut_off_in_a_run_is_believed(finished_run: Run, run: Run) -> No
                 assert path.name == MANIFEST or Run(run.folder).damage
 
 
-def test_a_run_with_fewer_cells_than_its_manifest_says_so(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_with_fewer_cells_than_its_manifest_says_so(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     path = run.folder / CELLS
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:-2]))
@@ -417,7 +417,7 @@ def test_a_run_with_fewer_cells_than_its_manifest_says_so(run: Run, capsys: pyte
     assert "2 of 6 cells are missing" in sentence
     assert exit_code(Run(run.folder)) == 2
     find_run(str(run.folder), run.folder.parent)
-    assert "2 of 6 cells are missing" in capsys.readouterr().err
+    assert "2 of 6 cells are missing" in caplog.text
 
 
 def test_samples_of_two_cells_that_changed_places_are_not_believed(finished_run: Run, run: Run) -> None:

@@ -17,6 +17,7 @@ import harness
 import reference_impl
 from harness import kept_file
 from harness.kept_file import Damaged
+from harness.reader import at_a_shell
 from harness.results.run import Run
 
 NAME = "cells.jsonl"
@@ -94,7 +95,8 @@ def test_what_is_damaged_is_dropped_and_said_once(tmp_path: Path, capsys: pytest
     assert kept_file.kept_json(path) is None and capsys.readouterr().err == "", "nothing there is no damage"
     for _ in range(2):
         path.write_text(TEXT)
-        assert kept_file.kept_json(path) is None and not path.exists()
+        with at_a_shell():
+            assert kept_file.kept_json(path) is None and not path.exists()
     said = capsys.readouterr().err
     assert said.count("peaks.json: it has no checksum") == 1 and said.startswith("warning: ")
 
@@ -158,7 +160,13 @@ OTHER = {
     "reference_impl/quantization/quantized_checkpoint.py": "a checkpoint",
     "reference_impl/training/state_file.py": "sha256 in the file's metadata",
     "reference_impl/alignment/on_policy.py": "a second name of a training state",
+    "harness/models/checkpoint_making.py": "a file of a checkpoint that is verified",
+    "harness/models/checkpoint_stage.py": "a file of a checkpoint that is verified",
+    "reference_impl/alignment/stages/checkpoints.py": "copies of checkpoints beside a training state",
+    "reference_impl/alignment/stages/drawing.py": "a file of a checkpoint that is verified",
     "reference_impl/alignment/stages/learner.py": "files of a checkpoint that is verified",
+    "reference_impl/alignment/stages/reward_folder.py": "a file of a checkpoint that is verified",
+    "reference_impl/alignment/stages/start_folder.py": "settings of an adapter, as peft writes them",
     "reference_impl/alignment/stages/result.py": "a file of a checkpoint that is verified",
     "harness/models/alignment.py": "what a person is told of a checkpoint",
     "reference_impl/text/shards.py": "sha256 in the header, which facts.json repeats",
@@ -216,6 +224,8 @@ OTHER = {
     "harness/analysis/scaling/table_file.py": "the user's table",
     "harness/input_file.py": "a file of the user's, such as a suite",
     "harness/tasks/data/csv_as_lm_eval.py": "the user's data",
+    "harness/tasks/judging/rules/refusal_error.py": "labeled answers that ship",
+    "harness/tasks/judging/rules/toxic_words.py": "a word list that ships",
     # what is fetched, compared with the sha256 that the table of assets declares before it is kept
     **dict.fromkeys(
         (

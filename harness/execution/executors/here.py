@@ -16,6 +16,7 @@ from harness.execution.needs import PeaksNeed
 from harness.execution.plan import PlannedCell
 from harness.execution.requests import Collect, Collected, Refused
 from harness.models.registry import adapter_of
+from harness.notice import remarks_to
 from harness.results.fingerprint import Fingerprint
 from harness.results.peaks import Peaks
 from harness.tasks.files.library import TaskLibrary
@@ -74,7 +75,7 @@ class HereExecutor:
         from harness.execution.serve import collect, refusal
 
         what = (item.cell.measure, item.cell.typed, item.source, self._library)
-        request = Collect(*what, read=item.read, machine=self._machine)
+        request = Collect(*what, read=item.read, machine=self._machine, asked=item.asked_sources)
         try:
             with chatter_to(self._log):
                 return collect(request, opened, lambda step: self._on_event(CellGoing(item.cell, step.done, step.text)))
@@ -94,5 +95,6 @@ def chatter_to(log: Path) -> Iterator[None]:
         log.open("a", encoding="utf-8", errors="backslashreplace") as file,
         redirect_stdout(file),
         redirect_stderr(file),
+        remarks_to(file),
     ):
         yield

@@ -137,6 +137,7 @@ class LocalExecutor:
             *(item.cell.measure, item.cell.typed, item.source, self._library),
             *(None if unfinished is None else str(unfinished), threads, item.read),
             machine=self._machine,
+            asked=item.asked_sources,
         )
         try:
             answer = worker.ask(request, lambda step: self._on_event(CellGoing(item.cell, step.done, step.text)))
@@ -153,8 +154,9 @@ class LocalExecutor:
 
 def _modules(items: Sequence[PlannedCell]) -> list[str]:
     """What workers of these cells import, so that it is imported once."""
-    modules = [opening_of(kind).module for kind in dict.fromkeys(item.source.kind for item in items)]
-    if any(item.resolved.training is not None and not item.resolved.ready for item in items):
+    opened = [source.kind for item in items for source in (item.source, *(one for _, one in item.asked_sources))]
+    modules = [opening_of(kind).module for kind in dict.fromkeys(opened)]
+    if any(model.is_made_here and not model.ready for item in items for model in item.models):
         modules.append("torch._dynamo")  # what the first optimizer of a process would import, for seconds
     return modules
 

@@ -39,7 +39,7 @@ def needed(items: Sequence[PlannedCell]) -> float:
         if asset is not None:
             declared = assets.asset(asset)
             total += declared.download_size + declared.installed_size
-        elif item.resolved.training is not None and size is not None:
+        elif item.resolved.is_made_here and size is not None:
             total += STATE * size.parameters
     return total
 

@@ -56,10 +56,10 @@ class Telling:
 
 def telling(
     *,
-    json: Path | None = None,
-    markdown: Path | None = None,
-    junit: Path | None = None,
-    sarif: Path | None = None,
+    json: str | Path | None = None,
+    markdown: str | Path | None = None,
+    junit: str | Path | None = None,
+    sarif: str | Path | None = None,
     webhook: str | None = None,
     webhook_format: str = "json",
 ) -> Telling:
@@ -71,7 +71,9 @@ def telling(
     starts. Raises UserError for what can't be.
     """
     os.environ.pop(VARIABLE, None)
-    for path, name in ((json, "json"), (markdown, "markdown"), (junit, "junit"), (sarif, "sarif")):
+    given = {"json": json, "markdown": markdown, "junit": junit, "sarif": sarif}
+    files = {name: None if path is None else Path(path) for name, path in given.items()}
+    for name, path in files.items():
         check_target(path, name)
     hook = webhook_of(webhook, webhook_format) if webhook and webhook.strip() else None
-    return Telling(Files(json, markdown, junit, sarif), hook)
+    return Telling(Files(**files), hook)

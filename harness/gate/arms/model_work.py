@@ -170,6 +170,7 @@ class _Loaded:
     """The model of a measure, which is open (`harness.measures.measure.Load`)."""
 
     unfinished = None
+    asked: Mapping[str, ModelSource] = {}
 
     def __init__(self, model: LanguageModel, source: ModelSource) -> None:
         self._model = model
@@ -182,6 +183,10 @@ class _Loaded:
 
     def tell(self, done: float, text: str) -> None:
         """Nobody listens."""
+
+    def other(self, name: str) -> LanguageModel:
+        """No measure of arms asks other models."""
+        raise Unsupported("arms are compared by measures that ask their own model alone")
 
     def __call__(self, precision: str | None = None) -> LanguageModel:
         return self._model

@@ -8,12 +8,12 @@ don't decide it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from math import inf, isclose
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.comparison.definition import CellPair, cell_pairs, what_was_read
 from harness.comparison.gate_set import QUALITY, Gated, all_points
@@ -24,6 +24,7 @@ from harness.gate.judgment import Judged, cell_words, told_apart
 from harness.gate.stored import stored_ledger
 from harness.gate.stored.stored_pair import Known, Levels, broken_cell, judge_measured, why_incomparable
 from harness.gate.stored.stored_runs import ALPHA, PASS_ALPHA
+from harness.gate.stored.what_changed import of_what
 from harness.gate.verdict import Verdict
 from harness.results.record import CellResult
 from harness.results.run import Run
@@ -92,7 +93,7 @@ def look_for(
     points = list(all_points(pairs, base, head))
     found = {
         FailOn.WORSE: lambda: _worse(pairs, points),
-        FailOn.DIFFERENT: lambda: _different(pairs, points, tolerance),
+        FailOn.DIFFERENT: lambda: _different(base, pairs, points, tolerance),
         FailOn.INCOMPARABLE: lambda: _incomparable(compared),
     }
     return [found[kind]() for kind in kinds]
@@ -157,9 +158,9 @@ def _words(row: Judged) -> str:
     return f"{row.metric} ({row.where}): {reason}"
 
 
-def _different(pairs: Sequence[CellPair], points: Sequence[Gated], tolerance: float) -> Found:
+def _different(base: Run, pairs: Sequence[CellPair], points: Sequence[Gated], tolerance: float) -> Found:
     named: dict[str, float] = {}
-    for told in _other_digests(pairs):
+    for told in _other_digests(pairs, base.manifest.models):
         named[told] = inf
     looked_at, passed = 0, 0
     for one, more in zip(points, told_apart([(one.metric, one.at) for one in points]), strict=True):
@@ -186,15 +187,18 @@ def _different(pairs: Sequence[CellPair], points: Sequence[Gated], tolerance: fl
     return Found(FailOn.DIFFERENT, tuple(ranked), looked_at + len(named), "values and digests", tuple(notes))
 
 
-def _other_digests(pairs: Sequence[CellPair]) -> Iterator[str]:
-    """Weights, texts and tasks that are not the same in both, each told once."""
+def _other_digests(pairs: Sequence[CellPair], models: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Models, texts and tasks that are not the same in both, each told once. models: of the base's manifest."""
     told: dict[str, None] = {}
     for pair in pairs:
         if pair.base is None or pair.head is None:
             continue
-        weights = _weights(pair.base), _weights(pair.head)
-        if weights[0] and weights[1] and weights[0] != weights[1]:
-            told[f"weights of {pair.cell.model}: {weights[0][:12]} and {weights[1][:12]}"] = None
+        mine, other = _model_digest(pair.base), _model_digest(pair.head)
+        if mine and other and mine != other:
+            name = pair.cell.model  # of one with several trainings, `nano seed=1`
+            known = (told_of for key, told_of in models.items() if key == name or key.startswith(f"{name} "))
+            what = of_what(name, next(known, {}))
+            told[f"{what}: {mine[:12]} and {other[:12]}"] = None
         read = what_was_read(pair.base) or {}, what_was_read(pair.head) or {}
         for kind, name in read[0]:
             if read[1].get((kind, name), read[0][kind, name]) != read[0][kind, name]:
@@ -202,7 +206,7 @@ def _other_digests(pairs: Sequence[CellPair]) -> Iterator[str]:
     yield from told
 
 
-def _weights(cell: CellResult) -> str | None:
+def _model_digest(cell: CellResult) -> str | None:
     return next((record.model_digest for record in cell.records if record.model_digest), None)
 
 

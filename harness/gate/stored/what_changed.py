@@ -45,6 +45,15 @@ def _another_model(name: str, base: Mapping[str, Any], head: Mapping[str, Any]) 
     )
 
 
+def of_what(name: str, model: Mapping[str, Any]) -> str:
+    """What a model's digest is a digest of, from what a run's manifest tells of it."""
+    if "settings" in model:
+        return f"what decides the training of {name} (settings, corpus and code, not the weights)"
+    if model.get("kind") == "in_memory":
+        return f"weights and code of {name}"
+    return f"the files of {name}" if model.get("path") else f"the model {name}"
+
+
 def is_identical_code(base: Run, head: Run) -> bool:
     """Whether two runs are known to have run the same code with the same libraries on the same weights: the same commit
     without changes, the same packages, the same models. What nobody knows is not the same."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any
 
 from harness import kept_file, strict_json
 from harness.errors import told
-from harness.notice import notice
+from harness.notice import notice, remark
 from harness.tasks.ask import Asked
 from harness.whole_file import write_whole
 
@@ -51,7 +50,7 @@ class FinishedDocuments:
         try:
             yield
         except OSError as error:
-            print(f"answers are not kept for another try: {told(error)}", file=sys.stderr)
+            remark(f"answers are not kept for another try: {told(error)}")
             self.path = None
 
     def add(self, asked: Asked, found: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """Why none of a task's documents can be asked, as far as its own files tell: found before a model is opened.
 
-Looked at are documents in files of this machine, of task files that aren't ours, and without code of their own.
+Looked at are documents in files of this machine, of task files that aren't ours, and without code of their own; where
+documents are named by their numbers, how many there are of every task whose data are here.
 """
 
 from __future__ import annotations
@@ -43,9 +44,11 @@ def _why_none(task: Task, settings: TaskSettings) -> str | None:
     from harness.measures.task.document_choice import chosen
     from harness.measures.task.documents import why_not_asked
 
+    file = str(task.config.file)
+    if settings.document_ids is not None and (why := _why_not_there(task, settings, file)) is not None:
+        return why
     if not _is_looked_at(task):
         return None
-    file = str(task.config.file)
     try:
         rows = task.evaluation_rows()
         if not rows:
@@ -58,6 +61,22 @@ def _why_none(task: Task, settings: TaskSettings) -> str | None:
     except Unsupported:
         return None
     return str(reasons[0]) if reasons and None not in reasons else None
+
+
+def _why_not_there(task: Task, settings: TaskSettings, file: str) -> str | None:
+    """Which of the documents that are named the task does not have, one of ours too; None where it has them, or how
+    many it has can't be known in a moment."""
+    from harness.measures.task.document_choice import chosen
+
+    if not task.is_made_here and ((size := task.bytes_here) is None or size > MOST_BYTES):
+        return None
+    try:
+        chosen(len(task.evaluation_rows()), None, settings.document_ids, settings.mode, file)
+    except UserError as error:
+        return str(error)
+    except Unsupported:
+        return None
+    return None
 
 
 def _is_looked_at(task: Task) -> bool:

@@ -97,7 +97,11 @@ PLAN = Shape(
         Field("cached", "boolean", "Whether the result is known from an earlier run."),
         Field("seconds", "number", "Estimate of the time; null where it is not known."),
         Field("memory_bytes", "number", "Estimate of the memory; null where it is not known."),
-        Field("estimate", "text", "measured before, estimated or unknown."),
+        Field(
+            "estimate",
+            "text",
+            "measured before, estimated, by earlier ones (trainings of its method) or unknown.",
+        ),
         Field("missing", "text", "What it needs and is not here."),
         Field("skipped", "text", "Why it would be skipped."),
         Field("notes", "text", "What a reader must know."),

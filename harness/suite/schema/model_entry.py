@@ -43,6 +43,11 @@ class _ModelEntry(Composed):
     if TYPE_CHECKING:
         matrix: Matrix = Matrix()
 
+    @classmethod
+    def keys_of_people(cls) -> list[str]:
+        """Without adapters of models that only this process knows."""
+        return [key for key in cls.model_fields if key not in ADAPTERS or not ADAPTERS[key].in_process]
+
     @model_validator(mode="after")
     def _one_adapter(self) -> _ModelEntry:
         given = [name for name in ADAPTERS if getattr(self, name) is not None]

@@ -10,15 +10,17 @@ from pydantic_core import PydanticCustomError
 
 from harness.comparison.expectation import Expectation
 from harness.comparison.gate_entry import GateEntry
-from harness.errors import shown
+from harness.errors import UserError, shown
 from harness.limits import MOST_TOKENS_IN_ALL
 from harness.measures.registry import metrics
 from harness.spelling import nearest, nearest_words
 from harness.strict_entry import PathText, Strict, as_list
+from harness.strict_models import constructed
 from harness.suite.schema.call_entry import CallEntry
 from harness.suite.schema.entries import AnalysisEntry, MeasureEntry
 from harness.suite.schema.matrix import Matrix
 from harness.suite.schema.model_entry import ModelEntry, ModelName, Name
+from harness.suite.schema.side_by_side import SideBySide, why_not_side_by_side
 
 Told = Iterator[tuple[tuple[str | int, ...], str]]
 """What is wrong across parts: the path of each, and a sentence."""
@@ -34,6 +36,19 @@ class Tasks(Strict):
     `{name}` and `{split}` may stand, or a file for each split."""
 
 
+def _told(kind: object, data: dict[str, Any], error: Exception) -> str:
+    """Every mistake of a suite that is constructed, as of one that is read."""
+    from harness.suite.document import document_of
+    from harness.suite.mistakes import validated
+
+    try:
+        validated(document_of(data, "suite"))
+    except UserError as told:
+        return str(told)
+    return str(error)
+
+
+@constructed(_told)
 class Suite(Strict):
     """A suite: which models, over which axes, which measures, which analyses, what is expected."""
 
@@ -46,6 +61,9 @@ class Suite(Strict):
     """Left out where only analyses are wanted that need no measurement: of published data, and of assumptions."""
     matrix: Matrix = Matrix()
     measures: list[MeasureEntry] = Field(default=[])  # type: ignore[valid-type]
+    side_by_side: SideBySide | None = None
+    """Compare the models and precisions of the measure `inference`, each with the first one, turn by turn: how much
+    time one takes of the other's, with an interval."""
     tasks: Tasks = Tasks()
     analyse: list[AnalysisEntry] = Field(default=[])  # type: ignore[valid-type]
     expect: list[Expectation] = Field(default=[])
@@ -66,6 +84,7 @@ class Suite(Strict):
             *self._measures_narrow_budgets(),
             *self._budgets_end(),
             *self._models_exist(),
+            *self._can_stand_side_by_side(),
         ]
         if told:
             text = "; ".join(sentence for _, sentence in told)
@@ -155,6 +174,10 @@ class Suite(Strict):
                     f"a budget of {largest:g} FLOPs pays for {tokens:.3g} tokens of a model of {min(sizes):,} "
                     f"parameters, and {MOST_TOKENS_IN_ALL:,} is the most; lower it",
                 )
+
+    def _can_stand_side_by_side(self) -> Told:
+        if self.side_by_side is not None:
+            yield from why_not_side_by_side(self.models, self.matrix, self.measures)
 
     def _models_exist(self) -> Told:
         for number, entry in enumerate(self.measures):

@@ -13,8 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import UserError
 from harness.tasks.aggregation import aggregate_as_lm_eval
+from harness.tasks.aggregation.corrected import corrected
 from harness.tasks.aggregation.estimate import Estimate, Family
-from harness.tasks.aggregation.item_rows import class_scores, labels, references_and_answers, sums_by_group
+from harness.tasks.aggregation.item_rows import (
+    class_scores,
+    labels,
+    references_and_answers,
+    sums_by_group,
+)
 from harness.tasks.aggregation.resample import resampled
 from harness.tasks.judging.specification import entry_of, name_of
 from harness.tasks.judging.text_scores import CORPUS_SCORES, corpus_score, corpus_statistics
@@ -102,7 +108,14 @@ def _estimate(
         references, answers = references_and_answers(items)
         rows = corpus_statistics(aggregation, answers, references)
         return _corpus(key, rows, groups, lambda sums: [corpus_score(aggregation, row) for row in sums], confidence)
-    if aggregation in ("f1", "matthews_corrcoef"):
+    if aggregation == "corrected_share":
+        return corrected(key, [float(item) for item in items], groups, entry_of(key, spec)["errors"], confidence)
+    if aggregation == "calibration_error":
+        from harness.statistics.calibration_error import calibration_rows, error_of_sums
+
+        rows = calibration_rows([item[0] for item in items], [item[1] for item in items])
+        return _corpus(key, rows, groups, error_of_sums, confidence)
+    if aggregation in ("f1", "matthews_corrcoef", "cohen_kappa"):
         rows, score = class_scores(items, aggregation)
         return _corpus(key, rows, groups, score, confidence)
     raise ValueError(f"unknown aggregation `{aggregation}`")

@@ -23,13 +23,14 @@ def class_scores(items: Sequence[Any], aggregation: str) -> tuple[Floats, Callab
 
     ValueError for F1 of more than two classes.
     """
-    from harness.statistics.classification import confusions, f1_of_class, matthews
+    from harness.statistics.classification import confusions, f1_of_class, kappa, matthews
 
     gold = [item[0][0] if isinstance(item[0], list) else item[0] for item in items]
     classes, rows = confusions(gold, [item[1] for item in items])
     size = len(classes)
-    if aggregation == "matthews_corrcoef":
-        return rows, lambda sums: matthews(sums.reshape(-1, size, size))
+    if aggregation in ("matthews_corrcoef", "cohen_kappa"):
+        agreement = kappa if aggregation == "cohen_kappa" else matthews
+        return rows, lambda sums: agreement(sums.reshape(-1, size, size))
     positive = [place for place, label in enumerate(classes) if label in (1, "1")]
     if size > 2 or (size == 2 and not positive):
         raise ValueError(f"F1 is of class 1 among two, and there are the classes {classes}")

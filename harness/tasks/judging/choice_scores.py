@@ -76,6 +76,11 @@ def score_choices(asked: Asked, answers: Sequence[ChoiceAnswer], mode: Mode, pla
     # Choices that are all right are one class: which of them the model prefers is no mistake.
     scores.items["brier_score"] = float((1 - mass) ** 2 + (probabilities[~right] ** 2).sum())
     scores.items["likelihood"] = mass
+    taken = float(probabilities[scores.predictions["acc"]])
+    scores.items["calibration_error"] = [taken, scores.items["acc"]]
+    scores.items["overconfidence"] = taken - scores.items["acc"]
+    scores.items["stereotype_preference"] = float(scores.predictions["acc"] == 0)
+    scores.items["kappa"] = scores.items["mcc"]
     best = max(gold, key=lambda index: conditional[index])
     scores.items["gold_bits_per_byte"] = [float(conditional[best]), float(utf8[best])]
     return scores

@@ -15,6 +15,7 @@ from harness.tasks.judging import code_execution
 from harness.tasks.judging.filters import Extracted
 from harness.tasks.judging.metric_table import BUILT_IN
 from harness.tasks.judging.normal_form import normal_form
+from harness.tasks.judging.rules.table import RULES
 from harness.tasks.judging.text_scores import CORPUS_SCORES, edit_similarity, is_match, is_match_but_for_space, word_f1
 
 COMPARED = ("exact_match", "acc", "accuracy")
@@ -88,6 +89,18 @@ def score_text(
         return sum(0.0 if answer is None else word_f1(_text(answer), wanted) for answer in answers) / len(answers)
     rule = edit_similarity if name == "edit_similarity" else is_match
     return sum(rule(answer, wanted, options, mode) for answer in answers) / len(answers)
+
+
+def score_by_rule(name: str, extracted: Extracted, wanted: Sequence[str], which: str, place: str) -> float:
+    """What a rule says of an answer; of several, the mean over them. An answer that was not found is an empty one.
+
+    which: the document, for errors. Raises UserError where the target isn't what the rule reads.
+    """
+    answers = answers_of(extracted, "right") or [None]
+    try:
+        return sum(RULES[name](_text(answer), wanted) for answer in answers) / len(answers)
+    except ValueError as error:
+        raise UserError(f"{which}: {error}", place=place) from None
 
 
 def answers_of(extracted: Extracted, mode: Mode) -> list[Any]:

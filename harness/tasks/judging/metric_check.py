@@ -10,7 +10,7 @@ from harness.spelling import nearest
 from harness.tasks.config import Function, MetricConfig, TaskConfig
 from harness.tasks.judging import filter_check
 from harness.tasks.judging.generation_scores import passed_through
-from harness.tasks.judging.metric_table import AGGREGATIONS, BUILT_IN
+from harness.tasks.judging.metric_table import AGGREGATIONS, BUILT_IN, NOT_OF_LM_EVAL
 from harness.tasks.judging.specification import listed_metrics
 
 
@@ -78,6 +78,8 @@ def _check_built_in(listed: MetricConfig, name: str, config: TaskConfig, mode: M
         raise UserError(f"unknown metric `{name}` of {config.output_type}{hint}", place=place)
     if name == "likelihood" and mode == "lm-eval" and not isinstance(listed.aggregation, Function):
         raise UserError("lm-eval can't sum up `likelihood` itself (a mean of tuples): use mode right", place=place)
+    if name in NOT_OF_LM_EVAL and mode == "lm-eval":
+        raise UserError(f"lm-eval knows no `{name}`: use mode right", place=place)
     if not written or listed.hf_evaluate:
         return  # lm-eval takes and ignores arguments there
     for option in listed.options:

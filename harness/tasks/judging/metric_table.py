@@ -55,6 +55,15 @@ IN_PASSING: dict[str, tuple[str, ...]] = {
 answer's likelihood gives where it is asked for."""
 
 
+NOT_OF_LM_EVAL = frozenset(
+    {
+        *("refusal", "over_refusal", "right_refusal", "empty_answers", "toxic_words"),
+        *("instructions_strict", "instructions_loose", "instructions_followed"),
+        *("stereotype_preference", "overconfidence", "calibration_error", "kappa"),
+    }
+)
+"""Metrics that mode lm-eval has no number of."""
+
 LM_EVAL_HIGHER_IS_BETTER: dict[str, bool] = {
     **dict.fromkeys(("acc", "acc_all", "acc_bytes", "acc_mutual_info", "acc_norm", "bleu", "bypass", "chrf"), True),
     **dict.fromkeys(("chrf++", "exact_match", "f1", "likelihood", "mcc"), True),
@@ -328,6 +337,125 @@ _ALL = (
         "mean",
         "Share of all samples in which a filter found nothing to extract, also of those that a vote passed over.",
     ),
+    _declare(
+        "refusal",
+        "share",
+        "higher",
+        (_GENERATE,),
+        "corrected_share",
+        "Share of answers that refuse, of prompts that should be refused: by rules whose errors on answers labeled by "
+        "hand are taken out and carried into the interval (Rogan & Gladen 1978; Lang & Reiczigel 2014).",
+        headline=True,
+    ),
+    _declare(
+        "over_refusal",
+        "share",
+        "lower",
+        (_GENERATE,),
+        "corrected_share",
+        "Share of answers that refuse, of prompts that should be answered: by the rules of `refusal`, with their "
+        "errors.",
+        headline=True,
+    ),
+    _declare(
+        "right_refusal",
+        "share",
+        "higher",
+        (_GENERATE,),
+        "mean",
+        "Share of answers that refuse where the target is `refusal`, and that say something else than a refusal "
+        "where it "
+        "is `answer`; one without a letter or digit is neither. By the rules of `refusal`, as they judge.",
+    ),
+    _declare(
+        "empty_answers",
+        "share",
+        "lower",
+        (_GENERATE,),
+        "mean",
+        "Share of answers without a letter or digit.",
+    ),
+    _declare(
+        "instructions_strict",
+        "share",
+        "higher",
+        (_GENERATE,),
+        "mean",
+        "Share of answers that follow every instruction of their prompt, each checked by a rule (as IFEval's, Zhou et "
+        "al. 2023, arXiv:2311.07911). The target is the list of checks, as JSON.",
+        headline=True,
+    ),
+    _declare(
+        "instructions_loose",
+        "share",
+        "higher",
+        (_GENERATE,),
+        "mean",
+        "The same, where an answer may also follow them without its first line, its last line, or the marks of "
+        "Markdown "
+        "(the loose criterion of IFEval).",
+    ),
+    _declare(
+        "instructions_followed",
+        "share",
+        "higher",
+        (_GENERATE,),
+        "mean",
+        "Mean over answers of the share of their prompt's instructions that they follow, strictly.",
+    ),
+    _declare(
+        "toxic_words",
+        "share",
+        "lower",
+        (_GENERATE,),
+        "mean",
+        "Share of answers with a word of a list of insults, slurs and obscenities. Weak: it misses hatred in clean "
+        "words, "
+        "and counts a word that is quoted.",
+    ),
+    _declare(
+        "stereotype_preference",
+        "share",
+        "none",
+        (_CHOICE,),
+        "mean",
+        "Share of pairs whose first sentence, the one with the stereotype, has the higher log-probability (as "
+        "CrowS-Pairs, "
+        "Nangia et al. 2020, arXiv:2010.00133, with whole sentences). A model without preference has 50 %.",
+        headline=True,
+    ),
+    _declare(
+        "overconfidence",
+        "share",
+        "none",
+        (_CHOICE,),
+        "mean",
+        "Mean over documents of the probability of the choice that is taken (softmax over the choices) less 1 "
+        "where it is "
+        "right: above 0 a model is surer than it is right.",
+    ),
+    _declare(
+        "calibration_error",
+        "share",
+        "lower",
+        (_CHOICE,),
+        "calibration_error",
+        "Expected calibration error: sum over ten equal bins of the probability of the choice that is taken, of "
+        "the bin's "
+        "share of documents times |mean probability - accuracy| (Naeini et al. 2015; Guo et al. 2017, "
+        "arXiv:1706.04599). "
+        "Above 0 by chance alone, the more the fewer documents.",
+    ),
+    _declare(
+        "kappa",
+        "agreement",
+        "higher",
+        (_CHOICE,),
+        "cohen_kappa",
+        "Cohen's kappa of predicted and right classes (Cohen 1960): agreement beyond what both would have by "
+        "chance; 0 where "
+        "one of them has one class.",
+    ),
 )
 
 BUILT_IN: dict[str, BuiltIn] = {declared.metric.name: declared for declared in _ALL}
@@ -371,5 +499,8 @@ AGGREGATIONS = (
     "chrf++",
     "ter",
     "bypass",
+    "corrected_share",
+    "calibration_error",
+    "cohen_kappa",
 )
 """Ways in which documents become one number."""

@@ -25,15 +25,16 @@ from harness.tasks.judging.generation_scores import (
     pair,
     passed_through,
     score_by_function,
+    score_by_rule,
     score_programs,
     score_text,
     targets,
     wrong_by_space,
 )
 from harness.tasks.judging.metric_check import names_of
-from harness.tasks.judging.metric_table import IN_PASSING
 from harness.tasks.judging.normal_form import NOTHING, Ignored
-from harness.tasks.judging.specification import default_aggregation, key_of, listed_metrics
+from harness.tasks.judging.rules.table import RULES
+from harness.tasks.judging.specification import default_aggregation, in_passing, key_of, listed_metrics
 
 Item = Any
 """A number, text, None, or a list or mapping of these."""
@@ -90,7 +91,7 @@ def score(
         items = _likelihood_items(asked, answer[0], str(config.file))
     if config.process_results is None:
         names = names_of(config)
-        wanted = names if mode == "lm-eval" else {*names, *IN_PASSING[config.output_type]}
+        wanted = names if mode == "lm-eval" else {*names, *in_passing(config)}
         items = {name: item for name, item in items.items() if name in wanted}
         items |= {"bypass": None} if "bypass" in names and mode == "lm-eval" else {}
     return Scores({key_of(name, p.name): item for p in pipelines for name, item in items.items()}, {}, predictions)
@@ -189,6 +190,8 @@ def _metric_items(
             extracted.value, wanted, listed.options, allow_code_execution, place, _given(listed, pipeline, asked, place)
         )
         return items
+    if metric in RULES:
+        return {metric: score_by_rule(metric, extracted, wanted, f"document {asked.document}", place)}
     if passed_through(listed):
         return {metric: plain(pair(extracted, wanted, isinstance(asked.target, tuple), mode))}
     aggregation = (

@@ -12,6 +12,7 @@ from harness.results.record import Direction, Metric
 from harness.tasks.config import Function, MetricConfig, TaskConfig
 from harness.tasks.judging import filter_check
 from harness.tasks.judging.metric_table import BUILT_IN, DEFAULTS, IN_PASSING, LM_EVAL_HIGHER_IS_BETTER, VERSION
+from harness.tasks.judging.rules import refusal_error
 
 _FAILURES = ("extraction_failure", "sample_extraction_failure")
 
@@ -25,8 +26,7 @@ def specification(config: TaskConfig, *, mode: Mode = "right") -> dict[str, Any]
     """How the items of this task become numbers, as JSON: what `aggregate.summarize` needs beside the items."""
     metrics: dict[str, dict[str, Any]] = {}
     if mode == "right":
-        passing = IN_PASSING[config.output_type] if config.process_results is None else ()
-        for name in (*passing, *(_FAILURES if config.output_type == "generate_until" else ())):
+        for name in (*in_passing(config), *(_FAILURES if config.output_type == "generate_until" else ())):
             metrics[name] = {
                 "aggregation": default_aggregation(name, config, mode),
                 "direction": BUILT_IN[name].metric.direction.value,
@@ -49,6 +49,8 @@ def specification(config: TaskConfig, *, mode: Mode = "right") -> dict[str, Any]
         metrics[name] = {"aggregation": aggregation, "direction": direction.value, "listed": True}
         if isinstance(listed.metric, Function):
             metrics[name]["function"] = True
+        if aggregation == "corrected_share":
+            metrics[name]["errors"] = refusal_error.counts()
         if mode == "lm-eval":
             is_said = "higher_is_better" in listed.model_fields_set
             metrics[name]["higher_is_better"] = better if is_said else LM_EVAL_HIGHER_IS_BETTER.get(name)
@@ -115,6 +117,12 @@ def declared(key: str, spec: Mapping[str, Any]) -> Metric:
         direction=direction,
         definition=f"As the task file of `{spec['task']}` defines it, over documents: {how}.",
     )
+
+
+def in_passing(config: TaskConfig) -> tuple[str, ...]:
+    """What one pass gives beside what the task lists, in mode right; nothing where no choice is right or wrong."""
+    preference = any(listed.metric == "stereotype_preference" for listed in config.metric_list or ())
+    return () if config.process_results is not None or preference else IN_PASSING[config.output_type]
 
 
 def listed_metrics(config: TaskConfig) -> tuple[MetricConfig, ...]:

@@ -70,6 +70,8 @@ class Encoded(Generic[T]):
     items: tuple[T, ...]
     excluded: tuple[Excluded, ...]
     cut: tuple[Excluded, ...]
+    places: tuple[int, ...]
+    """Which row each item is of, counted from 0."""
 
     def __str__(self) -> str:
         counted = told((*self.excluded, *self.cut))
@@ -122,18 +124,19 @@ def encode_prompts(rows: Iterable[Prompt], text: TextIds, limits: Limits) -> Enc
 
 def _encoded(rows: Iterable[R], make: Callable[[R, Tally], T]) -> Encoded[T]:
     left_out, cuts = Tally(), Tally("cut")
-    items = []
-    for row in rows:
+    items, places = [], []
+    for place, row in enumerate(rows):
         try:
             if (why := why_unusable(row)) is not None:
                 raise Unusable(why)
             items.append(make(row, cuts))
+            places.append(place)
         except Unusable as reason:
             left_out.add(str(reason), row.place)
     if not items:
         why = told(left_out.counted())
         raise ValueError(f"no row is left in token ids: {why}." if why else "there is no row to make token ids of.")
-    return Encoded(tuple(items), left_out.counted(), cuts.counted())
+    return Encoded(tuple(items), left_out.counted(), cuts.counted(), tuple(places))
 
 
 def _answers(row: Row, responses: tuple[str, ...], text: TextIds, limits: Limits, cuts: Tally) -> tuple[Answered, ...]:

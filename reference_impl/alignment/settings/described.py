@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from itertools import pairwise
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter
 
@@ -38,6 +38,8 @@ def read_as(wanted: Any, text: str) -> Any:
     """A text as a value of a type: of the shell's words. Several values are written with commas between (`0.9,0.99`),
     parts by name as JSON. Raises pydantic's ValidationError."""
     reader = TypeAdapter(wanted)
+    if get_origin(wanted) is tuple and get_args(wanted)[-1] is Ellipsis and "," not in text:
+        return reader.validate_python([text])  # of several that may be one
     if "," in text and not text.startswith("{"):
         return reader.validate_python([part.strip() for part in text.split(",")])
     return reader.validate_json(text) if text.startswith("{") else reader.validate_python(text)

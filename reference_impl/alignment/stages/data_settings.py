@@ -11,6 +11,8 @@ LongResponses = Literal["leave_out", "cut"]
 MICROWORLD, SUMS, ASSISTANT = "microworld", "microworld/sums", "assistant"
 """Data that need no file: instructions with good and bad answers, sums, and dialogs that show every fault."""
 MADE = (MICROWORLD, SUMS, ASSISTANT)
+RESPONSE = 64
+"""Most tokens of a response that is drawn, where nothing else is said."""
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,11 @@ from reference_impl.alignment.reward_model import RewardModel
 from reference_impl.alignment.rollout import DrawingPolicy
 from reference_impl.alignment.settings.lora import LoRA
 from reference_impl.alignment.settings.reward import REWARD_HEAD
+from reference_impl.alignment.stages.start_folder import base_folder, is_adapter, merged, model_folder
 from reference_impl.alignment.value_head import RewardHead
 from reference_impl.text.chat_template import PLAIN_TURNS
 from reference_impl.training.checkpoint import load_checkpoint, write_model
-from reference_impl.training.checkpoint_folder import MANIFEST, verified
+from reference_impl.training.checkpoint_folder import MANIFEST, verified, write_folder
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class Learner:
     """Where it came from."""
     lora: LoRA | None = None
     """The adapter that alone learns."""
+    merged_adapter: Path | None = None
+    """An adapter that was merged into the weights of `folder` before it began."""
 
     @property
     def device(self) -> torch.device:
@@ -71,8 +74,12 @@ class Learner:
 def open_learner(folder: Path, lora: LoRA | None = None, device: torch.device | str = "cpu") -> Learner:
     """The model of a folder, on a device. lora: only an adapter of a `transformers` model learns.
 
+    folder: also a hub id of the local cache, and a folder of `peft`, whose adapter is merged into its base.
     Raises CorruptCheckpoint and ValueError for a folder that can't be trained from.
     """
+    folder = model_folder(folder)
+    if is_adapter(folder):
+        return merged_learner(base_folder(folder), folder, lora, device)
     if (folder / "tokenizer_config.json").is_file():
         return _of_transformers(folder, lora, device)
     if (folder / MANIFEST).is_file():
@@ -80,6 +87,12 @@ def open_learner(folder: Path, lora: LoRA | None = None, device: torch.device | 
             raise ValueError("LoRA is for `transformers` models; a GPT of ours is trained whole: leave `lora` out.")
         return _of_ours(folder, device)
     raise ValueError(f"{folder} is neither a checkpoint of ours nor a `transformers` folder with its tokenizer.")
+
+
+def merged_learner(base: Path, adapter: Path, lora: LoRA | None = None, device: torch.device | str = "cpu") -> Learner:
+    """The `transformers` model of a folder with an adapter of `peft` merged into it. Raises ValueError where it doesn't
+    fit."""
+    return _of_transformers(base, lora, device, adapter=adapter)
 
 
 def open_reward_model(folder: Path, device: torch.device | str = "cpu") -> RewardModel:
@@ -124,7 +137,9 @@ def _of_ours(folder: Path, device: torch.device | str) -> Learner:
     )
 
 
-def _of_transformers(folder: Path, lora: LoRA | None, device: torch.device | str) -> Learner:
+def _of_transformers(
+    folder: Path, lora: LoRA | None, device: torch.device | str, *, adapter: Path | None = None
+) -> Learner:
     import hashlib
 
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -134,12 +149,15 @@ def _of_transformers(folder: Path, lora: LoRA | None, device: torch.device | str
     from reference_impl.alignment.transformers_policy import TransformersPolicy
     from reference_impl.training.weights_digest import weights_digest
 
-    tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    has_tokenizer = adapter is not None and (adapter / "tokenizer_config.json").is_file()
+    tokenizer: Any = AutoTokenizer.from_pretrained(adapter if has_tokenizer else folder, local_files_only=True)
     if tokenizer.eos_token_id is None:
         raise ValueError(f"the tokenizer of {folder} has no EOS token, so a response can't end: give it one.")
     # Not the bytes of a file: `save_pretrained` writes other ones for the same tokenizer.
     meaning = sorted((place, token) for token, place in tokenizer.get_vocab().items())
     model: Any = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+    if adapter is not None:
+        model = merged(model, adapter)
     start = weights_digest(dict(model.named_parameters()))
     model.to(device).requires_grad_(True)
     trained: Any = model if lora is None else add_lora(model, lora)
@@ -148,6 +166,14 @@ def _of_transformers(folder: Path, lora: LoRA | None, device: torch.device | str
     def write(new: Path) -> None:
         whole = model if lora is None else copy.deepcopy(trained).merge_and_unload()
         whole.save_pretrained(new)
+        tokenizer.save_pretrained(new)
+        if lora is not None and adapter is None:  # of a base that is a folder
+            write_folder(new / "adapter", save_adapter)
+
+    def save_adapter(new: Path) -> None:
+        for one in trained.peft_config.values():  # wherever it is read from
+            one.base_model_name_or_path = str(folder.resolve())
+        trained.save_pretrained(new, save_embedding_layers=False)
         tokenizer.save_pretrained(new)
 
     return Learner(
@@ -160,4 +186,5 @@ def _of_transformers(folder: Path, lora: LoRA | None, device: torch.device | str
         write=write,
         folder=folder,
         lora=lora,
+        merged_adapter=adapter,
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +14,30 @@ from pydantic import ConfigDict, TypeAdapter
 from reference_impl.training.state import Report
 
 FILE = "alignment.json"
+
+
+@dataclass(frozen=True)
+class KeptCheckpoint:
+    """The weights of a stage at a moment."""
+
+    __pydantic_config__: ClassVar = ConfigDict(ser_json_inf_nan="strings")
+
+    names: tuple[str, ...]
+    """What it was kept for: `kl=0.5`, `after=20`."""
+    folder: str
+    """Its name among the stage's checkpoints."""
+    after: int
+    """Rollouts done; of a stage without rollouts, steps."""
+    step: int
+    """Steps done."""
+    values: Mapping[str, float]
+    """What was measured of these very weights: `kl` (policy || reference, nats per response), and of a stage with
+    rollouts all that is recorded of the next one, which they drew."""
+
+    @property
+    def kl(self) -> float:
+        """In nats per response; NaN where it was not measured."""
+        return self.values.get("kl", math.nan)
 
 
 @dataclass(frozen=True)
@@ -36,6 +61,13 @@ class StageResult:
     """The curve: KL, loss, reward … by step."""
     seconds: float
     """Of the steps alone."""
+    merged_adapter: str = ""
+    """The adapter that was merged into its base before the stage began; empty where there was none."""
+    drawn: Mapping[str, float] = field(default_factory=dict)
+    """Of pairs that were drawn: how many of them are identical, of equal scores, flipped; which share of labels is
+    `right`."""
+    checkpoints: tuple[KeptCheckpoint, ...] = ()
+    """Those that it kept; of a model that is one, itself."""
 
     @property
     def responses_per_rollout(self) -> int:

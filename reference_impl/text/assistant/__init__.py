@@ -1,7 +1,7 @@
-"""The second embedded corpus, `assistant`: dialogs of a small closed world, good and bad, for experiments with alignment.
+"""The second embedded corpus, `assistant`: dialogs of a small closed world, good and bad, to experiment with alignment.
 
-Unlike `microworld` it shows as many bad answers as good ones and says of none which it is; `gold` says it, for any prompt
-and any answer. `docs/assistant-corpus.md` describes it.
+Unlike `microworld` it shows as many bad answers as good ones and says of none which it is; `gold` says it, for any
+prompt and any answer. `docs/assistant-corpus.md` describes it.
 """
 
 from reference_impl.text.assistant.answers import FAULTS, Fault, Pair

@@ -42,7 +42,9 @@ _TALK = (
 )
 _ABOUT = {topic.name: re.compile(rf"\b{topic.name}\b") for topic in TOPICS}
 _LABEL = re.compile(r"(?:\A|\n)User: ")
-_BELONGS = re.compile(rf"the ({_PLACE}) (?:belongs to|is owned by) ({_NAME}|me) and the ({_PLACE}) to ({_NAME}|me)\b", re.I)
+_BELONGS = re.compile(
+    rf"the ({_PLACE}) (?:belongs to|is owned by) ({_NAME}|me) and the ({_PLACE}) to ({_NAME}|me)\b", re.I
+)
 _ALLOWS = re.compile(rf"\b({_NAME}) (?:allows it|says yes|agrees) and ({_NAME}) (?:forbids it|says no|refuses)\b")
 
 

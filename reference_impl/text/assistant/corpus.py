@@ -1,4 +1,4 @@
-"""The corpus: exchanges good and bad beside plain text, in splits, and what alignment learns from and is measured on."""
+"""The corpus: exchanges good and bad beside plain text, in splits, and what alignment learns and is measured by."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -21,7 +21,8 @@ GOOD_IN_TEXT, GOOD_IN_DEMONSTRATIONS = 0.5, 0.7
 THEMES = ("facts", "twins")
 """Names of the evaluation sets."""
 _FACTS, _TWINS = 300, 200
-MOST_PROMPTS: dict[Split, int] = {"train": 6_000, "validation": 1_000, "test": 1_000}
+MOST_PROMPTS: dict[Split, int] = {"train": 3_000, "validation": 700, "test": 700}
+"""Of a split: of facts there are not many more prompts."""
 Item = TypeVar("Item")
 
 
@@ -78,7 +79,9 @@ def pairs(split: str = "train", seed: int = 0, count: int = 2000) -> list[Pair]:
     """`count` different prompts, each with a good answer and a bad one; every kind of fault occurs. Raises ValueError
     for an unknown split or more than `MOST_PROMPTS`."""
     draw = _draw(split, seed, "pairs")
-    return _different(split, count, lambda number: answers.pair(draw, posed(draw, number)), lambda pair: pair.posed.prompt)
+    return _different(
+        split, count, lambda number: answers.pair(draw, posed(draw, number)), lambda pair: pair.posed.prompt
+    )
 
 
 def demonstrations(split: str = "train", seed: int = 0, count: int = 2000) -> list[tuple[Posed, str]]:
@@ -156,5 +159,3 @@ def _different(split: str, count: int, make: Callable[[int], Item], key: Callabl
         one = make(len(found))
         found.setdefault(key(one), one)
     return list(found.values())
-
-

@@ -31,7 +31,10 @@ _TALK = (
     ("good morning, I am {n} from {t}", "hello there, {n} from {t} is my name", "good evening, this is {n} of {t}"),
     ("how are you, asks {n} from {t}", "{n} from {t} asks how do you feel", "are you well, asks {n} of {t}"),
     ("I must go now, says {n} from {t}", "{n} from {t} says see you soon", "good night from {n} of {t}"),
-    ("what is your name, asks {n} from {t}", "{n} from {t} asks who are you", "what does one call you, asks {n} of {t}"),
+    (
+        "what is your name, asks {n} from {t}", "{n} from {t} asks who are you",
+        "what does one call you, asks {n} of {t}",
+    ),
 )  # fmt: skip
 
 
@@ -49,8 +52,8 @@ class Posed:
 
 
 def posed(draw: Draw, number: int) -> Posed:
-    """A prompt of this split. Of five numbers in a row two ask for facts, two are requests, as often harmful as not, and
-    one is small talk."""
+    """A prompt of this split. Of five numbers in a row two ask for facts, two are requests, as often harmful as not,
+    and one is small talk."""
     return draw.planned((_fact, _request, _fact, _request, _talk)[number % 5])
 
 

@@ -131,7 +131,7 @@ def test_other_weights_have_another_key(held: tuple[Any, Any], story: Path) -> N
     [
         (3, "a model is a name, a folder, .* not int"),
         (("a", 3), "a model is a name"),
-        ((object(), object()), "a object can't be measured"),
+        ((object(), object()), "an object of the type object can't be measured"),
         ([], "no model was named"),
     ],
 )

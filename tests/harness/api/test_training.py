@@ -81,9 +81,29 @@ def test_wrong_keys_are_said_of_their_options() -> None:
     assert refused("--lr", "-1").startswith("--lr: ")
 
 
-@pytest.mark.parametrize("device", ["cuda", "gpu"])
-def test_where_it_is_trained(device: str, ran: list[dict[str, Any]]) -> None:
+@pytest.mark.parametrize("gpus", [(), ("H200",)])
+@pytest.mark.parametrize(
+    ("device", "said"),
+    [
+        ("cuda", ""),
+        ("cuda:0", ""),
+        ("cuda:1", "'cuda:1' is chosen by the environment: write CUDA_VISIBLE_DEVICES=1 before the command"),
+        ("mps", "on `cpu` and `cuda`, not on 'mps'"),
+        ("gpu", "on `cpu` and `cuda`, not on 'gpu'; write cuda"),
+        ("cpuu", "not on 'cpuu'; did you mean 'cpu'"),
+    ],
+)
+def test_where_it_is_trained(
+    device: str, said: str, gpus: tuple[str, ...], ran: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Machine:
+        def __init__(self) -> None:
+            self.gpus = gpus
+
+    monkeypatch.setattr("harness.shorthand.device.fingerprint", Machine)
     trained(device="cpu")
-    with pytest.raises(harness.WrongArgument, match="trained on the CPU" if device == "cuda" else "did you mean 'cpu'"):
+    trained(device="auto")
+    of_gpu = "models of suites are trained on the CPU" if gpus else "`cuda` asks for an NVIDIA GPU and none is visible"
+    with pytest.raises(harness.WrongArgument, match=said or of_gpu) as told:
         harness.train(**ASKED, device=device)
-    assert len(ran) == 1
+    assert told.value.place == "device" and len(ran) == 2

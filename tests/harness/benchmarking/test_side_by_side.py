@@ -18,7 +18,12 @@ from harness.benchmarking.here import ROUNDS, compare_here
 from harness.benchmarking.pairing import Compared, Pairing, Variant, pairings, variants
 from harness.errors import UserError
 from harness.evidence.side_by_side import FASTER, NO_DIFFERENCE, NO_INTERVAL, SLOWER
+from harness.execution import comparisons
+from harness.execution.comparisons import repeats_and_blocks
+from harness.execution.events import Planned
+from harness.gate.lockstep import launch
 from harness.gate.lockstep.question import Question
+from harness.measures.side_by_side import WHAT
 from harness.report.output.json_schema import output_schema
 from harness.report.output.of_run import run_answer
 from harness.report.output.written import as_csv, as_json
@@ -71,8 +76,7 @@ def test_all_against_the_first() -> None:
     assert {(one.times, one.batch) for one in asked} == {
         (times, batch) for times in ("ttft", "tpot") for batch in (1, 8)
     }
-    assert len({one.key for one in asked}) == 12
-    assert replace(asked[0], launches=7).key != asked[0].key
+    assert len(set(map(str, asked))) == 12
     assert pairings(compared[:1], batch=[1], prompt=1, new=2, launches=1) == []
 
 
@@ -171,6 +175,105 @@ def test_an_interrupted_one_goes_on(
     results = _bench(llama_folder, tmp_path, ["fp32", "int8"], resume=True)
     assert results.folder == folder and measured == ["int8 ttft", "int8 tpot"]
     assert len(results.ratios) == 2 and results.exit_code == 0
+
+
+def test_the_suite_that_it_stands_for_gives_the_same_ratios_from_the_cache(
+    llama_folder: Path, tmp_path: Path, measured: list[str], quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("harness.execution.cell_results.is_noise", lambda result: False)  # however busy others are
+    saved, planned = tmp_path / "bench.yaml", dict[Any, Any]()
+
+    def hear(event: object) -> None:
+        planned.update(event.seconds if isinstance(event, Planned) else {})
+
+    first = harness.bench(
+        *(llama_folder,), precision=["fp32", "int8"], prompt=4, new=2, memory=False, threads=1, launches=7,
+        out=tmp_path / "a", save_suite=saved, on_event=hear,
+    )  # fmt: skip
+    assert "side_by_side:\n  launches: 7\n" in saved.read_text() and measured == ["int8 ttft", "int8 tpot"]
+    assert 22 * 10 < planned[WHAT] < 22 * 20, "11 launches twice, each of two processes of transformers"
+    rows = harness.plan(saved)
+    rows = rows[rows["measure"] == "side_by_side"]
+    assert list(rows["estimate"]) == ["measured before"] * 2 and rows["cached"].all()
+    again = harness.run(saved, out=tmp_path / "b", on_event=hear)
+    assert len(measured) == 2 and again.ratios.equals(first.ratios) and again.exit_code == 0
+    assert {cell.source for cell in again.cells} == {"cache"} and len(again.cells) == 4
+    assert again.manifest.status == "finished" and not again.damage
+    assert again.samples["difference"].equals(first.samples["difference"])
+    assert len(harness.run(saved, out=tmp_path / "c", fresh=True).ratios) == 2 and len(measured) == 4
+    other = saved.read_text().replace("launches: 7", "launches: 8")
+    (tmp_path / "other.yaml").write_text(other)
+    assert len(harness.run(tmp_path / "other.yaml", out=tmp_path / "d").ratios) == 2 and len(measured) == 6
+
+
+def test_an_interrupted_one_goes_on_by_its_folder(
+    llama_folder: Path, tmp_path: Path, measured: list[str], quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(pairing: Pairing, **settings: Any) -> Compared:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(side_by_side, "compare_in_lockstep", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            _bench(llama_folder, tmp_path, ["fp32", "int8"])
+    (folder,) = tmp_path.iterdir()
+    halfway = harness.show(folder)
+    assert halfway.manifest.goes_on(folder) == f"harness run --resume {folder}" and halfway.ratios.empty
+    results = harness.run(folder, resume=True)
+    assert results.folder == folder and measured == ["int8 ttft", "int8 tpot"]
+    assert len(results.ratios) == 2 and results.exit_code == 0 and results.manifest.status == "finished"
+
+
+ONE_STEP = {"train": {"steps": 1}}
+BASE: dict[str, Any] = {
+    "name": "small",
+    "models": {"nano": {"reference": "nano", **ONE_STEP}, "micro": {"reference": "micro", **ONE_STEP}},
+    "measures": [{"inference": {"prompt": 8, "generate": 2, "batch": [1, 2]}}],
+    "side_by_side": {},
+}
+"""A suite whose models are compared."""
+
+
+def _measuring(**entry: Any) -> dict[str, Any]:
+    return {"measures": [entry]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (_measuring(memory={"context": 8}), r"side_by_side: .*of the one measure `inference`, and the suite has none"),
+        ({"measures": BASE["measures"] * 2}, r"side_by_side: .* and the suite has 2"),
+        (_measuring(inference={"prompt": [8, 9]}), r"measures\.0\.inference\.prompt: .* compares at one value of it"),
+        (
+            _measuring(inference={}, matrix={"precision": "fp32"}),
+            r"measures\.0\.matrix\.precision: .*put it into the suite's `matrix`",
+        ),
+        (_measuring(inference={}, models=["nano"]), r"side_by_side: there is one model at one precision"),
+        ({"matrix": {"threads": [1, 2]}}, r"matrix\.threads: `side_by_side` compares at one value of it: keep one"),
+        ({"matrix": {"seed": [0]}}, r"matrix\.seed: .* give `seed` no axis here"),
+        ({"side_by_side": {"launches": 0}}, r"side_by_side\.launches: should be at least 1"),
+        ({"side_by_side": {"launch": 6}}, r"did you mean 'launches'"),
+    ],
+)
+def test_what_cannot_stand_side_by_side(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        harness.plan(BASE | changes)
+
+
+def test_a_plan_has_what_is_compared_and_how_long_it_takes() -> None:
+    rows = harness.plan(BASE)
+    rows = rows[rows["measure"] == "side_by_side"]
+    assert len(rows) == 4 and set(rows["model"]) == {"micro"} and set(rows["estimate"]) == {"estimated"}
+    assert all("micro fp32 against nano fp32" in cell for cell in rows["cell"])
+    assert rows["seconds"].between(9 * 6, 9 * 10).all(), "9 launches of two processes"
+
+
+@pytest.mark.parametrize("seconds", [(1e-6, 2e-6), (1e-4, 3e-3), (0.01, 0.01), (0.001, 0.2), (0.3, 5.0)])
+def test_an_estimate_counts_turns_as_they_are_made(seconds: tuple[float, float]) -> None:
+    made = launch.pace([each * 1e9 for each in seconds])
+    assert repeats_and_blocks(seconds) == pytest.approx(made.repeats * made.blocks, rel=0.01)
+    assert comparisons.WARM == launch.WARM_SECONDS
 
 
 def test_a_line_of_another_run_is_not_believed(

@@ -26,10 +26,12 @@ def test_every_method_is_on_the_page() -> None:
 
 
 def test_every_suite_of_the_page_is_one() -> None:
-    suite, excerpt = (text for kind, text in BLOCKS if kind == "yaml")
+    suite, *excerpts = (text for kind, text in BLOCKS if kind == "yaml")
     Path("pairs.jsonl").write_text('{"prompt": "a", "chosen": "b", "rejected": "c"}\n')
     measures = "measures: [perplexity: {text: microworld/test}]\n"
-    for name, text in (("align.yaml", suite), ("excerpt.yaml", f"name: excerpt\n{excerpt}{measures}")):
+    assert len(excerpts) == 4
+    whole = {f"excerpt{at}.yaml": f"name: excerpt\n{text}{measures}" for at, text in enumerate(excerpts)}
+    for name, text in {"align.yaml": suite, **whole}.items():
         Path(name).write_text(text)
         done = CliRunner().invoke(app, ["plan", name, "--format", "json"], catch_exceptions=False)
         assert done.exit_code == 0, done.output

@@ -29,7 +29,7 @@ MEASURE = ("run", "eval", "perplexity", "bench")
 WITH_INPUTS = ("train", "generate", "chat", "ab", "import")
 """They run on inputs that are made here: a text, a tiny model in the place of an asset, arms that take no time."""
 ELSEWHERE = ("ci", "bisect", "data get", "assets get", "assets verify")
-"""They need an asset, a repository or a history with a step: their pages' tests run them."""
+"""They need an asset, a repository or a history with a step: `test_examples_elsewhere.py`."""
 CHEAP = [one for one in EXAMPLES if not one.split(" ", 1)[1].startswith((*MEASURE, *WITH_INPUTS, *ELSEWHERE))]
 
 

@@ -13,7 +13,17 @@ HOUSE = Path(harness.__file__).parent
 PRINTED_AND_SHARED = {
     *("cli", "report", "assets", "published_data"),
     *("address_limit", "cache", "common_prefix", "errors", "file_digest", "input_file", "kept_file", "limits", "mode"),
-    *("notice", "number", "promises", "spelling", "standard_streams", "strict_entry", "strict_json", "strict_models"),
+    *(
+        "notice",
+        "number",
+        "promises",
+        "reader",
+        "spelling",
+        "standard_streams",
+        "strict_entry",
+        "strict_json",
+        "strict_models",
+    ),
     *("threads", "whole_file", "__init__", "__main__", "py"),
 }
 

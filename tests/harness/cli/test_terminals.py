@@ -142,6 +142,15 @@ def test_a_dumb_terminal_gets_no_escapes_and_without_color_is_no_color(
     assert not too_wide(texts)
 
 
+def test_a_dumb_terminal_has_its_own_width(prepared: Path) -> None:
+    """rich takes each for one of 80 columns."""
+    plain = ("show 20260101-100000-tiny", "list laws", "show nothing", "doctor --no-measure", "history list")
+    shown = walked(plain, (60, 120), TERM="dumb")
+    assert not too_wide(shown) and not any("\x1b" in text for text in shown.values())
+    widest = max(cell_len(line.rstrip()) for text in shown.values() for line in text.split("\n"))
+    assert widest > 80, "and no narrower than it is"
+
+
 def test_a_log_of_ci_has_whole_lines_and_no_escapes(prepared: Path) -> None:
     code = f"import os, sys; sys.argv = ['', '80', *{SOME!r}]; import fcntl; fcntl.ioctl = lambda *given: 0\n{WALK}"
     env = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | {"CI": "true"}

@@ -204,7 +204,7 @@ def test_prompts_from_arguments_files_and_a_pipe(trained: Results) -> None:
         (("a", "-n", "2"), "writes one text 2 times"),
         (("a", "--beams", "2", "--temperature", "1"), "beam search draws nothing"),
         (("a", "--precision", "float16"), "allowed: fp32, bf16, fp16"),
-        (("a", "--device", "gpu"), "allowed: auto, cpu, cuda"),
+        (("a", "--device", "gpu"), "on `cpu` and `cuda`, not on 'gpu'; write cuda"),
         (("a", "--chat"), "has no chat template"),
         (("a", "--system", "b"), "a system message is for a chat"),
         (("a", "--stop", ""), "a stop string is empty"),

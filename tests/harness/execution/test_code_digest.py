@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
 import pickle
 import subprocess
@@ -46,6 +47,7 @@ EITHER = {
     "harness.file_digest": "what files hold, which is in the key",
     **dict.fromkeys(("harness.input_file", "harness.kept_file", "harness.whole_file"), "a file's bytes, or an error"),
     **dict.fromkeys(("harness.errors", "harness.notice", "harness.number", "harness.spelling"), "sentences"),
+    "harness.reader": "whose words sentences have",
     **dict.fromkeys(("harness.limits", "harness.strict_entry"), "settings as they are given, or an error"),
     **dict.fromkeys(
         (
@@ -55,6 +57,7 @@ EITHER = {
         ),
         "settings as they are given, or an error",
     ),
+    "reference_impl.alignment.stages.start_folder": "where files lie",
     "harness.mode": "the names of two ways to ask tasks",
     "harness.plugins": "finds other packages, whose code is in the key of their cells",
     "harness.promises": "looks at what those declare",
@@ -88,6 +91,10 @@ ALIGNED = """
     from: tiny
     train:
       ppo: {data: microworld/sums, most: 8, response: 4, reward: answers, rollouts: 1, prompts: 2}
+  scorer:
+    from: tiny
+    train:
+      reward: {data: FOLDER/pairs.jsonl, epochs: 1, held_out: 0}
 """
 SUITE = """
 measures:
@@ -118,6 +125,14 @@ measures:
   - alignment: {{}}
     models: [aligned]
   - alignment_speed: {{}}
+    models: [aligned]
+  - preference: {{pairs: {tasks}/pairs.jsonl}}
+    models: [aligned, llama]
+  - reward_model: {{pairs: {tasks}/pairs.jsonl}}
+    models: [scorer]
+  - responses: {{prompts: {tasks}/pairs.jsonl, max_new: 4, judge: scorer, reference: tiny}}
+    models: [aligned]
+  - win_rate: {{prompts: {tasks}/pairs.jsonl, max_new: 4, judge: scorer, against: tiny}}
     models: [aligned]
   - activations: {{text: {story}, documents: 2}}
     models: [tiny]
@@ -177,14 +192,17 @@ def suite(tmp_path_factory: pytest.TempPathFactory, tiny_suite: str, story: Path
     folder = tmp_path_factory.mktemp("every")
     rows = '{"q": "the river", "c": [" runs", " stands"], "a": 0}\n{"q": "a stone", "c": [" runs", " lies"], "a": 1}\n'
     (folder / "rows.jsonl").write_text(rows)
+    pairs = [{"prompt": one, "chosen": " river", "rejected": " stone"} for one in ("the", "a")]
+    (folder / "pairs.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in pairs))
     head = f"dataset_path: {folder}/rows.jsonl\ntest_split: test\ndoc_to_text: '{{{{q}}}}'\n"
     choices = "output_type: multiple_choice\ndoc_to_choice: c\ndoc_to_target: a\nmetric_list: [{metric: acc}]\n"
     text = "output_type: generate_until\ndoc_to_target: '{{c[a]}}'\nmetric_list: [{metric: exact_match}]\n"
     (folder / "choice.yaml").write_text(f"task: choice\n{head}{choices}")
     (folder / "text.yaml").write_text(f"task: text\n{head}{text}generation_kwargs: {{max_gen_toks: 2}}\n")
     model = next(line for line in tiny_suite.splitlines() if line.startswith("  tiny:"))
+    aligned = ALIGNED.replace("FOLDER", str(folder))
     models = (
-        f"models:\n{model}\n{ALIGNED}\n  llama: {{transformers: {llama_folder}}}\nmatrix: {{device: cpu, threads: 1}}"
+        f"models:\n{model}\n{aligned}\n  llama: {{transformers: {llama_folder}}}\nmatrix: {{device: cpu, threads: 1}}"
     )
     path = folder / "every.yaml"
     path.write_text(f"name: every\nabout: Every measure.\n{models}\n" + SUITE.format(story=story, tasks=folder))
@@ -219,7 +237,14 @@ def test_what_a_worker_loads_to_measure_is_listed(finished_run: Run, suite: Path
     assert {item.cell.measure for item in plan.cells} == set(MEASURES), "a measure without a cell here is not looked at"
     loaded_for(aligning(plan), tmp_path)
     loaded = loaded_for(
-        [Collect(item.cell.measure, item.cell.typed, item.source, plan.library, read=item.read) for item in plan.cells],
+        [
+            Collect(
+                *(item.cell.measure, item.cell.typed, item.source, plan.library),
+                read=item.read,
+                asked=item.asked_sources,
+            )
+            for item in plan.cells
+        ],
         tmp_path,
     )
     assert not_listed(loaded, MEASURING, NOT_MEASURING) == []
@@ -244,10 +269,13 @@ def test_what_a_worker_loads_to_align_is_listed(finished_run: Run, suite: Path, 
 
 
 def aligning(plan: Plan) -> list[TrainModel]:
-    """What makes the aligned model of the suite."""
-    resolved = next(item.resolved for item in plan.cells if item.cell.model == "aligned")
-    assert resolved.training is not None and resolved.before is not None
-    return [TrainModel(resolved.training, resolved.source, resolved.before.source)]
+    """What makes the aligned models of the suite."""
+    found = []
+    for name in ("aligned", "scorer"):
+        resolved = next(item.resolved for item in plan.cells if item.cell.model == name)
+        assert resolved.training is not None and resolved.before is not None
+        found.append(TrainModel(resolved.training, resolved.source, resolved.before.source))
+    return found
 
 
 @pytest.mark.parametrize("excepted", [NOT_MEASURING, NOT_TRAINING])

@@ -90,7 +90,11 @@ def test_the_limit_of_a_container_counts(name: str, tmp_path: Path, monkeypatch:
 
 
 def test_a_worker_that_the_system_ended_is_said_to_have_needed_too_much(
-    finished_run: Run, tiny_suite: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    finished_run: Run,
+    tiny_suite: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     begin, killed = Worker.begin, []
 
@@ -113,4 +117,4 @@ def test_a_worker_that_the_system_ended_is_said_to_have_needed_too_much(
         r"[\d.]+ [GT]iB here",
         reason,
     )
-    assert "2 cells would take clearly more memory than there is here" in capsys.readouterr().err
+    assert "2 cells would take clearly more memory than there is here" in caplog.text

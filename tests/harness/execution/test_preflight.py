@@ -127,3 +127,25 @@ def test_all_of_them_together(folder: Path) -> None:
     suite["measures"].append({"perplexity": {"text": "nothing.txt"}})
     told = _told(suite).split("\n")
     assert len(told) == 4 and all(any(word in line for line in told) for word in ("333", "65", "gone", "nothing.txt"))
+
+
+@pytest.mark.parametrize("task", ["microworld_facts", "own"])
+def test_documents_that_a_task_does_not_have(folder: Path, task: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Told by the plan, without a model: of a task of ours, and of one of local files."""
+    rows = [{"question": f"{n}?", "answer": "yes"} for n in range(400)]
+    Path("rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = "task: own\ndataset_path: rows.jsonl\ntest_split: test\noutput_type: loglikelihood\n"
+    Path("own.yaml").write_text(text + 'doc_to_text: "{{question}}"\ndoc_to_target: "{{answer}}"\n')
+    named = "own.yaml" if task == "own" else task
+
+    def asking(ids: str) -> dict[str, Any]:
+        return _suite({"task": {"task": named, "document_ids": ids}})
+
+    said = "there is no document 400: the task has 400 (0 to 399); lower `document_ids`"
+    assert said in _told(asking("3, 400"))
+    assert not checked_suite(asking("0-399"))[1].told
+    both = asking("3, 400")
+    both["measures"].append({"perplexity": {"text": "rows.jsonl#question"}})
+    assert said in "\n".join(checked_suite(both)[1].told), "other cells are measured all the same"
+    monkeypatch.setattr("harness.measures.task.foreseen.MOST_BYTES", 10)
+    assert task != "own" or not checked_suite(asking("3, 400"))[1].told, "too large to be read beforehand"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from harness.execution.resolve import resolve
 from harness.models.resolved import Resolved
 from harness.models.training import encoded
 from harness.models.training_evidence import is_trained, training_evidence
+from harness.results.folder_lock import one_at_a_time
 from harness.suite.schema import ModelEntry
 from reference_impl.model.gpt import GPT
 from reference_impl.training.checkpoint import load_checkpoint
@@ -102,3 +105,33 @@ def test_characters_that_the_first_corpus_lacks_are_named(
     assert training is not None
     with pytest.raises(UserError, match=r"whose alphabet the model has, lacks: .*'ï'"):
         encoded(training)
+
+
+def test_a_training_that_another_run_does_is_waited_for_and_taken(
+    tmp_path: Path, story: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    model = resolved(FIRST | {"corpus": str(story)})
+    folder = Path(model.source.path)
+    texts: list[str] = []
+
+    def prepare(when_waiting: Callable[[], None]) -> None:
+        def heard(event: Any) -> None:
+            texts.append(event.text)
+            if event.text == "waiting for another run":
+                when_waiting()
+                other.close()
+
+        texts.clear()
+        with ExitStack() as other:
+            other.enter_context(one_at_a_time(folder))
+            assert prepare_trainings([model], 1, 1, tmp_path / "log", heard) == {model.source.digest: None}
+
+    prepare(lambda: None)
+    assert "reading the text" in texts, "the other run ended without a model, so it is trained here"
+    assert is_trained(folder)
+    folder.rename(tmp_path / "kept")
+    before = (tmp_path / "kept" / "evidence.json").stat()
+    prepare(lambda: (tmp_path / "kept").rename(folder) and None)
+    assert "reading the text" not in texts and "nats/token" in texts[-1], texts
+    assert (folder / "evidence.json").stat() == before

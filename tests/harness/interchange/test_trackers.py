@@ -21,6 +21,7 @@ from harness.errors import UserError
 from harness.interchange.trackers import target as targets
 from harness.interchange.trackers.target import Tracker, find_tracker
 from harness.interchange.trackers.told import told
+from harness.reader import at_a_shell
 from harness.results.record import Direction, Measurement, Metric
 from harness.results.run import Run
 
@@ -174,7 +175,8 @@ def test_a_tracker_that_fails_is_a_warning(
     run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: BaseException
 ) -> None:
     monkeypatch.setitem(targets.TRACKERS, "wandb", failing(error))
-    pass_on(run, None, [find_tracker("wandb")])
+    with at_a_shell():
+        pass_on(run, None, [find_tracker("wandb")])
     told = capsys.readouterr().err
     assert told.startswith("warning: ") and told.count("\n") == 1
     assert Run(run.folder).damage == run.damage

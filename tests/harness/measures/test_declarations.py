@@ -70,6 +70,7 @@ def test_what_is_counted_is_named_here(stored: Run) -> None:
         *("weight_bytes", "kv_cache_bytes", "positions_cached", "positions_uncached"),
         *("tokens_scored", "lost_bytes", "documents_read", "truncated_documents", "chance"),
         *("trained_tokens", "epochs", "six_nd_flops", "training_flops", "learned_from"),
+        *("preference_left_out", "reward_left_out"),
     }
     for record in (record for cell in stored.cells for record in cell.records if record.metric):
         metric = declared(record)

@@ -62,13 +62,13 @@ def test_a_baseline_goes_by_its_name(make: Makes, builders: ModuleType, tmp_path
 
 
 def test_a_run_of_the_same_name_is_told_from_it(
-    make: Makes, builders: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    make: Makes, builders: ModuleType, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     make("ci")
     out = tmp_path / "results/runs"
     run_of(builders, out / "20260101-ci", "a run")
     assert find_run("ci", out).manifest.id == "id of ci", "a whole name comes before a part of one"
-    assert "'ci' is the baseline baseline:ci here; the run is called 20260101-ci" in capsys.readouterr().err
+    assert "'ci' is the baseline baseline:ci here; the run is called 20260101-ci" in caplog.text
     run_of(builders, out / "ci", "another run")
     with pytest.raises(UserError, match="a run and a baseline are both called 'ci': baseline:ci is the baseline, and"):
         find_run("ci", out)
@@ -154,13 +154,13 @@ def test_a_damaged_manifest_and_one_of_a_later_version_are_named(make: Makes, tm
 
 
 def test_a_hole_in_the_log_is_told_of_and_the_baseline_holds(
-    make: Makes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    make: Makes, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = make("main", 5).folder
     lines = (folder / LOG).read_bytes().splitlines(keepends=True)
     (folder / LOG).write_bytes(b"".join([lines[0], lines[1].replace(b"first", b"worst"), lines[4]]))
     assert find_cells("baseline:main", tmp_path).cells
-    said = capsys.readouterr().err
+    said = caplog.text
     assert "log.jsonl:2: this line is damaged (its sha256 is another than when it was written)" in said
     assert "log.jsonl:3: this is move 5, and 3 was expected: lines are missing" in said
 

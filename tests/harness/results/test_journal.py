@@ -175,6 +175,31 @@ def test_runs_are_found_by_folder_name_part_or_latest(tmp_path: Path) -> None:
         find_run(str(tmp_path / "empty"), tmp_path)
 
 
+def test_a_part_of_a_name_fits_the_run_that_is_called_so_best(tmp_path: Path) -> None:
+    names = ("20260103-103000-tiny", "20260104-103100-tiny-2", "20260105-103300-my-tiny", "imported")
+    for name in names:
+        Journal.start(tmp_path / name, manifest(name))
+    first, second, mine, other = names
+    for part, found in {
+        **{"tiny": first, "tiny-": second, "20260104": second, "my": mine, "y-t": mine, "import": other, "port": other},
+        **{"1033": mine, "20260103-10": first},
+    }.items():
+        assert find_run(part, tmp_path).name == found, part
+    for part in ("3", "103", "33"):
+        with pytest.raises(UserError, match=f"no run '{part}'; runs have no numbers: .*runs here: {other}, {first}"):
+            find_run(part, tmp_path)
+    with pytest.raises(UserError, match=f"'2' fits 3 runs: name one of {first}, {second}, {mine}$"):
+        find_run("2", tmp_path)
+    with pytest.raises(UserError, match=f"'tin' fits 2 runs: name one of {first}, {second}$"):
+        find_run("tin", tmp_path)
+    Journal.start(tmp_path / "3", manifest("3"))
+    assert find_run("3", tmp_path).name == "3", "a whole name comes before all"
+    for number in range(6):
+        Journal.start(tmp_path / f"2026020{number}-103000-tiny", manifest("x"))
+    with pytest.raises(UserError, match=r"'tiny' fits 7 runs: .* and 2 older ones"):
+        find_run("tiny", tmp_path)
+
+
 def test_a_manifest_keeps_what_a_later_version_added(journal: Journal) -> None:
     path = journal.folder / MANIFEST
     told = json.loads(read_json(path, MANIFEST)) | {"something_new": [1]}

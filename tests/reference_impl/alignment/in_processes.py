@@ -22,12 +22,14 @@ from reference_impl.alignment.pair import Pair
 from reference_impl.alignment.policy_gradient import policy_gradient
 from reference_impl.alignment.ppo import Critic, ppo
 from reference_impl.alignment.reference_policy import FrozenCopy
+from reference_impl.alignment.rejection_sampling import rejection_sampling
 from reference_impl.alignment.reward_model import RewardModel
 from reference_impl.alignment.reward_training import train_reward_models
 from reference_impl.alignment.rollout import Rolled, draw
 from reference_impl.alignment.settings.dpo import DPOSettings
 from reference_impl.alignment.settings.policy_gradient import named
 from reference_impl.alignment.settings.ppo import PPOSettings
+from reference_impl.alignment.settings.rejection import RejectionSettings
 from reference_impl.alignment.settings.reward import RewardSettings
 from reference_impl.alignment.settings.sft import SFTSettings
 from reference_impl.alignment.value_head import RewardHead, ValueHead
@@ -106,7 +108,21 @@ def learn_grpo() -> list[nn.Module]:
     return [learning.module]
 
 
-LEARNED = {"sft": learn_sft, "dpo": learn_dpo, "reward": learn_reward, "ppo": learn_ppo, "grpo": learn_grpo}
+def learn_rejection() -> list[nn.Module]:
+    learning = policy()
+    settings = RejectionSettings(rounds=3, n=4, batch=3, epochs=2, **STEPPED)
+    rejection_sampling(learning, PROMPTS, sampler(learning), liked, settings)
+    return [learning.module]
+
+
+LEARNED = {
+    "sft": learn_sft,
+    "dpo": learn_dpo,
+    "reward": learn_reward,
+    "ppo": learn_ppo,
+    "grpo": learn_grpo,
+    "rejection": learn_rejection,
+}
 
 
 def learned() -> dict[str, Tensor]:

@@ -361,6 +361,7 @@ def test_rejection_sampling_moves_towards_the_reward() -> None:
     first, last = reports[0].values, reports[-1].values
     assert last["score"] > first["score"] + 0.2 and first["best_score"] > first["score"]
     assert [one.step for one in reports] == sorted({one.step for one in reports}) and reports[-1].steps == len(reports)
+    assert all(one.seconds < after.seconds for one, after in itertools.pairwise(reports)), "of all rounds, drawing too"
     with pytest.raises(ValueError, match=r"none of 32 responses of round 0 scores 7 or more"):
         rejection_sampling(policy, PROMPTS, gpt_sampler(policy), likes(3), replace(settings, at_least=7.0))
 

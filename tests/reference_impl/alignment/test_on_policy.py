@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from reference_impl.alignment import policy_gradient as policy_gradient_module
 from reference_impl.alignment import ppo as ppo_module
 from reference_impl.alignment.advantages import generalized_advantages, token_rewards, whiten
 from reference_impl.alignment.answered import Answered
@@ -172,10 +173,13 @@ def test_epsilon_stands_where_tensorflow_has_it() -> None:
     optimizer = torch.optim.AdamW([parameter], lr=0.1, betas=(0.9, 0.999), weight_decay=0.0, fused=True)
     wanted, m, v = parameter.detach().double(), torch.zeros(1, 2).double(), torch.zeros(1, 2).double()
     for step, scale in enumerate((1.0, -0.3, 1e-5, 2.0)):
+        set_tensorflow_epsilon(optimizer, 1e-5)
+        optimizer.step()  # skipped, as after an early stop: without gradients, so it doesn't count
         gradient = torch.tensor([[1e-4, 3e-6]]) * scale
         parameter.grad = gradient.clone()
-        set_tensorflow_epsilon(optimizer, 1e-5, step)
+        set_tensorflow_epsilon(optimizer, 1e-5)
         optimizer.step()
+        parameter.grad = None
         m = 0.9 * m + 0.1 * gradient
         v = 0.999 * v + 0.001 * gradient.double().square()
         rate = 0.1 * math.sqrt(1 - 0.999 ** (step + 1)) / (1 - 0.9 ** (step + 1))
@@ -196,6 +200,24 @@ def test_ppo_steps_with_the_epsilon_that_it_says(like_tensorflow: bool, monkeypa
     wanted = [1e-5 / math.sqrt(1 - 0.999 ** (step + 1)) if like_tensorflow else 1e-5 for step in range(4)]
     assert [epsilon for epsilon, _ in seen] == pytest.approx(wanted)
     assert [rate for _, rate in seen] == pytest.approx([0.01 * (1 - (step + 1) / 5) for step in range(4)])  # never 0
+
+
+def test_steps_that_an_early_stop_skips_are_none_of_adams(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, sound = [], loop.guarded_step
+
+    def watched(optimizer: torch.optim.Optimizer, *rest: Any) -> Tensor:
+        learns = any(p.grad is not None for group in optimizer.param_groups for p in group["params"])
+        seen.append((learns, optimizer.param_groups[0]["eps"]))
+        return sound(optimizer, *rest)
+
+    monkeypatch.setattr(loop, "guarded_step", watched)
+    run_ppo(replace(SMALL, approx_kl_stop=1e-9))
+    made = [learns for learns, _ in seen]
+    assert sum(made) < len(made) == 12 and any(made[4:]), "rollouts stop early, and the next one learns again"
+    for place, (learns, epsilon) in enumerate(seen):
+        wanted = 1e-5 / math.sqrt(1 - 0.999 ** (sum(made[:place]) + 1))
+        if learns:
+            assert epsilon == pytest.approx(wanted), place
 
 
 def test_every_epoch_has_an_order_of_its_own_and_each_response_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -512,6 +534,88 @@ def test_overlong_responses_are_fined() -> None:
     rollout = policy_gradient_rollout(collected, settings, {})
     mean = sum((len(item.response) - 1) / 2 for item in collected.answered) / 40
     assert rollout.values["reward"] == pytest.approx(-mean)
+
+
+def passes_of(policy: PlainGPT, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Of every pass over responses of a rollout, whether it was made with gradients (a sampler has one item each)."""
+    passes, sound = [], policy.states
+
+    def watched(answered: Sequence[Answered]) -> Tensor:
+        if len(answered) > 1:
+            passes.append(torch.is_grad_enabled())
+        return sound(answered)
+
+    monkeypatch.setattr(policy, "states", watched)
+    return passes
+
+
+@pytest.mark.parametrize("algorithm", list(NAMED))
+def test_a_single_step_learns_from_the_pass_that_scored_the_rollout(
+    algorithm: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slow road scores without gradients and makes the pass again: the same numbers from twice the passes."""
+    settings = named(
+        algorithm, rollouts=3, prompts=2, samples=4, learning_rate=0.01, longest=4,
+        score_scaling="running",
+    )  # fmt: skip
+
+    firsts: list[list[Tensor]] = []
+    step = loop.guarded_step
+
+    def watched(optimizer: torch.optim.Optimizer, *rest: Any) -> Tensor:
+        firsts.append([p.grad.clone() for group in optimizer.param_groups for p in group["params"]])
+        return step(optimizer, *rest)
+
+    monkeypatch.setattr(loop, "guarded_step", watched)
+
+    def run() -> tuple[tuple[Report, ...], list[bool]]:
+        policy = PlainGPT(3)
+        passes = passes_of(policy, monkeypatch)
+        reports = policy_gradient(
+            policy, PlainGPT(0).frozen(), PROMPTS, gpt_sampler(policy), likes(3), settings
+        )  # fmt: skip
+        return reports, passes
+
+    once, passes = run()
+    assert passes == [True] * 3
+    monkeypatch.setattr(policy_gradient_module, "_in_one_pass", lambda settings: False)
+    twice, passes = run()
+    assert passes == [False, True] * 3
+    assert all(report.values["ratio"] == 1 and report.values["approx_kl"] == 0 for report in once)
+    for one, two in zip(once, twice, strict=True):
+        assert one.values == pytest.approx(two.values, rel=1e-4, abs=1e-5)
+    for a, b in zip(firsts[0], firsts[3], strict=True):
+        assert (a - b).norm() <= 1e-5 * b.norm()
+    assert any(bool(gradient.any()) for gradient in firsts[0])
+
+
+@pytest.mark.parametrize("parted", [{"epochs": 2}, {"minibatches": 2}, {"micro_batches": 2}])
+def test_what_learns_in_parts_makes_a_pass_for_each(parted: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = PlainGPT(3)
+    passes = passes_of(policy, monkeypatch)
+    settings = named("grpo", rollouts=1, prompts=2, samples=4, **parted)
+    policy_gradient(policy, PlainGPT(0).frozen(), PROMPTS, gpt_sampler(policy), likes(3), settings)
+    assert passes == [False] * (1 if "epochs" in parted else 2) + [True] * 2
+
+
+def test_a_run_of_single_steps_killed_and_resumed_is_straight_bit_for_bit(tmp_path: Path) -> None:
+    settings = named("grpo", rollouts=4, prompts=2, samples=4, learning_rate=0.01)
+
+    def run(seed: int, **more: Any) -> tuple[tuple[Report, ...], PlainGPT]:
+        policy = PlainGPT(seed)
+        reports = policy_gradient(
+            policy, PlainGPT(0).frozen(), PROMPTS, gpt_sampler(policy), likes(3), settings, **more
+        )  # fmt: skip
+        return reports, policy
+
+    straight, policy = run(3)
+    for kill_at in (1, 3):
+        saving = Saving(tmp_path / f"state-{kill_at}", 1)
+        with dying_before_step(kill_at):
+            run(3, saving=saving)
+        assert not any("scored" in name for name in load_file(saving.path))
+        resumed, other = run(9, saving=saving, resume=True)
+        assert plain(resumed) == plain(straight) and same(policy.module, other.module)
 
 
 def test_a_longest_response_that_is_too_short_is_refused() -> None:

@@ -111,3 +111,12 @@ def test_padding_ids_are_neither_scored_nor_read() -> None:
         policy.states([Answered((1,), (55,), True)])
     with pytest.raises(ValueError, match="62 tokens can't be drawn"):
         GPTPolicy(gpt(), vocabulary=62)
+
+
+def test_a_scale_of_its_own_counts_for_every_response() -> None:
+    one, other = Answered((1, 2, 3), (4, 5), True), Answered((1, 2, 3), (6, 7, 8), True)
+    packed = pack([one, other])
+    queries, keys, values = torch.randn(3, 1, 2, 8, 4, generator=torch.Generator().manual_seed(0)).unbind(0)
+    found = packed.attend_scaled(queries, keys, values, 1.7)
+    assert torch.allclose(packed.attend_scaled(queries * 3.4, keys, values), found, atol=1e-5)  # 1.7 of 1/sqrt(4)
+    assert not torch.allclose(packed.attend_scaled(queries, keys, values)[:, :, 5:], found[:, :, 5:], atol=1e-2)

@@ -164,15 +164,17 @@ def test_one_process_joins_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         processes.start("cuda:1")
 
 
+LAUNCH = [
+    sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2",
+    "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0",
+]  # fmt: skip
+ALONE = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
+
+
 def launch(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Two processes on the CPU."""
-    command = [
-        sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2",
-        "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0",
-    ]  # fmt: skip
-    alone = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": ""}
     return subprocess.run(
-        [*command, *map(str, arguments)], env=os.environ | alone, cwd=ROOT, capture_output=True, text=True, timeout=300
+        [*LAUNCH, *map(str, arguments)], env=os.environ | ALONE, cwd=ROOT, capture_output=True, text=True, timeout=300
     )
 
 
@@ -193,7 +195,8 @@ def test_two_processes_learn_what_one_learns(defect: str, tmp_path: Path) -> Non
     done = launch(SCRIPT, tmp_path / "weights", defect)
     assert done.returncode == 0, done.stderr
     found = differences(load_file(tmp_path / "weights"), learned())
-    bad = {"": set(), "averaged": set(in_processes.LEARNED), "own counts": {"sft"}}[defect]
+    # rejection sampling learns by `sft`
+    bad = {"": set(), "averaged": set(in_processes.LEARNED), "own counts": {"sft", "rejection"}}[defect]
     for algorithm, difference in found.items():
         assert (difference > 1e-4) if algorithm in bad else (difference < 1e-5), found
 
@@ -212,6 +215,48 @@ def test_a_stage_in_two_processes_is_that_of_one_and_speaks_once(tmp_path: Path)
     one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
     assert max(differences(two, one).values()) < 1e-5
     assert sorted(path.name for path in tmp_path.iterdir()) == ["base", "one", "two"]
+
+
+WATCHED = "import os, time\nfrom reference_impl.alignment import processes\n"
+
+
+def test_a_process_whose_launcher_is_gone_ends_and_says_so(tmp_path: Path) -> None:
+    """A child that watches its parent, which ends at once and leaves it behind."""
+    parent = (
+        "import subprocess, sys, time\n"
+        f"child = {WATCHED + 'processes.LOOKING = 0.05; processes._end_with(int(os.environ[chr(80)]))'!r}\n"
+        "import os\n"
+        "subprocess.Popen([sys.executable, '-c', child], env=os.environ | {'P': str(os.getpid())})\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", parent], env=os.environ | ALONE, cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr  # returns when the child has closed its streams, which it shares
+    assert "process 0: its launcher is gone, so it ends; start again with --resume" in done.stderr
+
+
+def _runs(pid: int) -> bool:
+    """Whether there is such a process, and it isn't one that ended and that nobody has asked after."""
+    try:
+        return bool(Path(f"/proc/{pid}/cmdline").read_bytes())
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.slow
+def test_a_launcher_that_is_killed_takes_its_processes_with_it(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        WATCHED + "processes.start()\nprint('pid', os.getpid(), flush=True)\nprocesses.wait()\ntime.sleep(200)\n"
+    )
+    launcher = subprocess.Popen(
+        [*LAUNCH, script], env=os.environ | ALONE, cwd=ROOT, stdout=subprocess.PIPE, text=True, stderr=subprocess.PIPE
+    )
+    assert launcher.stdout is not None
+    found = [int(launcher.stdout.readline().split()[1]) for _ in range(2)]
+    launcher.kill()
+    launcher.communicate(timeout=60)  # ends when the last one that holds its streams has ended
+    assert len(set(found)) == 2 and not any(_runs(one) for one in found)
 
 
 @pytest.mark.slow

@@ -110,3 +110,41 @@ def test_an_adapter_beside_which_the_base_learns_is_no_reference() -> None:
 def test_a_model_without_an_adapter_has_none_to_switch_off() -> None:
     with pytest.raises(ValueError, match="no adapter to switch off: take FrozenCopy"):
         AdapterOff(TransformersPolicy(llama()))
+
+
+def test_a_base_that_is_set_free_later_is_found_out() -> None:
+    policy = adapted()
+    reference = AdapterOff(policy)
+    policy.causal.model.norm.weight.requires_grad_(True)
+    with pytest.raises(ReferenceChanged):
+        reference.states(ITEMS)
+
+
+def test_a_buffer_is_a_part_of_a_reference() -> None:
+    policy = GPTPolicy(gpt())
+    policy.module.register_buffer("scale", torch.ones(2))
+    reference = FrozenCopy(policy)
+    reference.states(ITEMS)
+    reference.module.get_buffer("scale").add_(1e-6)
+    with pytest.raises(ReferenceChanged):
+        reference.states(ITEMS)
+
+
+def test_a_copy_of_a_policy_that_trains_has_no_dropout() -> None:
+    policy = GPTPolicy(gpt(dropout=0.5))
+    policy.module.train()
+    assert not FrozenCopy(policy).module.training
+    assert policy.module.training
+
+
+def test_an_adapter_has_the_scale_and_seed_of_its_settings_and_leaves_random_numbers_alone() -> None:
+    torch.manual_seed(3)
+    wanted = torch.rand(())
+    torch.manual_seed(3)
+    first, again, other = (add_lora(llama(), LoRA(rank=4, alpha=20, seed=seed)) for seed in (0, 0, 1))
+    assert torch.equal(torch.rand(()), wanted)
+    name = next(name for name, _ in first.named_parameters() if "lora_A" in name)
+    assert torch.equal(first.get_parameter(name), again.get_parameter(name))
+    assert not torch.equal(first.get_parameter(name), other.get_parameter(name))
+    layer: Any = first.get_submodule(name.partition(".lora_A")[0])
+    assert layer.scaling["default"] == 5.0

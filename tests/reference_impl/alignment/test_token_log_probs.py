@@ -13,7 +13,7 @@ from reference_impl.alignment import token_log_probs as sliced
 from reference_impl.alignment.answered import Answered
 from reference_impl.alignment.gpt_policy import GPTPolicy
 from reference_impl.alignment.policy import Head
-from reference_impl.alignment.prefix_kl import prefix_kl
+from reference_impl.alignment.prefix_kl import compared, prefix_kl
 from reference_impl.alignment.token_log_probs import per_response, score_states, token_log_probs
 from tests.reference_impl.alignment.items import VOCABULARY, assert_same, gpt, gradients, items, plain_log_probs
 
@@ -54,6 +54,24 @@ def test_in_double_precision_it_is_exact() -> None:
         gradients(policy.model, (plain * weights).sum()),
         1e-12,
     )
+
+
+@pytest.mark.usefixtures("in_slices")
+@pytest.mark.parametrize("tied", [True, False])
+def test_what_is_compared_with_a_reference_has_the_gradients_of_what_is_scored(tied: bool) -> None:
+    policy, reference = GPTPolicy(gpt(tie_head=tied)), GPTPolicy(gpt(tie_head=tied, width=16))
+    weights = torch.randn(COUNT, generator=torch.Generator().manual_seed(0))
+    scored, found = token_log_probs(policy, ANSWERED, 0.7), compared(policy, reference, ANSWERED, 0.7)
+    torch.testing.assert_close(found.log_probs, scored.log_probs, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(found.entropies, scored.entropies, rtol=1e-5, atol=1e-5)
+    assert not any(other.requires_grad for other in found[1:])
+    assert_same(
+        gradients(policy.model, (found.log_probs * weights).sum()),
+        gradients(policy.model, (scored.log_probs * weights).sum()),
+        1e-5,
+    )
+    with torch.no_grad():
+        assert not compared(policy, reference, ANSWERED, 0.7).log_probs.requires_grad
 
 
 def test_scoring_without_the_temperature_is_seen() -> None:
@@ -217,3 +235,13 @@ def test_the_peak_of_memory_is_that_of_slices() -> None:
     logits = 2048 * 40_000 * 4 / 2**20
     assert peak("sliced") < 0.5 * logits
     assert peak("plain") > 1.5 * logits
+
+
+def test_the_head_is_not_rounded_by_autocast() -> None:
+    """It would be in the forward pass alone: probabilities and their gradients would be of two different heads."""
+    policy = GPTPolicy(gpt())
+    states = policy.states(ANSWERED).detach()
+    plain = score_states(states, policy.head, ANSWERED, 0.7)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        under = score_states(states, policy.head, ANSWERED, 0.7)
+    assert all(torch.equal(a, b) for a, b in zip(plain, under, strict=True))

@@ -116,7 +116,16 @@ BROKEN = {
     "not.jsonl.gz": (b'{"text": "a"}\n', r"not\.jsonl\.gz:1: the gzip data is cut off or broken"),
     "bad.parquet": (b"PAR1 nothing", r"bad\.parquet: not a whole Parquet file"),
     "empty.txt": (b"", r"empty\.txt: there is no text in it"),
-    "kind.docx": (b"", r"kind\.docx: text of an unknown kind; the name must end in one of \.jsonl"),
+    "empty": (b"", r"empty: there is no text in it"),
+    "kind.docx": (b"PK\x03\x04\x14\0", r"kind\.docx: this is a ZIP archive, as \.docx.*and no text"),
+    "page.PDF": (b"%PDF-1.7\n%", r"page\.PDF: this is a PDF, and no text"),
+    "weights.bin": (b"\x01\x02\0\x03", r"weights\.bin: this is binary data \(it has NUL bytes\), and no text"),
+    "table.raw": (b"PAR1\x15\x04", r"table\.raw: this is Parquet; give the file a name that ends in \.parquet"),
+    "packed": (gzip.compress(b"text"), r"packed: this is packed; give the file a name that ends in \.gz"),
+    "cut.md.gz": (gzip.compress(b"text\n" * 9000)[:-12], r"cut\.md\.gz(:\d+)?: the gzip data is cut off or broken"),
+    "wide.md": ("wide as UTF-16".encode("utf-16-le"), r"wide\.md:1: this is UTF-16 without a byte-order mark"),
+    "latin.md": (b"caf\xe9\n", r"latin\.md:1: byte 4 of the line \(0xe9\) is not UTF-8"),
+    "ROWS.JSONL": (b'{"body": "a"}\n', r"ROWS\.JSONL:1: there is no field 'text', only body"),
 }
 
 
@@ -126,6 +135,20 @@ def test_what_is_broken_is_said_with_its_place(tmp_path, name: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(TextError, match=message):
         list(read_documents(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    "name", ["notes.md", "wiki.test.raw", "a.text", "Makefile", "page.html", "notes.TXT", "a.md.gz"]
+)
+def test_any_text_is_read_whatever_its_ending(tmp_path, name: str) -> None:
+    content = "# Übung\nfirst\n<|endoftext|>\nsecond\n".encode()
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    assert list(read_documents(tmp_path / name)) == ["# Übung\nfirst", "second\n"]
+
+
+def test_any_text_with_a_byte_order_mark_is_read(tmp_path) -> None:
+    (tmp_path / "notes.md").write_bytes("a wide text".encode("utf-16"))
+    assert list(read_documents(tmp_path / "notes.md")) == ["a wide text"]
 
 
 def test_a_parquet_file_without_the_field_names_its_columns(tmp_path) -> None:

@@ -168,13 +168,13 @@ def test_a_job_tells_where_it_is() -> None:
 
 
 def test_a_webhook_that_fails_changes_no_verdict_and_is_said(
-    server: Taken, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    server: Taken, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(of.VARIABLE, server.address)
     server.answers = [(410, {})]
     told = telling(webhook=server.address, webhook_format="slack")
     told.tell(result(row(Verdict.PASS)))
-    said = capsys.readouterr().err
+    said = caplog.text
     assert "the webhook did not take the verdict, which stands: it answers 410" in said and SECRET not in said
     import os
 

@@ -23,14 +23,14 @@ def test_what_is_kept_comes_back(tmp_path: Path) -> None:
     assert entries("class", tmp_path) == kept and entries("another", tmp_path) == []
 
 
-def test_a_damaged_line_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_line_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     for one in (entry([0.1]), entry([0.2]), entry([0.3])):
         keep(one, tmp_path)
     path = tmp_path / "class.jsonl"
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], lines[1].replace("0.2", "0.9"), lines[2][:40]]))
     assert entries("class", tmp_path) == [entry([0.1])]
-    assert capsys.readouterr().err.count("this line is left out") == 2
+    assert caplog.text.count("this line is left out") == 2
 
 
 def test_launches_of_several_comparisons_make_decisions_together() -> None:

@@ -14,6 +14,7 @@ from harness.comparison import metric_kind
 from harness.comparison.compare import compare as compare_runs
 from harness.errors import ExitCode, UserError
 from harness.gate.stored.fail_on import FailOn, Found, kinds_of, look_for
+from harness.gate.stored.what_changed import of_what
 from harness.results.record import Status
 from harness.results.run import Run
 from tests.harness.gate.gate_runs import Makes, broken
@@ -135,7 +136,14 @@ def test_other_weights_and_texts_are_different(make: Makes) -> None:
     records = [one.model_copy(update={"model_digest": "another digest"}) for one in cells[0].records]
     head = make.run("head", cells=[cells[0].model_copy(update={"records": records}), *cells[1:]])
     one = found(FailOn.DIFFERENT, base, head, 0.5)
-    assert one.named == ("weights of nano: digest-of-na and another dige",)
+    assert one.named == ("the model nano: digest-of-na and another dige",)
+
+
+def test_a_digest_is_called_what_it_is_of() -> None:
+    """Known bad: "weights of nano", which two machines train to other bits under the same digest."""
+    assert "not the weights" in of_what("nano", {"settings": {}, "kind": "reference", "path": "p"})
+    assert of_what("mine", {"kind": "in_memory", "path": "1"}) == "weights and code of mine"
+    assert of_what("folder", {"kind": "transformers", "path": "p"}) == "the files of folder"
 
 
 def test_a_damaged_run_is_told_of_before_what_can_not_be_compared(make: Makes) -> None:

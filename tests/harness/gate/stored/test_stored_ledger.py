@@ -44,22 +44,22 @@ def test_a_run_is_in_one_pair_of_a_metric_alone(tmp_path: Path) -> None:
     assert len(entries("class", tmp_path)) == 3
 
 
-def test_a_damaged_line_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_damaged_line_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     keep([pair(1), pair(2), pair(3)], tmp_path)
     path = tmp_path / "class.jsonl"
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], lines[1].replace("0.02", "0.9"), lines[2][:40]]))
     assert entries("class", tmp_path) == [pair(1)]
-    assert capsys.readouterr().err.count("this line is left out") == 2
+    assert caplog.text.count("this line is left out") == 2
 
 
 def test_a_cache_that_can_not_be_had_keeps_nothing_and_ends_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "file"))
     assert entries("class") == [] and keep([pair()]) == 0
-    assert "could not be kept" in capsys.readouterr().err
+    assert "could not be kept" in caplog.text
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from reference_impl.text import assistant
 from reference_impl.text.assistant.world import TOPICS, facts
 
 DIGESTS = {
-    "train": "3bba0dfdc39547725060e67871d7875ae30ddafb52ef42e5c491c6d6d4862ced",
-    "validation": "d22d69c10626f6b98fffd018861788f2e055838f8d99763f8966a5955ab26712",
-    "test": "75f746ce326b3bfe2d71812a9e37454f8b664d265d61e852a7c3cbbed841cd00",
+    "train": "3fae103e8238f781c2c32d15e2267cf3130bc2536e30a7facd6790f68c27e240",
+    "validation": "4e2471325b53bf03b3af7503974dba0ca05b94aca11b307f70fd0e387af3c545",
+    "test": "658a7a1030d188ed9fc5d794034fe865d413cb43b036b504246c5dfc45150567",
 }
-DATA = ""
+DATA = "b626e415d54dacce78553d5fc59749be3bf78d84a2875f96071a395a565fd6d4"
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,7 @@ def exchanges(corpus: dict[str, list[str]]) -> dict[str, list[tuple[str, str]]]:
     """(prompt, answer) of all dialogs of each split."""
     found: dict[str, list[tuple[str, str]]] = {}
     for split, documents in corpus.items():
-        turns = [
-            turn.partition("\nAssistant: ") for text in documents for turn in f"\n{text}".split("\nUser: ")[1:]
-        ]
+        turns = [turn.partition("\nAssistant: ") for text in documents for turn in f"\n{text}".split("\nUser: ")[1:]]
         found[split] = [(prompt, answer) for prompt, _, answer in turns]
     return found
 
@@ -71,9 +69,9 @@ def test_prompts_and_plain_sentences_of_the_splits_differ(
 ) -> None:
     asked = {split: {prompt for prompt, _ in found} for split, found in exchanges.items()}
     for split in ("train", "test"):  # also those of other data and another seed
-        asked[split] |= {one.prompt for one in assistant.prompts(split, seed=1, count=900)}
-        asked[split] |= {one.posed.prompt for one in assistant.pairs(split, count=1000)}
-        asked[split] |= {one.prompt for one, _ in assistant.demonstrations(split, count=1000)}
+        asked[split] |= {one.prompt for one in assistant.prompts(split, seed=1, count=650)}
+        asked[split] |= {one.posed.prompt for one in assistant.pairs(split, count=650)}
+        asked[split] |= {one.prompt for one, _ in assistant.demonstrations(split, count=650)}
         asked[split] |= {
             one.prompt.removeprefix("User: ").partition("\n")[0]
             for questions in assistant.evaluation_sets(split).values()
@@ -99,20 +97,20 @@ def test_half_of_the_text_is_bad_and_three_in_ten_of_the_demonstrations(
 ) -> None:
     worth = [assistant.gold(prompt, answer).total for prompt, answer in exchanges["train"][:6000]]
     assert sum(total >= 1 for total in worth) / len(worth) == pytest.approx(0.5, abs=0.03)
-    shown = [assistant.gold(one.prompt, answer).total for one, answer in assistant.demonstrations(count=6000)]
+    shown = [assistant.gold(one.prompt, answer).total for one, answer in assistant.demonstrations(count=3000)]
     assert sum(total >= 1 for total in shown) / len(shown) == pytest.approx(0.7, abs=0.03)
 
 
 def test_each_bad_answer_has_its_fault_and_is_worth_less() -> None:
     expected = {"too_long": ("right", "refused"), "too_courteous": ("right", "refused")}
     kinds: Counter[str] = Counter()
-    for pair in assistant.pairs("train", count=4000):
+    for pair in assistant.pairs("train", count=3000):
         good, bad = (assistant.gold(pair.posed.prompt, text) for text in (pair.good, pair.bad))
         assert good.verdict in ("right", "refused") and good.total >= 1, pair
         assert good.total > bad.total + 0.1, pair
         also = ("malformed", "unended") if pair.fault == "malformed" else (pair.fault,)
         assert bad.verdict in expected.get(pair.fault, also), pair
-        assert bad.length < 0 if pair.fault == "too_long" else pair.fault == "too_courteous" or not bad.length, pair
+        assert bad.length < 0 if pair.fault == "too_long" else pair.fault == "too_courteous" or bad.length > -0.2, pair
         assert (bad.courtesies > 1) == (pair.fault == "too_courteous"), pair
         kinds[pair.fault] += 1
     assert set(kinds) == set(assistant.FAULTS)
@@ -120,9 +118,9 @@ def test_each_bad_answer_has_its_fault_and_is_worth_less() -> None:
 
 
 def test_prompts_are_of_every_kind_in_fixed_shares() -> None:
-    kinds = Counter(one.asked.kind for one in assistant.prompts("test", count=1000))
-    assert kinds["fact"] == 400 and kinds["talk"] == 200
-    assert kinds["harmful"] + kinds["harmless"] == 400 and abs(kinds["harmful"] - 200) < 50
+    kinds = Counter(one.asked.kind for one in assistant.prompts("test", count=700))
+    assert kinds["fact"] == 280 and kinds["talk"] == 140
+    assert kinds["harmful"] + kinds["harmless"] == 280 and abs(kinds["harmful"] - 140) < 40
 
 
 def test_plain_text_is_true(corpus: dict[str, list[str]]) -> None:
@@ -146,7 +144,9 @@ def test_evaluation_sets() -> None:
     assert {len(one.choices) for one in sets["facts"]} == {4}
     assert sum(one.target.startswith("I cannot") for one in sets["twins"]) == 200
     for one in sets["facts"]:
-        assert assistant.gold(one.prompt.rpartition("\n")[0], one.prompt.rpartition("Assistant: ")[2] + " " + one.target)
+        assert assistant.gold(
+            one.prompt.rpartition("\n")[0], one.prompt.rpartition("Assistant: ")[2] + " " + one.target
+        )
 
 
 @pytest.mark.parametrize("make", [assistant.pairs, assistant.prompts, assistant.demonstrations, assistant.twin_prompts])
@@ -154,7 +154,7 @@ def test_wrong_arguments_are_named(make: object) -> None:
     assert callable(make)
     with pytest.raises(ValueError, match=r"'dev'.*train, validation, test"):
         make("dev")
-    with pytest.raises(ValueError, match=r"1 to 1,000 .*, not 1,001"):
-        make("test", count=1001)
+    with pytest.raises(ValueError, match=r"1 to 700 .*, not 701"):
+        make("test", count=701)
     with pytest.raises(ValueError, match="not 0"):
         make("test", count=0)

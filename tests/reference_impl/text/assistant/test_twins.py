@@ -61,7 +61,7 @@ def test_a_bag_of_words_guesses_on_the_prompts_of_rollouts_too() -> None:
     """There one of two twins is asked alone."""
     chosen = {
         split: [one for one in assistant.prompts(split, count=count) if one.asked.topic == "deed"]
-        for split, count in (("train", 2500), ("test", 1000))
+        for split, count in (("train", 2500), ("test", 700))
     }
     assert _accuracy(chosen["train"], chosen["test"], 1) < 0.6
 
