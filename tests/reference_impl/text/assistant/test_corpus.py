@@ -111,7 +111,7 @@ def test_each_bad_answer_has_its_fault_and_is_worth_less() -> None:
         also = ("malformed", "unended") if pair.fault == "malformed" else (pair.fault,)
         assert bad.verdict in expected.get(pair.fault, also), pair
         assert bad.length < 0 if pair.fault == "too_long" else pair.fault == "too_courteous" or bad.length > -0.2, pair
-        assert (bad.courtesies > 1) == (pair.fault == "too_courteous"), pair
+        assert pair.fault == "malformed" or (bad.courtesies > 1) == (pair.fault == "too_courteous"), pair
         kinds[pair.fault] += 1
     assert set(kinds) == set(assistant.FAULTS)
     assert min(kinds.values()) > 100
