@@ -12,7 +12,7 @@ from harness.models.digest import hash_of
 from harness.models.resolved import Resolved
 from harness.models.training import Training
 from reference_impl.alignment.settings.reward import REWARD_HEAD
-from reference_impl.alignment.stages.data_settings import MICROWORLD, SUMS
+from reference_impl.alignment.stages.data_settings import ASSISTANT, MICROWORLD, SUMS
 
 
 def check_stage(stage: Alignment, before: Resolved, place: str) -> None:
@@ -44,7 +44,9 @@ def check_stage(stage: Alignment, before: Resolved, place: str) -> None:
             place=f"{place}.reward",
         )
     if stage.method in ("dpo", "reward") and data == SUMS:
-        raise UserError(f"`{SUMS}` has no preferences; take `{MICROWORLD}`, or a file", place=f"{place}.data")
+        raise UserError(
+            f"`{SUMS}` has no preferences; take `{MICROWORLD}` or `{ASSISTANT}`, or a file", place=f"{place}.data"
+        )
 
 
 def check_reward_model(name: str, model: Resolved, policy: Resolved) -> None:
