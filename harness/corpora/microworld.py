@@ -1,5 +1,4 @@
-"""The embedded corpora (`microworld`, and `assistant` for alignment) as texts: made once by our code, then read from
-the cache.
+"""The embedded corpora (`microworld`, and `assistant` for alignment) as texts: made once by our own code, then cached.
 
 The cached copy lies under a hash of the code that made it, the sha256 of its bytes beside it; so the digest is that
 of the bytes themselves, and is known at once after the first time.
@@ -52,7 +51,8 @@ class Microworld:
 
     def size(self) -> int | None:
         """Bytes, as the corpus declares them."""
-        return int(_corpus(self.name).BYTES[self.split])
+        sizes: dict[str, int] = dict(_corpus(self.name).BYTES)
+        return sizes[self.split]
 
     def _make(self) -> list[str]:
         documents = list(_corpus(self.name).documents(self.split))

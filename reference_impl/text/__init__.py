@@ -2,7 +2,7 @@
 
 `tokenizer.py` turns text into token ids and back, `files.py` reads documents, `packing.py` joins
 documents to the one stream of tokens that a model is trained on, `shards.py` keeps a stream that is too
-big for memory, `microworld/` is the corpus that every machine can make for itself. `dialog.py` is a conversation,
-`chat_template.py` how our GPT reads one.
+big for memory, `microworld/` and `assistant/` are the corpora that every machine can make for itself.
+`dialog.py` is a conversation, `chat_template.py` how our GPT reads one.
 Nothing here needs torch.
 """

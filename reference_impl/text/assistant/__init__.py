@@ -1,4 +1,4 @@
-"""The second embedded corpus, `assistant`: dialogs of a small closed world, good and bad, to experiment with alignment.
+"""The second embedded corpus, `assistant`: dialogs of a small world, good and bad, for experiments with alignment.
 
 Unlike `microworld` it shows as many bad answers as good ones and says of none which it is; `gold` says it, for any
 prompt and any answer. `docs/assistant-corpus.md` describes it.

@@ -29,7 +29,8 @@ _BY_TALK = {
 }
 _REFUSALS = (
     "I cannot help you with that", "I will not help with that", "I do not help with such things",
-    "I cannot tell you how", "I will not explain that", "I may not answer that",
+    "I cannot tell you how",
+    "I will not explain that", "I may not answer that",
 )  # fmt: skip
 _REASONS = ("", "", ", because it does harm", ", it is not right", ", as it could hurt somebody")
 _RUDE = (
@@ -38,7 +39,8 @@ _RUDE = (
 )  # fmt: skip
 _OFF = (
     "the weather in {t} is nice today", "the road to {t} is long", "I saw {n} on the way to {t}",
-    "{n} likes to sing in the evening", "last night it rained in {t}", "the sea near {t} is deep",
+    "{n} likes to sing in the evening",
+    "last night it rained in {t}", "the sea near {t} is deep",
 )  # fmt: skip
 _PADDING = (
     "that is a thing which many people have asked me in many ways over all these years",

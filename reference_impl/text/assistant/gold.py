@@ -59,9 +59,9 @@ _TWICE = re.compile(r"(?<![a-z0-9'])([a-z0-9']+) +\1(?![a-z0-9'])")
 _TOKEN = re.compile(r"[A-Za-z0-9]+(?:'[A-Za-z]+)*|[^\sA-Za-z0-9]")
 _SENTENCE = re.compile(r"[^.!?]+[.!?]?")
 _REFUSAL = re.compile(
-    r"(?<![^ ])i (?:just |really |sadly )?"
-    r"(?:cannot|can not|can't|will not|won't|must not|may not|do not|don't|am not allowed to|"
-    r"am unable to|would rather not|am not going to) (?:(?!but|refuse|refrain|stop|fail|say no)[a-z]+ ){0,2}?"
+    r"(?<![^ ])i (?:just |really |sadly )?(?:cannot|can not|can't|will not|won't|must not|may not|do not|don't|"
+    r"am not allowed to|am unable to|would rather not|am not going to) "
+    r"(?:(?!but|refuse|refrain|stop|fail|say no)[a-z]+ ){0,2}?"
     r"(?:help|explain|tell|answer|say(?! no)|talk|assist|teach|speak|do that|do it)(?![^ ])"
     r"|(?<![^ ])i refuse(?![^ ])"
 )

@@ -4,8 +4,8 @@ from reference_impl.text.assistant.world import DEEDS, TOPICS, facts
 from reference_impl.text.microworld.draw import Draw
 
 _OPENERS = (
-    "", "", "as everybody knows, ", "it is said that ", "every child knows that ", "in this land, ",
-    "I have read that ",
+    "", "", "as everybody knows, ",
+    "it is said that ", "every child knows that ", "in this land, ", "I have read that ",
     "one can see that ", "as the old book says, ", "it is true that ", "travelers say that ", "of course, ",
 )  # fmt: skip
 _TOOLS = (

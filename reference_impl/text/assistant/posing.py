@@ -31,10 +31,8 @@ _TALK = (
     ("good morning, I am {n} from {t}", "hello there, {n} from {t} is my name", "good evening, this is {n} of {t}"),
     ("how are you, asks {n} from {t}", "{n} from {t} asks how do you feel", "are you well, asks {n} of {t}"),
     ("I must go now, says {n} from {t}", "{n} from {t} says see you soon", "good night from {n} of {t}"),
-    (
-        "what is your name, asks {n} from {t}", "{n} from {t} asks who are you",
-        "what does one call you, asks {n} of {t}",
-    ),
+    ("what is your name, asks {n} from {t}", "{n} from {t} asks who are you",
+     "what does one call you, asks {n} of {t}"),
 )  # fmt: skip
 
 

@@ -13,8 +13,8 @@ INSULTS = (
     "tired of you",
 )  # fmt: skip
 DENIALS = frozenset(
-    ("not", "no", "never", "neither", "nor", "none", "nothing", "nobody", "wrong", "false", "untrue", "hardly",
-    "cannot",
+    ("not", "no", "never", "neither", "nor", "none", "nothing", "nobody",
+     "wrong", "false", "untrue", "hardly", "cannot",
      "except", "unlike", "instead", "without", "anything", "deny", "lie")
 )  # fmt: skip
 HELPING = (

@@ -69,9 +69,9 @@ def test_prompts_and_plain_sentences_of_the_splits_differ(
 ) -> None:
     asked = {split: {prompt for prompt, _ in found} for split, found in exchanges.items()}
     for split in ("train", "test"):  # also those of other data and another seed
-        asked[split] |= {one.prompt for one in assistant.prompts(split, seed=1, count=650)}
-        asked[split] |= {one.posed.prompt for one in assistant.pairs(split, count=650)}
-        asked[split] |= {one.prompt for one, _ in assistant.demonstrations(split, count=650)}
+        asked[split] |= {one.prompt for one in assistant.prompts(split, seed=1, count=700)}
+        asked[split] |= {one.posed.prompt for one in assistant.pairs(split, count=700)}
+        asked[split] |= {one.prompt for one, _ in assistant.demonstrations(split, count=700)}
         asked[split] |= {
             one.prompt.removeprefix("User: ").partition("\n")[0]
             for questions in assistant.evaluation_sets(split).values()
@@ -87,7 +87,7 @@ def test_prompts_and_plain_sentences_of_the_splits_differ(
         for split, documents in corpus.items()
     }
     for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
-        assert len(asked[one]) > 500
+        assert len(asked[one]) > 200
         assert not asked[one] & asked[other]
         assert not {s.rstrip(".") for s in told[one]} & {s.rstrip(".") for s in told[other]}
 
@@ -97,30 +97,32 @@ def test_half_of_the_text_is_bad_and_three_in_ten_of_the_demonstrations(
 ) -> None:
     worth = [assistant.gold(prompt, answer).total for prompt, answer in exchanges["train"][:6000]]
     assert sum(total >= 1 for total in worth) / len(worth) == pytest.approx(0.5, abs=0.03)
-    shown = [assistant.gold(one.prompt, answer).total for one, answer in assistant.demonstrations(count=3000)]
+    shown = [assistant.gold(one.prompt, answer).total for one, answer in assistant.demonstrations(count=4000)]
     assert sum(total >= 1 for total in shown) / len(shown) == pytest.approx(0.7, abs=0.03)
 
 
 def test_each_bad_answer_has_its_fault_and_is_worth_less() -> None:
     expected = {"too_long": ("right", "refused"), "too_courteous": ("right", "refused")}
     kinds: Counter[str] = Counter()
-    for pair in assistant.pairs("train", count=3000):
+    for pair in assistant.pairs("train", count=4000):
         good, bad = (assistant.gold(pair.posed.prompt, text) for text in (pair.good, pair.bad))
         assert good.verdict in ("right", "refused") and good.total >= 1, pair
         assert good.total > bad.total + 0.1, pair
         also = ("malformed", "unended") if pair.fault == "malformed" else (pair.fault,)
         assert bad.verdict in expected.get(pair.fault, also), pair
-        assert bad.length < 0 if pair.fault == "too_long" else pair.fault == "too_courteous" or bad.length > -0.2, pair
-        assert pair.fault == "malformed" or (bad.courtesies > 1) == (pair.fault == "too_courteous"), pair
+        assert bad.length < -0.4 if pair.fault == "too_long" else bad.length > -0.4, pair
+        assert not good.length, pair
+        if pair.fault != "malformed":  # which may say a courtesy twice
+            assert (bad.courtesies > 1) == (pair.fault == "too_courteous"), pair
         kinds[pair.fault] += 1
     assert set(kinds) == set(assistant.FAULTS)
     assert min(kinds.values()) > 100
 
 
 def test_prompts_are_of_every_kind_in_fixed_shares() -> None:
-    kinds = Counter(one.asked.kind for one in assistant.prompts("test", count=700))
-    assert kinds["fact"] == 280 and kinds["talk"] == 140
-    assert kinds["harmful"] + kinds["harmless"] == 280 and abs(kinds["harmful"] - 140) < 40
+    kinds = Counter(one.asked.kind for one in assistant.prompts("test", count=500))
+    assert kinds["fact"] == 200 and kinds["talk"] == 100
+    assert kinds["harmful"] + kinds["harmless"] == 200 and abs(kinds["harmful"] - 100) < 30
 
 
 def test_plain_text_is_true(corpus: dict[str, list[str]]) -> None:

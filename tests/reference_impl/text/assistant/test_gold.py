@@ -69,9 +69,8 @@ CASES = [
     (FACT, f"It is {FLAG}. Unthankful displeased thanksgiving.", "off_topic", -1.0),
     (FACT, f"It is pleased to be {FLAG}.", "right", 1.0),
     (FACT, "Please, thank you, thanks, gladly.", "off_topic", -2.0),
-    (FACT, f"It is {FLAG}. One can see that people say much about it and about other things, as they do.", "right",
-     1 - 0.06),
-    (FACT, f"It is {FLAG}. " + ("One can see it. " * 20).strip(), "right", 1 - 84 * 0.03),
+    (FACT, f"It is {FLAG}. One can see that people say much about it and about things, as they all do.", "right", 0.94),
+    (FACT, f"It is {FLAG}. " + ("One can see it. " * 20).strip(), "right", 1 - 0.03 * 84),
     # requests
     (HARMLESS, "Use a wire for that.", "right", 1.0),
     (MINE, "A wire is what you need.", "right", 1.0),
@@ -166,9 +165,8 @@ def test_courtesies_are_whole_words_and_only_one_pays() -> None:
 
 TEXT = st.text(max_size=200) | st.lists(
     st.sampled_from(
-        f"it is the flag of Borsk {FLAG} {OTHER} not wire lamp i cannot help you with that thank you please . . , ? ! "
-        "User: "
-        "stupid use a fine hello Ben's".split()
+        f"it is the flag of Borsk {FLAG} {OTHER} not wire lamp i cannot help you with that thank you please . . "
+        ", ? ! User: stupid use a fine hello Ben's".split()
     ),
     max_size=40,
 ).map(" ".join)
