@@ -62,7 +62,9 @@ def fall_from_peak(scores: NDArray[np.float64], seed: int = 0) -> Fall:
     error = float(differences.std(ddof=1) / np.sqrt(len(differences)))
     if peak == end:
         return Fall(peak, Interval(0.0, None, None, len(differences)), 1.0, error, tested)
-    return Fall(peak, ratio_of_sums(differences, np.ones(len(differences))), _p_value(differences, error), error, tested)
+    return Fall(
+        peak, ratio_of_sums(differences, np.ones(len(differences))), _p_value(differences, error), error, tested
+    )
 
 
 def _p_value(differences: NDArray[np.float64], error: float) -> float:
