@@ -35,7 +35,7 @@ class Plugin:
     """Where it could not be loaded, a sentence."""
 
 
-RESERVED = ("models", "matrix", "measure", "analysis", "adapter", "settings", "given")
+RESERVED = ("models", "matrix", "measure", "analysis", "adapter", "settings", "given", "keys_of_people")
 """What entries of a suite have beside the name of their measure, analysis or adapter."""
 
 _known: list[Plugin] = []

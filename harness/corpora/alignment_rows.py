@@ -1,8 +1,8 @@
 """Rows of alignment data that a measure reads: prompts to answer, and pairs of responses of which one is preferred.
 
-`microworld/SPLIT` needs no file; anything else is a file, a folder or `hub:OWNER/NAME`, in a format that
-`reference_impl.alignment.data` knows, and `#SPLIT` names one of several splits. A measure names them to the rest of the
-harness as texts: `preferences:SPEC` and `prompts:SPEC`.
+`microworld/SPLIT` and `assistant/SPLIT` need no file; anything else is a file, a folder or `hub:OWNER/NAME`, in a
+format that `reference_impl.alignment.data` knows, and `#SPLIT` names one of several splits. A measure names them to the
+rest of the harness as texts: `preferences:SPEC` and `prompts:SPEC`.
 """
 
 from __future__ import annotations
@@ -20,18 +20,21 @@ from harness.corpora.source import OnProgress
 from harness.errors import UserError
 from harness.file_digest import file_sha256
 from harness.spelling import nearest
-from reference_impl.alignment.data import microworld
+from reference_impl.alignment.data import assistant, microworld
 from reference_impl.alignment.data.excluded import Excluded
 from reference_impl.alignment.data.hub import is_on_hub
 from reference_impl.alignment.data.reading import read
 from reference_impl.alignment.data.rows import Demonstration, PromptText, Row, prompts_of
 from reference_impl.alignment.data.rows import Preference as Preference
 from reference_impl.alignment.data.rows import Prompt as Prompt
+from reference_impl.alignment.stages.data_settings import ASSISTANT, MICROWORLD
 from reference_impl.files import TextError
+from reference_impl.text.assistant import MOST_PROMPTS
 from reference_impl.text.microworld.draw import SPLITS
 
 MADE = 1000
-"""Rows of microworld."""
+"""Rows of what needs no file, at most."""
+NO_FILE = (f"{MICROWORLD}/", f"{ASSISTANT}/")
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ class AlignmentRows:
     @cached_property
     def _read(self) -> tuple[Sequence[Row], tuple[Excluded, ...]]:
         name, _, split = self.spec.partition("#")
-        if name.startswith("microworld/"):
-            return self._made(name.removeprefix("microworld/")), ()
+        if name.startswith(NO_FILE):
+            return self._made(name), ()
         path = name if is_on_hub(name) else self._path(name)
         try:
             return _read(path, self.kind, split or None)
@@ -75,7 +78,7 @@ class AlignmentRows:
         """Of files the hash of their names and bytes; of what is made, of the rows; of the hub's, of the name."""
         name, _, split = self.spec.partition("#")
         said: object = self.spec
-        if name.startswith("microworld/"):
+        if name.startswith(NO_FILE):
             said = [asdict(row) for row in self.rows]
         elif not is_on_hub(name):
             path = self._path(name)
@@ -103,13 +106,20 @@ class AlignmentRows:
             )
         return path
 
-    def _made(self, split: str) -> Sequence[Row]:
+    def _made(self, name: str) -> Sequence[Row]:
+        world, _, split = name.partition("/")
         if split not in SPLITS:
-            there = ", ".join(f"microworld/{one}" for one in SPLITS)
+            there = ", ".join(f"{world}/{one}" for one in SPLITS)
             raise UserError(
-                f"microworld has no split '{split}'{nearest(split, SPLITS)}; there are: {there}",
+                f"{world} has no split '{split}'{nearest(split, SPLITS)}; there are: {there}",
                 place=f"data {self.spec}",
             )
+        if world == ASSISTANT:
+            most = MOST_PROMPTS[split]
+            made: Sequence[Row] = (assistant.preferences if self.kind is Preference else assistant.prompts)(
+                split, count=min(MADE, most)
+            )
+            return made
         pairs = microworld.preferences(split, count=MADE)
         return pairs if self.kind is Preference else [Prompt(row.prompt, place=row.place) for row in pairs]
 

@@ -1,4 +1,5 @@
-"""The embedded corpus as a text: made once by our own code, then read from the cache.
+"""The embedded corpora (`microworld`, and `assistant` for alignment) as texts: made once by our code, then read from
+the cache.
 
 The cached copy lies under a hash of the code that made it, the sha256 of its bytes beside it; so the digest is that
 of the bytes themselves, and is known at once after the first time.
@@ -7,6 +8,7 @@ of the bytes themselves, and is known at once after the first time.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import importlib.util
 import json
 from dataclasses import dataclass
@@ -20,16 +22,19 @@ from harness.corpora.source import OnProgress
 from harness.errors import UserError
 from harness.spelling import nearest
 
-NAME = "microworld"
+NAME, ASSISTANT = "microworld", "assistant"
+NAMES = (NAME, ASSISTANT)
+"""Of the embedded corpora."""
 SPLITS = ("train", "validation", "test")
-_PACKAGE = "reference_impl.text.microworld"
+_PACKAGES = "reference_impl.text"
 
 
 @dataclass(frozen=True)
 class Microworld:
-    """One split of the embedded corpus."""
+    """One split of an embedded corpus."""
 
     split: str
+    name: str = NAME
 
     def documents(self) -> list[str]:
         """Its documents, made if they are not in the cache."""
@@ -47,21 +52,17 @@ class Microworld:
 
     def size(self) -> int | None:
         """Bytes, as the corpus declares them."""
-        from reference_impl.text.microworld import BYTES
-
-        return {str(split): size for split, size in BYTES.items()}[self.split]
+        return int(_corpus(self.name).BYTES[self.split])
 
     def _make(self) -> list[str]:
-        from reference_impl.text import microworld
-
-        documents = list(microworld.documents(self.split))
+        documents = list(_corpus(self.name).documents(self.split))
         content = _content(documents)
         kept_file.keep_bytes(self._file(), content)
         kept_file.keep_bytes(self._digest_file(), hashlib.sha256(content).hexdigest().encode())
         return documents
 
     def _file(self) -> Path:
-        return cache_folder("corpora", f"microworld-{_code()[:16]}") / f"{self.split}.json"
+        return cache_folder("corpora", f"{self.name}-{_code(self.name)[:16]}") / f"{self.split}.json"
 
     def _digest_file(self) -> Path:
         return self._file().with_suffix(".sha256")
@@ -71,8 +72,8 @@ def _content(documents: list[str]) -> bytes:
     return strict_json.dumps(documents, ensure_ascii=False, indent=0).encode()
 
 
-def questions(theme: str, split: str, seeds: int = 1) -> list[dict[str, Any]]:
-    """One evaluation set of the corpus as plain rows, made once and then read from the cache.
+def questions(theme: str, split: str, seeds: int = 1, name: str = NAME) -> list[dict[str, Any]]:
+    """One evaluation set of a corpus as plain rows, made once and then read from the cache.
 
     Of several seeds (0, 1, ...) one set after the other, each prompt once: more questions, also without a sentence of
     the other splits.
@@ -83,14 +84,14 @@ def questions(theme: str, split: str, seeds: int = 1) -> list[dict[str, Any]]:
     """
     if split not in SPLITS:
         raise UserError(
-            f"there is no split '{split}'{nearest(split, SPLITS)} (there are: {', '.join(SPLITS)})", place=NAME
+            f"there is no split '{split}'{nearest(split, SPLITS)} (there are: {', '.join(SPLITS)})", place=name
         )
     rows: dict[str, dict[str, Any]] = {}
     for seed in range(seeds):
-        sets = _evaluation_sets(split, seed, _code())
+        sets = _evaluation_sets(split, seed, _code(name), name)
         if theme not in sets:
             raise UserError(
-                f"there is no theme '{theme}'{nearest(theme, sets)} (there are: {', '.join(sets)})", place=NAME
+                f"there is no theme '{theme}'{nearest(theme, sets)} (there are: {', '.join(sets)})", place=name
             )
         for row in sets[theme]:
             rows.setdefault(row["prompt"], row)
@@ -98,24 +99,24 @@ def questions(theme: str, split: str, seeds: int = 1) -> list[dict[str, Any]]:
 
 
 @cache
-def questions_digest(theme: str, split: str, seeds: int = 1) -> str:
+def questions_digest(theme: str, split: str, seeds: int = 1, name: str = NAME) -> str:
     """sha256 of what `questions` gives, which is the same for as long as a process runs. Raises UserError."""
-    return hashlib.sha256(strict_json.dumps(questions(theme, split, seeds), ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(
+        strict_json.dumps(questions(theme, split, seeds, name), ensure_ascii=False).encode()
+    ).hexdigest()
 
 
 @cache
-def _evaluation_sets(split: str, seed: int, code: str) -> dict[str, list[dict[str, Any]]]:
+def _evaluation_sets(split: str, seed: int, code: str, name: str) -> dict[str, list[dict[str, Any]]]:
     """Every set of a split by its theme."""
-    file = cache_folder("corpora", f"microworld-{code[:16]}") / f"{split}-{seed}.questions.json"
+    file = cache_folder("corpora", f"{name}-{code[:16]}") / f"{split}-{seed}.questions.json"
     if (kept := kept_file.kept_bytes(file)) is not None:
         return dict(json.loads(kept))
-    from reference_impl.text.microworld import evaluation_sets
-
     try:
-        made = evaluation_sets(split, seed)
+        made = _corpus(name).evaluation_sets(split, seed)
     except ValueError as error:  # a theme has too few different questions whose sentences belong to this split
         raise UserError(
-            f"the split '{split}' has no full evaluation sets ({error}); take train or test", place=NAME
+            f"the split '{split}' has no full evaluation sets ({error}); take train or test", place=name
         ) from None
     sets = {
         theme: [
@@ -138,14 +139,20 @@ def _evaluation_sets(split: str, seed: int, code: str) -> dict[str, list[dict[st
     return sets
 
 
+def _corpus(name: str) -> Any:
+    """The package that makes it."""
+    return importlib.import_module(f"{_PACKAGES}.{name}")
+
+
 @cache
-def _code() -> str:
-    """Hash of the package's source files, found without importing them."""
-    spec = importlib.util.find_spec(_PACKAGE)
-    assert spec is not None and spec.submodule_search_locations is not None
+def _code(name: str) -> str:
+    """Hash of the source files of its package and of what that takes from microworld, found without importing them."""
     digest = hashlib.sha256()
-    files = sorted(Path(spec.submodule_search_locations[0]).glob("*.py"))
-    assert files, f"{_PACKAGE} has no source files"
-    for file in files:
-        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    for package in dict.fromkeys((name, NAME)):
+        spec = importlib.util.find_spec(f"{_PACKAGES}.{package}")
+        assert spec is not None and spec.submodule_search_locations is not None
+        files = sorted(Path(spec.submodule_search_locations[0]).glob("*.py"))
+        assert files, f"{package} has no source files"
+        for file in files:
+            digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()

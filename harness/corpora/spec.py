@@ -2,7 +2,7 @@
 
 | spec | the text |
 |---|---|
-| `microworld/SPLIT` | the embedded corpus |
+| `microworld/SPLIT`, `assistant/SPLIT` | the embedded corpora |
 | `probe/text` | a few short documents of many kinds, on which two versions of a model are compared |
 | `asset:NAME/SPLIT` | a text that the table of assets declares |
 | `data:NAME` | a file or folder under the folder that HARNESS_DATA names |
@@ -26,7 +26,11 @@ from harness.input_file import why_no_path
 from harness.spelling import nearest, quotes_in
 
 DECLARED: dict[str, Source] = {
-    **{f"microworld/{split}": microworld.Microworld(split) for split in microworld.SPLITS},
+    **{
+        f"{name}/{split}": microworld.Microworld(split, name)
+        for name in microworld.NAMES
+        for split in microworld.SPLITS
+    },
     **{f"asset:{shakespeare.ASSET}/{split}": shakespeare.Shakespeare(split) for split in shakespeare.PLAYS},
     "probe/text": probe_text.ProbeText(),
 }
@@ -81,6 +85,7 @@ def corpora() -> list[Corpus]:
     """What `text:` and `corpus:` may name in a suite, with a line on each."""
     about = {
         "microworld": "the embedded corpus: a small closed world that our own code tells, {split} split",
+        "assistant": "the embedded corpus for alignment: dialogs of a small world, good and bad, {split} split",
         f"asset:{shakespeare.ASSET}": "Shakespeare's plays in a modern edition, a scene a document: {plays}",
         "probe": f"{len(probe_text.DOCUMENTS)} short documents of many kinds, which the measure `probe` reads",
     }

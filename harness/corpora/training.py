@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from harness import corpora
+from harness.corpora import microworld
 
 HELD_OUT = 0.05
 """Part of a text without splits of its own that is held out for validation, where nothing else is said: the end."""
@@ -12,7 +13,7 @@ HELD_OUT = 0.05
 
 def training_texts(corpus: str) -> tuple[str, ...]:
     """The texts that make up a corpus: its two splits where it has them, else the text itself."""
-    if corpus == "microworld" or (corpus.startswith("asset:") and "/" not in corpus):
+    if corpus in microworld.NAMES or (corpus.startswith("asset:") and "/" not in corpus):
         return (f"{corpus}/train", f"{corpus}/validation")
     return (corpus,)
 

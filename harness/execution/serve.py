@@ -42,7 +42,7 @@ from harness.execution.requests import (
 from harness.notice import listen, notice, remarks_to
 from harness.results.conditions import conditions
 from harness.results.fingerprint import fingerprint, imported_versions, other_than_planned
-from harness.results.folder_lock import one_at_a_time
+from harness.results.folder_lock import holding
 from harness.results.record import Status
 
 if TYPE_CHECKING:
@@ -192,6 +192,7 @@ def _text(value: Any) -> Any:
 
 def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:
     """Train a model, unless another run does so meanwhile: then what that one keeps is the answer."""
+    from harness.models.stage import training_lock
     from harness.models.training_evidence import is_trained, kept_summary
 
     folder = Path(request.source.path)
@@ -205,7 +206,8 @@ def _train(request: TrainModel, send: Callable[[Step], None]) -> Trained:
         notice(f"{request.source.name}: {sentence}")
         send(Step(0.0, "waiting for another run"))
 
-    with one_at_a_time(folder, on_wait):
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with holding(training_lock(folder), on_wait):
         if is_trained(folder):
             return Trained(kept_summary(request.training, folder), is_whole=False)
         if waited:

@@ -131,6 +131,8 @@ class Adapter:
     """What is said where the entry of another adapter has one of its keys, by key."""
     parts: tuple[Part, ...] = ()
     """The libraries that it needs."""
+    of_suite: bool = False
+    """Whether it is made of other models of a suite, without which it is none."""
     in_process: bool = False
     """Whether its models live in the process that runs the suite: their cells run in it, each in one launch."""
 

@@ -14,7 +14,7 @@ from harness.models.checkpoint_stage import why_unreached
 from harness.models.digest import hash_of
 from harness.number import duration
 from reference_impl.alignment.settings.drawn import DrawnPairSettings
-from reference_impl.alignment.stages.data_settings import MICROWORLD, SUMS, DataSettings
+from reference_impl.alignment.stages.data_settings import MADE, DataSettings
 
 SHOWN = ("score", "kl", "loss", "accuracy")
 """Of what a stage reports, for who watches, where it has them."""
@@ -87,7 +87,7 @@ def data_digest(stage: Alignment, place: str) -> str:
     """Hash of what a stage reads; of what needs no file, and of what the hub has (pin a revision), of the name. Raises
     UserError where it isn't there."""
     name = stage.settings.data
-    if name in (MICROWORLD, SUMS) or name.startswith("hub:"):
+    if name in MADE or name.startswith("hub:"):
         return hash_of(name)
     path = Path(name).expanduser()
     try:
@@ -95,9 +95,13 @@ def data_digest(stage: Alignment, place: str) -> str:
         return hash_of([[one.name, file_sha256(one)] for one in files])
     except OSError as error:
         raise UserError(
-            f"no data '{name}' ({error.strerror}): give a file, a folder, `hub:OWNER/NAME`, `{MICROWORLD}` or `{SUMS}`",
+            f"no data '{name}' ({error.strerror}): give a file, a folder, `hub:OWNER/NAME`, or one of {_named()}",
             place=f"{place}.data",
         ) from None
+
+
+def _named() -> str:
+    return ", ".join(f"`{name}`" for name in MADE)
 
 
 def alignment_summary(folder: Path) -> dict[str, Any]:

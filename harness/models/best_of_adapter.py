@@ -68,6 +68,7 @@ def _size(resolved: Resolved) -> ModelSize | None:
 
 BEST_OF = Adapter(
     name=KIND,
+    of_suite=True,
     about="Of another model of the suite, by its name: the best of its `n` answers by the reward model `reward`.",
     settings=BestOfSettings,
     resolve=resolve,

@@ -79,6 +79,7 @@ def resolve(name: str, settings: FromSettings, point: Point) -> Resolved:
 
 FROM = Adapter(
     name="from",
+    of_suite=True,
     about="Another model of the suite, by its name, which is trained further (`train`), or taken as it was on the way "
     "(`at`).",
     settings=FromSettings,

@@ -69,6 +69,11 @@ def state_file(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.state")
 
 
+def training_lock(folder: Path) -> Path:
+    """Who trains the model of a folder holds this file, beside it."""
+    return folder.with_name(f".{folder.name}.lock")
+
+
 PRETRAINING, ALIGNING = "harness.models.training", "harness.models.aligning"
 COPYING, MERGING = "harness.models.checkpoint_making", "harness.models.adapter_merging"
 """The modules that are `Maker`s."""

@@ -13,7 +13,7 @@ from harness.models.training import Training
 from harness.models.transformers_adapter import is_cached
 from reference_impl.alignment.settings.reward import REWARD_HEAD
 from reference_impl.alignment.settings.scorers import CONSTANT, SCORERS
-from reference_impl.alignment.stages.data_settings import MICROWORLD, SUMS
+from reference_impl.alignment.stages.data_settings import ASSISTANT, MICROWORLD, SUMS
 
 TRAINABLE = ("reference", "converted", "transformers")
 """Kinds of models that a stage can train."""
@@ -43,17 +43,23 @@ def check_stage(stage: Alignment, before: Resolved, place: str) -> None:
             f"download {first.source.path}`)",
             place=place,
         )
-    if is_there and first.source.kind == "transformers" and data == MICROWORLD and is_folder and no_template(first):
+    if (
+        is_there
+        and first.source.kind == "transformers"
+        and data in (MICROWORLD, ASSISTANT)
+        and is_folder
+        and no_template(first)
+    ):
         raise UserError(
-            f"`{MICROWORLD}` holds dialogs, and the tokenizer of {first.source.name} has no chat template that they "
+            f"`{data}` holds dialogs, and the tokenizer of {first.source.name} has no chat template that they "
             f"could be written by; take data whose prompts are texts (`{SUMS}`, a file), give the tokenizer a template "
             "(`chat_template.jinja`), or start from a chat model",
             place=f"{place}.data",
         )
     for where, judge in stage.judges.items():
-        if judge in SCORERS and SCORERS[judge].needs_answer and data == MICROWORLD:
+        if judge in SCORERS and SCORERS[judge].needs_answer and data in (MICROWORLD, ASSISTANT):
             raise UserError(
-                f"prompts of `{MICROWORLD}` say no answer that a response could be judged by; take `{SUMS}`, a file "
+                f"prompts of `{data}` say no answer that a response could be judged by; take `{SUMS}`, a file "
                 "whose rows have an `answer`, or a reward model",
                 place=f"{place}.{where}",
             )
@@ -64,7 +70,9 @@ def check_stage(stage: Alignment, before: Resolved, place: str) -> None:
             place=f"{place}.drawn.reward",
         )
     if stage.method in ("dpo", "reward") and data == SUMS and stage.drawn is None:
-        raise UserError(f"`{SUMS}` has no preferences; take `{MICROWORLD}`, or a file", place=f"{place}.data")
+        raise UserError(
+            f"`{SUMS}` has no preferences; take `{MICROWORLD}`, `{ASSISTANT}`, or a file", place=f"{place}.data"
+        )
 
 
 def no_template(model: Resolved) -> bool:

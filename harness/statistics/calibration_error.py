@@ -10,12 +10,30 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from harness.statistics.influence import by_cluster
 from harness.statistics.intervals import Interval
 
 BINS = 10
 REPLICATES = 1000
+Floats = NDArray[np.float64]
+
+
+def calibration_rows(confidence: ArrayLike, right: ArrayLike, low: float = 0.0) -> Floats:
+    """(answers, 3 · bins), which per bin count the answer and hold its confidence and whether it is right. low: the
+    least confidence that can be."""
+    sure, correct = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    bins = np.minimum(((sure - low) / (1 - low) * BINS).astype(np.int64).clip(0), BINS - 1)
+    rows = np.zeros((len(sure), 3, BINS))
+    rows[np.arange(len(sure)), :, bins] = np.stack([np.ones(len(sure)), sure, correct], axis=1)
+    return rows.reshape(len(sure), -1)
+
+
+def error_of_sums(sums: Floats) -> Floats:
+    """The expected calibration error of sums of `calibration_rows`, (…, 3 · bins)."""
+    counts, confidence, right = np.moveaxis(sums.reshape(*sums.shape[:-1], 3, BINS), -2, 0)
+    return np.asarray(np.abs(confidence - right).sum(-1) / counts.sum(-1), dtype=np.float64)
 
 
 def calibration_error(
@@ -27,17 +45,10 @@ def calibration_error(
     sure, correct = np.asarray(confidence, dtype=np.float64), np.asarray(right, dtype=np.float64)
     if not len(sure) or sure.shape != correct.shape or len(clusters) != len(sure):
         raise ValueError("calibration needs an answer at least, and of each its confidence, correctness and cluster")
-    place = np.minimum(((sure - low) / (1 - low) * BINS).astype(int).clip(0), BINS - 1)
-    names = {name: index for index, name in enumerate(dict.fromkeys(clusters))}
-    of = np.array([names[name] for name in clusters])
-    table = np.zeros((3, len(names), BINS))  # answers, confidence, right: by cluster and bin
-    for row, values in zip(table, (np.ones_like(sure), sure, correct), strict=True):
-        np.add.at(row, (of, place), values)
-    _, summed, hit = table.sum(1)
-    value = float(np.abs(summed - hit).sum() / len(sure))
-    if len(names) < 2:
-        return Interval(value, None, None, len(names))
-    weights = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=REPLICATES)
-    counts, sures, hits = (weights @ row for row in table)
-    ends = np.quantile(np.abs(sures - hits).sum(1) / counts.sum(1), (0.025, 0.975))
-    return Interval(value, float(ends[0]), float(ends[1]), len(names))
+    rows = by_cluster(calibration_rows(sure, correct, low), clusters)
+    value = float(error_of_sums(rows.sum(0)))
+    if len(rows) < 2:
+        return Interval(value, None, None, len(rows))
+    weights = np.random.default_rng(0).multinomial(len(rows), np.full(len(rows), 1 / len(rows)), size=REPLICATES)
+    ends = np.quantile(error_of_sums(weights @ rows), (0.025, 0.975))
+    return Interval(value, float(ends[0]), float(ends[1]), len(rows))

@@ -138,11 +138,15 @@ def progress_display(console: Console, title: str) -> Iterator[Callable[[Progres
 
 
 def _documents(text: str, field: str) -> tuple[list[str], list[str]]:
-    """Training and validation documents of `microworld`, or of a file or folder for `read_documents`."""
+    """Training and validation documents of `microworld` or `assistant`, or of a file or folder for `read_documents`."""
     if text == "microworld":
         from reference_impl.text import microworld
 
         return microworld.documents("train"), microworld.documents("validation")
+    if text == "assistant":
+        from reference_impl.text import assistant
+
+        return assistant.documents("train"), assistant.documents("validation")
     documents = list(read_documents(text, field))
     if len(documents) >= 2 / HELD_OUT:
         kept = round(len(documents) * (1 - HELD_OUT))
@@ -173,7 +177,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--text",
         default="microworld",
-        help="microworld, or a txt, jsonl, json, csv, tsv, parquet or arrow file, or a folder of them",
+        help="microworld or assistant, or a txt, jsonl, json, csv, tsv, parquet or arrow file, or a folder of them",
     )
     add("--field", default="text", help="key or column that holds the text")
     add("--tokenizer", choices=("bpe", "characters"), default="bpe", help="byte-level BPE, or one token per character")

@@ -26,6 +26,7 @@ from harness.cli.app import app
 from harness.corpora import microworld
 from harness.errors import UserError
 from harness.execution.cell_cache import CellCache
+from harness.execution.training_pace import is_known
 from harness.kept_file import kept_bytes, kept_json, read_json, seal, unseal, write_json
 from harness.measures.task.finished_documents import FinishedDocuments
 from harness.models.cache_behavior import CacheBehavior
@@ -59,7 +60,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory, test_cache: Path, finished_r
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HARNESS_CACHE", str(folder))
         microworld.Microworld("validation").documents()
-        microworld._evaluation_sets("test", 0, microworld._code())
+        microworld._evaluation_sets("test", 0, microworld._code("microworld"), "microworld")
         regression()
         tasks = folder.parent / "tasks"
         tasks.mkdir()
@@ -135,12 +136,22 @@ def of_peaks(path: Path, finished: Run) -> Look:
     return look
 
 
+def of_paces(path: Path, finished: Run) -> Look:
+    machine = path.stem.rpartition("-")[0]
+    assert is_known(machine, "pretrain")
+
+    def look() -> None:
+        assert not is_known(machine, "pretrain"), "estimated as if nothing had been trained"
+
+    return look
+
+
 def of_corpora(path: Path, finished: Run) -> Look:
     split = path.name.partition(".")[0]
     if split not in microworld.SPLITS:
 
         def sets() -> Any:
-            return microworld._evaluation_sets.__wrapped__("test", 0, microworld._code())
+            return microworld._evaluation_sets.__wrapped__("test", 0, microworld._code("microworld"), "microworld")
 
         whole = sets()
 
@@ -210,6 +221,7 @@ LOOKS: dict[str, Callable[[Path, Run], Look]] = {
     "task-index": of_index,
     "digests": of_digests,
     "cache-behavior": of_cache_behavior,
+    "paces": of_paces,
 }
 
 

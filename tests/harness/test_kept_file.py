@@ -151,6 +151,7 @@ OTHER = {
     # the ways themselves
     "harness/kept_file.py": "with checksums",
     "harness/whole_file.py": "whole or not at all",
+    "reference_impl/alignment/linear_products.py": "what the system says of the processor",
     "harness/execution/preflight/model_files.py": "the end of a tokenizer.json of others",
     "harness/shorthand/written.py": "a suite that is saved for a person",
     # a checksum of their own format, compared when they are read
@@ -303,6 +304,7 @@ def test_who_has_a_folder_of_the_cache_uses_kept_file() -> None:
         "harness/cli/boundary.py": "a log",
         "harness/assets/store.py": "assets/manifest.py",
         "harness/models/training_stages.py": "names the folder of a checkpoint",
+        "harness/models/adapter_stage.py": "names the folder of a model",
         "harness/results/folder_lock.py": "a lock",
         "harness/execution/serve.py": "a lock",
     }

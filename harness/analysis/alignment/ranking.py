@@ -13,7 +13,6 @@ from harness.evidence.selection import describe, selects
 from harness.results.finding import Finding
 from harness.results.record import CellResult, Scalar, Status
 from harness.results.run import Run
-from harness.statistics.bradley_terry import Comparison, bradley_terry
 
 MEASURE = "win_rate"
 OWN = ("model", "against", "measure", "seed")
@@ -48,6 +47,8 @@ def _shared(cell: CellResult) -> dict[str, Scalar]:
 
 
 def _ranked(run: Run, cells: Sequence[CellResult]) -> list[Finding]:
+    from harness.statistics.bradley_terry import Comparison, bradley_terry
+
     subject: dict[str, Scalar] = {"judge": cells[0].settings["judge"], "prompts": cells[0].settings["prompts"]}
     names: dict[str, int] = {}
     comparisons = []

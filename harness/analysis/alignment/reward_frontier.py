@@ -14,23 +14,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
 from harness.charts import reward_frontier as chart
 from harness.errors import UserError
 from harness.evidence.selection import selects
+from harness.limits import MOST_DOCUMENTS
 from harness.results.finding import Finding
 from harness.results.record import CellResult, Record, Scalar, Status
 from harness.results.run import Run
-from harness.statistics.best_of_n import best_of_n, divergence_bound
-from harness.statistics.gibbs import ceiling
-from harness.statistics.intervals import ratio_of_sums
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -49,7 +47,9 @@ class RewardFrontierSettings(AnalysisSettings):
 
     where: dict[str, Scalar | list[Scalar]] = Field(default={})
     """Which cells of `responses`; left out, all."""
-    best_of: list[int] = Field(default=[1, 2, 4, 8, 16, 32, 64, 128, 256], min_length=1)
+    best_of: list[Annotated[int, Field(ge=1, le=MOST_DOCUMENTS)]] = Field(
+        default=[1, 2, 4, 8, 16, 32, 64, 128, 256], min_length=1
+    )
     """The n of best-of-n, as far as there are samples."""
 
 
@@ -106,6 +106,11 @@ def _record(cell: CellResult, metric: str) -> Record | None:
 
 
 def _curves(run: Run, cell: CellResult, settings: RewardFrontierSettings) -> list[Finding]:
+    import numpy as np
+
+    from harness.statistics.best_of_n import best_of_n, divergence_bound
+    from harness.statistics.gibbs import ceiling
+
     samples = run.samples_of(cell)
     proxy = "proxy" if "proxy" in samples and samples["proxy"].notna().any() else "score"
     scores, by = (_by_prompt(samples, column) for column in ("score", proxy))
@@ -149,11 +154,17 @@ def _curves(run: Run, cell: CellResult, settings: RewardFrontierSettings) -> lis
 
 def _by_prompt(samples: pd.DataFrame, column: str) -> NDArray[np.float64]:
     """(prompts, samples) of a column; a prompt that lacks a sample has NaN there."""
+    import numpy as np
+
     table = samples.pivot(index="prompt", columns="sample", values=column)
     return np.asarray(table.to_numpy(dtype=float))
 
 
 def _mean(values: Sequence[float] | NDArray[np.float64]) -> Interval:
+    import numpy as np
+
+    from harness.statistics.intervals import ratio_of_sums
+
     return ratio_of_sums(values, np.ones(len(values)))
 
 

@@ -17,7 +17,7 @@ SETTINGS = {
     "precision": f"of a model: {', '.join(PRECISIONS)}",
     "device": "of a model: cpu, cuda, cuda:1 or mps",
 }
-ALONE = [adapter for adapter in ADAPTERS.values() if not adapter.in_process and adapter.openings]
+ALONE = [adapter for adapter in ADAPTERS.values() if not adapter.in_process and not adapter.of_suite]
 """Those whose models a process of its own opens, and that are no other model of a suite."""
 NAME = "model"
 PROJECT = "revision"

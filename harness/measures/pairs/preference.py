@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from harness.errors import Unsupported
-from harness.limits import LARGEST
 from harness.measures.cost import one_context
 from harness.measures.going import Going
 from harness.measures.measure import Facts, Load, Measure, Sample, with_notes
@@ -38,7 +37,7 @@ class PreferenceSettings(PairSettings):
     reference: str | None = Field(default=None, min_length=1)
     """A model of the suite: the judgment is then the implicit reward of DPO, by how much likelier a response is than
     under that one. Left out, it is the log-likelihood."""
-    beta: float = Field(default=0.1, gt=0, allow_inf_nan=False, le=LARGEST)
+    beta: float = Field(default=0.1, gt=0, allow_inf_nan=False, le=1e6)
     """What the difference is multiplied by for the probability that the chosen response is the better one, as in DPO:
     of the calibration alone."""
 

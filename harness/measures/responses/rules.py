@@ -33,7 +33,10 @@ class Rule:
 
 def _scorer(name: str) -> Rule:
     return Rule(
-        scorers.ABOUT[name], lambda prompt, response, ended: Verdict(scorers.score(name, prompt, response, ended))
+        scorers.ABOUT[name],
+        lambda prompt, response, ended: Verdict(
+            scorers.score(name, prompt, response, ended), scorers.parts(name, prompt, response, ended)
+        ),
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from harness.corpora.microworld import NAMES as EMBEDDED
 from harness.errors import UserError
 from harness.measures.cost import TOKENS_AT_ONCE, Passes
 from harness.measures.measure import Measure, in_first_row
@@ -53,7 +54,7 @@ def notes(library: TaskLibrary, settings: TaskSettings) -> tuple[str, ...]:
     """Whose task file is asked, where that may not be the one that is meant. Raises UserError."""
     opened = library.open(settings.task)
     found = list(opened.notes)
-    shipped = [task for task in opened.tasks if task.is_shipped and task.config.dataset_path != "microworld"]
+    shipped = [task for task in opened.tasks if task.is_shipped and task.config.dataset_path not in EMBEDDED]
     if settings.mode == "lm-eval" and shipped:
         found.append(
             f"mode lm-eval asks our own task file of {opened.name}, whose data and examples may differ from lm-eval's; "

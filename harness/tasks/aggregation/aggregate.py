@@ -16,8 +16,6 @@ from harness.tasks.aggregation import aggregate_as_lm_eval
 from harness.tasks.aggregation.corrected import corrected
 from harness.tasks.aggregation.estimate import Estimate, Family
 from harness.tasks.aggregation.item_rows import (
-    calibration_error,
-    calibration_rows,
     class_scores,
     labels,
     references_and_answers,
@@ -113,7 +111,10 @@ def _estimate(
     if aggregation == "corrected_share":
         return corrected(key, [float(item) for item in items], groups, entry_of(key, spec)["errors"], confidence)
     if aggregation == "calibration_error":
-        return _corpus(key, calibration_rows(items), groups, calibration_error, confidence)
+        from harness.statistics.calibration_error import calibration_rows, error_of_sums
+
+        rows = calibration_rows([item[0] for item in items], [item[1] for item in items])
+        return _corpus(key, rows, groups, error_of_sums, confidence)
     if aggregation in ("f1", "matthews_corrcoef", "cohen_kappa"):
         rows, score = class_scores(items, aggregation)
         return _corpus(key, rows, groups, score, confidence)

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-_BINS = 10
-
 
 def references_and_answers(items: Sequence[Any]) -> tuple[list[list[str]], list[str]]:
     """Of items (reference or references, answer): both in the form that `corpus_statistics` takes."""
@@ -39,27 +37,6 @@ def class_scores(items: Sequence[Any], aggregation: str) -> tuple[Floats, Callab
     if not positive:
         return rows, lambda sums: sums[:, 0] * 0.0
     return rows, lambda sums: f1_of_class(sums.reshape(-1, size, size), positive[0])
-
-
-def calibration_rows(items: Sequence[Any]) -> Floats:
-    """Of items (probability of the choice that is taken, whether it is right): (documents, 3 · bins), which per bin
-    count the document and hold its probability and whether it is right."""
-    import numpy as np
-
-    probability, right = np.asarray(items, dtype=np.float64).T
-    bins = np.minimum((probability * _BINS).astype(np.int64), _BINS - 1)
-    rows = np.zeros((len(items), 3, _BINS))
-    rows[np.arange(len(items)), :, bins] = np.stack([np.ones(len(items)), probability, right], axis=1)
-    return rows.reshape(len(items), -1)
-
-
-def calibration_error(sums: Floats) -> Floats:
-    """The expected calibration error of sums of `calibration_rows`, (…, 3 · bins)."""
-    import numpy as np
-
-    counts, probability, right = np.moveaxis(sums.reshape(*sums.shape[:-1], 3, _BINS), -2, 0)
-    error: Floats = np.abs(probability - right).sum(-1) / counts.sum(-1)
-    return error
 
 
 def labels(clusters: Sequence[str | None]) -> list[str]:

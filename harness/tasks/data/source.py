@@ -5,7 +5,7 @@ Where a `dataset_path` leads, the first of these that fits:
 | what | where it lies |
 |---|---|
 | the user's table names it | the file or folder there, `asset:NAME/...`, or `data:NAME/...` under HARNESS_DATA |
-| `microworld` | the embedded corpus' evaluation sets; `dataset_name` is the theme |
+| `microworld`, `assistant` | an embedded corpus' evaluation sets; `dataset_name` is the theme |
 | `asset:NAME/FOLDER` | a fetched asset |
 | `json`, `csv`, `parquet`, `arrow`, `text` | the files of `dataset_kwargs.data_files` |
 | a file or folder | relative to the task file, or to the working folder |
@@ -63,8 +63,8 @@ def source(config: TaskConfig, table: DataTable, mode: Mode = "right") -> DataSo
         if key in table:
             builder = path if path in BUILDERS else None
             return Local(_absolute(table[key]), name, config.dataset_kwargs, config.file, f"data {key}", builder, mode)
-    if path == microworld.NAME:
-        return Microworld(name, seeds_of(config), place)
+    if path in microworld.NAMES:
+        return Microworld(name, seeds_of(config), place, path)
     if path.startswith(("asset:", "data:")):
         return Local(path, name, config.dataset_kwargs, config.file, place, None, mode)
     listed = config.dataset_kwargs.get("data_files")

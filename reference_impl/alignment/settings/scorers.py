@@ -36,6 +36,10 @@ CONSTANT = "constant"
 _MODULE = "reference_impl.alignment.scorers"
 SCORERS: Mapping[str, KnownScorer] = {
     "answers": KnownScorer("1 for the right answer that a prompt says", f"{_MODULE}:right_answer", needs_answer=True),
+    "gold": KnownScorer(
+        "what an answer to a prompt of `assistant` is worth by rules, -3 to 1.5: a control, for no trainer to see",
+        "reference_impl.alignment.data.assistant:gold",
+    ),
     CONSTANT: KnownScorer("0 for all, a control", f"{_MODULE}:same_for_all"),
 }
 """By the name that a suite and the shell call it by."""

@@ -8,8 +8,9 @@ from typing import Literal
 Turns = Literal["all", "last"]
 LongPrompts = Literal["leave_out", "keep_end"]
 LongResponses = Literal["leave_out", "cut"]
-MICROWORLD, SUMS = "microworld", "microworld/sums"
-"""Data that need no file: instructions with good and bad answers, and sums."""
+MICROWORLD, SUMS, ASSISTANT = "microworld", "microworld/sums", "assistant"
+"""Data that need no file: instructions with good and bad answers, sums, and dialogs that show every fault."""
+MADE = (MICROWORLD, SUMS, ASSISTANT)
 RESPONSE = 64
 """Most tokens of a response that is drawn, where nothing else is said."""
 
@@ -19,8 +20,8 @@ class DataSettings:
     """Which data, and what becomes of what is too long."""
 
     data: str = MICROWORLD
-    """A file, a folder, `hub:OWNER/NAME`, or what needs no file: `microworld` (instructions with good and bad answers)
-    and `microworld/sums`."""
+    """A file, a folder, `hub:OWNER/NAME`, or what needs no file: `microworld` (instructions with good and bad answers),
+    `microworld/sums` and `assistant` (dialogs that show every fault)."""
     format: str | None = None
     """The format of the file; left out, it is recognized from its columns."""
     split: str | None = None

@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from reference_impl.alignment.data import microworld
+from reference_impl.alignment.data import assistant, microworld
 from reference_impl.alignment.data.encoding import Encoded, Limits
 from reference_impl.alignment.data.excluded import Excluded
 from reference_impl.alignment.data.reading import read
 from reference_impl.alignment.data.rows import Demonstration, Preference, Prompt, PromptText
 from reference_impl.alignment.data.text_ids import TextIds
-from reference_impl.alignment.stages.data_settings import MICROWORLD, SUMS, DataSettings
+from reference_impl.alignment.stages.data_settings import ASSISTANT, MADE, MICROWORLD, SUMS, DataSettings
 
 R = TypeVar("R", Demonstration, Preference, Prompt)
 T = TypeVar("T")
 ROWS = 2000
-"""Of microworld, where nothing else is said."""
+"""Of data that need no file, where nothing else is said."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def rows_of(kind: type[R], settings: DataSettings) -> tuple[tuple[R, ...], tuple
 
     Raises TextError for a file that can't be read, and ValueError for data that has no such rows.
     """
-    if settings.data in (MICROWORLD, SUMS):
+    if settings.data in MADE:
         return tuple(_made(kind, settings.data, settings.most)), ()
     data = read(settings.data, kind, format=settings.format, split=settings.split, turns=settings.turns)
     return data.rows[: settings.most], data.excluded
@@ -80,6 +80,12 @@ def _made(kind: type[R], data: str, most: int | None) -> Sequence[R]:
             Prompt: lambda: microworld.sums(count=count),
             Demonstration: lambda: microworld.shown_sums(count=count),
         }
+    elif data == ASSISTANT:
+        made = {
+            Demonstration: lambda: assistant.demonstrations(count=count),
+            Preference: lambda: assistant.preferences(count=count),
+            Prompt: lambda: assistant.prompts(count=count),
+        }
     else:
         made = {
             Demonstration: lambda: microworld.demonstrations(count=count),
@@ -87,7 +93,7 @@ def _made(kind: type[R], data: str, most: int | None) -> Sequence[R]:
             Prompt: lambda: [Prompt(row.prompt, place=row.place) for row in microworld.demonstrations(count=count)],
         }
     if kind not in made:
-        raise ValueError(f"{data} has no preferences: give `{MICROWORLD}`, or a file.")
+        raise ValueError(f"{data} has no preferences: give `{MICROWORLD}` or `{ASSISTANT}`, or a file.")
     found: Sequence[R] = made[kind]()
     return found
 

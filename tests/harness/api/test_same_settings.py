@@ -56,8 +56,8 @@ def test_commands_agree(command: str) -> None:
     ],
 )
 def test_each_saves_its_suite(asked: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for place in ("api.perplexity", "api.evaluating", "api.training", "benchmarking.bench"):
-        monkeypatch.setattr(f"harness.{place}.run", _not_run)
+    for place in ("api.perplexity.run", "api.evaluating.run", "api.training.run", "benchmarking.bench.run_and_compare"):
+        monkeypatch.setattr(f"harness.{place}", _not_run)
     path = tmp_path / "saved.yaml"
     with pytest.raises(KeyboardInterrupt):
         asked(path)
@@ -90,8 +90,8 @@ def test_a_budget_that_is_given_takes_the_place_of_the_usual_one(
         found.append(suite)
         raise KeyboardInterrupt
 
-    for place in ("api.perplexity", "api.evaluating", "benchmarking.bench"):
-        monkeypatch.setattr(f"harness.{place}.run", kept)
+    for place in ("api.perplexity.run", "api.evaluating.run", "benchmarking.bench.run_and_compare"):
+        monkeypatch.setattr(f"harness.{place}", kept)
     others: dict[str, Any] = {"perplexity": {"corpus": "microworld/test"}, "eval": {"tasks": "microworld_facts"}}
     with pytest.raises(KeyboardInterrupt):
         getattr(harness, one_liner)("nano", settings={"train": {length: 7}}, **others.get(one_liner, {}))

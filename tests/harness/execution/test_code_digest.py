@@ -70,6 +70,7 @@ EITHER = {
     **dict.fromkeys(
         ("harness.results.conditions", "harness.results.provenance"), "what is recorded beside the numbers"
     ),
+    "harness.results.folder_lock": "who may write",
     "harness.results.fingerprint": "what is recorded beside the numbers; the class of a machine is in the key",
     "harness.results.record": "the shape of a record, which has a version of its own",
     "harness.threads": "how many threads, which is in the key where it is more than rounding",
@@ -262,7 +263,12 @@ def test_what_a_worker_loads_to_train_is_listed(suite: Path, tmp_path: Path) -> 
 
 
 def test_what_a_worker_loads_to_align_is_listed(finished_run: Run, suite: Path, tmp_path: Path) -> None:
-    loaded = loaded_for(aligning(make_plan(load_suite(str(suite)))), tmp_path)
+    # Into folders of its own: what is there already is not trained.
+    requests = [
+        replace(request, source=replace(request.source, path=str(tmp_path / request.source.name)))
+        for request in aligning(make_plan(load_suite(str(suite))))
+    ]
+    loaded = loaded_for(requests, tmp_path)
     assert not_listed(loaded, ALIGNING, NOT_TRAINING) == []
     without = tuple(listed for listed in ALIGNING if listed != "reference_impl/alignment")
     assert not_listed(loaded, without, NOT_TRAINING), "what isn't listed is seen"

@@ -16,9 +16,10 @@ from harness.execution.events import Preparing
 from harness.execution.prepare import prepare_trainings
 from harness.execution.resolve import resolve
 from harness.models.resolved import Resolved
+from harness.models.stage import training_lock
 from harness.models.training import encoded
 from harness.models.training_evidence import is_trained, training_evidence
-from harness.results.folder_lock import one_at_a_time
+from harness.results.folder_lock import holding
 from harness.suite.schema import ModelEntry
 from reference_impl.model.gpt import GPT
 from reference_impl.training.checkpoint import load_checkpoint
@@ -114,6 +115,7 @@ def test_a_training_that_another_run_does_is_waited_for_and_taken(
     model = resolved(FIRST | {"corpus": str(story)})
     folder = Path(model.source.path)
     texts: list[str] = []
+    folder.parent.mkdir(parents=True, exist_ok=True)
 
     def prepare(when_waiting: Callable[[], None]) -> None:
         def heard(event: Any) -> None:
@@ -124,7 +126,7 @@ def test_a_training_that_another_run_does_is_waited_for_and_taken(
 
         texts.clear()
         with ExitStack() as other:
-            other.enter_context(one_at_a_time(folder))
+            other.enter_context(holding(training_lock(folder)))
             assert prepare_trainings([model], 1, 1, tmp_path / "log", heard) == {model.source.digest: None}
 
     prepare(lambda: None)

@@ -112,7 +112,7 @@ def test_the_numbers_are_those_of_the_rows() -> None:
 def test_every_second_is_of_its_own_phase(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock that stands still but for what is named: drawing takes 1 s, scoring 10 s, a step 100 s."""
     from reference_impl.alignment import ppo as ppo_module
-    from reference_impl.alignment.stages import from_rewards
+    from reference_impl.alignment.stages import drawing
     from reference_impl.training import loop
 
     now = [0.0]
@@ -125,7 +125,7 @@ def test_every_second_is_of_its_own_phase(base: Path, tmp_path: Path, monkeypatc
         return slow
 
     for seconds, module, name in (
-        (1.0, from_rewards, "draw"), (10.0, ppo_module, "ppo_rollout"), (100.0, loop, "guarded_step")
+        (1.0, drawing, "draw"), (10.0, ppo_module, "ppo_rollout"), (100.0, loop, "guarded_step")
     ):  # fmt: skip
         monkeypatch.setattr(module, name, taking(seconds, getattr(module, name)))
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])

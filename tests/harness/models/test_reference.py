@@ -85,6 +85,9 @@ def test_a_throwaway_model_opens(kind: str) -> None:
     assert is_prepared(kind)  # type: ignore[arg-type]
     state = torch.get_rng_state()
     model = rehearse(kind)  # type: ignore[arg-type]
+    if model is None:
+        assert "logits" not in adapter_of(kind).capabilities, "its memory is measured, so the first opening counts"
+        return
     assert model.identity.vocabulary == model.tokenizer.size == 257
     assert torch.equal(torch.get_rng_state(), state), "it draws nothing from the caller's generator"
 

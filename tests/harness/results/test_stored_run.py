@@ -257,14 +257,16 @@ def test_what_is_no_version_is_refused(run: Run, version: object) -> None:
         _ = Run(run.folder).manifest
 
 
-def test_a_run_of_a_later_version_is_a_line_of_the_list(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_of_a_later_version_is_a_line_of_the_list(
+    run: Run, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     resealed_manifest(run, {"schema_version": 9, "suite": 1, "started": 5})
     print_runs([Run(run.folder)], Console(width=300))
     told = " ".join(capsys.readouterr().out.split())
     assert "every of a later version" in told and "this one reads up to 2" in told
     with pytest.raises(LaterVersion):
         find_run("latest", run.folder.parent)
-    assert "a later version of harness wrote the manifest, so nobody knows" in capsys.readouterr().err
+    assert "a later version of harness wrote the manifest, so nobody knows" in caplog.text
 
 
 def test_integers_that_a_cell_settled_stay_integers(run: Run) -> None:

@@ -104,7 +104,10 @@ def test_lists_without_end_are_refused_in_one_sentence() -> None:
             ("{transformers: some/model}", "{transformers: m, train: {tokens: 1}}"),
             "only a preset is trained from nothing",
         ),
-        (("{transformers: some/model}", "{}"), "a model is `reference: ...`, `transformers: ...` or `from: ...`"),
+        (
+            ("{transformers: some/model}", "{}"),
+            "a model is `reference: ...`, `transformers: ...`, `from: ...` or `best_of: ...`",
+        ),
         (("name: good", "name: [good"), "bad.yaml:3: not valid YAML"),
     ],
 )

@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 
 from reference_impl.alignment import gpt_policy
 from reference_impl.alignment.__main__ import main
-from reference_impl.alignment.stages import from_examples
+from reference_impl.alignment.stages import reward_folder
 from reference_impl.alignment.stages.data_settings import DataSettings
 from reference_impl.alignment.stages.learner import write_reward_head
 from reference_impl.alignment.stages.method import run_stage
@@ -56,7 +56,7 @@ def reward_model(base: Path, folder: Path, weight: float | None = None) -> Path:
         write_reward_head(place, head)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(from_examples, "write_reward_head", spoiled)
+        patch.setattr(reward_folder, "write_reward_head", spoiled)
         run_stage("reward", base, folder, DataSettings(most=20), {"batch": 8}, Run())
     return folder
 

@@ -199,7 +199,7 @@ def test_every_column_is_declared_once() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("prompts", "prompt_ids", "prompt_of", "context_of", "continuations", "continuation_ids", "finish"),
+        *("prompt_ids", "prompt_of", "context_of", "continuations", "continuation_ids", "finish"),
         *("thoughts", "right_log_probs", "right_hits", "predictions", "programs", "shown_target", "question_digest"),
         *("scored_bytes", "lost_example", "pieces"),
     ],

@@ -17,7 +17,7 @@ from reference_impl.alignment.data.rows import Demonstration
 from reference_impl.alignment.reference_policy import AdapterOff, FrozenCopy
 from reference_impl.alignment.settings.lora import LoRA
 from reference_impl.alignment.settings.reward import REWARD_HEAD
-from reference_impl.alignment.stages import from_examples, from_rewards
+from reference_impl.alignment.stages import drawing, from_examples
 from reference_impl.alignment.stages.data_settings import SUMS, DataSettings
 from reference_impl.alignment.stages.learner import open_learner, open_reward_model
 from reference_impl.alignment.stages.method import METHODS, run_stage
@@ -84,7 +84,7 @@ def test_a_critic_of_its_own_is_another_network(base: Path, reward_model: Path, 
 def test_responses_are_drawn_as_the_settings_say(
     method: str, base: Path, reward_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = watching(monkeypatch, from_rewards, "draw")
+    seen = watching(monkeypatch, drawing, "draw")
     given = {"rounds": 3, "n": 2} if method == "rejection" else ROLLED
     given = {**given, "temperature": 0.8, "seed": 5}
     asked = DataSettings(SUMS, most=12, response=11)
@@ -101,7 +101,7 @@ def test_what_goes_on_does_not_begin_again(
     state, out, reward = tmp_path / "state", tmp_path / "out", str(reward_model)
     with dying_before_step(2):
         run_stage(method, base, out, ASKED, given, Run(state=state, every=1), reward=reward)
-    seen = watching(monkeypatch, from_rewards, "draw")
+    seen = watching(monkeypatch, drawing, "draw")
     run_stage(method, base, out, ASKED, given, Run(state=state, every=1, resumes=True), reward=reward)
     assert 0 not in [one["step"] for one in seen] and seen[-1]["step"] == 2
     assert not list(tmp_path.glob("state*"))  # done: nothing is left to go on from
