@@ -50,7 +50,7 @@ def findings(
     tests = len(falls) * tries
     adjusted = holm([one.p for _, one in falls], tests) if falls else []
     for (curve, fall), p in zip(falls, adjusted, strict=True):
-        found.append(_verdict(curve, fall, float(p), tests, curve.name in controls))
+        found.append(_verdict(curve, fall, float(p), tests, curve.name in controls, accuracy))
         found += _accuracy(curve, accuracy)
         found.append(law_of(curve))
     return found
@@ -86,7 +86,7 @@ def _points(curve: Curve) -> list[Finding]:
     return found
 
 
-def _verdict(curve: Curve, fall: Fall, p: float, tests: int, control: bool) -> Finding:
+def _verdict(curve: Curve, fall: Fall, p: float, tests: int, control: bool, accuracy: Sequence[float]) -> Finding:
     shown = p < LEVEL and fall.fall.value > 0
     where = f"gold is highest at {curve.kl[fall.peak]:.3g} nats on half of the prompts"
     way = "over-optimization" if not control else "it falls though gold itself is the reward"
@@ -107,6 +107,12 @@ def _verdict(curve: Curve, fall: Fall, p: float, tests: int, control: bool) -> F
                 f"gold falls, but the proxy isn't shown to rise ({rise.value:.3g}, from {rise.low:.3g} to "
                 f"{rise.high:.3g}), so this is no over-optimization; {where}; p = {p:.2g} by Holm over {tests} tests"
             )
+    if fall.peak == 0 and shown:
+        said += ". That is the start: what the proxy wants was worth nothing from the beginning"
+    first = curve.accuracy[0]
+    accepted = first is None or accuracy[0] <= first <= accuracy[1]
+    if not accepted and not control:
+        said += f". The proxy is not one that was asked for: right in {first:.1%} of pairs of the start's samples"
     if not shown:
         said += f". The smallest fall that would have been seen four times of five: {smallest:.3g}"
     return Finding(
@@ -121,7 +127,8 @@ def _verdict(curve: Curve, fall: Fall, p: float, tests: int, control: bool) -> F
         subject=curve.subject,
         note=said,
         data={
-            "shown": shown, "control": control, "p": fall.p, "p_holm": p, "tests": tests, "smallest": smallest,
+            "shown": shown, "control": control, "accepted": accepted,
+            "p": fall.p, "p_holm": p, "tests": tests, "smallest": smallest,
             "peak_kl": float(curve.kl[fall.peak]), "end_kl": float(curve.kl[-1]), "peak_model": curve.models[fall.peak],
         },
     )  # fmt: skip

@@ -68,7 +68,7 @@ def policy_curve(run: Run, cells: Sequence[CellResult], name: str, models: Seque
     there = [(one, cell) for one, cell in there if cell.model != start.model]
     if not there:
         raise UserError(f"none of its models was measured: {', '.join(models)}")
-    order = sorted(there, key=lambda pair: _number(pair[1], "response_kl") or 0.0)
+    order = sorted(_once(there), key=lambda pair: _number(pair[1], "response_kl") or 0.0)
     chosen = [(start.model, start), *order]
     tables = [_by_prompt(run, cell) for _, cell in chosen]
     gold, proxy = (_joined([table[column] for table in tables]) for column in ("score", "proxy"))
@@ -117,6 +117,14 @@ def _of(cells: Sequence[CellResult], model: str) -> CellResult | None:
     """The cell of a model; of several the one with the most samples."""
     own = [cell for cell in cells if cell.model == model]
     return max(own, key=lambda cell: int(str(cell.settings["samples"])), default=None)
+
+
+def _once(there: Sequence[tuple[str, CellResult]]) -> list[tuple[str, CellResult]]:
+    """Checkpoints of several moments that came at once are one policy: the same divergence to the last digit."""
+    found: dict[float | None, tuple[str, CellResult]] = {}
+    for model, cell in there:
+        found.setdefault(_number(cell, "response_kl"), (model, cell))
+    return list(found.values())
 
 
 def _number(cell: CellResult, metric: str) -> float | None:
