@@ -3,6 +3,7 @@
 
 from collections.abc import Callable, Mapping
 
+from harness.analysis.alignment.over_optimization import OVER_OPTIMIZATION
 from harness.analysis.alignment.ranking import RANKING
 from harness.analysis.alignment.reward_frontier import REWARD_FRONTIER
 from harness.analysis.analysis import Analysis, AnalysisSettings, Pivot
@@ -39,6 +40,7 @@ OURS: dict[str, Analysis] = {
         MIRAGE,
         RANKING,
         REWARD_FRONTIER,
+        OVER_OPTIMIZATION,
     )
 }
 

@@ -33,3 +33,21 @@ def benjamini_hochberg(p_values: ArrayLike) -> Floats:
     q = np.empty(m)
     q[order] = np.minimum.accumulate(p[order] * m / np.arange(m, 0, -1))
     return np.minimum(q, 1.0)
+
+
+def holm(p_values: ArrayLike, tests: int | None = None) -> Floats:
+    """The adjusted p-value of each test: below alpha, it is rejected where the chance of any false rejection is to be
+    at most alpha, however the tests depend on each other.
+
+    p_values: (tests,). Adjusted p_(i) = max over j <= i of min(1, (m - j + 1) p_(j)) (Holm 1979, Scandinavian Journal
+    of Statistics 6:65). tests: m, where there were more of them than are given; the others count as the largest.
+    ValueError for values that are no p-values, and for fewer tests than values.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    m = len(p) if tests is None else tests
+    if p.ndim != 1 or np.any(~((p >= 0) & (p <= 1))) or m < len(p):
+        raise ValueError("p-values between 0 and 1 are wanted, and no fewer tests than they are")
+    order = np.argsort(p)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.maximum.accumulate(np.minimum((m - np.arange(len(p))) * p[order], 1.0))
+    return adjusted
