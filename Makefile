@@ -3,6 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# Images often forbid Python to keep what it has compiled. Tests start thousands of processes, and each would compile all of
+# the harness anew; so would pytest its tests, which takes longer than to import them. Empty is unset.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: quickstart test test-slow test-nightly test-isa gate bench bench-history clean
 
 quickstart: $(VENV)/installed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from harness.shorthand.model_name import named_model
 from harness.suite.load import parse_suite
 from tests.tiny_models import llama, save_folder
 
-pytest.importorskip("peft")
+pytestmark = pytest.mark.skipif(find_spec("peft") is None, reason="needs peft, whose import takes seconds")
 
 SUITE = """name: s
 models:

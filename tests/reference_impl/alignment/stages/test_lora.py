@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from reference_impl.text import microworld
 from tests.reference_impl.alignment.killing import dying_before_step
 from tests.tiny_models import llama, save_byte_pairs, save_folder
 
-pytest.importorskip("peft")
+pytestmark = pytest.mark.skipif(find_spec("peft") is None, reason="needs peft, whose import takes seconds")
 
 LORA = LoRA(rank=2)
 CONTEXT = 160
