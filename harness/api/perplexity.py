@@ -43,9 +43,10 @@ def perplexity(
     """Perplexity, loss and bits per byte of one model or several on a text, with intervals.
 
     models: as on the command line (a folder, a hub id, `asset:NAME`, a preset, `RUN:model`), or in memory: see
-    `Models`. text: files or folders; corpus: texts by name (`harness.list("corpora")`). window, stride: tokens. bos:
-    auto, add or none. settings: put over each model's entry. save_suite: a file for the suite that this call stands
-    for; command: its first line. The rest is as in `harness.run`. Raises UserError.
+    `Models`. text: files or folders; corpus: texts by name (`harness.list("corpora")`); of both, each text is
+    measured by itself. window, stride: tokens. bos: auto, add or none. settings: put over each model's entry.
+    save_suite: a file for the suite that this call stands for; command: its first line. The rest is as in
+    `harness.run`. Raises UserError.
     """
     with given_models(models, Path(out), settings, several(precision)) as entries:
         suite = perplexity_suite(

@@ -89,10 +89,14 @@ def can_go_back(console: Console) -> bool:
 
 
 def say(text: str, *, to_stderr: bool = False) -> None:
-    """Print one line past the console; nothing in it acts on the terminal."""
+    """Print one line past the console; nothing in it acts on the terminal. On stderr it stands above a live display,
+    which takes what Python's own `print` writes there, and not what `typer.echo` does."""
     import typer
 
-    typer.echo(inert(text), err=to_stderr)
+    if to_stderr and sys.stderr is not None:
+        print(inert(text), file=sys.stderr, flush=True)
+    else:
+        typer.echo(inert(text), err=to_stderr)
 
 
 def take_every_character() -> None:

@@ -22,10 +22,17 @@ def perplexity(
         ),
     ],
     text: Annotated[
-        list[str] | None, typer.Option("--text", "-t", help="A file or folder of text; FILE#FIELD names a column.")
+        list[str] | None,
+        typer.Option(
+            "--text", "-t", help="A file or folder of text; FILE#FIELD names a column. Several times for several texts."
+        ),
     ] = None,
     corpus: Annotated[
-        list[str] | None, typer.Option("--corpus", help="A text by name: see `harness list corpora`.")
+        list[str] | None,
+        typer.Option(
+            "--corpus",
+            help="A text by name: see `harness list corpora`. Beside --text, both are measured, each by itself.",
+        ),
     ] = None,
     window: Annotated[
         int | None, typer.Option("--window", help="Tokens that the model sees at once; left out, its whole context.")

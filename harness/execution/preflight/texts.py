@@ -1,4 +1,5 @@
-"""Whether the texts of a suite that lie here can be read: a first document with something in it, in the named field."""
+"""Whether the texts of a suite that lie here can be read: a first document with something in it, in the named field; of
+short ones, every document."""
 
 from __future__ import annotations
 
@@ -16,6 +17,8 @@ from harness.yaml_files.document import KeyPath
 MOST_BYTES = 256 << 20
 """Of files that have to be read whole to see their first row; of larger ones the run says what is wrong."""
 WHOLE = (".json",)
+SHORT_BYTES = 4 << 20
+"""Files up to this size are read to their end, which takes a fraction of a second."""
 
 
 def check_texts(plan: Plan, items: Sequence[PlannedCell]) -> Iterator[Impossible]:
@@ -29,6 +32,8 @@ def check_texts(plan: Plan, items: Sequence[PlannedCell]) -> Iterator[Impossible
             text = source(name)
             if isinstance(text, Local) and not _is_long(text):
                 text.look()
+                if (text.size() or 0) <= SHORT_BYTES:
+                    text.documents()
         except UserError as error:
             yield Impossible(path, str(error), tuple(cells))
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+import io
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from rich.live import Live
 
 import harness
-from harness.cli.console import PLAINER, WIDTH, make_console
+from harness.cli.console import PLAINER, WIDTH, make_console, say
 from harness.results.run import Run
 
 HARNESS = [sys.executable, "-m", "harness"]
@@ -102,3 +105,12 @@ def test_every_command_prints_to_that_console() -> None:
 def test_columns_that_are_no_number_are_no_width(monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     assert make_console().width == WIDTH
+
+
+def test_what_is_said_on_stderr_stands_above_a_live_display(capsys: pytest.CaptureFixture[str]) -> None:
+    screen = io.StringIO()
+    with Live("the bar", console=Console(file=screen, force_terminal=True, width=60), auto_refresh=False):
+        say("note: a sentence", to_stderr=True)
+    assert "note: a sentence\n" in screen.getvalue() and "note" not in capsys.readouterr().err
+    say("note: another", to_stderr=True)
+    assert capsys.readouterr().err == "note: another\n"

@@ -63,6 +63,7 @@ def beside(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         shutil.copytree(model, tmp_path / "models" / name)
         written = json.loads((model / "config.json").read_text())
         (tmp_path / "models" / name / "config.json").write_text(json.dumps(written | changes))
+    shutil.copytree(model, tmp_path / "models/bare", ignore=shutil.ignore_patterns("tokenizer*"))
     (tmp_path / "folder").mkdir()
     (tmp_path / "runs/old").mkdir(parents=True)
     kept_file.write_json(tmp_path / "runs/old/manifest.json", '{"schema_version": 99}', "manifest.json")
@@ -78,6 +79,7 @@ def beside(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     for name, text in files.items():
         (tmp_path / f"{name}.txt").write_text(text)
     (tmp_path / "rows.jsonl").write_text('{"body": "One day it rained."}\n')
+    (tmp_path / "torn.jsonl").write_text('{"text": "One day it rained."}\n{"text": "The next\n')
     (tmp_path / "suite.yaml").write_text(SUITE)
     machine = fingerprint().model_copy(update={"gpus": ()})
     monkeypatch.setattr(planning, "fingerprint", lambda: machine)

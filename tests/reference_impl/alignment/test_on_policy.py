@@ -158,9 +158,17 @@ def test_after_an_early_stop_nothing_moves() -> None:
         assert stopped.values[name] == pytest.approx(shorter.values[name], rel=1e-5, abs=1e-8)
 
 
-def test_the_adaptive_coefficient_follows_each_rollouts_kl() -> None:
+def test_the_adaptive_coefficient_follows_each_rollouts_kl(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = replace(SMALL, rollouts=5, kl_target=0.01, kl_horizon=20.0, learning_rate=0.03)
+    heard: list[float] = []
+
+    def hearing(coefficient: float, kl: float, target: float, horizon: float, responses: int) -> float:
+        heard.append(kl)
+        return adapted(coefficient, kl, target, horizon, responses)
+
+    monkeypatch.setattr("reference_impl.alignment.ppo.adapted", hearing)
     reports, _, _ = run_ppo(settings)
+    assert heard == pytest.approx([report.values["kl_k1"] for report in reports[:-1]], rel=1e-4), "nats per response"
     coefficient = settings.kl_coefficient
     for report, following in itertools.pairwise(reports):
         assert report.values["kl_coefficient"] == pytest.approx(coefficient, rel=1e-5)
