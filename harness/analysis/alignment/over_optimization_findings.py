@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.analysis.alignment.reward_curve import Curve, best_of_curve, policy_curve
+import numpy as np
+
+from harness.analysis.alignment.reward_curve import Curve, Floats, best_of_curve, policy_curve, subject_of
 from harness.analysis.alignment.reward_law_fits import law_of
 from harness.errors import UserError
 from harness.results.finding import Finding
@@ -37,7 +39,7 @@ def findings(
             try:
                 curves.append(policy_curve(run, of_seed, name, models, seed))
             except UserError as error:
-                found.append(told(str(error), {"curve": name} | ({} if seed is None else {"seed": seed})))
+                found.append(told(str(error), subject_of(name, seed)))
         if best_of and (best := best_of_curve(run, of_seed, best_of, seed)) is not None:
             curves.append(best)
     falls: list[tuple[Curve, Fall]] = []
@@ -48,7 +50,7 @@ def findings(
         else:
             falls.append((curve, fall_from_peak(curve.gold)))
     tests = len(falls) * tries
-    adjusted = holm([one.p for _, one in falls], tests) if falls else []
+    adjusted = holm([one.p for _, one in falls], max(tests, 1))
     for (curve, fall), p in zip(falls, adjusted, strict=True):
         found.append(_verdict(curve, fall, float(p), tests, curve.name in controls, accuracy))
         found += _accuracy(curve, accuracy)
@@ -159,5 +161,5 @@ def _accuracy(curve: Curve, bounds: Sequence[float]) -> list[Finding]:
     ]  # fmt: skip
 
 
-def _mean(values: Sequence[float]) -> Interval:
-    return ratio_of_sums(values, [1.0] * len(values))
+def _mean(values: Floats) -> Interval:
+    return ratio_of_sums(values, np.ones(len(values)))

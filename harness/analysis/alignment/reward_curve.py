@@ -43,7 +43,13 @@ class Curve:
     @property
     def subject(self) -> dict[str, Scalar]:
         """What findings are about."""
-        return {"curve": self.name} | ({} if self.seed is None else {"seed": self.seed})
+        return subject_of(self.name, self.seed)
+
+
+def subject_of(curve: str, seed: Scalar | None) -> dict[str, Scalar]:
+    """What findings of a curve are about."""
+    found: dict[str, Scalar] = {"curve": curve}
+    return found if seed is None else found | {"seed": seed}
 
 
 def readable(cells: Sequence[CellResult]) -> str | None:

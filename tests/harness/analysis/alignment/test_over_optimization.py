@@ -167,6 +167,7 @@ def test_known_bad_a_proxy_that_is_worth_nothing_is_told() -> None:
 def test_moments_that_came_at_once_are_one_policy() -> None:
     run = trained(1.0, 0.7)
     again = run.samples_of(run.cells[3])
-    store(run, "p3b", *(again[name].to_numpy().reshape(-1, 2) for name in ("score", "proxy")), float(again["kl"][0]))
+    gold, proxy = (again[name].to_numpy().reshape(-1, 2) for name in ("score", "proxy"))
+    store(run, "p3b", gold, proxy, float(again["kl"][0]))
     found = measured(run, curves={"beta 0": ["p3b", *MODELS]})
     assert len([one for one in found if one.name == "gold"]) == 8
