@@ -67,7 +67,8 @@ def run(run: Run, settings: DialogsSettings) -> list[Finding]:
 def _first_answers(samples: pd.DataFrame) -> dict[str, Mapping[str, Any]]:
     """The first sample of each prompt, by the prompt."""
     first = samples.sort_values(["prompt", "sample"]).drop_duplicates("prompt")
-    return {str(row["asked"]): row for row in first.to_dict("records")}
+    rows = first.to_dict("records")
+    return {str(row["asked"]): {str(name): value for name, value in row.items()} for row in rows}
 
 
 def _shown(asked: str, subject: Mapping[str, Scalar], row: Mapping[str, Any]) -> Finding:
