@@ -3,6 +3,7 @@
 
 from collections.abc import Callable, Mapping
 
+from harness.analysis.alignment.dialogs import DIALOGS
 from harness.analysis.alignment.over_optimization import OVER_OPTIMIZATION
 from harness.analysis.alignment.ranking import RANKING
 from harness.analysis.alignment.reward_frontier import REWARD_FRONTIER
@@ -38,6 +39,7 @@ OURS: dict[str, Analysis] = {
         ANSWER_CHANGES,
         EMERGENCE,
         MIRAGE,
+        DIALOGS,
         RANKING,
         REWARD_FRONTIER,
         OVER_OPTIMIZATION,
