@@ -62,8 +62,8 @@ class Shown:
     interval: str = ""
     """`[12.01, 12.70]`, or empty where it is exact or has none."""
     spread: str = ""
-    """`±2.9%`, the distance of both ends from the value (of a share in its own unit, `±0.04`); where the ends are not
-    equally far, as it is shown, both of them as in `interval`."""
+    """`±2.9%`, the distance of both ends from the value (of a share, and of what may be 0, in its own unit, `±0.04`);
+    where the ends are not equally far, as it is shown, both of them as in `interval`."""
 
     def __str__(self) -> str:
         return f"{self.value} {self.interval}" if self.interval else self.value
@@ -95,6 +95,8 @@ def shown(value: float | None, low: float | None, high: float | None, scale: Sca
     ends = "[" + ", ".join(_fixed(end * scale.factor, decimals) for end in (low, high)) + "]"
     if scale.unit == "share":  # half of nothing is nothing, and a share is read in points
         below, above = (_fixed(distance, max(decimals, 2)) for distance in (value - low, high - value))
+    elif value and low < 0 < high:  # parts of what may be 0 say nothing
+        below, above = (_fixed(distance * scale.factor, decimals) for distance in (value - low, high - value))
     elif value:
         below, above = (_percent(distance / abs(value)) for distance in (value - low, high - value))
     else:

@@ -9,11 +9,14 @@ a curve, too. The laws of Gao et al. 2022 are fitted to each.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from harness.analysis.analysis import Analysis, AnalysisSettings
 from harness.charts import over_optimization as chart
 from harness.evidence.selection import selects
+from harness.limits import MOST_DOCUMENTS
 from harness.results.finding import Finding
 from harness.results.record import Scalar, Status
 from harness.results.run import Run
@@ -29,7 +32,7 @@ class OverOptimizationSettings(AnalysisSettings):
     out."""
     controls: list[str] = Field(default=[])
     """Of the curves those that are optimized for gold itself, and must not fall."""
-    best_of: list[int] = Field(default=[2, 4, 8, 16, 32, 64, 128, 256])
+    best_of: list[Annotated[int, Field(ge=1, le=MOST_DOCUMENTS)]] = Field(default=[2, 4, 8, 16, 32, 64, 128, 256])
     """The n of the best of n by the proxy, as far as the reference has samples; empty: none."""
     tries: int = Field(default=1, ge=1, le=1000)
     """Which try this is, with seeds of its own: all tests of earlier ones count in the correction."""
