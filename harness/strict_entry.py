@@ -96,7 +96,7 @@ def not_twice(values: list[Any], key: str | None = None) -> list[Any]:
         if (type(value), value) in seen:
             raise PydanticCustomError(
                 "value_twice",
-                "a value stands twice on this axis, {value}; keep one",
+                "a value stands here twice, {value}; keep one",
                 {"value": shown(value), **({} if key is None else {"key": key})},
             )
         seen.add((type(value), value))

@@ -166,7 +166,7 @@ def _how(asked: Evaluation) -> dict[str, Any]:
     shots, limit = list(asked.shots), asked.limit
     how: dict[str, Any] = {
         "shots": shots[0] if len(shots) == 1 else shots or None,
-        "documents": int(limit) if limit is not None and limit >= 1 and limit == int(limit) else limit,
+        "documents": int(limit) if limit is not None and not 0 < limit < 1 and limit == limit // 1 else limit,
         "chat": asked.chat or None,
         "multi_turn": None if asked.multi_turn else False,
         "chat_template_args": dict(asked.chat_template_args) or None,

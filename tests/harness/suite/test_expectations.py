@@ -104,8 +104,8 @@ def test_a_models_name_that_yaml_reads_otherwise_is_put_in_quotes(tmp_path: Path
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ("{text: microworld/test, window: [16, 16]}", "a value stands twice on this axis, 16"),
-        ("{text: [microworld/test, microworld/test]}", "a value stands twice on this axis, microworld/test"),
+        ("{text: microworld/test, window: [16, 16]}", "a value stands here twice, 16"),
+        ("{text: [microworld/test, microworld/test]}", "a value stands here twice, microworld/test"),
         ("{text: microworld/test, stride: 0}", "should be at least 1 (it is 0)"),
         ("{text: microworld/test, documents: 0}", "should be at least 1 (it is 0)"),
         ("{text: microworld/test, documents: 1.5}", "should be a whole number, not 1.5"),
