@@ -5,16 +5,14 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-from harness.analysis.registry import ANALYSES
-from harness.comparison.evaluate import evaluate
 from harness.comparison.expected_run import why_no_stored_runs
-from harness.comparison.outcome import undecided
-from harness.errors import UserError, no_room, printable, unexpected
+from harness.conclusion import Concluded, conclude, suite_of
+from harness.errors import UserError, printable
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.cell_cache import CellCache, NoCache
 from harness.execution.cell_results import CellResults, Origin
@@ -30,36 +28,21 @@ from harness.execution.preflight.checked_plan import warnings as warnings_before
 from harness.execution.worker_log import WORKER_LOG, WorkerLog
 from harness.models.digest import hash_of
 from harness.notice import notice
-from harness.plugins import is_loaded, known_plugins
-from harness.report.environment import warnings
-from harness.report.html import write_html
-from harness.report.making import of_run
-from harness.report.markdown import write_markdown
-from harness.report.report import Report
+from harness.plugins import known_plugins
 from harness.results.checkout import git_state
-from harness.results.finding import ExpectationOutcome, Finding
 from harness.results.held_folder import alone, no_room_is_told, still_there
 from harness.results.journal import Journal
 from harness.results.manifest import Manifest
 from harness.results.new_folder import going_on, new_folder
 from harness.results.record import Status
 from harness.results.run import Run
-from harness.results.run_folder import EXPECTATIONS, FINDINGS, HTML, MANIFEST, MARKDOWN, RECORDS
+from harness.results.run_folder import MANIFEST
 from harness.results.unfinished import last_unfinished
-from harness.suite.load import SuiteLike, multiplied_out, parse_suite, source_of, suite_text
+from harness.suite.load import SuiteLike, multiplied_out, source_of, suite_text
 from harness.suite.schema import Suite
 
 RUNS = Path("results/runs")
 """Where runs go, below the working folder."""
-
-
-@dataclass(frozen=True)
-class Concluded:
-    """A run with what was said of it."""
-
-    run: Run
-    report: Report | None
-    """As it was written; None where it could not be made, which the run's manifest tells."""
 
 
 def run(
@@ -101,28 +84,6 @@ def run_and_report(
         return _run(suite, Path(out), resume, fresh, cached, allowed, on_event)
 
 
-def report_again(run: Run) -> Run:
-    """Analyze, judge and report a run folder again from its cells; nothing is measured. Raises UserError where the
-    manifest or the cells can't be read; the reports that are there stay."""
-    run.cells  # noqa: B018 - read here for the first time
-    journal = Journal(run.folder)
-    with no_room_is_told(run.folder):
-        suite = None if run.manifest.imported else _suite_of(run)
-        return _conclude(journal, run, suite).run
-
-
-def _suite_of(run: Run) -> Suite:
-    """The suite that a run ran. Raises UserError where its manifest holds none, and where a plugin is not here."""
-    lacking = [f"{name} (of {package})" for name, package in run.manifest.plugins.items() if not is_loaded(name)]
-    if lacking:
-        raise UserError(
-            f"this run needs plugins that are not installed here, or can't be loaded: {', '.join(lacking)}; install "
-            "them (`harness show` and `harness compare` read the run without)",
-            place=str(run.folder),
-        )
-    return parse_suite(run.manifest.suite_text, str(run.folder / MANIFEST))
-
-
 def _run(
     given: SuiteLike, out: Path, resume: bool, fresh: bool, cached: bool, allowed: Allowed, on_event: OnEvent
 ) -> Concluded:
@@ -130,7 +91,7 @@ def _run(
     name = source_of(given)
     folder = Path(name) if resume and isinstance(given, str | Path) and (Path(name) / MANIFEST).is_file() else None
     if folder:
-        loaded = multiplied_out(_suite_of(Run(folder)))
+        loaded = multiplied_out(suite_of(Run(folder)))
         plan = checked_plan(loaded, allowed)
     else:
         loaded, plan = checked_suite(given, allowed)
@@ -165,7 +126,7 @@ def _run(
             WorkerLog(journal.folder / WORKER_LOG),
         )
         _measure(journal, manifest, plan, kept, cache, results, on_event, began)
-        return _conclude(journal, Run(journal.folder), suite)
+        return conclude(journal, Run(journal.folder), suite)
 
 
 def _kept(journal: Journal, cached: bool) -> set[str]:
@@ -220,80 +181,6 @@ def _measure(
             "peaks": manifest.peaks | {need.where: peaks.model_dump() for need, peaks in executor.peaks.items()},
         }
         journal.write_manifest(manifest.model_copy(update=changes))
-
-
-def _conclude(journal: Journal, run: Run, suite: Suite | None) -> Concluded:
-    """Records, findings, outcomes and reports from the cells that are there, which are read once. Returns the run with
-    all of them. suite: None of files of another tool, which nothing is asked of."""
-    log = WorkerLog(journal.folder / WORKER_LOG)
-    problems: list[str] = []
-    journal.without_reports()
-    run = run.with_its_cells()
-    try:
-        journal.write_records(run)
-    except Exception as error:
-        problems.append(_went_wrong("writing records.parquet", error, log))
-    findings = [] if suite is None else _findings(suite, run, log)
-    outcomes = [] if suite is None else _outcomes(suite, run, findings, log)
-    journal.write_findings(findings, outcomes)
-    journal.with_reports((RECORDS, FINDINGS, EXPECTATIONS), problems)  # named in what is written next
-    report = _report(run.with_its_cells(), findings, outcomes, problems, log)
-    journal.with_reports((RECORDS, FINDINGS, EXPECTATIONS, MARKDOWN, HTML), problems)
-    run = run.with_its_cells()
-    if report is not None and problems:  # what could not be written is told of where the report is printed
-        report = replace(report, warnings=tuple(warnings(run)))
-    return Concluded(run, report)
-
-
-def _findings(suite: Suite, run: Run, log: WorkerLog) -> list[Finding]:
-    """What the suite's analyses find; of one that fails, a finding that says so."""
-    findings: list[Finding] = []
-    for entry in suite.analyse:
-        name = entry.analysis  # type: ignore[attr-defined]
-        try:
-            findings += ANALYSES[name].run(run, entry.settings)  # type: ignore[attr-defined]
-        except Exception as error:
-            note = _went_wrong(f"running the analysis {name}", error, log)
-            findings.append(Finding(analysis=name, name="failed", note=note, failed=True))
-    return findings
-
-
-def _outcomes(suite: Suite, run: Run, findings: list[Finding], log: WorkerLog) -> list[ExpectationOutcome]:
-    """How the suite's expectations come out; one that can't be judged is undecided."""
-    outcomes: list[ExpectationOutcome] = []
-    for expectation in suite.expect:
-        try:
-            outcomes += evaluate([expectation], run, findings)
-        except Exception as error:
-            reason = _went_wrong(f"judging `{expectation.sentence}`", error, log)
-            outcomes.append(undecided(expectation, {}, reason))
-    return outcomes
-
-
-def _report(
-    run: Run, findings: list[Finding], outcomes: list[ExpectationOutcome], problems: list[str], log: WorkerLog
-) -> Report | None:
-    """The report, made once and written. What can't be made or written is added to the problems."""
-    try:
-        report = of_run(run, findings, outcomes)
-    except Exception as error:
-        problems.append(_went_wrong("making the report", error, log))
-        return None
-    for name, write in ((MARKDOWN, write_markdown), (HTML, write_html)):
-        try:
-            write(report, run.folder / name)
-        except Exception as error:
-            problems.append(_went_wrong(f"writing {name}", error, log))
-    return report
-
-
-def _went_wrong(what: str, error: Exception, log: WorkerLog) -> str:
-    """The sentence that stands in place of what failed; the traceback goes to the log. Where there is no room for a
-    file the error is raised again."""
-    if no_room(error):
-        raise error
-    log.write_trace(what, error)
-    return unexpected(what, error)
 
 
 def _manifest(name: str, suite: Suite, plan: Plan, git: dict[str, object]) -> Manifest:

@@ -105,7 +105,7 @@ class Results(Run):
     def report(self) -> Path:
         """The page `report.html`; made again from the cells where it is not there."""
         if not (self.folder / HTML).is_file():
-            from harness.workflow import report_again
+            from harness.conclusion import report_again
 
             report_again(self)
         return self.folder / HTML

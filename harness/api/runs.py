@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from harness.api.given_models import plain_suite
 from harness.api.results import Results
+from harness.conclusion import report_again
 from harness.execution.allowed import NOTHING_MORE, Allowed
 from harness.execution.estimate import frame_of, plan_rows
 from harness.execution.events import OnEvent, unheard
@@ -18,7 +19,7 @@ from harness.results.find import find_cells, find_run, run_before, run_folders
 from harness.results.new_folder import why_no_run_there
 from harness.results.run import Run
 from harness.suite.load import SuiteLike
-from harness.workflow import RUNS, report_again, run_and_report
+from harness.workflow import RUNS, run_and_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

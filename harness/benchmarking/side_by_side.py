@@ -18,6 +18,7 @@ from harness.api.given_models import several
 from harness.benchmarking.here import compare_here
 from harness.benchmarking.in_lockstep import compare_in_lockstep
 from harness.benchmarking.pairing import Compared, Pairing, Variant, pairings, variants
+from harness.conclusion import report_again
 from harness.execution.cell_cache import CellCache, NoCache
 from harness.execution.comparisons import comparison_key
 from harness.execution.events import OnEvent, Preparing
@@ -36,7 +37,6 @@ from harness.results.run_folder import MANIFEST
 from harness.suite.load import parse_suite
 from harness.suite.schema import ModelEntry
 from harness.suite.schema.side_by_side import MEASURE
-from harness.workflow import report_again
 
 SIDE_BY_SIDE = "side_by_side:"
 """The key of the suites that ask for comparisons."""

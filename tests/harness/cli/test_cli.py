@@ -214,7 +214,7 @@ def test_run_tells_of_a_report_that_can_t_be_made(
     def fails(*given: object) -> None:
         raise RuntimeError("no words")
 
-    monkeypatch.setattr("harness.workflow.of_run", fails)
+    monkeypatch.setattr("harness.conclusion.of_run", fails)
     suite = str(run_folder.parent.parent / "tiny.yaml")
     code, output, errors = harness(capsys, "run", suite, "--out", str(tmp_path / "runs"))
     assert code == 2 and "Traceback" not in errors
