@@ -42,6 +42,7 @@ MEASURING = (
 SOURCE = (".py", ".cpp", ".hpp")
 TRAINING = (
     "harness/models/training.py",
+    "harness/models/encoded_corpus.py",
     "harness/models/training_evidence.py",
     "harness/measures/memory_meter.py",
     "harness/corpora",

@@ -24,8 +24,9 @@ from harness.models.alignment import Alignment, alignment_summary
 from harness.models.checkpoint_stage import CheckpointOf, why_unreached
 from harness.models.contract import LanguageModel
 from harness.models.digest import why_not_whole
+from harness.models.encoded_corpus import encoded
 from harness.models.stage import Stage
-from harness.models.training import Training, encoded, trained_summary
+from harness.models.training import Training, trained_summary
 from harness.notice import notice
 from harness.strict_models import Kept
 from reference_impl.training.result import Progress as Progress

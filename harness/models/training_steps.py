@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from harness.models.training import Training, encoded
+from harness.models.encoded_corpus import encoded
+from harness.models.training import Training
 
 _TRAINING = TypeAdapter(Training)
 

@@ -30,9 +30,9 @@ from harness.execution.training_pace import is_known
 from harness.kept_file import kept_bytes, kept_json, read_json, seal, unseal, write_json
 from harness.measures.task.finished_documents import FinishedDocuments
 from harness.models.cache_behavior import CacheBehavior
+from harness.models.encoded_corpus import encoded
 from harness.models.in_context_regression import Recipe, Regression, Task, trained
 from harness.models.known_behavior import _known
-from harness.models.training import encoded
 from harness.models.training_evidence import is_trained, training_evidence
 from harness.report.environment import warnings
 from harness.results.exit_code import exit_code

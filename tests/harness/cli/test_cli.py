@@ -195,11 +195,11 @@ def test_run_prints_the_report_that_it_wrote(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, run_folder: Path, tmp_path: Path
 ) -> None:
     """It is made once, and is what `show` makes of the folder."""
-    from harness import workflow
+    from harness import conclusion
     from harness.report import making
 
     made = []
-    monkeypatch.setattr(workflow, "of_run", lambda *given: made.append(making.of_run(*given)) or made[-1])
+    monkeypatch.setattr(conclusion, "of_run", lambda *given: made.append(making.of_run(*given)) or made[-1])
     suite = str(run_folder.parent.parent / "tiny.yaml")
     code, output, _ = harness(capsys, "run", suite, "--out", str(tmp_path / "runs"))
     assert code == 0 and len(made) == 1

@@ -15,9 +15,9 @@ from harness.errors import UserError
 from harness.execution.events import Preparing
 from harness.execution.prepare import prepare_trainings
 from harness.execution.resolve import resolve
+from harness.models.encoded_corpus import encoded
 from harness.models.resolved import Resolved
 from harness.models.stage import training_lock
-from harness.models.training import encoded
 from harness.models.training_evidence import is_trained, training_evidence
 from harness.results.folder_lock import holding
 from harness.suite.schema import ModelEntry

@@ -25,7 +25,8 @@ from harness.measures.training import TrainingMeasureSettings
 from harness.measures.training_speed import TrainingSpeedSettings
 from harness.measures.useful_work import training_flops_per_token
 from harness.models.contract import ModelSource, Precision
-from harness.models.training import Training, encoded
+from harness.models.encoded_corpus import encoded
+from harness.models.training import Training
 from harness.models.training_evidence import EVIDENCE
 from harness.results.peaks import Peaks
 from harness.results.record import Measurement

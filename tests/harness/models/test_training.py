@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from harness.corpora.training import training_documents
-from harness.models.training import Training, encoded
+from harness.models.encoded_corpus import encoded
+from harness.models.training import Training
 from reference_impl.text.characters import Characters
 
 
