@@ -30,7 +30,7 @@ def reader() -> Any:
 MADE: dict[str, Callable[[], Any]] = {
     "a text": lambda: Microworld("validation").documents(),
     "its digest": lambda: Microworld("validation").digest(),
-    "questions": lambda: _evaluation_sets("test", 0, _code()),
+    "questions": lambda: _evaluation_sets("test", 0, _code("microworld"), "microworld"),
     "a reader": reader,
     "peaks": lambda: store_peaks("class", 1, PEAKS) or PEAKS,
     "the charts' code": lambda: vega.vega_bundle(),
