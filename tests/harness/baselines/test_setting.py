@@ -23,6 +23,7 @@ from harness.baselines import replacing
 from harness.baselines.listing import baseline_log, list_baselines
 from harness.baselines.setting import set_baseline
 from harness.comparison.compare import compare
+from harness.conclusion import report_again
 from harness.errors import UserError
 from harness.results.baseline import LOG, Baseline, find_baseline
 from harness.results.find import find_cells
@@ -30,7 +31,6 @@ from harness.results.journal import Journal
 from harness.results.record import Status
 from harness.results.run import Run
 from harness.results.run_folder import CELLS, MANIFEST
-from harness.workflow import report_again
 from tests.harness.gate.gate_runs import Makes, broken
 from tests.stored import run as stored
 

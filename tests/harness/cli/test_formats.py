@@ -13,10 +13,10 @@ from typer.testing import CliRunner, Result
 
 import harness
 from harness.cli.app import app
+from harness.conclusion import Concluded
 from harness.execution.events import OnEvent, Planned
 from harness.report.making import of_run
 from harness.results.run import Run
-from harness.workflow import Concluded
 
 LINES = {
     "run": ["run", "quickstart"],

@@ -45,7 +45,7 @@ def place(llama_folder: Path, gpt2_folder: Path, monkeypatch: pytest.MonkeyPatch
     sizes, tokens = (1e6, 3e6, 1e7, 3e7), (2e7, 6e7, 2e8)
     rows = [f"{n:.0f},{d:.0f},{1.7 + 400 / n**0.34 + 410 / d**0.28}" for n in sizes for d in tokens]
     Path("runs.csv").write_text("\n".join(["params,tokens,loss", *rows]))
-    monkeypatch.setattr("harness.benchmarking.bench.asked_of", lambda run, launches: [])
+    monkeypatch.setattr("harness.benchmarking.side_by_side.asked_of", lambda run: [])
     for name in ("harness.shorthand.benchmarking.bench_suite", "harness.benchmarking.bench.bench_suite"):
         monkeypatch.setattr(name, _quick)
 

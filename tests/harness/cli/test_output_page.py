@@ -16,13 +16,13 @@ from typer.testing import CliRunner, Result
 
 import harness
 from harness.cli.app import app
+from harness.conclusion import Concluded
 from harness.interchange.trackers.target import TRACKERS, Tracker
 from harness.interchange.trackers.told import Told
 from harness.report.output.json_schema import output_schema
 from harness.report.output.shapes import SHAPES
 from harness.results.journal import Journal
 from harness.results.run import Run
-from harness.workflow import Concluded
 
 PAGE = Path(__file__).parents[3] / "docs/output.md"
 TEXT = PAGE.read_text(encoding="utf-8")

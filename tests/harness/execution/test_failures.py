@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import harness
-from harness import workflow
+from harness import conclusion, workflow
 from harness.analysis.registry import ANALYSES
 from harness.errors import ExitCode, Unsupported, UserError, told, unexpected
 from harness.execution import cell_results
@@ -183,7 +183,7 @@ def test_a_report_that_can_t_be_written_is_told_and_the_rest_is_there(
         raise RuntimeError("no page")
 
     with monkeypatch.context() as patch:
-        patch.setattr(workflow, "write_markdown", fails)
+        patch.setattr(conclusion, "write_markdown", fails)
         run = harness.run(str(path), out=tmp_path / "runs")
     (problem,) = run.manifest.problems
     assert problem.startswith("unexpected error while writing summary.md: no page (RuntimeError)")
@@ -198,7 +198,7 @@ def test_what_could_not_be_written_is_told_where_the_report_is_printed(
     def fails(report: Report, path: Path) -> None:
         raise RuntimeError("no page")
 
-    monkeypatch.setattr(workflow, "write_html", fails)
+    monkeypatch.setattr(conclusion, "write_html", fails)
     concluded = workflow.run_and_report(str(finished_run.folder.parent.parent / "tiny.yaml"), out=tmp_path)
     assert concluded.report is not None and set(concluded.run.manifest.problems) <= set(concluded.report.warnings)
     assert concluded.run.manifest.problems
@@ -210,7 +210,7 @@ def test_a_report_that_can_t_be_made_is_told_and_the_numbers_are_there(
     def fails(*given: object) -> Report:
         raise RuntimeError("no words")
 
-    monkeypatch.setattr(workflow, "of_run", fails)
+    monkeypatch.setattr(conclusion, "of_run", fails)
     concluded = workflow.run_and_report(str(finished_run.folder.parent.parent / "tiny.yaml"), out=tmp_path)
     (problem,) = concluded.run.manifest.problems
     assert problem.startswith("unexpected error while making the report: no words (RuntimeError)")

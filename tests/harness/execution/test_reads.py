@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 import harness
+from harness.conclusion import report_again
 from harness.measures.measure import Settings
 from harness.results.find import find_run
 from harness.results.run import Run
 from harness.results.run_folder import CELLS
-from harness.workflow import report_again
 
 
 @pytest.fixture

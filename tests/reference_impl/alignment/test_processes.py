@@ -247,7 +247,7 @@ def _runs(pid: int) -> bool:
 def test_a_launcher_that_is_killed_takes_its_processes_with_it(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
-        WATCHED + "processes.start()\nprint('pid', os.getpid(), flush=True)\nprocesses.wait()\ntime.sleep(200)\n"
+        WATCHED + "processes.start()\nos.write(1, b'pid %d\\n' % os.getpid())\nprocesses.wait()\ntime.sleep(200)\n"
     )
     launcher = subprocess.Popen(
         [*LAUNCH, script], env=os.environ | ALONE, cwd=ROOT, stdout=subprocess.PIPE, text=True, stderr=subprocess.PIPE
