@@ -92,7 +92,7 @@ def test_lists_without_end_are_refused_in_one_sentence() -> None:
             ("name: good", "name: good\nmatrix: {precision: fp32, batch: 2}"),
             "matrix.batch: unknown key 'batch'; allowed: precision",
         ),
-        (("name: good", "name: good\nmatrix: {precision: [int8, int8]}"), "a value stands twice"),
+        (("name: good", "name: good\nmatrix: {precision: [int8, int8]}"), "a value stands here twice"),
         (("name: good", "name: good\nmatrix: {precision: []}"), "an axis needs at least one value"),
         (("name: good", "name: good\nexpect: [{metric: loss, atmost: 1}]"), "did you mean 'at_most'?"),
         (("name: good", "name: good\nexpect: [{metric: perplexty, at_most: 1}]"), "did you mean 'perplexity'?"),
