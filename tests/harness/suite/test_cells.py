@@ -112,7 +112,7 @@ def test_a_compute_budget_is_an_axis_of_trained_models_only_and_a_model_may_narr
             "c: {transformers: x, matrix: {compute: 1e9}}",
             "models.c.matrix.compute: `compute` is",
         ),
-        ("[3e11, 1e12]", "[3e11, 3e11]", "a value stands twice"),
+        ("[3e11, 1e12]", "[3e11, 3e11]", "a value stands here twice"),
         ("[3e11, 1e12]", "[-1]", "matrix.compute.0: should be greater than 0"),
         ("[3e11, 1e12]", "[.inf]", "matrix.compute.0: should be a finite number"),
     ],
