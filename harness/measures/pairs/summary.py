@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -114,6 +113,7 @@ def pair_row(
 
 def summed_up(samples: pd.DataFrame, metrics: PairMetrics, asked: int) -> list[Measurement]:
     """Measurements from rows of `pair_row`. asked: how many pairs there were, those that are left out included."""
+    from harness.measures.clustered_share import share, sums_and_counts
     from harness.statistics.calibration_error import calibration_error
     from harness.statistics.intervals import ratio_of_sums
 
@@ -129,7 +129,7 @@ def summed_up(samples: pd.DataFrame, metrics: PairMetrics, asked: int) -> list[M
     shorter = np.where(lengths * upright < 0, 1.0, np.where(lengths == 0, 0.5, 0.0))
     sure = 1 / (1 + np.exp(-np.abs(margins * decided["scale"].to_numpy(dtype=float)).clip(max=700)))
     counted = len(dict.fromkeys(openings))
-    margin = ratio_of_sums(*_by_opening(openings, margins * upright))
+    margin = ratio_of_sums(*sums_and_counts(openings, margins * upright))
     error = calibration_error(sure, right, openings, low=0.5)
     how = "t over openings (ratio estimator)"
     return [
@@ -145,28 +145,6 @@ def summed_up(samples: pd.DataFrame, metrics: PairMetrics, asked: int) -> list[M
         ),
         Measurement(metric=metrics.left_out, value=float(asked - len(judged)), n=asked, n_unit="pairs"),
     ]
-
-
-def share(openings: Sequence[str], successes: np.ndarray) -> Interval:
-    """A share of successes, whose trials are clustered by opening. With halves (ties) among them the interval is that
-    of a mean, which knows that ties scatter less; where all are ties none."""
-    from harness.statistics.intervals import ratio_of_sums
-    from harness.statistics.proportions import clustered_proportion
-
-    hits, trials = _by_opening(openings, successes)
-    if not np.any(successes == 0.5):
-        return clustered_proportion(hits, trials)
-    value, low, high, n = ratio_of_sums(hits, trials)
-    if low is None or high is None or np.all(successes == 0.5):
-        return Interval(value, None, None, n)
-    return Interval(value, max(low, 0.0), min(high, 1.0), n)
-
-
-def _by_opening(openings: Sequence[str], values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sums of values and their number, of each opening."""
-    from harness.statistics.influence import by_cluster
-
-    return by_cluster(values, openings), by_cluster(np.ones(len(values)), openings)
 
 
 def _measurement(metric: Metric, found: Interval, how: str) -> Measurement:

@@ -190,7 +190,7 @@ def _mean(metric: Metric, samples: pd.DataFrame, values: pd.Series[float], part:
 def _agreement(samples: pd.DataFrame) -> Measurement | None:
     """How often the second judge agrees with the first about neighbors among the samples of a prompt; None where no two
     of them are scored unequally."""
-    from harness.measures.pairs.summary import share
+    from harness.measures.clustered_share import share
 
     prompts, agreed = [], []
     for prompt, group in samples.sort_values("sample").groupby("prompt"):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from harness.errors import Unsupported
 from harness.measures.going import Going
+from harness.measures.responses.judging import better
 from harness.models.contract import LanguageModel
 
 QUESTION = """\
@@ -65,17 +66,13 @@ def preferred(
     for at in range(0, len(totals), 4):
         (first_a, first_b), (second_a, second_b) = totals[at : at + 2], totals[at + 2 : at + 4]
         coverage = min(math.exp(first_a) + math.exp(first_b), math.exp(second_a) + math.exp(second_b))
-        in_first = [_half(first_a, first_b), _half(second_a, second_b)]
+        in_first = [better(first_a, first_b), better(second_a, second_b)]
         outcome = None
         if coverage >= LEAST:
             for_ours = in_first[0] + (1 - in_first[1])
             outcome = 1.0 if for_ours > 1 else 0.0 if for_ours < 1 else 0.5
         found.append(Preferred(outcome, sum(in_first) / 2, min(coverage, 1.0)))
     return found
-
-
-def _half(one: float, other: float) -> float:
-    return 0.5 if one == other else float(one > other)
 
 
 def _shown(judge: LanguageModel, question: str) -> tuple[tuple[int, ...], tuple[tuple[int, ...], tuple[int, ...]]]:

@@ -17,7 +17,6 @@ from harness.errors import UserError
 from harness.measures.cost import one_context
 from harness.measures.going import Going
 from harness.measures.measure import Facts, Load, Measure, Sample, with_notes
-from harness.measures.pairs.summary import share
 from harness.measures.responses.answering import Response, answers
 from harness.measures.responses.judging import asked_of, better, is_scorer, verdicts
 from harness.measures.responses.settings import ResponseSettings, seconds_to_answer
@@ -126,6 +125,7 @@ def collect(load: Load, settings: WinRateSettings) -> list[Sample]:
 
 def summarize(samples: pd.DataFrame, settings: WinRateSettings, facts: Facts) -> list[Measurement]:
     """Measurements from the rows."""
+    from harness.measures.clustered_share import share, sums_and_counts
     from harness.statistics.intervals import ratio_of_sums
     from harness.statistics.length_controlled import length_controlled
 
@@ -142,7 +142,7 @@ def summarize(samples: pd.DataFrame, settings: WinRateSettings, facts: Facts) ->
         _measurement(WIN_RATE, share(openings, outcomes), wilson),
         _measurement(CONTROLLED, length_controlled(outcomes, longer, openings), "t over prompts of the log odds"),
         _measurement(TIES, share(openings, (outcomes == 0.5).astype(float)), wilson),
-        _measurement(LONGER, ratio_of_sums(*_by_prompt(openings, longer.astype(float))), "t over prompts"),
+        _measurement(LONGER, ratio_of_sums(*sums_and_counts(openings, longer.astype(float))), "t over prompts"),
     ]
     if "first_place" in samples:
         first = decided["first_place"].to_numpy(dtype=float)
@@ -156,12 +156,6 @@ def _paired(ours: Sequence[Response], theirs: Sequence[Response]) -> list[tuple[
     """Answers to the same prompt and of the same number; prompts that one of the models wasn't asked are left out."""
     of_other = {(one.number, one.sample): one for one in theirs}
     return [(one, of_other[one.number, one.sample]) for one in ours if (one.number, one.sample) in of_other]
-
-
-def _by_prompt(openings: Sequence[str], values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    from harness.statistics.influence import by_cluster
-
-    return by_cluster(values, openings), by_cluster(np.ones(len(values)), openings)
 
 
 def _measurement(metric: Metric, found: Interval, how: str) -> Measurement:
