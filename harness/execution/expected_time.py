@@ -30,12 +30,12 @@ def expected_seconds(
     peaks = peaks_for_estimates(machine.class_id)
     due = [item for item in items if item.unsupported is None and item.missing is None and (fresh or not item.cached)]
     seconds: dict[Cell | str, float | None] = {}
-    for item in due:
-        if item.resolved.ready or item.resolved.why_not:
+    for model in (model for item in due for model in item.models):
+        if model.ready or model.why_not:
             continue
-        if item.resolved.asset is not None:
-            seconds[what_is_fetched(item.resolved)] = None
-        for stage in item.resolved.stages:
+        if model.asset is not None:
+            seconds[what_is_fetched(model)] = None
+        for stage in model.stages:
             if stage.training is not None and not stage.ready:
                 seconds[what_is_trained(stage)] = seconds_of_training([stage], machine.class_id, peaks)
     keys: set[str] = set()

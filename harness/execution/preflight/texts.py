@@ -41,12 +41,11 @@ def check_texts(plan: Plan, items: Sequence[PlannedCell]) -> Iterator[Impossible
 def _texts(plan: Plan, item: PlannedCell) -> Iterator[tuple[str, KeyPath]]:
     for name in MEASURES[item.cell.measure].texts(item.cell.typed):
         yield name, where_named(plan.suite, item.cell.measure, name)
-    if item.resolved.ready:
-        return
-    for stage in item.resolved.stages:
-        if stage.training is not None:
-            for name in stage.training.texts:
-                yield name, ("models", item.cell.model, "train", "corpus")
+    for model in item.models:
+        for stage in [] if model.ready else model.stages:
+            if stage.training is not None:
+                for name in stage.training.texts:
+                    yield name, ("models", model.source.name, "train", "corpus")
 
 
 def _is_long(text: Local) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 import harness
 from harness.errors import UserError
+from harness.execution.expected_time import expected_seconds
 from harness.execution.plan import PlannedCell, make_plan
 from harness.suite.load import load_suite
 
@@ -76,3 +77,10 @@ def test_it_is_made_though_no_cell_is_its_own(tmp_path: Path, story: Path, promp
     results = harness.run(written(tmp_path, story, wins(prompts)), out=tmp_path / "runs")
     found = results.records.set_index("metric")["value"]
     assert 0 <= found["win_rate"] <= 1
+
+
+def test_its_training_is_in_the_time_that_is_left(tmp_path: Path, story: Path, prompts: Path) -> None:
+    plan = make_plan(load_suite(str(written(tmp_path, story, wins(prompts), "5_000"))))
+    expected = expected_seconds(plan.cells, False, plan.fingerprint)
+    trained = [what for what in expected if isinstance(what, str) and "other" in what]
+    assert len(trained) == 1 and expected[trained[0]]
